@@ -1,0 +1,97 @@
+/**
+ * Where containers come from. Docker and local processes pass the same behavioural suite.
+ *
+ * A container speaks OpenWhisk's action protocol: HTTP `POST /init` once, then `POST /run`; after each of them it ends
+ * its stdout and its stderr with the log sentinel `XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX` on a line of its own.
+ */
+export interface ContainerDriver {
+  readonly name: 'docker' | 'process';
+  /** Destroys what an earlier run of the same owner left behind; resolves to how many there were. */
+  removeLeftovers(): Promise<number>;
+  /**
+   * Starts a container and resolves once its address is known (it may not listen yet: `post` waits for that).
+   * @throws ContainerStartError
+   */
+  create(spec: ContainerSpec): Promise<Container>;
+  /** Destroys every container made here that is still there. */
+  close(): Promise<void>;
+}
+
+export interface ContainerSpec {
+  /** Unique, speaking: who owns it, what for. */
+  readonly name: string;
+  readonly image: ContainerImage;
+  readonly memoryMB: number;
+  /** Environment variables of the whole container, such as `__OW_API_HOST`. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** How many `/run` may be under way at once. */
+  readonly concurrency: number;
+}
+
+export interface ContainerImage {
+  /** The runtime's kind in the manifest, or `blackbox`. */
+  readonly kind: string;
+  /** As `docker pull` takes it. */
+  readonly reference: string;
+  /** A user's own image: pulled before each cold start, where its tag asks for it. */
+  readonly pull: boolean;
+}
+
+export interface Container {
+  readonly id: string;
+  /** Whether the container is still there, as far as the driver has seen. */
+  readonly running: boolean;
+  /**
+   * Sends a request to the container's proxy. While the container does not listen yet (connection refused) it is tried
+   * again until the time is over.
+   * @param body JSON text.
+   * @param timeoutMs for the whole of it, waiting included.
+   * @param maxResponseBytes more of the response is cut off, and said so in `truncated`.
+   * @throws ContainerTimeoutError, ContainerConnectionError
+   */
+  post(path: '/init' | '/run', body: string, timeoutMs: number, maxResponseBytes: number): Promise<ContainerResponse>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Removes it, however it is; a second call does nothing. */
+  destroy(): Promise<void>;
+  /**
+   * The log lines since the last call, up to the sentinels of both streams, as OpenWhisk writes them
+   * (`TIMESTAMP stdout: text`). With `expectSentinels: false` (a crash, a timeout) what is there is taken.
+   * Past `maxBytes` lines are dropped and the last line is the truncation notice.
+   */
+  collectLogs(options: LogOptions): Promise<string[]>;
+}
+
+export interface LogOptions {
+  maxBytes: number;
+  expectSentinels: boolean;
+  /** How long to wait for the sentinels. */
+  timeoutMs: number;
+}
+
+export interface ContainerResponse {
+  readonly status: number;
+  readonly body: string;
+  /** Where the response was longer than asked for: its whole length as far as it is known, and the limit, in bytes. */
+  readonly truncated?: { readonly length: number; readonly limit: number };
+}
+
+/** The container could not be made. `imageMissing`: the user's image could not be had. */
+export class ContainerStartError extends Error {
+  override readonly name = 'ContainerStartError';
+  readonly imageMissing: boolean;
+  constructor(message: string, options: { imageMissing?: boolean; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.imageMissing = options.imageMissing ?? false;
+  }
+}
+
+/** No answer in time. */
+export class ContainerTimeoutError extends Error {
+  override readonly name = 'ContainerTimeoutError';
+}
+
+/** The connection broke or was refused: the container is gone, or never listened. */
+export class ContainerConnectionError extends Error {
+  override readonly name = 'ContainerConnectionError';
+}

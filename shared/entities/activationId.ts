@@ -1,0 +1,14 @@
+import { randomUUID } from 'node:crypto';
+
+/** The id of an activation: 32 lower-case hexadecimal digits. */
+export type ActivationId = string;
+
+const VALID = /^[0-9a-f]{32}$/;
+
+export function newActivationId(): ActivationId {
+  return randomUUID().replaceAll('-', '');
+}
+
+export function isActivationId(text: string): boolean {
+  return VALID.test(text);
+}

@@ -1,0 +1,35 @@
+import * as z from 'zod';
+
+/** What a namespace may do, overriding the installation's defaults (the document `NAMESPACE/limits`). Rates are per minute. */
+export const userLimitsSchema = z.looseObject({
+  invocationsPerMinute: z.int().optional(),
+  concurrentInvocations: z.int().optional(),
+  firesPerMinute: z.int().optional(),
+  allowedKinds: z.array(z.string()).optional(),
+  storeActivations: z.boolean().optional(),
+  minActionMemory: z.unknown().optional(),
+  maxActionMemory: z.unknown().optional(),
+  minActionLogs: z.unknown().optional(),
+  maxActionLogs: z.unknown().optional(),
+  minActionTimeout: z.unknown().optional(),
+  maxActionTimeout: z.unknown().optional(),
+  minActionConcurrency: z.unknown().optional(),
+  maxActionConcurrency: z.unknown().optional(),
+  maxParameterSize: z.unknown().optional(),
+  maxPayloadSize: z.unknown().optional(),
+  truncationSize: z.unknown().optional(),
+  warmedContainerKeepingCount: z.int().optional(),
+  warmedContainerKeepingTimeout: z.string().optional(),
+  maxActionInstances: z.int().optional(),
+});
+export type UserLimits = z.infer<typeof userLimitsSchema>;
+
+/** Who calls, as activation messages carry it (`user`). `authkey.api_key` is `uuid:key` for basic authentication. */
+export const identitySchema = z.object({
+  subject: z.string(),
+  namespace: z.object({ name: z.string(), uuid: z.string() }),
+  authkey: z.record(z.string(), z.unknown()),
+  rights: z.array(z.string()),
+  limits: userLimitsSchema,
+});
+export type Identity = z.infer<typeof identitySchema>;

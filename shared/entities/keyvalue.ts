@@ -1,0 +1,40 @@
+import * as z from 'zod';
+
+/** Any JSON value. */
+export type Json = string | number | boolean | null | Json[] | JsonObject;
+export interface JsonObject {
+  [key: string]: Json;
+}
+
+/**
+ * A parameter or an annotation as documents carry it. `init: true` marks a parameter that goes to the container's
+ * environment at `/init`; `encryption` names the cipher of a value that is stored encrypted.
+ */
+export interface KeyValue {
+  key: string;
+  value: Json;
+  init?: boolean | undefined;
+  encryption?: string | undefined;
+}
+
+export const jsonSchema: z.ZodType<Json> = z.unknown() as unknown as z.ZodType<Json>;
+
+export const keyValueSchema: z.ZodType<KeyValue> = z.object({
+  key: z.string(),
+  value: jsonSchema,
+  init: z.boolean().optional(),
+  encryption: z.string().optional(),
+});
+
+/** The value of the first entry named `key`, or undefined. */
+export function valueOf(list: readonly KeyValue[], key: string): Json | undefined {
+  for (const entry of list) if (entry.key === key) return entry.value;
+  return undefined;
+}
+
+/** Whether the entry named `key` is there and is "truthy" as OpenWhisk reads annotations: not false, null, 0 or empty. */
+export function isTruthy(list: readonly KeyValue[], key: string, whenMissing = false): boolean {
+  const value = valueOf(list, key);
+  if (value === undefined) return whenMissing;
+  return !(value === false || value === null || value === 0 || value === '');
+}

@@ -1,0 +1,17 @@
+import * as z from 'zod';
+
+/** An action's limits as its document carries them: `timeout` in ms, `memory` and `logs` in MB. */
+export const actionLimitsSchema = z.object({
+  timeout: z.number(),
+  memory: z.number(),
+  logs: z.number(),
+  concurrency: z.number().default(1),
+  instances: z.number().optional(),
+});
+export interface ActionLimits {
+  timeout: number;
+  memory: number;
+  logs: number;
+  concurrency: number;
+  instances?: number | undefined;
+}

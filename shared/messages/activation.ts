@@ -1,0 +1,61 @@
+import * as z from 'zod';
+import { identitySchema, type Identity } from '../entities/identity.js';
+import { jsonSchema, type Json } from '../entities/keyvalue.js';
+import { fullyQualifiedNameSchema, type FullyQualifiedName } from '../entities/names.js';
+import { toWireTransactionId, transactionIdSchema, type TransactionId } from '../entities/transaction.js';
+import { controllerInstanceSchema, type ControllerInstance } from './instances.js';
+
+/** The color that an invocation carries, and whether the balancer found room at the color's home. Ours; others ignore it. */
+export interface MessageColor {
+  readonly value: string;
+  readonly hit: boolean;
+}
+
+/** An invocation on its way from a controller to an invoker (topic `invokerN`). */
+export interface ActivationMessage {
+  transid: TransactionId;
+  action: FullyQualifiedName;
+  /** The document revision of the action; null for health tests. */
+  revision: string | null;
+  user: Identity;
+  activationId: string;
+  rootControllerIndex: ControllerInstance;
+  blocking: boolean;
+  /** The merged parameters: an object, an array, or missing. */
+  content?: Json | undefined;
+  /** Names of the parameters that go to the environment at `/init`. */
+  initArgs: string[];
+  /** Names of encrypted parameters, with their cipher. */
+  lockedArgs: Record<string, string>;
+  cause?: string | undefined;
+  traceContext?: Record<string, string> | undefined;
+  color?: MessageColor | undefined;
+}
+
+const schema = z.object({
+  transid: transactionIdSchema,
+  action: fullyQualifiedNameSchema,
+  revision: z
+    .string()
+    .nullish()
+    .transform((r) => r ?? null),
+  user: identitySchema,
+  activationId: z.string(),
+  rootControllerIndex: controllerInstanceSchema,
+  blocking: z.boolean(),
+  content: jsonSchema.optional(),
+  initArgs: z.array(z.string()).default([]),
+  lockedArgs: z.record(z.string(), z.string()).default({}),
+  cause: z.string().optional(),
+  traceContext: z.record(z.string(), z.string()).optional(),
+  color: z.object({ value: z.string(), hit: z.boolean() }).optional(),
+});
+
+export function encodeActivationMessage(message: ActivationMessage): string {
+  return JSON.stringify({ ...message, transid: toWireTransactionId(message.transid) });
+}
+
+/** @throws SyntaxError or ZodError on a message that is none. */
+export function decodeActivationMessage(text: string): ActivationMessage {
+  return schema.parse(JSON.parse(text));
+}

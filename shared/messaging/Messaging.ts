@@ -1,0 +1,69 @@
+/**
+ * The bus between controllers and invokers. Two implementations pass the same behavioural suite: queues inside the
+ * process (no serialization: a message arrives as the same object) and Kafka.
+ *
+ * A topic is one ordered log. Consumers of different groups each see every message; within one group a message goes to
+ * one consumer. A consumer that joins a group for the first time reads from the topic's beginning (`earliest`) unless
+ * it asks for `latest`.
+ */
+export interface Messaging {
+  /** Creates the topic where it is missing. Waits, and says so, while the bus does not answer. */
+  ensureTopic(topic: Topic<never>): Promise<void>;
+  producer(): Promise<Producer>;
+  consume<T>(options: ConsumerOptions<T>): Promise<Consumer>;
+  /** Whether the bus answered lately. */
+  isHealthy(): boolean;
+  /** Closes every producer and consumer made here. */
+  close(): Promise<void>;
+}
+
+/** A topic's name, its message codec and its settings at creation. */
+export interface Topic<in out T> {
+  readonly name: string;
+  encode(message: T): string;
+  /** @throws on a message that is none: it is logged, counted and skipped. */
+  decode(text: string): T;
+  /** Raw broker settings, such as `retention.ms`. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** For a compacted topic: the key of a message. */
+  key?(message: T): string;
+}
+
+export interface Producer {
+  /**
+   * Resolves once the bus has the message (Kafka: `acks=1`).
+   * @throws MessageTooLargeError where the encoded message is over the topic's `max.message.bytes`.
+   */
+  send<T>(topic: Topic<T>, message: T): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ConsumerOptions<T> {
+  topic: Topic<T>;
+  group: string;
+  from?: 'earliest' | 'latest';
+  /**
+   * At most this many messages are with `handle` at a time (a message counts until its promise settles); no more are
+   * fetched while it is reached.
+   */
+  maxInFlight: number;
+  /** A rejection is logged; the message counts as handled. */
+  handle(message: T): Promise<void> | void;
+}
+
+export interface Consumer {
+  /** Stops fetching; messages in flight are finished. */
+  close(): Promise<void>;
+}
+
+/** The encoded message exceeds what the topic takes. */
+export class MessageTooLargeError extends Error {
+  override readonly name = 'MessageTooLargeError';
+  readonly bytes: number;
+  readonly limit: number;
+  constructor(topic: string, bytes: number, limit: number) {
+    super(`a message of ${bytes} bytes is over the ${limit} bytes that topic ${topic} takes`);
+    this.bytes = bytes;
+    this.limit = limit;
+  }
+}

@@ -1,0 +1,104 @@
+import type { Json } from '../entities/keyvalue.js';
+
+/** A document as the store has it: CouchDB's `_id` and `_rev` and the entity's own fields. */
+export interface StoredDocument {
+  readonly _id: string;
+  readonly _rev: string;
+  readonly [field: string]: unknown;
+}
+
+/** A document to be written: without `_rev` it is new, with one it replaces that revision. */
+export interface NewDocument {
+  _id: string;
+  _rev?: string | undefined;
+}
+
+/** A key of a view: arrays of strings and numbers, compared element by element as CouchDB does; a shorter array comes first. */
+export type ViewKey = string | number | readonly (string | number)[];
+
+/**
+ * The named views, with the design document and view that OpenWhisk's databases have them under, and what they emit:
+ * see `views.ts`.
+ */
+export type ViewName =
+  | 'whisks.v2.1.0/actions'
+  | 'whisks.v2.1.0/packages'
+  | 'whisks.v2.1.0/packages-public'
+  | 'whisks.v2.1.0/rules'
+  | 'whisks.v2.1.0/triggers'
+  | 'whisks.v2.1.0/activations'
+  | 'whisks-filters.v2.1.1/activations'
+  | 'subjects.v2.0.0/identities'
+  | 'namespaceThrottlings/blockedNamespaces';
+
+export interface ViewQuery {
+  /** Inclusive, in ascending order of keys whatever `descending` says. */
+  startKey: ViewKey;
+  /** Inclusive. */
+  endKey: ViewKey;
+  descending?: boolean;
+  skip?: number;
+  /** No limit where it is missing or 0. */
+  limit?: number;
+  includeDocs?: boolean;
+}
+
+export interface ViewRow {
+  id: string;
+  key: ViewKey;
+  value: Json;
+  /** With `includeDocs`; for a value with an `_id` of its own, the document of that id (as CouchDB does), null if there is none. */
+  doc?: StoredDocument | null | undefined;
+}
+
+/**
+ * One database of documents, their attachments and their views. Embedded (on disk) and CouchDB pass the same
+ * behavioural suite. Documents are plain JSON; a caller never changes one that it got.
+ */
+export interface ArtifactStore {
+  /** @returns undefined where there is no such document. */
+  get(id: string): Promise<StoredDocument | undefined>;
+  /**
+   * Writes a document and resolves to its new revision once it is durable.
+   * @throws DocumentConflictError where the document exists and `_rev` is not its revision.
+   */
+  put(document: NewDocument): Promise<string>;
+  /**
+   * Writes many new documents at once. Resolves when all are durable; one that exists already is left alone and its id
+   * is returned.
+   */
+  putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }>;
+  /** @throws DocumentConflictError; resolves to false where there is no such document. */
+  delete(id: string, revision: string): Promise<boolean>;
+  query(view: ViewName, query: ViewQuery): Promise<ViewRow[]>;
+  /** How many rows the query has, `skip` taken off, `limit` aside. */
+  count(view: ViewName, query: ViewQuery): Promise<number>;
+  /**
+   * Adds or replaces an attachment of the document at `revision`; resolves to the new revision.
+   * @throws DocumentConflictError
+   */
+  attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string>;
+  readAttachment(id: string, name: string): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}
+
+/** The three databases of an installation. */
+export interface Stores {
+  readonly whisks: ArtifactStore;
+  readonly activations: ArtifactStore;
+  readonly subjects: ArtifactStore;
+  close(): Promise<void>;
+}
+
+/** The document was changed by somebody else, or exists already. */
+export class DocumentConflictError extends Error {
+  override readonly name = 'DocumentConflictError';
+  constructor(id: string) {
+    super(`document ${id} was changed concurrently`);
+  }
+}
+
+/** The store does not answer, or answered with an error that is not the caller's. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+}
