@@ -1,0 +1,42 @@
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { Action } from '../../shared/entities/documents.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import type { Json, KeyValue } from '../../shared/entities/keyvalue.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
+
+/** An action as it was found for a caller: package and binding resolved, their parameters merged under the action's own. */
+export interface ResolvedAction {
+  /** The document at its own place (never at a binding's), without code. */
+  readonly action: Action;
+  /** The path of the binding through which it was reached (`namespace/binding`). */
+  readonly binding?: string | undefined;
+  /** Package < binding < action. */
+  readonly parameters: readonly KeyValue[];
+}
+
+export interface InvocationRequest {
+  readonly transid: TransactionId;
+  readonly user: Identity;
+  readonly target: ResolvedAction;
+  /** What the caller sends, merged over the action's parameters where it is an object. */
+  readonly payload: Json | undefined;
+  /** Wait at most so long (ms) for the result; undefined: do not wait. */
+  readonly waitMs: number | undefined;
+  /** The activation that causes this one (a sequence, a conductor, a trigger). */
+  readonly cause?: string | undefined;
+  /** The color from the request's header, or of the cause. */
+  readonly color?: { readonly fromHeader?: string | undefined; readonly inherited?: string | undefined } | undefined;
+}
+
+/** `record`: it finished within the wait. `accepted`: it was not waited for, or the wait is over; the record comes later. */
+export type InvocationOutcome =
+  | { readonly kind: 'record'; readonly record: ActivationRecord }
+  | { readonly kind: 'accepted'; readonly activationId: string };
+
+/**
+ * Runs actions of every kind: primitive, sequence, conductor. Entitlement and rate limits were checked before.
+ * @throws ApiError such as 503 where no invoker is available.
+ */
+export interface Invocation {
+  invoke(request: InvocationRequest): Promise<InvocationOutcome>;
+}
