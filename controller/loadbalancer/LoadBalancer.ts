@@ -1,0 +1,80 @@
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { FullyQualifiedName } from '../../shared/entities/names.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { InvokerInstance } from '../../shared/messages/instances.js';
+
+/** What the balancer has to know of an action in order to place an invocation of it. */
+export interface SchedulableAction {
+  /** The action at its own place, with its version. */
+  readonly name: FullyQualifiedName;
+  /** MB, the action's own limit. */
+  readonly memory: number;
+  /** How many invocations a container of it takes at once. */
+  readonly concurrency: number;
+  /** The action's time limit in ms. */
+  readonly timeout: number;
+  /** Whether the image has to be pulled (a user's own image): placed on the blackbox share of the invokers. */
+  readonly blackbox: boolean;
+}
+
+/** The color that an invocation asks for. */
+export interface ColorRequest {
+  /** As the caller gave it; the balancer scopes it by the caller's namespace (`message.user.namespace`). */
+  readonly value: string;
+  /** The action's annotation `color-policy`. An unknown one is ignored and counted. */
+  readonly policy?: string | undefined;
+}
+
+/**
+ * What became of an invocation. `record`: its result. `stored`: it finished, but the record did not fit the bus and has
+ * to be read from the store. `lost`: no acknowledgement came in time; a record may still turn up in the store.
+ */
+export type Acknowledged =
+  | { readonly kind: 'record'; readonly record: ActivationRecord }
+  | { readonly kind: 'stored'; readonly activationId: string }
+  | { readonly kind: 'lost'; readonly activationId: string };
+
+/** An invocation that the bus has taken. */
+export interface PendingActivation {
+  readonly activationId: string;
+  readonly invoker: InvokerInstance;
+  /**
+   * Never rejects. For a blocking message it resolves at the result (before the logs are collected), or to `lost` after
+   * the forced completion timeout; for a non-blocking one at once, to `stored`.
+   */
+  readonly result: Promise<Acknowledged>;
+}
+
+/** An invoker's state, in the words of `GET /invokers`. Only one that is `up` gets users' work. */
+export type InvokerStatus = 'up' | 'unhealthy' | 'unresponsive' | 'down';
+
+export interface InvokerHealth {
+  readonly instance: InvokerInstance;
+  readonly status: InvokerStatus;
+}
+
+/** Chooses an invoker for each invocation, sends it there, and keeps the books until it is acknowledged. */
+export interface LoadBalancer {
+  /**
+   * Places an invocation and sends it. Resolves once the bus has the message; for a colored one `message.color` is set.
+   * @throws NoInvokersError where none is up; what the bus threw (such as MessageTooLargeError), with the books undone.
+   */
+  publish(action: SchedulableAction, message: ActivationMessage, color?: ColorRequest): Promise<PendingActivation>;
+  /** Invocations of a namespace that this controller has under way. */
+  activeActivationsFor(namespaceUuid: string): number;
+  totalActiveActivations(): number;
+  /** By instance number; a gap in the numbers is an invoker that is `down`. */
+  invokers(): readonly InvokerHealth[];
+  /** Controllers that share the invokers, this one counted. */
+  readonly clusterSize: number;
+  /** Stops the consumers and timers. Invocations under way are acknowledged as `lost`. */
+  close(): Promise<void>;
+}
+
+/** No invoker is up. The API answers 503. */
+export class NoInvokersError extends Error {
+  override readonly name = 'NoInvokersError';
+  constructor() {
+    super('No invokers available');
+  }
+}
