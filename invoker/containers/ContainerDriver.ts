@@ -41,15 +41,15 @@ export interface Container {
   readonly id: string;
   /** Whether the container is still there, as far as the driver has seen. */
   readonly running: boolean;
+  /** Resolves when the driver sees that the container is gone, whoever ended it. Never rejects. */
+  readonly exited: Promise<void>;
   /**
-   * Sends a request to the container's proxy. While the container does not listen yet (connection refused) it is tried
-   * again until the time is over.
+   * Sends a request to the container's proxy. `/init` is tried again while the container does not listen yet (connection
+   * refused), until the time is over; `/run` is sent once.
    * @param body JSON text.
-   * @param timeoutMs for the whole of it, waiting included.
-   * @param maxResponseBytes more of the response is cut off, and said so in `truncated`.
    * @throws ContainerTimeoutError, ContainerConnectionError
    */
-  post(path: '/init' | '/run', body: string, timeoutMs: number, maxResponseBytes: number): Promise<ContainerResponse>;
+  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Removes it, however it is; a second call does nothing. */
@@ -57,9 +57,25 @@ export interface Container {
   /**
    * The log lines since the last call, up to the sentinels of both streams, as OpenWhisk writes them
    * (`TIMESTAMP stdout: text`). With `expectSentinels: false` (a crash, a timeout) what is there is taken.
-   * Past `maxBytes` lines are dropped and the last line is the truncation notice.
+   * Past `maxBytes` lines are dropped and the last line is the truncation notice; where the sentinels do not come in
+   * time, the last line says that data might be missing.
    */
-  collectLogs(options: LogOptions): Promise<string[]>;
+  collectLogs(options: LogOptions): Promise<CollectedLogs>;
+}
+
+export interface PostOptions {
+  /** For the whole of it, waiting included. */
+  readonly timeoutMs: number;
+  /** A longer response is cut off, and said so in `truncated`. */
+  readonly maxResponseBytes: number;
+  /** How much is kept of a response that is cut off. */
+  readonly truncationBytes: number;
+}
+
+export interface CollectedLogs {
+  readonly lines: string[];
+  /** False where lines are missing: truncated, or the sentinels did not come. */
+  readonly complete: boolean;
 }
 
 export interface LogOptions {
@@ -91,7 +107,19 @@ export class ContainerTimeoutError extends Error {
   override readonly name = 'ContainerTimeoutError';
 }
 
-/** The connection broke or was refused: the container is gone, or never listened. */
+/**
+ * Why there was no response. `refused`: nobody listens, and the container has not seen the request. `broken`: the
+ * connection ended without a whole response (one without a length counts as none). `outOfMemory`: it broke because the
+ * container was killed for exceeding its memory.
+ */
+export type ConnectionFailure = 'refused' | 'broken' | 'outOfMemory';
+
+/** The container is gone, or never listened. */
 export class ContainerConnectionError extends Error {
   override readonly name = 'ContainerConnectionError';
+  readonly failure: ConnectionFailure;
+  constructor(failure: ConnectionFailure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.failure = failure;
+  }
 }
