@@ -1,0 +1,107 @@
+import winston from 'winston';
+import type { LogFields, Logger, LogLevel } from './Logger.js';
+
+export interface LoggingOptions {
+  level: LogLevel;
+  format: 'text' | 'json';
+  /** Where lines go; standard output where it is left out. */
+  stream?: NodeJS.WritableStream | undefined;
+}
+
+/** What a line is made of, before it is written. */
+export interface LogLine {
+  time: string;
+  level: string;
+  component: string;
+  transid: string | undefined;
+  message: string;
+  fields: Record<string, unknown>;
+}
+
+/** `[time] [LEVEL] [#tid_ID] [component] message name=value`, line breaks escaped so that a line stays a line. */
+export function textLine({ time, level, component, transid, message, fields }: LogLine): string {
+  let line = `[${time}] [${level.toUpperCase()}] [#tid_${transid ?? 'sid_unknown'}] [${component}] ${message}`;
+  for (const [name, value] of Object.entries(fields)) {
+    line += ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  }
+  return line.replaceAll('\r', '\\r').replaceAll('\n', '\\n');
+}
+
+/** One JSON object on a line: time, level, component, transid, message and the fields. */
+export function jsonLine({ fields, ...line }: LogLine): string {
+  return JSON.stringify({ ...line, ...fields });
+}
+
+/** A logger on winston; `end` resolves when everything is written. */
+export function createLogger(options: LoggingOptions): Logger & { end(): Promise<void> } {
+  const render = options.format === 'json' ? jsonLine : textLine;
+  const root = winston.createLogger({
+    level: options.level,
+    format: winston.format((info) => {
+      const symbol = Symbol.for('message');
+      (info as Record<symbol, unknown>)[symbol] = render({
+        time: new Date().toISOString(),
+        level: info.level,
+        component: String(info['component']),
+        transid: info['transid'] as string | undefined,
+        message: String(info.message),
+        fields: info['fields'] as Record<string, unknown>,
+      });
+      return info;
+    })(),
+    transports: [
+      options.stream
+        ? new winston.transports.Stream({ stream: options.stream })
+        : new winston.transports.Stream({ stream: process.stdout }),
+    ],
+  });
+  return Object.assign(new WinstonLogger(root, 'palette-whisk'), {
+    end: () =>
+      new Promise<void>((resolve) => {
+        root.on('finish', () => resolve());
+        root.end();
+      }),
+  });
+}
+
+class WinstonLogger implements Logger {
+  readonly debugEnabled: boolean;
+  readonly #root: winston.Logger;
+  readonly #component: string;
+
+  constructor(root: winston.Logger, component: string) {
+    this.#root = root;
+    this.#component = component;
+    this.debugEnabled = root.isDebugEnabled();
+  }
+
+  debug(message: string, fields?: LogFields): void {
+    if (this.debugEnabled) this.#write('debug', message, fields);
+  }
+  info(message: string, fields?: LogFields): void {
+    this.#write('info', message, fields);
+  }
+  warn(message: string, fields?: LogFields): void {
+    this.#write('warn', message, fields);
+  }
+  error(message: string, fields?: LogFields): void {
+    this.#write('error', message, fields);
+  }
+  component(name: string): Logger {
+    return new WinstonLogger(this.#root, name);
+  }
+
+  #write(level: LogLevel, message: string, fields: LogFields = {}): void {
+    const { transid, error, ...rest } = fields;
+    if (error !== undefined) rest['error'] = describeError(error);
+    this.#root.log({ level, message, component: this.#component, transid: transid?.id, fields: rest });
+  }
+}
+
+/** An error and its causes in one line; the stack only of errors that nobody expected (no code, not one of ours). */
+function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : ` (cause: ${describeError(error.cause)})`;
+  const unexpected = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+  return (unexpected && error.stack ? error.stack : `${error.name}: ${error.message}`) + cause;
+}
