@@ -62,10 +62,17 @@ function runTier(tier: Tier): Counts {
   const countsFile = join(work, `${tier}.json`);
   const { status, signal } = spawnSync(
     process.execPath,
-    [join(root, 'node_modules/mocha/bin/mocha.js'), '--reporter', join(root, 'dist/test/reporter.js'), ...mochaOptions, ...files],
+    [
+      join(root, 'node_modules/mocha/bin/mocha.js'),
+      '--reporter',
+      join(root, 'dist/test/reporter.js'),
+      ...mochaOptions,
+      ...files,
+    ],
     { cwd: root, stdio: 'inherit', env: { ...process.env, COUNTS_FILE: countsFile } },
   );
-  if (!existsSync(countsFile)) throw new Error(`the ${tier} tests ended without a result (${signal ?? `exit code ${status}`})`);
+  if (!existsSync(countsFile))
+    throw new Error(`the ${tier} tests ended without a result (${signal ?? `exit code ${status}`})`);
   const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts;
   // A process that failed after its last test (an unhandled rejection, say) has failed.
   if (status !== 0 && counts.failed === 0) counts.failed = 1;
