@@ -1,0 +1,39 @@
+import type { Identity } from '../../shared/entities/identity.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
+
+/** What a caller wants to do with a resource, in the words of `Identity.rights`. */
+export type Privilege = 'READ' | 'PUT' | 'DELETE' | 'ACTIVATE';
+
+export type CollectionName = 'actions' | 'packages' | 'triggers' | 'rules' | 'activations' | 'limits' | 'namespaces';
+
+/** An entity, or without a name a whole collection. */
+export interface Resource {
+  /** `namespace`, or `namespace/package` for an action in a package. */
+  readonly path: string;
+  readonly collection: CollectionName;
+  readonly name?: string | undefined;
+}
+
+/** The full name of a resource as refusals print it. */
+export function fullName(resource: Resource): string {
+  return resource.name === undefined ? resource.path : `${resource.path}/${resource.name}`;
+}
+
+/** Decides whether a caller may do what it asks for, and whether it has not done too much of it lately. */
+export interface Entitlement {
+  /**
+   * Checks the caller's rights on all of the resources, and, for `ACTIVATE` of actions and triggers, its limits (one
+   * invocation or one fire is counted, however many resources there are).
+   * @throws ApiError 403 naming the resources, 404 for a package of the caller's own that does not exist, 429 over a limit.
+   */
+  check(
+    user: Identity,
+    privilege: Privilege,
+    resources: readonly Resource[],
+    options?: { readonly throttle?: boolean | undefined; readonly transid?: TransactionId | undefined },
+  ): Promise<void>;
+  /** Counts one invocation against the caller's limits, where rights were checked in another way. @throws ApiError 429 */
+  checkThrottles(user: Identity, transid?: TransactionId): void;
+  /** @throws ApiError 403 where the caller may not have actions of that kind. */
+  checkKind(user: Identity, kind: string): void;
+}

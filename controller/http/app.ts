@@ -1,0 +1,59 @@
+import express, { Router, type Express } from 'express';
+import type { ControllerContext } from '../ControllerContext.js';
+import { noSuchRoute } from './ApiError.js';
+import { apiCors } from './cors.js';
+import { errorHandler } from './errors.js';
+import { authenticated } from './route.js';
+import { sendText } from './respond.js';
+import { transactions } from './transaction.js';
+
+/** Adds routes to a router. A file of `controller/api/` or `controller/webactions/` exports one of these. */
+export type Routes = (router: Router, ctx: ControllerContext) => void;
+
+export interface AppRoutes {
+  /** Outside of `/api/v1`: `/`, `/ping`, `/invokers`. */
+  readonly root: readonly Routes[];
+  /** Below `/api/v1`, before credentials are asked for: web actions, the API's description. */
+  readonly open: readonly Routes[];
+  /** Below `/api/v1`, behind credentials: the collections of `/namespaces`. */
+  readonly authenticated: readonly Routes[];
+}
+
+/** The express application of a controller. What no route takes is answered 404 (and below `/api/v1` only to known users). */
+export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  // Queries are parsed where they are needed; see query.ts.
+  app.set('query parser', false);
+  app.set('case sensitive routing', true);
+  app.use(transactions(ctx.clock));
+
+  app.use('/api/v1', newRouter(ctx, routes.open));
+  const api = newRouter(ctx, []);
+  api.use(apiCors);
+  api.options('/{*path}', (_req, res) => {
+    sendText(res, 200, 'OK');
+  });
+  api.use(authenticated(ctx));
+  // Express would answer HEAD with what GET gives; OpenWhisk's API has no HEAD.
+  api.head('/{*path}', () => {
+    throw noSuchRoute();
+  });
+  for (const add of routes.authenticated) add(api, ctx);
+  app.use('/api/v1', api);
+
+  app.use(newRouter(ctx, routes.root));
+  app.use(() => {
+    throw noSuchRoute();
+  });
+  app.use(errorHandler(ctx.log));
+  return app;
+}
+
+/** Paths mean exactly what they say: `actions/p` and `actions/p/` differ. */
+function newRouter(ctx: ControllerContext, routes: readonly Routes[]): Router {
+  const router = Router({ strict: true, caseSensitive: true });
+  for (const add of routes) add(router, ctx);
+  return router;
+}

@@ -1,0 +1,44 @@
+import type { ErrorRequestHandler, Request, Response } from 'express';
+import { DocumentConflictError } from '../../shared/store/ArtifactStore.js';
+import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import { ApiError, conflict, internalError } from './ApiError.js';
+import { sendJson } from './respond.js';
+
+export const CONFLICT_MESSAGE = 'Concurrent modification to resource detected.';
+export const WRONG_COLLECTION_MESSAGE = 'Resource by this name exists but is not in this collection.';
+
+/** What an error means to the caller. What nobody expected is a 500 that gives nothing away. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof DocumentConflictError) return conflict(CONFLICT_MESSAGE);
+  if (error instanceof WrongEntityTypeError) return conflict(WRONG_COLLECTION_MESSAGE);
+  // A path that is no valid percent-encoding: the router says so by an error with a status.
+  if (error instanceof URIError) return new ApiError(400);
+  return internalError();
+}
+
+/** Answers `{error, code}`; `code` is the transaction's id. */
+export function sendError(req: Request, res: Response, error: ApiError): void {
+  for (const [name, value] of Object.entries(error.headers ?? {})) res.setHeader(name, value);
+  // The rest of a body that is too large is not worth reading.
+  if (error.status === 413) res.setHeader('Connection', 'close');
+  sendJson(res, error.status, { error: error.message.trim() === '' ? ' ' : error.message, code: req.transid.id });
+}
+
+/** The one place where errors become answers. */
+export function errorHandler(log: Logger): ErrorRequestHandler {
+  return (thrown: unknown, req, res, _next) => {
+    const error = toApiError(thrown);
+    if (error.status >= 500 && !(thrown instanceof ApiError)) {
+      log.error('request failed', { transid: req.transid, error: thrown, method: req.method, path: req.path });
+    } else if (log.debugEnabled) {
+      log.debug('request refused', { transid: req.transid, status: error.status, reason: error.message });
+    }
+    if (res.headersSent) {
+      res.destroy();
+      return;
+    }
+    sendError(req, res, error);
+  };
+}

@@ -1,0 +1,108 @@
+import type { Request, RequestHandler, Response, Router } from 'express';
+import type { ControllerContext } from '../ControllerContext.js';
+import { fullName, type CollectionName, type Privilege, type Resource } from '../entitlement/Entitlement.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
+import { ApiError, noSuchRoute, notAuthorizedFor, notFound } from './ApiError.js';
+import { entityNameOf, namespaceOf } from './names.js';
+
+/** A request on a collection, or on one of its entities, once it is known who calls and what for. */
+export interface Call {
+  readonly req: Request;
+  readonly res: Response;
+  readonly transid: TransactionId;
+  readonly user: Identity;
+  /** Resolved: never `_`. */
+  readonly namespace: string;
+}
+
+export interface EntityCall extends Call {
+  readonly name: string;
+}
+
+export type CollectionHandler = (call: Call) => Promise<void> | void;
+export type EntityHandler = (call: EntityCall) => Promise<void> | void;
+
+/** Requires credentials, and puts the identity into the request. */
+export function authenticated(ctx: ControllerContext): RequestHandler {
+  return async (req, _res, next) => {
+    req.identity = await ctx.authentication.authenticate(req.headers.authorization);
+    next();
+  };
+}
+
+/** The call that a request on `/namespaces/:namespace/...` is. @throws ApiError 400 for a name that is none. */
+export function callOf(req: Request, res: Response): Call {
+  const user = req.identity;
+  if (!user) throw new Error('route is not behind authentication');
+  return { req, res, transid: req.transid, user, namespace: namespaceOf(parameter(req, 'namespace'), user) };
+}
+
+/** A named segment of the path, decoded. */
+export function parameter(req: Request, name: string): string {
+  const value = req.params[name];
+  return typeof value === 'string' ? value : '';
+}
+
+/**
+ * Checks that the caller may do this to a resource, in the words that a request for one resource is refused with:
+ * a forbidden or missing resource is named.
+ */
+export async function authorize(
+  ctx: ControllerContext,
+  call: Call,
+  privilege: Privilege,
+  resource: Resource,
+): Promise<void> {
+  try {
+    await ctx.entitlement.check(call.user, privilege, [resource], { transid: call.transid });
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) throw notAuthorizedFor(fullName(resource));
+    if (error instanceof ApiError && error.status === 404) {
+      throw notFound(`The requested resource '${fullName(resource)}' does not exist.`);
+    }
+    throw error;
+  }
+}
+
+/** The handlers of one collection. A method that is missing is no route. */
+export interface CollectionRoutes {
+  readonly collection: CollectionName;
+  readonly list?: CollectionHandler;
+  readonly get?: EntityHandler;
+  readonly put?: EntityHandler;
+  readonly post?: EntityHandler;
+  readonly delete?: EntityHandler;
+}
+
+const PRIVILEGES: Readonly<Record<string, Privilege>> = { GET: 'READ', PUT: 'PUT', POST: 'ACTIVATE', DELETE: 'DELETE' };
+
+/**
+ * Adds the routes of a collection without nesting (packages, triggers, rules, activations): authorized, and with valid
+ * names. `GET /namespaces/NS/COLLECTION`, and GET, PUT, POST, DELETE of `/namespaces/NS/COLLECTION/NAME`.
+ */
+export function addCollection(router: Router, ctx: ControllerContext, routes: CollectionRoutes): void {
+  const { collection, list } = routes;
+  if (list) {
+    router.get(`/namespaces/:namespace/${collection}{/}`, async (req, res) => {
+      const call = callOf(req, res);
+      await authorize(ctx, call, 'READ', { path: call.namespace, collection });
+      await list(call);
+    });
+  }
+  const handlers: Readonly<Record<string, EntityHandler | undefined>> = {
+    GET: routes.get,
+    PUT: routes.put,
+    POST: routes.post,
+    DELETE: routes.delete,
+  };
+  router.all(`/namespaces/:namespace/${collection}/:name`, async (req, res) => {
+    const privilege = PRIVILEGES[req.method];
+    const handler = handlers[req.method];
+    if (!privilege || !handler) throw noSuchRoute();
+    const call = callOf(req, res);
+    const name = entityNameOf(parameter(req, 'name'));
+    await authorize(ctx, call, privilege, { path: call.namespace, collection, name });
+    await handler({ ...call, name });
+  });
+}

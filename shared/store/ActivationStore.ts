@@ -1,0 +1,30 @@
+import type { ActivationRecord } from '../entities/activation.js';
+import type { JsonObject } from '../entities/keyvalue.js';
+
+export interface ActivationFilter {
+  /** A name, or `package/name`. */
+  readonly name?: string | undefined;
+  /** Started at or after, in ms since the epoch. */
+  readonly since?: number | undefined;
+  /** Started at or before, in ms since the epoch. */
+  readonly upto?: number | undefined;
+}
+
+/** The records of what ran: the database `activations`. */
+export interface ActivationStore {
+  get(namespace: string, activationId: string): Promise<ActivationRecord | undefined>;
+  /** Resolves once the record is durable. One that is there already is left alone. */
+  store(record: ActivationRecord): Promise<void>;
+  /** Newest first. Without `docs` the summaries that the view emits, with it the records. */
+  list(
+    namespace: string,
+    filter: ActivationFilter,
+    options: { readonly skip: number; readonly limit: number; readonly docs: false },
+  ): Promise<JsonObject[]>;
+  list(
+    namespace: string,
+    filter: ActivationFilter,
+    options: { readonly skip: number; readonly limit: number; readonly docs: true },
+  ): Promise<ActivationRecord[]>;
+  count(namespace: string, filter: ActivationFilter, skip: number): Promise<number>;
+}

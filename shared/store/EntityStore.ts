@@ -1,0 +1,59 @@
+import type { Action, PackageDocument, RuleDocument, TriggerDocument } from '../entities/documents.js';
+import type { JsonObject } from '../entities/keyvalue.js';
+
+export type EntityCollection = 'actions' | 'packages' | 'triggers' | 'rules';
+
+export interface ListOptions {
+  readonly skip: number;
+  /** 0: as many as there are. */
+  readonly limit: number;
+}
+
+/**
+ * The entities of the database `whisks`, typed and cached: a second `get` of an unchanged entity costs no round trip.
+ * Ids are document ids (`namespace/name`, `namespace/package/name`). Documents are never changed by those who got them.
+ * Every `get` resolves to undefined where there is no such document.
+ */
+export interface EntityStore {
+  /** The action without its code. @throws WrongEntityTypeError */
+  getAction(id: string): Promise<Action | undefined>;
+  /** The action with its code at hand. @throws WrongEntityTypeError */
+  getActionWithCode(id: string): Promise<Action | undefined>;
+  /** @throws WrongEntityTypeError */
+  getPackage(id: string): Promise<PackageDocument | undefined>;
+  /** @throws WrongEntityTypeError */
+  getTrigger(id: string): Promise<TriggerDocument | undefined>;
+  /** @throws WrongEntityTypeError */
+  getRule(id: string): Promise<RuleDocument | undefined>;
+
+  /**
+   * Writes an entity: a new one, or with `_rev` the successor of that revision. An action's code is put where it belongs
+   * (inline, attachment). Resolves to the entity with its new `_rev`.
+   * @throws DocumentConflictError
+   */
+  putAction(action: Action): Promise<Action>;
+  putPackage(document: PackageDocument): Promise<PackageDocument>;
+  putTrigger(document: TriggerDocument): Promise<TriggerDocument>;
+  putRule(document: RuleDocument): Promise<RuleDocument>;
+  /** @throws DocumentConflictError; resolves to false where there is no such document. */
+  delete(id: string, revision: string): Promise<boolean>;
+
+  /**
+   * The summaries of a namespace's entities (for actions also of `namespace/package`), newest first, as the views emit
+   * them.
+   */
+  list(collection: EntityCollection, path: string, options: ListOptions): Promise<JsonObject[]>;
+  /** How many there are, `skip` taken off. */
+  count(collection: EntityCollection, path: string, skip: number): Promise<number>;
+  /** The published packages of all namespaces or of one, newest first. */
+  listPublicPackages(namespace: string | undefined, options: ListOptions): Promise<JsonObject[]>;
+  countPublicPackages(namespace: string | undefined, skip: number): Promise<number>;
+}
+
+/** There is a document of that id, and it is something else (a package where an action was asked for). The API answers 409. */
+export class WrongEntityTypeError extends Error {
+  override readonly name = 'WrongEntityTypeError';
+  constructor(id: string, expected: string) {
+    super(`document ${id} is no ${expected}`);
+  }
+}
