@@ -1,0 +1,112 @@
+import { parseArgs } from 'node:util';
+import type { LogLevel } from '../../shared/logging/Logger.js';
+
+/** What the standalone server can be told on its command line. */
+export interface StandaloneOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly dataFolder: string;
+  /** Which container driver; undefined: Docker where an engine answers, else processes. */
+  readonly driver: 'docker' | 'process' | undefined;
+  readonly invokers: number;
+  /** Memory for containers of each invoker, in MB. */
+  readonly userMemoryMB: number;
+  readonly usersFile: string | undefined;
+  readonly manifestFile: string | undefined;
+  readonly colorPolicy: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly logFormat: 'text' | 'json';
+  readonly catalog: boolean;
+}
+
+export const USAGE = `Usage: npm start -- [options]
+
+Starts controller, invoker, store and bus of palette-whisk in one process.
+
+  --port PORT           where the API listens (default 3233; 0 takes a free one)
+  --host HOST           the address it binds (default 127.0.0.1; 0.0.0.0 for every one: change the users' keys first)
+  --data DIR            where entities, users and activations are kept (default ./data)
+  --docker | --process  run actions in Docker containers, or in plain processes that isolate nothing
+                        (default: Docker where an engine answers)
+  --invokers N          how many invokers (default 1)
+  --memory MB           memory for action containers of each invoker (default 2048)
+  --users FILE          more users: a JSON object of "name": "uuid:key", or an array of subject documents
+  --runtimes FILE       a runtimes manifest in OpenWhisk's runtimes.json format
+  --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin
+  --no-catalog          do not install the packages of whisk.system
+  --log-level LEVEL     debug, info (default), warn or error
+  --log-format FORMAT   text (default) or json
+  --help                this text
+
+Limits and other settings are environment variables: see docs/configuration.md.
+`;
+
+/** Something on the command line cannot be used; the message says what, in one line. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/**
+ * Reads the command line.
+ * @returns `'help'` where help was asked for.
+ * @throws UsageError
+ */
+export function parseOptions(args: readonly string[]): StandaloneOptions | 'help' {
+  const values = parse(args);
+  if (values.help) return 'help';
+  if (values.docker && values.process) throw new UsageError('--docker and --process exclude each other');
+  return {
+    host: values.host,
+    port: integer('port', values.port, 0, 65_535),
+    dataFolder: values.data,
+    driver: values.docker ? 'docker' : values.process ? 'process' : undefined,
+    invokers: integer('invokers', values.invokers, 1, 64),
+    userMemoryMB: integer('memory', values.memory, 128, 1_048_576),
+    usersFile: values.users,
+    manifestFile: values.runtimes,
+    colorPolicy: values['color-policy'],
+    logLevel: oneOf('log-level', values['log-level'], ['debug', 'info', 'warn', 'error']),
+    logFormat: oneOf('log-format', values['log-format'], ['text', 'json']),
+    catalog: !values['no-catalog'],
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        host: { type: 'string', default: '127.0.0.1' },
+        port: { type: 'string', short: 'p', default: '3233' },
+        data: { type: 'string', default: 'data' },
+        docker: { type: 'boolean', default: false },
+        process: { type: 'boolean', default: false },
+        invokers: { type: 'string', default: '1' },
+        memory: { type: 'string', default: '2048' },
+        users: { type: 'string' },
+        runtimes: { type: 'string' },
+        'color-policy': { type: 'string' },
+        'no-catalog': { type: 'boolean', default: false },
+        'log-level': { type: 'string', default: 'info' },
+        'log-format': { type: 'string', default: 'text' },
+      },
+    }).values;
+  } catch (error) {
+    const reason = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
+    throw new UsageError(`${reason} (--help lists the options)`);
+  }
+}
+
+function integer(name: string, text: string, min: number, max: number): number {
+  const value = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (!(value >= min && value <= max))
+    throw new UsageError(`--${name} takes a whole number from ${min} to ${max}, not '${text}'`);
+  return value;
+}
+
+function oneOf<T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not '${text}'`);
+  return found;
+}

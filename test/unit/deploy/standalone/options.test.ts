@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseOptions, USAGE, UsageError } from '../../../../deploy/standalone/options.js';
+import { readUsersFile } from '../../../../deploy/standalone/users.js';
+
+const refused = (args: string[], message: RegExp) =>
+  assert.throws(
+    () => parseOptions(args),
+    (error: unknown) => error instanceof UsageError && message.test(error.message) && !error.message.includes('\n'),
+  );
+
+describe('standalone options', () => {
+  it('has a default for everything', () => {
+    const options = parseOptions([]);
+    assert.ok(options !== 'help');
+    assert.equal(options.port, 3233);
+    assert.equal(options.host, '127.0.0.1');
+    assert.equal(options.driver, undefined);
+    assert.equal(options.invokers, 1);
+  });
+
+  it('forces a driver', () => {
+    const driver = (...args: string[]) => (parseOptions(args) as { driver?: string }).driver;
+    assert.equal(driver('--docker'), 'docker');
+    assert.equal(driver('--process'), 'process');
+  });
+
+  it('lists in its help every option that it takes', () => {
+    assert.equal(parseOptions(['--help']), 'help');
+    for (const option of 'port host data docker process invokers memory users runtimes color-policy no-catalog log-level log-format'.split(
+      ' ',
+    ))
+      assert.match(USAGE, new RegExp(`--${option}\\b`));
+  });
+
+  it('refuses in one line what it does not understand', () => {
+    refused(['--prot', '1'], /--prot/);
+    refused(['--port', 'http'], /--port takes a whole number/);
+    refused(['--port', '70000'], /65535/);
+    refused(['--invokers', '0'], /--invokers/);
+    refused(['--docker', '--process'], /exclude each other/);
+    refused(['--log-level', 'loud'], /debug, info, warn, error/);
+    refused(['stray'], /stray/);
+  });
+});
+
+describe('the users file', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-users-'));
+  after(() => rmSync(folder, { recursive: true }));
+  const file = (content: string) => {
+    const path = join(folder, 'users.json');
+    writeFileSync(path, content);
+    return path;
+  };
+  const uuid = '11111111-1111-4111-8111-111111111111';
+  const key = 'A'.repeat(64);
+
+  it('is an object of names and keys', () => {
+    assert.deepEqual(readUsersFile(file(JSON.stringify({ alice: `${uuid}:${key}` }))), [
+      { _id: 'alice', subject: 'alice', namespaces: [{ name: 'alice', uuid, key }] },
+    ]);
+  });
+
+  it('or an array of subject documents', () => {
+    const document = { _id: 'alice', subject: 'alice', namespaces: [{ name: 'alice_dev', uuid, key }] };
+    assert.deepEqual(readUsersFile(file(JSON.stringify([document]))), [document]);
+  });
+
+  it('is refused with a reason', () => {
+    assert.throws(() => readUsersFile(join(folder, 'missing.json')), /missing\.json cannot be used: .*no such file/);
+    assert.throws(() => readUsersFile(file('{')), UsageError);
+    assert.throws(() => readUsersFile(file('{"alice":"secret"}')), /UUID, a colon/);
+  });
+});
