@@ -1,0 +1,56 @@
+import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
+import { isTruthy } from '../../shared/entities/keyvalue.js';
+
+/**
+ * Lays `upper` over `lower`: an entry of `upper` replaces the whole entry of the same key (its `init` and `encryption`
+ * too). Of several entries with one key in a list the last one counts. Package < binding < action.
+ */
+export function mergeParameters(lower: readonly KeyValue[], upper: readonly KeyValue[]): KeyValue[] {
+  if (lower.length === 0) return withoutRepetitions(upper);
+  if (upper.length === 0) return withoutRepetitions(lower);
+  const merged = new Map<string, KeyValue>();
+  for (const entry of lower) merged.set(entry.key, entry);
+  for (const entry of upper) merged.set(entry.key, entry);
+  return [...merged.values()];
+}
+
+/** The list with one entry for each key, the last one given. */
+export function withoutRepetitions(list: readonly KeyValue[]): KeyValue[] {
+  if (list.length < 2) return [...list];
+  return [...new Map(list.map((entry) => [entry.key, entry])).values()];
+}
+
+/** The list without the entries of that key. */
+export function withoutKey(list: readonly KeyValue[], key: string): KeyValue[] {
+  return list.filter((entry) => entry.key !== key);
+}
+
+/** The parameters as the object that an action gets. */
+export function asObject(parameters: readonly KeyValue[]): JsonObject {
+  // Entries rather than assignments: a parameter named `__proto__` is a key like any other.
+  return Object.fromEntries(parameters.map((entry) => [entry.key, entry.value]));
+}
+
+/**
+ * What an action gets: the payload's fields over its own parameters. A payload that is an array replaces them, one that
+ * is neither an object nor an array is ignored.
+ */
+export function argumentsOf(parameters: readonly KeyValue[], payload: Json | undefined): Json[] | JsonObject {
+  if (Array.isArray(payload)) return payload;
+  if (payload === null || typeof payload !== 'object') return asObject(parameters);
+  return parameters.length === 0 ? payload : { ...asObject(parameters), ...payload };
+}
+
+/**
+ * The names of the parameters that a caller may not give: all that have a value, on an action annotated `final`.
+ * `parameters` are those merged with its package and binding.
+ */
+export function immutableParameters(
+  annotations: readonly KeyValue[],
+  parameters: readonly KeyValue[],
+): ReadonlySet<string> {
+  if (!isTruthy(annotations, 'final')) return NONE;
+  return new Set(parameters.filter((entry) => entry.value !== null).map((entry) => entry.key));
+}
+
+const NONE: ReadonlySet<string> = new Set();

@@ -1,0 +1,95 @@
+import { mergeParameters } from './parameters.js';
+import type { ResolvedAction } from '../invocation/Invocation.js';
+import type { Action, PackageDocument } from '../../shared/entities/documents.js';
+import type { KeyValue } from '../../shared/entities/keyvalue.js';
+import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
+
+/** Where packages and actions are read from. Both resolve to undefined where there is none of that id. */
+export interface ActionSource {
+  /** @throws where the document of that id is not a package. */
+  getPackage(id: string): Promise<PackageDocument | undefined>;
+  /** The action without its code. @throws where the document of that id is not an action. */
+  getAction(id: string): Promise<Action | undefined>;
+}
+
+/** A package at the end of its bindings, with the parameters gathered on the way (package < binding). */
+export interface ResolvedPackage {
+  readonly package: PackageDocument;
+  readonly parameters: readonly KeyValue[];
+}
+
+/** A binding that leads back to itself. */
+export class CircularBindingError extends Error {
+  override readonly name = 'CircularBindingError';
+  /** The printed name of the binding. */
+  readonly binding: string;
+  constructor(binding: string) {
+    super(`package binding ${binding} contains a circular reference`);
+    this.binding = binding;
+  }
+}
+
+/** The document id of the package that a binding refers to; undefined for a plain package. */
+export function boundPackage(pkg: PackageDocument): string | undefined {
+  const { namespace, name } = pkg.binding;
+  return namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`;
+}
+
+/**
+ * Follows the bindings from the package `id` (`namespace/name`) to the package that holds the actions.
+ * @returns undefined where it, or one that it refers to, does not exist.
+ * @throws CircularBindingError
+ */
+export async function resolvePackage(source: ActionSource, id: string): Promise<ResolvedPackage | undefined> {
+  const seen = new Set<string>();
+  let parameters: readonly KeyValue[] = [];
+  let next = id;
+  for (;;) {
+    if (seen.has(next)) throw new CircularBindingError(next);
+    seen.add(next);
+    const found = await source.getPackage(next);
+    if (!found) return undefined;
+    // The binding lies over the package, and was met first.
+    parameters = mergeParameters(found.parameters, parameters);
+    const bound = boundPackage(found);
+    if (bound === undefined) return { package: found, parameters };
+    next = bound;
+  }
+}
+
+/**
+ * Finds the action of that name for whoever may have it (rights are checked by the caller): `path` is a namespace, or
+ * `namespace/package` where the package may be a binding. The one place where names of actions become documents: API,
+ * web actions, rules, sequences and conductors all come here.
+ * @returns undefined where the package, the bound package or the action does not exist.
+ * @throws CircularBindingError, and what the source throws for a document of another type.
+ */
+export async function resolveAction(
+  source: ActionSource,
+  name: FullyQualifiedName,
+): Promise<ResolvedAction | undefined> {
+  if (!name.path.includes('/')) {
+    const action = await source.getAction(documentId(name));
+    return action && { action, parameters: action.parameters };
+  }
+  const found = await resolvePackage(source, name.path);
+  if (!found) return undefined;
+  const path = documentId({ path: found.package.namespace, name: found.package.name });
+  const action = await source.getAction(`${path}/${name.name}`);
+  if (!action) return undefined;
+  return {
+    action,
+    binding: path === name.path ? undefined : name.path,
+    parameters: mergeParameters(found.parameters, action.parameters),
+  };
+}
+
+/** The name of the action behind the bindings, without looking whether it exists; undefined where its package does not. */
+export async function resolveActionName(
+  source: ActionSource,
+  name: FullyQualifiedName,
+): Promise<FullyQualifiedName | undefined> {
+  if (!name.path.includes('/')) return { path: name.path, name: name.name };
+  const found = await resolvePackage(source, name.path);
+  return found && { path: `${found.package.namespace}/${found.package.name}`, name: name.name };
+}
