@@ -8,8 +8,9 @@
  */
 export interface Messaging {
   /** Creates the topic where it is missing. Waits, and says so, while the bus does not answer. */
-  ensureTopic(topic: Topic<never>): Promise<void>;
+  ensureTopic<T>(topic: Topic<T>): Promise<void>;
   producer(): Promise<Producer>;
+  /** Resolves once the consumer's place in the topic is settled: it sees every message sent from then on. */
   consume<T>(options: ConsumerOptions<T>): Promise<Consumer>;
   /** Whether the bus answered lately. */
   isHealthy(): boolean;
@@ -32,9 +33,11 @@ export interface Topic<in out T> {
 export interface Producer {
   /**
    * Resolves once the bus has the message (Kafka: `acks=1`).
-   * @throws MessageTooLargeError where the encoded message is over the topic's `max.message.bytes`.
+   * @throws MessageTooLargeError where the encoded message is over the topic's `max.message.bytes` (queues inside the
+   * process encode nothing and take every size).
    */
   send<T>(topic: Topic<T>, message: T): Promise<void>;
+  /** Ends the producer; what was sent before is still delivered. */
   close(): Promise<void>;
 }
 
@@ -47,8 +50,22 @@ export interface ConsumerOptions<T> {
    * fetched while it is reached.
    */
   maxInFlight: number;
-  /** A rejection is logged; the message counts as handled. */
-  handle(message: T): Promise<void> | void;
+  /**
+   * Called once per message, in order, never from inside `send`. A message is handled once the promise settles (a
+   * rejection is logged); one that was not handled when the process died is delivered again to its successor.
+   */
+  handle(message: T, delivery: Delivery): Promise<void> | void;
+}
+
+/** What the bus knows of a message besides its content. */
+export interface Delivery {
+  /** When it was sent, in ms since the epoch, by the clock of its sender. */
+  readonly sentAt: number;
+  /**
+   * Whether an earlier consumer of the group may have been given it already and died before it was handled. False is
+   * certain, true is not: every message that waited in the topic when this consumer resumed the group's place.
+   */
+  readonly redelivered: boolean;
 }
 
 export interface Consumer {

@@ -1,0 +1,139 @@
+import type { Logger } from '../../logging/Logger.js';
+import type { ConsumerOptions, Delivery } from '../Messaging.js';
+import { Queue } from './Queue.js';
+
+/** A message as it waits: with what the bus knows of it. */
+export interface Waiting<T> {
+  readonly message: T;
+  readonly delivery: Delivery;
+}
+
+/** One consumer of a group, and how many messages are with it. */
+export interface Member<T> {
+  readonly options: ConsumerOptions<T>;
+  inFlight: number;
+  closed: boolean;
+  /** Called when the last message in flight of a closed member is done. */
+  onIdle?: () => void;
+}
+
+/** A group of consumers that share a topic's messages, and what waits for them. */
+export class Group<T> {
+  readonly #waiting = new Queue<Waiting<T>>();
+  readonly #members: Member<T>[] = [];
+  readonly #topic: string;
+  readonly #maxWaiting: number;
+  readonly #log: Logger;
+  /** Bound once: a closure per message would be garbage. */
+  readonly #drain = (): void => this.#deliver();
+  #scheduled = false;
+  #next = 0;
+  #dropped = 0;
+
+  constructor(topic: string, maxWaiting: number, log: Logger) {
+    this.#topic = topic;
+    this.#maxWaiting = maxWaiting;
+    this.#log = log;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  add(item: Waiting<T>): void {
+    if (this.#waiting.size >= this.#maxWaiting) {
+      this.#waiting.shift();
+      if (this.#dropped++ % 10_000 === 0)
+        this.#log.error(`topic ${this.#topic} is full: the oldest of ${this.#maxWaiting} messages are dropped`);
+    }
+    this.#waiting.push(item);
+    this.#schedule();
+  }
+
+  join(options: ConsumerOptions<T>): Member<T> {
+    const member: Member<T> = { options, inFlight: 0, closed: false };
+    this.#members.push(member);
+    this.#schedule();
+    return member;
+  }
+
+  /** Gives the member no more messages; resolves when those in flight are done. */
+  async leave(member: Member<T>): Promise<void> {
+    if (!member.closed) {
+      member.closed = true;
+      this.#members.splice(this.#members.indexOf(member), 1);
+    }
+    if (member.inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        const others = member.onIdle;
+        member.onIdle = () => {
+          others?.();
+          resolve();
+        };
+      });
+    }
+  }
+
+  /** Delivery runs in a microtask of its own, so that no handler runs inside `send`. */
+  #schedule(): void {
+    if (this.#scheduled || this.#waiting.size === 0 || this.#members.length === 0) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#drain);
+  }
+
+  #deliver(): void {
+    this.#scheduled = false;
+    for (let budget = DELIVERIES_PER_TURN; this.#waiting.size > 0; budget--) {
+      const member = this.#memberWithRoom();
+      if (!member) return;
+      if (budget === 0) {
+        // A long backlog must not keep timers and sockets waiting.
+        this.#scheduled = true;
+        setImmediate(this.#drain);
+        return;
+      }
+      const item = this.#waiting.shift();
+      if (item) this.#hand(member, item);
+    }
+  }
+
+  /** The members take turns. */
+  #memberWithRoom(): Member<T> | undefined {
+    for (let i = 0; i < this.#members.length; i++) {
+      const at = (this.#next + i) % this.#members.length;
+      const member = this.#members[at];
+      if (member && member.inFlight < member.options.maxInFlight) {
+        this.#next = at + 1;
+        return member;
+      }
+    }
+    return undefined;
+  }
+
+  #hand(member: Member<T>, { message, delivery }: Waiting<T>): void {
+    let handled: Promise<void> | void;
+    try {
+      handled = member.options.handle(message, delivery);
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    if (!(handled instanceof Promise)) return;
+    member.inFlight++;
+    const done = (): void => {
+      member.inFlight--;
+      if (member.inFlight === 0) member.onIdle?.();
+      this.#schedule();
+    };
+    handled.then(done, (error: unknown) => {
+      this.#failed(error);
+      done();
+    });
+  }
+
+  #failed(error: unknown): void {
+    this.#log.error(`a message of topic ${this.#topic} could not be handled`, { error });
+  }
+}
+
+const DELIVERIES_PER_TURN = 256;

@@ -1,0 +1,37 @@
+/** First in, first out, with constant-time ends: a ring that doubles as it fills and halves as it empties. */
+export class Queue<T> {
+  #slots: (T | undefined)[] = new Array<T | undefined>(SMALLEST);
+  #head = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  push(item: T): void {
+    if (this.#size === this.#slots.length) this.#resize(this.#slots.length * 2);
+    this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item;
+    this.#size++;
+  }
+
+  /** Takes the oldest item; undefined where there is none. */
+  shift(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const item = this.#slots[this.#head];
+    this.#slots[this.#head] = undefined;
+    this.#head = (this.#head + 1) & (this.#slots.length - 1);
+    this.#size--;
+    if (this.#slots.length > SMALLEST && this.#size < this.#slots.length / 4) this.#resize(this.#slots.length / 2);
+    return item;
+  }
+
+  #resize(capacity: number): void {
+    const slots = new Array<T | undefined>(capacity);
+    for (let i = 0; i < this.#size; i++) slots[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)];
+    this.#slots = slots;
+    this.#head = 0;
+  }
+}
+
+/** A power of two, as every capacity is, so that an index wraps by a mask. */
+const SMALLEST = 16;
