@@ -94,7 +94,7 @@ export class EmbeddedMessaging implements Messaging {
   #group<T>(options: ConsumerOptions<T>): Group<T> {
     const log = this.#topic(options.topic.name);
     const known = log.groups.get(options.group);
-    if (known) return known as Group<unknown> as Group<T>;
+    if (known) return known as Group<T>;
     const group = new Group<T>(options.topic.name, this.#maxWaiting, this.#log);
     if (options.from !== 'latest') {
       for (const item of log.compacted.values()) group.add(item as Waiting<T>);

@@ -120,14 +120,14 @@ export class Group<T> {
     }
     if (!(handled instanceof Promise)) return;
     member.inFlight++;
-    const done = (): void => {
+    const settle = (): void => {
       member.inFlight--;
       if (member.inFlight === 0) member.onIdle?.();
       this.#schedule();
     };
-    handled.then(done, (error: unknown) => {
+    handled.then(settle, (error: unknown) => {
       this.#failed(error);
-      done();
+      settle();
     });
   }
 

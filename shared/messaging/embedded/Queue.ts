@@ -1,6 +1,6 @@
 /** First in, first out, with constant-time ends: a ring that doubles as it fills and halves as it empties. */
 export class Queue<T> {
-  #slots: (T | undefined)[] = new Array<T | undefined>(SMALLEST);
+  #slots: (T | undefined)[] = empty<T>(SMALLEST);
   #head = 0;
   #size = 0;
 
@@ -26,7 +26,7 @@ export class Queue<T> {
   }
 
   #resize(capacity: number): void {
-    const slots = new Array<T | undefined>(capacity);
+    const slots = empty<T>(capacity);
     for (let i = 0; i < this.#size; i++) slots[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)];
     this.#slots = slots;
     this.#head = 0;
@@ -35,3 +35,5 @@ export class Queue<T> {
 
 /** A power of two, as every capacity is, so that an index wraps by a mask. */
 const SMALLEST = 16;
+
+const empty = <T>(capacity: number): (T | undefined)[] => Array.from<T | undefined>({ length: capacity });
