@@ -1,0 +1,51 @@
+/** A container image's name in parts: `registry/prefix/name:tag@digest`, only `name` is always there. */
+export interface ImageName {
+  readonly name: string;
+  readonly registry?: string | undefined;
+  readonly prefix?: string | undefined;
+  readonly tag?: string | undefined;
+  readonly digest?: string | undefined;
+}
+
+// Docker's grammar of references. A first part is a registry where it has a dot or a port; else it belongs to the path.
+const COMPONENT = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*';
+const LABEL = '[a-zA-Z0-9-]+';
+const DOMAIN = `${LABEL}(?:\\.${LABEL})+(?::[0-9]+)?|${LABEL}(?:\\.${LABEL})*:[0-9]+`;
+const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
+const DIGEST = '[A-Za-z0-9]+(?:[+._-][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}';
+const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?((?:${COMPONENT}/)*)(${COMPONENT})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
+
+/** Reads an image's name as `docker pull` takes it; undefined where it is none. */
+export function parseImageName(text: string): ImageName | undefined {
+  const match = REFERENCE.exec(text);
+  const name = match?.[3];
+  if (!match || name === undefined) return undefined;
+  return {
+    name,
+    registry: match[1],
+    prefix: match[2] ? match[2].slice(0, -1) : undefined,
+    tag: match[4],
+    digest: match[5],
+  };
+}
+
+/** The name as `docker pull` takes it. `defaultRegistry` holds where the name itself says none. */
+export function imageReference(image: ImageName, defaultRegistry = ''): string {
+  const registry = image.registry ?? defaultRegistry;
+  const slash = registry === '' || registry.endsWith('/') ? '' : '/';
+  const prefix = image.prefix ? `${image.prefix}/` : '';
+  const tag = image.tag ? `:${image.tag}` : '';
+  const digest = image.digest ? `@${image.digest}` : '';
+  return `${registry}${slash}${prefix}${image.name}${tag}${digest}`;
+}
+
+/** Whether both name the same image; no tag means `latest`. */
+export function sameImage(a: ImageName, b: ImageName): boolean {
+  return (
+    a.name === b.name &&
+    (a.registry ?? '') === (b.registry ?? '') &&
+    (a.prefix ?? '') === (b.prefix ?? '') &&
+    (a.tag ?? 'latest') === (b.tag ?? 'latest') &&
+    a.digest === b.digest
+  );
+}
