@@ -13,8 +13,9 @@ export interface NewDocument {
   _rev?: string | undefined;
 }
 
-/** A key of a view: arrays of strings and numbers, compared element by element as CouchDB does; a shorter array comes first. */
-export type ViewKey = string | number | readonly (string | number)[];
+/** A key of a view: null, a number, a string, or an array of these, compared element by element as CouchDB does (null first,
+ * then numbers, then strings); a shorter array comes first. */
+export type ViewKey = string | number | null | readonly (string | number | null)[];
 
 /**
  * The named views, with the design document and view that OpenWhisk's databases have them under, and what they emit:

@@ -1,0 +1,289 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Database, RootDatabase } from 'lmdb';
+import type { Json } from '../../entities/keyvalue.js';
+import {
+  DocumentConflictError,
+  StoreError,
+  type ArtifactStore,
+  type NewDocument,
+  type StoredDocument,
+  type ViewKey,
+  type ViewName,
+  type ViewQuery,
+  type ViewRow,
+} from '../ArtifactStore.js';
+import { VIEWS, VIEWS_OF, type AnyDocument, type DatabaseName } from '../views.js';
+import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
+
+/** What CouchDB tells of an attachment inside its document. */
+interface AttachmentStub {
+  content_type: string;
+  revpos: number;
+  digest: string;
+  length: number;
+  stub: true;
+}
+
+type Text = Database<string, Buffer>;
+type Bytes = Database<Buffer, Buffer>;
+
+/** Raised when the views emit something else than before: the indexes on disk are then built anew. */
+const INDEX_VERSION = '1';
+const COUNT_CHUNK = 10_000;
+const REBUILD_CHUNK = 1000;
+
+/**
+ * One database in an LMDB environment: documents by id as JSON text, the rows of the views by their sortable key, and
+ * attachments. A write changes all three in one transaction, and resolves once it is on the disk; LMDB groups the
+ * transactions that wait at the same time.
+ */
+export class LmdbStore implements ArtifactStore {
+  readonly #root: RootDatabase<string, Buffer>;
+  readonly #documents: Text;
+  readonly #rows: Text;
+  readonly #attachments: Bytes;
+  readonly #views: readonly ViewName[];
+  #open = true;
+
+  private constructor(root: RootDatabase<string, Buffer>, name: DatabaseName) {
+    this.#root = root;
+    this.#documents = root.openDB(name, { keyEncoding: 'binary', encoding: 'string' });
+    this.#rows = root.openDB(`${name}/views`, { keyEncoding: 'binary', encoding: 'string' });
+    this.#attachments = root.openDB(`${name}/attachments`, { keyEncoding: 'binary', encoding: 'binary' });
+    this.#views = VIEWS_OF[name];
+  }
+
+  /** Opens the database `name`; builds its indexes where they are of another version. */
+  static async open(root: RootDatabase<string, Buffer>, name: DatabaseName): Promise<LmdbStore> {
+    const store = new LmdbStore(root, name);
+    const versionKey = Buffer.from(`indexes of ${name}`);
+    if (root.get(versionKey) !== INDEX_VERSION) {
+      await store.#rebuildRows();
+      await root.put(versionKey, INDEX_VERSION);
+      await root.flushed;
+    }
+    return store;
+  }
+
+  // The methods are async so that what LMDB throws synchronously (a full disk, a closed store) rejects their promise.
+
+  async get(id: string): Promise<StoredDocument | undefined> {
+    this.#checkOpen();
+    return this.#read(id);
+  }
+
+  async put(document: NewDocument): Promise<string> {
+    const revision = await this.#write(() => {
+      const current = this.#read(document._id);
+      if (current?._rev !== document._rev) return undefined;
+      this.#dropAttachmentsExcept(current, document);
+      return this.#replace(current, document);
+    });
+    if (revision === undefined) throw new DocumentConflictError(document._id);
+    return revision;
+  }
+
+  async putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }> {
+    if (documents.length === 0) return { conflicts: [] };
+    return this.#write(() => {
+      const conflicts: string[] = [];
+      for (const document of documents) {
+        if (this.#documents.doesExist(encodeId(document._id))) conflicts.push(document._id);
+        else this.#replace(undefined, document);
+      }
+      return { conflicts };
+    });
+  }
+
+  async delete(id: string, revision: string): Promise<boolean> {
+    const outcome = await this.#write(() => {
+      const current = this.#read(id);
+      if (!current) return 'missing';
+      if (current._rev !== revision) return 'conflict';
+      for (const key of this.#rowKeys(current)) void this.#rows.remove(key);
+      for (const name of Object.keys(attachmentsOf(current))) void this.#attachments.remove(attachmentKey(id, name));
+      void this.#documents.remove(encodeId(id));
+      return 'deleted';
+    });
+    if (outcome === 'conflict') throw new DocumentConflictError(id);
+    return outcome === 'deleted';
+  }
+
+  async query(view: ViewName, query: ViewQuery): Promise<ViewRow[]> {
+    this.#checkOpen();
+    const { from, to } = this.#range(view, query);
+    const bounds = query.descending ? { start: to, end: from, reverse: true } : { start: from, end: to };
+    const found = this.#rows.getRange({
+      ...bounds,
+      ...(query.skip ? { offset: query.skip } : {}),
+      ...(query.limit ? { limit: query.limit } : {}),
+    });
+    const rows: ViewRow[] = [];
+    for (const { value } of found) {
+      const row = JSON.parse(value) as ViewRow;
+      if (query.includeDocs) row.doc = this.#read(documentOf(row)) ?? null;
+      rows.push(row);
+    }
+    return rows;
+  }
+
+  async count(view: ViewName, query: ViewQuery): Promise<number> {
+    this.#checkOpen();
+    const { from, to } = this.#range(view, query);
+    let count = 0;
+    // A long count is cut into pieces, so that it does not hold up the requests beside it.
+    for (let start = from; ;) {
+      const chunk = this.#rows.getKeysCount({ start, end: to, limit: COUNT_CHUNK });
+      count += chunk;
+      if (chunk < COUNT_CHUNK) return Math.max(0, count - (query.skip ?? 0));
+      const [next] = [...this.#rows.getKeys({ start, end: to, offset: COUNT_CHUNK, limit: 1 })];
+      if (!next) return Math.max(0, count - (query.skip ?? 0));
+      start = next;
+      await nextTurn();
+      this.#checkOpen();
+    }
+  }
+
+  async attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string> {
+    const digest = `md5-${createHash('md5').update(bytes).digest('base64')}`;
+    const attached = await this.#write(() => {
+      const current = this.#read(id);
+      if (current?._rev !== revision) return undefined;
+      const stub: AttachmentStub = {
+        content_type: contentType,
+        revpos: generation(revision) + 1,
+        digest,
+        length: bytes.length,
+        stub: true,
+      };
+      void this.#attachments.put(attachmentKey(id, name), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      return this.#replace(current, {
+        ...current,
+        _attachments: { ...attachmentsOf(current), [name]: stub },
+      } as StoredDocument);
+    });
+    if (attached === undefined) throw new DocumentConflictError(id);
+    return attached;
+  }
+
+  async readAttachment(id: string, name: string): Promise<Uint8Array | undefined> {
+    this.#checkOpen();
+    return this.#attachments.get(attachmentKey(id, name));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    await this.#root.flushed;
+  }
+
+  /** Runs `action` inside a write transaction; resolves to its answer once the transaction is on the disk. */
+  async #write<T>(action: () => T): Promise<T> {
+    this.#checkOpen();
+    try {
+      const answer = await this.#root.transaction(action);
+      await this.#root.flushed;
+      return answer;
+    } catch (error) {
+      throw new StoreError(`the embedded store failed: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** Inside a transaction: stores `document` over `current`, with its rows; answers the new revision. */
+  #replace(current: StoredDocument | undefined, document: NewDocument): string {
+    const { _id, _rev, ...fields } = document as StoredDocument;
+    const body = JSON.stringify(fields);
+    const revision = `${generation(current?._rev) + 1}-${createHash('md5')
+      .update(`${current?._rev ?? ''} ${body}`)
+      .digest('hex')}`;
+    const head = `{"_id":${JSON.stringify(_id)},"_rev":"${revision}"`;
+    if (current) for (const key of this.#rowKeys(current)) void this.#rows.remove(key);
+    void this.#documents.put(encodeId(_id), body === '{}' ? `${head}}` : `${head},${body.slice(1)}`);
+    this.#putRows(document);
+    return revision;
+  }
+
+  #dropAttachmentsExcept(current: StoredDocument | undefined, document: NewDocument): void {
+    if (!current) return;
+    const kept = attachmentsOf(document as StoredDocument);
+    for (const name of Object.keys(attachmentsOf(current))) {
+      if (!(name in kept)) void this.#attachments.remove(attachmentKey(current._id, name));
+    }
+  }
+
+  #putRows(document: NewDocument): void {
+    for (const [number, view] of this.#views.entries()) {
+      for (const { key, value } of VIEWS[view](document as unknown as AnyDocument)) {
+        const row = JSON.stringify({ id: document._id, key, value } satisfies {
+          id: string;
+          key: ViewKey;
+          value: Json;
+        });
+        void this.#rows.put(rowKey(number, key, document._id), row);
+      }
+    }
+  }
+
+  #rowKeys(document: StoredDocument): Buffer[] {
+    return this.#views.flatMap((view, number) =>
+      VIEWS[view](document).map(({ key }) => rowKey(number, key, document._id)),
+    );
+  }
+
+  async #rebuildRows(): Promise<void> {
+    await this.#rows.clearAsync();
+    let batch: StoredDocument[] = [];
+    const flush = async (): Promise<void> => {
+      const documents = batch;
+      batch = [];
+      await this.#root.transaction(() => documents.forEach((document) => this.#putRows(document)));
+    };
+    for (const { value } of this.#documents.getRange({ snapshot: false })) {
+      batch.push(JSON.parse(value) as StoredDocument);
+      if (batch.length >= REBUILD_CHUNK) await flush();
+    }
+    await flush();
+  }
+
+  /** No key equals either end: every row's key goes on with the id of its document. */
+  #range(view: ViewName, query: ViewQuery): { from: Buffer; to: Buffer } {
+    const number = this.#views.indexOf(view);
+    if (number < 0) throw new StoreError(`this database has no view ${view}`);
+    return {
+      from: Buffer.concat([Buffer.of(number), encodeViewKey(query.startKey)]),
+      to: Buffer.concat([Buffer.of(number), encodeViewKey(query.endKey), Buffer.of(AFTER_ALL)]),
+    };
+  }
+
+  #read(id: string): StoredDocument | undefined {
+    const text = this.#documents.get(encodeId(id));
+    return text === undefined ? undefined : (JSON.parse(text) as StoredDocument);
+  }
+
+  #checkOpen(): void {
+    if (!this.#open) throw new StoreError('the store is closed');
+  }
+}
+
+const rowKey = (view: number, key: ViewKey, id: string): Buffer =>
+  Buffer.concat([Buffer.of(view), encodeViewKey(key), encodeId(id)]);
+
+const attachmentKey = (id: string, name: string): Buffer => encodeId(`${id}\0${name}`);
+
+const attachmentsOf = (document: StoredDocument): Record<string, Json> =>
+  (document['_attachments'] ?? {}) as Record<string, Json>;
+
+/** Which document `includeDocs` adds to a row: that of the value's own `_id`, if it has one. */
+function documentOf(row: ViewRow): string {
+  const value = row.value;
+  const id = value !== null && typeof value === 'object' && !Array.isArray(value) ? value['_id'] : undefined;
+  return typeof id === 'string' ? id : row.id;
+}
+
+/** The number before the dash of a revision, 0 of none. */
+function generation(revision: string | undefined): number {
+  return revision === undefined ? 0 : Number.parseInt(revision, 10) || 0;
+}

@@ -1,0 +1,104 @@
+import { closeSync, openSync, statSync, unlinkSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreError } from '../ArtifactStore.js';
+
+/** Holds a folder until it is released or the process ends. */
+export interface FolderLock {
+  release(): Promise<void>;
+}
+
+const FILE = 'in-use.sock';
+/** Longer than another process takes from finding a dead lock to removing it. */
+const TAKEOVER_CHECK_MS = 100;
+
+/**
+ * Locks a folder against other processes with a listening Unix socket in it: the operating system ends the lock with
+ * the process, however that ends, and it holds between containers that share a volume (process ids would not).
+ *
+ * @throws StoreError where another process has the folder; with that process's id where it tells.
+ */
+export async function lockFolder(folder: string): Promise<FolderLock> {
+  const { path, done } = reachable(join(folder, FILE), folder);
+  try {
+    return await lockAt(path, folder);
+  } finally {
+    done();
+  }
+}
+
+async function lockAt(path: string, folder: string): Promise<FolderLock> {
+  const server = createServer((socket) => socket.on('error', () => {}).end(String(process.pid)));
+  if (await listen(server, path)) return held(server);
+
+  const owner = await askOwner(path);
+  if (owner !== undefined) throw inUse(folder, owner);
+  // Left by a process that was killed. Two successors may find it at once: the one whose socket stays has the folder.
+  unlinkIfThere(path);
+  if (!(await listen(server, path))) throw inUse(folder, '');
+  const mine = statSync(path).ino;
+  await sleep(TAKEOVER_CHECK_MS);
+  if (inodeOf(path) === mine) return held(server);
+  // Closing would remove the winner's socket, since it has the same path: the server only stops being referenced.
+  server.unref();
+  throw inUse(folder, '');
+}
+
+/** The address of a Unix socket has room for 107 bytes; Linux reaches a longer path through the folder's descriptor. */
+function reachable(path: string, folder: string): { path: string; done: () => void } {
+  if (Buffer.byteLength(path) <= 100 || process.platform !== 'linux') return { path, done: () => {} };
+  const descriptor = openSync(folder, 'r');
+  return { path: `/proc/self/fd/${descriptor}/${FILE}`, done: () => closeSync(descriptor) };
+}
+
+const inUse = (folder: string, pid: string): StoreError =>
+  new StoreError(`the data folder ${folder} is in use by another server${pid && ` (process ${pid})`}`);
+
+function held(server: Server): FolderLock {
+  server.unref();
+  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+}
+
+/** Resolves to false where the path exists already. */
+function listen(server: Server, path: string): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: NodeJS.ErrnoException): void => {
+      server.removeListener('listening', listening);
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(new StoreError(`cannot lock the data folder: ${error.message}`));
+    };
+    const listening = (): void => {
+      server.removeListener('error', failed);
+      resolve(true);
+    };
+    server.once('error', failed).once('listening', listening).listen(path);
+  });
+}
+
+/** The id of the process that listens at `path`, '' where it does not say, undefined where nobody listens. */
+function askOwner(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    let pid = '';
+    const socket = connect(path);
+    socket.setTimeout(1000, () => {
+      socket.destroy();
+      resolve(pid);
+    });
+    socket.on('data', (chunk) => (pid += chunk.toString()));
+    socket.on('end', () => resolve(pid));
+    socket.on('error', () => resolve(undefined));
+  });
+}
+
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+function inodeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.ino;
+}

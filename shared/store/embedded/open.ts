@@ -1,0 +1,61 @@
+import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { open } from 'lmdb';
+import { StoreError, type Stores } from '../ArtifactStore.js';
+import { LmdbStore } from './LmdbStore.js';
+import { lockFolder, type FolderLock } from './lock.js';
+
+/** Enough for three databases of three parts each. */
+const MAX_DATABASES = 16;
+
+/**
+ * The three databases on disk in `folder`, which is made where it is missing.
+ *
+ * @throws StoreError with one clear line where the folder cannot be written or another server has it.
+ */
+export async function openEmbeddedStores(folder: string): Promise<Stores> {
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
+  }
+  const lock = await lockFolder(folder);
+  try {
+    return await openIn(folder, lock, false);
+  } catch (error) {
+    await lock.release();
+    throw new StoreError(`cannot open the store in ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The three databases in a folder of their own under the system's temporary folder; closing them removes it. For tests. */
+export async function openTemporaryStores(): Promise<Stores> {
+  const folder = await mkdtemp(join(tmpdir(), 'palette-whisk-'));
+  const lock = { release: () => rm(folder, { recursive: true, force: true }) };
+  return openIn(folder, lock, true);
+}
+
+async function openIn(folder: string, lock: FolderLock, temporary: boolean): Promise<Stores> {
+  const root = open<string, Buffer>({
+    path: folder,
+    // Without this a folder with a dot in its name is taken for a file.
+    noSubdir: false,
+    keyEncoding: 'binary',
+    encoding: 'string',
+    maxDbs: MAX_DATABASES,
+    ...(temporary ? { noSync: true, overlappingSync: false } : {}),
+  });
+  const whisks = await LmdbStore.open(root, 'whisks');
+  const activations = await LmdbStore.open(root, 'activations');
+  const subjects = await LmdbStore.open(root, 'subjects');
+  let closing: Promise<void> | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all([whisks.close(), activations.close(), subjects.close()]);
+    await root.close();
+    await lock.release();
+  };
+  return { whisks, activations, subjects, close: () => (closing ??= close()) };
+}

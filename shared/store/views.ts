@@ -1,0 +1,183 @@
+import type { Json } from '../entities/keyvalue.js';
+import type { ViewKey, ViewName } from './ArtifactStore.js';
+
+/*
+ * What each named view emits for a document: the rows that the JavaScript views of OpenWhisk's design documents yield
+ * (facts from github: apache/openwhisk, `ansible/files/*_design_document*.json`). A view is a pure function over one
+ * document; a field that is missing stays out of the value, as it does in JSON.
+ */
+
+/** A document as far as a view knows it: anything may be missing or of another type. */
+export type AnyDocument = Readonly<Record<string, unknown>>;
+
+export interface Emitted {
+  readonly key: ViewKey;
+  readonly value: Json;
+}
+
+export type View = (document: AnyDocument) => Emitted[];
+
+/** The databases of an installation. */
+export type DatabaseName = 'whisks' | 'activations' | 'subjects';
+
+/** An action under its namespace, and under the root namespace too where it is in a package. */
+const actions: View = (doc) => {
+  if (doc['exec'] === undefined || !isObject(doc['exec'])) return [];
+  const exec = { binary: asJson(doc['exec']['binary'] || false) };
+  return underNamespaceAndRoot(doc, () => ({ ...summary(doc), ...pick(doc, ['limits']), exec, ...pick(doc, UPDATED) }));
+};
+
+const packages: View = (doc) => {
+  const binding = doc['binding'];
+  if (!isObject(binding)) return [];
+  const value = {
+    ...summary(doc),
+    ...pick(doc, UPDATED),
+    binding: Object.keys(binding).length > 0 ? asJson(binding) : false,
+  };
+  return [{ key: [part(doc['namespace']), part(doc['updated'])], value }];
+};
+
+/** Published packages that are no bindings. */
+const publicPackages: View = (doc) => {
+  const binding = doc['binding'];
+  if (!isObject(binding) || !doc['publish'] || Object.keys(binding).length > 0) return [];
+  const value = { ...summary(doc), ...pick(doc, UPDATED), binding: false };
+  return [{ key: [part(doc['namespace']), part(doc['updated'])], value }];
+};
+
+const rules: View = (doc) => (doc['trigger'] === undefined ? [] : underNamespaceAndRoot(doc, () => 1));
+
+const triggers: View = (doc) =>
+  doc['exec'] === undefined && doc['binding'] === undefined && doc['parameters'] !== undefined
+    ? underNamespaceAndRoot(doc, () => ({ ...summary(doc), ...pick(doc, UPDATED) }))
+    : [];
+
+/** The activations of a namespace by their start. */
+const activations: View = (doc) =>
+  doc['activationId'] === undefined
+    ? []
+    : [{ key: [part(doc['namespace']), part(doc['start'])], value: activationSummary(doc) }];
+
+/** The activations of one action (`namespace/name` or `namespace/package/name`) by their start. */
+const activationsByName: View = (doc) => {
+  if (doc['activationId'] === undefined || !Array.isArray(doc['annotations'])) return [];
+  const path = `${String(doc['namespace'])}/${packagedName(doc['name'], doc['annotations'])}`;
+  return [{ key: [path, part(doc['start'])], value: activationSummary(doc) }];
+};
+
+/** Each namespace of a subject that is not blocked: under its name, and under the two halves of its key. */
+const identities: View = (doc) => {
+  const namespaces = doc['namespaces'];
+  if (!Array.isArray(namespaces) || doc['blocked']) return [];
+  return namespaces.filter(isObject).flatMap((namespace) => {
+    const { name, uuid, key } = namespace;
+    const value = {
+      _id: `${String(name)}/limits`,
+      ...definedFields({ namespace: name, uuid, key }),
+    };
+    return [
+      { key: [part(name)], value },
+      { key: [part(uuid), part(key)], value },
+    ];
+  });
+};
+
+/** The namespaces that may do nothing: a limit of theirs is 0, or their subject is blocked. */
+const blockedNamespaces: View = (doc) => {
+  const id = String(doc['_id']);
+  if (id.includes('/limits')) {
+    const shut = doc['concurrentInvocations'] === 0 || doc['invocationsPerMinute'] === 0;
+    return shut ? [{ key: id.replace('/limits', ''), value: 1 }] : [];
+  }
+  if (!doc['subject'] || !doc['blocked'] || !Array.isArray(doc['namespaces'])) return [];
+  return doc['namespaces'].filter(isObject).map((namespace) => ({ key: part(namespace['name']), value: 1 }));
+};
+
+export const VIEWS: Readonly<Record<ViewName, View>> = {
+  'whisks.v2.1.0/actions': actions,
+  'whisks.v2.1.0/packages': packages,
+  'whisks.v2.1.0/packages-public': publicPackages,
+  'whisks.v2.1.0/rules': rules,
+  'whisks.v2.1.0/triggers': triggers,
+  'whisks.v2.1.0/activations': activations,
+  'whisks-filters.v2.1.1/activations': activationsByName,
+  'subjects.v2.0.0/identities': identities,
+  'namespaceThrottlings/blockedNamespaces': blockedNamespaces,
+};
+
+/** Which views each database keeps. */
+export const VIEWS_OF: Readonly<Record<DatabaseName, readonly ViewName[]>> = {
+  whisks: [
+    'whisks.v2.1.0/actions',
+    'whisks.v2.1.0/packages',
+    'whisks.v2.1.0/packages-public',
+    'whisks.v2.1.0/rules',
+    'whisks.v2.1.0/triggers',
+  ],
+  activations: ['whisks.v2.1.0/activations', 'whisks-filters.v2.1.1/activations'],
+  subjects: ['subjects.v2.0.0/identities', 'namespaceThrottlings/blockedNamespaces'],
+};
+
+const SUMMARY = ['namespace', 'name', 'version', 'publish', 'annotations'] as const;
+const UPDATED = ['updated'] as const;
+
+const summary = (doc: AnyDocument): Record<string, Json> => pick(doc, SUMMARY);
+
+/** What lists of activations show; `end`, `duration` and `statusCode` only of one that ended. */
+function activationSummary(doc: AnyDocument): Json {
+  const end = doc['end'] === 0 ? undefined : doc['end'];
+  const response = doc['response'];
+  return {
+    ...summary(doc),
+    ...pick(doc, ['activationId', 'start']),
+    ...definedFields({
+      end,
+      duration: typeof end === 'number' && typeof doc['start'] === 'number' ? end - doc['start'] : undefined,
+      cause: doc['cause'],
+      statusCode: end !== undefined && isObject(response) ? response['statusCode'] : undefined,
+    }),
+  };
+}
+
+/** `package/name` where the annotations `binding` or `path` say that the action was reached in a package, else the name. */
+function packagedName(name: unknown, annotations: readonly unknown[]): string {
+  let path: unknown;
+  let binding: unknown;
+  for (const annotation of annotations) {
+    if (!isObject(annotation)) continue;
+    if (annotation['key'] === 'path') path = annotation['value'];
+    if (annotation['key'] === 'binding') binding = annotation['value'];
+  }
+  if (binding) return typeof binding === 'string' ? `${binding.split('/')[1]}/${String(name)}` : String(name);
+  const parts = typeof path === 'string' ? path.split('/') : [];
+  return parts.length === 3 ? `${parts[1]}/${String(name)}` : String(name);
+}
+
+function underNamespaceAndRoot(doc: AnyDocument, value: () => Json): Emitted[] {
+  const namespace = doc['namespace'];
+  if (typeof namespace !== 'string') return [];
+  const updated = part(doc['updated']);
+  const emitted = { key: [namespace, updated], value: value() };
+  const slash = namespace.indexOf('/');
+  return slash < 0 ? [emitted] : [emitted, { key: [namespace.slice(0, slash), updated], value: emitted.value }];
+}
+
+function pick(doc: AnyDocument, fields: readonly string[]): Record<string, Json> {
+  const out: Record<string, Json> = {};
+  for (const field of fields) if (doc[field] !== undefined) out[field] = asJson(doc[field]);
+  return out;
+}
+
+function definedFields(fields: Readonly<Record<string, unknown>>): Record<string, Json> {
+  return pick(fields, Object.keys(fields));
+}
+
+/** A key's part as JSON has it: what is missing becomes null. */
+const part = (value: unknown): string | number | null =>
+  typeof value === 'string' || typeof value === 'number' ? value : null;
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+/** Documents come from JSON, so what is in them is JSON. */
+const asJson = (value: unknown): Json => value as Json;

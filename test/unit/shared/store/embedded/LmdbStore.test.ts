@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NewDocument } from '../../../../../shared/store/ArtifactStore.js';
+import { StoreError } from '../../../../../shared/store/ArtifactStore.js';
+import { openEmbeddedStores, openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
+import { artifactStoreSuite } from '../../../../suites/artifactStore.js';
+
+const document = (id: string): NewDocument =>
+  ({ _id: `ns/${id}`, activationId: id, namespace: 'ns', name: 'n', start: 1, end: 2, annotations: [] }) as NewDocument;
+
+describe('the embedded store', () => {
+  describe('on disk', () => {
+    let folder: string;
+    before(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'store.test-'));
+    });
+    after(() => rm(folder, { recursive: true, force: true }));
+
+    describe('behaves as a store', () => artifactStoreSuite(() => openEmbeddedStores(join(folder, 'suite'))));
+
+    it('finds documents, rows and attachments again after a restart', async () => {
+      const data = join(folder, 'again');
+      const first = await openEmbeddedStores(data);
+      await first.activations.putMany([document('a'), document('b')]);
+      const revision = await first.whisks.put(document('w'));
+      await first.whisks.attach('ns/w', revision, 'code', 'text/plain', Buffer.from('hello'));
+      await first.close();
+      const second = await openEmbeddedStores(data);
+      const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
+      assert.equal(await second.activations.count('whisks.v2.1.0/activations', query), 2);
+      assert.equal(Buffer.from((await second.whisks.readAttachment('ns/w', 'code')) ?? []).toString(), 'hello');
+      await second.close();
+    });
+
+    it('refuses a folder that another server uses, in one line with its process id', async () => {
+      const data = join(folder, 'shared');
+      const stores = await openEmbeddedStores(data);
+      await assert.rejects(openEmbeddedStores(data), (error: Error) => {
+        assert.ok(error instanceof StoreError);
+        assert.equal(error.message, `the data folder ${data} is in use by another server (process ${process.pid})`);
+        return true;
+      });
+      await stores.close();
+      await (await openEmbeddedStores(data)).close();
+    });
+
+    it('says which folder it cannot write to', async () => {
+      const file = join(folder, 'file');
+      await writeFile(file, '');
+      await assert.rejects(openEmbeddedStores(join(file, 'data')), {
+        name: 'StoreError',
+        message: `cannot write to the data folder ${join(file, 'data')}: ENOTDIR`,
+      });
+    });
+
+    it('opens a folder with a path longer than a socket address', async () => {
+      const data = join(folder, 'x'.repeat(120), 'y'.repeat(20));
+      const stores = await openEmbeddedStores(data);
+      await assert.rejects(openEmbeddedStores(data), /in use by another server/);
+      await stores.close();
+    });
+
+    it('loses nothing that it acknowledged when its process is killed, and its lock goes with it', async function () {
+      this.timeout(20_000);
+      const data = join(folder, 'killed');
+      const script = fileURLToPath(new URL(`./writer${extname(import.meta.url)}`, import.meta.url));
+      const writer = fork(script, [data], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+      const acknowledged: string[] = [];
+      const enough = new Promise<void>((resolve) => {
+        writer.on('message', (id: string) => {
+          acknowledged.push(id);
+          if (acknowledged.length === 300) resolve();
+        });
+      });
+      await enough;
+      writer.kill('SIGKILL');
+      await once(writer, 'exit');
+      const stores = await openEmbeddedStores(data);
+      const lost = [];
+      for (const id of acknowledged) if (!(await stores.activations.get(`ns/${id}`))) lost.push(id);
+      assert.deepEqual(lost, []);
+      const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
+      const rows = await stores.activations.query('whisks.v2.1.0/activations', { ...query, includeDocs: true });
+      assert.ok(rows.length >= acknowledged.length);
+      assert.ok(rows.every((row) => row.doc));
+      await stores.close();
+    });
+  });
+
+  it('fails once it is closed', async () => {
+    const stores = await openTemporaryStores();
+    await stores.close();
+    await assert.rejects(stores.whisks.get('a'), StoreError);
+    await assert.rejects(stores.whisks.put(document('a')), StoreError);
+    await stores.close();
+  });
+});
