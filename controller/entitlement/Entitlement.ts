@@ -1,5 +1,4 @@
 import type { Identity } from '../../shared/entities/identity.js';
-import type { TransactionId } from '../../shared/entities/transaction.js';
 
 /** What a caller wants to do with a resource, in the words of `Identity.rights`. */
 export type Privilege = 'READ' | 'PUT' | 'DELETE' | 'ACTIVATE';
@@ -30,10 +29,15 @@ export interface Entitlement {
     user: Identity,
     privilege: Privilege,
     resources: readonly Resource[],
-    options?: { readonly throttle?: boolean | undefined; readonly transid?: TransactionId | undefined },
+    options?: { readonly throttle?: boolean | undefined },
   ): Promise<void>;
   /** Counts one invocation against the caller's limits, where rights were checked in another way. @throws ApiError 429 */
-  checkThrottles(user: Identity, transid?: TransactionId): void;
+  checkThrottles(user: Identity): void;
+  /**
+   * Whether there is room for one more invocation right now. Asked again just before an invocation starts: others may
+   * have started since `check`. @throws ApiError 429
+   */
+  checkConcurrency(user: Identity): void;
   /** @throws ApiError 403 where the caller may not have actions of that kind. */
   checkKind(user: Identity, kind: string): void;
 }

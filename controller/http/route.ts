@@ -55,7 +55,7 @@ export async function authorize(
   resource: Resource,
 ): Promise<void> {
   try {
-    await ctx.entitlement.check(call.user, privilege, [resource], { transid: call.transid });
+    await ctx.entitlement.check(call.user, privilege, [resource]);
   } catch (error) {
     if (error instanceof ApiError && error.status === 403) throw notAuthorizedFor(fullName(resource));
     if (error instanceof ApiError && error.status === 404) {

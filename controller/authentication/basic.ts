@@ -1,0 +1,45 @@
+import type { AuthStore } from '../../shared/store/AuthStore.js';
+import { credentialsInvalid, credentialsMissing } from '../http/ApiError.js';
+import type { Authentication } from './Authentication.js';
+
+/** The two halves of an API key. */
+export interface ApiKey {
+  readonly uuid: string;
+  readonly key: string;
+}
+
+const BASIC = /^basic +([A-Za-z0-9+/=_-]+) *$/i;
+
+/**
+ * The key in an `Authorization` header.
+ * @returns undefined where the header is not of the scheme Basic; halves may be empty where what it carries is no key.
+ */
+export function readBasicCredentials(authorization: string | undefined): ApiKey | undefined {
+  const encoded = authorization === undefined ? undefined : BASIC.exec(authorization)?.[1];
+  if (encoded === undefined) return undefined;
+  const text = Buffer.from(encoded, 'base64').toString('utf8');
+  const colon = text.indexOf(':');
+  return colon < 0 ? { uuid: text, key: '' } : { uuid: text.slice(0, colon), key: text.slice(colon + 1) };
+}
+
+/** What may be a key at all; anything else is not worth a look into the store. */
+const UUID = /^[0-9a-fA-F]{1,8}(?:-[0-9a-fA-F]{1,4}){3}-[0-9a-fA-F]{1,12}$/;
+const SECRET_LENGTH = 64;
+
+export function isApiKey({ uuid, key }: ApiKey): boolean {
+  return key.length === SECRET_LENGTH && UUID.test(uuid);
+}
+
+/** OpenWhisk's authentication: an API key `uuid:key` of a subject's namespace, as Basic credentials. */
+export function basicAuthentication(subjects: AuthStore): Authentication {
+  return {
+    async authenticate(authorization) {
+      const key = readBasicCredentials(authorization);
+      if (!key) throw credentialsMissing();
+      const identity = isApiKey(key) ? await subjects.identityByKey(key.uuid, key.key) : undefined;
+      if (!identity) throw credentialsInvalid();
+      return identity;
+    },
+    identityOfNamespace: (namespace) => subjects.identityByNamespace(namespace),
+  };
+}

@@ -1,0 +1,80 @@
+import type { Identity } from '../../shared/entities/identity.js';
+import { ApiError, notAuthorizedFor } from '../http/ApiError.js';
+import { fullName, type Entitlement, type Privilege, type Resource } from './Entitlement.js';
+import { mayReadPackage, type PackageSource } from './packageRead.js';
+import { implicitRight } from './rights.js';
+import type { Throttles } from './throttles.js';
+
+export interface EntitlementParts {
+  readonly packages: PackageSource;
+  readonly throttles: Throttles;
+  /** Kinds that everybody may use; undefined: all there are. */
+  readonly allowedKinds?: readonly string[] | undefined;
+}
+
+/**
+ * OpenWhisk's local entitlement: a namespace belongs to its owner, who may do anything in it; others may read and run
+ * what is in published packages.
+ */
+export class OwnershipEntitlement implements Entitlement {
+  readonly #parts: EntitlementParts;
+
+  constructor(parts: EntitlementParts) {
+    this.#parts = parts;
+  }
+
+  async check(
+    user: Identity,
+    privilege: Privilege,
+    resources: readonly Resource[],
+    options: { readonly throttle?: boolean | undefined } = {},
+  ): Promise<void> {
+    if (!user.rights.includes(privilege)) throw forbidden(resources);
+    if (privilege === 'ACTIVATE' && options.throttle !== false) this.#throttle(user, resources);
+    const refused: Resource[] = [];
+    for (const resource of resources) {
+      const right = implicitRight(user.namespace.name, privilege, resource);
+      if (right === 'yes') continue;
+      if (right === 'no') refused.push(resource);
+      else if (!(await mayReadPackage(this.#parts.packages, user.namespace.name, right.package))) {
+        // The package is what is out of reach, whatever was wanted in it.
+        if (resource.collection === 'actions') throw notAuthorizedFor(right.package);
+        refused.push(resource);
+      }
+    }
+    if (refused.length > 0) throw forbidden(refused);
+  }
+
+  checkThrottles(user: Identity): void {
+    this.#parts.throttles.invocation(user);
+  }
+
+  checkConcurrency(user: Identity): void {
+    this.#parts.throttles.concurrency(user);
+  }
+
+  checkKind(user: Identity, kind: string): void {
+    if (isKindAllowed(kind, user.limits.allowedKinds, this.#parts.allowedKinds)) return;
+    throw new ApiError(403, `The supplied authentication is not authorized to access actions of kind '${kind}'.`);
+  }
+
+  /** Several actions are one request (a sequence, a rule), and count once. */
+  #throttle(user: Identity, resources: readonly Resource[]): void {
+    if (resources.some((r) => r.collection === 'actions')) this.#parts.throttles.invocation(user);
+    else if (resources.some((r) => r.collection === 'triggers')) this.#parts.throttles.fire(user);
+  }
+}
+
+/** A kind is allowed where either list has it, or where both are empty or missing. */
+export function isKindAllowed(
+  kind: string,
+  own: readonly string[] | undefined,
+  everybody: readonly string[] | undefined,
+): boolean {
+  const listed = (own?.length ?? 0) + (everybody?.length ?? 0) > 0;
+  return !listed || own?.includes(kind) === true || everybody?.includes(kind) === true;
+}
+
+function forbidden(resources: readonly Resource[]): ApiError {
+  return notAuthorizedFor(...new Set(resources.map(fullName).toSorted()));
+}

@@ -1,0 +1,37 @@
+import { rootNamespace } from '../../shared/entities/names.js';
+import type { CollectionName, Privilege, Resource } from './Entitlement.js';
+
+/** Every privilege there is; API keys carry them all. */
+export const ALL_PRIVILEGES: readonly Privilege[] = ['READ', 'PUT', 'DELETE', 'ACTIVATE'];
+
+/** What an owner may do with one entity of each collection. */
+const ENTITY_PRIVILEGES: Readonly<Record<CollectionName, readonly Privilege[]>> = {
+  actions: ALL_PRIVILEGES,
+  triggers: ALL_PRIVILEGES,
+  rules: ALL_PRIVILEGES,
+  packages: ['READ', 'PUT', 'DELETE'],
+  activations: ['READ'],
+  namespaces: ['READ'],
+  limits: ['READ'],
+};
+
+/**
+ * Whether a caller has a right on a resource by where the resource is: `yes` or `no`, or it depends on a package
+ * (`package`: its document id) that the caller has to be able to read.
+ */
+export type ImplicitRight = 'yes' | 'no' | { readonly package: string };
+
+/** @param namespace the caller's own namespace */
+export function implicitRight(namespace: string, privilege: Privilege, resource: Resource): ImplicitRight {
+  const owner = rootNamespace(resource.path) === namespace;
+  const { collection, name, path } = resource;
+  if (name === undefined) {
+    // Whoever likes may list the packages of a namespace: those that are private are left out for others.
+    return privilege === 'READ' && (owner || collection === 'packages') ? 'yes' : 'no';
+  }
+  if (collection === 'actions' && path.includes('/') && (privilege === 'READ' || privilege === 'ACTIVATE')) {
+    return { package: path };
+  }
+  if (collection === 'packages' && privilege === 'READ') return { package: `${path}/${name}` };
+  return owner && ENTITY_PRIVILEGES[collection].includes(privilege) ? 'yes' : 'no';
+}

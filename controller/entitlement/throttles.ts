@@ -1,0 +1,65 @@
+import type { Limits } from '../../shared/config/limits.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import { tooManyRequests } from '../http/ApiError.js';
+import { judgeConcurrency, judgeRate, MinuteCounter, shareOfLimit } from './rates.js';
+
+/** What user events call the limits. */
+export type LimitMetric = 'ConcurrentInvocations' | 'ConcurrentRateLimit' | 'TimedRateLimit';
+
+export interface ThrottleSources {
+  readonly limits: Limits;
+  /** Controllers that divide the limits. */
+  clusterSize(): number;
+  /** Invocations of a namespace that this controller has under way. */
+  activeActivations(namespaceUuid: string): number;
+  /** Milliseconds since the epoch. */
+  clock(): number;
+  /** Told how near a namespace comes to its limit of concurrent invocations, and when it passes a limit. */
+  onMetric?: ((user: Identity, metric: LimitMetric, value: number) => void) | undefined;
+}
+
+/** Keeps namespaces to their limits: invocations and fires per minute, invocations at a time. */
+export class Throttles {
+  readonly #sources: ThrottleSources;
+  readonly #invocations = new MinuteCounter();
+  readonly #fires = new MinuteCounter();
+
+  constructor(sources: ThrottleSources) {
+    this.#sources = sources;
+  }
+
+  /** Counts an invocation. @throws ApiError 429 */
+  invocation(user: Identity): void {
+    const { limits } = this.#sources;
+    this.#rate(this.#invocations, user, user.limits.invocationsPerMinute ?? limits.invocationsPerMinute);
+    this.concurrency(user);
+  }
+
+  /** Counts a trigger's fire. @throws ApiError 429 */
+  fire(user: Identity): void {
+    this.#rate(this.#fires, user, user.limits.firesPerMinute ?? this.#sources.limits.firesPerMinute);
+  }
+
+  /** Whether there is room for one more invocation right now. @throws ApiError 429 */
+  concurrency(user: Identity): void {
+    const sources = this.#sources;
+    const limit = user.limits.concurrentInvocations ?? sources.limits.concurrentInvocations;
+    const active = sources.activeActivations(user.namespace.uuid);
+    const { ok, count, allowed } = judgeConcurrency(active, shareOfLimit(limit, sources.clusterSize()));
+    if (ok) {
+      sources.onMetric?.(user, 'ConcurrentInvocations', count + 1);
+      return;
+    }
+    sources.onMetric?.(user, 'ConcurrentRateLimit', 1);
+    throw tooManyRequests(`Too many concurrent requests in flight (count: ${count}, allowed: ${allowed}).`);
+  }
+
+  #rate(counter: MinuteCounter, user: Identity, limit: number): void {
+    const sources = this.#sources;
+    const counted = counter.increment(user.namespace.uuid, sources.clock());
+    const { ok, count, allowed } = judgeRate(counted, shareOfLimit(limit, sources.clusterSize()));
+    if (ok) return;
+    sources.onMetric?.(user, 'TimedRateLimit', 1);
+    throw tooManyRequests(`Too many requests in the last minute (count: ${count}, allowed: ${allowed}).`);
+  }
+}

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { basicAuthentication, isApiKey, readBasicCredentials } from '../../../../controller/authentication/basic.js';
+import type { Identity } from '../../../../shared/entities/identity.js';
+
+const basic = (text: string): string => `Basic ${Buffer.from(text).toString('base64')}`;
+const uuid = '23bc46b1-71f6-4ed5-8c54-816aa4f8c502';
+const key = 'k'.repeat(64);
+const identity: Identity = {
+  subject: 'guest',
+  namespace: { name: 'guest', uuid },
+  authkey: {},
+  rights: [],
+  limits: {},
+};
+
+describe('readBasicCredentials', () => {
+  it('reads both halves; further colons belong to the key', () => {
+    assert.deepEqual(readBasicCredentials(basic('a:b:c')), { uuid: 'a', key: 'b:c' });
+    assert.deepEqual(readBasicCredentials(basic('nonsense')), { uuid: 'nonsense', key: '' });
+    assert.deepEqual(readBasicCredentials(`bAsIc ${Buffer.from('a:b').toString('base64')}`), { uuid: 'a', key: 'b' });
+  });
+
+  it('knows no other scheme', () => {
+    for (const header of [undefined, '', 'Bearer abc', 'Basic', 'Basic ???']) {
+      assert.equal(readBasicCredentials(header), undefined);
+    }
+  });
+});
+
+describe('isApiKey', () => {
+  it('takes a UUID and 64 characters', () => {
+    assert.equal(isApiKey({ uuid, key }), true);
+    assert.equal(isApiKey({ uuid, key: `${key}x` }), false);
+    assert.equal(isApiKey({ uuid: 'me', key }), false);
+  });
+});
+
+describe('basicAuthentication', () => {
+  const asked: string[] = [];
+  const authentication = basicAuthentication({
+    async identityByKey(u, k) {
+      asked.push(u);
+      return Promise.resolve(u === uuid && k === key ? identity : undefined);
+    },
+    identityByNamespace: (namespace) => Promise.resolve(namespace === 'guest' ? identity : undefined),
+  });
+
+  it('finds a known user', async () => {
+    assert.equal(await authentication.authenticate(basic(`${uuid}:${key}`)), identity);
+  });
+
+  it('tells missing credentials from wrong ones, both with a challenge', async () => {
+    const challenge = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' };
+    await assert.rejects(authentication.authenticate(undefined), {
+      status: 401,
+      message: 'The resource requires authentication, which was not supplied with the request',
+      headers: challenge,
+    });
+    await assert.rejects(authentication.authenticate(basic(`${uuid}:${'x'.repeat(64)}`)), {
+      status: 401,
+      message: 'The supplied authentication is invalid',
+      headers: challenge,
+    });
+  });
+
+  it('does not ask the store for what is no key', async () => {
+    asked.length = 0;
+    await assert.rejects(authentication.authenticate(basic('nonsense')), { status: 401 });
+    assert.deepEqual(asked, []);
+  });
+});
