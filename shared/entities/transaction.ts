@@ -3,7 +3,7 @@ import * as z from 'zod';
 
 /**
  * The id that ties together everything that one request causes, in logs, messages and error bodies.
- * On the wire: `[id, startMs]`, with a third element `true` (extra logging) or the parent's transaction id.
+ * On the wire: `[id, startMs]`, then `true` where there is extra logging, then the parent's transaction id where there is one.
  */
 export interface TransactionId {
   readonly id: string;
@@ -13,25 +13,38 @@ export interface TransactionId {
   readonly parent?: TransactionId;
 }
 
-export type WireTransactionId = [string, number] | [string, number, boolean | WireTransactionId];
+export type WireTransactionId =
+  [string, number] | [string, number, boolean | WireTransactionId] | [string, number, boolean, WireTransactionId];
 
 const wireSchema: z.ZodType<WireTransactionId> = z.lazy(() =>
-  z.union([z.tuple([z.string(), z.number()]), z.tuple([z.string(), z.number(), z.union([z.boolean(), wireSchema])])]),
+  z.union([
+    z.tuple([z.string(), z.number()]),
+    z.tuple([z.string(), z.number(), z.union([z.boolean(), wireSchema])]),
+    z.tuple([z.string(), z.number(), z.boolean(), wireSchema]),
+  ]),
 );
 
 /** Parses the wire form into a `TransactionId`. */
 export const transactionIdSchema = wireSchema.transform(fromWire);
 
 function fromWire(wire: WireTransactionId): TransactionId {
-  const [id, start, extra] = wire;
-  if (extra === undefined) return { id, start };
-  return typeof extra === 'boolean' ? { id, start, extraLogging: extra } : { id, start, parent: fromWire(extra) };
+  const [id, start, third, fourth] = wire;
+  const parent = fourth ?? (Array.isArray(third) ? third : undefined);
+  return {
+    id,
+    start,
+    ...(third === true ? { extraLogging: true } : {}),
+    ...(parent ? { parent: fromWire(parent) } : {}),
+  };
 }
 
 /** The wire form of a transaction id. */
-export function toWireTransactionId(transid: TransactionId): WireTransactionId {
-  if (transid.parent) return [transid.id, transid.start, toWireTransactionId(transid.parent)];
-  return transid.extraLogging ? [transid.id, transid.start, true] : [transid.id, transid.start];
+export function toWireTransactionId({ id, start, extraLogging, parent }: TransactionId): WireTransactionId {
+  if (parent) {
+    const above = toWireTransactionId(parent);
+    return extraLogging ? [id, start, true, above] : [id, start, above];
+  }
+  return extraLogging ? [id, start, true] : [id, start];
 }
 
 /** A new transaction id of 32 letters and digits. */
@@ -39,9 +52,10 @@ export function newTransactionId(now: number = Date.now(), id?: string): Transac
   return { id: id ?? randomAlphanumeric(32), start: now };
 }
 
-/** A transaction inside another one (a component of a sequence). */
+/** A transaction inside another one (a component of a sequence), logged as its parent is. */
 export function childTransactionId(parent: TransactionId, now: number = Date.now()): TransactionId {
-  return { id: randomAlphanumeric(32), start: now, parent };
+  const id = randomAlphanumeric(32);
+  return parent.extraLogging ? { id, start: now, extraLogging: true, parent } : { id, start: now, parent };
 }
 
 /** Transactions that the system begins by itself. */
