@@ -1,0 +1,181 @@
+import { documentId } from '../../shared/entities/names.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { ControllerInstance } from '../../shared/messages/instances.js';
+import type { Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
+import type { Topics } from '../../shared/messaging/topics.js';
+import { ActivationBook, COMPLETION, type CompletionOptions, type LostActivation } from './completion.js';
+import { healthTests } from './healthTest.js';
+import {
+  NoInvokersError,
+  type ColorRequest,
+  type InvokerHealth,
+  type LoadBalancer,
+  type PendingActivation,
+  type SchedulableAction,
+} from './LoadBalancer.js';
+import type { BalancerMetrics } from './metrics.js';
+import { generateHash, schedule, type Demand, type Placement } from './schedule.js';
+import { Shares, type ShareOptions } from './shares.js';
+import { SUPERVISION, type SupervisionOptions } from './supervision.js';
+import { Supervisor } from './Supervisor.js';
+
+export interface BalancerOptions {
+  readonly shares: ShareOptions;
+  readonly completion: CompletionOptions;
+  readonly supervision: SupervisionOptions;
+}
+
+export const BALANCER: BalancerOptions = {
+  shares: { managedFraction: 0.9, blackboxFraction: 0.1, minMemory: 128 },
+  completion: COMPLETION,
+  supervision: SUPERVISION,
+};
+
+export interface BalancerParts {
+  readonly messaging: Messaging;
+  readonly topics: Topics;
+  readonly logger: Logger;
+  readonly metrics: BalancerMetrics;
+  readonly controller: ControllerInstance;
+  readonly options: BalancerOptions;
+  /** An invocation was given up: no acknowledgement in time. See `lostActivations.ts`. */
+  readonly onLost: (lost: LostActivation) => void;
+  readonly now?: (() => number) | undefined;
+  /** From 0 up to 1. */
+  readonly random?: (() => number) | undefined;
+}
+
+/** OpenWhisk's sharding balancer: see `schedule.ts` (where), `supervision.ts` (health), `completion.ts` (books). */
+export class ShardingBalancer implements LoadBalancer {
+  readonly #parts: BalancerParts;
+  readonly #now: () => number;
+  readonly #random: () => number;
+  readonly #shares: Shares;
+  readonly #supervisor: Supervisor;
+  readonly #book: ActivationBook;
+  readonly #producer: Producer;
+  #acknowledgements: Consumer | undefined;
+
+  private constructor(parts: BalancerParts, producer: Producer) {
+    const { logger, options, metrics, controller } = parts;
+    this.#parts = parts;
+    this.#producer = producer;
+    this.#now = parts.now ?? Date.now;
+    this.#random = parts.random ?? Math.random;
+    this.#shares = new Shares(options.shares);
+    const test = healthTests(controller, this.#now());
+    this.#supervisor = new Supervisor({
+      messaging: parts.messaging,
+      topics: parts.topics,
+      logger,
+      controllerId: controller.asString,
+      options: options.supervision,
+      now: this.#now,
+      sendTest: (invoker) => this.#sendTest(invoker, test()),
+      onChange: (invokers) => this.#shares.updateInvokers(invokers),
+    });
+    this.#book = new ActivationBook({
+      options: options.completion,
+      release: (instance, demand) =>
+        this.#shares.candidate(instance)?.slots.release(demand.key, demand.concurrency, demand.memory),
+      finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
+      onLost: (lost) => {
+        logger.warn(`gave up activation ${lost.activationId} on invoker${lost.invoker.instance}: no completion in time`, {
+          transid: lost.transid,
+        });
+        parts.onLost(lost);
+      },
+      onAck: (kind) => metrics.acknowledged(kind),
+    });
+    metrics.observe({
+      inFlight: () => this.#book.total,
+      invokers: () => this.#supervisor.invokers,
+      clusterSize: () => this.#shares.clusterSize,
+    });
+  }
+
+  /** Resolves once acknowledgements and pings are consumed. The health test action has to be in the store by then. */
+  static async start(parts: BalancerParts): Promise<ShardingBalancer> {
+    const { messaging, topics, controller } = parts;
+    const completed = topics.completed(controller.asString);
+    await messaging.ensureTopic(completed);
+    const balancer = new ShardingBalancer(parts, await messaging.producer());
+    balancer.#acknowledgements = await messaging.consume({
+      topic: completed,
+      group: completed.name,
+      maxInFlight: 128,
+      handle: (ack) => balancer.#book.acknowledge(ack),
+    });
+    await balancer.#supervisor.start();
+    return balancer;
+  }
+
+  async publish(
+    action: SchedulableAction,
+    message: ActivationMessage,
+    _color?: ColorRequest,
+  ): Promise<PendingActivation> {
+    const demand: Demand = {
+      key: `${documentId(action.name)}@${action.name.version ?? ''}`,
+      concurrency: action.concurrency,
+      memory: action.memory,
+    };
+    const placement = this.#place(action, message, demand);
+    if (!placement) {
+      this.#parts.logger.error(`no invoker is up for ${demand.key}`, { transid: message.transid });
+      throw new NoInvokersError();
+    }
+    const { candidate, overloaded } = placement;
+    if (overloaded) {
+      this.#parts.metrics.overloaded(action.blackbox);
+      this.#parts.logger.warn(`the system is overloaded: invoker${candidate.instance} was chosen at random`, {
+        transid: message.transid,
+      });
+    }
+    const invoker = (this.#supervisor.invokers[candidate.instance] as InvokerHealth).instance;
+    candidate.slots.take(demand.key, demand.concurrency, demand.memory);
+    const pending = this.#book.add(message, action, demand, invoker, this.#now());
+    try {
+      await this.#producer.send(this.#parts.topics.invoker(candidate.instance), message);
+    } catch (error) {
+      this.#book.undo(message.activationId);
+      throw error;
+    }
+    return pending;
+  }
+
+  activeActivationsFor(namespaceUuid: string): number {
+    return this.#book.ofNamespace(namespaceUuid);
+  }
+
+  totalActiveActivations(): number {
+    return this.#book.total;
+  }
+
+  invokers(): readonly InvokerHealth[] {
+    return this.#supervisor.invokers;
+  }
+
+  get clusterSize(): number {
+    return this.#shares.clusterSize;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#supervisor.close(), this.#acknowledgements?.close()]);
+    this.#book.close();
+    await this.#producer.close();
+  }
+
+  #place(action: SchedulableAction, message: ActivationMessage, demand: Demand): Placement | undefined {
+    const pool = action.blackbox ? this.#shares.blackbox : this.#shares.managed;
+    const hash = generateHash(message.user.namespace.name, documentId(action.name));
+    return schedule(pool.candidates, pool.stepSizes, hash, demand, this.#random);
+  }
+
+  #sendTest(invoker: number, message: ActivationMessage): void {
+    this.#producer.send(this.#parts.topics.invoker(invoker), message).catch((error: unknown) => {
+      this.#parts.logger.warn(`could not send a health test to invoker${invoker}`, { error });
+    });
+  }
+}

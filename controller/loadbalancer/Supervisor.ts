@@ -1,0 +1,107 @@
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { InvokerInstance } from '../../shared/messages/instances.js';
+import type { PingMessage } from '../../shared/messages/ping.js';
+import type { Consumer, Messaging } from '../../shared/messaging/Messaging.js';
+import type { Topics } from '../../shared/messaging/topics.js';
+import type { InvokerHealth } from './LoadBalancer.js';
+import {
+  finished,
+  listed,
+  pinged,
+  ticked,
+  type Outcome,
+  type Step,
+  type Supervised,
+  type SupervisionOptions,
+} from './supervision.js';
+
+export interface SupervisorParts {
+  readonly messaging: Messaging;
+  readonly topics: Topics;
+  readonly logger: Logger;
+  /** This controller's id; its consumer group is `health` + id. */
+  readonly controllerId: string;
+  readonly options: SupervisionOptions;
+  /** Sends a test action to an invoker; it never rejects. */
+  readonly sendTest: (invoker: number) => void;
+  /** An invoker is new, or its state or its description changed. */
+  readonly onChange: (invokers: readonly InvokerHealth[]) => void;
+  readonly now?: () => number;
+}
+
+/** The list of invokers has no gaps, so that a number out of all proportion would fill the memory. */
+const MAX_INSTANCE = 65_000;
+
+/** Feeds pings, outcomes and time to the rules of `supervision.ts`, and acts on what they say. */
+export class Supervisor {
+  readonly #parts: SupervisorParts;
+  readonly #now: () => number;
+  readonly #supervised = new Map<number, Supervised>();
+  #list: readonly InvokerHealth[] = [];
+  #consumer: Consumer | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: SupervisorParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+  }
+
+  get invokers(): readonly InvokerHealth[] {
+    return this.#list;
+  }
+
+  async start(): Promise<void> {
+    const { messaging, topics, controllerId } = this.#parts;
+    await messaging.ensureTopic(topics.health);
+    this.#consumer = await messaging.consume<PingMessage>({
+      topic: topics.health,
+      group: `health${controllerId}`,
+      from: 'latest',
+      maxInFlight: 128,
+      handle: (ping) => this.ping(ping),
+    });
+    this.#timer = setInterval(() => this.tick(), 1000);
+    this.#timer.unref();
+  }
+
+  ping(ping: PingMessage): void {
+    const { instance } = ping.name;
+    if (instance < 0 || instance > MAX_INSTANCE) {
+      this.#parts.logger.warn(`ignored a ping of invoker ${instance}: numbers go from 0 to ${MAX_INSTANCE}`);
+      return;
+    }
+    this.#step(instance, pinged(this.#supervised.get(instance), ping, this.#now(), this.#parts.options));
+  }
+
+  finished(invoker: InvokerInstance, outcome: Outcome): void {
+    const before = this.#supervised.get(invoker.instance);
+    if (before) this.#step(invoker.instance, finished(before, outcome, this.#now(), this.#parts.options));
+  }
+
+  tick(): void {
+    const now = this.#now();
+    for (const [instance, before] of this.#supervised) this.#step(instance, ticked(before, now, this.#parts.options));
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#consumer?.close();
+  }
+
+  #step(instance: number, { next, test }: Step): void {
+    const before = this.#supervised.get(instance);
+    if (next !== before) this.#supervised.set(instance, next);
+    if (before?.status !== next.status || !sameInstance(before.instance, next.instance)) {
+      this.#list = listed(this.#supervised);
+      const line = `invoker${instance} is ${next.status}`;
+      if (next.status === 'up') this.#parts.logger.info(line);
+      else this.#parts.logger.warn(line);
+      this.#parts.onChange(this.#list);
+    }
+    if (test) this.#parts.sendTest(instance);
+  }
+}
+
+function sameInstance(a: InvokerInstance, b: InvokerInstance): boolean {
+  return a.uniqueName === b.uniqueName && a.displayedName === b.displayedName && a.userMemory === b.userMemory;
+}

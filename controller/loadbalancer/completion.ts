@@ -1,0 +1,204 @@
+import { acknowledgedActivation, type Acknowledgement } from '../../shared/messages/acknowledgement.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { InvokerInstance } from '../../shared/messages/instances.js';
+import { HEALTH_TRANSACTION } from './healthTest.js';
+import type { Acknowledged, PendingActivation, SchedulableAction } from './LoadBalancer.js';
+import type { Demand } from './schedule.js';
+import type { Outcome } from './supervision.js';
+
+/** How long to wait for an acknowledgement. */
+export interface CompletionOptions {
+  /** The least time limit that counts, in ms: a short one says nothing of the time in queues. */
+  readonly stdTimeoutMs: number;
+  /** Twice by default: `/init` and `/run` may each take the whole time limit. */
+  readonly timeoutFactor: number;
+  readonly timeoutAddonMs: number;
+}
+
+export const COMPLETION: CompletionOptions = { stdTimeoutMs: 60_000, timeoutFactor: 2, timeoutAddonMs: 60_000 };
+
+/** How long an acknowledgement may take before the invocation is given up, in ms, for an action's time limit in ms. */
+export function completionTimeout(timeLimitMs: number, options: CompletionOptions): number {
+  return Math.max(timeLimitMs, options.stdTimeoutMs) * options.timeoutFactor + options.timeoutAddonMs;
+}
+
+/** An invocation that was given up: what is needed to write a record of it. */
+export interface LostActivation {
+  readonly activationId: string;
+  readonly namespace: string;
+  readonly subject: string;
+  readonly action: SchedulableAction;
+  readonly binding?: string | undefined;
+  readonly cause?: string | undefined;
+  readonly invoker: InvokerInstance;
+  /** When it was sent, in ms since the epoch. */
+  readonly sentAt: number;
+  readonly transid: ActivationMessage['transid'];
+}
+
+/** An invocation under way. */
+interface Entry {
+  readonly lost: LostActivation;
+  readonly namespaceUuid: string;
+  readonly instance: number;
+  readonly demand: Demand;
+  readonly timer: NodeJS.Timeout;
+  /** The slot was given back (completion seen). */
+  released: boolean;
+  /** For a blocking one whose result has not come. */
+  resolve: ((result: Acknowledged) => void) | undefined;
+}
+
+/** An acknowledgement, in the words of the metrics. */
+export type AckKind = 'regular' | 'forced' | 'healthcheck' | 'late';
+
+export interface BookParts {
+  readonly options: CompletionOptions;
+  /** Gives back the slot on an invoker. */
+  readonly release: (instance: number, demand: Demand) => void;
+  /** The outcome counts for the invoker's health. */
+  readonly finished: (invoker: InvokerInstance, outcome: Outcome) => void;
+  readonly onLost: (lost: LostActivation) => void;
+  readonly onAck: (kind: AckKind) => void;
+}
+
+/**
+ * The invocations of this controller that are under way. An entry begins when the message is sent and ends when its slot
+ * is free again and, for a blocking one, its result was seen, in either order; or when its time is over.
+ *
+ * An acknowledgement of an invocation that is not in the book is either that of a health test or late: its time was over,
+ * or it belongs to an earlier life of this controller.
+ */
+export class ActivationBook {
+  readonly #parts: BookParts;
+  readonly #entries = new Map<string, Entry>();
+  readonly #namespaces = new Map<string, number>();
+  #total = 0;
+
+  constructor(parts: BookParts) {
+    this.#parts = parts;
+  }
+
+  /** Invocations whose slot is in use. */
+  get total(): number {
+    return this.#total;
+  }
+
+  ofNamespace(uuid: string): number {
+    return this.#namespaces.get(uuid) ?? 0;
+  }
+
+  /** @param now ms since the epoch. */
+  add(
+    message: ActivationMessage,
+    action: SchedulableAction,
+    demand: Demand,
+    invoker: InvokerInstance,
+    now: number,
+  ): PendingActivation {
+    const { activationId, user } = message;
+    const timer = setTimeout(() => this.#giveUp(activationId), completionTimeout(action.timeout, this.#parts.options));
+    timer.unref();
+    const lost: LostActivation = {
+      activationId,
+      namespace: user.namespace.name,
+      subject: user.subject,
+      action,
+      binding: message.action.binding,
+      cause: message.cause,
+      invoker,
+      sentAt: now,
+      transid: message.transid,
+    };
+    const entry: Entry = {
+      lost,
+      namespaceUuid: user.namespace.uuid,
+      instance: invoker.instance,
+      demand,
+      timer,
+      released: false,
+      resolve: undefined,
+    };
+    const result = message.blocking
+      ? new Promise<Acknowledged>((resolve) => (entry.resolve = resolve))
+      : Promise.resolve<Acknowledged>({ kind: 'stored', activationId });
+    this.#entries.set(activationId, entry);
+    this.#count(entry.namespaceUuid, 1);
+    return { activationId, invoker, result };
+  }
+
+  /** The message did not reach the bus: undoes `add`. */
+  undo(activationId: string): void {
+    const entry = this.#entries.get(activationId);
+    if (!entry) return;
+    this.#end(activationId, entry);
+    this.#release(entry);
+  }
+
+  acknowledge(ack: Acknowledgement): void {
+    const activationId = acknowledgedActivation(ack);
+    const entry = this.#entries.get(activationId);
+    if (ack.kind !== 'completion' && entry?.resolve) {
+      entry.resolve(
+        typeof ack.response === 'string' ? { kind: 'stored', activationId } : { kind: 'record', record: ack.response },
+      );
+      entry.resolve = undefined;
+    }
+    if (ack.kind !== 'result') {
+      const outcome = ack.isSystemError === true ? 'systemError' : 'success';
+      if (entry && !entry.released) {
+        this.#release(entry);
+        this.#parts.onAck('regular');
+        this.#parts.finished(ack.instance, outcome);
+      } else if (!entry && ack.transid.id === HEALTH_TRANSACTION) {
+        this.#parts.onAck('healthcheck');
+        this.#parts.finished(ack.instance, outcome);
+      } else if (!entry) {
+        this.#parts.onAck('late');
+      }
+    }
+    if (entry?.released && !entry.resolve) this.#end(activationId, entry);
+  }
+
+  /** Ends every entry; those who wait are told that theirs is lost. Nothing is written of them: the invokers go on. */
+  close(): void {
+    for (const [activationId, entry] of this.#entries) {
+      this.#end(activationId, entry);
+      entry.resolve?.({ kind: 'lost', activationId });
+    }
+    this.#namespaces.clear();
+    this.#total = 0;
+  }
+
+  #giveUp(activationId: string): void {
+    const entry = this.#entries.get(activationId);
+    if (!entry) return;
+    this.#end(activationId, entry);
+    entry.resolve?.({ kind: 'lost', activationId });
+    // With its slot free the invocation has ended on the invoker, which writes the record; only the result went missing.
+    if (entry.released) return;
+    this.#release(entry);
+    this.#parts.onAck('forced');
+    this.#parts.finished(entry.lost.invoker, 'timeout');
+    this.#parts.onLost(entry.lost);
+  }
+
+  #end(activationId: string, entry: Entry): void {
+    clearTimeout(entry.timer);
+    this.#entries.delete(activationId);
+  }
+
+  #release(entry: Entry): void {
+    if (entry.released) return;
+    entry.released = true;
+    this.#count(entry.namespaceUuid, -1);
+    this.#parts.release(entry.instance, entry.demand);
+  }
+
+  #count(uuid: string, change: number): void {
+    this.#total += change;
+    const count = (this.#namespaces.get(uuid) ?? 0) + change;
+    if (count > 0) this.#namespaces.set(uuid, count);
+    else this.#namespaces.delete(uuid);
+  }
+}

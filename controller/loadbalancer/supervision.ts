@@ -1,0 +1,144 @@
+import type { InvokerInstance } from '../../shared/messages/instances.js';
+import type { PingMessage } from '../../shared/messages/ping.js';
+import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
+
+/*
+ * The health of invokers, as pure functions
+ * =========================================
+ *
+ *              enabled ping                 success, errors within bounds
+ *    (new) ───────────────▶ unhealthy ─────────────────────────────────────▶ up
+ *                             ▲   ▲  ◀───────────────────────────────────────┘
+ *                enabled ping │   └── more than 3 system errors of the last 10
+ *                             │       (more than 3 timeouts: unresponsive)
+ *           down ─────────────┘
+ *             ▲
+ *             └── from any state: no ping for 10 s, or a ping that says "disabled"
+ *
+ * An invoker pings each second. A new one, and one that was down, is unhealthy until it has shown that it works: while it
+ * is unhealthy or unresponsive it gets a test action at once, each minute, and (unhealthy) after each success, so that
+ * ten good answers follow each other quickly. It gets no user's work before it is up. What it did with users' work and
+ * with tests goes into a buffer of the last ten outcomes, which decides. While the buffer has no more than three entries,
+ * one error is enough to turn it back to unhealthy, and one success to turn it up.
+ *
+ * A caveat that comes with the rule: an error that the invoker is not to blame for (its store is away) counts as its own.
+ */
+
+export type Outcome = 'success' | 'systemError' | 'timeout';
+
+export interface SupervisionOptions {
+  /** An invoker is down after so many ms without a ping. */
+  readonly offlineAfterMs: number;
+  /** While it is unhealthy, a test each so many ms. */
+  readonly testEveryMs: number;
+  /** A new invoker is up with its first ping, without a test: for invokers in the same process. */
+  readonly trustNew: boolean;
+}
+
+export const SUPERVISION: SupervisionOptions = { offlineAfterMs: 10_000, testEveryMs: 60_000, trustNew: false };
+
+const BUFFER_SIZE = 10;
+const TOLERATED = 3;
+
+/** What the buffer of an invoker that works well looks like: one for all, so that it costs nothing on the way of each invocation. */
+const ALL_WELL: readonly Outcome[] = Array.from({ length: BUFFER_SIZE }, () => 'success');
+
+/** One invoker. `outcomes`: the last ten, oldest first. */
+export interface Supervised {
+  readonly instance: InvokerInstance;
+  readonly status: InvokerStatus;
+  readonly outcomes: readonly Outcome[];
+  /** When the last ping came. */
+  readonly pingedAt: number;
+  /** When the next test is due, while unhealthy or unresponsive. */
+  readonly testAt: number;
+}
+
+export interface Step {
+  readonly next: Supervised;
+  /** Send a test action now. */
+  readonly test: boolean;
+}
+
+/** A ping came. `before`: undefined for an invoker that was never seen. */
+export function pinged(
+  before: Supervised | undefined,
+  ping: PingMessage,
+  now: number,
+  options: SupervisionOptions,
+): Step {
+  const enabled = ping.isEnabled ?? true;
+  const instance = ping.name;
+  if (!before) {
+    const next: Supervised = { instance, status: 'down', outcomes: [], pingedAt: now, testAt: Infinity };
+    return enabled ? enter(next, options.trustNew ? 'up' : 'unhealthy', now, options) : { next, test: false };
+  }
+  const seen = { ...before, instance, pingedAt: now };
+  if (!enabled) return enter(seen, 'down', now, options);
+  if (before.status === 'down') return enter(seen, options.trustNew ? 'up' : 'unhealthy', now, options);
+  return { next: seen, test: false };
+}
+
+/** An invocation, a user's or a test's, ended or was given up. */
+export function finished(before: Supervised, outcome: Outcome, now: number, options: SupervisionOptions): Step {
+  if (before.outcomes === ALL_WELL && before.status === 'up' && outcome === 'success') {
+    return { next: before, test: false };
+  }
+  let outcomes: readonly Outcome[] = [...before.outcomes, outcome].slice(-BUFFER_SIZE);
+  if (count(outcomes, 'success') === BUFFER_SIZE) outcomes = ALL_WELL;
+  const seen = { ...before, outcomes };
+  const again = outcome === 'success' && before.status === 'unhealthy';
+  if (before.status === 'down' || (before.status === 'up' && outcome === 'success')) return { next: seen, test: false };
+  const step = enter(seen, judge(before.status, outcomes, outcome), now, options);
+  return again ? { ...step, test: true } : step;
+}
+
+/** Time passed. */
+export function ticked(before: Supervised, now: number, options: SupervisionOptions): Step {
+  if (before.status === 'down') return { next: before, test: false };
+  if (now - before.pingedAt > options.offlineAfterMs) return enter(before, 'down', now, options);
+  if (now < before.testAt) return { next: before, test: false };
+  return { next: { ...before, testAt: now + options.testEveryMs }, test: true };
+}
+
+function judge(status: InvokerStatus, outcomes: readonly Outcome[], last: Outcome): InvokerStatus {
+  if (count(outcomes, 'systemError') > TOLERATED) return 'unhealthy';
+  if (count(outcomes, 'timeout') > TOLERATED) return 'unresponsive';
+  if (last === 'success') return 'up';
+  if (outcomes.length > TOLERATED) return status;
+  return last === 'systemError' ? 'unhealthy' : 'unresponsive';
+}
+
+function count(outcomes: readonly Outcome[], outcome: Outcome): number {
+  let found = 0;
+  for (const one of outcomes) if (one === outcome) found++;
+  return found;
+}
+
+function enter(before: Supervised, status: InvokerStatus, now: number, options: SupervisionOptions): Step {
+  if (before.status === status) return { next: before, test: false };
+  const tested = status === 'unhealthy' || status === 'unresponsive';
+  return { next: { ...before, status, testAt: tested ? now + options.testEveryMs : Infinity }, test: tested };
+}
+
+/**
+ * The list that the balancer and the API see: one entry for each number up to the highest. A number that never pinged is
+ * down, with the memory of the highest one.
+ */
+export function listed(supervised: ReadonlyMap<number, Supervised>): InvokerHealth[] {
+  const highest = Math.max(-1, ...supervised.keys());
+  const template = supervised.get(highest)?.instance;
+  const list: InvokerHealth[] = [];
+  for (let instance = 0; template && instance <= highest; instance++) {
+    const one = supervised.get(instance);
+    if (one) list.push({ instance: one.instance, status: one.status });
+    else {
+      const { userMemory } = template;
+      list.push({
+        instance: { instance, instanceType: 'invoker', userMemory, tags: [], dedicatedNamespaces: [] },
+        status: 'down',
+      });
+    }
+  }
+  return list;
+}
