@@ -81,9 +81,12 @@ export class ShardingBalancer implements LoadBalancer {
         this.#shares.candidate(instance)?.slots.release(demand.key, demand.concurrency, demand.memory),
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
       onLost: (lost) => {
-        logger.warn(`gave up activation ${lost.activationId} on invoker${lost.invoker.instance}: no completion in time`, {
-          transid: lost.transid,
-        });
+        logger.warn(
+          `gave up activation ${lost.activationId} on invoker${lost.invoker.instance}: no completion in time`,
+          {
+            transid: lost.transid,
+          },
+        );
         parts.onLost(lost);
       },
       onAck: (kind) => metrics.acknowledged(kind),

@@ -44,33 +44,25 @@ export class BalancerMetrics {
 
   /** Adds gauges that look at the balancer each time they are collected. */
   observe(observed: Observed): void {
-    const registers = [this.#registry];
-    new Gauge({
-      name: 'loadbalancer_activations_inflight',
-      help: 'Invocations of this controller under way',
-      registers,
-      collect() {
-        this.set(observed.inFlight());
+    this.#gauge('loadbalancer_activations_inflight', 'Invocations of this controller under way', (gauge) =>
+      gauge.set(observed.inFlight()),
+    );
+    this.#gauge('loadbalancer_cluster_size', 'Controllers that share the invokers', (gauge) =>
+      gauge.set(observed.clusterSize()),
+    );
+    this.#gauge(
+      'loadbalancer_invokers',
+      'Invokers by state',
+      (gauge) => {
+        const invokers = observed.invokers();
+        for (const state of STATUSES) gauge.set({ state }, invokers.filter(({ status }) => status === state).length);
       },
-    });
-    new Gauge({
-      name: 'loadbalancer_invokers',
-      help: 'Invokers by state',
-      labelNames: ['state'],
-      registers,
-      collect() {
-        for (const state of STATUSES) {
-          this.set({ state }, observed.invokers().filter((invoker) => invoker.status === state).length);
-        }
-      },
-    });
-    new Gauge({
-      name: 'loadbalancer_cluster_size',
-      help: 'Controllers that share the invokers',
-      registers,
-      collect() {
-        this.set(observed.clusterSize());
-      },
-    });
+      ['state'],
+    );
+  }
+
+  #gauge(name: string, help: string, collect: (gauge: Gauge) => void, labelNames: string[] = []): void {
+    const gauge: Gauge = new Gauge({ name, help, labelNames, registers: [], collect: () => collect(gauge) });
+    this.#registry.registerMetric(gauge);
   }
 }

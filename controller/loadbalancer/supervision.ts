@@ -127,18 +127,11 @@ function enter(before: Supervised, status: InvokerStatus, now: number, options: 
  */
 export function listed(supervised: ReadonlyMap<number, Supervised>): InvokerHealth[] {
   const highest = Math.max(-1, ...supervised.keys());
-  const template = supervised.get(highest)?.instance;
-  const list: InvokerHealth[] = [];
-  for (let instance = 0; template && instance <= highest; instance++) {
+  const userMemory = supervised.get(highest)?.instance.userMemory ?? '0 B';
+  return Array.from({ length: highest + 1 }, (_, instance) => {
     const one = supervised.get(instance);
-    if (one) list.push({ instance: one.instance, status: one.status });
-    else {
-      const { userMemory } = template;
-      list.push({
-        instance: { instance, instanceType: 'invoker', userMemory, tags: [], dedicatedNamespaces: [] },
-        status: 'down',
-      });
-    }
-  }
-  return list;
+    if (one) return { instance: one.instance, status: one.status };
+    const never: InvokerInstance = { instance, instanceType: 'invoker', userMemory, tags: [], dedicatedNamespaces: [] };
+    return { instance: never, status: 'down' };
+  });
 }

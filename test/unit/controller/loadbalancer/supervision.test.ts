@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import {
+  finished,
+  listed,
+  pinged,
+  SUPERVISION,
+  ticked,
+  type Outcome,
+  type Step,
+  type Supervised,
+} from '../../../../controller/loadbalancer/supervision.js';
+import { invokerInstance } from '../../../../shared/messages/instances.js';
+
+const name = invokerInstance(0, 'host', 1024);
+const ping = { name, isEnabled: true };
+const fresh = (): Step => pinged(undefined, ping, 0, SUPERVISION);
+
+/** The state after the outcomes, and how many tests they asked for. */
+function after(from: Supervised, outcomes: readonly Outcome[]): { next: Supervised; tests: number } {
+  let next = from;
+  let tests = 0;
+  for (const outcome of outcomes) {
+    const step = finished(next, outcome, 1, SUPERVISION);
+    next = step.next;
+    if (step.test) tests++;
+  }
+  return { next, tests };
+}
+const times = (count: number, outcome: Outcome): Outcome[] => Array.from({ length: count }, () => outcome);
+
+describe('the health of an invoker', () => {
+  it('begins unhealthy with a test, and is up at the first success', () => {
+    assert.deepEqual([fresh().next.status, fresh().test], ['unhealthy', true]);
+    const { next, tests } = after(fresh().next, ['success']);
+    assert.equal(next.status, 'up');
+    assert.equal(tests, 1, 'another test follows the first success');
+  });
+
+  it('begins up where new invokers are trusted, and down where its first ping says that it is disabled', () => {
+    const trusted = pinged(undefined, ping, 0, { ...SUPERVISION, trustNew: true });
+    assert.deepEqual([trusted.next.status, trusted.test], ['up', false]);
+    const disabled = pinged(undefined, { name, isEnabled: false }, 0, SUPERVISION);
+    assert.deepEqual([disabled.next.status, disabled.test], ['down', false]);
+  });
+
+  it('stays unhealthy until errors are at most 3 of the last 10', () => {
+    const broken = after(fresh().next, times(4, 'systemError')).next;
+    assert.equal(broken.status, 'unhealthy');
+    const almost = after(broken, times(6, 'success'));
+    assert.equal(almost.next.status, 'unhealthy');
+    assert.equal(almost.tests, 6, 'each success while unhealthy asks for the next test');
+    assert.equal(after(almost.next, ['success']).next.status, 'up');
+  });
+
+  it('goes back to unhealthy at one error while it is new', () => {
+    const new1 = after(fresh().next, ['systemError', 'success']).next;
+    assert.equal(new1.status, 'up');
+    assert.equal(after(new1, ['systemError']).next.status, 'unhealthy');
+    assert.equal(after(after(fresh().next, ['success']).next, ['timeout']).next.status, 'unresponsive');
+  });
+
+  it('tolerates 3 errors of 10, not 4', () => {
+    const well = after(fresh().next, times(10, 'success')).next;
+    assert.equal(after(well, times(3, 'systemError')).next.status, 'up');
+    assert.equal(after(well, times(4, 'systemError')).next.status, 'unhealthy');
+    assert.equal(after(well, times(3, 'timeout')).next.status, 'up');
+    assert.equal(after(well, times(4, 'timeout')).next.status, 'unresponsive');
+    const recovered = after(after(well, times(10, 'timeout')).next, times(7, 'success'));
+    assert.equal(recovered.next.status, 'up');
+  });
+
+  it('is down 10 s after its last ping, from any state, and unhealthy at the next', () => {
+    for (const outcomes of [[], times(1, 'success'), times(1, 'timeout')]) {
+      const before = { ...after(fresh().next, outcomes).next, testAt: Infinity };
+      assert.equal(ticked(before, 10_000, SUPERVISION).next.status, before.status);
+      const down = ticked(before, 10_001, SUPERVISION);
+      assert.deepEqual([down.next.status, down.test], ['down', false]);
+      const back = pinged(down.next, ping, 20_000, SUPERVISION);
+      assert.deepEqual([back.next.status, back.test], ['unhealthy', true]);
+    }
+    const kept = pinged(fresh().next, ping, 9_000, SUPERVISION).next;
+    assert.equal(ticked(kept, 18_000, SUPERVISION).next.status, 'unhealthy');
+  });
+
+  it('is down at once when its ping says that it is disabled, and stays so until it is enabled', () => {
+    const disabled = pinged(after(fresh().next, ['success']).next, { name, isEnabled: false }, 5, SUPERVISION);
+    assert.equal(disabled.next.status, 'down');
+    assert.equal(pinged(disabled.next, { name, isEnabled: false }, 6, SUPERVISION).next.status, 'down');
+    assert.equal(after(disabled.next, ['success']).next.status, 'down', 'late work does not bring it back');
+    assert.equal(pinged(disabled.next, { name }, 7, SUPERVISION).next.status, 'unhealthy');
+  });
+
+  it('is tested each minute while unhealthy or unresponsive, and only then', () => {
+    const sick = fresh().next;
+    const pingedLater = pinged(sick, ping, 59_000, SUPERVISION).next;
+    assert.equal(ticked(pingedLater, 59_999, SUPERVISION).test, false);
+    const tested = ticked(pingedLater, 60_000, SUPERVISION);
+    assert.equal(tested.test, true);
+    assert.equal(ticked(tested.next, 61_000, SUPERVISION).test, false);
+    const up = pinged(after(sick, ['success']).next, ping, 70_000, SUPERVISION).next;
+    assert.equal(ticked(up, 70_001, SUPERVISION).test, false);
+  });
+
+  it('takes over a new description with a ping', () => {
+    const renamed = { ...name, displayedName: 'other' };
+    assert.equal(pinged(fresh().next, { name: renamed }, 1, SUPERVISION).next.instance.displayedName, 'other');
+  });
+
+  it('is judged by the last ten outcomes alone', () => {
+    const outcome = fc.constantFrom<Outcome>('success', 'systemError', 'timeout');
+    fc.assert(
+      fc.property(fc.array(outcome, { maxLength: 40 }), (outcomes) => {
+        const { next } = after(fresh().next, outcomes);
+        assert.deepEqual(next.outcomes, outcomes.slice(-10));
+        const errors = next.outcomes.filter((one) => one === 'systemError').length;
+        const timeouts = next.outcomes.filter((one) => one === 'timeout').length;
+        if (next.status === 'up') assert.ok(errors <= 3 && timeouts <= 3);
+        if (errors > 3) assert.equal(next.status, 'unhealthy');
+        else if (timeouts > 3) assert.equal(next.status, 'unresponsive');
+        else if (outcomes.at(-1) === 'success') assert.equal(next.status, 'up');
+      }),
+    );
+  });
+});
+
+describe('the list of invokers', () => {
+  it('has no gaps: a number that never pinged is down', () => {
+    const up = after(fresh().next, ['success']).next;
+    const list = listed(
+      new Map([
+        [5, { ...up, instance: invokerInstance(5, 'e', 512) }],
+        [2, { ...up, instance: invokerInstance(2, 'b', 256) }],
+      ]),
+    );
+    assert.deepEqual(
+      list.map(({ status }) => status),
+      ['down', 'down', 'up', 'down', 'down', 'up'],
+    );
+    assert.deepEqual(
+      list.map(({ instance }) => instance.instance),
+      [0, 1, 2, 3, 4, 5],
+    );
+    assert.equal(list[0]?.instance.userMemory, `${512 * 1024 * 1024} B`);
+    assert.deepEqual(listed(new Map()), []);
+  });
+});
