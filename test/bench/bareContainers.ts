@@ -20,7 +20,7 @@ export async function startBareContainers(
     const container = await docker.createContainer({ Image: image, HostConfig: { Memory: 256 * 1024 * 1024 } });
     await container.start();
     const { NetworkSettings: network } = await container.inspect();
-    const client = new Client(`http://${network.IPAddress}:8080`);
+    const client = new Client(`http://${network.Networks['bridge']?.IPAddress ?? ''}:8080`);
     removals.push(async () => {
       await client.close();
       await container.remove({ force: true });
