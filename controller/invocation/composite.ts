@@ -1,0 +1,55 @@
+import type { Entitlement } from '../entitlement/Entitlement.js';
+import type { ActionSource } from '../actions/resolve.js';
+import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { UserEvents } from '../../shared/events/UserEvents.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+
+/** What sequences and compositions are run with. */
+export interface CompositeParts {
+  /** Runs one action that is neither a sequence nor a conductor, or a conductor as a plain action. */
+  readonly primitive: Invocation;
+  readonly actions: ActionSource;
+  readonly entitlement: Pick<Entitlement, 'check'>;
+  readonly activations: Pick<ActivationStore, 'store'>;
+  readonly events: UserEvents;
+  readonly log: Logger;
+  readonly clock: () => number;
+  readonly newActivationId: () => string;
+  /** Components of a sequence, and steps of a composition. */
+  readonly maxSteps: number;
+}
+
+/** One run of a sequence or a composition. It is always waited for by whoever runs it. */
+export interface CompositeRun extends Pick<
+  InvocationRequest,
+  'transid' | 'user' | 'target' | 'payload' | 'cause' | 'color'
+> {
+  readonly activationId: string;
+}
+
+/** Runs whatever a component is; sequences and compositions reach each other through this. */
+export interface Composites {
+  /**
+   * `actionCount`: how many actions that are no sequences the enclosing sequences have run.
+   * Never rejects: what goes wrong is in the record.
+   */
+  sequence(run: CompositeRun, actionCount: number): Promise<{ record: ActivationRecord; actionCount: number }>;
+  /**
+   * Runs an action that is no sequence as a component: a conductor until it is done, any other for at most `waitMs`.
+   * `budget` is that of the enclosing composition, if any. @throws what the invocation of a primitive action throws.
+   */
+  action(request: InvocationRequest, budget?: CompositionBudget): Promise<InvocationOutcome>;
+  /** `budget`: shared with the enclosing composition, if any. Never rejects. */
+  composition(run: CompositeRun, budget?: CompositionBudget): Promise<ActivationRecord>;
+}
+
+/** How much of the limit on steps a composition and those in it have used. Shared, and so changed in place. */
+export interface CompositionBudget {
+  components: number;
+  conductors: number;
+}
+
+/** How long a component is waited for beyond its own time limit, ms. */
+export const COMPONENT_GRACE_MS = 60_000;

@@ -1,0 +1,134 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { createDispatch, type Dispatch } from '../../../../controller/invocation/dispatch.js';
+import type { Invocation, InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
+import { argumentsOf } from '../../../../controller/actions/parameters.js';
+import type { ActionSource } from '../../../../controller/actions/resolve.js';
+import type { ActivationRecord } from '../../../../shared/entities/activation.js';
+import { newActivationId } from '../../../../shared/entities/activationId.js';
+import type { Identity } from '../../../../shared/entities/identity.js';
+import type { Json } from '../../../../shared/entities/keyvalue.js';
+import { newTransactionId } from '../../../../shared/entities/transaction.js';
+import { silentLogger } from '../../../../shared/logging/Logger.js';
+import { ApiError } from '../../../../controller/http/ApiError.js';
+
+export const user: Identity = {
+  subject: 'me',
+  namespace: { name: 'ns', uuid: 'uuid-of-ns' },
+  authkey: { api_key: 'uuid-of-ns:key' },
+  rights: ['READ', 'PUT', 'DELETE', 'ACTIVATE'],
+  limits: {},
+};
+
+/** What an action does: gives a result, or a whole outcome. */
+export type Behaviour = (args: Json, request: InvocationRequest) => Json | Promise<Json> | Outcome;
+
+export class Outcome {
+  readonly make: (request: InvocationRequest, id: string) => InvocationOutcome | Promise<InvocationOutcome>;
+  constructor(make: Outcome['make']) {
+    this.make = make;
+  }
+}
+
+/** The outcomes of an action that crashed, and of one that was not heard of in time. */
+export const crashed = new Outcome((request, id) => ({
+  kind: 'record',
+  record: recordOf(request, id, {
+    statusCode: 2,
+    result: { error: 'The action did not produce a valid response and exited unexpectedly.' },
+  }),
+}));
+export const unheard = new Outcome((_, id) => ({ kind: 'accepted', activationId: id }));
+
+export function recordOf(
+  request: InvocationRequest,
+  activationId: string,
+  response: ActivationRecord['response'],
+): ActivationRecord {
+  const { action } = request.target;
+  const { timeout, memory, logs, concurrency } = action.limits;
+  return {
+    activationId,
+    namespace: request.user.namespace.name,
+    name: action.name,
+    version: action.version,
+    subject: request.user.subject,
+    publish: false,
+    start: 0,
+    end: 10,
+    duration: 10,
+    cause: request.cause,
+    response,
+    logs: [],
+    annotations: [{ key: 'limits', value: { timeout, memory, logs, concurrency } }],
+  };
+}
+
+/** Sequences and compositions over actions that are functions of this process, by their ids. */
+export class Runs {
+  readonly requests: InvocationRequest[] = [];
+  readonly stored: ActivationRecord[] = [];
+  readonly events: { record: ActivationRecord; userId: string }[] = [];
+  readonly forbidden = new Set<string>();
+  readonly dispatch: Dispatch;
+
+  constructor(source: ActionSource, behaviours: Record<string, Behaviour>, maxSteps = 50) {
+    const primitive: Invocation = {
+      invoke: async (request) => {
+        this.requests.push(request);
+        const behave = behaviours[request.target.action._id];
+        if (!behave) throw new Error(`no behaviour for ${request.target.action._id}`);
+        const id = newActivationId();
+        const result = await behave(argumentsOf(request.target.parameters, request.payload), request);
+        if (result instanceof Outcome) return result.make(request, id);
+        const failed = result !== null && typeof result === 'object' && 'error' in result;
+        const response = { statusCode: failed ? 1 : 0, result, size: JSON.stringify(result).length } as const;
+        return { kind: 'record', record: recordOf(request, id, response) };
+      },
+    };
+    this.dispatch = createDispatch({
+      primitive,
+      actions: source,
+      entitlement: {
+        check: (_user, _privilege, [resource]) =>
+          this.forbidden.has(`${resource?.path}/${resource?.name}`)
+            ? Promise.reject(new ApiError(403))
+            : Promise.resolve(),
+      },
+      activations: {
+        store: (record) => {
+          this.stored.push(record);
+          return Promise.resolve();
+        },
+      },
+      events: { activation: (record, userId) => void this.events.push({ record, userId }), metric() {} },
+      log: silentLogger,
+      clock: Date.now,
+      newActivationId,
+      maxSteps,
+    });
+    this.#source = source;
+  }
+
+  readonly #source: ActionSource;
+
+  /** Invokes and waits for the record. */
+  async run(id: string, payload?: Json, more: Partial<InvocationRequest> = {}): Promise<ActivationRecord> {
+    const outcome = await this.start(id, payload, { waitMs: 5000, ...more });
+    if (outcome.kind !== 'record') throw new Error('no record in time');
+    return outcome.record;
+  }
+
+  async start(id: string, payload?: Json, more: Partial<InvocationRequest> = {}): Promise<InvocationOutcome> {
+    const action = await this.#source.getAction(id);
+    if (!action) throw new Error(`no action ${id}`);
+    const target = { action, parameters: action.parameters };
+    return this.dispatch.invoke({ transid: newTransactionId(), user, target, payload, waitMs: undefined, ...more });
+  }
+}
+
+/** Frees what nobody holds any more. */
+export const collectGarbage = (() => {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as () => void;
+})();
