@@ -139,7 +139,7 @@ class Composition {
     const resource = { path: name.path, collection: 'actions', name: name.name } as const;
     try {
       // The composition was counted against the caller's limits as a whole.
-      await entitlement.check(this.#run.user, 'ACTIVATE', [resource], { throttle: false, transid });
+      await entitlement.check(this.#run.user, 'ACTIVATE', [resource], { throttle: false });
     } catch (error) {
       if (log.debugEnabled) log.debug('component of a composition refused', { transid, error, action: printed });
       return { refusal: compositionErrors.forbidden(printed) };
