@@ -1,0 +1,127 @@
+/**
+ * Media types as Apache OpenWhisk's HTTP server understands them. What decides is whether a type is *text* (its body
+ * is handed on as a string) or *binary* (handed on as base64): only the text types listed here are, and any type that
+ * OpenWhisk's server does not know is text only if it comes with a `charset`.
+ */
+export interface ContentType {
+  /** `type/subtype` and the parameters other than `charset`, as rendered. */
+  readonly mediaType: string;
+  /** `type/subtype`. */
+  readonly essence: string;
+  readonly parameters: ReadonlyMap<string, string>;
+  readonly binary: boolean;
+  /** A text type that may come in any charset: it is rendered with one. Others are binary or always UTF-8. */
+  readonly openCharset: boolean;
+  readonly charset: string | undefined;
+}
+
+const words = (text: string): string[] => text.trim().split(/\s+/);
+
+const OPEN_CHARSET = new Set([
+  ...words(`
+    atom+xml base64 javascript problem+xml rss+xml soap+xml vnd.google-earth.kml+xml x-latex x-vrml xhtml+xml xml xml-dtd
+  `).map((subtype) => `application/${subtype}`),
+  ...words(`
+    asp cache-manifest calendar css csv html markdown mcf plain richtext tab-separated-values uri-list vnd.wap.wml
+    vnd.wap.wmlscript x-asm x-c x-component x-h x-java-source x-pascal x-script x-scriptcsh x-scriptelisp x-scriptksh
+    x-scriptlisp x-scriptperl x-scriptperl-module x-scriptphyton x-scriptrexx x-scriptscheme x-scriptsh x-scripttcl
+    x-scripttcsh x-scriptzsh x-server-parsed-html x-setext x-sgml x-speech x-uuencode x-vcalendar x-vcard xml
+  `).map((subtype) => `text/${subtype}`),
+]);
+
+const ALWAYS_UTF8 = new Set([
+  'application/json',
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/problem+json',
+  'application/vnd.api+json',
+  'application/x-www-form-urlencoded',
+  'text/event-stream',
+]);
+
+/** Everything else that OpenWhisk's server knows is binary; a `charset` does not change that. */
+const KNOWN_BINARY_APPLICATIONS = new Set(
+  words(`
+    cbor excel font-woff gnutar grpc+proto java-archive lha lzx mspowerpoint msword octet-stream pdf postscript
+    vnd.google-earth.kmz x-7z-compressed x-ace-compressed x-apple-diskimage x-arc-compressed x-bzip x-bzip2
+    x-chrome-extension x-compress x-compressed x-debian-package x-dvi x-font-opentype x-font-truetype x-gtar x-gzip
+    x-rar-compressed x-redhat-package-manager x-shockwave-flash x-tar x-tex x-texinfo x-x509-ca-cert x-xpinstall zip
+  `),
+);
+const KNOWN_BINARY = /^(?:audio|video|image|font|message|multipart)\/|^application\/vnd\.(?:ms-|oasis\.|openxml)/;
+
+const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
+const TYPE = new RegExp(`^(${TOKEN})[ \\t]*/(${TOKEN})[ \\t]*`);
+const PARAMETER = new RegExp(`;[ \\t]*(${TOKEN})[ \\t]*=[ \\t]*(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)")[ \\t]*`, 'y');
+const WHOLE_TOKEN = new RegExp(`^${TOKEN}$`);
+
+/** Reads the value of a `Content-Type` header; undefined where it is none. */
+export function parseContentType(value: string): ContentType | undefined {
+  const type = TYPE.exec(value);
+  if (!type) return undefined;
+  const essence = `${type[1] as string}/${type[2] as string}`.toLowerCase();
+  const parameters = new Map<string, string>();
+  let charset: string | undefined;
+  let at = type[0].length;
+  while (at < value.length) {
+    PARAMETER.lastIndex = at;
+    const found = PARAMETER.exec(value);
+    if (!found) return undefined;
+    const name = found[1] as string;
+    const given = found[2] ?? (found[3] as string).replaceAll(/\\(.)/g, '$1');
+    if (name.toLowerCase() === 'charset') charset = canonicalCharset(given);
+    else parameters.set(name, given);
+    at = PARAMETER.lastIndex;
+  }
+  const openCharset = hasOpenCharset(essence, charset !== undefined);
+  return {
+    essence,
+    parameters,
+    mediaType: essence + renderParameters(parameters),
+    binary: !openCharset && !ALWAYS_UTF8.has(essence),
+    openCharset,
+    charset: openCharset ? charset : undefined,
+  };
+}
+
+/** As `parseContentType`, for a value that is known to be one. */
+export function contentType(value: string): ContentType {
+  const parsed = parseContentType(value);
+  if (!parsed) throw new Error(`not a content type: ${value}`);
+  return parsed;
+}
+
+function hasOpenCharset(essence: string, charsetGiven: boolean): boolean {
+  if (OPEN_CHARSET.has(essence)) return true;
+  if (!charsetGiven || ALWAYS_UTF8.has(essence) || KNOWN_BINARY.test(essence)) return false;
+  return !(essence.startsWith('application/') && KNOWN_BINARY_APPLICATIONS.has(essence.slice('application/'.length)));
+}
+
+function renderParameters(parameters: ReadonlyMap<string, string>): string {
+  let out = '';
+  for (const [name, value] of [...parameters].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    out += `; ${name}=${WHOLE_TOKEN.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`}`;
+  }
+  return out;
+}
+
+function canonicalCharset(name: string): string {
+  const upper = name.toUpperCase();
+  if (upper === 'UTF8') return 'UTF-8';
+  return /^(?:UTF-|ISO-8859-|US-ASCII$|WINDOWS-)/.test(upper) ? upper.replace('WINDOWS-', 'windows-') : name;
+}
+
+/** The header's value. */
+export function renderContentType(type: ContentType): string {
+  return type.charset === undefined ? type.mediaType : `${type.mediaType}; charset=${type.charset}`;
+}
+
+/** The type in which a text of this media type is sent: UTF-8 whatever was asked for. */
+export function inUtf8(type: ContentType): ContentType {
+  return type.openCharset ? { ...type, charset: 'UTF-8' } : type;
+}
+
+/** JSON, or a type that says that it is JSON (`application/hal+json`). */
+export function isJsonFamily(type: ContentType): boolean {
+  return type.mediaType === 'application/json' || type.mediaType.endsWith('+json');
+}

@@ -1,0 +1,50 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
+
+/** How an action is offered to the web, as its annotations say. Only the JSON value `true` turns something on. */
+export interface Exposure {
+  /** It gets its requests as they come, query and body unparsed. */
+  readonly raw: boolean;
+  /** It answers `OPTIONS` itself, and sets all of its CORS headers. */
+  readonly customOptions: boolean;
+  /** `require-whisk-auth`: undefined where anybody may call. */
+  readonly requiredAuth: Json | undefined;
+  /** The parameters that no caller may set. */
+  readonly immutable: ReadonlySet<string>;
+}
+
+const isOn = (annotations: readonly KeyValue[], name: string): boolean => valueOf(annotations, name) === true;
+
+/**
+ * @param parameters the action's own, over those of its package.
+ * @returns undefined for an action that is not a web action.
+ */
+export function exposureOf(annotations: readonly KeyValue[], parameters: readonly KeyValue[]): Exposure | undefined {
+  if (!isOn(annotations, 'web-export')) return undefined;
+  return {
+    raw: isOn(annotations, 'raw-http'),
+    customOptions: isOn(annotations, 'web-custom-options'),
+    requiredAuth: valueOf(annotations, 'require-whisk-auth'),
+    // A parameter that is null is one that the action leaves open.
+    immutable: new Set(
+      isOn(annotations, 'final') ? parameters.filter(({ value }) => value !== null).map(({ key }) => key) : [],
+    ),
+  };
+}
+
+/**
+ * Whether a caller meets what `require-whisk-auth` asks for: `true` any known user, a text or a number the same in the
+ * header `X-Require-Whisk-Auth`. What is neither lets nobody in.
+ */
+export function isAdmitted(required: Json | undefined, token: string | undefined, authenticated: boolean): boolean {
+  if (required === undefined || required === false) return true;
+  if (required === true) return authenticated;
+  if (typeof required !== 'string' && typeof required !== 'number') return false;
+  return token !== undefined && sameSecret(String(required), token);
+}
+
+/** Takes as long for a wrong secret as for a right one. */
+function sameSecret(a: string, b: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}

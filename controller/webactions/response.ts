@@ -1,0 +1,163 @@
+import { badRequest, notFound, type ApiError } from '../http/ApiError.js';
+import { StatusCode } from '../../shared/entities/activation.js';
+import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { contentType, inUtf8, isJsonFamily, parseContentType, type ContentType } from './ContentType.js';
+import { decodeBase64, looksLikeBase64 } from './base64.js';
+import { prettyJson } from './prettyJson.js';
+import type { Extension } from './request.js';
+
+/** An HTTP response that an action asked for. */
+export interface WebResponse {
+  readonly status: number;
+  /** Names and values; a name that is there several times is sent several times. Never the type or the length. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  /** Undefined where there is no body at all. */
+  readonly body: { readonly type: ContentType; readonly content: string | Buffer } | undefined;
+}
+
+const HTML = contentType('text/html; charset=UTF-8');
+const SVG = contentType('image/svg+xml');
+/** A text may be sent in any charset that the caller takes; we send all of them as UTF-8. */
+const TEXT = contentType('text/plain');
+const JSON_TYPE = contentType('application/json');
+
+/**
+ * What of an activation's response goes to the caller: the result, or of an application error the value of `error`.
+ * @throws ApiError 400 where the action failed otherwise, 404 where there is no `error`.
+ */
+export function projection(statusCode: StatusCode, result: Json | undefined): Json {
+  const value = result ?? {};
+  if (statusCode === StatusCode.success) return value;
+  if (statusCode !== StatusCode.applicationError) throw badRequest('There was an error processing your request.');
+  const error = isObject(value) ? value['error'] : undefined;
+  if (error === undefined) throw propertyNotFound();
+  return error;
+}
+
+/**
+ * Turns an action's result into the response that the extension stands for.
+ * @throws ApiError 400 where the result is not what the extension needs, 404 where `.text` finds no text.
+ */
+export function webResponse(result: Json, extension: Extension): WebResponse {
+  return BY_EXTENSION[extension](result);
+}
+
+const BY_EXTENSION: Readonly<Record<Extension, (result: Json) => WebResponse>> = {
+  http: httpResponse,
+  json(result) {
+    if (result === null || typeof result !== 'object') throw invalid('application/json');
+    return ok(JSON_TYPE, JSON.stringify(result, undefined, 2));
+  },
+  html: (result) => ok(HTML, requireText(property(result, 'html'), 'text/html')),
+  svg: (result) => ok(SVG, Buffer.from(requireText(property(result, 'svg'), 'image/svg+xml'))),
+  text(result) {
+    const text = property(result, 'text');
+    if (text === undefined) throw propertyNotFound();
+    return ok(TEXT, typeof text === 'string' ? text : prettyJson(text));
+  },
+};
+
+const propertyNotFound = (): ApiError => notFound('Response does not include requested property.');
+const invalid = (mediaType: string): ApiError => badRequest(`Response is not valid '${mediaType}'.`);
+const typeMismatch = (): ApiError => badRequest('Response type in header did not match generated content type.');
+
+const ok = (type: ContentType, content: string | Buffer): WebResponse => ({
+  status: 200,
+  headers: [],
+  body: { type, content },
+});
+
+/** `body`, or the field named like the extension; a result that is no object stands for itself. */
+function property(result: Json, name: string): Json | undefined {
+  if (!isObject(result)) return result;
+  return result['body'] === undefined ? result[name] : result['body'];
+}
+
+function requireText(value: Json | undefined, mediaType: string): string {
+  if (typeof value !== 'string') throw invalid(mediaType);
+  return value;
+}
+
+/** `{ statusCode, headers, body }`, all optional. */
+function httpResponse(result: Json): WebResponse {
+  if (!isObject(result)) throw invalid('message/http');
+  const headers = headersOf(result['headers']);
+  const declared = headers.find(([name]) => isContentType(name))?.[1];
+  const others = headers.filter(([name]) => !isContentType(name) && !SET_BY_SERVER.has(name.toLowerCase()));
+  const status = statusOf(result['statusCode']);
+  const body = result['body'];
+  if (body === undefined || body === null || body === '') {
+    return { status: status ?? 204, headers: others, body: undefined };
+  }
+  const content = typeof body === 'string' ? textBody(body, declared) : jsonBody(body, declared);
+  return { status: status ?? 200, headers: others, body: allowsBody(status ?? 200) ? content : undefined };
+}
+
+const isContentType = (name: string): boolean => name.toLowerCase() === 'content-type';
+
+/** Headers that an action cannot set: they say how the response is sent, which is not its business. */
+const SET_BY_SERVER = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'server']);
+
+const allowsBody = (status: number): boolean => status !== 204 && status !== 205 && status !== 304;
+
+/**
+ * A status as a whole number or as digits. What is below 200 would leave the caller waiting for the real response, so it
+ * counts as invalid.
+ */
+function statusOf(value: Json | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const status =
+    typeof value === 'number' ? value : typeof value === 'string' && /^\+?\d{1,9}$/.test(value) ? Number(value) : 0;
+  if (!Number.isInteger(status) || status < 200 || status > 599) throw invalid('message/http');
+  return status;
+}
+
+function headersOf(value: Json | undefined): [string, string][] {
+  if (value === undefined) return [];
+  if (!isObject(value)) throw invalid('message/http');
+  return Object.entries(value).flatMap(([name, header]) => headerValues(name, header));
+}
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+// oxlint-disable-next-line no-control-regex
+const NOT_IN_HEADER = /[\0-\x08\x0a-\x1f\x7f]/;
+// oxlint-disable-next-line no-control-regex
+const BEYOND_LATIN1 = /[^\0-\xff]/;
+
+function headerValues(name: string, value: Json): [string, string][] {
+  if (Array.isArray(value)) return value.flatMap((inner) => headerValues(name, inner));
+  if (value === null || typeof value === 'object') throw invalid('message/http');
+  const text = String(value);
+  // A line break in a header would let the caller's input write the rest of the response.
+  if (!HEADER_NAME.test(name) || NOT_IN_HEADER.test(text)) throw invalid('message/http');
+  return [[name, BEYOND_LATIN1.test(text) ? Buffer.from(text).toString('latin1') : text]];
+}
+
+function declaredType(declared: string | undefined, fallback: ContentType): ContentType | undefined {
+  return declared === undefined ? fallback : parseContentType(declared);
+}
+
+/** Any JSON value but a string. */
+function jsonBody(body: Json, declared: string | undefined): WebResponse['body'] {
+  const type = declaredType(declared, JSON_TYPE);
+  if (!type || !isJsonFamily(type)) throw typeMismatch();
+  if (type.mediaType === 'application/json') {
+    return { type: JSON_TYPE, content: JSON.stringify(body, undefined, 2) };
+  }
+  return { type: contentType(type.essence), content: prettyJson(body) };
+}
+
+/** A string is text, or base64 where the declared type is binary. */
+function textBody(body: string, declared: string | undefined): WebResponse['body'] {
+  const type = declaredType(declared, HTML);
+  if (!type) throw badRequest('Response did not specify a known content-type.');
+  // Actions have always been free to send JSON as base64, too.
+  if (!type.binary && !(isJsonFamily(type) && looksLikeBase64(body))) return { type: inUtf8(type), content: body };
+  const bytes = decodeBase64(body);
+  if (!bytes) throw typeMismatch();
+  return { type, content: bytes };
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import { prettyJson } from '../../../../controller/webactions/prettyJson.js';
+import type { Json } from '../../../../shared/entities/keyvalue.js';
+
+describe('prettyJson', () => {
+  it('puts members of objects into lines and items of arrays into one', () => {
+    assert.equal(
+      prettyJson({ b: [1, { c: 'x' }], a: { d: null } }),
+      '{\n  "a": {\n    "d": null\n  },\n  "b": [1, {\n    "c": "x"\n  }]\n}',
+    );
+    assert.equal(prettyJson({}), '{\n\n}');
+    assert.equal(prettyJson([]), '[]');
+    assert.equal(prettyJson('a"b'), '"a\\"b"');
+  });
+
+  it('is JSON of the same value', () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        assert.deepEqual(JSON.parse(prettyJson(value as Json)), JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+});
