@@ -23,16 +23,35 @@ describe('ContentType', () => {
 
   it('takes the text types that OpenWhisk knows for text, others for bytes', () => {
     for (const text of [
-      ...['text/plain', 'text/html', 'text/xml', 'text/css', 'text/csv', 'text/event-stream', 'application/json'],
-      ...['application/xml', 'application/javascript', 'application/x-www-form-urlencoded', 'application/vnd.api+json'],
-      ...['text/javascript; charset=utf-8', 'application/x-own; charset=utf-8'],
+      'text/plain',
+      'text/html',
+      'text/xml',
+      'text/css',
+      'text/csv',
+      'text/event-stream',
+      'application/json',
+      'application/xml',
+      'application/javascript',
+      'application/x-www-form-urlencoded',
+      'application/vnd.api+json',
+      'text/javascript; charset=utf-8',
+      'application/x-own; charset=utf-8',
     ]) {
       assert.equal(contentType(text).binary, false, text);
     }
     for (const text of [
-      ...['image/png', 'image/svg+xml', 'application/octet-stream', 'multipart/form-data; boundary=x', 'video/mp4'],
-      ...['application/pdf', 'application/zip', 'text/javascript', 'application/x-own', 'application/hal+json'],
-      ...['application/pdf; charset=utf-8', 'image/png; charset=utf-8'],
+      'image/png',
+      'image/svg+xml',
+      'application/octet-stream',
+      'multipart/form-data; boundary=x',
+      'video/mp4',
+      'application/pdf',
+      'application/zip',
+      'text/javascript',
+      'application/x-own',
+      'application/hal+json',
+      'application/pdf; charset=utf-8',
+      'image/png; charset=utf-8',
     ]) {
       assert.equal(contentType(text).binary, true, text);
     }

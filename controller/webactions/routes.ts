@@ -1,0 +1,206 @@
+import type { IncomingMessage } from 'node:http';
+import type { Request, Response, Router } from 'express';
+import { CircularBindingError, resolveAction } from '../actions/resolve.js';
+import type { ControllerContext } from '../ControllerContext.js';
+import { ApiError, notFound } from '../http/ApiError.js';
+import { readBody } from '../http/body.js';
+import { CORS_ALLOW_HEADERS } from '../http/cors.js';
+import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../http/respond.js';
+import type { InvocationOutcome, ResolvedAction } from '../invocation/Invocation.js';
+import { maxPayloadBytes } from '../entitlement/userLimits.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
+import { isAcceptable } from './acceptance.js';
+import { inUtf8, renderContentType } from './ContentType.js';
+import { exposureOf, isAdmitted, type Exposure } from './exposure.js';
+import { actionArguments, bodyValue, parseTarget, typeOfBody, type WebTarget } from './request.js';
+import { projection, webResponse, type WebResponse } from './response.js';
+
+const METHODS = ['OPTIONS', 'GET', 'DELETE', 'POST', 'PUT', 'HEAD', 'PATCH'];
+
+/** A web action, found and exported, and the one who pays for it. */
+interface Found {
+  readonly owner: Identity;
+  readonly target: ResolvedAction;
+  readonly exposure: Exposure;
+}
+
+/**
+ * `/web/{namespace}/{package}/{action}.{extension}/{path}`, below `/api/v1`: actions with the annotation `web-export`,
+ * called by anybody in any method. The owner of the namespace pays. What is no path of a web action goes on to the rest of
+ * the API.
+ */
+export function webActionRoutes(router: Router, ctx: ControllerContext): void {
+  router.use('/web', async (req, res, next) => {
+    const [path, query] = splitOnce(req.url, '?');
+    const wanted = parseTarget(path);
+    if (!wanted) {
+      next();
+      return;
+    }
+    if (!METHODS.includes(req.method)) throw methodNotAllowed();
+    const caller = await authenticateIfPossible(ctx, req.headers.authorization);
+    const found = await find(ctx, wanted);
+    const bytes = await readBody(req, maxPayloadBytes(ctx.limits, found.owner.limits));
+    await answer(ctx, { req, res, wanted, query, caller, bytes, ...found });
+  });
+}
+
+interface Call extends Found {
+  readonly req: Request;
+  readonly res: Response;
+  readonly wanted: WebTarget;
+  readonly query: string | undefined;
+  /** Undefined for a caller without credentials, or with some that do not hold. */
+  readonly caller: Identity | undefined;
+  readonly bytes: Buffer;
+}
+
+async function answer(ctx: ControllerContext, call: Call): Promise<void> {
+  const { req, res, exposure } = call;
+  const preflight = req.method === 'OPTIONS';
+  if (preflight && !exposure.customOptions) {
+    setCors(req, res);
+    sendEmpty(res, 200);
+    return;
+  }
+  // An action that answers preflight requests itself gets them whoever sends them: browsers send them unsigned.
+  const admitted = preflight || isAdmitted(exposure.requiredAuth, tokenOf(req), call.caller !== undefined);
+  const payload = admitted ? payloadOf(call) : undefined;
+  // From here on the answer is the action's, also where it is a refusal.
+  if (!exposure.customOptions) setCors(req, res);
+  if (!payload) throw new ApiError(401);
+  const outcome = await ctx.invocation.invoke({
+    transid: req.transid,
+    user: call.owner,
+    target: call.target,
+    payload: payload(),
+    waitMs: ctx.limits.maxBlockingWaitMs,
+    color: { fromHeader: single(req.headers['x-openwhisk-color']) },
+  });
+  send(req, res, outcome, call.wanted);
+}
+
+/** The body is read at once, and refused without the action's CORS headers; what is wrong with its values shows later. */
+function payloadOf({ req, wanted, query, caller, bytes, exposure }: Call): () => ReturnType<typeof actionArguments> {
+  const hasBody = bytes.length > 0 || req.headers['transfer-encoding'] !== undefined;
+  const type = typeOfBody(req.headers['content-type'], hasBody);
+  const body = bodyValue(bytes, type, exposure.raw);
+  const request = {
+    method: req.method,
+    rawHeaders: req.rawHeaders,
+    path: wanted.path,
+    query,
+    user: caller?.namespace.name,
+  };
+  return () => actionArguments(request, type, body, exposure);
+}
+
+/** @throws ApiError 404 where there is no such web action, 403 and 429 as entitlement says. */
+async function find(ctx: ControllerContext, wanted: WebTarget): Promise<Found> {
+  const owner = await ctx.authentication.identityOfNamespace(wanted.namespace);
+  if (!owner) throw notFound();
+  const path = wanted.package === undefined ? wanted.namespace : `${wanted.namespace}/${wanted.package}`;
+  const target = await resolveAction(ctx.entities, { path, name: wanted.action }).catch((error: unknown) => {
+    if (error instanceof WrongEntityTypeError || error instanceof CircularBindingError) return undefined;
+    throw error;
+  });
+  const exposure = target && exposureOf(target.action.annotations, target.parameters);
+  if (!target || !exposure) throw notFound();
+  const { namespace, name } = target.action;
+  await ctx.entitlement.check(owner, 'ACTIVATE', [{ path: namespace, collection: 'actions', name }]);
+  return { owner, target, exposure };
+}
+
+async function authenticateIfPossible(
+  ctx: ControllerContext,
+  header: string | undefined,
+): Promise<Identity | undefined> {
+  if (header === undefined) return undefined;
+  try {
+    return await ctx.authentication.authenticate(header);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) return undefined;
+    throw error;
+  }
+}
+
+function send(req: Request, res: Response, outcome: InvocationOutcome, wanted: WebTarget): void {
+  const activationId = outcome.kind === 'record' ? outcome.record.activationId : outcome.activationId;
+  res.setHeader(ACTIVATION_ID_HEADER, activationId);
+  if (outcome.kind === 'accepted') {
+    sendJson(res, 202, { error: 'Response not yet ready.', code: req.transid.id });
+    return;
+  }
+  const { statusCode, result } = outcome.record.response;
+  const response = webResponse(projection(statusCode, result), wanted.extension);
+  refuseUnacceptable(req, res, response);
+  write(res, response);
+}
+
+/** Errors are sent to everybody; other answers only in a type that the caller takes. */
+function refuseUnacceptable(req: Request, res: Response, response: WebResponse): void {
+  if (!response.body || response.status >= 400) return;
+  const { type } = response.body;
+  if (isAcceptable(type, req.headers.accept, single(req.headers['accept-charset']))) return;
+  for (const name of [ACTIVATION_ID_HEADER, ...CORS_HEADERS]) res.removeHeader(name);
+  throw new ApiError(406, `Resource representation is only available with these types:\n${renderContentType(type)}`);
+}
+
+function write(res: Response, response: WebResponse): void {
+  const byName = new Map<string, { name: string; values: string[] }>();
+  for (const [name, value] of response.headers) {
+    const known = byName.get(name.toLowerCase());
+    if (known) known.values.push(value);
+    else byName.set(name.toLowerCase(), { name, values: [value] });
+  }
+  for (const { name, values } of byName.values()) {
+    // The CORS headers that we add and those of the action are all sent.
+    const ours = res.getHeader(name);
+    const all = typeof ours === 'string' ? [...values, ours] : values;
+    res.setHeader(name, all.length === 1 ? (all[0] as string) : all);
+  }
+  res.statusCode = response.status;
+  if (!response.body) {
+    if (response.status !== 204 && response.status !== 304) res.setHeader('Content-Length', 0);
+    res.end();
+    return;
+  }
+  const { type, content } = response.body;
+  res.setHeader('Content-Type', renderContentType(inUtf8(type)));
+  res.setHeader('Content-Length', Buffer.byteLength(content));
+  res.end(content);
+}
+
+const CORS_HEADERS = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Methods', 'Access-Control-Allow-Headers'];
+
+function setCors(req: IncomingMessage, res: Response): void {
+  const asked = single(req.headers['access-control-request-headers']);
+  const [origin, methods, headers] = CORS_HEADERS as [string, string, string];
+  res.setHeader(origin, '*');
+  res.setHeader(methods, METHODS.join(', '));
+  res.setHeader(
+    headers,
+    asked === undefined
+      ? CORS_ALLOW_HEADERS
+      : asked
+          .split(',')
+          .map((h) => h.trim())
+          .join(', '),
+  );
+}
+
+function methodNotAllowed(): ApiError {
+  const names = METHODS.join(', ');
+  return new ApiError(405, `HTTP method not allowed, supported methods: ${names}`, { allow: names });
+}
+
+const tokenOf = (req: IncomingMessage): string | undefined => single(req.headers['x-require-whisk-auth']);
+
+const single = (header: string | string[] | undefined): string | undefined =>
+  Array.isArray(header) ? header[0] : header;
+
+function splitOnce(text: string, separator: string): [string, string | undefined] {
+  const at = text.indexOf(separator);
+  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
+}
