@@ -1,9 +1,13 @@
 import type { Authentication } from './authentication/Authentication.js';
+import type { OperatorCredentials } from './authentication/operator.js';
+import type { Build } from './api/service/info.js';
 import type { Entitlement } from './entitlement/Entitlement.js';
 import type { Invocation } from './invocation/Invocation.js';
 import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
 import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
+import type { ParameterLock } from '../shared/parameters/encryption.js';
+import type { Runtimes } from '../shared/runtimes/manifest.js';
 import type { ActivationStore } from '../shared/store/ActivationStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
 
@@ -15,10 +19,18 @@ export interface ControllerContext {
   readonly entitlement: Entitlement;
   readonly invocation: Invocation;
   readonly balancer: LoadBalancer;
+  readonly runtimes: Runtimes;
   readonly limits: Limits;
+  /** Encrypts parameters on their way into the store. */
+  readonly parameterLock: ParameterLock;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /** Whether actions, packages and parameters shared with a caller may be run but not read. */
   readonly sharedPackagesExecuteOnly: boolean;
+  /** Undefined: whoever is on this machine. */
+  readonly operator: OperatorCredentials | undefined;
+  /** The share of invokers that has to be up for the controller to call itself ready. */
+  readonly readinessFraction: number;
+  readonly build: Build;
 }

@@ -1,10 +1,8 @@
 import type { Limits } from '../../shared/config/limits.js';
 import type { Identity } from '../../shared/entities/identity.js';
+import type { UserMetric } from '../../shared/events/UserEvents.js';
 import { tooManyRequests } from '../http/ApiError.js';
 import { judgeConcurrency, judgeRate, MinuteCounter, shareOfLimit } from './rates.js';
-
-/** What user events call the limits. */
-export type LimitMetric = 'ConcurrentInvocations' | 'ConcurrentRateLimit' | 'TimedRateLimit';
 
 export interface ThrottleSources {
   readonly limits: Limits;
@@ -15,7 +13,7 @@ export interface ThrottleSources {
   /** Milliseconds since the epoch. */
   clock(): number;
   /** Told how near a namespace comes to its limit of concurrent invocations, and when it passes a limit. */
-  onMetric?: ((user: Identity, metric: LimitMetric, value: number) => void) | undefined;
+  onMetric?: ((metric: UserMetric, value: number, user: Identity) => void) | undefined;
 }
 
 /** Keeps namespaces to their limits: invocations and fires per minute, invocations at a time. */
@@ -32,7 +30,8 @@ export class Throttles {
   invocation(user: Identity): void {
     const { limits } = this.#sources;
     this.#rate(this.#invocations, user, user.limits.invocationsPerMinute ?? limits.invocationsPerMinute);
-    this.concurrency(user);
+    const active = this.concurrency(user);
+    this.#sources.onMetric?.('ConcurrentInvocations', active, user);
   }
 
   /** Counts a trigger's fire. @throws ApiError 429 */
@@ -40,17 +39,14 @@ export class Throttles {
     this.#rate(this.#fires, user, user.limits.firesPerMinute ?? this.#sources.limits.firesPerMinute);
   }
 
-  /** Whether there is room for one more invocation right now. @throws ApiError 429 */
-  concurrency(user: Identity): void {
+  /** Whether there is room for one more invocation right now: returns how many that makes. @throws ApiError 429 */
+  concurrency(user: Identity): number {
     const sources = this.#sources;
     const limit = user.limits.concurrentInvocations ?? sources.limits.concurrentInvocations;
     const active = sources.activeActivations(user.namespace.uuid);
     const { ok, count, allowed } = judgeConcurrency(active, shareOfLimit(limit, sources.clusterSize()));
-    if (ok) {
-      sources.onMetric?.(user, 'ConcurrentInvocations', count + 1);
-      return;
-    }
-    sources.onMetric?.(user, 'ConcurrentRateLimit', 1);
+    if (ok) return count + 1;
+    sources.onMetric?.('ConcurrentRateLimit', 1, user);
     throw tooManyRequests(`Too many concurrent requests in flight (count: ${count}, allowed: ${allowed}).`);
   }
 
@@ -59,7 +55,7 @@ export class Throttles {
     const counted = counter.increment(user.namespace.uuid, sources.clock());
     const { ok, count, allowed } = judgeRate(counted, shareOfLimit(limit, sources.clusterSize()));
     if (ok) return;
-    sources.onMetric?.(user, 'TimedRateLimit', 1);
+    sources.onMetric?.('TimedRateLimit', 1, user);
     throw tooManyRequests(`Too many requests in the last minute (count: ${count}, allowed: ${allowed}).`);
   }
 }

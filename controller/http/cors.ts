@@ -1,17 +1,20 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 
-/** The headers that OpenWhisk's API allows a browser to send. */
+/** The headers that OpenWhisk allows a browser to send. */
 export const CORS_ALLOW_HEADERS = 'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent';
 
-/** Adds the CORS headers of the REST API. Web actions have their own. */
-export function setApiCors(res: ServerResponse): void {
+/** The methods that the REST API allows. Web actions and the controller's own pages have others. */
+export const API_METHODS = 'GET, DELETE, POST, PUT, HEAD';
+export const SERVICE_METHODS = 'OPTIONS, GET, POST';
+
+export function setCors(res: ServerResponse, methods: string = API_METHODS): void {
   res.setHeader('Access-Control-Allow-Origin', '*');
-  res.setHeader('Access-Control-Allow-Methods', 'GET, DELETE, POST, PUT, HEAD');
+  res.setHeader('Access-Control-Allow-Methods', methods);
   res.setHeader('Access-Control-Allow-Headers', CORS_ALLOW_HEADERS);
 }
 
 export const apiCors: RequestHandler = (_req, res, next) => {
-  setApiCors(res);
+  setCors(res);
   next();
 };

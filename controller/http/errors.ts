@@ -1,8 +1,11 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { DocumentConflictError } from '../../shared/store/ArtifactStore.js';
 import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
+import { MessageTooLargeError } from '../../shared/messaging/Messaging.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import { ApiError, conflict, internalError } from './ApiError.js';
+import { CircularBindingError } from '../actions/resolve.js';
+import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
+import { ApiError, conflict, internalError, serviceUnavailable } from './ApiError.js';
 import { sendJson } from './respond.js';
 
 export const CONFLICT_MESSAGE = 'Concurrent modification to resource detected.';
@@ -13,6 +16,11 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof DocumentConflictError) return conflict(CONFLICT_MESSAGE);
   if (error instanceof WrongEntityTypeError) return conflict(WRONG_COLLECTION_MESSAGE);
+  if (error instanceof NoInvokersError) return serviceUnavailable();
+  if (error instanceof MessageTooLargeError) return new ApiError(413);
+  if (error instanceof CircularBindingError) {
+    return new ApiError(422, `Package binding '${error.binding}' contains a circular reference.`);
+  }
   // A path that is no valid percent-encoding: the router says so by an error with a status.
   if (error instanceof URIError) return new ApiError(400);
   return internalError();

@@ -63,6 +63,8 @@ export interface LoadBalancer {
   /** Invocations of a namespace that this controller has under way. */
   activeActivationsFor(namespaceUuid: string): number;
   totalActiveActivations(): number;
+  /** What this controller has under way: activation id, and the action as `path/name@version`. */
+  activeActivations(): readonly (readonly [activationId: string, action: string])[];
   /** By instance number; a gap in the numbers is an invoker that is `down`. */
   invokers(): readonly InvokerHealth[];
   /** Controllers that share the invokers, this one counted. */

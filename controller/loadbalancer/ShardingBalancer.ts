@@ -156,6 +156,10 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#book.total;
   }
 
+  activeActivations(): readonly (readonly [activationId: string, action: string])[] {
+    return this.#book.list();
+  }
+
   invokers(): readonly InvokerHealth[] {
     return this.#supervisor.invokers;
   }

@@ -84,6 +84,12 @@ export class ActivationBook {
     return this.#total;
   }
 
+  /** Those whose slot is in use: activation id and action. */
+  list(): [activationId: string, action: string][] {
+    const inUse = [...this.#entries].filter(([, entry]) => !entry.released);
+    return inUse.map(([activationId, entry]) => [activationId, entry.demand.key]);
+  }
+
   ofNamespace(uuid: string): number {
     return this.#namespaces.get(uuid) ?? 0;
   }

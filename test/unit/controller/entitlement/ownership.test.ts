@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { OwnershipEntitlement } from '../../../../controller/entitlement/ownership.js';
 import type { Privilege, Resource } from '../../../../controller/entitlement/Entitlement.js';
 import { ALL_PRIVILEGES } from '../../../../controller/entitlement/rights.js';
-import { Throttles, type LimitMetric } from '../../../../controller/entitlement/throttles.js';
+import { Throttles } from '../../../../controller/entitlement/throttles.js';
 import { DEFAULT_LIMITS } from '../../../../shared/config/limits.js';
 import type { PackageDocument } from '../../../../shared/entities/documents.js';
 import type { Identity, UserLimits } from '../../../../shared/entities/identity.js';
+import type { UserMetric } from '../../../../shared/events/UserEvents.js';
 import { WrongEntityTypeError } from '../../../../shared/store/EntityStore.js';
 
 function user(name: string, limits: UserLimits = {}, rights: readonly string[] = ALL_PRIVILEGES): Identity {
@@ -47,7 +48,7 @@ interface Options {
   limits?: Partial<typeof DEFAULT_LIMITS>;
   active?: number;
   now?: () => number;
-  onMetric?: (user: Identity, metric: LimitMetric, value: number) => void;
+  onMetric?: (metric: UserMetric, value: number) => void;
   allowedKinds?: string[];
 }
 
@@ -154,7 +155,7 @@ describe('OwnershipEntitlement', () => {
 describe('throttling', () => {
   it('refuses the invocation that is over the minute\u2019s limit, and tells the count', async () => {
     const metrics: string[] = [];
-    const e = entitlement({ limits: { invocationsPerMinute: 2 }, onMetric: (_u, m, v) => metrics.push(`${m} ${v}`) });
+    const e = entitlement({ limits: { invocationsPerMinute: 2 }, onMetric: (m, v) => metrics.push(`${m} ${v}`) });
     await e.check(me, 'ACTIVATE', [action('me', 'a')]);
     await e.check(me, 'ACTIVATE', [action('me', 'a'), action('me', 'b')]);
     await assert.rejects(e.check(me, 'ACTIVATE', [action('me', 'a')]), {

@@ -1,0 +1,24 @@
+import type { Action } from '../../../shared/entities/documents.js';
+import type { KeyValue } from '../../../shared/entities/keyvalue.js';
+import type { JsonBody } from '../../http/respond.js';
+
+/** An action as the API shows it: without what is the store's, with its package's parameters where they are given. */
+export function actionView(action: Action, parameters: readonly KeyValue[] = action.parameters): JsonBody {
+  return {
+    namespace: action.namespace,
+    name: action.name,
+    version: action.version,
+    publish: action.publish,
+    exec: action.exec,
+    parameters,
+    limits: action.limits,
+    annotations: action.annotations,
+    updated: action.updated,
+  };
+}
+
+/** Without the code: as `code=false` asks for. */
+export function withoutCode(action: Action): Action {
+  const { code: _, ...exec } = action.exec;
+  return { ...action, exec };
+}

@@ -1,0 +1,107 @@
+import { MalformedNameError, readQualifiedName } from '../../actions/qualifiedNames.js';
+import { malformedContent } from '../../http/ApiError.js';
+import { isObject } from '../../http/fields.js';
+import { BLACKBOX, SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
+import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
+import { documentId } from '../../../shared/entities/names.js';
+import { imageReference, parseImageName } from '../../../shared/runtimes/image.js';
+import type { Runtimes } from '../../../shared/runtimes/manifest.js';
+
+/**
+ * Reads the `exec` of an action: `kind` is one of the manifest (`FAMILY:default` becomes the kind that it means), or
+ * `blackbox`, or `sequence` (whose components come out as `/namespace/name`, `_` still in them).
+ * @throws ApiError 400
+ */
+export function readExec(value: Json, runtimes: Runtimes): Exec {
+  if (!isObject(value)) throw malformedContent('JSON object expected');
+  if (typeof value['kind'] !== 'string') throw malformedContent("'kind' must be a string defined in 'exec'");
+  const kind = value['kind'].trim().toLowerCase();
+  if (kind === SEQUENCE) return { kind, components: readComponents(value['components']) };
+  if (kind === BLACKBOX) return readBlackbox(value);
+  return readCode(value, kind, runtimes);
+}
+
+function readComponents(value: Json | undefined): string[] {
+  if (value === undefined) throw malformedContent("'components' must be defined for sequence kind");
+  if (!Array.isArray(value)) throw malformedContent("'components' must be an array");
+  return value.map((component) => {
+    try {
+      return `/${documentId(readQualifiedName(component))}`;
+    } catch (error) {
+      if (error instanceof MalformedNameError) throw malformedContent(error.message);
+      throw error;
+    }
+  });
+}
+
+function readBlackbox(value: JsonObject): Exec {
+  const given = value['image'];
+  if (typeof given !== 'string') {
+    throw malformedContent(`'image' must be a string defined in 'exec' for '${BLACKBOX}' actions`);
+  }
+  const image = parseImageName(given);
+  if (!image) throw malformedContent('could not parse image name');
+  const main = readMain(value, BLACKBOX);
+  const code = value['code'];
+  const text = code === undefined ? '' : inlineCode(code);
+  return {
+    kind: BLACKBOX,
+    image: imageReference(image),
+    ...(text.trim() === '' ? { binary: false } : { code: text, binary: isBase64(text) }),
+    ...(main === undefined ? {} : { main }),
+  };
+}
+
+function readCode(value: JsonObject, kind: string, runtimes: Runtimes): Exec {
+  const runtime = runtimes.resolve(kind);
+  if (!runtime) throw malformedContent(unknownKind(kind, runtimes));
+  const main = readMain(value, kind);
+  // Java's code was once kept under `jar`.
+  const code = value['code'] ?? value['jar'];
+  if (code === undefined || (!runtime.attached && typeof code !== 'string')) {
+    const what = runtime.attached ? 'a string or attachment object' : 'a string';
+    throw malformedContent(`'code' must be ${what} defined in 'exec' for '${kind}' actions`);
+  }
+  if (runtime.requireMain && main === undefined) {
+    throw malformedContent(`'main' must be a string defined in 'exec' for '${kind}' actions`);
+  }
+  const text = inlineCode(code);
+  return { kind: runtime.kind, code: text, binary: isBase64(text), ...(main === undefined ? {} : { main }) };
+}
+
+function readMain(value: JsonObject, kind: string): string | undefined {
+  const main = value['main'];
+  if (main === undefined || typeof main === 'string') return main;
+  throw malformedContent(`if defined, 'main' be a string in 'exec' for '${kind}' actions`);
+}
+
+/** Only the store names attachments: a client may not point at one. */
+function inlineCode(code: Json): string {
+  if (typeof code === 'string') return code;
+  throw malformedContent(`Could not deserialize as attachment record: ${JSON.stringify(code)}`);
+}
+
+function unknownKind(kind: string, runtimes: Runtimes): string {
+  const known = [...runtimes.kinds.keys(), SEQUENCE, BLACKBOX].map((name) => `'${name}'`).join(', ');
+  return `The specified runtime '${kind}' is not supported by this platform. Valid values are: ${known}.`;
+}
+
+/** Whether code is a zip or another binary in base64. A text of only letters whose length is a multiple of 4 looks the same. */
+export function isBase64(code: string): boolean {
+  const text = code.trim();
+  if (text.length === 0 || text.length % 4 !== 0) return false;
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  // A search for what may not be there: a pattern for the whole would exhaust its stack on 48 MB.
+  return !/[^A-Za-z0-9+/]/.test(padding === 0 ? text : text.slice(0, -padding));
+}
+
+/** The bytes of an `exec` that count against the limit on code. */
+export function execSize(exec: Exec): number {
+  const components = exec.components ?? [];
+  return (
+    Buffer.byteLength(exec.code ?? '') +
+    Buffer.byteLength(exec.main ?? '') +
+    Buffer.byteLength(exec.image ?? '') +
+    components.reduce((sum, name) => sum + Buffer.byteLength(name) - 1, 0)
+  );
+}

@@ -1,0 +1,28 @@
+import type { ControllerContext } from '../../ControllerContext.js';
+import { resolveAction } from '../../actions/resolve.js';
+import { ApiError, notFound } from '../../http/ApiError.js';
+import { booleanParameter, queryOf } from '../../http/query.js';
+import { sendJson } from '../../http/respond.js';
+import type { Call } from '../../http/route.js';
+import { actionView, withoutCode } from './actionView.js';
+import { authorizeAction, type ActionPath } from './authorizeAction.js';
+
+/** Answers an action, its package's parameters merged in; without its code where `code=false`. */
+export async function getAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
+  const path = await authorizeAction(ctx, call, 'READ', target);
+  const code = booleanParameter(queryOf(call.req), 'code', true);
+  if (ctx.sharedPackagesExecuteOnly && call.namespace !== call.user.namespace.name) {
+    throw new ApiError(403, `GET not permitted for '${path}' since it's an action in a shared package`);
+  }
+  const resolved = await resolveAction(ctx.entities, { path, name: target.name });
+  if (!resolved) throw notFound();
+  if (ctx.sharedPackagesExecuteOnly && !resolved.action.namespace.startsWith(`${call.namespace}/`) && target.package) {
+    throw new ApiError(
+      403,
+      `GET not permitted for '${path}/${target.name}'. Resource does not exist or is an action in a shared package binding.`,
+    );
+  }
+  const action = code ? await ctx.entities.getActionWithCode(resolved.action._id) : withoutCode(resolved.action);
+  if (!action) throw notFound();
+  sendJson(call.res, 200, actionView(action, resolved.parameters));
+}

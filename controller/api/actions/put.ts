@@ -1,0 +1,75 @@
+import type { ControllerContext } from '../../ControllerContext.js';
+import { inNamespace, readQualifiedName } from '../../actions/qualifiedNames.js';
+import { checkSequence, type SequenceFault } from '../../actions/sequenceLimits.js';
+import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { badRequest, conflict } from '../../http/ApiError.js';
+import { readJson } from '../../http/body.js';
+import { booleanParameter, queryOf } from '../../http/query.js';
+import { sendJson } from '../../http/respond.js';
+import type { Call } from '../../http/route.js';
+import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
+import type { FullyQualifiedName } from '../../../shared/entities/names.js';
+import { readActionBody, type ActionBody } from './actionBody.js';
+import { actionView } from './actionView.js';
+import { authorizeAction, type ActionPath } from './authorizeAction.js';
+import { deprecatedRuntime } from './deprecation.js';
+import { checkInstances, checkLimits } from './limitsBody.js';
+import { newAction, revisedAction } from './revise.js';
+
+const SEQUENCE_FAULTS: Readonly<Record<SequenceFault, string>> = {
+  empty: 'No component specified for the sequence.',
+  'too long': 'Too many actions in the sequence.',
+  cyclic: 'Sequence may not refer to itself.',
+  'component missing': 'Sequence component does not exist.',
+};
+
+/** Creates an action, or with `overwrite=true` changes it. Answers 200 with the action. */
+export async function putAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
+  const { user, req, res } = call;
+  const path = await authorizeAction(ctx, call, 'PUT', target);
+  const bounds = namespaceLimits(ctx.limits, user.limits);
+  const json = await readJson(req);
+  const given = readActionBody(json, ctx.runtimes, {
+    maxCodeBytes: ctx.limits.maxCodeBytes,
+    maxParameterBytes: bounds.maxParameterBytes,
+  });
+  const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
+  if (given.limits) checkLimits(given.limits, bounds);
+  const body = await checkExec(ctx, call, given);
+
+  const id = `${path}/${target.name}`;
+  const old = body.exec ? await ctx.entities.getAction(id) : await ctx.entities.getActionWithCode(id);
+  if (old && !overwrite) throw conflict('resource already exists');
+  checkInstances(body.limits, bounds.concurrentInvocations);
+  const exec = body.exec ?? old?.exec;
+  if (!exec) throw badRequest('exec undefined');
+  if (body.exec?.kind === SEQUENCE) await checkComponents(ctx, { path, name: target.name }, body.exec);
+  const deprecated = deprecatedRuntime(ctx.runtimes, exec.kind);
+  if (deprecated) throw deprecated;
+
+  const now = ctx.clock();
+  const action = old ? revisedAction(old, body, now) : newAction(path, target.name, { ...body, exec }, ctx.limits, now);
+  await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
+  sendJson(res, 200, actionView(action));
+}
+
+/** Whether the caller may have this kind, and read the components of a sequence (whose names come out absolute). */
+async function checkExec(ctx: ControllerContext, call: Call, body: ActionBody): Promise<ActionBody> {
+  const { exec } = body;
+  if (!exec) return body;
+  let resolved = exec;
+  if (exec.components) {
+    const names = exec.components.map((name) => inNamespace(readQualifiedName(name), call.user.namespace.name));
+    const resources = names.map(({ path, name }) => ({ path, name, collection: 'actions' as const }));
+    await ctx.entitlement.check(call.user, 'READ', resources, { throttle: false });
+    resolved = { ...exec, components: names.map(({ path, name }) => `/${path}/${name}`) };
+  }
+  ctx.entitlement.checkKind(call.user, exec.kind);
+  return { ...body, exec: resolved };
+}
+
+async function checkComponents(ctx: ControllerContext, sequence: FullyQualifiedName, exec: Exec): Promise<void> {
+  const components = (exec.components ?? []).map((name) => readQualifiedName(name));
+  const fault = await checkSequence(ctx.entities, sequence, components, ctx.limits.maxSequenceLength);
+  if (fault) throw badRequest(SEQUENCE_FAULTS[fault]);
+}

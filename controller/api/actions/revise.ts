@@ -1,0 +1,92 @@
+import { mergeParameters } from '../../actions/parameters.js';
+import { nextVersion } from '../../http/fields.js';
+import type { Limits } from '../../../shared/config/limits.js';
+import type { Action } from '../../../shared/entities/documents.js';
+import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
+import type { KeyValue } from '../../../shared/entities/keyvalue.js';
+import type { ActionLimits } from '../../../shared/entities/limits.js';
+import type { ActionBody } from './actionBody.js';
+
+/** Whether an action gets the caller's API key into its environment; new actions say no unless told otherwise. */
+const PROVIDE_API_KEY = 'provide-api-key';
+const FIRST_VERSION = '0.0.1';
+
+/** A new action. `path` is `namespace` or `namespace/package`; `now` in ms since the epoch. */
+export function newAction(
+  path: string,
+  name: string,
+  body: ActionBody & { readonly exec: Exec },
+  limits: Limits,
+  now: number,
+): Action {
+  const { exec } = body;
+  const annotations = body.annotations ?? [];
+  const asked = annotations.some((a) => a.key === PROVIDE_API_KEY);
+  return {
+    _id: `${path}/${name}`,
+    entityType: 'action',
+    namespace: path,
+    name,
+    exec,
+    parameters: exec.kind === SEQUENCE ? sequenceParameters(exec) : [...(body.parameters ?? [])],
+    limits: withDefaults(body.limits, {
+      timeout: limits.timeout.std,
+      memory: limits.memory.std,
+      logs: limits.logs.std,
+      concurrency: limits.concurrency.std,
+    }),
+    version: body.version ?? FIRST_VERSION,
+    publish: body.publish ?? false,
+    annotations: mergeParameters(asked ? annotations : [...annotations, { key: PROVIDE_API_KEY, value: false }], [
+      execAnnotation(exec),
+    ]),
+    updated: now,
+  };
+}
+
+/** The action after an update: what the body leaves out stays. `old` has its code at hand where the body brings none. */
+export function revisedAction(old: Action, body: ActionBody, now: number): Action {
+  const exec = body.exec ?? old.exec;
+  const removed = new Set(body.delAnnotations ?? []);
+  const kept = removed.size === 0 ? old.annotations : old.annotations.filter((a) => !removed.has(a.key));
+  return {
+    _id: old._id,
+    _rev: old._rev,
+    entityType: 'action',
+    namespace: old.namespace,
+    name: old.name,
+    exec,
+    parameters: revisedParameters(old, body),
+    limits: withDefaults(body.limits, old.limits),
+    version: body.version ?? nextVersion(old.version),
+    publish: body.publish ?? old.publish,
+    annotations: mergeParameters(mergeParameters(kept, body.annotations ?? []), [execAnnotation(exec)]),
+    updated: now,
+  };
+}
+
+/** A sequence's parameters are its components; they are not handed on to what is no sequence. */
+function revisedParameters(old: Action, body: ActionBody): KeyValue[] {
+  const wasSequence = old.exec.kind === SEQUENCE;
+  if (body.exec) {
+    if (body.exec.kind === SEQUENCE) return sequenceParameters(body.exec);
+    return [...(body.parameters ?? (wasSequence ? [] : old.parameters))];
+  }
+  return wasSequence ? old.parameters : [...(body.parameters ?? old.parameters)];
+}
+
+const sequenceParameters = (exec: Exec): KeyValue[] => [{ key: '_actions', value: [...(exec.components ?? [])] }];
+
+/** Lists of actions do not have the `exec`; this tells clients the kind all the same. */
+const execAnnotation = (exec: Exec): KeyValue => ({ key: 'exec', value: exec.kind });
+
+function withDefaults(given: ActionBody['limits'], fallback: ActionLimits): ActionLimits {
+  const instances = given?.instances ?? fallback.instances;
+  return {
+    timeout: given?.timeout ?? fallback.timeout,
+    memory: given?.memory ?? fallback.memory,
+    logs: given?.logs ?? fallback.logs,
+    concurrency: given?.concurrency ?? fallback.concurrency,
+    ...(instances === undefined ? {} : { instances }),
+  };
+}

@@ -1,0 +1,54 @@
+import { describeRuntimes, type Runtimes } from '../../../shared/runtimes/manifest.js';
+import type { Limits } from '../../../shared/config/limits.js';
+import type { JsonBody } from '../../http/respond.js';
+
+/** Which build answers. */
+export interface Build {
+  readonly number: string;
+  /** ISO 8601. */
+  readonly date: string;
+}
+
+const MB = 1024 * 1024;
+
+/** What `GET /` says of the installation; `wsk` reads the limits and runtimes from it. */
+export function serviceInfo(limits: Limits, runtimes: Runtimes): JsonBody {
+  const { timeout, memory, logs } = limits;
+  const bounds = (prefix: string): Record<string, number> => ({
+    [`${prefix}min_action_duration`]: timeout.min,
+    [`${prefix}max_action_duration`]: timeout.max,
+    [`${prefix}min_action_memory`]: memory.min * MB,
+    [`${prefix}max_action_memory`]: memory.max * MB,
+    [`${prefix}min_action_logs`]: logs.min * MB,
+    [`${prefix}max_action_logs`]: logs.max * MB,
+  });
+  return {
+    description: 'OpenWhisk',
+    support: {
+      github: 'https://github.com/apache/openwhisk/issues',
+      slack: 'http://slack.openwhisk.org',
+    },
+    api_paths: ['/api/v1'],
+    limits: {
+      actions_per_minute: limits.invocationsPerMinute,
+      triggers_per_minute: limits.firesPerMinute,
+      concurrent_actions: limits.concurrentInvocations,
+      sequence_length: limits.maxSequenceLength,
+      ...bounds('default_'),
+      ...bounds(''),
+    },
+    runtimes: describeRuntimes(runtimes),
+  };
+}
+
+/** What `GET /api/v1` says of the API. */
+export function apiInfo(build: Build): JsonBody {
+  return {
+    description: 'OpenWhisk API',
+    api_version: '1.0.0',
+    api_version_path: 'v1',
+    build: build.date,
+    buildno: build.number,
+    swagger_paths: { ui: '/docs', 'api-docs': '/api-docs' },
+  };
+}

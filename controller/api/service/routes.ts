@@ -1,0 +1,57 @@
+import { operatorOnly } from '../../authentication/operator.js';
+import { SERVICE_METHODS, setCors } from '../../http/cors.js';
+import type { Routes } from '../../http/app.js';
+import { sendJson, sendText } from '../../http/respond.js';
+import { healthyCount, invokerStates, isReady } from './health.js';
+import { apiInfo, serviceInfo } from './info.js';
+
+/** What the controller says about itself, outside of the API. */
+export const serviceRoutes: Routes = (router, ctx) => {
+  const { balancer } = ctx;
+  const operator = operatorOnly(ctx.operator);
+  router.get('/ping', (_req, res) => {
+    sendText(res, 200, 'pong');
+  });
+  router.get('/', (_req, res) => {
+    sendJson(res, 200, serviceInfo(ctx.limits, ctx.runtimes));
+  });
+
+  router.use(['/invokers', '/activation', '/disable'], (req, res, next) => {
+    setCors(res, SERVICE_METHODS);
+    if (req.method === 'OPTIONS') sendText(res, 200, 'OK');
+    else next();
+  });
+  router.get('/invokers/healthy/count', (_req, res) => {
+    sendJson(res, 200, healthyCount(balancer.invokers()));
+  });
+  // For probes, so without credentials: how many, not which.
+  router.get('/invokers/ready', (_req, res) => {
+    const invokers = balancer.invokers();
+    const healthy = healthyCount(invokers);
+    if (isReady(invokers, ctx.readinessFraction)) sendJson(res, 200, { healthy: `${healthy}/${invokers.length}` });
+    else sendJson(res, 500, { unhealthy: `${invokers.length - healthy}/${invokers.length}` });
+  });
+  router.get('/invokers{/}', operator, (_req, res) => {
+    sendJson(res, 200, invokerStates(balancer.invokers()));
+  });
+  router.get('/activation{/}', operator, (_req, res) => {
+    sendJson(res, 200, balancer.activeActivations());
+  });
+  router.get('/activation/count', operator, (_req, res) => {
+    sendJson(res, 200, balancer.totalActiveActivations());
+  });
+  router.post('/disable', operator, (req, res, next) => {
+    ctx.log.warn('the operator takes this controller out of service', { transid: req.transid });
+    balancer.close().then(() => {
+      sendText(res, 200, 'controller is disabled');
+    }, next);
+  });
+};
+
+/** `GET /api/v1`. */
+export const apiInfoRoutes: Routes = (router, ctx) => {
+  router.get('/', (_req, res) => {
+    setCors(res);
+    sendJson(res, 200, apiInfo(ctx.build));
+  });
+};

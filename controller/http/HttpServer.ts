@@ -1,0 +1,90 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { newTransactionId } from '../../shared/entities/transaction.js';
+
+/** Idle connections are kept longer than the longest wait of a blocking invocation. */
+const KEEP_ALIVE_MS = 70_000;
+/** A request has to be there whole within this time. */
+const RECEIVE_MS = 65_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+
+/** An HTTP server that can be stopped without cutting off those who wait for an answer. */
+export class HttpServer {
+  readonly #server: Server;
+  /** Connections, and whether a request on them is being answered. */
+  readonly #busy = new Map<Socket, number>();
+  #stopping = false;
+
+  constructor(handler: RequestListener) {
+    this.#server = createServer(
+      { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS, maxHeaderSize: MAX_HEADER_BYTES },
+      (req, res) => {
+        const { socket } = req;
+        this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
+        if (this.#stopping) res.setHeader('Connection', 'close');
+        res.once('close', () => {
+          const left = (this.#busy.get(socket) ?? 1) - 1;
+          this.#busy.set(socket, left);
+          if (left <= 0 && this.#stopping) socket.end();
+        });
+        handler(req, res);
+      },
+    );
+    this.#server.on('connection', (socket: Socket) => {
+      // Answers go out as they are, not when more has come together.
+      socket.setNoDelay(true);
+      this.#busy.set(socket, 0);
+      socket.once('close', () => this.#busy.delete(socket));
+    });
+    this.#server.on('clientError', refuse);
+  }
+
+  /** Resolves to the address once connections are taken. Port 0 takes a free one. @throws what `listen` fails with. */
+  listen(port: number, host: string): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve(this.#server.address() as AddressInfo);
+      });
+    });
+  }
+
+  /**
+   * Takes no more connections, lets requests under way finish for at most `limitMs`, and then cuts off the rest. Resolves
+   * when all connections are closed.
+   */
+  stop(limitMs: number): Promise<void> {
+    this.#stopping = true;
+    return new Promise((resolve) => {
+      const deadline = setTimeout(() => {
+        this.#server.closeAllConnections();
+      }, limitMs);
+      this.#server.close(() => {
+        clearTimeout(deadline);
+        resolve();
+      });
+      for (const [socket, requests] of this.#busy) if (requests === 0) socket.end();
+    });
+  }
+}
+
+/** Answers what is no HTTP in the shape that every error has. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, message] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? ['431 Request Header Fields Too Large', 'The headers of the request are too large.']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? ['408 Request Timeout', 'The request did not arrive in time.']
+        : ['400 Bad Request', 'The request is no valid HTTP.'];
+  const { id } = newTransactionId();
+  const body = JSON.stringify({ error: message, code: id });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nX-Request-ID: ${id}\r\nContent-Type: application/json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,89 @@
+import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
+import { malformedContent } from './ApiError.js';
+
+/*
+ * Readers for the fields of bodies. Each takes a JSON value and gives it back typed, or throws the ApiError that
+ * OpenWhisk's clients know. A field that is missing or null counts as not given.
+ */
+
+/** The body as an object. `firstField` is what is missed first where it is none. */
+export function bodyObject(body: Json, firstField: string): JsonObject {
+  if (isObject(body)) return body;
+  throw malformedContent(`Object expected in field '${firstField}'`);
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+/** Reads a field that may be missing. */
+export function optional<T>(object: JsonObject, field: string, read: (value: Json) => T): T | undefined {
+  const value = Object.hasOwn(object, field) ? object[field] : undefined;
+  return value === undefined || value === null ? undefined : read(value);
+}
+
+/** `[{key, value, init?, encryption?}]`. Of several entries with one key the last one counts. */
+export function readParameters(value: Json): KeyValue[] {
+  if (!Array.isArray(value)) throw malformedContent('parameters malformed!');
+  const byKey = new Map<string, KeyValue>();
+  for (const entry of value) {
+    const parameter = readKeyValue(entry);
+    byKey.set(parameter.key, parameter);
+  }
+  return [...byKey.values()];
+}
+
+function readKeyValue(entry: Json): KeyValue {
+  if (!isObject(entry) || typeof entry['key'] !== 'string' || !Object.hasOwn(entry, 'value')) {
+    throw malformedContent('parameters malformed!');
+  }
+  const { init, encryption } = entry;
+  if (init !== undefined && typeof init !== 'boolean') throw malformedContent('parameters malformed!');
+  if (typeof encryption !== 'string' && encryption !== undefined && !(encryption === null && init !== undefined)) {
+    throw malformedContent('parameters malformed!');
+  }
+  return {
+    key: entry['key'],
+    value: entry['value'] ?? null,
+    ...(init === true ? { init } : {}),
+    ...(typeof encryption === 'string' ? { encryption } : {}),
+  };
+}
+
+export function readBoolean(value: Json): boolean {
+  if (typeof value === 'boolean') return value;
+  throw malformedContent(`Expected JsBoolean, but got ${JSON.stringify(value)}`);
+}
+
+export function readStrings(value: Json): string[] {
+  if (!Array.isArray(value)) throw malformedContent(`Expected Array as JsArray, but got ${JSON.stringify(value)}`);
+  return value.map((item) => {
+    if (typeof item === 'string') return item;
+    throw malformedContent(`Expected String as JsString, but got ${JSON.stringify(item)}`);
+  });
+}
+
+const PART = /^[+-]?\d{1,10}$/;
+
+/** `major.minor.patch`; parts that are missing are 0. */
+export function readVersion(value: Json): string {
+  if (typeof value !== 'string') throw malformedContent('semantic version malformed');
+  const parts = value === '' ? [] : value.replace(/\.+$/, '').split('.');
+  const numbers = [0, 1, 2].map((i) => parts[i] ?? '0');
+  const valid = numbers.every((n) => PART.test(n) && Number(n) >= 0 && Number(n) <= 0x7fff_ffff);
+  if (!valid || numbers.every((n) => Number(n) === 0)) throw malformedContent('semantic version malformed');
+  return numbers.map(Number).join('.');
+}
+
+/** The version after this one: its last part is one more. */
+export function nextVersion(version: string): string {
+  const [major = '0', minor = '0', patch = '0'] = version.split('.');
+  return `${major}.${minor}.${Number(patch) + 1}`;
+}
+
+/** The bytes that parameters or annotations count as: their names, and their values as JSON. */
+export function parametersSize(parameters: readonly KeyValue[]): number {
+  let bytes = 0;
+  for (const { key, value } of parameters) bytes += Buffer.byteLength(key) + Buffer.byteLength(JSON.stringify(value));
+  return bytes;
+}

@@ -1,0 +1,123 @@
+import { argumentsOf } from '../actions/parameters.js';
+import type { LoadBalancer, SchedulableAction } from '../loadbalancer/LoadBalancer.js';
+import { colorOf } from '../../shared/colors/colorOf.js';
+import type { Action } from '../../shared/entities/documents.js';
+import { BLACKBOX } from '../../shared/entities/exec.js';
+import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { ControllerInstance } from '../../shared/messages/instances.js';
+import { pullsImage, type Runtimes } from '../../shared/runtimes/manifest.js';
+import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+import type { Invocation, InvocationRequest } from './Invocation.js';
+import { waitForResult } from './resultWait.js';
+
+export interface PrimitiveParts {
+  readonly balancer: Pick<LoadBalancer, 'publish'>;
+  readonly activations: Pick<ActivationStore, 'get'>;
+  readonly runtimes: Runtimes;
+  readonly controller: ControllerInstance;
+  readonly newActivationId: () => string;
+  readonly log: Logger;
+}
+
+/** Runs single actions: a message to an invoker, and where the caller waits, its result. */
+export function createPrimitive(parts: PrimitiveParts): Invocation {
+  const describe = actionDescriptions(parts.runtimes);
+  return {
+    async invoke(request) {
+      const activationId = parts.newActivationId();
+      const { transid, user, target, waitMs } = request;
+      const content = argumentsOf(target.parameters, request.payload);
+      const message = activationMessage(request, activationId, content, parts.controller);
+      const color = requestedColor(request, activationId, content);
+      const pending = await parts.balancer.publish(describe(target.action), message, color);
+      if (waitMs === undefined) return { kind: 'accepted', activationId };
+      if (parts.log.debugEnabled) parts.log.debug(`waiting ${waitMs} ms for ${activationId}`, { transid });
+      return waitForResult(pending, waitMs, {
+        fetch: () => parts.activations.get(user.namespace.name, activationId),
+        log: parts.log,
+      });
+    },
+  };
+}
+
+/** The message that asks an invoker for an invocation. `content`: what the action gets. */
+export function activationMessage(
+  request: InvocationRequest,
+  activationId: string,
+  content: Json,
+  controller: ControllerInstance,
+): ActivationMessage {
+  const { transid, user, target, payload, waitMs, cause } = request;
+  const { action, parameters } = target;
+  return {
+    transid,
+    action: {
+      path: action.namespace,
+      name: action.name,
+      version: action.version,
+      ...(target.binding === undefined ? {} : { binding: target.binding }),
+    },
+    revision: action._rev ?? null,
+    user,
+    activationId,
+    rootControllerIndex: controller,
+    blocking: waitMs !== undefined,
+    content,
+    initArgs: initArguments(parameters),
+    lockedArgs: lockedArguments(parameters, payload),
+    ...(cause === undefined ? {} : { cause }),
+  };
+}
+
+/** The parameters that go to the environment at `/init`. */
+function initArguments(parameters: readonly KeyValue[]): string[] {
+  const names: string[] = [];
+  for (const { key, init } of parameters) if (init === true) names.push(key);
+  return names;
+}
+
+/** The parameters whose values are encrypted, with their ciphers; those that the payload replaces are not. */
+function lockedArguments(parameters: readonly KeyValue[], payload: Json | undefined): Record<string, string> {
+  const locked: Record<string, string> = {};
+  const given = payload !== null && typeof payload === 'object' && !Array.isArray(payload) ? payload : undefined;
+  for (const { key, encryption } of parameters) {
+    if (encryption !== undefined && !(given && Object.hasOwn(given, key))) locked[key] = encryption;
+  }
+  return locked;
+}
+
+function requestedColor({ target, color }: InvocationRequest, activationId: string, parameters: Json) {
+  const { annotations } = target.action;
+  const value = colorOf({
+    header: color?.fromHeader,
+    annotation: valueOf(annotations, 'color'),
+    parameters,
+    activationId,
+    inherited: color?.inherited,
+  });
+  if (value === undefined) return undefined;
+  const policy = valueOf(annotations, 'color-policy');
+  return { value, policy: typeof policy === 'string' ? policy : undefined };
+}
+
+/** What the balancer has to know of an action; made once for each action document. */
+function actionDescriptions(runtimes: Runtimes): (action: Action) => SchedulableAction {
+  const known = new WeakMap<Action, SchedulableAction>();
+  return (action) => {
+    let described = known.get(action);
+    if (!described) {
+      const { limits, exec } = action;
+      described = {
+        name: { path: action.namespace, name: action.name, version: action.version },
+        memory: limits.memory,
+        concurrency: limits.concurrency,
+        timeout: limits.timeout,
+        blackbox: exec.kind === BLACKBOX && pullsImage(runtimes, exec.image ?? ''),
+      };
+      known.set(action, described);
+    }
+    return described;
+  };
+}

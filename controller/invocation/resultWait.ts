@@ -1,0 +1,69 @@
+import type { PendingActivation } from '../loadbalancer/LoadBalancer.js';
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { InvocationOutcome } from './Invocation.js';
+
+/*
+ * A blocking invocation waits for its acknowledgement on the bus. That may be lost, or too large for the bus, so the store
+ * is looked into as well:
+ *
+ *   while no acknowledgement is there           every 15 s
+ *   after one that has not got the record       after 1, 3, 5 and 7 s, one after the other
+ *
+ * When the wait is over the caller gets the activation's id.
+ */
+const SLOW_POLL_MS = 15_000;
+const QUICK_POLLS_MS: readonly number[] = [1000, 3000, 5000, 7000];
+
+export interface ResultWaitParts {
+  /** Reads the activation's record from the store. */
+  fetch(): Promise<ActivationRecord | undefined>;
+  readonly log: Logger;
+}
+
+/** Resolves to the record, or to the id after `waitMs`. Never rejects. */
+export function waitForResult(
+  pending: PendingActivation,
+  waitMs: number,
+  parts: ResultWaitParts,
+): Promise<InvocationOutcome> {
+  return new Promise((resolve) => {
+    let done = false;
+    let poll: NodeJS.Timeout | undefined;
+    const finish = (outcome: InvocationOutcome): void => {
+      done = true;
+      clearTimeout(poll);
+      clearTimeout(deadline);
+      resolve(outcome);
+    };
+    const deadline = setTimeout(() => {
+      finish({ kind: 'accepted', activationId: pending.activationId });
+    }, waitMs);
+
+    const look = async (): Promise<void> => {
+      try {
+        const record = await parts.fetch();
+        if (record && !done) finish({ kind: 'record', record: { ...record, logs: [] } });
+      } catch (error) {
+        parts.log.warn('could not look for a record in the store', { error, activationId: pending.activationId });
+      }
+    };
+    /** Looks after each of the delays, one after the other, and then again each `SLOW_POLL_MS`. */
+    const pollAfter = (delays: readonly number[]): void => {
+      const [delay = SLOW_POLL_MS, ...rest] = delays;
+      clearTimeout(poll);
+      poll = setTimeout(() => {
+        void look().then(() => {
+          if (!done) pollAfter(rest);
+        });
+      }, delay);
+    };
+    if (waitMs > SLOW_POLL_MS) pollAfter([]);
+
+    void pending.result.then((acknowledged) => {
+      if (done) return;
+      if (acknowledged.kind === 'record') finish(acknowledged);
+      else pollAfter(QUICK_POLLS_MS);
+    });
+  });
+}

@@ -1,0 +1,107 @@
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Json, KeyValue } from '../entities/keyvalue.js';
+
+/*
+ * Parameters of actions and packages encrypted at rest, as OpenWhisk writes them. An encrypted value is a text: base64 of
+ *
+ *   length of the nonce (4 bytes, big endian) | nonce | AES-GCM ciphertext of the value as JSON | tag (16 bytes)
+ *
+ * and the parameter carries the cipher's name in `encryption`. The nonce has 12 bytes for `aes-128` and 128 for `aes-256`.
+ * Values stay encrypted on their way through controllers and the bus; the invoker opens them just before it runs.
+ */
+
+export interface EncryptionConfig {
+  /** What new values are written with: `off` (or `noop`), `aes-128`, `aes-256`. */
+  readonly current: string;
+  /** Keys in base64. That of a cipher used earlier has to stay as long as there are values written with it. */
+  readonly aes128?: string | undefined;
+  readonly aes256?: string | undefined;
+}
+
+/** Encrypts what is stored. */
+export interface ParameterLock {
+  /** The parameters with every value encrypted that is not yet. */
+  lock(parameters: readonly KeyValue[]): KeyValue[];
+}
+
+/** Decrypts what an action is run with. */
+export interface ParameterUnlock {
+  /**
+   * The arguments with those named in `locked` (by name: their cipher) decrypted. What is not an object, not a text, or
+   * of an unknown cipher stays as it is. @throws Error where a value was changed or was written with another key.
+   */
+  unlock(args: Json | undefined, locked: Readonly<Record<string, string>>): Json | undefined;
+}
+
+interface Cipher {
+  readonly algorithm: 'aes-128-gcm' | 'aes-256-gcm';
+  readonly key: Buffer;
+  readonly nonceBytes: number;
+}
+
+const TAG_BYTES = 16;
+const CIPHERS = {
+  'aes-128': { algorithm: 'aes-128-gcm', keyBytes: 16, nonceBytes: 12 },
+  'aes-256': { algorithm: 'aes-256-gcm', keyBytes: 32, nonceBytes: 128 },
+} as const;
+type CipherName = keyof typeof CIPHERS;
+
+/** @throws Error on a cipher that there is not, or a key that is missing or of another length. */
+export function parameterEncryption(config: EncryptionConfig): ParameterLock & ParameterUnlock {
+  const ciphers = new Map<string, Cipher>();
+  if (config.aes128) ciphers.set('aes-128', cipher('aes-128', config.aes128));
+  if (config.aes256) ciphers.set('aes-256', cipher('aes-256', config.aes256));
+  const name = config.current.toLowerCase();
+  const off = name === '' || name === 'off' || name === 'noop';
+  const current = ciphers.get(name);
+  if (!off && !current) throw new Error(`parameter encryption '${config.current}' is unknown, or its key is missing`);
+  return {
+    lock: (parameters) =>
+      parameters.map((p) => {
+        if (!current || p.encryption !== undefined) return p;
+        return { ...p, value: encrypt(current, p.value), encryption: name };
+      }),
+    unlock(args, locked) {
+      const names = Object.keys(locked);
+      if (names.length === 0 || args === null || typeof args !== 'object' || Array.isArray(args)) return args;
+      const open = { ...args };
+      for (const key of names) {
+        const value = Object.hasOwn(args, key) ? args[key] : undefined;
+        const used = ciphers.get(locked[key] ?? '');
+        if (used && typeof value === 'string') open[key] = decrypt(used, value);
+      }
+      return open;
+    },
+  };
+}
+
+/** Neither encrypts nor decrypts. */
+export const noEncryption: ParameterLock & ParameterUnlock = parameterEncryption({ current: 'off' });
+
+function cipher(name: CipherName, keyBase64: string): Cipher {
+  const { algorithm, keyBytes, nonceBytes } = CIPHERS[name];
+  const key = Buffer.from(keyBase64, 'base64');
+  if (key.length !== keyBytes) throw new Error(`the key for ${name} has to be ${keyBytes} bytes, in base64`);
+  return { algorithm, key, nonceBytes };
+}
+
+function encrypt({ algorithm, key, nonceBytes }: Cipher, value: Json): string {
+  const nonce = randomBytes(nonceBytes);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(nonceBytes);
+  const gcm = createCipheriv(algorithm, key, nonce, { authTagLength: TAG_BYTES });
+  const text = [gcm.update(JSON.stringify(value), 'utf8'), gcm.final()];
+  return Buffer.concat([length, nonce, ...text, gcm.getAuthTag()]).toString('base64');
+}
+
+function decrypt({ algorithm, key, nonceBytes }: Cipher, encrypted: string): Json {
+  const bytes = Buffer.from(encrypted, 'base64');
+  if (bytes.length < 4 + nonceBytes + TAG_BYTES || bytes.readInt32BE(0) !== nonceBytes) {
+    throw new Error('an encrypted parameter is malformed');
+  }
+  const end = bytes.length - TAG_BYTES;
+  const gcm = createDecipheriv(algorithm, key, bytes.subarray(4, 4 + nonceBytes), { authTagLength: TAG_BYTES });
+  gcm.setAuthTag(bytes.subarray(end));
+  const text = Buffer.concat([gcm.update(bytes.subarray(4 + nonceBytes, end)), gcm.final()]);
+  return JSON.parse(text.toString('utf8')) as Json;
+}

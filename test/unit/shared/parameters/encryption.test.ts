@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { noEncryption, parameterEncryption } from '../../../../shared/parameters/encryption.js';
+import type { Json } from '../../../../shared/entities/keyvalue.js';
+
+const aes128 = Buffer.alloc(16, 1).toString('base64');
+const aes256 = Buffer.alloc(32, 2).toString('base64');
+
+describe('parameterEncryption', () => {
+  for (const current of ['aes-128', 'aes-256']) {
+    it(`gives back what ${current} locked`, () => {
+      const encryption = parameterEncryption({ current, aes128, aes256 });
+      fc.assert(
+        fc.property(fc.jsonValue(), (any) => {
+          const value = JSON.parse(JSON.stringify(any)) as Json;
+          const [locked] = encryption.lock([{ key: 'k', value, init: true }]);
+          assert.equal(locked?.encryption, current);
+          assert.equal(locked.init, true);
+          assert.equal(typeof locked.value, 'string');
+          assert.deepEqual(encryption.unlock({ k: locked.value, other: 1 }, { k: current }), { k: value, other: 1 });
+        }),
+        { numRuns: 50 },
+      );
+    });
+  }
+
+  it('writes the nonce, with its length, before the text and the tag', () => {
+    const encryption = parameterEncryption({ current: 'aes-256', aes256 });
+    const [locked] = encryption.lock([{ key: 'k', value: 'abc' }]);
+    const bytes = Buffer.from(locked?.value as string, 'base64');
+    assert.equal(bytes.readInt32BE(0), 128);
+    assert.equal(bytes.length, 4 + 128 + '"abc"'.length + 16);
+  });
+
+  it('leaves alone what is encrypted already, and what it has no key for', () => {
+    const encryption = parameterEncryption({ current: 'aes-128', aes128 });
+    const already = { key: 'k', value: 'x', encryption: 'aes-256' };
+    assert.deepEqual(encryption.lock([already]), [already]);
+    assert.deepEqual(encryption.unlock({ k: 'x' }, { k: 'aes-256' }), { k: 'x' });
+    assert.deepEqual(encryption.unlock([1], { k: 'aes-128' }), [1]);
+  });
+
+  it('opens values of an earlier cipher after a change', () => {
+    const before = parameterEncryption({ current: 'aes-128', aes128 });
+    const after = parameterEncryption({ current: 'aes-256', aes128, aes256 });
+    const [locked] = before.lock([{ key: 'k', value: { deep: [1] } }]);
+    assert.deepEqual(after.unlock({ k: locked?.value ?? null }, { k: 'aes-128' }), { k: { deep: [1] } });
+  });
+
+  it('refuses what was changed', () => {
+    const encryption = parameterEncryption({ current: 'aes-128', aes128 });
+    const [locked] = encryption.lock([{ key: 'k', value: 'abc' }]);
+    const bytes = Buffer.from(locked?.value as string, 'base64');
+    bytes[20] = (bytes[20] ?? 0) ^ 1;
+    assert.throws(() => encryption.unlock({ k: bytes.toString('base64') }, { k: 'aes-128' }));
+    assert.throws(() => encryption.unlock({ k: 'AAAA' }, { k: 'aes-128' }), /malformed/);
+  });
+
+  it('is off by default, and refuses a configuration without a key', () => {
+    assert.deepEqual(noEncryption.lock([{ key: 'k', value: 1 }]), [{ key: 'k', value: 1 }]);
+    assert.throws(() => parameterEncryption({ current: 'aes-128' }), /key is missing/);
+    assert.throws(() => parameterEncryption({ current: 'aes-128', aes128: aes256 }), /16 bytes/);
+    assert.throws(() => parameterEncryption({ current: 'rot13' }), /unknown/);
+  });
+});
