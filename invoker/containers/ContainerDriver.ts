@@ -1,8 +1,9 @@
 /**
  * Where containers come from. Docker and local processes pass the same behavioural suite.
  *
- * A container speaks OpenWhisk's action protocol: HTTP `POST /init` once, then `POST /run`; after each of them it ends
- * its stdout and its stderr with the log sentinel `XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX` on a line of its own.
+ * A container speaks OpenWhisk's action protocol: HTTP `POST /init` once, then `POST /run`; after each run, and
+ * after an initialization that failed, it ends its stdout and its stderr with the log sentinel
+ * `XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX`. What a successful initialization logs belongs to the first run.
  */
 export interface ContainerDriver {
   readonly name: 'docker' | 'process';

@@ -1,0 +1,178 @@
+import { Client, Pool, type Dispatcher } from 'undici';
+import {
+  ContainerConnectionError,
+  ContainerTimeoutError,
+  type ContainerResponse,
+  type PostOptions,
+} from './ContainerDriver.js';
+
+/** Where a container's proxy listens: a TCP address, or a Unix socket. */
+export type ContainerAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+
+export interface ContainerClientOptions {
+  readonly address: ContainerAddress;
+  /** Connections that may be open at once. */
+  readonly concurrency: number;
+  /** Asked when a connection broke: whether the container died of using too much memory. */
+  readonly diedOfMemory: () => Promise<boolean>;
+  /**
+   * Something before the container takes connections before the container does (a published port), and closes them
+   * again: until the first answer a broken connection is one that was refused.
+   */
+  readonly proxied?: boolean | undefined;
+}
+
+/** Nobody listens there (yet). */
+const NOT_LISTENING = new Set(['ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+const RETRY_MS = 3;
+const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
+/** Of a runtime that does not say how long it keeps an idle connection. */
+const IDLE_CONNECTION_MS = 4000;
+
+/** Sends `/init` and `/run` to one container, over connections that stay open. */
+export class ContainerClient {
+  readonly #options: ContainerClientOptions;
+  readonly #pending = new Set<(error: Error) => void>();
+  #dispatcher: Dispatcher | undefined;
+  #answered = false;
+  #gone = false;
+
+  constructor(options: ContainerClientOptions) {
+    this.#options = options;
+  }
+
+  /** See `Container.post`. */
+  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    const deadline = performance.now() + options.timeoutMs;
+    let left = options.timeoutMs;
+    for (;;) {
+      try {
+        if (this.#gone) throw new ContainerConnectionError('refused', 'the container is gone');
+        const response = await this.#send(path, body, left, options);
+        this.#answered = true;
+        return response;
+      } catch (error) {
+        if (!(error instanceof ContainerConnectionError)) throw error;
+        if (error.failure === 'broken' && (await this.#options.diedOfMemory())) {
+          throw new ContainerConnectionError('outOfMemory', error.message, { cause: error });
+        }
+        if (error.failure !== 'refused' || path !== '/init' || this.#gone) throw error;
+        left = deadline - performance.now() - RETRY_MS;
+        if (left <= 0) throw new ContainerTimeoutError(`not reachable in ${options.timeoutMs} ms`, { cause: error });
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      }
+    }
+  }
+
+  /** Closes the connections; the next request opens new ones. */
+  disconnect(): void {
+    const dispatcher = this.#dispatcher;
+    this.#dispatcher = undefined;
+    // What is under way is told by its own handler.
+    dispatcher?.destroy().catch(() => undefined);
+  }
+
+  /** The container is no more: what is under way fails, and nothing is tried again. */
+  close(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    for (const fail of this.#pending) fail(new Error('the container is gone'));
+    this.disconnect();
+  }
+
+  #connect(): Dispatcher {
+    const { address, concurrency } = this.#options;
+    const socketPath = 'socketPath' in address ? address.socketPath : undefined;
+    const origin = 'socketPath' in address ? 'http://localhost' : `http://${address.host}:${address.port}`;
+    const options = {
+      ...(socketPath === undefined ? {} : { socketPath }),
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: IDLE_CONNECTION_MS,
+    };
+    return concurrency > 1 ? new Pool(origin, { ...options, connections: concurrency }) : new Client(origin, options);
+  }
+
+  #send(path: string, body: string, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
+    return new Promise((resolve, reject) => {
+      let controller: Dispatcher.DispatchController | undefined;
+      let settled = false;
+      const settle = (): void => {
+        settled = true;
+        clearTimeout(timer);
+        this.#pending.delete(fail);
+      };
+      const stop = (error: Error): void => {
+        if (settled) return;
+        settle();
+        controller?.abort(error);
+        reject(error);
+      };
+      const fail = (error: Error): void => stop(this.#connectionError(error, controller !== undefined));
+      const timer = setTimeout(() => {
+        stop(new ContainerTimeoutError(`no answer in ${options.timeoutMs} ms`));
+      }, timeoutMs);
+      this.#pending.add(fail);
+
+      let status = 0;
+      let announced = -1;
+      let room = options.maxResponseBytes;
+      const chunks: Buffer[] = [];
+      const finish = (): void => {
+        if (settled) return;
+        settle();
+        const bytes = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+        if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString() });
+        else {
+          const truncated = { length: announced, limit: options.maxResponseBytes };
+          resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), truncated });
+        }
+      };
+
+      const dispatcher = (this.#dispatcher ??= this.#connect());
+      dispatcher.dispatch(
+        { path, method: 'POST', headers: HEADERS, body },
+        {
+          onRequestStart(started) {
+            controller = started;
+            if (settled) started.abort(new Error('not waited for any more'));
+          },
+          onResponseStart(_, statusCode, headers) {
+            status = statusCode;
+            const length = headers['content-length'];
+            if (typeof length !== 'string') return fail(new Error('a response without a length'));
+            announced = Number(length);
+            // One byte more than is kept tells whether the last character is whole.
+            if (announced > options.maxResponseBytes) room = options.truncationBytes + 1;
+          },
+          onResponseData(_, chunk) {
+            chunks.push(chunk);
+            room -= chunk.length;
+            if (room <= 0 && announced > options.maxResponseBytes) {
+              finish();
+              controller?.abort(new Error('longer than what is kept'));
+            }
+          },
+          onResponseEnd: finish,
+          onResponseError: (_, error) => fail(error),
+        },
+      );
+    });
+  }
+
+  /** @param sent whether the request went out on a connection. */
+  #connectionError(error: Error, sent: boolean): ContainerConnectionError {
+    const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+    const refused = !sent || NOT_LISTENING.has(code) || (this.#options.proxied === true && !this.#answered);
+    return new ContainerConnectionError(refused ? 'refused' : 'broken', error.message, { cause: error });
+  }
+}
+
+/** The text of the first bytes, without a character that is cut in two. */
+export function utf8Prefix(bytes: Buffer, length: number): string {
+  let end = Math.min(length, bytes.length);
+  if (end < bytes.length) {
+    while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end -= 1;
+  }
+  return bytes.toString('utf8', 0, end);
+}

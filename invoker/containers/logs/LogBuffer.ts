@@ -1,0 +1,195 @@
+/** Ends an activation's part of a log stream, on a line of its own. */
+export const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
+
+export type StreamName = 'stdout' | 'stderr';
+
+/** A line that stands in an activation's log: `TIMESTAMP stdout: text`. */
+export function logLine(time: string, stream: StreamName, text: string): string {
+  return `${time.padEnd(30)} ${stream}: ${text}`;
+}
+
+/** The notices that OpenWhisk's users know, as lines of stderr. */
+export const NOTICES = {
+  truncated: (time: string, limitBytes: number): string =>
+    logLine(
+      time,
+      'stderr',
+      `Logs were truncated because the total bytes size exceeds the limit of ${limitBytes} bytes.`,
+    ),
+  incomplete: (time: string): string =>
+    logLine(time, 'stderr', 'There was an issue while collecting your logs. Data might be missing.'),
+  developerError: (time: string): string =>
+    logLine(time, 'stderr', 'The action did not initialize or run as expected. Log data might be missing.'),
+} as const;
+
+const SENTINEL_BYTES = Buffer.from(SENTINEL);
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+/** A line without an end is cut here, so that it cannot fill the memory. */
+const MAX_LINE_BYTES = 1024 * 1024;
+/** Sentinels that nobody collects (an action may print them) are counted no further. */
+const MAX_SEGMENTS = 4096;
+
+interface Line {
+  /** Place in the order in which lines arrived, over both streams. */
+  readonly order: number;
+  readonly text: string;
+}
+
+/** What one stream carried between two sentinels. */
+interface Segment {
+  lines: Line[];
+  bytes: number;
+  /** Lines were dropped. */
+  overflowed: boolean;
+}
+
+interface Stream {
+  readonly name: StreamName;
+  /** Ended by a sentinel, not yet taken. */
+  done: Segment[];
+  open: Segment;
+  /** Bytes of a line that has not ended. */
+  partial: Buffer | undefined;
+  /** Sentinels that come late, for what was already taken without them. */
+  late: number;
+}
+
+export interface TakenLogs {
+  readonly lines: string[];
+  readonly truncated: boolean;
+}
+
+/**
+ * The logs of one container, cut into activations by the sentinels of its two streams. Holds at most `maxBytes` of each
+ * stream between two sentinels; what is beyond is dropped and remembered as dropped.
+ */
+export class LogBuffer {
+  readonly #maxBytes: number;
+  readonly #streams: Record<StreamName, Stream>;
+  #order = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+    this.#streams = { stdout: newStream('stdout'), stderr: newStream('stderr') };
+  }
+
+  /** Whether both streams hold a sentinel: the logs of an activation are all there. */
+  get complete(): boolean {
+    return this.#streams.stdout.done.length > 0 && this.#streams.stderr.done.length > 0;
+  }
+
+  /** Takes in what a stream carried; `time` is called when there is a line to stamp. */
+  write(name: StreamName, chunk: Buffer, time: () => string): void {
+    const stream = this.#streams[name];
+    let stamp: string | undefined;
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      let line = chunk.subarray(start, end);
+      start = end + 1;
+      if (stream.partial) {
+        line = Buffer.concat([stream.partial, line]);
+        stream.partial = undefined;
+      }
+      if (line.includes(SENTINEL_BYTES)) {
+        // What an action wrote without a line's end stands before the sentinel.
+        const rest = line.subarray(0, line.indexOf(SENTINEL_BYTES));
+        if (rest.length > 0) this.#add(stream, rest, (stamp ??= time()));
+        close(stream);
+      } else {
+        this.#add(stream, line, (stamp ??= time()));
+      }
+    }
+    if (start < chunk.length) {
+      const rest = Buffer.from(chunk.subarray(start));
+      stream.partial = stream.partial ? Buffer.concat([stream.partial, rest]) : rest;
+      if (stream.partial.length > MAX_LINE_BYTES) this.#flush(stream, (stamp ??= time()));
+    }
+  }
+
+  /**
+   * The lines of one activation, in order of arrival: each stream up to its first sentinel, or all of it where it has none.
+   * @param maxBytes lines beyond are dropped, and the truncation notice is the last line.
+   * @param sentinelsToCome whether sentinels that are missing now are still expected, and belong to this activation.
+   */
+  take(maxBytes: number, time: () => string, sentinelsToCome: boolean): TakenLogs {
+    const out = this.#takeStream(this.#streams.stdout, time, sentinelsToCome);
+    const err = this.#takeStream(this.#streams.stderr, time, sentinelsToCome);
+    const limit = Math.min(maxBytes, this.#maxBytes);
+    const lines: string[] = [];
+    let truncated = out.overflowed || err.overflowed;
+    let bytes = 0;
+    for (const line of merge(out.lines, err.lines)) {
+      bytes += Buffer.byteLength(line.text) + 1;
+      if (bytes > limit) {
+        truncated = true;
+        break;
+      }
+      lines.push(line.text);
+    }
+    if (truncated) lines.push(NOTICES.truncated(time(), limit));
+    return { lines, truncated };
+  }
+
+  #takeStream(stream: Stream, time: () => string, sentinelToCome: boolean): Segment {
+    const done = stream.done.shift();
+    if (done) return done;
+    this.#flush(stream, time());
+    const { open } = stream;
+    stream.open = newSegment();
+    if (sentinelToCome) stream.late += 1;
+    return open;
+  }
+
+  /** Ends a line that has no end yet. */
+  #flush(stream: Stream, time: string): void {
+    if (!stream.partial) return;
+    this.#add(stream, stream.partial, time);
+    stream.partial = undefined;
+  }
+
+  #add(stream: Stream, line: Buffer, time: string): void {
+    const { open } = stream;
+    const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
+    open.bytes += end + 1;
+    if (open.bytes > this.#maxBytes) {
+      open.overflowed = true;
+      return;
+    }
+    open.lines.push({ order: this.#order++, text: logLine(time, stream.name, line.toString('utf8', 0, end)) });
+  }
+}
+
+function newStream(name: StreamName): Stream {
+  return { name, done: [], open: newSegment(), partial: undefined, late: 0 };
+}
+
+function newSegment(): Segment {
+  return { lines: [], bytes: 0, overflowed: false };
+}
+
+/** A sentinel came. */
+function close(stream: Stream): void {
+  const { open } = stream;
+  stream.open = newSegment();
+  if (stream.late > 0) stream.late -= 1;
+  else if (stream.done.length < MAX_SEGMENTS) stream.done.push(open);
+}
+
+function* merge(a: readonly Line[], b: readonly Line[]): Generator<Line> {
+  let i = 0;
+  let j = 0;
+  for (;;) {
+    const left = a[i];
+    const right = b[j];
+    if (left && (!right || left.order < right.order)) {
+      yield left;
+      i += 1;
+    } else if (right) {
+      yield right;
+      j += 1;
+    } else {
+      return;
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ContainerClient } from '../ContainerClient.js';
+import type {
+  CollectedLogs,
+  Container,
+  ContainerResponse,
+  ContainerSpec,
+  LogOptions,
+  PostOptions,
+} from '../ContainerDriver.js';
+import type { StreamName } from '../logs/LogBuffer.js';
+import { LogCollector } from '../logs/LogCollector.js';
+import { endGroup, PID_FILE } from './leftovers.js';
+import type { Command } from './runtimeCommand.js';
+
+export interface ProcessContainerOptions {
+  readonly spec: ContainerSpec;
+  /** The process's own: working directory, socket, process id. Removed with it. */
+  readonly folder: string;
+  readonly command: Command;
+}
+
+const SOCKET = 'socket';
+const HEAP_EXHAUSTED = 'JavaScript heap out of memory';
+/** How long the last words of a process may take to be read. */
+const LAST_WORDS_MS = 200;
+
+/** A runtime in a child process, the leader of its own process group, which listens on a Unix socket. */
+export class ProcessContainer implements Container {
+  readonly id: string;
+  readonly exited: Promise<void>;
+  readonly #pid: number;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+  readonly #client: ContainerClient;
+  readonly #logs = new LogCollector();
+  readonly #closed: Promise<void>;
+  #heapExhausted = false;
+  #destroyed: Promise<void> | undefined;
+  #onDestroyed: () => void = () => undefined;
+
+  /** @throws what kept the process from being started */
+  static async start(options: ProcessContainerOptions): Promise<ProcessContainer> {
+    const { spec, folder, command } = options;
+    const child = spawn(
+      command.program,
+      // The folder among the arguments tells a leftover from another process that got its id.
+      [`--max-old-space-size=${spec.memoryMB}`, ...command.args, folder],
+      {
+        cwd: folder,
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        // Nothing of this process's own environment: it may hold secrets.
+        env: {
+          PATH: process.env['PATH'],
+          LANG: process.env['LANG'],
+          HOME: folder,
+          TMPDIR: folder,
+          PORT: join(folder, SOCKET),
+          ...(spec.concurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}),
+          ...spec.environment,
+        },
+      },
+    );
+    if (child.pid === undefined) {
+      const [error] = (await once(child, 'error')) as [Error];
+      throw error;
+    }
+    const container = new ProcessContainer(child, child.pid, options);
+    await writeFile(join(folder, PID_FILE), container.id);
+    return container;
+  }
+
+  private constructor(child: ChildProcess, pid: number, { spec, folder }: ProcessContainerOptions) {
+    this.id = String(pid);
+    this.#pid = pid;
+    this.#child = child;
+    this.#folder = folder;
+    this.#client = new ContainerClient({
+      address: { socketPath: join(folder, SOCKET) },
+      concurrency: spec.concurrency,
+      diedOfMemory: () => this.#diedOfMemory(),
+    });
+    this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
+    // What it started itself may keep its streams open after it: that is not waited for.
+    this.#closed = Promise.race([
+      new Promise<void>((resolve) => child.once('close', () => resolve())),
+      this.exited.then(() => sleep(LAST_WORDS_MS, undefined, { ref: false })),
+    ]);
+    // The connections are left to break by themselves: that tells whether an answer still came.
+    void this.#closed.then(() => {
+      this.#client.close();
+      this.#logs.end();
+    });
+    child.on('error', () => undefined);
+    child.stdout?.on('data', (chunk: Buffer) => this.#write('stdout', chunk));
+    child.stderr?.on('data', (chunk: Buffer) => this.#write('stderr', chunk));
+  }
+
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Calls back once, when it was destroyed. */
+  onDestroyed(callback: () => void): void {
+    this.#onDestroyed = callback;
+  }
+
+  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    return this.#client.post(path, body, options);
+  }
+
+  async pause(): Promise<void> {
+    this.#client.disconnect();
+    this.#signal('SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    this.#signal('SIGCONT');
+  }
+
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
+  }
+
+  collectLogs(options: LogOptions): Promise<CollectedLogs> {
+    return this.#logs.collect(options);
+  }
+
+  async #destroy(): Promise<void> {
+    this.#client.close();
+    endGroup(this.#pid);
+    await this.exited;
+    await rm(this.#folder, { recursive: true, force: true });
+    this.#onDestroyed();
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    try {
+      process.kill(-this.#pid, signal);
+    } catch (error) {
+      throw new Error(`process ${this.id} cannot be sent ${signal}`, { cause: error });
+    }
+  }
+
+  #write(stream: StreamName, chunk: Buffer): void {
+    if (stream === 'stderr' && chunk.includes(HEAP_EXHAUSTED)) this.#heapExhausted = true;
+    this.#logs.write(stream, chunk);
+  }
+
+  /** V8 says so on stderr before it aborts; that may be read after the connection broke. */
+  async #diedOfMemory(): Promise<boolean> {
+    if (!this.#heapExhausted) await Promise.race([this.#closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+    return this.#heapExhausted;
+  }
+}

@@ -1,0 +1,67 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from '../../../shared/logging/Logger.js';
+import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
+import { removeLeftoverProcesses } from './leftovers.js';
+import { ProcessContainer } from './ProcessContainer.js';
+import { nodeRuntimeCommand } from './runtimeCommand.js';
+
+export interface ProcessDriverOptions {
+  readonly logger: Logger;
+  /** Whose processes these are: leftovers of the same owner are ended at start. Letters, digits, `-` and `_`. */
+  readonly owner: string;
+  /** Where sockets and working directories go; its path must be short (Unix sockets allow about 100 bytes). */
+  readonly folder?: string | undefined;
+}
+
+/**
+ * "Containers" that are child processes, for development where no container engine answers. They **isolate nothing**: an
+ * action reads and writes what this process may. Memory is limited for the JavaScript heap only. Kinds of Node.js only.
+ */
+export class ProcessDriver implements ContainerDriver {
+  readonly name = 'process';
+  readonly #options: ProcessDriverOptions;
+  readonly #folder: string;
+  readonly #command = nodeRuntimeCommand();
+  readonly #containers = new Set<ProcessContainer>();
+  #count = 0;
+
+  constructor(options: ProcessDriverOptions) {
+    this.#options = options;
+    this.#folder = join(options.folder ?? tmpdir(), `palette-whisk-${options.owner}`);
+  }
+
+  async removeLeftovers(): Promise<number> {
+    this.#options.logger.warn(
+      'actions run as processes of this machine, which isolates nothing: any action may read and write what this ' +
+        'server may; use Docker for code that you do not trust',
+    );
+    return removeLeftoverProcesses(this.#folder);
+  }
+
+  async create(spec: ContainerSpec): Promise<Container> {
+    if (!spec.image.kind.startsWith('nodejs:')) {
+      throw new ContainerStartError(
+        `Actions of kind '${spec.image.kind}' need Docker: without it only kinds of nodejs run.`,
+      );
+    }
+    this.#count += 1;
+    const folder = join(this.#folder, String(this.#count));
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const container = await ProcessContainer.start({ spec, folder, command: this.#command });
+      this.#containers.add(container);
+      container.onDestroyed(() => this.#containers.delete(container));
+      return container;
+    } catch (error) {
+      await rm(folder, { recursive: true, force: true });
+      throw new ContainerStartError(`cannot start a process for ${spec.name}: ${String(error)}`, { cause: error });
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#containers].map((container) => container.destroy()));
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** The file in a container's folder that holds its process id. */
+export const PID_FILE = 'pid';
+
+/**
+ * Ends the processes whose folders an earlier run left in `folder`, and removes what is in it.
+ * @returns how many there were
+ */
+export async function removeLeftoverProcesses(folder: string): Promise<number> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const path = join(folder, name);
+    const pid = Number(await readFile(join(path, PID_FILE), 'utf8').catch(() => ''));
+    if (pid > 0 && (await commandLine(pid)).includes(path)) endGroup(pid);
+    await rm(path, { recursive: true, force: true });
+  }
+  return names.length;
+}
+
+/** Ends a process and all that it started in its group, whether stopped or not. */
+export function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It is no more.
+  }
+}
+
+/** The id of a process may have gone to another one: its arguments tell (each of ours has its folder among them). */
+async function commandLine(pid: number): Promise<string> {
+  try {
+    return (await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)])).stdout;
+  } catch {
+    return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  }
+}

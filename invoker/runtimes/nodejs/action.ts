@@ -1,0 +1,88 @@
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { extname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { compileFunction, constants } from 'node:vm';
+import type { ActionSource, Handler } from './service.js';
+
+/**
+ * Turns an action's source into the function to call.
+ * @throws what the user's code throws, or text that says what is missing
+ */
+export async function loadAction(source: ActionSource): Promise<Handler> {
+  const handler = source.binary ? await loadArchive(source) : loadText(source);
+  if (typeof handler !== 'function') throw new InitError(`Action entrypoint '${source.main}' is not a function.`);
+  return handler as Handler;
+}
+
+/** Says what is wrong with an action. Without a stack: that would be ours, not the user's. */
+class InitError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.stack = message;
+  }
+}
+
+/**
+ * Code as text is the body of a function with a module's names in scope, in sloppy mode unless it says otherwise. Its
+ * entry is an expression seen from the end of that body, or failing that a property of its `exports`.
+ */
+function loadText({ code, main }: ActionSource): unknown {
+  const filename = resolve('action.js');
+  const module = { exports: {} as unknown, id: filename, filename, loaded: false };
+  const { exports } = module;
+  let entry: (() => unknown) | undefined;
+  const body = compileFunction(
+    `${code}\n;__ow_entry(() => ${main});`,
+    ['exports', 'require', 'module', '__filename', '__dirname', '__ow_entry'],
+    { filename, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER },
+  ) as (...args: unknown[]) => unknown;
+  const returned = body(exports, createRequire(filename), module, filename, process.cwd(), (found: () => unknown) => {
+    entry = found;
+  });
+  if (!entry) return returned;
+  try {
+    return entry();
+  } catch (error) {
+    if (!(error instanceof ReferenceError)) throw error;
+    return property(module.exports, main) ?? property(exports, main);
+  }
+}
+
+/** Code as an archive is a package: its own `package.json` (or `index.js`) says where it starts. */
+async function loadArchive({ code, main }: ActionSource): Promise<unknown> {
+  const { unpack } = await import('./archive.js');
+  const folder = mkdtempSync(resolve('action-'));
+  try {
+    unpack(Buffer.from(code, 'base64'), folder);
+  } catch (error) {
+    throw error instanceof Error ? new InitError(error.message) : error;
+  }
+  process.chdir(folder);
+
+  const parts = /^(?:([^.]+)\.)?([^.].*)$/s.exec(main);
+  if (!parts?.[2]) throw new InitError('Name of main function is not valid.');
+  const [, module, name] = parts;
+  if (module === undefined && !existsSync('package.json') && !existsSync('index.js')) {
+    throw new InitError('Zipped actions must contain either package.json or index.js at the root.');
+  }
+  const require = createRequire(join(folder, 'action.js'));
+  const file = require.resolve(module === undefined ? folder : join(folder, module));
+  const loaded: unknown = isModule(file, folder) ? await import(pathToFileURL(file).href) : require(file);
+  return property(loaded, name);
+}
+
+/** Whether a file is an ES module: by its own name, else by what the archive's package.json says. */
+function isModule(file: string, folder: string): boolean {
+  const extension = extname(file);
+  if (extension !== '.js') return extension === '.mjs';
+  const manifest = join(folder, 'package.json');
+  if (!existsSync(manifest)) return false;
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { type?: unknown }).type === 'module';
+}
+
+function property(from: unknown, path: string): unknown {
+  let value = from;
+  for (const name of path.split('.')) value = (value as Record<string, unknown>)[name];
+  return value;
+}

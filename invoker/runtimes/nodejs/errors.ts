@@ -1,0 +1,36 @@
+const ERROR_FIELDS = ['name', 'message', 'stack', 'code'] as const;
+
+/**
+ * What a promise was rejected with, as plain data: an error's name, message, stack and code besides its own fields.
+ * Functions in it are left out; what contains itself becomes `[Circular]`.
+ */
+export function serializeError(value: unknown): unknown {
+  if (typeof value === 'function') return `[Function: ${value.name || 'anonymous'}]`;
+  return typeof value === 'object' && value !== null ? plain(value, []) : value;
+}
+
+function plain(from: object, above: readonly object[]): unknown {
+  if (Buffer.isBuffer(from)) return '[object Buffer]';
+  if ('pipe' in from && typeof from.pipe === 'function') return '[object Stream]';
+  if (hasToJson(from)) return from.toJSON();
+  const path = [...above, from];
+  const copy = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    return path.includes(value) ? '[Circular]' : plain(value, path);
+  };
+  if (Array.isArray(from)) return from.filter((item) => typeof item !== 'function').map(copy);
+  const to: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(from) as Array<[string, unknown]>) {
+    if (typeof value !== 'function') to[key] = copy(value);
+  }
+  const fields = from as Record<string, unknown>;
+  for (const field of ERROR_FIELDS) {
+    if (typeof fields[field] === 'string') to[field] = fields[field];
+  }
+  if (from instanceof Error && from.cause !== undefined) to['cause'] = copy(from.cause);
+  return to;
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return 'toJSON' in value && typeof value.toJSON === 'function';
+}

@@ -1,0 +1,83 @@
+/* oxlint-disable no-console -- what an action logs is this process's own output */
+/**
+ * The Node.js runtime of actions: an HTTP server for `POST /init` and `POST /run`, as OpenWhisk's invokers call them.
+ * It is run by itself, in a container or as a child process: nothing here imports the rest of the project or a package.
+ *
+ * Environment: `PORT` (a number, or the path of a Unix socket; 8080), `__OW_ALLOW_CONCURRENT=true` lets `/run` overlap.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { loadAction } from './action.js';
+import { ActionService, type Reply } from './service.js';
+
+const MAX_BODY_BYTES = 48 * 1024 * 1024;
+/** Connections stay open between invocations: a warm call should not pay for a new one. */
+const KEEP_ALIVE_MS = 600_000;
+
+const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n';
+// Taken once: an action may replace what it finds on `process`.
+const { stdout, stderr } = process;
+
+const service = new ActionService({
+  concurrent: process.env['__OW_ALLOW_CONCURRENT']?.toLowerCase() === 'true',
+  environment: process.env,
+  load: loadAction,
+  log: (...values) => console.error(...values),
+  endLogs() {
+    stdout.write(SENTINEL);
+    stderr.write(SENTINEL);
+  },
+});
+
+const BAD_REQUEST: Reply = { status: 500, body: { error: 'Bad request.' } };
+
+const server = createServer((request, response) => {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  request.on('data', (chunk: Buffer) => {
+    length += chunk.length;
+    if (length <= MAX_BODY_BYTES) chunks.push(chunk);
+  });
+  request.on('end', () => {
+    if (length > MAX_BODY_BYTES) send(response, BAD_REQUEST);
+    else void answer(request, chunks).then((reply) => send(response, reply));
+  });
+});
+
+async function answer(request: IncomingMessage, chunks: Buffer[]): Promise<Reply> {
+  let body: unknown;
+  try {
+    const text = chunks.length === 1 && chunks[0] ? chunks[0].toString() : Buffer.concat(chunks).toString();
+    body = text === '' ? {} : JSON.parse(text);
+  } catch {
+    return BAD_REQUEST;
+  }
+  if (request.method !== 'POST' || typeof body !== 'object' || body === null) return BAD_REQUEST;
+  if (request.url === '/run') return service.run(body as Record<string, unknown>);
+  if (request.url === '/init') return service.init(body as Record<string, unknown>);
+  return BAD_REQUEST;
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  let { status } = reply;
+  let text: string;
+  try {
+    text = JSON.stringify(reply.body) ?? 'null';
+  } catch (error) {
+    console.error('The result cannot be written as JSON:', error);
+    status = 500;
+    text = '{"error":"Internal error."}';
+  }
+  const bytes = Buffer.from(text);
+  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length });
+  response.end(bytes);
+}
+
+server.keepAliveTimeout = KEEP_ALIVE_MS;
+server.requestTimeout = 0;
+server.headersTimeout = 0;
+const port = process.env['PORT'] ?? '8080';
+server.listen(/^\d+$/.test(port) ? Number(port) : port);
+
+// As process 1 of a container nothing else ends it.
+process.on('SIGTERM', () => process.exit(0));
+process.on('SIGINT', () => process.exit(0));

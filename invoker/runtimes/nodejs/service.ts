@@ -1,0 +1,139 @@
+import { serializeError } from './errors.js';
+
+/** An action's function, as the user wrote it. */
+export type Handler = (args: unknown) => unknown;
+
+/** What `/init` says about the action. */
+export interface ActionSource {
+  readonly code: string;
+  /** Name of the function: `main`, `a.b.c`, or of an archive also `module.function`. */
+  readonly main: string;
+  /** The code is a base64 archive (zip or tar.gz). */
+  readonly binary: boolean;
+}
+
+export interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+export interface ServiceOptions {
+  /** Whether one run may begin before another has ended. */
+  readonly concurrent: boolean;
+  /** Where the variables of `/init` and `/run` go: `process.env`. */
+  readonly environment: Record<string, string | undefined>;
+  readonly load: (source: ActionSource) => Promise<Handler>;
+  /** Writes to the action's stderr. */
+  readonly log: (...values: unknown[]) => void;
+  /** Writes the sentinel to both log streams. */
+  readonly endLogs: () => void;
+}
+
+/**
+ * ```
+ * ready --init--> starting --ok--> ready (with a handler) --run--> running --> ready
+ *                     \--fails--> stopped                              \--throws--> stopped
+ * ```
+ * When concurrent, a run leaves the state at ready. Stopped is for good: the invoker throws such a container away.
+ */
+type State = 'ready' | 'starting' | 'running' | 'stopped';
+
+/** The runtime's side of the action protocol, without HTTP. */
+export class ActionService {
+  readonly #options: ServiceOptions;
+  #state: State = 'ready';
+  #handler: Handler | undefined;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+  }
+
+  /** Loads the action; `body.value` holds `code`, `main`, `binary` and `env`. */
+  async init(body: Record<string, unknown>): Promise<Reply> {
+    if (this.#handler) return this.#refuse('Cannot initialize the action more than once.');
+    if (this.#state !== 'ready') return this.#refuse(`System not ready, status is ${this.#state}.`);
+    const value = (body['value'] ?? {}) as Record<string, unknown>;
+    const { code, main, env } = value;
+    if (typeof code !== 'string' || typeof main !== 'string' || code === '' || main === '') {
+      return failure(403, 'Missing main/no code to execute.');
+    }
+    this.#state = 'starting';
+    if (typeof env === 'object' && env !== null) this.#setEnvironment(env);
+    try {
+      this.#handler = await this.#options.load({ code, main, binary: Boolean(value['binary']) });
+    } catch (error) {
+      this.#state = 'stopped';
+      this.#options.log('Error during initialization:', error);
+      this.#options.endLogs();
+      return failure(502, `Initialization has failed due to: ${stackOf(error)}`);
+    }
+    this.#state = 'ready';
+    return { status: 200, body: { OK: true } };
+  }
+
+  /** Runs the action once; `body.value` holds its arguments, every other string is put into the environment. */
+  async run(body: Record<string, unknown>): Promise<Reply> {
+    const handler = this.#handler;
+    if (!handler) return this.#refuse('System not initialized.');
+    if (this.#state !== 'ready') return this.#refuse(`System not ready, status is ${this.#state}.`);
+    const args = body['value'] ?? {};
+    if (typeof args !== 'object') {
+      return this.#refuse(`Internal system error: the argument must be a dictionary but has type '${typeof args}'.`);
+    }
+    if (!this.#options.concurrent) this.#state = 'running';
+    for (const key in body) {
+      const variable = body[key];
+      if (typeof variable === 'string' && key !== 'value') {
+        this.#options.environment[`__OW_${key.toUpperCase()}`] = variable;
+      }
+    }
+
+    let result: unknown;
+    try {
+      result = handler(args);
+    } catch (error) {
+      this.#state = 'stopped';
+      this.#options.log(error);
+      this.#options.endLogs();
+      return failure(502, `An error has occurred: ${String(error)}`);
+    }
+    try {
+      result = await result;
+    } catch (error) {
+      result = { error: error ? serializeError(error) : {} };
+    }
+    if (result === undefined) result = {};
+
+    const isObject = typeof result === 'object';
+    if (!isObject) this.#options.log(`Result must be of type object but has type "${typeof result}":`, result);
+    this.#options.endLogs();
+    // A concurrent run that threw has stopped the service meanwhile: that stays.
+    if (this.#state === 'running') this.#state = 'ready';
+    return isObject ? { status: 200, body: result } : failure(502, 'The action did not return a dictionary.');
+  }
+
+  #refuse(message: string): Reply {
+    this.#options.log('Internal system error:', message);
+    return failure(403, message);
+  }
+
+  #setEnvironment(env: object): void {
+    for (const [name, value] of Object.entries(env) as Array<[string, unknown]>) {
+      this.#options.environment[name] = variableText(value);
+    }
+  }
+}
+
+function failure(status: number, error: string): Reply {
+  return { status, body: { error } };
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error && error.stack ? error.stack : String(error);
+}
+
+/** Every falsy value is an empty variable. */
+function variableText(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return JSON.stringify(value);
+  return value ? `${value as string | number | true}` : '';
+}
