@@ -67,6 +67,7 @@ export interface ArtifactStore {
   /**
    * Writes many new documents at once. Resolves when all are durable; one that exists already is left alone and its id
    * is returned.
+   * @throws RefusedByStoreError where some are not taken for a reason of their own; the others may be stored.
    */
   putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }>;
   /** @throws DocumentConflictError; resolves to false where there is no such document. */
@@ -99,7 +100,12 @@ export class DocumentConflictError extends Error {
   }
 }
 
-/** The store does not answer, or answered with an error that is not the caller's. */
+/** The store does not answer, or answered with an error that is not the caller's. Trying again may help. */
 export class StoreError extends Error {
-  override readonly name = 'StoreError';
+  override readonly name: string = 'StoreError';
+}
+
+/** The store answers, and does not take this (a document that is too large for it): trying again does not help. */
+export class RefusedByStoreError extends StoreError {
+  override readonly name = 'RefusedByStoreError';
 }

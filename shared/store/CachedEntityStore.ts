@@ -1,0 +1,246 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Action, PackageDocument, RuleDocument, TriggerDocument } from '../entities/documents.js';
+import type { ExecDocument } from '../entities/exec.js';
+import type { JsonObject } from '../entities/keyvalue.js';
+import { StoreError, type ArtifactStore, type ViewName } from './ArtifactStore.js';
+import { codeOfBytes, locateCode, storeCode } from './code.js';
+import { WrongEntityTypeError, type EntityCollection, type EntityStore, type ListOptions } from './EntityStore.js';
+import { deepFreeze } from './freeze.js';
+import { parseEntity, type EntityDocument, type EntityType } from './parseEntity.js';
+import { ReadThroughCache } from './ReadThroughCache.js';
+
+const MB = 1024 * 1024;
+
+export interface EntityCacheOptions {
+  /** Bytes of documents kept, and of actions with their code; about. */
+  readonly maxDocumentBytes?: number;
+  readonly maxCodeBytes?: number;
+  /** The longest that a change of another process goes unnoticed if its notice is lost, in ms. */
+  readonly maxAgeMs?: number;
+  readonly now?: () => number;
+  /** Called after each change with the document's id, so that other processes can be told. */
+  readonly onChange?: ((id: string) => void) | undefined;
+}
+
+/** Above every string of a key. */
+const TOP = '\ufff0';
+
+const VIEW: Readonly<Record<EntityCollection, ViewName>> = {
+  actions: 'whisks.v2.1.0/actions',
+  packages: 'whisks.v2.1.0/packages',
+  triggers: 'whisks.v2.1.0/triggers',
+  rules: 'whisks.v2.1.0/rules',
+};
+
+/** An attachment is put after its document: who reads between the two looks again, this often and after this many ms. */
+const MISSING_CODE_RETRIES = 5;
+const MISSING_CODE_DELAY_MS = 20;
+
+/** The entities of a database `whisks`, behind caches. What it gives out is frozen. */
+export class CachedEntityStore implements EntityStore {
+  readonly #store: ArtifactStore;
+  readonly #onChange: (id: string) => void;
+  readonly #documents: ReadThroughCache<EntityDocument>;
+  readonly #withCode: ReadThroughCache<Action>;
+  /** Actions as they are given out without their code: one object as long as the document is cached. */
+  readonly #withoutCode = new WeakMap<EntityDocument, Action>();
+
+  constructor(store: ArtifactStore, options: EntityCacheOptions = {}) {
+    this.#store = store;
+    this.#onChange = options.onChange ?? (() => {});
+    const common = {
+      maxAgeMs: options.maxAgeMs ?? 300_000,
+      now: options.now ?? (() => performance.now()),
+    };
+    this.#documents = new ReadThroughCache<EntityDocument>({
+      ...common,
+      maxWeight: options.maxDocumentBytes ?? 32 * MB,
+      weigh: (document) => JSON.stringify(document).length,
+    });
+    this.#withCode = new ReadThroughCache<Action>({
+      ...common,
+      maxWeight: options.maxCodeBytes ?? 32 * MB,
+      weigh: (action) => JSON.stringify({ ...action, exec: undefined }).length + (action.exec.code?.length ?? 0),
+    });
+  }
+
+  /** Another process changed the document: what is cached of it is forgotten. */
+  invalidate(id: string): void {
+    this.#documents.invalidate(id);
+    this.#withCode.invalidate(id);
+  }
+
+  async getAction(id: string): Promise<Action | undefined> {
+    const document = await this.#get(id, 'action');
+    if (!document) return undefined;
+    const known = this.#withoutCode.get(document);
+    if (known) return known;
+    const { code: _, ...exec } = document.exec;
+    const action = deepFreeze<Action>({ ...document, exec });
+    this.#withoutCode.set(document, action);
+    return action;
+  }
+
+  async getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined> {
+    if (revision === undefined) return this.#withCode.get(id, () => this.#loadCode(id));
+    if (revision === null) return this.#withCode.reload(id, () => this.#readWithCode(id));
+    const cached = await this.#withCode.get(id, () =>
+      this.#documents.peek(id)?._rev === revision ? this.#loadCode(id) : this.#readWithCode(id),
+    );
+    if (cached?._rev === revision) return cached;
+    // What was cached, or was being read for somebody else, is another revision: older, as a rule.
+    return this.#withCode.reload(id, () => this.#readWithCode(id));
+  }
+
+  getPackage(id: string): Promise<PackageDocument | undefined> {
+    return this.#get(id, 'package');
+  }
+
+  getTrigger(id: string): Promise<TriggerDocument | undefined> {
+    return this.#get(id, 'trigger');
+  }
+
+  getRule(id: string): Promise<RuleDocument | undefined> {
+    return this.#get(id, 'rule');
+  }
+
+  async putAction(action: Action): Promise<Action> {
+    const { exec, attachment } = storeCode(action.exec);
+    const written = this.#withCode.write(action._id, async () => {
+      const document = await this.#documents.write(action._id, async () => {
+        let revision = await this.#store.put({ ...action, exec } as EntityDocument);
+        if (attachment) {
+          const { name, contentType, bytes } = attachment;
+          revision = await this.#store.attach(action._id, revision, name, contentType, bytes);
+        }
+        return deepFreeze(copyOf({ ...action, exec, _rev: revision }));
+      });
+      return deepFreeze<Action>({ ...document, exec: { ...action.exec } });
+    });
+    return this.#notify(action._id, written);
+  }
+
+  putPackage(document: PackageDocument): Promise<PackageDocument> {
+    return this.#put(document);
+  }
+
+  putTrigger(document: TriggerDocument): Promise<TriggerDocument> {
+    return this.#put(document);
+  }
+
+  putRule(document: RuleDocument): Promise<RuleDocument> {
+    return this.#put(document);
+  }
+
+  async delete(id: string, revision: string): Promise<boolean> {
+    let found = false;
+    const removed = this.#withCode.write(id, async () => {
+      await this.#documents.write(id, async () => {
+        found = await this.#store.delete(id, revision);
+        return undefined;
+      });
+      return undefined;
+    });
+    await this.#notify(id, removed);
+    return found;
+  }
+
+  async list(collection: EntityCollection, path: string, options: ListOptions): Promise<JsonObject[]> {
+    const includeDocs = collection === 'rules';
+    const query = { ...wholeOf(path), ...options, descending: true, includeDocs };
+    const rows = await this.#store.query(VIEW[collection], query);
+    // The view of rules emits nothing but their place: a rule's summary is the rule.
+    if (includeDocs) return rows.flatMap((row) => (row.doc ? [ruleSummary(parseEntity(row.doc))] : []));
+    return rows.map((row) => row.value as JsonObject);
+  }
+
+  count(collection: EntityCollection, path: string, skip: number): Promise<number> {
+    return this.#store.count(VIEW[collection], { ...wholeOf(path), skip });
+  }
+
+  async listPublicPackages(namespace: string | undefined, options: ListOptions): Promise<JsonObject[]> {
+    const view = 'whisks.v2.1.0/packages-public';
+    if (namespace !== undefined) {
+      const rows = await this.#store.query(view, { ...wholeOf(namespace), ...options, descending: true });
+      return rows.map((row) => row.value as JsonObject);
+    }
+    // The view sorts by namespace first.
+    const rows = await this.#store.query(view, EVERY_NAMESPACE);
+    const packages = rows.map((row) => row.value as JsonObject);
+    packages.sort((a, b) => Number(b['updated']) - Number(a['updated']));
+    return packages.slice(options.skip, options.limit === 0 ? undefined : options.skip + options.limit);
+  }
+
+  countPublicPackages(namespace: string | undefined, skip: number): Promise<number> {
+    const range = namespace === undefined ? EVERY_NAMESPACE : wholeOf(namespace);
+    return this.#store.count('whisks.v2.1.0/packages-public', { ...range, skip });
+  }
+
+  async #get<T extends EntityType>(
+    id: string,
+    type: T,
+  ): Promise<Extract<EntityDocument, { entityType: T }> | undefined> {
+    const document = await this.#documents.get(id, () => this.#read(id));
+    if (document && document.entityType !== type) throw new WrongEntityTypeError(id, type);
+    return document as Extract<EntityDocument, { entityType: T }> | undefined;
+  }
+
+  async #read(id: string): Promise<EntityDocument | undefined> {
+    const document = await this.#store.get(id);
+    return document && deepFreeze(parseEntity(document));
+  }
+
+  #put<T extends EntityDocument>(document: T): Promise<T> {
+    const written = this.#documents.write(document._id, async () => {
+      const _rev = await this.#store.put(document);
+      return deepFreeze(copyOf({ ...document, _rev }));
+    });
+    return this.#notify(document._id, written);
+  }
+
+  /** The action with its code, from the store whatever is cached. */
+  async #readWithCode(id: string): Promise<Action | undefined> {
+    await this.#documents.reload(id, () => this.#read(id));
+    return this.#loadCode(id);
+  }
+
+  async #loadCode(id: string): Promise<Action | undefined> {
+    for (let attempt = 0; ; attempt++) {
+      const document = await this.#get(id, 'action');
+      if (!document) return undefined;
+      const code = await this.#codeOf(id, document.exec);
+      if (code.found) return deepFreeze<Action>({ ...document, exec: { ...document.exec, code: code.code } });
+      if (attempt === MISSING_CODE_RETRIES) throw new StoreError(`the code of ${id} is missing`);
+      await sleep(MISSING_CODE_DELAY_MS * 2 ** attempt);
+      this.#documents.invalidate(id);
+    }
+  }
+
+  async #codeOf(id: string, exec: ExecDocument): Promise<{ found: boolean; code?: string | undefined }> {
+    const location = locateCode(exec);
+    if ('code' in location) return { found: true, code: location.code };
+    const bytes = await this.#store.readAttachment(id, location.attachment);
+    return bytes ? { found: true, code: codeOfBytes(exec, bytes) } : { found: false };
+  }
+
+  /** Others are told also of a change that failed: it may have taken place all the same. */
+  async #notify<T>(id: string, change: Promise<T>): Promise<T> {
+    try {
+      return await change;
+    } finally {
+      this.#onChange(id);
+    }
+  }
+}
+
+/** What is cached is what was stored, and must not change with the object that the caller holds. */
+const copyOf = <T>(document: T): T => JSON.parse(JSON.stringify(document)) as T;
+
+const wholeOf = (path: string) => ({ startKey: [path, 0], endKey: [path, TOP, TOP] }) as const;
+
+const EVERY_NAMESPACE = { startKey: ['', 0], endKey: [TOP, TOP, TOP] } as const;
+
+function ruleSummary(document: EntityDocument): JsonObject {
+  const { _id, _rev, entityType: _, ...fields } = document;
+  return fields as unknown as JsonObject;
+}

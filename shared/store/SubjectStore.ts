@@ -1,0 +1,118 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import * as z from 'zod';
+import { userLimitsSchema, type Identity } from '../entities/identity.js';
+import { StoreError, type ArtifactStore, type ViewRow } from './ArtifactStore.js';
+import type { AuthStore } from './AuthStore.js';
+import { deepFreeze } from './freeze.js';
+import { ReadThroughCache } from './ReadThroughCache.js';
+
+export interface SubjectCacheOptions {
+  /** The longest that a changed key, limit or block goes unnoticed, in ms. */
+  readonly maxAgeMs?: number;
+  /** Namespaces and keys kept. */
+  readonly maxEntries?: number;
+  readonly now?: () => number;
+}
+
+/** What a namespace's key is and whom it stands for. */
+interface Credentials {
+  readonly key: string;
+  readonly identity: Identity;
+}
+
+/** What the rights of every subject are. */
+const ALL_RIGHTS = ['READ', 'PUT', 'DELETE', 'ACTIVATE'];
+
+const IDENTITIES = 'subjects.v2.0.0/identities';
+const TOP = '\ufff0';
+
+const rowSchema = z.object({ namespace: z.string(), uuid: z.string(), key: z.string() });
+/** The limits of a namespace are a document of their own: its `_id` and `_rev` are no limits. */
+const limitsSchema = userLimitsSchema.strip();
+
+/** A wrong key of a known uuid may be a new one: it is looked for in the store, but not more often than this. */
+const REFRESH_AFTER_MS = 1000;
+
+/** The database `subjects`, cached by the first half of the key and by namespace. What it gives out is frozen. */
+export class SubjectStore implements AuthStore {
+  readonly #store: ArtifactStore;
+  readonly #now: () => number;
+  readonly #byUuid: ReadThroughCache<{ readonly since: number; readonly credentials: readonly Credentials[] }>;
+  readonly #byNamespace: ReadThroughCache<Identity>;
+
+  constructor(store: ArtifactStore, options: SubjectCacheOptions = {}) {
+    this.#store = store;
+    this.#now = options.now ?? (() => performance.now());
+    const bounds = {
+      maxAgeMs: options.maxAgeMs ?? 10_000,
+      maxWeight: options.maxEntries ?? 10_000,
+      weigh: () => 1,
+      now: this.#now,
+    };
+    this.#byUuid = new ReadThroughCache(bounds);
+    this.#byNamespace = new ReadThroughCache(bounds);
+  }
+
+  async identityByKey(uuid: string, key: string): Promise<Identity | undefined> {
+    const load = () => this.#loadCredentials(uuid);
+    const known = await this.#byUuid.get(uuid, load);
+    if (!known) return undefined;
+    const identity = matching(uuid, key, known.credentials);
+    if (identity || this.#now() - known.since < REFRESH_AFTER_MS) return identity;
+    const fresh = await this.#byUuid.reload(uuid, load);
+    return fresh && matching(uuid, key, fresh.credentials);
+  }
+
+  identityByNamespace(namespace: string): Promise<Identity | undefined> {
+    return this.#byNamespace.get(namespace, async () => {
+      const range = { startKey: [namespace], endKey: [namespace] };
+      const rows = await this.#store.query(IDENTITIES, { ...range, includeDocs: true, limit: 1 });
+      return rows[0] && credentialsOf(rows[0]).identity;
+    });
+  }
+
+  /** The names of the namespaces that may not run anything: blocked, or with a limit of 0. */
+  async blockedNamespaces(): Promise<Set<string>> {
+    const rows = await this.#store.query('namespaceThrottlings/blockedNamespaces', { startKey: '', endKey: TOP });
+    return new Set(rows.map((row) => String(row.key)));
+  }
+
+  /** All the keys with that first half. The second half stays out of the query: it is compared here, in constant time. */
+  async #loadCredentials(uuid: string) {
+    const since = this.#now();
+    const range = { startKey: [uuid], endKey: [uuid, TOP] };
+    const rows = await this.#store.query(IDENTITIES, { ...range, includeDocs: true });
+    // A namespace may be named like the uuid: its row has a key of one part.
+    const credentials = rows.filter((row) => Array.isArray(row.key) && row.key.length === 2).map(credentialsOf);
+    return credentials.length === 0 ? undefined : { since, credentials };
+  }
+}
+
+/** @throws StoreError where several subjects have that very key: nobody can say who calls. */
+function matching(uuid: string, key: string, credentials: readonly Credentials[]): Identity | undefined {
+  const found = credentials.filter((candidate) => sameSecret(candidate.key, key));
+  if (found.length > 1) throw new StoreError(`the uuid ${uuid} is not unique`);
+  return found[0]?.identity;
+}
+
+/** Compares in a time that tells nothing about where, or whether, the lengths and letters differ. */
+function sameSecret(a: string, b: string): boolean {
+  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(a), hash(b));
+}
+
+function credentialsOf(row: ViewRow): Credentials {
+  const value = rowSchema.safeParse(row.value);
+  if (!value.success) throw new StoreError(`subject ${row.id} is damaged`);
+  const { namespace, uuid, key } = value.data;
+  const limits = limitsSchema.safeParse(row.doc ?? {});
+  const identity: Identity = {
+    subject: row.id,
+    namespace: { name: namespace, uuid },
+    authkey: { api_key: `${uuid}:${key}` },
+    rights: ALL_RIGHTS,
+    // As OpenWhisk has it, limits that cannot be read are none.
+    limits: limits.success ? limits.data : {},
+  };
+  return { key, identity: deepFreeze(identity) };
+}

@@ -1,0 +1,69 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entities/exec.js';
+
+/*
+ * Where an action's code is kept. OpenWhisk never writes a user's code as a plain string: what is under 16 KB goes into the
+ * name of the attachment (`mem:` and base64url), what is larger becomes an attachment of the document (`couch:` and its name).
+ */
+
+/** From this many bytes on code is an attachment. */
+export const MAX_INLINE_BYTES = 16 * 1024;
+
+const INLINE = 'mem:';
+const ATTACHMENT = 'couch:';
+const TEXT = 'text/plain; charset=UTF-8';
+const BYTES = 'application/octet-stream';
+
+/** How an exec is stored: the exec of the document, and the attachment that is to be put after it, if any. */
+export interface StoredExec {
+  readonly exec: ExecDocument;
+  readonly attachment?: { readonly name: string; readonly contentType: string; readonly bytes: Uint8Array };
+}
+
+/** Splits an exec into what its document carries and what is attached. `newName` gives attachments their names. */
+export function storeCode(exec: Exec, newName: () => string = randomUUID): StoredExec {
+  const { code } = exec;
+  // Only a sequence says nothing about `binary`.
+  const stored = exec.kind === SEQUENCE ? exec : { ...exec, binary: exec.binary ?? false };
+  if (code === undefined) return { exec: stored };
+  const bytes = Buffer.from(code, exec.binary ? 'base64' : 'utf8');
+  const attachmentType = exec.binary ? BYTES : TEXT;
+  if (bytes.length >= MAX_INLINE_BYTES) {
+    const name = newName();
+    return {
+      exec: { ...stored, code: { attachmentName: ATTACHMENT + name, attachmentType } },
+      attachment: { name, contentType: attachmentType, bytes },
+    };
+  }
+  const inline: Attached = {
+    attachmentName: INLINE + paddedBase64Url(bytes),
+    attachmentType,
+    digest: `sha256-${createHash('sha256').update(bytes).digest('hex')}`,
+    length: bytes.length,
+  };
+  return { exec: { ...stored, code: inline } };
+}
+
+/** Where the code of a stored exec is: at hand, or in an attachment of its document. */
+export type CodeLocation = { readonly code: string | undefined } | { readonly attachment: string };
+
+/** Finds the code of a stored exec; a name without a scheme is an attachment's own name, as old documents have it. */
+export function locateCode(exec: ExecDocument): CodeLocation {
+  const { code } = exec;
+  if (code === undefined || typeof code === 'string') return { code };
+  const { attachmentName } = code;
+  if (attachmentName.startsWith(INLINE)) {
+    return { code: codeOfBytes(exec, Buffer.from(attachmentName.slice(INLINE.length), 'base64url')) };
+  }
+  return {
+    attachment: attachmentName.startsWith(ATTACHMENT) ? attachmentName.slice(ATTACHMENT.length) : attachmentName,
+  };
+}
+
+/** Stored bytes as `Exec.code` has them: text, or base64 of what is binary. */
+export function codeOfBytes(exec: ExecDocument, bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.toString(exec.binary ? 'base64' : 'utf8');
+}
+
+const paddedBase64Url = (bytes: Buffer): string => bytes.toString('base64').replaceAll('+', '-').replaceAll('/', '_');

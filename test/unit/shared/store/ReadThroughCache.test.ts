@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { ReadThroughCache } from '../../../../shared/store/ReadThroughCache.js';
+
+/** A promise and what settles it. */
+function deferred<T>() {
+  let resolve: (value: T) => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
+
+function cacheOf(maxWeight = 100, maxAgeMs = 1000) {
+  const clock = { now: 0 };
+  const cache = new ReadThroughCache<string>({ maxWeight, weigh: (v) => v.length, maxAgeMs, now: () => clock.now });
+  return { cache, clock };
+}
+
+describe('ReadThroughCache', () => {
+  it('reads once what is asked for many times, at once or later', async () => {
+    const { cache } = cacheOf();
+    let reads = 0;
+    const load = async (): Promise<string> => `v${++reads}`;
+    assert.deepEqual(await Promise.all([cache.get('k', load), cache.get('k', load)]), ['v1', 'v1']);
+    assert.equal(await cache.get('k', load), 'v1');
+    assert.equal(reads, 1);
+  });
+
+  it('keeps nothing of what is missing or failed', async () => {
+    const { cache } = cacheOf();
+    assert.equal(await cache.get('k', async () => undefined), undefined);
+    await assert.rejects(
+      cache.get('k', async () => {
+        throw new Error('away');
+      }),
+    );
+    assert.equal(await cache.get('k', async () => 'there'), 'there');
+  });
+
+  it('forgets the least recently used when it is full, and what is too old', async () => {
+    const { cache, clock } = cacheOf(6);
+    for (const key of ['a', 'b', 'c']) await cache.get(key, async () => `${key}${key}`);
+    cache.peek('a');
+    await cache.get('d', async () => 'dd');
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].map((key) => cache.peek(key)),
+      ['aa', undefined, 'cc', 'dd'],
+    );
+    await cache.get('large', async () => 'too large');
+    assert.equal(cache.peek('large'), undefined);
+    clock.now = 1001;
+    assert.equal(cache.peek('a'), undefined);
+  });
+
+  it('does not keep what was being read when a change was heard of', async () => {
+    const { cache } = cacheOf();
+    const old = deferred<string>();
+    const reading = cache.get('k', () => old.promise);
+    cache.invalidate('k');
+    const fresh = cache.get('k', async () => 'new');
+    old.resolve('old');
+    assert.equal(await reading, 'old');
+    assert.equal(await fresh, 'new');
+    assert.equal(cache.peek('k'), 'new');
+  });
+
+  it('keeps what a write stored, not what was read while it was under way', async () => {
+    const { cache } = cacheOf();
+    const [read, write] = [deferred<string>(), deferred<string>()];
+    const before = cache.get('k', () => read.promise);
+    const writing = cache.write('k', () => write.promise);
+    const during = await cache.get('k', async () => 'old');
+    assert.equal(during, 'old');
+    assert.equal(cache.peek('k'), undefined);
+    write.resolve('new');
+    await writing;
+    read.resolve('old');
+    await before;
+    assert.equal(cache.peek('k'), 'new');
+  });
+
+  it('keeps nothing of a write that failed or was followed by a change elsewhere', async () => {
+    const { cache } = cacheOf();
+    await cache.get('k', async () => 'old');
+    await assert.rejects(cache.write('k', () => Promise.reject(new Error('conflict'))));
+    assert.equal(cache.peek('k'), undefined);
+    const write = deferred<string>();
+    const writing = cache.write('k', () => write.promise);
+    cache.invalidate('k');
+    write.resolve('mine');
+    await writing;
+    assert.equal(cache.peek('k'), undefined);
+  });
+
+  it('never holds a stale value once all is quiet, whatever overlaps (property)', async () => {
+    const step = fc.oneof(
+      fc.constantFrom('read', 'reload', 'write', 'change elsewhere').map((kind) => ({ kind, which: 0 })),
+      fc.nat(20).map((which) => ({ kind: 'proceed', which })),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { cache } = cacheOf();
+        let stored = 0;
+        const running: Operation[] = [];
+        const all: Promise<unknown>[] = [];
+        /** Takes effect and is answered when the test says so. */
+        const start = (act: () => string): Promise<string> => {
+          const operation = new Operation(act);
+          running.push(operation);
+          return operation.answer;
+        };
+        const write = (): Promise<string> => {
+          const base = stored;
+          return start(() => {
+            if (stored !== base) throw new Error('conflict');
+            return `v${++stored}`;
+          });
+        };
+        const proceed = (which: number): void => {
+          if (running[which]?.proceed()) running.splice(which, 1);
+        };
+        for (const { kind, which } of steps) {
+          if (kind === 'read') all.push(cache.get('k', () => start(() => `v${stored}`)));
+          else if (kind === 'reload') all.push(cache.reload('k', () => start(() => `v${stored}`)));
+          else if (kind === 'write') all.push(cache.write('k', write).catch(() => {}));
+          else if (kind === 'proceed') proceed(running.length === 0 ? 0 : which % running.length);
+          else {
+            stored++;
+            cache.invalidate('k');
+          }
+          await new Promise(setImmediate);
+        }
+        while (running.length > 0) proceed(0);
+        await Promise.all(all);
+        const cached = cache.peek('k');
+        assert.ok(cached === undefined || cached === `v${stored}`, `${cached} is kept, v${stored} is stored`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+/** A look at the store or a change of it: first it takes effect, later it is answered. */
+class Operation {
+  readonly #act: () => string;
+  readonly #gate = deferred<string>();
+  #outcome: (() => void) | undefined;
+
+  constructor(act: () => string) {
+    this.#act = act;
+  }
+
+  get answer(): Promise<string> {
+    return this.#gate.promise;
+  }
+
+  /** Whether it is answered now. */
+  proceed(): boolean {
+    if (this.#outcome) {
+      this.#outcome();
+      return true;
+    }
+    try {
+      const value = this.#act();
+      this.#outcome = () => this.#gate.resolve(value);
+    } catch (error) {
+      this.#outcome = () => this.#gate.reject(error as Error);
+    }
+    return false;
+  }
+}
