@@ -6,6 +6,8 @@ export class MalformedNameError extends Error {
   override readonly name = 'MalformedNameError';
 }
 
+const VERSION = /^\d{1,9}\.\d{1,9}\.\d{1,9}$/;
+
 const TOO_SHORT =
   'requirement failed: The fully qualified name of the entity must contain at least the namespace and the name of the entity.';
 
@@ -29,15 +31,17 @@ export function isPath(text: string): boolean {
 }
 
 /**
- * Reads a fully qualified name as bodies carry it: `/namespace/package/name`, or `{path, name}`.
+ * Reads a fully qualified name as bodies carry it: `/namespace/package/name`, or `{path, name, version?}`.
  * @throws MalformedNameError
  */
 export function readQualifiedName(value: Json): FullyQualifiedName {
   if (typeof value === 'string') return split(pathSegments(value));
   if (value !== null && typeof value === 'object' && !Array.isArray(value)) {
-    const { path, name } = value;
-    if (typeof path === 'string' && isPath(path) && typeof name === 'string' && isEntityName(name)) {
-      return { path: pathSegments(path).join('/'), name };
+    const { path, name, version } = value;
+    const valid = typeof path === 'string' && isPath(path) && typeof name === 'string' && isEntityName(name);
+    if (valid && (version === undefined || version === null)) return { path: pathSegments(path).join('/'), name };
+    if (valid && typeof version === 'string' && VERSION.test(version)) {
+      return { path: pathSegments(path).join('/'), name, version };
     }
   }
   throw new MalformedNameError('fully qualified name malformed');

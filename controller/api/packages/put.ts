@@ -1,0 +1,68 @@
+import type { ControllerContext } from '../../ControllerContext.js';
+import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { ApiError, badRequest, conflict } from '../../http/ApiError.js';
+import { readJson } from '../../http/body.js';
+import { booleanParameter, queryOf } from '../../http/query.js';
+import { sendJson } from '../../http/respond.js';
+import type { EntityHandler } from '../../http/route.js';
+import { createOrUpdate } from '../entityWrites.js';
+import { readPackageBody, type Binding } from './packageBody.js';
+import { packageView } from './packageView.js';
+import { bindingOf, newPackage, revisedPackage } from './revise.js';
+import type { Identity } from '../../../shared/entities/identity.js';
+import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+
+/** The name under which paths of web actions have the actions that are in no package. */
+const RESERVED = 'default';
+const BINDING_MISSING = 'Binding references a package that does not exist.';
+const BINDING_INVALID = 'Cannot bind to a resource that is not a package.';
+
+/** Makes or changes a package or a binding. */
+export const putPackage =
+  (ctx: ControllerContext): EntityHandler =>
+  async ({ req, res, user, namespace, name }) => {
+    const json = await readJson(req);
+    const body = readPackageBody(json, namespace, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
+    const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
+    if (name === RESERVED) throw badRequest(`Package name '${name}' is reserved.`);
+    if (body.binding) await checkAccess(ctx, user, body.binding);
+    const document = await createOrUpdate(
+      await ctx.entities.getPackage(`${namespace}/${name}`),
+      overwrite,
+      async () => {
+        if (body.binding) await checkBindable(ctx, body.binding);
+        return newPackage(namespace, name, body, ctx.clock());
+      },
+      async (existing) => {
+        if (body.binding) {
+          if (!bindingOf(existing)) throw conflict('Resource is a package and cannot be converted into a binding.');
+          await checkBindable(ctx, body.binding);
+        }
+        return revisedPackage(existing, body, ctx.clock());
+      },
+    );
+    sendJson(res, 200, packageView(await ctx.entities.putPackage(document)));
+  };
+
+/** Whether the caller may read what it binds to. */
+async function checkAccess(ctx: ControllerContext, user: Identity, { namespace, name }: Binding): Promise<void> {
+  try {
+    await ctx.entitlement.check(user, 'READ', [{ path: namespace, collection: 'packages', name }]);
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) throw badRequest(BINDING_MISSING);
+    if (error instanceof ApiError && error.status === 409) throw conflict(BINDING_INVALID);
+    throw error;
+  }
+}
+
+/** Whether there is a package, which is no binding itself. */
+async function checkBindable(ctx: ControllerContext, { namespace, name }: Binding): Promise<void> {
+  try {
+    const provider = await ctx.entities.getPackage(`${namespace}/${name}`);
+    if (!provider) throw badRequest(BINDING_MISSING);
+    if (bindingOf(provider)) throw badRequest('Cannot bind to another package binding.');
+  } catch (error) {
+    if (error instanceof WrongEntityTypeError) throw conflict(BINDING_INVALID);
+    throw error;
+  }
+}

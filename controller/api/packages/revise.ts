@@ -1,0 +1,47 @@
+import { withoutKey } from '../../actions/parameters.js';
+import { nextVersion } from '../../http/fields.js';
+import { FIRST_VERSION } from '../entityWrites.js';
+import type { Binding, PackageBody } from './packageBody.js';
+import type { PackageDocument } from '../../../shared/entities/documents.js';
+import type { KeyValue } from '../../../shared/entities/keyvalue.js';
+
+/** A new package or binding. `now` in ms since the epoch. */
+export function newPackage(namespace: string, name: string, body: PackageBody, now: number): PackageDocument {
+  return {
+    _id: `${namespace}/${name}`,
+    entityType: 'package',
+    namespace,
+    name,
+    binding: body.binding ?? {},
+    parameters: [...(body.parameters ?? [])],
+    version: body.version ?? FIRST_VERSION,
+    publish: body.publish ?? false,
+    annotations: withBindingAnnotation(body.annotations ?? [], body.binding),
+    updated: now,
+  };
+}
+
+/** The package after an update: what the body leaves out stays. */
+export function revisedPackage(old: PackageDocument, body: PackageBody, now: number): PackageDocument {
+  const binding = body.binding ?? bindingOf(old);
+  return {
+    ...old,
+    binding: binding ?? {},
+    parameters: [...(body.parameters ?? old.parameters)],
+    version: body.version ?? nextVersion(old.version),
+    publish: body.publish ?? old.publish,
+    annotations: withBindingAnnotation(body.annotations ?? old.annotations, binding),
+    updated: now,
+  };
+}
+
+/** Where a binding leads; undefined for a plain package. */
+export function bindingOf({ binding: { namespace, name } }: PackageDocument): Binding | undefined {
+  return namespace === undefined || name === undefined ? undefined : { namespace, name };
+}
+
+/** Lists of packages once had no `binding`; clients look at this annotation. Callers cannot set it themselves. */
+function withBindingAnnotation(annotations: readonly KeyValue[], binding: Binding | undefined): KeyValue[] {
+  const others = withoutKey(annotations, 'binding');
+  return binding ? [...others, { key: 'binding', value: { ...binding } }] : others;
+}

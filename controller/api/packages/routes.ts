@@ -1,0 +1,16 @@
+import type { Routes } from '../../http/app.js';
+import { addCollection } from '../../http/route.js';
+import { deletePackage } from './delete.js';
+import { getPackage } from './get.js';
+import { listPackages } from './list.js';
+import { putPackage } from './put.js';
+
+export const packageRoutes: Routes = (router, ctx) => {
+  addCollection(router, ctx, {
+    collection: 'packages',
+    list: listPackages(ctx),
+    get: getPackage(ctx),
+    put: putPackage(ctx),
+    delete: deletePackage(ctx),
+  });
+};

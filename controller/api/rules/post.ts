@@ -1,0 +1,27 @@
+import type { ControllerContext } from '../../ControllerContext.js';
+import { maxPayloadBytes } from '../../entitlement/userLimits.js';
+import { notFound } from '../../http/ApiError.js';
+import { readJson } from '../../http/body.js';
+import { sendText } from '../../http/respond.js';
+import type { EntityHandler } from '../../http/route.js';
+import { statusOf, withRule } from './links.js';
+import { readStatus } from './ruleBody.js';
+import { editTrigger, triggerOf } from './triggerEdits.js';
+import { documentId } from '../../../shared/entities/names.js';
+
+/** Makes a rule active or inactive. Whether its action is still there shows at the next fire. */
+export const postRule =
+  (ctx: ControllerContext): EntityHandler =>
+  async ({ req, res, user, namespace, name }) => {
+    const status = readStatus(await readJson(req, maxPayloadBytes(ctx.limits, user.limits)));
+    const rule = await ctx.entities.getRule(`${namespace}/${name}`);
+    if (!rule) throw notFound();
+    const trigger = await triggerOf(ctx, rule.trigger);
+    if (statusOf(trigger, rule._id) !== status) {
+      const edited =
+        trigger &&
+        (await editTrigger(ctx, documentId(rule.trigger), (found) => withRule(found, rule._id, rule.action, status)));
+      if (!edited) throw notFound('Only rules with existing triggers can be activated');
+    }
+    sendText(res, 200, 'OK');
+  };

@@ -1,0 +1,106 @@
+import { resolveAction } from '../../actions/resolve.js';
+import type { ControllerContext } from '../../ControllerContext.js';
+import type { Resource } from '../../entitlement/Entitlement.js';
+import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { badRequest } from '../../http/ApiError.js';
+import { readJson } from '../../http/body.js';
+import { nextVersion } from '../../http/fields.js';
+import { booleanParameter, queryOf } from '../../http/query.js';
+import { sendJson } from '../../http/respond.js';
+import type { EntityHandler } from '../../http/route.js';
+import { createOrUpdate, FIRST_VERSION } from '../entityWrites.js';
+import { ruleView, statusOf, withoutRule, withRule } from './links.js';
+import { readRuleBody, type RuleBody } from './ruleBody.js';
+import { editTrigger, triggerOf } from './triggerEdits.js';
+import type { RuleDocument } from '../../../shared/entities/documents.js';
+import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
+import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+
+/** Makes or changes a rule, and puts it into its trigger. A new rule is active, a changed one stays what it was. */
+export const putRule =
+  (ctx: ControllerContext): EntityHandler =>
+  async ({ req, res, user, namespace, name }) => {
+    const json = await readJson(req);
+    const body = readRuleBody(json, namespace, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
+    const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
+    await ctx.entitlement.check(user, 'READ', referenced(body));
+    const id = `${namespace}/${name}`;
+    const document = await createOrUpdate(
+      await ctx.entities.getRule(id),
+      overwrite,
+      () => createRule(ctx, namespace, name, body),
+      (existing) => updateRule(ctx, existing, body),
+    );
+    const rule = await ctx.entities.putRule(document);
+    sendJson(res, 200, ruleView(rule, overwrite ? statusOf(await triggerOf(ctx, rule.trigger), id) : 'active'));
+  };
+
+function referenced({ trigger, action }: RuleBody): Resource[] {
+  const resources: Resource[] = [];
+  if (trigger) resources.push({ path: trigger.path, collection: 'triggers', name: trigger.name });
+  if (action) resources.push({ path: action.path, collection: 'actions', name: action.name });
+  return resources;
+}
+
+async function createRule(
+  ctx: ControllerContext,
+  namespace: string,
+  name: string,
+  body: RuleBody,
+): Promise<RuleDocument> {
+  const { trigger, action } = body;
+  if (!trigger || !action) throw badRequest('rule requires a valid trigger and a valid action');
+  await checkExist(ctx, trigger, action);
+  const id = `${namespace}/${name}`;
+  await editTrigger(ctx, documentId(trigger), (found) => withRule(found, id, action, 'active'));
+  return {
+    _id: id,
+    entityType: 'rule',
+    namespace,
+    name,
+    trigger,
+    action,
+    version: body.version ?? FIRST_VERSION,
+    publish: body.publish ?? false,
+    annotations: [...(body.annotations ?? [])],
+    updated: ctx.clock(),
+  };
+}
+
+async function updateRule(ctx: ControllerContext, rule: RuleDocument, body: RuleBody): Promise<RuleDocument> {
+  const status = statusOf(await triggerOf(ctx, rule.trigger), rule._id);
+  const trigger = body.trigger ?? rule.trigger;
+  const action = body.action ?? rule.action;
+  await checkExist(ctx, trigger, action);
+  const oldTrigger = documentId(rule.trigger);
+  await editTrigger(ctx, documentId(trigger), (found) => withRule(found, rule._id, action, status));
+  if (documentId(trigger) !== oldTrigger && (await triggerOf(ctx, rule.trigger))) {
+    await editTrigger(ctx, oldTrigger, (found) => withoutRule(found, rule._id));
+  }
+  return {
+    ...rule,
+    trigger,
+    action,
+    version: body.version ?? nextVersion(rule.version),
+    publish: body.publish ?? rule.publish,
+    annotations: [...(body.annotations ?? rule.annotations)],
+    updated: ctx.clock(),
+  };
+}
+
+/** A rule may be left dangling later on, but it does not begin so. @throws ApiError 400 */
+async function checkExist(
+  ctx: ControllerContext,
+  trigger: FullyQualifiedName,
+  action: FullyQualifiedName,
+): Promise<void> {
+  try {
+    if (!(await ctx.entities.getTrigger(documentId(trigger)))) {
+      throw badRequest(`trigger /${documentId(trigger)} does not exist`);
+    }
+    if (!(await resolveAction(ctx.entities, action))) throw badRequest(`action /${documentId(action)} does not exist`);
+  } catch (error) {
+    if (error instanceof WrongEntityTypeError) throw badRequest('Resource is corrupted and cannot be read.');
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+import { activateAction } from '../../actions/activate.js';
+import { asObject } from '../../actions/parameters.js';
+import type { ControllerContext } from '../../ControllerContext.js';
+import { ApiError, defaultMessage } from '../../http/ApiError.js';
+import { toApiError } from '../../http/errors.js';
+import { forwardedHeaders, inactiveRule, ruleLogLine, triggerRecord, type RuleResult } from './firedRules.js';
+import { colorOf } from '../../../shared/colors/colorOf.js';
+import { StatusCode } from '../../../shared/entities/activation.js';
+import { newActivationId } from '../../../shared/entities/activationId.js';
+import type { ReducedRule, TriggerDocument } from '../../../shared/entities/documents.js';
+import type { Identity } from '../../../shared/entities/identity.js';
+import { valueOf, type JsonObject } from '../../../shared/entities/keyvalue.js';
+import type { TransactionId } from '../../../shared/entities/transaction.js';
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** What firing takes; `ControllerContext` has it. */
+export type FireParts = Pick<
+  ControllerContext,
+  'entities' | 'entitlement' | 'invocation' | 'activations' | 'log' | 'clock'
+>;
+
+export interface Fire {
+  readonly transid: TransactionId;
+  readonly user: Identity;
+  readonly trigger: TriggerDocument;
+  readonly payload: JsonObject;
+  /** The request's, or none where no request fires (an alarm). */
+  readonly headers?: IncomingHttpHeaders | undefined;
+  /** The request's header `X-OpenWhisk-Color`. */
+  readonly color?: string | undefined;
+}
+
+/** A trigger that was fired. `done` resolves once its record is stored; it never rejects. */
+export interface Fired {
+  readonly activationId: string;
+  readonly done: Promise<void>;
+}
+
+/**
+ * Fires a trigger: the actions of its active rules are invoked without waiting for them, and what became of each rule
+ * goes into the trigger's record.
+ * @returns undefined where no rule is active: nothing happens then, and there is no record.
+ */
+export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
+  const rules = Object.entries(fire.trigger.rules ?? {});
+  if (!rules.some(([, rule]) => rule.status === 'active')) return undefined;
+  const activationId = newActivationId();
+  const start = parts.clock();
+  const done = activateRules(parts, fire, rules, activationId, start).catch((error: unknown) => {
+    parts.log.error('record of a trigger was not stored', { transid: fire.transid, error, activationId });
+  });
+  return { activationId, done };
+}
+
+async function activateRules(
+  parts: FireParts,
+  fire: Fire,
+  rules: readonly [string, ReducedRule][],
+  activationId: string,
+  start: number,
+): Promise<void> {
+  const { trigger, user, payload } = fire;
+  const headers: JsonObject = fire.headers ? { __ow_headers: forwardedHeaders(fire.headers) } : {};
+  const args: JsonObject = { ...asObject(trigger.parameters), ...headers, ...payload };
+  const annotation = valueOf(trigger.annotations, 'color');
+  const color = colorOf({ header: fire.color, annotation, parameters: args, activationId });
+  const logs = await Promise.all(
+    rules.map(async ([id, rule]) => {
+      const result = rule.status === 'active' ? await activate(parts, fire, rule, args, color) : inactiveRule(id, rule);
+      return ruleLogLine(id, rule, result);
+    }),
+  );
+  if (user.limits.storeActivations === false) return;
+  const { name, version } = trigger;
+  await parts.activations.store(triggerRecord({ activationId, user, name, version, start, payload, logs, color }));
+}
+
+async function activate(
+  parts: FireParts,
+  { user, transid }: Fire,
+  rule: ReducedRule,
+  payload: JsonObject,
+  color: string | undefined,
+): Promise<RuleResult> {
+  const { path, name } = rule.action;
+  try {
+    const outcome = await activateAction(parts, {
+      // The same transaction: what a trigger causes is looked for by its id.
+      transid: { ...transid, start: parts.clock() },
+      user,
+      name: { path, name },
+      payload,
+      waitMs: undefined,
+      color: { inherited: color },
+    });
+    const activationId = outcome.kind === 'record' ? outcome.record.activationId : outcome.activationId;
+    return { kind: 'invoked', activationId };
+  } catch (error) {
+    const refusal = toApiError(error);
+    const known = error instanceof ApiError || refusal.status < 500;
+    if (!known) parts.log.error('action of a rule failed to start', { transid, error, action: `${path}/${name}` });
+    const statusCode = refusal.status >= 500 ? StatusCode.whiskError : StatusCode.applicationError;
+    return { kind: 'refused', statusCode, error: known ? refusal.message : defaultMessage(500) };
+  }
+}

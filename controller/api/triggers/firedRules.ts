@@ -1,0 +1,75 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ReducedRule } from '../../../shared/entities/documents.js';
+import { StatusCode, type ActivationRecord } from '../../../shared/entities/activation.js';
+import type { Identity } from '../../../shared/entities/identity.js';
+import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
+import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
+
+/** Request headers that stay with the controller: actions get what a caller sends, not what proves who it is. */
+const WITHHELD: ReadonlySet<string> = new Set([
+  'authorization',
+  'proxy-authorization',
+  // About the body, which is read by now.
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+]);
+
+/** The headers of a fire as actions get them (`__ow_headers`). */
+export function forwardedHeaders(headers: IncomingHttpHeaders): JsonObject {
+  const forwarded: JsonObject = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || WITHHELD.has(name)) continue;
+    forwarded[name] = Array.isArray(value) ? value.join(', ') : value;
+  }
+  return forwarded;
+}
+
+/** What became of one rule of a fired trigger. */
+export type RuleResult =
+  | { readonly kind: 'invoked'; readonly activationId: string }
+  | { readonly kind: 'refused'; readonly statusCode: StatusCode; readonly error: string };
+
+/** A rule that is inactive is only mentioned. */
+export function inactiveRule(id: string, rule: ReducedRule): RuleResult {
+  const error = `Rule '${id}' is inactive, action '${printedName(rule.action)}' was not activated.`;
+  return { kind: 'refused', statusCode: StatusCode.applicationError, error };
+}
+
+/** The line that a trigger's record has for a rule. */
+export function ruleLogLine(id: string, rule: ReducedRule, result: RuleResult): string {
+  const entry = { rule: id, action: printedName(rule.action) };
+  return result.kind === 'invoked'
+    ? JSON.stringify({ statusCode: StatusCode.success, success: true, activationId: result.activationId, ...entry })
+    : JSON.stringify({ statusCode: result.statusCode, success: false, error: result.error, ...entry });
+}
+
+function printedName(name: FullyQualifiedName): string {
+  return name.version === undefined ? documentId(name) : `${documentId(name)}@${name.version}`;
+}
+
+/** The record of a fired trigger: it has no duration and no end, and a line for each rule. */
+export function triggerRecord(fired: {
+  readonly activationId: string;
+  readonly user: Identity;
+  readonly name: string;
+  readonly version: string;
+  readonly start: number;
+  readonly payload: Json;
+  readonly logs: string[];
+  readonly color: string | undefined;
+}): ActivationRecord {
+  return {
+    activationId: fired.activationId,
+    namespace: fired.user.namespace.name,
+    name: fired.name,
+    version: fired.version,
+    subject: fired.user.subject,
+    publish: false,
+    start: fired.start,
+    end: 0,
+    response: { statusCode: StatusCode.success, result: fired.payload },
+    logs: fired.logs,
+    annotations: fired.color === undefined ? [] : [{ key: 'color', value: fired.color }],
+  };
+}

@@ -1,0 +1,31 @@
+import type { ControllerContext } from '../../ControllerContext.js';
+import { maxPayloadBytes } from '../../entitlement/userLimits.js';
+import { notFound } from '../../http/ApiError.js';
+import { readJsonObject } from '../../http/body.js';
+import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../../http/respond.js';
+import type { EntityHandler } from '../../http/route.js';
+import { fireTrigger } from './fire.js';
+
+/** Fires a trigger: 202 with the id of its activation, or 204 where it has no active rule. */
+export const postTrigger =
+  (ctx: ControllerContext): EntityHandler =>
+  async ({ req, res, user, transid, namespace, name }) => {
+    const payload = await readJsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
+    const trigger = await ctx.entities.getTrigger(`${namespace}/${name}`);
+    if (!trigger) throw notFound();
+    const color = req.headers['x-openwhisk-color'];
+    const fired = fireTrigger(ctx, {
+      transid,
+      user,
+      trigger,
+      payload,
+      headers: req.headers,
+      color: Array.isArray(color) ? color[0] : color,
+    });
+    if (!fired) {
+      sendEmpty(res, 204);
+      return;
+    }
+    res.setHeader(ACTIVATION_ID_HEADER, fired.activationId);
+    sendJson(res, 202, { activationId: fired.activationId });
+  };

@@ -1,0 +1,65 @@
+import { isPath } from '../../actions/qualifiedNames.js';
+import type { ControllerContext } from '../../ControllerContext.js';
+import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { badRequest, malformedContent } from '../../http/ApiError.js';
+import { readJson } from '../../http/body.js';
+import { isObject, nextVersion, optional } from '../../http/fields.js';
+import { booleanParameter, queryOf } from '../../http/query.js';
+import { sendJson } from '../../http/respond.js';
+import type { EntityHandler } from '../../http/route.js';
+import { createOrUpdate, FIRST_VERSION, readEntityBody, type EntityBody } from '../entityWrites.js';
+import { triggerView } from './triggerView.js';
+import type { TriggerDocument } from '../../../shared/entities/documents.js';
+import { valueOf, type Json } from '../../../shared/entities/keyvalue.js';
+
+/** Makes or changes a trigger. Its rules are not touched. */
+export const putTrigger =
+  (ctx: ControllerContext): EntityHandler =>
+  async ({ req, res, user, namespace, name }) => {
+    const json = await readJson(req);
+    const { fields, ...body } = readEntityBody(json, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
+    // Triggers have no limits yet.
+    optional(fields, 'limits', readLimits);
+    const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
+    const document = await createOrUpdate(
+      await ctx.entities.getTrigger(`${namespace}/${name}`),
+      overwrite,
+      () => newTrigger(namespace, name, body, ctx.clock()),
+      (existing) => revisedTrigger(existing, body, ctx.clock()),
+    );
+    sendJson(res, 200, triggerView(await ctx.entities.putTrigger(document)));
+  };
+
+function readLimits(value: Json): void {
+  if (!isObject(value)) throw malformedContent('Object expected');
+}
+
+/** A new trigger. @throws ApiError 400 where its annotation `feed` is no name. */
+export function newTrigger(namespace: string, name: string, body: EntityBody, now: number): TriggerDocument {
+  const feed = valueOf(body.annotations ?? [], 'feed');
+  if (feed !== undefined && (typeof feed !== 'string' || !isPath(feed))) throw badRequest('Feed name is not valid');
+  return {
+    _id: `${namespace}/${name}`,
+    entityType: 'trigger',
+    namespace,
+    name,
+    parameters: [...(body.parameters ?? [])],
+    limits: {},
+    version: body.version ?? FIRST_VERSION,
+    publish: body.publish ?? false,
+    annotations: [...(body.annotations ?? [])],
+    updated: now,
+  };
+}
+
+/** The trigger after an update: what the body leaves out stays. */
+export function revisedTrigger(old: TriggerDocument, body: EntityBody, now: number): TriggerDocument {
+  return {
+    ...old,
+    parameters: [...(body.parameters ?? old.parameters)],
+    version: body.version ?? nextVersion(old.version),
+    publish: body.publish ?? old.publish,
+    annotations: [...(body.annotations ?? old.annotations)],
+    updated: now,
+  };
+}
