@@ -1,7 +1,7 @@
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import type { Consumer, ConsumerOptions, Messaging, Producer, Topic } from '../Messaging.js';
 import { Group, type Member, type Waiting } from './Group.js';
-import { Queue } from './Queue.js';
+import { Queue } from '../Queue.js';
 
 export interface EmbeddedMessagingOptions {
   log?: Logger | undefined;

@@ -14,6 +14,11 @@ export class Queue<T> {
     this.#size++;
   }
 
+  /** The oldest item, left where it is. */
+  peek(): T | undefined {
+    return this.#size === 0 ? undefined : this.#slots[this.#head];
+  }
+
   /** Takes the oldest item; undefined where there is none. */
   shift(): T | undefined {
     if (this.#size === 0) return undefined;

@@ -1,0 +1,214 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+/** A Kafka broker of our own: one node in KRaft mode, from the jars that `pom.xml` names. */
+export interface Broker {
+  /** `host:port` of its first listener. */
+  readonly hosts: string;
+  /** Ends it at once, as `kill -9` does; what it wrote stays. */
+  kill(): Promise<void>;
+  /** Ends it in order; what it wrote stays. */
+  stop(): Promise<void>;
+  /** Starts it again on the same port with what it wrote, and waits until it answers. */
+  start(): Promise<void>;
+  /** Ends it and removes what it wrote. */
+  close(): Promise<void>;
+}
+
+export interface BrokerOptions {
+  /** Lines of `server.properties` on top of ours, or instead of them. `{port}` stands for the first listener's port. */
+  properties?: Record<string, string> | undefined;
+  /** Arguments of the storage format, such as `--add-scram`. */
+  formatArguments?: string[] | undefined;
+}
+
+/** @throws where Java or Maven is missing, or the broker does not come up. */
+export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
+  const classpath = kafkaClasspath();
+  const folder = mkdtempSync(join(tmpdir(), 'kafka-'));
+  const [port, controllerPort] = await freePorts(2);
+  const settings: Record<string, string> = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'log.dirs': join(folder, 'data'),
+    'num.partitions': '1',
+    'auto.create.topics.enable': 'false',
+    'offsets.topic.replication.factor': '1',
+    'offsets.topic.num.partitions': '4',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    // A broker that was killed is let in again only when its old session is over: 9 s by default.
+    'broker.session.timeout.ms': '2000',
+    'broker.heartbeat.interval.ms': '500',
+    // The default of 3 s is for many consumers that start at once.
+    'group.initial.rebalance.delay.ms': '0',
+    ...options.properties,
+  };
+  const file = join(folder, 'server.properties');
+  writeFileSync(
+    file,
+    Object.entries(settings)
+      .map(
+        ([key, value]) =>
+          `${key}=${value.replaceAll('{port}', String(port)).replaceAll('{controllerPort}', String(controllerPort))}\n`,
+      )
+      .join(''),
+  );
+  const formatted = spawnSync(
+    'java',
+    [
+      '-Xmx128m',
+      '-cp',
+      classpath,
+      'kafka.tools.StorageTool',
+      'format',
+      '-t',
+      CLUSTER_ID,
+      '-c',
+      file,
+      ...(options.formatArguments ?? []),
+    ],
+    { encoding: 'utf8' },
+  );
+  if (formatted.status !== 0)
+    throw new Error(`Kafka's storage cannot be formatted: ${formatted.stderr}${formatted.stdout}`);
+  const broker = new LocalBroker(classpath, folder, file, Number(port));
+  await broker.start();
+  return broker;
+}
+
+class LocalBroker implements Broker {
+  readonly hosts: string;
+  readonly #classpath: string;
+  readonly #folder: string;
+  readonly #file: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  constructor(classpath: string, folder: string, file: string, port: number) {
+    this.#classpath = classpath;
+    this.#folder = folder;
+    this.#file = file;
+    this.#port = port;
+    this.hosts = `127.0.0.1:${port}`;
+  }
+
+  async start(): Promise<void> {
+    const output = openSync(join(this.#folder, 'output'), 'a');
+    const started = spawn('java', ['-Xmx256m', '-XX:+UseSerialGC', '-cp', this.#classpath, 'kafka.Kafka', this.#file], {
+      stdio: ['ignore', output, output],
+    });
+    closeSync(output);
+    this.#process = started;
+    // A test process that dies must not leave it behind.
+    process.once('exit', this.#killNow);
+    const end = Date.now() + START_MS;
+    while (!(await listens(this.#port))) {
+      if (started.exitCode !== null || Date.now() > end) {
+        await this.kill();
+        throw new Error(
+          `the Kafka broker does not start: ${readFileSync(join(this.#folder, 'output'), 'utf8').slice(-2000)}`,
+        );
+      }
+      await sleep(50);
+    }
+  }
+
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  readonly #killNow = (): void => {
+    this.#process?.kill('SIGKILL');
+  };
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    process.off('exit', this.#killNow);
+    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = once(running, 'exit');
+    running.kill(signal);
+    await ended;
+  }
+}
+
+const START_MS = 60_000;
+
+/** 16 bytes in base64url, as Kafka wants them. */
+const CLUSTER_ID = 'paletteWhiskTestsKafka';
+
+/** The class path of Kafka, resolved by Maven once and kept in the user's cache. */
+export function kafkaClasspath(): string {
+  const pom = [
+    new URL('./pom.xml', import.meta.url),
+    new URL('../../../../test/integration/kafka/pom.xml', import.meta.url),
+  ]
+    .map((url) => fileURLToPath(url))
+    .find((path) => existsSync(path));
+  if (pom === undefined) throw new Error('pom.xml is missing');
+  const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 16);
+  const kept = join(caches, 'palette-whisk', `kafka-${version}.classpath`);
+  if (existsSync(kept)) {
+    const classpath = readFileSync(kept, 'utf8').trim();
+    if (classpath.split(':').every((jar) => existsSync(jar))) return classpath;
+  }
+  mkdirSync(join(caches, 'palette-whisk'), { recursive: true });
+  const { error, status, stdout } = spawnSync(
+    'mvn',
+    ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', `-Dmdep.outputFile=${kept}`],
+    { encoding: 'utf8' },
+  );
+  if (error) throw new Error(`Maven, which brings the Kafka broker for the tests, cannot be started: ${error.message}`);
+  if (status !== 0) throw new Error(`Maven cannot bring the Kafka broker for the tests: ${stdout.slice(-2000)}`);
+  return readFileSync(kept, 'utf8').trim();
+}
+
+/** Ports that nobody listens on. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      return server;
+    }),
+  );
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  return ports;
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+  });
+}

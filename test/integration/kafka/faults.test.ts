@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { KafkaMessaging } from '../../../shared/messaging/kafka/KafkaMessaging.js';
+import type { Delivery } from '../../../shared/messaging/Messaging.js';
+import { until } from '../../suites/messaging.js';
+import { startBroker, type Broker } from './broker.js';
+import { numberTopic, type Numbered } from './numbers.js';
+
+describe('Kafka with faults', function () {
+  this.timeout(120_000);
+  let broker: Broker;
+  const open: KafkaMessaging[] = [];
+
+  before(async () => {
+    broker = await startBroker();
+  });
+  afterEach(async () => {
+    await Promise.all(open.splice(0).map((messaging) => messaging.close()));
+  });
+  after(() => broker.close());
+
+  function connect(): KafkaMessaging {
+    const messaging = new KafkaMessaging({ brokers: [broker.hosts], clientId: 'faults-test' });
+    open.push(messaging);
+    return messaging;
+  }
+
+  it('loses nothing that was acknowledged when the broker is killed and comes back, without a restart here', async () => {
+    const messaging = connect();
+    const topic = numberTopic();
+    const times = new Map<number, number>();
+    await messaging.consume<Numbered>({
+      topic,
+      group: `${topic.name}-group`,
+      maxInFlight: 100,
+      handle: ({ n }) => void times.set(n, (times.get(n) ?? 0) + 1),
+    });
+    const producer = await messaging.producer();
+    const acknowledged: number[] = [];
+    let failed = 0;
+    const ending = new AbortController();
+    const sending: Promise<void>[] = [];
+    const load = (async () => {
+      for (let n = 0; !ending.signal.aborted; n++) {
+        sending.push(
+          producer.send(topic, { n }).then(
+            () => void acknowledged.push(n),
+            () => void failed++,
+          ),
+        );
+        await sleep(5);
+      }
+    })();
+    await until(() => times.size > 50);
+    await broker.kill();
+    await sleep(1500);
+    const before = acknowledged.length;
+    await broker.start();
+    const back = performance.now();
+    await until(() => acknowledged.length > before, 30_000);
+    const sendsAgain = performance.now() - back;
+    const seen = times.size;
+    await until(() => times.size > seen, 30_000);
+    const deliversAgain = performance.now() - back;
+    await sleep(1000);
+    ending.abort();
+    await load;
+    await Promise.all(sending);
+    await until(() => acknowledged.every((n) => times.has(n)), 30_000);
+    const twice = [...times.values()].filter((count) => count > 1).length;
+    console.log(
+      `      ${acknowledged.length} acknowledged, ${failed} refused, 0 lost, ${twice} delivered twice; ` +
+        `after the broker's return sending took ${Math.round(sendsAgain)} ms, delivery ${Math.round(deliversAgain)} ms`,
+    );
+    assert.equal(failed, 0);
+    assert.ok(messaging.isHealthy());
+  });
+
+  it('waits for a broker that is not there yet, and says so', async () => {
+    await broker.stop();
+    const warnings: string[] = [];
+    const messaging = new KafkaMessaging({
+      brokers: [broker.hosts],
+      clientId: 'early',
+      log: {
+        debugEnabled: false,
+        debug: () => undefined,
+        info: () => undefined,
+        warn: (message) => void warnings.push(message),
+        error: (message) => void warnings.push(message),
+        component() {
+          return this;
+        },
+      },
+    });
+    open.push(messaging);
+    const topic = numberTopic();
+    const got: number[] = [];
+    const consuming = messaging.consume<Numbered>({
+      topic,
+      group: `${topic.name}-group`,
+      maxInFlight: 1,
+      handle: ({ n }) => void got.push(n),
+    });
+    const producing = messaging.producer();
+    await until(() => warnings.some((message) => message.includes('does not answer')));
+    await broker.start();
+    await consuming;
+    await (await producing).send(topic, { n: 7 });
+    await until(() => got.length === 1);
+  });
+
+  it('gives what a killed consumer had not handled to its successor, marked as redelivered', async () => {
+    const messaging = connect();
+    const topic = numberTopic();
+    await messaging.ensureTopic(topic);
+    const child = await startConsumer(broker.hosts, topic.name);
+    const handled: number[] = [];
+    const started: number[] = [];
+    child.on('message', ({ kind, n }: { kind: 'started' | 'handled'; n: number }) => {
+      (kind === 'handled' ? handled : started).push(n);
+    });
+    const producer = await messaging.producer();
+    // The child handles even numbers and keeps odd ones for ever, at most 4 of them.
+    for (let n = 0; n < 20; n++) await producer.send(topic, { n });
+    await until(() => started.length === 8);
+    await sleep(600);
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6, 7]);
+    assert.deepEqual(handled, [0, 2, 4, 6]);
+
+    const got = new Map<number, Delivery>();
+    const restarted = performance.now();
+    await messaging.consume<Numbered>({
+      topic,
+      group: `${topic.name}-group`,
+      maxInFlight: 10,
+      handle: ({ n }, delivery) => void got.set(n, delivery),
+    });
+    await until(() => got.has(19), 30_000);
+    console.log(`      the successor was at work after ${Math.round(performance.now() - restarted)} ms`);
+    // 0 was handled and all before it; 1 was not, so that all from 1 on come again.
+    assert.deepEqual(
+      [...got.keys()].toSorted((a, b) => a - b),
+      Array.from({ length: 19 }, (_, i) => i + 1),
+    );
+    assert.ok([...got.values()].every(({ redelivered }) => redelivered));
+    await producer.send(topic, { n: 20 });
+    await until(() => got.has(20));
+    assert.equal(got.get(20)?.redelivered, false);
+  });
+});
+
+async function startConsumer(hosts: string, topic: string): Promise<ChildProcess> {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const child = fork(fileURLToPath(new URL(`./holdingConsumer.${extension}`, import.meta.url)), [hosts, topic]);
+  await once(child, 'message');
+  return child;
+}
