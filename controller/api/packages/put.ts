@@ -41,7 +41,8 @@ export const putPackage =
         return revisedPackage(existing, body, ctx.clock());
       },
     );
-    sendJson(res, 200, packageView(await ctx.entities.putPackage(document)));
+    await ctx.entities.putPackage({ ...document, parameters: ctx.parameterLock.lock(document.parameters) });
+    sendJson(res, 200, packageView(document));
   };
 
 /** Whether the caller may read what it binds to. */

@@ -16,7 +16,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** What firing takes; `ControllerContext` has it. */
 export type FireParts = Pick<
   ControllerContext,
-  'entities' | 'entitlement' | 'invocation' | 'activations' | 'log' | 'clock'
+  'entities' | 'entitlement' | 'invocation' | 'runtimes' | 'activations' | 'log' | 'clock'
 >;
 
 export interface Fire {
@@ -84,15 +84,18 @@ async function activate(
 ): Promise<RuleResult> {
   const { path, name } = rule.action;
   try {
-    const outcome = await activateAction(parts, {
-      // The same transaction: what a trigger causes is looked for by its id.
-      transid: { ...transid, start: parts.clock() },
-      user,
-      name: { path, name },
-      payload,
-      waitMs: undefined,
-      color: { inherited: color },
-    });
+    const outcome = await activateAction(
+      parts,
+      { path, name },
+      {
+        // The same transaction: what a trigger causes is looked for by its id.
+        transid: { ...transid, start: parts.clock() },
+        user,
+        payload,
+        waitMs: undefined,
+        color: { inherited: color },
+      },
+    );
     const activationId = outcome.kind === 'record' ? outcome.record.activationId : outcome.activationId;
     return { kind: 'invoked', activationId };
   } catch (error) {
