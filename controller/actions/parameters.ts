@@ -1,5 +1,5 @@
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
-import { isTruthy } from '../../shared/entities/keyvalue.js';
+import { valueOf } from '../../shared/entities/keyvalue.js';
 
 /**
  * Lays `upper` over `lower`: an entry of `upper` replaces the whole entry of the same key (its `init` and `encryption`
@@ -42,14 +42,15 @@ export function argumentsOf(parameters: readonly KeyValue[], payload: Json | und
 }
 
 /**
- * The names of the parameters that a caller may not give: all that have a value, on an action annotated `final`.
+ * The names of the parameters that a caller may not give: all that have a value, on an action annotated `final` (with `true`
+ * and nothing else).
  * `parameters` are those merged with its package and binding.
  */
 export function immutableParameters(
   annotations: readonly KeyValue[],
   parameters: readonly KeyValue[],
 ): ReadonlySet<string> {
-  if (!isTruthy(annotations, 'final')) return NONE;
+  if (valueOf(annotations, 'final') !== true) return NONE;
   return new Set(parameters.filter((entry) => entry.value !== null).map((entry) => entry.key));
 }
 

@@ -1,3 +1,4 @@
+import { immutableParameters } from '../actions/parameters.js';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
 
@@ -25,10 +26,7 @@ export function exposureOf(annotations: readonly KeyValue[], parameters: readonl
     raw: isOn(annotations, 'raw-http'),
     customOptions: isOn(annotations, 'web-custom-options'),
     requiredAuth: valueOf(annotations, 'require-whisk-auth'),
-    // A parameter that is null is one that the action leaves open.
-    immutable: new Set(
-      isOn(annotations, 'final') ? parameters.filter(({ value }) => value !== null).map(({ key }) => key) : [],
-    ),
+    immutable: immutableParameters(annotations, parameters),
   };
 }
 

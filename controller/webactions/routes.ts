@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request, Response, Router } from 'express';
 import { CircularBindingError, resolveAction } from '../actions/resolve.js';
+import { COLOR_HEADER } from '../api/actions/invoke.js';
 import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, notFound } from '../http/ApiError.js';
 import { readBody } from '../http/body.js';
-import { CORS_ALLOW_HEADERS } from '../http/cors.js';
+import { setCors } from '../http/cors.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../http/respond.js';
 import type { InvocationOutcome, ResolvedAction } from '../invocation/Invocation.js';
 import { maxPayloadBytes } from '../entitlement/userLimits.js';
@@ -60,7 +61,7 @@ async function answer(ctx: ControllerContext, call: Call): Promise<void> {
   const { req, res, exposure } = call;
   const preflight = req.method === 'OPTIONS';
   if (preflight && !exposure.customOptions) {
-    setCors(req, res);
+    setWebCors(req, res);
     sendEmpty(res, 200);
     return;
   }
@@ -68,15 +69,18 @@ async function answer(ctx: ControllerContext, call: Call): Promise<void> {
   const admitted = preflight || isAdmitted(exposure.requiredAuth, tokenOf(req), call.caller !== undefined);
   const payload = admitted ? payloadOf(call) : undefined;
   // From here on the answer is the action's, also where it is a refusal.
-  if (!exposure.customOptions) setCors(req, res);
+  if (!exposure.customOptions) setWebCors(req, res);
   if (!payload) throw new ApiError(401);
+  const parameters = payload();
+  // Others may have started while this request was read.
+  ctx.entitlement.checkConcurrency(call.owner);
   const outcome = await ctx.invocation.invoke({
     transid: req.transid,
     user: call.owner,
     target: call.target,
-    payload: payload(),
+    payload: parameters,
     waitMs: ctx.limits.maxBlockingWaitMs,
-    color: { fromHeader: single(req.headers['x-openwhisk-color']) },
+    color: { fromHeader: single(req.headers[COLOR_HEADER]) },
   });
   send(req, res, outcome, call.wanted);
 }
@@ -174,20 +178,13 @@ function write(res: Response, response: WebResponse): void {
 
 const CORS_HEADERS = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Methods', 'Access-Control-Allow-Headers'];
 
-function setCors(req: IncomingMessage, res: Response): void {
+/** Unlike those of the API: more methods, and every header that a preflight request asks for. */
+function setWebCors(req: IncomingMessage, res: Response): void {
+  setCors(res, METHODS.join(', '));
   const asked = single(req.headers['access-control-request-headers']);
-  const [origin, methods, headers] = CORS_HEADERS as [string, string, string];
-  res.setHeader(origin, '*');
-  res.setHeader(methods, METHODS.join(', '));
-  res.setHeader(
-    headers,
-    asked === undefined
-      ? CORS_ALLOW_HEADERS
-      : asked
-          .split(',')
-          .map((h) => h.trim())
-          .join(', '),
-  );
+  if (asked === undefined) return;
+  const names = asked.split(',').map((name) => name.trim());
+  res.setHeader('Access-Control-Allow-Headers', names.join(', '));
 }
 
 function methodNotAllowed(): ApiError {

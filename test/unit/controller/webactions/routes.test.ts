@@ -111,7 +111,7 @@ describe('webActionRoutes', () => {
         },
         identityOfNamespace: async (namespace: string) => (namespace === 'owner' ? OWNER : undefined),
       },
-      entitlement: { check: async () => entitled() },
+      entitlement: { check: async () => entitled(), checkConcurrency: () => {} },
       invocation: {
         invoke: async (request: InvocationRequest) => {
           invoked.push(request);
