@@ -1,8 +1,10 @@
 import express, { Router, type Express } from 'express';
+import type { Registry } from 'prom-client';
 import type { ControllerContext } from '../ControllerContext.js';
 import { noSuchRoute } from './ApiError.js';
 import { apiCors } from './cors.js';
 import { errorHandler } from './errors.js';
+import { requestMetrics } from './requestMetrics.js';
 import { authenticated } from './route.js';
 import { sendText } from './respond.js';
 import { transactions } from './transaction.js';
@@ -17,6 +19,8 @@ export interface AppRoutes {
   readonly open: readonly Routes[];
   /** Below `/api/v1`, behind credentials: the collections of `/namespaces`. */
   readonly authenticated: readonly Routes[];
+  /** Where requests are counted, if anywhere. */
+  readonly registry?: Registry | undefined;
 }
 
 /** The express application of a controller. What no route takes is answered 404 (and below `/api/v1` only to known users). */
@@ -28,6 +32,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   app.set('query parser', false);
   app.set('case sensitive routing', true);
   app.use(transactions(ctx.clock));
+  if (routes.registry) app.use(requestMetrics(routes.registry));
 
   app.use('/api/v1', newRouter(ctx, routes.open));
   const api = newRouter(ctx, []);

@@ -1,0 +1,243 @@
+import type { AddressInfo } from 'node:net';
+import type { Registry } from 'prom-client';
+import { actionRoutes } from './api/actions/routes.js';
+import { activationRoutes } from './api/activations/routes.js';
+import { limitRoutes } from './api/limits/routes.js';
+import { namespaceRoutes } from './api/namespaces/routes.js';
+import { packageRoutes } from './api/packages/routes.js';
+import { ruleRoutes } from './api/rules/routes.js';
+import type { Build } from './api/service/info.js';
+import { apiInfoRoutes, serviceRoutes } from './api/service/routes.js';
+import { triggerRoutes } from './api/triggers/routes.js';
+import { basicAuthentication } from './authentication/basic.js';
+import type { OperatorCredentials } from './authentication/operator.js';
+import { startCacheInvalidation, type CacheInvalidation } from './cacheInvalidation.js';
+import type { ControllerContext } from './ControllerContext.js';
+import { OwnershipEntitlement } from './entitlement/ownership.js';
+import { Throttles } from './entitlement/throttles.js';
+import { createApp } from './http/app.js';
+import { HttpServer } from './http/HttpServer.js';
+import { createDispatch, type Dispatch } from './invocation/dispatch.js';
+import { createPrimitive } from './invocation/primitive.js';
+import { createHealthTestAction } from './loadbalancer/healthTest.js';
+import { lostRecord } from './loadbalancer/lostActivations.js';
+import { BalancerMetrics } from './loadbalancer/metrics.js';
+import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
+import { webActionRoutes } from './webactions/routes.js';
+import type { Limits } from '../shared/config/limits.js';
+import { newActivationId } from '../shared/entities/activationId.js';
+import { createUserEvents, noUserEvents, type UserEvents } from '../shared/events/UserEvents.js';
+import type { Logger } from '../shared/logging/Logger.js';
+import type { ControllerInstance } from '../shared/messages/instances.js';
+import type { Messaging } from '../shared/messaging/Messaging.js';
+import type { Topics } from '../shared/messaging/topics.js';
+import { parameterEncryption, type EncryptionConfig } from '../shared/parameters/encryption.js';
+import type { Runtimes } from '../shared/runtimes/manifest.js';
+import type { ActivationStore } from '../shared/store/ActivationStore.js';
+import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
+import type { AuthStore } from '../shared/store/AuthStore.js';
+import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
+
+export interface ControllerConfig {
+  readonly limits: Limits;
+  readonly balancer: BalancerOptions;
+  readonly encryption: EncryptionConfig;
+  /** Kinds that everybody may use; undefined: all of the manifest. */
+  readonly allowedKinds?: readonly string[] | undefined;
+  readonly sharedPackagesExecuteOnly: boolean;
+  readonly operator?: OperatorCredentials | undefined;
+  readonly readinessFraction: number;
+  /** Whether users' monitoring is told what ran (topic `events`). */
+  readonly userEvents: boolean;
+  readonly build: Build;
+}
+
+/** What a controller is made of; whoever made these parts closes them after the controller has stopped. */
+export interface ControllerParts {
+  readonly instance: ControllerInstance;
+  readonly config: ControllerConfig;
+  /** The database of entities; the controller caches it. */
+  readonly whisks: ArtifactStore;
+  readonly activations: ActivationStore;
+  readonly subjects: AuthStore;
+  readonly messaging: Messaging;
+  readonly topics: Topics;
+  readonly runtimes: Runtimes;
+  readonly log: Logger;
+  readonly registry: Registry;
+  /** Milliseconds since the epoch. */
+  readonly clock?: (() => number) | undefined;
+}
+
+/** The controller's half of OpenWhisk: the REST API, entitlement, invocation, and the load balancer. */
+export class Controller {
+  readonly #log: Logger;
+  readonly #server: HttpServer;
+  readonly #context: ControllerContext;
+  readonly #dispatch: Dispatch;
+  readonly #invalidation: CacheInvalidation;
+
+  private constructor(
+    context: ControllerContext,
+    dispatch: Dispatch,
+    invalidation: CacheInvalidation,
+    registry: Registry,
+  ) {
+    this.#log = context.log;
+    this.#context = context;
+    this.#dispatch = dispatch;
+    this.#invalidation = invalidation;
+    const app = createApp(context, {
+      root: [serviceRoutes],
+      open: [apiInfoRoutes, webActionRoutes],
+      authenticated: [
+        actionRoutes,
+        activationRoutes,
+        packageRoutes,
+        triggerRoutes,
+        ruleRoutes,
+        namespaceRoutes,
+        limitRoutes,
+      ],
+      registry,
+    });
+    this.#server = new HttpServer(app);
+  }
+
+  /** Assembles a controller and joins the bus. It answers no requests before `listen`. */
+  static async start(parts: ControllerParts): Promise<Controller> {
+    const { config, messaging, topics, instance, runtimes, log, registry, activations } = parts;
+    const clock = parts.clock ?? Date.now;
+    const encryption = parameterEncryption(config.encryption);
+
+    let announce: (id: string) => void = () => {};
+    const entities = new CachedEntityStore(parts.whisks, { onChange: (id) => announce(id) });
+    const invalidation = await startCacheInvalidation({
+      messaging,
+      topic: topics.cacheInvalidation,
+      controller: instance,
+      log: log.component('cacheInvalidation'),
+      invalidate: (id) => entities.invalidate(id),
+    });
+    announce = (id) => invalidation.announce(id);
+
+    const events = config.userEvents ? await userEvents(parts, clock) : noUserEvents;
+    const { limits } = config;
+    const javascript = runtimes.resolve('nodejs:default');
+    if (javascript) {
+      const test = {
+        controller: instance,
+        kind: javascript.kind,
+        memory: limits.memory.min,
+        timeout: limits.timeout.std,
+      };
+      await createHealthTestAction(parts.whisks, test, clock());
+    }
+    const balancer = await ShardingBalancer.start({
+      messaging,
+      topics,
+      controller: instance,
+      logger: log.component('loadbalancer'),
+      metrics: new BalancerMetrics(registry),
+      options: config.balancer,
+      onLost: (lost) => {
+        activations.store(lostRecord(lost, clock())).catch((error: unknown) => {
+          log.error('the record of a lost activation was not stored', { error, activationId: lost.activationId });
+        });
+      },
+    });
+
+    const entitlement = new OwnershipEntitlement({
+      packages: entities,
+      throttles: new Throttles({
+        limits,
+        clusterSize: () => balancer.clusterSize,
+        activeActivations: (uuid) => balancer.activeActivationsFor(uuid),
+        clock,
+        onMetric: config.userEvents ? (name, value, user) => events.metric(name, value, user) : undefined,
+      }),
+      allowedKinds: config.allowedKinds,
+    });
+    const invocationLog = log.component('invocation');
+    const dispatch = createDispatch({
+      primitive: createPrimitive({
+        balancer,
+        activations,
+        runtimes,
+        controller: instance,
+        newActivationId,
+        log: invocationLog,
+      }),
+      actions: entities,
+      entitlement,
+      activations,
+      events,
+      log: invocationLog,
+      clock,
+      newActivationId,
+      maxSteps: limits.maxSequenceLength,
+    });
+    const context: ControllerContext = {
+      entities,
+      activations,
+      authentication: basicAuthentication(parts.subjects),
+      entitlement,
+      invocation: dispatch,
+      balancer,
+      runtimes,
+      limits,
+      parameterLock: encryption,
+      log: log.component('api'),
+      clock,
+      sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
+      operator: config.operator,
+      readinessFraction: config.readinessFraction,
+      build: config.build,
+    };
+    return new Controller(context, dispatch, invalidation, registry);
+  }
+
+  /** What its routes work with. */
+  get context(): ControllerContext {
+    return this.#context;
+  }
+
+  /** Answers requests from now on. Port 0 takes a free one. @throws what binding the address fails with. */
+  listen(port: number, host: string): Promise<AddressInfo> {
+    return this.#server.listen(port, host);
+  }
+
+  /**
+   * Takes no more requests, and lets what runs finish for at most `limitMs`: requests, then sequences that nobody waits
+   * for. Then leaves the bus.
+   */
+  async stop(limitMs: number): Promise<void> {
+    const begun = performance.now();
+    await this.#server.stop(limitMs);
+    const left = Math.max(0, limitMs - (performance.now() - begun));
+    if (!(await within(this.#dispatch.idle(), left))) this.#log.warn('sequences were left unfinished');
+    await this.#context.balancer.close();
+    await this.#invalidation.close();
+  }
+}
+
+async function userEvents(parts: ControllerParts, clock: () => number): Promise<UserEvents> {
+  const topic = parts.topics.events;
+  await parts.messaging.ensureTopic(topic);
+  return createUserEvents({
+    source: `controller${parts.instance.asString}`,
+    producer: await parts.messaging.producer(),
+    topic,
+    log: parts.log.component('events'),
+    clock,
+  });
+}
+
+/** Whether the promise settles in time. */
+async function within(work: Promise<void>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
+  const done = await Promise.race([work.then(() => true as const), late]);
+  clearTimeout(timer);
+  return done;
+}
