@@ -1,6 +1,9 @@
 /** Ends an activation's part of a log stream, on a line of its own. */
 export const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
 
+/** What V8 says on stderr before it ends the process. */
+export const HEAP_EXHAUSTED = 'JavaScript heap out of memory';
+
 export type StreamName = 'stdout' | 'stderr';
 
 /** A line that stands in an activation's log: `TIMESTAMP stdout: text`. */

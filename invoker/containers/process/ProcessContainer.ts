@@ -12,7 +12,7 @@ import type {
   LogOptions,
   PostOptions,
 } from '../ContainerDriver.js';
-import type { StreamName } from '../logs/LogBuffer.js';
+import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
 import { endGroup, PID_FILE } from './leftovers.js';
 import type { Command } from './runtimeCommand.js';
@@ -25,7 +25,6 @@ export interface ProcessContainerOptions {
 }
 
 const SOCKET = 'socket';
-const HEAP_EXHAUSTED = 'JavaScript heap out of memory';
 /** How long the last words of a process may take to be read. */
 const LAST_WORDS_MS = 200;
 

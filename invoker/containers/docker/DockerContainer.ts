@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type Docker from 'dockerode';
+import { ContainerClient, type ContainerAddress } from '../ContainerClient.js';
+import {
+  ContainerStartError,
+  type CollectedLogs,
+  type Container,
+  type ContainerResponse,
+  type ContainerSpec,
+  type LogOptions,
+  type PostOptions,
+} from '../ContainerDriver.js';
+import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
+import { LogCollector } from '../logs/LogCollector.js';
+import { FrameDecoder } from './FrameDecoder.js';
+import { PROXY_PORT, type DockerSettings } from './settings.js';
+
+export interface DockerContainerOptions {
+  /** Created, not started. */
+  readonly container: Docker.Container;
+  readonly spec: ContainerSpec;
+  readonly settings: DockerSettings;
+  readonly remove: () => Promise<void>;
+}
+
+/** How long a container that broke its connection may take to be seen as ended. */
+const END_MS = 500;
+
+/** A running container: its logs are followed on one stream from before its start, whose end is the container's end. */
+export class DockerContainer implements Container {
+  readonly id: string;
+  readonly exited: Promise<void>;
+  readonly #options: DockerContainerOptions;
+  readonly #client: ContainerClient;
+  readonly #logs = new LogCollector();
+  readonly #output: NodeJS.ReadableStream & { destroy?: () => void };
+  #running = true;
+  #heapExhausted = false;
+  #destroyed: Promise<void> | undefined;
+
+  /** @throws what kept it from starting; the container is left for the caller to remove */
+  static async start(options: DockerContainerOptions): Promise<DockerContainer> {
+    const { container, settings } = options;
+    const output = await container.attach({ stream: true, stdout: true, stderr: true });
+    await container.start();
+    const address = addressOf(await container.inspect(), settings);
+    return new DockerContainer(options, output, address);
+  }
+
+  private constructor(options: DockerContainerOptions, output: NodeJS.ReadableStream, address: ContainerAddress) {
+    this.id = options.container.id;
+    this.#options = options;
+    this.#output = output;
+    this.#client = new ContainerClient({
+      address,
+      concurrency: options.spec.concurrency,
+      diedOfMemory: () => this.#diedOfMemory(),
+      proxied: options.settings.reach === 'port',
+    });
+    const frames = new FrameDecoder((stream, chunk) => this.#write(stream, chunk));
+    output.on('data', (chunk: Buffer) => frames.decode(chunk));
+    this.exited = new Promise((resolve) => {
+      const end = (): void => {
+        this.#running = false;
+        this.#logs.end();
+        resolve();
+      };
+      output.once('end', end).once('close', end).once('error', end);
+    });
+    // Its connections break by themselves; this ends attempts to make one.
+    void this.exited.then(() => sleep(END_MS, undefined, { ref: false })).then(() => this.#client.close());
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    return this.#client.post(path, body, options);
+  }
+
+  async pause(): Promise<void> {
+    // Its timers stand still meanwhile: once awake it would close connections that were idle for too long.
+    this.#client.disconnect();
+    await this.#options.container.pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.#options.container.unpause();
+  }
+
+  destroy(): Promise<void> {
+    this.#destroyed ??= this.#destroy();
+    return this.#destroyed;
+  }
+
+  collectLogs(options: LogOptions): Promise<CollectedLogs> {
+    return this.#logs.collect(options);
+  }
+
+  async #destroy(): Promise<void> {
+    this.#client.close();
+    await this.#options.remove();
+    this.#output.destroy?.();
+    await this.exited;
+  }
+
+  #write(stream: StreamName, chunk: Buffer): void {
+    if (stream === 'stderr' && chunk.includes(HEAP_EXHAUSTED)) this.#heapExhausted = true;
+    this.#logs.write(stream, chunk);
+  }
+
+  /** The kernel ended it, or V8 gave up (which it says on stderr). */
+  async #diedOfMemory(): Promise<boolean> {
+    await Promise.race([this.exited, sleep(END_MS, undefined, { ref: false })]);
+    if (this.#heapExhausted) return true;
+    if (this.#running || this.#destroyed) return false;
+    try {
+      return (await this.#options.container.inspect()).State.OOMKilled;
+    } catch {
+      return false;
+    }
+  }
+}
+
+function addressOf(info: Docker.ContainerInspectInfo, settings: DockerSettings): ContainerAddress {
+  const { Networks: networks, Ports: ports } = info.NetworkSettings;
+  if (settings.reach === 'port') {
+    const port = Number(ports[`${PROXY_PORT}/tcp`]?.[0]?.HostPort);
+    if (port > 0) return { host: '127.0.0.1', port };
+  } else {
+    const host = networks[settings.network]?.IPAddress;
+    if (host) return { host, port: PROXY_PORT };
+  }
+  const { State: state } = info;
+  if (state.Running) throw new ContainerStartError(`the container has no address in the network '${settings.network}'`);
+  throw new ContainerStartError(`the container ended at once, with code ${state.ExitCode}: ${state.Error}`);
+}

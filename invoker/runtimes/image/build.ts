@@ -1,0 +1,63 @@
+import { Readable } from 'node:stream';
+import type Docker from 'dockerode';
+import { ACTION_FOLDER, collectRoot, fingerprint, NODE, RUNTIME_FOLDER, USER_ID } from './rootfs.js';
+import { tar } from './tar.js';
+
+/** The image that the default manifest names for `nodejs:20`. */
+export const RUNTIME_IMAGE = 'palette-whisk/action-nodejs:local';
+
+const FINGERPRINT = 'org.palette-whisk.fingerprint';
+
+export interface BuiltImage {
+  readonly reference: string;
+  /** False where the image was there already, made of the same files. */
+  readonly built: boolean;
+  readonly node: string;
+}
+
+/**
+ * Makes sure that the engine has the image of the Node.js runtime, made of this machine's own node: no registry is asked.
+ * @throws Error that says what is missing
+ */
+export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: boolean } = {}): Promise<BuiltImage> {
+  const entries = await collectRoot();
+  const print = fingerprint(entries);
+  const image = { reference: RUNTIME_IMAGE, node: process.version };
+  if (!options.rebuild && (await currentFingerprint(docker)) === print) return { ...image, built: false };
+
+  const [repo, tag] = RUNTIME_IMAGE.split(':');
+  const command = [NODE, '--expose-gc', '--disable-warning=ExperimentalWarning', `${RUNTIME_FOLDER}/main.js`];
+  const stream = await docker.importImage(Readable.from(tar(entries), { objectMode: false }), {
+    repo,
+    tag,
+    changes: [
+      `CMD ${JSON.stringify(command)}`,
+      `WORKDIR ${ACTION_FOLDER}`,
+      `USER ${USER_ID}:${USER_ID}`,
+      'ENV PATH=/usr/local/bin:/usr/bin:/bin',
+      `ENV HOME=${ACTION_FOLDER}`,
+      'EXPOSE 8080',
+      `LABEL ${FINGERPRINT}=${print}`,
+    ],
+  });
+  await finished(docker, stream);
+  return { ...image, built: true };
+}
+
+async function currentFingerprint(docker: Docker): Promise<string | undefined> {
+  try {
+    return (await docker.getImage(RUNTIME_IMAGE).inspect()).Config.Labels?.[FINGERPRINT];
+  } catch (error) {
+    if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
+    throw error;
+  }
+}
+
+function finished(docker: Docker, stream: NodeJS.ReadableStream): Promise<void> {
+  return new Promise((resolve, reject) => {
+    docker.modem.followProgress(stream, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
+}

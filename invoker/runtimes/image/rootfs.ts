@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { RootEntry } from './tar.js';
+
+/** Where the runtime lies in the image, and where actions live; a package installed beside both is found by both. */
+export const RUNTIME_FOLDER = '/nodejsAction/runtime';
+export const ACTION_FOLDER = '/nodejsAction';
+/** Whom actions run as. */
+export const USER_ID = 10_001;
+export const NODE = '/usr/local/bin/node';
+/** The packages that an action may require without bringing them, as OpenWhisk's own image has them. */
+export const PROVIDED_PACKAGES = ['openwhisk'];
+
+/**
+ * The libraries that `ldd` lists, by the path where the program looks for them.
+ * @throws Error where one is missing
+ */
+export function parseLdd(output: string): string[] {
+  const missing = /^\s*(\S+) => not found/m.exec(output);
+  if (missing) throw new Error(`this machine lacks the library ${missing[1]}`);
+  return [...output.matchAll(/(?:=>\s*|^\s*)(\/\S+)\s+\(0x/gm)].map((match) => match[1] ?? '');
+}
+
+/**
+ * The files of the runtime's image: this machine's node with its libraries, the compiled runtime, and the little of
+ * `/etc` that a program expects.
+ * @throws Error that says what is missing
+ */
+export async function collectRoot(): Promise<RootEntry[]> {
+  if (process.platform !== 'linux') {
+    throw new Error('the image is made of this machine’s own node, which has to be one for Linux');
+  }
+  const root = new Root();
+  root.folder('/tmp', { mode: 0o1777 });
+  root.folder(ACTION_FOLDER, { owner: USER_ID });
+  root.file('/etc/passwd', `root:x:0:0:root:/root:/bin/sh\naction:x:${USER_ID}:${USER_ID}::${ACTION_FOLDER}:/bin/sh\n`);
+  root.file('/etc/group', `root:x:0:\naction:x:${USER_ID}:\n`);
+  root.file('/etc/nsswitch.conf', 'hosts: files dns\n');
+
+  await root.program(process.execPath, NODE);
+  // `child_process.exec` needs one.
+  if (existsSync('/bin/sh')) await root.program('/bin/sh', '/bin/sh');
+  const certificates = '/etc/ssl/certs/ca-certificates.crt';
+  if (existsSync(certificates)) root.copy(certificates, certificates);
+
+  for (const [name, data] of runtimeFiles()) root.file(`${RUNTIME_FOLDER}/${name}`, data);
+  root.file(`${RUNTIME_FOLDER}/package.json`, '{"type":"module"}\n');
+  for (const folder of packageFolders(PROVIDED_PACKAGES)) root.tree(folder.from, `${ACTION_FOLDER}/${folder.to}`);
+  return root.entries();
+}
+
+/** Changes when what goes into the image does. */
+export function fingerprint(entries: readonly RootEntry[]): string {
+  const hash = createHash('sha256');
+  for (const entry of entries) {
+    hash.update(`${entry.type} ${entry.path}\n`);
+    if (entry.type === 'file') hash.update(entry.data);
+    if (entry.type === 'copy') hash.update(`${entry.from} ${entry.size} ${statSync(entry.from).mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** The compiled files of the runtime. */
+function runtimeFiles(): Array<[name: string, data: Buffer]> {
+  const compiled = import.meta.url.endsWith('.ts') ? '../../../dist/invoker/runtimes/nodejs' : '../nodejs';
+  const folder = fileURLToPath(new URL(compiled, import.meta.url));
+  if (!existsSync(join(folder, 'main.js'))) throw new Error(`${folder} lacks the compiled runtime: npm run build`);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.js'))
+    .map((name) => [name, readFileSync(join(folder, name))]);
+}
+
+interface PackageFolder {
+  readonly from: string;
+  /** Relative: `node_modules/...`. */
+  readonly to: string;
+}
+
+/** Where packages and what they depend on are installed; what is not installed is left out. */
+function packageFolders(names: readonly string[]): PackageFolder[] {
+  const found = new Map<string, PackageFolder>();
+  const visit = (name: string, from: string): void => {
+    const folder = createRequire(join(from, 'x.js'))
+      .resolve.paths(name)
+      ?.map((path) => join(path, name))
+      .find((path) => existsSync(join(path, 'package.json')));
+    if (folder === undefined || found.has(folder)) return;
+    found.set(folder, { from: folder, to: folder.slice(folder.indexOf('node_modules')) });
+    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      dependencies?: Record<string, string>;
+    };
+    for (const dependency of Object.keys(manifest.dependencies ?? {})) visit(dependency, folder);
+  };
+  for (const name of names) visit(name, dirname(fileURLToPath(import.meta.url)));
+  return [...found.values()];
+}
+
+/** Entries by path, each with the folders that it needs before it. */
+class Root {
+  readonly #entries = new Map<string, RootEntry>();
+
+  entries(): RootEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  folder(path: string, options: { mode?: number; owner?: number } = {}): void {
+    if (path === '/' || this.#entries.has(path)) return;
+    this.folder(dirname(path));
+    this.#entries.set(path, { type: 'folder', path, ...options });
+  }
+
+  file(path: string, content: string | Buffer): void {
+    this.folder(dirname(path));
+    this.#entries.set(path, { type: 'file', path, data: Buffer.from(content) });
+  }
+
+  copy(from: string, path: string): void {
+    const real = realpathSync(from);
+    const { size, mode } = statSync(real);
+    this.folder(dirname(path));
+    this.#entries.set(path, { type: 'copy', path, from: real, size, mode: mode & 0o755 });
+  }
+
+  tree(from: string, path: string): void {
+    for (const entry of readdirSync(from, { withFileTypes: true })) {
+      const source = join(from, entry.name);
+      if (entry.isDirectory() && entry.name !== 'node_modules') this.tree(source, join(path, entry.name));
+      if (entry.isFile()) this.copy(source, join(path, entry.name));
+    }
+  }
+
+  /** A program and the libraries that it is linked with. */
+  async program(from: string, path: string): Promise<void> {
+    this.copy(from, path);
+    const { stdout } = await promisify(execFile)('ldd', [from]).catch((error: unknown) => {
+      // A program that is linked statically needs none.
+      const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+      if (text.includes('not a dynamic executable') || text.includes('Not a valid dynamic program'))
+        return { stdout: '' };
+      throw error;
+    });
+    for (const library of parseLdd(stdout)) {
+      this.copy(library, library);
+      // Older C libraries load those that resolve names when they are first asked.
+      if (!/\/libc[.-]/.test(library)) continue;
+      for (const name of ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2']) {
+        const beside = join(dirname(library), name);
+        if (existsSync(beside)) this.copy(beside, beside);
+      }
+    }
+  }
+}

@@ -1,0 +1,14 @@
+import Docker from 'dockerode';
+import { ensureRuntimeImage } from './image/build.js';
+
+/** `npm run runtimes`: builds the image of the Node.js runtime where it is missing or out of date; `--force` in any case. */
+try {
+  const start = performance.now();
+  const image = await ensureRuntimeImage(new Docker(), { rebuild: process.argv.includes('--force') });
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  const done = image.built ? `built in ${seconds} s` : 'up to date';
+  process.stdout.write(`${image.reference} (node ${image.node}): ${done}\n`);
+} catch (error) {
+  process.stderr.write(`cannot build the runtime's image: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
