@@ -1,0 +1,92 @@
+import { ZodError } from 'zod';
+import type { ActivationResponse } from '../shared/entities/activation.js';
+import type { Action } from '../shared/entities/documents.js';
+import { BLACKBOX, SEQUENCE } from '../shared/entities/exec.js';
+import { documentId } from '../shared/entities/names.js';
+import { limitsViolation, namespaceLimits } from '../shared/config/namespaceLimits.js';
+import type { Limits } from '../shared/config/limits.js';
+import type { Logger } from '../shared/logging/Logger.js';
+import type { ActivationMessage } from '../shared/messages/activation.js';
+import { pullsImage, type Runtimes } from '../shared/runtimes/manifest.js';
+import { WrongEntityTypeError, type EntityStore } from '../shared/store/EntityStore.js';
+import { executableAction, type ExecutableAction, type RuntimeOfKind } from './activations/ExecutableAction.js';
+import { applicationError, whiskError } from './activations/response.js';
+import * as texts from './activations/texts.js';
+
+/** The action of a message, or why it cannot be run. */
+export type FetchedAction =
+  | { readonly kind: 'action'; readonly action: ExecutableAction }
+  | { readonly kind: 'none'; readonly response: ActivationResponse };
+
+export interface ActionSourceParts {
+  readonly entities: Pick<EntityStore, 'getActionWithCode'>;
+  readonly runtimes: Runtimes;
+  readonly limits: Limits;
+  readonly log: Logger;
+}
+
+/** Reads the actions that messages ask for, at the revision that they name; where that is gone, the newest. */
+export class ActionSource {
+  readonly #parts: ActionSourceParts;
+  /** What was worked out of the store's actions, as long as the store keeps them. */
+  readonly #known = new WeakMap<Action, ExecutableAction | undefined>();
+
+  constructor(parts: ActionSourceParts) {
+    this.#parts = parts;
+  }
+
+  /** Never rejects: what goes wrong is the activation's response. */
+  async fetch(message: ActivationMessage): Promise<FetchedAction> {
+    const { entities, log } = this.#parts;
+    const id = documentId(message.action);
+    let action: Action | undefined;
+    try {
+      action = await entities.getActionWithCode(id, message.revision);
+    } catch (error) {
+      log.error(`action ${id} could not be read`, { transid: message.transid, error });
+      const unreadable = error instanceof WrongEntityTypeError || error instanceof ZodError;
+      return none(whiskError(unreadable ? texts.actionMismatch : texts.actionFetchError));
+    }
+    if (!action) return none(applicationError(texts.actionRemoved));
+    const violation = this.#violation(action, message);
+    if (violation !== undefined) return none(applicationError(violation));
+    if (action.exec.kind === SEQUENCE) {
+      log.error(`${id} is a sequence and came to an invoker`, { transid: message.transid });
+      return none(whiskError(texts.actionFetchError));
+    }
+    const executable = this.#executable(action);
+    return executable ? { kind: 'action', action: executable } : none(whiskError(texts.actionMismatch));
+  }
+
+  /** Limits may have become tighter since the action was created: those of the installation, and of the namespace. */
+  #violation(action: Action, message: ActivationMessage): string | undefined {
+    return limitsViolation(action.limits, namespaceLimits(this.#parts.limits, message.user.limits));
+  }
+
+  #executable(action: Action): ExecutableAction | undefined {
+    if (this.#known.has(action)) return this.#known.get(action);
+    const runtime = this.#runtime(action);
+    const executable = runtime && executableAction(action, runtime);
+    this.#known.set(action, executable);
+    return executable;
+  }
+
+  #runtime({ exec }: Action): RuntimeOfKind | undefined {
+    const { runtimes } = this.#parts;
+    if (exec.kind === BLACKBOX) {
+      if (exec.image === undefined) return undefined;
+      const pull = pullsImage(runtimes, exec.image);
+      return { image: { kind: BLACKBOX, reference: exec.image, pull }, sentinelled: !pull };
+    }
+    const runtime = runtimes.kinds.get(exec.kind);
+    if (!runtime) return undefined;
+    return {
+      image: { kind: runtime.kind, reference: runtime.reference, pull: false },
+      sentinelled: runtime.sentinelledLogs,
+    };
+  }
+}
+
+function none(response: ActivationResponse): FetchedAction {
+  return { kind: 'none', response };
+}

@@ -1,0 +1,271 @@
+import type { Limits } from '../shared/config/limits.js';
+import { truncationBytes, maxPayloadBytes } from '../shared/config/namespaceLimits.js';
+import type { ActivationRecord } from '../shared/entities/activation.js';
+import { createUserEvents, noUserEvents } from '../shared/events/UserEvents.js';
+import type { Logger } from '../shared/logging/Logger.js';
+import type { ActivationMessage } from '../shared/messages/activation.js';
+import type { InvokerInstance } from '../shared/messages/instances.js';
+import type { Consumer, Delivery, Messaging, Producer } from '../shared/messaging/Messaging.js';
+import type { Topics } from '../shared/messaging/topics.js';
+import { type Runtimes } from '../shared/runtimes/manifest.js';
+import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
+import type { EntityStore } from '../shared/store/EntityStore.js';
+import { ActionSource } from './ActionSource.js';
+import { fallbackRecord } from './activations/record.js';
+import { Reporter, type ActivationRecorder } from './activations/Reporter.js';
+import { applicationError } from './activations/response.js';
+import type { StoreLevels } from './activations/storing.js';
+import * as texts from './activations/texts.js';
+import { NamespaceBlacklist } from './blacklist.js';
+import type { ContainerDriver } from './containers/ContainerDriver.js';
+import { HealthPings } from './health.js';
+import { ContainerPool, type PoolCounts } from './pool/ContainerPool.js';
+import type { InvokerMetrics } from './pool/metrics.js';
+import type { Decrypt } from './pool/protocol.js';
+import type { StemCell } from './pool/StemCells.js';
+
+export interface InvokerConfig {
+  readonly instance: InvokerInstance;
+  /** For containers; what `instance` tells the controllers. */
+  readonly userMemoryMB: number;
+  readonly limits: Limits;
+  /** Where containers find the API, for their `__OW_API_HOST`. */
+  readonly apiHost: string;
+  /** Idle for so long a container is paused, and for so long after that removed. */
+  readonly pauseGraceMs: number;
+  readonly idleContainerMs: number;
+  /** Which part of the concurrency of all containers is fetched ahead, for actions with a concurrency over 1. */
+  readonly concurrentPeekFactor: number;
+  /** So many colors are remembered for each container. */
+  readonly maxColors: number;
+  readonly storeLevels: StoreLevels;
+  readonly userEvents: boolean;
+}
+
+export const DEFAULT_INVOKER_CONFIG = {
+  userMemoryMB: 1024,
+  pauseGraceMs: 10_000,
+  idleContainerMs: 600_000,
+  concurrentPeekFactor: 0.5,
+  maxColors: 1000,
+  storeLevels: { blocking: 'STORE_ALWAYS', nonBlocking: 'STORE_ALWAYS' },
+  userEvents: false,
+} as const satisfies Partial<InvokerConfig>;
+
+/** What an invoker works with. It closes none of it. */
+export interface InvokerParts {
+  readonly config: InvokerConfig;
+  readonly messaging: Messaging;
+  readonly topics: Topics;
+  readonly entities: Pick<EntityStore, 'getActionWithCode'>;
+  readonly subjects: ArtifactStore;
+  /** Whether an activation was recorded already, asked only for messages that may have been delivered before. */
+  readonly activations: { get(namespace: string, activationId: string): Promise<ActivationRecord | undefined> };
+  readonly recorder: ActivationRecorder;
+  /** Its leftovers are removed before. */
+  readonly driver: ContainerDriver;
+  readonly runtimes: Runtimes;
+  readonly decrypt: Decrypt;
+  readonly metrics: InvokerMetrics;
+  readonly log: Logger;
+  readonly now?: (() => number) | undefined;
+}
+
+/** Takes activations from its topic, runs them in containers, and tells how they ended. */
+export class Invoker {
+  readonly name: string;
+  readonly #parts: InvokerParts;
+  readonly #now: () => number;
+  readonly #log: Logger;
+  readonly #actions: ActionSource;
+  readonly #blacklist: NamespaceBlacklist;
+  /** Activations that are here, so that one delivered twice runs once. */
+  readonly #present = new Map<string, Promise<void>>();
+  #running: Running | undefined;
+
+  constructor(parts: InvokerParts) {
+    const { config, entities, runtimes } = parts;
+    this.name = `invoker${config.instance.instance}`;
+    this.#parts = parts;
+    this.#now = parts.now ?? Date.now;
+    this.#log = parts.log.component(this.name);
+    this.#actions = new ActionSource({ entities, runtimes, limits: config.limits, log: this.#log });
+    this.#blacklist = new NamespaceBlacklist(parts.subjects, this.#log);
+  }
+
+  /** Begins to take activations, and says so to the controllers. */
+  async start(): Promise<void> {
+    const { config, messaging, topics } = this.#parts;
+    const topic = topics.invoker(config.instance.instance);
+    await messaging.ensureTopic(topic);
+    const producer = await messaging.producer();
+    const reporter = this.#reporter(producer);
+    const pool = this.#pool(reporter);
+    const pings = new HealthPings(producer, topics.health, config.instance, this.#log);
+    await this.#blacklist.start();
+    pool.start();
+    const consumer = await messaging.consume({
+      topic,
+      group: topic.name,
+      maxInFlight: maxInFlight(config),
+      handle: (message, delivery) => this.#handle(message, delivery, reporter, pool),
+    });
+    this.#running = { producer, pool, pings, consumer };
+    pings.enable();
+    this.#log.info(`${this.displayName} takes activations`, { memoryMB: config.userMemoryMB });
+  }
+
+  /**
+   * Tells the controllers, takes no more activations, lets those that it has end within `limitMs`, and removes its
+   * containers. What has not ended by then ends with a record of failure.
+   */
+  async stop(limitMs = 30_000): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    this.#running = undefined;
+    this.#blacklist.stop();
+    await running.pings.disable();
+    const closed = running.consumer.close();
+    await running.pool.close(limitMs);
+    await closed;
+    await running.producer.close();
+    this.#log.info(`${this.displayName} has stopped`);
+  }
+
+  /** As OpenWhisk prints an invoker: `invoker0/unique name`. */
+  get displayName(): string {
+    const { uniqueName, displayedName } = this.#parts.config.instance;
+    return [this.name, uniqueName, displayedName].filter((part) => part !== undefined).join('/');
+  }
+
+  get isEnabled(): boolean {
+    return this.#running?.pings.enabled ?? false;
+  }
+
+  /** Asks for work again; says what came of it. */
+  enable(): string {
+    return `${this.displayName} is ${this.#running?.pings.enable() ? 'now' : 'already'} enabled.`;
+  }
+
+  /** Asks for no more work; what is on its way is still done. Says what came of it. */
+  async disable(): Promise<string> {
+    return `${this.displayName} is ${(await this.#running?.pings.disable()) ? 'now' : 'already'} disabled.`;
+  }
+
+  /** What the pool has; undefined where the invoker does not run. */
+  counts(): PoolCounts | undefined {
+    return this.#running?.pool.counts();
+  }
+
+  #handle(message: ActivationMessage, delivery: Delivery, reporter: Reporter, pool: ContainerPool): Promise<void> {
+    const present = this.#present.get(message.activationId);
+    if (present) return present;
+    const handled = this.#invoke(message, delivery, reporter, pool).finally(() =>
+      this.#present.delete(message.activationId),
+    );
+    this.#present.set(message.activationId, handled);
+    return handled;
+  }
+
+  async #invoke(
+    message: ActivationMessage,
+    delivery: Delivery,
+    reporter: Reporter,
+    pool: ContainerPool,
+  ): Promise<void> {
+    if (this.#blacklist.has(message.user.namespace.name)) {
+      this.#log.warn(`namespace ${message.user.namespace.name} is blocked`, { transid: message.transid });
+      const response = applicationError(texts.namespaceBlocked);
+      return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now()));
+    }
+    if (delivery.redelivered && (await this.#acknowledgeAgain(message, reporter))) return;
+    const fetched = await this.#actions.fetch(message);
+    if (fetched.kind === 'none') {
+      await reporter.report(message, fallbackRecord(message, fetched.response, this.#now()), true);
+      return;
+    }
+    await pool.submit(message, fetched.action);
+  }
+
+  /** An earlier run of this invoker may have done it and died before it said so. */
+  async #acknowledgeAgain(message: ActivationMessage, reporter: Reporter): Promise<boolean> {
+    let record: ActivationRecord | undefined;
+    try {
+      record = await this.#parts.activations.get(message.user.namespace.name, message.activationId);
+    } catch (error) {
+      this.#log.warn('an earlier record could not be looked for', { transid: message.transid, error });
+    }
+    if (!record) return false;
+    await reporter.acknowledge(message, record);
+    return true;
+  }
+
+  #reporter(producer: Producer): Reporter {
+    const { config, topics, recorder } = this.#parts;
+    const events = config.userEvents
+      ? createUserEvents({ source: this.name, producer, topic: topics.events, log: this.#log, clock: this.#now })
+      : noUserEvents;
+    const { instance, storeLevels } = config;
+    return new Reporter({ instance, producer, topics, recorder, events, storeLevels, log: this.#log });
+  }
+
+  #pool(reporter: Reporter): ContainerPool {
+    const { config, driver, decrypt, metrics } = this.#parts;
+    const { limits } = config;
+    const maxConcurrency = limits.concurrency.max;
+    return new ContainerPool({
+      driver,
+      reporter,
+      decrypt,
+      now: this.#now,
+      log: this.#log.component(`${this.name}.pool`),
+      metrics: metrics.of(this.name),
+      stemCells: stemCells(this.#parts.runtimes),
+      responseLimits: ({ message: { user } }) => ({
+        maxResponseBytes: maxPayloadBytes(limits, user.limits),
+        truncationBytes: truncationBytes(limits, user.limits),
+      }),
+      config: {
+        userMemoryMB: config.userMemoryMB,
+        pauseGraceMs: config.pauseGraceMs,
+        idleContainerMs: config.idleContainerMs,
+        maxColors: config.maxColors,
+        maxConcurrency,
+        environment: {
+          __OW_API_HOST: config.apiHost,
+          ...(maxConcurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}),
+        },
+        namePrefix: `wsk${config.instance.instance}_${this.#now().toString(36)}`,
+        invokerName: this.name,
+      },
+    });
+  }
+}
+
+interface Running {
+  readonly producer: Producer;
+  readonly pool: ContainerPool;
+  readonly pings: HealthPings;
+  readonly consumer: Consumer;
+}
+
+/**
+ * How many activations an invoker has at a time: twice what its containers can run (the second half is being fetched, or
+ * recorded), as OpenWhisk counts it.
+ */
+export function maxInFlight({ userMemoryMB, limits, concurrentPeekFactor }: InvokerConfig): number {
+  const containers = Math.floor(userMemoryMB / limits.memory.min);
+  const running = Math.max(containers, Math.floor(containers * limits.concurrency.max * concurrentPeekFactor));
+  return 2 * Math.max(1, running);
+}
+
+/** The stem cells that the manifest asks for. */
+export function stemCells(runtimes: Runtimes): StemCell[] {
+  return [...runtimes.kinds.values()].flatMap((runtime) =>
+    runtime.stemCells.map((cell) => ({
+      ...cell,
+      kind: runtime.kind,
+      image: { kind: runtime.kind, reference: runtime.reference, pull: false },
+    })),
+  );
+}

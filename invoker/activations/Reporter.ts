@@ -1,0 +1,121 @@
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import {
+  combinedMessage,
+  completionMessage,
+  resultMessage,
+  shrink,
+  type Acknowledgement,
+} from '../../shared/messages/acknowledgement.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { InvokerInstance } from '../../shared/messages/instances.js';
+import { MessageTooLargeError, type Producer, type Topic } from '../../shared/messaging/Messaging.js';
+import type { Topics } from '../../shared/messaging/topics.js';
+import type { UserEvents } from '../../shared/events/UserEvents.js';
+import { isStored, type StoreLevels } from './storing.js';
+
+/** Where the records of activations go. */
+export interface ActivationRecorder {
+  /** Resolves once the record is durable. */
+  record(record: ActivationRecord, context: { readonly transid: TransactionId }): Promise<void> | void;
+}
+
+export interface ReporterParts {
+  readonly instance: InvokerInstance;
+  readonly producer: Producer;
+  readonly topics: Topics;
+  readonly recorder: ActivationRecorder;
+  readonly events: UserEvents;
+  readonly storeLevels: StoreLevels;
+  readonly log: Logger;
+}
+
+/**
+ * Tells the controller and the store how activations ended: the result (where somebody waits for it) as soon as it is
+ * there, the completion once the logs are read, in this order; then the record.
+ */
+export class Reporter {
+  readonly #parts: ReporterParts;
+  readonly #completed = new Map<string, Topic<Acknowledgement>>();
+
+  constructor(parts: ReporterParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Reports an activation that has no logs to wait for. `combined` sends the combined acknowledgement also where nobody
+   * waits, as OpenWhisk does where an activation could not begin.
+   * Resolves once all is said and stored; never rejects.
+   */
+  async report(message: ActivationMessage, record: ActivationRecord, combined = false): Promise<void> {
+    const { instance } = this.#parts;
+    const { transid, blocking } = message;
+    const whole = blocking || combined;
+    const ack = whole ? combinedMessage(transid, record, instance) : completionMessage(transid, record, instance);
+    const sent = this.#send(message, blocking ? ack : shrink(ack));
+    this.#parts.events.activation(record, message.user.namespace.uuid);
+    await Promise.all([sent, this.#store(message, record)]);
+  }
+
+  /** Reports an activation whose logs are on their way. Resolves once all is said and stored; never rejects. */
+  async reportWithLogs(message: ActivationMessage, record: ActivationRecord, logs: Promise<string[]>): Promise<void> {
+    const { transid, blocking } = message;
+    const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
+    const lines = await logs;
+    const whole = lines.length === 0 ? record : { ...record, logs: lines };
+    await result;
+    const completion = this.#send(message, completionMessage(transid, whole, this.#parts.instance));
+    this.#parts.events.activation(whole, message.user.namespace.uuid);
+    await Promise.all([completion, this.#store(message, whole)]);
+  }
+
+  /** Acknowledges an activation that leaves no record: nobody shall wait for it. */
+  async acknowledgeOnly(message: ActivationMessage, record: ActivationRecord): Promise<void> {
+    const ack = combinedMessage(message.transid, record, this.#parts.instance);
+    this.#parts.events.activation(record, message.user.namespace.uuid);
+    await this.#send(message, shrink(ack));
+  }
+
+  /** Says again how an activation ended that was reported, or at least recorded, before. */
+  async acknowledge(message: ActivationMessage, record: ActivationRecord): Promise<void> {
+    const { transid, blocking } = message;
+    const { instance } = this.#parts;
+    const ack = blocking ? combinedMessage(transid, record, instance) : completionMessage(transid, record, instance);
+    await this.#send(message, ack);
+  }
+
+  async #send(message: ActivationMessage, ack: Acknowledgement): Promise<void> {
+    const { producer, log } = this.#parts;
+    const topic = this.#topic(message.rootControllerIndex.asString);
+    try {
+      try {
+        await producer.send(topic, ack);
+      } catch (error) {
+        if (!(error instanceof MessageTooLargeError)) throw error;
+        await producer.send(topic, shrink(ack));
+      }
+      if (log.debugEnabled) {
+        log.debug(`posted ${ack.kind} of activation ${message.activationId}`, { transid: message.transid });
+      }
+    } catch (error) {
+      log.error(`activation ${message.activationId} could not be acknowledged`, { transid: message.transid, error });
+    }
+  }
+
+  #topic(controller: string): Topic<Acknowledgement> {
+    let topic = this.#completed.get(controller);
+    if (!topic) this.#completed.set(controller, (topic = this.#parts.topics.completed(controller)));
+    return topic;
+  }
+
+  async #store(message: ActivationMessage, record: ActivationRecord): Promise<void> {
+    const { recorder, storeLevels, log } = this.#parts;
+    if (!isStored(message, record.response, storeLevels)) return;
+    try {
+      await recorder.record(record, { transid: message.transid });
+    } catch (error) {
+      log.error(`activation ${message.activationId} was not stored`, { transid: message.transid, error });
+    }
+  }
+}

@@ -1,0 +1,32 @@
+/*
+ * What users read in the records of activations that did not go well: OpenWhisk's texts (`http/ErrorResponse.scala`),
+ * which its clients and tests match on.
+ */
+
+export const abnormalInitialization = 'The action did not initialize and exited unexpectedly.';
+export const abnormalRun = 'The action did not produce a valid response and exited unexpectedly.';
+export const memoryExhausted = 'The action exhausted its memory and was aborted.';
+export const resourceProvisionError = 'Failed to provision resources to run the action.';
+export const actionRemoved = 'Action could not be found or may have been deleted.';
+export const actionMismatch = 'Action version is not compatible and cannot be invoked.';
+export const actionFetchError = 'Action could not be fetched.';
+export const namespaceBlocked = 'The action was not invoked due to a blacklisted namespace.';
+export const logFailure = 'There was an issue while collecting your logs. Data might be missing.';
+export const logWarningDeveloperError = 'The action did not initialize or run as expected. Log data might be missing.';
+
+export function timedOut(timeoutMs: number, init: boolean): string {
+  return `The action exceeded its time limits of ${timeoutMs} milliseconds${init ? ' during initialization.' : '.'}`;
+}
+
+export function invalidInitResponse(body: string): string {
+  return `The action failed during initialization${body === '' ? '.' : `: ${body}`}`;
+}
+
+export function invalidRunResponse(body: string): string {
+  return `The action did not produce a valid JSON or JSON Array response${body === '' ? '.' : `: ${body}`}`;
+}
+
+/** Lengths in bytes. */
+export function truncatedResponse(part: string, length: number, limit: number): string {
+  return `The action produced a response that exceeded the allowed length: ${length} > ${limit} bytes. The truncated response was: ${part}`;
+}

@@ -1,0 +1,45 @@
+import type { Logger } from '../shared/logging/Logger.js';
+import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
+
+const POLL_INTERVAL_MS = 5 * 60_000;
+
+/** The namespaces whose activations are not run: blocked, or limited to none. Read from the subjects now and then. */
+export class NamespaceBlacklist {
+  readonly #subjects: ArtifactStore;
+  readonly #log: Logger;
+  #blocked: ReadonlySet<string> = new Set();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(subjects: ArtifactStore, log: Logger) {
+    this.#subjects = subjects;
+    this.#log = log;
+  }
+
+  has(namespace: string): boolean {
+    return this.#blocked.has(namespace);
+  }
+
+  /** Reads the list, and goes on reading it every five minutes. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => void this.refresh(), POLL_INTERVAL_MS);
+    this.#timer.unref();
+    await this.refresh();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Reads the list. Where the store does not answer, the old one stays. */
+  async refresh(): Promise<void> {
+    try {
+      const rows = await this.#subjects.query('namespaceThrottlings/blockedNamespaces', {
+        startKey: '',
+        endKey: '\uffff',
+      });
+      this.#blocked = new Set(rows.map((row) => String(row.key)));
+    } catch (error) {
+      this.#log.error('the blocked namespaces could not be read', { error });
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import type { Logger } from '../shared/logging/Logger.js';
+import type { InvokerInstance } from '../shared/messages/instances.js';
+import type { PingMessage } from '../shared/messages/ping.js';
+import type { Producer, Topic } from '../shared/messaging/Messaging.js';
+
+const PING_INTERVAL_MS = 1000;
+
+/** Tells the controllers each second that the invoker lives; says once that it does not want work, then is silent. */
+export class HealthPings {
+  readonly #producer: Producer;
+  readonly #topic: Topic<PingMessage>;
+  readonly #instance: InvokerInstance;
+  readonly #log: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  #failing = false;
+
+  constructor(producer: Producer, topic: Topic<PingMessage>, instance: InvokerInstance, log: Logger) {
+    this.#producer = producer;
+    this.#topic = topic;
+    this.#instance = instance;
+    this.#log = log;
+  }
+
+  get enabled(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** False where it was enabled already. */
+  enable(): boolean {
+    if (this.#timer) return false;
+    this.#timer = setInterval(() => void this.#ping(true), PING_INTERVAL_MS);
+    void this.#ping(true);
+    return true;
+  }
+
+  /** Resolves, once the controllers can know, to false where it was disabled already. */
+  async disable(): Promise<boolean> {
+    const wasEnabled = this.enabled;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    await this.#ping(false);
+    // Said twice, so that one that is lost does no harm: after it there is silence.
+    if (wasEnabled) await this.#ping(false);
+    return wasEnabled;
+  }
+
+  async #ping(isEnabled: boolean): Promise<void> {
+    try {
+      await this.#producer.send(this.#topic, { name: this.#instance, isEnabled });
+      if (this.#failing) this.#log.info('pings reach the controllers again');
+      this.#failing = false;
+    } catch (error) {
+      if (!this.#failing) this.#log.error('the controllers could not be pinged', { error });
+      this.#failing = true;
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Registry } from 'prom-client';
+import { newTransactionId } from '../shared/entities/transaction.js';
+import type { Invoker } from './Invoker.js';
+
+export interface InvokerServerParts {
+  readonly invoker: Pick<Invoker, 'enable' | 'disable' | 'isEnabled'>;
+  readonly registry: Registry;
+  readonly username: string;
+  readonly password: string;
+}
+
+/**
+ * What an invoker answers on its own port: `GET /ping` for everyone; `GET /isEnabled`, `POST /enable`, `POST /disable`
+ * and `GET /metrics` for its operator. Everything else is 404, and 401 without credentials.
+ */
+export function invokerServer(parts: InvokerServerParts): Server {
+  return createServer((request, response) => {
+    const id = newTransactionId().id;
+    response.setHeader('X-Request-ID', id);
+    answer(parts, request).then(
+      (reply) => send(response, id, reply),
+      () => send(response, id, { status: 500, error: 'There was an internal server error.' }),
+    );
+    request.resume();
+  });
+}
+
+type Reply =
+  | { readonly status: 200; readonly text: string; readonly contentType?: string }
+  | { readonly status: 401 | 404 | 405 | 500; readonly error: string; readonly allow?: string };
+
+async function answer(parts: InvokerServerParts, request: IncomingMessage): Promise<Reply> {
+  const [path] = (request.url ?? '/').split('?', 1);
+  if (path === '/ping' && request.method === 'GET') return { status: 200, text: 'pong' };
+  if (!isAuthorized(parts, request.headers.authorization)) {
+    return { status: 401, error: 'Authentication is possible but has failed or not yet been provided.' };
+  }
+  const route = ROUTES[path ?? ''];
+  if (!route) return { status: 404, error: 'The requested resource could not be found.' };
+  if (route.method !== request.method) {
+    const error = `HTTP method not allowed, supported methods: ${route.method}`;
+    return { status: 405, error, allow: route.method };
+  }
+  return route.answer(parts);
+}
+
+const ROUTES: Record<string, { method: string; answer: (parts: InvokerServerParts) => Promise<Reply> }> = {
+  '/enable': { method: 'POST', answer: async ({ invoker }) => ({ status: 200, text: invoker.enable() }) },
+  '/disable': { method: 'POST', answer: async ({ invoker }) => ({ status: 200, text: await invoker.disable() }) },
+  '/isEnabled': {
+    method: 'GET',
+    answer: async ({ invoker }) => ({ status: 200, text: JSON.stringify({ enabled: invoker.isEnabled }) }),
+  },
+  '/metrics': {
+    method: 'GET',
+    answer: async ({ registry }) => ({
+      status: 200,
+      text: await registry.metrics(),
+      contentType: registry.contentType,
+    }),
+  },
+};
+
+function send(response: ServerResponse, id: string, reply: Reply): void {
+  if (reply.status === 200) {
+    response.writeHead(200, { 'Content-Type': reply.contentType ?? 'text/plain; charset=UTF-8' });
+    response.end(reply.text);
+    return;
+  }
+  response.writeHead(reply.status, {
+    'Content-Type': 'application/json',
+    ...(reply.allow === undefined ? {} : { Allow: reply.allow }),
+  });
+  response.end(JSON.stringify({ code: id, error: reply.error }));
+}
+
+function isAuthorized({ username, password }: InvokerServerParts, header: string | undefined): boolean {
+  const match = /^basic\s+(.+)$/i.exec(header ?? '');
+  const given = Buffer.from(match?.[1] ?? '', 'base64').toString();
+  return timingSafeEqual(digest(given), digest(`${username}:${password}`));
+}
+
+/** Of equal length whatever it is of, so that the comparison says nothing about it. */
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

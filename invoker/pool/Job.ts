@@ -1,0 +1,27 @@
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { ExecutableAction } from '../activations/ExecutableAction.js';
+import { slotKey } from './slots.js';
+import type { Demand } from './decide.js';
+
+/** An activation on its way through the pool. */
+export interface Job extends Demand {
+  readonly message: ActivationMessage;
+  readonly action: ExecutableAction;
+  /** How often a container could not take it after all. */
+  attempts: number;
+  /** The activation is over: acknowledged and recorded. */
+  readonly done: () => void;
+}
+
+export function newJob(message: ActivationMessage, action: ExecutableAction, done: () => void): Job {
+  return {
+    message,
+    action,
+    key: slotKey(message.user.namespace.name, action.path, action.revision),
+    kind: action.kind,
+    memoryMB: action.memoryMB,
+    color: message.color?.value,
+    attempts: 0,
+    done,
+  };
+}

@@ -1,0 +1,37 @@
+import { StatusCode, type ActivationResponse } from '../../shared/entities/activation.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ExecutableAction } from '../activations/ExecutableAction.js';
+import * as texts from '../activations/texts.js';
+import type { CollectedLogs, Container } from '../containers/ContainerDriver.js';
+
+const MB = 1024 * 1024;
+/** At least this much time for the logs, and so much for each MB that they may have. */
+const MIN_MB = 5;
+const MS_PER_MB = 2000;
+
+/**
+ * The logs of the container's last activation. Where it ended by a fault of the action they may be incomplete: their end
+ * is not waited for, and the last line says so. Never rejects.
+ */
+export async function collectLogs(
+  container: Container,
+  action: ExecutableAction,
+  response: ActivationResponse,
+  { log, now }: { readonly log: Logger; readonly now: () => number },
+): Promise<CollectedLogs> {
+  const faulty = response.statusCode === StatusCode.developerError;
+  let collected: CollectedLogs;
+  try {
+    collected = await container.collectLogs({
+      maxBytes: action.logsMB * MB,
+      expectSentinels: action.sentinelled && !faulty && response.statusCode !== StatusCode.whiskError,
+      timeoutMs: Math.max(action.logsMB, MIN_MB) * MS_PER_MB,
+    });
+  } catch (error) {
+    log.error(`the logs of container ${container.id} were not read`, { error });
+    collected = { lines: [texts.logFailure], complete: false };
+  }
+  if (!faulty) return collected;
+  const line = `${new Date(now()).toISOString().padEnd(30)} stderr: ${texts.logWarningDeveloperError}`;
+  return { lines: [...collected.lines, line], complete: collected.complete };
+}

@@ -1,0 +1,107 @@
+import type { ActivationResponse } from '../../shared/entities/activation.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import { developerError, initFailure, runResponse, type Answer } from '../activations/response.js';
+import { totalOf, type Execution, type Interval } from '../activations/record.js';
+import * as texts from '../activations/texts.js';
+import {
+  ContainerConnectionError,
+  ContainerTimeoutError,
+  type Container,
+  type PostOptions,
+} from '../containers/ContainerDriver.js';
+import type { Job } from './Job.js';
+import { argumentsOf, initBody, runBody, type Decrypt } from './protocol.js';
+
+/** What `/init` and `/run` need besides the container and the activation. */
+export interface ExecutionParts {
+  readonly decrypt: Decrypt;
+  /** Bytes of a result, and what is kept of a longer one; a namespace may have its own. */
+  readonly responseLimits: (job: Job) => { readonly maxResponseBytes: number; readonly truncationBytes: number };
+  readonly log: Logger;
+  readonly now: () => number;
+}
+
+/**
+ * How `/init` went. `unsent`: the code never reached the container (or the container is shutting down), so another one
+ * may take it.
+ */
+export type Initialized =
+  | { readonly kind: 'ok'; readonly interval: Interval }
+  | { readonly kind: 'failed'; readonly response: ActivationResponse; readonly interval: Interval; timedOut: boolean }
+  | { readonly kind: 'unsent' };
+
+/** Puts the action into the container. */
+export async function initialize(parts: ExecutionParts, container: Container, job: Job): Promise<Initialized> {
+  const { message, action } = job;
+  const start = parts.now();
+  const { environment } = argumentsOf(message, parts.decrypt);
+  const body = initBody(message, action, environment, start + action.timeoutMs);
+  const answer = await post(parts, container, '/init', body, job);
+  const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
+  if (isUnsent(answer)) return { kind: 'unsent' };
+  if (answer.kind === 'response' && answer.response.status === 200 && !answer.response.truncated) {
+    return { kind: 'ok', interval };
+  }
+  const timedOut = interval.end - interval.start >= action.timeoutMs;
+  const response = initFailure(timedOut ? { kind: 'timeout' } : answer, action.timeoutMs);
+  return { kind: 'failed', response, interval, timedOut };
+}
+
+/**
+ * Runs an activation in an initialized container. Resolves to undefined where the request never reached the container,
+ * or the container is shutting down: another one may take it.
+ * @param init the time that this activation spent on `/init`, if it did.
+ */
+export async function run(
+  parts: ExecutionParts,
+  container: Container,
+  job: Job,
+  init: Interval | undefined,
+): Promise<Execution | undefined> {
+  const { message, action } = job;
+  const { parameters } = argumentsOf(message, parts.decrypt);
+  const start = parts.now();
+  const body = runBody(message, action, parameters, start + action.timeoutMs);
+  const answer = await post(parts, container, '/run', body, job);
+  // One that took its code and then does not listen has ended itself: trying again would go on for ever.
+  if (isShuttingDown(answer) || (init === undefined && isUnsent(answer))) return undefined;
+  const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
+  const timedOut = interval.end - interval.start >= action.timeoutMs;
+  const response = timedOut
+    ? developerError(texts.timedOut(action.timeoutMs, false))
+    : runResponse(answer, action.timeoutMs);
+  return { response, total: totalOf(interval, init), init, timedOut, containerId: container.id };
+}
+
+async function post(
+  parts: ExecutionParts,
+  container: Container,
+  path: '/init' | '/run',
+  body: string,
+  job: Job,
+): Promise<Answer> {
+  const { maxResponseBytes, truncationBytes } = parts.responseLimits(job);
+  const options: PostOptions = { timeoutMs: job.action.timeoutMs, maxResponseBytes, truncationBytes };
+  try {
+    return { kind: 'response', response: await container.post(path, body, options) };
+  } catch (error) {
+    if (error instanceof ContainerTimeoutError) return { kind: 'timeout' };
+    if (error instanceof ContainerConnectionError) return { kind: 'failure', failure: error.failure };
+    parts.log.error(`${path} of container ${container.id} failed`, { transid: job.message.transid, error });
+    return { kind: 'failure', failure: 'broken' };
+  }
+}
+
+/** A runtime that shuts down answers 503 and has not begun. */
+function isUnsent(answer: Answer): boolean {
+  return answer.kind === 'failure' ? answer.failure === 'refused' : isShuttingDown(answer);
+}
+
+function isShuttingDown(answer: Answer): boolean {
+  return answer.kind === 'response' && answer.response.status === 503;
+}
+
+/** A timeout lasted at least as long as it was allowed to, whatever the clock's rounding says. */
+function intervalFrom(start: number, end: number, answer: Answer, timeoutMs: number): Interval {
+  return { start, end: answer.kind === 'timeout' ? Math.max(end, start + timeoutMs) : Math.max(end, start) };
+}

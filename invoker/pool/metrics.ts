@@ -1,0 +1,116 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { STATUS_NAMES, type ActivationRecord } from '../../shared/entities/activation.js';
+import { valueOf } from '../../shared/entities/keyvalue.js';
+import type { PoolCounts } from './ContainerPool.js';
+
+/** How the container of an activation came to be: there already, a stem cell, or made for it. */
+export type StartKind = 'warm' | 'prewarmed' | 'cold';
+
+/** What the pool counts. */
+export interface PoolMetrics {
+  started(kind: StartKind): void;
+  ended(record: ActivationRecord): void;
+  /** An activation had to look for another container. */
+  rescheduled(): void;
+  /** Where the present state of the pool is read when somebody asks for the metrics. */
+  observe(counts: () => PoolCounts): void;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+
+/** The metrics of the invokers of one process; times in seconds. */
+export class InvokerMetrics {
+  readonly #starts: Counter<'invoker' | 'start'>;
+  readonly #activations: Counter<'invoker' | 'status'>;
+  readonly #rescheduled: Counter<'invoker'>;
+  readonly #wait: Histogram;
+  readonly #init: Histogram;
+  readonly #run: Histogram;
+  readonly #pools: { readonly invoker: string; readonly counts: () => PoolCounts }[] = [];
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#starts = new Counter({
+      name: 'invoker_container_starts_total',
+      help: 'Activations that ran, by how their container came to be: warm, prewarmed, cold',
+      labelNames: ['invoker', 'start'],
+      registers,
+    });
+    this.#activations = new Counter({
+      name: 'invoker_activations_total',
+      help: 'Activations that ended, by outcome',
+      labelNames: ['invoker', 'status'],
+      registers,
+    });
+    this.#rescheduled = new Counter({
+      name: 'invoker_rescheduled_total',
+      help: 'Times that a container could not take its activation after all',
+      labelNames: ['invoker'],
+      registers,
+    });
+    const histogram = (name: string, help: string): Histogram =>
+      new Histogram({ name: `invoker_${name}_seconds`, help, buckets: SECONDS, registers });
+    this.#wait = histogram('wait', 'From the request until its container has the activation');
+    this.#init = histogram('init', 'What /init took');
+    this.#run = histogram('run', 'What activations took, their /init counted');
+    this.#gauge(registry, 'waiting_activations', 'Activations that wait for room', (counts) => counts.waiting);
+    this.#gauge(registry, 'activations', 'Activations that the invoker has', (counts) => counts.activations);
+    this.#gauge(registry, 'container_memory_megabytes', 'What the containers may take', (counts) => counts.usedMB);
+    this.#containers(registry);
+  }
+
+  /** What the pool of one invoker counts, labelled with its name. */
+  of(invoker: string): PoolMetrics {
+    const start = (kind: StartKind) => this.#starts.labels(invoker, kind);
+    const started = { warm: start('warm'), prewarmed: start('prewarmed'), cold: start('cold') };
+    const ended = STATUS_NAMES.map((name) => this.#activations.labels(invoker, name));
+    const rescheduled = this.#rescheduled.labels(invoker);
+    return {
+      started: (kind) => started[kind].inc(),
+      rescheduled: () => rescheduled.inc(),
+      ended: (record) => {
+        ended[record.response.statusCode]?.inc();
+        const waitTime = valueOf(record.annotations, 'waitTime');
+        const initTime = valueOf(record.annotations, 'initTime');
+        if (typeof waitTime === 'number') this.#wait.observe(waitTime / 1000);
+        if (typeof initTime === 'number') this.#init.observe(initTime / 1000);
+        if (record.duration !== undefined) this.#run.observe(record.duration / 1000);
+      },
+      observe: (counts) => {
+        this.#pools.push({ invoker, counts });
+      },
+    };
+  }
+
+  #gauge(registry: Registry, name: string, help: string, read: (counts: PoolCounts) => number): void {
+    const pools = this.#pools;
+    registry.registerMetric(
+      new Gauge({
+        name: `invoker_${name}`,
+        help,
+        labelNames: ['invoker'],
+        registers: [],
+        collect() {
+          for (const { invoker, counts } of pools) this.set({ invoker }, read(counts()));
+        },
+      }),
+    );
+  }
+
+  #containers(registry: Registry): void {
+    const pools = this.#pools;
+    registry.registerMetric(
+      new Gauge({
+        name: 'invoker_containers',
+        help: 'Containers by state',
+        labelNames: ['invoker', 'state'],
+        registers: [],
+        collect() {
+          for (const { invoker, counts } of pools) {
+            for (const [state, count] of Object.entries(counts().containers)) this.set({ invoker, state }, count);
+          }
+        },
+      }),
+    );
+  }
+}

@@ -1,0 +1,86 @@
+import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { ExecutableAction } from '../activations/ExecutableAction.js';
+
+/** Decrypts one parameter value by the name of its cipher. */
+export type Decrypt = (cipher: string, value: string) => Json;
+
+/** An activation's parameters, parted: what goes to the environment at `/init`, and what the action gets at `/run`. */
+export interface Arguments {
+  readonly environment: JsonObject;
+  readonly parameters: Json;
+}
+
+/** Decrypts the locked parameters of an activation and parts them. */
+export function argumentsOf(message: ActivationMessage, decrypt: Decrypt): Arguments {
+  const { content, initArgs, lockedArgs } = message;
+  if (content === undefined || content === null || typeof content !== 'object') {
+    return { environment: NONE, parameters: {} };
+  }
+  if (Array.isArray(content)) return { environment: NONE, parameters: content };
+  let parameters: JsonObject = content;
+  const locked = Object.keys(lockedArgs);
+  if (locked.length > 0) {
+    parameters = { ...parameters };
+    for (const name of locked) {
+      const value = parameters[name];
+      const cipher = lockedArgs[name];
+      if (typeof value === 'string' && cipher !== undefined) parameters[name] = decrypt(cipher, value);
+    }
+  }
+  if (initArgs.length === 0) return { environment: NONE, parameters };
+  const environment: JsonObject = {};
+  const rest: JsonObject = {};
+  for (const [name, value] of Object.entries(parameters)) {
+    if (initArgs.includes(name)) environment[name] = value;
+    else rest[name] = value;
+  }
+  return { environment, parameters: rest };
+}
+
+/** The body of `/init`: the code, and the environment of everything that the container will run. */
+export function initBody(
+  message: ActivationMessage,
+  action: ExecutableAction,
+  environment: JsonObject,
+  deadline: number,
+): string {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) env[name] = textOf(value);
+  for (const [name, value] of Object.entries(context(message, action, deadline))) {
+    env[`__OW_${name.toUpperCase()}`] = textOf(value);
+  }
+  const { name, binary, main, code } = action;
+  return JSON.stringify({ value: { name, binary, main, env, ...(code === undefined ? {} : { code }) } });
+}
+
+/** The body of `/run`. `deadline` in ms since the epoch. */
+export function runBody(
+  message: ActivationMessage,
+  action: ExecutableAction,
+  parameters: Json,
+  deadline: number,
+): string {
+  return JSON.stringify({ value: parameters, ...context(message, action, deadline) });
+}
+
+function context(message: ActivationMessage, action: ExecutableAction, deadline: number): Record<string, unknown> {
+  const { path, name, version } = message.action;
+  return {
+    ...(action.providesApiKey ? message.user.authkey : undefined),
+    namespace: message.user.namespace.name,
+    action_name: `/${path}/${name}`,
+    action_version: version ?? null,
+    activation_id: message.activationId,
+    transaction_id: message.transid.id,
+    deadline: String(deadline),
+  };
+}
+
+/** As an environment variable holds it: text as it is, null as nothing, all else as JSON. */
+function textOf(value: unknown): string {
+  if (typeof value === 'string') return value;
+  return value === null || value === undefined ? '' : JSON.stringify(value);
+}
+
+const NONE: JsonObject = {};

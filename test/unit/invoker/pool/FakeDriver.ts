@@ -1,0 +1,124 @@
+import {
+  ContainerConnectionError,
+  ContainerTimeoutError,
+  type CollectedLogs,
+  type Container,
+  type ContainerDriver,
+  type ContainerResponse,
+  type ContainerSpec,
+  type LogOptions,
+  type PostOptions,
+} from '../../../../invoker/containers/ContainerDriver.js';
+
+export interface Posted {
+  readonly path: '/init' | '/run';
+  readonly body: Record<string, unknown>;
+  readonly options: PostOptions;
+}
+
+type Behaviour = (posted: Posted, container: FakeContainer) => Promise<ContainerResponse> | ContainerResponse;
+
+export const ok = (body: unknown): ContainerResponse => ({ status: 200, body: JSON.stringify(body) });
+
+/** Containers that exist only here, and do what a test says. */
+export class FakeDriver implements ContainerDriver {
+  readonly name = 'process';
+  readonly containers: FakeContainer[] = [];
+  /** What `/init` and `/run` answer. */
+  answer: Behaviour = () => ok({});
+  /** Called before a container is there; may throw or wait. */
+  creating: (spec: ContainerSpec) => Promise<void> | void = () => {};
+  logs: (options: LogOptions) => Promise<CollectedLogs> | CollectedLogs = () => ({ lines: [], complete: true });
+
+  removeLeftovers(): Promise<number> {
+    return Promise.resolve(0);
+  }
+
+  async create(spec: ContainerSpec): Promise<Container> {
+    await this.creating(spec);
+    const container = new FakeContainer(this, spec, `c${this.containers.length}`);
+    this.containers.push(container);
+    return container;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.containers.map((container) => container.destroy()));
+  }
+
+  /** Those that are still there. */
+  get alive(): FakeContainer[] {
+    return this.containers.filter((container) => container.running);
+  }
+}
+
+export class FakeContainer implements Container {
+  readonly exited: Promise<void>;
+  running = true;
+  paused = false;
+  pauses = 0;
+  readonly posts: Posted[] = [];
+  readonly collected: LogOptions[] = [];
+  pausing: () => Promise<void> | void = () => {};
+  resuming: () => Promise<void> | void = () => {};
+  readonly #driver: FakeDriver;
+  readonly spec: ContainerSpec;
+  readonly id: string;
+  #exit: () => void = () => {};
+  /** Rejects what is under way when the container ends. */
+  readonly #broken = new Set<(error: Error) => void>();
+
+  constructor(driver: FakeDriver, spec: ContainerSpec, id: string) {
+    this.#driver = driver;
+    this.spec = spec;
+    this.id = id;
+    this.exited = new Promise((resolve) => {
+      this.#exit = resolve;
+    });
+  }
+
+  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    if (!this.running) throw new ContainerConnectionError('refused', 'nobody listens');
+    if (this.paused) throw new ContainerTimeoutError('it is paused');
+    const posted = { path, body: JSON.parse(body) as Record<string, unknown>, options };
+    this.posts.push(posted);
+    let fail: (error: Error) => void = () => {};
+    const broken = new Promise<never>((_, reject) => {
+      fail = reject;
+    });
+    this.#broken.add(fail);
+    try {
+      return await Promise.race([Promise.resolve(this.#driver.answer(posted, this)), broken]);
+    } finally {
+      this.#broken.delete(fail);
+    }
+  }
+
+  async pause(): Promise<void> {
+    this.pauses++;
+    await this.pausing();
+    this.paused = true;
+  }
+
+  async resume(): Promise<void> {
+    await this.resuming();
+    this.paused = false;
+  }
+
+  /** Ends as if it had crashed. */
+  die(): void {
+    if (!this.running) return;
+    this.running = false;
+    for (const fail of this.#broken) fail(new ContainerConnectionError('broken', 'it died'));
+    this.#exit();
+  }
+
+  destroy(): Promise<void> {
+    this.die();
+    return Promise.resolve();
+  }
+
+  async collectLogs(options: LogOptions): Promise<CollectedLogs> {
+    this.collected.push(options);
+    return this.#driver.logs(options);
+  }
+}
