@@ -489,7 +489,10 @@ describe('ContainerPool', () => {
       await Promise.all(all);
       await settle();
       assert.equal(f.driver.containers[0]?.running, false);
-      assert.deepEqual(f.heard.records.map(({ response }) => response.statusCode).toSorted(), [0, 0, 2]);
+      assert.deepEqual(
+        f.heard.records.map(({ response }) => response.statusCode).toSorted((a, b) => a - b),
+        [0, 0, 2],
+      );
     });
   });
 
