@@ -1,0 +1,232 @@
+import type { AddressInfo } from 'node:net';
+import { basicAuthentication } from '../../../controller/authentication/basic.js';
+import type { ControllerContext } from '../../../controller/ControllerContext.js';
+import { actionRoutes } from '../../../controller/api/actions/routes.js';
+import { activationRoutes } from '../../../controller/api/activations/routes.js';
+import { limitRoutes } from '../../../controller/api/limits/routes.js';
+import { namespaceRoutes } from '../../../controller/api/namespaces/routes.js';
+import { packageRoutes } from '../../../controller/api/packages/routes.js';
+import { ruleRoutes } from '../../../controller/api/rules/routes.js';
+import { triggerRoutes } from '../../../controller/api/triggers/routes.js';
+import { OwnershipEntitlement } from '../../../controller/entitlement/ownership.js';
+import { Throttles } from '../../../controller/entitlement/throttles.js';
+import { createApp } from '../../../controller/http/app.js';
+import { createDispatch, type Dispatch } from '../../../controller/invocation/dispatch.js';
+import { createPrimitive } from '../../../controller/invocation/primitive.js';
+import { webActionRoutes } from '../../../controller/webactions/routes.js';
+import { installUsers, WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { DEFAULT_LIMITS, type Limits } from '../../../shared/config/limits.js';
+import { newActivationId } from '../../../shared/entities/activationId.js';
+import type { ActivationRecord } from '../../../shared/entities/activation.js';
+import type { JsonObject, KeyValue } from '../../../shared/entities/keyvalue.js';
+import { noUserEvents, type UserEvents } from '../../../shared/events/UserEvents.js';
+import { silentLogger } from '../../../shared/logging/Logger.js';
+import { noEncryption } from '../../../shared/parameters/encryption.js';
+import { loadManifest } from '../../../shared/runtimes/manifest.js';
+import type { Stores } from '../../../shared/store/ArtifactStore.js';
+import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
+import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
+import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
+import { SubjectStore } from '../../../shared/store/SubjectStore.js';
+import { InProcessBalancer } from './InProcessBalancer.js';
+
+export interface TestControllerOptions {
+  readonly limits?: Partial<Limits>;
+  readonly events?: UserEvents;
+  readonly sharedPackagesExecuteOnly?: boolean;
+  /** 0: any that is free. */
+  readonly port?: number;
+}
+
+/** The fields of answers that tests look at; which of them are there depends on what was asked. */
+export interface Body {
+  readonly error: string;
+  readonly code: string;
+  readonly activationId: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly version: string;
+  readonly publish: boolean;
+  readonly status: string;
+  readonly annotations: readonly KeyValue[];
+  readonly parameters: readonly KeyValue[];
+  readonly binding: JsonObject;
+  readonly action: { readonly path: string; readonly name: string };
+  readonly rules: JsonObject;
+  readonly actions: readonly Body[];
+  readonly feeds: readonly Body[];
+}
+
+export interface Answer<T = Body> {
+  readonly status: number;
+  readonly headers: Headers;
+  /** A text where it is no JSON. */
+  readonly body: T;
+}
+
+export type User = keyof typeof WELL_KNOWN_USERS;
+
+/** A whole controller over a store on disk; only the invoker is in this process. */
+export class TestController {
+  readonly base: string;
+  readonly ctx: ControllerContext;
+  readonly stores: Stores;
+  readonly balancer: InProcessBalancer;
+  readonly dispatch: Dispatch;
+  readonly #close: () => Promise<void>;
+
+  private constructor(
+    fields: Pick<TestController, 'base' | 'ctx' | 'stores' | 'balancer' | 'dispatch'> & { close: () => Promise<void> },
+  ) {
+    this.base = fields.base;
+    this.ctx = fields.ctx;
+    this.stores = fields.stores;
+    this.balancer = fields.balancer;
+    this.dispatch = fields.dispatch;
+    this.#close = fields.close;
+  }
+
+  static async start(options: TestControllerOptions = {}): Promise<TestController> {
+    const stores = await openTemporaryStores();
+    await installUsers(stores.subjects, []);
+    const limits = {
+      ...DEFAULT_LIMITS,
+      invocationsPerMinute: 10_000,
+      firesPerMinute: 10_000,
+      concurrentInvocations: 1000,
+      ...options.limits,
+    };
+    const entities = new CachedEntityStore(stores.whisks);
+    const activations = new BatchingActivationStore(stores.activations);
+    const balancer = new InProcessBalancer(entities, activations);
+    const runtimes = loadManifest();
+    const log = silentLogger;
+    const clock = Date.now;
+    const entitlement = new OwnershipEntitlement({
+      packages: entities,
+      throttles: new Throttles({
+        limits,
+        clusterSize: () => 1,
+        activeActivations: (uuid) => balancer.activeActivationsFor(uuid),
+        clock,
+      }),
+    });
+    const controller = { asString: '0', instanceType: 'controller' } as const;
+    const dispatch = createDispatch({
+      primitive: createPrimitive({ balancer, activations, runtimes, controller, newActivationId, log }),
+      actions: entities,
+      entitlement,
+      activations,
+      events: options.events ?? noUserEvents,
+      log,
+      clock,
+      newActivationId,
+      maxSteps: limits.maxSequenceLength,
+    });
+    const ctx: ControllerContext = {
+      entities,
+      activations,
+      authentication: basicAuthentication(new SubjectStore(stores.subjects)),
+      entitlement,
+      invocation: dispatch,
+      balancer,
+      runtimes,
+      limits,
+      parameterLock: noEncryption,
+      log,
+      clock,
+      sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,
+      operator: undefined,
+      readinessFraction: 0,
+      build: { number: '0', date: '' },
+    };
+    const app = createApp(ctx, {
+      root: [],
+      open: [webActionRoutes],
+      authenticated: [
+        namespaceRoutes,
+        actionRoutes,
+        triggerRoutes,
+        ruleRoutes,
+        activationRoutes,
+        packageRoutes,
+        limitRoutes,
+      ],
+    });
+    const server = app.listen(options.port ?? 0, '127.0.0.1');
+    await new Promise<void>((resolve) => server.once('listening', resolve));
+    const { port } = server.address() as AddressInfo;
+    return new TestController({
+      base: `http://127.0.0.1:${port}`,
+      ctx,
+      stores,
+      balancer,
+      dispatch,
+      close: async () => {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+        await dispatch.idle();
+        await activations.close();
+        await stores.close();
+      },
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  /** A request as `user` on a path below `/api/v1/namespaces/`; `_` is its namespace. */
+  async request<T = Body>(
+    method: string,
+    path: string,
+    body?: unknown,
+    { user = 'guest', headers = {} }: { user?: User; headers?: Record<string, string> } = {},
+  ): Promise<Answer<T>> {
+    const response = await fetch(`${this.base}/api/v1/namespaces/${path}`, {
+      method,
+      headers: {
+        authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS[user]).toString('base64')}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const json = response.headers.get('content-type')?.includes('json') === true && text !== '';
+    return { status: response.status, headers: response.headers, body: (json ? JSON.parse(text) : text) as T };
+  }
+
+  /** `request` that has to succeed. */
+  async must<T = Body>(method: string, path: string, body?: unknown, options?: { user?: User }): Promise<T> {
+    const answer = await this.request<T>(method, path, body, options);
+    if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  }
+
+  /** Makes a JavaScript action; a function stands for its source. */
+  async action(
+    name: string,
+    main: string | ((args: never) => unknown),
+    more: JsonObject = {},
+    user?: User,
+  ): Promise<void> {
+    const code = typeof main === 'string' ? main : `const main = ${main.toString()};`;
+    await this.must(
+      'PUT',
+      `_/actions/${name}?overwrite=true`,
+      { exec: { kind: 'nodejs:20', code }, ...more },
+      user ? { user } : {},
+    );
+  }
+
+  /** The record of an activation once it is there. */
+  async record(activationId: string, namespace = 'guest'): Promise<ActivationRecord> {
+    for (let i = 0; i < 200; i++) {
+      const record = await this.ctx.activations.get(namespace, activationId);
+      if (record) return record;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    throw new Error(`no record of ${activationId}`);
+  }
+}
