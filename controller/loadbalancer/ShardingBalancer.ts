@@ -1,3 +1,4 @@
+import { POLICY_OPTIONS } from '../../shared/colors/ColorPolicy.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
@@ -5,6 +6,11 @@ import type { ControllerInstance } from '../../shared/messages/instances.js';
 import type { Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
 import { ActivationBook, COMPLETION, type CompletionOptions, type LostActivation } from './completion.js';
+import type { PoolName } from './assignments.js';
+import { heartbeats } from './cluster.js';
+import { CLUSTER, ClusterMembership, type ClusterOptions } from './ClusterMembership.js';
+import type { ColorMetrics } from './ColorMetrics.js';
+import { Colors } from './Colors.js';
 import { healthTests } from './healthTest.js';
 import {
   NoInvokersError,
@@ -15,6 +21,7 @@ import {
   type SchedulableAction,
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './metrics.js';
+import type { Palette, PaletteOptions } from './Palette.js';
 import { generateHash, schedule, type Demand, type Placement } from './schedule.js';
 import { Shares, type ShareOptions } from './shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
@@ -24,12 +31,16 @@ export interface BalancerOptions {
   readonly shares: ShareOptions;
   readonly completion: CompletionOptions;
   readonly supervision: SupervisionOptions;
+  readonly cluster: ClusterOptions;
+  readonly colors: PaletteOptions;
 }
 
 export const BALANCER: BalancerOptions = {
   shares: { managedFraction: 0.9, blackboxFraction: 0.1, minMemory: 128 },
   completion: COMPLETION,
   supervision: SUPERVISION,
+  cluster: CLUSTER,
+  colors: { policy: 'consistent-hashing', parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
 };
 
 export interface BalancerParts {
@@ -37,6 +48,9 @@ export interface BalancerParts {
   readonly topics: Topics;
   readonly logger: Logger;
   readonly metrics: BalancerMetrics;
+  readonly colorMetrics: ColorMetrics;
+  /** Before the names of our own topics, as before those of OpenWhisk. */
+  readonly topicPrefix?: string | undefined;
   readonly controller: ControllerInstance;
   readonly options: BalancerOptions;
   /** An invocation was given up: no acknowledgement in time. See `lostActivations.ts`. */
@@ -46,7 +60,10 @@ export interface BalancerParts {
   readonly random?: (() => number) | undefined;
 }
 
-/** OpenWhisk's sharding balancer: see `schedule.ts` (where), `supervision.ts` (health), `completion.ts` (books). */
+/**
+ * OpenWhisk's sharding balancer, with colors: see `schedule.ts` (where), `supervision.ts` (health), `completion.ts`
+ * (books), `Palette.ts` (colors), `cluster.ts` (other controllers).
+ */
 export class ShardingBalancer implements LoadBalancer {
   readonly #parts: BalancerParts;
   readonly #now: () => number;
@@ -54,7 +71,9 @@ export class ShardingBalancer implements LoadBalancer {
   readonly #shares: Shares;
   readonly #supervisor: Supervisor;
   readonly #book: ActivationBook;
+  readonly #colors: Colors;
   readonly #producer: Producer;
+  #cluster: ClusterMembership | undefined;
   #acknowledgements: Consumer | undefined;
 
   private constructor(parts: BalancerParts, producer: Producer) {
@@ -73,7 +92,10 @@ export class ShardingBalancer implements LoadBalancer {
       options: options.supervision,
       now: this.#now,
       sendTest: (invoker) => this.#sendTest(invoker, test()),
-      onChange: (invokers) => this.#shares.updateInvokers(invokers),
+      onChange: (invokers) => {
+        this.#shares.updateInvokers(invokers);
+        this.#colors.invokersChanged(invokers);
+      },
     });
     this.#book = new ActivationBook({
       options: options.completion,
@@ -91,6 +113,18 @@ export class ShardingBalancer implements LoadBalancer {
       },
       onAck: (kind) => metrics.acknowledged(kind),
     });
+    this.#colors = new Colors({
+      messaging: parts.messaging,
+      topicPrefix: parts.topicPrefix ?? '',
+      logger,
+      metrics: parts.colorMetrics,
+      options: options.colors,
+      shares: this.#shares,
+      totalUnderWay: () => this.#book.total,
+      self: controller.asString,
+      leads: () => this.#cluster?.isLeader ?? true,
+      now: this.#now,
+    });
     metrics.observe({
       inFlight: () => this.#book.total,
       invokers: () => this.#supervisor.invokers,
@@ -100,7 +134,7 @@ export class ShardingBalancer implements LoadBalancer {
 
   /** Resolves once acknowledgements and pings are consumed. The health test action has to be in the store by then. */
   static async start(parts: BalancerParts): Promise<ShardingBalancer> {
-    const { messaging, topics, controller } = parts;
+    const { messaging, topics, controller, options, logger, topicPrefix } = parts;
     const completed = topics.completed(controller.asString);
     await messaging.ensureTopic(completed);
     const balancer = new ShardingBalancer(parts, await messaging.producer());
@@ -110,6 +144,15 @@ export class ShardingBalancer implements LoadBalancer {
       maxInFlight: 128,
       handle: (ack) => balancer.#book.acknowledge(ack),
     });
+    await balancer.#colors.start();
+    balancer.#cluster = await ClusterMembership.start({
+      messaging,
+      topic: heartbeats(topicPrefix),
+      logger,
+      self: controller.asString,
+      options: options.cluster,
+      onChange: (controllers) => balancer.#shares.updateCluster(controllers.length),
+    });
     await balancer.#supervisor.start();
     return balancer;
   }
@@ -117,14 +160,14 @@ export class ShardingBalancer implements LoadBalancer {
   async publish(
     action: SchedulableAction,
     message: ActivationMessage,
-    _color?: ColorRequest,
+    color?: ColorRequest,
   ): Promise<PendingActivation> {
     const demand: Demand = {
       key: `${documentId(action.name)}@${action.name.version ?? ''}`,
       concurrency: action.concurrency,
       memory: action.memory,
     };
-    const placement = this.#place(action, message, demand);
+    const placement = this.#place(action, message, demand, color);
     if (!placement) {
       this.#parts.logger.error(`no invoker is up for ${demand.key}`, { transid: message.transid });
       throw new NoInvokersError();
@@ -132,9 +175,11 @@ export class ShardingBalancer implements LoadBalancer {
     const { candidate, overloaded } = placement;
     if (overloaded) {
       this.#parts.metrics.overloaded(action.blackbox);
-      this.#parts.logger.warn(`the system is overloaded: invoker${candidate.instance} was chosen at random`, {
-        transid: message.transid,
-      });
+      if (this.#parts.logger.debugEnabled) {
+        this.#parts.logger.debug(`the system is overloaded: invoker${candidate.instance} was chosen at random`, {
+          transid: message.transid,
+        });
+      }
     }
     const invoker = (this.#supervisor.invokers[candidate.instance] as InvokerHealth).instance;
     candidate.slots.take(demand.key, demand.concurrency, demand.memory);
@@ -164,20 +209,38 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#supervisor.invokers;
   }
 
+  /** For the operators' view of colors. */
+  get palette(): Palette {
+    return this.#colors.palette;
+  }
+
   get clusterSize(): number {
     return this.#shares.clusterSize;
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#supervisor.close(), this.#acknowledgements?.close()]);
+    await this.#cluster?.close();
+    await Promise.all([this.#supervisor.close(), this.#acknowledgements?.close(), this.#colors.close()]);
     this.#book.close();
     await this.#producer.close();
   }
 
-  #place(action: SchedulableAction, message: ActivationMessage, demand: Demand): Placement | undefined {
-    const pool = action.blackbox ? this.#shares.blackbox : this.#shares.managed;
+  #place(
+    action: SchedulableAction,
+    message: ActivationMessage,
+    demand: Demand,
+    color: ColorRequest | undefined,
+  ): Placement | undefined {
+    const pool: PoolName = action.blackbox ? 'blackbox' : 'managed';
+    if (color !== undefined) {
+      const placed = this.#colors.place(pool, message, color, demand);
+      if (placed) return { candidate: placed.candidate, overloaded: false };
+    }
+    const { candidates, stepSizes } = this.#shares[pool];
     const hash = generateHash(message.user.namespace.name, documentId(action.name));
-    return schedule(pool.candidates, pool.stepSizes, hash, demand, this.#random);
+    const placement = schedule(candidates, stepSizes, hash, demand, this.#random);
+    if (color !== undefined && placement) this.#colors.strayed(pool, message, color, placement.candidate.instance);
+    return placement;
   }
 
   #sendTest(invoker: number, message: ActivationMessage): void {

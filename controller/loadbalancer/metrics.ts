@@ -14,32 +14,32 @@ export interface Observed {
 /** The balancer's metrics. */
 export class BalancerMetrics {
   readonly #registry: Registry;
-  readonly #acks: Counter<'kind'>;
-  readonly #overloads: Counter<'type'>;
+  /** Plain numbers: they are counted on the way of each invocation, and read when metrics are asked for. */
+  readonly #acks: Record<AckKind, number> = { regular: 0, forced: 0, healthcheck: 0, late: 0 };
+  readonly #overloads = { managed: 0, blackbox: 0 };
 
   constructor(registry: Registry) {
     this.#registry = registry;
-    const registers = [registry];
-    this.#acks = new Counter({
-      name: 'loadbalancer_completion_acks_total',
-      help: 'Completion acknowledgements: regular, forced (none came in time), late (after the forced one), healthcheck',
-      labelNames: ['kind'],
-      registers,
-    });
-    this.#overloads = new Counter({
-      name: 'loadbalancer_overload_total',
-      help: 'Invocations for which no invoker had room, sent to a random one',
-      labelNames: ['type'],
-      registers,
-    });
+    this.#counter(
+      'loadbalancer_completion_acks_total',
+      'Completion acknowledgements: regular, forced (none came in time), late (after the forced one), healthcheck',
+      'kind',
+      this.#acks,
+    );
+    this.#counter(
+      'loadbalancer_overload_total',
+      'Invocations for which no invoker had room, sent to a random one',
+      'type',
+      this.#overloads,
+    );
   }
 
   acknowledged(kind: AckKind): void {
-    this.#acks.inc({ kind });
+    this.#acks[kind]++;
   }
 
   overloaded(blackbox: boolean): void {
-    this.#overloads.inc({ type: blackbox ? 'blackbox' : 'managed' });
+    this.#overloads[blackbox ? 'blackbox' : 'managed']++;
   }
 
   /** Adds gauges that look at the balancer each time they are collected. */
@@ -59,6 +59,20 @@ export class BalancerMetrics {
       },
       ['state'],
     );
+  }
+
+  #counter(name: string, help: string, label: string, counts: Readonly<Record<string, number>>): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: [label],
+      registers: [],
+      collect: () => {
+        counter.reset();
+        for (const [value, count] of Object.entries(counts)) counter.inc({ [label]: value }, count);
+      },
+    });
+    this.#registry.registerMetric(counter);
   }
 
   #gauge(name: string, help: string, collect: (gauge: Gauge) => void, labelNames: string[] = []): void {

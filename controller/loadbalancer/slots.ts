@@ -12,6 +12,7 @@
 export class Slots {
   #share: number;
   #free: number;
+  #underWay = 0;
   readonly #concurrent = new Map<string, { places: number; underWay: number }>();
 
   /** @param share MB */
@@ -33,6 +34,11 @@ export class Slots {
     return this.#share - this.#free;
   }
 
+  /** Invocations that took something and did not release it yet. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
   /** Places free in containers of an action that are paid for, for those with a concurrency limit over 1. */
   placesOf(action: string): number | undefined {
     return this.#concurrent.get(action)?.places;
@@ -45,6 +51,7 @@ export class Slots {
 
   /** Takes what one invocation needs, whether it fits or not. */
   take(action: string, concurrency: number, memory: number): void {
+    this.#underWay++;
     if (concurrency <= 1) {
       this.#free -= memory;
       return;
@@ -62,6 +69,7 @@ export class Slots {
 
   /** Gives back what one invocation took; the arguments are those of its `take`. */
   release(action: string, concurrency: number, memory: number): void {
+    this.#underWay--;
     if (concurrency <= 1) {
       this.#free += memory;
       return;

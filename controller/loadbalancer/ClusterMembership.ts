@@ -1,0 +1,97 @@
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { Consumer, Messaging, Producer, Topic } from '../../shared/messaging/Messaging.js';
+import { heard, members, NOTHING_HEARD, type Heard, type Heartbeat } from './cluster.js';
+
+export interface ClusterOptions {
+  readonly heartbeatMs: number;
+  /** A controller is gone when it missed so many heartbeats. */
+  readonly missed: number;
+}
+
+export const CLUSTER: ClusterOptions = { heartbeatMs: 1000, missed: 5 };
+
+export interface ClusterParts {
+  readonly messaging: Messaging;
+  readonly topic: Topic<Heartbeat>;
+  readonly logger: Logger;
+  readonly self: string;
+  readonly options: ClusterOptions;
+  /** The controllers changed; in ascending order, this one counted. */
+  readonly onChange: (controllers: readonly string[]) => void;
+}
+
+/** Sends this controller's heartbeats and listens to those of all. */
+export class ClusterMembership {
+  readonly #parts: ClusterParts;
+  readonly #producer: Producer;
+  #heard: Heard = NOTHING_HEARD;
+  #members: readonly string[];
+  #consumer: Consumer | undefined;
+  #sending = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(parts: ClusterParts, producer: Producer) {
+    this.#parts = parts;
+    this.#producer = producer;
+    this.#members = [parts.self];
+  }
+
+  static async start(parts: ClusterParts): Promise<ClusterMembership> {
+    const { messaging, topic, self, options } = parts;
+    await messaging.ensureTopic(topic);
+    const cluster = new ClusterMembership(parts, await messaging.producer());
+    cluster.#consumer = await messaging.consume({
+      topic,
+      group: `${topic.name}-${self}`,
+      from: 'latest',
+      maxInFlight: 128,
+      handle: (beat) => cluster.#hear(beat),
+    });
+    cluster.#timer = setInterval(() => cluster.#beat(), options.heartbeatMs);
+    cluster.#timer.unref();
+    cluster.#beat();
+    return cluster;
+  }
+
+  get members(): readonly string[] {
+    return this.#members;
+  }
+
+  /** Whether this controller does what only one should do: the first of them. */
+  get isLeader(): boolean {
+    return this.#members[0] === this.#parts.self;
+  }
+
+  /** Leaves the cluster: the others take over this one's share at once. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#consumer?.close();
+    try {
+      await this.#producer.send(this.#parts.topic, { controller: this.#parts.self, leaving: true });
+    } catch (error) {
+      this.#parts.logger.debug('could not say goodbye to the other controllers', { error });
+    }
+    await this.#producer.close();
+  }
+
+  #hear(beat: Heartbeat): void {
+    const { self, options, logger, onChange } = this.#parts;
+    if (beat.controller === self && beat.leaving === true) return; // Of an earlier life of this controller.
+    this.#heard = heard(this.#heard, beat, self);
+    const now = members(this.#heard, self, options.missed);
+    if (now.length === this.#members.length && now.every((one, i) => one === this.#members[i])) return;
+    logger.info(`${now.length} controllers share the invokers: ${now.join(', ')}`);
+    this.#members = now;
+    onChange(now);
+  }
+
+  /** One at a time: heartbeats that pile up while the bus is away would all come at once and look like time. */
+  #beat(): void {
+    if (this.#sending) return;
+    this.#sending = true;
+    this.#producer
+      .send(this.#parts.topic, { controller: this.#parts.self })
+      .catch((error: unknown) => this.#parts.logger.debug('could not send a heartbeat', { error }))
+      .finally(() => (this.#sending = false));
+  }
+}

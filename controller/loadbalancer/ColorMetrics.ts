@@ -1,0 +1,84 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { imbalance } from '../../shared/colors/buckets.js';
+import type { PolicyName } from '../../shared/colors/ColorPolicy.js';
+
+/** What one policy did in one pool. Plain numbers: they are counted on the way of each colored invocation. */
+export interface PolicyCounts {
+  /** Colored invocations that were placed. */
+  assignments: number;
+  /** Of them, those that met their color's home. */
+  hits: number;
+  /** Of them, those that went to one of the color's next choices. */
+  spills: number;
+  /** Of them, those that none of the choices took: they went where an uncolored one would. */
+  strays: number;
+  /** By invoker: how many were placed there lately (halved every ten minutes or so). */
+  readonly placed: Map<number, number>;
+}
+
+export const newCounts = (): PolicyCounts => ({ assignments: 0, hits: 0, spills: 0, strays: 0, placed: new Map() });
+
+/** A policy's counts as metrics see them. */
+export interface Counted {
+  readonly policy: PolicyName;
+  readonly pool: string;
+  readonly counts: PolicyCounts;
+  readonly moves: number;
+}
+
+/** Metrics of colors: read from the policies when they are asked for. */
+export class ColorMetrics {
+  #read: () => Iterable<Counted> = () => [];
+  readonly #unknown: Counter<'source'>;
+
+  constructor(registry: Registry) {
+    const counter = (name: string, help: string, value: (counted: Counted) => number): void => {
+      const metric: Counter = new Counter({
+        name,
+        help,
+        labelNames: ['policy', 'pool'],
+        registers: [],
+        collect: () => {
+          metric.reset();
+          for (const one of this.#read()) metric.inc({ policy: one.policy, pool: one.pool }, value(one));
+        },
+      });
+      registry.registerMetric(metric);
+    };
+    counter('color_assignments_total', 'Colored invocations that were placed', (one) => one.counts.assignments);
+    counter('color_hits_total', "Colored invocations on their color's home", (one) => one.counts.hits);
+    counter(
+      'color_spills_total',
+      "Colored invocations on one of their color's next choices",
+      (one) => one.counts.spills,
+    );
+    counter('color_strays_total', 'Colored invocations placed as if they had no color', (one) => one.counts.strays);
+    counter('color_moves_total', 'Homes of colors, or buckets of them, that moved', (one) => one.moves);
+    const gauge: Gauge = new Gauge({
+      name: 'color_imbalance',
+      help: 'Colored invocations placed lately: those of the busiest invoker over the mean',
+      labelNames: ['policy', 'pool'],
+      registers: [],
+      collect: () => {
+        for (const { policy, pool, counts } of this.#read())
+          gauge.set({ policy, pool }, imbalance(counts.placed.values()));
+      },
+    });
+    registry.registerMetric(gauge);
+    this.#unknown = new Counter({
+      name: 'color_policy_unknown_total',
+      help: 'Colored invocations whose action or namespace names a policy that there is none of',
+      labelNames: ['source'],
+      registers: [registry],
+    });
+  }
+
+  /** Where to read the policies' counts. */
+  observe(read: () => Iterable<Counted>): void {
+    this.#read = read;
+  }
+
+  unknownPolicy(source: 'action' | 'namespace'): void {
+    this.#unknown.inc({ source });
+  }
+}

@@ -1,0 +1,130 @@
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { Messaging } from '../../shared/messaging/Messaging.js';
+import { AssignmentSharing } from './AssignmentSharing.js';
+import { assignments, type Assignment, type PoolName } from './assignments.js';
+import type { ColorMetrics } from './ColorMetrics.js';
+import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
+import { LoadReports } from './LoadReports.js';
+import { needsSharing, Palette, type ColoredPlacement, type PaletteOptions } from './Palette.js';
+import type { Demand } from './schedule.js';
+import type { Shares } from './shares.js';
+
+export interface ColorsParts {
+  readonly messaging: Messaging;
+  /** Before the name of the topic of assignments. */
+  readonly topicPrefix: string;
+  readonly logger: Logger;
+  readonly metrics: ColorMetrics;
+  readonly options: PaletteOptions;
+  readonly shares: Shares;
+  readonly totalUnderWay: () => number;
+  readonly self: string;
+  /** Whether this controller moves buckets for all. */
+  readonly leads: () => boolean;
+  readonly now: () => number;
+}
+
+/** The palette with what surrounds it: the other controllers, the load, and time. */
+export class Colors {
+  readonly palette: Palette;
+  readonly #parts: ColorsParts;
+  readonly #reports = new LoadReports();
+  readonly #downSince = new Map<number, number>();
+  readonly #gone = new Set<number>();
+  #sharing: Promise<AssignmentSharing | undefined> | undefined;
+  #told: AssignmentSharing | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(parts: ColorsParts) {
+    this.#parts = parts;
+    this.palette = new Palette({
+      options: parts.options,
+      shares: parts.shares,
+      metrics: parts.metrics,
+      totalUnderWay: parts.totalUnderWay,
+      isGone: (instance) => this.#gone.has(instance),
+      tell: (assignment) => this.#told?.tell(assignment),
+      onShared: () => void this.#share(),
+    });
+  }
+
+  /** With a policy that is shared by default, resolves once what was assigned before is known here. */
+  async start(): Promise<void> {
+    if (needsSharing(this.#parts.options.policy)) await this.#share();
+    this.#timer = setInterval(() => this.tick(), 1000);
+    this.#timer.unref();
+  }
+
+  /**
+   * Places a colored invocation where its color is at home, or at one of the next choices; undefined where none of them
+   * has room. `message.color` is set if it was placed.
+   */
+  place(pool: PoolName, message: ActivationMessage, color: ColorRequest, demand: Demand): ColoredPlacement | undefined {
+    const { namespace } = message.user;
+    const placed = this.palette.place(pool, namespace.name, color, message.user.limits['colorPolicy'], demand);
+    if (placed) message.color = { value: color.value, hit: placed.hit };
+    return placed;
+  }
+
+  /** Sets `message.color` of an invocation that was placed as if it had no color. */
+  strayed(pool: PoolName, message: ActivationMessage, color: ColorRequest, invoker: number): void {
+    const { namespace, limits } = message.user;
+    const hit = this.palette.isHome(pool, namespace.name, color, limits['colorPolicy'], invoker);
+    message.color = { value: color.value, hit };
+  }
+
+  invokersChanged(invokers: readonly InvokerHealth[]): void {
+    const now = this.#parts.now();
+    invokers.forEach(({ status }, instance) => {
+      if (status === 'down') {
+        if (!this.#downSince.has(instance)) this.#downSince.set(instance, now);
+      } else {
+        this.#downSince.delete(instance);
+        this.#gone.delete(instance);
+      }
+    });
+    this.palette.updateInvokers();
+  }
+
+  /** Called each second. */
+  tick(): void {
+    if (!this.palette.isUsed) return;
+    const now = this.#parts.now();
+    let changed = false;
+    for (const [instance, since] of this.#downSince) {
+      if (now - since < this.#parts.options.goneAfterMs || this.#gone.has(instance)) continue;
+      this.#gone.add(instance);
+      changed = true;
+    }
+    if (changed) this.palette.updateInvokers();
+    const loads = this.#reports.sample(this.#parts.shares.all);
+    if (loads) this.palette.report(loads, this.#parts.leads());
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await (await this.#sharing)?.close();
+  }
+
+  #share(): Promise<AssignmentSharing | undefined> {
+    this.#sharing ??= this.#startSharing().catch((error: unknown) => {
+      this.#parts.logger.error('color assignments are not shared with the other controllers', { error });
+      return undefined;
+    });
+    return this.#sharing;
+  }
+
+  async #startSharing(): Promise<AssignmentSharing> {
+    const { messaging, topicPrefix, logger, self } = this.#parts;
+    const sharing = await AssignmentSharing.start({
+      messaging,
+      topic: assignments(topicPrefix),
+      logger,
+      self,
+      onAssignment: (assignment: Assignment) => this.palette.adopt(assignment),
+    });
+    this.#told = sharing;
+    return sharing;
+  }
+}

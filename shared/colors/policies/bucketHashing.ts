@@ -1,0 +1,155 @@
+import { BUCKETS, emptyTable, imbalance, NOBODY, rebalance, reconcile } from '../buckets.js';
+import { mix, pointOf, type ColorKey } from '../colorKey.js';
+import type { ColorPolicy, InvokerLoad, PolicyOptions, Room } from '../ColorPolicy.js';
+import { RecentColors } from '../RecentColors.js';
+import type { Choice } from '../Ring.js';
+import { Strangers } from '../Strangers.js';
+
+const MASK = BUCKETS - 1;
+
+/**
+ * Bucket hashing: colors fall into 16,384 buckets by their hash, and a table says which invoker owns a bucket (`buckets.ts`).
+ * The next choices of a color are the owners of further buckets, in an order given by its own. Against consistent hashing
+ * it buys even shares (the counts of buckets differ by one), and buckets that can be moved where load is uneven; in
+ * return there is a table, which controllers have to share.
+ */
+export class BucketHashing implements ColorPolicy {
+  readonly name = 'bucket-hashing';
+  readonly #options: PolicyOptions;
+  readonly #uses = new Float64Array(BUCKETS);
+  readonly #recent = new RecentColors();
+  readonly #unhealthy = new Set<number>();
+  readonly #strangers = new Strangers();
+  #members: readonly number[] = [];
+  #owners = emptyTable();
+  #balancing = false;
+  #moves = 0;
+
+  constructor(options: PolicyOptions) {
+    this.#options = options;
+  }
+
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** The owners of all buckets; a copy. */
+  get table(): Uint16Array {
+    return this.#owners.slice();
+  }
+
+  assign(color: ColorKey, room: Room): Choice | undefined {
+    const point = pointOf(color, this.#options.seed);
+    const bucket = point & MASK;
+    (this.#uses[bucket] as number)++;
+    this.#recent.see(color, point >>> 14);
+    const home = this.#owners[bucket] as number;
+    if (home === NOBODY) return undefined;
+    if (room.accepts(home)) return { invoker: home, rank: 0 };
+    return this.#walk(bucket, home, (invoker) => room.accepts(invoker));
+  }
+
+  joined(invokers: readonly number[]): void {
+    const members = [...new Set([...this.#members, ...invokers])].toSorted((a, b) => a - b);
+    if (members.length === this.#members.length) return;
+    this.#members = members;
+    this.#settle(this.#owners);
+  }
+
+  left(invoker: number): void {
+    this.#unhealthy.delete(invoker);
+    if (!this.#members.includes(invoker)) return;
+    this.#members = this.#members.filter((other) => other !== invoker);
+    this.#settle(this.#owners, invoker);
+  }
+
+  becameHealthy(invoker: number, healthy: boolean): void {
+    if (healthy) this.#unhealthy.delete(invoker);
+    else this.#unhealthy.add(invoker);
+  }
+
+  /** Moves buckets while the load is uneven: it begins above one bound and goes on, report by report, to a lower one. */
+  loadReport(loads: readonly InvokerLoad[]): void {
+    const { rebalanceAbove, rebalanceTo, maxBucketMoves } = this.#options;
+    const strangers = [...new Set(this.#owners)].filter((owner) => owner !== NOBODY && !this.#members.includes(owner));
+    for (const gone of this.#strangers.missing(strangers)) this.#settle(this.#owners, gone);
+    const healthy = loads.filter(({ invoker }) => this.#members.includes(invoker) && !this.#unhealthy.has(invoker));
+    const uneven = imbalance(healthy.map(({ load }) => load));
+    this.#balancing = uneven > (this.#balancing ? rebalanceTo : rebalanceAbove);
+    if (this.#balancing) {
+      const moves = rebalance(this.#owners, this.#uses, healthy, rebalanceTo, maxBucketMoves);
+      for (const { bucket, to } of moves) this.#owners[bucket] = to;
+      this.#moves += moves.length;
+    }
+    for (let bucket = 0; bucket < BUCKETS; bucket++) (this.#uses[bucket] as number) /= 2;
+  }
+
+  /** Takes over a table that a controller told. */
+  adopt(table: Uint16Array): void {
+    if (table.length === BUCKETS) this.#settle(table);
+  }
+
+  homes(color: ColorKey): readonly number[] {
+    const bucket = pointOf(color, this.#options.seed) & MASK;
+    const home = this.#owners[bucket] as number;
+    if (home === NOBODY) return [];
+    const homes = [home];
+    this.#walk(bucket, home, (invoker) => {
+      homes.push(invoker);
+      return false;
+    });
+    return homes;
+  }
+
+  census(): { invoker: number; colors: number; buckets: number }[] {
+    const rows = new Map(this.#members.map((invoker) => [invoker, { invoker, colors: 0, buckets: 0 }]));
+    for (const owner of this.#owners) {
+      const row = rows.get(owner);
+      if (row) row.buckets++;
+    }
+    for (const color of this.#recent) {
+      const row = rows.get(this.#owners[pointOf(color, this.#options.seed) & MASK] as number);
+      if (row) row.colors++;
+    }
+    return [...rows.values()];
+  }
+
+  /** Asks the owners of further buckets, each once, up to the last choice. */
+  #walk(bucket: number, home: number, accepts: (invoker: number) => boolean): Choice | undefined {
+    const asked = [home];
+    // Where few own much, the same owners come again and again: a bound on the steps keeps the walk short.
+    const steps = this.#options.choices * 8;
+    for (let step = 1; step <= steps && asked.length < this.#options.choices; step++) {
+      const owner = this.#owners[mix(bucket ^ mix(step)) & MASK] as number;
+      if (asked.includes(owner)) continue;
+      if (accepts(owner)) return { invoker: owner, rank: asked.length };
+      asked.push(owner);
+    }
+    return undefined;
+  }
+
+  /**
+   * Goes on with a table. An invoker that is not known here keeps its buckets, since whoever told the table may know more;
+   * one that is known here and has none gets its share, since they may know less.
+   */
+  #settle(table: Uint16Array, gone = NOBODY): void {
+    const everybody = new Set([...table, ...this.#members]);
+    everybody.delete(NOBODY);
+    everybody.delete(gone);
+    const next = reconcile(
+      table,
+      [...everybody].toSorted((a, b) => a - b),
+    );
+    this.#moves += differences(this.#owners, next);
+    this.#owners = next;
+  }
+}
+
+/** Buckets that had an owner and have another one. */
+function differences(before: Uint16Array, after: Uint16Array): number {
+  let count = 0;
+  before.forEach((owner, bucket) => {
+    if (owner !== NOBODY && owner !== after[bucket]) count++;
+  });
+  return count;
+}

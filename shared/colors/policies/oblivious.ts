@@ -1,0 +1,82 @@
+import { mix } from '../colorKey.js';
+import type { ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
+import type { Choice } from '../Ring.js';
+
+/*
+ * The two baselines that ignore the color: what locality is worth is measured against them. Their colors have no home, so
+ * that none ever meets it: every choice has a rank of 1.
+ */
+
+abstract class Oblivious implements ColorPolicy {
+  abstract readonly name: 'random' | 'round-robin';
+  readonly moves = 0;
+  #invokers: readonly number[] = [];
+
+  /** Where in the list of `count` invokers to begin. */
+  protected abstract start(count: number): number;
+
+  assign(_color: number, room: Room): Choice | undefined {
+    const count = this.#invokers.length;
+    if (count === 0) return undefined;
+    const start = this.start(count);
+    for (let i = 0; i < count; i++) {
+      const invoker = this.#invokers[(start + i) % count] as number;
+      if (room.accepts(invoker)) return { invoker, rank: 1 };
+    }
+    return undefined;
+  }
+
+  joined(invokers: readonly number[]): void {
+    this.#invokers = [...new Set([...this.#invokers, ...invokers])].toSorted((a, b) => a - b);
+  }
+
+  left(invoker: number): void {
+    this.#invokers = this.#invokers.filter((other) => other !== invoker);
+  }
+
+  becameHealthy(): void {}
+
+  loadReport(): void {}
+
+  homes(): readonly number[] {
+    return [];
+  }
+
+  census(): { invoker: number; colors: number }[] {
+    return this.#invokers.map((invoker) => ({ invoker, colors: 0 }));
+  }
+}
+
+/** An invoker at random, all equally likely; where it does not accept, the one after it. */
+export class RandomPolicy extends Oblivious {
+  readonly name = 'random';
+  #state: number;
+
+  constructor(options: PolicyOptions) {
+    super();
+    this.#state = options.seed;
+  }
+
+  protected start(count: number): number {
+    // A Weyl sequence through a mixer: as random as a load needs, and the same for the same seed.
+    this.#state = (this.#state + 0x9e3779b9) | 0;
+    return Math.floor((mix(this.#state) / 0x100000000) * count);
+  }
+}
+
+/** The invokers in turn. */
+export class RoundRobinPolicy extends Oblivious {
+  readonly name = 'round-robin';
+  #turn: number;
+
+  constructor(options: PolicyOptions) {
+    super();
+    this.#turn = options.seed >>> 0;
+  }
+
+  protected start(count: number): number {
+    const start = this.#turn % count;
+    this.#turn = start + 1;
+    return start;
+  }
+}

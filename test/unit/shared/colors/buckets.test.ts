@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { BUCKETS, emptyTable, imbalance, NOBODY, rebalance, reconcile } from '../../../../shared/colors/buckets.js';
+import { range } from './workload.js';
+
+const countsOf = (owners: Uint16Array): Map<number, number> => {
+  const counts = new Map<number, number>();
+  for (const owner of owners) counts.set(owner, (counts.get(owner) ?? 0) + 1);
+  return counts;
+};
+const usesOf = (uses: Readonly<Record<number, number>>): Float64Array => {
+  const all = new Float64Array(BUCKETS);
+  for (const [bucket, count] of Object.entries(uses)) all[Number(bucket)] = count;
+  return all;
+};
+
+describe('the table of buckets', () => {
+  it('is divided evenly, and has nobody where there is nobody', () => {
+    for (const count of [1, 3, 7, 1000]) {
+      const counts = [...countsOf(reconcile(emptyTable(), range(count))).values()];
+      assert.equal(counts.length, count);
+      assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
+    }
+    assert.deepEqual(countsOf(reconcile(reconcile(emptyTable(), [1, 2]), [])), new Map([[NOBODY, BUCKETS]]));
+  });
+
+  it('moves only the buckets of those that leave, and for those that join', () => {
+    const members = fc.uniqueArray(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 10 });
+    fc.assert(
+      fc.property(fc.array(members, { minLength: 2, maxLength: 5 }), (history) => {
+        let owners = emptyTable();
+        let before: number[] = [];
+        for (const unsorted of history) {
+          const now = unsorted.toSorted((a, b) => a - b);
+          const next = reconcile(owners, now);
+          const joined = now.filter((member) => !before.includes(member));
+          const counts = countsOf(next);
+          for (const member of now) assert.ok((counts.get(member) ?? 0) > 0);
+          next.forEach((owner, bucket) => {
+            assert.ok(now.includes(owner));
+            const was = owners[bucket] as number;
+            if (was !== owner && now.includes(was)) assert.ok(joined.includes(owner), 'taken for one that joined');
+          });
+          const spread = [...counts.values()];
+          assert.ok(Math.max(...spread) - Math.min(...spread) <= Math.max(2, BUCKETS * 0.001), 'fair shares');
+          owners = next;
+          before = now;
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('is the same for the same history', () => {
+    const history = [[0, 1, 2], [0, 2, 3], [3], [1, 3, 4, 5]];
+    const run = (): Uint16Array => history.reduce((owners, members) => reconcile(owners, members), emptyTable());
+    assert.deepEqual(run(), run());
+  });
+});
+
+describe('the rebalance of buckets', () => {
+  it('moves one bucket in the worked example', () => {
+    const owners = new Uint16Array(BUCKETS).fill(1);
+    owners.set([0, 0, 0, 2]);
+    const loads = [60, 30, 30].map((load, invoker) => ({ invoker, load }));
+    const moves = rebalance(owners, usesOf({ 0: 3, 1: 2, 2: 1, 3: 1, 4: 1 }), loads, 1.05, 100);
+    assert.deepEqual(moves, [{ bucket: 2, from: 0, to: 1 }]);
+  });
+
+  it('moves no more than it may', () => {
+    const owners = reconcile(emptyTable(), [0, 1]);
+    const uses = new Float64Array(BUCKETS).fill(1);
+    const loads = [
+      { invoker: 0, load: 100 },
+      { invoker: 1, load: 0 },
+    ];
+    assert.equal(rebalance(owners, uses, loads, 1.05, 10).length, 10);
+  });
+
+  it('leaves alone a load that no bucket causes, and the last bucket of an invoker', () => {
+    const owners = reconcile(emptyTable(), [0, 1]);
+    const loads = [
+      { invoker: 0, load: 100 },
+      { invoker: 1, load: 1 },
+    ];
+    assert.deepEqual(rebalance(owners, new Float64Array(BUCKETS), loads, 1.05, 10), []);
+    const one = new Uint16Array(BUCKETS).fill(1);
+    one[0] = 0;
+    assert.deepEqual(rebalance(one, usesOf({ 0: 5 }), loads, 1.05, 10), []);
+  });
+
+  it('does not send a bucket to and fro that is too hot for anybody', () => {
+    const owners = reconcile(emptyTable(), [0, 1]);
+    const loads = [
+      { invoker: 0, load: 100 },
+      { invoker: 1, load: 0 },
+    ];
+    assert.deepEqual(rebalance(owners, usesOf({ 0: 100 }), loads, 1.05, 10), []);
+  });
+
+  it('never makes the busiest invoker busier, and settles', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 12 }),
+        fc.array(fc.tuple(fc.integer({ min: 0, max: BUCKETS - 1 }), fc.integer({ min: 1, max: 50 })), {
+          minLength: 1,
+          maxLength: 200,
+        }),
+        (count, used) => {
+          let owners = reconcile(emptyTable(), range(count));
+          const uses = usesOf(Object.fromEntries(used));
+          const loadsNow = () => {
+            const loads = new Map(range(count).map((invoker) => [invoker, 0]));
+            owners.forEach((owner, b) => loads.set(owner, (loads.get(owner) as number) + (uses[b] as number)));
+            return [...loads].map(([invoker, load]) => ({ invoker, load }));
+          };
+          let before = imbalance(loadsNow().map(({ load }) => load));
+          for (let round = 0; round < 50; round++) {
+            const moves = rebalance(owners, uses, loadsNow(), 1.05, 20);
+            assert.ok(moves.length <= 20);
+            owners = owners.slice();
+            for (const { bucket, from, to } of moves) {
+              assert.equal(owners[bucket], from);
+              owners[bucket] = to;
+            }
+            const now = imbalance(loadsNow().map(({ load }) => load));
+            assert.ok(now <= before + 1e-9);
+            before = now;
+            if (moves.length === 0) return;
+          }
+          assert.fail('still moving after 50 rounds');
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+});

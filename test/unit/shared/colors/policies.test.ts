@@ -1,0 +1,338 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import fc from 'fast-check';
+import { colorKey } from '../../../../shared/colors/colorKey.js';
+import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
+import { createPolicy } from '../../../../shared/colors/createPolicy.js';
+import { LeastAssigned } from '../../../../shared/colors/policies/leastAssigned.js';
+import { colors, except, FREE, homesOf, range, seeded, unevenness, zipf } from './workload.js';
+
+const STICKY: readonly PolicyName[] = ['consistent-hashing', 'bucket-hashing', 'least-assigned', 'bounded-load'];
+const HASHING: readonly PolicyName[] = ['consistent-hashing', 'bucket-hashing', 'bounded-load'];
+const make = (name: PolicyName, invokers: number, options = POLICY_OPTIONS) => {
+  const policy = createPolicy(name, options);
+  policy.joined(range(invokers));
+  return policy;
+};
+const COLORS = colors(100_000);
+
+describe('every color policy', () => {
+  for (const name of POLICY_NAMES) {
+    describe(name, () => {
+      it('chooses among the invokers that are there, and none where there are none', () => {
+        assert.equal(createPolicy(name, POLICY_OPTIONS).assign(1, FREE), undefined);
+        const policy = make(name, 3);
+        for (const home of homesOf(policy, COLORS.slice(0, 100))) assert.ok(home >= 0 && home < 3);
+      });
+
+      it('chooses none that does not accept', () => {
+        const invokers = fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 8 });
+        fc.assert(
+          fc.property(invokers, fc.nat(), fc.func(fc.boolean()), (there, color, accepts) => {
+            const policy = createPolicy(name, POLICY_OPTIONS);
+            policy.joined(there);
+            const asked: number[] = [];
+            const room = {
+              ...FREE,
+              accepts: (invoker: number) => {
+                asked.push(invoker);
+                return accepts(invoker);
+              },
+            };
+            const choice = policy.assign(color, room);
+            assert.ok(asked.every((invoker) => there.includes(invoker)));
+            if (choice) assert.equal(accepts(choice.invoker), true);
+            else if (name !== 'bucket-hashing') {
+              // With at most 8 invokers the choices are all of them (buckets: as far as the walk gets).
+              assert.ok(there.every((invoker) => !accepts(invoker)));
+            }
+          }),
+        );
+      });
+
+      it('spreads 100,000 uniform colors over 10 invokers', () => {
+        // A hash puts 10,000 ± 100 colors on each; a ring's shares vary by some 4% more, and a table is exact.
+        const bound = {
+          'consistent-hashing': 1.15,
+          'bounded-load': 1.15,
+          'bucket-hashing': 1.04,
+          'least-assigned': 1.0001,
+          random: 1.04,
+          'round-robin': 1.0001,
+        }[name];
+        const uneven = unevenness(range(10), homesOf(make(name, 10), COLORS));
+        assert.ok(uneven <= bound, `max/mean is ${uneven}`);
+      });
+
+      it('spreads the distinct colors of a Zipf load as evenly, and its invocations as hashing can', () => {
+        const draw = zipf(100_000, 0.9, seeded(1));
+        const drawn = range(100_000).map(() => COLORS[draw()] as number);
+        const policy = make(name, 10);
+        const placed = homesOf(policy, drawn);
+        // The hottest color alone has 4% of the invocations, 0.4 of an invoker's mean.
+        assert.ok(unevenness(range(10), placed) < 1.6, `${unevenness(range(10), placed)}`);
+        const distinct = [...new Set(drawn)];
+        if (name !== 'random' && name !== 'round-robin') {
+          assert.ok(unevenness(range(10), homesOf(policy, distinct)) < 1.16);
+        }
+      });
+
+      it('answers the same in another process', () => {
+        const script = `
+          const { createPolicy } = await import(${JSON.stringify(new URL('../../../../shared/colors/createPolicy.js', import.meta.url).href)});
+          const { POLICY_OPTIONS } = await import(${JSON.stringify(new URL('../../../../shared/colors/ColorPolicy.js', import.meta.url).href)});
+          const { colorKey } = await import(${JSON.stringify(new URL('../../../../shared/colors/colorKey.js', import.meta.url).href)});
+          const policy = createPolicy(${JSON.stringify(name)}, POLICY_OPTIONS);
+          policy.joined([0, 1, 2, 3, 4]);
+          policy.left(2);
+          const free = { accepts: () => true, underWay: () => 0, totalUnderWay: 0 };
+          const homes = Array.from({ length: 500 }, (_, i) => policy.assign(colorKey('guest', 'ü' + i), free).invoker);
+          process.stdout.write(JSON.stringify(homes));`;
+        const there = execFileSync(process.execPath, [...process.execArgv, '--input-type=module', '-e', script]);
+        const policy = make(name, 5);
+        policy.left(2);
+        const here = homesOf(
+          policy,
+          range(500).map((i) => colorKey('guest', `ü${i}`)),
+        );
+        assert.deepEqual(JSON.parse(there.toString()), here);
+      });
+    });
+  }
+});
+
+describe('a policy with homes', () => {
+  for (const name of STICKY) {
+    describe(name, () => {
+      it('gives a color the same home each time, as its first choice', () => {
+        const policy = make(name, 10);
+        for (const color of COLORS.slice(0, 200)) {
+          const choice = policy.assign(color, FREE);
+          assert.equal(choice?.rank, 0);
+          assert.deepEqual(policy.assign(color, FREE), choice);
+          assert.equal(policy.homes(color)[0], choice?.invoker);
+        }
+      });
+
+      it('spills in the order of its choices, and comes home again', () => {
+        const policy = make(name, 10);
+        for (const color of COLORS.slice(0, 200)) {
+          const home = policy.assign(color, FREE)?.invoker as number;
+          const choices = policy.homes(color);
+          assert.equal(new Set(choices).size, choices.length);
+          assert.equal(choices.length, 8, 'eight choices of ten invokers');
+          choices.slice(1).forEach((invoker, i) => {
+            const full = choices.slice(0, i + 1);
+            assert.deepEqual(policy.assign(color, except(...full)), { invoker, rank: i + 1 });
+          });
+          assert.equal(policy.assign(color, except(...choices)), undefined);
+          assert.equal(policy.assign(color, FREE)?.invoker, home);
+        }
+      });
+
+      it('spreads the colors of a full home over the others', () => {
+        const policy = make(name, 5);
+        const homes = homesOf(policy, COLORS.slice(0, 10_000));
+        const spilled = COLORS.slice(0, 10_000)
+          .filter((_, i) => homes[i] === 0)
+          .map((color) => policy.assign(color, except(0))?.invoker ?? -1);
+        assert.ok(unevenness([1, 2, 3, 4], spilled) < 1.5);
+      });
+
+      it('keeps the homes of an invoker that is unhealthy', () => {
+        const policy = make(name, 5);
+        const some = COLORS.slice(0, 1000);
+        const homes = homesOf(policy, some);
+        policy.becameHealthy(1, false);
+        for (const color of some) policy.assign(color, except(1));
+        policy.becameHealthy(1, true);
+        assert.deepEqual(homesOf(policy, some), homes);
+        assert.equal(policy.moves, 0);
+      });
+
+      it('moves only the colors of an invoker that left, and remembers how many', () => {
+        const policy = make(name, 10);
+        const before = homesOf(policy, COLORS);
+        policy.left(3);
+        const after = homesOf(policy, COLORS);
+        let moved = 0;
+        before.forEach((home, i) => {
+          if (home === 3) moved++;
+          else assert.equal(after[i], home);
+          assert.notEqual(after[i], 3);
+        });
+        assert.ok(moved > 5000);
+        assert.ok(policy.moves > 0);
+      });
+
+      it('is home of what it remembers, as its census says', () => {
+        const policy = make(name, 4);
+        homesOf(policy, COLORS.slice(0, 2000));
+        const rows = policy.census();
+        assert.deepEqual(
+          rows.map(({ invoker }) => invoker),
+          [0, 1, 2, 3],
+        );
+        const total = rows.reduce((sum, { colors }) => sum + colors, 0);
+        // The hashing policies keep a sample.
+        if (name === 'least-assigned') assert.equal(total, 2000);
+        else assert.ok(total > 1000 && total <= 2000, `${total}`);
+      });
+    });
+  }
+
+  for (const name of HASHING) {
+    it(`${name}: agrees whatever the order in which invokers are met, once a table is shared`, () => {
+      const one = make(name, 6);
+      const other = createPolicy(name, POLICY_OPTIONS);
+      for (const invoker of [4, 1, 5, 0, 3, 2]) other.joined([invoker]);
+      if ('adopt' in other && 'table' in one) (other.adopt as (table: unknown) => void)(one.table);
+      assert.deepEqual(homesOf(one, COLORS.slice(0, 1000)), homesOf(other, COLORS.slice(0, 1000)));
+      for (const color of COLORS.slice(0, 100)) assert.deepEqual(one.homes(color), other.homes(color));
+    });
+  }
+});
+
+describe('consistent hashing', () => {
+  it('moves at most 1.25/n of the colors when one of n invokers joins or leaves', () => {
+    for (const count of [2, 3, 5, 10, 20, 50]) {
+      const policy = make('consistent-hashing', count);
+      const before = homesOf(policy, COLORS);
+      for (const leaver of range(count).filter((i) => i % Math.ceil(count / 5) === 0)) {
+        policy.left(leaver);
+        const without = homesOf(policy, COLORS);
+        const moved = before.filter((home, i) => home !== without[i]).length;
+        assert.ok(moved <= (1.25 / count) * COLORS.length, `${moved} of ${COLORS.length} with ${count} invokers`);
+        policy.joined([leaver]);
+        assert.deepEqual(homesOf(policy, COLORS), before, 'all come home');
+      }
+    }
+  });
+});
+
+describe('bucket hashing', () => {
+  it('gives a joining invoker its fair share, and moves nothing else', () => {
+    const policy = make('bucket-hashing', 9);
+    const before = homesOf(policy, COLORS);
+    policy.joined([9]);
+    const after = homesOf(policy, COLORS);
+    before.forEach((home, i) => assert.ok(after[i] === home || after[i] === 9));
+    const share = after.filter((home) => home === 9).length / COLORS.length;
+    assert.ok(Math.abs(share - 0.1) < 0.005, `${share}`);
+  });
+});
+
+describe('least assigned', () => {
+  it('gives a new color to the healthy invoker with the fewest colors', () => {
+    const policy = make('least-assigned', 3);
+    homesOf(policy, COLORS.slice(0, 300));
+    policy.joined([3]);
+    assert.deepEqual(new Set(homesOf(policy, COLORS.slice(300, 400))), new Set([3]));
+    policy.becameHealthy(3, false);
+    policy.left(0);
+    policy.joined([4]);
+    assert.deepEqual(new Set(homesOf(policy, COLORS.slice(400, 450))), new Set([4]));
+  });
+
+  it('forgets the color not seen for longest', () => {
+    const policy = new LeastAssigned({ ...POLICY_OPTIONS, maxColors: 100 });
+    policy.joined([0, 1, 2]);
+    homesOf(policy, COLORS.slice(0, 100));
+    homesOf(policy, COLORS.slice(0, 1));
+    homesOf(policy, COLORS.slice(100, 199));
+    assert.equal(policy.size, 100);
+    assert.notDeepEqual(policy.homes(COLORS[0] as number), []);
+    assert.deepEqual(policy.homes(COLORS[1] as number), []);
+    assert.equal(
+      policy.census().reduce((sum, row) => sum + row.colors, 0),
+      100,
+    );
+  });
+
+  it('takes less than 200 bytes a color', () => {
+    const policy = new LeastAssigned(POLICY_OPTIONS);
+    policy.joined(range(10));
+    homesOf(policy, COLORS);
+    assert.ok(policy.bytes / policy.size < 60, `${policy.bytes / policy.size}`);
+  });
+
+  it('tells of the homes that it gives, and not of those that it takes over', () => {
+    const told: number[][] = [];
+    const policy = new LeastAssigned(POLICY_OPTIONS, (color, invoker) => told.push([color, invoker]));
+    policy.joined([0, 1]);
+    policy.adopt(7, 1);
+    assert.equal(policy.assign(7, FREE)?.invoker, 1);
+    policy.assign(8, FREE);
+    policy.assign(8, FREE);
+    assert.deepEqual(told, [[8, 0]]);
+    policy.adopt(8, 1);
+    assert.equal(policy.assign(8, FREE)?.invoker, 1);
+    assert.equal(policy.moves, 1);
+  });
+
+  it('waits for a home that has not shown up yet, and gives it up after a while', () => {
+    const policy = new LeastAssigned(POLICY_OPTIONS);
+    policy.adopt(7, 5);
+    policy.joined([0, 1]);
+    assert.equal(policy.assign(7, FREE)?.rank, 1, 'a next choice meanwhile');
+    policy.joined([5]);
+    assert.deepEqual(policy.assign(7, FREE), { invoker: 5, rank: 0 });
+    policy.adopt(8, 9);
+    for (let i = 0; i < 30; i++) policy.loadReport();
+    assert.equal(policy.assign(8, FREE)?.rank, 0);
+  });
+});
+
+describe('bounded load', () => {
+  it('passes over an invoker that has its share, as in the example', () => {
+    const policy = make('bounded-load', 4);
+    const load = [5, 0, 2, 2];
+    const room = { ...FREE, underWay: (invoker: number) => load[invoker] as number, totalUnderWay: 9 };
+    for (const color of COLORS.slice(0, 200)) {
+      const [home, next] = policy.homes(color);
+      const choice = policy.assign(color, room);
+      assert.deepEqual(choice, home === 0 ? { invoker: next, rank: 1 } : { invoker: home, rank: 0 });
+    }
+  });
+
+  it('keeps every invoker within the bound under a load of one hot color', () => {
+    const policy = make('bounded-load', 8);
+    const load = range(8).map(() => 0);
+    for (let total = 0; total < 1000; total++) {
+      const room = { ...FREE, underWay: (invoker: number) => load[invoker] as number, totalUnderWay: total };
+      const choice = policy.assign(COLORS[0] as number, room);
+      assert.ok(choice);
+      (load[choice.invoker] as number)++;
+      assert.ok((load[choice.invoker] as number) <= Math.ceil((1.25 * (total + 1)) / 8));
+    }
+  });
+
+  it('takes an invoker over the bound rather than none', () => {
+    const policy = make('bounded-load', 2);
+    const room = { accepts: (invoker: number) => invoker === 0, underWay: () => 100, totalUnderWay: 0 };
+    assert.equal(policy.assign(1, room)?.invoker, 0);
+  });
+});
+
+describe('the oblivious baselines', () => {
+  it('are never at home', () => {
+    for (const name of ['random', 'round-robin'] as const) {
+      const policy = make(name, 3);
+      assert.equal(policy.assign(1, FREE)?.rank, 1);
+      assert.deepEqual(policy.homes(1), []);
+    }
+  });
+
+  it('take turns', () => {
+    const policy = make('round-robin', 3);
+    assert.deepEqual(homesOf(policy, [1, 1, 1, 1]), [0, 1, 2, 0]);
+    assert.equal(policy.assign(1, except(1))?.invoker, 2);
+  });
+
+  it('draw by their seed', () => {
+    const draws = (seed: number): number[] =>
+      homesOf(make('random', 5, { ...POLICY_OPTIONS, seed }), COLORS.slice(0, 50));
+    assert.deepEqual(draws(1), draws(1));
+    assert.notDeepEqual(draws(1), draws(2));
+  });
+});
