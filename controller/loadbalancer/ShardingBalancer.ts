@@ -9,7 +9,6 @@ import { ActivationBook, COMPLETION, type CompletionOptions, type LostActivation
 import type { PoolName } from './assignments.js';
 import { heartbeats } from './cluster.js';
 import { CLUSTER, ClusterMembership, type ClusterOptions } from './ClusterMembership.js';
-import type { ColorMetrics } from './ColorMetrics.js';
 import { Colors } from './Colors.js';
 import { healthTests } from './healthTest.js';
 import {
@@ -48,7 +47,6 @@ export interface BalancerParts {
   readonly topics: Topics;
   readonly logger: Logger;
   readonly metrics: BalancerMetrics;
-  readonly colorMetrics: ColorMetrics;
   /** Before the names of our own topics, as before those of OpenWhisk. */
   readonly topicPrefix?: string | undefined;
   readonly controller: ControllerInstance;
@@ -117,7 +115,7 @@ export class ShardingBalancer implements LoadBalancer {
       messaging: parts.messaging,
       topicPrefix: parts.topicPrefix ?? '',
       logger,
-      metrics: parts.colorMetrics,
+      metrics: metrics.colors,
       options: options.colors,
       shares: this.#shares,
       totalUnderWay: () => this.#book.total,

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
+import { ColorMetrics } from './ColorMetrics.js';
 import type { AckKind } from './completion.js';
 import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
 
@@ -13,6 +14,7 @@ export interface Observed {
 
 /** The balancer's metrics. */
 export class BalancerMetrics {
+  readonly colors: ColorMetrics;
   readonly #registry: Registry;
   /** Plain numbers: they are counted on the way of each invocation, and read when metrics are asked for. */
   readonly #acks: Record<AckKind, number> = { regular: 0, forced: 0, healthcheck: 0, late: 0 };
@@ -20,6 +22,7 @@ export class BalancerMetrics {
 
   constructor(registry: Registry) {
     this.#registry = registry;
+    this.colors = new ColorMetrics(registry);
     this.#counter(
       'loadbalancer_completion_acks_total',
       'Completion acknowledgements: regular, forced (none came in time), late (after the forced one), healthcheck',

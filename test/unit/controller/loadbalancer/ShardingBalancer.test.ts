@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
-import { ColorMetrics } from '../../../../controller/loadbalancer/ColorMetrics.js';
 import type { LostActivation } from '../../../../controller/loadbalancer/completion.js';
 import { NoInvokersError, type SchedulableAction } from '../../../../controller/loadbalancer/LoadBalancer.js';
 import { lostRecord } from '../../../../controller/loadbalancer/lostActivations.js';
@@ -41,7 +40,6 @@ async function setUp(memories: readonly number[], options: Partial<BalancerOptio
     topics,
     logger: silentLogger,
     metrics: new BalancerMetrics(registry),
-    colorMetrics: new ColorMetrics(registry),
     controller,
     options: { ...BALANCER, supervision: { ...BALANCER.supervision, trustNew: true }, ...options },
     onLost: (one) => lost.push(one),
