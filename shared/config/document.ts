@@ -1,0 +1,65 @@
+import { CONTROLLER_SETTINGS } from './controllerConfig.js';
+import { COUCHDB_SETTINGS } from './couchdbSettings.js';
+import { INVOKER_SETTINGS } from './invokerConfig.js';
+import { KAFKA_SETTINGS } from './kafkaSettings.js';
+import { LIMIT_SETTINGS } from './limitSettings.js';
+import { PROCESS_SETTINGS } from './processSettings.js';
+import type { Setting, SettingTable } from './Setting.js';
+
+/** The page `docs/configuration.md`: every setting, from the tables that the processes read them by. */
+export function configurationPage(): string {
+  const shared: SettingTable = { ...PROCESS_SETTINGS, ...KAFKA_SETTINGS, ...COUCHDB_SETTINGS, ...LIMIT_SETTINGS };
+  const own = (table: SettingTable): Setting<unknown>[] =>
+    Object.entries(table)
+      .filter(([key]) => !(key in shared))
+      .map(([, setting]) => setting);
+  return `# Configuration
+
+The controller and the invoker are told what they need by environment variables, under the names that Apache OpenWhisk's
+deployments use where it has one. A variable that is missing or wrong ends the process with one line that names it and
+exit code 1. An empty variable counts as not set. Sizes are written as \`256 m\` or \`1 GB\`, durations as \`100 ms\`,
+\`10 seconds\` or \`5 m\`. The standalone server takes the limits from here too; the rest it is told on its command line.
+
+This page is made from the code: \`npm run docs\`.
+
+## Controllers and invokers
+
+${settingsTable(Object.values(PROCESS_SETTINGS))}
+
+### Kafka
+
+${settingsTable(Object.values(KAFKA_SETTINGS))}
+
+### CouchDB
+
+${settingsTable(Object.values(COUCHDB_SETTINGS))}
+
+### Limits
+
+They have to be the same on controllers and invokers.
+
+${settingsTable(Object.values(LIMIT_SETTINGS))}
+
+## Controllers
+
+The command line may name the controller's id: \`node dist/controller/main.js 0\`.
+
+${settingsTable(own(CONTROLLER_SETTINGS))}
+
+## Invokers
+
+The command line may name \`--id\`, \`--uniqueName\` and \`--displayedName\`, as OpenWhisk's does.
+
+${settingsTable(own(INVOKER_SETTINGS))}
+`;
+}
+
+function settingsTable(settings: readonly Setting<unknown>[]): string {
+  const rows = settings.map(({ name, about, need, standard }) => {
+    const sentence = about.charAt(0).toUpperCase() + about.slice(1) + (/[.…]$/.test(about) ? '' : '.');
+    const value =
+      need === 'required' ? '**required**' : need === 'optional' || standard === ',' ? '' : `\`${standard}\``;
+    return `| \`${name}\` | ${value} | ${sentence.replaceAll('|', '\\|')} |`;
+  });
+  return ['| Variable | Default | |', '| --- | --- | --- |', ...rows].join('\n');
+}

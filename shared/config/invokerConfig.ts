@@ -1,0 +1,223 @@
+import { hostname } from 'node:os';
+import { parseArgs } from 'node:util';
+import type { KafkaOptions } from '../messaging/kafka/options.js';
+import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
+import type { Environment } from './environment.js';
+import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
+import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
+import type { Limits } from './limits.js';
+import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
+import { ConfigurationError, optional, readSettings, standard } from './Setting.js';
+import { duration, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
+
+const STORE_LEVELS = ['STORE_ALWAYS', 'STORE_FAILURES', 'STORE_FAILURES_NOT_APPLICATION_ERRORS'] as const;
+
+export const INVOKER_SETTINGS = {
+  id: optional(
+    'INVOKER_ID',
+    integer(0, 100_000),
+    'The number of this invoker, where it is assigned by hand (or `--id`). Without it one is assigned to the unique name and kept in CouchDB.',
+  ),
+  uniqueName: optional(
+    'INVOKER_NAME',
+    text,
+    "A name for this invoker, different from every other invoker's, the same after a restart (or `--uniqueName`; default: the host's name).",
+  ),
+  displayedName: optional('DISPLAYED_NAME', text, 'A name to show beside it (or `--displayedName`).'),
+  username: optional(
+    'CONFIG_whisk_invoker_username',
+    text,
+    'User of `/enable` and `/disable`. Without one they answer on this machine only.',
+  ),
+  password: optional('CONFIG_whisk_invoker_password', text, 'Password of that user.', { secret: true }),
+  tags: standard('CONFIG_whisk_invoker_resource_tags', list, ',', 'Tags that this invoker tells the controllers.'),
+  dedicatedNamespaces: standard(
+    'CONFIG_whisk_invoker_dedicated_namespaces',
+    list,
+    ',',
+    'Namespaces that this invoker tells the controllers it is for.',
+  ),
+  userMemory: standard(
+    'CONFIG_whisk_containerPool_userMemory',
+    megabytes,
+    '1024 m',
+    'Memory of this host for action containers.',
+  ),
+  concurrentPeekFactor: standard(
+    'CONFIG_whisk_containerPool_concurrentPeekFactor',
+    fraction,
+    '0.5',
+    'Which part of the concurrency of all containers is fetched ahead.',
+  ),
+  pauseGrace: standard(
+    'CONFIG_whisk_containerProxy_timeouts_pauseGrace',
+    duration,
+    '10 s',
+    'After so long without work a container is paused …',
+  ),
+  idleContainer: standard(
+    'CONFIG_whisk_containerProxy_timeouts_idleContainer',
+    duration,
+    '10 m',
+    '… and after so long removed.',
+  ),
+  drainTimeout: standard(
+    'INVOKER_DRAIN_TIMEOUT',
+    duration,
+    '60 s',
+    'How long an invoker that is told to stop lets its activations run.',
+  ),
+  containerDriver: standard(
+    'CONTAINER_DRIVER',
+    oneOf('docker', 'process'),
+    'docker',
+    'Where actions run: Docker, or plain processes that isolate nothing (for development).',
+  ),
+  dockerNetwork: standard(
+    'CONFIG_whisk_containerFactory_containerArgs_network',
+    text,
+    'bridge',
+    'The Docker network of action containers.',
+  ),
+  dnsServers: optional(
+    'CONFIG_whisk_containerFactory_containerArgs_dnsServers',
+    list,
+    'DNS servers of action containers.',
+  ),
+  parallelRuns: standard(
+    'CONFIG_whisk_docker_client_parallelRuns',
+    integer(0),
+    '10',
+    'How many containers are made at once (0: any number).',
+  ),
+  apiHostProtocol: standard('WHISK_API_HOST_PROTO', oneOf('http', 'https'), 'https', 'How actions reach the API.'),
+  apiHostName: optional(
+    'WHISK_API_HOST_NAME',
+    text,
+    'The host under which actions reach the API (`__OW_API_HOST`; default: this host).',
+  ),
+  apiHostPort: standard('WHISK_API_HOST_PORT', port, '443', 'The port for it.'),
+  storeBlocking: standard(
+    'CONFIG_whisk_activation_storeBlockingResultLevel',
+    oneOf(...STORE_LEVELS),
+    'STORE_ALWAYS',
+    'Which blocking activations are recorded.',
+  ),
+  storeNonBlocking: standard(
+    'CONFIG_whisk_activation_storeNonBlockingResultLevel',
+    oneOf(...STORE_LEVELS),
+    'STORE_ALWAYS',
+    'Which non-blocking activations are recorded.',
+  ),
+  ...PROCESS_SETTINGS,
+  ...KAFKA_SETTINGS,
+  ...COUCHDB_SETTINGS,
+  ...LIMIT_SETTINGS,
+};
+
+/** Everything that an invoker process is told. */
+export interface InvokerProcessConfig extends ProcessConfig {
+  /** Undefined: to be assigned by `uniqueName` (see `shared/invokerIds`). */
+  readonly id: number | undefined;
+  readonly uniqueName: string;
+  readonly displayedName: string | undefined;
+  /** Take this id away from another name: see OpenWhisk's `--overwriteId`. */
+  readonly overwriteId: number | undefined;
+  readonly operator: { readonly username: string; readonly password: string } | undefined;
+  readonly tags: readonly string[];
+  readonly dedicatedNamespaces: readonly string[];
+  readonly userMemoryMB: number;
+  readonly concurrentPeekFactor: number;
+  readonly pauseGraceMs: number;
+  readonly idleContainerMs: number;
+  readonly drainTimeoutMs: number;
+  readonly containers: {
+    readonly driver: 'docker' | 'process';
+    readonly network: string;
+    readonly dnsServers: readonly string[] | undefined;
+    readonly parallelRuns: number;
+  };
+  /** Such as `https://host:443`. */
+  readonly apiHost: string;
+  readonly storeLevels: { readonly blocking: StoreLevelName; readonly nonBlocking: StoreLevelName };
+  readonly userEvents: boolean;
+  readonly limits: Limits;
+  readonly kafka: KafkaOptions;
+  readonly kafkaClient: 'kafkajs' | 'platformatic';
+  readonly topicsPrefix: string;
+  readonly userEventPrefix: string;
+  readonly couchDb: CouchDbConfig;
+}
+
+export type StoreLevelName = (typeof STORE_LEVELS)[number];
+
+/**
+ * @param args the command line, as OpenWhisk's invoker takes it: `--id`, `--uniqueName`, `--displayedName`, `--overwriteId`.
+ * @throws ConfigurationError
+ */
+export function invokerConfig(environment: Environment, args: readonly string[] = []): InvokerProcessConfig {
+  const given = commandLine(args);
+  const values = readSettings(INVOKER_SETTINGS, { ...environment, ...given.named });
+  const { username, password } = values;
+  if ((username === undefined) !== (password === undefined)) {
+    const { username: user, password: secret } = INVOKER_SETTINGS;
+    throw new ConfigurationError(`${user.name} and ${secret.name} are both needed, or neither`);
+  }
+  const uniqueName = values.uniqueName ?? hostname();
+  return {
+    ...processConfig(values),
+    id: values.id,
+    uniqueName,
+    displayedName: values.displayedName,
+    overwriteId: given.overwriteId,
+    operator: username === undefined || password === undefined ? undefined : { username, password },
+    tags: values.tags,
+    dedicatedNamespaces: values.dedicatedNamespaces,
+    userMemoryMB: values.userMemory,
+    concurrentPeekFactor: values.concurrentPeekFactor,
+    pauseGraceMs: values.pauseGrace,
+    idleContainerMs: values.idleContainer,
+    drainTimeoutMs: values.drainTimeout,
+    containers: {
+      driver: values.containerDriver,
+      network: values.dockerNetwork,
+      dnsServers: values.dnsServers,
+      parallelRuns: values.parallelRuns,
+    },
+    apiHost: `${values.apiHostProtocol}://${values.apiHostName ?? hostname()}:${values.apiHostPort}`,
+    storeLevels: { blocking: values.storeBlocking, nonBlocking: values.storeNonBlocking },
+    userEvents: values.userEvents,
+    limits: limitsOf(values),
+    kafka: kafkaOptions(values, `invoker-${uniqueName}`),
+    kafkaClient: values.kafkaClient,
+    topicsPrefix: values.topicsPrefix ?? '',
+    userEventPrefix: values.userEventPrefix ?? '',
+    couchDb: couchDbConfig(values),
+  };
+}
+
+/** What the command line says: settings under their environment names, and `--overwriteId`, which has none. */
+function commandLine(args: readonly string[]): { named: Environment; overwriteId: number | undefined } {
+  const string = { type: 'string' } as const;
+  const options = { id: string, uniqueName: string, displayedName: string, overwriteId: string };
+  let given: { [name in keyof typeof options]?: string | undefined };
+  try {
+    given = parseArgs({ args: [...args], options, strict: true, allowPositionals: false }).values;
+  } catch {
+    throw new ConfigurationError(
+      `an invoker takes --id, --uniqueName, --displayedName and --overwriteId, not '${args.join(' ')}'`,
+    );
+  }
+  const { overwriteId } = given;
+  if (overwriteId !== undefined && !/^\d{1,6}$/.test(overwriteId)) {
+    throw new ConfigurationError(`--overwriteId must be a whole number from 0, not '${overwriteId}'`);
+  }
+  const named = (['id', 'uniqueName', 'displayedName'] as const).flatMap((option): [string, string][] => {
+    const value = given[option]?.trim() ?? '';
+    return value === '' ? [] : [[INVOKER_SETTINGS[option].name, value]];
+  });
+  return {
+    named: Object.fromEntries(named),
+    overwriteId: overwriteId === undefined ? undefined : Number(overwriteId),
+  };
+}

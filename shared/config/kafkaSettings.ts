@@ -1,0 +1,158 @@
+import { readFileSync } from 'node:fs';
+import type { ConnectionOptions } from 'node:tls';
+import type { KafkaOptions, KafkaSasl } from '../messaging/kafka/options.js';
+import { ConfigurationError, optional, required, standard, type SettingValues } from './Setting.js';
+import { duration, flag, hosts, integer, oneOf, text } from './values.js';
+
+/** How to reach Kafka, by the names that OpenWhisk's deployments and Kafka's own clients use. */
+export const KAFKA_SETTINGS = {
+  kafkaHosts: required('KAFKA_HOSTS', hosts, 'host:port of the Kafka brokers, separated by commas'),
+  kafkaClient: standard(
+    'KAFKA_CLIENT',
+    oneOf('kafkajs', 'platformatic'),
+    'kafkajs',
+    'The client library; `platformatic` needs the optional package `@platformatic/kafka`.',
+  ),
+  replicationFactor: standard(
+    'CONFIG_whisk_kafka_replicationFactor',
+    integer(1, 100),
+    '1',
+    'Replicas of each topic that is made.',
+  ),
+  topicsPrefix: optional('CONFIG_whisk_kafka_topics_prefix', text, 'What the names of all topics begin with.'),
+  userEventPrefix: optional(
+    'CONFIG_whisk_kafka_topics_userEvent_prefix',
+    text,
+    'What the name of the topic `events` begins with.',
+  ),
+  securityProtocol: standard(
+    'CONFIG_whisk_kafka_common_securityProtocol',
+    oneOf('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
+    'PLAINTEXT',
+    'Whether connections are encrypted and authenticated.',
+  ),
+  truststore: optional(
+    'CONFIG_whisk_kafka_common_sslTruststoreLocation',
+    text,
+    "File of certificates that may sign the brokers': PEM (`.pem`, `.crt`) or PKCS12.",
+  ),
+  truststorePassword: optional(
+    'CONFIG_whisk_kafka_common_sslTruststorePassword',
+    text,
+    'Password of a PKCS12 truststore.',
+    { secret: true },
+  ),
+  keystore: optional(
+    'CONFIG_whisk_kafka_common_sslKeystoreLocation',
+    text,
+    'File with our certificate and key, where brokers ask for one: PEM or PKCS12.',
+  ),
+  keystorePassword: optional(
+    'CONFIG_whisk_kafka_common_sslKeystorePassword',
+    text,
+    'Password of a PKCS12 keystore or of an encrypted PEM key.',
+    { secret: true },
+  ),
+  endpointIdentification: optional(
+    'CONFIG_whisk_kafka_common_sslEndpointIdentificationAlgorithm',
+    oneOf('https', 'none'),
+    '`none`: the name in a broker’s certificate is not compared with its address (default `https`: it is).',
+  ),
+  saslMechanism: standard(
+    'CONFIG_whisk_kafka_common_saslMechanism',
+    oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
+    'PLAIN',
+    'How to authenticate with SASL.',
+  ),
+  saslJaasConfig: optional(
+    'CONFIG_whisk_kafka_common_saslJaasConfig',
+    text,
+    'User and password for SASL, as Kafka writes them: `… required username="…" password="…";`.',
+    { secret: true },
+  ),
+  sessionTimeout: standard(
+    'CONFIG_whisk_kafka_consumer_sessionTimeoutMs',
+    integer(1000, 600_000),
+    '6000',
+    'How long (ms) brokers keep the place of a consumer that died; its successor waits for so long.',
+  ),
+  deliveryTimeout: standard(
+    'CONFIG_whisk_kafka_producer_deliveryTimeoutMs',
+    duration,
+    '30 seconds',
+    'How long a message is tried to be sent while Kafka is away before its sender is told.',
+  ),
+  userEvents: standard(
+    'CONFIG_whisk_userEvents_enabled',
+    flag,
+    'false',
+    'Whether events about activations and limits go to the topic `events`.',
+  ),
+};
+
+/** @throws ConfigurationError where a file cannot be read or SASL lacks its user. */
+export function kafkaOptions(values: SettingValues<typeof KAFKA_SETTINGS>, clientId: string): KafkaOptions {
+  const { securityProtocol } = values;
+  return {
+    brokers: values.kafkaHosts,
+    clientId,
+    tls: securityProtocol.endsWith('SSL') ? tlsOptions(values) : undefined,
+    sasl: securityProtocol.startsWith('SASL') ? saslOptions(values) : undefined,
+    replicationFactor: values.replicationFactor,
+    sessionTimeoutMs: values.sessionTimeout,
+    deliveryTimeoutMs: values.deliveryTimeout,
+  };
+}
+
+type KafkaValues = SettingValues<typeof KAFKA_SETTINGS>;
+
+function tlsOptions(values: KafkaValues): ConnectionOptions {
+  const options: ConnectionOptions = {};
+  if (values.endpointIdentification === 'none') options.checkServerIdentity = () => undefined;
+  if (values.keystore !== undefined) {
+    const file = readStore(KAFKA_SETTINGS.keystore.name, values.keystore);
+    if (isPem(file)) Object.assign(options, { cert: file, key: file });
+    else options.pfx = file;
+    if (values.keystorePassword !== undefined) options.passphrase = values.keystorePassword;
+  }
+  if (values.truststore !== undefined) {
+    const file = readStore(KAFKA_SETTINGS.truststore.name, values.truststore);
+    if (isPem(file)) options.ca = file;
+    else if (values.keystore === undefined) {
+      // The certificates of a PKCS12 file are trusted along with what else it holds.
+      options.pfx = file;
+      if (values.truststorePassword !== undefined) options.passphrase = values.truststorePassword;
+    } else if (values.truststore !== values.keystore) {
+      throw new ConfigurationError(
+        `${KAFKA_SETTINGS.truststore.name} must be a PEM file where ${KAFKA_SETTINGS.keystore.name} is another file`,
+      );
+    }
+  }
+  return options;
+}
+
+function saslOptions({ saslMechanism, saslJaasConfig }: KafkaValues): KafkaSasl {
+  const { name, about } = KAFKA_SETTINGS.saslJaasConfig;
+  if (saslJaasConfig === undefined) throw new ConfigurationError(`${name} is missing: ${about}`);
+  const username = quoted(saslJaasConfig, 'username');
+  const password = quoted(saslJaasConfig, 'password');
+  if (username === undefined || password === undefined) {
+    throw new ConfigurationError(`${name} must contain username="…" and password="…"`);
+  }
+  return { mechanism: saslMechanism.toLowerCase() as KafkaSasl['mechanism'], username, password };
+}
+
+function quoted(text: string, name: string): string | undefined {
+  const match = new RegExp(String.raw`\b${name}\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')`).exec(text);
+  return match ? (match[1]?.replaceAll(/\\(.)/g, '$1') ?? match[2]) : undefined;
+}
+
+function readStore(setting: string, path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new ConfigurationError(`${setting} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+const isPem = (file: Buffer): boolean => file.includes('-----BEGIN ');

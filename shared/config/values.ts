@@ -1,0 +1,127 @@
+import * as z from 'zod';
+
+/*
+ * How the text of a setting is read. Sizes and durations are written as OpenWhisk writes them (`256 m`, `1 minute`). The
+ * message of a wrong one completes "NAME must be …".
+ */
+
+const MB = 1024 * 1024;
+
+function value<T>(expected: string, parse: (text: string) => T | undefined): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    const parsed = parse(text);
+    if (parsed !== undefined) return parsed;
+    context.addIssue({ code: 'custom', message: expected });
+    return z.NEVER;
+  });
+}
+
+export const text = z.string();
+
+export const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.ZodType<number, string> =>
+  value(
+    max === Number.MAX_SAFE_INTEGER ? `a whole number from ${min}` : `a whole number from ${min} to ${max}`,
+    (t) => {
+      const number = /^\d+$/.test(t) ? Number(t) : NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  );
+
+/** A share such as `90%` or `0.9`, as a number from 0 to 1. */
+export const fraction = value('a share such as 90% or 0.9', (t) => {
+  const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(t);
+  const number = match ? Number(match[1]) / (match[2] ? 100 : 1) : NaN;
+  return number >= 0 && number <= 1 ? number : undefined;
+});
+
+export const positive = value('a number above 0', (t) => {
+  const number = /^\d+(?:\.\d+)?$/.test(t) ? Number(t) : NaN;
+  return number > 0 ? number : undefined;
+});
+
+export const flag = value('true or false', (t) => ({ true: true, false: false })[t.toLowerCase()]);
+
+export const oneOf = <const T extends string>(...choices: readonly T[]): z.ZodType<T, string> =>
+  value(`one of ${choices.join(', ')}`, (t) => choices.find((choice) => choice.toLowerCase() === t.toLowerCase()));
+
+export const port = integer(0, 65_535);
+
+/** `host:port,host:port`. */
+export const hosts = value('one or more host:port, separated by commas', (t) => {
+  const list = t.split(',').map((host) => host.trim());
+  return list.every((host) => /^(?:[\w.-]+|\[[0-9a-fA-F:]+\]):\d{1,5}$/.test(host)) ? list : undefined;
+});
+
+/** Words separated by commas. */
+export const list = value('words separated by commas', (t) =>
+  t
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== ''),
+);
+
+/** A size such as `256 m`, `1 GB` or `1024` (bytes), in bytes. */
+export const bytes = value('a size such as 256 m or 1 GB', parseBytes);
+
+/** A size in whole megabytes, in MB. */
+export const megabytes = value('a size in whole megabytes, such as 256 m', (t) => {
+  const size = parseBytes(t);
+  return size !== undefined && size % MB === 0 ? size / MB : undefined;
+});
+
+/** A duration such as `100 ms`, `10 seconds` or `1 minute`, in ms. */
+export const duration = value('a duration such as 100 ms, 10 seconds or 5 minutes', (t) => {
+  const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)\.?$/i.exec(
+    t.replaceAll('.seconds', ' seconds').replaceAll('.minutes', ' minutes'),
+  );
+  const unit = match?.[2] === undefined ? undefined : DURATIONS[match[2].toLowerCase()];
+  return match && unit ? Number(match[1]) * unit : undefined;
+});
+
+/** A name that may be part of a Kafka topic. */
+export const topicPart = value('letters, digits, dots, dashes and underscores, 128 at most', (t) =>
+  /^[a-zA-Z0-9._-]{1,128}$/.test(t) ? t : undefined,
+);
+
+function parseBytes(t: string): number | undefined {
+  const match = /^(\d+)\s*([a-z]*)$/i.exec(t);
+  const unit = match?.[2] === undefined ? undefined : SIZES[match[2].toLowerCase()];
+  return match && unit ? Number(match[1]) * unit : undefined;
+}
+
+const SIZES: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  byte: 1,
+  bytes: 1,
+  k: 1024,
+  kb: 1024,
+  m: MB,
+  mb: MB,
+  g: 1024 * MB,
+  gb: 1024 * MB,
+};
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DURATIONS: Readonly<Record<string, number>> = {
+  '': 1,
+  ms: 1,
+  milli: 1,
+  millis: 1,
+  millisecond: 1,
+  milliseconds: 1,
+  s: SECOND,
+  second: SECOND,
+  seconds: SECOND,
+  m: MINUTE,
+  minute: MINUTE,
+  minutes: MINUTE,
+  h: HOUR,
+  hour: HOUR,
+  hours: HOUR,
+  d: 24 * HOUR,
+  day: 24 * HOUR,
+  days: 24 * HOUR,
+};
