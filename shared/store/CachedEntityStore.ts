@@ -3,7 +3,7 @@ import type { Action, PackageDocument, RuleDocument, TriggerDocument } from '../
 import type { ExecDocument } from '../entities/exec.js';
 import type { JsonObject } from '../entities/keyvalue.js';
 import { StoreError, type ArtifactStore, type ViewName } from './ArtifactStore.js';
-import { codeOfBytes, locateCode, storeCode } from './code.js';
+import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
 import { WrongEntityTypeError, type EntityCollection, type EntityStore, type ListOptions } from './EntityStore.js';
 import { deepFreeze } from './freeze.js';
 import { parseEntity, type EntityDocument, type EntityType } from './parseEntity.js';
@@ -15,6 +15,8 @@ export interface EntityCacheOptions {
   /** Bytes of documents kept, and of actions with their code; about. */
   readonly maxDocumentBytes?: number;
   readonly maxCodeBytes?: number;
+  /** From this many bytes on an action's code is an attachment of its document. */
+  readonly maxInlineBytes?: number | undefined;
   /** The longest that a change of another process goes unnoticed if its notice is lost, in ms. */
   readonly maxAgeMs?: number;
   readonly now?: () => number;
@@ -40,6 +42,7 @@ const MISSING_CODE_DELAY_MS = 20;
 export class CachedEntityStore implements EntityStore {
   readonly #store: ArtifactStore;
   readonly #onChange: (id: string) => void;
+  readonly #maxInlineBytes: number;
   readonly #documents: ReadThroughCache<EntityDocument>;
   readonly #withCode: ReadThroughCache<Action>;
   /** Actions as they are given out without their code: one object as long as the document is cached. */
@@ -48,6 +51,7 @@ export class CachedEntityStore implements EntityStore {
   constructor(store: ArtifactStore, options: EntityCacheOptions = {}) {
     this.#store = store;
     this.#onChange = options.onChange ?? (() => {});
+    this.#maxInlineBytes = options.maxInlineBytes ?? MAX_INLINE_BYTES;
     const common = {
       maxAgeMs: options.maxAgeMs ?? 300_000,
       now: options.now ?? (() => performance.now()),
@@ -105,7 +109,7 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async putAction(action: Action): Promise<Action> {
-    const { exec, attachment } = storeCode(action.exec);
+    const { exec, attachment } = storeCode(action.exec, this.#maxInlineBytes);
     const written = this.#withCode.write(action._id, async () => {
       const document = await this.#documents.write(action._id, async () => {
         let revision = await this.#store.put({ ...action, exec } as EntityDocument);

@@ -6,7 +6,7 @@ import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entiti
  * name of the attachment (`mem:` and base64url), what is larger becomes an attachment of the document (`couch:` and its name).
  */
 
-/** From this many bytes on code is an attachment. */
+/** From this many bytes on code is an attachment, unless the installation says otherwise. */
 export const MAX_INLINE_BYTES = 16 * 1024;
 
 const INLINE = 'mem:';
@@ -21,14 +21,18 @@ export interface StoredExec {
 }
 
 /** Splits an exec into what its document carries and what is attached. `newName` gives attachments their names. */
-export function storeCode(exec: Exec, newName: () => string = randomUUID): StoredExec {
+export function storeCode(
+  exec: Exec,
+  maxInlineBytes: number = MAX_INLINE_BYTES,
+  newName: () => string = randomUUID,
+): StoredExec {
   const { code } = exec;
   // Only a sequence says nothing about `binary`.
   const stored = exec.kind === SEQUENCE ? exec : { ...exec, binary: exec.binary ?? false };
   if (code === undefined) return { exec: stored };
   const bytes = Buffer.from(code, exec.binary ? 'base64' : 'utf8');
   const attachmentType = exec.binary ? BYTES : TEXT;
-  if (bytes.length >= MAX_INLINE_BYTES) {
+  if (bytes.length >= maxInlineBytes) {
     const name = newName();
     return {
       exec: { ...stored, code: { attachmentName: ATTACHMENT + name, attachmentType } },

@@ -134,11 +134,9 @@ export class LmdbStore implements ArtifactStore {
     let count = 0;
     // A long count is cut into pieces, so that it does not hold up the requests beside it.
     for (let start = from; ;) {
-      const chunk = this.#rows.getKeysCount({ start, end: to, limit: COUNT_CHUNK });
-      count += chunk;
-      if (chunk < COUNT_CHUNK) return Math.max(0, count - (query.skip ?? 0));
       const [next] = [...this.#rows.getKeys({ start, end: to, offset: COUNT_CHUNK, limit: 1 })];
-      if (!next) return Math.max(0, count - (query.skip ?? 0));
+      if (!next) return Math.max(0, count + this.#rows.getKeysCount({ start, end: to }) - (query.skip ?? 0));
+      count += COUNT_CHUNK;
       start = next;
       await nextTurn();
       this.#checkOpen();

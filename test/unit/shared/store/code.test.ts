@@ -24,7 +24,11 @@ describe('where code is kept', () => {
   it('attaches the raw bytes from 16 KB on', () => {
     const below = storeCode({ kind: 'nodejs:20', code: 'é'.repeat(MAX_INLINE_BYTES / 2 - 1) });
     assert.equal(below.attachment, undefined);
-    const { exec, attachment } = storeCode({ kind: 'nodejs:20', code: 'é'.repeat(MAX_INLINE_BYTES / 2) }, () => 'NAME');
+    const { exec, attachment } = storeCode(
+      { kind: 'nodejs:20', code: 'é'.repeat(MAX_INLINE_BYTES / 2) },
+      undefined,
+      () => 'NAME',
+    );
     const code = { attachmentName: 'couch:NAME', attachmentType: 'text/plain; charset=UTF-8' };
     assert.deepEqual(exec, { kind: 'nodejs:20', code, binary: false });
     assert.equal(attachment?.name, 'NAME');

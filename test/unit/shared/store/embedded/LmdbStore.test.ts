@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NewDocument } from '../../../../../shared/store/ArtifactStore.js';
-import { StoreError } from '../../../../../shared/store/ArtifactStore.js';
+import { DocumentConflictError, StoreError } from '../../../../../shared/store/ArtifactStore.js';
 import { openEmbeddedStores, openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
 import { artifactStoreSuite } from '../../../../suites/artifactStore.js';
 
@@ -90,6 +90,13 @@ describe('the embedded store', () => {
       assert.ok(rows.every((row) => row.doc));
       await stores.close();
     });
+  });
+
+  it('attaches nothing to a document that is not there', async () => {
+    const stores = await openTemporaryStores();
+    const attaching = stores.whisks.attach('ns/none', `1-${'0'.repeat(32)}`, 'code', 'text/plain', Buffer.from('x'));
+    await assert.rejects(attaching, DocumentConflictError);
+    await stores.close();
   });
 
   it('fails once it is closed', async () => {

@@ -1,0 +1,145 @@
+import { rootCertificates } from 'node:tls';
+import nano from 'nano';
+import { Agent, request } from 'undici';
+import { StoreError } from '../ArtifactStore.js';
+
+/** How CouchDB is reached. */
+export interface CouchConnection {
+  /** `http` or `https`, host and port. */
+  readonly url: string;
+  /** Without one no credentials are sent. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** Certificates (PEM) to trust besides the well-known ones. */
+  readonly ca?: string | undefined;
+  readonly maxConnections?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+export interface CouchRequest {
+  readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  readonly db?: string;
+  readonly doc?: string;
+  /** Below the database, encoded already. */
+  readonly path?: string;
+  readonly qs?: Readonly<Record<string, unknown>>;
+  /** JSON as text. */
+  readonly body?: string;
+}
+
+/** What CouchDB answered to a request that it did not do; status 0 where it did not answer. */
+export class CouchError extends StoreError {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Requests to one CouchDB: kept-alive connections, a bounded number of them, and a time limit on each request. */
+export class CouchClient {
+  readonly #agent: Agent;
+  readonly #server: nano.ServerScope;
+  readonly #origin: string;
+  readonly #authorization: Record<string, string>;
+  readonly #timeoutMs: number;
+
+  constructor(connection: CouchConnection) {
+    const { url, username, password = '', ca, maxConnections = 32, timeoutMs = 30_000 } = connection;
+    this.#agent = new Agent({
+      connections: maxConnections,
+      keepAliveTimeout: 60_000,
+      connect: { timeout: 5000, ...(ca === undefined ? {} : { ca: [...rootCertificates, ca] }) },
+    });
+    this.#origin = new URL(url).origin;
+    this.#timeoutMs = timeoutMs;
+    const basic = Buffer.from(`${username}:${password}`).toString('base64');
+    this.#authorization = username === undefined ? {} : { authorization: `Basic ${basic}` };
+    this.#server = nano({
+      url: this.#origin,
+      headers: this.#authorization,
+      agentOptions: this.#agent as unknown as typeof Agent,
+    });
+  }
+
+  /** Where CouchDB is, without credentials. */
+  get origin(): string {
+    return this.#origin;
+  }
+
+  /** @returns the answer's JSON. @throws CouchError */
+  async json({ method = 'GET', body, ...rest }: CouchRequest): Promise<unknown> {
+    const options = {
+      ...rest,
+      method,
+      ...(body === undefined ? {} : { body, dontStringify: true }),
+      signal: AbortSignal.timeout(this.#timeoutMs),
+    };
+    let answer: unknown;
+    try {
+      answer = await this.#server.request(options);
+    } catch (error) {
+      throw couchError(error);
+    }
+    // nano answers '' where the connection broke in the middle of a body.
+    if (answer === '') throw new CouchError(0, 'CouchDB broke off its answer');
+    return answer;
+  }
+
+  /** Writes an attachment. @returns the answer's JSON. @throws CouchError */
+  async putAttachment(path: string, rev: string, contentType: string, bytes: Uint8Array): Promise<unknown> {
+    const headers = { 'content-type': contentType, accept: 'application/json' };
+    const answer = await this.#raw('PUT', `${path}?rev=${encodeURIComponent(rev)}`, headers, bytes);
+    if (answer.status >= 300) throw new CouchError(answer.status, reasonOf(answer.bytes));
+    return JSON.parse(answer.bytes.toString('utf8'));
+  }
+
+  /** @returns undefined where there is none. @throws CouchError */
+  async getAttachment(path: string): Promise<Uint8Array | undefined> {
+    const answer = await this.#raw('GET', path, {}, undefined);
+    if (answer.status === 404) return undefined;
+    if (answer.status >= 300) throw new CouchError(answer.status, reasonOf(answer.bytes));
+    return answer.bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.close();
+  }
+
+  /** Bytes go past nano: it turns text into strings, and loses a connection that breaks in the middle of an attachment. */
+  async #raw(
+    method: 'GET' | 'PUT',
+    path: string,
+    headers: Record<string, string>,
+    body: Uint8Array | undefined,
+  ): Promise<{ status: number; bytes: Buffer }> {
+    try {
+      const answer = await request(`${this.#origin}/${path}`, {
+        method,
+        dispatcher: this.#agent,
+        headers: { ...this.#authorization, ...headers },
+        body: body ?? null,
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      return { status: answer.statusCode, bytes: Buffer.from(await answer.body.arrayBuffer()) };
+    } catch (error) {
+      throw couchError(error);
+    }
+  }
+}
+
+/** Keeps of an error what is safe to log: nano's errors carry the request. */
+function couchError(error: unknown): CouchError {
+  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown };
+  const status = typeof statusCode === 'number' ? statusCode : 0;
+  return new CouchError(status, status === 0 ? `CouchDB does not answer: ${String(message)}` : String(message));
+}
+
+function reasonOf(bytes: Buffer): string {
+  try {
+    const { error, reason } = JSON.parse(bytes.toString('utf8')) as { error?: string; reason?: string };
+    return reason ?? error ?? 'CouchDB refused';
+  } catch {
+    return 'CouchDB refused';
+  }
+}

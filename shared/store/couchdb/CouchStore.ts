@@ -1,0 +1,190 @@
+import * as z from 'zod';
+import { jsonSchema } from '../../entities/keyvalue.js';
+import {
+  DocumentConflictError,
+  RefusedByStoreError,
+  StoreError,
+  type ArtifactStore,
+  type NewDocument,
+  type StoredDocument,
+  type ViewKey,
+  type ViewName,
+  type ViewQuery,
+  type ViewRow,
+} from '../ArtifactStore.js';
+import { CouchError, type CouchClient, type CouchRequest } from './CouchClient.js';
+
+const documentSchema: z.ZodType<StoredDocument> = z.looseObject({ _id: z.string(), _rev: z.string() });
+const writtenSchema = z.object({ id: z.string(), rev: z.string() });
+const bulkSchema = z.array(
+  z.object({ id: z.string().optional(), error: z.string().optional(), reason: z.string().optional() }),
+);
+const rowsSchema = z.object({
+  rows: z.array(
+    z.object({
+      id: z.string(),
+      key: z.custom<ViewKey>(),
+      value: jsonSchema,
+      doc: documentSchema.nullish(),
+    }),
+  ),
+});
+const reducedSchema = z.object({ rows: z.array(z.object({ value: z.number() })) });
+
+/** One database of a CouchDB. */
+export class CouchStore implements ArtifactStore {
+  readonly #client: CouchClient;
+  readonly #db: string;
+  readonly #designName: (design: string) => string;
+
+  /** `designName` tells what the database calls a design document of ours. */
+  constructor(client: CouchClient, database: string, designName: (design: string) => string = (design) => design) {
+    this.#client = client;
+    this.#db = database;
+    this.#designName = designName;
+  }
+
+  async get(id: string): Promise<StoredDocument | undefined> {
+    const found = await this.#json(`reading ${id}`, { doc: id }, [404]);
+    if (found instanceof CouchError) return undefined;
+    return this.#parse(documentSchema, found, `document ${id}`);
+  }
+
+  async put(document: NewDocument): Promise<string> {
+    const { _id } = document;
+    const body = JSON.stringify(document);
+    const written = await this.#json(`writing ${_id}`, { method: 'PUT', doc: _id, body }, [409]);
+    if (written instanceof CouchError) throw new DocumentConflictError(_id);
+    return this.#parse(writtenSchema, written, `answer to writing ${_id}`).rev;
+  }
+
+  async putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }> {
+    if (documents.length === 0) return { conflicts: [] };
+    const what = `writing ${documents.length} documents`;
+    const body = JSON.stringify({ docs: documents });
+    const answer = await this.#json(what, { method: 'POST', path: `${this.#path()}/_bulk_docs`, body });
+    const results = this.#parse(bulkSchema, answer, `answer to ${what}`);
+    const conflicts: string[] = [];
+    for (const [index, { id, error, reason }] of results.entries()) {
+      if (error === undefined) continue;
+      const failed = id ?? documents[index]?._id ?? '';
+      if (error !== 'conflict') throw new RefusedByStoreError(`CouchDB did not take ${failed}: ${reason ?? error}`);
+      conflicts.push(failed);
+    }
+    return { conflicts };
+  }
+
+  async delete(id: string, revision: string): Promise<boolean> {
+    const request: CouchRequest = { method: 'DELETE', doc: id, qs: { rev: revision } };
+    const deleted = await this.#json(`deleting ${id}`, request, [404, 409]);
+    if (!(deleted instanceof CouchError)) return true;
+    if (deleted.status === 404) return false;
+    // CouchDB answers 409 also for a document that somebody else deleted.
+    if ((await this.get(id)) === undefined) return false;
+    throw new DocumentConflictError(id);
+  }
+
+  async query(view: ViewName, query: ViewQuery): Promise<ViewRow[]> {
+    const { startKey, endKey, descending = false, skip = 0, limit = 0, includeDocs = false } = query;
+    const [first, last] = descending ? [endKey, startKey] : [startKey, endKey];
+    const answer = await this.#json(`querying ${view}`, {
+      path: this.#viewPath(view),
+      qs: {
+        startkey: first,
+        endkey: last,
+        reduce: false,
+        ...(descending ? { descending } : {}),
+        ...(skip > 0 ? { skip } : {}),
+        ...(limit > 0 ? { limit } : {}),
+        ...(includeDocs ? { include_docs: true } : {}),
+      },
+    });
+    return this.#parse(rowsSchema, answer, `answer of ${view}`).rows;
+  }
+
+  async count(view: ViewName, query: ViewQuery): Promise<number> {
+    const { startKey, endKey, skip = 0 } = query;
+    const answer = await this.#json(`counting ${view}`, {
+      path: this.#viewPath(view),
+      qs: { startkey: startKey, endkey: endKey, ...(REDUCED.has(view) ? { reduce: true } : { reduce: false }) },
+    });
+    const rows = REDUCED.has(view)
+      ? (this.#parse(reducedSchema, answer, `answer of ${view}`).rows[0]?.value ?? 0)
+      : this.#parse(rowsSchema, answer, `answer of ${view}`).rows.length;
+    return Math.max(0, rows - skip);
+  }
+
+  async attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string> {
+    try {
+      const answer = await this.#client.putAttachment(this.#attachmentPath(id, name), revision, contentType, bytes);
+      return this.#parse(writtenSchema, answer, `answer to attaching to ${id}`).rev;
+    } catch (error) {
+      // To an id that it does not know CouchDB answers 404 or 409.
+      const status = error instanceof CouchError ? error.status : 0;
+      if (status === 404 || status === 409) throw new DocumentConflictError(id);
+      throw this.#asStoreError(error, `attaching ${name} to ${id}`);
+    }
+  }
+
+  async readAttachment(id: string, name: string): Promise<Uint8Array | undefined> {
+    try {
+      return await this.#client.getAttachment(this.#attachmentPath(id, name));
+    } catch (error) {
+      throw this.#asStoreError(error, `reading ${name} of ${id}`);
+    }
+  }
+
+  /** The connection belongs to who opened it. */
+  async close(): Promise<void> {}
+
+  #path(): string {
+    return encodeURIComponent(this.#db);
+  }
+
+  #viewPath(view: ViewName): string {
+    const [design, name] = view.split('/') as [string, string];
+    return `${this.#path()}/_design/${encodeURIComponent(this.#designName(design))}/_view/${encodeURIComponent(name)}`;
+  }
+
+  #attachmentPath(id: string, name: string): string {
+    return `${this.#path()}/${encodeURIComponent(id)}/${encodeURIComponent(name)}`;
+  }
+
+  /** The answer, or a CouchError with one of the statuses `expected`. @throws StoreError for any other */
+  async #json(what: string, request: CouchRequest, expected: readonly number[] = []): Promise<unknown> {
+    try {
+      return await this.#client.json(request.path === undefined ? { db: this.#db, ...request } : request);
+    } catch (error) {
+      if (error instanceof CouchError && expected.includes(error.status)) return error;
+      throw this.#asStoreError(error, what);
+    }
+  }
+
+  #asStoreError(error: unknown, what: string): StoreError {
+    const status = error instanceof CouchError ? error.status : 0;
+    const message = `${what} in ${this.#db}: ${(error as Error).message}${status === 0 ? '' : ` (${status})`}`;
+    return REFUSALS.has(status) ? new RefusedByStoreError(message) : new StoreError(message);
+  }
+
+  #parse<T>(schema: z.ZodType<T>, answer: unknown, what: string): T {
+    const parsed = schema.safeParse(answer);
+    if (!parsed.success)
+      throw new StoreError(`${what} in ${this.#db} is not what CouchDB says: ${parsed.error.message}`);
+    return parsed.data;
+  }
+}
+
+/** The request itself is at fault: malformed, not acceptable, too large. */
+const REFUSALS = new Set([400, 406, 413, 415]);
+
+/** The views that count. That of blocked namespaces sums ones, which is the same. */
+const REDUCED: ReadonlySet<ViewName> = new Set([
+  'whisks.v2.1.0/actions',
+  'whisks.v2.1.0/packages',
+  'whisks.v2.1.0/packages-public',
+  'whisks.v2.1.0/rules',
+  'whisks.v2.1.0/triggers',
+  'whisks.v2.1.0/activations',
+  'whisks-filters.v2.1.1/activations',
+  'namespaceThrottlings/blockedNamespaces',
+]);

@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { silentLogger, type Logger } from '../../logging/Logger.js';
+import { StoreError, type Stores } from '../ArtifactStore.js';
+import type { DatabaseName } from '../views.js';
+import { CouchClient, CouchError, type CouchConnection } from './CouchClient.js';
+import { CouchStore } from './CouchStore.js';
+import { DESIGN_DOCUMENTS, type DesignDocument } from './designDocuments.js';
+
+export interface CouchOptions extends Omit<CouchConnection, 'ca'> {
+  /** A file of certificates (PEM) to trust besides the well-known ones. */
+  readonly caFile?: string | undefined;
+  /** The name of each database. */
+  readonly databases: Readonly<Record<DatabaseName, string>>;
+  /** Where an installation has the views under other names than OpenWhisk's. */
+  readonly designDocuments?: DesignNames | undefined;
+  /** Whether what is missing is made (the standard). Otherwise it is taken to be there. */
+  readonly create?: boolean | undefined;
+}
+
+/** The names of the design documents, without `_design/`. */
+export interface DesignNames {
+  readonly actions: string;
+  readonly activations: string;
+  readonly activationsFilter: string;
+  readonly subjects: string;
+}
+
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5000;
+
+/**
+ * The three databases of a CouchDB, made where they are missing, with their views. While CouchDB does not answer this
+ * waits and says so.
+ *
+ * @throws StoreError where CouchDB answers and refuses (credentials, rights), or when `signal` aborts.
+ */
+export async function openCouchStores(
+  options: CouchOptions,
+  log: Logger = silentLogger,
+  signal?: AbortSignal,
+): Promise<Stores> {
+  const client = new CouchClient({ ...options, ca: readAuthority(options.caFile) });
+  try {
+    await untilItAnswers(client, options, log, signal);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  const store = (name: DatabaseName) =>
+    new CouchStore(client, options.databases[name], (design) => designName(name, design, options.designDocuments));
+  return {
+    whisks: store('whisks'),
+    activations: store('activations'),
+    subjects: store('subjects'),
+    close: () => client.close(),
+  };
+}
+
+/** What an installation calls one of our design documents. */
+function designName(database: DatabaseName, design: string, names: DesignNames | undefined): string {
+  if (!names) return design;
+  const renamed: Readonly<Record<DatabaseName, Readonly<Record<string, string>>>> = {
+    whisks: { 'whisks.v2.1.0': names.actions },
+    activations: { 'whisks.v2.1.0': names.activations, 'whisks-filters.v2.1.1': names.activationsFilter },
+    subjects: { 'subjects.v2.0.0': names.subjects },
+  };
+  return renamed[database][design] ?? design;
+}
+
+function readAuthority(file: string | undefined): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new StoreError(`cannot read the certificates in ${file} (${(error as NodeJS.ErrnoException).code})`);
+  }
+}
+
+async function untilItAnswers(
+  client: CouchClient,
+  options: CouchOptions,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (let pause = FIRST_PAUSE_MS, said = ''; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
+    try {
+      for (const name of ['whisks', 'activations', 'subjects'] as const) {
+        const db = options.databases[name];
+        if (options.create === false) await client.json({ db });
+        else await ensureDatabase(client, db, designsOf(name, options.designDocuments), log);
+      }
+      if (said !== '') log.info(`CouchDB at ${client.origin} answers`);
+      return;
+    } catch (error) {
+      if (!(error instanceof CouchError)) throw error;
+      if (isRefusal(error.status)) {
+        throw new StoreError(`CouchDB at ${client.origin} refuses: ${error.message} (${error.status})`, {
+          cause: error,
+        });
+      }
+      if (error.message !== said) log.warn(`waiting for CouchDB at ${client.origin}: ${error.message}`);
+      said = error.message;
+    }
+    await sleep(pause, undefined, signal ? { signal } : {}).catch(() => {
+      throw new StoreError(`CouchDB at ${client.origin} did not answer`);
+    });
+  }
+}
+
+/** Waiting does not help against these; 404 and 409 come of others that set up the same databases. */
+const isRefusal = (status: number): boolean =>
+  status >= 400 && status < 500 && ![404, 408, 409, 412, 429].includes(status);
+
+/** The design documents of a database under the names that the installation has for them. */
+const designsOf = (database: DatabaseName, names: DesignNames | undefined): readonly DesignDocument[] =>
+  DESIGN_DOCUMENTS[database].map((design) => {
+    const name = design._id.slice(DESIGN.length);
+    return { ...design, _id: DESIGN + designName(database, name, names) };
+  });
+
+const DESIGN = '_design/';
+
+async function ensureDatabase(
+  client: CouchClient,
+  db: string,
+  designs: readonly DesignDocument[],
+  log: Logger,
+): Promise<void> {
+  if ((await getOrUndefined(client, { db })) === undefined) {
+    try {
+      await client.json({ method: 'PUT', db });
+      log.info(`made the database ${db}`);
+    } catch (error) {
+      // Another process was faster.
+      if (!(error instanceof CouchError) || error.status !== 412) throw error;
+    }
+  }
+  for (const design of designs) await ensureDesign(client, db, design, log);
+}
+
+/** Puts a design document, or adds to one what it lacks. A view that is there stays as it is. */
+async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocument, log: Logger): Promise<void> {
+  const doc = wanted._id;
+  const found = (await getOrUndefined(client, { db, doc })) as Partial<DesignDocument> | undefined;
+  const lacks = (have: object | undefined, want: object | undefined): boolean =>
+    Object.keys(want ?? {}).some((name) => !(name in (have ?? {})));
+  if (found && !lacks(found.views, wanted.views) && !lacks(found.filters, wanted.filters)) return;
+  const merged = {
+    ...wanted,
+    ...found,
+    views: { ...wanted.views, ...found?.views },
+    ...(wanted.filters ? { filters: { ...wanted.filters, ...found?.filters } } : {}),
+  };
+  await client.json({ method: 'PUT', db, doc, body: JSON.stringify(merged) });
+  log.info(`${found ? 'upgraded' : 'put'} ${doc} in ${db}`);
+}
+
+async function getOrUndefined(client: CouchClient, request: { db: string; doc?: string }): Promise<unknown> {
+  try {
+    return await client.json(request);
+  } catch (error) {
+    if (error instanceof CouchError && error.status === 404) return undefined;
+    throw error;
+  }
+}

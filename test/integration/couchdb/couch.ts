@@ -1,0 +1,136 @@
+import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
+
+/** A CouchDB to test against: one of our own, or with `COUCHDB_URL` one that is there already. */
+export interface Couch {
+  /** `http://host:port`, with credentials where there are any. */
+  readonly url: string;
+  /** How stores of databases with that prefix are opened. */
+  options(prefix: string): CouchOptions;
+  /** Whether it is ours, so that it can be killed and started. */
+  readonly ours: boolean;
+  /** Ends it at once, as `kill -9` does; what it wrote stays. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port. */
+  start(): Promise<void>;
+  /** Ends it and removes what it wrote. One that was there before stays. */
+  close(): Promise<void>;
+}
+
+/** @throws where the server for tests cannot be installed or does not come up. */
+export async function startCouch(): Promise<Couch> {
+  const given = process.env['COUCHDB_URL'];
+  if (given !== undefined && given !== '') return existing(given);
+  const couch = new LocalCouch(install(), await freePort());
+  await couch.start();
+  return couch;
+}
+
+function existing(url: string): Couch {
+  const refuse = (): Promise<void> => Promise.reject(new Error('a CouchDB that others run is not ended by tests'));
+  return { url, ours: false, options: (p) => optionsOf(url, p), kill: refuse, start: refuse, close: async () => {} };
+}
+
+function optionsOf(url: string, prefix: string): CouchOptions {
+  const { origin, username, password } = new URL(url);
+  const credentials =
+    username === '' ? {} : { username: decodeURIComponent(username), password: decodeURIComponent(password) };
+  const databases = { whisks: `${prefix}whisks`, activations: `${prefix}activations`, subjects: `${prefix}subjects` };
+  return { url: origin, ...credentials, databases };
+}
+
+const START_MS = 30_000;
+
+class LocalCouch implements Couch {
+  readonly ours = true;
+  readonly url: string;
+  readonly #server: string;
+  readonly #port: number;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'couchdb-'));
+  #process: ChildProcess | undefined;
+
+  constructor(server: string, port: number) {
+    this.#server = server;
+    this.#port = port;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  options(prefix: string): CouchOptions {
+    return optionsOf(this.url, prefix);
+  }
+
+  async start(): Promise<void> {
+    const started = fork(this.#server, [this.#folder, String(this.#port)], { stdio: 'inherit', execArgv: [] });
+    this.#process = started;
+    // A test process that dies must not leave it behind.
+    process.once('exit', this.#killNow);
+    for (const end = Date.now() + START_MS; !(await listens(this.#port)); await sleep(20)) {
+      if (started.exitCode !== null || Date.now() > end) throw new Error('the CouchDB server for tests does not start');
+    }
+  }
+
+  async kill(): Promise<void> {
+    const running = this.#process;
+    this.#process = undefined;
+    process.off('exit', this.#killNow);
+    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    const ended = once(running, 'exit');
+    running.kill('SIGKILL');
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  readonly #killNow = (): void => {
+    this.#process?.kill('SIGKILL');
+  };
+}
+
+/** The server's script; its packages, which are no part of the project's own, are installed where they are missing. */
+function install(): string {
+  const script = [
+    new URL('./server.mjs', import.meta.url),
+    new URL('../../../../test/integration/couchdb/server.mjs', import.meta.url),
+  ]
+    .map((url) => fileURLToPath(url))
+    .find((path) => existsSync(path));
+  if (script === undefined) throw new Error('server.mjs is missing');
+  const folder = join(script, '..');
+  if (!existsSync(join(folder, 'node_modules', 'express-pouchdb'))) {
+    const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', folder], {
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`npm cannot bring the CouchDB server for the tests: ${stderr?.slice(-2000)}`);
+  }
+  return script;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => settle(true));
+    socket.once('error', () => settle(false));
+  });
+}
