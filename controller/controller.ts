@@ -9,6 +9,7 @@ import { ruleRoutes } from './api/rules/routes.js';
 import type { Build } from './api/service/info.js';
 import { apiInfoRoutes, serviceRoutes } from './api/service/routes.js';
 import { triggerRoutes } from './api/triggers/routes.js';
+import { apiDocsRoutes } from './apidocs/routes.js';
 import { basicAuthentication } from './authentication/basic.js';
 import type { OperatorCredentials } from './authentication/operator.js';
 import { startCacheInvalidation, type CacheInvalidation } from './cacheInvalidation.js';
@@ -89,7 +90,7 @@ export class Controller {
     this.#invalidation = invalidation;
     const app = createApp(context, {
       root: [serviceRoutes],
-      open: [apiInfoRoutes, webActionRoutes],
+      open: [apiInfoRoutes, apiDocsRoutes, webActionRoutes],
       authenticated: [
         actionRoutes,
         activationRoutes,
