@@ -203,7 +203,7 @@ export class Controller {
     return this.#context;
   }
 
-  /** Answers requests from now on. Port 0 takes a free one. @throws what binding the address fails with. */
+  /** Answers requests from now on; called again, at another address too. Port 0 takes a free one. @throws what binding fails with. */
   listen(port: number, host: string): Promise<AddressInfo> {
     return this.#server.listen(port, host);
   }

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { newTransactionId } from '../../shared/entities/transaction.js';
 
 /** Idle connections are kept longer than the longest wait of a blocking invocation. */
@@ -11,6 +11,8 @@ const MAX_HEADER_BYTES = 32 * 1024;
 /** An HTTP server that can be stopped without cutting off those who wait for an answer. */
 export class HttpServer {
   readonly #server: Server;
+  /** Listeners on further addresses, whose connections the server takes over. */
+  readonly #doors: NetServer[] = [];
   /** Connections, and whether a request on them is being answered. */
   readonly #busy = new Map<Socket, number>();
   #stopping = false;
@@ -39,13 +41,21 @@ export class HttpServer {
     this.#server.on('clientError', refuse);
   }
 
-  /** Resolves to the address once connections are taken. Port 0 takes a free one. @throws what `listen` fails with. */
+  /**
+   * Resolves to the address once connections are taken. Port 0 takes a free one. Called again it takes connections at
+   * another address too. @throws what `listen` fails with.
+   */
   listen(port: number, host: string): Promise<AddressInfo> {
+    let listener: NetServer = this.#server;
+    if (this.#server.listening) {
+      listener = createNetServer((socket) => this.#server.emit('connection', socket));
+      this.#doors.push(listener);
+    }
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        resolve(this.#server.address() as AddressInfo);
+      listener.once('error', reject);
+      listener.listen(port, host, () => {
+        listener.off('error', reject);
+        resolve(listener.address() as AddressInfo);
       });
     });
   }
@@ -56,6 +66,7 @@ export class HttpServer {
    */
   stop(limitMs: number): Promise<void> {
     this.#stopping = true;
+    for (const door of this.#doors) door.close();
     return new Promise((resolve) => {
       const deadline = setTimeout(() => {
         this.#server.closeAllConnections();

@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process';
+import { networkInterfaces } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { ContainerDriver } from '../../invoker/containers/ContainerDriver.js';
+import { ContainerStartError } from '../../invoker/containers/ContainerDriver.js';
+import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import { UsageError } from './options.js';
+
+export interface ChosenContainers {
+  readonly kind: 'docker' | 'process';
+  /** Why this one, for the user. */
+  readonly reason: string;
+  /** The address at which containers reach this machine; undefined where they share its loopback. */
+  readonly gateway: string | undefined;
+  /** A driver for one invoker; `owner` tells its containers from those of others. */
+  driver(owner: string): ContainerDriver;
+}
+
+/**
+ * Docker where it is asked for or answers, else processes. Dockerode is loaded only where it is needed.
+ * @throws UsageError where Docker was asked for and cannot be used.
+ */
+export async function chooseContainers(
+  wanted: 'docker' | 'process' | undefined,
+  log: Logger,
+): Promise<ChosenContainers> {
+  if (wanted === 'process') return processes('asked for with --process; they isolate nothing', log);
+  const { detectDocker } = await import('../../invoker/containers/docker/detect.js');
+  const found = await detectDocker();
+  if (!found.usable) {
+    if (wanted === 'docker') throw new UsageError(`Docker was asked for, but ${found.reason}`);
+    return processes(`${found.reason}; processes isolate nothing`, log);
+  }
+  const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
+  const { docker, reach } = found;
+  const image = runtimeImage(log);
+  return {
+    kind: 'docker',
+    reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}`,
+    gateway: reach === 'address' ? bridgeGateway() : undefined,
+    driver: (owner) => afterImage(new DockerDriver({ docker, logger: log.component('docker'), owner, reach }), image),
+  };
+}
+
+function processes(reason: string, log: Logger): ChosenContainers {
+  return {
+    kind: 'process',
+    reason,
+    gateway: undefined,
+    driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner }),
+  };
+}
+
+/**
+ * Builds the Node.js runtime's image where it is missing or out of date, in a process of its own: it reads the whole of
+ * node, which this process need not remember.
+ */
+async function runtimeImage(log: Logger): Promise<void> {
+  const build = fileURLToPath(new URL('../../invoker/runtimes/main.js', import.meta.url));
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, [build]);
+    log.component('runtimes').info(stdout.trim());
+  } catch (error) {
+    const { stderr } = error as { stderr?: string };
+    throw new ContainerStartError(stderr?.trim() || `the runtime's image cannot be built: ${String(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A driver whose containers wait for the image that they are made of. */
+function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDriver {
+  image.catch(() => {
+    // Said by the first container that needs it.
+  });
+  return {
+    name: driver.name,
+    removeLeftovers: () => driver.removeLeftovers(),
+    create: async (spec) => {
+      if (!spec.image.pull) await image;
+      return driver.create(spec);
+    },
+    close: () => driver.close(),
+  };
+}
+
+/** This machine's address in Docker's default bridge network. */
+function bridgeGateway(): string | undefined {
+  return networkInterfaces()['docker0']?.find(({ family }) => family === 'IPv4')?.address;
+}
