@@ -3,6 +3,7 @@ import type { OperatorCredentials } from './authentication/operator.js';
 import type { Build } from './api/service/info.js';
 import type { Entitlement } from './entitlement/Entitlement.js';
 import type { Invocation } from './invocation/Invocation.js';
+import type { ColorsView } from './loadbalancer/ColorsView.js';
 import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
 import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
@@ -33,4 +34,6 @@ export interface ControllerContext {
   /** The share of invokers that has to be up for the controller to call itself ready. */
   readonly readinessFraction: number;
   readonly build: Build;
+  /** What operators see of colors. */
+  readonly colors?: ColorsView | undefined;
 }

@@ -22,6 +22,7 @@ import { createDispatch, type Dispatch } from './invocation/dispatch.js';
 import { createPrimitive } from './invocation/primitive.js';
 import { createHealthTestAction } from './loadbalancer/healthTest.js';
 import { lostRecord } from './loadbalancer/lostActivations.js';
+import { ColorMistakes } from './loadbalancer/ColorMistakes.js';
 import { BalancerMetrics } from './loadbalancer/metrics.js';
 import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
 import { webActionRoutes } from './webactions/routes.js';
@@ -159,6 +160,7 @@ export class Controller {
       }),
       allowedKinds: config.allowedKinds,
     });
+    const colorMistakes = new ColorMistakes(registry);
     const invocationLog = log.component('invocation');
     const dispatch = createDispatch({
       primitive: createPrimitive({
@@ -168,6 +170,7 @@ export class Controller {
         controller: instance,
         newActivationId,
         log: invocationLog,
+        colorMistakes,
       }),
       actions: entities,
       entitlement,
@@ -177,6 +180,7 @@ export class Controller {
       clock,
       newActivationId,
       maxSteps: limits.maxSequenceLength,
+      colorMistakes,
     });
     const context: ControllerContext = {
       entities,
@@ -194,6 +198,7 @@ export class Controller {
       operator: config.operator,
       readinessFraction: config.readinessFraction,
       build: config.build,
+      colors: { palette: balancer.palette, mistakes: colorMistakes },
     };
     return new Controller(context, dispatch, invalidation, registry);
   }

@@ -1,3 +1,4 @@
+import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
 import type { ActionSource } from '../actions/resolve.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
@@ -19,6 +20,8 @@ export interface CompositeParts {
   readonly newActivationId: () => string;
   /** Components of a sequence, and steps of a composition. */
   readonly maxSteps: number;
+  /** Hears of annotations `color` that are no templates. */
+  readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
 
 /** One run of a sequence or a composition. It is always waited for by whoever runs it. */

@@ -59,12 +59,15 @@ class Composition {
     this.#budget = budget;
     this.#start = parts.clock();
     this.#memory = run.target.action.limits.memory;
+    const { annotations, _id } = run.target.action;
+    const annotation = valueOf(annotations, 'color');
     this.#color = colorOf({
       header: run.color?.fromHeader,
-      annotation: valueOf(run.target.action.annotations, 'color'),
+      annotation,
       parameters: argumentsOf(run.target.parameters, run.payload),
       activationId: run.activationId,
       inherited: run.color?.inherited,
+      onMistake: (mistake) => parts.colorMistakes?.note(_id, annotation ?? null, mistake),
     });
   }
 

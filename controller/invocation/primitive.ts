@@ -1,4 +1,5 @@
 import { argumentsOf } from '../actions/parameters.js';
+import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { LoadBalancer, SchedulableAction } from '../loadbalancer/LoadBalancer.js';
 import { colorOf } from '../../shared/colors/colorOf.js';
 import type { Action } from '../../shared/entities/documents.js';
@@ -19,6 +20,8 @@ export interface PrimitiveParts {
   readonly controller: ControllerInstance;
   readonly newActivationId: () => string;
   readonly log: Logger;
+  /** Hears of annotations `color` that are no templates. */
+  readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
 
 /** Runs single actions: a message to an invoker, and where the caller waits, its result. */
@@ -30,7 +33,7 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
       const { transid, user, target, waitMs } = request;
       const content = argumentsOf(target.parameters, request.payload);
       const message = activationMessage(request, activationId, content, parts.controller);
-      const color = requestedColor(request, activationId, content);
+      const color = requestedColor(request, activationId, content, parts.colorMistakes);
       const pending = await parts.balancer.publish(describe(target.action), message, color);
       if (waitMs === undefined) return { kind: 'accepted', activationId };
       if (parts.log.debugEnabled) parts.log.debug(`waiting ${waitMs} ms for ${activationId}`, { transid });
@@ -88,14 +91,22 @@ function lockedArguments(parameters: readonly KeyValue[], payload: Json | undefi
   return locked;
 }
 
-function requestedColor({ target, color }: InvocationRequest, activationId: string, parameters: Json) {
-  const { annotations } = target.action;
+function requestedColor(
+  { target, color }: InvocationRequest,
+  activationId: string,
+  parameters: Json,
+  mistakes: PrimitiveParts['colorMistakes'],
+) {
+  const { annotations, _id } = target.action;
+  const annotation = valueOf(annotations, 'color');
+  if (annotation === undefined && color === undefined) return undefined;
   const value = colorOf({
     header: color?.fromHeader,
-    annotation: valueOf(annotations, 'color'),
+    annotation,
     parameters,
     activationId,
     inherited: color?.inherited,
+    onMistake: (mistake) => mistakes?.note(_id, annotation ?? null, mistake),
   });
   if (value === undefined) return undefined;
   const policy = valueOf(annotations, 'color-policy');

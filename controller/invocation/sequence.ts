@@ -36,12 +36,14 @@ export async function runSequence(
 ): Promise<{ record: ActivationRecord; actionCount: number }> {
   const start = parts.clock();
   const { action } = run.target;
+  const annotation = valueOf(action.annotations, 'color');
   const color = colorOf({
     header: run.color?.fromHeader,
-    annotation: valueOf(action.annotations, 'color'),
+    annotation,
     parameters: argumentsOf(run.target.parameters, run.payload),
     activationId: run.activationId,
     inherited: run.color?.inherited,
+    onMistake: (mistake) => parts.colorMistakes?.note(action._id, annotation ?? null, mistake),
   });
   const components = action.exec.components ?? [];
   const namespace = run.user.namespace.name;

@@ -47,8 +47,6 @@ export interface BalancerParts {
   readonly topics: Topics;
   readonly logger: Logger;
   readonly metrics: BalancerMetrics;
-  /** Before the names of our own topics, as before those of OpenWhisk. */
-  readonly topicPrefix?: string | undefined;
   readonly controller: ControllerInstance;
   readonly options: BalancerOptions;
   /** An invocation was given up: no acknowledgement in time. See `lostActivations.ts`. */
@@ -71,6 +69,7 @@ export class ShardingBalancer implements LoadBalancer {
   readonly #book: ActivationBook;
   readonly #colors: Colors;
   readonly #producer: Producer;
+  #closed: Promise<void> | undefined;
   #cluster: ClusterMembership | undefined;
   #acknowledgements: Consumer | undefined;
 
@@ -113,7 +112,7 @@ export class ShardingBalancer implements LoadBalancer {
     });
     this.#colors = new Colors({
       messaging: parts.messaging,
-      topicPrefix: parts.topicPrefix ?? '',
+      topicPrefix: parts.topics.prefix,
       logger,
       metrics: metrics.colors,
       options: options.colors,
@@ -132,7 +131,7 @@ export class ShardingBalancer implements LoadBalancer {
 
   /** Resolves once acknowledgements and pings are consumed. The health test action has to be in the store by then. */
   static async start(parts: BalancerParts): Promise<ShardingBalancer> {
-    const { messaging, topics, controller, options, logger, topicPrefix } = parts;
+    const { messaging, topics, controller, options, logger } = parts;
     const completed = topics.completed(controller.asString);
     await messaging.ensureTopic(completed);
     const balancer = new ShardingBalancer(parts, await messaging.producer());
@@ -145,7 +144,7 @@ export class ShardingBalancer implements LoadBalancer {
     await balancer.#colors.start();
     balancer.#cluster = await ClusterMembership.start({
       messaging,
-      topic: heartbeats(topicPrefix),
+      topic: heartbeats(topics.prefix),
       logger,
       self: controller.asString,
       options: options.cluster,
@@ -216,7 +215,11 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#shares.clusterSize;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     await this.#cluster?.close();
     await Promise.all([this.#supervisor.close(), this.#acknowledgements?.close(), this.#colors.close()]);
     this.#book.close();

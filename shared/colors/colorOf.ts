@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Json } from '../entities/keyvalue.js';
+import { expandTemplate, parseTemplate, type TemplateMistake } from './template.js';
 
 /** Where the color of one invocation may come from. */
 export interface ColorSources {
@@ -12,6 +13,8 @@ export interface ColorSources {
   readonly activationId: string;
   /** The color of the invocation that caused this one. */
   readonly inherited?: string | undefined;
+  /** Hears of an annotation that is no template. */
+  readonly onMistake?: ((mistake: TemplateMistake) => void) | undefined;
 }
 
 /** A color that is longer, in bytes of UTF-8, is replaced by its hash. */
@@ -19,46 +22,30 @@ export const MAX_COLOR_BYTES = 256;
 
 /**
  * The color of an invocation: that of the request, else that of the action's annotation, else that of its cause, else
- * none. An annotation whose template names a value that is missing, null, empty or not a scalar gives none, and the
- * cause's counts.
+ * none. An annotation that is no template gives none, nor does one that names a value that is missing, null, empty or not
+ * a scalar; the cause's counts then.
  */
 export function colorOf(sources: ColorSources): string | undefined {
-  const color =
-    nonEmpty(sources.header) ??
-    fromAnnotation(sources.annotation, sources.parameters, sources.activationId) ??
-    nonEmpty(sources.inherited);
-  return color === undefined ? undefined : bounded(color);
+  const color = nonEmpty(sources.header) ?? fromAnnotation(sources) ?? nonEmpty(sources.inherited);
+  return color === undefined ? undefined : boundedColor(color);
 }
 
-const PLACEHOLDER = /\{([^{}]+)\}/g;
-
-function fromAnnotation(annotation: Json | undefined, parameters: Json | undefined, activationId: string) {
-  if (typeof annotation === 'number') return String(annotation);
-  if (typeof annotation !== 'string') return undefined;
-  if (!annotation.includes('{')) return nonEmpty(annotation);
-  let complete = true;
-  const color = annotation.replace(PLACEHOLDER, (_, path: string) => {
-    const value = path === '$activation' ? activationId : scalarAt(parameters, path);
-    if (value === undefined) complete = false;
-    return value ?? '';
-  });
-  return complete ? nonEmpty(color) : undefined;
-}
-
-/** The text of the scalar at a dotted path; undefined where there is none or it is empty. */
-function scalarAt(parameters: Json | undefined, path: string): string | undefined {
-  let value: Json | undefined = parameters;
-  for (const key of path.split('.')) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string, Json>)[key];
-  }
-  if (typeof value === 'string') return nonEmpty(value);
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
-}
-
-function bounded(color: string): string {
-  if (Buffer.byteLength(color) <= MAX_COLOR_BYTES) return color;
+/** A color as it is used, stored and looked for: as it is, or its hash where it is too long. */
+export function boundedColor(color: string): string {
+  // A unit of UTF-16 takes at most three bytes of UTF-8, so that most colors need no counting.
+  if (color.length * 3 <= MAX_COLOR_BYTES || Buffer.byteLength(color) <= MAX_COLOR_BYTES) return color;
   return createHash('sha256').update(color).digest('hex');
+}
+
+function fromAnnotation(sources: ColorSources): string | undefined {
+  const { annotation, parameters, activationId, onMistake } = sources;
+  if (annotation === undefined) return undefined;
+  // Most colors are plain text.
+  if (typeof annotation === 'string' && !/[{}]/.test(annotation)) return nonEmpty(annotation);
+  const parsed = parseTemplate(annotation);
+  if (parsed.ok) return expandTemplate(parsed.template, parameters, activationId);
+  onMistake?.(parsed.mistake);
+  return undefined;
 }
 
 const nonEmpty = (text: string | undefined): string | undefined => (text === '' ? undefined : text);

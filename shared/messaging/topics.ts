@@ -24,6 +24,7 @@ const settings = (retentionMs: number, maxMessageBytes?: number): Record<string,
 /** The topics of OpenWhisk with its settings (`test/contract/kafka-messages.json`); `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
 export function topics(prefix = '') {
   return {
+    prefix,
     invoker: (instance: number): Topic<ActivationMessage> => ({
       name: `${prefix}invoker${instance}`,
       encode: encodeActivationMessage,

@@ -1,4 +1,6 @@
 import { operatorOnly } from '../../authentication/operator.js';
+import { ApiError } from '../../http/ApiError.js';
+import { boundedColor } from '../../../shared/colors/colorOf.js';
 import { SERVICE_METHODS, setCors } from '../../http/cors.js';
 import type { Routes } from '../../http/app.js';
 import { sendJson, sendText } from '../../http/respond.js';
@@ -16,7 +18,7 @@ export const serviceRoutes: Routes = (router, ctx) => {
     sendJson(res, 200, serviceInfo(ctx.limits, ctx.runtimes));
   });
 
-  router.use(['/invokers', '/activation', '/disable'], (req, res, next) => {
+  router.use(['/invokers', '/activation', '/disable', '/palette'], (req, res, next) => {
     setCors(res, SERVICE_METHODS);
     if (req.method === 'OPTIONS') sendText(res, 200, 'OK');
     else next();
@@ -39,6 +41,17 @@ export const serviceRoutes: Routes = (router, ctx) => {
   });
   router.get('/activation/count', operator, (_req, res) => {
     sendJson(res, 200, balancer.totalActiveActivations());
+  });
+  // Without parameters the whole palette; with a namespace and a color, the homes of that color.
+  router.get('/palette{/}', operator, (req, res) => {
+    const { namespace, color } = req.query;
+    const { colors } = ctx;
+    if (!colors) throw new ApiError(404);
+    if (typeof namespace !== 'string' || typeof color !== 'string') {
+      sendJson(res, 200, { ...colors.palette.view(), templateMistakes: colors.mistakes.list() });
+    } else {
+      sendJson(res, 200, colors.palette.homes(namespace, boundedColor(color)));
+    }
   });
   router.post('/disable', operator, (req, res, next) => {
     ctx.log.warn('the operator takes this controller out of service', { transid: req.transid });

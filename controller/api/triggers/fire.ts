@@ -16,7 +16,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** What firing takes; `ControllerContext` has it. */
 export type FireParts = Pick<
   ControllerContext,
-  'entities' | 'entitlement' | 'invocation' | 'runtimes' | 'activations' | 'log' | 'clock'
+  'entities' | 'entitlement' | 'invocation' | 'runtimes' | 'activations' | 'log' | 'clock' | 'colors'
 >;
 
 export interface Fire {
@@ -63,7 +63,13 @@ async function activateRules(
   const headers: JsonObject = fire.headers ? { __ow_headers: forwardedHeaders(fire.headers) } : {};
   const args: JsonObject = { ...asObject(trigger.parameters), ...headers, ...payload };
   const annotation = valueOf(trigger.annotations, 'color');
-  const color = colorOf({ header: fire.color, annotation, parameters: args, activationId });
+  const color = colorOf({
+    header: fire.color,
+    annotation,
+    parameters: args,
+    activationId,
+    onMistake: (mistake) => parts.colors?.mistakes.note(trigger._id, annotation ?? null, mistake),
+  });
   const logs = await Promise.all(
     rules.map(async ([id, rule]) => {
       const result = rule.status === 'active' ? await activate(parts, fire, rule, args, color) : inactiveRule(id, rule);
