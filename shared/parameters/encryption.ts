@@ -27,10 +27,10 @@ export interface ParameterLock {
 /** Decrypts what an action is run with. */
 export interface ParameterUnlock {
   /**
-   * The arguments with those named in `locked` (by name: their cipher) decrypted. What is not an object, not a text, or
-   * of an unknown cipher stays as it is. @throws Error where a value was changed or was written with another key.
+   * The value that was written with the cipher of that name; the text as it is where there is no such cipher.
+   * @throws Error where it was changed or was written with another key.
    */
-  unlock(args: Json | undefined, locked: Readonly<Record<string, string>>): Json | undefined;
+  decrypt(cipher: string, value: string): Json;
 }
 
 interface Cipher {
@@ -61,16 +61,9 @@ export function parameterEncryption(config: EncryptionConfig): ParameterLock & P
         if (!current || p.encryption !== undefined) return p;
         return { ...p, value: encrypt(current, p.value), encryption: name };
       }),
-    unlock(args, locked) {
-      const names = Object.keys(locked);
-      if (names.length === 0 || args === null || typeof args !== 'object' || Array.isArray(args)) return args;
-      const open = { ...args };
-      for (const key of names) {
-        const value = Object.hasOwn(args, key) ? args[key] : undefined;
-        const used = ciphers.get(locked[key] ?? '');
-        if (used && typeof value === 'string') open[key] = decrypt(used, value);
-      }
-      return open;
+    decrypt(cipher, value) {
+      const used = ciphers.get(cipher);
+      return used ? decrypt(used, value) : value;
     },
   };
 }
