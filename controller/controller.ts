@@ -2,7 +2,6 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import { actionRoutes } from './api/actions/routes.js';
 import { activationRoutes } from './api/activations/routes.js';
-import { apiDocsRoutes } from './apidocs/routes.js';
 import { limitRoutes } from './api/limits/routes.js';
 import { namespaceRoutes } from './api/namespaces/routes.js';
 import { packageRoutes } from './api/packages/routes.js';

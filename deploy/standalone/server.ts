@@ -113,12 +113,7 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
         recorder: { record: (record) => activations.store(record) },
         driver,
         runtimes,
-        decrypt: (cipher, value) => {
-          const unlocked = lock.unlock({ value }, { value: cipher });
-          return unlocked !== null && typeof unlocked === 'object' && !Array.isArray(unlocked)
-            ? (unlocked['value'] ?? null)
-            : null;
-        },
+        decrypt: (cipher, value) => lock.decrypt(cipher, value),
         metrics,
         log,
       });
