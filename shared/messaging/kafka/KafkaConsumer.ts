@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Admin, Consumer as Client, EachBatchPayload, Kafka, KafkaMessage } from 'kafkajs';
+import type { Admin, Consumer as Client, EachBatchPayload, Kafka } from 'kafkajs';
 import type { Logger } from '../../logging/Logger.js';
 import type { Consumer, ConsumerOptions } from '../Messaging.js';
 import type { BusHealth } from './BusHealth.js';
-import { OffsetTracker } from './OffsetTracker.js';
+import { Handover, type PartitionOffset, type Place } from './Handover.js';
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, type KafkaOptions } from './options.js';
-import { Slots } from './Slots.js';
 
 /**
  * A member of a group that reads one topic.
@@ -21,11 +20,8 @@ export class KafkaConsumer<T> implements Consumer {
   readonly #options: ConsumerOptions<T>;
   readonly #health: BusHealth;
   readonly #log: Logger;
-  readonly #slots: Slots;
-  readonly #partitions = new Map<number, Partition>();
+  readonly #handover: Handover<T>;
   #client: Client | undefined;
-  #commitTimer: NodeJS.Timeout | undefined;
-  #committing: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -42,7 +38,7 @@ export class KafkaConsumer<T> implements Consumer {
     this.#options = options;
     this.#health = health;
     this.#log = log;
-    this.#slots = new Slots(options.maxInFlight);
+    this.#handover = new Handover(options, log, (offsets) => this.#commit(offsets));
   }
 
   /** Joins the group; resolves once this consumer's place in the topic is settled. */
@@ -70,6 +66,7 @@ export class KafkaConsumer<T> implements Consumer {
   async #join(): Promise<void> {
     const { topic, group, from } = this.#options;
     const places = await this.#places();
+    this.#handover.learn(places);
     const sessionTimeout = this.#kafkaOptions.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS;
     const client = this.#kafka.consumer({
       groupId: group,
@@ -107,7 +104,7 @@ export class KafkaConsumer<T> implements Consumer {
     await client.subscribe({ topic: topic.name, fromBeginning: from !== 'latest' });
     await client.run({ autoCommit: false, eachBatchAutoResolve: false, eachBatch: (batch) => this.#take(batch) });
     await joined;
-    for (const [partition, { committed, end }] of places) {
+    for (const { partition, committed, end } of places) {
       // Kafka would look up the end only with the first fetch: what is sent until then would be missed.
       if (from === 'latest' && committed === undefined) {
         client.seek({ topic: topic.name, partition, offset: String(end) });
@@ -115,111 +112,39 @@ export class KafkaConsumer<T> implements Consumer {
     }
   }
 
-  /** Learns for each partition where the group stopped and where the topic ends. */
-  async #places(): Promise<Map<number, { committed: number | undefined; end: number }>> {
+  async #places(): Promise<Place[]> {
     const { topic, group } = this.#options;
     const ends = await this.#admin.fetchTopicOffsets(topic.name);
     const [offsets] = await this.#admin.fetchOffsets({ groupId: group, topics: [topic.name] });
     const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, Number(offset)]));
-    return new Map(
-      ends.map(({ partition, high }) => {
-        const end = Number(high);
-        const offset = committed.get(partition);
-        const place = offset === undefined || offset < 0 ? undefined : offset;
-        const known = this.#partitions.get(partition);
-        if (known) known.tracker.endsAt(end);
-        else
-          this.#partitions.set(partition, { tracker: new OffsetTracker(), backlogEnd: place === undefined ? 0 : end });
-        return [partition, { committed: place, end }];
-      }),
-    );
+    return ends.map(({ partition, high }) => {
+      const offset = committed.get(partition) ?? -1;
+      return { partition, committed: offset < 0 ? undefined : offset, end: Number(high) };
+    });
   }
 
   async #take(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
-    const partition = this.#partition(batch.partition);
-    for (const message of batch.messages) {
+    const { slots } = this.#handover;
+    for (const { offset, value, timestamp } of batch.messages) {
       // Heartbeats keep the group's place while the handler is full.
-      while (!this.#slots.free && !this.#closing && payload.isRunning()) {
-        if (!(await this.#slots.wait(HEARTBEAT_MS))) await payload.heartbeat();
+      while (!slots.free && !this.#closing && payload.isRunning()) {
+        if (!(await slots.wait(HEARTBEAT_MS))) await payload.heartbeat();
       }
       if (this.#closing || !payload.isRunning() || payload.isStale()) return;
-      this.#hand(partition, message);
+      const { partition } = batch;
+      this.#handover.hand({ partition, offset: Number(offset), value, timestamp: Number(timestamp) });
     }
     payload.resolveOffset(batch.lastOffset());
     await payload.heartbeat();
   }
 
-  #hand({ tracker, backlogEnd }: Partition, message: KafkaMessage): void {
-    const offset = Number(message.offset);
-    const handed = tracker.hand(offset);
-    if (!handed) return;
-    this.#scheduleCommit();
-    let handled: Promise<void> | void;
-    try {
-      const content = this.#options.topic.decode(message.value?.toString() ?? '');
-      const delivery = { sentAt: Number(message.timestamp), redelivered: offset < backlogEnd };
-      handled = this.#options.handle(content, delivery);
-    } catch (error) {
-      handled = undefined;
-      this.#failed(offset, error);
-    }
-    if (!(handled instanceof Promise)) {
-      handed.handled = true;
-      return;
-    }
-    this.#slots.take();
-    const settle = (): void => {
-      handed.handled = true;
-      this.#slots.release();
-      this.#scheduleCommit();
-    };
-    handled.then(settle, (error: unknown) => {
-      this.#failed(offset, error);
-      settle();
-    });
-  }
-
-  #failed(offset: number, error: unknown): void {
-    this.#log.error(`message ${offset} of topic ${this.#options.topic.name} could not be handled`, { error });
-  }
-
-  #partition(number: number): Partition {
-    let partition = this.#partitions.get(number);
-    if (!partition) {
-      partition = { tracker: new OffsetTracker(), backlogEnd: 0 };
-      this.#partitions.set(number, partition);
-    }
-    return partition;
-  }
-
-  #scheduleCommit(): void {
-    this.#commitTimer ??= setTimeout(() => {
-      this.#commitTimer = undefined;
-      void this.#commit();
-    }, COMMIT_MS);
-  }
-
-  /** Commits what is handled. A failure is tried again with the next commit. */
-  #commit(): Promise<void> {
-    this.#committing ??= this.#commitNow().finally(() => (this.#committing = undefined));
-    return this.#committing;
-  }
-
-  async #commitNow(): Promise<void> {
+  async #commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    if (!this.#client) throw new Error('not joined');
     const topic = this.#options.topic.name;
-    const offsets = [...this.#partitions].flatMap(([partition, { tracker }]) => {
-      const offset = tracker.committable();
-      return offset === undefined ? [] : [{ topic, partition, offset: String(offset) }];
-    });
-    if (offsets.length === 0 || !this.#client) return;
-    try {
-      await this.#client.commitOffsets(offsets);
-      for (const { partition, offset } of offsets) this.#partition(partition).tracker.committed(Number(offset));
-    } catch (error) {
-      if (!this.#closing) this.#scheduleCommit();
-      this.#log.debug(`cannot commit group ${this.#options.group}`, { error });
-    }
+    await this.#client.commitOffsets(
+      offsets.map(({ partition, offset }) => ({ topic, partition, offset: String(offset) })),
+    );
   }
 
   /** kafkajs gave up (Kafka was away for long, or something that it cannot mend): begin anew. */
@@ -243,23 +168,11 @@ export class KafkaConsumer<T> implements Consumer {
     } catch {
       // It has not joined yet.
     }
-    await this.#slots.idle();
-    clearTimeout(this.#commitTimer);
-    await this.#committing;
-    await Promise.race([this.#commit(), sleep(CLOSE_COMMIT_MS, undefined, { ref: false })]);
-    clearTimeout(this.#commitTimer);
+    await this.#handover.finish();
     await this.#discard();
   }
 }
 
-interface Partition {
-  readonly tracker: OffsetTracker;
-  /** Below it, messages may have been with an earlier process of the group. */
-  readonly backlogEnd: number;
-}
-
-const COMMIT_MS = 200;
-const CLOSE_COMMIT_MS = 5000;
 const HEARTBEAT_MS = 1000;
 
 /** Two of the largest messages, and thousands of small ones. */

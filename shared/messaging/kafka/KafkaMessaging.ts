@@ -8,6 +8,7 @@ import { BusHealth } from './BusHealth.js';
 import { KafkaConsumer } from './KafkaConsumer.js';
 import { KafkaProducer } from './KafkaProducer.js';
 import { isTransient } from './errors.js';
+import { kafkajsTransport } from './kafkajsTransport.js';
 import { calmRequestQueue } from './requestQueue.js';
 import { DEFAULT_FETCH_WAIT_MS, type KafkaOptions } from './options.js';
 
@@ -42,9 +43,9 @@ export class KafkaMessaging implements Messaging {
   }
 
   async producer(): Promise<Producer> {
-    const producer = new KafkaProducer(this.#kafka, this.#options, this.#health);
+    const transport = await this.#untilAnswered('a producer', () => kafkajsTransport(this.#kafka));
+    const producer = new KafkaProducer(transport, this.#options, this.#health);
     this.#producers.add(producer);
-    await this.#untilAnswered('a producer', () => producer.connect());
     return producer;
   }
 

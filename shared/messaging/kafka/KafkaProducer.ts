@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CompressionTypes, Partitioners, type Kafka, type Producer as Client } from 'kafkajs';
 import { MessageTooLargeError, type Producer, type Topic } from '../Messaging.js';
-import { Outbox, type Outgoing } from './Outbox.js';
 import type { BusHealth } from './BusHealth.js';
-import { isTooLarge, isTransient } from './errors.js';
+import { Outbox, type Outgoing } from './Outbox.js';
 import {
   DEFAULT_DELIVERY_TIMEOUT_MS,
   DEFAULT_MAX_MESSAGE_BYTES,
@@ -11,29 +9,27 @@ import {
   type KafkaOptions,
 } from './options.js';
 
-/** Sends each message at once, acknowledged by the partition's leader; while Kafka is away it tries for a while. */
+/** What a client library does for a producer: one attempt at a time, acknowledged by the partition's leader. */
+export interface Transport {
+  send(topic: string, messages: Outgoing[]): Promise<void>;
+  isTransient(error: unknown): boolean;
+  isTooLarge(error: unknown): boolean;
+  close(): Promise<void>;
+}
+
+/** Sends each message at once; while Kafka is away it tries for a while. */
 export class KafkaProducer implements Producer {
-  readonly #client: Client;
+  readonly #transport: Transport;
   readonly #health: BusHealth;
   readonly #outboxes = new Map<string, Outbox>();
   readonly #deliveryTimeoutMs: number;
   #outstandingBytes = 0;
   #closed = false;
 
-  constructor(kafka: Kafka, options: KafkaOptions, health: BusHealth) {
+  constructor(transport: Transport, options: KafkaOptions, health: BusHealth) {
+    this.#transport = transport;
     this.#health = health;
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS;
-    this.#client = kafka.producer({
-      createPartitioner: Partitioners.DefaultPartitioner,
-      allowAutoTopicCreation: false,
-      metadataMaxAge: 60_000,
-      // Trying again is done here: kafkajs takes a refused connection for final after a few rounds of its own.
-      retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 2 },
-    });
-  }
-
-  connect(): Promise<void> {
-    return this.#client.connect();
   }
 
   async send<T>(topic: Topic<T>, message: T): Promise<void> {
@@ -46,12 +42,18 @@ export class KafkaProducer implements Producer {
     try {
       await this.#outbox(topic.name, limit).add({ key: topic.key?.(message) ?? null, value });
     } catch (error) {
-      if (isTooLarge(error)) throw new MessageTooLargeError(topic.name, value.length, limit);
-      this.#health.failed();
+      if (this.#transport.isTooLarge(error)) throw new MessageTooLargeError(topic.name, value.length, limit);
       throw error;
     } finally {
       this.#outstandingBytes -= value.length;
     }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.idle()));
+    await this.#transport.close();
   }
 
   #outbox(topic: string, maxBytes: number): Outbox {
@@ -67,20 +69,16 @@ export class KafkaProducer implements Producer {
     const began = Date.now();
     for (;;) {
       try {
-        await this.#client.send({ topic, acks: 1, compression: CompressionTypes.None, messages });
+        await this.#transport.send(topic, messages);
         this.#health.answered();
         return;
       } catch (error) {
-        if (!isTransient(error) || Date.now() - began > this.#deliveryTimeoutMs || this.#closed) throw error;
-        this.#health.failed();
+        const transient = this.#transport.isTransient(error);
+        if (transient) this.#health.failed();
+        if (!transient || this.#closed || Date.now() - began > this.#deliveryTimeoutMs) throw error;
         await sleep(RETRY_MS);
       }
     }
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#client.disconnect();
   }
 }
 

@@ -12,7 +12,7 @@ export class Outbox {
   readonly #transmit: (messages: Outgoing[]) => Promise<void>;
   readonly #maxBytes: number;
   #waiting: Waiting[] = [];
-  #busy = false;
+  #flushing: Promise<void> | undefined;
 
   /** @param maxBytes of one request: what the topic takes, since a broker judges a batch as a whole. */
   constructor(maxBytes: number, transmit: (messages: Outgoing[]) => Promise<void>) {
@@ -24,12 +24,16 @@ export class Outbox {
   add(message: Outgoing): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ message, resolve, reject });
-      if (!this.#busy) void this.#flush();
+      this.#flushing ??= this.#flush();
     });
   }
 
+  /** Resolves when nothing is under way. */
+  idle(): Promise<void> {
+    return this.#flushing ?? Promise.resolve();
+  }
+
   async #flush(): Promise<void> {
-    this.#busy = true;
     while (this.#waiting.length > 0) {
       const batch = this.#takeBatch();
       try {
@@ -39,7 +43,7 @@ export class Outbox {
         for (const { reject } of batch) reject(error);
       }
     }
-    this.#busy = false;
+    this.#flushing = undefined;
   }
 
   #takeBatch(): Waiting[] {
