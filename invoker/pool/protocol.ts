@@ -47,9 +47,8 @@ export function initBody(
 ): string {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) env[name] = textOf(value);
-  for (const [name, value] of Object.entries(context(message, action, deadline))) {
-    env[`__OW_${name.toUpperCase()}`] = textOf(value);
-  }
+  const context = { ...(action.providesApiKey ? message.user.authkey : NONE), ...contextOf(message, deadline) };
+  for (const [name, value] of Object.entries(context)) env[`__OW_${name.toUpperCase()}`] = textOf(value);
   const { name, binary, main, code } = action;
   return JSON.stringify({ value: { name, binary, main, env, ...(code === undefined ? {} : { code }) } });
 }
@@ -61,13 +60,17 @@ export function runBody(
   parameters: Json,
   deadline: number,
 ): string {
-  return JSON.stringify({ value: parameters, ...context(message, action, deadline) });
+  // Put together from parts of a fixed shape, which is several times as fast as one object spread together for each run.
+  const key = action.providesApiKey ? JSON.stringify(message.user.authkey) : '{}';
+  const keyFields = key.length > 2 ? `${key.slice(1, -1)},` : '';
+  const context = JSON.stringify(contextOf(message, deadline));
+  return `{"value":${JSON.stringify(parameters)},${keyFields}${context.slice(1)}`;
 }
 
-function context(message: ActivationMessage, action: ExecutableAction, deadline: number): Record<string, unknown> {
+/** What every action may know of its activation. */
+function contextOf(message: ActivationMessage, deadline: number) {
   const { path, name, version } = message.action;
   return {
-    ...(action.providesApiKey ? message.user.authkey : undefined),
     namespace: message.user.namespace.name,
     action_name: `/${path}/${name}`,
     action_version: version ?? null,

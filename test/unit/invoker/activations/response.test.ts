@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { initFailure, isReusable, runResponse } from '../../../../invoker/activations/response.js';
+
+const answered = (body: string, status = 200, truncated?: { length: number; limit: number }) =>
+  ({ kind: 'response', response: { status, body, ...(truncated ? { truncated } : {}) } }) as const;
+
+describe('the response of an activation', () => {
+  describe('from /run', () => {
+    it('is a success with an object or an array', () => {
+      assert.deepEqual(runResponse(answered('{"a":1}'), 0), { statusCode: 0, result: { a: 1 }, size: 7 });
+      assert.deepEqual(runResponse(answered('[1, 2]'), 0), { statusCode: 0, result: [1, 2], size: 6 });
+      assert.deepEqual(runResponse(answered('{}'), 0), { statusCode: 0, result: {}, size: 2 });
+    });
+
+    it('is an application error with a field error, whatever it and the others are', () => {
+      assert.deepEqual(runResponse(answered('{"error":{"code":7},"more":1}'), 0), {
+        statusCode: 1,
+        result: { error: { code: 7 } },
+        size: 29,
+      });
+      assert.deepEqual(runResponse(answered('{"error":null}'), 0).result, { error: null });
+      assert.deepEqual(runResponse(answered('[{"error":1}]'), 0).statusCode, 0);
+    });
+
+    it("is the developer's where the status is another, with the error that the body names", () => {
+      assert.deepEqual(runResponse(answered('{"error":"thrown"}', 502), 0), {
+        statusCode: 2,
+        result: { error: 'thrown' },
+        size: 18,
+      });
+      const invalid = 'The action did not produce a valid JSON or JSON Array response';
+      assert.deepEqual(runResponse(answered('[1]', 502), 0).result, { error: `${invalid}: [1]` });
+      assert.deepEqual(runResponse(answered('{"a":1}', 500), 0).result, { error: `${invalid}: {"a":1}` });
+    });
+
+    it("is the developer's where the body is no JSON, or neither object nor array", () => {
+      const invalid = 'The action did not produce a valid JSON or JSON Array response';
+      for (const body of ['not json', '"text"', '5', 'null', 'true']) {
+        assert.deepEqual(runResponse(answered(body), 0), {
+          statusCode: 2,
+          result: { error: `${invalid}: ${body}` },
+          size: body.length,
+        });
+      }
+      assert.deepEqual(runResponse(answered(''), 0), { statusCode: 2, result: { error: `${invalid}.` }, size: 0 });
+    });
+
+    it('is an application error where it was too long, with what is left of it', () => {
+      assert.deepEqual(runResponse(answered('{"a":"xx', 200, { length: 2000, limit: 1000 }), 0), {
+        statusCode: 1,
+        result: {
+          error:
+            'The action produced a response that exceeded the allowed length: 2000 > 1000 bytes. ' +
+            'The truncated response was: {"a":"xx',
+        },
+        size: 2000,
+      });
+    });
+
+    it('says what ended the container', () => {
+      const broken = 'The action did not produce a valid response and exited unexpectedly.';
+      assert.deepEqual(runResponse({ kind: 'failure', failure: 'broken' }, 0), {
+        statusCode: 2,
+        result: { error: broken },
+      });
+      assert.deepEqual(runResponse({ kind: 'failure', failure: 'outOfMemory' }, 0).result, {
+        error: 'The action exhausted its memory and was aborted.',
+      });
+      assert.deepEqual(runResponse({ kind: 'timeout' }, 1500).result, {
+        error: 'The action exceeded its time limits of 1500 milliseconds.',
+      });
+    });
+
+    it('has a result and, of any body that came whole, its length', () => {
+      fc.assert(
+        fc.property(fc.json(), fc.constantFrom(200, 400, 502), (body, status) => {
+          const response = runResponse(answered(body, status), 0);
+          assert.equal(response.size, body.length);
+          assert.ok(response.result !== undefined);
+          const value = JSON.parse(body) as unknown;
+          if (response.statusCode === 0) assert.deepEqual(response.result, value);
+          else assert.ok(Object.hasOwn(response.result as object, 'error'));
+        }),
+      );
+    });
+  });
+
+  describe('from a failed /init', () => {
+    const failed = 'The action failed during initialization';
+
+    it('has the error that the body names, or the body', () => {
+      assert.deepEqual(initFailure(answered('{"error":"bad"}', 502), 0), {
+        statusCode: 2,
+        result: { error: 'bad' },
+        size: 15,
+      });
+      assert.deepEqual(initFailure(answered('oops', 502), 0), {
+        statusCode: 2,
+        result: { error: `${failed}: oops` },
+        size: 4,
+      });
+      assert.deepEqual(initFailure(answered('', 502), 0).result, { error: `${failed}.` });
+      assert.deepEqual(initFailure(answered('[]', 502), 0).result, { error: `${failed}: []` });
+    });
+
+    it('says what else went wrong', () => {
+      assert.deepEqual(initFailure({ kind: 'timeout' }, 100).result, {
+        error: 'The action exceeded its time limits of 100 milliseconds during initialization.',
+      });
+      assert.deepEqual(initFailure({ kind: 'failure', failure: 'broken' }, 100).result, {
+        error: 'The action did not initialize and exited unexpectedly.',
+      });
+      assert.deepEqual(initFailure({ kind: 'failure', failure: 'outOfMemory' }, 100).result, {
+        error: 'The action exhausted its memory and was aborted.',
+      });
+      const long = initFailure(answered('xx', 200, { length: 9, limit: 5 }), 100);
+      assert.equal(long.statusCode, 2);
+      assert.equal(long.size, 9);
+    });
+  });
+
+  it('tells whether its container may serve again', () => {
+    assert.deepEqual(
+      ([0, 1, 2, 3] as const).map((statusCode) => isReusable({ statusCode })),
+      [true, true, false, false],
+    );
+  });
+});

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { executableAction } from '../../../../invoker/activations/ExecutableAction.js';
+import { argumentsOf, initBody, runBody } from '../../../../invoker/pool/protocol.js';
+import { action, executable, message, NODE_IMAGE } from './setup.js';
+
+const asIs = (_: string, value: string): string => value;
+
+describe('the protocol of action containers', () => {
+  describe('arguments', () => {
+    it('are an empty object where there are none, and an array as it is', () => {
+      assert.deepEqual(argumentsOf(message({ content: undefined }), asIs), { environment: {}, parameters: {} });
+      assert.deepEqual(argumentsOf(message({ content: [1, 'two'], initArgs: ['0'] }), asIs), {
+        environment: {},
+        parameters: [1, 'two'],
+      });
+    });
+
+    it('are parted into the environment and the rest', () => {
+      const sent = message({ content: { A: 'a', b: 1, C: null }, initArgs: ['A', 'C', 'missing'] });
+      assert.deepEqual(argumentsOf(sent, asIs), { environment: { A: 'a', C: null }, parameters: { b: 1 } });
+    });
+
+    it('are decrypted by the cipher that each one names, in a copy', () => {
+      const content = { plain: 'p', locked: 'c2VjcmV0', number: 5 };
+      const sent = message({ content, lockedArgs: { locked: 'aes-256', number: 'aes-128', missing: 'aes-128' } });
+      const { parameters } = argumentsOf(sent, (cipher, value) => `${cipher} of ${value}`);
+      assert.deepEqual(parameters, { plain: 'p', locked: 'aes-256 of c2VjcmV0', number: 5 });
+      assert.equal(content.locked, 'c2VjcmV0');
+    });
+  });
+
+  describe('/init', () => {
+    it('has the code and the environment, every value a text', () => {
+      const sent = message({ transid: { id: 'tid', start: 0 }, activationId: 'f'.repeat(32) });
+      const environment = { TEXT: 'text', NUMBER: 1.5, FLAG: true, NOTHING: null, LIST: [1, { a: 2 }] };
+      assert.deepEqual(JSON.parse(initBody(sent, executable(), environment, 61_000)), {
+        value: {
+          name: 'hello',
+          main: 'main',
+          binary: false,
+          code: 'function main() {}',
+          env: {
+            TEXT: 'text',
+            NUMBER: '1.5',
+            FLAG: 'true',
+            NOTHING: '',
+            LIST: '[1,{"a":2}]',
+            __OW_API_KEY: 'uuid:key',
+            __OW_NAMESPACE: 'guest',
+            __OW_ACTION_NAME: '/guest/hello',
+            __OW_ACTION_VERSION: '0.0.1',
+            __OW_ACTIVATION_ID: 'f'.repeat(32),
+            __OW_TRANSACTION_ID: 'tid',
+            __OW_DEADLINE: '61000',
+          },
+        },
+      });
+    });
+
+    it('names the main function, says of binary code that it is, and has no code where the image brings it', () => {
+      const zipped = executable({ exec: { kind: 'nodejs:20', code: 'UEsDBA==', binary: true, main: 'start' } });
+      const body = JSON.parse(initBody(message(), zipped, {}, 0)) as { value: Record<string, unknown> };
+      assert.equal(body.value['binary'], true);
+      assert.equal(body.value['main'], 'start');
+      const image = executable({ exec: { kind: 'blackbox', image: 'me/mine' } });
+      assert.equal('code' in (JSON.parse(initBody(message(), image, {}, 0)) as { value: object }).value, false);
+    });
+  });
+
+  describe('/run', () => {
+    it('has the parameters and what the action may know of its activation', () => {
+      const sent = message({
+        action: { path: 'guest/pkg', name: 'say "hi"', version: '1.2.3', binding: 'other/bound' },
+        transid: { id: 'tid', start: 0 },
+        activationId: 'a'.repeat(32),
+      });
+      assert.deepEqual(JSON.parse(runBody(sent, executable(), { p: [1] }, 61_000)), {
+        value: { p: [1] },
+        api_key: 'uuid:key',
+        namespace: 'guest',
+        action_name: '/guest/pkg/say "hi"',
+        action_version: '1.2.3',
+        activation_id: 'a'.repeat(32),
+        transaction_id: 'tid',
+        deadline: '61000',
+      });
+    });
+
+    it('has the key only where the action does not say that it wants none', () => {
+      const keyOf = (annotations: { key: string; value: boolean | string | null }[], authkey = {}): unknown => {
+        const wanting = executableAction(action({ annotations }), { image: NODE_IMAGE, sentinelled: true });
+        const user = { ...message().user, authkey: { api_key: 'k', ...authkey } };
+        const body = JSON.parse(runBody(message({ user }), wanting, {}, 0)) as Record<string, unknown>;
+        return body['api_key'];
+      };
+      assert.equal(keyOf([]), 'k');
+      assert.equal(keyOf([{ key: 'provide-api-key', value: true }]), 'k');
+      assert.equal(keyOf([{ key: 'provide-api-key', value: false }]), undefined);
+      assert.equal(keyOf([{ key: 'provide-api-key', value: null }]), undefined);
+      assert.equal(keyOf([{ key: 'provide-api-key', value: '' }]), undefined);
+      const user = { ...message().user, authkey: {} };
+      assert.equal('api_key' in (JSON.parse(runBody(message({ user }), executable(), {}, 0)) as object), false);
+    });
+
+    it('says null of a version that is not known', () => {
+      const sent = message({ action: { path: 'guest', name: 'hello' } });
+      assert.equal((JSON.parse(runBody(sent, executable(), {}, 0)) as Record<string, unknown>)['action_version'], null);
+    });
+  });
+});
