@@ -80,6 +80,8 @@ export class ClusterMembership {
     this.#heard = heard(this.#heard, beat, self);
     const now = members(this.#heard, self, options.missed);
     if (now.length === this.#members.length && now.every((one, i) => one === this.#members[i])) return;
+    // One that is new has to hear of this one before its next heartbeat is due.
+    if (now.length > this.#members.length) this.#beat();
     logger.info(`${now.length} controllers share the invokers: ${now.join(', ')}`);
     this.#members = now;
     onChange(now);

@@ -1,0 +1,109 @@
+import { Registry } from 'prom-client';
+import { ColorMetrics } from '../../controller/loadbalancer/ColorMetrics.js';
+import { Palette } from '../../controller/loadbalancer/Palette.js';
+import { generateHash, schedule, type Demand } from '../../controller/loadbalancer/schedule.js';
+import { Shares } from '../../controller/loadbalancer/shares.js';
+import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName } from '../../shared/colors/ColorPolicy.js';
+import { LeastAssigned } from '../../shared/colors/policies/leastAssigned.js';
+import { invokerInstance } from '../../shared/messages/instances.js';
+
+/*
+ * What it costs to choose the home of a colored invocation, hash and books included: `node dist/test/bench/colors.js`.
+ * Exits with 1 where the median is over 2 µs with 10 invokers or 5 µs with 1,000, or a color in `least-assigned` takes
+ * 200 bytes or more. Times are means of 20 calls, so that the clock does not count for much.
+ */
+
+const TARGETS = [
+  { invokers: 10, limitUs: 2 },
+  { invokers: 1000, limitUs: 5 },
+] as const;
+const COLORS = 100_000;
+const BATCH = 20;
+/** Together as many calls as there are colors: a first pass meets each color once, as a new one. */
+const BATCHES = COLORS / BATCH;
+const BYTES = 200;
+
+const demand: Demand = { key: 'guest/hello@0.0.1', concurrency: 1, memory: 256 };
+const names = Array.from({ length: COLORS }, (_, i) => ({ value: `post-${(i * 7919) % COLORS}` }));
+let missed = false;
+
+for (const { invokers, limitUs } of TARGETS) {
+  console.log(`\n${invokers} invokers (µs, target ${limitUs} at the median)`);
+  console.log(`${'policy'.padEnd(22)}${'median'.padStart(8)}${'p99'.padStart(8)}   new colors: median, p99`);
+  report('none (OpenWhisk)', measure(uncolored(invokers)), undefined, Infinity);
+  for (const policy of POLICY_NAMES) {
+    const place = palette(policy, invokers);
+    const first = measure(place);
+    report(policy, measure(place), first, limitUs);
+  }
+}
+
+const before = memory();
+const table = new LeastAssigned(POLICY_OPTIONS);
+table.joined(Array.from({ length: 10 }, (_, i) => i));
+for (let i = 0; i < 500_000; i++) table.adopt(i * 9_007_199_253 + 1, i % 10);
+const perColor = (memory() - before) / table.size;
+console.log(`\nleast-assigned: ${perColor.toFixed(0)} bytes a color with ${table.size} colors (target under ${BYTES})`);
+if (perColor >= BYTES) missed = true;
+process.exitCode = missed ? 1 : 0;
+
+function sharesOf(invokers: number): Shares {
+  const shares = new Shares({ managedFraction: 1, blackboxFraction: 1, minMemory: 128 });
+  shares.updateInvokers(
+    Array.from({ length: invokers }, (_, i) => ({ instance: invokerInstance(i, `host${i}`, 65_536), status: 'up' })),
+  );
+  return shares;
+}
+
+function palette(policy: PolicyName, invokers: number): (call: number) => void {
+  const shares = sharesOf(invokers);
+  const rooms = new Palette({
+    options: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
+    shares,
+    metrics: new ColorMetrics(new Registry()),
+    totalUnderWay: () => 0,
+    isGone: () => false,
+    tell: () => undefined,
+    onShared: () => undefined,
+  });
+  rooms.place('managed', 'guest', { value: 'first' }, undefined, demand);
+  return (call) => {
+    const color = names[call % COLORS];
+    if (color) rooms.place('managed', 'guest', color, undefined, demand);
+  };
+}
+
+function uncolored(invokers: number): (call: number) => void {
+  const { managed } = sharesOf(invokers);
+  return (call) => {
+    const hash = generateHash('guest', `guest/action${call % 100}`);
+    schedule(managed.candidates, managed.stepSizes, hash, demand, Math.random);
+  };
+}
+
+type Times = readonly number[];
+
+/** Microseconds of a call, each over a batch, in ascending order. */
+function measure(call: (call: number) => void): Times {
+  const times: number[] = [];
+  for (let batch = 0, at = 0; batch < BATCHES; batch++) {
+    const begin = performance.now();
+    for (let i = 0; i < BATCH; i++) call(at++);
+    times.push(((performance.now() - begin) * 1000) / BATCH);
+  }
+  return times.toSorted((a, b) => a - b);
+}
+
+function report(name: string, known: Times, fresh: Times | undefined, limitUs: number): void {
+  const at = (times: Times, q: number): number => times[Math.floor(q * BATCHES)] ?? NaN;
+  const show = (us: number): string => us.toFixed(2).padStart(8);
+  const more = fresh === undefined ? '' : `   ${show(at(fresh, 0.5))}${show(at(fresh, 0.99))}`;
+  const met = at(known, 0.5) <= limitUs && (fresh === undefined || at(fresh, 0.5) <= limitUs);
+  if (!met) missed = true;
+  console.log(`${name.padEnd(22)}${show(at(known, 0.5))}${show(at(known, 0.99))}${more}${met ? '' : '   MISSED'}`);
+}
+
+function memory(): number {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
