@@ -7,6 +7,7 @@ import { namespaceRoutes } from './api/namespaces/routes.js';
 import { packageRoutes } from './api/packages/routes.js';
 import { ruleRoutes } from './api/rules/routes.js';
 import type { Build } from './api/service/info.js';
+import { metricsRoutes } from './api/service/metrics.js';
 import { apiInfoRoutes, serviceRoutes } from './api/service/routes.js';
 import { triggerRoutes } from './api/triggers/routes.js';
 import { apiDocsRoutes } from './apidocs/routes.js';
@@ -90,7 +91,7 @@ export class Controller {
     this.#dispatch = dispatch;
     this.#invalidation = invalidation;
     const app = createApp(context, {
-      root: [serviceRoutes],
+      root: [serviceRoutes, metricsRoutes(registry)],
       open: [apiInfoRoutes, apiDocsRoutes, webActionRoutes],
       authenticated: [
         actionRoutes,

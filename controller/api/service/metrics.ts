@@ -1,0 +1,15 @@
+import type { Registry } from 'prom-client';
+import { operatorOnly } from '../../authentication/operator.js';
+import type { Routes } from '../../http/app.js';
+
+/** `GET /metrics`, in Prometheus' text format, for the operator: it tells how busy an installation is. */
+export const metricsRoutes =
+  (registry: Registry): Routes =>
+  (router, ctx) => {
+    router.get('/metrics', operatorOnly(ctx.operator), (_req, res, next) => {
+      registry.metrics().then((text) => {
+        res.setHeader('Content-Type', registry.contentType);
+        res.end(text);
+      }, next);
+    });
+  };
