@@ -85,9 +85,11 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
         [long._id],
       );
       await removeIfThere(long._id);
-      const odd = trigger('with space & @.-_ é/?#%41+', 1);
-      await stores.whisks.put(odd);
-      assert.equal((await stores.whisks.get(odd._id))?.['name'], odd.name);
+      for (const name of ['with space & @.-_ é/?#%41+', 'my_local_design', 'a_design/x']) {
+        const revision = await stores.whisks.put(trigger(name, 1));
+        assert.equal((await stores.whisks.get(`${namespace}/${name}`))?.['name'], name);
+        assert.equal(await stores.whisks.delete(`${namespace}/${name}`, revision), true);
+      }
     });
   });
 

@@ -18,10 +18,8 @@ export interface CouchConnection {
 
 export interface CouchRequest {
   readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
-  readonly db?: string;
-  readonly doc?: string;
-  /** Below the database, encoded already. */
-  readonly path?: string;
+  /** Encoded already: nano would take an id with `_local` in it for that of a local document. */
+  readonly path: string;
   readonly qs?: Readonly<Record<string, unknown>>;
   /** JSON as text. */
   readonly body?: string;
@@ -35,6 +33,16 @@ export class CouchError extends StoreError {
     this.status = status;
   }
 }
+
+/** The path of a database, or of a document in it. */
+export function pathOf(database: string, id?: string): string {
+  const db = encodeURIComponent(database);
+  if (id === undefined) return db;
+  if (id.startsWith(DESIGN)) return `${db}/${DESIGN}${encodeURIComponent(id.slice(DESIGN.length))}`;
+  return `${db}/${encodeURIComponent(id)}`;
+}
+
+const DESIGN = '_design/';
 
 /** Requests to one CouchDB: kept-alive connections, a bounded number of them, and a time limit on each request. */
 export class CouchClient {

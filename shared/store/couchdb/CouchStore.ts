@@ -12,7 +12,7 @@ import {
   type ViewQuery,
   type ViewRow,
 } from '../ArtifactStore.js';
-import { CouchError, type CouchClient, type CouchRequest } from './CouchClient.js';
+import { CouchError, pathOf, type CouchClient, type CouchRequest } from './CouchClient.js';
 
 const documentSchema: z.ZodType<StoredDocument> = z.looseObject({ _id: z.string(), _rev: z.string() });
 const writtenSchema = z.object({ id: z.string(), rev: z.string() });
@@ -45,7 +45,7 @@ export class CouchStore implements ArtifactStore {
   }
 
   async get(id: string): Promise<StoredDocument | undefined> {
-    const found = await this.#json(`reading ${id}`, { doc: id }, [404]);
+    const found = await this.#json(`reading ${id}`, { path: this.#path(id) }, [404]);
     if (found instanceof CouchError) return undefined;
     return this.#parse(documentSchema, found, `document ${id}`);
   }
@@ -53,7 +53,7 @@ export class CouchStore implements ArtifactStore {
   async put(document: NewDocument): Promise<string> {
     const { _id } = document;
     const body = JSON.stringify(document);
-    const written = await this.#json(`writing ${_id}`, { method: 'PUT', doc: _id, body }, [409]);
+    const written = await this.#json(`writing ${_id}`, { method: 'PUT', path: this.#path(_id), body }, [409]);
     if (written instanceof CouchError) throw new DocumentConflictError(_id);
     return this.#parse(writtenSchema, written, `answer to writing ${_id}`).rev;
   }
@@ -75,7 +75,7 @@ export class CouchStore implements ArtifactStore {
   }
 
   async delete(id: string, revision: string): Promise<boolean> {
-    const request: CouchRequest = { method: 'DELETE', doc: id, qs: { rev: revision } };
+    const request: CouchRequest = { method: 'DELETE', path: this.#path(id), qs: { rev: revision } };
     const deleted = await this.#json(`deleting ${id}`, request, [404, 409]);
     if (!(deleted instanceof CouchError)) return true;
     if (deleted.status === 404) return false;
@@ -137,8 +137,8 @@ export class CouchStore implements ArtifactStore {
   /** The connection belongs to who opened it. */
   async close(): Promise<void> {}
 
-  #path(): string {
-    return encodeURIComponent(this.#db);
+  #path(id?: string): string {
+    return pathOf(this.#db, id);
   }
 
   #viewPath(view: ViewName): string {
@@ -147,13 +147,13 @@ export class CouchStore implements ArtifactStore {
   }
 
   #attachmentPath(id: string, name: string): string {
-    return `${this.#path()}/${encodeURIComponent(id)}/${encodeURIComponent(name)}`;
+    return `${this.#path(id)}/${encodeURIComponent(name)}`;
   }
 
   /** The answer, or a CouchError with one of the statuses `expected`. @throws StoreError for any other */
   async #json(what: string, request: CouchRequest, expected: readonly number[] = []): Promise<unknown> {
     try {
-      return await this.#client.json(request.path === undefined ? { db: this.#db, ...request } : request);
+      return await this.#client.json(request);
     } catch (error) {
       if (error instanceof CouchError && expected.includes(error.status)) return error;
       throw this.#asStoreError(error, what);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { DatabaseName } from '../views.js';
-import { CouchClient, CouchError, type CouchConnection } from './CouchClient.js';
+import { CouchClient, CouchError, pathOf, type CouchConnection } from './CouchClient.js';
 import { CouchStore } from './CouchStore.js';
 import { DESIGN_DOCUMENTS, type DesignDocument } from './designDocuments.js';
 
@@ -87,7 +87,7 @@ async function untilItAnswers(
     try {
       for (const name of ['whisks', 'activations', 'subjects'] as const) {
         const db = options.databases[name];
-        if (options.create === false) await client.json({ db });
+        if (options.create === false) await client.json({ path: pathOf(db) });
         else await ensureDatabase(client, db, designsOf(name, options.designDocuments), log);
       }
       if (said !== '') log.info(`CouchDB at ${client.origin} answers`);
@@ -127,9 +127,9 @@ async function ensureDatabase(
   designs: readonly DesignDocument[],
   log: Logger,
 ): Promise<void> {
-  if ((await getOrUndefined(client, { db })) === undefined) {
+  if ((await getOrUndefined(client, pathOf(db))) === undefined) {
     try {
-      await client.json({ method: 'PUT', db });
+      await client.json({ method: 'PUT', path: pathOf(db) });
       log.info(`made the database ${db}`);
     } catch (error) {
       // Another process was faster.
@@ -141,8 +141,8 @@ async function ensureDatabase(
 
 /** Puts a design document, or adds to one what it lacks. A view that is there stays as it is. */
 async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocument, log: Logger): Promise<void> {
-  const doc = wanted._id;
-  const found = (await getOrUndefined(client, { db, doc })) as Partial<DesignDocument> | undefined;
+  const path = pathOf(db, wanted._id);
+  const found = (await getOrUndefined(client, path)) as Partial<DesignDocument> | undefined;
   const lacks = (have: object | undefined, want: object | undefined): boolean =>
     Object.keys(want ?? {}).some((name) => !(name in (have ?? {})));
   if (found && !lacks(found.views, wanted.views) && !lacks(found.filters, wanted.filters)) return;
@@ -152,13 +152,13 @@ async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocum
     views: { ...wanted.views, ...found?.views },
     ...(wanted.filters ? { filters: { ...wanted.filters, ...found?.filters } } : {}),
   };
-  await client.json({ method: 'PUT', db, doc, body: JSON.stringify(merged) });
-  log.info(`${found ? 'upgraded' : 'put'} ${doc} in ${db}`);
+  await client.json({ method: 'PUT', path, body: JSON.stringify(merged) });
+  log.info(`${found ? 'upgraded' : 'put'} ${wanted._id} in ${db}`);
 }
 
-async function getOrUndefined(client: CouchClient, request: { db: string; doc?: string }): Promise<unknown> {
+async function getOrUndefined(client: CouchClient, path: string): Promise<unknown> {
   try {
-    return await client.json(request);
+    return await client.json({ path });
   } catch (error) {
     if (error instanceof CouchError && error.status === 404) return undefined;
     throw error;

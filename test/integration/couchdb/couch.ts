@@ -8,34 +8,36 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
 
-/** A CouchDB to test against: one of our own, or with `COUCHDB_URL` one that is there already. */
+/** A CouchDB to test against. */
 export interface Couch {
   /** `http://host:port`, with credentials where there are any. */
   readonly url: string;
   /** How stores of databases with that prefix are opened. */
   options(prefix: string): CouchOptions;
-  /** Whether it is ours, so that it can be killed and started. */
-  readonly ours: boolean;
-  /** Ends it at once, as `kill -9` does; what it wrote stays. */
-  kill(): Promise<void>;
-  /** Starts it again on the same port. */
-  start(): Promise<void>;
   /** Ends it and removes what it wrote. One that was there before stays. */
   close(): Promise<void>;
 }
 
-/** @throws where the server for tests cannot be installed or does not come up. */
+/** One of our own, which can fail. */
+export interface OwnCouch extends Couch {
+  /** Ends it at once, as `kill -9` does; what it wrote stays. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port. */
+  start(): Promise<void>;
+}
+
+/** The CouchDB that `COUCHDB_URL` names, or else one of our own. */
 export async function startCouch(): Promise<Couch> {
-  const given = process.env['COUCHDB_URL'];
-  if (given !== undefined && given !== '') return existing(given);
+  const url = process.env['COUCHDB_URL'] ?? '';
+  if (url === '') return startOwnCouch();
+  return { url, options: (prefix) => optionsOf(url, prefix), close: async () => {} };
+}
+
+/** @throws where the server for tests cannot be installed or does not come up. */
+export async function startOwnCouch(): Promise<OwnCouch> {
   const couch = new LocalCouch(install(), await freePort());
   await couch.start();
   return couch;
-}
-
-function existing(url: string): Couch {
-  const refuse = (): Promise<void> => Promise.reject(new Error('a CouchDB that others run is not ended by tests'));
-  return { url, ours: false, options: (p) => optionsOf(url, p), kill: refuse, start: refuse, close: async () => {} };
 }
 
 function optionsOf(url: string, prefix: string): CouchOptions {
@@ -48,8 +50,7 @@ function optionsOf(url: string, prefix: string): CouchOptions {
 
 const START_MS = 30_000;
 
-class LocalCouch implements Couch {
-  readonly ours = true;
+class LocalCouch implements OwnCouch {
   readonly url: string;
   readonly #server: string;
   readonly #port: number;
