@@ -3,6 +3,7 @@ import { ApiError } from '../../http/ApiError.js';
 import { boundedColor } from '../../../shared/colors/colorOf.js';
 import { SERVICE_METHODS, setCors } from '../../http/cors.js';
 import type { Routes } from '../../http/app.js';
+import { queryOf } from '../../http/query.js';
 import { sendJson, sendText } from '../../http/respond.js';
 import { healthyCount, invokerStates, isReady } from './health.js';
 import { apiInfo, serviceInfo } from './info.js';
@@ -44,10 +45,12 @@ export const serviceRoutes: Routes = (router, ctx) => {
   });
   // Without parameters the whole palette; with a namespace and a color, the homes of that color.
   router.get('/palette{/}', operator, (req, res) => {
-    const { namespace, color } = req.query;
+    const query = queryOf(req);
+    const namespace = query.get('namespace');
+    const color = query.get('color');
     const { colors } = ctx;
     if (!colors) throw new ApiError(404);
-    if (typeof namespace !== 'string' || typeof color !== 'string') {
+    if (namespace === null || color === null) {
       sendJson(res, 200, { ...colors.palette.view(), templateMistakes: colors.mistakes.list() });
     } else {
       sendJson(res, 200, colors.palette.homes(namespace, boundedColor(color)));
