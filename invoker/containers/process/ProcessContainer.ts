@@ -15,6 +15,7 @@ import type {
 import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
 import { endGroup, PID_FILE } from './leftovers.js';
+import { canWatchMemory, type MemoryWatch } from './MemoryWatch.js';
 import type { Command } from './runtimeCommand.js';
 
 export interface ProcessContainerOptions {
@@ -22,8 +23,10 @@ export interface ProcessContainerOptions {
   /** The process's own: working directory, socket, process id. Removed with it. */
   readonly folder: string;
   readonly command: Command;
+  readonly memory: MemoryWatch;
 }
 
+const MB = 1024 * 1024;
 const SOCKET = 'socket';
 /** How long the last words of a process may take to be read. */
 const LAST_WORDS_MS = 200;
@@ -38,7 +41,7 @@ export class ProcessContainer implements Container {
   readonly #client: ContainerClient;
   readonly #logs = new LogCollector();
   readonly #closed: Promise<void>;
-  #heapExhausted = false;
+  #outOfMemory = false;
   #destroyed: Promise<void> | undefined;
   #onDestroyed: () => void = () => undefined;
 
@@ -48,7 +51,7 @@ export class ProcessContainer implements Container {
     const child = spawn(
       command.program,
       // The folder among the arguments tells a leftover from another process that got its id.
-      [`--max-old-space-size=${spec.memoryMB}`, ...command.args, folder],
+      [...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]), ...command.args, folder],
       {
         cwd: folder,
         detached: true,
@@ -74,7 +77,7 @@ export class ProcessContainer implements Container {
     return container;
   }
 
-  private constructor(child: ChildProcess, pid: number, { spec, folder }: ProcessContainerOptions) {
+  private constructor(child: ChildProcess, pid: number, { spec, folder, memory }: ProcessContainerOptions) {
     this.id = String(pid);
     this.#pid = pid;
     this.#child = child;
@@ -95,6 +98,13 @@ export class ProcessContainer implements Container {
       this.#client.close();
       this.#logs.end();
     });
+    if (canWatchMemory) {
+      memory.add(pid, spec.memoryMB * MB, () => {
+        this.#outOfMemory = true;
+        endGroup(pid);
+      });
+      void this.exited.then(() => memory.remove(pid));
+    }
     child.on('error', () => undefined);
     child.stdout?.on('data', (chunk: Buffer) => this.#write('stdout', chunk));
     child.stderr?.on('data', (chunk: Buffer) => this.#write('stderr', chunk));
@@ -148,13 +158,13 @@ export class ProcessContainer implements Container {
   }
 
   #write(stream: StreamName, chunk: Buffer): void {
-    if (stream === 'stderr' && chunk.includes(HEAP_EXHAUSTED)) this.#heapExhausted = true;
+    if (stream === 'stderr' && chunk.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
     this.#logs.write(stream, chunk);
   }
 
-  /** V8 says so on stderr before it aborts; that may be read after the connection broke. */
+  /** It was ended for that here; or V8 gave up, and said so on stderr, which may be read after the connection broke. */
   async #diedOfMemory(): Promise<boolean> {
-    if (!this.#heapExhausted) await Promise.race([this.#closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
-    return this.#heapExhausted;
+    if (!this.#outOfMemory) await Promise.race([this.#closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+    return this.#outOfMemory;
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
 import { removeLeftoverProcesses } from './leftovers.js';
+import { MemoryWatch } from './MemoryWatch.js';
 import { ProcessContainer } from './ProcessContainer.js';
 import { nodeRuntimeCommand } from './runtimeCommand.js';
 
@@ -17,13 +18,14 @@ export interface ProcessDriverOptions {
 
 /**
  * "Containers" that are child processes, for development where no container engine answers. They **isolate nothing**: an
- * action reads and writes what this process may. Memory is limited for the JavaScript heap only. Kinds of Node.js only.
+ * action reads and writes what this process may. Kinds of Node.js only. Memory is looked at from time to time.
  */
 export class ProcessDriver implements ContainerDriver {
   readonly name = 'process';
   readonly #options: ProcessDriverOptions;
   readonly #folder: string;
   readonly #command = nodeRuntimeCommand();
+  readonly #memory = new MemoryWatch();
   readonly #containers = new Set<ProcessContainer>();
   #count = 0;
 
@@ -50,7 +52,7 @@ export class ProcessDriver implements ContainerDriver {
     const folder = join(this.#folder, String(this.#count));
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
-      const container = await ProcessContainer.start({ spec, folder, command: this.#command });
+      const container = await ProcessContainer.start({ spec, folder, command: this.#command, memory: this.#memory });
       this.#containers.add(container);
       container.onDestroyed(() => this.#containers.delete(container));
       return container;

@@ -17,6 +17,6 @@ export function nodeRuntimeCommand(): Command {
   const loader = fromSource ? ['--import', createRequire(import.meta.url).resolve('tsx')] : [];
   return {
     program: process.execPath,
-    args: ['--expose-gc', '--disable-warning=ExperimentalWarning', ...loader, fileURLToPath(main)],
+    args: ['--disable-warning=ExperimentalWarning', ...loader, fileURLToPath(main)],
   };
 }

@@ -26,7 +26,7 @@ export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: bo
   if (!options.rebuild && (await currentFingerprint(docker)) === print) return { ...image, built: false };
 
   const [repo, tag] = RUNTIME_IMAGE.split(':');
-  const command = [NODE, '--expose-gc', '--disable-warning=ExperimentalWarning', `${RUNTIME_FOLDER}/main.js`];
+  const command = [NODE, '--disable-warning=ExperimentalWarning', `${RUNTIME_FOLDER}/main.js`];
   const stream = await docker.importImage(Readable.from(tar(entries), { objectMode: false }), {
     repo,
     tag,
