@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import type { ActivationRecord } from '../../../../shared/entities/activation.js';
+import { createUserEvents } from '../../../../shared/events/UserEvents.js';
+import { silentLogger } from '../../../../shared/logging/Logger.js';
+import type { Acknowledgement } from '../../../../shared/messages/acknowledgement.js';
+import type { EventMessage } from '../../../../shared/messages/event.js';
+import { invokerInstance } from '../../../../shared/messages/instances.js';
+import { MessageTooLargeError, type Producer, type Topic } from '../../../../shared/messaging/Messaging.js';
+import { topics } from '../../../../shared/messaging/topics.js';
+import { activationRecord } from '../../../../invoker/activations/record.js';
+import { Reporter } from '../../../../invoker/activations/Reporter.js';
+import { isStored, STORE_ALWAYS, type StoreLevel, type StoreLevels } from '../../../../invoker/activations/storing.js';
+import { executable, Gate, message, settle } from '../pool/setup.js';
+
+const instance = invokerInstance(0, '0', 2048);
+
+class Listener {
+  readonly said: [string, Acknowledgement][] = [];
+  readonly events: EventMessage[] = [];
+  readonly records: ActivationRecord[] = [];
+  limit = Infinity;
+  recording: () => Promise<void> | void = () => {};
+  readonly #producer: Producer = {
+    send: <T>(topic: Topic<T>, sent: T): Promise<void> => {
+      const { length } = topic.encode(sent);
+      if (length > this.limit) return Promise.reject(new MessageTooLargeError(topic.name, length, this.limit));
+      if (topic.name === 'events') this.events.push(sent as EventMessage);
+      else this.said.push([topic.name, sent as Acknowledgement]);
+      return Promise.resolve();
+    },
+    close: () => Promise.resolve(),
+  };
+
+  reporter(storeLevels: StoreLevels = STORE_ALWAYS): Reporter {
+    return new Reporter({
+      instance,
+      producer: this.#producer,
+      topics: topics(),
+      recorder: {
+        record: async (record) => {
+          await this.recording();
+          this.records.push(record);
+        },
+      },
+      events: createUserEvents({
+        source: 'invoker0',
+        producer: this.#producer,
+        topic: topics().events,
+        log: silentLogger,
+        clock: () => 99,
+      }),
+      storeLevels,
+      log: silentLogger,
+    });
+  }
+}
+
+const recordOf = (sent = message(), statusCode: 0 | 1 | 2 | 3 = 0): ActivationRecord =>
+  activationRecord(
+    sent,
+    executable(),
+    { response: { statusCode, result: { a: 1 } }, total: { start: 5, end: 7 }, timedOut: false },
+    'invoker0',
+  );
+
+describe('Reporter', () => {
+  it('sends the result of a blocking activation at once, and its completion when the logs are there', async () => {
+    const heard = new Listener();
+    const logs = new Gate();
+    const sent = message({ rootControllerIndex: { asString: '3', instanceType: 'controller' } });
+    const record = recordOf(sent);
+    const done = heard.reporter().reportWithLogs(
+      sent,
+      record,
+      logs.pass().then(() => ['a line']),
+    );
+    await settle();
+    assert.deepEqual(heard.said, [['completed3', { kind: 'result', transid: sent.transid, response: record }]]);
+    assert.equal(heard.records.length, 0);
+    assert.equal(heard.events.length, 0);
+    logs.open();
+    await done;
+    assert.deepEqual(heard.said[1], [
+      'completed3',
+      {
+        kind: 'completion',
+        transid: sent.transid,
+        activationId: sent.activationId,
+        isSystemError: false,
+        instance,
+      },
+    ]);
+    assert.deepEqual(heard.records, [{ ...record, logs: ['a line'] }]);
+    assert.equal(heard.events.length, 1);
+    assert.equal(heard.events[0]?.userId, 'uuid');
+    assert.deepEqual(record.logs, [], 'what was sent before stays as it was');
+  });
+
+  it('sends the completion alone of what nobody waits for', async () => {
+    const heard = new Listener();
+    const sent = message({ blocking: false });
+    await heard.reporter().reportWithLogs(sent, recordOf(sent), Promise.resolve([]));
+    await heard.reporter().report(sent, recordOf(sent));
+    assert.deepEqual(
+      heard.said.map(([, { kind }]) => kind),
+      ['completion', 'completion'],
+    );
+  });
+
+  it('sends both at once where there are no logs', async () => {
+    const heard = new Listener();
+    const sent = message();
+    await heard.reporter().report(sent, recordOf(sent, 3));
+    assert.deepEqual(heard.said[0]?.[1], {
+      kind: 'combined',
+      transid: sent.transid,
+      response: recordOf(sent, 3),
+      isSystemError: true,
+      instance,
+    });
+  });
+
+  it('sends the id instead of a record that is too large', async () => {
+    const heard = new Listener();
+    heard.limit = 400;
+    const sent = message();
+    const large = { ...recordOf(sent), response: { statusCode: 0, result: { text: 'x'.repeat(1000) } } as const };
+    await heard.reporter().report(sent, large);
+    const [, ack] = heard.said[0] ?? [];
+    assert.equal(ack?.kind === 'combined' && ack.response, sent.activationId);
+    assert.equal(heard.records.length, 1);
+  });
+
+  it('frees the slot of a blocked namespace without a record', async () => {
+    const heard = new Listener();
+    const sent = message();
+    await heard.reporter().acknowledgeOnly(sent, recordOf(sent, 1));
+    const [, ack] = heard.said[0] ?? [];
+    assert.equal(ack?.kind === 'combined' && ack.response, sent.activationId);
+    assert.equal(heard.records.length, 0);
+  });
+
+  it('settles though the store refuses', async () => {
+    const heard = new Listener();
+    heard.recording = () => Promise.reject(new Error('full'));
+    await heard.reporter().report(message(), recordOf());
+    assert.equal(heard.said.length, 1);
+  });
+
+  it('waits for the record: until then the activation is not over', async () => {
+    const heard = new Listener();
+    const gate = new Gate();
+    heard.recording = () => gate.pass();
+    let over = false;
+    const done = heard
+      .reporter()
+      .report(message(), recordOf())
+      .then(() => (over = true));
+    await settle();
+    assert.equal(heard.said.length, 1, 'the acknowledgement does not wait');
+    assert.equal(over, false);
+    gate.open();
+    await done;
+  });
+
+  it('stores no record where the namespace wants none', async () => {
+    const heard = new Listener();
+    const sent = message({ user: { ...message().user, limits: { storeActivations: false } } });
+    await heard.reporter().report(sent, recordOf(sent));
+    assert.equal(heard.records.length, 0);
+    assert.equal(heard.said.length, 1);
+  });
+});
+
+describe('which records are stored', () => {
+  const stored = (level: StoreLevel): boolean[] =>
+    ([0, 1, 2, 3] as const).map((statusCode) =>
+      isStored(message(), { statusCode }, { blocking: level, nonBlocking: 'STORE_ALWAYS' }),
+    );
+
+  it('depends on the level for blocking and for other activations', () => {
+    assert.deepEqual(stored('STORE_ALWAYS'), [true, true, true, true]);
+    assert.deepEqual(stored('STORE_FAILURES'), [false, true, true, true]);
+    assert.deepEqual(stored('STORE_FAILURES_NOT_APPLICATION_ERRORS'), [false, false, true, true]);
+    const levels = { blocking: 'STORE_ALWAYS', nonBlocking: 'STORE_FAILURES' } as const;
+    assert.equal(isStored(message({ blocking: false }), { statusCode: 0 }, levels), false);
+  });
+
+  it('is every one whose caller asked for extra logging, unless its namespace wants none', () => {
+    const levels = { blocking: 'STORE_FAILURES', nonBlocking: 'STORE_FAILURES' } as const;
+    const transid = { id: 't', start: 0, extraLogging: true };
+    assert.equal(isStored(message({ transid }), { statusCode: 0 }, levels), true);
+    const user = { ...message().user, limits: { storeActivations: false } };
+    assert.equal(isStored(message({ transid, user }), { statusCode: 0 }, levels), false);
+  });
+});
