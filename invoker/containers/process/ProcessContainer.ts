@@ -51,11 +51,17 @@ export class ProcessContainer implements Container {
     const child = spawn(
       command.program,
       // The folder among the arguments tells a leftover from another process that got its id.
-      [...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]), ...command.args, folder],
+      [
+        ...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]),
+        ...command.args,
+        '--end-with-parent',
+        folder,
+      ],
       {
         cwd: folder,
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        // The last one is never written to: its end tells the child that this process is gone.
+        stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
         // Nothing of this process's own environment: it may hold secrets.
         env: {
           PATH: process.env['PATH'],
@@ -106,6 +112,7 @@ export class ProcessContainer implements Container {
       void this.exited.then(() => memory.remove(pid));
     }
     child.on('error', () => undefined);
+    child.stdio[3]?.on('error', () => undefined);
     child.stdout?.on('data', (chunk: Buffer) => this.#write('stdout', chunk));
     child.stderr?.on('data', (chunk: Buffer) => this.#write('stderr', chunk));
   }

@@ -3,9 +3,12 @@
  * The Node.js runtime of actions: an HTTP server for `POST /init` and `POST /run`, as OpenWhisk's invokers call them.
  * It is run by itself, in a container or as a child process: nothing here imports the rest of the project or a package.
  *
+ * With the argument `--end-with-parent` it ends when descriptor 3 closes: the other end is held by what started it.
+ *
  * Environment: `PORT` (a number, or the path of a Unix socket; 8080), `__OW_ALLOW_CONCURRENT=true` lets `/run` overlap.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadAction } from './action.js';
@@ -93,3 +96,10 @@ server.listen(/^\d+$/.test(port) ? Number(port) : port);
 // As process 1 of a container nothing else ends it.
 process.on('SIGTERM', () => process.exit(0));
 process.on('SIGINT', () => process.exit(0));
+
+if (process.argv.includes('--end-with-parent')) {
+  new Socket({ fd: 3, readable: true, writable: false })
+    .once('close', () => process.exit(0))
+    .resume()
+    .unref();
+}
