@@ -1,3 +1,4 @@
+import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { Messaging } from '../../shared/messaging/Messaging.js';
@@ -6,7 +7,7 @@ import { assignments, type Assignment, type PoolName } from './assignments.js';
 import type { ColorMetrics } from './ColorMetrics.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
-import { needsSharing, Palette, type ColoredPlacement, type PaletteOptions } from './Palette.js';
+import { needsSharing, Palette, type ColoredPlacement } from './Palette.js';
 import type { Demand } from './schedule.js';
 import type { Shares } from './shares.js';
 
@@ -16,7 +17,7 @@ export interface ColorsParts {
   readonly topicPrefix: string;
   readonly logger: Logger;
   readonly metrics: ColorMetrics;
-  readonly options: PaletteOptions;
+  readonly options: ColorConfig;
   readonly shares: Shares;
   readonly totalUnderWay: () => number;
   readonly self: string;

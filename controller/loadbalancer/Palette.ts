@@ -7,6 +7,7 @@ import {
   type PolicyOptions,
   type Room,
 } from '../../shared/colors/ColorPolicy.js';
+import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import { createPolicy } from '../../shared/colors/createPolicy.js';
 import { BucketHashing } from '../../shared/colors/policies/bucketHashing.js';
 import { LeastAssigned } from '../../shared/colors/policies/leastAssigned.js';
@@ -16,16 +17,8 @@ import type { ColorRequest } from './LoadBalancer.js';
 import { hasRoom, type Candidate, type Demand } from './schedule.js';
 import type { Shares } from './shares.js';
 
-export interface PaletteOptions {
-  /** Of the installation; a namespace or an action may name another one. */
-  readonly policy: PolicyName;
-  readonly parameters: PolicyOptions;
-  /** The colors of an invoker that is down for so many ms get new homes. */
-  readonly goneAfterMs: number;
-}
-
 export interface PaletteParts {
-  readonly options: PaletteOptions;
+  readonly options: ColorConfig;
   readonly shares: Shares;
   readonly metrics: ColorMetrics;
   /** Invocations of this controller under way. */

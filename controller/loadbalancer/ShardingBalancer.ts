@@ -1,3 +1,6 @@
+import type { ColorConfig } from '../../shared/config/colorSettings.js';
+import type { ControllerConfig } from '../../shared/config/controllerConfig.js';
+import type { Limits } from '../../shared/config/limits.js';
 import { POLICY_OPTIONS } from '../../shared/colors/ColorPolicy.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { Logger } from '../../shared/logging/Logger.js';
@@ -20,7 +23,7 @@ import {
   type SchedulableAction,
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './metrics.js';
-import type { Palette, PaletteOptions } from './Palette.js';
+import type { Palette } from './Palette.js';
 import { generateHash, schedule, type Demand, type Placement } from './schedule.js';
 import { Shares, type ShareOptions } from './shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
@@ -31,7 +34,7 @@ export interface BalancerOptions {
   readonly completion: CompletionOptions;
   readonly supervision: SupervisionOptions;
   readonly cluster: ClusterOptions;
-  readonly colors: PaletteOptions;
+  readonly colors: ColorConfig;
 }
 
 export const BALANCER: BalancerOptions = {
@@ -41,6 +44,21 @@ export const BALANCER: BalancerOptions = {
   cluster: CLUSTER,
   colors: { policy: 'consistent-hashing', parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
 };
+
+/** Invokers ping each second; this is a little longer. */
+const PING_PERIOD_MS = 1200;
+
+/** The balancer of a controller process, as its configuration has it. */
+export function balancerOptions(config: ControllerConfig['loadBalancer'], limits: Limits): BalancerOptions {
+  const { managedFraction, blackboxFraction, timeoutFactor, timeoutAddonMs, offlineAfterMs, colors } = config;
+  return {
+    shares: { managedFraction, blackboxFraction, minMemory: limits.memory.min },
+    completion: { stdTimeoutMs: limits.timeout.std, timeoutFactor, timeoutAddonMs },
+    supervision: { ...SUPERVISION, offlineAfterMs },
+    cluster: CLUSTER,
+    colors,
+  };
+}
 
 export interface BalancerParts {
   readonly messaging: Messaging;
@@ -188,6 +206,20 @@ export class ShardingBalancer implements LoadBalancer {
       throw error;
     }
     return pending;
+  }
+
+  /**
+   * Resolves once every invoker had the time to ping and to answer its first test, or after `limitMs`. A controller that
+   * takes requests before that would take the few invokers that it knows for all there are, and send colors astray.
+   */
+  async whenSettled(limitMs = 10_000): Promise<void> {
+    const begun = performance.now();
+    const waited = (): number => performance.now() - begun;
+    while (waited() < limitMs) {
+      const allPinged = waited() > PING_PERIOD_MS && this.#supervisor.invokers.length > 0;
+      if (allPinged && !this.#supervisor.anyUntested) return;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
   }
 
   activeActivationsFor(namespaceUuid: string): number {

@@ -83,6 +83,14 @@ export class Supervisor {
     for (const [instance, before] of this.#supervised) this.#step(instance, ticked(before, now, this.#parts.options));
   }
 
+  /** Whether an invoker that is there has not shown yet that it works, nor failed to. */
+  get anyUntested(): boolean {
+    for (const { status, outcomes } of this.#supervised.values()) {
+      if (status === 'unhealthy' && outcomes.length === 0) return true;
+    }
+    return false;
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#consumer?.close();

@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../../shared/config/Setting.js';
 import { createLogger } from '../../shared/logging/winston.js';
 import { stopOnSignals } from '../../shared/process/shutdown.js';
 import { StoreError } from '../../shared/store/ArtifactStore.js';
@@ -34,7 +35,8 @@ try {
 
 /** One line for what a user can do something about; the whole error for the rest. */
 function describe(error: unknown): string {
-  if (error instanceof UsageError || error instanceof StoreError) return error.message;
+  if (error instanceof UsageError || error instanceof StoreError || error instanceof ConfigurationError)
+    return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, syscall } = error as NodeJS.ErrnoException;
   if (syscall !== 'listen') return code === undefined ? (error.stack ?? error.message) : error.message;

@@ -1,3 +1,4 @@
+import { POLICY_NAMES, type PolicyName } from '../../shared/colors/ColorPolicy.js';
 import { parseArgs } from 'node:util';
 import type { LogLevel } from '../../shared/logging/Logger.js';
 
@@ -13,7 +14,8 @@ export interface StandaloneOptions {
   readonly userMemoryMB: number;
   readonly usersFile: string | undefined;
   readonly manifestFile: string | undefined;
-  readonly colorPolicy: string | undefined;
+  /** Undefined: what the environment says. */
+  readonly colorPolicy: PolicyName | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
   readonly catalog: boolean;
@@ -64,7 +66,7 @@ export function parseOptions(args: readonly string[]): StandaloneOptions | 'help
     userMemoryMB: integer('memory', values.memory, 128, 1_048_576),
     usersFile: values.users,
     manifestFile: values.runtimes,
-    colorPolicy: values['color-policy'],
+    colorPolicy: policyOption(values['color-policy']),
     logLevel: oneOf('log-level', values['log-level'], ['debug', 'info', 'warn', 'error']),
     logFormat: oneOf('log-format', values['log-format'], ['text', 'json']),
     catalog: !values['no-catalog'],
@@ -96,6 +98,10 @@ function parse(args: readonly string[]) {
     const reason = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
     throw new UsageError(`${reason} (--help lists the options)`);
   }
+}
+
+function policyOption(text: string | undefined): PolicyName | undefined {
+  return text === undefined ? undefined : oneOf('color-policy', text, POLICY_NAMES);
 }
 
 function integer(name: string, text: string, min: number, max: number): number {

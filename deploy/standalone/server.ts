@@ -2,9 +2,12 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Controller } from '../../controller/controller.js';
-import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
+import { BALANCER, type BalancerOptions } from '../../controller/loadbalancer/ShardingBalancer.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../invoker/pool/metrics.js';
+import { COLOR_SETTINGS, colorConfig } from '../../shared/config/colorSettings.js';
+import { environment } from '../../shared/config/environment.js';
+import { readSettings } from '../../shared/config/Setting.js';
 import { DEFAULT_LIMITS, type Limits } from '../../shared/config/limits.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
@@ -38,6 +41,17 @@ const STANDALONE_LIMITS: Limits = {
   firesPerMinute: 1_000_000,
 };
 
+/** Invokers in the same process need no proof that they work, so that the first invocation does not wait for one. */
+function balancerOf(options: StandaloneOptions): BalancerOptions {
+  const { colorPolicy } = options;
+  const colors = colorConfig(readSettings(COLOR_SETTINGS, environment()));
+  return {
+    ...BALANCER,
+    supervision: { ...BALANCER.supervision, trustNew: true },
+    colors: colorPolicy === undefined ? colors : { ...colors, policy: colorPolicy },
+  };
+}
+
 /** How long requests, and then activations, may take to finish at the end. */
 const DRAIN_MS = 20_000;
 
@@ -70,7 +84,7 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
       instance: { asString: '0', instanceType: 'controller' },
       config: {
         limits,
-        balancer: BALANCER,
+        balancer: balancerOf(options),
         encryption,
         sharedPackagesExecuteOnly: false,
         readinessFraction: 1,

@@ -1,4 +1,5 @@
 import type { KafkaOptions } from '../messaging/kafka/options.js';
+import { COLOR_SETTINGS, colorConfig, type ColorConfig } from './colorSettings.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
@@ -6,7 +7,7 @@ import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
 import type { Limits } from './limits.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
 import { ConfigurationError, optional, readSettings, required, standard } from './Setting.js';
-import { duration, flag, fraction, integer, oneOf, positive, text, topicPart } from './values.js';
+import { duration, flag, fraction, integer, positive, text, topicPart } from './values.js';
 
 export const CONTROLLER_SETTINGS = {
   id: required(
@@ -51,12 +52,7 @@ export const CONTROLLER_SETTINGS = {
     '10 s',
     'After so long without a ping an invoker counts as down.',
   ),
-  colorPolicy: standard(
-    'COLOR_POLICY',
-    oneOf('consistent-hashing', 'bounded-load', 'bucket-hashing', 'least-assigned', 'random', 'round-robin'),
-    'consistent-hashing',
-    'How colors are mapped to invokers.',
-  ),
+  ...COLOR_SETTINGS,
   transactionHeader: standard(
     'CONFIG_whisk_transactions_header',
     text,
@@ -100,7 +96,7 @@ export interface ControllerConfig extends ProcessConfig {
     readonly timeoutFactor: number;
     readonly timeoutAddonMs: number;
     readonly offlineAfterMs: number;
-    readonly colorPolicy: ColorPolicyName;
+    readonly colors: ColorConfig;
   };
   readonly transactionHeader: string;
   readonly sharedPackagesExecuteOnly: boolean;
@@ -115,9 +111,6 @@ export interface ControllerConfig extends ProcessConfig {
   readonly userEventPrefix: string;
   readonly couchDb: CouchDbConfig;
 }
-
-export type ColorPolicyName =
-  'consistent-hashing' | 'bounded-load' | 'bucket-hashing' | 'least-assigned' | 'random' | 'round-robin';
 
 /**
  * @param args the command line: the controller's id, where it is not in the environment.
@@ -146,7 +139,7 @@ export function controllerConfig(environment: Environment, args: readonly string
       timeoutFactor: values.timeoutFactor,
       timeoutAddonMs: values.timeoutAddon,
       offlineAfterMs: values.invokerOffline,
-      colorPolicy: values.colorPolicy,
+      colors: colorConfig(values),
     },
     transactionHeader: values.transactionHeader,
     sharedPackagesExecuteOnly: values.executeOnly,

@@ -1,3 +1,4 @@
+import { COLOR_SETTINGS } from './colorSettings.js';
 import { CONTROLLER_SETTINGS } from './controllerConfig.js';
 import { COUCHDB_SETTINGS } from './couchdbSettings.js';
 import { INVOKER_SETTINGS } from './invokerConfig.js';
@@ -8,7 +9,13 @@ import type { Setting, SettingTable } from './Setting.js';
 
 /** The page `docs/configuration.md`: every setting, from the tables that the processes read them by. */
 export function configurationPage(): string {
-  const shared: SettingTable = { ...PROCESS_SETTINGS, ...KAFKA_SETTINGS, ...COUCHDB_SETTINGS, ...LIMIT_SETTINGS };
+  const shared: SettingTable = {
+    ...PROCESS_SETTINGS,
+    ...KAFKA_SETTINGS,
+    ...COUCHDB_SETTINGS,
+    ...LIMIT_SETTINGS,
+    ...COLOR_SETTINGS,
+  };
   const own = (table: SettingTable): Setting<unknown>[] =>
     Object.entries(table)
       .filter(([key]) => !(key in shared))
@@ -18,7 +25,7 @@ export function configurationPage(): string {
 The controller and the invoker are told what they need by environment variables, under the names that Apache OpenWhisk's
 deployments use where it has one. A variable that is missing or wrong ends the process with one line that names it and
 exit code 1. An empty variable counts as not set. Sizes are written as \`256 m\` or \`1 GB\`, durations as \`100 ms\`,
-\`10 seconds\` or \`5 m\`. The standalone server takes the limits from here too; the rest it is told on its command line.
+\`10 seconds\` or \`5 m\`. The standalone server takes the limits and the colors from here too; the rest it is told on its command line.
 
 This page is made from the code: \`npm run docs\`.
 
@@ -45,6 +52,12 @@ ${settingsTable(Object.values(LIMIT_SETTINGS))}
 The command line may name the controller's id: \`node dist/controller/main.js 0\`.
 
 ${settingsTable(own(CONTROLLER_SETTINGS))}
+
+### Colors
+
+They have to be the same on all controllers.
+
+${settingsTable(Object.values(COLOR_SETTINGS))}
 
 ## Invokers
 

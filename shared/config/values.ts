@@ -39,6 +39,12 @@ export const positive = value('a number above 0', (t) => {
   return number > 0 ? number : undefined;
 });
 
+export const above = (bound: number): z.ZodType<number, string> =>
+  value(`a number above ${bound}`, (t) => {
+    const number = /^\d+(?:\.\d+)?$/.test(t) ? Number(t) : NaN;
+    return number > bound ? number : undefined;
+  });
+
 export const flag = value('true or false', (t) => ({ true: true, false: false })[t.toLowerCase()]);
 
 export const oneOf = <const T extends string>(...choices: readonly T[]): z.ZodType<T, string> =>

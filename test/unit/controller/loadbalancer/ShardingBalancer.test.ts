@@ -135,6 +135,19 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
+  it('has settled when the invokers have pinged and answered their first tests', async () => {
+    const { balancer, bus, topics, received } = await setUp([1024], { supervision: BALANCER.supervision });
+    let settled = false;
+    const whenSettled = balancer.whenSettled(10_000).then(() => (settled = true));
+    await new Promise((resolve) => setTimeout(resolve, 1400));
+    assert.equal(settled, false);
+    const test = received[0]?.message as ActivationMessage;
+    const done = completionMessage(test.transid, activationRecord(test.activationId), invokerInstance(0, 'host', 1024));
+    await bus.send(topics.completed('0'), done);
+    await whenSettled;
+    await balancer.close();
+  });
+
   it('undoes its books where the bus refuses the message', async () => {
     const { balancer, messaging } = await setUp([512]);
     await messaging.close();

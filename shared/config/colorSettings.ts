@@ -1,0 +1,90 @@
+import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName, type PolicyOptions } from '../colors/ColorPolicy.js';
+import { standard, type SettingValues } from './Setting.js';
+import { above, duration, integer, oneOf } from './values.js';
+
+const { seed, choices, virtualNodes, loadFactor, maxColors, rebalanceAbove, rebalanceTo, maxBucketMoves } =
+  POLICY_OPTIONS;
+
+/** How colors are mapped to invokers; every controller of an installation has to be told the same. */
+export const COLOR_SETTINGS = {
+  colorPolicy: standard(
+    'COLOR_POLICY',
+    oneOf(...POLICY_NAMES),
+    'consistent-hashing',
+    'How colors are mapped to invokers.',
+  ),
+  colorChoices: standard(
+    'COLOR_CHOICES',
+    integer(1, 64),
+    String(choices),
+    'How many invokers a color tries, its home counted, before it is placed as if it were none.',
+  ),
+  colorSeed: standard(
+    'COLOR_SEED',
+    integer(0, 0xffffffff),
+    String(seed),
+    'Another one gives every color another home.',
+  ),
+  colorVirtualNodes: standard(
+    'COLOR_VIRTUAL_NODES',
+    integer(1, 4096),
+    String(virtualNodes),
+    '`consistent-hashing`, `bounded-load`: points of an invoker on the ring.',
+  ),
+  colorLoadFactor: standard(
+    'COLOR_LOAD_FACTOR',
+    above(1),
+    String(loadFactor),
+    '`bounded-load`: an invoker gets at most this many times the mean load.',
+  ),
+  colorMaxColors: standard(
+    'COLOR_MAX_COLORS',
+    integer(1, 100_000_000),
+    String(maxColors),
+    '`least-assigned`: how many colors are remembered; those not seen for longest are forgotten.',
+  ),
+  colorRebalanceAbove: standard(
+    'COLOR_REBALANCE_ABOVE',
+    above(1),
+    String(rebalanceAbove),
+    '`bucket-hashing`: buckets begin to move when the busiest invoker has more than this many times the mean load …',
+  ),
+  colorRebalanceTo: standard('COLOR_REBALANCE_TO', above(1), String(rebalanceTo), '… and stop at this.'),
+  colorMaxBucketMoves: standard(
+    'COLOR_MAX_BUCKET_MOVES',
+    integer(0, 16_384),
+    String(maxBucketMoves),
+    '`bucket-hashing`: how many of the 16,384 buckets move at most every ten seconds.',
+  ),
+  colorGoneAfter: standard(
+    'COLOR_GONE_AFTER',
+    duration,
+    '10 minutes',
+    'The colors of an invoker that is down for so long get new homes; until then they wait for it elsewhere.',
+  ),
+};
+
+export interface ColorConfig {
+  /** Of the installation; a namespace or an action may name another one. */
+  readonly policy: PolicyName;
+  readonly parameters: PolicyOptions;
+  /** The colors of an invoker that is down for so many ms get new homes. */
+  readonly goneAfterMs: number;
+}
+
+export function colorConfig(values: SettingValues<typeof COLOR_SETTINGS>): ColorConfig {
+  return {
+    policy: values.colorPolicy,
+    parameters: {
+      seed: values.colorSeed,
+      choices: values.colorChoices,
+      virtualNodes: values.colorVirtualNodes,
+      loadFactor: values.colorLoadFactor,
+      maxColors: values.colorMaxColors,
+      rebalanceAbove: values.colorRebalanceAbove,
+      rebalanceTo: values.colorRebalanceTo,
+      maxBucketMoves: values.colorMaxBucketMoves,
+    },
+    goneAfterMs: values.colorGoneAfter,
+  };
+}

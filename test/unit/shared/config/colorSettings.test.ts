@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { POLICY_OPTIONS } from '../../../../shared/colors/ColorPolicy.js';
+import { COLOR_SETTINGS, colorConfig } from '../../../../shared/config/colorSettings.js';
+import { ConfigurationError, readSettings } from '../../../../shared/config/Setting.js';
+
+const read = (environment: Record<string, string>) => colorConfig(readSettings(COLOR_SETTINGS, environment));
+
+describe('the settings of colors', () => {
+  it('are the defaults of the policies', () => {
+    assert.deepEqual(read({}), {
+      policy: 'consistent-hashing',
+      parameters: POLICY_OPTIONS,
+      goneAfterMs: 600_000,
+    });
+  });
+
+  it('refuse a policy that there is none of, and say which there are', () => {
+    assert.equal(read({ COLOR_POLICY: 'least-assigned' }).policy, 'least-assigned');
+    assert.throws(
+      () => read({ COLOR_POLICY: 'magic' }),
+      (error) => {
+        assert.ok(error instanceof ConfigurationError);
+        assert.match(error.message, /COLOR_POLICY.*consistent-hashing, bucket-hashing, least-assigned/);
+        return true;
+      },
+    );
+  });
+
+  it('refuse a factor that leaves no room to spill', () => {
+    assert.equal(read({ COLOR_LOAD_FACTOR: '1.5' }).parameters.loadFactor, 1.5);
+    assert.throws(() => read({ COLOR_LOAD_FACTOR: '1' }), ConfigurationError);
+  });
+});
