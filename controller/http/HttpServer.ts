@@ -26,7 +26,8 @@ export class HttpServer {
         if (this.#stopping) res.setHeader('Connection', 'close');
         res.once('close', () => {
           const left = (this.#busy.get(socket) ?? 1) - 1;
-          this.#busy.set(socket, left);
+          // A connection that broke off is forgotten already.
+          if (this.#busy.has(socket)) this.#busy.set(socket, left);
           if (left <= 0 && this.#stopping) socket.end();
         });
         handler(req, res);
