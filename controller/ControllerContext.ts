@@ -29,6 +29,8 @@ export interface ControllerContext {
   readonly clock: () => number;
   /** Whether actions, packages and parameters shared with a caller may be run but not read. */
   readonly sharedPackagesExecuteOnly: boolean;
+  /** Told of each trigger that is deleted, by its document id. Never rejects. */
+  readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
   /** Undefined: whoever is on this machine. */
   readonly operator: OperatorCredentials | undefined;
   /** The share of invokers that has to be up for the controller to call itself ready. */

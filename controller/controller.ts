@@ -11,6 +11,8 @@ import { metricsRoutes } from './api/service/metrics.js';
 import { apiInfoRoutes, serviceRoutes } from './api/service/routes.js';
 import { triggerRoutes } from './api/triggers/routes.js';
 import { apiDocsRoutes } from './apidocs/routes.js';
+import { AlarmProvider } from './catalog/alarms/AlarmProvider.js';
+import { installCatalog } from './catalog/install.js';
 import { basicAuthentication } from './authentication/basic.js';
 import type { OperatorCredentials } from './authentication/operator.js';
 import { startCacheInvalidation, type CacheInvalidation } from './cacheInvalidation.js';
@@ -20,6 +22,7 @@ import { Throttles } from './entitlement/throttles.js';
 import { createApp } from './http/app.js';
 import { HttpServer } from './http/HttpServer.js';
 import { createDispatch, type Dispatch } from './invocation/dispatch.js';
+import { withBuiltins, type BuiltinAction } from './invocation/builtin.js';
 import { createPrimitive } from './invocation/primitive.js';
 import { createHealthTestAction } from './loadbalancer/healthTest.js';
 import { lostRecord } from './loadbalancer/lostActivations.js';
@@ -52,6 +55,11 @@ export interface ControllerConfig {
   readonly readinessFraction: number;
   /** Whether users' monitoring is told what ran (topic `events`). */
   readonly userEvents: boolean;
+  /**
+   * Whether the packages of `whisk.system` (utils, samples, alarms) are installed where they are missing, and alarms go
+   * off. Not where another provider of alarms has the installation; missing: no.
+   */
+  readonly catalog?: boolean | undefined;
   readonly build: Build;
 }
 
@@ -79,17 +87,20 @@ export class Controller {
   readonly #context: ControllerContext;
   readonly #dispatch: Dispatch;
   readonly #invalidation: CacheInvalidation;
+  readonly #alarms: AlarmProvider | undefined;
 
   private constructor(
     context: ControllerContext,
     dispatch: Dispatch,
     invalidation: CacheInvalidation,
+    alarms: AlarmProvider | undefined,
     registry: Registry,
   ) {
     this.#log = context.log;
     this.#context = context;
     this.#dispatch = dispatch;
     this.#invalidation = invalidation;
+    this.#alarms = alarms;
     const app = createApp(context, {
       root: [serviceRoutes, metricsRoutes(registry)],
       open: [apiInfoRoutes, apiDocsRoutes, webActionRoutes],
@@ -114,13 +125,17 @@ export class Controller {
     const encryption = parameterEncryption(config.encryption);
 
     let announce: (id: string) => void = () => {};
+    let alarms: AlarmProvider | undefined;
     const entities = new CachedEntityStore(parts.whisks, { onChange: (id) => announce(id) });
     const invalidation = await startCacheInvalidation({
       messaging,
       topic: topics.cacheInvalidation,
       controller: instance,
       log: log.component('cacheInvalidation'),
-      invalidate: (id) => entities.invalidate(id),
+      invalidate: (id) => {
+        entities.invalidate(id);
+        alarms?.changed(id);
+      },
     });
     announce = (id) => invalidation.announce(id);
 
@@ -163,16 +178,18 @@ export class Controller {
     });
     const colorMistakes = new ColorMistakes(registry);
     const invocationLog = log.component('invocation');
+    const builtins = new Map<string, BuiltinAction>();
+    const primitive = createPrimitive({
+      balancer,
+      activations,
+      runtimes,
+      controller: instance,
+      newActivationId,
+      log: invocationLog,
+      colorMistakes,
+    });
     const dispatch = createDispatch({
-      primitive: createPrimitive({
-        balancer,
-        activations,
-        runtimes,
-        controller: instance,
-        newActivationId,
-        log: invocationLog,
-        colorMistakes,
-      }),
+      primitive: withBuiltins(primitive, { builtins, activations, events, clock, newActivationId, log: invocationLog }),
       actions: entities,
       entitlement,
       activations,
@@ -196,12 +213,25 @@ export class Controller {
       log: log.component('api'),
       clock,
       sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
+      onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       operator: config.operator,
       readinessFraction: config.readinessFraction,
       build: config.build,
       colors: { palette: balancer.palette, mistakes: colorMistakes },
     };
-    return new Controller(context, dispatch, invalidation, registry);
+    if (config.catalog) {
+      await installCatalog({ ...context, whisks: parts.whisks });
+      alarms = new AlarmProvider({
+        ...context,
+        log: log.component('alarms'),
+        whisks: parts.whisks,
+        onChange: (id) => invalidation.announce(id),
+        turnMs: alarmTurn(instance),
+        ready: () => balancer.invokers().some((invoker) => invoker.status === 'up'),
+      });
+      for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
+    }
+    return new Controller(context, dispatch, invalidation, alarms, registry);
   }
 
   /** What its routes work with. */
@@ -210,8 +240,10 @@ export class Controller {
   }
 
   /** Answers requests from now on; called again, at another address too. Port 0 takes a free one. @throws what binding fails with. */
-  listen(port: number, host: string): Promise<AddressInfo> {
-    return this.#server.listen(port, host);
+  async listen(port: number, host: string): Promise<AddressInfo> {
+    const address = await this.#server.listen(port, host);
+    this.#alarms?.start();
+    return address;
   }
 
   /**
@@ -220,12 +252,21 @@ export class Controller {
    */
   async stop(limitMs: number): Promise<void> {
     const begun = performance.now();
+    await this.#alarms?.stop();
     await this.#server.stop(limitMs);
     const left = Math.max(0, limitMs - (performance.now() - begun));
     if (!(await within(this.#dispatch.idle(), left))) this.#log.warn('sequences were left unfinished');
     await this.#context.balancer.close();
     await this.#invalidation.close();
   }
+}
+
+/** Controllers take alarms one after the other, so that most are taken by the first one without a race. */
+const ALARM_TURN_MS = 500;
+
+function alarmTurn({ asString }: ControllerInstance): number {
+  const index = /^\d+$/.test(asString) ? Number(asString) : 1;
+  return Math.min(index, 10) * ALARM_TURN_MS;
 }
 
 async function userEvents(parts: ControllerParts, clock: () => number): Promise<UserEvents> {

@@ -89,6 +89,7 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
         sharedPackagesExecuteOnly: false,
         readinessFraction: 1,
         userEvents: false,
+        catalog: options.catalog,
         build: { number: 'standalone', date: new Date().toISOString() },
       },
       whisks: stores.whisks,

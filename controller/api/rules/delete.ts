@@ -4,17 +4,27 @@ import { sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
 import { ruleView, withoutRule } from './links.js';
 import { editTrigger, triggerOf } from './triggerEdits.js';
+import type { RuleDocument } from '../../../shared/entities/documents.js';
 import { documentId } from '../../../shared/entities/names.js';
 
 /** Deletes a rule, active or not, and takes it out of its trigger. */
 export const deleteRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, namespace, name }) => {
-    const rule = await ctx.entities.getRule(`${namespace}/${name}`);
-    if (rule?._rev === undefined) throw notFound();
-    if (await triggerOf(ctx, rule.trigger)) {
-      await editTrigger(ctx, documentId(rule.trigger), (trigger) => withoutRule(trigger, rule._id));
-    }
-    if (!(await ctx.entities.delete(rule._id, rule._rev))) throw notFound();
+    const rule = await removeRule(ctx, `${namespace}/${name}`);
+    if (!rule) throw notFound();
     sendJson(res, 200, ruleView(rule, 'inactive'));
   };
+
+/** @returns the rule that was there; undefined where there was none. @throws DocumentConflictError, WrongEntityTypeError */
+export async function removeRule(
+  parts: Pick<ControllerContext, 'entities'>,
+  id: string,
+): Promise<RuleDocument | undefined> {
+  const rule = await parts.entities.getRule(id);
+  if (rule?._rev === undefined) return undefined;
+  if (await triggerOf(parts, rule.trigger)) {
+    await editTrigger(parts, documentId(rule.trigger), (trigger) => withoutRule(trigger, rule._id));
+  }
+  return (await parts.entities.delete(rule._id, rule._rev)) ? rule : undefined;
+}

@@ -11,5 +11,6 @@ export const deleteTrigger =
     const trigger = await ctx.entities.getTrigger(`${namespace}/${name}`);
     if (trigger?._rev === undefined) throw notFound();
     if (!(await ctx.entities.delete(trigger._id, trigger._rev))) throw notFound();
+    await ctx.onTriggerDeleted?.(trigger._id);
     sendJson(res, 200, triggerView(trigger));
   };

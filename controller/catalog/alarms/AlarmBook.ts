@@ -1,0 +1,124 @@
+import * as z from 'zod';
+import { alarmSchema, type Alarm } from './Alarm.js';
+import type { Logger } from '../../../shared/logging/Logger.js';
+import { DocumentConflictError, type ArtifactStore, type NewDocument } from '../../../shared/store/ArtifactStore.js';
+
+/** Alarms lie in so many documents: few enough to be read all, many enough for their writers to seldom meet. */
+const PAGES = 16;
+/** Ids of entities have a slash in them, so that no entity can have this one. And no view looks at these documents. */
+const PREFIX = 'palette-whisk:alarms:';
+const ATTEMPTS = 10;
+
+const pageSchema = z.object({ _id: z.string(), _rev: z.string(), alarms: z.record(z.string(), z.unknown()) });
+
+interface PageDocument extends NewDocument {
+  readonly alarms: Record<string, Alarm>;
+}
+
+interface Page {
+  readonly revision: string | undefined;
+  /** By their triggers' document ids. */
+  readonly alarms: ReadonlyMap<string, Alarm>;
+}
+
+/** What `edit` makes of a page's alarms, in place. */
+export type Edit = (alarms: Map<string, Alarm>) => void;
+
+export interface AlarmBookOptions {
+  readonly store: Pick<ArtifactStore, 'get' | 'put'>;
+  readonly log: Logger;
+  /** Called after each change with the id of the document, so that other controllers can be told. */
+  readonly onChange?: ((id: string) => void) | undefined;
+}
+
+/**
+ * The alarms of an installation, in the database of entities. Each change replaces one revision of a page: of several
+ * controllers that want to make the same change (an alarm that went off) one can, and the others find it made.
+ */
+export class AlarmBook {
+  readonly #store: AlarmBookOptions['store'];
+  readonly #log: Logger;
+  readonly #onChange: (id: string) => void;
+  readonly #pages = new Map<string, Page>();
+
+  constructor({ store, log, onChange }: AlarmBookOptions) {
+    this.#store = store;
+    this.#log = log;
+    this.#onChange = onChange ?? (() => {});
+  }
+
+  /** All alarms as they were last read, by page. */
+  pages(): IterableIterator<[page: string, alarms: ReadonlyMap<string, Alarm>]> {
+    return [...this.#pages].map(([id, page]) => [id, page.alarms] as [string, ReadonlyMap<string, Alarm>]).values();
+  }
+
+  /** The page on which a trigger's alarm is. */
+  pageOf(trigger: string): string {
+    let hash = 0;
+    for (let i = 0; i < trigger.length; i++) hash = (Math.imul(hash, 31) + trigger.charCodeAt(i)) | 0;
+    return `${PREFIX}${(hash >>> 0) % PAGES}`;
+  }
+
+  /** Whether a document is one of the pages. */
+  isPage(id: string): boolean {
+    return id.startsWith(PREFIX);
+  }
+
+  /** Reads all pages. */
+  async load(): Promise<void> {
+    await Promise.all(Array.from({ length: PAGES }, (_, i) => this.reload(`${PREFIX}${i}`)));
+  }
+
+  /** Reads a page again. */
+  async reload(id: string): Promise<ReadonlyMap<string, Alarm>> {
+    const page = this.#parse(await this.#store.get(id));
+    this.#pages.set(id, page);
+    return page.alarms;
+  }
+
+  /** The trigger's alarm, read anew. */
+  async get(trigger: string): Promise<Alarm | undefined> {
+    return (await this.reload(this.pageOf(trigger))).get(trigger);
+  }
+
+  /**
+   * Changes a page. `edit` runs again on the newest revision where somebody else was quicker.
+   * @throws DocumentConflictError where others are quicker again and again.
+   */
+  async edit(id: string, edit: Edit): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      if (attempt > 1 || !this.#pages.has(id)) await this.reload(id);
+      const page = this.#pages.get(id) ?? EMPTY;
+      const alarms = new Map(page.alarms);
+      edit(alarms);
+      if (sameEntries(alarms, page.alarms)) return;
+      try {
+        const document: PageDocument = { _id: id, _rev: page.revision, alarms: Object.fromEntries(alarms) };
+        const revision = await this.#store.put(document);
+        this.#pages.set(id, { revision, alarms });
+        this.#onChange(id);
+        return;
+      } catch (error) {
+        if (!(error instanceof DocumentConflictError) || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  #parse(document: unknown): Page {
+    if (document === undefined) return EMPTY;
+    const { _id, _rev, alarms } = pageSchema.parse(document);
+    const parsed = new Map<string, Alarm>();
+    for (const [trigger, value] of Object.entries(alarms)) {
+      const alarm = alarmSchema.safeParse(value);
+      if (alarm.success) parsed.set(trigger, alarm.data);
+      else this.#log.warn('an alarm cannot be read and is left out', { page: _id, trigger });
+    }
+    return { revision: _rev, alarms: parsed };
+  }
+}
+
+const EMPTY: Page = { revision: undefined, alarms: new Map() };
+
+function sameEntries(a: ReadonlyMap<string, Alarm>, b: ReadonlyMap<string, Alarm>): boolean {
+  return a.size === b.size && [...a].every(([key, alarm]) => b.get(key) === alarm);
+}

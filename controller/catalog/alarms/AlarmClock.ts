@@ -1,0 +1,120 @@
+import type { Alarm } from './Alarm.js';
+import type { AlarmBook } from './AlarmBook.js';
+import { isDue, wentOff } from './schedule.js';
+import type { Logger } from '../../../shared/logging/Logger.js';
+
+export interface AlarmClockOptions {
+  readonly book: AlarmBook;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  /**
+   * How long after an alarm's time this controller takes it, ms: 0 for the first one, more for the others, who only
+   * take what those before them left.
+   */
+  readonly turnMs: number;
+  /** Fires the trigger. Called once for each time of an alarm, on one controller. */
+  readonly goOff: (trigger: string, alarm: Alarm) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** Timers take no more than 2^31 ms, and clocks are set. */
+const LONGEST_SLEEP_MS = 60_000;
+/** How often all alarms are read again, should word of a change be lost. */
+const RELOAD_MS = 60_000;
+/** After the store failed. */
+const RETRY_MS = 5_000;
+
+/** Waits for the alarms of a book, and lets them go off. */
+export class AlarmClock {
+  readonly #options: AlarmClockOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #ringing: Promise<void> | undefined;
+  /** Asked to look again while it was looking. */
+  #again = false;
+  #stopped = false;
+  #reloaded = Number.NEGATIVE_INFINITY;
+
+  constructor(options: AlarmClockOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Lets go off what is due, and sleeps until the next alarm. Called to begin, and whenever the book changed. A store that
+   * does not answer is waited for.
+   */
+  look(): void {
+    if (this.#stopped) return;
+    if (this.#ringing) {
+      this.#again = true;
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#ringing = this.#ring()
+      .then(
+        () => this.#sleep(this.#untilNext()),
+        (error: unknown) => {
+          this.#options.log.warn('alarms are late: the store failed', { error });
+          this.#sleep(RETRY_MS);
+        },
+      )
+      .finally(() => {
+        this.#ringing = undefined;
+        if (!this.#again) return;
+        this.#again = false;
+        this.look();
+      });
+  }
+
+  /** No alarm goes off any more once this resolves; those under way are left to finish. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#ringing;
+    clearTimeout(this.#timer);
+  }
+
+  async #ring(): Promise<void> {
+    const { book, clock, turnMs } = this.#options;
+    if (clock() - this.#reloaded >= RELOAD_MS) {
+      await book.load();
+      this.#reloaded = clock();
+    }
+    for (const [page, alarms] of book.pages()) {
+      const due = clock() - turnMs;
+      if (![...alarms.values()].some((alarm) => isDue(alarm, due))) continue;
+      // Whoever goes first goes by what it knows: if that is old, the store says so.
+      if (turnMs > 0) await book.reload(page);
+      await this.#ringPage(page);
+    }
+  }
+
+  async #ringPage(page: string): Promise<void> {
+    const { book, clock, turnMs, goOff, log } = this.#options;
+    const now = clock();
+    let gone: [string, Alarm][] = [];
+    await book.edit(page, (alarms) => {
+      gone = [...alarms].filter(([, alarm]) => isDue(alarm, now - turnMs));
+      for (const [trigger, alarm] of gone) alarms.set(trigger, wentOff(alarm, now));
+    });
+    for (const [trigger, alarm] of gone) {
+      goOff(trigger, alarm).catch((error: unknown) => {
+        log.error('the trigger of an alarm was not fired', { error, trigger });
+      });
+    }
+  }
+
+  #untilNext(): number {
+    const { book, clock, turnMs } = this.#options;
+    let next = Number.POSITIVE_INFINITY;
+    for (const [, alarms] of book.pages()) {
+      for (const alarm of alarms.values()) if (alarm.status.active) next = Math.min(next, alarm.next ?? next);
+    }
+    return Math.min(LONGEST_SLEEP_MS, Math.max(0, next + turnMs - clock()));
+  }
+
+  #sleep(ms: number): void {
+    if (this.#stopped) return;
+    // The process may end while it sleeps.
+    this.#timer = setTimeout(() => this.look(), ms).unref();
+  }
+}

@@ -1,0 +1,246 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AlarmBook } from './AlarmBook.js';
+import { AlarmClock } from './AlarmClock.js';
+import { switchedOff, type Alarm } from './Alarm.js';
+import { describeAlarm, FeedError, newAlarm, pausedAlarm, revisedAlarm, unpausedAlarm } from './feedParameters.js';
+import { BadScheduleError } from './schedule.js';
+import { fireTrigger, type FireParts } from '../../api/triggers/fire.js';
+import { removeRule } from '../../api/rules/delete.js';
+import type { Authentication } from '../../authentication/Authentication.js';
+import { ApiError } from '../../http/ApiError.js';
+import type { BuiltinAction, Builtins } from '../../invocation/builtin.js';
+import type { Identity } from '../../../shared/entities/identity.js';
+import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
+import { newTransactionId } from '../../../shared/entities/transaction.js';
+import type { TriggerDocument } from '../../../shared/entities/documents.js';
+import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
+import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+
+export interface AlarmProviderParts extends FireParts {
+  readonly authentication: Authentication;
+  /** The database of entities, where the alarms are kept, too. */
+  readonly whisks: Pick<ArtifactStore, 'get' | 'put'>;
+  /** Called with the id of each document of alarms that changes, so that other controllers can be told. */
+  readonly onChange?: ((id: string) => void) | undefined;
+  /** See `AlarmClock`. */
+  readonly turnMs: number;
+  /** Whether actions can be run at all; an alarm waits a little for that. */
+  readonly ready: () => boolean;
+}
+
+const ATTEMPTS = 10;
+const RETRY_MS = 1000;
+
+/**
+ * What `/whisk.system/alarms` is about: its feeds keep alarms, and alarms fire triggers. Any number of controllers of one
+ * installation may run one: an alarm's time is taken by one of them, whichever comes first.
+ */
+export class AlarmProvider {
+  readonly #parts: AlarmProviderParts;
+  readonly #book: AlarmBook;
+  readonly #clock: AlarmClock;
+  readonly #stopping = new AbortController();
+
+  constructor(parts: AlarmProviderParts) {
+    this.#parts = parts;
+    const { whisks, log, clock, turnMs, onChange } = parts;
+    this.#book = new AlarmBook({ store: whisks, log, onChange });
+    this.#clock = new AlarmClock({
+      book: this.#book,
+      clock,
+      turnMs,
+      log,
+      goOff: (trigger, alarm) => this.#goOff(trigger, alarm),
+    });
+  }
+
+  /** The feeds, by the document ids of their actions. */
+  get feeds(): Builtins {
+    const feed: BuiltinAction = (call) => this.#feed(call.user, call.args);
+    return new Map(['alarm', 'interval', 'once'].map((name) => [`whisk.system/alarms/${name}`, feed]));
+  }
+
+  /** Alarms go off from now on. */
+  start(): void {
+    this.#clock.look();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#clock.stop();
+  }
+
+  /** Another controller changed a document; perhaps one of the alarms'. */
+  changed(documentId: string): void {
+    if (!this.#book.isPage(documentId)) return;
+    this.#book.reload(documentId).then(
+      () => this.#clock.look(),
+      (error: unknown) => this.#parts.log.warn('alarms of another controller are not known yet', { error }),
+    );
+  }
+
+  /**
+   * A trigger was deleted: its alarm, if it has one, goes too. Never rejects: an alarm that is left finds no trigger when
+   * it goes off, and goes then.
+   */
+  async forget(trigger: string): Promise<void> {
+    try {
+      await this.#book.edit(this.#book.pageOf(trigger), (alarms) => void alarms.delete(trigger));
+    } catch (error) {
+      this.#parts.log.warn('the alarm of a deleted trigger was left', { error, trigger });
+    }
+  }
+
+  async #feed(user: Identity, args: JsonObject): Promise<JsonObject> {
+    const event = args['lifecycleEvent'];
+    if (!isLifecycleEvent(event)) return { error: 'unsupported lifecycleEvent' };
+    try {
+      const name = triggerName(args['triggerName']);
+      const { lifecycleEvent: _, authKey, triggerName: __, ...params } = args;
+      await this.#authorize(user, authKey, name, event);
+      const answer = await this.#handle(event, { namespace: user.namespace.name, name }, params);
+      this.#clock.look();
+      return answer;
+    } catch (error) {
+      if (error instanceof FeedError || error instanceof BadScheduleError) return { error: { error: error.message } };
+      throw error;
+    }
+  }
+
+  /** The key that clients send along has to be one of the caller's; and the trigger has to be there, except to be deleted. */
+  async #authorize(user: Identity, authKey: Json | undefined, name: string, event: LifecycleEvent): Promise<void> {
+    const { authentication, entities } = this.#parts;
+    const failed = new FeedError('Trigger authentication request failed.');
+    if (authKey !== undefined && authKey !== null) {
+      if (typeof authKey !== 'string') throw failed;
+      const header = `Basic ${Buffer.from(authKey).toString('base64')}`;
+      const owner = await authentication.authenticate(header).catch((error: unknown) => {
+        if (error instanceof ApiError) return undefined;
+        throw error;
+      });
+      if (owner?.namespace.name !== user.namespace.name) throw failed;
+    }
+    if (event === 'DELETE') return;
+    const trigger = await entities.getTrigger(`${user.namespace.name}/${name}`).catch((error: unknown) => {
+      if (error instanceof WrongEntityTypeError) return undefined;
+      throw error;
+    });
+    if (!trigger) throw failed;
+  }
+
+  async #handle(
+    event: LifecycleEvent,
+    trigger: { namespace: string; name: string },
+    params: JsonObject,
+  ): Promise<JsonObject> {
+    const id = `${trigger.namespace}/${trigger.name}`;
+    const page = this.#book.pageOf(id);
+    const now = this.#parts.clock();
+    const missing = new FeedError(`could not find trigger /${id} in the database`);
+    if (event === 'READ') {
+      const alarm = await this.#book.get(id);
+      if (!alarm) throw missing;
+      return describeAlarm(trigger, alarm);
+    }
+    if (event === 'CREATE') {
+      const alarm = newAlarm(params, now);
+      await this.#book.edit(page, (alarms) => void alarms.set(id, alarm));
+      return SUCCESS;
+    }
+    // What this controller knows of may be old.
+    await this.#book.reload(page);
+    await this.#book.edit(page, (alarms) => {
+      const alarm = alarms.get(id);
+      if (!alarm) throw missing;
+      if (event === 'DELETE') alarms.delete(id);
+      else alarms.set(id, CHANGES[event](alarm, params, now));
+    });
+    return SUCCESS;
+  }
+
+  async #goOff(id: string, alarm: Alarm): Promise<void> {
+    let throttled = 0;
+    for (let attempt = 1; ; attempt++) {
+      let refusal: ApiError;
+      try {
+        return await this.#fire(id, alarm);
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        refusal = error;
+      }
+      const { status, message } = refusal;
+      const passing = status >= 500 || status === 408 || status === 409 || status === 429;
+      if (!passing) return this.#switchOff(id, status, `Trigger automatically disabled: ${message}`);
+      if (status === 429) throttled++;
+      if (attempt > ATTEMPTS) {
+        if (throttled < ATTEMPTS) throw refusal;
+        const always = 'Automatically disabled after continuously receiving a 429 status code when firing the trigger';
+        return this.#switchOff(id, status, always);
+      }
+      await sleep(Math.max(RETRY_MS, RETRY_MS * throttled ** 2), undefined, { signal: this.#stopping.signal });
+    }
+  }
+
+  async #fire(id: string, alarm: Alarm): Promise<void> {
+    const { authentication, entitlement, entities } = this.#parts;
+    const [namespace = '', name = ''] = id.split('/');
+    const trigger = await entities.getTrigger(id).catch((error: unknown) => {
+      if (error instanceof WrongEntityTypeError) return undefined;
+      throw error;
+    });
+    if (!trigger) return this.forget(id);
+    const user = await authentication.identityOfNamespace(namespace);
+    if (!user) throw new ApiError(401);
+    if (!this.#parts.ready()) throw new ApiError(503);
+    await entitlement.check(user, 'ACTIVATE', [{ path: namespace, collection: 'triggers', name }]);
+    const fired = fireTrigger(this.#parts, {
+      transid: newTransactionId(this.#parts.clock()),
+      user,
+      trigger,
+      payload: alarm.payload,
+    });
+    await fired?.done;
+    if (alarm.schedule.kind === 'once') await this.#cleanUp(trigger, alarm.schedule.deleteAfterFire);
+  }
+
+  async #cleanUp(trigger: TriggerDocument, what: 'false' | 'true' | 'rules' | undefined): Promise<void> {
+    if (what === undefined || what === 'false') return;
+    const { entities } = this.#parts;
+    await this.forget(trigger._id);
+    const current = await entities.getTrigger(trigger._id);
+    if (current?._rev === undefined) return;
+    await entities.delete(current._id, current._rev);
+    if (what !== 'rules') return;
+    for (const rule of Object.keys(current.rules ?? {})) await removeRule(this.#parts, rule);
+  }
+
+  async #switchOff(id: string, statusCode: number, message: string): Promise<void> {
+    const now = this.#parts.clock();
+    await this.#book.edit(this.#book.pageOf(id), (alarms) => {
+      const alarm = alarms.get(id);
+      if (alarm?.status.active) alarms.set(id, switchedOff(alarm, now, { kind: 'AUTO', statusCode, message }));
+    });
+  }
+}
+
+const SUCCESS: JsonObject = { status: 'success' };
+
+const CHANGES = {
+  UPDATE: revisedAlarm,
+  PAUSE: (a: Alarm, _: JsonObject, now: number) => pausedAlarm(a, now),
+  UNPAUSE: (a: Alarm, _: JsonObject, now: number) => unpausedAlarm(a, now),
+};
+
+const EVENTS = ['CREATE', 'READ', 'UPDATE', 'DELETE', 'PAUSE', 'UNPAUSE'] as const;
+type LifecycleEvent = (typeof EVENTS)[number];
+
+function isLifecycleEvent(value: Json | undefined): value is LifecycleEvent {
+  return (EVENTS as readonly unknown[]).includes(value);
+}
+
+/** The last part of a name such as `/namespace/trigger`: alarms are for triggers of the caller's own. */
+function triggerName(value: Json | undefined): string {
+  const name = typeof value === 'string' ? value.split('/').at(-1) : undefined;
+  if (!name) throw new FeedError('no trigger name parameter was provided');
+  return name;
+}

@@ -1,0 +1,86 @@
+import { Cron } from 'croner';
+import { switchedOff, type Alarm, type Moment, type Schedule } from './Alarm.js';
+
+/** Milliseconds since the epoch; NaN where it is no date. */
+export function timeOf(moment: Moment): number {
+  return new Date(moment).getTime();
+}
+
+/** A pattern that is none, or a timezone that is none. The message is for the caller. */
+export class BadScheduleError extends Error {
+  override readonly name = 'BadScheduleError';
+}
+
+/** @throws BadScheduleError */
+export function parseCron(pattern: string, timezone: string | undefined): Cron {
+  const zone = timezone ?? 'UTC';
+  if (!isTimezone(zone)) throw new BadScheduleError('Invalid timezone.');
+  const fields = pattern.trim().split(/\s+/).length;
+  // A date would be taken for a pattern, too.
+  if (fields !== 5 && fields !== 6 && !pattern.trim().startsWith('@')) throw invalid(pattern);
+  try {
+    return new Cron(pattern, { timezone: zone, paused: true });
+  } catch {
+    throw invalid(pattern);
+  }
+}
+
+const invalid = (pattern: string): BadScheduleError => new BadScheduleError(`cron pattern '${pattern}' is not valid`);
+
+function isTimezone(zone: string): boolean {
+  try {
+    return new Intl.DateTimeFormat('en', { timeZone: zone }).resolvedOptions().timeZone !== '';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * When a schedule goes off next, after `after` (ms since the epoch); undefined where it never does. What was missed (the
+ * server was down) is not made up for, except for `once`: its time comes however late.
+ * @throws BadScheduleError
+ */
+export function nextTime(schedule: Schedule, after: number): number | undefined {
+  if (schedule.kind === 'once') return timeOf(schedule.date);
+  if (schedule.kind === 'interval') {
+    const start = timeOf(schedule.startDate);
+    const period = schedule.minutes * 60_000;
+    const next = start > after ? start : start + (Math.floor((after - start) / period) + 1) * period;
+    return beforeStop(next, schedule.stopDate);
+  }
+  const from = schedule.startDate === undefined ? after : Math.max(after, timeOf(schedule.startDate));
+  const next = parseCron(schedule.cron, schedule.timezone).nextRun(new Date(from))?.getTime();
+  return next === undefined ? undefined : beforeStop(next, schedule.stopDate);
+}
+
+function beforeStop(next: number, stopDate: Moment | undefined): number | undefined {
+  return stopDate !== undefined && next > timeOf(stopDate) ? undefined : next;
+}
+
+/** The alarm switched on at `now`: its time is the first one after that. */
+export function switchedOn(alarm: Alarm, now: number): Alarm {
+  const next = nextTime(alarm.schedule, now);
+  if (next === undefined) return switchedOff(alarm, now, { kind: 'AUTO', message: NEVER_AGAIN });
+  return { ...alarm, status: { active: true, dateChanged: now }, next };
+}
+
+const NEVER_AGAIN = 'Automatically disabled: the next scheduled trigger fire is after the stop date';
+
+/** The alarm after it went off at `now`: one less is left, and its next time is the first one after that. */
+export function wentOff(alarm: Alarm, now: number): Alarm {
+  const off = (message: string): Alarm => switchedOff(counted, now, { kind: 'AUTO', message });
+  const counted = alarm.triggersLeft === undefined ? alarm : { ...alarm, triggersLeft: alarm.triggersLeft - 1 };
+  const { kind } = alarm.schedule;
+  if (kind === 'once') return off('Automatically disabled after firing once');
+  if (counted.triggersLeft !== undefined && counted.triggersLeft <= 0) {
+    return off('Automatically disabled after reaching max triggers');
+  }
+  const next = nextTime(alarm.schedule, now);
+  if (next === undefined) return off(`Automatically disabled after firing last scheduled ${kind} trigger`);
+  return { ...counted, next };
+}
+
+/** Whether its time has come. */
+export function isDue(alarm: Alarm, now: number): boolean {
+  return alarm.status.active && alarm.next !== undefined && alarm.next <= now;
+}

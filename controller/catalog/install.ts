@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { alarms } from './alarms/package.js';
+import type { CatalogAction, CatalogPackage, ParameterNote } from './entries.js';
+import { samples } from './samples.js';
+import { utils } from './utils.js';
+import { newAction, revisedAction } from '../api/actions/revise.js';
+import { newPackage, revisedPackage } from '../api/packages/revise.js';
+import type { ControllerContext } from '../ControllerContext.js';
+import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
+import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
+
+/** All that belongs to `whisk.system`. */
+export const CATALOG: readonly CatalogPackage[] = [utils, samples, alarms];
+
+const SYSTEM = 'whisk.system';
+/** No entity has this id: it has no slash. No view looks at this document. */
+const LEDGER = 'palette-whisk:catalog';
+
+/** What was installed: by document id, what it was made of and the revision that came of it. */
+const ledgerSchema = z.object({
+  _id: z.string(),
+  _rev: z.string(),
+  installed: z.record(z.string(), z.object({ digest: z.string(), revision: z.string() })),
+});
+type Ledger = z.infer<typeof ledgerSchema>['installed'];
+
+export type InstallParts = Pick<ControllerContext, 'entities' | 'runtimes' | 'limits' | 'log' | 'clock'> & {
+  readonly whisks: Pick<ArtifactStore, 'get' | 'put'>;
+};
+
+/**
+ * Installs the catalog's packages and actions into the namespace `whisk.system`. What is there and was put there by
+ * somebody else, or changed since, stays; and so does away what was deleted. A newer catalog replaces what an older one
+ * installed. Costs one read where there is nothing to do.
+ */
+export async function installCatalog(parts: InstallParts, catalog: readonly CatalogPackage[] = CATALOG): Promise<void> {
+  const kind = parts.runtimes.resolve('nodejs:default')?.kind;
+  if (kind === undefined) {
+    parts.log.warn('no catalog is installed: there is no Node.js runtime');
+    return;
+  }
+  const document = ledgerSchema.optional().parse(await parts.whisks.get(LEDGER));
+  const before: Ledger = document?.installed ?? {};
+  const after: Ledger = { ...before };
+  for (const entry of catalog) {
+    await install(parts, before, after, `${SYSTEM}/${entry.name}`, entryDigest(entry), () => putPackage(parts, entry));
+    for (const action of entry.actions) {
+      const id = `${SYSTEM}/${entry.name}/${action.name}`;
+      await install(parts, before, after, id, digestOf({ kind, action }), () =>
+        putAction(parts, entry.name, action, kind),
+      );
+    }
+  }
+  if (JSON.stringify(after) === JSON.stringify(before)) return;
+  try {
+    await parts.whisks.put({ _id: LEDGER, _rev: document?._rev, installed: after } as never);
+    parts.log.info('installed the catalog of whisk.system', { packages: catalog.map(({ name }) => name).join(', ') });
+  } catch (error) {
+    // Another controller installs the same.
+    if (!(error instanceof DocumentConflictError)) throw error;
+  }
+}
+
+async function install(
+  parts: InstallParts,
+  before: Ledger,
+  after: Ledger,
+  id: string,
+  digest: string,
+  put: () => Promise<string | undefined>,
+): Promise<void> {
+  const known = before[id];
+  if (known?.digest === digest) return;
+  const existing = await parts.whisks.get(id);
+  const foreign = known ? existing?._rev !== known.revision : existing !== undefined;
+  if (foreign) {
+    parts.log.info('left alone an entry of the catalog that was changed here', { id });
+    return;
+  }
+  try {
+    const revision = await put();
+    if (revision !== undefined) after[id] = { digest, revision };
+  } catch (error) {
+    if (!(error instanceof DocumentConflictError)) throw error;
+  }
+}
+
+async function putPackage({ entities, clock }: InstallParts, entry: CatalogPackage): Promise<string | undefined> {
+  const body = {
+    parameters: keyValues(entry.parameters ?? {}),
+    annotations: keyValues({ description: entry.description, ...parametersNote(entry.takes) }),
+    publish: true,
+  };
+  const old = await entities.getPackage(`${SYSTEM}/${entry.name}`);
+  const document = old ? revisedPackage(old, body, clock()) : newPackage(SYSTEM, entry.name, body, clock());
+  return (await entities.putPackage(document))._rev;
+}
+
+async function putAction(
+  { entities, limits, clock }: InstallParts,
+  packageName: string,
+  action: CatalogAction,
+  kind: string,
+): Promise<string | undefined> {
+  const path = `${SYSTEM}/${packageName}`;
+  const body = {
+    exec: { kind, code: action.code, binary: false },
+    parameters: keyValues(action.parameters ?? {}),
+    annotations: keyValues({
+      description: action.description,
+      ...parametersNote(action.takes),
+      ...action.annotations,
+    }),
+  };
+  const old = await entities.getAction(`${path}/${action.name}`);
+  const document = old ? revisedAction(old, body, clock()) : newAction(path, action.name, body, limits, clock());
+  return (await entities.putAction(document))._rev;
+}
+
+function parametersNote(takes: readonly ParameterNote[] | undefined): JsonObject {
+  return takes ? { parameters: takes.map((note): JsonObject => ({ ...note })) } : {};
+}
+
+function keyValues(object: JsonObject): KeyValue[] {
+  return Object.entries(object).map(([key, value]: [string, Json]) => ({ key, value }));
+}
+
+/** A package is what it is without its actions. */
+function entryDigest({ name, description, takes, parameters }: CatalogPackage): string {
+  return digestOf({ name, description, takes, parameters });
+}
+
+function digestOf(value: object): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex');
+}

@@ -1,0 +1,103 @@
+import { argumentsOf } from '../actions/parameters.js';
+import type { Invocation, InvocationRequest } from './Invocation.js';
+import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
+import { StatusCode } from '../../shared/entities/activation.js';
+import type { UserEvents } from '../../shared/events/UserEvents.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import { isTruthy, type Json, type JsonObject, type KeyValue } from '../../shared/entities/keyvalue.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+
+/**
+ * An action that the controller does itself, instead of a container: one that needs what only a controller has. Gives
+ * the action's result; one with an `error` is an application's error, as of any other action.
+ */
+export type BuiltinAction = (call: { readonly user: Identity; readonly args: JsonObject }) => Promise<JsonObject>;
+
+/** The annotation of actions that stand for built-in ones: without it an action of the same name is one like any other. */
+export const BUILTIN_ANNOTATION = 'builtin';
+
+/** By the document id of the action that stands for it. Only the system's own namespace should be in here. */
+export type Builtins = ReadonlyMap<string, BuiltinAction>;
+
+export interface BuiltinParts {
+  readonly builtins: Builtins;
+  readonly activations: Pick<ActivationStore, 'store'>;
+  readonly events: UserEvents;
+  readonly clock: () => number;
+  readonly newActivationId: () => string;
+  readonly log: Logger;
+}
+
+/** Runs built-in actions here, and leaves all others to `primitive`. To callers there is no difference. */
+export function withBuiltins(primitive: Invocation, parts: BuiltinParts): Invocation {
+  return {
+    async invoke(request) {
+      const { action } = request.target;
+      const builtin = parts.builtins.get(action._id);
+      if (!builtin || !isTruthy(action.annotations, BUILTIN_ANNOTATION)) return primitive.invoke(request);
+      const start = parts.clock();
+      const response = await respond(parts, builtin, request);
+      const record = builtinRecord(request, parts.newActivationId(), response, start, parts.clock());
+      parts.events.activation(record, request.user.namespace.uuid);
+      if (request.user.limits.storeActivations !== false) {
+        parts.activations.store(record).catch((error: unknown) => {
+          parts.log.error('record of a built-in action was not stored', { transid: request.transid, error });
+        });
+      }
+      if (request.waitMs === undefined) return { kind: 'accepted', activationId: record.activationId };
+      return { kind: 'record', record };
+    },
+  };
+}
+
+async function respond(
+  parts: BuiltinParts,
+  builtin: BuiltinAction,
+  { user, target, payload, transid }: InvocationRequest,
+): Promise<ActivationResponse> {
+  const args: Json = argumentsOf(target.parameters, payload);
+  try {
+    const result = await builtin({ user, args: Array.isArray(args) ? {} : args });
+    const statusCode = Object.hasOwn(result, 'error') ? StatusCode.applicationError : StatusCode.success;
+    return { statusCode, result, size: Buffer.byteLength(JSON.stringify(result)) };
+  } catch (error) {
+    parts.log.error('built-in action failed', { transid, error, action: target.action._id });
+    return { statusCode: StatusCode.whiskError, result: { error: 'There was an internal server error.' } };
+  }
+}
+
+function builtinRecord(
+  { user, target, transid, cause }: InvocationRequest,
+  activationId: string,
+  response: ActivationResponse,
+  start: number,
+  end: number,
+): ActivationRecord {
+  const { action, binding } = target;
+  const { timeout, memory, logs, concurrency } = action.limits;
+  const annotations: KeyValue[] = [
+    { key: 'path', value: action._id },
+    { key: 'waitTime', value: Math.max(0, start - transid.start) },
+    { key: 'kind', value: action.exec.kind },
+    { key: 'timeout', value: false },
+    { key: 'limits', value: { timeout, memory, logs, concurrency } },
+  ];
+  if (cause !== undefined) annotations.push({ key: 'causedBy', value: 'sequence' });
+  if (binding !== undefined) annotations.push({ key: 'binding', value: binding });
+  return {
+    activationId,
+    namespace: user.namespace.name,
+    name: action.name,
+    version: action.version,
+    subject: user.subject,
+    publish: false,
+    start,
+    end,
+    duration: end - start,
+    ...(cause === undefined ? {} : { cause }),
+    response,
+    logs: [],
+    annotations,
+  };
+}
