@@ -6,6 +6,7 @@ import { ContainerStartError, type Container, type ContainerDriver, type Contain
 import { removeLeftoverProcesses } from './leftovers.js';
 import { MemoryWatch } from './MemoryWatch.js';
 import { ProcessContainer } from './ProcessContainer.js';
+import { providePackages } from './providedPackages.js';
 import { nodeRuntimeCommand } from './runtimeCommand.js';
 
 export interface ProcessDriverOptions {
@@ -27,6 +28,7 @@ export class ProcessDriver implements ContainerDriver {
   readonly #command = nodeRuntimeCommand();
   readonly #memory = new MemoryWatch();
   readonly #containers = new Set<ProcessContainer>();
+  #packages: Promise<void> | undefined;
   #count = 0;
 
   constructor(options: ProcessDriverOptions) {
@@ -52,6 +54,7 @@ export class ProcessDriver implements ContainerDriver {
     const folder = join(this.#folder, String(this.#count));
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
+      await (this.#packages ??= providePackages(this.#folder));
       const container = await ProcessContainer.start({ spec, folder, command: this.#command, memory: this.#memory });
       this.#containers.add(container);
       container.onDestroyed(() => this.#containers.delete(container));

@@ -11,7 +11,8 @@ export const PID_FILE = 'pid';
  * @returns how many there were
  */
 export async function removeLeftoverProcesses(folder: string): Promise<number> {
-  const names = await readdir(folder).catch(() => []);
+  // What is provided to all of them is made anew.
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name !== 'node_modules');
   for (const name of names) {
     const path = join(folder, name);
     const pid = Number(await readFile(join(path, PID_FILE), 'utf8').catch(() => ''));

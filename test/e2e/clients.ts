@@ -1,0 +1,72 @@
+import { execFile, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/*
+ * Clients of OpenWhisk that are too heavy for the project's own dependencies. They have a package of their own.
+ */
+
+/** Runs a script with arguments. Resolves to what it printed; rejects, with all that it said, where it fails. */
+export type CommandLine = (script: string, ...args: string[]) => Promise<string>;
+
+const run = promisify(execFile);
+
+/** The folder of the clients' package. It stays with the sources, the compiler does not copy it. */
+function clientsFolder(): string {
+  const here = fileURLToPath(new URL('clients', import.meta.url));
+  return existsSync(here) ? here : fileURLToPath(new URL('../../../test/e2e/clients', import.meta.url));
+}
+
+/** Whether the clients are there, in the versions that the lock file asks for. */
+export function clientsInstalled(): boolean {
+  const folder = clientsFolder();
+  const read = (lock: string) =>
+    (JSON.parse(readFileSync(join(folder, lock), 'utf8')) as { packages: Record<string, Locked> }).packages;
+  const installed = 'node_modules/.package-lock.json';
+  if (!existsSync(join(folder, installed))) return false;
+  const found = read(installed);
+  return Object.entries(read('package-lock.json')).every(
+    ([path, { version, optional }]) => path === '' || optional === true || found[path]?.version === version,
+  );
+}
+
+interface Locked {
+  readonly version?: string;
+  readonly optional?: boolean;
+}
+
+/** Installs the clients. @throws Error where that fails, as it does without a network. */
+export function installClients(): void {
+  const folder = clientsFolder();
+  const { status } = spawnSync('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'], {
+    stdio: 'inherit',
+  });
+  if (status !== 0)
+    throw new Error(`the clients of the end-to-end tests could not be installed: npm ci --prefix ${folder}`);
+}
+
+/**
+ * The scripts of a folder of one of those clients, each run in a process of its own. Nothing of this machine's settings for
+ * OpenWhisk reaches it.
+ */
+export function commandLine(folder: string, environment: Readonly<Record<string, string>>, cwd?: string): CommandLine {
+  const clients = clientsFolder();
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:__OW_|WHISK_|OW_|NODE_OPTIONS$)/.test(name));
+  const env = { ...Object.fromEntries(inherited), ...environment };
+  return async (script, ...args) => {
+    try {
+      const { stdout } = await run(process.execPath, [join(clients, folder, script), ...args], {
+        env,
+        cwd: cwd ?? clients,
+        timeout: 60_000,
+        maxBuffer: 16 * 1024 * 1024,
+      });
+      return stdout;
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code?: number; stdout?: string; stderr?: string };
+      throw new Error(`${script} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`, { cause: error });
+    }
+  };
+}
