@@ -62,7 +62,7 @@ export interface InvokerParts {
   /** Whether an activation was recorded already, asked only for messages that may have been delivered before. */
   readonly activations: { get(namespace: string, activationId: string): Promise<ActivationRecord | undefined> };
   readonly recorder: ActivationRecorder;
-  /** Its leftovers are removed before. */
+  /** This invoker's own. */
   readonly driver: ContainerDriver;
   readonly runtimes: Runtimes;
   readonly decrypt: Decrypt;
@@ -95,8 +95,10 @@ export class Invoker {
 
   /** Begins to take activations, and says so to the controllers. */
   async start(): Promise<void> {
-    const { config, messaging, topics } = this.#parts;
+    const { config, messaging, topics, driver } = this.#parts;
     const topic = topics.invoker(config.instance.instance);
+    const leftovers = await driver.removeLeftovers();
+    if (leftovers > 0) this.#log.info(`removed ${leftovers} containers that an earlier run left behind`);
     await messaging.ensureTopic(topic);
     const producer = await messaging.producer();
     const reporter = this.#reporter(producer);

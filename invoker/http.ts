@@ -7,8 +7,8 @@ import type { Invoker } from './Invoker.js';
 export interface InvokerServerParts {
   readonly invoker: Pick<Invoker, 'enable' | 'disable' | 'isEnabled'>;
   readonly registry: Registry;
-  readonly username: string;
-  readonly password: string;
+  /** Who may do more than ping; undefined: whoever asks from this machine. */
+  readonly operator: { readonly username: string; readonly password: string } | undefined;
 }
 
 /**
@@ -34,7 +34,7 @@ type Reply =
 async function answer(parts: InvokerServerParts, request: IncomingMessage): Promise<Reply> {
   const [path] = (request.url ?? '/').split('?', 1);
   if (path === '/ping' && request.method === 'GET') return { status: 200, text: 'pong' };
-  if (!isAuthorized(parts, request.headers.authorization)) {
+  if (!isAuthorized(parts, request)) {
     return { status: 401, error: 'Authentication is possible but has failed or not yet been provided.' };
   }
   const route = ROUTES[path ?? ''];
@@ -76,11 +76,14 @@ function send(response: ServerResponse, id: string, reply: Reply): void {
   response.end(JSON.stringify({ code: id, error: reply.error }));
 }
 
-function isAuthorized({ username, password }: InvokerServerParts, header: string | undefined): boolean {
-  const match = /^basic\s+(.+)$/i.exec(header ?? '');
+function isAuthorized({ operator }: InvokerServerParts, request: IncomingMessage): boolean {
+  if (!operator) return LOOPBACK.test(request.socket.remoteAddress ?? '');
+  const match = /^basic\s+(.+)$/i.exec(request.headers.authorization ?? '');
   const given = Buffer.from(match?.[1] ?? '', 'base64').toString();
-  return timingSafeEqual(digest(given), digest(`${username}:${password}`));
+  return timingSafeEqual(digest(given), digest(`${operator.username}:${operator.password}`));
 }
+
+const LOOPBACK = /^(?:::1|(?:::ffff:)?127\.[\d.]+)$/;
 
 /** Of equal length whatever it is of, so that the comparison says nothing about it. */
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

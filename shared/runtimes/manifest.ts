@@ -58,6 +58,9 @@ export interface ManifestOptions {
   readonly localImagePrefix?: string | undefined;
   /** Where the runtimes' images are, for those that name no registry themselves. */
   readonly registry?: string | undefined;
+  /** For runtimes' images that name none themselves. */
+  readonly defaultPrefix?: string | undefined;
+  readonly defaultTag?: string | undefined;
 }
 
 /** The prefix of the images that `npm run runtimes` builds. */
@@ -145,7 +148,8 @@ function stemCell(cell: z.infer<typeof stemCellSchema>): StemCell {
 }
 
 function runtime(family: string, entry: z.infer<typeof runtimeSchema>, options: ManifestOptions): Runtime {
-  const image = imageName(entry.image);
+  const named = imageName(entry.image);
+  const image = { ...named, prefix: named.prefix ?? options.defaultPrefix, tag: named.tag ?? options.defaultTag };
   const local = options.localImagePrefix !== undefined && image.prefix === options.localImagePrefix;
   return {
     kind: entry.kind,

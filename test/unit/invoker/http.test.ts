@@ -27,8 +27,7 @@ describe("the invoker's own port", () => {
         },
       },
       registry,
-      username: 'operator',
-      password: 'se:cret',
+      operator: { username: 'operator', password: 'se:cret' },
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -72,6 +71,19 @@ describe("the invoker's own port", () => {
     assert.equal(await (await ask('/isEnabled', 'GET', OPERATOR)).text(), '{"enabled":false}');
     assert.equal(await (await ask('/enable', 'POST', OPERATOR)).text(), 'invoker0/0 is now enabled.');
     assert.equal(await (await ask('/isEnabled', 'GET', OPERATOR)).text(), '{"enabled":true}');
+  });
+
+  it('believes this machine where there is no operator', async () => {
+    const open = invokerServer({
+      invoker: { enable: () => '', disable: () => Promise.resolve(''), isEnabled: true },
+      registry,
+      operator: undefined,
+    });
+    await new Promise<void>((resolve) => open.listen(0, '127.0.0.1', resolve));
+    const response = await fetch(`http://127.0.0.1:${(open.address() as AddressInfo).port}/isEnabled`);
+    assert.equal(await response.text(), '{"enabled":true}');
+    open.close();
+    open.closeAllConnections();
   });
 
   it('shows the metrics, and knows no other paths or methods', async () => {

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { configuredRuntimes } from '../../../../shared/runtimes/configured.js';
+
+const CONFIG = {
+  manifest: undefined,
+  defaultImagePrefix: undefined,
+  defaultImageTag: undefined,
+  bypassPullForLocalImages: false,
+  localImagePrefix: 'local',
+};
+const MANIFEST = JSON.stringify({
+  runtimes: {
+    a: [{ kind: 'a:1', default: true, image: { name: 'plain' } }],
+    b: [{ kind: 'b:1', default: true, image: { name: 'full', prefix: 'mine', tag: '7' } }],
+  },
+});
+
+describe('the manifest that a process was configured with', () => {
+  it('is ours where none is named', () => {
+    assert.ok(configuredRuntimes(CONFIG).kinds.size > 0);
+  });
+
+  it('is JSON, or in a file', () => {
+    const kinds = (manifest: string): string[] => [...configuredRuntimes({ ...CONFIG, manifest }).kinds.keys()];
+    assert.deepEqual(kinds(MANIFEST), ['a:1', 'b:1']);
+    const folder = mkdtempSync(join(tmpdir(), 'manifest-'));
+    const file = join(folder, 'runtimes.json');
+    writeFileSync(file, MANIFEST);
+    assert.deepEqual(kinds(`file:${file}`), ['a:1', 'b:1']);
+    rmSync(folder, { recursive: true });
+    assert.throws(() => kinds(`file:${file}`), /Cannot read the runtimes manifest/);
+    assert.throws(() => kinds('{'), /The runtimes manifest is no JSON/);
+  });
+
+  it('fills in prefix and tag of images that name none', () => {
+    const runtimes = configuredRuntimes({
+      ...CONFIG,
+      manifest: MANIFEST,
+      defaultImagePrefix: 'theirs',
+      defaultImageTag: '3',
+    });
+    assert.deepEqual(
+      [...runtimes.kinds.values()].map(({ reference }) => reference),
+      ['theirs/plain:3', 'mine/full:7'],
+    );
+  });
+});
