@@ -2,17 +2,15 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Controller } from '../../controller/controller.js';
-import { BALANCER, type BalancerOptions } from '../../controller/loadbalancer/ShardingBalancer.js';
+import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../invoker/pool/metrics.js';
-import { COLOR_SETTINGS, colorConfig } from '../../shared/config/colorSettings.js';
 import { environment } from '../../shared/config/environment.js';
-import { readSettings } from '../../shared/config/Setting.js';
-import { DEFAULT_LIMITS, type Limits } from '../../shared/config/limits.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { topics } from '../../shared/messaging/topics.js';
+import { activationWriteMetrics, measuredMessaging, measuredStores } from '../../shared/metrics/measured.js';
 import { parameterEncryption } from '../../shared/parameters/encryption.js';
 import type { Stoppable } from '../../shared/process/shutdown.js';
 import { loadManifest } from '../../shared/runtimes/manifest.js';
@@ -22,6 +20,7 @@ import { openEmbeddedStores } from '../../shared/store/embedded/open.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
 import { chooseContainers, type ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
+import { standaloneSettings } from './settings.js';
 import { installUsers, readUsersFile } from './users.js';
 
 /** A standalone server that answers requests. */
@@ -33,25 +32,6 @@ export interface StandaloneServer {
   readonly parts: readonly Stoppable[];
 }
 
-/** One user who has the machine to himself meets no rate limit: see docs/decisions/0003. */
-const STANDALONE_LIMITS: Limits = {
-  ...DEFAULT_LIMITS,
-  invocationsPerMinute: 1_000_000,
-  concurrentInvocations: 1000,
-  firesPerMinute: 1_000_000,
-};
-
-/** Invokers in the same process need no proof that they work, so that the first invocation does not wait for one. */
-function balancerOf(options: StandaloneOptions): BalancerOptions {
-  const { colorPolicy } = options;
-  const colors = colorConfig(readSettings(COLOR_SETTINGS, environment()));
-  return {
-    ...BALANCER,
-    supervision: { ...BALANCER.supervision, trustNew: true },
-    colors: colorPolicy === undefined ? colors : { ...colors, policy: colorPolicy },
-  };
-}
-
 /** How long requests, and then activations, may take to finish at the end. */
 const DRAIN_MS = 20_000;
 
@@ -61,34 +41,43 @@ const DRAIN_MS = 20_000;
  */
 export async function startStandalone(options: StandaloneOptions, log: Logger): Promise<StandaloneServer> {
   const dataFolder = resolve(options.dataFolder);
+  const settings = standaloneSettings(environment());
+  const { limits, encryption } = settings;
   const moreUsers = options.usersFile === undefined ? [] : readUsersFile(options.usersFile);
   const runtimes = loadManifest(options.manifestFile);
   const parts: Stoppable[] = [];
   const opened = (name: string, stop: () => Promise<void>): void => void parts.unshift({ name, stop });
   try {
-    const stores = await openEmbeddedStores(dataFolder);
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const stores = measuredStores(await openEmbeddedStores(dataFolder), registry);
     opened('store', () => stores.close());
-    const activations = new BatchingActivationStore(stores.activations, { log: log.component('activations') });
+    const activations = new BatchingActivationStore(stores.activations, {
+      log: log.component('activations'),
+      observer: activationWriteMetrics(registry),
+    });
     opened('activation records', () => activations.close());
     await installUsers(stores.subjects, moreUsers);
     const containers = await chooseContainers(options.driver, log);
 
-    const messaging = new EmbeddedMessaging({ log: log.component('bus') });
+    const messaging = measuredMessaging(new EmbeddedMessaging({ log: log.component('bus') }), registry);
     opened('bus', () => messaging.close());
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
-    const limits = STANDALONE_LIMITS;
-    const encryption = { current: 'off' };
     const wires = topics();
     const controller = await Controller.start({
       instance: { asString: '0', instanceType: 'controller' },
       config: {
         limits,
-        balancer: balancerOf(options),
+        // Invokers in the same process need no proof that they work: the first invocation does not wait for one.
+        balancer: {
+          ...BALANCER,
+          supervision: { ...BALANCER.supervision, trustNew: true },
+          colors: { ...settings.colors, policy: options.colorPolicy ?? settings.colors.policy },
+        },
         encryption,
-        sharedPackagesExecuteOnly: false,
+        sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
+        operator: settings.operator,
         readinessFraction: 1,
-        userEvents: false,
+        userEvents: settings.userEvents,
         catalog: options.catalog,
         build: { number: 'standalone', date: new Date().toISOString() },
       },
@@ -118,6 +107,9 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
           instance: invokerInstance(instance, String(instance), options.userMemoryMB),
           userMemoryMB: options.userMemoryMB,
           limits,
+          userEvents: settings.userEvents,
+          pauseGraceMs: settings.pauseGraceMs,
+          idleContainerMs: settings.idleContainerMs,
           apiHost: `http://${containers.gateway ?? urlHost(options.host)}:${port}`,
         },
         messaging,

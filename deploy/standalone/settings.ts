@@ -1,0 +1,59 @@
+import { COLOR_SETTINGS, colorConfig, type ColorConfig } from '../../shared/config/colorSettings.js';
+import { CONTROLLER_SETTINGS } from '../../shared/config/controllerConfig.js';
+import type { Environment } from '../../shared/config/environment.js';
+import { INVOKER_SETTINGS } from '../../shared/config/invokerConfig.js';
+import { LIMIT_SETTINGS, limitsOf } from '../../shared/config/limitSettings.js';
+import type { Limits } from '../../shared/config/limits.js';
+import { ConfigurationError, readSettings, type Setting } from '../../shared/config/Setting.js';
+import type { EncryptionConfig } from '../../shared/parameters/encryption.js';
+
+/** What the standalone server takes from the environment: settings of the distributed processes that make sense in one. */
+export interface StandaloneSettings {
+  readonly limits: Limits;
+  readonly colors: ColorConfig;
+  readonly encryption: EncryptionConfig;
+  readonly operator: { readonly username: string; readonly password: string } | undefined;
+  readonly userEvents: boolean;
+  readonly sharedPackagesExecuteOnly: boolean;
+  readonly pauseGraceMs: number;
+  readonly idleContainerMs: number;
+}
+
+/** One user who has the machine to himself meets no rate limit: see docs/decisions/0003. */
+const unlimited = (setting: Setting<number>, standard: string): Setting<number> => ({ ...setting, standard });
+
+const SETTINGS = {
+  ...COLOR_SETTINGS,
+  ...LIMIT_SETTINGS,
+  invocationsPerMinute: unlimited(LIMIT_SETTINGS.invocationsPerMinute, '1000000'),
+  concurrentInvocations: unlimited(LIMIT_SETTINGS.concurrentInvocations, '1000'),
+  firesPerMinute: unlimited(LIMIT_SETTINGS.firesPerMinute, '1000000'),
+  encryption: CONTROLLER_SETTINGS.encryption,
+  aes128: CONTROLLER_SETTINGS.aes128,
+  aes256: CONTROLLER_SETTINGS.aes256,
+  username: CONTROLLER_SETTINGS.username,
+  password: CONTROLLER_SETTINGS.password,
+  userEvents: CONTROLLER_SETTINGS.userEvents,
+  executeOnly: CONTROLLER_SETTINGS.executeOnly,
+  pauseGrace: INVOKER_SETTINGS.pauseGrace,
+  idleContainer: INVOKER_SETTINGS.idleContainer,
+};
+
+/** @throws ConfigurationError on the first variable that is wrong. */
+export function standaloneSettings(environment: Environment): StandaloneSettings {
+  const values = readSettings(SETTINGS, environment);
+  const { username, password } = values;
+  if ((username === undefined) !== (password === undefined)) {
+    throw new ConfigurationError(`${SETTINGS.username.name} and ${SETTINGS.password.name} are both needed, or neither`);
+  }
+  return {
+    limits: limitsOf(values),
+    colors: colorConfig(values),
+    encryption: { current: values.encryption, aes128: values.aes128, aes256: values.aes256 },
+    operator: username === undefined || password === undefined ? undefined : { username, password },
+    userEvents: values.userEvents,
+    sharedPackagesExecuteOnly: values.executeOnly,
+    pauseGraceMs: values.pauseGrace,
+    idleContainerMs: values.idleContainer,
+  };
+}

@@ -1,0 +1,97 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Messaging, Producer } from '../messaging/Messaging.js';
+import type { ArtifactStore, Stores } from '../store/ArtifactStore.js';
+import type { ActivationWriteObserver } from '../store/BatchingActivationStore.js';
+
+const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** The same stores, with the time that each call takes in `store_operation_seconds`, by database and operation. */
+export function measuredStores(stores: Stores, registry: Registry): Stores {
+  const seconds = new Histogram({
+    name: 'store_operation_seconds',
+    help: 'Time that the store takes, by database and operation',
+    labelNames: ['database', 'operation'] as const,
+    buckets: SECONDS,
+    registers: [registry],
+  });
+  const measured = (database: 'whisks' | 'activations' | 'subjects'): ArtifactStore => {
+    const store = stores[database];
+    const timed = async <T>(operation: string, work: Promise<T>): Promise<T> => {
+      const begun = performance.now();
+      try {
+        return await work;
+      } finally {
+        seconds.observe({ database, operation }, (performance.now() - begun) / 1000);
+      }
+    };
+    return {
+      get: (id) => timed('get', store.get(id)),
+      put: (document) => timed('put', store.put(document)),
+      putMany: (documents) => timed('putMany', store.putMany(documents)),
+      delete: (id, revision) => timed('delete', store.delete(id, revision)),
+      query: (view, query) => timed('query', store.query(view, query)),
+      count: (view, query) => timed('count', store.count(view, query)),
+      attach: (id, revision, name, type, bytes) => timed('attach', store.attach(id, revision, name, type, bytes)),
+      readAttachment: (id, name) => timed('readAttachment', store.readAttachment(id, name)),
+      close: () => store.close(),
+    };
+  };
+  return {
+    whisks: measured('whisks'),
+    activations: measured('activations'),
+    subjects: measured('subjects'),
+    close: () => stores.close(),
+  };
+}
+
+/** The same bus, with the time until it has a message in `bus_send_seconds`, by topic. */
+export function measuredMessaging(messaging: Messaging, registry: Registry): Messaging {
+  const seconds = new Histogram({
+    name: 'bus_send_seconds',
+    help: 'Time until the bus has taken a message, by topic',
+    labelNames: ['topic'] as const,
+    buckets: SECONDS,
+    registers: [registry],
+  });
+  const measured = (producer: Producer): Producer => ({
+    send: async (topic, message) => {
+      const begun = performance.now();
+      await producer.send(topic, message);
+      seconds.observe({ topic: topic.name }, (performance.now() - begun) / 1000);
+    },
+    close: () => producer.close(),
+  });
+  return {
+    ensureTopic: (topic) => messaging.ensureTopic(topic),
+    producer: async () => measured(await messaging.producer()),
+    consume: (options) => messaging.consume(options),
+    isHealthy: () => messaging.isHealthy(),
+    close: () => messaging.close(),
+  };
+}
+
+/** Counts the records of activations that wait to be stored, and times their batches. */
+export function activationWriteMetrics(registry: Registry): ActivationWriteObserver {
+  const registers = [registry];
+  const batch = new Histogram({
+    name: 'activation_batch_seconds',
+    help: 'Time until a batch of activation records is durable',
+    buckets: SECONDS,
+    registers,
+  });
+  const records = new Gauge({ name: 'activation_backlog_records', help: 'Activation records that wait', registers });
+  const bytes = new Gauge({ name: 'activation_backlog_bytes', help: 'About how many bytes they have', registers });
+  const failures = new Counter({
+    name: 'activation_batch_failures_total',
+    help: 'Batches that the store did not take and that were tried again',
+    registers,
+  });
+  return {
+    stored: (_records, ms) => batch.observe(ms / 1000),
+    failed: () => failures.inc(),
+    backlog: (waiting, size) => {
+      records.set(waiting);
+      bytes.set(size);
+    },
+  };
+}
