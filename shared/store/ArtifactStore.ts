@@ -81,6 +81,8 @@ export interface ArtifactStore {
    */
   attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string>;
   readAttachment(id: string, name: string): Promise<Uint8Array | undefined>;
+  /** Up to `limit` documents in the order of their ids, those after `after`: to walk through a whole database. */
+  listDocuments(after: string | undefined, limit: number): Promise<StoredDocument[]>;
   close(): Promise<void>;
 }
 

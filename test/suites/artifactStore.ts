@@ -93,6 +93,26 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
     });
   });
 
+  describe('walking through a database', () => {
+    it('gives every document once, in the order of ids', async () => {
+      const ids = Array.from({ length: 7 }, (_, i) => `${namespace}/${i}`);
+      await stores.subjects.putMany(ids.toReversed().map((_id) => ({ _id })));
+      const all: string[] = [];
+      for (let after: string | undefined; ; after = all.at(-1)) {
+        const page = await stores.subjects.listDocuments(after, 3);
+        assert.ok(page.length <= 3);
+        if (page.length === 0) break;
+        all.push(...page.map(({ _id }) => _id));
+      }
+      assert.equal(new Set(all).size, all.length);
+      assert.deepEqual(
+        all.filter((id) => id.startsWith(`${namespace}/`)),
+        ids,
+      );
+      assert.ok(!all.some((id) => id.startsWith('_design/')));
+    });
+  });
+
   describe('putMany', () => {
     it('stores all that are new and names those that exist', async () => {
       await stores.activations.putMany([activation('a1', 'hello', 10)]);

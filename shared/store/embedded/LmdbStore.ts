@@ -170,6 +170,13 @@ export class LmdbStore implements ArtifactStore {
     return this.#attachments.get(attachmentKey(id, name));
   }
 
+  async listDocuments(after: string | undefined, limit: number): Promise<StoredDocument[]> {
+    this.#checkOpen();
+    const start = after === undefined ? Buffer.alloc(0) : Buffer.concat([encodeId(after), Buffer.of(0)]);
+    const found = this.#documents.getRange({ start, limit });
+    return [...found].map(({ value }) => JSON.parse(value) as StoredDocument);
+  }
+
   async close(): Promise<void> {
     if (!this.#open) return;
     this.#open = false;

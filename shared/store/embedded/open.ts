@@ -19,10 +19,27 @@ export async function openEmbeddedStores(folder: string): Promise<Stores> {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? String(error);
-    throw new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
+    throw cannotWrite(folder, error);
   }
-  const lock = await lockFolder(folder);
+  return openLocked(folder, await lockFolder(folder));
+}
+
+/**
+ * The databases of a server that may be running: another process reads and writes them besides it. For administration.
+ *
+ * @throws StoreError where there are none, or they cannot be written.
+ */
+export async function openStoresOfServer(folder: string): Promise<Stores> {
+  try {
+    await access(join(folder, DATA_FILE), constants.W_OK);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new StoreError(`there is no store in ${folder}`);
+    throw cannotWrite(folder, error);
+  }
+  return openLocked(folder, { release: async () => {} });
+}
+
+async function openLocked(folder: string, lock: FolderLock): Promise<Stores> {
   try {
     return await openIn(folder, lock, false);
   } catch (error) {
@@ -30,6 +47,14 @@ export async function openEmbeddedStores(folder: string): Promise<Stores> {
     throw new StoreError(`cannot open the store in ${folder}: ${(error as Error).message}`, { cause: error });
   }
 }
+
+function cannotWrite(folder: string, error: unknown): StoreError {
+  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  return new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
+}
+
+/** What LMDB calls its file in a folder. */
+const DATA_FILE = 'data.mdb';
 
 /** The three databases in a folder of their own under the system's temporary folder; closing them removes it. For tests. */
 export async function openTemporaryStores(): Promise<Stores> {

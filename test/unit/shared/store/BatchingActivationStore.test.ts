@@ -64,6 +64,7 @@ describe('BatchingActivationStore', () => {
       query: (view, query) => inner.query(view, query),
       count: (view, query) => inner.count(view, query),
       attach: (...args) => inner.attach(...args),
+      listDocuments: (after, limit) => inner.listDocuments(after, limit),
       readAttachment: (key, name) => inner.readAttachment(key, name),
       close: () => inner.close(),
     };

@@ -239,6 +239,7 @@ function counting(store: ArtifactStore, reads: string[]): ArtifactStore {
     query: (view, query) => store.query(view, query),
     count: (view, query) => store.count(view, query),
     attach: (...args) => store.attach(...args),
+    listDocuments: (after, limit) => store.listDocuments(after, limit),
     readAttachment: (id, name) => store.readAttachment(id, name),
     close: () => store.close(),
   };

@@ -1,0 +1,218 @@
+import { AdminError } from './AdminError.js';
+import { isDatabase } from './databases.js';
+import { isList, LIMIT_NAMES, parseLimit, type LimitName } from './limits.js';
+import type { DatabaseName } from '../../shared/store/views.js';
+
+export const USAGE = `Usage: npm run --silent admin -- [--data DIR] COMMAND
+
+Administers the users and limits of a palette-whisk, or of an Apache OpenWhisk on CouchDB.
+
+  user create SUBJECT [-ns NAMESPACE] [-u UUID:KEY] [-r] [-g] [-s]
+                           make a subject, or give one a key to another namespace; prints the key
+                           (-u: this key; -r: in the place of the old one; -g: only print one; -s: print nothing)
+  user delete SUBJECT [-ns NAMESPACE]
+                           delete a subject, or only its key to a namespace
+  user get SUBJECT [-ns NAMESPACE] [-a]
+                           print a subject's key; -a: all its namespaces and keys
+  user list NAMESPACE [-p N] [-a] [-k]
+                           print the keys to a namespace and who has them (one, N, all; -k: only the keys)
+  user whois UUID:KEY      print whose key that is
+  user block SUBJECT...    refuse these subjects all they ask
+  user unblock SUBJECT...
+  user grant SUBJECT NAMESPACE     give a subject that is there a key to a namespace; prints it
+  user revoke SUBJECT NAMESPACE    take it away
+  limits set NAMESPACE --NAME VALUE...
+                           set limits of a namespace: ${LIMIT_NAMES.slice(0, 4).join(', ')},
+                           ${LIMIT_NAMES.slice(4, 9).join(', ')},
+                           ${LIMIT_NAMES.slice(9, 13).join(', ')},
+                           ${LIMIT_NAMES.slice(13, 17).join(', ')},
+                           ${LIMIT_NAMES.slice(17).join(', ')}
+  limits get NAMESPACE     print them, a line "name = value" each, values as JSON
+  limits delete NAMESPACE
+  db get whisks|activations|subjects [-w DESIGN/VIEW] [--docs]
+                           print a database, or one of its views, as JSON
+
+The database is the embedded store in DIR (also while its server runs), or the CouchDB that the environment names
+(CONFIG_whisk_couchdb_*, see docs/configuration.md), or else the embedded store in ./data. Exit code 1: it cannot be done;
+2: the command line is at fault.
+`;
+
+export type Command =
+  | { verb: 'help' }
+  | {
+      verb: 'user create';
+      subject: string;
+      namespace: string | undefined;
+      auth: string | undefined;
+      replace: boolean;
+      generateOnly: boolean;
+      silent: boolean;
+    }
+  | { verb: 'user delete'; subject: string; namespace: string | undefined }
+  | { verb: 'user get'; subject: string; namespace: string | undefined; all: boolean }
+  | { verb: 'user list'; namespace: string; limit: number | undefined; keysOnly: boolean }
+  | { verb: 'user whois'; auth: string }
+  | { verb: 'user block' | 'user unblock'; subjects: string[] }
+  | { verb: 'user grant' | 'user revoke'; subject: string; namespace: string }
+  | { verb: 'limits set'; namespace: string; limits: Partial<Record<LimitName, unknown>> }
+  | { verb: 'limits get' | 'limits delete'; namespace: string }
+  | { verb: 'db get'; database: DatabaseName; view: string | undefined; docs: boolean };
+
+export interface CommandLine {
+  readonly command: Command;
+  /** The folder of an embedded store. */
+  readonly data: string | undefined;
+}
+
+/** The names that an option goes by, and whether it takes a value. */
+const OPTIONS: Readonly<Record<string, { name: string; value: boolean }>> = {
+  '--data': { name: 'data', value: true },
+  '-ns': { name: 'namespace', value: true },
+  '-n': { name: 'namespace', value: true },
+  '--namespace': { name: 'namespace', value: true },
+  '-u': { name: 'auth', value: true },
+  '--auth': { name: 'auth', value: true },
+  '-r': { name: 'revoke', value: false },
+  '--revoke': { name: 'revoke', value: false },
+  '-g': { name: 'genonly', value: false },
+  '--genonly': { name: 'genonly', value: false },
+  '-s': { name: 'silent', value: false },
+  '--silent': { name: 'silent', value: false },
+  '-a': { name: 'all', value: false },
+  '--all': { name: 'all', value: false },
+  '-k': { name: 'key', value: false },
+  '--key': { name: 'key', value: false },
+  '-p': { name: 'pick', value: true },
+  '--pick': { name: 'pick', value: true },
+  '-w': { name: 'view', value: true },
+  '--view': { name: 'view', value: true },
+  '--docs': { name: 'docs', value: false },
+  '-h': { name: 'help', value: false },
+  '--help': { name: 'help', value: false },
+};
+
+/** Which options each command takes besides `--data`. */
+const TAKES: Readonly<Record<string, readonly string[]>> = {
+  'user create': ['namespace', 'auth', 'revoke', 'genonly', 'silent'],
+  'user delete': ['namespace'],
+  'user get': ['namespace', 'all'],
+  'user list': ['pick', 'all', 'key'],
+  'user grant': ['namespace'],
+  'user revoke': ['namespace'],
+  'db get': ['view', 'docs'],
+};
+
+/** @throws AdminError that says what is wrong, in one line. */
+export function parseCommandLine(args: readonly string[]): CommandLine {
+  const { words, options, limits } = split(args);
+  const data = options.get('data');
+  if (options.has('help') || words.length === 0) return { command: { verb: 'help' }, data };
+  const verb = words.slice(0, 2).join(' ');
+  for (const name of options.keys()) {
+    if (name !== 'data' && !TAKES[verb]?.includes(name)) throw new AdminError(`"${verb}" takes no option ${name}`, 2);
+  }
+  if (limits.size > 0 && verb !== 'limits set') throw new AdminError(`"${verb}" sets no limits`, 2);
+  return { command: commandOf(verb, words.slice(2), options, limits), data };
+}
+
+function commandOf(
+  verb: string,
+  words: readonly string[],
+  options: ReadonlyMap<string, string>,
+  limits: ReadonlyMap<LimitName, readonly string[]>,
+): Command {
+  const namespace = options.get('namespace')?.trim();
+  if (namespace === '') throw new AdminError('Namespace must not be empty', 2);
+  const one = (what: string): string => exactly(verb, words, [what])[0] as string;
+  switch (verb) {
+    case 'user create':
+      return {
+        verb,
+        subject: one('SUBJECT'),
+        namespace,
+        auth: options.get('auth'),
+        replace: options.has('revoke'),
+        generateOnly: options.has('genonly'),
+        silent: options.has('silent'),
+      };
+    case 'user delete':
+      return { verb, subject: one('SUBJECT'), namespace };
+    case 'user get':
+      return { verb, subject: one('SUBJECT'), namespace, all: options.has('all') };
+    case 'user list':
+      return { verb, namespace: one('NAMESPACE'), limit: pickOf(options), keysOnly: options.has('key') };
+    case 'user whois':
+      return { verb, auth: one('UUID:KEY') };
+    case 'user block':
+    case 'user unblock':
+      if (words.length === 0) throw new AdminError(`"${verb}" wants one or more SUBJECT`, 2);
+      return { verb, subjects: [...words] };
+    case 'user grant':
+    case 'user revoke': {
+      const given = namespace === undefined ? words : [...words, namespace];
+      const [subject, space] = exactly(verb, given, ['SUBJECT', 'NAMESPACE']) as [string, string];
+      return { verb, subject, namespace: space };
+    }
+    case 'limits set': {
+      if (limits.size === 0) throw new AdminError('"limits set" wants one or more limits', 2);
+      const values = [...limits].map(([name, texts]) => [name, parseLimit(name, texts)]);
+      return { verb, namespace: one('NAMESPACE'), limits: Object.fromEntries(values) as Record<LimitName, unknown> };
+    }
+    case 'limits get':
+    case 'limits delete':
+      return { verb, namespace: one('NAMESPACE') };
+    case 'db get': {
+      const database = one('DATABASE');
+      if (!isDatabase(database)) throw new AdminError(`there is no database "${database}"`, 2);
+      return { verb, database, view: options.get('view'), docs: options.has('docs') };
+    }
+    default:
+      throw new AdminError(`unknown command "${verb}" (--help lists them)`, 2);
+  }
+}
+
+function pickOf(options: ReadonlyMap<string, string>): number | undefined {
+  if (options.has('all')) return undefined;
+  const text = options.get('pick') ?? '1';
+  if (!/^[1-9]\d*$/.test(text)) throw new AdminError('pick at least 1 identity to show', 2);
+  return Number(text);
+}
+
+function exactly(verb: string, words: readonly string[], wanted: readonly string[]): readonly string[] {
+  if (words.length !== wanted.length || words.includes('')) {
+    throw new AdminError(`"${verb}" wants ${wanted.join(' ')}`, 2);
+  }
+  return words;
+}
+
+/** Parts the words of a command from its options. */
+function split(args: readonly string[]) {
+  const words: string[] = [];
+  const options = new Map<string, string>();
+  const limits = new Map<LimitName, string[]>();
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i] as string;
+    const [flag = '', inline] = arg.startsWith('--') ? cut(arg) : [arg];
+    const value = (): string => {
+      const text = inline ?? args[++i];
+      if (text === undefined) throw new AdminError(`${flag} wants a value`, 2);
+      return text;
+    };
+    const option = OPTIONS[flag];
+    const limit = LIMIT_NAMES.find((name) => flag === `--${name}`);
+    if (option) options.set(option.name, option.value ? value() : '');
+    else if (limit) {
+      limits.set(limit, [value()]);
+      // A list goes on up to the next option.
+      while (isList(limit) && args[i + 1]?.startsWith('-') === false) limits.get(limit)?.push(args[++i] as string);
+    } else if (arg.startsWith('-') && arg !== '-')
+      throw new AdminError(`unknown option ${flag} (--help lists them)`, 2);
+    else words.push(arg.trim());
+  }
+  return { words, options, limits };
+}
+
+function cut(arg: string): [string, string | undefined] {
+  const equals = arg.indexOf('=');
+  return equals < 0 ? [arg, undefined] : [arg.slice(0, equals), arg.slice(equals + 1)];
+}

@@ -1,0 +1,73 @@
+import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
+import { AdminError } from './AdminError.js';
+
+/** How the text of each limit of a namespace becomes its value; `list` takes several texts. */
+const LIMIT_TYPES = {
+  invocationsPerMinute: 'number',
+  firesPerMinute: 'number',
+  concurrentInvocations: 'number',
+  allowedKinds: 'list',
+  storeActivations: 'boolean',
+  minActionMemory: 'number',
+  maxActionMemory: 'number',
+  minActionLogs: 'number',
+  maxActionLogs: 'number',
+  minActionTimeout: 'number',
+  maxActionTimeout: 'number',
+  minActionConcurrency: 'number',
+  maxActionConcurrency: 'number',
+  maxActionInstances: 'number',
+  maxParameterSize: 'text',
+  maxPayloadSize: 'text',
+  truncationSize: 'text',
+  warmedContainerKeepingCount: 'number',
+  warmedContainerKeepingTimeout: 'text',
+} as const;
+
+export type LimitName = keyof typeof LIMIT_TYPES;
+export const LIMIT_NAMES = Object.keys(LIMIT_TYPES) as LimitName[];
+export const isList = (name: LimitName): boolean => LIMIT_TYPES[name] === 'list';
+
+/** The value of a limit as given on a command line. @throws AdminError where it is none */
+export function parseLimit(name: LimitName, texts: readonly string[]): number | boolean | string | string[] {
+  const type = LIMIT_TYPES[name];
+  const text = texts.at(-1) ?? '';
+  if (type === 'list') return [...texts];
+  if (type === 'text') return text;
+  if (type === 'boolean') {
+    if (/^(yes|true)$/i.test(text)) return true;
+    if (/^(no|false)$/i.test(text)) return false;
+    throw new AdminError(`--${name} takes true or false, not '${text}'`, 2);
+  }
+  if (!/^\d+$/.test(text)) throw new AdminError(`--${name} takes a whole number, not '${text}'`, 2);
+  return Number(text);
+}
+
+const idOf = (namespace: string): string => `${namespace}/limits`;
+
+/** Sets some limits of a namespace; those that were set before and are not named stay. */
+export async function setLimits(
+  subjects: ArtifactStore,
+  namespace: string,
+  limits: Readonly<Partial<Record<LimitName, unknown>>>,
+): Promise<string[]> {
+  const found = await subjects.get(idOf(namespace));
+  await subjects.put({ ...found, ...limits, _id: idOf(namespace) });
+  return [`Limits successfully set for "${namespace}"`];
+}
+
+/** A line `name = value` for each limit that is set, values as JSON. */
+export async function getLimits(subjects: ArtifactStore, namespace: string): Promise<string[]> {
+  const found = await subjects.get(idOf(namespace));
+  if (!found) return ['No limits found, default system limits apply'];
+  return LIMIT_NAMES.flatMap((name) =>
+    found[name] === undefined || found[name] === null ? [] : [`${name} = ${JSON.stringify(found[name])}`],
+  );
+}
+
+export async function deleteLimits(subjects: ArtifactStore, namespace: string): Promise<string[]> {
+  const found = await subjects.get(idOf(namespace));
+  if (!found) throw new AdminError(`there are no limits of "${namespace}"`);
+  await subjects.delete(found._id, found._rev);
+  return ['Limits deleted'];
+}

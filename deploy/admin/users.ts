@@ -1,0 +1,171 @@
+import { randomInt, randomUUID } from 'node:crypto';
+import { subjectDocumentSchema, type SubjectDocument } from '../../shared/entities/documents.js';
+import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
+import { SubjectStore } from '../../shared/store/SubjectStore.js';
+import { AdminError } from './AdminError.js';
+
+/* What is done to subjects. Each resolves to the lines to print, and throws AdminError where it cannot be done. */
+
+/** A namespace that a subject has a key to. */
+type Grant = SubjectDocument['namespaces'][number];
+
+export interface ApiKey {
+  readonly uuid: string;
+  readonly key: string;
+}
+
+const MIN_SUBJECT_LENGTH = 5;
+const SECRET_LENGTH = 64;
+const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** A new key. */
+export function generateKey(): ApiKey {
+  const letter = (): string => LETTERS_AND_DIGITS.charAt(randomInt(LETTERS_AND_DIGITS.length));
+  return { uuid: randomUUID(), key: Array.from({ length: SECRET_LENGTH }, letter).join('') };
+}
+
+/** Reads `uuid:key`. */
+export function parseKey(text: string): ApiKey {
+  const [uuid = '', key = '', ...more] = text.split(':');
+  if (!UUID.test(uuid)) throw new AdminError('authorization id is not a valid UUID', 2);
+  if (key.length !== SECRET_LENGTH || more.length > 0) {
+    throw new AdminError(`authorization key must be ${SECRET_LENGTH} characters long`, 2);
+  }
+  return { uuid: uuid.toLowerCase(), key };
+}
+
+export const printed = ({ uuid, key }: ApiKey): string => `${uuid}:${key}`;
+
+export interface CreateOptions {
+  /** The subject's own, where it is missing. */
+  readonly namespace?: string | undefined;
+  readonly key: ApiKey;
+  /** Puts the key in the place of one that is there. */
+  readonly replace: boolean;
+}
+
+/** Makes a subject, or gives one that is there a key to another namespace. */
+export async function createUser(subjects: ArtifactStore, name: string, options: CreateOptions): Promise<string[]> {
+  if (name.length < MIN_SUBJECT_LENGTH) {
+    throw new AdminError(`Subject name must be at least ${MIN_SUBJECT_LENGTH} characters`, 2);
+  }
+  const { namespace = name, key, replace } = options;
+  await change(subjects, name, (found) => {
+    const subject: SubjectDocument = found ?? { _id: name, subject: name, namespaces: [] };
+    return { ...subject, namespaces: withGrant(subject, { name: namespace, ...key }, replace) };
+  });
+  return [printed(key)];
+}
+
+/** Gives a subject that is there a key to a namespace. */
+export async function grant(subjects: ArtifactStore, name: string, namespace: string, key: ApiKey): Promise<string[]> {
+  await change(subjects, name, (found) => {
+    const subject = existing(found, name);
+    return { ...subject, namespaces: withGrant(subject, { name: namespace, ...key }, false) };
+  });
+  return [printed(key)];
+}
+
+/** Takes a subject's key to a namespace away. */
+export async function revoke(subjects: ArtifactStore, name: string, namespace: string): Promise<string[]> {
+  await change(subjects, name, (found) => {
+    const subject = existing(found, name);
+    const namespaces = subject.namespaces.filter((space) => space.name !== namespace);
+    if (namespaces.length === subject.namespaces.length) {
+      throw new AdminError(`Namespace "${namespace}" does not exist for "${name}"`);
+    }
+    return { ...subject, namespaces };
+  });
+  return ['Namespace deleted'];
+}
+
+export async function deleteUser(subjects: ArtifactStore, name: string): Promise<string[]> {
+  const found = await read(subjects, name);
+  const { _rev = '' } = existing(found, name);
+  if (!(await subjects.delete(name, _rev))) throw new AdminError(`Subject "${name}" does not exist`);
+  return ['Subject deleted'];
+}
+
+/** A subject's key to one namespace, or with `all` its namespaces and keys, a line each. */
+export async function getUser(
+  subjects: ArtifactStore,
+  name: string,
+  options: { readonly namespace?: string | undefined; readonly all: boolean },
+): Promise<string[]> {
+  const subject = existing(await read(subjects, name), name);
+  if (options.all) return subject.namespaces.map((space) => `${space.name}\t${printed(space)}`);
+  const namespace = options.namespace ?? name;
+  const found = subject.namespaces.filter((space) => space.name === namespace);
+  if (found.length !== 1) throw new AdminError(`namespace "${namespace}" not found for "${name}"`);
+  return found.map(printed);
+}
+
+/** The keys to a namespace, whoever has them; at most `limit`. */
+export async function listUsers(
+  subjects: ArtifactStore,
+  namespace: string,
+  options: { readonly limit: number | undefined; readonly keysOnly: boolean },
+): Promise<string[]> {
+  const range = { startKey: [namespace], endKey: [namespace] };
+  const rows = await subjects.query('subjects.v2.0.0/identities', range);
+  if (rows.length === 0) throw new AdminError(`no identities found for namespace "${namespace}"`);
+  return rows.slice(0, options.limit).map((row) => {
+    const key = printed(row.value as unknown as ApiKey);
+    return options.keysOnly ? key : `${key}\t${row.id}`;
+  });
+}
+
+/** Whose key that is, and to which namespace. */
+export async function whois(subjects: ArtifactStore, { uuid, key }: ApiKey): Promise<string[]> {
+  const identity = await new SubjectStore(subjects).identityByKey(uuid, key);
+  if (!identity) throw new AdminError('Subject id is not recognized');
+  return [`subject: ${identity.subject}`, `namespace: ${identity.namespace.name}`];
+}
+
+/** Refuses a subject all it asks, or lets it ask again. */
+export async function setBlocked(subjects: ArtifactStore, name: string, blocked: boolean): Promise<string[]> {
+  await change(subjects, name, (found) => ({ ...existing(found, name), blocked }));
+  return [`"${name}" ${blocked ? 'blocked' : 'unblocked'} successfully`];
+}
+
+function withGrant(subject: SubjectDocument, grant: Grant, replace: boolean): Grant[] {
+  if (subject.blocked) throw new AdminError('The subject you want to edit is blocked');
+  const same = subject.namespaces.filter((space) => space.name === grant.name);
+  if (same.length === 0) return [...subject.namespaces, grant];
+  if (!replace) throw new AdminError('Namespace already exists');
+  if (same.length > 1) throw new AdminError('Namespace is not unique');
+  return subject.namespaces.map((space) => (space === same[0] ? { ...space, ...grant } : space));
+}
+
+async function read(subjects: ArtifactStore, name: string): Promise<SubjectDocument | undefined> {
+  // The limits of a namespace and the design documents are in the same database.
+  const found = name.includes('/') ? undefined : await subjects.get(name);
+  if (!found) return undefined;
+  const parsed = subjectDocumentSchema.safeParse(found);
+  if (!parsed.success) throw new AdminError(`the document of "${name}" is not one of a subject`);
+  return parsed.data;
+}
+
+function existing(found: SubjectDocument | undefined, name: string): SubjectDocument {
+  if (!found) throw new AdminError(`Subject "${name}" does not exist`);
+  return found;
+}
+
+/** Writes what `edit` makes of a subject; again from the start where somebody else changed it meanwhile. */
+async function change(
+  subjects: ArtifactStore,
+  name: string,
+  edit: (found: SubjectDocument | undefined) => SubjectDocument,
+): Promise<void> {
+  if (name.includes('/')) throw new AdminError('a subject has no "/" in its name', 2);
+  for (let attempt = 1; ; attempt++) {
+    const edited = edit(await read(subjects, name));
+    try {
+      await subjects.put(edited);
+      return;
+    } catch (error) {
+      if (!(error instanceof DocumentConflictError) || attempt === 5) throw error;
+    }
+  }
+}

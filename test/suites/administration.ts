@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { AdminError } from '../../deploy/admin/AdminError.js';
+import { parseCommandLine } from '../../deploy/admin/commandLine.js';
+import { run } from '../../deploy/admin/run.js';
+import type { Stores } from '../../shared/store/ArtifactStore.js';
+import { SubjectStore } from '../../shared/store/SubjectStore.js';
+
+const KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[A-Za-z0-9]{64}$/;
+
+/** What the administrator's commands do, on any store. Each test has users and namespaces of its own. */
+export function administrationSuite(open: () => Promise<Stores>): void {
+  let stores: Stores;
+  let user: string;
+  before(async function () {
+    this.timeout(60_000);
+    stores = await open();
+  });
+  after(() => stores.close());
+  beforeEach(() => {
+    user = `user-${randomUUID()}`;
+  });
+
+  async function admin(...args: string[]): Promise<string[]> {
+    const { command } = parseCommandLine(args);
+    assert.ok(command.verb !== 'help');
+    const lines: string[] = [];
+    for await (const line of run(command, stores)) lines.push(line);
+    return lines;
+  }
+  const fails = (message: RegExp, ...args: string[]): Promise<void> =>
+    assert.rejects(admin(...args), (error: Error) => {
+      assert.ok(error instanceof AdminError, error.stack);
+      assert.match(error.message, message);
+      return true;
+    });
+  const identity = (key: string) => {
+    const [uuid = '', secret = ''] = key.split(':');
+    return new SubjectStore(stores.subjects).identityByKey(uuid, secret);
+  };
+
+  it('makes a user, whose key then works, and tells who that is', async () => {
+    const [key = ''] = await admin('user', 'create', user);
+    assert.match(key, KEY);
+    assert.equal((await identity(key))?.namespace.name, user);
+    assert.deepEqual(await admin('user', 'get', user), [key]);
+    assert.deepEqual(await admin('user', 'whois', key), [`subject: ${user}`, `namespace: ${user}`]);
+    assert.deepEqual(await stores.subjects.get(user).then((d) => ({ ...d, _rev: '' })), {
+      _id: user,
+      _rev: '',
+      subject: user,
+      namespaces: [{ name: user, uuid: key.split(':')[0], key: key.split(':')[1] }],
+    });
+  });
+
+  it('takes a key that is given, and keeps quiet where it is told', async () => {
+    const key = `${randomUUID()}:${'k'.repeat(64)}`;
+    assert.deepEqual(await admin('user', 'create', user, '-u', key, '-s'), []);
+    assert.deepEqual(await admin('user', 'get', user), [key]);
+    await fails(/not a valid UUID/, 'user', 'create', `${user}2`, '-u', `x:${'k'.repeat(64)}`);
+    await fails(/64 characters/, 'user', 'create', `${user}2`, '-u', `${randomUUID()}:short`);
+  });
+
+  it('refuses names that are too short, and what is there already', async () => {
+    await fails(/at least 5 characters/, 'user', 'create', 'me');
+    await admin('user', 'create', user);
+    await fails(/Namespace already exists/, 'user', 'create', user);
+    await fails(/no "\/" in its name/, 'user', 'create', `${user}/limits`);
+  });
+
+  it('replaces a key', async () => {
+    const [old = ''] = await admin('user', 'create', user);
+    const [key = ''] = await admin('user', 'create', user, '-r');
+    assert.notEqual(key, old);
+    assert.equal(await identity(old), undefined);
+    assert.equal((await identity(key))?.subject, user);
+  });
+
+  it('gives keys to other namespaces and takes them away', async () => {
+    const space = `space-${user}`;
+    const [own] = await admin('user', 'create', user);
+    const [key = ''] = await admin('user', 'create', user, '-ns', space);
+    assert.deepEqual(await admin('user', 'get', user, '-ns', space), [key]);
+    assert.deepEqual(await admin('user', 'get', user, '-a'), [`${user}\t${own}`, `${space}\t${key}`]);
+    await admin('user', 'create', `${user}-b`);
+    const [granted = ''] = await admin('user', 'grant', `${user}-b`, space);
+    assert.deepEqual(
+      (await admin('user', 'list', space, '-a')).toSorted(),
+      [`${key}\t${user}`, `${granted}\t${user}-b`].toSorted(),
+    );
+    assert.equal((await admin('user', 'list', space)).length, 1);
+    assert.match((await admin('user', 'list', space, '-k'))[0] ?? '', KEY);
+    assert.deepEqual(await admin('user', 'revoke', `${user}-b`, space), ['Namespace deleted']);
+    assert.equal(await identity(granted), undefined);
+    assert.deepEqual(await admin('user', 'delete', user, '-ns', space), ['Namespace deleted']);
+    await fails(/no identities found/, 'user', 'list', space);
+    await fails(/does not exist for/, 'user', 'revoke', user, space);
+    await fails(/not found for/, 'user', 'get', user, '-ns', space);
+    await fails(/does not exist/, 'user', 'grant', `${user}-c`, space);
+  });
+
+  it('blocks and unblocks, and goes on where one of several is missing', async () => {
+    const [key = ''] = await admin('user', 'create', user);
+    await fails(/"missing-user" does not exist/, 'user', 'block', 'missing-user', user);
+    assert.equal(await identity(key), undefined);
+    await fails(/not recognized/, 'user', 'whois', key);
+    await fails(/is blocked/, 'user', 'create', user, '-ns', 'other');
+    assert.deepEqual(await admin('user', 'unblock', user), [`"${user}" unblocked successfully`]);
+    assert.equal((await identity(key))?.subject, user);
+  });
+
+  it('deletes', async () => {
+    const [key = ''] = await admin('user', 'create', user);
+    assert.deepEqual(await admin('user', 'delete', user), ['Subject deleted']);
+    assert.equal(await identity(key), undefined);
+    await fails(/does not exist/, 'user', 'delete', user);
+    await fails(/does not exist/, 'user', 'get', user);
+  });
+
+  it('sets, shows and deletes the limits of a namespace', async () => {
+    const [key = ''] = await admin('user', 'create', user);
+    assert.deepEqual(await admin('limits', 'get', user), ['No limits found, default system limits apply']);
+    const set = ['limits', 'set', user];
+    assert.deepEqual(await admin(...set, '--invocationsPerMinute', '3', '--allowedKinds', 'nodejs:20', 'python:3'), [
+      `Limits successfully set for "${user}"`,
+    ]);
+    await admin(...set, '--storeActivations', 'false', '--concurrentInvocations', '0');
+    assert.deepEqual(await admin('limits', 'get', user), [
+      'invocationsPerMinute = 3',
+      'concurrentInvocations = 0',
+      'allowedKinds = ["nodejs:20","python:3"]',
+      'storeActivations = false',
+    ]);
+    assert.deepEqual((await identity(key))?.limits, {
+      invocationsPerMinute: 3,
+      concurrentInvocations: 0,
+      allowedKinds: ['nodejs:20', 'python:3'],
+      storeActivations: false,
+    });
+    assert.deepEqual(await admin('limits', 'delete', user), ['Limits deleted']);
+    await fails(/no limits of/, 'limits', 'delete', user);
+  });
+
+  it('prints a database and its views as JSON', async () => {
+    await admin('user', 'create', user);
+    interface Dump {
+      rows: { id: string; key: unknown; value: unknown; doc?: { subject: string } }[];
+    }
+    const dump = async (...args: string[]) => JSON.parse((await admin('db', 'get', ...args)).join('\n')) as Dump;
+    const plain = (await dump('subjects')).rows.find(({ id }) => id === user);
+    assert.equal(plain?.key, user);
+    assert.equal(plain.doc, undefined);
+    const docs = (await dump('subjects', '--docs')).rows;
+    assert.equal(docs.find(({ id }) => id === user)?.doc?.subject, user);
+    assert.ok(docs.every(({ id }) => !id.startsWith('_design/')));
+    const view = (await dump('subjects', '-w', 'subjects.v2.0.0/identities')).rows.filter(({ id }) => id === user);
+    assert.equal(view.length, 2);
+    assert.deepEqual((await dump('whisks', '-w', 'whisks.v2.1.0/actions')).rows, []);
+    await fails(/whisks has no view "x": it has whisks.v2.1.0\/actions, /, 'db', 'get', 'whisks', '-w', 'x');
+  });
+}
