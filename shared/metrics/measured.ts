@@ -33,6 +33,7 @@ export function measuredStores(stores: Stores, registry: Registry): Stores {
       count: (view, query) => timed('count', store.count(view, query)),
       attach: (id, revision, name, type, bytes) => timed('attach', store.attach(id, revision, name, type, bytes)),
       readAttachment: (id, name) => timed('readAttachment', store.readAttachment(id, name)),
+      listDocuments: (after, limit) => timed('listDocuments', store.listDocuments(after, limit)),
       close: () => store.close(),
     };
   };
