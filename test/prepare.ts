@@ -1,16 +1,21 @@
 import { clientsInstalled, installClients } from './e2e/clients.js';
+import { ensureDocker } from './integration/docker.js';
 
 /**
  * Gets the real parts that a tier needs. Under CI=true a part that cannot be had is an error; elsewhere the tests that
  * need it say so and are skipped.
  */
 export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Promise<void> {
-  if (tier === 'e2e' && !clientsInstalled()) orSkip(installClients);
+  await orSkip(async () => {
+    const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
+    if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
+  });
+  if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
 }
 
-function orSkip(get: () => void): void {
+async function orSkip(get: () => Promise<void>): Promise<void> {
   try {
-    get();
+    await get();
   } catch (error) {
     if (process.env['CI'] === 'true') throw error;
     console.warn(error instanceof Error ? error.message : error);

@@ -1,16 +1,143 @@
-import Docker from 'dockerode';
+import assert from 'node:assert/strict';
+import type { ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
 import { DockerDriver } from '../../invoker/containers/docker/DockerDriver.js';
+import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
 import { RUNTIME_IMAGE } from '../../invoker/runtimes/image/build.js';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { containerDriverSuite } from '../suites/containerDriver.js';
+import { ensureDocker } from './docker.js';
 
 containerDriverSuite('process', async (owner) => ({
   driver: new ProcessDriver({ owner, logger: silentLogger }),
   reference: '',
 }));
 
-containerDriverSuite('docker', async (owner) => ({
-  driver: new DockerDriver({ owner, docker: new Docker(), logger: silentLogger }),
-  reference: RUNTIME_IMAGE,
-}));
+const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
+if (!detected.usable) {
+  describe('container driver: docker', () => {
+    it(`needs Docker: ${detected.reason}`, function () {
+      if (process.env['CI'] === 'true') assert.fail(detected.reason);
+      this.skip();
+    });
+  });
+} else {
+  const { docker, reach } = detected;
+  containerDriverSuite('docker', async (owner) => ({
+    driver: new DockerDriver({ owner, docker, reach, logger: silentLogger }),
+    reference: RUNTIME_IMAGE,
+  }));
+  containerDriverSuite('docker, by published ports', async (owner) => ({
+    driver: new DockerDriver({ owner, docker, reach: 'port', logger: silentLogger }),
+    reference: RUNTIME_IMAGE,
+  }));
+
+  describe('what Docker is told of a container', function () {
+    this.timeout(30_000);
+    const owner = `told-${process.pid}`;
+    const driver = new DockerDriver({
+      owner,
+      docker,
+      reach,
+      logger: silentLogger,
+      pidsLimit: 64,
+      dns: ['192.0.2.1'],
+      extraHosts: ['api.example:192.0.2.2'],
+      ulimits: [{ name: 'nofile', soft: 200, hard: 300 }],
+    });
+    const spec: ContainerSpec = {
+      name: `${owner}/a b`,
+      image: { kind: 'nodejs:20', reference: RUNTIME_IMAGE, pull: false },
+      memoryMB: 128,
+      environment: { A: 'x=y' },
+      concurrency: 1,
+    };
+    after(() => driver.close());
+
+    it('limits and isolates it, and says whose it is', async () => {
+      const container = await driver.create(spec);
+      const info = await docker.getContainer(container.id).inspect();
+      assert.equal(info.Name, `/${owner}_a_b`);
+      assert.equal(info.Config.Labels[OWNER_LABEL], owner);
+      assert.ok(info.Config.Env.includes('A=x=y'));
+      const { HostConfig: host } = info;
+      assert.equal(host.Memory, 128 * 1024 * 1024);
+      assert.equal(host.MemorySwap, host.Memory);
+      assert.equal(host.PidsLimit, 64);
+      assert.deepEqual(host.CapDrop, ['ALL']);
+      assert.deepEqual(host.SecurityOpt, ['no-new-privileges']);
+      assert.deepEqual(host.Dns, ['192.0.2.1']);
+      assert.deepEqual(host.ExtraHosts, ['api.example:192.0.2.2']);
+      assert.deepEqual(host.Ulimits, [{ Name: 'nofile', Soft: 200, Hard: 300 }]);
+    });
+
+    it('holds inside: no capability, no new privileges, its own user', async () => {
+      const container = await driver.create({ ...spec, name: `${owner}-inside` });
+      const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const code =
+        'const main = () => ({ status: require("fs").readFileSync("/proc/self/status", "utf8"), hosts: require("fs").readFileSync("/etc/hosts", "utf8") })';
+      await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+      const { body } = await container.post('/run', '{}', options);
+      const { status, hosts } = JSON.parse(body) as { status: string; hosts: string };
+      assert.match(status, /^CapEff:\s+0+$/m);
+      assert.match(status, /^CapBnd:\s+0+$/m);
+      assert.match(status, /^NoNewPrivs:\s+1$/m);
+      assert.match(status, /^Uid:\s+10001\s/m);
+      assert.match(hosts, /^192\.0\.2\.2\s+api\.example$/m);
+    });
+
+    it('says what builds an image of ours that is missing', async () => {
+      const image = { kind: 'nodejs:20', reference: 'palette-whisk/missing:local', pull: false };
+      await assert.rejects(driver.create({ ...spec, name: `${owner}-local`, image }), {
+        name: 'ContainerStartError',
+        message: 'The image palette-whisk/missing:local is not here; `npm run runtimes` builds it.',
+        imageMissing: false,
+      });
+    });
+
+    it('tells a user whose image cannot be pulled', async () => {
+      for (const reference of ['127.0.0.1:9/nobody/nothing', '127.0.0.1:9/nobody/nothing:v1']) {
+        const image = { kind: 'blackbox', reference, pull: true };
+        await assert.rejects(driver.create({ ...spec, name: `${owner}-blackbox`, image }), {
+          name: 'ContainerStartError',
+          message: `Failed to pull container image '${reference}'.`,
+          imageMissing: true,
+        });
+      }
+    });
+
+    it('runs a user’s image that is here and cannot be pulled, unless its tag asks for the latest', async () => {
+      const [repo, tag] = ['127.0.0.1:9/someone/action', 'v1'];
+      const source = docker.getImage(RUNTIME_IMAGE);
+      try {
+        await source.tag({ repo, tag });
+        await source.tag({ repo, tag: 'latest' });
+        const image = { kind: 'blackbox', reference: `${repo}:${tag}`, pull: true };
+        const container = await driver.create({ ...spec, name: `${owner}-here`, image });
+        assert.ok(container.running);
+        await container.destroy();
+        const latest = { ...image, reference: repo };
+        await assert.rejects(driver.create({ ...spec, name: `${owner}-latest`, image: latest }), /Failed to pull/);
+      } finally {
+        for (const name of [tag, 'latest']) await docker.getImage(`${repo}:${name}`).remove();
+      }
+    });
+
+    it('makes nothing that stays when a container cannot start', async () => {
+      const lost = new DockerDriver({
+        owner: `${owner}-lost`,
+        docker,
+        logger: silentLogger,
+        network: 'no-such-network',
+      });
+      await assert.rejects(lost.create({ ...spec, name: `${owner}-lost` }), { name: 'ContainerStartError' });
+      await lost.close();
+      const filters = { label: [`${OWNER_LABEL}=${owner}-lost`] };
+      const deadline = Date.now() + 3000;
+      while ((await docker.listContainers({ all: true, filters })).length > 0) {
+        assert.ok(Date.now() < deadline);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    });
+  });
+}

@@ -23,7 +23,8 @@ export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: bo
   const entries = await collectRoot();
   const print = fingerprint(entries);
   const image = { reference: RUNTIME_IMAGE, node: process.version };
-  if (!options.rebuild && (await currentFingerprint(docker)) === print) return { ...image, built: false };
+  const earlier = await inspectImage(docker);
+  if (!options.rebuild && earlier?.Config.Labels?.[FINGERPRINT] === print) return { ...image, built: false };
 
   const [repo, tag] = RUNTIME_IMAGE.split(':');
   const command = [NODE, '--disable-warning=ExperimentalWarning', `${RUNTIME_FOLDER}/main.js`];
@@ -41,12 +42,18 @@ export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: bo
     ],
   });
   await finished(docker, stream);
+  // A container may still run in it; then it stays.
+  if (earlier)
+    await docker
+      .getImage(earlier.Id)
+      .remove()
+      .catch(() => undefined);
   return { ...image, built: true };
 }
 
-async function currentFingerprint(docker: Docker): Promise<string | undefined> {
+async function inspectImage(docker: Docker): Promise<Docker.ImageInspectInfo | undefined> {
   try {
-    return (await docker.getImage(RUNTIME_IMAGE).inspect()).Config.Labels?.[FINGERPRINT];
+    return await docker.getImage(RUNTIME_IMAGE).inspect();
   } catch (error) {
     if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
     throw error;
