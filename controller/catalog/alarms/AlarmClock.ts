@@ -1,6 +1,6 @@
 import type { Alarm } from './Alarm.js';
 import type { AlarmBook } from './AlarmBook.js';
-import { isDue, wentOff } from './schedule.js';
+import { isDue, isMissed, switchedOn, wentOff } from './schedule.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 
 export interface AlarmClockOptions {
@@ -93,8 +93,12 @@ export class AlarmClock {
     const now = clock();
     let gone: [string, Alarm][] = [];
     await book.edit(page, (alarms) => {
-      gone = [...alarms].filter(([, alarm]) => isDue(alarm, now - turnMs));
-      for (const [trigger, alarm] of gone) alarms.set(trigger, wentOff(alarm, now));
+      const due = [...alarms].filter(([, alarm]) => isDue(alarm, now - turnMs));
+      // What was missed is not made up for: the next time is soon enough.
+      for (const [trigger, alarm] of due) {
+        alarms.set(trigger, isMissed(alarm, now) ? switchedOn(alarm, now) : wentOff(alarm, now));
+      }
+      gone = due.filter(([, alarm]) => !isMissed(alarm, now));
     });
     for (const [trigger, alarm] of gone) {
       goOff(trigger, alarm).catch((error: unknown) => {

@@ -36,8 +36,8 @@ function isTimezone(zone: string): boolean {
 }
 
 /**
- * When a schedule goes off next, after `after` (ms since the epoch); undefined where it never does. What was missed (the
- * server was down) is not made up for, except for `once`: its time comes however late.
+ * When a schedule goes off next, after `after` (ms since the epoch); undefined where it never does. The time of `once`
+ * stays what it is, however late it is.
  * @throws BadScheduleError
  */
 export function nextTime(schedule: Schedule, after: number): number | undefined {
@@ -78,6 +78,14 @@ export function wentOff(alarm: Alarm, now: number): Alarm {
   const next = nextTime(alarm.schedule, now);
   if (next === undefined) return off(`Automatically disabled after firing last scheduled ${kind} trigger`);
   return { ...counted, next };
+}
+
+/** Later than this, a time counts as missed: the server was down, or its clock was set. */
+export const MISSED_AFTER_MS = 30_000;
+
+/** Whether its time has come and gone without anybody there. The one time of `once` cannot be missed. */
+export function isMissed(alarm: Alarm, now: number): boolean {
+  return alarm.schedule.kind !== 'once' && isDue(alarm, now - MISSED_AFTER_MS);
 }
 
 /** Whether its time has come. */

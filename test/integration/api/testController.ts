@@ -1,5 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { basicAuthentication } from '../../../controller/authentication/basic.js';
+import { AlarmProvider } from '../../../controller/catalog/alarms/AlarmProvider.js';
+import { installCatalog } from '../../../controller/catalog/install.js';
 import type { ControllerContext } from '../../../controller/ControllerContext.js';
 import { actionRoutes } from '../../../controller/api/actions/routes.js';
 import { activationRoutes } from '../../../controller/api/activations/routes.js';
@@ -12,6 +14,7 @@ import { OwnershipEntitlement } from '../../../controller/entitlement/ownership.
 import { Throttles } from '../../../controller/entitlement/throttles.js';
 import { createApp } from '../../../controller/http/app.js';
 import { createDispatch, type Dispatch } from '../../../controller/invocation/dispatch.js';
+import { withBuiltins, type BuiltinAction } from '../../../controller/invocation/builtin.js';
 import { createPrimitive } from '../../../controller/invocation/primitive.js';
 import { webActionRoutes } from '../../../controller/webactions/routes.js';
 import { installUsers, WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
@@ -34,8 +37,10 @@ export interface TestControllerOptions {
   readonly limits?: Partial<Limits>;
   readonly events?: UserEvents;
   readonly sharedPackagesExecuteOnly?: boolean;
-  /** 0: any that is free. */
-  readonly port?: number;
+  /** Whether the packages of `whisk.system` are there, and alarms go off. */
+  readonly catalog?: boolean;
+  /** Stores that outlive the controller; whoever made them closes them. */
+  readonly stores?: Stores;
 }
 
 /** The fields of answers that tests look at; which of them are there depends on what was asked. */
@@ -87,7 +92,7 @@ export class TestController {
   }
 
   static async start(options: TestControllerOptions = {}): Promise<TestController> {
-    const stores = await openTemporaryStores();
+    const stores = options.stores ?? (await openTemporaryStores());
     await installUsers(stores.subjects, []);
     const limits = {
       ...DEFAULT_LIMITS,
@@ -112,17 +117,21 @@ export class TestController {
       }),
     });
     const controller = { asString: '0', instanceType: 'controller' } as const;
+    const events = options.events ?? noUserEvents;
+    const primitive = createPrimitive({ balancer, activations, runtimes, controller, newActivationId, log });
+    const builtins = new Map<string, BuiltinAction>();
     const dispatch = createDispatch({
-      primitive: createPrimitive({ balancer, activations, runtimes, controller, newActivationId, log }),
+      primitive: withBuiltins(primitive, { builtins, activations, events, clock, newActivationId, log }),
       actions: entities,
       entitlement,
       activations,
-      events: options.events ?? noUserEvents,
+      events,
       log,
       clock,
       newActivationId,
       maxSteps: limits.maxSequenceLength,
     });
+    let alarms: AlarmProvider | undefined;
     const ctx: ControllerContext = {
       entities,
       activations,
@@ -136,6 +145,7 @@ export class TestController {
       log,
       clock,
       sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,
+      onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       operator: undefined,
       readinessFraction: 0,
       build: { number: '0', date: '' },
@@ -153,7 +163,13 @@ export class TestController {
         limitRoutes,
       ],
     });
-    const server = app.listen(options.port ?? 0, '127.0.0.1');
+    if (options.catalog) {
+      await installCatalog({ ...ctx, whisks: stores.whisks });
+      alarms = new AlarmProvider({ ...ctx, whisks: stores.whisks, turnMs: 0, ready: () => true });
+      for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
+      alarms.start();
+    }
+    const server = app.listen(0, '127.0.0.1');
     await new Promise<void>((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
     return new TestController({
@@ -163,11 +179,12 @@ export class TestController {
       balancer,
       dispatch,
       close: async () => {
+        await alarms?.stop();
         server.closeAllConnections();
         await new Promise((resolve) => server.close(resolve));
         await dispatch.idle();
         await activations.close();
-        await stores.close();
+        if (!options.stores) await stores.close();
       },
     });
   }

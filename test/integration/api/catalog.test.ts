@@ -1,0 +1,302 @@
+import assert from 'node:assert/strict';
+import { CATALOG, installCatalog } from '../../../controller/catalog/install.js';
+import type { Stores } from '../../../shared/store/ArtifactStore.js';
+import type { JsonObject } from '../../../shared/entities/keyvalue.js';
+import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
+import { TestController, type Body } from './testController.js';
+import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+
+const echo = (args: unknown): unknown => args;
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Waits until `look` gives something, for at most 5 s. */
+async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  for (let i = 0; i < 100; i++) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    await wait(50);
+  }
+  throw new Error('it did not come');
+}
+
+describe('the catalog of whisk.system', () => {
+  let api: TestController;
+  before(async () => {
+    api = await TestController.start({ catalog: true });
+  });
+  after(() => api.close());
+
+  const run = (name: string, params: JsonObject) =>
+    api.must<JsonObject>('POST', `whisk.system/actions/${name}?blocking=true&result=true`, params);
+
+  it('has packages that everybody can see, with their actions', async () => {
+    const packages = await api.must<Body[]>('GET', 'whisk.system/packages');
+    assert.deepEqual(packages.map(({ name }) => name).toSorted(), ['alarms', 'samples', 'utils']);
+    const { actions, feeds } = await api.must('GET', 'whisk.system/packages/alarms');
+    assert.deepEqual([actions.length, feeds.map(({ name }) => name).toSorted()], [0, ['alarm', 'interval', 'once']]);
+    const utils = await api.must('GET', 'whisk.system/packages/utils');
+    assert.deepEqual(utils.actions.map(({ name }) => name).toSorted(), [
+      'cat',
+      'date',
+      'echo',
+      'head',
+      'hosturl',
+      'namespace',
+      'smash',
+      'sort',
+      'split',
+    ]);
+  });
+
+  it('has actions that do what their samples say', async () => {
+    for (const { name: packageName, actions } of CATALOG) {
+      for (const { name, annotations = {} } of actions) {
+        const { sampleInput, sampleOutput, 'provide-api-key': callsApi } = annotations;
+        // Those that need an environment run against the standalone server only.
+        if (!sampleInput || callsApi === true || name === 'hosturl' || name === 'curl') continue;
+        const result = await run(`${packageName}/${name}`, sampleInput as JsonObject);
+        assert.deepEqual(result, sampleOutput, `${packageName}/${name}`);
+      }
+    }
+  });
+
+  it('works in sequences', async () => {
+    const components = ['split', 'sort', 'head', 'cat'].map((name) => `/whisk.system/utils/${name}`);
+    await api.must('PUT', '_/actions/pipe', { exec: { kind: 'sequence', components } });
+    const result = await api.must<JsonObject>('POST', '_/actions/pipe?blocking=true&result=true', {
+      payload: 'c,b,a',
+      separator: ',',
+    });
+    assert.deepEqual(result, { lines: ['a'], payload: 'a' });
+  });
+
+  it('is installed once, leaves alone what was changed or deleted, and is renewed', async () => {
+    const { ctx, stores } = api;
+    const parts = { ...ctx, whisks: stores.whisks };
+    const before = await ctx.entities.getAction('whisk.system/utils/echo');
+    await installCatalog(parts);
+    assert.equal((await ctx.entities.getAction('whisk.system/utils/echo'))?._rev, before?._rev);
+
+    const system = { user: 'whisk.system' } as const;
+    await api.action('utils/date', 'function main() { return { date: "mine" }; }', {}, 'whisk.system');
+    await api.must('DELETE', '_/actions/utils/smash', undefined, system);
+    const renewed = CATALOG.map((entry) => ({
+      ...entry,
+      actions: entry.actions.map((action) => ({ ...action, description: `${action.description}.` })),
+    }));
+    await installCatalog(parts, renewed);
+    assert.deepEqual(await run('utils/date', {}), { date: 'mine' });
+    assert.equal((await api.request('GET', 'whisk.system/actions/utils/smash')).status, 404);
+    const echoed = await ctx.entities.getAction('whisk.system/utils/echo');
+    assert.deepEqual([echoed?.version, (await run('utils/echo', { a: 1 }))['a']], ['0.0.2', 1]);
+  });
+
+  it('does not take over a package of the same name that somebody else installed', async () => {
+    const stores = await openTemporaryStores();
+    try {
+      const first = await TestController.start({ stores });
+      await first.must('PUT', '_/packages/alarms', { publish: true }, { user: 'whisk.system' });
+      await first.action('alarms/alarm', echo, { annotations: [{ key: 'feed', value: true }] }, 'whisk.system');
+      await first.close();
+      const second = await TestController.start({ stores, catalog: true });
+      const answer = await second.must<JsonObject>(
+        'POST',
+        'whisk.system/actions/alarms/alarm?blocking=true&result=true',
+        { lifecycleEvent: 'READ' },
+      );
+      assert.deepEqual(answer, { lifecycleEvent: 'READ' });
+      await second.close();
+    } finally {
+      await stores.close();
+    }
+  });
+});
+
+describe('alarms', () => {
+  let api: TestController;
+  let stores: Stores;
+  before(async () => {
+    stores = await openTemporaryStores();
+    api = await TestController.start({ catalog: true, stores });
+    await api.action('echo', echo);
+  });
+  after(async () => {
+    await api.close();
+    await stores.close();
+  });
+
+  async function feed(
+    name: string,
+    lifecycleEvent: string,
+    trigger: string,
+    params: JsonObject = {},
+    path = 'whisk.system',
+  ) {
+    const body = { lifecycleEvent, triggerName: `/_/${trigger}`, authKey: WELL_KNOWN_USERS.guest, ...params };
+    const prefix = path === 'whisk.system' ? 'whisk.system/actions/alarms' : path;
+    const answer = await api.request<JsonObject>('POST', `${prefix}/${name}?blocking=true&result=true`, body);
+    return { status: answer.status, result: answer.body };
+  }
+
+  const made = { status: 200, result: { status: 'success' } };
+  const refused = (error: string) => ({ status: 502, result: { error: { error } } });
+
+  async function trigger(name: string): Promise<void> {
+    await api.must('PUT', `_/triggers/${name}`, {
+      annotations: [{ key: 'feed', value: '/whisk.system/alarms/alarm' }],
+    });
+    await api.must('PUT', `_/rules/r_${name}`, { trigger: `/_/${name}`, action: '/_/echo' });
+  }
+
+  const fires = (name: string) => api.ctx.activations.list('guest', { name }, { skip: 0, limit: 0, docs: true });
+
+  it('fire a trigger by a pattern, so often and on time', async () => {
+    await trigger('ticking');
+    assert.deepEqual(
+      await feed('alarm', 'CREATE', 'ticking', { cron: '* * * * * *', maxTriggers: 2, trigger_payload: { n: 1 } }),
+      made,
+    );
+    await until(async () => (await fires('ticking')).length === 2);
+    await wait(1100);
+    const records = await fires('ticking');
+    assert.equal(records.length, 2);
+    for (const { start, response, logs } of records) {
+      assert.ok(start % 1000 < 250, `fired ${start % 1000} ms late`);
+      assert.deepEqual(response.result, { n: 1 });
+      const { activationId } = JSON.parse(logs[0] ?? '{}') as { activationId: string };
+      assert.deepEqual((await api.record(activationId)).response.result, { n: 1 });
+    }
+    const read = await feed('alarm', 'READ', 'ticking');
+    const { active, reason } = read.result['status'] as JsonObject;
+    assert.deepEqual(
+      [active, reason],
+      [false, { kind: 'AUTO', message: 'Automatically disabled after reaching max triggers' }],
+    );
+  });
+
+  it('fire once, and clean up after that', async () => {
+    await trigger('onceKept');
+    await trigger('onceGone');
+    await trigger('onceAllGone');
+    const date = Date.now() + 300;
+    assert.deepEqual(await feed('once', 'CREATE', 'onceKept', { date, trigger_payload: 'text' }), made);
+    assert.deepEqual(await feed('once', 'CREATE', 'onceGone', { date, deleteAfterFire: 'true' }), made);
+    assert.deepEqual(await feed('once', 'CREATE', 'onceAllGone', { date, deleteAfterFire: 'rules' }), made);
+    await until(async () => (await api.request('GET', '_/rules/r_onceAllGone')).status === 404);
+    const [kept] = await fires('onceKept');
+    assert.deepEqual(kept?.response.result, { payload: 'text' });
+    assert.ok(kept.start >= date && kept.start < date + 250);
+    assert.equal((await api.request('GET', '_/triggers/onceKept')).status, 200);
+    await until(async () => (await api.request('GET', '_/triggers/onceGone')).status === 404);
+    assert.equal((await api.request('GET', '_/rules/r_onceGone')).status, 200);
+    assert.equal((await api.request('GET', '_/triggers/onceAllGone')).status, 404);
+  });
+
+  it('fire at intervals', async () => {
+    await trigger('pulsing');
+    const startDate = Date.now() + 200;
+    assert.deepEqual(await feed('interval', 'CREATE', 'pulsing', { minutes: 1, startDate }), made);
+    await until(async () => (await fires('pulsing')).length === 1);
+    const { config } = (await feed('interval', 'READ', 'pulsing')).result as { config: JsonObject };
+    assert.deepEqual([config['minutes'], config['startDate']], [1, startDate]);
+  });
+
+  it('can be read, changed, paused and deleted', async () => {
+    await trigger('managed');
+    const later = Date.now() + 3_600_000;
+    assert.deepEqual(await feed('once', 'CREATE', 'managed', { date: later }), made);
+    // Any of the feeds answers for any alarm.
+    assert.deepEqual(await feed('alarm', 'UPDATE', 'managed', { date: later + 1, trigger_payload: { a: 1 } }), made);
+    const { config } = (await feed('once', 'READ', 'managed')).result as { config: JsonObject };
+    assert.deepEqual([config['date'], config['payload']], [later + 1, { a: 1 }]);
+    assert.deepEqual(await feed('once', 'UPDATE', 'managed'), refused('no updatable parameters were specified'));
+    assert.deepEqual(await feed('once', 'UPDATE', 'managed', { date: Date.now() + 100 }), made);
+    assert.deepEqual(await feed('once', 'PAUSE', 'managed'), made);
+    await wait(300);
+    assert.equal((await fires('managed')).length, 0);
+    assert.deepEqual(await feed('once', 'UNPAUSE', 'managed'), made);
+    await until(async () => (await fires('managed')).length === 1);
+    assert.deepEqual(await feed('once', 'DELETE', 'managed'), made);
+    const gone = refused('could not find trigger /guest/managed in the database');
+    assert.deepEqual(await feed('once', 'READ', 'managed'), gone);
+    assert.deepEqual(await feed('once', 'DELETE', 'managed'), gone);
+  });
+
+  it('are refused without a trigger, with a key of somebody else, and for what they do not know', async () => {
+    const unauthorized = refused('Trigger authentication request failed.');
+    const date = Date.now() + 3_600_000;
+    assert.deepEqual(await feed('once', 'CREATE', 'nosuch', { date }), unauthorized);
+    await trigger('guarded');
+    const others = { date, authKey: WELL_KNOWN_USERS['whisk.system'] };
+    assert.deepEqual(await feed('once', 'CREATE', 'guarded', others), unauthorized);
+    assert.deepEqual(await feed('once', 'CREATE', 'guarded', { date, authKey: 'nonsense' }), unauthorized);
+    assert.deepEqual(await feed('once', 'REPEAT', 'guarded'), {
+      status: 502,
+      result: { error: 'unsupported lifecycleEvent' },
+    });
+    assert.deepEqual(
+      await feed('alarm', 'CREATE', 'guarded', {}),
+      refused('alarms trigger feed is missing the cron parameter'),
+    );
+    const nameless = await feed('alarm', 'READ', 'guarded', { triggerName: null as never });
+    assert.deepEqual(nameless, refused('no trigger name parameter was provided'));
+  });
+
+  it('are known through bindings of the package, too, and leave a record like any action', async () => {
+    await api.must('PUT', '_/packages/clockwork', { binding: { namespace: 'whisk.system', name: 'alarms' } });
+    await trigger('bound');
+    const date = Date.now() + 3_600_000;
+    assert.deepEqual(await feed('once', 'CREATE', 'bound', { date }, '_/actions/clockwork'), made);
+    const records = await api.ctx.activations.list('guest', { name: 'alarms/once' }, { skip: 0, limit: 0, docs: true });
+    const record = records.find(({ annotations }) => annotations.some(({ key }) => key === 'binding'));
+    const annotations = Object.fromEntries((record?.annotations ?? []).map(({ key, value }) => [key, value]));
+    assert.deepEqual(
+      [annotations['path'], annotations['binding'], annotations['kind']],
+      ['whisk.system/alarms/once', 'guest/clockwork', 'nodejs:20'],
+    );
+    const accepted = await api.request('POST', '_/actions/clockwork/once', {
+      lifecycleEvent: 'READ',
+      triggerName: 'bound',
+    });
+    assert.equal(accepted.status, 202);
+    assert.equal((await api.record(accepted.body.activationId)).response.statusCode, 0);
+  });
+
+  it('go with their trigger', async () => {
+    await trigger('brief');
+    const date = Date.now() + 400;
+    assert.deepEqual(await feed('once', 'CREATE', 'brief', { date }), made);
+    await api.must('DELETE', '_/triggers/brief');
+    await api.must('PUT', '_/triggers/brief', {});
+    assert.deepEqual(
+      await feed('once', 'READ', 'brief'),
+      refused('could not find trigger /guest/brief in the database'),
+    );
+    await wait(600);
+    assert.equal((await fires('brief')).length, 0);
+  });
+
+  it('never keep the key that they are made with', async () => {
+    await trigger('secretive');
+    assert.deepEqual(await feed('once', 'CREATE', 'secretive', { date: Date.now() + 3_600_000 }), made);
+    const secret = WELL_KNOWN_USERS.guest.split(':')[1] ?? '';
+    for (let i = 0; i < 16; i++) {
+      const page = await stores.whisks.get(`palette-whisk:alarms:${i}`);
+      assert.ok(!JSON.stringify(page ?? {}).includes(secret));
+    }
+  });
+
+  it('survive a restart', async () => {
+    await trigger('durable');
+    await trigger('overdue');
+    assert.deepEqual(await feed('alarm', 'CREATE', 'durable', { cron: '* * * * * *' }), made);
+    assert.deepEqual(await feed('once', 'CREATE', 'overdue', { date: Date.now() + 300 }), made);
+    await api.close();
+    await wait(1500);
+    api = await TestController.start({ catalog: true, stores });
+    const begun = Date.now();
+    await until(async () => (await fires('overdue')).length === 1);
+    await until(async () => (await fires('durable')).filter(({ start }) => start >= begun).length >= 2);
+    assert.deepEqual(await feed('alarm', 'DELETE', 'durable'), made);
+  });
+});
