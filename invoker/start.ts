@@ -4,7 +4,7 @@ import type { InvokerProcessConfig } from '../shared/config/invokerConfig.js';
 import { assignInvokerId } from '../shared/invokers/invokerIds.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import { invokerInstance, type InvokerInstance } from '../shared/messages/instances.js';
-import { KafkaMessaging } from '../shared/messaging/kafka/KafkaMessaging.js';
+import { openKafka } from '../shared/messaging/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
 import { parameterEncryption } from '../shared/parameters/encryption.js';
 import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
@@ -39,7 +39,7 @@ export async function startInvoker(config: InvokerProcessConfig, log: Logger): P
     const instance = await instanceOf(config, stores.whisks);
     const driver = await containerDriver(config, instance, log);
     opened('containers', () => driver.close());
-    const messaging = new KafkaMessaging({ ...config.kafka, log: log.component('kafka') });
+    const messaging = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
     opened('bus', () => messaging.close());
 
     const invoker = new Invoker({

@@ -1,5 +1,6 @@
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import { COLOR_SETTINGS, colorConfig, type ColorConfig } from './colorSettings.js';
+import type { KafkaClientName } from '../messaging/openKafka.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
@@ -106,7 +107,7 @@ export interface ControllerConfig extends ProcessConfig {
   readonly userEvents: boolean;
   readonly limits: Limits;
   readonly kafka: KafkaOptions;
-  readonly kafkaClient: 'kafkajs' | 'platformatic';
+  readonly kafkaClient: KafkaClientName;
   readonly topicsPrefix: string;
   readonly userEventPrefix: string;
   readonly couchDb: CouchDbConfig;

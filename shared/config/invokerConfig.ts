@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
+import type { KafkaClientName } from '../messaging/openKafka.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
@@ -143,7 +144,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly userEvents: boolean;
   readonly limits: Limits;
   readonly kafka: KafkaOptions;
-  readonly kafkaClient: 'kafkajs' | 'platformatic';
+  readonly kafkaClient: KafkaClientName;
   readonly topicsPrefix: string;
   readonly userEventPrefix: string;
   readonly couchDb: CouchDbConfig;

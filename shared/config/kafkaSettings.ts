@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaOptions, KafkaSasl } from '../messaging/kafka/options.js';
+import { KAFKA_CLIENTS } from '../messaging/openKafka.js';
 import { ConfigurationError, optional, required, standard, type SettingValues } from './Setting.js';
 import { duration, flag, hosts, integer, oneOf, text } from './values.js';
 
@@ -9,7 +10,7 @@ export const KAFKA_SETTINGS = {
   kafkaHosts: required('KAFKA_HOSTS', hosts, 'host:port of the Kafka brokers, separated by commas'),
   kafkaClient: standard(
     'KAFKA_CLIENT',
-    oneOf('kafkajs', 'platformatic'),
+    oneOf(...KAFKA_CLIENTS),
     'kafkajs',
     'The client library; `platformatic` needs the optional package `@platformatic/kafka`.',
   ),
@@ -96,6 +97,7 @@ export function kafkaOptions(values: SettingValues<typeof KAFKA_SETTINGS>, clien
   return {
     brokers: values.kafkaHosts,
     clientId,
+    memberName: clientId,
     tls: securityProtocol.endsWith('SSL') ? tlsOptions(values) : undefined,
     sasl: securityProtocol.startsWith('SASL') ? saslOptions(values) : undefined,
     replicationFactor: values.replicationFactor,

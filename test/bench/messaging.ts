@@ -2,7 +2,7 @@
  * What a message costs on each bus: from `send` to the handler, one at a time and many at once, the processor time that
  * goes into it, and what an idle connection takes.
  *
- *   npx tsx test/bench/messaging.ts [embedded|kafkajs ...]
+ *   npx tsx test/bench/messaging.ts [embedded|kafkajs|platformatic ...]
  *
  * `KAFKA_HOSTS` names brokers; without it one is started for the purpose.
  */
@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { KafkaMessaging } from '../../shared/messaging/kafka/KafkaMessaging.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
+import { PlatformaticMessaging } from '../../shared/messaging/platformatic/PlatformaticMessaging.js';
 import { startBroker } from '../integration/kafka/broker.js';
 
 interface Sample {
@@ -17,9 +18,10 @@ interface Sample {
   text: string;
 }
 
-const buses: Record<string, (brokers: string[]) => Messaging> = {
+const buses: Record<string, (brokers: string[]) => Messaging | Promise<Messaging>> = {
   embedded: () => new EmbeddedMessaging(),
   kafkajs: (brokers) => new KafkaMessaging({ brokers, clientId: 'bench' }),
+  platformatic: (brokers) => PlatformaticMessaging.create({ brokers, clientId: 'bench' }),
 };
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(buses);
 const text = 'x'.repeat(1000);
@@ -30,7 +32,7 @@ const brokers = (given ?? broker?.hosts ?? '').split(',');
 try {
   console.log('bus        one at a time, ms (p50 p99)   at once: 8, 64 (messages/s, CPU µs each)      idle CPU');
   for (const name of chosen) {
-    const messaging = buses[name]?.(brokers);
+    const messaging = await buses[name]?.(brokers);
     if (!messaging) throw new Error(`there is no bus ${name}: choose of ${Object.keys(buses).join(', ')}`);
     console.log(await measure(name, messaging));
     await messaging.close();

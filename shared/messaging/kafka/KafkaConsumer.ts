@@ -50,7 +50,7 @@ export class KafkaConsumer<T> implements Consumer {
       } catch (error) {
         await this.#discard();
         this.#health.failed();
-        if (tries % 10 === 0) {
+        if (tries % 10 === 2) {
           this.#log.warn(`cannot join group ${this.#options.group} yet; trying again`, { error });
         }
         await sleep(Math.min(1000, 100 * 2 ** tries));
@@ -81,9 +81,9 @@ export class KafkaConsumer<T> implements Consumer {
       metadataMaxAge: 60_000,
       retry: {
         initialRetryTime: 50,
-        maxRetryTime: 1000,
+        maxRetryTime: 500,
         multiplier: 2,
-        retries: 20,
+        retries: 240,
         // Restarting is done here, where the places of the group are known.
         restartOnFailure: () => Promise.resolve(false),
       },
@@ -158,7 +158,10 @@ export class KafkaConsumer<T> implements Consumer {
   async #discard(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    await client?.disconnect().catch(() => undefined);
+    if (!client) return;
+    const disconnected = client.disconnect().catch(() => undefined);
+    // While Kafka is away kafkajs does not stop looking for it.
+    await Promise.race([disconnected, sleep(DISCONNECT_MS, undefined, { ref: false })]);
   }
 
   async #close(): Promise<void> {
@@ -174,6 +177,7 @@ export class KafkaConsumer<T> implements Consumer {
 }
 
 const HEARTBEAT_MS = 1000;
+const DISCONNECT_MS = 5000;
 
 /** Two of the largest messages, and thousands of small ones. */
 const FETCH_BYTES = 2 * 1024 * 1024;

@@ -1,6 +1,5 @@
 import { connect as connectTcp, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, type Admin, type ISocketFactory, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import type { Consumer, ConsumerOptions, Messaging, Producer, Topic } from '../Messaging.js';
@@ -10,6 +9,7 @@ import { KafkaProducer } from './KafkaProducer.js';
 import { isTransient } from './errors.js';
 import { kafkajsTransport } from './kafkajsTransport.js';
 import { calmRequestQueue } from './requestQueue.js';
+import { untilAnswered } from './untilAnswered.js';
 import { DEFAULT_FETCH_WAIT_MS, type KafkaOptions } from './options.js';
 
 calmRequestQueue();
@@ -17,6 +17,7 @@ calmRequestQueue();
 /** The bus on Kafka, through kafkajs. */
 export class KafkaMessaging implements Messaging {
   readonly #kafka: Kafka;
+  readonly #consuming: Kafka;
   readonly #options: KafkaOptions;
   readonly #log: Logger;
   readonly #health = new BusHealth();
@@ -29,7 +30,8 @@ export class KafkaMessaging implements Messaging {
   constructor(options: KafkaOptions) {
     this.#options = options;
     this.#log = options.log ?? silentLogger;
-    this.#kafka = new Kafka(clientConfig(options, this.#log));
+    this.#kafka = new Kafka(clientConfig(options, this.#log, 3));
+    this.#consuming = new Kafka(clientConfig(options, this.#log, CONSUMER_RETRIES));
   }
 
   ensureTopic<T>(topic: Topic<T>): Promise<void> {
@@ -52,7 +54,7 @@ export class KafkaMessaging implements Messaging {
   async consume<T>(options: ConsumerOptions<T>): Promise<Consumer> {
     await this.ensureTopic(options.topic);
     const admin = await this.#connectedAdmin();
-    const consumer = new KafkaConsumer<T>(this.#kafka, admin, this.#options, options, this.#health, this.#log);
+    const consumer = new KafkaConsumer<T>(this.#consuming, admin, this.#options, options, this.#health, this.#log);
     this.#consumers.add(consumer as unknown as KafkaConsumer<never>);
     await consumer.start();
     return consumer;
@@ -100,26 +102,22 @@ export class KafkaMessaging implements Messaging {
     return this.#admin;
   }
 
-  /** Tries until Kafka answers, and says now and then that it waits. An error that waiting does not mend is thrown. */
-  async #untilAnswered<R>(what: string, attempt: () => Promise<R>): Promise<R> {
-    for (let tries = 0; ; tries++) {
-      if (this.#closed) throw new Error('messaging is closed');
-      try {
-        return await attempt();
-      } catch (error) {
-        if (!isTransient(error)) throw error;
-        if (tries % 10 === 0) {
-          const brokers = this.#options.brokers.join(',');
-          this.#log.warn(`Kafka at ${brokers} does not answer; waiting for it (${what})`, { error });
-        }
-        this.#health.failed();
-        await sleep(Math.min(1000, 100 * 2 ** tries));
-      }
-    }
+  #untilAnswered<R>(what: string, attempt: () => Promise<R>): Promise<R> {
+    return untilAnswered(
+      { what, log: this.#log, isTransient, isClosed: () => this.#closed, failed: () => this.#health.failed() },
+      attempt,
+    );
   }
 }
 
-function clientConfig(options: KafkaOptions, log: Logger): KafkaConfig {
+/**
+ * How often a consumer looks for its brokers before it gives up and begins anew, some two minutes. A consumer that
+ * outlasts a broker's restart is still the member that it was; one that begins anew has to wait for the end of its own
+ * former session.
+ */
+const CONSUMER_RETRIES = 240;
+
+function clientConfig(options: KafkaOptions, log: Logger, retries: number): KafkaConfig {
   return {
     clientId: options.clientId,
     brokers: [...options.brokers],
@@ -128,7 +126,7 @@ function clientConfig(options: KafkaOptions, log: Logger): KafkaConfig {
     connectionTimeout: 5000,
     authenticationTimeout: 10_000,
     requestTimeout: 30_000 + (options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS),
-    retry: { initialRetryTime: 50, maxRetryTime: 1000, multiplier: 2, retries: 3 },
+    retry: { initialRetryTime: 50, maxRetryTime: 500, multiplier: 2, retries },
     socketFactory: promptSockets,
     // What kafkajs calls an error is, most of the time, an attempt that it repeats: we say ourselves what matters.
     logLevel: log.debugEnabled ? logLevel.INFO : logLevel.NOTHING,

@@ -7,6 +7,11 @@ export interface KafkaOptions {
   brokers: readonly string[];
   /** How this process is named in the brokers' logs. */
   clientId: string;
+  /**
+   * A name that this process has again after a crash and no other has: a client library that knows static membership
+   * takes its predecessor's place at once.
+   */
+  memberName?: string | undefined;
   tls?: ConnectionOptions | undefined;
   sasl?: KafkaSasl | undefined;
   /** Of topics made here. */

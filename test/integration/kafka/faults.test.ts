@@ -3,16 +3,22 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { KafkaMessaging } from '../../../shared/messaging/kafka/KafkaMessaging.js';
-import type { Delivery } from '../../../shared/messaging/Messaging.js';
+import type { Logger } from '../../../shared/logging/Logger.js';
+import type { Delivery, Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
 import { startBroker, type Broker } from './broker.js';
+import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
-describe('Kafka with faults', function () {
-  this.timeout(120_000);
+for (const name of KAFKA_CLIENTS) faults(name);
+
+function faults(name: KafkaClientName): void {
+  describe(`Kafka with faults, through ${name}`, () => faultTests(name)).timeout(120_000);
+}
+
+function faultTests(name: KafkaClientName): void {
   let broker: Broker;
-  const open: KafkaMessaging[] = [];
+  const open: Messaging[] = [];
 
   before(async () => {
     broker = await startBroker();
@@ -22,14 +28,19 @@ describe('Kafka with faults', function () {
   });
   after(() => broker.close());
 
-  function connect(): KafkaMessaging {
-    const messaging = new KafkaMessaging({ brokers: [broker.hosts], clientId: 'faults-test' });
+  async function connect(log?: Logger): Promise<Messaging> {
+    const messaging = await openKafka(name, {
+      brokers: [broker.hosts],
+      clientId: 'faults-test',
+      memberName: 'one',
+      log,
+    });
     open.push(messaging);
     return messaging;
   }
 
   it('loses nothing that was acknowledged when the broker is killed and comes back, without a restart here', async () => {
-    const messaging = connect();
+    const messaging = await connect();
     const topic = numberTopic();
     const times = new Map<number, number>();
     await messaging.consume<Numbered>({
@@ -82,21 +93,16 @@ describe('Kafka with faults', function () {
   it('waits for a broker that is not there yet, and says so', async () => {
     await broker.stop();
     const warnings: string[] = [];
-    const messaging = new KafkaMessaging({
-      brokers: [broker.hosts],
-      clientId: 'early',
-      log: {
-        debugEnabled: false,
-        debug: () => undefined,
-        info: () => undefined,
-        warn: (message) => void warnings.push(message),
-        error: (message) => void warnings.push(message),
-        component() {
-          return this;
-        },
+    const messaging = await connect({
+      debugEnabled: false,
+      debug: () => undefined,
+      info: () => undefined,
+      warn: (message) => void warnings.push(message),
+      error: (message) => void warnings.push(message),
+      component() {
+        return this;
       },
     });
-    open.push(messaging);
     const topic = numberTopic();
     const got: number[] = [];
     const consuming = messaging.consume<Numbered>({
@@ -114,10 +120,10 @@ describe('Kafka with faults', function () {
   });
 
   it('gives what a killed consumer had not handled to its successor, marked as redelivered', async () => {
-    const messaging = connect();
+    const messaging = await connect();
     const topic = numberTopic();
     await messaging.ensureTopic(topic);
-    const child = await startConsumer(broker.hosts, topic.name);
+    const child = await startConsumer(name, broker.hosts, topic.name);
     const handled: number[] = [];
     const started: number[] = [];
     child.on('message', ({ kind, n }: { kind: 'started' | 'handled'; n: number }) => {
@@ -153,11 +159,11 @@ describe('Kafka with faults', function () {
     await until(() => got.has(20));
     assert.equal(got.get(20)?.redelivered, false);
   });
-});
+}
 
-async function startConsumer(hosts: string, topic: string): Promise<ChildProcess> {
+async function startConsumer(name: KafkaClientName, hosts: string, topic: string): Promise<ChildProcess> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const child = fork(fileURLToPath(new URL(`./holdingConsumer.${extension}`, import.meta.url)), [hosts, topic]);
+  const child = fork(fileURLToPath(new URL(`./holdingConsumer.${extension}`, import.meta.url)), [name, hosts, topic]);
   await once(child, 'message');
   return child;
 }

@@ -1,9 +1,13 @@
 /* A process for the fault tests: handles even numbers, keeps odd ones for ever, four at most. */
-import { KafkaMessaging } from '../../../shared/messaging/kafka/KafkaMessaging.js';
+import { openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
-const [hosts = '', name = ''] = process.argv.slice(2);
-const messaging = new KafkaMessaging({ brokers: [hosts], clientId: 'holding' });
+const [client, hosts = '', name = ''] = process.argv.slice(2);
+const messaging = await openKafka(client as KafkaClientName, {
+  brokers: [hosts],
+  clientId: 'holding',
+  memberName: 'one',
+});
 await messaging.consume<Numbered>({
   topic: numberTopic(name),
   group: `${name}-group`,

@@ -1,20 +1,18 @@
-import { KafkaMessaging } from '../../../shared/messaging/kafka/KafkaMessaging.js';
 import { messagingSuite } from '../../suites/messaging.js';
 import { startBroker, type Broker } from './broker.js';
-
-let broker: Broker | undefined;
+import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/openKafka.js';
 
 /** `KAFKA_HOSTS` runs the suite against brokers that are there already. */
-messagingSuite(
-  { name: 'Kafka through kafkajs', encodes: true },
-  async () => {
-    const given = process.env['KAFKA_HOSTS'];
-    broker = given === undefined ? await startBroker() : undefined;
-    const brokers = (given ?? broker?.hosts ?? '').split(',');
-    return {
-      connect: () => Promise.resolve(new KafkaMessaging({ brokers, clientId: 'messaging-test' })),
-      quietMs: 300,
-    };
-  },
-  async () => broker?.close(),
-);
+for (const name of KAFKA_CLIENTS) {
+  let broker: Broker | undefined;
+  messagingSuite(
+    { name: `Kafka through ${name}`, encodes: true },
+    async () => {
+      const given = process.env['KAFKA_HOSTS'];
+      broker = given === undefined ? await startBroker() : undefined;
+      const brokers = (given ?? broker?.hosts ?? '').split(',');
+      return { connect: () => openKafka(name, { brokers, clientId: 'messaging-test' }), quietMs: 300 };
+    },
+    async () => broker?.close(),
+  );
+}
