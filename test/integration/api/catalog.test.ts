@@ -247,9 +247,15 @@ describe('alarms', () => {
     await trigger('bound');
     const date = Date.now() + 3_600_000;
     assert.deepEqual(await feed('once', 'CREATE', 'bound', { date }, '_/actions/clockwork'), made);
-    const records = await api.ctx.activations.list('guest', { name: 'alarms/once' }, { skip: 0, limit: 0, docs: true });
-    const record = records.find(({ annotations }) => annotations.some(({ key }) => key === 'binding'));
-    const annotations = Object.fromEntries((record?.annotations ?? []).map(({ key, value }) => [key, value]));
+    const record = await until(async () => {
+      const records = await api.ctx.activations.list(
+        'guest',
+        { name: 'clockwork/once' },
+        { skip: 0, limit: 0, docs: true },
+      );
+      return records.find(({ annotations }) => annotations.some(({ key }) => key === 'binding'));
+    });
+    const annotations = Object.fromEntries(record.annotations.map(({ key, value }) => [key, value]));
     assert.deepEqual(
       [annotations['path'], annotations['binding'], annotations['kind']],
       ['whisk.system/alarms/once', 'guest/clockwork', 'nodejs:20'],
