@@ -31,6 +31,8 @@ export interface ControllerContext {
   readonly sharedPackagesExecuteOnly: boolean;
   /** Told of each trigger that is deleted, by its document id. Never rejects. */
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
+  /** Whether new actions get the API key only where they ask for it. */
+  readonly requireApiKeyAnnotation: boolean;
   /** Undefined: whoever is on this machine. */
   readonly operator: OperatorCredentials | undefined;
   /** The share of invokers that has to be up for the controller to call itself ready. */

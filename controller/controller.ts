@@ -53,6 +53,12 @@ export interface ControllerConfig {
   readonly sharedPackagesExecuteOnly: boolean;
   readonly operator?: OperatorCredentials | undefined;
   readonly readinessFraction: number;
+  /** Whether new actions get the API key only where they ask for it; missing: yes. */
+  readonly requireApiKeyAnnotation?: boolean | undefined;
+  /** The header that names a request's transaction; missing: `X-Request-ID`. */
+  readonly transactionHeader?: string | undefined;
+  /** Connections that are open at once; missing: any number. */
+  readonly maxConnections?: number | undefined;
   /** Whether users' monitoring is told what ran (topic `events`). */
   readonly userEvents: boolean;
   /**
@@ -94,7 +100,7 @@ export class Controller {
     dispatch: Dispatch,
     invalidation: CacheInvalidation,
     alarms: AlarmProvider | undefined,
-    registry: Registry,
+    { registry, config }: Pick<ControllerParts, 'registry' | 'config'>,
   ) {
     this.#log = context.log;
     this.#context = context;
@@ -114,8 +120,9 @@ export class Controller {
         limitRoutes,
       ],
       registry,
+      transactionHeader: config.transactionHeader,
     });
-    this.#server = new HttpServer(app);
+    this.#server = new HttpServer(app, { maxConnections: config.maxConnections });
   }
 
   /** Assembles a controller and joins the bus. It answers no requests before `listen`. */
@@ -213,6 +220,7 @@ export class Controller {
       log: log.component('api'),
       clock,
       sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
+      requireApiKeyAnnotation: config.requireApiKeyAnnotation ?? true,
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       operator: config.operator,
       readinessFraction: config.readinessFraction,
@@ -231,7 +239,7 @@ export class Controller {
       });
       for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
     }
-    return new Controller(context, dispatch, invalidation, alarms, registry);
+    return new Controller(context, dispatch, invalidation, alarms, parts);
   }
 
   /** What its routes work with. */

@@ -114,7 +114,9 @@ async function putAction(
     }),
   };
   const old = await entities.getAction(`${path}/${action.name}`);
-  const document = old ? revisedAction(old, body, clock()) : newAction(path, action.name, body, limits, clock());
+  const document = old
+    ? revisedAction(old, body, clock())
+    : newAction(path, action.name, body, { limits, requireApiKeyAnnotation: true }, clock());
   return (await entities.putAction(document))._rev;
 }
 

@@ -17,7 +17,7 @@ export class HttpServer {
   readonly #busy = new Map<Socket, number>();
   #stopping = false;
 
-  constructor(handler: RequestListener) {
+  constructor(handler: RequestListener, options: { readonly maxConnections?: number | undefined } = {}) {
     this.#server = createServer(
       { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS, maxHeaderSize: MAX_HEADER_BYTES },
       (req, res) => {
@@ -39,6 +39,7 @@ export class HttpServer {
       this.#busy.set(socket, 0);
       socket.once('close', () => this.#busy.delete(socket));
     });
+    if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
     this.#server.on('clientError', refuse);
   }
 

@@ -21,6 +21,7 @@ export interface AppRoutes {
   readonly authenticated: readonly Routes[];
   /** Where requests are counted, if anywhere. */
   readonly registry?: Registry | undefined;
+  readonly transactionHeader?: string | undefined;
 }
 
 /** The express application of a controller. What no route takes is answered 404 (and below `/api/v1` only to known users). */
@@ -31,7 +32,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   // Queries are parsed where they are needed; see query.ts.
   app.set('query parser', false);
   app.set('case sensitive routing', true);
-  app.use(transactions(ctx.clock));
+  app.use(transactions(ctx.clock, routes.transactionHeader));
   if (routes.registry) app.use(requestMetrics(routes.registry));
 
   app.use('/api/v1', newRouter(ctx, routes.open));

@@ -14,6 +14,7 @@ declare global {
   }
 }
 
+/** The header with which a request names its transaction, unless it is configured otherwise. */
 export const TRANSACTION_HEADER = 'X-Request-ID';
 
 /** Ids that only the system itself may begin with. */
@@ -22,7 +23,7 @@ const SYSTEM_PREFIX = 'sid_';
 const ACCEPTABLE = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * The transaction of a request: the caller's own id (header `X-Request-ID`) where it has an acceptable one, else 32
+ * The transaction of a request: the caller's own id where it has an acceptable one, else 32
  * letters and digits. `X-OW-Extra-Logging: on` asks for more log lines.
  */
 export function transactionOf(given: string | undefined, extraLogging: string | undefined, now: number): TransactionId {
@@ -32,12 +33,13 @@ export function transactionOf(given: string | undefined, extraLogging: string | 
 }
 
 /** Gives every request its transaction, and the id back in the response. */
-export function transactions(clock: () => number): RequestHandler {
+export function transactions(clock: () => number, header: string = TRANSACTION_HEADER): RequestHandler {
+  const lowerCase = header.toLowerCase();
   return (req, res, next) => {
-    const given = req.headers['x-request-id'];
+    const given = req.headers[lowerCase];
     const extra = req.headers['x-ow-extra-logging'];
     req.transid = transactionOf(single(given), single(extra), clock());
-    res.setHeader(TRANSACTION_HEADER, req.transid.id);
+    res.setHeader(header, req.transid.id);
     next();
   };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 
 /**
@@ -49,12 +49,12 @@ export function toWireTransactionId({ id, start, extraLogging, parent }: Transac
 
 /** A new transaction id of 32 letters and digits. */
 export function newTransactionId(now: number = Date.now(), id?: string): TransactionId {
-  return { id: id ?? randomAlphanumeric(32), start: now };
+  return { id: id ?? randomId(), start: now };
 }
 
 /** A transaction inside another one (a component of a sequence), logged as its parent is. */
 export function childTransactionId(parent: TransactionId, now: number = Date.now()): TransactionId {
-  const id = randomAlphanumeric(32);
+  const id = randomId();
   return parent.extraLogging ? { id, start: now, extraLogging: true, parent } : { id, start: now, parent };
 }
 
@@ -66,12 +66,4 @@ export const systemTransaction = (
   start: Date.now(),
 });
 
-const ALPHANUMERIC = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
-
-function randomAlphanumeric(length: number): string {
-  const bytes = randomBytes(length);
-  let out = '';
-  // The bias of the remainder is harmless: the id has to be unlikely to repeat, not secret.
-  for (let i = 0; i < length; i++) out += ALPHANUMERIC[(bytes[i] as number) % 62];
-  return out;
-}
+const randomId = (): string => randomUUID().replaceAll('-', '');

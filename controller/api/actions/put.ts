@@ -48,7 +48,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   if (deprecated) throw deprecated;
 
   const now = ctx.clock();
-  const action = old ? revisedAction(old, body, now) : newAction(path, target.name, { ...body, exec }, ctx.limits, now);
+  const action = old ? revisedAction(old, body, now) : newAction(path, target.name, { ...body, exec }, ctx, now);
   await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
   sendJson(res, 200, actionView(action));
 }

@@ -11,17 +11,23 @@ import type { ActionBody } from './actionBody.js';
 const PROVIDE_API_KEY = 'provide-api-key';
 const FIRST_VERSION = '0.0.1';
 
+export interface NewActionDefaults {
+  readonly limits: Limits;
+  /** Whether the action gets the API key only where it asks for it. */
+  readonly requireApiKeyAnnotation: boolean;
+}
+
 /** A new action. `path` is `namespace` or `namespace/package`; `now` in ms since the epoch. */
 export function newAction(
   path: string,
   name: string,
   body: ActionBody & { readonly exec: Exec },
-  limits: Limits,
+  { limits, requireApiKeyAnnotation }: NewActionDefaults,
   now: number,
 ): Action {
   const { exec } = body;
   const annotations = body.annotations ?? [];
-  const asked = annotations.some((a) => a.key === PROVIDE_API_KEY);
+  const settled = !requireApiKeyAnnotation || annotations.some((a) => a.key === PROVIDE_API_KEY);
   return {
     _id: `${path}/${name}`,
     entityType: 'action',
@@ -37,7 +43,7 @@ export function newAction(
     }),
     version: body.version ?? FIRST_VERSION,
     publish: body.publish ?? false,
-    annotations: mergeParameters(asked ? annotations : [...annotations, { key: PROVIDE_API_KEY, value: false }], [
+    annotations: mergeParameters(settled ? annotations : [...annotations, { key: PROVIDE_API_KEY, value: false }], [
       execAnnotation(exec),
     ]),
     updated: now,

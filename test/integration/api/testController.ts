@@ -146,6 +146,7 @@ export class TestController {
       clock,
       sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
+      requireApiKeyAnnotation: true,
       operator: undefined,
       readinessFraction: 0,
       build: { number: '0', date: '' },

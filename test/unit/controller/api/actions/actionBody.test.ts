@@ -147,10 +147,11 @@ describe('isBase64', () => {
 });
 
 describe('newAction and revisedAction', () => {
+  const defaults = { limits: DEFAULT_LIMITS, requireApiKeyAnnotation: true };
   const body = { exec: { kind: 'nodejs:20', code: 'c', binary: false } };
 
   it('fills in the defaults', () => {
-    const action = newAction('ns', 'a', body, DEFAULT_LIMITS, 5);
+    const action = newAction('ns', 'a', body, defaults, 5);
     assert.equal(action._id, 'ns/a');
     assert.equal(action.version, '0.0.1');
     assert.deepEqual(action.limits, { timeout: 60_000, memory: 256, logs: 10, concurrency: 1 });
@@ -165,15 +166,20 @@ describe('newAction and revisedAction', () => {
       { key: 'provide-api-key', value: true },
       { key: 'exec', value: 'forged' },
     ];
-    const action = newAction('ns', 'a', { ...body, annotations }, DEFAULT_LIMITS, 5);
+    const action = newAction('ns', 'a', { ...body, annotations }, defaults, 5);
     assert.deepEqual(action.annotations, [
       { key: 'provide-api-key', value: true },
       { key: 'exec', value: 'nodejs:20' },
     ]);
   });
 
+  it('says nothing of the API key where the installation does not ask for it', () => {
+    const action = newAction('ns', 'a', body, { ...defaults, requireApiKeyAnnotation: false }, 5);
+    assert.deepEqual(action.annotations, [{ key: 'exec', value: 'nodejs:20' }]);
+  });
+
   it('keeps what an update leaves out, and raises the version', () => {
-    const old = { ...newAction('ns', 'a', { ...body, limits: { memory: 128 } }, DEFAULT_LIMITS, 5), _rev: '1-a' };
+    const old = { ...newAction('ns', 'a', { ...body, limits: { memory: 128 } }, defaults, 5), _rev: '1-a' };
     const revised = revisedAction(old, { limits: { timeout: 100 }, delAnnotations: ['provide-api-key'] }, 9);
     assert.equal(revised._rev, '1-a');
     assert.equal(revised.version, '0.0.2');
@@ -186,7 +192,7 @@ describe('newAction and revisedAction', () => {
 
   it('hands a sequence\u2019s components on to no other kind', () => {
     const sequence = { kind: 'sequence', components: ['/ns/a'] };
-    const old = newAction('ns', 's', { exec: sequence }, DEFAULT_LIMITS, 5);
+    const old = newAction('ns', 's', { exec: sequence }, defaults, 5);
     assert.deepEqual(old.parameters, [{ key: '_actions', value: ['/ns/a'] }]);
     assert.deepEqual(revisedAction(old, { parameters: [{ key: 'x', value: 1 }] }, 6).parameters, old.parameters);
     assert.deepEqual(revisedAction(old, body, 6).parameters, []);

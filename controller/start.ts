@@ -1,0 +1,69 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { ControllerConfig } from '../shared/config/controllerConfig.js';
+import type { Logger } from '../shared/logging/Logger.js';
+import { KafkaMessaging } from '../shared/messaging/kafka/KafkaMessaging.js';
+import { topics } from '../shared/messaging/topics.js';
+import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
+import { configuredRuntimes } from '../shared/runtimes/configured.js';
+import { BatchingActivationStore } from '../shared/store/BatchingActivationStore.js';
+import { openCouchStores } from '../shared/store/couchdb/open.js';
+import { SubjectStore } from '../shared/store/SubjectStore.js';
+import { Controller } from './controller.js';
+import { balancerOptions } from './loadbalancer/ShardingBalancer.js';
+
+/** How long requests, and sequences that nobody waits for, may take to finish at the end, in ms. */
+export const DRAIN_MS = 60_000;
+
+/**
+ * Starts a controller as a process of its own, on CouchDB and Kafka: waits for both, and says so. Resolves to what has to
+ * be stopped, in this order; nothing is left behind where it fails.
+ */
+export async function startController(config: ControllerConfig, log: Logger): Promise<Stoppable[]> {
+  const parts: Stoppable[] = [];
+  const opened = (name: string, stop: () => Promise<void>): void => void parts.unshift({ name, stop });
+  try {
+    const runtimes = configuredRuntimes(config.runtimes);
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+
+    const stores = await openCouchStores(config.couchDb, log.component('couchdb'));
+    opened('store', () => stores.close());
+    const activations = new BatchingActivationStore(stores.activations, { log: log.component('activations') });
+    opened('activation records', () => activations.close());
+    const messaging = new KafkaMessaging({ ...config.kafka, log: log.component('kafka') });
+    opened('bus', () => messaging.close());
+
+    const { limits, encryption, operator, readinessFraction, userEvents, maxConnections } = config;
+    const controller = await Controller.start({
+      instance: { asString: config.id, instanceType: 'controller' },
+      config: {
+        limits,
+        encryption,
+        operator,
+        readinessFraction,
+        userEvents,
+        maxConnections,
+        balancer: balancerOptions(config.loadBalancer, limits),
+        sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
+        requireApiKeyAnnotation: config.requireApiKeyAnnotation,
+        transactionHeader: config.transactionHeader,
+        build: { number: 'distributed', date: new Date().toISOString() },
+      },
+      whisks: stores.whisks,
+      activations,
+      subjects: new SubjectStore(stores.subjects),
+      messaging,
+      topics: { ...topics(config.topicsPrefix), events: topics(config.userEventPrefix).events },
+      runtimes,
+      log,
+      registry,
+    });
+    opened(`controller${config.id}`, () => controller.stop(DRAIN_MS));
+    const { port } = await controller.listen(config.port, config.host);
+    log.info(`controller${config.id} answers at ${config.host}:${port}`);
+    return parts;
+  } catch (error) {
+    await stopAll(parts, log);
+    throw error;
+  }
+}
