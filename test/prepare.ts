@@ -1,3 +1,4 @@
+import { installCouch } from './integration/couchdb/couch.js';
 import { clientsInstalled, installClients } from './e2e/clients.js';
 import { ensureDocker } from './integration/docker.js';
 
@@ -10,6 +11,7 @@ export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Prom
     const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
     if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
   });
+  if (tier === 'integration') orSkip(installCouch);
   if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
 }
 

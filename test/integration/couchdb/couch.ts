@@ -1,4 +1,5 @@
 import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
@@ -6,14 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { CouchClient, pathOf } from '../../../shared/store/couchdb/CouchClient.js';
 import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
 
 /** A CouchDB to test against. */
 export interface Couch {
   /** `http://host:port`, with credentials where there are any. */
   readonly url: string;
-  /** How stores of databases with that prefix are opened. */
-  options(prefix: string): CouchOptions;
+  /** How stores are opened whose databases are made for that, and are no others'. */
+  options(prefix?: string): CouchOptions;
   /** Ends it and removes what it wrote. One that was there before stays. */
   close(): Promise<void>;
 }
@@ -29,18 +31,43 @@ export interface OwnCouch extends Couch {
 /** The CouchDB that `COUCHDB_URL` names, or else one of our own. */
 export async function startCouch(): Promise<Couch> {
   const url = process.env['COUCHDB_URL'] ?? '';
-  if (url === '') return startOwnCouch();
-  return { url, options: (prefix) => optionsOf(url, prefix), close: async () => {} };
+  return url === '' ? startOwnCouch() : new ForeignCouch(url);
 }
 
 /** @throws where the server for tests cannot be installed or does not come up. */
 export async function startOwnCouch(): Promise<OwnCouch> {
-  const couch = new LocalCouch(install(), await freePort());
+  const couch = new LocalCouch(installCouch(), await freePort());
   await couch.start();
   return couch;
 }
 
-function optionsOf(url: string, prefix: string): CouchOptions {
+/** One that is there already: what tests made in it is removed. */
+class ForeignCouch implements Couch {
+  readonly url: string;
+  readonly #used: CouchOptions[] = [];
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  options(prefix?: string): CouchOptions {
+    const options = optionsOf(this.url, prefix);
+    this.#used.push(options);
+    return options;
+  }
+
+  async close(): Promise<void> {
+    for (const options of this.#used) {
+      const client = new CouchClient(options);
+      for (const name of Object.values(options.databases)) {
+        await client.json({ method: 'DELETE', path: pathOf(name) }).catch(() => {});
+      }
+      await client.close();
+    }
+  }
+}
+
+function optionsOf(url: string, prefix = `test_${randomUUID()}_`): CouchOptions {
   const { origin, username, password } = new URL(url);
   const credentials =
     username === '' ? {} : { username: decodeURIComponent(username), password: decodeURIComponent(password) };
@@ -63,7 +90,7 @@ class LocalCouch implements OwnCouch {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  options(prefix: string): CouchOptions {
+  options(prefix?: string): CouchOptions {
     return optionsOf(this.url, prefix);
   }
 
@@ -98,7 +125,7 @@ class LocalCouch implements OwnCouch {
 }
 
 /** The server's script; its packages, which are no part of the project's own, are installed where they are missing. */
-function install(): string {
+export function installCouch(): string {
   const script = [
     new URL('./server.mjs', import.meta.url),
     new URL('../../../../test/integration/couchdb/server.mjs', import.meta.url),

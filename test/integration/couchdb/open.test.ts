@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
@@ -14,8 +13,6 @@ import { silentLogger, type Logger } from '../../../shared/logging/Logger.js';
 import { StoreError } from '../../../shared/store/ArtifactStore.js';
 import { openCouchStores, type CouchOptions } from '../../../shared/store/couchdb/open.js';
 import { startCouch, type Couch } from './couch.js';
-
-const newPrefix = (): string => `open_${randomUUID().slice(0, 8)}_`;
 
 /** A log that keeps its messages. */
 function keepingLog(): { log: Logger; lines: string[] } {
@@ -46,7 +43,7 @@ describe('opening the stores in CouchDB', function () {
   };
 
   it("makes databases and design documents under OpenWhisk's names, and leaves them alone the next time", async () => {
-    const options = couch.options(newPrefix());
+    const options = couch.options();
     const { log, lines } = keepingLog();
     await (await openCouchStores(options, log)).close();
     const { whisks, activations, subjects } = options.databases;
@@ -73,7 +70,7 @@ describe('opening the stores in CouchDB', function () {
   });
 
   it('adds what a design document lacks and keeps what it has', async () => {
-    const options = couch.options(newPrefix());
+    const options = couch.options();
     const { whisks } = options.databases;
     await json(whisks, { method: 'PUT' });
     const map = 'function (doc) { emit(doc.namespace, "theirs"); }';
@@ -89,7 +86,7 @@ describe('opening the stores in CouchDB', function () {
   });
 
   it('lets several processes set up the same databases at once', async () => {
-    const options = couch.options(newPrefix());
+    const options = couch.options();
     const all = await Promise.all([1, 2, 3].map(() => openCouchStores(options)));
     await all[0]?.whisks.put({ _id: 'guest/x' });
     assert.equal((await all[2]?.whisks.get('guest/x'))?._id, 'guest/x');
@@ -98,7 +95,7 @@ describe('opening the stores in CouchDB', function () {
 
   it('uses the names that an installation has for the design documents', async () => {
     const designDocuments = { actions: 'a.v1', activations: 'b.v1', activationsFilter: 'c.v1', subjects: 'd.v1' };
-    const stores = await openCouchStores({ ...couch.options(newPrefix()), designDocuments });
+    const stores = await openCouchStores({ ...couch.options(), designDocuments });
     const record = { _id: 'guest/1', activationId: '1', namespace: 'guest', name: 'n', start: 1, annotations: [] };
     await stores.activations.putMany([record]);
     const query = { startKey: ['guest/n', 0], endKey: ['guest/n', 9] };
@@ -107,7 +104,7 @@ describe('opening the stores in CouchDB', function () {
   });
 
   it('can be told to stop waiting', async () => {
-    const nobody: CouchOptions = { ...couch.options('x_'), url: 'http://127.0.0.1:1' };
+    const nobody: CouchOptions = { ...couch.options(), url: 'http://127.0.0.1:1' };
     const stop = AbortSignal.timeout(300);
     await assert.rejects(openCouchStores(nobody, silentLogger, stop), /did not answer/);
   });
@@ -144,7 +141,7 @@ describe('opening the stores in CouchDB', function () {
 
     it('sends its credentials with everything, attachments too', async () => {
       const server = await gateway(undefined);
-      const options = { ...couch.options(newPrefix()), url: server.url, username: 'user', password: 'p:w@ é' };
+      const options = { ...couch.options(), url: server.url, username: 'user', password: 'p:w@ é' };
       const stores = await openCouchStores(options);
       const revision = await stores.whisks.put({ _id: 'guest/x' });
       await stores.whisks.attach('guest/x', revision, 'code', 'text/plain', Buffer.from('hello'));
@@ -155,7 +152,7 @@ describe('opening the stores in CouchDB', function () {
 
     it('says that its credentials are refused, without repeating them', async () => {
       const server = await gateway(undefined);
-      const options = { ...couch.options(newPrefix()), url: server.url, username: 'user', password: 'wrong-secret' };
+      const options = { ...couch.options(), url: server.url, username: 'user', password: 'wrong-secret' };
       await assert.rejects(openCouchStores(options), (error: Error) => {
         assert.ok(error instanceof StoreError);
         assert.equal(error.message, `CouchDB at ${server.url} refuses: Name or password is incorrect. (401)`);
@@ -177,7 +174,7 @@ describe('opening the stores in CouchDB', function () {
       );
       assert.equal(made.status, 0, made.stderr);
       const server = await gateway({ key: readFileSync(keyFile, 'utf8'), cert: readFileSync(certFile, 'utf8') });
-      const options = { ...couch.options(newPrefix()), url: server.url, username: 'user', password: 'p:w@ é' };
+      const options = { ...couch.options(), url: server.url, username: 'user', password: 'p:w@ é' };
       const { log, lines } = keepingLog();
       await assert.rejects(openCouchStores(options, log, AbortSignal.timeout(500)), StoreError);
       assert.ok(

@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict';
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import {
+  RefusedByStoreError,
+  StoreError,
+  type ArtifactStore,
+  type NewDocument,
+  type Stores,
+} from '../../shared/store/ArtifactStore.js';
+import { BatchingActivationStore, type ActivationWriteOptions } from '../../shared/store/BatchingActivationStore.js';
+
+function record(n: number, fields: Partial<ActivationRecord> = {}): ActivationRecord {
+  return {
+    activationId: n.toString(16).padStart(32, '0'),
+    namespace: 'guest',
+    name: 'hello',
+    version: '0.0.1',
+    subject: 'guest',
+    publish: false,
+    start: 1000 + n,
+    end: 1005 + n,
+    duration: 5,
+    response: { statusCode: 0, result: { n }, size: 7 },
+    logs: [],
+    annotations: [{ key: 'path', value: 'guest/hello' }],
+    ...fields,
+  };
+}
+const id = (n: number): string => record(n).activationId;
+
+/** How records are written and read, on any store. `openStores` gives empty databases. */
+export function activationStoreSuite(openStores: () => Promise<Stores>): void {
+  let stores: Stores;
+  let batches: string[][];
+  /** What the store does with the next batches instead of taking them. */
+  let troubles: (() => Promise<void>)[];
+  let refuses: (document: ActivationRecord) => boolean;
+  let activations: BatchingActivationStore;
+
+  beforeEach(async () => {
+    stores = await openStores();
+    batches = [];
+    troubles = [];
+    refuses = () => false;
+    open({});
+  });
+  afterEach(() => stores.close());
+
+  function open(options: ActivationWriteOptions): void {
+    const { activations: inner } = stores;
+    const store: ArtifactStore = {
+      get: (key) => inner.get(key),
+      put: (document) => inner.put(document),
+      async putMany(documents: readonly NewDocument[]) {
+        batches.push(documents.map(({ _id }) => _id.slice('guest/'.length)));
+        await troubles.shift()?.();
+        if ((documents as unknown as ActivationRecord[]).some(refuses)) throw new RefusedByStoreError('too large');
+        return inner.putMany(documents);
+      },
+      delete: (key, revision) => inner.delete(key, revision),
+      query: (view, query) => inner.query(view, query),
+      count: (view, query) => inner.count(view, query),
+      attach: (...args) => inner.attach(...args),
+      listDocuments: (after, limit) => inner.listDocuments(after, limit),
+      readAttachment: (key, name) => inner.readAttachment(key, name),
+      close: () => inner.close(),
+    };
+    activations = new BatchingActivationStore(store, { retryDelayMs: 1, concurrency: 1, now: () => 5000, ...options });
+  }
+  const away = (): Promise<void> => Promise.reject(new StoreError('away'));
+
+  it('stores a record as OpenWhisk does, and reads it back', async () => {
+    await activations.store(record(1));
+    assert.deepEqual(await activations.get('guest', id(1)), record(1));
+    const { _rev, ...document } = (await stores.activations.get(`guest/${id(1)}`)) ?? { _rev: '' };
+    assert.match(_rev, /^1-/);
+    assert.deepEqual(document, { ...record(1), _id: `guest/${id(1)}`, entityType: 'activation', updated: 5000 });
+    assert.equal(await activations.get('guest', id(2)), undefined);
+  });
+
+  it('sends at once what is alone, and together what comes while a batch is under way', async () => {
+    await Promise.all(
+      [1, 2, 3, 4].map(async (n) => {
+        if (n > 1) await new Promise(setImmediate);
+        await activations.store(record(n));
+      }),
+    );
+    assert.deepEqual(batches, [[id(1)], [id(2), id(3), id(4)]]);
+  });
+
+  it('bounds a batch by number and by size', async () => {
+    open({ maxBatchRecords: 2 });
+    await Promise.all([1, 2, 3, 4, 5].map((n) => activations.store(record(n))));
+    assert.deepEqual(
+      batches.map((batch) => batch.length),
+      [2, 2, 1],
+    );
+    batches = [];
+    open({ maxBatchBytes: 5000 });
+    const large = [6, 7, 8].map((n) => record(n, { logs: ['x'.repeat(3000)] }));
+    await Promise.all(large.map((r) => activations.store(r)));
+    assert.deepEqual(
+      batches.map((batch) => batch.length),
+      [1, 1, 1],
+    );
+  });
+
+  it('leaves a record alone that is there already', async () => {
+    await activations.store(record(1));
+    await activations.store(record(1, { name: 'late' }));
+    await Promise.all([activations.store(record(2)), activations.store(record(2, { name: 'late' }))]);
+    for (const n of [1, 2]) assert.equal((await activations.get('guest', id(n)))?.name, 'hello');
+    assert.equal(await activations.count('guest', {}, 0), 2);
+  });
+
+  it('tries again until the store is back; the record can be read meanwhile', async () => {
+    troubles = [away, away, away];
+    const stored = activations.store(record(1));
+    assert.deepEqual(await activations.get('guest', id(1)), record(1));
+    await stored;
+    assert.equal(batches.length, 4);
+    assert.equal((await stores.activations.get(`guest/${id(1)}`))?.['name'], 'hello');
+  });
+
+  it('holds those who would make more records while too much waits', async () => {
+    open({ maxBacklogBytes: 2500 });
+    let comeBack = (): void => {};
+    troubles = [() => new Promise((resolve) => (comeBack = resolve))];
+    await activations.ready();
+    const stored = [1, 2, 3].map((n) => activations.store(record(n)));
+    let ready = false;
+    const waiting = activations.ready().then(() => (ready = true));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(ready, false);
+    comeBack();
+    await waiting;
+    await Promise.all(stored);
+  });
+
+  it('finds the record that is refused, stores it without its logs, and all the others whole', async () => {
+    refuses = (r) => r.logs.join('').length > 100;
+    const records = [1, 2, 3, 4, 5].map((n) => record(n, { logs: n === 4 ? ['x'.repeat(200)] : ['short'] }));
+    await Promise.all(records.map((r) => activations.store(r)));
+    assert.deepEqual((await activations.get('guest', id(3)))?.logs, ['short']);
+    const reduced = await activations.get('guest', id(4));
+    assert.deepEqual(reduced?.response.result, { n: 4 });
+    assert.match(reduced.logs.join('\n'), /^Logs were left out/);
+  });
+
+  it('says so when a record cannot be stored at all', async () => {
+    refuses = (r) => r.activationId === id(2);
+    const results = await Promise.allSettled([1, 2, 3].map((n) => activations.store(record(n))));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    await activations.flush();
+    assert.equal(await activations.get('guest', id(2)), undefined);
+  });
+
+  it('closes when all is stored, and takes nothing more', async () => {
+    troubles = [away];
+    const stored = activations.store(record(1));
+    await activations.close();
+    await stored;
+    await assert.rejects(activations.store(record(2)), StoreError);
+  });
+
+  it('gives up at the end of its patience, and says what was not stored', async () => {
+    troubles = Array.from({ length: 10_000 }, () => away);
+    const lost: string[] = [];
+    const stored = activations.store(record(1)).catch((error: Error) => lost.push(error.message));
+    await activations.close(20);
+    await stored;
+    assert.deepEqual(lost, ['closed before it was stored']);
+  });
+
+  it('tells metrics what it does', async () => {
+    const seen: string[] = [];
+    open({
+      observer: {
+        stored: (records) => seen.push(`stored ${records}`),
+        failed: () => seen.push('failed'),
+        backlog: (records) => seen.push(`backlog ${records}`),
+      },
+    });
+    troubles = [away];
+    await activations.store(record(1));
+    assert.deepEqual(seen, ['failed', 'backlog 1', 'stored 1', 'backlog 0']);
+  });
+
+  it('lists newest first, by name and package, within times, with and without the documents', async () => {
+    const inPackage = [{ key: 'path', value: 'guest/pkg/inner' }];
+    await Promise.all([
+      ...[1, 2, 3].map((n) => activations.store(record(n))),
+      activations.store(record(4, { name: 'inner', annotations: inPackage })),
+      activations.store(record(5, { namespace: 'other' })),
+    ]);
+    const list = async (filter: Parameters<typeof activations.list>[1], skip = 0, limit = 30) =>
+      (await activations.list('guest', filter, { skip, limit, docs: false })).map((r) => Number(r['start']) - 1000);
+    assert.deepEqual(await list({}), [4, 3, 2, 1]);
+    assert.deepEqual(await list({}, 1, 2), [3, 2]);
+    assert.deepEqual(await list({ name: 'hello' }), [3, 2, 1]);
+    assert.deepEqual(await list({ name: 'pkg/inner' }), [4]);
+    assert.deepEqual(await list({ name: 'inner' }), []);
+    assert.deepEqual(await list({ since: 1002 }), [4, 3, 2]);
+    assert.deepEqual(await list({ since: 1002, upto: 1003 }), [3, 2]);
+    assert.deepEqual(await list({ name: 'hello', upto: 1002 }), [2, 1]);
+    assert.equal(await activations.count('guest', { since: 1002 }, 1), 2);
+    assert.equal(await activations.count('guest', { name: 'hello' }, 0), 3);
+    const [summary] = await activations.list('guest', {}, { skip: 3, limit: 1, docs: false });
+    const { subject: _, response: __, logs: ___, ...common } = record(1);
+    assert.deepEqual(summary, { ...common, statusCode: 0 });
+    const [full] = await activations.list('guest', {}, { skip: 3, limit: 1, docs: true });
+    assert.deepEqual(full, record(1));
+  });
+}
