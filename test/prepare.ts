@@ -11,7 +11,7 @@ export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Prom
     const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
     if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
   });
-  if (tier === 'integration') orSkip(installCouch);
+  if (tier === 'integration') await orSkip(async () => void installCouch());
   if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
 }
 
