@@ -126,6 +126,8 @@ export class Containers {
     slot.changing = container.pause().then(
       () => {
         if (slot.state === 'pausing') this.slots.setState(slot, 'paused');
+        // It can be evicted again.
+        this.#onRoom();
       },
       (error: unknown) => this.#unmovable(slot, error),
     );
@@ -133,18 +135,23 @@ export class Containers {
 
   /** Resumes a container that is paused, or about to be; false where that fails. Several may wait for the same resuming. */
   async resume(slot: PooledContainer): Promise<boolean> {
-    await slot.changing;
-    if (slot.state === 'paused') {
-      this.slots.setState(slot, 'warm');
-      slot.changing = slot.container?.resume().then(
-        () => {
-          slot.changing = undefined;
-        },
-        (error: unknown) => this.#unmovable(slot, error),
-      );
-      await slot.changing;
+    while (slot.changing) {
+      const { changing } = slot;
+      await changing;
+      if (slot.state === 'paused') this.#startResuming(slot);
+      else if (slot.changing === changing) break;
     }
     return slot.state === 'warm';
+  }
+
+  #startResuming(slot: PooledContainer): void {
+    this.slots.setState(slot, 'warm');
+    slot.changing = slot.container?.resume().then(
+      () => {
+        slot.changing = undefined;
+      },
+      (error: unknown) => this.#unmovable(slot, error),
+    );
   }
 
   #create(
