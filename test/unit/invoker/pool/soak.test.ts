@@ -289,11 +289,12 @@ function turn(): Promise<void> {
 
 /** Lets everything that is scheduled happen, in the order that the scheduler chooses, until the promise settles. */
 async function drain(scheduler: fc.Scheduler, until: Promise<unknown>): Promise<void> {
-  let over = false;
+  const progress = { over: false };
   void until.then(() => {
-    over = true;
+    progress.over = true;
   });
-  for (let idle = 0; !over;) {
+  let idle = 0;
+  while (!progress.over) {
     if (scheduler.count() > 0) {
       await scheduler.waitOne();
       idle = 0;
