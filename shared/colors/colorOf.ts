@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { Json } from '../entities/keyvalue.js';
 import { expandTemplate, parseTemplate, type TemplateMistake } from './template.js';
@@ -26,7 +27,7 @@ export const MAX_COLOR_BYTES = 256;
  * a scalar; the cause's counts then.
  */
 export function colorOf(sources: ColorSources): string | undefined {
-  const color = nonEmpty(sources.header) ?? fromAnnotation(sources) ?? nonEmpty(sources.inherited);
+  const color = fromHeader(sources.header) ?? fromAnnotation(sources) ?? nonEmpty(sources.inherited);
   return color === undefined ? undefined : boundedColor(color);
 }
 
@@ -35,6 +36,14 @@ export function boundedColor(color: string): string {
   // A unit of UTF-16 takes at most three bytes of UTF-8, so that most colors need no counting.
   if (color.length * 3 <= MAX_COLOR_BYTES || Buffer.byteLength(color) <= MAX_COLOR_BYTES) return color;
   return createHash('sha256').update(color).digest('hex');
+}
+
+/** A header's text comes byte by byte, as Latin-1; what is UTF-8 is read as that, so that it matches the same annotation. */
+function fromHeader(header: string | undefined): string | undefined {
+  if (header === undefined || header === '') return undefined;
+  if (!/[\u0080-\u00ff]/.test(header) || /[^\0-\u00ff]/.test(header)) return header;
+  const bytes = Buffer.from(header, 'latin1');
+  return isUtf8(bytes) ? bytes.toString('utf8') : header;
 }
 
 function fromAnnotation(sources: ColorSources): string | undefined {

@@ -11,6 +11,11 @@ describe('the color of an invocation', () => {
     assert.equal(colorOf(sources), undefined);
   });
 
+  it('reads a header in UTF-8, and one that is none as it is', () => {
+    assert.equal(colorOf({ ...sources, header: Buffer.from('blü 😀').toString('latin1') }), 'blü 😀');
+    assert.equal(colorOf({ ...sources, header: 'caf\u00e9' }), 'café');
+  });
+
   it('takes an empty text for none', () => {
     assert.equal(colorOf({ ...sources, header: '', annotation: '', inherited: 'i' }), 'i');
   });

@@ -1,0 +1,16 @@
+/*
+ * Coloring for callers who run graphs of invocations: `import { chainColoring, runDag } from 'palette-whisk/coloring'`.
+ * See docs/coloring.md.
+ */
+export { chainColoring, type ChainOptions } from './chainColoring.js';
+export { DagError, type Coloring, type Dag, type DagEdge, type DagNode } from './Dag.js';
+export {
+  DagRunError,
+  runDag,
+  type InvokingClient,
+  type NodeInvocation,
+  type NodeResult,
+  type Progress,
+  type RunOptions,
+} from './runDag.js';
+export { earliestFinish, virtualWorkers, type Scheduler, type WorkerOptions } from './virtualWorkers.js';

@@ -1,0 +1,247 @@
+import { ReadyNodes } from './ReadyNodes.js';
+import { DagError, indexDag, pathLengths, type Coloring, type Dag, type DagNode } from './Dag.js';
+
+/** What `runDag` needs of the client: `openwhisk()` of the npm package `openwhisk` has it. */
+export interface InvokingClient {
+  readonly actions: {
+    invoke(options: {
+      name: string;
+      params: object;
+      blocking: true;
+      headers: Record<string, string>;
+    }): Promise<unknown>;
+  };
+  readonly activations: { get(options: { name: string }): Promise<unknown> };
+}
+
+/** The result of an action: what it returned. */
+export type NodeResult = unknown;
+
+/** What is invoked for a node. */
+export interface NodeInvocation {
+  /** The action, such as `/_/resize` or `package/action`. */
+  readonly action: string;
+  readonly params?: object | undefined;
+}
+
+/** An invocation of a node ended well, or failed and is tried again. */
+export interface Progress {
+  readonly node: string;
+  readonly color: string | undefined;
+  readonly activationId: string | undefined;
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Of this attempt. */
+  readonly milliseconds: number;
+  readonly outcome: 'done' | 'again';
+  /** Nodes that are done, and all of them. */
+  readonly done: number;
+  readonly total: number;
+}
+
+export interface RunOptions<Node extends DagNode> {
+  /** The invocation of a node. `inputs`: the results of the nodes before it, by their ids. */
+  readonly invocation: (node: Node, inputs: ReadonlyMap<string, NodeResult>) => NodeInvocation;
+  /** At most so many invocations are under way; 16 where it is missing. */
+  readonly parallel?: number | undefined;
+  /** A node that fails is tried so many times more; 2 where it is missing. An error of the action itself is final. */
+  readonly retries?: number | undefined;
+  /** Before the first retry, in ms; doubled for each further one. 200 where it is missing. */
+  readonly retryDelayMs?: number | undefined;
+  /** How long an activation that outlasts the wait of its request is asked for, in ms; 10 minutes where it is missing. */
+  readonly patienceMs?: number | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Submits no more once it is aborted, and rejects when what is under way has ended. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A node failed for good; nothing that needs it ran. `results`: of what was done before. */
+export class DagRunError extends Error {
+  override readonly name = 'DagRunError';
+  readonly node: string;
+  readonly results: ReadonlyMap<string, NodeResult>;
+  constructor(node: string, results: ReadonlyMap<string, NodeResult>, cause: unknown) {
+    super(`node ${node} failed: ${messageOf(cause)}`, { cause });
+    this.node = node;
+    this.results = results;
+  }
+}
+
+/**
+ * Runs a graph: each node is an invocation with its color, submitted once all that it needs is done; of those that are
+ * ready, the one with the longest path ahead of it first. Resolves to the result of each node.
+ *
+ * An attempt whose answer was lost may have run: actions that are run like this should bear a second time.
+ *
+ * @param coloring of `chainColoring` or `virtualWorkers`; a node without a color runs uncolored.
+ * @throws DagError before anything runs; DagRunError.
+ */
+export async function runDag<Node extends DagNode>(
+  client: InvokingClient,
+  dag: Dag & { readonly nodes: readonly Node[] },
+  coloring: Coloring,
+  options: RunOptions<Node>,
+): Promise<ReadonlyMap<string, NodeResult>> {
+  const indexed = indexDag(dag);
+  const { ids, from, to, incoming, incomingStart, outgoing, outgoingStart } = indexed;
+  const { from: ahead } = pathLengths(indexed);
+  const parallel = options.parallel ?? 16;
+  if (!(parallel >= 1)) throw new DagError(`nothing can run with ${parallel} at a time`, []);
+  const results = new Map<string, NodeResult>();
+  const missing = Int32Array.from(ids, (_, i) => (incomingStart[i + 1] as number) - (incomingStart[i] as number));
+  const ready = new ReadyNodes(ahead);
+  missing.forEach((count, i) => {
+    if (count === 0) ready.add(i);
+  });
+  let failure: DagRunError | undefined;
+  let running = 0;
+
+  await new Promise<void>((resolve) => {
+    const submit = (): void => {
+      while (running < parallel && !failure && options.signal?.aborted !== true) {
+        const i = ready.take();
+        if (i === undefined) break;
+        running++;
+        void run(i).then(() => {
+          running--;
+          submit();
+        });
+      }
+      if (running === 0) resolve();
+    };
+    submit();
+  });
+  if (failure) throw failure;
+  options.signal?.throwIfAborted();
+  return results;
+
+  async function run(i: number): Promise<void> {
+    const id = ids[i] as string;
+    try {
+      const edges = incoming.subarray(incomingStart[i], incomingStart[i + 1]);
+      const inputs = new Map(Array.from(edges, (e) => inputOf(ids[from[e] as number] as string)));
+      const invocation = options.invocation(dag.nodes[i] as Node, inputs);
+      results.set(id, await attempt(client, id, coloring.get(id), invocation, options, () => results.size, ids.length));
+    } catch (error) {
+      failure ??= new DagRunError(id, results, error);
+      return;
+    }
+    for (const e of outgoing.subarray(outgoingStart[i], outgoingStart[i + 1])) {
+      const next = to[e] as number;
+      if (--(missing[next] as number) === 0) ready.add(next);
+    }
+  }
+
+  function inputOf(id: string): [string, NodeResult] {
+    return [id, results.get(id)];
+  }
+}
+
+async function attempt<Node extends DagNode>(
+  client: InvokingClient,
+  node: string,
+  color: string | undefined,
+  { action, params }: NodeInvocation,
+  options: RunOptions<Node>,
+  done: () => number,
+  total: number,
+): Promise<NodeResult> {
+  const { retries = 2, retryDelayMs = 200, patienceMs = 600_000, onProgress } = options;
+  for (let attempt = 1; ; attempt++) {
+    const begun = performance.now();
+    const report = (outcome: 'done' | 'again', activationId: string | undefined): void =>
+      onProgress?.({
+        node,
+        color,
+        activationId,
+        attempt,
+        milliseconds: performance.now() - begun,
+        outcome,
+        done: done() + (outcome === 'done' ? 1 : 0),
+        total,
+      });
+    try {
+      const headers = color === undefined ? {} : { 'X-OpenWhisk-Color': encodeHeader(color) };
+      const answer = await client.actions.invoke({ name: action, params: params ?? {}, blocking: true, headers });
+      const activation = isFinished(answer) ? answer : await poll(client, answer, patienceMs);
+      report('done', activation.activationId);
+      return activation.response.result;
+    } catch (error) {
+      if (attempt > retries || options.signal?.aborted === true || !isTransient(error)) throw error;
+      report('again', undefined);
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs * 2 ** (attempt - 1)));
+    }
+  }
+}
+
+interface FinishedActivation {
+  readonly activationId: string;
+  readonly response: { readonly result?: unknown; readonly success?: boolean };
+}
+
+function isFinished(answer: unknown): answer is FinishedActivation {
+  return isObject(answer) && typeof answer['activationId'] === 'string' && isObject(answer['response']);
+}
+
+/** Waits for the record of an activation that was accepted and outlasted its request. */
+async function poll(client: InvokingClient, accepted: unknown, patienceMs: number): Promise<FinishedActivation> {
+  const activationId = isObject(accepted) ? accepted['activationId'] : undefined;
+  if (typeof activationId !== 'string') throw new TypeError('the answer to an invocation has no activation id');
+  const begun = performance.now();
+  for (let pause = 250; ; pause = Math.min(5000, pause * 1.5)) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    try {
+      const record = await client.activations.get({ name: activationId });
+      if (isFinished(record)) {
+        if (record.response.success === false) throw new ActivationFailure(record);
+        return record;
+      }
+    } catch (error) {
+      if (statusOf(error) !== 404 && !isTransient(error)) throw error;
+    }
+    if (performance.now() - begun > patienceMs) throw new Error(`activation ${activationId} did not end in time`);
+  }
+}
+
+/** The action itself failed; the same message that the client has for one that is waited for. */
+class ActivationFailure extends Error {
+  override readonly name = 'ActivationFailure';
+  readonly statusCode = 502;
+  readonly error: FinishedActivation;
+  constructor(record: FinishedActivation) {
+    const { result } = record.response;
+    super(isObject(result) ? messageOf(result['error']) : 'the activation failed');
+    this.error = record;
+  }
+}
+
+/** Whether another attempt may end better: too many requests, no invoker, a server or a connection that broke. */
+function isTransient(error: unknown): boolean {
+  // An action that failed answers 502 with its activation; a gateway that failed has none.
+  if (isObject(error) && isFinished(error['error'])) return false;
+  const status = statusOf(error);
+  return status === undefined ? isNetworkError(error) : status === 408 || status === 429 || status >= 500;
+}
+
+function statusOf(error: unknown): number | undefined {
+  const status = isObject(error) ? error['statusCode'] : undefined;
+  return typeof status === 'number' ? status : undefined;
+}
+
+function isNetworkError(error: unknown): boolean {
+  if (!isObject(error)) return false;
+  if (typeof error['code'] === 'string') return true;
+  // The client's own errors keep the network's message alone.
+  return /ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EAI_AGAIN|socket hang up/.test(messageOf(error));
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
+
+function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  if (typeof error === 'string') return error;
+  return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'unknown error';
+}
+
+/** Node sends headers in Latin-1, and a server reads them so: text beyond ASCII goes as its UTF-8 bytes. */
+const encodeHeader = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');

@@ -1,0 +1,15 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { ALBUM, coloringPicture } from '../../../../deploy/docs/coloringPicture.js';
+
+describe('the picture of docs/coloring.md', () => {
+  it('is what the library makes of its graph now (npm run docs)', () => {
+    assert.equal(readFileSync('docs/coloring.svg', 'utf8'), coloringPicture());
+  });
+
+  it('shows every node in both colorings, and every edge', () => {
+    const picture = coloringPicture();
+    for (const { id } of ALBUM.nodes) assert.equal(picture.split(`>${id}</text>`).length - 1, 2, id);
+    assert.equal(picture.split('marker-end').length - 1, ALBUM.edges.length * 2);
+  });
+});

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { indexDag } from '../../../../shared/coloring/Dag.js';
+import {
+  chainColoring,
+  DagError,
+  earliestFinish,
+  virtualWorkers,
+  type Dag,
+  type DagEdge,
+} from '../../../../shared/coloring/index.js';
+import { colorsOf, dags, layered, makespan } from './dags.js';
+
+const nodes = (...ids: readonly string[]) => ids.map((id) => ({ id }));
+/** Edges such as `a>b a>c:5`. */
+const edges = (text: string): DagEdge[] =>
+  text.split(' ').map((edge) => {
+    const [from = '', to = '', weight] = edge.split(/[>:]/);
+    return weight === undefined ? { from, to } : { from, to, weight: Number(weight) };
+  });
+const refused = (dag: Dag, message: RegExp, names: readonly string[]): void => {
+  for (const color of [chainColoring, (one: Dag) => virtualWorkers(one, 2)]) {
+    assert.throws(
+      () => color(dag),
+      (error) => {
+        assert.ok(error instanceof DagError);
+        assert.match(error.message, message);
+        assert.deepEqual(error.nodes, names);
+        return true;
+      },
+    );
+  }
+};
+
+describe('a graph', () => {
+  it('is refused with the names of a cycle', () => {
+    refused({ nodes: nodes('x', 'a', 'b', 'c'), edges: edges('x>a a>b b>c c>a') }, /cycle: .* → /, ['a', 'b', 'c']);
+    refused({ nodes: nodes('a'), edges: edges('a>a') }, /cycle: a → a/, ['a']);
+    // What only hangs on a cycle is not in it.
+    refused({ nodes: nodes('a', 'b', 'z'), edges: edges('a>b b>a b>z') }, /cycle/, ['a', 'b']);
+  });
+
+  it('is refused with the names that its edges dangle from', () => {
+    refused({ nodes: nodes('a'), edges: edges('a>b c>a') }, /none of: b, c/, ['b', 'c']);
+  });
+
+  it('is refused with ids that are given twice, and with weights that are none', () => {
+    refused({ nodes: nodes('a', 'b', 'a'), edges: [] }, /more than one node a/, ['a']);
+    for (const weight of [-1, NaN, Infinity]) {
+      refused({ nodes: [{ id: 'a', weight }], edges: [] }, /weight of node a/, ['a']);
+      refused({ nodes: nodes('a', 'b'), edges: [{ from: 'a', to: 'b', weight }] }, /from a to b/, ['a', 'b']);
+    }
+  });
+
+  it('is ordered so that every node comes after those that it needs', () => {
+    fc.assert(
+      fc.property(dags, (dag) => {
+        const { order, ids } = indexDag(dag);
+        const position = new Map([...order].map((node, at) => [ids[node] as string, at]));
+        assert.equal(position.size, dag.nodes.length);
+        for (const { from, to } of dag.edges) {
+          assert.ok((position.get(from) as number) < (position.get(to) as number));
+        }
+      }),
+    );
+  });
+});
+
+describe('chain coloring', () => {
+  it('colors the worked example', () => {
+    const dag = { nodes: nodes('a', 'b', 'c', 'd'), edges: edges('a>b a>c b>d:5 c>d') };
+    assert.deepEqual(Object.fromEntries(chainColoring(dag)), {
+      a: 'chain-0',
+      b: 'chain-0',
+      c: 'chain-1',
+      d: 'chain-0',
+    });
+  });
+
+  it('gives a chain one color, and parallel chains different ones', () => {
+    const one = chainColoring({ nodes: nodes('a', 'b', 'c'), edges: edges('a>b b>c') }, { prefix: 'run7' });
+    assert.deepEqual(colorsOf(one), new Set(['run7-0']));
+    const two = chainColoring({ nodes: nodes('a', 'b', 'x', 'y'), edges: edges('a>b x>y') });
+    assert.equal(two.get('a'), two.get('b'));
+    assert.equal(two.get('x'), two.get('y'));
+    assert.notEqual(two.get('a'), two.get('x'));
+  });
+
+  it('knows an empty graph and a lone node', () => {
+    assert.equal(chainColoring({ nodes: [], edges: [] }).size, 0);
+    assert.equal(chainColoring({ nodes: nodes('a'), edges: [] }).get('a'), 'chain-0');
+  });
+
+  it('makes every color a simple path of the graph', () => {
+    fc.assert(
+      fc.property(dags, (dag) => {
+        const coloring = chainColoring(dag);
+        assert.equal(coloring.size, dag.nodes.length);
+        const order = [...indexDag(dag).order].map((node) => (dag.nodes[node] as { id: string }).id);
+        for (const color of colorsOf(coloring)) {
+          const path = order.filter((id) => coloring.get(id) === color);
+          path.slice(1).forEach((id, i) => {
+            assert.ok(
+              dag.edges.some(({ from, to }) => from === path[i] && to === id),
+              `${path[i]} → ${id}`,
+            );
+          });
+        }
+      }),
+    );
+  });
+
+  it('leaves no two paths that could be one', () => {
+    fc.assert(
+      fc.property(dags, (dag) => {
+        const coloring = chainColoring(dag);
+        const order = [...indexDag(dag).order].map((node) => (dag.nodes[node] as { id: string }).id);
+        const ends = new Map<string, { first: string; last: string }>();
+        for (const id of order) {
+          const color = coloring.get(id) as string;
+          ends.set(color, { first: ends.get(color)?.first ?? id, last: id });
+        }
+        for (const { from, to } of dag.edges) {
+          const [a, b] = [coloring.get(from) as string, coloring.get(to) as string];
+          assert.ok(a === b || ends.get(a)?.last !== from || ends.get(b)?.first !== to, `${from} → ${to}`);
+        }
+      }),
+    );
+  });
+
+  it('keeps the heaviest of equally critical edges', () => {
+    const dag = {
+      nodes: [
+        { id: 'a', weight: 1 },
+        { id: 'b', weight: 1 },
+        { id: 'c', weight: 5 },
+      ],
+      edges: edges('a>b:5 a>c:1'),
+    };
+    const coloring = chainColoring(dag);
+    assert.equal(coloring.get('a'), coloring.get('b'));
+    assert.notEqual(coloring.get('a'), coloring.get('c'));
+  });
+});
+
+describe('virtual workers', () => {
+  it('use no more colors than there are workers, and one for each node at most', () => {
+    fc.assert(
+      fc.property(dags, fc.integer({ min: 1, max: 6 }), (dag, workers) => {
+        const coloring = virtualWorkers(dag, workers);
+        assert.equal(coloring.size, dag.nodes.length);
+        assert.ok(colorsOf(coloring).size <= workers);
+        for (const color of colorsOf(coloring)) assert.match(color, /^worker-[0-5]$/);
+      }),
+    );
+  });
+
+  it('spread what is parallel, and keep together what would cost more to carry', () => {
+    const fork = { nodes: nodes('a', 'b', 'c', 'd'), edges: edges('a>b:0 a>c:0 b>d:0 c>d:0') };
+    assert.equal(colorsOf(virtualWorkers(fork, 2)).size, 2);
+    const costly = { nodes: nodes('a', 'b', 'c', 'd'), edges: edges('a>b:99 a>c:99 b>d:99 c>d:99') };
+    assert.equal(colorsOf(virtualWorkers(costly, 2)).size, 1);
+  });
+
+  it('are never slower than one worker alone by more than what is carried, and often faster', () => {
+    fc.assert(
+      fc.property(dags, fc.integer({ min: 1, max: 4 }), (dag, workers) => {
+        const free = { nodes: dag.nodes, edges: dag.edges.map(({ from, to }) => ({ from, to, weight: 0 })) };
+        const coloring = virtualWorkers(free, workers);
+        const order = [...indexDag(free).order].map((node) => (free.nodes[node] as { id: string }).id);
+        const serial = free.nodes.reduce((sum, { weight }) => sum + (weight ?? 1), 0);
+        assert.ok(makespan(free, coloring, order) <= serial);
+      }),
+    );
+    const wide = { nodes: Array.from({ length: 40 }, (_, i) => ({ id: `${i}` })), edges: [] };
+    const ids = wide.nodes.map(({ id }) => id);
+    assert.equal(makespan(wide, virtualWorkers(wide, 4), ids), 10);
+  });
+
+  it('take any scheduler, and refuse one that forgets a node or invents a worker', () => {
+    const dag = { nodes: nodes('a', 'b'), edges: [] };
+    const mine = virtualWorkers(
+      dag,
+      3,
+      () =>
+        new Map([
+          ['a', 2],
+          ['b', 0],
+        ]),
+      { prefix: 'w' },
+    );
+    assert.deepEqual(Object.fromEntries(mine), { a: 'w-2', b: 'w-0' });
+    for (const wrong of [undefined, 3, -1, 0.5]) {
+      const scheduler = () => new Map([['a', 0], ...(wrong === undefined ? [] : [['b', wrong] as const])]);
+      assert.throws(
+        () => virtualWorkers(dag, 3, scheduler),
+        (error) => error instanceof DagError && error.nodes[0] === 'b',
+      );
+    }
+    assert.throws(() => virtualWorkers(dag, 0), RangeError);
+    assert.equal(earliestFinish(dag, 2).size, 2);
+  });
+});
+
+describe('a graph of 100,000 nodes', () => {
+  // In the processor's time, so that it does not depend on what else the machine does; it takes a quarter of that.
+  it('is colored in under a second, either way', () => {
+    const dag = layered(100_000, 100, 3);
+    for (const color of [chainColoring, (one: Dag) => virtualWorkers(one, 64)]) {
+      const begun = process.cpuUsage();
+      assert.equal(color(dag).size, 100_000);
+      const took = process.cpuUsage(begun).user;
+      assert.ok(took < 1_000_000, `${took} µs`);
+    }
+  });
+});
