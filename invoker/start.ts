@@ -45,7 +45,10 @@ export async function startInvoker(config: InvokerProcessConfig, log: Logger): P
     const invoker = new Invoker({
       config: { ...DEFAULT_INVOKER_CONFIG, ...config, instance },
       messaging,
-      topics: topics(config.topicsPrefix),
+      topics: topics(config.topicsPrefix, {
+        eventsPrefix: config.userEventPrefix,
+        maxPayloadBytes: config.limits.maxPayloadBytes,
+      }),
       entities: new CachedEntityStore(stores.whisks),
       subjects: stores.subjects,
       activations,

@@ -9,8 +9,15 @@ import { decodeEvent, encodeEvent, type EventMessage } from '../messages/event.j
 import { decodePing, encodePing, type PingMessage } from '../messages/ping.js';
 import type { Topic } from './Messaging.js';
 
-/** The largest message on `invokerN` and `completedN`: 1 MB of payload and OpenWhisk's overhead for the rest. */
-export const MAX_ACTIVATION_MESSAGE_BYTES = 1024 * 1024 + 6068;
+export interface TopicOptions {
+  /** What the name of `events` begins with, as `CONFIG_whisk_kafka_topics_userEvent_prefix`. */
+  readonly eventsPrefix?: string | undefined;
+  /** The largest payload and result of an activation, in bytes. */
+  readonly maxPayloadBytes?: number | undefined;
+}
+
+/** What a message on `invokerN` and `completedN` may take besides its payload. */
+const OVERHEAD_BYTES = 6068;
 
 const HOUR_MS = 3_600_000;
 
@@ -22,20 +29,22 @@ const settings = (retentionMs: number, maxMessageBytes?: number): Record<string,
 });
 
 /** The topics of OpenWhisk with its settings (`test/contract/kafka-messages.json`); `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
-export function topics(prefix = '') {
+export function topics(prefix = '', options: TopicOptions = {}) {
+  const { eventsPrefix = '', maxPayloadBytes = 1024 * 1024 } = options;
+  const maxMessageBytes = maxPayloadBytes + OVERHEAD_BYTES;
   return {
     prefix,
     invoker: (instance: number): Topic<ActivationMessage> => ({
       name: `${prefix}invoker${instance}`,
       encode: encodeActivationMessage,
       decode: decodeActivationMessage,
-      settings: settings(48 * HOUR_MS, MAX_ACTIVATION_MESSAGE_BYTES),
+      settings: settings(48 * HOUR_MS, maxMessageBytes),
     }),
     completed: (controller: string): Topic<Acknowledgement> => ({
       name: `${prefix}completed${controller}`,
       encode: encodeAcknowledgement,
       decode: decodeAcknowledgement,
-      settings: settings(HOUR_MS, MAX_ACTIVATION_MESSAGE_BYTES),
+      settings: settings(HOUR_MS, maxMessageBytes),
     }),
     health: {
       name: `${prefix}health`,
@@ -50,7 +59,7 @@ export function topics(prefix = '') {
       settings: settings(HOUR_MS / 12),
     } satisfies Topic<CacheInvalidationMessage>,
     events: {
-      name: `${prefix}events`,
+      name: `${eventsPrefix}events`,
       encode: encodeEvent,
       decode: decodeEvent,
       settings: settings(HOUR_MS),

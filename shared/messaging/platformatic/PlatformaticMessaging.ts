@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Admin, BaseOptions } from '@platformatic/kafka';
 import type * as library from '@platformatic/kafka';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
@@ -115,7 +116,8 @@ function clientOptions({ brokers, clientId, tls, sasl }: KafkaOptions): BaseOpti
     retryDelay: 100,
     timeout: 30_000,
     metadataMaxAge: 60_000,
-    ...(tls ? { tls, tlsServerName: true } : {}),
+    // An address is no server name.
+    ...(tls ? { tls, tlsServerName: !brokers.some((broker) => isIP(broker.replace(/:\d+$/, ''))) } : {}),
     ...(sasl
       ? {
           sasl: {
