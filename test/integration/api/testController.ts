@@ -1,4 +1,3 @@
-import type { AddressInfo } from 'node:net';
 import { basicAuthentication } from '../../../controller/authentication/basic.js';
 import { AlarmProvider } from '../../../controller/catalog/alarms/AlarmProvider.js';
 import { installCatalog } from '../../../controller/catalog/install.js';
@@ -12,7 +11,9 @@ import { ruleRoutes } from '../../../controller/api/rules/routes.js';
 import { triggerRoutes } from '../../../controller/api/triggers/routes.js';
 import { OwnershipEntitlement } from '../../../controller/entitlement/ownership.js';
 import { Throttles } from '../../../controller/entitlement/throttles.js';
+import { serviceRoutes } from '../../../controller/api/service/routes.js';
 import { createApp } from '../../../controller/http/app.js';
+import { HttpServer } from '../../../controller/http/HttpServer.js';
 import { createDispatch, type Dispatch } from '../../../controller/invocation/dispatch.js';
 import { withBuiltins, type BuiltinAction } from '../../../controller/invocation/builtin.js';
 import { createPrimitive } from '../../../controller/invocation/primitive.js';
@@ -152,7 +153,7 @@ export class TestController {
       build: { number: '0', date: '' },
     };
     const app = createApp(ctx, {
-      root: [],
+      root: [serviceRoutes],
       open: [webActionRoutes],
       authenticated: [
         namespaceRoutes,
@@ -170,9 +171,8 @@ export class TestController {
       for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
       alarms.start();
     }
-    const server = app.listen(0, '127.0.0.1');
-    await new Promise<void>((resolve) => server.once('listening', resolve));
-    const { port } = server.address() as AddressInfo;
+    const server = new HttpServer(app);
+    const { port } = await server.listen(0, '127.0.0.1');
     return new TestController({
       base: `http://127.0.0.1:${port}`,
       ctx,
@@ -181,8 +181,7 @@ export class TestController {
       dispatch,
       close: async () => {
         await alarms?.stop();
-        server.closeAllConnections();
-        await new Promise((resolve) => server.close(resolve));
+        await server.stop(0);
         await dispatch.idle();
         await activations.close();
         if (!options.stores) await stores.close();
