@@ -31,6 +31,8 @@ export interface ActivationWriteOptions {
   readonly maxBacklogBytes?: number;
   /** Batches under way at the same time. */
   readonly concurrency?: number;
+  /** So many ms lie between the beginnings of two batches: under load fewer and larger ones cost less. */
+  readonly intervalMs?: number;
   /** The first and the longest pause before a batch is tried again, in ms. */
   readonly retryDelayMs?: number;
   readonly maxRetryDelayMs?: number;
@@ -61,8 +63,8 @@ const BY_NAME: ViewName = 'whisks-filters.v2.1.1/activations';
 const TOP = '\ufff0';
 
 /**
- * The database `activations`. Records are written in batches: one goes out at once where none is under way, and those
- * that come meanwhile go together next. While the store is away they are kept and tried again until it is back, and
+ * The database `activations`. Records are written in batches: one goes out at once after a pause, and those that come
+ * within a few ms or while it is under way go together next. While the store is away they are kept and tried again until it is back, and
  * `ready` holds those who would make more; a record is given up only when the store refuses that very record or the
  * process ends, and then `store` rejects. A record that waits can already be read here.
  */
@@ -74,6 +76,7 @@ export class BatchingActivationStore implements ActivationStore {
   #queue: Pending[] = [];
   #backlogBytes = 0;
   #underWay = 0;
+  #lastBatch = Number.NEGATIVE_INFINITY;
   #scheduled = false;
   #away = false;
   #pending = 0;
@@ -90,6 +93,7 @@ export class BatchingActivationStore implements ActivationStore {
       maxBatchBytes: options.maxBatchBytes ?? 4 * MB,
       maxBacklogBytes: options.maxBacklogBytes ?? 64 * MB,
       concurrency: options.concurrency ?? 2,
+      intervalMs: options.intervalMs ?? 5,
       retryDelayMs: options.retryDelayMs ?? 50,
       maxRetryDelayMs: options.maxRetryDelayMs ?? 5000,
       log: options.log ?? silentLogger,
@@ -176,11 +180,15 @@ export class BatchingActivationStore implements ActivationStore {
   #schedule(): void {
     if (this.#scheduled || this.#underWay >= this.#options.concurrency || this.#queue.length === 0) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const begin = (): void => {
       this.#scheduled = false;
+      this.#lastBatch = performance.now();
       void this.#write(this.#takeBatch());
       this.#schedule();
-    });
+    };
+    const wait = this.#lastBatch + this.#options.intervalMs - performance.now();
+    if (wait > 0 && this.#queue.length < this.#options.maxBatchRecords) setTimeout(begin, wait);
+    else setImmediate(begin);
   }
 
   #takeBatch(): Pending[] {
