@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import { DocumentConflictError } from '../../shared/store/ArtifactStore.js';
-import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
+import { CorruptedEntityError, WrongEntityTypeError } from '../../shared/store/EntityStore.js';
 import { MessageTooLargeError } from '../../shared/messaging/Messaging.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { CircularBindingError } from '../actions/resolve.js';
@@ -9,6 +9,7 @@ import { ApiError, conflict, internalError, serviceUnavailable } from './ApiErro
 import { sendJson } from './respond.js';
 
 export const CONFLICT_MESSAGE = 'Concurrent modification to resource detected.';
+export const CORRUPTED_MESSAGE = 'Resource is corrupted and cannot be read.';
 export const WRONG_COLLECTION_MESSAGE = 'Resource by this name exists but is not in this collection.';
 
 /** What an error means to the caller. What nobody expected is a 500 that gives nothing away. */
@@ -16,6 +17,7 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof DocumentConflictError) return conflict(CONFLICT_MESSAGE);
   if (error instanceof WrongEntityTypeError) return conflict(WRONG_COLLECTION_MESSAGE);
+  if (error instanceof CorruptedEntityError) return internalError(CORRUPTED_MESSAGE);
   if (error instanceof NoInvokersError) return serviceUnavailable();
   if (error instanceof MessageTooLargeError) return new ApiError(413);
   if (error instanceof CircularBindingError) {

@@ -95,12 +95,28 @@ export interface RuleDocument extends EntityFields {
   trigger: FullyQualifiedName;
   action: FullyQualifiedName;
 }
-export const ruleDocumentSchema = z.object({
-  ...entityFields,
-  entityType: z.literal('rule').default('rule'),
-  trigger: fullyQualifiedNameSchema,
-  action: fullyQualifiedNameSchema,
-});
+/** Old rules name their trigger and action by a text: the name of one in the rule's own namespace, or a path. */
+const nameSchema = z.union([fullyQualifiedNameSchema, z.string()]);
+export const ruleDocumentSchema = z
+  .object({
+    ...entityFields,
+    entityType: z.literal('rule').default('rule'),
+    trigger: nameSchema,
+    action: nameSchema,
+  })
+  .transform((rule) => ({
+    ...rule,
+    trigger: qualified(rule.trigger, rule.namespace),
+    action: qualified(rule.action, rule.namespace),
+  }));
+
+function qualified(name: FullyQualifiedName | string, namespace: string): FullyQualifiedName {
+  if (typeof name !== 'string') return name;
+  const parts = name.split('/').filter((part) => part !== '');
+  return parts.length < 2
+    ? { path: namespace, name: parts[0] ?? '' }
+    : { path: parts.slice(0, -1).join('/'), name: parts.at(-1) ?? '' };
+}
 
 /** A subject and its namespaces; `key` is the secret half of the API key `uuid:key`. */
 export const subjectDocumentSchema = z.looseObject({

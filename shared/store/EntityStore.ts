@@ -1,5 +1,6 @@
 import type { Action, PackageDocument, RuleDocument, TriggerDocument } from '../entities/documents.js';
 import type { JsonObject } from '../entities/keyvalue.js';
+import { StoreError } from './ArtifactStore.js';
 
 export type EntityCollection = 'actions' | 'packages' | 'triggers' | 'rules';
 
@@ -60,5 +61,13 @@ export class WrongEntityTypeError extends Error {
   override readonly name = 'WrongEntityTypeError';
   constructor(id: string, expected: string) {
     super(`document ${id} is no ${expected}`);
+  }
+}
+
+/** There is a document of that id, and it is no entity, or a damaged one. The API answers 500. */
+export class CorruptedEntityError extends StoreError {
+  override readonly name = 'CorruptedEntityError';
+  constructor(id: string, detail: string) {
+    super(`document ${id} is damaged: ${detail}`);
   }
 }

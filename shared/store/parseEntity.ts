@@ -8,7 +8,8 @@ import {
   type RuleDocument,
   type TriggerDocument,
 } from '../entities/documents.js';
-import { StoreError, type StoredDocument } from './ArtifactStore.js';
+import type { StoredDocument } from './ArtifactStore.js';
+import { CorruptedEntityError } from './EntityStore.js';
 
 /** A document of the database `whisks`. */
 export type EntityDocument = ActionDocument | PackageDocument | TriggerDocument | RuleDocument;
@@ -23,13 +24,13 @@ const SCHEMAS = {
 
 /**
  * A stored document as the entity that it is.
- * @throws StoreError where it is none, or is damaged.
+ * @throws CorruptedEntityError where it is none, or is damaged.
  */
 export function parseEntity(document: StoredDocument): EntityDocument {
   const parsed = SCHEMAS[entityTypeOf(document)].safeParse(document);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
-    throw new StoreError(`document ${document._id} is damaged: ${issue?.path.join('.')}: ${issue?.message}`);
+    throw new CorruptedEntityError(document._id, `${issue?.path.join('.')}: ${issue?.message}`);
   }
   return parsed.data;
 }

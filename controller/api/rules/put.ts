@@ -4,6 +4,7 @@ import type { Resource } from '../../entitlement/Entitlement.js';
 import { namespaceLimits } from '../../entitlement/userLimits.js';
 import { badRequest } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
+import { CORRUPTED_MESSAGE } from '../../http/errors.js';
 import { nextVersion } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
@@ -14,7 +15,7 @@ import { readRuleBody, type RuleBody } from './ruleBody.js';
 import { editTrigger, triggerOf } from './triggerEdits.js';
 import type { RuleDocument } from '../../../shared/entities/documents.js';
 import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
-import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+import { CorruptedEntityError, WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 
 /** Makes or changes a rule, and puts it into its trigger. A new rule is active, a changed one stays what it was. */
 export const putRule =
@@ -100,7 +101,8 @@ async function checkExist(
     }
     if (!(await resolveAction(ctx.entities, action))) throw badRequest(`action /${documentId(action)} does not exist`);
   } catch (error) {
-    if (error instanceof WrongEntityTypeError) throw badRequest('Resource is corrupted and cannot be read.');
+    const unreadable = error instanceof WrongEntityTypeError || error instanceof CorruptedEntityError;
+    if (unreadable) throw badRequest(CORRUPTED_MESSAGE);
     throw error;
   }
 }

@@ -243,6 +243,44 @@ describe('triggers and rules', () => {
     assert.equal(other.status, 403);
   });
 
+  it('are read from documents of old, which named triggers and actions by a text', async () => {
+    const old = { namespace: 'guest', version: '0.0.1', publish: false, annotations: [] };
+    const { whisks } = api.stores;
+    await whisks.put({ _id: 'guest/oldT', name: 'oldT', parameters: [], limits: {}, ...old } as never);
+    const rule = { name: 'oldR', trigger: 'oldT', action: 'echo', status: 'active', ...old };
+    await whisks.put({ _id: 'guest/oldR', ...rule });
+    const read = await api.must('GET', '_/rules/oldR');
+    assert.deepEqual([read.status, read.action], ['inactive', { path: 'guest', name: 'echo' }]);
+    await api.must('POST', '_/rules/oldR', { status: 'active' });
+    const { rules } = await api.must('GET', '_/triggers/oldT');
+    assert.deepEqual(rules, { 'guest/oldR': { action: { path: 'guest', name: 'echo' }, status: 'active' } });
+    assert.equal((await fire('oldT')).lines[0]?.success, true);
+  });
+
+  it('say so where a document is damaged', async () => {
+    await api.stores.whisks.put({ _id: 'guest/damaged', entityType: 'badEntity', namespace: 'guest' } as never);
+    const corrupted = 'Resource is corrupted and cannot be read.';
+    for (const [method, path, body] of [
+      ['GET', '_/triggers/damaged', undefined],
+      ['DELETE', '_/triggers/damaged', undefined],
+      ['PUT', '_/triggers/damaged', {}],
+      ['PUT', '_/rules/damaged', {}],
+      ['GET', '_/packages/damaged', undefined],
+      ['PUT', '_/packages/damaged', {}],
+      ['DELETE', '_/packages/damaged', undefined],
+    ] as const) {
+      const { status, body: answer } = await api.request(method, path, body);
+      assert.deepEqual([status, answer.error], [500, corrupted], `${method} ${path}`);
+    }
+    for (const body of [
+      { trigger: '/_/damaged', action: '/_/echo' },
+      { trigger: '/_/many', action: '/_/damaged' },
+    ]) {
+      const { status, body: answer } = await api.request('PUT', '_/rules/fresh', body);
+      assert.deepEqual([status, answer.error], [400, corrupted]);
+    }
+  });
+
   it('refuse a payload that is no object or too large', async () => {
     assert.equal((await api.request('POST', '_/triggers/many', [1])).status, 400);
     const large = await api.request('POST', '_/triggers/many', { x: 'x'.repeat(1024 * 1024) });
