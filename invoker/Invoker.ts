@@ -100,6 +100,8 @@ export class Invoker {
     const leftovers = await driver.removeLeftovers();
     if (leftovers > 0) this.#log.info(`removed ${leftovers} containers that an earlier run left behind`);
     await messaging.ensureTopic(topic);
+    await messaging.ensureTopic(topics.health);
+    if (config.userEvents) await messaging.ensureTopic(topics.events);
     const producer = await messaging.producer();
     const reporter = this.#reporter(producer);
     const pool = this.#pool(reporter);

@@ -22,8 +22,15 @@ export interface ContainerClientOptions {
   readonly proxied?: boolean | undefined;
 }
 
-/** Nobody listens there (yet). */
-const NOT_LISTENING = new Set(['ECONNREFUSED', 'ENOENT', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+/** Nobody listens there (yet), or had gone before the whole request was written (EPIPE): it was not served. */
+const NOT_LISTENING = new Set([
+  'ECONNREFUSED',
+  'ENOENT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'EPIPE',
+]);
 const RETRY_MS = 3;
 const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
 /** Of a runtime that does not say how long it keeps an idle connection. */

@@ -1,256 +1,329 @@
 import assert from 'node:assert/strict';
-import { Registry } from 'prom-client';
+import type { ContainerDriver } from '../../../invoker/containers/ContainerDriver.js';
+import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { ProcessDriver } from '../../../invoker/containers/process/ProcessDriver.js';
-import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../../invoker/Invoker.js';
-import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
-import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
-import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
-import type { Action } from '../../../shared/entities/documents.js';
-import { newTransactionId } from '../../../shared/entities/transaction.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
-import { acknowledgedActivation, type Acknowledgement } from '../../../shared/messages/acknowledgement.js';
-import type { ActivationMessage } from '../../../shared/messages/activation.js';
-import { invokerInstance } from '../../../shared/messages/instances.js';
-import type { PingMessage } from '../../../shared/messages/ping.js';
-import { EmbeddedMessaging } from '../../../shared/messaging/embedded/EmbeddedMessaging.js';
-import type { Producer } from '../../../shared/messaging/Messaging.js';
-import { topics as allTopics } from '../../../shared/messaging/topics.js';
-import { parseManifest } from '../../../shared/runtimes/manifest.js';
-import type { Stores } from '../../../shared/store/ArtifactStore.js';
-import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
-import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
-import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
+import { ensureDocker } from '../docker.js';
+import { Installation, type InstallationOptions } from './Installation.js';
 
-const topics = allTopics();
-const MANIFEST = parseManifest({
-  runtimes: { nodejs: [{ kind: 'nodejs:20', default: true, image: { name: 'node' }, attached: null }] },
+const owner = `test-invoker-${process.pid}`;
+const ABNORMAL = { error: 'The action did not produce a valid response and exited unexpectedly.' };
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
+
+describe('Invoker', function () {
+  this.timeout(60_000);
+
+  over('process', {
+    driver: () => new ProcessDriver({ logger: silentLogger, owner }),
+    kill: (container) => process.kill(-Number(container), 'SIGKILL'),
+  });
+  if (detected.usable) {
+    const { docker, reach } = detected;
+    over('docker', {
+      driver: () => new DockerDriver({ logger: silentLogger, owner, docker, reach }),
+      kill: (container) => docker.getContainer(container).kill(),
+    });
+  } else {
+    it(`needs Docker: ${detected.reason}`, function () {
+      if (process.env['CI'] === 'true') assert.fail(detected.reason);
+      this.skip();
+    });
+  }
 });
 
-/** An invoker with processes for containers, on the embedded bus and store; the test is its controller. */
-class Installation {
-  readonly messaging = new EmbeddedMessaging();
-  readonly acks: Acknowledgement[] = [];
-  readonly pings: PingMessage[] = [];
-  readonly driver: ProcessDriver;
-  readonly invoker: Invoker;
-  readonly entities: CachedEntityStore;
-  readonly activations: BatchingActivationStore;
-  readonly stores: Stores;
-  #producer: Producer | undefined;
-  readonly #waiting = new Map<string, (ack: Acknowledgement) => void>();
-
-  constructor(stores: Stores) {
-    this.stores = stores;
-    this.entities = new CachedEntityStore(stores.whisks);
-    this.activations = new BatchingActivationStore(stores.activations);
-    this.driver = new ProcessDriver({ logger: silentLogger, owner: `test-invoker-${process.pid}` });
-    this.invoker = new Invoker({
-      config: {
-        ...DEFAULT_INVOKER_CONFIG,
-        instance: invokerInstance(0, 'test', 1024),
-        limits: DEFAULT_LIMITS,
-        apiHost: 'http://localhost:1',
-      },
-      messaging: this.messaging,
-      topics,
-      entities: this.entities,
-      subjects: stores.subjects,
-      activations: this.activations,
-      recorder: { record: (record) => this.activations.store(record) },
-      driver: this.driver,
-      runtimes: MANIFEST,
-      decrypt: (_, value) => value,
-      metrics: new InvokerMetrics(new Registry()),
-      log: silentLogger,
-    });
-  }
-
-  async start(): Promise<void> {
-    this.#producer = await this.messaging.producer();
-    await this.messaging.consume({
-      topic: topics.completed('0'),
-      group: 'completed0',
-      maxInFlight: 100,
-      handle: (ack) => {
-        this.acks.push(ack);
-        if (ack.kind !== 'result') this.#waiting.get(acknowledgedActivation(ack))?.(ack);
-      },
-    });
-    await this.messaging.consume({
-      topic: topics.health,
-      group: 'health0',
-      maxInFlight: 100,
-      handle: (ping) => void this.pings.push(ping),
-    });
-    await this.invoker.start();
-  }
-
-  async stop(): Promise<void> {
-    await this.invoker.stop();
-    await this.driver.close();
-    await this.messaging.close();
-    await this.activations.close();
-    await this.stores.close();
-  }
-
-  putAction(name: string, code: string, over: Partial<Action> = {}): Promise<Action> {
-    return this.entities.putAction({
-      _id: `guest/${name}`,
-      entityType: 'action',
-      namespace: 'guest',
-      name,
-      version: '0.0.1',
-      publish: false,
-      annotations: [],
-      parameters: [],
-      exec: { kind: 'nodejs:20', code, binary: false },
-      limits: { timeout: 60_000, memory: 256, logs: 10, concurrency: 1 },
-      updated: 0,
-      ...over,
-    });
-  }
-
-  /** Sends an activation and waits for its slot to be free; resolves to its record. */
-  async invoke(name: string, over: Partial<ActivationMessage> = {}): Promise<ActivationRecord | undefined> {
-    const activationId = newActivationId();
-    const done = new Promise((resolve) => this.#waiting.set(activationId, resolve));
-    await this.#producer?.send(topics.invoker(0), {
-      transid: newTransactionId(),
-      action: { path: 'guest', name, version: '0.0.1' },
-      revision: null,
-      user: {
-        subject: 'guest',
-        namespace: { name: 'guest', uuid: 'uuid' },
-        authkey: { api_key: 'uuid:key' },
-        rights: [],
-        limits: {},
-      },
-      activationId,
-      rootControllerIndex: { asString: '0', instanceType: 'controller' },
-      blocking: true,
-      content: {},
-      initArgs: [],
-      lockedArgs: {},
-      ...over,
-    });
-    await done;
-    return this.activations.get('guest', activationId);
-  }
+interface Engine {
+  driver(): ContainerDriver;
+  /** Ends a container from outside. */
+  kill(container: string): Promise<unknown> | boolean;
 }
 
-describe('Invoker', () => {
-  let installation: Installation;
+function over(name: string, engine: Engine): void {
+  describe(`over ${name}`, () => {
+    let installation: Installation;
 
-  beforeEach(async () => {
-    installation = new Installation(await openTemporaryStores());
-    await installation.start();
-  });
-  afterEach(() => installation.stop());
+    async function install(options: Partial<InstallationOptions> = {}): Promise<void> {
+      installation = await Installation.open({ driver: engine.driver(), ...options });
+    }
+    afterEach(() => installation.close());
 
-  it('runs an action, acknowledges its result and then its completion, and records it with logs', async () => {
-    const { _rev } = await installation.putAction(
-      'hello',
-      'function main({ name }) { console.log("hi", name); return { greeting: `Hello ${name}` }; }',
-    );
-    const cold = await installation.invoke('hello', { content: { name: 'you' }, revision: _rev ?? null });
-    const warm = await installation.invoke('hello', { content: { name: 'me' }, revision: _rev ?? null });
-    assert.deepEqual(cold?.response, { statusCode: 0, result: { greeting: 'Hello you' }, size: 24 });
-    assert.match(cold?.logs[0] ?? '', /^\S{30} stdout: hi you$/);
-    assert.deepEqual(
-      cold?.annotations.map(({ key }) => key),
-      ['path', 'waitTime', 'kind', 'timeout', 'limits', 'initTime'],
-    );
-    assert.deepEqual(
-      warm?.annotations.map(({ key }) => key),
-      ['path', 'waitTime', 'kind', 'timeout', 'limits'],
-    );
-    assert.deepEqual(
-      installation.acks.map(({ kind }) => kind),
-      ['result', 'completion', 'result', 'completion'],
-    );
-  });
+    it('runs an action, acknowledges its result and then its completion, and records it with logs', async () => {
+      await install();
+      const { _rev: revision = null } = await installation.putAction(
+        'hello',
+        'function main({ name }) { console.log("hi", name); return { greeting: `Hello ${name}` }; }',
+      );
+      const cold = await installation.invoke('hello', { content: { name: 'you' }, revision });
+      const warm = await installation.invoke('hello', { content: { name: 'me' }, revision });
+      assert.deepEqual(cold?.response, { statusCode: 0, result: { greeting: 'Hello you' }, size: 24 });
+      assert.match(cold?.logs[0] ?? '', /^\S{30} stdout: hi you$/);
+      assert.match(warm?.logs[0] ?? '', /^\S{30} stdout: hi me$/);
+      assert.deepEqual(
+        cold?.annotations.map(({ key }) => key),
+        ['path', 'waitTime', 'kind', 'timeout', 'limits', 'initTime'],
+      );
+      assert.deepEqual(
+        warm?.annotations.map(({ key }) => key),
+        ['path', 'waitTime', 'kind', 'timeout', 'limits'],
+      );
+      assert.deepEqual(
+        installation.acks.map(({ kind }) => kind),
+        ['result', 'completion', 'result', 'completion'],
+      );
+    });
 
-  it('gives the action its context', async () => {
-    await installation.putAction(
-      'context',
-      `function main(args) {
-        const { __OW_NAMESPACE, __OW_ACTION_NAME, __OW_ACTION_VERSION, __OW_API_KEY, __OW_API_HOST, SECRET } = process.env;
-        return { args, __OW_NAMESPACE, __OW_ACTION_NAME, __OW_ACTION_VERSION, __OW_API_KEY, __OW_API_HOST, SECRET };
-      }`,
-    );
-    const record = await installation.invoke('context', { content: { SECRET: 'env', a: 1 }, initArgs: ['SECRET'] });
-    assert.deepEqual(record?.response.result, {
-      args: { a: 1 },
-      __OW_NAMESPACE: 'guest',
-      __OW_ACTION_NAME: '/guest/context',
-      __OW_ACTION_VERSION: '0.0.1',
-      __OW_API_KEY: 'uuid:key',
-      __OW_API_HOST: 'http://localhost:1',
-      SECRET: 'env',
+    it('gives the action its context', async () => {
+      await install();
+      await installation.putAction(
+        'context',
+        `function main(args) {
+          const { __OW_NAMESPACE, __OW_ACTION_NAME, __OW_ACTION_VERSION, __OW_API_KEY, __OW_API_HOST, SECRET } = process.env;
+          return { args, __OW_NAMESPACE, __OW_ACTION_NAME, __OW_ACTION_VERSION, __OW_API_KEY, __OW_API_HOST, SECRET };
+        }`,
+      );
+      const record = await installation.invoke('context', { content: { SECRET: 'env', a: 1 }, initArgs: ['SECRET'] });
+      assert.deepEqual(record?.response.result, {
+        args: { a: 1 },
+        __OW_NAMESPACE: 'guest',
+        __OW_ACTION_NAME: '/guest/context',
+        __OW_ACTION_VERSION: '0.0.1',
+        __OW_API_KEY: 'uuid:key',
+        __OW_API_HOST: 'http://localhost:1',
+        SECRET: 'env',
+      });
+    });
+
+    it('runs several activations in one container at once where the action takes them', async () => {
+      await install({ limits: { concurrency: { min: 1, max: 5, std: 1 } } });
+      await installation.putAction(
+        'many',
+        `let running = 0, most = 0;
+        async function main() {
+          most = Math.max(most, ++running);
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          running--;
+          return { most, pid: process.pid };
+        }`,
+        { limits: { timeout: 60_000, memory: 256, logs: 10, concurrency: 5 } },
+      );
+      await installation.invoke('many');
+      const records = await Promise.all(Array.from({ length: 5 }, () => installation.invoke('many')));
+      const results = records.map((record) => record?.response.result as { most: number; pid: number });
+      assert.equal(new Set(results.map(({ pid }) => pid)).size, 1);
+      assert.equal(Math.max(...results.map(({ most }) => most)), 5);
+    });
+
+    describe('when something goes wrong', () => {
+      it('ends an action that outlasts its time limit', async () => {
+        await install();
+        await installation.putAction('slow', 'function main() { console.log("on"); return new Promise(() => {}); }', {
+          limits: { timeout: 2000, memory: 256, logs: 10, concurrency: 1 },
+        });
+        const record = await installation.invoke('slow');
+        assert.deepEqual(record?.response, {
+          statusCode: 2,
+          result: { error: 'The action exceeded its time limits of 2000 milliseconds.' },
+        });
+        assert.equal(record?.annotations.find(({ key }) => key === 'timeout')?.value, true);
+        assert.match(record?.logs[0] ?? '', /stdout: on$/);
+      });
+
+      it('ends an action that never gives the machine back', async () => {
+        await install();
+        await installation.putAction('loop', 'function main() { for (;;); }', {
+          limits: { timeout: 2000, memory: 256, logs: 10, concurrency: 1 },
+        });
+        const record = await installation.invoke('loop');
+        assert.deepEqual(record?.response.result, {
+          error: 'The action exceeded its time limits of 2000 milliseconds.',
+        });
+        await until(() => installation.invoker.counts()?.usedMB === 0);
+      });
+
+      it('records an action that exits, and says so soon', async () => {
+        await install();
+        await installation.putAction(
+          'exits',
+          'function main() { console.log("bye"); setTimeout(() => process.exit(1), 50); return new Promise(() => {}); }',
+        );
+        const record = await installation.invoke('exits');
+        const acknowledged = Date.now();
+        assert.deepEqual(record?.response, { statusCode: 2, result: ABNORMAL });
+        assert.match(record?.logs[0] ?? '', /stdout: bye$/);
+        assert.match(record?.logs.at(-1) ?? '', /stderr: The action did not initialize or run as expected/);
+        assert.ok(acknowledged - (record?.end ?? 0) < 1000, `${acknowledged - (record?.end ?? 0)} ms`);
+      });
+
+      it('records an action that exits while it is initialized', async () => {
+        await install();
+        await installation.putAction('quits', 'process.exit(3);');
+        const record = await installation.invoke('quits');
+        assert.equal(record?.response.statusCode, 2);
+        assert.deepEqual(record?.response.result, {
+          error: 'The action did not initialize and exited unexpectedly.',
+        });
+      });
+
+      it('says that an action took more memory than it may', async () => {
+        await install();
+        await installation.putAction(
+          'glutton',
+          'function main() { const all = []; for (;;) all.push(Buffer.alloc(8 << 20, 1)); }',
+          { limits: { timeout: 30_000, memory: 128, logs: 10, concurrency: 1 } },
+        );
+        const record = await installation.invoke('glutton');
+        assert.deepEqual(record?.response, {
+          statusCode: 2,
+          result: { error: 'The action exhausted its memory and was aborted.' },
+        });
+      });
+
+      it('records what ran in a container that was killed, and goes on in another', async () => {
+        await install();
+        await installation.putAction(
+          'victim',
+          'async function main({ ms }) { await new Promise((resolve) => setTimeout(resolve, ms)); return { ms }; }',
+        );
+        const color = { value: 'blue', hit: true };
+        const first = await installation.invoke('victim', { content: { ms: 0 }, color });
+        const container = String(first?.annotations.find(({ key }) => key === 'container')?.value);
+        const running = installation.invoke('victim', { content: { ms: 20_000 }, color });
+        await pause(200);
+        await engine.kill(container);
+        const killed = await running;
+        assert.deepEqual(killed?.response, { statusCode: 2, result: ABNORMAL });
+        const next = await installation.invoke('victim', { content: { ms: 0 }, color });
+        assert.equal(next?.response.statusCode, 0);
+        assert.notEqual(next?.annotations.find(({ key }) => key === 'container')?.value, container);
+      });
+
+      it('notices that an idle container was killed, and loses nothing by it', async () => {
+        await install();
+        await installation.putAction('idle', 'function main() { return {}; }');
+        const color = { value: 'blue', hit: true };
+        for (let i = 0; i < 3; i++) {
+          const record = await installation.invoke('idle', { color });
+          assert.equal(record?.response.statusCode, 0);
+          await engine.kill(String(record?.annotations.find(({ key }) => key === 'container')?.value));
+          await pause(50 + i * 300);
+        }
+        assert.equal((await installation.invoke('idle', { color }))?.response.statusCode, 0);
+      });
+
+      it('cuts off logs that are over the limit, and results', async () => {
+        await install();
+        await installation.putAction(
+          'talks',
+          'function main() { for (let i = 0; i < 3000; i++) console.log("x".repeat(1000)); return { text: "y".repeat(2 << 20) }; }',
+          { limits: { timeout: 60_000, memory: 256, logs: 1, concurrency: 1 } },
+        );
+        const record = await installation.invoke('talks');
+        assert.match(
+          record?.logs.at(-1) ?? '',
+          /Logs were truncated because the total bytes size exceeds the limit of 1048576 bytes\.$/,
+        );
+        assert.equal(record?.response.statusCode, 1);
+        const { error } = record?.response.result as { error: string };
+        assert.match(
+          error,
+          /^The action produced a response that exceeded the allowed length: \d+ > 1048576 bytes\. The truncated response was: \{"text":"yyy/,
+        );
+        assert.equal(record?.response.size, (2 << 20) + 11);
+      });
+
+      it('records an action that is not there, and one that is not to be run', async () => {
+        await install();
+        const missing = await installation.invoke('missing');
+        assert.deepEqual(missing?.response, {
+          statusCode: 1,
+          result: { error: 'Action could not be found or may have been deleted.' },
+        });
+        assert.deepEqual(
+          missing?.annotations.map(({ key, value }) => [key, value]),
+          [
+            ['path', 'guest/missing'],
+            ['kind', 'unknown'],
+          ],
+        );
+        await installation.putAction('strange', '', { exec: { kind: 'cobol:85', code: '', binary: false } });
+        assert.deepEqual((await installation.invoke('strange'))?.response, {
+          statusCode: 3,
+          result: { error: 'Action version is not compatible and cannot be invoked.' },
+        });
+        await installation.putAction('large', '', { limits: { timeout: 1000, memory: 1024, logs: 1, concurrency: 1 } });
+        assert.deepEqual((await installation.invoke('large'))?.response, {
+          statusCode: 1,
+          result: { error: 'memory size 1024 MB exceeds allowed threshold of 512 MB' },
+        });
+      });
+
+      it('does not run what a blocked namespace asks for', async () => {
+        await install();
+        await installation.putAction('hello', 'function main() { return {}; }');
+        await installation.stores.subjects.put({ _id: 'guest/limits', invocationsPerMinute: 0 } as { _id: string });
+        await installation.invoker.stop();
+        await installation.invoker.start();
+        assert.equal(await installation.invoke('hello'), undefined);
+        const [ack] = installation.acks;
+        assert.equal(ack?.kind, 'combined');
+        assert.equal(installation.invoker.counts()?.usedMB, 0);
+      });
+    });
+
+    it('runs what is delivered twice once', async () => {
+      await install();
+      await installation.putAction('counts', 'let n = 0; function main() { return { n: ++n }; }');
+      const activationId = newActivationId();
+      await Promise.all([
+        installation.invoke('counts', { activationId }),
+        installation.send('counts', { activationId }),
+      ]);
+      assert.deepEqual((await installation.invoke('counts'))?.response.result, { n: 2 });
+    });
+
+    it('lets what runs end when it is stopped, and removes its containers', async () => {
+      await install();
+      await installation.putAction(
+        'slow',
+        'async function main() { await new Promise((resolve) => setTimeout(resolve, 1000)); return { done: true }; }',
+      );
+      const running = installation.invoke('slow');
+      await until(() => (installation.invoker.counts()?.containers.busy ?? 0) > 0);
+      await installation.invoker.stop();
+      assert.deepEqual((await running)?.response.result, { done: true });
+      assert.equal(installation.pings.at(-1)?.isEnabled, false);
+      assert.equal(await engine.driver().removeLeftovers(), 0);
+    });
+
+    it('ends what does not end in time when it is stopped, with a record that it is no fault of the action', async () => {
+      await install();
+      await installation.putAction('endless', 'function main() { return new Promise(() => {}); }');
+      const running = installation.invoke('endless');
+      await until(() => (installation.invoker.counts()?.containers.busy ?? 0) > 0);
+      await installation.invoker.stop(100);
+      assert.deepEqual((await running)?.response, { statusCode: 3, result: ABNORMAL });
+    });
+
+    it('says that it lives, and twice that it does not want work', async () => {
+      await install();
+      const said = (): unknown[] => installation.pings.map(({ isEnabled }) => isEnabled);
+      await until(() => installation.pings.length > 0);
+      assert.equal(await installation.invoker.disable(), 'invoker0/test is now disabled.');
+      assert.equal(installation.invoker.isEnabled, false);
+      await until(() => said().at(-1) === false && said().at(-2) === false);
+      const { length } = said();
+      await pause(1200);
+      assert.equal(said().length, length, 'after that it is silent');
+      assert.equal(installation.invoker.enable(), 'invoker0/test is now enabled.');
+      assert.equal(installation.invoker.enable(), 'invoker0/test is already enabled.');
+      await until(() => said().at(-1) === true);
     });
   });
+}
 
-  it('ends an action that outlasts its time limit', async () => {
-    await installation.putAction('slow', 'function main() { return new Promise(() => {}); }', {
-      limits: { timeout: 1000, memory: 256, logs: 10, concurrency: 1 },
-    });
-    const record = await installation.invoke('slow');
-    assert.deepEqual(record?.response, {
-      statusCode: 2,
-      result: { error: 'The action exceeded its time limits of 1000 milliseconds.' },
-    });
-  });
-
-  it('records an action that exits', async () => {
-    await installation.putAction('exits', 'function main() { console.log("bye"); process.exit(1); }');
-    const record = await installation.invoke('exits');
-    assert.deepEqual(record?.response, {
-      statusCode: 2,
-      result: { error: 'The action did not produce a valid response and exited unexpectedly.' },
-    });
-    assert.match(record?.logs[0] ?? '', /stdout: bye$/);
-    assert.match(record?.logs[1] ?? '', /stderr: The action did not initialize or run as expected/);
-  });
-
-  it('records an action that is not there, and one that is not to be run', async () => {
-    const missing = await installation.invoke('missing');
-    assert.deepEqual(missing?.response, {
-      statusCode: 1,
-      result: { error: 'Action could not be found or may have been deleted.' },
-    });
-    assert.deepEqual(
-      missing?.annotations.map(({ key, value }) => [key, value]),
-      [
-        ['path', 'guest/missing'],
-        ['kind', 'unknown'],
-      ],
-    );
-    await installation.putAction('strange', '', { exec: { kind: 'cobol:85', code: '', binary: false } });
-    assert.deepEqual((await installation.invoke('strange'))?.response, {
-      statusCode: 3,
-      result: { error: 'Action version is not compatible and cannot be invoked.' },
-    });
-    await installation.putAction('large', '', { limits: { timeout: 1000, memory: 1024, logs: 1, concurrency: 1 } });
-    assert.deepEqual((await installation.invoke('large'))?.response, {
-      statusCode: 1,
-      result: { error: 'memory size 1024 MB exceeds allowed threshold of 512 MB' },
-    });
-  });
-
-  it('says that it lives, and twice that it does not want work', async () => {
-    assert.deepEqual(
-      installation.pings.map(({ isEnabled }) => isEnabled),
-      [true],
-    );
-    assert.equal(await installation.invoker.disable(), 'invoker0/test is now disabled.');
-    assert.equal(installation.invoker.isEnabled, false);
-    await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(
-      installation.pings.map(({ isEnabled }) => isEnabled),
-      [true, false, false],
-    );
-    assert.equal(installation.invoker.enable(), 'invoker0/test is now enabled.');
-    assert.equal(installation.invoker.enable(), 'invoker0/test is already enabled.');
-  });
-});
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 1000 && !condition(); i++) await pause(10);
+  assert.ok(condition(), 'it did not come to be in 10 s');
+}
