@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ContainerDriver } from '../../../invoker/containers/ContainerDriver.js';
 import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { ProcessDriver } from '../../../invoker/containers/process/ProcessDriver.js';
+import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { ensureDocker } from '../docker.js';
@@ -188,7 +189,7 @@ function over(name: string, engine: Engine): void {
         );
         const color = { value: 'blue', hit: true };
         const first = await installation.invoke('victim', { content: { ms: 0 }, color });
-        const container = String(first?.annotations.find(({ key }) => key === 'container')?.value);
+        const container = containerOf(first);
         const running = installation.invoke('victim', { content: { ms: 20_000 }, color });
         await pause(200);
         await engine.kill(container);
@@ -196,7 +197,7 @@ function over(name: string, engine: Engine): void {
         assert.deepEqual(killed?.response, { statusCode: 2, result: ABNORMAL });
         const next = await installation.invoke('victim', { content: { ms: 0 }, color });
         assert.equal(next?.response.statusCode, 0);
-        assert.notEqual(next?.annotations.find(({ key }) => key === 'container')?.value, container);
+        assert.notEqual(containerOf(next), container);
       });
 
       it('notices that an idle container was killed, and loses nothing by it', async () => {
@@ -206,7 +207,7 @@ function over(name: string, engine: Engine): void {
         for (let i = 0; i < 3; i++) {
           const record = await installation.invoke('idle', { color });
           assert.equal(record?.response.statusCode, 0);
-          await engine.kill(String(record?.annotations.find(({ key }) => key === 'container')?.value));
+          await engine.kill(containerOf(record));
           await pause(50 + i * 300);
         }
         assert.equal((await installation.invoke('idle', { color }))?.response.statusCode, 0);
@@ -225,7 +226,7 @@ function over(name: string, engine: Engine): void {
           /Logs were truncated because the total bytes size exceeds the limit of 1048576 bytes\.$/,
         );
         assert.equal(record?.response.statusCode, 1);
-        const { error } = record?.response.result as { error: string };
+        const { error = '' } = (record?.response.result ?? {}) as { error?: string };
         assert.match(
           error,
           /^The action produced a response that exceeded the allowed length: \d+ > 1048576 bytes\. The truncated response was: \{"text":"yyy/,
@@ -326,4 +327,11 @@ function over(name: string, engine: Engine): void {
 async function until(condition: () => boolean): Promise<void> {
   for (let i = 0; i < 1000 && !condition(); i++) await pause(10);
   assert.ok(condition(), 'it did not come to be in 10 s');
+}
+
+/** Where a colored activation ran. */
+function containerOf(record: ActivationRecord | undefined): string {
+  const container = record?.annotations.find(({ key }) => key === 'container')?.value;
+  assert.ok(typeof container === 'string');
+  return container;
 }
