@@ -1,0 +1,53 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** A standalone server as a user starts it: a process, its output, its end. */
+export interface ServerProcess {
+  readonly pid: number;
+  /** What it has printed so far, on both streams. */
+  output(): string;
+  /** Resolves to the address of the API once it says so. @throws where it ends before. */
+  ready(): Promise<string>;
+  signal(signal: NodeJS.Signals): void;
+  /** Resolves to its exit code. */
+  exited(): Promise<number | null>;
+}
+
+export interface ServerProcessOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Run it as this user. */
+  readonly uid?: number;
+}
+
+/** Starts `deploy/standalone/main` as this file is: from sources, or compiled. */
+export function startServerProcess(args: readonly string[], options: ServerProcessOptions = {}): ServerProcess {
+  const source = import.meta.url.endsWith('.ts');
+  const main = fileURLToPath(new URL(`../../../deploy/standalone/main.${source ? 'ts' : 'js'}`, import.meta.url));
+  const child = spawn(process.execPath, [...(source ? ['--import', 'tsx'] : []), main, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...options.env },
+    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
+  });
+  let output = '';
+  const onData = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout.on('data', onData);
+  child.stderr.on('data', onData);
+  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  return {
+    pid: child.pid ?? 0,
+    output: () => output,
+    ready: async () => {
+      for (;;) {
+        const url = /ready at (http:\/\/\S+)/.exec(output)?.[1];
+        if (url !== undefined) return url;
+        if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}:\n${output}`);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+    signal: (signal) => void child.kill(signal),
+    exited: () => exit,
+  };
+}

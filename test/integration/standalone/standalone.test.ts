@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { startServerProcess, type ServerProcess, type ServerProcessOptions } from './serverProcess.js';
+
+const SLOW = 'function main({ ms }) { return new Promise((r) => setTimeout(() => r({ done: true }), ms)); }';
+
+describe('the standalone server, as a process', function () {
+  this.timeout(60_000);
+  let folder: string;
+  const servers: ServerProcess[] = [];
+
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'palette-whisk-standalone-'));
+  });
+  afterEach(async () => {
+    for (const server of servers.splice(0)) {
+      server.signal('SIGKILL');
+      await server.exited();
+    }
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  const start = (args: string[], options?: ServerProcessOptions): ServerProcess => {
+    const server = startServerProcess(args, options);
+    servers.push(server);
+    return server;
+  };
+  const data = (name: string): string[] => ['--port', '0', '--data', join(folder, name), '--no-catalog'];
+
+  async function call(url: string, method: string, path: string, body?: object, key: string = WELL_KNOWN_USERS.guest) {
+    const response = await fetch(`${url}/api/v1/namespaces/_${path}`, {
+      method,
+      headers: { authorization: `Basic ${Buffer.from(key).toString('base64')}`, 'content-type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, unknown> };
+  }
+  const createAction = async (url: string, name: string, code: string): Promise<void> => {
+    const { status } = await call(url, 'PUT', `/actions/${name}`, { exec: { kind: 'nodejs:20', code } });
+    assert.equal(status, 200);
+  };
+  /** Ends with code 1 and says why in one line. */
+  async function refuses(args: string[], reason: RegExp, options?: ServerProcessOptions): Promise<void> {
+    const server = start(args, options);
+    assert.equal(await server.exited(), 1, server.output());
+    const lines = server.output().trimEnd().split('\n');
+    assert.equal(lines.length, 1, server.output());
+    assert.match(lines[0] ?? '', reason);
+  }
+
+  it('prints what a newcomer needs, and the commands that it prints work', async () => {
+    const server = start([...data('banner'), '--process']);
+    const url = await server.ready();
+    const printed = server.output();
+    assert.ok(printed.includes(`wsk property set --apihost ${url} --auth ${WELL_KNOWN_USERS.guest}`), printed);
+    assert.match(printed, /containers +process: .*isolate nothing/);
+    assert.match(printed, /curl -s -u .*\/actions\/hello/);
+    await createAction(url, 'hello', "function main({ name }) { return { greeting: 'Hello ' + name }; }");
+    const { body } = await call(url, 'POST', '/actions/hello?blocking=true&result=true', { name: 'Palette' });
+    assert.deepEqual(body, { greeting: 'Hello Palette' });
+  });
+
+  it('refuses in one line what it cannot use', async () => {
+    await refuses(['--prot', '1'], /--prot/);
+    await refuses([...data('x'), '--users', join(folder, 'none.json')], /none\.json cannot be used/);
+    await refuses([...data('x'), '--color-policy', 'rainbow'], /consistent-hashing/);
+    await refuses([...data('x')], /CONFIG_whisk_memory_max must be/, { env: { CONFIG_whisk_memory_max: 'much' } });
+  });
+
+  it('says that a port is in use', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as AddressInfo;
+    await refuses(['--port', String(port), '--data', join(folder, 'port'), '--process'], /port \d+ is in use/);
+    await new Promise((resolve) => taken.close(resolve));
+  });
+
+  it('says that a data folder cannot be written', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    await refuses(['--port', '0', '--process', '--data', join(file, 'data')], /cannot write to the data folder/);
+  });
+
+  it('says why Docker cannot be used where it is asked for, and goes on with processes where it is not', async () => {
+    const env = { DOCKER_HOST: `unix://${join(folder, 'no.sock')}` };
+    await refuses([...data('docker'), '--docker'], /Docker was asked for, but there is no Docker socket/, { env });
+    const server = start(data('docker'), { env });
+    await server.ready();
+    assert.match(server.output(), /containers +process: there is no Docker socket at .*; processes isolate nothing/);
+  });
+
+  it('finds at its second start what the first one left', async () => {
+    const first = start([...data('twice'), '--process']);
+    const firstUrl = await first.ready();
+    await createAction(firstUrl, 'kept', 'function main() { return { kept: true }; }');
+    const { body } = await call(firstUrl, 'POST', '/actions/kept?blocking=true');
+    first.signal('SIGTERM');
+    assert.equal(await first.exited(), 0, first.output());
+
+    const url = await start([...data('twice'), '--process']).ready();
+    assert.equal((await call(url, 'GET', '/actions/kept')).status, 200);
+    const record = await call(url, 'GET', `/activations/${String(body['activationId'])}`);
+    assert.deepEqual((record.body['response'] as { result: unknown }).result, { kept: true });
+  });
+
+  it('lets a running activation finish when it is told to stop, and refuses new ones', async () => {
+    const server = start([...data('drain'), '--process']);
+    const url = await server.ready();
+    await createAction(url, 'slow', SLOW);
+    await call(url, 'POST', '/actions/slow?blocking=true', { ms: 1 });
+    const answer = call(url, 'POST', '/actions/slow?blocking=true&result=true', { ms: 1500 });
+    const { body: accepted } = await call(url, 'POST', '/actions/slow', { ms: 1500 });
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    server.signal('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await assert.rejects(fetch(`${url}/ping`));
+    assert.deepEqual(await answer, { status: 200, body: { done: true } });
+    assert.equal(await server.exited(), 0, server.output());
+
+    const again = await start([...data('drain'), '--process']).ready();
+    const record = await call(again, 'GET', `/activations/${String(accepted['activationId'])}`);
+    assert.deepEqual((record.body['response'] as { result: unknown }).result, { done: true });
+  });
+
+  it('ends at once at the second signal', async () => {
+    const server = start([...data('second'), '--process']);
+    const url = await server.ready();
+    await createAction(url, 'slow', SLOW);
+    const answer = call(url, 'POST', '/actions/slow?blocking=true', { ms: 20_000 }).catch(() => 'cut off');
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    server.signal('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    server.signal('SIGTERM');
+    assert.equal(await server.exited(), 1);
+    assert.equal(await answer, 'cut off');
+  });
+
+  it('knows the users of a file', async () => {
+    const key = `11111111-1111-4111-8111-111111111111:${'A'.repeat(64)}`;
+    const users = join(folder, 'users.json');
+    writeFileSync(users, JSON.stringify({ alice: key }));
+    const url = await start([...data('users'), '--process', '--users', users]).ready();
+    const response = await fetch(`${url}/api/v1/namespaces`, {
+      headers: { authorization: `Basic ${Buffer.from(key).toString('base64')}` },
+    });
+    assert.deepEqual(await response.json(), ['alice']);
+  });
+});
