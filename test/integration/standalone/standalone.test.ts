@@ -75,8 +75,11 @@ describe('the standalone server, as a process', function () {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;
-    await refuses(['--port', String(port), '--data', join(folder, 'port'), '--process'], /port \d+ is in use/);
-    await new Promise((resolve) => taken.close(resolve));
+    try {
+      await refuses([...data('port'), '--port', String(port), '--process'], /port \d+ is in use/);
+    } finally {
+      taken.close();
+    }
   });
 
   it('says that a data folder cannot be written', async () => {
