@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import type { ControllerConfig } from '../shared/config/controllerConfig.js';
 import type { Logger } from '../shared/logging/Logger.js';
-import { KafkaMessaging } from '../shared/messaging/kafka/KafkaMessaging.js';
+import { openKafka } from '../shared/messaging/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
 import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
@@ -30,7 +30,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
     opened('store', () => stores.close());
     const activations = new BatchingActivationStore(stores.activations, { log: log.component('activations') });
     opened('activation records', () => activations.close());
-    const messaging = new KafkaMessaging({ ...config.kafka, log: log.component('kafka') });
+    const messaging = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
     opened('bus', () => messaging.close());
 
     const { limits, encryption, operator, readinessFraction, userEvents, maxConnections } = config;
@@ -53,7 +53,10 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
       activations,
       subjects: new SubjectStore(stores.subjects),
       messaging,
-      topics: { ...topics(config.topicsPrefix), events: topics(config.userEventPrefix).events },
+      topics: topics(config.topicsPrefix, {
+        eventsPrefix: config.userEventPrefix,
+        maxPayloadBytes: limits.maxPayloadBytes,
+      }),
       runtimes,
       log,
       registry,

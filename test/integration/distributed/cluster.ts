@@ -1,0 +1,104 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { Topology, type TopologyOptions } from '../../../deploy/local/Topology.js';
+import { startOwnCouch, startCouch, type Couch, type OwnCouch } from '../couchdb/couch.js';
+import { startBroker, type Broker } from '../kafka/broker.js';
+
+/** Controllers and invokers as processes, with a broker and a CouchDB of their own, which can fail too. */
+export interface Cluster {
+  readonly topology: Topology;
+  readonly broker: Broker;
+  readonly couch: OwnCouch;
+  close(): Promise<void>;
+}
+
+type Choices = Partial<Pick<TopologyOptions, 'controllers' | 'invokers' | 'driver' | 'environment' | 'userMemoryMB'>>;
+
+/** Users meet no rate limit in tests, and colors, limits and the like are as they come. */
+const GENEROUS = {
+  LIMITS_ACTIONS_INVOKES_PERMINUTE: '1000000',
+  LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',
+  LIMITS_TRIGGERS_FIRES_PERMINUTE: '1000000',
+};
+
+export async function startCluster(choices: Choices = {}): Promise<Cluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
+  const [broker, couch] = await Promise.all([startBroker(), startOwnCouch()]);
+  const closeAll = async (topology?: Topology): Promise<void> => {
+    await topology?.stop();
+    await Promise.all([broker.close(), couch.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const topology = await Topology.start(options(choices, folder, broker.hosts, couch));
+    return { topology, broker, couch, close: () => closeAll(topology) };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+/** The same on the Kafka of `KAFKA_HOSTS` and the CouchDB of `COUCHDB_URL`, where they are given. */
+export async function startTopology(choices: Choices = {}): Promise<{ topology: Topology; close(): Promise<void> }> {
+  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
+  const hosts = process.env['KAFKA_HOSTS'];
+  const [broker, couch] = await Promise.all([hosts === undefined ? startBroker() : undefined, startCouch()]);
+  const closeAll = async (topology?: Topology): Promise<void> => {
+    await topology?.stop();
+    await Promise.all([broker?.close(), couch.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const topology = await Topology.start(options(choices, folder, hosts ?? broker?.hosts ?? '', couch));
+    return { topology, close: () => closeAll(topology) };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function options(choices: Choices, folder: string, kafkaHosts: string, couch: Couch): TopologyOptions {
+  // Topics of other runs on the same Kafka are not ours.
+  const prefix = `test-${process.pid}-${Date.now()}-`;
+  return {
+    controllers: 2,
+    invokers: 2,
+    driver: 'process',
+    ...choices,
+    folder,
+    kafkaHosts,
+    couch: couch.options(),
+    environment: {
+      ...GENEROUS,
+      CONFIG_whisk_kafka_topics_prefix: prefix,
+      CONFIG_whisk_kafka_topics_userEvent_prefix: prefix,
+      ...choices.environment,
+    },
+  };
+}
+
+/** A request of the user `guest`. */
+export async function request(
+  base: string,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ status: number; body: Record<string, unknown> }> {
+  const response = await fetch(`${base}/api/v1/namespaces/_/${path}`, {
+    method,
+    headers: {
+      authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
+}
+
+export const nodeAction = (code: string, limits: Record<string, number> = {}) => ({
+  exec: { kind: 'nodejs:default', code },
+  limits,
+});

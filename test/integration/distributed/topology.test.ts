@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { until } from '../../suites/messaging.js';
+import { nodeAction, request, startTopology } from './cluster.js';
+import type { Topology } from '../../../deploy/local/Topology.js';
+
+describe('two controllers and two invokers over Kafka and CouchDB', function () {
+  this.timeout(120_000);
+  let topology: Topology;
+  let started: Awaited<ReturnType<typeof startTopology>> | undefined;
+  let one: string;
+  let other: string;
+
+  before(async () => {
+    started = await startTopology();
+    topology = started.topology;
+    [one = '', other = ''] = topology.controllers.map(({ url }) => url);
+  });
+  after(() => started?.close());
+
+  it('run an action that the other controller took', async () => {
+    const code = 'function main({ name }) { return { greeting: `Hello ${name}` } }';
+    const put = await request(one, 'PUT', 'actions/hello?overwrite=true', nodeAction(code));
+    assert.equal(put.status, 200, JSON.stringify(put.body));
+    for (const base of [other, one]) {
+      const { status, body } = await request(base, 'POST', 'actions/hello?blocking=true&result=true', { name: 'you' });
+      assert.equal(status, 200);
+      assert.deepEqual(body, { greeting: 'Hello you' });
+    }
+  });
+
+  it('find on one controller the activation that the other took', async () => {
+    const { status, body } = await request(one, 'POST', 'actions/hello', { name: 'later' });
+    assert.equal(status, 202);
+    let found: Awaited<ReturnType<typeof request>> | undefined;
+    for (const end = Date.now() + 10_000; found?.status !== 200 && Date.now() < end;) {
+      found = await request(other, 'GET', `activations/${String(body['activationId'])}`);
+    }
+    assert.equal(found?.status, 200);
+    assert.deepEqual((found.body['response'] as { result: unknown }).result, { greeting: 'Hello later' });
+  });
+
+  it('learn of a change that the other made', async () => {
+    const invoke = async (): Promise<unknown> =>
+      (await request(other, 'POST', 'actions/changing?blocking=true&result=true', {})).body['version'];
+    const code = (version: number): string => `function main() { return { version: ${version} } }`;
+    await request(one, 'PUT', 'actions/changing?overwrite=true', nodeAction(code(1)));
+    assert.equal(await invoke(), 1);
+    await request(one, 'PUT', 'actions/changing?overwrite=true', nodeAction(code(2)));
+    let version: unknown;
+    for (const end = Date.now() + 5000; version !== 2 && Date.now() < end;) version = await invoke();
+    assert.equal(version, 2);
+  });
+
+  it('use both invokers', async () => {
+    const code = 'function main() { return new Promise((resolve) => setTimeout(() => resolve({}), 800)) }';
+    await request(one, 'PUT', 'actions/slow?overwrite=true', nodeAction(code, { memory: 512 }));
+    const began = Date.now();
+    // Two controllers share two invokers of 2 GB: each may have two of 512 MB on each of them.
+    const runs = await Promise.all(
+      Array.from({ length: 8 }, (_, i) => request(i % 2 ? one : other, 'POST', 'actions/slow?blocking=true', {})),
+    );
+    assert.deepEqual(
+      runs.map(({ status }) => status),
+      runs.map(() => 200),
+    );
+    console.log(`      8 activations of 0.8 s and 512 MB on 2 invokers of 2 GB took ${Date.now() - began} ms`);
+  });
+
+  it('switch an invoker off and on', async () => {
+    const [invoker] = topology.invokers;
+    assert.ok(invoker);
+    assert.equal((await fetch(`${invoker.url}/disable`, { method: 'POST' })).status, 200);
+    const states = async (): Promise<string> => JSON.stringify(await (await fetch(`${one}/invokers`)).json());
+    let now = '';
+    await until(() => {
+      void states().then((text) => (now = text));
+      return now.includes('down') || now.includes('unresponsive') || now.includes('offline');
+    }, 20_000);
+    const { status } = await request(one, 'POST', 'actions/hello?blocking=true', { name: 'x' });
+    assert.equal(status, 200);
+    assert.equal((await fetch(`${invoker.url}/enable`, { method: 'POST' })).status, 200);
+    await topology.ready();
+  });
+
+  it('stop in order: an invoker finishes what it has, and exits with 0', async () => {
+    const invoker = topology.invokers[1];
+    assert.ok(invoker);
+    const running = Array.from({ length: 4 }, (_, i) =>
+      request(i % 2 ? one : other, 'POST', 'actions/slow?blocking=true', {}),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.equal(await invoker.stop(), 0);
+    for (const { status } of await Promise.all(running)) assert.equal(status, 200);
+    await invoker.start();
+    await topology.ready();
+  });
+});
