@@ -129,9 +129,11 @@ export class Invoker {
     this.#running = undefined;
     this.#blacklist.stop();
     await running.pings.disable();
-    const closed = running.consumer.close();
-    await running.pool.close(limitMs);
-    await closed;
+    // Also those that have not come as far as the pool end by themselves where they can.
+    const finished = running.consumer.close();
+    await within(finished, limitMs);
+    await running.pool.close(0);
+    await finished;
     await running.producer.close();
     this.#log.info(`${this.displayName} has stopped`);
   }
@@ -272,4 +274,14 @@ export function stemCells(runtimes: Runtimes): StemCell[] {
       image: { kind: runtime.kind, reference: runtime.reference, pull: false },
     })),
   );
+}
+
+/** Waits for the promise, but not for longer than that. */
+async function within(promise: Promise<unknown>, limitMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, limitMs);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
 }

@@ -64,6 +64,9 @@ const MAX_ATTEMPTS = 5;
 
 const SWEEP_INTERVAL_MS = 1000;
 
+/** How long it may take to tell of what was ended at the close. */
+const REPORT_MS = 5000;
+
 /** Runs activations in containers: reuses, creates and removes them, within its memory. */
 export class ContainerPool {
   readonly #parts: PoolParts;
@@ -140,7 +143,7 @@ export class ContainerPool {
       this.#giveUp(job, whiskError(texts.abnormalRun));
     }
     this.#containers.removeAll();
-    await this.#untilIdle(limitMs);
+    await this.#untilIdle(REPORT_MS);
     await this.#containers.removed();
   }
 

@@ -1,0 +1,163 @@
+import assert from 'node:assert/strict';
+import { Registry } from 'prom-client';
+import { DEFAULT_INVOKER_CONFIG, Invoker, maxInFlight, stemCells } from '../../../invoker/Invoker.js';
+import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
+import type { ActivationRecord } from '../../../shared/entities/activation.js';
+import { silentLogger } from '../../../shared/logging/Logger.js';
+import type { ActivationMessage } from '../../../shared/messages/activation.js';
+import { invokerInstance } from '../../../shared/messages/instances.js';
+import type { ConsumerOptions, Messaging } from '../../../shared/messaging/Messaging.js';
+import { topics } from '../../../shared/messaging/topics.js';
+import { parseManifest } from '../../../shared/runtimes/manifest.js';
+import type { ArtifactStore, ViewRow } from '../../../shared/store/ArtifactStore.js';
+import { FakeDriver, ok } from './pool/FakeDriver.js';
+import { action, Gate, Heard, message, settle } from './pool/setup.js';
+
+const MANIFEST = parseManifest({
+  runtimes: {
+    nodejs: [
+      {
+        kind: 'nodejs:20',
+        default: true,
+        image: { name: 'node' },
+        stemCells: [{ initialCount: 1, memory: '128 MB' }],
+      },
+    ],
+  },
+});
+const CONFIG = {
+  ...DEFAULT_INVOKER_CONFIG,
+  instance: invokerInstance(2, 'test', 1024),
+  limits: DEFAULT_LIMITS,
+  apiHost: 'http://api',
+};
+
+/** An invoker whose bus hands out what the test wants, the way Kafka would after a crash. */
+class Fixture {
+  readonly driver = new FakeDriver();
+  readonly heard = new Heard();
+  readonly stored = new Map<string, ActivationRecord>();
+  readonly fetching = new Gate();
+  blocked: ViewRow[] = [];
+  readonly #inFlight = new Set<Promise<void>>();
+  #consumer: ConsumerOptions<ActivationMessage> | undefined;
+  readonly invoker = new Invoker({
+    config: CONFIG,
+    messaging: {
+      ensureTopic: () => Promise.resolve(),
+      producer: () => Promise.resolve(this.heard.producer),
+      consume: (options: unknown) => {
+        this.#consumer = options as ConsumerOptions<ActivationMessage>;
+        return Promise.resolve({ close: async () => void (await Promise.all(this.#inFlight)) });
+      },
+      isHealthy: () => true,
+      close: () => Promise.resolve(),
+    } as Messaging,
+    topics: topics(),
+    entities: {
+      getActionWithCode: async () => {
+        await this.fetching.pass();
+        return action();
+      },
+    },
+    subjects: { query: () => Promise.resolve(this.blocked) } as Partial<ArtifactStore> as ArtifactStore,
+    activations: { get: (_, id) => Promise.resolve(this.stored.get(id)) },
+    recorder: { record: (record) => void this.heard.records.push(record) },
+    driver: this.driver,
+    runtimes: MANIFEST,
+    decrypt: (_, value) => value,
+    metrics: new InvokerMetrics(new Registry()),
+    log: silentLogger,
+  });
+
+  constructor() {
+    this.fetching.open();
+  }
+
+  deliver(sent: ActivationMessage, redelivered = false): Promise<void> {
+    const handled = Promise.resolve(this.#consumer?.handle(sent, { sentAt: 0, redelivered }));
+    this.#inFlight.add(handled);
+    return handled;
+  }
+}
+
+describe('Invoker', () => {
+  let f: Fixture;
+  beforeEach(async () => {
+    f = new Fixture();
+    await f.invoker.start();
+  });
+  afterEach(() => f.invoker.stop());
+
+  it('asks its topic for twice of what its containers can run', () => {
+    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 1024 }), 16);
+    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 100 }), 2);
+    const concurrency = { min: 1, max: 50, std: 1 };
+    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 1024, limits: { ...DEFAULT_LIMITS, concurrency } }), 400);
+  });
+
+  it('starts the stem cells of the manifest', async () => {
+    await settle();
+    assert.deepEqual(
+      stemCells(MANIFEST).map(({ kind, memoryMB, initialCount }) => [kind, memoryMB, initialCount]),
+      [['nodejs:20', 128, 1]],
+    );
+    assert.equal(f.invoker.counts()?.containers.prewarmed, 1);
+    assert.equal(f.driver.containers[0]?.spec.environment['__OW_API_HOST'], 'http://api');
+    assert.match(f.driver.containers[0]?.spec.name ?? '', /^wsk2_\w+_1_prewarm_nodejs20$/);
+  });
+
+  it('runs what was delivered before where it left no record, and only says again how it ended where it did', async () => {
+    const lost = message();
+    await f.deliver(lost, true);
+    assert.equal(f.heard.records.length, 1);
+    const [record] = f.heard.records;
+    assert.ok(record);
+    const done = message();
+    f.stored.set(done.activationId, { ...record, activationId: done.activationId });
+    const runs = f.driver.containers.flatMap(({ posts }) => posts).length;
+    f.heard.acks.length = 0;
+    await f.deliver(done, true);
+    assert.equal(f.driver.containers.flatMap(({ posts }) => posts).length, runs);
+    assert.equal(f.heard.records.length, 1);
+    assert.deepEqual(
+      f.heard.acks.map(({ kind }) => kind),
+      ['combined'],
+    );
+    await f.deliver({ ...done, blocking: false }, true);
+    assert.equal(f.heard.acks.at(-1)?.kind, 'completion');
+  });
+
+  it('runs once what is delivered twice at the same time', async () => {
+    const sent = message();
+    await Promise.all([f.deliver(sent), f.deliver(sent, true)]);
+    assert.equal(f.heard.records.length, 1);
+  });
+
+  it('runs nothing of a blocked namespace, and records nothing', async () => {
+    f.blocked = [{ id: 'guest/limits', key: 'guest', value: 1 }];
+    await f.invoker.stop();
+    await f.invoker.start();
+    const sent = message();
+    await f.deliver(sent);
+    assert.equal(f.heard.records.length, 0);
+    const [ack] = f.heard.acks;
+    assert.equal(ack?.kind === 'combined' && ack.response, sent.activationId);
+  });
+
+  it('runs to their end also activations that it had only just got when it was stopped', async () => {
+    f.driver.answer = () => ok({ done: true });
+    const held = new Gate();
+    Object.assign(f.fetching, { pass: () => held.pass() });
+    const handled = f.deliver(message());
+    await settle();
+    const stopped = f.invoker.stop();
+    await settle();
+    held.open();
+    await stopped;
+    await handled;
+    assert.deepEqual(f.heard.records[0]?.response.result, { done: true });
+    assert.equal(f.driver.alive.length, 0);
+  });
+});
