@@ -1,4 +1,5 @@
 import Docker from 'dockerode';
+import * as z from 'zod';
 import type { DockerSettings } from './settings.js';
 
 export type Detection =
@@ -17,12 +18,12 @@ const ANSWER_MS = 2000;
 /** Whether a Docker Engine can be used here (at `DOCKER_HOST`, or the usual socket), and if not, why. Never rejects. */
 export async function detectDocker(docker: Docker = new Docker()): Promise<Detection> {
   const place = placeOf(docker);
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(Object.assign(new Error('no answer'), { code: 'LATE' })), ANSWER_MS);
-  });
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(), ANSWER_MS);
   try {
-    const info = (await Promise.race([docker.info(), late])) as EngineInfo;
+    // The types do not know of the signal.
+    const ask = docker.info.bind(docker) as (options: { abortSignal: AbortSignal }) => Promise<unknown>;
+    const info = engineInfoSchema.parse(await ask({ abortSignal: late.signal }));
     if (info.OSType !== undefined && info.OSType !== 'linux') {
       return { usable: false, reason: `the Docker daemon at ${place} runs ${info.OSType} containers, not Linux ones` };
     }
@@ -35,12 +36,13 @@ export async function detectDocker(docker: Docker = new Docker()): Promise<Detec
 }
 
 /** What is read of the engine's answer. */
-export interface EngineInfo {
-  readonly OSType?: string | undefined;
-  readonly ServerVersion?: string | undefined;
-  readonly OperatingSystem?: string | undefined;
-  readonly SecurityOptions?: readonly string[] | undefined;
-}
+const engineInfoSchema = z.object({
+  OSType: z.string().optional(),
+  ServerVersion: z.string().optional(),
+  OperatingSystem: z.string().optional(),
+  SecurityOptions: z.array(z.string()).nullish(),
+});
+export type EngineInfo = z.infer<typeof engineInfoSchema>;
 
 /** An engine in a virtual machine, or without root, has networks that this machine has no route to. */
 export function reachOf(info: EngineInfo, platform: NodeJS.Platform): DockerSettings['reach'] {
@@ -60,7 +62,7 @@ export function unusable(error: unknown, place: string): string {
       return `this user may not use the Docker socket at ${place} (is the user in the group docker?)`;
     case 'ECONNREFUSED':
       return `no Docker daemon listens at ${place}`;
-    case 'LATE':
+    case 'ABORT_ERR':
       return `the Docker daemon at ${place} did not answer in ${ANSWER_MS / 1000} s`;
     default:
       return `the Docker daemon at ${place} cannot be used: ${error instanceof Error ? error.message : String(error)}`;

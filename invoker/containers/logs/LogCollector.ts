@@ -7,11 +7,17 @@ const BUFFER_BYTES = 16 * 1024 * 1024;
 /** Without sentinels logs count as complete when nothing came for this long. */
 const QUIET_MS = 20;
 
-/** Follows the two log streams of one container, and hands them out by activation. */
+interface Waiter {
+  readonly options: LogOptions;
+  readonly resolve: (logs: CollectedLogs) => void;
+  timer: NodeJS.Timeout;
+}
+
+/** Follows the two log streams of one container, and hands them out by activation, first come first served. */
 export class LogCollector {
   readonly #clock = new LogClock();
   readonly #buffer: LogBuffer;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiters = new Set<Waiter>();
   #writes = 0;
   #ended = false;
 
@@ -22,51 +28,49 @@ export class LogCollector {
   write(stream: StreamName, chunk: Buffer): void {
     this.#writes += 1;
     this.#buffer.write(stream, chunk, this.#clock.now);
-    if (this.#waiting.size > 0 && this.#buffer.complete) this.#wake();
+    for (const waiter of this.#waiters) {
+      if (!this.#buffer.complete) break;
+      this.#settle(waiter);
+    }
   }
 
   /** Nothing more will come. */
   end(): void {
     this.#ended = true;
-    this.#wake();
+    for (const waiter of this.#waiters) this.#settle(waiter);
   }
 
   /** See `Container.collectLogs`. */
-  async collect(options: LogOptions): Promise<CollectedLogs> {
-    if (!this.#buffer.complete && !this.#ended) {
-      if (options.expectSentinels) await this.#complete(options.timeoutMs);
-      else await this.#quiet(options.timeoutMs);
+  collect(options: LogOptions): Promise<CollectedLogs> {
+    if (this.#ended || (this.#waiters.size === 0 && this.#buffer.complete)) {
+      return Promise.resolve(this.#take(options));
     }
-    const missing = options.expectSentinels && !this.#buffer.complete;
-    const { lines, truncated } = this.#buffer.take(options.maxBytes, this.#clock.now, missing && !this.#ended);
-    if (missing && !truncated) lines.push(NOTICES.incomplete(this.#clock.now()));
-    return { lines, complete: !missing && !truncated };
-  }
-
-  #wake(): void {
-    for (const check of this.#waiting) check();
-  }
-
-  #complete(timeoutMs: number): Promise<void> {
     return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#waiting.delete(check);
-        resolve();
-      };
-      const check = (): void => {
-        if (this.#buffer.complete || this.#ended) done();
-      };
-      const timer = setTimeout(done, timeoutMs);
-      this.#waiting.add(check);
+      const waiter: Waiter = { options, resolve, timer: setTimeout(() => this.#settle(waiter), options.timeoutMs) };
+      this.#waiters.add(waiter);
+      if (!options.expectSentinels) this.#awaitQuiet(waiter, performance.now() + options.timeoutMs);
     });
   }
 
-  async #quiet(timeoutMs: number): Promise<void> {
-    for (let left = timeoutMs; left > 0 && !this.#buffer.complete && !this.#ended; left -= QUIET_MS) {
-      const before = this.#writes;
-      await this.#complete(Math.min(left, QUIET_MS));
-      if (this.#writes === before) return;
-    }
+  #awaitQuiet(waiter: Waiter, deadline: number): void {
+    const before = this.#writes;
+    clearTimeout(waiter.timer);
+    waiter.timer = setTimeout(() => {
+      if (this.#writes === before || performance.now() >= deadline) this.#settle(waiter);
+      else this.#awaitQuiet(waiter, deadline);
+    }, QUIET_MS);
+  }
+
+  #settle(waiter: Waiter): void {
+    clearTimeout(waiter.timer);
+    this.#waiters.delete(waiter);
+    waiter.resolve(this.#take(waiter.options));
+  }
+
+  #take({ expectSentinels, maxBytes }: LogOptions): CollectedLogs {
+    const missing = expectSentinels && !this.#buffer.complete;
+    const { lines, truncated } = this.#buffer.take(maxBytes, this.#clock.now, missing && !this.#ended);
+    if (missing && !truncated) lines.push(NOTICES.incomplete(this.#clock.now()));
+    return { lines, complete: !missing && !truncated };
   }
 }

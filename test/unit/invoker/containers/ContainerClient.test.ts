@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ContainerClient, utf8Prefix } from '../../../../invoker/containers/ContainerClient.js';
+
+const OPTIONS = { timeoutMs: 2000, maxResponseBytes: 1000, truncationBytes: 10 };
+
+describe('container client', () => {
+  const servers: Server[] = [];
+  const clients: ContainerClient[] = [];
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.close();
+    for (const server of servers.splice(0)) server.close().closeAllConnections();
+  });
+
+  async function listen(listener: RequestListener, port = 0): Promise<number> {
+    const server = createServer(listener).listen(port, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  }
+
+  function connect(port: number, diedOfMemory = false): ContainerClient {
+    const client = new ContainerClient({
+      address: { host: '127.0.0.1', port },
+      concurrency: 1,
+      diedOfMemory: async () => diedOfMemory,
+    });
+    clients.push(client);
+    return client;
+  }
+
+  it('uses one connection for one request after another', async () => {
+    const ports = new Set<number | undefined>();
+    const port = await listen((request, response) => {
+      ports.add(request.socket.remotePort);
+      request.resume().on('end', () => response.setHeader('content-length', 2).end('{}'));
+    });
+    const client = connect(port);
+    for (let i = 0; i < 3; i += 1)
+      assert.deepEqual(await client.post('/run', '{}', OPTIONS), { status: 200, body: '{}' });
+    assert.equal(ports.size, 1);
+    client.disconnect();
+    await client.post('/run', '{}', OPTIONS);
+    assert.equal(ports.size, 2);
+  });
+
+  it('sends /init again until somebody listens, /run once', async () => {
+    const port = await listen(() => undefined);
+    const [first] = servers.splice(0);
+    await new Promise((resolve) => first?.close(resolve));
+    const client = connect(port);
+    await assert.rejects(client.post('/run', '{}', OPTIONS), { name: 'ContainerConnectionError', failure: 'refused' });
+    const init = client.post('/init', '{"a":1}', OPTIONS);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await listen((request, response) => {
+      request.setEncoding('utf8').on('data', (text: string) => response.setHeader('content-length', 7).end(text));
+    }, port);
+    assert.deepEqual(await init, { status: 200, body: '{"a":1}' });
+  });
+
+  it('gives up when nobody listens in time', async () => {
+    const port = await listen(() => undefined);
+    const [first] = servers.splice(0);
+    await new Promise((resolve) => first?.close(resolve));
+    await assert.rejects(connect(port).post('/init', '{}', { ...OPTIONS, timeoutMs: 60 }), {
+      name: 'ContainerTimeoutError',
+    });
+  });
+
+  it('tells a broken connection, and why where that is known', async () => {
+    const port = await listen((request) => request.socket.destroy());
+    await assert.rejects(connect(port).post('/init', '{}', OPTIONS), { failure: 'broken' });
+    await assert.rejects(connect(port, true).post('/run', '{}', OPTIONS), { failure: 'outOfMemory' });
+  });
+
+  it('takes a response without a length, or cut short, for none', async () => {
+    const chunked = await listen((_, response) => {
+      response.write('{');
+      response.end('}');
+    });
+    await assert.rejects(connect(chunked).post('/run', '{}', OPTIONS), { failure: 'broken' });
+    const short = await listen((request, response) => {
+      response.setHeader('content-length', 100);
+      response.write('{', () => request.socket.destroy());
+    });
+    await assert.rejects(connect(short).post('/run', '{}', OPTIONS), { failure: 'broken' });
+  });
+
+  it('fails what is under way when the container is gone', async () => {
+    const port = await listen(() => undefined);
+    const client = connect(port);
+    const run = assert.rejects(client.post('/run', '{}', OPTIONS), { failure: 'broken' });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    client.close();
+    await run;
+    await assert.rejects(client.post('/run', '{}', OPTIONS), { failure: 'refused' });
+  });
+
+  it('cuts text between characters', () => {
+    const bytes = Buffer.from('aé☃');
+    assert.deepEqual(
+      [0, 1, 2, 3, 4, 5, 6, 9].map((length) => utf8Prefix(bytes, length)),
+      ['', 'a', 'a', 'aé', 'aé', 'aé', 'aé☃', 'aé☃'],
+    );
+  });
+});

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Docker from 'dockerode';
+import fc from 'fast-check';
+import { detectDocker, reachOf, unusable } from '../../../../../invoker/containers/docker/detect.js';
+import { FrameDecoder } from '../../../../../invoker/containers/docker/FrameDecoder.js';
+import { pullPolicy } from '../../../../../invoker/containers/docker/images.js';
+import { containerOptions, DEFAULT_DOCKER_SETTINGS } from '../../../../../invoker/containers/docker/settings.js';
+import type { StreamName } from '../../../../../invoker/containers/logs/LogBuffer.js';
+
+describe('frames of Docker’s log stream', () => {
+  it('are taken apart however they are cut', () => {
+    const frames = fc.array(
+      fc.tuple(fc.constantFrom<StreamName>('stdout', 'stderr'), fc.uint8Array({ maxLength: 30 })),
+    );
+    fc.assert(
+      fc.property(frames, fc.integer({ min: 1, max: 40 }), (written, size) => {
+        const bytes = Buffer.concat(
+          written.flatMap(([stream, data]) => {
+            const header = Buffer.alloc(8);
+            header[0] = stream === 'stderr' ? 2 : 1;
+            header.writeUInt32BE(data.length, 4);
+            return [header, Buffer.from(data)];
+          }),
+        );
+        const read: Record<StreamName, Buffer[]> = { stdout: [], stderr: [] };
+        const decoder = new FrameDecoder((stream, chunk) => read[stream].push(Buffer.from(chunk)));
+        for (let at = 0; at < bytes.length; at += size) decoder.decode(bytes.subarray(at, at + size));
+        for (const stream of ['stdout', 'stderr'] as const) {
+          const expected = written.filter(([name]) => name === stream).map(([, data]) => Buffer.from(data));
+          assert.deepEqual(Buffer.concat(read[stream]), Buffer.concat(expected));
+        }
+      }),
+    );
+  });
+});
+
+describe('pulling images', () => {
+  const cases: ReadonlyArray<readonly [string, boolean, string]> = [
+    ['someone/action', true, 'required'],
+    ['someone/action:latest', true, 'required'],
+    ['someone/action:v1', true, 'tried'],
+    [`someone/action@sha256:${'0'.repeat(64)}`, true, 'tried'],
+    ['openwhisk/action-python-v3.11:nightly', false, 'ifMissing'],
+    ['palette-whisk/action-nodejs:local', false, 'never'],
+    ['palette-whisk/action-nodejs:local', true, 'never'],
+    ['registry.example/palette-whisk/action-nodejs:local', false, 'ifMissing'],
+  ];
+  for (const [reference, pull, policy] of cases) {
+    it(`${reference}${pull ? ', a user’s,' : ''} is ${policy}`, () => {
+      assert.equal(pullPolicy({ kind: 'k', reference, pull }, 'palette-whisk'), policy);
+    });
+  }
+});
+
+describe('what Docker is asked for', () => {
+  const spec = {
+    name: 'a/b',
+    image: { kind: 'k', reference: 'r', pull: false },
+    memoryMB: 256,
+    environment: { A: '1' },
+    concurrency: 2,
+  };
+  const settings = { ...DEFAULT_DOCKER_SETTINGS, owner: 'o' };
+
+  it('lets a container that may run several at once know it', () => {
+    assert.deepEqual(containerOptions(spec, settings).Env, ['__OW_ALLOW_CONCURRENT=true', 'A=1']);
+    assert.deepEqual(containerOptions({ ...spec, concurrency: 1 }, settings).Env, ['A=1']);
+  });
+
+  it('publishes the proxy’s port on this machine only, and only where there is no other way', () => {
+    assert.equal(containerOptions(spec, settings).HostConfig?.PortBindings, undefined);
+    assert.deepEqual(containerOptions(spec, { ...settings, reach: 'port' }).HostConfig?.PortBindings, {
+      '8080/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }],
+    });
+  });
+});
+
+describe('detecting Docker', () => {
+  let folder: string;
+  before(async () => (folder = await mkdtemp(join(tmpdir(), 'pw-detect-'))));
+  after(() => rm(folder, { recursive: true }));
+
+  it('says that there is no socket', async () => {
+    const socketPath = join(folder, 'none.sock');
+    assert.deepEqual(await detectDocker(new Docker({ socketPath })), {
+      usable: false,
+      reason: `there is no Docker socket at ${socketPath}`,
+    });
+  });
+
+  it('says that nobody listens', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await new Promise((resolve) => server.once('listening', resolve));
+    const address = server.address();
+    assert.ok(typeof address === 'object' && address);
+    await new Promise((resolve) => server.close(resolve));
+    assert.deepEqual(await detectDocker(new Docker({ host: '127.0.0.1', port: address.port })), {
+      usable: false,
+      reason: `no Docker daemon listens at 127.0.0.1:${address.port}`,
+    });
+  });
+
+  it('says that the daemon does not answer', async function () {
+    this.timeout(5000);
+    const socketPath = join(folder, 'mute.sock');
+    const server = createServer(() => undefined).listen(socketPath);
+    try {
+      assert.deepEqual(await detectDocker(new Docker({ socketPath })), {
+        usable: false,
+        reason: `the Docker daemon at ${socketPath} did not answer in 2 s`,
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  it('says that the socket may not be used', () => {
+    const error = Object.assign(new Error('connect EACCES'), { code: 'EACCES' });
+    assert.match(unusable(error, '/var/run/docker.sock'), /may not use .*\/var\/run\/docker\.sock .*group docker/);
+  });
+
+  it('reaches containers by published ports where there is no route to them', () => {
+    assert.equal(reachOf({ OperatingSystem: 'Debian GNU/Linux 12' }, 'linux'), 'address');
+    assert.equal(reachOf({ OperatingSystem: 'Docker Desktop' }, 'linux'), 'port');
+    assert.equal(reachOf({ SecurityOptions: ['name=seccomp', 'name=rootless'] }, 'linux'), 'port');
+    assert.equal(reachOf({}, 'darwin'), 'port');
+  });
+});
