@@ -8,6 +8,8 @@ export interface ActivationFilter {
   readonly since?: number | undefined;
   /** Started at or before, in ms since the epoch. */
   readonly upto?: number | undefined;
+  /** That of the record's annotation `color`. */
+  readonly color?: string | undefined;
 }
 
 /** The records of what ran: the database `activations`. */

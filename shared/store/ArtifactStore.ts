@@ -18,8 +18,8 @@ export interface NewDocument {
 export type ViewKey = string | number | null | readonly (string | number | null)[];
 
 /**
- * The named views, with the design document and view that OpenWhisk's databases have them under, and what they emit:
- * see `views.ts`.
+ * The named views, with the design document and view that OpenWhisk's databases have them under (`palette.v1.0.0` is our
+ * own), and what they emit: see `views.ts`.
  */
 export type ViewName =
   | 'whisks.v2.1.0/actions'
@@ -29,6 +29,7 @@ export type ViewName =
   | 'whisks.v2.1.0/triggers'
   | 'whisks.v2.1.0/activations'
   | 'whisks-filters.v2.1.1/activations'
+  | 'palette.v1.0.0/activations-by-color'
   | 'subjects.v2.0.0/identities'
   | 'namespaceThrottlings/blockedNamespaces';
 

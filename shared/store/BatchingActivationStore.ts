@@ -59,6 +59,7 @@ interface ListOptions {
 
 const BY_NAMESPACE: ViewName = 'whisks.v2.1.0/activations';
 const BY_NAME: ViewName = 'whisks-filters.v2.1.1/activations';
+const BY_COLOR: ViewName = 'palette.v1.0.0/activations-by-color';
 /** Above every string of a key. */
 const TOP = '\ufff0';
 
@@ -302,9 +303,12 @@ function parseRecord(document: StoredDocument): ActivationRecord {
 /** Which rows of which view a list is of. */
 function rangeOf(
   namespace: string,
-  { name, since, upto }: ActivationFilter,
+  { name, since, upto, color }: ActivationFilter,
 ): { view: ViewName; startKey: ViewKey; endKey: ViewKey } {
   const path = name === undefined ? namespace : `${namespace}/${name}`;
+  if (color !== undefined) {
+    return { view: BY_COLOR, startKey: [path, color, since ?? 0], endKey: [path, color, upto ?? TOP, TOP] };
+  }
   return {
     view: name === undefined ? BY_NAMESPACE : BY_NAME,
     startKey: [path, since ?? 0],

@@ -66,6 +66,17 @@ const activationsByName: View = (doc) => {
   return [{ key: [path, part(doc['start'])], value: activationSummary(doc) }];
 };
 
+/** The colored activations of a namespace, and of one action, by color and start. An uncolored one is in no row. */
+const activationsByColor: View = (doc) => {
+  if (doc['activationId'] === undefined || !Array.isArray(doc['annotations'])) return [];
+  const found = doc['annotations'].find((one) => isObject(one) && one['key'] === 'color') as AnyDocument | undefined;
+  const color = found?.['value'];
+  if (typeof color !== 'string') return [];
+  const value = activationSummary(doc);
+  const path = `${String(doc['namespace'])}/${packagedName(doc['name'], doc['annotations'])}`;
+  return [part(doc['namespace']), path].map((place) => ({ key: [place, color, part(doc['start'])], value }));
+};
+
 /** Each namespace of a subject that is not blocked: under its name, and under the two halves of its key. */
 const identities: View = (doc) => {
   const namespaces = doc['namespaces'];
@@ -102,6 +113,7 @@ export const VIEWS: Readonly<Record<ViewName, View>> = {
   'whisks.v2.1.0/triggers': triggers,
   'whisks.v2.1.0/activations': activations,
   'whisks-filters.v2.1.1/activations': activationsByName,
+  'palette.v1.0.0/activations-by-color': activationsByColor,
   'subjects.v2.0.0/identities': identities,
   'namespaceThrottlings/blockedNamespaces': blockedNamespaces,
 };
@@ -115,7 +127,11 @@ export const VIEWS_OF: Readonly<Record<DatabaseName, readonly ViewName[]>> = {
     'whisks.v2.1.0/rules',
     'whisks.v2.1.0/triggers',
   ],
-  activations: ['whisks.v2.1.0/activations', 'whisks-filters.v2.1.1/activations'],
+  activations: [
+    'whisks.v2.1.0/activations',
+    'whisks-filters.v2.1.1/activations',
+    'palette.v1.0.0/activations-by-color',
+  ],
   subjects: ['subjects.v2.0.0/identities', 'namespaceThrottlings/blockedNamespaces'],
 };
 

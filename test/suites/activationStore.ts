@@ -189,6 +189,23 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     assert.deepEqual(seen, ['failed', 'backlog 1', 'stored 1', 'backlog 0']);
   });
 
+  it('lists by color, of a namespace or of an action, within times', async () => {
+    const colored = (color: string) => ({ annotations: [{ key: 'color', value: color }] });
+    await Promise.all([
+      activations.store(record(1, colored('blue'))),
+      activations.store(record(2)),
+      activations.store(record(3, colored('green'))),
+      activations.store(record(4, { ...colored('blue'), name: 'other' })),
+    ]);
+    const list = async (filter: Parameters<typeof activations.list>[1]): Promise<number[]> =>
+      (await activations.list('guest', filter, { skip: 0, limit: 0, docs: true })).map(({ start }) => start - 1000);
+    assert.deepEqual(await list({ color: 'blue' }), [4, 1]);
+    assert.deepEqual(await list({ color: 'blue', name: 'other' }), [4]);
+    assert.deepEqual(await list({ color: 'blue', upto: 1003 }), [1]);
+    assert.deepEqual(await list({ color: 'red' }), []);
+    assert.equal(await activations.count('guest', { color: 'blue' }, 0), 2);
+  });
+
   it('lists newest first, by name and package, within times, with and without the documents', async () => {
     const inPackage = [{ key: 'path', value: 'guest/pkg/inner' }];
     await Promise.all([

@@ -1,6 +1,7 @@
 import { badRequest, malformedQuery } from '../../http/ApiError.js';
 import { booleanParameter, listLimit, listSkip } from '../../http/query.js';
 import type { Limits } from '../../../shared/config/limits.js';
+import { boundedColor } from '../../../shared/colors/colorOf.js';
 import { isEntityName } from '../../../shared/entities/names.js';
 import type { ActivationFilter } from '../../../shared/store/ActivationStore.js';
 
@@ -19,7 +20,13 @@ export function readActivationQuery(query: URLSearchParams, limits: Limits): Act
   const limit = listLimit(query, 'activations', limits);
   const count = booleanParameter(query, 'count', false);
   const docs = booleanParameter(query, 'docs', false);
-  const filter = { name: name(query), since: time(query, 'since'), upto: time(query, 'upto') };
+  const color = query.get('color');
+  const filter = {
+    name: name(query),
+    since: time(query, 'since'),
+    upto: time(query, 'upto'),
+    ...(color === null || color === '' ? {} : { color: boundedColor(color) }),
+  };
   if (count && docs) throw badRequest("The parameter 'docs' is not permitted with 'count'.");
   return { filter, skip, limit, count, docs };
 }

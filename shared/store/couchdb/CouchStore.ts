@@ -202,5 +202,6 @@ const REDUCED: ReadonlySet<ViewName> = new Set([
   'whisks.v2.1.0/triggers',
   'whisks.v2.1.0/activations',
   'whisks-filters.v2.1.1/activations',
+  'palette.v1.0.0/activations-by-color',
   'namespaceThrottlings/blockedNamespaces',
 ]);

@@ -100,6 +100,19 @@ emitTwice(doc, value);`,
   },
 };
 
+const PACKAGED_NAME = `function packagedName(doc) {
+  var path, binding;
+  for (var i = 0; i < doc.annotations.length; i++) {
+    var annotation = doc.annotations[i];
+    if (!annotation) continue;
+    if (annotation.key === 'path') path = annotation.value;
+    if (annotation.key === 'binding') binding = annotation.value;
+  }
+  if (binding) return typeof binding === 'string' ? binding.split('/')[1] + '/' + doc.name : doc.name;
+  var parts = typeof path === 'string' ? path.split('/') : [];
+  return parts.length === 3 ? parts[1] + '/' + doc.name : doc.name;
+}`;
+
 const ACTIVATIONS: DesignDocument = {
   _id: '_design/whisks.v2.1.0',
   language: 'javascript',
@@ -125,18 +138,33 @@ const ACTIVATIONS_BY_NAME: DesignDocument = {
 emit([doc.namespace + '/' + packagedName(doc), doc.start], summaryOf(doc));`,
         PICK,
         ACTIVATION_SUMMARY,
-        `function packagedName(doc) {
-  var path, binding;
-  for (var i = 0; i < doc.annotations.length; i++) {
-    var annotation = doc.annotations[i];
-    if (!annotation) continue;
-    if (annotation.key === 'path') path = annotation.value;
-    if (annotation.key === 'binding') binding = annotation.value;
+        PACKAGED_NAME,
+      ),
+      reduce: '_count',
+    },
+  },
+};
+
+/** Our own: what Apache OpenWhisk does not know of, it does not ask for. */
+const ACTIVATIONS_BY_COLOR: DesignDocument = {
+  _id: '_design/palette.v1.0.0',
+  language: 'javascript',
+  views: {
+    'activations-by-color': {
+      map: map(
+        `if (doc.activationId === undefined || !Array.isArray(doc.annotations)) return;
+for (var i = 0; i < doc.annotations.length; i++) {
+  var annotation = doc.annotations[i];
+  if (!annotation || annotation.key !== 'color') continue;
+  if (typeof annotation.value === 'string') {
+    emit([doc.namespace, annotation.value, doc.start], summaryOf(doc));
+    emit([doc.namespace + '/' + packagedName(doc), annotation.value, doc.start], summaryOf(doc));
   }
-  if (binding) return typeof binding === 'string' ? binding.split('/')[1] + '/' + doc.name : doc.name;
-  var parts = typeof path === 'string' ? path.split('/') : [];
-  return parts.length === 3 ? parts[1] + '/' + doc.name : doc.name;
+  return;
 }`,
+        PICK,
+        ACTIVATION_SUMMARY,
+        PACKAGED_NAME,
       ),
       reduce: '_count',
     },
@@ -222,6 +250,13 @@ const SNAPSHOT_FILTERS: DesignDocument = {
 
 export const DESIGN_DOCUMENTS: Readonly<Record<DatabaseName, readonly DesignDocument[]>> = {
   whisks: [WHISKS, SNAPSHOT_FILTERS],
-  activations: [ACTIVATIONS, ACTIVATIONS_BY_NAME, ACTIVATIONS_BY_DATE, LOG_CLEANUP, SNAPSHOT_FILTERS],
+  activations: [
+    ACTIVATIONS,
+    ACTIVATIONS_BY_NAME,
+    ACTIVATIONS_BY_COLOR,
+    ACTIVATIONS_BY_DATE,
+    LOG_CLEANUP,
+    SNAPSHOT_FILTERS,
+  ],
   subjects: [IDENTITIES, BLOCKED, SNAPSHOT_FILTERS],
 };

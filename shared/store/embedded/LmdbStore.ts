@@ -29,7 +29,7 @@ type Text = Database<string, Buffer>;
 type Bytes = Database<Buffer, Buffer>;
 
 /** Raised when the views emit something else than before: the indexes on disk are then built anew. */
-const INDEX_VERSION = '1';
+const INDEX_VERSION = '2';
 const COUNT_CHUNK = 10_000;
 const REBUILD_CHUNK = 1000;
 

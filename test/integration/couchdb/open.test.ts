@@ -59,6 +59,7 @@ describe('opening the stores in CouchDB', function () {
     ]);
     assert.deepEqual(await views(activations, 'whisks.v2.1.0'), ['activations']);
     assert.deepEqual(await views(activations, 'whisks-filters.v2.1.1'), ['activations']);
+    assert.deepEqual(await views(activations, 'palette.v1.0.0'), ['activations-by-color']);
     assert.deepEqual(await views(activations, 'activations'), ['byDate']);
     assert.deepEqual(await views(activations, 'logCleanup'), ['byDateWithLogs']);
     assert.deepEqual(await views(subjects, 'subjects.v2.0.0'), ['identities']);

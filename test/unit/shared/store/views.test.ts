@@ -8,7 +8,7 @@ const text = fc.constantFrom('guest', 'guest/pkg', 'a', '/', '', 'a/b/c');
 const odd = fc.oneof(text, fc.integer(), fc.constantFrom(null, true, false, 0, {}, [], { a: 1 }));
 const annotations = fc.array(
   fc.record(
-    { key: fc.constantFrom('path', 'binding', 'kind', 'x'), value: fc.oneof(text, odd) },
+    { key: fc.constantFrom('path', 'binding', 'kind', 'color', 'x'), value: fc.oneof(text, odd) },
     { requiredKeys: ['key'] },
   ),
   { maxLength: 4 },

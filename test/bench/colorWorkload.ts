@@ -1,0 +1,110 @@
+import { Pool } from 'undici';
+import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { GUEST_KEY } from '../e2e/keys.js';
+
+/**
+ * Posts of a social network: each invocation reads one, and keeps the last 40 that it read in memory. It says whether the
+ * post was there already. Forty are too few for all posts, and enough for a quarter of them that are read often.
+ */
+const READ = `
+const kept = new Map();
+function main({ post }) {
+  const known = kept.delete(post);
+  kept.set(post, true);
+  if (kept.size > 40) kept.delete(kept.keys().next().value);
+  return { known };
+}`;
+
+export interface WorkloadOptions {
+  readonly posts: number;
+  readonly invocations: number;
+  readonly parallel: number;
+  /** Of Zipf's law: the k-th most popular post is read 1/k^exponent as often as the first. */
+  readonly exponent: number;
+}
+
+export const WORKLOAD: WorkloadOptions = { posts: 200, invocations: 1200, parallel: 3, exponent: 0.8 };
+
+/** Shares from 0 to 1. */
+export interface Hits {
+  /** Invocations that found their post in memory. */
+  readonly memory: number;
+  /** Invocations whose record says that they met their color's home. */
+  readonly home: number;
+}
+
+/** A user of the API of one server. */
+export class Caller {
+  readonly #pool: Pool;
+  readonly #authorization = `Basic ${Buffer.from(GUEST_KEY).toString('base64')}`;
+
+  constructor(base: string) {
+    this.#pool = new Pool(base, { connections: 16 });
+  }
+
+  async request(
+    method: 'GET' | 'PUT' | 'POST' | 'DELETE',
+    path: string,
+    body?: Json,
+    headers: Record<string, string> = {},
+  ): Promise<JsonObject> {
+    const answer = await this.#pool.request({
+      path: path.startsWith('/api/') ? path : `/api/v1/namespaces/_${path}`,
+      method,
+      headers: { authorization: this.#authorization, 'content-type': 'application/json', ...headers },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`);
+    return JSON.parse(text) as JsonObject;
+  }
+
+  /** Creates an action that runs `code`, with annotations. */
+  async createAction(name: string, code: string, annotations: JsonObject): Promise<void> {
+    const list = Object.entries(annotations).map(([key, value]) => ({ key, value }));
+    await this.request('PUT', `/actions/${name}?overwrite=true`, {
+      exec: { kind: 'nodejs:20', code },
+      limits: { memory: 128 },
+      annotations: list,
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+}
+
+/** Reads posts by Zipf's law through an action whose color is the post, mapped by a policy. */
+export async function readPosts(caller: Caller, policy: string, options = WORKLOAD): Promise<Hits> {
+  const name = `read-${policy}`;
+  await caller.createAction(name, READ, { color: '{post}', 'color-policy': policy });
+  const draw = zipf(options.posts, options.exponent);
+  let memory = 0;
+  let home = 0;
+  let left = options.invocations;
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) {
+      const record = await caller.request('POST', `/actions/${name}?blocking=true`, { post: draw() });
+      const { result } = record['response'] as { result: { known?: boolean } };
+      if (result.known === true) memory++;
+      const annotations = record['annotations'] as { key: string; value: Json }[];
+      if (annotations.some(({ key, value }) => key === 'colorHit' && value === true)) home++;
+    }
+  };
+  await Promise.all(Array.from({ length: options.parallel }, worker));
+  await caller.request('DELETE', `/actions/${name}`);
+  return { memory: memory / options.invocations, home: home / options.invocations };
+}
+
+/** Draws from 0 to `count` - 1 by Zipf's law; the same numbers each time. */
+export function zipf(count: number, exponent: number): () => number {
+  const sums: number[] = [];
+  let total = 0;
+  for (let k = 1; k <= count; k++) sums.push((total += 1 / k ** exponent));
+  let state = 1;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const wanted = (state / 0x100000000) * total;
+    return sums.findIndex((sum) => sum >= wanted);
+  };
+}

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import openwhisk from 'openwhisk';
+import { chainColoring, runDag, type Dag, type InvokingClient } from '../../shared/coloring/index.js';
+import type { PolicyName } from '../../shared/colors/ColorPolicy.js';
+import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { Caller, readPosts, zipf } from '../bench/colorWorkload.js';
+import { testServer, type TestServer } from '../conformance/server.js';
+import { eventually } from '../e2e/eventually.js';
+import { GUEST_KEY } from '../e2e/keys.js';
+
+/*
+ * Colors on a whole server with four invokers, whose actions run in processes: how often an invocation finds in memory what
+ * an earlier one left there, and that colors come by every way that an invocation has.
+ */
+
+const COUNT = `
+const seen = new Map();
+function main(args) {
+  const post = args.post ?? (args.__ow_query && new URLSearchParams(args.__ow_query).get('post'));
+  seen.set(post, (seen.get(post) ?? 0) + 1);
+  return { post, times: seen.get(post) };
+}`;
+
+type Annotations = readonly { key: string; value: Json }[];
+const annotation = (record: JsonObject, key: string): Json | undefined =>
+  (record['annotations'] as unknown as Annotations).find((one) => one.key === key)?.value;
+/** Of an annotation that is text. */
+const textOf = (record: JsonObject, key: string): string => {
+  const value = annotation(record, key);
+  assert.equal(typeof value, 'string', key);
+  return value as string;
+};
+const resultOf = (record: JsonObject): JsonObject => (record['response'] as { result: JsonObject }).result;
+
+describe('colors', function () {
+  this.timeout(180_000);
+  let server: TestServer;
+  let caller: Caller;
+
+  before(async () => {
+    // Room for two containers on each invoker.
+    server = await testServer(['--process', '--invokers', '4', '--memory', '256', '--no-catalog']);
+    caller = new Caller(server.base);
+  });
+  after(async () => {
+    await caller?.close();
+    await server?.stop();
+  });
+
+  it('find in memory what earlier invocations left there, far more often than by chance', async () => {
+    const workload = { posts: 200, invocations: 900, parallel: 2, exponent: 0.8 };
+    const random = await readPosts(caller, 'random', workload);
+    const rows = [`random: ${random.memory}`];
+    for (const policy of ['consistent-hashing', 'bucket-hashing', 'least-assigned'] satisfies PolicyName[]) {
+      const hits = await readPosts(caller, policy, workload);
+      rows.push(`${policy}: ${hits.memory}, at home ${hits.home}`);
+      assert.ok(hits.memory >= random.memory + 0.15, rows.join('; '));
+      assert.ok(hits.home >= 0.9, rows.join('; '));
+    }
+    // A bound for each invoker costs hits at a low load, and is still better than none.
+    const bounded = await readPosts(caller, 'bounded-load', workload);
+    assert.ok(bounded.memory >= random.memory, `${bounded.memory} with bounds, ${random.memory} at random`);
+  });
+
+  it('leave the records of uncolored invocations as they are without colors', async () => {
+    await caller.createAction('plain', COUNT, {});
+    const record = await caller.request('POST', '/actions/plain?blocking=true', { post: 1 });
+    for (const key of ['color', 'invoker', 'container', 'colorHit']) assert.equal(annotation(record, key), undefined);
+    const colored = await caller.request('POST', '/actions/plain?blocking=true', {}, { 'X-OpenWhisk-Color': 'blue' });
+    assert.equal(annotation(colored, 'color'), 'blue');
+    assert.match(textOf(colored, 'invoker'), /^invoker[0-3]$/);
+    assert.equal(typeof annotation(colored, 'container'), 'string');
+    assert.equal(annotation(colored, 'colorHit'), true);
+  });
+
+  it('come through a sequence: every component meets the home of the run', async () => {
+    await caller.createAction('first', COUNT, {});
+    await caller.createAction('second', COUNT, {});
+    await caller.request('PUT', '/actions/both?overwrite=true', {
+      exec: { kind: 'sequence', components: ['/_/first', '/_/second'] },
+      annotations: [{ key: 'color', value: '{post}' }],
+    });
+    const draw = zipf(20, 0.8);
+    const homes = new Map<number, Set<string>>();
+    for (let i = 0; i < 30; i++) {
+      const post = draw();
+      const record = await caller.request('POST', '/actions/both?blocking=true', { post });
+      assert.equal(annotation(record, 'color'), String(post));
+      for (const id of record['logs'] as string[]) {
+        const component = await eventually(() => caller.request('GET', `/activations/${id}`));
+        assert.equal(annotation(component, 'color'), String(post));
+        homes.set(post, (homes.get(post) ?? new Set()).add(textOf(component, 'invoker')));
+      }
+    }
+    for (const [post, invokers] of homes) assert.equal(invokers.size, 1, `post ${post}: ${[...invokers].join(', ')}`);
+  });
+
+  it('come through a trigger and its rules', async () => {
+    await caller.createAction('fired', COUNT, {});
+    await caller.request('PUT', '/triggers/posted?overwrite=true', {
+      annotations: [{ key: 'color', value: 'post-{post}' }],
+    });
+    await caller.request('PUT', '/rules/onPosted?overwrite=true', { trigger: '/_/posted', action: '/_/fired' });
+    const draw = zipf(5, 0.8);
+    const fired = 15;
+    for (let i = 0; i < fired; i++) await caller.request('POST', '/triggers/posted', { post: draw() });
+    const records = await eventually(async () => {
+      const list = await caller.request('GET', '/activations?name=fired&docs=true&limit=50');
+      const all = list as unknown as JsonObject[];
+      assert.equal(all.length, fired);
+      return all;
+    });
+    const homes = new Map<Json | undefined, Set<Json | undefined>>();
+    for (const record of records) {
+      const color = annotation(record, 'color');
+      assert.equal(color, `post-${resultOf(record)['post'] as number}`);
+      if (annotation(record, 'colorHit') === true) {
+        homes.set(color, (homes.get(color) ?? new Set()).add(annotation(record, 'invoker')));
+      }
+    }
+    for (const invokers of homes.values()) assert.equal(invokers.size, 1);
+    const [some] = homes.keys();
+    const found = await caller.request('GET', `/activations?color=${some as string}&docs=true`);
+    const colors = (found as unknown as JsonObject[]).map((record) => annotation(record, 'color'));
+    assert.ok(colors.length > 0 && colors.every((color) => color === some), 'the list can be filtered by a color');
+  });
+
+  it('come through a web action, from its query', async () => {
+    await caller.createAction('web', COUNT, { 'web-export': true, color: '{post}' });
+    const times: Json[] = [];
+    for (let i = 0; i < 4; i++) {
+      const answer = await caller.request('GET', '/api/v1/web/guest/default/web.json?post=7');
+      times.push(answer['times'] ?? null);
+    }
+    assert.deepEqual(times, [1, 2, 3, 4], 'the same container each time');
+  });
+
+  it('show operators where a template is wrong', async () => {
+    await caller.createAction('wrong', COUNT, { color: 'post-{post' });
+    const record = await caller.request('POST', '/actions/wrong?blocking=true', { post: 1 });
+    assert.equal(annotation(record, 'color'), undefined, 'no color, and no refusal');
+    const view = (await (await fetch(`${server.base}/palette`)).json()) as JsonObject;
+    const [mistake] = view['templateMistakes'] as JsonObject[];
+    assert.deepEqual([mistake?.['entity'], mistake?.['at']], ['guest/wrong', 5]);
+    const homes = await (await fetch(`${server.base}/palette?namespace=guest&color=blue`)).json();
+    const byRing = (homes as { policy: string; homes: number[] }[]).find(
+      ({ policy }) => policy === 'consistent-hashing',
+    );
+    assert.equal(byRing?.homes.length, 4);
+  });
+
+  it('run a graph with the client: a chain stays in one container', async () => {
+    await caller.createAction('step', COUNT, {});
+    const dag: Dag = {
+      nodes: ['a', 'b', 'c', 'd', 'e'].map((id) => ({ id })),
+      edges: [
+        { from: 'a', to: 'b' },
+        { from: 'b', to: 'c' },
+        { from: 'c', to: 'd' },
+        { from: 'a', to: 'e' },
+      ],
+    };
+    const client = openwhisk({ apihost: server.base, api_key: GUEST_KEY });
+    const coloring = chainColoring(dag, { prefix: 'run' });
+    const activations = new Map<string, string>();
+    const results = await runDag(client as unknown as InvokingClient, dag, coloring, {
+      invocation: (node, inputs) => ({
+        action: 'step',
+        params: { post: coloring.get(node.id), from: [...inputs.keys()] },
+      }),
+      parallel: 1,
+      onProgress: ({ node, activationId = '' }) => activations.set(node, activationId),
+    });
+    assert.equal((results.get('d') as JsonObject)['times'], 4, 'the fourth of its color in one container');
+    const records = await Promise.all(
+      ['a', 'd'].map((id) => eventually(() => caller.request('GET', `/activations/${activations.get(id) ?? ''}`))),
+    );
+    assert.equal(annotation(records[0] as JsonObject, 'container'), annotation(records[1] as JsonObject, 'container'));
+  });
+});
