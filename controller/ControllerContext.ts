@@ -29,6 +29,8 @@ export interface ControllerContext {
   readonly clock: () => number;
   /** Whether actions, packages and parameters shared with a caller may be run but not read. */
   readonly sharedPackagesExecuteOnly: boolean;
+  /** Told of work that goes on after its request was answered, so that it can be waited for at the end. */
+  readonly track: (work: Promise<unknown>) => void;
   /** Told of each trigger that is deleted, by its document id. Never rejects. */
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
   /** Whether new actions get the API key only where they ask for it. */

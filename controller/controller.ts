@@ -196,7 +196,15 @@ export class Controller {
       colorMistakes,
     });
     const dispatch = createDispatch({
-      primitive: withBuiltins(primitive, { builtins, activations, events, clock, newActivationId, log: invocationLog }),
+      primitive: withBuiltins(primitive, {
+        builtins,
+        encryption,
+        activations,
+        events,
+        clock,
+        newActivationId,
+        log: invocationLog,
+      }),
       actions: entities,
       entitlement,
       activations,
@@ -221,6 +229,7 @@ export class Controller {
       clock,
       sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
       requireApiKeyAnnotation: config.requireApiKeyAnnotation ?? true,
+      track: (work) => dispatch.track(work),
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       operator: config.operator,
       readinessFraction: config.readinessFraction,

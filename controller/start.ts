@@ -33,7 +33,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
     const messaging = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
     opened('bus', () => messaging.close());
 
-    const { limits, encryption, operator, readinessFraction, userEvents, maxConnections } = config;
+    const { limits, encryption, operator, readinessFraction, userEvents, catalog, maxConnections } = config;
     const controller = await Controller.start({
       instance: { asString: config.id, instanceType: 'controller' },
       config: {
@@ -42,6 +42,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
         operator,
         readinessFraction,
         userEvents,
+        catalog,
         maxConnections,
         balancer: balancerOptions(config.loadBalancer, limits),
         sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,

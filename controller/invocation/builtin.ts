@@ -4,8 +4,9 @@ import type { ActivationRecord, ActivationResponse } from '../../shared/entities
 import { StatusCode } from '../../shared/entities/activation.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
 import type { Identity } from '../../shared/entities/identity.js';
-import { isTruthy, type Json, type JsonObject, type KeyValue } from '../../shared/entities/keyvalue.js';
+import { isTruthy, type JsonObject, type KeyValue } from '../../shared/entities/keyvalue.js';
 import type { Logger } from '../../shared/logging/Logger.js';
+import type { ParameterUnlock } from '../../shared/parameters/encryption.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 
 /**
@@ -22,6 +23,7 @@ export type Builtins = ReadonlyMap<string, BuiltinAction>;
 
 export interface BuiltinParts {
   readonly builtins: Builtins;
+  readonly encryption: ParameterUnlock;
   readonly activations: Pick<ActivationStore, 'store'>;
   readonly events: UserEvents;
   readonly clock: () => number;
@@ -56,8 +58,8 @@ async function respond(
   builtin: BuiltinAction,
   { user, target, payload, transid }: InvocationRequest,
 ): Promise<ActivationResponse> {
-  const args: Json = argumentsOf(target.parameters, payload);
   try {
+    const args = argumentsOf(unlocked(target.parameters, parts.encryption), payload);
     const result = await builtin({ user, args: Array.isArray(args) ? {} : args });
     const statusCode = Object.hasOwn(result, 'error') ? StatusCode.applicationError : StatusCode.success;
     return { statusCode, result, size: Buffer.byteLength(JSON.stringify(result)) };
@@ -65,6 +67,16 @@ async function respond(
     parts.log.error('built-in action failed', { transid, error, action: target.action._id });
     return { statusCode: StatusCode.whiskError, result: { error: 'There was an internal server error.' } };
   }
+}
+
+/** Parameters are stored encrypted where the installation says so. */
+function unlocked(parameters: readonly KeyValue[], cipher: ParameterUnlock): KeyValue[] {
+  return parameters.map((parameter) => {
+    const { encryption, value } = parameter;
+    return encryption === undefined || typeof value !== 'string'
+      ? parameter
+      : { ...parameter, value: cipher.decrypt(encryption, value) };
+  });
 }
 
 function builtinRecord(

@@ -4,6 +4,7 @@ import type { ActionSource } from '../actions/resolve.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 
@@ -56,3 +57,14 @@ export interface CompositionBudget {
 
 /** How long a component is waited for beyond its own time limit, ms. */
 export const COMPONENT_GRACE_MS = 60_000;
+
+/**
+ * Whether sequences and compositions in each other are nested deeper than they could be if none of them contained
+ * itself. One may, where two were changed at the same time; and if it runs nothing else, no count of actions stops it.
+ */
+export function isTooDeep(transid: TransactionId, maxSteps: number): boolean {
+  // Each sequence adds one transaction, each composition two.
+  let left = 3 * maxSteps;
+  for (let at = transid.parent; at !== undefined; at = at.parent) if (--left < 0) return true;
+  return false;
+}

@@ -9,8 +9,10 @@ import { isTruthy } from '../../shared/entities/keyvalue.js';
 
 /** Runs actions of every kind, and knows what it is running. */
 export interface Dispatch extends Invocation {
-  /** Resolves once every sequence and composition that is running has ended and its record is stored. */
+  /** Resolves once every sequence and composition that is running has ended and its record is stored, and what is tracked. */
   idle(): Promise<void>;
+  /** Counts other work that goes on after its request was answered as running, until it settles. */
+  track(work: Promise<unknown>): void;
 }
 
 /** Sequences and conductors are run here, by the controller; everything else is `parts.primitive`'s. */
@@ -63,6 +65,9 @@ export function createDispatch(parts: CompositeParts): Dispatch {
         return waitFor(track(composites.composition(run)), run.activationId, request.waitMs);
       }
       return parts.primitive.invoke(request);
+    },
+    track(work) {
+      void track(work);
     },
     async idle() {
       while (running.size > 0) await Promise.allSettled(running);

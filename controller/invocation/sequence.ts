@@ -1,7 +1,7 @@
 import { argumentsOf } from '../actions/parameters.js';
 import { inNamespace, readQualifiedName } from '../actions/qualifiedNames.js';
 import { resolveAction } from '../actions/resolve.js';
-import { COMPONENT_GRACE_MS, type CompositeParts, type CompositeRun, type Composites } from './composite.js';
+import { COMPONENT_GRACE_MS, isTooDeep, type CompositeParts, type CompositeRun, type Composites } from './composite.js';
 import { compositeRecord } from './compositeRecord.js';
 import type { ResolvedAction } from './Invocation.js';
 import {
@@ -87,7 +87,7 @@ async function runComponent(
   books: SequenceAccounting,
   found: Found,
 ): Promise<SequenceAccounting> {
-  if (books.actionCount >= parts.maxSteps) {
+  if (books.actionCount >= parts.maxSteps || isTooDeep(run.transid, parts.maxSteps)) {
     return stopSequence(books, failure(StatusCode.applicationError, SEQUENCE_TOO_LONG));
   }
   if ('missing' in found) return stopSequence(books, failure(StatusCode.applicationError, COMPONENT_MISSING));

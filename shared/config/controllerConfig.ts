@@ -78,6 +78,12 @@ export const CONTROLLER_SETTINGS = {
     'true',
     'Whether a web action’s response has a payload of its own.',
   ),
+  catalog: standard(
+    'SYSTEM_CATALOG',
+    flag,
+    'false',
+    'Whether the packages of `whisk.system` (utils, samples, alarms) are installed where they are missing, and alarms go off. Not beside another provider of alarms.',
+  ),
   maxConnections: standard('MAX_CONNECTIONS', integer(1), '10000', 'How many connections are open at once.'),
   ...PROCESS_SETTINGS,
   ...KAFKA_SETTINGS,
@@ -103,6 +109,7 @@ export interface ControllerConfig extends ProcessConfig {
   readonly sharedPackagesExecuteOnly: boolean;
   readonly requireApiKeyAnnotation: boolean;
   readonly requireResponsePayload: boolean;
+  readonly catalog: boolean;
   readonly maxConnections: number;
   readonly userEvents: boolean;
   readonly limits: Limits;
@@ -146,6 +153,7 @@ export function controllerConfig(environment: Environment, args: readonly string
     sharedPackagesExecuteOnly: values.executeOnly,
     requireApiKeyAnnotation: values.requireApiKey,
     requireResponsePayload: values.requireResponsePayload,
+    catalog: values.catalog,
     maxConnections: values.maxConnections,
     userEvents: values.userEvents,
     limits: limitsOf(values),

@@ -16,7 +16,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** What firing takes; `ControllerContext` has it. */
 export type FireParts = Pick<
   ControllerContext,
-  'entities' | 'entitlement' | 'invocation' | 'runtimes' | 'activations' | 'log' | 'clock' | 'colors'
+  'entities' | 'entitlement' | 'invocation' | 'runtimes' | 'activations' | 'log' | 'clock' | 'track' | 'colors'
 >;
 
 export interface Fire {
@@ -49,6 +49,7 @@ export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
   const done = activateRules(parts, fire, rules, activationId, start).catch((error: unknown) => {
     parts.log.error('record of a trigger was not stored', { transid: fire.transid, error, activationId });
   });
+  parts.track(done);
   return { activationId, done };
 }
 

@@ -122,7 +122,15 @@ export class TestController {
     const primitive = createPrimitive({ balancer, activations, runtimes, controller, newActivationId, log });
     const builtins = new Map<string, BuiltinAction>();
     const dispatch = createDispatch({
-      primitive: withBuiltins(primitive, { builtins, activations, events, clock, newActivationId, log }),
+      primitive: withBuiltins(primitive, {
+        builtins,
+        encryption: noEncryption,
+        activations,
+        events,
+        clock,
+        newActivationId,
+        log,
+      }),
       actions: entities,
       entitlement,
       activations,
@@ -146,6 +154,7 @@ export class TestController {
       log,
       clock,
       sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,
+      track: (work) => dispatch.track(work),
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       requireApiKeyAnnotation: true,
       operator: undefined,
