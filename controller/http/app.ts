@@ -2,10 +2,10 @@ import express, { Router, type Express } from 'express';
 import type { Registry } from 'prom-client';
 import type { ControllerContext } from '../ControllerContext.js';
 import { noSuchRoute } from './ApiError.js';
-import { apiCors } from './cors.js';
+import { apiCors, SERVICE_METHODS, setCors } from './cors.js';
 import { errorHandler } from './errors.js';
 import { requestMetrics } from './requestMetrics.js';
-import { authenticated } from './route.js';
+import { acceptsJson, authenticated } from './route.js';
 import { sendText } from './respond.js';
 import { transactions } from './transaction.js';
 
@@ -41,7 +41,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   api.options('/{*path}', (_req, res) => {
     sendText(res, 200, 'OK');
   });
-  api.use(authenticated(ctx));
+  api.use(authenticated(ctx), acceptsJson);
   // Express would answer HEAD with what GET gives; OpenWhisk's API has no HEAD.
   api.head('/{*path}', () => {
     throw noSuchRoute();
@@ -50,6 +50,10 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   app.use('/api/v1', api);
 
   app.use(newRouter(ctx, routes.root));
+  app.options('/{*path}', (_req, res) => {
+    setCors(res, SERVICE_METHODS);
+    sendText(res, 200, 'OK');
+  });
   app.use(() => {
     throw noSuchRoute();
   });

@@ -4,6 +4,8 @@ import { fullName, type CollectionName, type Privilege, type Resource } from '..
 import type { Identity } from '../../shared/entities/identity.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 import { ApiError, noSuchRoute, notAuthorizedFor, notFound } from './ApiError.js';
+import { isAcceptable } from './acceptance.js';
+import { contentType } from './ContentType.js';
 import { entityNameOf, namespaceOf } from './names.js';
 
 /** A request on a collection, or on one of its entities, once it is known who calls and what for. */
@@ -30,6 +32,17 @@ export function authenticated(ctx: ControllerContext): RequestHandler {
     next();
   };
 }
+
+const JSON_TYPE = contentType('application/json');
+
+/** Refuses callers who say that they take no JSON: it is all that the API answers. Nothing has been done by then. */
+export const acceptsJson: RequestHandler = (req, _res, next) => {
+  const { accept } = req.headers;
+  if (accept !== undefined && accept !== '*/*' && !isAcceptable(JSON_TYPE, accept, undefined)) {
+    throw new ApiError(406, 'Resource representation is only available with these types:\napplication/json');
+  }
+  next();
+};
 
 /** The call that a request on `/namespaces/:namespace/...` is. @throws ApiError 400 for a name that is none. */
 export function callOf(req: Request, res: Response): Call {

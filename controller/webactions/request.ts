@@ -2,7 +2,13 @@ import { badRequest } from '../http/ApiError.js';
 import { parseJson } from '../http/body.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { isEntityName } from '../../shared/entities/names.js';
-import { contentType, isJsonFamily, parseContentType, renderContentType, type ContentType } from './ContentType.js';
+import {
+  contentType,
+  isJsonFamily,
+  parseContentType,
+  renderContentType,
+  type ContentType,
+} from '../http/ContentType.js';
 import {
   encodeSegment,
   parseQuery,

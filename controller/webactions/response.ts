@@ -1,7 +1,7 @@
 import { badRequest, notFound, type ApiError } from '../http/ApiError.js';
 import { StatusCode } from '../../shared/entities/activation.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
-import { contentType, inUtf8, isJsonFamily, parseContentType, type ContentType } from './ContentType.js';
+import { contentType, inUtf8, isJsonFamily, parseContentType, type ContentType } from '../http/ContentType.js';
 import { decodeBase64, looksLikeBase64 } from './base64.js';
 import { prettyJson } from './prettyJson.js';
 import type { Extension } from './request.js';

@@ -11,8 +11,8 @@ import type { InvocationOutcome, ResolvedAction } from '../invocation/Invocation
 import { maxPayloadBytes } from '../entitlement/userLimits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
-import { isAcceptable } from './acceptance.js';
-import { inUtf8, renderContentType } from './ContentType.js';
+import { isAcceptable } from '../http/acceptance.js';
+import { inUtf8, renderContentType } from '../http/ContentType.js';
 import { exposureOf, isAdmitted, type Exposure } from './exposure.js';
 import { actionArguments, bodyValue, parseTarget, typeOfBody, type WebTarget } from './request.js';
 import { projection, webResponse, type WebResponse } from './response.js';

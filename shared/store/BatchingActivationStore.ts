@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activationDocument, activationRecordSchema, type ActivationRecord } from '../entities/activation.js';
 import type { JsonObject } from '../entities/keyvalue.js';
 import { silentLogger, type Logger } from '../logging/Logger.js';
+import { CorruptedEntityError } from './EntityStore.js';
 import type { ActivationFilter, ActivationStore } from './ActivationStore.js';
 import {
   RefusedByStoreError,
@@ -296,7 +297,7 @@ const idFields = ({ namespace, activationId }: ActivationRecord): object => ({ n
 
 function parseRecord(document: StoredDocument): ActivationRecord {
   const parsed = activationRecordSchema.safeParse(document);
-  if (!parsed.success) throw new StoreError(`activation ${document._id} is damaged`);
+  if (!parsed.success) throw new CorruptedEntityError(document._id, 'it is no record of an activation');
   return parsed.data;
 }
 

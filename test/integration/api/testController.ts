@@ -25,8 +25,9 @@ import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import type { JsonObject, KeyValue } from '../../../shared/entities/keyvalue.js';
 import { noUserEvents, type UserEvents } from '../../../shared/events/UserEvents.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
-import { noEncryption } from '../../../shared/parameters/encryption.js';
-import { loadManifest } from '../../../shared/runtimes/manifest.js';
+import type { UserLimits } from '../../../shared/entities/identity.js';
+import { noEncryption, type ParameterLock } from '../../../shared/parameters/encryption.js';
+import { loadManifest, type Runtimes } from '../../../shared/runtimes/manifest.js';
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
 import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
@@ -38,6 +39,11 @@ export interface TestControllerOptions {
   readonly limits?: Partial<Limits>;
   readonly events?: UserEvents;
   readonly sharedPackagesExecuteOnly?: boolean;
+  readonly encryption?: ParameterLock;
+  /** Another manifest than the project's own. */
+  readonly runtimes?: Runtimes;
+  /** Limits of the namespace `guest`. */
+  readonly guestLimits?: UserLimits;
   /** Whether the packages of `whisk.system` are there, and alarms go off. */
   readonly catalog?: boolean;
   /** Stores that outlive the controller; whoever made them closes them. */
@@ -95,6 +101,7 @@ export class TestController {
   static async start(options: TestControllerOptions = {}): Promise<TestController> {
     const stores = options.stores ?? (await openTemporaryStores());
     await installUsers(stores.subjects, []);
+    if (options.guestLimits) await stores.subjects.put({ _id: 'guest/limits', ...options.guestLimits });
     const limits = {
       ...DEFAULT_LIMITS,
       invocationsPerMinute: 10_000,
@@ -105,7 +112,7 @@ export class TestController {
     const entities = new CachedEntityStore(stores.whisks);
     const activations = new BatchingActivationStore(stores.activations);
     const balancer = new InProcessBalancer(entities, activations);
-    const runtimes = loadManifest();
+    const runtimes = options.runtimes ?? loadManifest();
     const log = silentLogger;
     const clock = Date.now;
     const entitlement = new OwnershipEntitlement({
@@ -150,7 +157,7 @@ export class TestController {
       balancer,
       runtimes,
       limits,
-      parameterLock: noEncryption,
+      parameterLock: options.encryption ?? noEncryption,
       log,
       clock,
       sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { contentType } from '../../../../controller/webactions/ContentType.js';
+import { contentType } from '../../../../controller/http/ContentType.js';
 import {
   actionArguments,
   bodyValue,

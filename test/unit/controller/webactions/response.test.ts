@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { renderContentType } from '../../../../controller/webactions/ContentType.js';
+import { renderContentType } from '../../../../controller/http/ContentType.js';
 import type { Extension } from '../../../../controller/webactions/request.js';
 import { projection, webResponse } from '../../../../controller/webactions/response.js';
 import { StatusCode } from '../../../../shared/entities/activation.js';

@@ -5,7 +5,7 @@ import {
   isJsonFamily,
   parseContentType,
   renderContentType,
-} from '../../../../controller/webactions/ContentType.js';
+} from '../../../../controller/http/ContentType.js';
 
 describe('ContentType', () => {
   it('reads type, parameters and charset, whatever their case and spacing', () => {

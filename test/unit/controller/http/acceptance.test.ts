@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { isAcceptable } from '../../../../controller/webactions/acceptance.js';
-import { contentType } from '../../../../controller/webactions/ContentType.js';
+import { isAcceptable } from '../../../../controller/http/acceptance.js';
+import { contentType } from '../../../../controller/http/ContentType.js';
 
 const HTML = contentType('text/html; charset=UTF-8');
 const accepts = (accept?: string, charset?: string): boolean => isAcceptable(HTML, accept, charset);
