@@ -13,14 +13,18 @@ export const attachedSchema = z.object({
 export type Attached = z.infer<typeof attachedSchema>;
 
 /** What an action runs, as its document in the store carries it. `code` is plain text, base64 (`binary`), or attached. */
-export const execDocumentSchema = z.object({
-  kind: z.string(),
-  code: z.union([z.string(), attachedSchema]).optional(),
-  binary: z.boolean().optional(),
-  main: z.string().optional(),
-  image: z.string().optional(),
-  components: z.array(z.string()).optional(),
-});
+export const execDocumentSchema = z
+  .object({
+    kind: z.string(),
+    code: z.union([z.string(), attachedSchema]).optional(),
+    binary: z.boolean().optional(),
+    main: z.string().optional(),
+    image: z.string().optional(),
+    components: z.array(z.string()).optional(),
+    // Where old documents of Java actions have their code.
+    jar: z.union([z.string(), attachedSchema]).optional(),
+  })
+  .transform(({ jar, ...exec }) => (jar === undefined ? exec : { ...exec, code: exec.code ?? jar }));
 export interface ExecDocument {
   kind: string;
   code?: string | Attached | undefined;

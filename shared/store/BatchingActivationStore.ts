@@ -150,7 +150,8 @@ export class BatchingActivationStore implements ActivationStore {
     const { view, ...range } = rangeOf(namespace, filter);
     const { skip, limit, docs } = options;
     const rows = await this.#store.query(view, { ...range, skip, limit, includeDocs: docs, descending: true });
-    if (docs) return rows.flatMap((row) => (row.doc ? [parseRecord(row.doc)] : []));
+    // One that is damaged does not keep the others from being listed.
+    if (docs) return rows.flatMap(({ doc }) => activationRecordSchema.safeParse(doc).data ?? []);
     return rows.map((row) => row.value as JsonObject);
   }
 

@@ -1,8 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Action, PackageDocument, RuleDocument, TriggerDocument } from '../entities/documents.js';
+import {
+  ruleDocumentSchema,
+  type Action,
+  type PackageDocument,
+  type RuleDocument,
+  type TriggerDocument,
+} from '../entities/documents.js';
 import type { ExecDocument } from '../entities/exec.js';
 import type { JsonObject } from '../entities/keyvalue.js';
-import { StoreError, type ArtifactStore, type ViewName } from './ArtifactStore.js';
+import { StoreError, type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
 import { WrongEntityTypeError, type EntityCollection, type EntityStore, type ListOptions } from './EntityStore.js';
 import { deepFreeze } from './freeze.js';
@@ -154,7 +160,8 @@ export class CachedEntityStore implements EntityStore {
     const query = { ...wholeOf(path), ...options, descending: true, includeDocs };
     const rows = await this.#store.query(VIEW[collection], query);
     // The view of rules emits nothing but their place: a rule's summary is the rule.
-    if (includeDocs) return rows.flatMap((row) => (row.doc ? [ruleSummary(parseEntity(row.doc))] : []));
+    // One that is damaged does not keep the others from being listed.
+    if (includeDocs) return rows.flatMap(({ doc }) => ruleSummary(doc ?? undefined));
     return rows.map((row) => row.value as JsonObject);
   }
 
@@ -244,7 +251,9 @@ const wholeOf = (path: string) => ({ startKey: [path, 0], endKey: [path, TOP, TO
 
 const EVERY_NAMESPACE = { startKey: ['', 0], endKey: [TOP, TOP, TOP] } as const;
 
-function ruleSummary(document: EntityDocument): JsonObject {
-  const { _id, _rev, entityType: _, ...fields } = document;
-  return fields as unknown as JsonObject;
+function ruleSummary(document: StoredDocument | undefined): JsonObject[] {
+  const parsed = ruleDocumentSchema.safeParse(document);
+  if (!parsed.success) return [];
+  const { _id, _rev, entityType: _, ...fields } = parsed.data;
+  return [fields as unknown as JsonObject];
 }

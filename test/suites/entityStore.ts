@@ -88,6 +88,29 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     assert.equal((await entities.getAction('guest/old'))?.entityType, 'action');
   });
 
+  it("reads a Java action's code from where old documents have it", async () => {
+    const { exec: _, ...rest } = action('java', '');
+    const jar = { attachmentName: 'jarfile', attachmentType: 'application/java-archive' };
+    const revision = await stores.whisks.put({
+      ...rest,
+      exec: { kind: 'java:8', jar, binary: true, main: 'Main' },
+    } as NewDocument);
+    await stores.whisks.attach('guest/java', revision, 'jarfile', jar.attachmentType, Buffer.from('PK'));
+    const { exec } = (await entities.getActionWithCode('guest/java')) ?? {};
+    assert.deepEqual(exec, { kind: 'java:8', binary: true, main: 'Main', code: Buffer.from('PK').toString('base64') });
+  });
+
+  it('leaves what is damaged out of lists', async () => {
+    const rule = { trigger: { path: 'guest', name: 't' }, action: { path: 'guest', name: 'a' }, entityType: 'rule' };
+    await stores.whisks.put({ ...entity('good', 1), ...rule });
+    await stores.whisks.put({ ...entity('bad', 2), ...rule, action: 7 } as NewDocument);
+    const listed = await entities.list('rules', 'guest', { skip: 0, limit: 0 });
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      ['good'],
+    );
+  });
+
   it('freezes what it gives out, and is not touched by what callers do with what they gave', async () => {
     const mine = action('hello', 'x');
     await entities.putAction(mine);

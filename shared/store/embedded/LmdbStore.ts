@@ -44,6 +44,8 @@ export class LmdbStore implements ArtifactStore {
   readonly #rows: Text;
   readonly #attachments: Bytes;
   readonly #views: readonly ViewName[];
+  /** Those under way. */
+  readonly #writes = new Set<Promise<unknown>>();
   #open = true;
 
   private constructor(root: RootDatabase<string, Buffer>, name: DatabaseName) {
@@ -178,22 +180,31 @@ export class LmdbStore implements ArtifactStore {
   }
 
   async close(): Promise<void> {
-    if (!this.#open) return;
     this.#open = false;
-    await this.#root.flushed;
+    // Not `flushed`, which stays open for ever after a commit that failed.
+    await Promise.allSettled(this.#writes);
   }
 
   /** Runs `action` inside a write transaction; resolves to its answer once the transaction is on the disk. */
   async #write<T>(action: () => T): Promise<T> {
     this.#checkOpen();
+    const written = this.#commit(action);
+    this.#writes.add(written);
+    try {
+      return await written;
+    } finally {
+      this.#writes.delete(written);
+    }
+  }
+
+  async #commit<T>(action: () => T): Promise<T> {
     try {
       const answer = await this.#root.transaction(action);
       await this.#root.flushed;
       return answer;
     } catch (error) {
-      throw new StoreError(`the embedded store failed: ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      const reason = await reasonOf(error);
+      throw new StoreError(`the embedded store failed: ${reason.message}`, { cause: reason });
     }
   }
 
@@ -271,6 +282,17 @@ export class LmdbStore implements ArtifactStore {
   #checkOpen(): void {
     if (!this.#open) throw new StoreError('the store is closed');
   }
+}
+
+/** LMDB tells why a commit failed by another promise, which must not stay unhandled. */
+async function reasonOf(error: unknown): Promise<Error> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  try {
+    await commitError;
+  } catch (reason) {
+    return reason as Error;
+  }
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 const rowKey = (view: number, key: ViewKey, id: string): Buffer =>

@@ -1,6 +1,7 @@
 import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from 'lmdb';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import { LmdbStore } from './LmdbStore.js';
@@ -8,6 +9,8 @@ import { lockFolder, type FolderLock } from './lock.js';
 
 /** Enough for three databases of three parts each. */
 const MAX_DATABASES = 16;
+
+const CLOSE_MS = 2000;
 
 /**
  * The three databases on disk in `folder`, which is made where it is missing.
@@ -71,6 +74,8 @@ async function openIn(folder: string, lock: FolderLock, temporary: boolean): Pro
     keyEncoding: 'binary',
     encoding: 'string',
     maxDbs: MAX_DATABASES,
+    // With it, a commit that fails (a full disk) leaves a promise that nobody can handle, which would end the process.
+    eventTurnBatching: false,
     ...(temporary ? { noSync: true, overlappingSync: false } : {}),
   });
   const whisks = await LmdbStore.open(root, 'whisks');
@@ -79,8 +84,17 @@ async function openIn(folder: string, lock: FolderLock, temporary: boolean): Pro
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
-    await root.close();
+    // After a commit that failed LMDB waits for ever; everything that was acknowledged is on the disk by now.
+    await withinTime(CLOSE_MS, root.close());
     await lock.release();
   };
   return { whisks, activations, subjects, close: () => (closing ??= close()) };
+}
+
+/** Waits for `work`, but not longer than `ms`. */
+async function withinTime(ms: number, work: Promise<void>): Promise<void> {
+  const done = new AbortController();
+  const late = sleep(ms, undefined, { signal: done.signal }).catch(() => {});
+  await Promise.race([work, late]);
+  done.abort();
 }

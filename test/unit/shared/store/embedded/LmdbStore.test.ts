@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { fork } from 'node:child_process';
+import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -90,6 +90,27 @@ describe('the embedded store', () => {
       assert.ok(rows.every((row) => row.doc));
       await stores.close();
     });
+  });
+
+  it('fails what does not fit on a full disk, keeps the rest, and lets the process live', async function () {
+    this.timeout(20_000);
+    const folder = await mkdtemp(join(tmpdir(), 'store.full-'));
+    const script = fileURLToPath(new URL(`./fullDisk${extname(import.meta.url)}`, import.meta.url));
+    // A limit on the size of files stands for the disk's end.
+    const limited = `trap '' XFSZ; ulimit -f 4000; exec "$0" "$@"`;
+    const command = [...process.execArgv, script, folder];
+    const { status, stdout } = spawnSync('bash', ['-c', limited, process.execPath, ...command], { encoding: 'utf8' });
+    assert.equal(status, 0);
+    const { stored, lost, errors } = JSON.parse(stdout) as { stored: number; lost: number; errors: string[] };
+    assert.ok(stored > 10);
+    assert.equal(lost, 0);
+    assert.equal(errors.length, 1);
+    assert.match(errors[0] ?? '', /^StoreError: the embedded store failed: /);
+    const stores = await openEmbeddedStores(folder);
+    const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
+    assert.equal(await stores.activations.count('whisks.v2.1.0/activations', query), stored);
+    await stores.close();
+    await rm(folder, { recursive: true });
   });
 
   it('attaches nothing to a document that is not there', async () => {
