@@ -185,6 +185,15 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       await container.destroy();
     });
 
+    it('has the openwhisk client for its actions, at the API host that the container is told', async () => {
+      const container = await initialized(
+        `const openwhisk = require('openwhisk');
+         const main = () => ({ url: openwhisk({ api_key: 'a:b' }).actions.client.options.api })`,
+      );
+      assert.deepEqual((await post(container, '/run', {})).body, { url: 'http://api.example:80/api/v1/' });
+      await container.destroy();
+    });
+
     it('cuts off a response that is too long, and goes on', async () => {
       const container = await initialized('const main = ({ n }) => ({ a: "ä".repeat(n) })');
       const run = (n: number): Promise<ContainerResponse> =>

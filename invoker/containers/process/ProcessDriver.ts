@@ -29,6 +29,8 @@ export class ProcessDriver implements ContainerDriver {
   readonly #memory = new MemoryWatch();
   readonly #containers = new Set<ProcessContainer>();
   #packages: Promise<void> | undefined;
+  /** Tells the folders of this run from those of earlier ones. */
+  readonly #run = `${Date.now().toString(36)}-`;
   #count = 0;
 
   constructor(options: ProcessDriverOptions) {
@@ -41,7 +43,7 @@ export class ProcessDriver implements ContainerDriver {
       'actions run as processes of this machine, which isolates nothing: any action may read and write what this ' +
         'server may; use Docker for code that you do not trust',
     );
-    return removeLeftoverProcesses(this.#folder);
+    return removeLeftoverProcesses(this.#folder, (name) => !name.startsWith(this.#run));
   }
 
   async create(spec: ContainerSpec): Promise<Container> {
@@ -51,10 +53,10 @@ export class ProcessDriver implements ContainerDriver {
       );
     }
     this.#count += 1;
-    const folder = join(this.#folder, String(this.#count));
+    const folder = join(this.#folder, `${this.#run}${this.#count}`);
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       await (this.#packages ??= providePackages(this.#folder));
+      await mkdir(folder, { mode: 0o700 });
       const container = await ProcessContainer.start({ spec, folder, command: this.#command, memory: this.#memory });
       this.#containers.add(container);
       container.onDestroyed(() => this.#containers.delete(container));

@@ -7,12 +7,12 @@ import { promisify } from 'node:util';
 export const PID_FILE = 'pid';
 
 /**
- * Ends the processes whose folders an earlier run left in `folder`, and removes what is in it.
+ * Ends the processes whose folders an earlier run left in `folder`, and removes those folders.
  * @returns how many there were
  */
-export async function removeLeftoverProcesses(folder: string): Promise<number> {
-  // What is provided to all of them is made anew.
-  const names = (await readdir(folder).catch(() => [])).filter((name) => name !== 'node_modules');
+export async function removeLeftoverProcesses(folder: string, isLeft: (name: string) => boolean): Promise<number> {
+  // What is provided to all of them stays.
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name !== 'node_modules' && isLeft(name));
   for (const name of names) {
     const path = join(folder, name);
     const pid = Number(await readFile(join(path, PID_FILE), 'utf8').catch(() => ''));

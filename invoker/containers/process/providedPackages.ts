@@ -1,10 +1,6 @@
-import { existsSync } from 'node:fs';
-import { mkdir, symlink } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { PROVIDED_PACKAGES } from '../../runtimes/image/rootfs.js';
-
-const require = createRequire(import.meta.url);
+import { findPackage, PROVIDED_PACKAGES } from '../../runtimes/packages.js';
 
 /**
  * Lets actions below `folder` require the packages that they find in OpenWhisk's own image, and no others of this
@@ -13,12 +9,12 @@ const require = createRequire(import.meta.url);
 export async function providePackages(folder: string): Promise<void> {
   await mkdir(join(folder, 'node_modules'), { recursive: true, mode: 0o700 });
   for (const name of PROVIDED_PACKAGES) {
-    const installed = require.resolve
-      .paths(name)
-      ?.map((path) => join(path, name))
-      .find((path) => existsSync(path));
+    const installed = findPackage(name, import.meta.dirname);
+    const link = join(folder, 'node_modules', name);
+    // An earlier run may have linked another installation.
+    await rm(link, { force: true });
     if (installed === undefined) continue;
-    await symlink(installed, join(folder, 'node_modules', name)).catch((error: NodeJS.ErrnoException) => {
+    await symlink(installed, link, 'dir').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
     });
   }

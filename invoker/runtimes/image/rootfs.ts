@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { findPackages, PROVIDED_PACKAGES } from '../packages.js';
 import type { RootEntry } from './tar.js';
 
 /** Where the runtime lies in the image, and where actions live; a package installed beside both is found by both. */
@@ -13,8 +13,6 @@ export const ACTION_FOLDER = '/nodejsAction';
 /** Whom actions run as. */
 export const USER_ID = 10_001;
 export const NODE = '/usr/local/bin/node';
-/** The packages that an action may require without bringing them, as OpenWhisk's own image has them. */
-export const PROVIDED_PACKAGES = ['openwhisk'];
 
 /**
  * The libraries that `ldd` lists, by the path where the program looks for them.
@@ -50,7 +48,9 @@ export async function collectRoot(): Promise<RootEntry[]> {
 
   for (const [name, data] of runtimeFiles()) root.file(`${RUNTIME_FOLDER}/${name}`, data);
   root.file(`${RUNTIME_FOLDER}/package.json`, '{"type":"module"}\n');
-  for (const folder of packageFolders(PROVIDED_PACKAGES)) root.tree(folder.from, `${ACTION_FOLDER}/${folder.to}`);
+  for (const folder of findPackages(PROVIDED_PACKAGES, import.meta.dirname)) {
+    root.tree(folder, join(ACTION_FOLDER, folder.slice(folder.indexOf('node_modules'))));
+  }
   return root.entries();
 }
 
@@ -73,31 +73,6 @@ function runtimeFiles(): Array<[name: string, data: Buffer]> {
   return readdirSync(folder)
     .filter((name) => name.endsWith('.js'))
     .map((name) => [name, readFileSync(join(folder, name))]);
-}
-
-interface PackageFolder {
-  readonly from: string;
-  /** Relative: `node_modules/...`. */
-  readonly to: string;
-}
-
-/** Where packages and what they depend on are installed; what is not installed is left out. */
-function packageFolders(names: readonly string[]): PackageFolder[] {
-  const found = new Map<string, PackageFolder>();
-  const visit = (name: string, from: string): void => {
-    const folder = createRequire(join(from, 'x.js'))
-      .resolve.paths(name)
-      ?.map((path) => join(path, name))
-      .find((path) => existsSync(join(path, 'package.json')));
-    if (folder === undefined || found.has(folder)) return;
-    found.set(folder, { from: folder, to: folder.slice(folder.indexOf('node_modules')) });
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-      dependencies?: Record<string, string>;
-    };
-    for (const dependency of Object.keys(manifest.dependencies ?? {})) visit(dependency, folder);
-  };
-  for (const name of names) visit(name, dirname(fileURLToPath(import.meta.url)));
-  return [...found.values()];
 }
 
 /** Entries by path, each with the folders that it needs before it. */
