@@ -6,7 +6,7 @@ import type { Reporter } from '../activations/Reporter.js';
 import { isReusable, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
 import type { Container } from '../containers/ContainerDriver.js';
-import { collectLogs } from './collectLogs.js';
+import { collectLogs, discardLogs } from './collectLogs.js';
 import { Containers, type ContainersConfig, type ContainersParts, type PooledContainer } from './Containers.js';
 import { dueSlots, place, type Placement, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
@@ -163,6 +163,7 @@ export class ContainerPool {
     const { slots } = this.#containers;
     const placement: Placement<PooledContainer> = place(slots, job, this.#parts.now());
     if (placement.kind === 'wait') return false;
+    if (job.color !== undefined) this.#countColor(placement, job.color);
     if (placement.kind === 'warm') {
       slots.assign(placement.slot, job.color);
       this.#serve(placement.slot, job, 'warm');
@@ -180,6 +181,11 @@ export class ContainerPool {
       this.#giveUp(job, whiskError(texts.resourceProvisionError));
     }
     return true;
+  }
+
+  /** Counts whether the color meets a container that lately served it. */
+  #countColor(placement: Placement<PooledContainer>, color: string): void {
+    this.#parts.metrics.colored(placement.kind === 'warm' && placement.slot.colors?.has(color) === true);
   }
 
   /** Starts what waits, in its order, as far as there is room. */
@@ -239,6 +245,7 @@ export class ContainerPool {
     if (!reusable) this.#containers.drain(slot);
     if (action.logsMB === 0) {
       void reporter.report(message, record).then(job.done);
+      discardLogs(container, this.#parts.log);
       this.#containers.release(slot, false);
       return;
     }

@@ -35,3 +35,10 @@ export async function collectLogs(
   const line = `${new Date(now()).toISOString().padEnd(30)} stderr: ${texts.logWarningDeveloperError}`;
   return { lines: [...collected.lines, line], complete: collected.complete };
 }
+
+/** Throws away what the container wrote so far, which nobody wants and the driver would keep. */
+export function discardLogs(container: Container, log: Logger): void {
+  container.collectLogs({ maxBytes: 0, expectSentinels: false, timeoutMs: 0 }).catch((error: unknown) => {
+    if (log.debugEnabled) log.debug(`the logs of container ${container.id} were not discarded`, { error });
+  });
+}

@@ -10,6 +10,8 @@ export type StartKind = 'warm' | 'prewarmed' | 'cold';
 export interface PoolMetrics {
   started(kind: StartKind): void;
   ended(record: ActivationRecord): void;
+  /** A colored activation got its container; `met` says whether that lately served the color. */
+  colored(met: boolean): void;
   /** An activation had to look for another container. */
   rescheduled(): void;
   /** Where the present state of the pool is read when somebody asks for the metrics. */
@@ -23,6 +25,7 @@ export class InvokerMetrics {
   readonly #starts: Counter<'invoker' | 'start'>;
   readonly #activations: Counter<'invoker' | 'status'>;
   readonly #rescheduled: Counter<'invoker'>;
+  readonly #colored: Counter<'invoker' | 'container'>;
   readonly #wait: Histogram;
   readonly #init: Histogram;
   readonly #run: Histogram;
@@ -48,6 +51,12 @@ export class InvokerMetrics {
       labelNames: ['invoker'],
       registers,
     });
+    this.#colored = new Counter({
+      name: 'invoker_colored_activations_total',
+      help: 'Colored activations, by whether their container had lately served the color: met, other',
+      labelNames: ['invoker', 'container'],
+      registers,
+    });
     const histogram = (name: string, help: string): Histogram =>
       new Histogram({ name: `invoker_${name}_seconds`, help, buckets: SECONDS, registers });
     this.#wait = histogram('wait', 'From the request until its container has the activation');
@@ -65,9 +74,12 @@ export class InvokerMetrics {
     const started = { warm: start('warm'), prewarmed: start('prewarmed'), cold: start('cold') };
     const ended = STATUS_NAMES.map((name) => this.#activations.labels(invoker, name));
     const rescheduled = this.#rescheduled.labels(invoker);
+    const met = this.#colored.labels(invoker, 'met');
+    const other = this.#colored.labels(invoker, 'other');
     return {
       started: (kind) => started[kind].inc(),
       rescheduled: () => rescheduled.inc(),
+      colored: (wasMet) => (wasMet ? met : other).inc(),
       ended: (record) => {
         ended[record.response.statusCode]?.inc();
         const waitTime = valueOf(record.annotations, 'waitTime');

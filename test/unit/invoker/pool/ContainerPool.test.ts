@@ -523,6 +523,9 @@ describe('ContainerPool', () => {
       const green = where(-1);
       await colored('yellow');
       assert.notEqual(where(-1), green, 'the one with fewer colors takes the new one');
+      const metrics = await f.registry.metrics();
+      assert.match(metrics, /colored_activations_total\{invoker="invoker0",container="met"\} 6/);
+      assert.match(metrics, /colored_activations_total\{invoker="invoker0",container="other"\} 4/);
       assert.equal(f.driver.containers.length, 2);
     });
   });
@@ -565,11 +568,16 @@ describe('ContainerPool', () => {
     });
   });
 
-  it('runs an action with a log limit of 0 without asking for logs, in one acknowledgement', async () => {
+  it('throws the logs of an action with a log limit of 0 away, and acknowledges it at once', async () => {
     const f = new PoolFixture();
     await f.pool.submit(message(), executable({ logs: 0 }));
     await f.pool.submit(message({ blocking: false }), executable({ logs: 0 }));
-    assert.equal(f.driver.containers[0]?.collected.length, 0);
+    const discarding = { maxBytes: 0, expectSentinels: false, timeoutMs: 0 };
+    assert.deepEqual(f.driver.containers[0]?.collected, [discarding, discarding]);
+    assert.deepEqual(
+      f.heard.records.map(({ logs }) => logs),
+      [[], []],
+    );
     assert.deepEqual(
       f.heard.acks.map((ack) => ack.kind),
       ['combined', 'completion'],
