@@ -13,7 +13,7 @@ import type { EntityStore } from '../shared/store/EntityStore.js';
 import { ActionSource } from './ActionSource.js';
 import { fallbackRecord } from './activations/record.js';
 import { Reporter, type ActivationRecorder } from './activations/Reporter.js';
-import { applicationError } from './activations/response.js';
+import { applicationError, whiskError } from './activations/response.js';
 import type { StoreLevels } from './activations/storing.js';
 import * as texts from './activations/texts.js';
 import { NamespaceBlacklist } from './blacklist.js';
@@ -81,6 +81,8 @@ export class Invoker {
   readonly #blacklist: NamespaceBlacklist;
   /** Activations that are here, so that one delivered twice runs once. */
   readonly #present = new Map<string, Promise<void>>();
+  /** So many of the next messages that were delivered before may have been begun by an earlier run. */
+  #maybeBegun = 0;
   #running: Running | undefined;
 
   constructor(parts: InvokerParts) {
@@ -98,7 +100,9 @@ export class Invoker {
     const { config, messaging, topics, driver } = this.#parts;
     const topic = topics.invoker(config.instance.instance);
     const leftovers = await driver.removeLeftovers();
-    if (leftovers > 0) this.#log.info(`removed ${leftovers} containers that an earlier run left behind`);
+    // Only an invoker that was killed leaves containers; it may have had so many activations at work.
+    this.#maybeBegun = leftovers > 0 ? maxInFlight(config) : 0;
+    if (leftovers > 0) this.#log.warn(`removed ${leftovers} containers that an earlier run left behind`);
     await messaging.ensureTopic(topic);
     await messaging.ensureTopic(topics.health);
     if (config.userEvents) await messaging.ensureTopic(topics.events);
@@ -184,7 +188,7 @@ export class Invoker {
       const response = applicationError(texts.namespaceBlocked);
       return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now()));
     }
-    if (delivery.redelivered && (await this.#acknowledgeAgain(message, reporter))) return;
+    if (delivery.redelivered && (await this.#wasBegun(message, reporter))) return;
     const fetched = await this.#actions.fetch(message);
     if (fetched.kind === 'none') {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now()), true);
@@ -193,17 +197,26 @@ export class Invoker {
     await pool.submit(message, fetched.action);
   }
 
-  /** An earlier run of this invoker may have done it and died before it said so. */
-  async #acknowledgeAgain(message: ActivationMessage, reporter: Reporter): Promise<boolean> {
+  /**
+   * Deals with an activation that an earlier run of this invoker may have begun: an action is never begun twice. One that
+   * was recorded is acknowledged again. One that may have been at work when that run was killed ends with an internal
+   * error. Resolves to false where it was not begun, and is to be run.
+   */
+  async #wasBegun(message: ActivationMessage, reporter: Reporter): Promise<boolean> {
+    const maybe = this.#maybeBegun > 0;
+    if (maybe) this.#maybeBegun--;
     let record: ActivationRecord | undefined;
     try {
       record = await this.#parts.activations.get(message.user.namespace.name, message.activationId);
     } catch (error) {
       this.#log.warn('an earlier record could not be looked for', { transid: message.transid, error });
     }
-    if (!record) return false;
-    await reporter.acknowledge(message, record);
-    return true;
+    if (record) await reporter.acknowledge(message, record);
+    else if (maybe) {
+      const unknown = fallbackRecord(message, whiskError(texts.outcomeUnknown), this.#now());
+      await reporter.reportLeftBehind(message, unknown);
+    }
+    return record !== undefined || maybe;
   }
 
   #reporter(producer: Producer): Reporter {

@@ -77,6 +77,15 @@ export class Reporter {
     await this.#send(message, shrink(ack));
   }
 
+  /** Reports an activation that an earlier run of this invoker left behind. That is no sign that this one is unwell. */
+  async reportLeftBehind(message: ActivationMessage, record: ActivationRecord): Promise<void> {
+    const { instance, events } = this.#parts;
+    const ack = { ...combinedMessage(message.transid, record, instance), isSystemError: false };
+    const sent = this.#send(message, message.blocking ? ack : shrink(ack));
+    events.activation(record, message.user.namespace.uuid);
+    await Promise.all([sent, this.#store(message, record)]);
+  }
+
   /** Says again how an activation ended that was reported, or at least recorded, before. */
   async acknowledge(message: ActivationMessage, record: ActivationRecord): Promise<void> {
     const { transid, blocking } = message;

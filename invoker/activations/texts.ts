@@ -11,6 +11,9 @@ export const actionRemoved = 'Action could not be found or may have been deleted
 export const actionMismatch = 'Action version is not compatible and cannot be invoked.';
 export const actionFetchError = 'Action could not be fetched.';
 export const namespaceBlocked = 'The action was not invoked due to a blacklisted namespace.';
+/** Ours: OpenWhisk loses such activations. */
+export const outcomeUnknown =
+  'The invoker failed while it had the action: whether it was run, and to its end, is not known.';
 export const logFailure = 'There was an issue while collecting your logs. Data might be missing.';
 export const logWarningDeveloperError = 'The action did not initialize or run as expected. Log data might be missing.';
 

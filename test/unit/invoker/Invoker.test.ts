@@ -129,6 +129,30 @@ describe('Invoker', () => {
     assert.equal(f.heard.acks.at(-1)?.kind, 'completion');
   });
 
+  it('begins nothing twice that a killed run of it may have begun, and runs what that cannot have had', async () => {
+    await f.invoker.stop();
+    f.driver.removeLeftovers = () => Promise.resolve(3);
+    await f.invoker.start();
+    const left = Array.from({ length: maxInFlight(CONFIG) }, () => message({ blocking: false }));
+    for (const sent of left) await f.deliver(sent, true);
+    assert.equal(f.driver.containers.flatMap(({ posts }) => posts).length, 0);
+    assert.deepEqual(
+      f.heard.records.map(({ activationId, response }) => [activationId, response.statusCode]),
+      left.map(({ activationId }) => [activationId, 3]),
+    );
+    for (const ack of f.heard.acks) assert.ok(ack.kind === 'combined' && ack.isSystemError === false);
+    await f.deliver(message(), true);
+    assert.equal(f.heard.records.at(-1)?.response.statusCode, 0);
+  });
+
+  it('runs what was not delivered before, whatever an earlier run left behind', async () => {
+    await f.invoker.stop();
+    f.driver.removeLeftovers = () => Promise.resolve(3);
+    await f.invoker.start();
+    await f.deliver(message());
+    assert.equal(f.heard.records[0]?.response.statusCode, 0);
+  });
+
   it('runs once what is delivered twice at the same time', async () => {
     const sent = message();
     await Promise.all([f.deliver(sent), f.deliver(sent, true)]);
