@@ -134,6 +134,82 @@ describe('packages and bindings', () => {
     assert.equal((await api.request('GET', '_/packages/bad')).status, 404);
   });
 
+  it('list the published ones of another namespace without its bindings', async () => {
+    const system = { user: 'whisk.system' } as const;
+    await api.must('PUT', '_/packages/target', {}, system);
+    const binding = { namespace: '_', name: 'target' };
+    await api.must('PUT', '_/packages/publishedBinding', { binding, publish: true }, system);
+    await api.must('PUT', '_/packages/open?overwrite=true', { publish: true }, system);
+    const names = (await api.must<Body[]>('GET', 'whisk.system/packages')).map(({ name }) => name);
+    assert.deepEqual(names, ['open']);
+    // `public` was a filter once.
+    const own = await api.must<Body[]>('GET', '_/packages?public=true');
+    assert.deepEqual(own, await api.must<Body[]>('GET', '_/packages'));
+    assert.deepEqual(await api.must<Body[]>('GET', 'nosuchnamespace/packages'), []);
+  });
+
+  it('of the reserved name that are there all the same can be read and deleted, not changed', async () => {
+    const fields = {
+      namespace: 'guest',
+      version: '0.0.1',
+      publish: false,
+      annotations: [],
+      parameters: [],
+      updated: 0,
+    };
+    await api.stores.whisks.put({
+      _id: 'guest/default',
+      name: 'default',
+      binding: {},
+      entityType: 'package',
+      ...fields,
+    } as never);
+    const changed = await api.request('PUT', '_/packages/default?overwrite=true', {});
+    assert.deepEqual([changed.status, changed.body.error], [400, "Package name 'default' is reserved."]);
+    assert.equal((await api.must('GET', '_/packages/default')).name, 'default');
+    assert.equal((await api.must('DELETE', '_/packages/default')).name, 'default');
+  });
+
+  it('keep their binding where a new one is refused', async () => {
+    await api.must('PUT', '_/packages/first', {});
+    await api.must('PUT', '_/packages/tied', { binding: { namespace: '_', name: 'first' } });
+    const bind = async (namespace: string, name: string) => {
+      const answer = await api.request('PUT', '_/packages/tied?overwrite=true', { binding: { namespace, name } });
+      return [answer.status, answer.body.error];
+    };
+    assert.deepEqual(await bind('_', 'tied'), [400, 'Cannot bind to another package binding.']);
+    assert.deepEqual(await bind('_', 'nosuch'), [400, 'Binding references a package that does not exist.']);
+    const forbidden = "The supplied authentication is not authorized to access 'whisk.system/nosuch'.";
+    assert.deepEqual(await bind('whisk.system', 'nosuch'), [403, forbidden]);
+    assert.equal((await bind('whisk.system', 'target'))[0], 403);
+    assert.deepEqual((await api.must('GET', '_/packages/tied')).binding, { namespace: 'guest', name: 'first' });
+    await api.must('PUT', '_/packages/second', {});
+    await api.must('PUT', '_/packages/tied?overwrite=true', { binding: { namespace: '_', name: 'second' } });
+    const tied = await api.must('GET', '_/packages/tied');
+    const binding = { namespace: 'guest', name: 'second' };
+    assert.deepEqual([tied.binding, tied.annotations], [binding, [{ key: 'binding', value: binding }]]);
+  });
+
+  it('that are bindings can be deleted though the package behind them is gone', async () => {
+    await api.must('PUT', '_/packages/tied?overwrite=true', { binding: { namespace: '_', name: 'first' } });
+    await api.must('DELETE', '_/packages/first');
+    assert.equal((await api.request('GET', '_/packages/tied')).status, 404);
+    assert.equal((await api.must('DELETE', '_/packages/tied')).name, 'tied');
+  });
+
+  it('take no more parameters and annotations than an entity may have', async () => {
+    const list = [{ key: 'k', value: 'x'.repeat(1024 * 1024) }];
+    for (const field of ['parameters', 'annotations']) {
+      const answer = await api.request('PUT', '_/packages/large', { [field]: list });
+      assert.equal(answer.status, 413);
+      assert.equal(answer.body.error, `${field} larger than allowed: 1048579 > 1048576 bytes.`);
+    }
+  });
+
+  it('have no parts', async () => {
+    assert.equal((await api.request('GET', '_/packages/second/bar')).status, 404);
+  });
+
   it('are told from actions of the same name', async () => {
     await api.action('clash', echo);
     const answer = await api.request('PUT', '_/packages/clash?overwrite=true', {});

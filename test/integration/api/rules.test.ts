@@ -228,6 +228,97 @@ describe('triggers and rules', () => {
     assert.deepEqual([updated.version, updated.publish], ['0.0.2', true]);
   });
 
+  it('are updated in part', async () => {
+    for (const name of ['p1', 'p2']) await api.must('PUT', `_/triggers/${name}`, {});
+    await api.action('other', echo);
+    await rule('part', 'p1', '/_/echo');
+    const update = (body: object) => api.must('PUT', '_/rules/part?overwrite=true', body);
+    const same = await update({});
+    assert.deepEqual([same.version, same.status, same.action.name], ['0.0.2', 'active', 'echo']);
+    const action = await update({ action: '/_/other' });
+    assert.deepEqual([action.version, action.action.name], ['0.0.3', 'other']);
+    const both = await update({ trigger: '/_/p2', action: '/_/echo' });
+    assert.deepEqual([both.version, both.status, both.action.name], ['0.0.4', 'active', 'echo']);
+    const linked = { 'guest/part': { action: { path: 'guest', name: 'echo' }, status: 'active' } };
+    assert.deepEqual((await api.must('GET', '_/triggers/p2')).rules, linked);
+    assert.deepEqual((await api.must('GET', '_/triggers/p1')).rules, {});
+    for (const [body, error] of [
+      [{ trigger: '/_/nosuch' }, 'trigger /guest/nosuch does not exist'],
+      [{ action: '/_/nosuch' }, 'action /guest/nosuch does not exist'],
+      [{ trigger: '/_/nosuch', action: '/_/nosuch' }, 'trigger /guest/nosuch does not exist'],
+    ] as const) {
+      const answer = await api.request('PUT', '_/rules/part?overwrite=true', body);
+      assert.deepEqual([answer.status, answer.body.error], [400, error]);
+    }
+    assert.deepEqual((await api.must('GET', '_/triggers/p2')).rules, linked);
+  });
+
+  it('of two triggers may lead to one action, and of one trigger to two', async () => {
+    for (const name of ['x1', 'x2']) await api.must('PUT', `_/triggers/${name}`, {});
+    await rule('r_x1', 'x1', '/_/echo');
+    await rule('r_x2', 'x2', '/_/echo');
+    await rule('r_x3', 'x2', '/_/other');
+    const actions = async (name: string) => (await fire(name)).lines.map(({ action }) => action);
+    assert.deepEqual(await actions('x1'), ['guest/echo']);
+    assert.deepEqual(await actions('x2'), ['guest/echo', 'guest/other']);
+    await api.must('DELETE', '_/rules/r_x3');
+    assert.deepEqual(await actions('x2'), ['guest/echo']);
+    await rule('r_x3', 'x2', '/_/other');
+    assert.deepEqual(await actions('x2'), ['guest/echo', 'guest/other']);
+  });
+
+  it('may get a feed later on, which nobody looks at then', async () => {
+    await api.must('PUT', '_/triggers/fed', {});
+    const annotations = [{ key: 'feed', value: 'a,b' }];
+    assert.equal((await api.request('PUT', '_/triggers/fed?overwrite=true', { annotations })).status, 200);
+    assert.equal((await api.request('PUT', '_/triggers/alsoFed', { annotations })).status, 400);
+  });
+
+  it('have limits on their size, and no parts', async () => {
+    const list = [{ key: 'k', value: 'x'.repeat(1024 * 1024) }];
+    for (const [path, field] of [
+      ['_/triggers/large', 'parameters'],
+      ['_/triggers/fed?overwrite=true', 'parameters'],
+      ['_/triggers/large', 'annotations'],
+      ['_/rules/large', 'annotations'],
+      ['_/rules/part?overwrite=true', 'annotations'],
+    ] as const) {
+      const answer = await api.request('PUT', path, { [field]: list });
+      assert.equal(answer.status, 413);
+      assert.equal(answer.body.error, `${field} larger than allowed: 1048579 > 1048576 bytes.`);
+    }
+    for (const path of ['_/triggers/fed/bar', '_/rules/part/bar']) {
+      assert.equal((await api.request('GET', path)).status, 404);
+    }
+  });
+
+  it('refuse pages that are none', async () => {
+    for (const collection of ['triggers', 'rules', 'packages']) {
+      for (const [query, error] of [
+        ['limit=201', `'limit' was malformed:\nThe value '201' is not in the range of 0 to 200 for ${collection}.`],
+        ['limit=-1', `'limit' was malformed:\nThe value '-1' is not in the range of 0 to 200 for ${collection}.`],
+        ['limit=x', `'limit' was malformed:\nThe value 'x' is not an integer for ${collection}.`],
+        ['skip=-1', `'skip' was malformed:\nThe value '-1' is not greater than or equal to 0 for ${collection}.`],
+        ['skip=x', `'skip' was malformed:\nThe value 'x' is not an integer for ${collection}.`],
+      ] as const) {
+        const answer = await api.request('GET', `_/${collection}?${query}`);
+        assert.deepEqual([answer.status, answer.body.error], [400, `The query parameter ${error}`]);
+      }
+    }
+  });
+
+  it('of other namespaces are out of reach', async () => {
+    const system = { user: 'whisk.system' } as const;
+    for (const collection of ['triggers', 'rules']) {
+      for (const path of [`guest/${collection}`, `guest/${collection}/fed`]) {
+        assert.equal((await api.request('GET', path, undefined, system)).status, 403);
+      }
+      assert.equal((await api.request('PUT', `guest/${collection}/fed`, {}, system)).status, 403);
+      assert.equal((await api.request('POST', `guest/${collection}/fed`, {}, system)).status, 403);
+      assert.equal((await api.request('DELETE', `guest/${collection}/fed`, undefined, system)).status, 403);
+    }
+  });
+
   it('refuse names, feeds and states that are none', async () => {
     const errorOf = async (method: string, path: string, body: unknown) =>
       (await api.request(method, path, body)).body.error.replace(/^[^\n]*malformed:\n/, '');
