@@ -35,6 +35,8 @@ export interface BalancerOptions {
   readonly supervision: SupervisionOptions;
   readonly cluster: ClusterOptions;
   readonly colors: ColorConfig;
+  /** How long to wait at the start for the invokers to show up, in ms; 0: not at all. */
+  readonly settleMs: number;
 }
 
 export const BALANCER: BalancerOptions = {
@@ -43,6 +45,7 @@ export const BALANCER: BalancerOptions = {
   supervision: SUPERVISION,
   cluster: CLUSTER,
   colors: { policy: 'consistent-hashing', parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
+  settleMs: 0,
 };
 
 /** Invokers ping each second; this is a little longer. */
@@ -57,6 +60,7 @@ export function balancerOptions(config: ControllerConfig['loadBalancer'], limits
     supervision: { ...SUPERVISION, offlineAfterMs },
     cluster: CLUSTER,
     colors,
+    settleMs: 5000,
   };
 }
 
@@ -147,7 +151,10 @@ export class ShardingBalancer implements LoadBalancer {
     });
   }
 
-  /** Resolves once acknowledgements and pings are consumed. The health test action has to be in the store by then. */
+  /**
+   * Resolves once acknowledgements and pings are consumed, and the invokers had `settleMs` to show up. The health test
+   * action has to be in the store by then.
+   */
   static async start(parts: BalancerParts): Promise<ShardingBalancer> {
     const { messaging, topics, controller, options, logger } = parts;
     const completed = topics.completed(controller.asString);
@@ -169,6 +176,7 @@ export class ShardingBalancer implements LoadBalancer {
       onChange: (controllers) => balancer.#shares.updateCluster(controllers.length),
     });
     await balancer.#supervisor.start();
+    if (options.settleMs > 0) await balancer.whenSettled(options.settleMs);
     return balancer;
   }
 
@@ -209,15 +217,16 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   /**
-   * Resolves once every invoker had the time to ping and to answer its first test, or after `limitMs`. A controller that
-   * takes requests before that would take the few invokers that it knows for all there are, and send colors astray.
+   * Resolves once every invoker had the time to ping and to answer its first test, or after `limitMs`; earlier where none
+   * pings. A controller that takes requests before that would take the few invokers that it knows for all there are, and
+   * send colors astray.
    */
-  async whenSettled(limitMs = 10_000): Promise<void> {
+  async whenSettled(limitMs: number): Promise<void> {
     const begun = performance.now();
     const waited = (): number => performance.now() - begun;
     while (waited() < limitMs) {
-      const allPinged = waited() > PING_PERIOD_MS && this.#supervisor.invokers.length > 0;
-      if (allPinged && !this.#supervisor.anyUntested) return;
+      const none = this.#supervisor.invokers.length === 0;
+      if (waited() > (none ? 2 : 1) * PING_PERIOD_MS && !this.#supervisor.anyUntested) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
