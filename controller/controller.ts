@@ -220,7 +220,12 @@ export class Controller {
       activations,
       authentication: basicAuthentication(parts.subjects),
       entitlement,
-      invocation: dispatch,
+      invocation: {
+        async invoke(request) {
+          await activations.ready();
+          return dispatch.invoke(request);
+        },
+      },
       balancer,
       runtimes,
       limits,

@@ -17,6 +17,11 @@ export interface ActivationStore {
   get(namespace: string, activationId: string): Promise<ActivationRecord | undefined>;
   /** Resolves once the record is durable. One that is there already is left alone. */
   store(record: ActivationRecord): Promise<void>;
+  /**
+   * Resolves when there is room for more records: at once, unless the store is away and many wait for it. Who is about to
+   * do what makes a record waits here first.
+   */
+  ready(): Promise<void>;
   /** Newest first. Without `docs` the summaries that the view emits, with it the records. */
   list(
     namespace: string,

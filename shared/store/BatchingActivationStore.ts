@@ -104,7 +104,6 @@ export class BatchingActivationStore implements ActivationStore {
     };
   }
 
-  /** Resolves when there is room for more records: who makes them waits here before taking on more work. */
   async ready(): Promise<void> {
     while (this.#backlogBytes >= this.#options.maxBacklogBytes) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));

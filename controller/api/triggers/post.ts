@@ -10,6 +10,7 @@ import { fireTrigger } from './fire.js';
 export const postTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, transid, namespace, name }) => {
+    await ctx.activations.ready();
     const payload = await readJsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
     const trigger = await ctx.entities.getTrigger(`${namespace}/${name}`);
     if (!trigger) throw notFound();
