@@ -48,6 +48,9 @@ export function newSlot(id: number, kind: string, memoryMB: number): Slot {
   };
 }
 
+/** So many activations may have gone on before logs are read, besides those that run at once: they must not pile up. */
+const LOGS_BEHIND = 3;
+
 /** Who serves an activation: containers are shared by what has the same key, and by nothing else. */
 export function slotKey(namespace: string, path: string, revision: string): string {
   return `${namespace}|${path}|${revision}`;
@@ -170,8 +173,7 @@ export class Slots<S extends Slot> {
   #index(slot: S, group: WarmGroup<S>): void {
     const { state } = slot;
     const warm = state === 'warm' || state === 'pausing' || state === 'paused';
-    // Logs of earlier activations may lag behind by one round at most, so that they cannot pile up.
-    const room = slot.active < slot.concurrency && slot.collecting <= slot.concurrency;
+    const room = slot.active < slot.concurrency && slot.collecting < slot.concurrency + LOGS_BEHIND;
     if (warm && room) group.enlist(slot);
     else group.delist(slot);
     if (!warm && state !== 'draining' && room && slot.active > 0) group.starting.add(slot);
