@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import { newTransactionId } from '../../shared/entities/transaction.js';
 
@@ -15,6 +15,8 @@ export class HttpServer {
   readonly #doors: NetServer[] = [];
   /** Connections, and whether a request on them is being answered. */
   readonly #busy = new Map<Socket, number>();
+  /** The last request on each connection, and its answer. */
+  readonly #latest = new WeakMap<Socket, { req: IncomingMessage; res: ServerResponse }>();
   #stopping = false;
 
   constructor(handler: RequestListener, options: { readonly maxConnections?: number | undefined } = {}) {
@@ -22,6 +24,7 @@ export class HttpServer {
       { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS, maxHeaderSize: MAX_HEADER_BYTES },
       (req, res) => {
         const { socket } = req;
+        this.#latest.set(socket, { req, res });
         this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
         if (this.#stopping) res.setHeader('Connection', 'close');
         res.once('close', () => {
@@ -30,7 +33,8 @@ export class HttpServer {
           if (this.#busy.has(socket)) this.#busy.set(socket, left);
           if (left <= 0 && this.#stopping) socket.end();
         });
-        handler(req, res);
+        if (isTarget(req.url)) handler(req, res);
+        else refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
       },
     );
     this.#server.on('connection', (socket: Socket) => {
@@ -40,7 +44,9 @@ export class HttpServer {
       socket.once('close', () => this.#busy.delete(socket));
     });
     if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
-    this.#server.on('clientError', refuse);
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
+      this.#onClientError(error, socket),
+    );
   }
 
   /**
@@ -60,6 +66,21 @@ export class HttpServer {
         resolve(listener.address() as AddressInfo);
       });
     });
+  }
+
+  #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    const latest = this.#latest.get(socket);
+    // What is wrong may be the body of a request that was answered already: a second answer would be taken for the next.
+    const answered = latest !== undefined && !latest.req.complete && latest.res.headersSent;
+    if (error.code === 'ECONNRESET' || !socket.writable || answered) {
+      socket.destroySoon();
+      return;
+    }
+    if (error.code === 'HPE_HEADER_OVERFLOW') {
+      refuse(socket, '431 Request Header Fields Too Large', 'The headers of the request are too large.');
+    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+      refuse(socket, '408 Request Timeout', 'The request did not arrive in time.');
+    } else refuse(socket, '400 Bad Request', 'The request is no valid HTTP.');
   }
 
   /**
@@ -82,18 +103,13 @@ export class HttpServer {
   }
 }
 
+/** A path, the asterisk of `OPTIONS *`, or a whole URL. */
+function isTarget(target: string | undefined): boolean {
+  return target !== undefined && (target.startsWith('/') || target === '*' || URL.canParse(target));
+}
+
 /** Answers what is no HTTP in the shape that every error has. */
-function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const [status, message] =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? ['431 Request Header Fields Too Large', 'The headers of the request are too large.']
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? ['408 Request Timeout', 'The request did not arrive in time.']
-        : ['400 Bad Request', 'The request is no valid HTTP.'];
+function refuse(socket: Socket, status: string, message: string): void {
   const { id } = newTransactionId();
   const body = JSON.stringify({ error: message, code: id });
   socket.end(

@@ -19,6 +19,9 @@ function clientsFolder(): string {
   return existsSync(here) ? here : fileURLToPath(new URL('../../../test/e2e/clients', import.meta.url));
 }
 
+/** Where the clients' modules are. */
+export const clientsModules = (): string => join(clientsFolder(), 'node_modules');
+
 /** Whether the clients are there, in the versions that the lock file asks for. */
 export function clientsInstalled(): boolean {
   const folder = clientsFolder();
