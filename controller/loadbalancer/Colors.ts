@@ -45,7 +45,7 @@ export class Colors {
       metrics: parts.metrics,
       totalUnderWay: parts.totalUnderWay,
       isGone: (instance) => this.#gone.has(instance),
-      tell: (assignment) => this.#told?.tell(assignment),
+      tell: (assignment) => this.#tell(assignment),
       onShared: () => void this.#share(),
     });
   }
@@ -106,6 +106,12 @@ export class Colors {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await (await this.#sharing)?.close();
+  }
+
+  /** What is assigned while the topic is still being read is told when it was. */
+  #tell(assignment: Assignment): void {
+    if (this.#told) this.#told.tell(assignment);
+    else void this.#sharing?.then((sharing) => sharing?.tell(assignment));
   }
 
   #share(): Promise<AssignmentSharing | undefined> {

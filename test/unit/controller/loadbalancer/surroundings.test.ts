@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { Registry } from 'prom-client';
+import { ColorMetrics } from '../../../../controller/loadbalancer/ColorMetrics.js';
+import { ColorMistakes } from '../../../../controller/loadbalancer/ColorMistakes.js';
+import { Colors } from '../../../../controller/loadbalancer/Colors.js';
+import type { InvokerHealth, InvokerStatus } from '../../../../controller/loadbalancer/LoadBalancer.js';
+import { LoadReports } from '../../../../controller/loadbalancer/LoadReports.js';
+import type { Demand } from '../../../../controller/loadbalancer/schedule.js';
+import { Shares } from '../../../../controller/loadbalancer/shares.js';
+import { BALANCER } from '../../../../controller/loadbalancer/ShardingBalancer.js';
+import { assignments, type Assignment } from '../../../../controller/loadbalancer/assignments.js';
+import { POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
+import { silentLogger } from '../../../../shared/logging/Logger.js';
+import { invokerInstance } from '../../../../shared/messages/instances.js';
+import { EmbeddedMessaging } from '../../../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { range } from '../../shared/colors/workload.js';
+import { settle } from './installation.js';
+import { activationMessage } from './messages.js';
+
+const demand: Demand = { key: 'guest/a@0.0.1', concurrency: 1, memory: 128 };
+const MINUTE = 60_000;
+
+/** Colors over four invokers, with a clock that stands still until it is moved. */
+async function setUp(policy: PolicyName, leads = true) {
+  const messaging = new EmbeddedMessaging();
+  const told: Assignment[] = [];
+  await messaging.consume({
+    topic: assignments(),
+    group: 'test',
+    maxInFlight: 1000,
+    handle: (assignment) => void told.push(assignment),
+  });
+  const shares = new Shares({ ...BALANCER.shares, managedFraction: 1 });
+  let now = 0;
+  const colors = new Colors({
+    messaging,
+    topicPrefix: '',
+    logger: silentLogger,
+    metrics: new ColorMetrics(new Registry()),
+    options: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 10 * MINUTE },
+    shares,
+    totalUnderWay: () => 0,
+    self: '0',
+    leads: () => leads,
+    now: () => now,
+  });
+  const invokers = (...statuses: readonly InvokerStatus[]): void => {
+    const list: InvokerHealth[] = statuses.map((status, i) => ({
+      instance: invokerInstance(i, `${i}`, 65_536),
+      status,
+    }));
+    shares.updateInvokers(list);
+    colors.invokersChanged(list);
+  };
+  invokers('up', 'up', 'up', 'up');
+  const home = (color: number): number | undefined => {
+    const message = activationMessage();
+    return colors.place('managed', message, { value: `c${color}` }, demand)?.candidate.instance;
+  };
+  return {
+    colors,
+    shares,
+    invokers,
+    home,
+    told,
+    pass: (ms: number) => {
+      now += ms;
+      colors.tick();
+    },
+  };
+}
+
+describe('colors and time', () => {
+  for (const policy of ['least-assigned', 'bucket-hashing', 'consistent-hashing'] as const) {
+    it(`${policy}: wait ten minutes for an invoker that is down, and then find new homes`, async () => {
+      const { colors, invokers, home, pass } = await setUp(policy);
+      await colors.start();
+      const before = range(200).map(home);
+      invokers('up', 'down', 'up', 'up');
+      pass(9 * MINUTE);
+      for (const color of range(200)) assert.notEqual(home(color), 1);
+      invokers('up', 'up', 'up', 'up');
+      assert.deepEqual(range(200).map(home), before, 'all came home');
+      invokers('up', 'down', 'up', 'up');
+      pass(11 * MINUTE);
+      const moved = range(200).map(home);
+      const hits = colors.palette.view().inUse[0]?.hits ?? 0;
+      range(200).forEach((color) => home(color));
+      assert.equal(colors.palette.view().inUse[0]?.hits, hits + 200, 'at home in the new ones');
+      before.forEach((was, color) => {
+        if (was !== 1) assert.equal(moved[color], was, 'and nothing else moved');
+      });
+      await colors.close();
+    });
+  }
+
+  it('are told with what was assigned while the topic was still read', async () => {
+    const { colors, home, told } = await setUp('consistent-hashing');
+    await colors.start();
+    assert.equal(told.length, 0, 'a policy without a table shares nothing');
+    const message = activationMessage();
+    colors.place('managed', message, { value: 'first', policy: 'least-assigned' }, demand);
+    await settle();
+    assert.deepEqual(
+      told.map(({ kind }) => kind),
+      ['mark', 'color'],
+    );
+    home(1);
+    await settle();
+    assert.equal(told.length, 2);
+    await colors.close();
+  });
+
+  it('move buckets away from a busy invoker, ten seconds at a time, where this controller leads', async () => {
+    for (const leads of [true, false]) {
+      const { colors, shares, home, told, pass } = await setUp('bucket-hashing', leads);
+      await colors.start();
+      range(400).forEach((color) => home(color));
+      shares.candidate(0)?.slots.take('x', 1, 10_000);
+      for (const other of [1, 2, 3]) shares.candidate(other)?.slots.take('x', 1, 1000);
+      for (let second = 0; second < 10; second++) pass(1000);
+      await settle();
+      const moves = colors.palette.view().inUse[0]?.moves ?? 0;
+      if (leads) assert.ok(moves > 0 && moves <= POLICY_OPTIONS.maxBucketMoves, `${moves}`);
+      else assert.equal(moves, 0);
+      assert.equal(told.filter(({ kind }) => kind === 'buckets').length, leads ? 1 : 0);
+      await colors.close();
+    }
+  });
+});
+
+describe('load reports', () => {
+  it('are the means of ten looks at what is in use', () => {
+    const shares = new Shares(BALANCER.shares);
+    shares.updateInvokers([{ instance: invokerInstance(0, '0', 1024), status: 'up' }]);
+    const reports = new LoadReports();
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < 9; i++) assert.equal(reports.sample(shares.all), undefined);
+      shares.candidate(0)?.slots.take('x', 1, 100);
+      assert.deepEqual(reports.sample(shares.all), [{ invoker: 0, load: round === 0 ? 10 : 110 }]);
+    }
+  });
+});
+
+describe('mistakes in color annotations', () => {
+  it('are counted, newest first, and not kept without end', async () => {
+    const registry = new Registry();
+    const mistakes = new ColorMistakes(registry);
+    for (let i = 0; i < 300; i++) mistakes.note(`guest/a${i}`, '{x', { at: 0, message: 'a { without a } after it' });
+    mistakes.note('guest/a250', '{y', { at: 0, message: 'a { without a } after it' });
+    const list = mistakes.list();
+    assert.equal(list.length, 200);
+    assert.deepEqual([list[0]?.entity, list[0]?.times, list[0]?.template], ['guest/a250', 2, '{y']);
+    assert.equal(list[1]?.entity, 'guest/a299');
+    assert.match(await registry.metrics(), /color_template_mistakes_total 301/);
+  });
+});
