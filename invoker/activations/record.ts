@@ -43,7 +43,8 @@ export function activationRecord(
   if (message.action.binding !== undefined) annotations.push({ key: 'binding', value: message.action.binding });
   annotations.push(
     { key: 'path', value: action.path },
-    { key: 'waitTime', value: (init ?? total).start - message.transid.start },
+    // The clocks of two hosts may differ.
+    { key: 'waitTime', value: Math.max(0, (init ?? total).start - message.transid.start) },
     { key: 'kind', value: action.kind },
     { key: 'timeout', value: execution.timedOut },
     { key: 'limits', value: action.limits },

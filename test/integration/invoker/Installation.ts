@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import type { ContainerDriver } from '../../../invoker/containers/ContainerDriver.js';
-import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../../invoker/Invoker.js';
+import { DEFAULT_INVOKER_CONFIG, Invoker, type InvokerConfig } from '../../../invoker/Invoker.js';
 import { RUNTIME_IMAGE } from '../../../invoker/runtimes/image/build.js';
 import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../shared/config/limits.js';
@@ -35,6 +35,7 @@ export interface InstallationOptions {
   readonly stores?: Stores | undefined;
   readonly limits?: Partial<Limits> | undefined;
   readonly userMemoryMB?: number | undefined;
+  readonly config?: Partial<InvokerConfig> | undefined;
 }
 
 /** An invoker on the embedded bus and store; the test is its controller. */
@@ -56,7 +57,7 @@ export class Installation {
     return installation;
   }
 
-  private constructor({ driver, limits, userMemoryMB = 1024 }: InstallationOptions, stores: Stores) {
+  private constructor({ driver, limits, userMemoryMB = 1024, config }: InstallationOptions, stores: Stores) {
     this.stores = stores;
     this.driver = driver;
     this.entities = new CachedEntityStore(stores.whisks);
@@ -68,6 +69,7 @@ export class Installation {
         userMemoryMB,
         limits: { ...DEFAULT_LIMITS, ...limits },
         apiHost: 'http://localhost:1',
+        ...config,
       },
       messaging: this.messaging,
       topics,

@@ -273,6 +273,39 @@ function over(name: string, engine: Engine): void {
       });
     });
 
+    it('pauses a container that has nothing to do, resumes it for work, and removes it in the end', async () => {
+      await install({ config: { pauseGraceMs: 100, idleContainerMs: 2500 } });
+      await installation.putAction('counts', 'let n = 0; function main() { return { n: ++n }; }');
+      await installation.invoke('counts');
+      await until(() => installation.invoker.counts()?.containers.paused === 1);
+      assert.deepEqual((await installation.invoke('counts'))?.response.result, { n: 2 });
+      await until(() => installation.invoker.counts()?.containers.paused === 1);
+      await until(() => installation.invoker.counts()?.usedMB === 0);
+      assert.deepEqual((await installation.invoke('counts'))?.response.result, { n: 1 });
+    });
+
+    it('keeps a color to the container that has served it, and spreads others', async () => {
+      await install();
+      await installation.putAction(
+        'cache',
+        `const seen = [];
+        async function main({ key, ms }) {
+          const hit = seen.includes(key);
+          seen.push(key);
+          await new Promise((resolve) => setTimeout(resolve, ms));
+          return { hit };
+        }`,
+      );
+      const call = (key: string, ms: number) =>
+        installation.invoke('cache', { content: { key, ms }, color: { value: key, hit: true } });
+      // Three containers, a color in each.
+      await Promise.all(['red', 'green', 'blue'].map((key) => call(key, 300)));
+      for (const key of ['red', 'blue', 'green', 'green', 'red', 'blue']) {
+        assert.deepEqual((await call(key, 0))?.response.result, { hit: true });
+      }
+      assert.equal(installation.invoker.counts()?.containers.warm, 3);
+    });
+
     it('runs what is delivered twice once', async () => {
       await install();
       await installation.putAction('counts', 'let n = 0; function main() { return { n: ++n }; }');
