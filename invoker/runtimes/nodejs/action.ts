@@ -32,11 +32,7 @@ function loadText({ code, main }: ActionSource): unknown {
   const module = { exports: {} as unknown, id: filename, filename, loaded: false };
   const { exports } = module;
   let entry: (() => unknown) | undefined;
-  const body = compileFunction(
-    `${code}\n;__ow_entry(() => ${main});`,
-    ['exports', 'require', 'module', '__filename', '__dirname', '__ow_entry'],
-    { filename, importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER },
-  ) as (...args: unknown[]) => unknown;
+  const body = compile(`${code}\ntry { __ow_entry(() => ${main}) } finally {}`, filename);
   const returned = body(exports, createRequire(filename), module, filename, process.cwd(), (found: () => unknown) => {
     entry = found;
   });
@@ -46,6 +42,21 @@ function loadText({ code, main }: ActionSource): unknown {
   } catch (error) {
     if (!(error instanceof ReferenceError)) throw error;
     return property(module.exports, main) ?? property(exports, main);
+  }
+}
+
+function compile(body: string, filename: string): (...args: unknown[]) => unknown {
+  const names = ['exports', 'require', 'module', '__filename', '__dirname', '__ow_entry'];
+  const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
+  try {
+    return compileFunction(body, names, { filename, importModuleDynamically }) as (...args: unknown[]) => unknown;
+  } catch (error) {
+    // Its stack begins with the place and an excerpt, and goes on with ours: the user needs message and place.
+    if (error instanceof SyntaxError) {
+      const place = /^.*:\d+$/m.exec(error.stack ?? '')?.[0] ?? filename;
+      error.stack = `SyntaxError: ${error.message}\n    at ${place}`;
+    }
+    throw error;
   }
 }
 

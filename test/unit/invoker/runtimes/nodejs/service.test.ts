@@ -124,7 +124,11 @@ describe('the Node.js runtime', () => {
   });
 
   const failing: ReadonlyArray<readonly [string, string, RegExp]> = [
-    ['does not parse', 'function main( {', /^Initialization has failed due to: .*SyntaxError/s],
+    [
+      'does not parse',
+      'function main( {',
+      /^Initialization has failed due to: SyntaxError: Unexpected token '\{'\n\s+at .*action\.js:2$/,
+    ],
     ['throws', 'throw new Error("early")', /^Initialization has failed due to: Error: early\n\s+at .*action\.js:1/],
     ['throws text', 'throw "early"', /^Initialization has failed due to: early$/],
     [
