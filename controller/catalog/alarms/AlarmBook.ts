@@ -4,7 +4,7 @@ import type { Logger } from '../../../shared/logging/Logger.js';
 import { DocumentConflictError, type ArtifactStore, type NewDocument } from '../../../shared/store/ArtifactStore.js';
 
 /** Alarms lie in so many documents: few enough to be read all, many enough for their writers to seldom meet. */
-const PAGES = 16;
+export const PAGES = 64;
 /** Ids of entities have a slash in them, so that no entity can have this one. And no view looks at these documents. */
 const PREFIX = 'palette-whisk:alarms:';
 const ATTEMPTS = 10;

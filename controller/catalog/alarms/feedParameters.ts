@@ -214,9 +214,16 @@ function readDate(value: Json | undefined, name: string, now: number, startDate?
   return value;
 }
 
+/** Bytes of a payload as JSON: alarms are kept together. */
+const MAX_PAYLOAD_BYTES = 64 * 1024;
+
 /** An object is the payload; a text, or anything else, is put into one. */
 function readPayload(value: Json | undefined): JsonObject | undefined {
   if (value === undefined || value === null) return undefined;
+  const bytes = Buffer.byteLength(JSON.stringify(value));
+  if (bytes > MAX_PAYLOAD_BYTES) {
+    throw new FeedError(`the trigger_payload parameter is larger than allowed: ${bytes} > ${MAX_PAYLOAD_BYTES} bytes`);
+  }
   if (typeof value === 'object' && !Array.isArray(value)) return value;
   return { payload: value };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { PAGES } from '../../../controller/catalog/alarms/AlarmBook.js';
 import { CATALOG, installCatalog } from '../../../controller/catalog/install.js';
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import type { JsonObject } from '../../../shared/entities/keyvalue.js';
@@ -286,9 +287,36 @@ describe('alarms', () => {
     await trigger('secretive');
     assert.deepEqual(await feed('once', 'CREATE', 'secretive', { date: Date.now() + 3_600_000 }), made);
     const secret = WELL_KNOWN_USERS.guest.split(':')[1] ?? '';
-    for (let i = 0; i < 16; i++) {
+    for (let i = 0; i < PAGES; i++) {
       const page = await stores.whisks.get(`palette-whisk:alarms:${i}`);
       assert.ok(!JSON.stringify(page ?? {}).includes(secret));
+    }
+  });
+
+  it('go off on one of several controllers, whichever they were made with', async () => {
+    const others: TestController[] = [];
+    const tell = (id: string) => others.forEach((other) => other.alarms?.changed(id));
+    others.push(
+      await TestController.start({ catalog: true, stores, alarmTurnMs: 500 }),
+      await TestController.start({ catalog: true, stores, alarmTurnMs: 1000, onAlarmsChange: (id) => tell(id) }),
+    );
+    try {
+      await trigger('shared');
+      const made = await others[1]?.request('POST', 'whisk.system/actions/alarms/alarm?blocking=true', {
+        lifecycleEvent: 'CREATE',
+        triggerName: '/_/shared',
+        cron: '* * * * * *',
+        maxTriggers: 2,
+      });
+      assert.equal(made?.status, 200);
+      await until(async () => (await fires('shared')).length === 2);
+      await wait(1200);
+      const starts = (await fires('shared')).map(({ start }) => start % 1000);
+      assert.equal(starts.length, 2);
+      // The one that was not told of it (this one) leaves it to the first of those that were.
+      for (const late of starts) assert.ok(late >= 480 && late < 900, `${late} ms after the full second`);
+    } finally {
+      for (const other of others) await other.close();
     }
   });
 

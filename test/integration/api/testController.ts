@@ -46,6 +46,9 @@ export interface TestControllerOptions {
   readonly guestLimits?: UserLimits;
   /** Whether the packages of `whisk.system` are there, and alarms go off. */
   readonly catalog?: boolean;
+  /** See `AlarmProvider`. */
+  readonly alarmTurnMs?: number;
+  readonly onAlarmsChange?: (id: string) => void;
   /** Stores that outlive the controller; whoever made them closes them. */
   readonly stores?: Stores;
 }
@@ -85,16 +88,20 @@ export class TestController {
   readonly stores: Stores;
   readonly balancer: InProcessBalancer;
   readonly dispatch: Dispatch;
+  readonly alarms: AlarmProvider | undefined;
   readonly #close: () => Promise<void>;
 
   private constructor(
-    fields: Pick<TestController, 'base' | 'ctx' | 'stores' | 'balancer' | 'dispatch'> & { close: () => Promise<void> },
+    fields: Pick<TestController, 'base' | 'ctx' | 'stores' | 'balancer' | 'dispatch' | 'alarms'> & {
+      close: () => Promise<void>;
+    },
   ) {
     this.base = fields.base;
     this.ctx = fields.ctx;
     this.stores = fields.stores;
     this.balancer = fields.balancer;
     this.dispatch = fields.dispatch;
+    this.alarms = fields.alarms;
     this.#close = fields.close;
   }
 
@@ -183,7 +190,13 @@ export class TestController {
     });
     if (options.catalog) {
       await installCatalog({ ...ctx, whisks: stores.whisks });
-      alarms = new AlarmProvider({ ...ctx, whisks: stores.whisks, turnMs: 0, ready: () => true });
+      alarms = new AlarmProvider({
+        ...ctx,
+        whisks: stores.whisks,
+        turnMs: options.alarmTurnMs ?? 0,
+        onChange: options.onAlarmsChange,
+        ready: () => true,
+      });
       for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
       alarms.start();
     }
@@ -195,6 +208,7 @@ export class TestController {
       stores,
       balancer,
       dispatch,
+      alarms,
       close: async () => {
         await alarms?.stop();
         await server.stop(0);

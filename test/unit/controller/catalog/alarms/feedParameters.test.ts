@@ -67,6 +67,10 @@ describe('a new alarm', () => {
       () => cron({ cron: '* * * * *', startDate: NOW - 1 }),
       `startDate parameter '${NOW - 1}' must be in the future`,
     );
+    refuses(
+      () => once({ date: NOW + 1, trigger_payload: 'x'.repeat(65_535) }),
+      'the trigger_payload parameter is larger than allowed: 65537 > 65536 bytes',
+    );
     const soon = NOW + 1000;
     refuses(
       () => cron({ cron: '* * * * *', startDate: soon, stopDate: soon }),
