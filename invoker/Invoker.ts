@@ -52,6 +52,9 @@ export const DEFAULT_INVOKER_CONFIG = {
   userEvents: false,
 } as const satisfies Partial<InvokerConfig>;
 
+/** How long a stop waits for the controllers to be told. */
+const FAREWELL_MS = 2000;
+
 /** What an invoker works with. It closes none of it. */
 export interface InvokerParts {
   readonly config: InvokerConfig;
@@ -132,7 +135,8 @@ export class Invoker {
     if (!running) return;
     this.#running = undefined;
     this.#blacklist.stop();
-    await running.pings.disable();
+    // Where the bus is away the controllers find out by themselves.
+    await within(running.pings.disable(), FAREWELL_MS);
     // Also those that have not come as far as the pool end by themselves where they can.
     const finished = running.consumer.close();
     await within(finished, limitMs);

@@ -12,6 +12,7 @@ export class HealthPings {
   readonly #instance: InvokerInstance;
   readonly #log: Logger;
   #timer: NodeJS.Timeout | undefined;
+  #underWay = false;
   #failing = false;
 
   constructor(producer: Producer, topic: Topic<PingMessage>, instance: InvokerInstance, log: Logger) {
@@ -28,8 +29,8 @@ export class HealthPings {
   /** False where it was enabled already. */
   enable(): boolean {
     if (this.#timer) return false;
-    this.#timer = setInterval(() => void this.#ping(true), PING_INTERVAL_MS);
-    void this.#ping(true);
+    this.#timer = setInterval(() => this.#beat(), PING_INTERVAL_MS);
+    this.#beat();
     return true;
   }
 
@@ -42,6 +43,15 @@ export class HealthPings {
     // Said twice, so that one that is lost does no harm: after it there is silence.
     if (wasEnabled) await this.#ping(false);
     return wasEnabled;
+  }
+
+  /** While the bus is away pings do not pile up: old ones would tell nothing. */
+  #beat(): void {
+    if (this.#underWay) return;
+    this.#underWay = true;
+    void this.#ping(true).then(() => {
+      this.#underWay = false;
+    });
   }
 
   async #ping(isEnabled: boolean): Promise<void> {

@@ -286,6 +286,9 @@ export class ContainerPool {
 
   /** Ends an activation that never reached a container. */
   #giveUp(job: Job, response: ActivationResponse): void {
+    const { log } = this.#parts;
+    const { activationId, transid } = job.message;
+    log.warn(`activation ${activationId} of ${job.action.path} was not run`, { transid, result: response.result });
     const now = this.#parts.now();
     this.#conclude(job, { response, total: { start: now, end: now }, timedOut: false }, false);
   }

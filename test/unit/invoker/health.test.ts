@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { HealthPings } from '../../../invoker/health.js';
+import { silentLogger } from '../../../shared/logging/Logger.js';
+import { invokerInstance } from '../../../shared/messages/instances.js';
+import type { PingMessage } from '../../../shared/messages/ping.js';
+import type { Producer } from '../../../shared/messaging/Messaging.js';
+import { topics } from '../../../shared/messaging/topics.js';
+import { Gate, settle } from './pool/setup.js';
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('HealthPings', () => {
+  const said: (boolean | undefined)[] = [];
+  const bus = new Gate();
+  let sending: () => Promise<void> = () => Promise.resolve();
+  const producer: Producer = {
+    send: (_, message) => {
+      said.push((message as PingMessage).isEnabled);
+      return sending();
+    },
+    close: () => Promise.resolve(),
+  };
+  const pings = new HealthPings(producer, topics().health, invokerInstance(0, '0', 1024), silentLogger);
+
+  it('says at once and each second that the invoker lives', async () => {
+    assert.equal(pings.enabled, false);
+    assert.equal(pings.enable(), true);
+    assert.equal(pings.enable(), false);
+    assert.equal(pings.enabled, true);
+    assert.deepEqual(said, [true]);
+    await pause(1100);
+    assert.deepEqual(said, [true, true]);
+  });
+
+  it('does not pile them up while the bus is away', async () => {
+    sending = () => bus.pass();
+    await pause(2100);
+    assert.equal(said.length, 3);
+    bus.open();
+  });
+
+  it('says twice that there shall be no work, once more if it is told so again, and then nothing', async () => {
+    sending = () => Promise.reject(new Error('away'));
+    said.length = 0;
+    assert.equal(await pings.disable(), true);
+    assert.deepEqual(said, [false, false]);
+    assert.equal(await pings.disable(), false);
+    assert.deepEqual(said, [false, false, false]);
+    await pause(1100);
+    await settle();
+    assert.equal(said.length, 3);
+  });
+});
