@@ -90,7 +90,11 @@ export class DockerContainer implements Container {
   }
 
   destroy(): Promise<void> {
-    this.#destroyed ??= this.#destroy();
+    this.#destroyed ??= this.#destroy().catch((error: unknown) => {
+      // It may be tried again.
+      this.#destroyed = undefined;
+      throw error;
+    });
     return this.#destroyed;
   }
 

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
@@ -46,7 +47,10 @@ export class DockerDriver implements ContainerDriver {
 
   async close(): Promise<void> {
     await Promise.all(this.#starting);
-    await Promise.all([...this.#containers.values()].map((container) => container.destroy()));
+    const removals = [...this.#containers.values()].map((container) => container.destroy());
+    for (const removal of await Promise.allSettled(removals)) {
+      if (removal.status === 'rejected') this.#logger.warn('cannot remove a container', { error: removal.reason });
+    }
   }
 
   async #create(spec: ContainerSpec): Promise<Container> {
@@ -64,7 +68,7 @@ export class DockerDriver implements ContainerDriver {
       this.#containers.set(made.id, container);
       return container;
     } catch (error) {
-      removeContainer(made).catch((cause: unknown) => {
+      await removeContainer(made).catch((cause: unknown) => {
         this.#logger.warn(`cannot remove ${spec.name}, which did not start`, { error: cause });
       });
       throw startError(spec, error);
@@ -109,13 +113,22 @@ export class DockerDriver implements ContainerDriver {
   }
 }
 
+/** When to try again to remove a container, in ms: an engine may be busy with it, or be starting anew. */
+const REMOVAL_RETRIES = [200, 1000, 3000];
+
 /** Removes a container however it is; one that is gone or going is none. */
 async function removeContainer(container: Docker.Container): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true });
-  } catch (error) {
-    const status = statusOf(error);
-    if (status !== 404 && !(status === 409 && String(error).includes('already in progress'))) throw error;
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      await container.remove({ force: true, v: true });
+      return;
+    } catch (error) {
+      const status = statusOf(error);
+      if (status === 404 || (status === 409 && String(error).includes('already in progress'))) return;
+      const delay = REMOVAL_RETRIES[attempt];
+      if (delay === undefined) throw error;
+      await sleep(delay);
+    }
   }
 }
 

@@ -68,6 +68,8 @@ export function containerOptions(spec: ContainerSpec, settings: DockerSettings):
       Memory: memory,
       // No swap beyond it.
       MemorySwap: memory,
+      // Whoever has more memory gets more of a busy processor; the invoker itself has 1024.
+      CpuShares: Math.max(2, spec.memoryMB),
       NetworkMode: settings.network,
       Dns: [...settings.dns],
       DnsSearch: [...settings.dnsSearch],

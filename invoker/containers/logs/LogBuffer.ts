@@ -28,6 +28,8 @@ export const NOTICES = {
 const SENTINEL_BYTES = Buffer.from(SENTINEL);
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
+/** What a line has besides its text: time, stream, and the end. */
+const LINE_OVERHEAD_BYTES = 40;
 /** A line without an end is cut here, so that it cannot fill the memory. */
 const MAX_LINE_BYTES = 1024 * 1024;
 /** Sentinels that nobody collects (an action may print them) are counted no further. */
@@ -54,6 +56,8 @@ interface Stream {
   open: Segment;
   /** Bytes of a line that has not ended. */
   partial: Buffer | undefined;
+  /** Of all segments that are held. */
+  bytes: number;
   /** Sentinels that come late, for what was already taken without them. */
   late: number;
 }
@@ -65,7 +69,7 @@ export interface TakenLogs {
 
 /**
  * The logs of one container, cut into activations by the sentinels of its two streams. Holds at most `maxBytes` of each
- * stream between two sentinels; what is beyond is dropped and remembered as dropped.
+ * stream; what is beyond is dropped and remembered as dropped.
  */
 export class LogBuffer {
   readonly #maxBytes: number;
@@ -135,13 +139,15 @@ export class LogBuffer {
   }
 
   #takeStream(stream: Stream, time: () => string, sentinelToCome: boolean): Segment {
-    const done = stream.done.shift();
-    if (done) return done;
-    this.#flush(stream, time());
-    const { open } = stream;
-    stream.open = newSegment();
-    if (sentinelToCome) stream.late += 1;
-    return open;
+    let taken = stream.done.shift();
+    if (!taken) {
+      this.#flush(stream, time());
+      taken = stream.open;
+      stream.open = newSegment();
+      if (sentinelToCome) stream.late += 1;
+    }
+    stream.bytes -= taken.bytes;
+    return taken;
   }
 
   /** Ends a line that has no end yet. */
@@ -154,17 +160,19 @@ export class LogBuffer {
   #add(stream: Stream, line: Buffer, time: string): void {
     const { open } = stream;
     const end = line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length;
-    open.bytes += end + 1;
-    if (open.bytes > this.#maxBytes) {
+    const bytes = end + LINE_OVERHEAD_BYTES;
+    if (stream.bytes + bytes > this.#maxBytes) {
       open.overflowed = true;
       return;
     }
+    open.bytes += bytes;
+    stream.bytes += bytes;
     open.lines.push({ order: this.#order++, text: logLine(time, stream.name, line.toString('utf8', 0, end)) });
   }
 }
 
 function newStream(name: StreamName): Stream {
-  return { name, done: [], open: newSegment(), partial: undefined, late: 0 };
+  return { name, done: [], open: newSegment(), partial: undefined, bytes: 0, late: 0 };
 }
 
 function newSegment(): Segment {
@@ -175,8 +183,12 @@ function newSegment(): Segment {
 function close(stream: Stream): void {
   const { open } = stream;
   stream.open = newSegment();
+  if (stream.late === 0 && stream.done.length < MAX_SEGMENTS) {
+    stream.done.push(open);
+    return;
+  }
   if (stream.late > 0) stream.late -= 1;
-  else if (stream.done.length < MAX_SEGMENTS) stream.done.push(open);
+  stream.bytes -= open.bytes;
 }
 
 function* merge(a: readonly Line[], b: readonly Line[]): Generator<Line> {

@@ -87,6 +87,20 @@ describe('log buffer', () => {
     assert.deepEqual(buffer.take(MB, time, false), { lines: [`${TIME} stdout: next`], truncated: false });
   });
 
+  it('holds no more than it may over several sentinels that nobody collects', () => {
+    const buffer = new LogBuffer(1000);
+    for (let i = 0; i < 100; i += 1) write(buffer, 'stdout', `${'y'.repeat(60)}\n${SENTINEL}\n`);
+    let lines = 0;
+    for (let i = 0; i < 100; i += 1) {
+      write(buffer, 'stderr', `${SENTINEL}\n`);
+      lines += buffer.take(MB, time, false).lines.filter((line) => line.endsWith('y')).length;
+    }
+    assert.equal(lines, 10);
+    write(buffer, 'stdout', 'next\n');
+    end(buffer);
+    assert.deepEqual(buffer.take(MB, time, false), { lines: [`${TIME} stdout: next`], truncated: false });
+  });
+
   it('gives the same lines however the bytes are cut into chunks', () => {
     const line = fc.stringMatching(/^[a-zé☃ ]{0,12}$/u);
     fc.assert(
