@@ -5,20 +5,24 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
+import { Topology } from '../../deploy/local/Topology.js';
 import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { startCouch } from '../integration/couchdb/couch.js';
+import { startBroker } from '../integration/kafka/broker.js';
 
-/** A standalone server in a process of its own. */
+/** An installation under measurement. */
 export interface BenchServer {
-  readonly pid: number;
-  /** From the start of the process to its first answer, in ms. */
+  /** From the start to the first answer, in ms. */
   readonly firstAnswerMs: number;
+  /** Resident memory of its processes by name, in MB. */
+  memory(): Record<string, number>;
   request(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: Json): Promise<JsonObject>;
   stop(): Promise<void>;
 }
 
-/** Starts a server on a free port with a data folder of its own, and waits for its first answer. */
-export async function startServer(options: readonly string[]): Promise<BenchServer> {
+/** Starts a standalone server on a free port with a data folder of its own, and waits for its first answer. */
+export async function startStandalone(options: readonly string[]): Promise<BenchServer> {
   const port = await freePort();
   const data = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
   const main = fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url));
@@ -26,53 +30,113 @@ export async function startServer(options: readonly string[]): Promise<BenchServ
   const child = spawn(
     process.execPath,
     [main, '--port', String(port), '--data', data, '--log-level', 'warn', ...options],
-    {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
+    { stdio: ['ignore', 'ignore', 'inherit'] },
   );
-  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: 64 });
-  await untilAnswers(pool, child);
-  const firstAnswerMs = performance.now() - started;
-  const authorization = `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`;
+  const client = new ApiClient(`http://127.0.0.1:${port}`);
+  await untilAnswers(client, child);
   return {
-    pid: child.pid ?? 0,
-    firstAnswerMs,
-    request: async (method, path, body) => {
-      const answer = await pool.request({
-        path: `/api/v1/namespaces/_${path}`,
-        method,
-        headers: { authorization, 'content-type': 'application/json' },
-        body: body === undefined ? null : JSON.stringify(body),
-      });
-      const text = await answer.body.text();
-      if (answer.statusCode >= 400) throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`);
-      return JSON.parse(text) as JsonObject;
-    },
+    firstAnswerMs: performance.now() - started,
+    memory: () => ({ standalone: residentMB(child.pid ?? 0) }),
+    request: (method, path, body) => client.request(method, path, body),
     stop: async () => {
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
       await exited;
-      await pool.destroy();
+      await client.close();
       rmSync(data, { recursive: true, force: true });
     },
   };
 }
 
-/** Resident memory of a process in MB. */
-export function residentMB(pid: number): number {
+/** Starts a controller and an invoker as processes, on a Kafka broker and a CouchDB (`KAFKA_HOSTS`, `COUCHDB_URL`, or the tests'). */
+export async function startDistributed(): Promise<BenchServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
+  const hosts = process.env['KAFKA_HOSTS'] ?? '';
+  const [broker, couch] = await Promise.all([hosts === '' ? startBroker() : undefined, startCouch()]);
+  const started = performance.now();
+  const topology = await Topology.start({
+    kafkaHosts: broker?.hosts ?? hosts,
+    couch: couch.options('bench_'),
+    controllers: 1,
+    invokers: 1,
+    driver: 'docker',
+    userMemoryMB: 4096,
+    folder,
+    environment: {
+      LIMITS_ACTIONS_INVOKES_PERMINUTE: '10000000',
+      LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',
+      CONFIG_logback_log_level: 'WARN',
+    },
+  });
+  const firstAnswerMs = performance.now() - started;
+  const [controller] = topology.controllers;
+  if (!controller) throw new Error('there is no controller');
+  const client = new ApiClient(controller.url);
+  return {
+    firstAnswerMs,
+    memory: () =>
+      Object.fromEntries(
+        [...topology.controllers, ...topology.invokers].map(({ name, pid }) => [name, residentMB(pid ?? 0)]),
+      ),
+    request: (method, path, body) => client.request(method, path, body),
+    stop: async () => {
+      await topology.stop();
+      await client.close();
+      await couch.close();
+      await broker?.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Calls the API as the user guest. */
+class ApiClient {
+  readonly #pool: Pool;
+  readonly #headers = {
+    authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`,
+    'content-type': 'application/json',
+  };
+
+  constructor(base: string) {
+    this.#pool = new Pool(base, { connections: 64 });
+  }
+
+  /** Whether the server answers. */
+  async ping(): Promise<boolean> {
+    try {
+      const { statusCode, body } = await this.#pool.request({ path: '/ping', method: 'GET' });
+      await body.dump();
+      return statusCode === 200;
+    } catch {
+      return false;
+    }
+  }
+
+  async request(method: 'GET' | 'PUT' | 'POST' | 'DELETE', path: string, body?: Json): Promise<JsonObject> {
+    const answer = await this.#pool.request({
+      path: `/api/v1/namespaces/_${path}`,
+      method,
+      headers: this.#headers,
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode >= 400) throw new Error(`${method} ${path} answered ${answer.statusCode}: ${text}`);
+    return JSON.parse(text) as JsonObject;
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.destroy();
+  }
+}
+
+function residentMB(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }
 
-async function untilAnswers(pool: Pool, child: ChildProcess): Promise<void> {
-  for (;;) {
+async function untilAnswers(client: ApiClient, child: ChildProcess): Promise<void> {
+  while (!(await client.ping())) {
     if (child.exitCode !== null) throw new Error(`the server ended with exit code ${child.exitCode}`);
-    try {
-      const { statusCode, body } = await pool.request({ path: '/ping', method: 'GET' });
-      await body.dump();
-      if (statusCode === 200) return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
