@@ -35,6 +35,8 @@ export interface ControllerContext {
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
   /** Whether new actions get the API key only where they ask for it. */
   readonly requireApiKeyAnnotation: boolean;
+  /** Whether changing and deleting actions and packages is answered with them. */
+  readonly requireResponsePayload: boolean;
   /** Undefined: whoever is on this machine. */
   readonly operator: OperatorCredentials | undefined;
   /** The share of invokers that has to be up for the controller to call itself ready. */

@@ -55,6 +55,8 @@ export interface ControllerConfig {
   readonly readinessFraction: number;
   /** Whether new actions get the API key only where they ask for it; missing: yes. */
   readonly requireApiKeyAnnotation?: boolean | undefined;
+  /** Whether changing and deleting actions and packages is answered with them; missing: yes. */
+  readonly requireResponsePayload?: boolean | undefined;
   /** The header that names a request's transaction; missing: `X-Request-ID`. */
   readonly transactionHeader?: string | undefined;
   /** Connections that are open at once; missing: any number. */
@@ -234,6 +236,7 @@ export class Controller {
       clock,
       sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
       requireApiKeyAnnotation: config.requireApiKeyAnnotation ?? true,
+      requireResponsePayload: config.requireResponsePayload ?? true,
       track: (work) => dispatch.track(work),
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       operator: config.operator,

@@ -47,6 +47,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
         balancer: balancerOptions(config.loadBalancer, limits),
         sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
         requireApiKeyAnnotation: config.requireApiKeyAnnotation,
+        requireResponsePayload: config.requireResponsePayload,
         transactionHeader: config.transactionHeader,
         build: { number: 'distributed', date: new Date().toISOString() },
       },

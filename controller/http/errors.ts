@@ -40,7 +40,7 @@ export function sendError(req: Request, res: Response, error: ApiError): void {
 export function errorHandler(log: Logger): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {
     const error = toApiError(thrown);
-    if (error.status >= 500 && !(thrown instanceof ApiError)) {
+    if (error.status >= 500 && !(thrown instanceof ApiError) && !(thrown instanceof NoInvokersError)) {
       log.error('request failed', { transid: req.transid, error: thrown, method: req.method, path: req.path });
     } else if (log.debugEnabled) {
       log.debug('request refused', { transid: req.transid, status: error.status, reason: error.message });

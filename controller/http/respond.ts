@@ -26,4 +26,16 @@ export function sendEmpty(res: ServerResponse, status: number): void {
   res.end();
 }
 
+/** Answers a change of an entity: with what it is now, or where the installation wants no such payload with nothing. */
+export function sendChanged(res: ServerResponse, entity: JsonBody, withPayload: boolean): void {
+  if (withPayload) sendJson(res, 200, entity);
+  else sendText(res, 200, 'OK');
+}
+
+/** Answers that an entity is gone: with what it was, or with nothing. */
+export function sendDeleted(res: ServerResponse, entity: JsonBody, withPayload: boolean): void {
+  if (withPayload) sendJson(res, 200, entity);
+  else sendEmpty(res, 204);
+}
+
 export const ACTIVATION_ID_HEADER = 'x-openwhisk-activation-id';

@@ -190,7 +190,7 @@ export class ShardingBalancer implements LoadBalancer {
       concurrency: action.concurrency,
       memory: action.memory,
     };
-    const placement = this.#place(action, message, demand, color);
+    const placement = this.#closed ? undefined : this.#place(action, message, demand, color);
     if (!placement) {
       this.#parts.logger.error(`no invoker is up for ${demand.key}`, { transid: message.transid });
       throw new NoInvokersError();
@@ -244,7 +244,9 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   invokers(): readonly InvokerHealth[] {
-    return this.#supervisor.invokers;
+    const { invokers } = this.#supervisor;
+    // Of no use to a controller that has left the bus.
+    return this.#closed ? invokers.map(({ instance }) => ({ instance, status: 'down' })) : invokers;
   }
 
   /** For the operators' view of colors. */

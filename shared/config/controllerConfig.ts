@@ -76,7 +76,7 @@ export const CONTROLLER_SETTINGS = {
     'CONFIG_whisk_featureFlags_requireResponsePayload',
     flag,
     'true',
-    'Whether a web action’s response has a payload of its own.',
+    'Whether changing and deleting actions and packages is answered with them.',
   ),
   catalog: standard(
     'SYSTEM_CATALOG',

@@ -1,6 +1,6 @@
 import type { ControllerContext } from '../../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
-import { sendJson } from '../../http/respond.js';
+import { sendDeleted } from '../../http/respond.js';
 import type { Call } from '../../http/route.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
@@ -10,5 +10,5 @@ export async function deleteAction(ctx: ControllerContext, call: Call, target: A
   const path = await authorizeAction(ctx, call, 'DELETE', target);
   const action = await ctx.entities.getActionWithCode(`${path}/${target.name}`);
   if (!action || !(await ctx.entities.delete(action._id, action._rev ?? ''))) throw notFound();
-  sendJson(call.res, 200, actionView(action));
+  sendDeleted(call.res, actionView(action), ctx.requireResponsePayload);
 }

@@ -5,7 +5,7 @@ import { namespaceLimits } from '../../entitlement/userLimits.js';
 import { badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
-import { sendJson } from '../../http/respond.js';
+import { sendChanged } from '../../http/respond.js';
 import type { Call } from '../../http/route.js';
 import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import type { FullyQualifiedName } from '../../../shared/entities/names.js';
@@ -50,7 +50,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   const now = ctx.clock();
   const action = old ? revisedAction(old, body, now) : newAction(path, target.name, { ...body, exec }, ctx, now);
   await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
-  sendJson(res, 200, actionView(action));
+  sendChanged(res, actionView(action), ctx.requireResponsePayload);
 }
 
 /** Whether the caller may have this kind, and read the components of a sequence (whose names come out absolute). */

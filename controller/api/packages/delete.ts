@@ -1,7 +1,7 @@
 import type { ControllerContext } from '../../ControllerContext.js';
 import { conflict, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
-import { sendJson } from '../../http/respond.js';
+import { sendDeleted } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
 import { packageView } from './packageView.js';
 import { bindingOf } from './revise.js';
@@ -16,7 +16,7 @@ export const deletePackage =
     if (existing?._rev === undefined) throw notFound();
     if (!bindingOf(existing)) await empty(ctx, id, force);
     if (!(await ctx.entities.delete(id, existing._rev))) throw notFound();
-    sendJson(res, 200, packageView(existing));
+    sendDeleted(res, packageView(existing), ctx.requireResponsePayload);
   };
 
 async function empty(ctx: ControllerContext, id: string, force: boolean): Promise<void> {

@@ -3,7 +3,7 @@ import { namespaceLimits } from '../../entitlement/userLimits.js';
 import { ApiError, badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
-import { sendJson } from '../../http/respond.js';
+import { sendChanged } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
 import { createOrUpdate } from '../entityWrites.js';
 import { readPackageBody, type Binding } from './packageBody.js';
@@ -42,7 +42,7 @@ export const putPackage =
       },
     );
     await ctx.entities.putPackage({ ...document, parameters: ctx.parameterLock.lock(document.parameters) });
-    sendJson(res, 200, packageView(document));
+    sendChanged(res, packageView(document), ctx.requireResponsePayload);
   };
 
 /** Whether the caller may read what it binds to. */

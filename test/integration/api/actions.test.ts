@@ -304,6 +304,16 @@ describe('actions', () => {
     await strict.close();
   });
 
+  it('are changed and deleted without an answer where the installation wants it so', async () => {
+    const terse = await TestController.start({ requireResponsePayload: false });
+    const made = await terse.request('PUT', '_/actions/a', { exec: js() });
+    assert.deepEqual([made.status, made.body], [200, 'OK']);
+    assert.equal((await terse.request('GET', '_/actions/a')).body.name, 'a');
+    const gone = await terse.request('DELETE', '_/actions/a');
+    assert.deepEqual([gone.status, gone.body], [204, '']);
+    await terse.close();
+  });
+
   it('that are damaged in the store are told to be', async () => {
     await controller.stores.whisks.put({ _id: 'guest/damaged', entityType: 'action', name: 'damaged' } as never);
     const text = '500 Resource is corrupted and cannot be read.';

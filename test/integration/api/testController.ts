@@ -40,6 +40,7 @@ export interface TestControllerOptions {
   readonly events?: UserEvents;
   readonly sharedPackagesExecuteOnly?: boolean;
   readonly encryption?: ParameterLock;
+  readonly requireResponsePayload?: boolean;
   /** Another manifest than the project's own. */
   readonly runtimes?: Runtimes;
   /** Limits of the namespace `guest`. */
@@ -171,6 +172,7 @@ export class TestController {
       track: (work) => dispatch.track(work),
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       requireApiKeyAnnotation: true,
+      requireResponsePayload: options.requireResponsePayload ?? true,
       operator: undefined,
       readinessFraction: 0,
       build: { number: '0', date: '' },
