@@ -24,6 +24,8 @@ export interface Counted {
   readonly pool: string;
   readonly counts: PolicyCounts;
   readonly moves: number;
+  /** Of each invoker that is there: how much was placed there lately. */
+  readonly placed: readonly number[];
 }
 
 /** Metrics of colors: read from the policies when they are asked for. */
@@ -60,8 +62,7 @@ export class ColorMetrics {
       labelNames: ['policy', 'pool'],
       registers: [],
       collect: () => {
-        for (const { policy, pool, counts } of this.#read())
-          gauge.set({ policy, pool }, imbalance(counts.placed.values()));
+        for (const { policy, pool, placed } of this.#read()) gauge.set({ policy, pool }, imbalance(placed));
       },
     });
     registry.registerMetric(gauge);

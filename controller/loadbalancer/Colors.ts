@@ -7,8 +7,8 @@ import { assignments, type Assignment, type PoolName } from './assignments.js';
 import type { ColorMetrics } from './ColorMetrics.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
-import { needsSharing, Palette, type ColoredPlacement } from './Palette.js';
-import type { Demand } from './schedule.js';
+import { needsSharing, Palette } from './Palette.js';
+import type { Demand, Placement } from './schedule.js';
 import type { Shares } from './shares.js';
 
 export interface ColorsParts {
@@ -58,21 +58,32 @@ export class Colors {
   }
 
   /**
-   * Places a colored invocation where its color is at home, or at one of the next choices; undefined where none of them
-   * has room. `message.color` is set if it was placed.
+   * Finds the place of a colored invocation: its color's home or one of the next choices, else where `uncolored` puts it.
+   * Sets `message.color`.
+   * @returns undefined where `uncolored` finds none.
    */
-  place(pool: PoolName, message: ActivationMessage, color: ColorRequest, demand: Demand): ColoredPlacement | undefined {
-    const { namespace } = message.user;
-    const placed = this.palette.place(pool, namespace.name, color, message.user.limits['colorPolicy'], demand);
-    if (placed) message.color = { value: color.value, hit: placed.hit };
-    return placed;
-  }
-
-  /** Sets `message.color` of an invocation that was placed as if it had no color. */
-  strayed(pool: PoolName, message: ActivationMessage, color: ColorRequest, invoker: number): void {
+  place(
+    pool: PoolName,
+    message: ActivationMessage,
+    color: ColorRequest,
+    demand: Demand,
+    uncolored: () => Placement | undefined,
+  ): Placement | undefined {
     const { namespace, limits } = message.user;
-    const hit = this.palette.isHome(pool, namespace.name, color, limits['colorPolicy'], invoker);
+    const { palette } = this;
+    const policy = palette.policyFor(color.policy, limits['colorPolicy']);
+    const colored = palette.place(pool, policy, namespace.name, color.value, demand);
+    const placement = colored ? { candidate: colored.candidate, overloaded: false } : uncolored();
+    if (!placement) return undefined;
+    const { instance } = placement.candidate;
+    const hit = colored?.hit ?? palette.isHome(pool, policy, namespace.name, color.value, instance);
     message.color = { value: color.value, hit };
+    const { logger } = this.#parts;
+    if (logger.debugEnabled) {
+      const how = hit ? 'its home' : colored ? 'a next choice' : 'as if it had none';
+      logger.debug(`color ${color.value} by ${policy}: invoker${instance}, ${how}`, { transid: message.transid });
+    }
+    return placement;
   }
 
   invokersChanged(invokers: readonly InvokerHealth[]): void {

@@ -13,7 +13,6 @@ import { BucketHashing } from '../../shared/colors/policies/bucketHashing.js';
 import { LeastAssigned } from '../../shared/colors/policies/leastAssigned.js';
 import { decodeOwners, encodeOwners, type Assignment, type PoolName } from './assignments.js';
 import { newCounts, type ColorMetrics, type Counted, type PolicyCounts } from './ColorMetrics.js';
-import type { ColorRequest } from './LoadBalancer.js';
 import { hasRoom, type Candidate, type Demand } from './schedule.js';
 import type { Shares } from './shares.js';
 
@@ -60,20 +59,37 @@ export class Palette {
   }
 
   /**
+   * The policy of an invocation: the one that its action names, else its namespace, else the installation's. One that there
+   * is none of is ignored and counted.
+   * @param ofNamespace its limit `colorPolicy`.
+   */
+  policyFor(ofAction: string | undefined, ofNamespace: unknown): PolicyName {
+    const { metrics, options } = this.#parts;
+    if (ofAction !== undefined) {
+      if (isPolicyName(ofAction)) return ofAction;
+      metrics.unknownPolicy('action');
+    }
+    if (ofNamespace !== undefined) {
+      if (typeof ofNamespace === 'string' && isPolicyName(ofNamespace)) return ofNamespace;
+      metrics.unknownPolicy('namespace');
+    }
+    return options.policy;
+  }
+
+  /**
    * The color's home, or the first of its next choices that has room.
-   * @param override the policy that the caller's namespace names (its limit `colorPolicy`).
    * @returns undefined where none has: the invocation is placed as if it had no color.
    */
   place(
     pool: PoolName,
+    name: PolicyName,
     namespace: string,
-    color: ColorRequest,
-    override: unknown,
+    color: string,
     demand: Demand,
   ): ColoredPlacement | undefined {
-    const { policy, counts } = this.#use(pool, this.#policyFor(color, override));
+    const { policy, counts } = this.#use(pool, name);
     this.#room.demand = demand;
-    const choice = policy.assign(colorKey(namespace, color.value), this.#room);
+    const choice = policy.assign(colorKey(namespace, color), this.#room);
     counts.assignments++;
     if (!choice) {
       counts.strays++;
@@ -87,9 +103,8 @@ export class Palette {
   }
 
   /** Whether an invoker is the home of a color, for an invocation that was placed without the color's help. */
-  isHome(pool: PoolName, namespace: string, color: ColorRequest, override: unknown, invoker: number): boolean {
-    const { policy } = this.#use(pool, this.#policyFor(color, override));
-    return policy.homes(colorKey(namespace, color.value))[0] === invoker;
+  isHome(pool: PoolName, name: PolicyName, namespace: string, color: string, invoker: number): boolean {
+    return this.#use(pool, name).policy.homes(colorKey(namespace, color))[0] === invoker;
   }
 
   get isUsed(): boolean {
@@ -163,19 +178,6 @@ export class Palette {
     }));
   }
 
-  #policyFor(color: ColorRequest, override: unknown): PolicyName {
-    const { metrics, options } = this.#parts;
-    if (color.policy !== undefined) {
-      if (isPolicyName(color.policy)) return color.policy;
-      metrics.unknownPolicy('action');
-    }
-    if (override !== undefined) {
-      if (typeof override === 'string' && isPolicyName(override)) return override;
-      metrics.unknownPolicy('namespace');
-    }
-    return options.policy;
-  }
-
   #use(pool: PoolName, name: PolicyName): InUse {
     const key = pool === 'managed' ? name : `${pool}/${name}`;
     let inUse = this.#inUse.get(key);
@@ -216,8 +218,9 @@ export class Palette {
   }
 
   *#counted(): Generator<Counted> {
-    for (const { pool, policy, counts } of this.#inUse.values()) {
-      yield { pool, policy: policy.name, counts, moves: policy.moves };
+    for (const { pool, policy, counts, members } of this.#inUse.values()) {
+      const placed = Array.from(members, (invoker) => counts.placed.get(invoker) ?? 0);
+      yield { pool, policy: policy.name, counts, moves: policy.moves, placed };
     }
   }
 }

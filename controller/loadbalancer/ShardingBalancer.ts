@@ -276,15 +276,12 @@ export class ShardingBalancer implements LoadBalancer {
     color: ColorRequest | undefined,
   ): Placement | undefined {
     const pool: PoolName = action.blackbox ? 'blackbox' : 'managed';
-    if (color !== undefined) {
-      const placed = this.#colors.place(pool, message, color, demand);
-      if (placed) return { candidate: placed.candidate, overloaded: false };
-    }
-    const { candidates, stepSizes } = this.#shares[pool];
-    const hash = generateHash(message.user.namespace.name, documentId(action.name));
-    const placement = schedule(candidates, stepSizes, hash, demand, this.#random);
-    if (color !== undefined && placement) this.#colors.strayed(pool, message, color, placement.candidate.instance);
-    return placement;
+    const uncolored = (): Placement | undefined => {
+      const { candidates, stepSizes } = this.#shares[pool];
+      const hash = generateHash(message.user.namespace.name, documentId(action.name));
+      return schedule(candidates, stepSizes, hash, demand, this.#random);
+    };
+    return color === undefined ? uncolored() : this.#colors.place(pool, message, color, demand, uncolored);
   }
 
   #sendTest(invoker: number, message: ActivationMessage): void {

@@ -74,6 +74,18 @@ export class Ring {
     return this.#owners[this.#indexOf(point)];
   }
 
+  /** The first member from a point on that suits; one may be asked again and again. Undefined where none does. */
+  first(point: number, suits: (member: number) => boolean): number | undefined {
+    const count = this.#owners.length;
+    let index = this.#indexOf(point);
+    for (let step = 0; step < count; step++) {
+      const owner = this.#owners[index] as number;
+      if (suits(owner)) return owner;
+      index = index + 1 === count ? 0 : index + 1;
+    }
+    return undefined;
+  }
+
   /**
    * Goes from a point around and stops at the first member that `accepts` takes; each member is asked at most once.
    * @param limit asks at most so many.

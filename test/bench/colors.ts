@@ -24,7 +24,7 @@ const BATCHES = COLORS / BATCH;
 const BYTES = 200;
 
 const demand: Demand = { key: 'guest/hello@0.0.1', concurrency: 1, memory: 256 };
-const names = Array.from({ length: COLORS }, (_, i) => ({ value: `post-${(i * 7919) % COLORS}` }));
+const names = Array.from({ length: COLORS }, (_, i) => `post-${(i * 7919) % COLORS}`);
 let missed = false;
 
 for (const { invokers, limitUs } of TARGETS) {
@@ -66,10 +66,10 @@ function palette(policy: PolicyName, invokers: number): (call: number) => void {
     tell: () => undefined,
     onShared: () => undefined,
   });
-  rooms.place('managed', 'guest', { value: 'first' }, undefined, demand);
+  rooms.place('managed', policy, 'guest', 'first', demand);
   return (call) => {
     const color = names[call % COLORS];
-    if (color) rooms.place('managed', 'guest', color, undefined, demand);
+    if (color !== undefined) rooms.place('managed', policy, 'guest', color, demand);
   };
 }
 

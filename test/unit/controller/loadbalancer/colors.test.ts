@@ -60,7 +60,7 @@ describe('a colored invocation', () => {
           const pool = blackbox ? 'blackbox' : 'managed';
           const { candidates, stepSizes } = shares[pool];
           const uncolored = schedule(candidates, stepSizes, generateHash('guest', 'guest/a'), demand, () => drawn);
-          const colored = palette.place(pool, 'guest', { value: color }, undefined, demand);
+          const colored = palette.place(pool, policy, 'guest', color, demand);
           if (colored) {
             // It has room, so it does not queue at all, and it is on an invoker that takes such actions.
             assert.ok(colored.candidate.up && colored.candidate.slots.free >= memory);
@@ -81,26 +81,18 @@ describe('the palette', () => {
 
   it('prefers the policy that the action names to that of the namespace, and that to its own', () => {
     const { palette } = setUp('consistent-hashing', four);
-    palette.place('managed', 'guest', { value: 'a', policy: 'random' }, 'round-robin', demandOf(128));
-    palette.place('managed', 'guest', { value: 'a' }, 'round-robin', demandOf(128));
-    palette.place('managed', 'guest', { value: 'a' }, undefined, demandOf(128));
-    assert.deepEqual(
-      palette.view().inUse.map(({ policy }) => policy),
-      ['random', 'round-robin', 'consistent-hashing'],
-    );
+    assert.equal(palette.policyFor('random', 'round-robin'), 'random');
+    assert.equal(palette.policyFor(undefined, 'round-robin'), 'round-robin');
+    assert.equal(palette.policyFor(undefined, undefined), 'consistent-hashing');
   });
 
   it('ignores a policy that there is none of, and counts it', async () => {
     const { palette, registry } = setUp('consistent-hashing', four);
-    const placed = palette.place('managed', 'guest', { value: 'a', policy: 'magic' }, 7, demandOf(128));
-    assert.equal(placed?.hit, true);
+    assert.equal(palette.policyFor('magic', 'least-assigned'), 'least-assigned');
+    assert.equal(palette.policyFor(undefined, 7), 'consistent-hashing');
     const metrics = await registry.metrics();
     assert.match(metrics, /color_policy_unknown_total\{source="action"\} 1/);
     assert.match(metrics, /color_policy_unknown_total\{source="namespace"\} 1/);
-    assert.deepEqual(
-      palette.view().inUse.map(({ policy }) => policy),
-      ['consistent-hashing'],
-    );
   });
 
   it('has no policy at work before the first color', () => {
@@ -111,7 +103,7 @@ describe('the palette', () => {
 
   it('counts hits, spills and strays, and shows homes', async () => {
     const { palette, shares, registry } = setUp('consistent-hashing', four);
-    const place = () => palette.place('managed', 'guest', { value: 'a' }, undefined, demandOf(1024));
+    const place = () => palette.place('managed', 'consistent-hashing', 'guest', 'a', demandOf(1024));
     for (let rank = 0; rank < 4; rank++) {
       const placed = place();
       assert.ok(placed);
@@ -145,7 +137,7 @@ describe('the palette', () => {
       Array.from({ length: 20 }, () => ({ up: true, memory: 1024, used: 0 })),
     );
     for (let i = 0; i < 50; i++) {
-      const placed = palette.place('blackbox', 'guest', { value: `c${i}` }, undefined, demandOf(128));
+      const placed = palette.place('blackbox', 'least-assigned', 'guest', `c${i}`, demandOf(128));
       assert.ok(placed && shares.blackbox.candidates.includes(placed.candidate));
     }
     assert.deepEqual(

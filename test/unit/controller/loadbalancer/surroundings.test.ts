@@ -55,7 +55,7 @@ async function setUp(policy: PolicyName, leads = true) {
   invokers('up', 'up', 'up', 'up');
   const home = (color: number): number | undefined => {
     const message = activationMessage();
-    return colors.place('managed', message, { value: `c${color}` }, demand)?.candidate.instance;
+    return colors.place('managed', message, { value: `c${color}` }, demand, () => undefined)?.candidate.instance;
   };
   return {
     colors,
@@ -99,7 +99,7 @@ describe('colors and time', () => {
     await colors.start();
     assert.equal(told.length, 0, 'a policy without a table shares nothing');
     const message = activationMessage();
-    colors.place('managed', message, { value: 'first', policy: 'least-assigned' }, demand);
+    colors.place('managed', message, { value: 'first', policy: 'least-assigned' }, demand, () => undefined);
     await settle();
     assert.deepEqual(
       told.map(({ kind }) => kind),

@@ -234,6 +234,56 @@ describe('least assigned', () => {
     assert.deepEqual(new Set(homesOf(policy, COLORS.slice(400, 450))), new Set([4]));
   });
 
+  it('does so whatever happened before', () => {
+    const invoker = fc.integer({ min: 0, max: 6 });
+    const happening = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ kind: fc.constant('assign' as const), color: fc.nat(60) }) },
+      fc.record({ kind: fc.constant('adopt' as const), color: fc.nat(60), invoker }),
+      fc.record({ kind: fc.constant('joined' as const), invoker }),
+      fc.record({ kind: fc.constant('left' as const), invoker }),
+      fc.record({ kind: fc.constant('health' as const), invoker, healthy: fc.boolean() }),
+    );
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 120 }), (happenings) => {
+        const assigned: { color: number; invoker: number }[] = [];
+        const policy = new LeastAssigned({ ...POLICY_OPTIONS, maxColors: 30 }, (color, to) =>
+          assigned.push({ color, invoker: to }),
+        );
+        policy.joined([0, 1]);
+        const there = new Set([0, 1]);
+        const ill = new Set<number>();
+        for (const one of happenings) {
+          if (one.kind === 'assign') {
+            const before = new Map(policy.census().map((row) => [row.invoker, row.colors]));
+            assigned.length = 0;
+            policy.assign(one.color, FREE);
+            const [given] = assigned;
+            if (!given) continue;
+            const well = [...there].filter((member) => !ill.has(member));
+            const candidates = well.length > 0 ? well : [...there];
+            const fewest = Math.min(...candidates.map((member) => before.get(member) ?? Infinity));
+            assert.ok(candidates.includes(given.invoker));
+            assert.equal(before.get(given.invoker), fewest);
+          } else if (one.kind === 'adopt') {
+            policy.adopt(one.color, one.invoker);
+          } else if (one.kind === 'joined') {
+            policy.joined([one.invoker]);
+            there.add(one.invoker);
+          } else if (one.kind === 'left') {
+            policy.left(one.invoker);
+            there.delete(one.invoker);
+            ill.delete(one.invoker);
+          } else if (there.has(one.invoker)) {
+            policy.becameHealthy(one.invoker, one.healthy);
+            if (one.healthy) ill.delete(one.invoker);
+            else ill.add(one.invoker);
+          }
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('forgets the color not seen for longest', () => {
     const policy = new LeastAssigned({ ...POLICY_OPTIONS, maxColors: 100 });
     policy.joined([0, 1, 2]);
