@@ -63,11 +63,12 @@ export function parseJson(bytes: Uint8Array): Json {
   return value;
 }
 
+/** A body that comes without a type counts as bytes, as in OpenWhisk. */
 function requireJsonType(req: IncomingMessage): void {
-  const type = mediaType(req);
-  if (type !== undefined && type !== 'application/json') {
-    throw unsupportedContentType(req.headers['content-type'] ?? '', 'application/json');
-  }
+  const { 'content-type': given, 'content-length': length = '0', 'transfer-encoding': encoding } = req.headers;
+  if (given === undefined && encoding === undefined && Number(length) === 0) return;
+  if (mediaType(req) === 'application/json') return;
+  throw unsupportedContentType(given ?? 'application/octet-stream', 'application/json');
 }
 
 /**

@@ -6,6 +6,7 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import { CircularBindingError } from '../actions/resolve.js';
 import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
 import { ApiError, conflict, internalError, serviceUnavailable } from './ApiError.js';
+import { MAX_BODY_BYTES } from './body.js';
 import { sendJson } from './respond.js';
 
 export const CONFLICT_MESSAGE = 'Concurrent modification to resource detected.';
@@ -28,11 +29,14 @@ export function toApiError(error: unknown): ApiError {
   return internalError();
 }
 
+/** Bodies that announce more are not worth reading to their end. */
+const MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES;
+
 /** Answers `{error, code}`; `code` is the transaction's id. */
 export function sendError(req: Request, res: Response, error: ApiError): void {
   for (const [name, value] of Object.entries(error.headers ?? {})) res.setHeader(name, value);
-  // The rest of a body that is too large is not worth reading.
-  if (error.status === 413) res.setHeader('Connection', 'close');
+  // The rest of the body is read and thrown away: to close while the caller still writes would cost it this very answer.
+  if (Number(req.headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) res.setHeader('Connection', 'close');
   sendJson(res, error.status, { error: error.message.trim() === '' ? ' ' : error.message, code: req.transid.id });
 }
 

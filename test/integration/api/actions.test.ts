@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
 import { parameterEncryption } from '../../../shared/parameters/encryption.js';
 import { TestController, type Answer, type Body } from './testController.js';
@@ -156,6 +159,36 @@ describe('actions', () => {
       refusal(await put('body', { exec: { kind: '', code: '' } })),
       /The specified runtime '' is not supported/,
     );
+  });
+
+  it('take a body without a type for bytes', async () => {
+    const credentials = Buffer.from(WELL_KNOWN_USERS.guest).toString('base64');
+    const send = async (method: string, body: string): Promise<string> => {
+      const request = httpRequest(`${controller.base}/api/v1/namespaces/_/actions/untyped`, {
+        method,
+        headers: { authorization: `Basic ${credentials}`, 'content-length': Buffer.byteLength(body) },
+      });
+      request.end(body);
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      const text = (await response.toArray()).join('');
+      return `${response.statusCode} ${(JSON.parse(text) as { error: string }).error}`;
+    };
+    const refused =
+      "415 The request's Content-Type [application/octet-stream] is not supported. Expected:\napplication/json";
+    assert.equal(await send('PUT', JSON.stringify({ exec: js() })), refused);
+    assert.equal(await send('POST', '{}'), refused);
+    // No body has no type.
+    assert.equal(await send('PUT', ''), '400 Request entity expected but not supplied');
+    assert.equal(await send('POST', ''), '404 The requested resource does not exist.');
+  });
+
+  it('answer those who send too much, however much it is', async () => {
+    const statuses = new Set<number>();
+    for (let i = 0; i < 8; i++) {
+      const answer = await controller.request('POST', '_/actions/body', { text: 'x'.repeat(8 * 1024 * 1024) });
+      statuses.add(answer.status);
+    }
+    assert.deepEqual([...statuses], [413]);
   });
 
   it('refuse code, parameters and annotations that are too large', async () => {
