@@ -13,8 +13,12 @@ export interface CacheInvalidationParts {
 }
 
 export interface CacheInvalidation {
-  /** Tells the other controllers that a document changed. Never throws and never waits. */
-  announce(id: string): void;
+  /**
+   * Tells the other controllers that a document changed. Resolves once the message has come back from the bus, when the
+   * others have it too, as near as can be told, so that a client finds its change on whichever controller it asks next;
+   * or after a second, where the bus is slow or away. Never rejects.
+   */
+  announce(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -24,19 +28,38 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
   const instanceId = `controller${controller.asString}`;
   await messaging.ensureTopic(topic);
   const producer = await messaging.producer();
+  const returning = new Map<string, (() => void)[]>();
   const consumer = await messaging.consume({
     topic,
     group: `${topic.name}${instanceId}`,
     from: 'latest',
     maxInFlight: 128,
     handle: (message) => {
-      if (message.instanceId !== instanceId) invalidate(message.key.mainId);
+      const id = message.key.mainId;
+      if (message.instanceId !== instanceId) {
+        invalidate(id);
+        return;
+      }
+      // The bus keeps the order, so that it is the first of those under way.
+      returning.get(id)?.[0]?.();
     },
   });
   return {
     announce(id) {
-      producer.send(topic, { instanceId, key: { mainId: id } }).catch((error: unknown) => {
-        log.warn('other controllers were not told of a change; their caches expire by age', { error, id });
+      return new Promise<void>((resolve) => {
+        const settle = (): void => {
+          clearTimeout(late);
+          const others = returning.get(id)?.filter((other) => other !== settle) ?? [];
+          if (others.length > 0) returning.set(id, others);
+          else returning.delete(id);
+          resolve();
+        };
+        const late = setTimeout(settle, RETURN_MS);
+        returning.set(id, [...(returning.get(id) ?? []), settle]);
+        producer.send(topic, { instanceId, key: { mainId: id } }).catch((error: unknown) => {
+          log.warn('other controllers were not told of a change; their caches expire by age', { error, id });
+          settle();
+        });
       });
     },
     async close() {
@@ -45,3 +68,6 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
     },
   };
 }
+
+/** How long a change waits for its announcement, at most. */
+const RETURN_MS = 1000;

@@ -133,7 +133,7 @@ export class Controller {
     const clock = parts.clock ?? Date.now;
     const encryption = parameterEncryption(config.encryption);
 
-    let announce: (id: string) => void = () => {};
+    let announce: (id: string) => void | Promise<void> = () => {};
     let alarms: AlarmProvider | undefined;
     const entities = new CachedEntityStore(parts.whisks, { onChange: (id) => announce(id) });
     const invalidation = await startCacheInvalidation({
@@ -250,7 +250,7 @@ export class Controller {
         ...context,
         log: log.component('alarms'),
         whisks: parts.whisks,
-        onChange: (id) => invalidation.announce(id),
+        onChange: (id) => void invalidation.announce(id),
         turnMs: alarmTurn(instance),
         ready: () => balancer.invokers().some((invoker) => invoker.status === 'up'),
       });

@@ -1,6 +1,7 @@
 import { installCouch } from './integration/couchdb/couch.js';
 import { clientsInstalled, installClients } from './e2e/clients.js';
 import { ensureDocker } from './integration/docker.js';
+import { kafkaClasspath } from './integration/kafka/broker.js';
 
 /**
  * Gets the real parts that a tier needs. Under CI=true a part that cannot be had is an error; elsewhere the tests that
@@ -11,7 +12,10 @@ export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Prom
     const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
     if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
   });
-  if (tier === 'integration') await orSkip(async () => void installCouch());
+  if (tier === 'integration' || tier === 'conformance') {
+    await orSkip(async () => void installCouch());
+    await orSkip(async () => void kafkaClasspath());
+  }
   if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
 }
 

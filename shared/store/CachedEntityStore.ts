@@ -26,8 +26,11 @@ export interface EntityCacheOptions {
   /** The longest that a change of another process goes unnoticed if its notice is lost, in ms. */
   readonly maxAgeMs?: number;
   readonly now?: () => number;
-  /** Called after each change with the document's id, so that other processes can be told. */
-  readonly onChange?: ((id: string) => void) | undefined;
+  /**
+   * Called after each change with the document's id, so that other processes can be told. The change is reported to its
+   * caller once the promise has settled; it never rejects.
+   */
+  readonly onChange?: ((id: string) => void | Promise<void>) | undefined;
 }
 
 /** Above every string of a key. */
@@ -47,7 +50,7 @@ const MISSING_CODE_DELAY_MS = 20;
 /** The entities of a database `whisks`, behind caches. What it gives out is frozen. */
 export class CachedEntityStore implements EntityStore {
   readonly #store: ArtifactStore;
-  readonly #onChange: (id: string) => void;
+  readonly #onChange: (id: string) => void | Promise<void>;
   readonly #maxInlineBytes: number;
   readonly #documents: ReadThroughCache<EntityDocument>;
   readonly #withCode: ReadThroughCache<Action>;
@@ -239,7 +242,7 @@ export class CachedEntityStore implements EntityStore {
     try {
       return await change;
     } finally {
-      this.#onChange(id);
+      await this.#onChange(id);
     }
   }
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { detectDocker } from '../../invoker/containers/docker/detect.js';
 import { compare, type Difference, type Recorded } from './compare.js';
+import { brokerMissing } from '../integration/kafka/broker.js';
+import { distributedServer } from './distributed.js';
 import { perform, type Step, type Suite, type Variables } from './replay.js';
 import { testServer, type TestServer } from './server.js';
 
@@ -21,12 +23,19 @@ const OTHERWISE: Readonly<Record<string, { readonly path: string; readonly why: 
 const { seed, suites } = (await import(beside('cases.mjs').href)) as { seed: Variables; suites: Suite[] };
 const golden = JSON.parse(readFileSync(beside('golden.json'), 'utf8')) as Record<string, Recorded>;
 
-/** Docker where there is an engine (under `CI=true` there has to be one), and processes; or a server that runs already. */
-const servers: Readonly<Record<string, readonly string[]>> = process.env['BASE_URL']
-  ? { [process.env['BASE_URL']]: [] }
-  : { Docker: ['--docker'], processes: ['--process'] };
+/**
+ * Docker where there is an engine (under `CI=true` there has to be one), processes, and a distributed installation; or a
+ * server that runs already.
+ */
+const servers: Readonly<Record<string, () => Promise<TestServer>>> = process.env['BASE_URL']
+  ? { [process.env['BASE_URL']]: () => testServer() }
+  : {
+      Docker: () => testServer(['--docker']),
+      processes: () => testServer(['--process']),
+      'two controllers and two invokers': distributedServer,
+    };
 
-for (const [name, options] of Object.entries(servers)) {
+for (const [name, start] of Object.entries(servers)) {
   describe(`conformance with Apache OpenWhisk (${name})`, function () {
     this.timeout(120_000);
     let server: TestServer;
@@ -39,7 +48,12 @@ for (const [name, options] of Object.entries(servers)) {
           this.skip();
         }
       }
-      server = await testServer(options);
+      const missing = start === distributedServer ? brokerMissing() : undefined;
+      if (missing !== undefined) {
+        console.log(`    skipped: ${missing}`);
+        this.skip();
+      }
+      server = await start();
     });
     after(() => server?.stop());
 

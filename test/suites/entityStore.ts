@@ -50,7 +50,7 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     stores = await openStores();
     reads = [];
     changed = [];
-    entities = new CachedEntityStore(counting(stores.whisks, reads), { onChange: (id) => changed.push(id) });
+    entities = new CachedEntityStore(counting(stores.whisks, reads), { onChange: (id) => void changed.push(id) });
   });
   afterEach(() => stores.close());
 

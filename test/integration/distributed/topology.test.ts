@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { until } from '../../suites/messaging.js';
 import { nodeAction, request, startTopology } from './cluster.js';
+import { skipWithoutBroker } from '../kafka/broker.js';
 import type { Topology } from '../../../deploy/local/Topology.js';
 
 describe('two controllers and two invokers over Kafka and CouchDB', function () {
@@ -10,7 +11,8 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
   let one: string;
   let other: string;
 
-  before(async () => {
+  before(async function () {
+    skipWithoutBroker(this);
     started = await startTopology();
     topology = started.topology;
     [one = '', other = ''] = topology.controllers.map(({ url }) => url);

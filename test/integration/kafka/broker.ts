@@ -160,6 +160,23 @@ const START_MS = 60_000;
 /** 16 bytes in base64url, as Kafka wants them. */
 const CLUSTER_ID = 'paletteWhiskTestsKafka';
 
+/**
+ * Why there can be no broker here: Java or Maven is missing. Undefined where there can be, where tests are given
+ * `KAFKA_HOSTS`, and under `CI=true`, where a part that is missing is an error and no reason to skip a test.
+ */
+export function brokerMissing(): string | undefined {
+  if (process.env['CI'] === 'true' || process.env['KAFKA_HOSTS'] !== undefined) return undefined;
+  const missing = ['java', 'mvn'].filter((program) => spawnSync(program, ['-version']).error !== undefined);
+  return missing.length === 0 ? undefined : `no Kafka broker for the tests: ${missing.join(' and ')} cannot be started`;
+}
+
+export function skipWithoutBroker(context: Mocha.Context): void {
+  const missing = brokerMissing();
+  if (missing === undefined) return;
+  console.log(`    skipped: ${missing}`);
+  context.skip();
+}
+
 /** The class path of Kafka, resolved by Maven once and kept in the user's cache. */
 export function kafkaClasspath(): string {
   const pom = [

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import type { Delivery, Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
-import { startBroker, type Broker } from './broker.js';
+import { skipWithoutBroker, startBroker, type Broker } from './broker.js';
 import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
@@ -20,13 +20,14 @@ function faultTests(name: KafkaClientName): void {
   let broker: Broker;
   const open: Messaging[] = [];
 
-  before(async () => {
+  before(async function () {
+    skipWithoutBroker(this);
     broker = await startBroker();
   });
   afterEach(async () => {
     await Promise.all(open.splice(0).map((messaging) => messaging.close()));
   });
-  after(() => broker.close());
+  after(() => (broker as Broker | undefined)?.close());
 
   async function connect(log?: Logger): Promise<Messaging> {
     const messaging = await openKafka(name, {
