@@ -115,12 +115,19 @@ export class Invoker {
     const pings = new HealthPings(producer, topics.health, config.instance, this.#log);
     await this.#blacklist.start();
     pool.start();
-    const consumer = await messaging.consume({
-      topic,
-      group: topic.name,
-      maxInFlight: maxInFlight(config),
-      handle: (message, delivery) => this.#handle(message, delivery, reporter, pool),
-    });
+    let consumer: Consumer;
+    try {
+      consumer = await messaging.consume({
+        topic,
+        group: topic.name,
+        maxInFlight: maxInFlight(config),
+        handle: (message, delivery) => this.#handle(message, delivery, reporter, pool),
+      });
+    } catch (error) {
+      this.#blacklist.stop();
+      await pool.close(0);
+      throw error;
+    }
     this.#running = { producer, pool, pings, consumer };
     pings.enable();
     this.#log.info(`${this.displayName} takes activations`, { memoryMB: config.userMemoryMB });

@@ -256,6 +256,8 @@ export class ContainerPool {
     const overlap = reusable && action.sentinelled;
     if (overlap) this.#containers.release(slot, true);
     void logs.then((collected) => {
+      // They are not kept as long as the container.
+      if (slot.logs === logs) slot.logs = NO_LOGS;
       if (!collected.complete) this.#containers.drain(slot);
       if (overlap) this.#containers.collected(slot);
       else this.#containers.release(slot, false);
@@ -318,6 +320,8 @@ export interface PoolCounts {
   /** Activations that the pool has, those waiting counted. */
   readonly activations: number;
 }
+
+const NO_LOGS = Promise.resolve();
 
 const NO_CONTAINERS: Record<SlotState | 'busy', number> = {
   creating: 0,

@@ -216,7 +216,12 @@ describe('a pool, whatever happens', () => {
             reporter: heard.reporter(),
             decrypt: (_, value) => value,
             responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 1024 }),
-            stemCells: [{ kind: 'nodejs:20', memoryMB: 256, image: NODE_IMAGE, initialCount: 1 }],
+            stemCells: [256, 128].map((memoryMB) => ({
+              kind: 'nodejs:20',
+              memoryMB,
+              image: NODE_IMAGE,
+              initialCount: 1,
+            })),
             metrics: new InvokerMetrics(new Registry()).of('invoker0'),
             now: () => now,
             log: silentLogger,
