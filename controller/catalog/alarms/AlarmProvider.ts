@@ -85,7 +85,10 @@ export class AlarmProvider {
    */
   async forget(trigger: string): Promise<void> {
     try {
-      await this.#book.edit(this.#book.pageOf(trigger), (alarms) => void alarms.delete(trigger));
+      // What this controller knows of may be old: another one may have made the alarm just now.
+      if (await this.#book.get(trigger)) {
+        await this.#book.edit(this.#book.pageOf(trigger), (alarms) => void alarms.delete(trigger));
+      }
     } catch (error) {
       this.#parts.log.warn('the alarm of a deleted trigger was left', { error, trigger });
     }
