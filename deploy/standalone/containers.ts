@@ -36,6 +36,9 @@ export async function chooseContainers(
   const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
   const { docker, reach } = found;
   const image = runtimeImage(log);
+  image.catch(() => {
+    // Said by the first container that needs it.
+  });
   return {
     kind: 'docker',
     reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}`,
@@ -58,9 +61,11 @@ function processes(reason: string, log: Logger): ChosenContainers {
  * node, which this process need not remember.
  */
 async function runtimeImage(log: Logger): Promise<void> {
-  const build = fileURLToPath(new URL('../../invoker/runtimes/main.js', import.meta.url));
+  // From sources (`npm run dev`) as this process runs them, with its loader.
+  const source = import.meta.url.endsWith('.ts');
+  const build = fileURLToPath(new URL(`../../invoker/runtimes/main.${source ? 'ts' : 'js'}`, import.meta.url));
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [build]);
+    const { stdout } = await promisify(execFile)(process.execPath, [...(source ? process.execArgv : []), build]);
     log.component('runtimes').info(stdout.trim());
   } catch (error) {
     const { stderr } = error as { stderr?: string };
@@ -72,9 +77,6 @@ async function runtimeImage(log: Logger): Promise<void> {
 
 /** A driver whose containers wait for the image that they are made of. */
 function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDriver {
-  image.catch(() => {
-    // Said by the first container that needs it.
-  });
   return {
     name: driver.name,
     removeLeftovers: () => driver.removeLeftovers(),
