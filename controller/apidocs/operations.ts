@@ -245,6 +245,7 @@ export function operations(limits: Limits): Operation[] {
       name: z.string().optional().describe('Only of this action; `package/action` for one in a package.'),
       since: z.int().optional().describe('Started at this time or later: milliseconds since the epoch.'),
       upto: z.int().optional().describe('Started at this time or earlier: milliseconds since the epoch.'),
+      color: z.string().optional().describe('Only of this color.'),
       docs: z.boolean().default(false).describe('Whole records.'),
     }),
     activationAt('', 'get-activation', 'Answers the record of an activation.', schemas.activationRecord),

@@ -71,7 +71,7 @@ export class Colors {
   ): Placement | undefined {
     const { namespace, limits } = message.user;
     const { palette } = this;
-    const policy = palette.policyFor(color.policy, limits['colorPolicy']);
+    const policy = palette.policyFor(color.policy, limits.colorPolicy);
     const colored = palette.place(pool, policy, namespace.name, color.value, demand);
     const placement = colored ? { candidate: colored.candidate, overloaded: false } : uncolored();
     if (!placement) return undefined;

@@ -1,3 +1,4 @@
+import { isPolicyName, POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { AdminError } from './AdminError.js';
 
@@ -22,6 +23,7 @@ const LIMIT_TYPES = {
   truncationSize: 'text',
   warmedContainerKeepingCount: 'number',
   warmedContainerKeepingTimeout: 'text',
+  colorPolicy: 'policy',
 } as const;
 
 export type LimitName = keyof typeof LIMIT_TYPES;
@@ -34,6 +36,10 @@ export function parseLimit(name: LimitName, texts: readonly string[]): number | 
   const text = texts.at(-1) ?? '';
   if (type === 'list') return [...texts];
   if (type === 'text') return text;
+  if (type === 'policy') {
+    if (isPolicyName(text)) return text;
+    throw new AdminError(`--${name} is one of ${POLICY_NAMES.join(', ')}, not '${text}'`, 2);
+  }
   if (type === 'boolean') {
     if (/^(yes|true)$/i.test(text)) return true;
     if (/^(no|false)$/i.test(text)) return false;

@@ -125,17 +125,20 @@ export function administrationSuite(open: () => Promise<Stores>): void {
       `Limits successfully set for "${user}"`,
     ]);
     await admin(...set, '--storeActivations', 'false', '--concurrentInvocations', '0');
+    await admin(...set, '--colorPolicy', 'least-assigned');
     assert.deepEqual(await admin('limits', 'get', user), [
       'invocationsPerMinute = 3',
       'concurrentInvocations = 0',
       'allowedKinds = ["nodejs:20","python:3"]',
       'storeActivations = false',
+      'colorPolicy = "least-assigned"',
     ]);
     assert.deepEqual((await identity(key))?.limits, {
       invocationsPerMinute: 3,
       concurrentInvocations: 0,
       allowedKinds: ['nodejs:20', 'python:3'],
       storeActivations: false,
+      colorPolicy: 'least-assigned',
     });
     assert.deepEqual(await admin('limits', 'delete', user), ['Limits deleted']);
     await fails(/no limits of/, 'limits', 'delete', user);

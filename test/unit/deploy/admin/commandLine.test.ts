@@ -93,6 +93,7 @@ describe("the administrator's command line", () => {
     ['limits set ns', /wants one or more limits/],
     ['limits set ns --invocationsPerMinute many', /--invocationsPerMinute takes a whole number, not 'many'/],
     ['limits set ns --storeActivations maybe', /takes true or false/],
+    ['limits set ns --colorPolicy magic', /--colorPolicy is one of consistent-hashing, .*, not 'magic'/],
     ['db get other', /there is no database "other"/],
   ] as const) {
     it(`says what is wrong with: ${line}`, () => {
