@@ -106,13 +106,14 @@ async function containerDriver(
   const found = await detectDocker();
   if (!found.usable) throw new ConfigurationError(found.reason);
   const { DockerDriver } = await import('./containers/docker/DockerDriver.js');
+  const { driver: _, parallelRuns, openFiles, ...dockerSettings } = containers;
   const driver = new DockerDriver({
     docker: found.docker,
     reach: found.reach,
     logger: log.component('docker'),
     owner,
-    network: containers.network,
-    dns: containers.dnsServers ?? [],
+    ...dockerSettings,
+    ulimits: [{ name: 'nofile', soft: openFiles, hard: openFiles }],
   });
-  return limitStarts(driver, containers.parallelRuns);
+  return limitStarts(driver, parallelRuns);
 }

@@ -85,6 +85,26 @@ export const INVOKER_SETTINGS = {
     list,
     'DNS servers of action containers.',
   ),
+  dnsSearch: standard(
+    'CONFIG_whisk_containerFactory_containerArgs_dnsSearch',
+    list,
+    ',',
+    'DNS search domains of action containers.',
+  ),
+  dnsOptions: standard(
+    'CONFIG_whisk_containerFactory_containerArgs_dnsOptions',
+    list,
+    ',',
+    'DNS options of action containers.',
+  ),
+  pidsLimit: standard('CONTAINER_PIDS_LIMIT', integer(1), '1024', 'Processes and threads of an action container.'),
+  openFiles: standard('CONTAINER_OPEN_FILES', integer(1), '1024', 'Open files of a process in an action container.'),
+  capabilities: standard(
+    'CONTAINER_CAPABILITIES',
+    list,
+    ',',
+    'Linux capabilities that action containers have nevertheless, such as `NET_BIND_SERVICE`.',
+  ),
   parallelRuns: standard(
     'CONFIG_whisk_docker_client_parallelRuns',
     integer(0),
@@ -135,7 +155,12 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly containers: {
     readonly driver: 'docker' | 'process';
     readonly network: string;
-    readonly dnsServers: readonly string[] | undefined;
+    readonly dns: readonly string[];
+    readonly dnsSearch: readonly string[];
+    readonly dnsOptions: readonly string[];
+    readonly pidsLimit: number;
+    readonly openFiles: number;
+    readonly addCapabilities: readonly string[];
     readonly parallelRuns: number;
   };
   /** Such as `https://host:443`. */
@@ -182,7 +207,12 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
     containers: {
       driver: values.containerDriver,
       network: values.dockerNetwork,
-      dnsServers: values.dnsServers,
+      dns: values.dnsServers ?? [],
+      dnsSearch: values.dnsSearch,
+      dnsOptions: values.dnsOptions,
+      pidsLimit: values.pidsLimit,
+      openFiles: values.openFiles,
+      addCapabilities: values.capabilities,
       parallelRuns: values.parallelRuns,
     },
     apiHost: `${values.apiHostProtocol}://${values.apiHostName ?? hostname()}:${values.apiHostPort}`,
