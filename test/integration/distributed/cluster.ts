@@ -11,6 +11,8 @@ export interface Cluster {
   readonly topology: Topology;
   readonly broker: Broker;
   readonly couch: OwnCouch;
+  /** Where the processes' logs are. */
+  readonly folder: string;
   close(): Promise<void>;
 }
 
@@ -33,7 +35,7 @@ export async function startCluster(choices: Choices = {}): Promise<Cluster> {
   };
   try {
     const topology = await Topology.start(options(choices, folder, broker.hosts, couch));
-    return { topology, broker, couch, close: () => closeAll(topology) };
+    return { topology, broker, couch, folder, close: () => closeAll(topology) };
   } catch (error) {
     await closeAll();
     throw error;

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { skipWithoutBroker } from '../kafka/broker.js';
+import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
+
+const KNOWN = ['KAFKA_HOSTS', 'CONFIG_whisk_couchdb_host', 'CONTROLLER_ID'];
+
+/** Runs a process to its end. */
+async function run(
+  main: string,
+  args: string[],
+  settings: Record<string, string>,
+): Promise<{ code: number | null; stderr: string }> {
+  const source = import.meta.url.endsWith('.ts');
+  const file = fileURLToPath(new URL(`../../../${main}.${source ? 'ts' : 'js'}`, import.meta.url));
+  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !KNOWN.includes(name)));
+  const child = spawn(process.execPath, [...(source ? ['--import', 'tsx'] : []), file, ...args], {
+    env: { ...bare, ...settings },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+  const code = child.exitCode;
+  return { code, stderr };
+}
+
+describe('the start of a controller and of an invoker', function () {
+  this.timeout(180_000);
+
+  it('ends with one line and exit code 1 where a setting is missing or wrong', async () => {
+    const engines = { KAFKA_HOSTS: '127.0.0.1:1', CONFIG_whisk_couchdb_host: '127.0.0.1' };
+    const cases: [string, string[], Record<string, string>, RegExp][] = [
+      ['controller/main', [], engines, /^palette-whisk controller: CONTROLLER_ID is missing: .*\n$/],
+      ['controller/main', ['0'], {}, /^palette-whisk controller: KAFKA_HOSTS is missing: .*\n$/],
+      ['controller/main', ['0'], { ...engines, PORT: 'x' }, /^palette-whisk controller: PORT must be .*, not 'x'\n$/],
+      [
+        'invoker/main',
+        [],
+        { KAFKA_HOSTS: 'k:1' },
+        /^palette-whisk invoker: CONFIG_whisk_couchdb_host is missing: .*\n$/,
+      ],
+      ['invoker/main', ['--id', '-1'], engines, /^palette-whisk invoker: .*\n$/],
+    ];
+    for (const [main, args, settings, line] of cases) {
+      const { code, stderr } = await run(main, args, settings);
+      assert.match(stderr, line);
+      assert.equal(code, 1);
+    }
+  });
+
+  describe('before Kafka and CouchDB', () => {
+    let cluster: Cluster | undefined;
+    before(async function () {
+      skipWithoutBroker(this);
+      cluster = await startCluster({ controllers: 1, invokers: 1 });
+    });
+    after(() => cluster?.close());
+
+    it('waits for both, says so, and goes on', async () => {
+      assert.ok(cluster);
+      const { topology, broker, couch, folder } = cluster;
+      const [controller] = topology.controllers;
+      const [invoker] = topology.invokers;
+      assert.ok(controller && invoker);
+      await request(
+        controller.url,
+        'PUT',
+        'actions/kept?overwrite=true',
+        nodeAction('function main() { return { kept: true } }'),
+      );
+      await topology.kill();
+      await Promise.all([broker.stop(), couch.kill()]);
+      const starting = Promise.all([controller.start(120_000), invoker.start(120_000)]);
+      await sleep(5000);
+      await couch.start();
+      await sleep(3000);
+      await broker.start();
+      await starting;
+      await topology.ready();
+      for (const { name } of [controller, invoker]) {
+        const log = readFileSync(`${folder}/${name}.log`, 'utf8');
+        assert.match(log, /CouchDB.*(?:wait|not answer)/i);
+        assert.match(log, /Kafka does not answer; waiting for it/);
+      }
+      const { status, body } = await request(controller.url, 'POST', 'actions/kept?blocking=true&result=true', {});
+      assert.equal(status, 200);
+      assert.deepEqual(body, { kept: true });
+    });
+  });
+});
