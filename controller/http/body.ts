@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { TextDecoder } from 'node:util';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { ApiError, malformedContent, tooLarge, unsupportedContentType } from './ApiError.js';
 import { explainDepth, explainJsonError } from './jsonSyntax.js';
@@ -50,8 +51,8 @@ export function mediaType(req: IncomingMessage): string | undefined {
 const utf8 = new TextDecoder('utf-8');
 
 /** @throws ApiError 400 with the place of the mistake. */
-export function parseJson(bytes: Uint8Array): Json {
-  const text = utf8.decode(bytes);
+export function parseJson(bytes: Uint8Array, decoder: TextDecoder = utf8): Json {
+  const text = decoder.decode(bytes);
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
@@ -61,6 +62,19 @@ export function parseJson(bytes: Uint8Array): Json {
   const tooDeep = explainDepth(text);
   if (tooDeep !== undefined) throw malformedContent(tooDeep);
   return value;
+}
+
+const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
+
+/** How a request's text is encoded: as its type says where that is known, else UTF-8. */
+function decoderOf(req: IncomingMessage): TextDecoder {
+  const charset = CHARSET.exec(req.headers['content-type'] ?? '')?.[1]?.toLowerCase();
+  if (charset === undefined || charset === 'utf-8' || charset === 'utf8') return utf8;
+  try {
+    return new TextDecoder(charset);
+  } catch {
+    return utf8;
+  }
 }
 
 /** A body that comes without a type counts as bytes, as in OpenWhisk. */
@@ -79,7 +93,7 @@ export async function readJson(req: IncomingMessage, limit: number = MAX_BODY_BY
   requireJsonType(req);
   const bytes = await readBody(req, limit);
   if (bytes.length === 0) throw new ApiError(400, 'Request entity expected but not supplied');
-  return parseJson(bytes);
+  return parseJson(bytes, decoderOf(req));
 }
 
 /**
@@ -91,7 +105,7 @@ export async function readJsonObject(req: IncomingMessage, limit: number = MAX_B
   const bytes = await readBody(req, limit);
   requireJsonType(req);
   if (bytes.length === 0) return {};
-  const value = parseJson(bytes);
+  const value = parseJson(bytes, decoderOf(req));
   if (value === null || typeof value !== 'object' || Array.isArray(value))
     throw malformedContent('JSON object expected');
   return value;
