@@ -64,7 +64,7 @@ class Composition {
     this.#color = colorOf({
       header: run.color?.fromHeader,
       annotation,
-      parameters: argumentsOf(run.target.parameters, run.payload),
+      parameters: annotation === undefined ? undefined : argumentsOf(run.target.parameters, run.payload),
       activationId: run.activationId,
       inherited: run.color?.inherited,
       onMistake: (mistake) => parts.colorMistakes?.note(_id, annotation ?? null, mistake),

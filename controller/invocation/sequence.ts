@@ -40,7 +40,7 @@ export async function runSequence(
   const color = colorOf({
     header: run.color?.fromHeader,
     annotation,
-    parameters: argumentsOf(run.target.parameters, run.payload),
+    parameters: annotation === undefined ? undefined : argumentsOf(run.target.parameters, run.payload),
     activationId: run.activationId,
     inherited: run.color?.inherited,
     onMistake: (mistake) => parts.colorMistakes?.note(action._id, annotation ?? null, mistake),
