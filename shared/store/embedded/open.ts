@@ -13,13 +13,14 @@ const MAX_DATABASES = 16;
 const CLOSE_MS = 2000;
 
 /**
- * The three databases on disk in `folder`, which is made where it is missing.
+ * The three databases on disk in `folder`, which is made (for this user alone) where it is missing.
  *
  * @throws StoreError with one clear line where the folder cannot be written or another server has it.
  */
 export async function openEmbeddedStores(folder: string): Promise<Stores> {
   try {
-    await mkdir(folder, { recursive: true });
+    // The users' keys are in it.
+    await mkdir(folder, { recursive: true, mode: 0o700 });
     await access(folder, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw cannotWrite(folder, error);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -47,6 +47,13 @@ describe('the embedded store', () => {
       });
       await stores.close();
       await (await openEmbeddedStores(data)).close();
+    });
+
+    it('makes a folder that only its own user can read: keys are in it', async () => {
+      const data = join(folder, 'private');
+      const stores = await openEmbeddedStores(data);
+      assert.equal((await stat(data)).mode & 0o777, 0o700);
+      await stores.close();
     });
 
     it('says which folder it cannot write to', async () => {
