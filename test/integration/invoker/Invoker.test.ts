@@ -3,6 +3,7 @@ import type { ContainerDriver } from '../../../invoker/containers/ContainerDrive
 import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { ProcessDriver } from '../../../invoker/containers/process/ProcessDriver.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
+import { RUNTIME_IMAGE } from '../../../invoker/runtimes/image/build.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { ensureDocker } from '../docker.js';
@@ -26,6 +27,38 @@ describe('Invoker', function () {
     over('docker', {
       driver: () => new DockerDriver({ logger: silentLogger, owner, docker, reach }),
       kill: (container) => docker.getContainer(container).kill(),
+    });
+    describe("with a user's own image", () => {
+      let installation: Installation;
+      beforeEach(async () => {
+        const driver = new DockerDriver({ logger: silentLogger, owner, docker, reach });
+        installation = await Installation.open({ driver });
+      });
+      afterEach(() => installation.close());
+
+      it('runs it', async () => {
+        const code = 'function main({ n }) { return { twice: 2 * n }; }';
+        await installation.putAction('own', '', {
+          exec: { kind: 'blackbox', image: RUNTIME_IMAGE, code, binary: false },
+        });
+        const record = await installation.invoke('own', { content: { n: 4 } });
+        assert.deepEqual(record?.response.result, { twice: 8 });
+        assert.equal(record?.annotations.find(({ key }) => key === 'kind')?.value, 'blackbox');
+      });
+
+      it('says that an image cannot be had', async () => {
+        const image = 'no-registry.invalid/nobody/nothing:1.0';
+        await installation.putAction('missing', '', { exec: { kind: 'blackbox', image, binary: false } });
+        const record = await installation.invoke('missing');
+        assert.deepEqual(record?.response, {
+          statusCode: 2,
+          result: { error: `Failed to pull container image '${image}'.` },
+        });
+        assert.deepEqual(
+          installation.acks.map(({ kind }) => kind),
+          ['combined'],
+        );
+      });
     });
   } else {
     it(`needs Docker: ${detected.reason}`, function () {
