@@ -25,13 +25,19 @@ for (const { value } of topics['invoker0']?.messages ?? []) {
 const recorded = (topics['completed0']?.messages ?? []).flatMap(({ step, value }) => {
   const parsed = activationRecordSchema.safeParse(value['response']);
   const message = parsed.success ? sent.get(parsed.data.activationId) : undefined;
-  return parsed.success && message ? [{ step, value, record: parsed.data as ActivationRecord, message }] : [];
+  return parsed.success && message ? [{ step, value, record: parsed.data, message }] : [];
 });
 
+function textOf(record: ActivationRecord, key: string): string {
+  const value = valueOf(record.annotations, key);
+  assert.ok(typeof value === 'string');
+  return value;
+}
+
 function executableOf(record: ActivationRecord) {
-  const path = String(valueOf(record.annotations, 'path'));
+  const path = textOf(record, 'path');
   const namespace = path.slice(0, path.lastIndexOf('/'));
-  const kind = String(valueOf(record.annotations, 'kind'));
+  const kind = textOf(record, 'kind');
   return executableAction(
     {
       _id: path,
