@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import openwhisk from 'openwhisk';
-import { chainColoring, runDag, type Dag, type InvokingClient } from '../../shared/coloring/index.js';
+import { chainColoring, runDag, type Dag, type InvokingClient } from 'palette-whisk/coloring';
 import type { PolicyName } from '../../shared/colors/ColorPolicy.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { Caller, readPosts, zipf } from '../bench/colorWorkload.js';
