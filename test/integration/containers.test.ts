@@ -123,6 +123,38 @@ if (!detected.usable) {
       }
     });
 
+    it('keeps containers apart in a network that does not connect them', async function () {
+      if (reach !== 'address') this.skip();
+      const name = `${owner}-apart`;
+      const network = await docker.createNetwork({
+        Name: name,
+        Driver: 'bridge',
+        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+      });
+      const apart = new DockerDriver({ owner, docker, logger: silentLogger, network: name });
+      try {
+        const [one, other] = await Promise.all(['1', '2'].map((n) => apart.create({ ...spec, name: `${name}-${n}` })));
+        assert.ok(one && other);
+        const { NetworkSettings } = await docker.getContainer(other.id).inspect();
+        const host = NetworkSettings.Networks[name]?.IPAddress;
+        const options = { timeoutMs: 20_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+        const code = `const main = ({ host }) => new Promise((resolve) => {
+          const socket = require('net').connect(8080, host);
+          socket.once('connect', () => resolve({ reached: true })).once('error', () => resolve({ reached: false }));
+          setTimeout(resolve, 500, { reached: false });
+        })`;
+        for (const container of [one, other])
+          await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+        const run = (to: string | undefined): Promise<{ body: string }> =>
+          one.post('/run', JSON.stringify({ value: { host: to } }), options);
+        assert.equal((await run('127.0.0.1')).body, '{"reached":true}');
+        assert.equal((await run(host)).body, '{"reached":false}');
+      } finally {
+        await apart.close();
+        await network.remove();
+      }
+    });
+
     it('makes nothing that stays when a container cannot start', async () => {
       const lost = new DockerDriver({
         owner: `${owner}-lost`,
