@@ -55,6 +55,41 @@ describe('sequences', () => {
     assert.equal(component.cause, body.activationId);
   });
 
+  it('of old documents, whose components name no namespace, are listed, read, run and changed', async () => {
+    const old = (name: string): JsonObject => ({
+      _id: `guest/${name}`,
+      entityType: 'action',
+      namespace: 'guest',
+      name,
+      version: '0.0.1',
+      publish: false,
+      annotations: [{ key: 'exec', value: 'sequence' }],
+      exec: { kind: 'sequence', components: ['/_/inc', '/_/inc'] },
+      parameters: [{ key: '_actions', value: ['/_/inc', '/_/inc'] }],
+      limits: { timeout: 60_000, memory: 256, logs: 10 },
+      updated: 1,
+    });
+    for (const name of ['oldstyle', 'oldparameters']) await api.stores.whisks.put(old(name) as { _id: string });
+    const list = await api.must<Body[]>('GET', '_/actions?limit=200');
+    assert.ok(list.some(({ name }) => name === 'oldstyle'));
+    assert.equal((await api.must('GET', '_/actions/oldstyle')).name, 'oldstyle');
+    assert.deepEqual((await invoke('oldstyle', { n: 1 })).body.response.result, { n: 3 });
+    const annotations = [{ key: 'old', value: 'new' }];
+    const annotated = await api.must('PUT', '_/actions/oldstyle?overwrite=true', { annotations });
+    assert.equal(valueOf(annotated.annotations, 'old'), 'new');
+    const longer = await api.must('PUT', '_/actions/oldstyle?overwrite=true', {
+      exec: { kind: 'sequence', components: ['/_/inc', '/_/inc', '/_/inc'] },
+    });
+    assert.equal(longer.version, '0.0.3');
+    assert.deepEqual((await invoke('oldstyle', { n: 1 })).body.response.result, { n: 4 });
+    // What was a sequence leaves its parameters behind, unless new ones come.
+    const exec = { kind: 'nodejs:20', code: 'x' };
+    assert.deepEqual((await api.must('PUT', '_/actions/oldstyle?overwrite=true', { exec })).parameters, []);
+    const parameters = [{ key: 'a', value: 'A' }];
+    const kept = await api.must('PUT', '_/actions/oldparameters?overwrite=true', { exec, parameters });
+    assert.deepEqual(kept.parameters, parameters);
+  });
+
   it('may themselves be in a package, and be reached through a binding', async () => {
     await sequence('pkg/seq', ['/_/inc', '/_/inc']);
     const { body } = await invoke('bound/seq', { n: 1 });
