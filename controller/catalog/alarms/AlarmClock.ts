@@ -12,6 +12,8 @@ export interface AlarmClockOptions {
    * take what those before them left.
    */
   readonly turnMs: number;
+  /** Whether triggers can be fired at all. Until then nothing goes off; what is due for too long counts as missed. */
+  readonly ready: () => boolean;
   /** Fires the trigger. Called once for each time of an alarm, on one controller. */
   readonly goOff: (trigger: string, alarm: Alarm) => Promise<void>;
   readonly log: Logger;
@@ -23,6 +25,8 @@ const LONGEST_SLEEP_MS = 60_000;
 const RELOAD_MS = 60_000;
 /** After the store failed. */
 const RETRY_MS = 5_000;
+/** Where it is not ready. */
+const NOT_READY_MS = 500;
 
 /** Waits for the alarms of a book, and lets them go off. */
 export class AlarmClock {
@@ -79,6 +83,7 @@ export class AlarmClock {
       await book.load();
       this.#reloaded = clock();
     }
+    if (!this.#options.ready()) return;
     for (const [page, alarms] of book.pages()) {
       const due = clock() - turnMs;
       if (![...alarms.values()].some((alarm) => isDue(alarm, due))) continue;
@@ -113,7 +118,8 @@ export class AlarmClock {
     for (const [, alarms] of book.pages()) {
       for (const alarm of alarms.values()) if (alarm.status.active) next = Math.min(next, alarm.next ?? next);
     }
-    return Math.min(LONGEST_SLEEP_MS, Math.max(0, next + turnMs - clock()));
+    const sleep = Math.min(LONGEST_SLEEP_MS, Math.max(0, next + turnMs - clock()));
+    return this.#options.ready() ? sleep : Math.max(NOT_READY_MS, sleep);
   }
 
   #sleep(ms: number): void {

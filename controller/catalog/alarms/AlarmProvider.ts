@@ -24,7 +24,7 @@ export interface AlarmProviderParts extends FireParts {
   readonly onChange?: ((id: string) => void) | undefined;
   /** See `AlarmClock`. */
   readonly turnMs: number;
-  /** Whether actions can be run at all; an alarm waits a little for that. */
+  /** Whether actions can be run at all: alarms wait a little for that. */
   readonly ready: () => boolean;
 }
 
@@ -43,12 +43,13 @@ export class AlarmProvider {
 
   constructor(parts: AlarmProviderParts) {
     this.#parts = parts;
-    const { whisks, log, clock, turnMs, onChange } = parts;
+    const { whisks, log, clock, turnMs, ready, onChange } = parts;
     this.#book = new AlarmBook({ store: whisks, log, onChange });
     this.#clock = new AlarmClock({
       book: this.#book,
       clock,
       turnMs,
+      ready,
       log,
       goOff: (trigger, alarm) => this.#goOff(trigger, alarm),
     });
@@ -180,7 +181,12 @@ export class AlarmProvider {
         const always = 'Automatically disabled after continuously receiving a 429 status code when firing the trigger';
         return this.#switchOff(id, status, always);
       }
-      await sleep(Math.max(RETRY_MS, RETRY_MS * throttled ** 2), undefined, { signal: this.#stopping.signal });
+      const { signal } = this.#stopping;
+      await sleep(Math.max(RETRY_MS, RETRY_MS * throttled ** 2), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) {
+        this.#parts.log.warn('the trigger of an alarm was not fired before the end', { trigger: id, status });
+        return;
+      }
     }
   }
 
@@ -194,7 +200,6 @@ export class AlarmProvider {
     if (!trigger) return this.forget(id);
     const user = await authentication.identityOfNamespace(namespace);
     if (!user) throw new ApiError(401);
-    if (!this.#parts.ready()) throw new ApiError(503);
     await entitlement.check(user, 'ACTIVATE', [{ path: namespace, collection: 'triggers', name }]);
     const fired = fireTrigger(this.#parts, {
       transid: newTransactionId(this.#parts.clock()),

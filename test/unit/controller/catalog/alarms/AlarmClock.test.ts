@@ -52,13 +52,14 @@ describe('the clock of alarms', () => {
     await Promise.all(clocks.splice(0).map((clock) => clock.stop()));
   });
 
-  function controller(store: Documents, turnMs: number) {
+  function controller(store: Documents, turnMs: number, ready: () => boolean = () => true) {
     const rung: string[] = [];
     const book = new AlarmBook({ store, log: silentLogger });
     const clock = new AlarmClock({
       book,
       clock: Date.now,
       turnMs,
+      ready,
       goOff: (trigger) => Promise.resolve(void rung.push(trigger)),
       log: silentLogger,
     });
@@ -142,6 +143,18 @@ describe('the clock of alarms', () => {
     await until(() => rung.length > 1);
     assert.deepEqual(rung.toSorted(), ['ns/late', 'ns/once']);
     assert.equal((await book.get('ns/missed'))?.next, schedule.startDate + 600_000);
+  });
+
+  it('waits until triggers can be fired', async () => {
+    let up = false;
+    const { clock, rung, set, book } = controller(new Documents(), 0, () => up);
+    await set('ns/a', soon(0));
+    clock.look();
+    await wait(50);
+    assert.deepEqual([rung, (await book.get('ns/a'))?.status.active], [[], true]);
+    up = true;
+    await until(() => rung.length > 0);
+    assert.deepEqual(rung, ['ns/a']);
   });
 
   it('stops', async () => {
