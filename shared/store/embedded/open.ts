@@ -10,6 +10,14 @@ import { lockFolder, type FolderLock } from './lock.js';
 /** Enough for three databases of three parts each. */
 const MAX_DATABASES = 16;
 
+/**
+ * Addresses that the file is mapped into at once (no memory). Otherwise LMDB maps it anew each time it has outgrown its
+ * map, and keeps the old maps with their pages: the process looks several times as large as its data. Beyond this size,
+ * and on Windows, where the file would be made that large, it does so nevertheless.
+ */
+const MAP_BYTES = 16 * 1024 ** 3;
+const mapsAtOnce = process.platform !== 'win32' && (process.arch === 'x64' || process.arch === 'arm64');
+
 const CLOSE_MS = 2000;
 
 /**
@@ -75,6 +83,7 @@ async function openIn(folder: string, lock: FolderLock, temporary: boolean): Pro
     keyEncoding: 'binary',
     encoding: 'string',
     maxDbs: MAX_DATABASES,
+    ...(mapsAtOnce ? { mapSize: MAP_BYTES } : {}),
     // With it, a commit that fails (a full disk) leaves a promise that nobody can handle, which would end the process.
     eventTurnBatching: false,
     ...(temporary ? { noSync: true, overlappingSync: false } : {}),
