@@ -21,8 +21,6 @@ export const NOTICES = {
     ),
   incomplete: (time: string): string =>
     logLine(time, 'stderr', 'There was an issue while collecting your logs. Data might be missing.'),
-  developerError: (time: string): string =>
-    logLine(time, 'stderr', 'The action did not initialize or run as expected. Log data might be missing.'),
 } as const;
 
 const SENTINEL_BYTES = Buffer.from(SENTINEL);
