@@ -86,6 +86,7 @@ export class Invoker {
   readonly #present = new Map<string, Promise<void>>();
   /** So many of the next messages that were delivered before may have been begun by an earlier run. */
   #maybeBegun = 0;
+  #startedAt = 0;
   #running: Running | undefined;
 
   constructor(parts: InvokerParts) {
@@ -102,6 +103,7 @@ export class Invoker {
   async start(): Promise<void> {
     const { config, messaging, topics, driver } = this.#parts;
     const topic = topics.invoker(config.instance.instance);
+    this.#startedAt = this.#now();
     const leftovers = await driver.removeLeftovers();
     // Only an invoker that was killed leaves containers; it may have had so many activations at work.
     this.#maybeBegun = leftovers > 0 ? maxInFlight(config) : 0;
@@ -199,7 +201,7 @@ export class Invoker {
       const response = applicationError(texts.namespaceBlocked);
       return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now()));
     }
-    if (delivery.redelivered && (await this.#wasBegun(message, reporter))) return;
+    if (delivery.redelivered && (await this.#wasBegun(message, delivery, reporter))) return;
     const fetched = await this.#actions.fetch(message);
     if (fetched.kind === 'none') {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now()), true);
@@ -213,8 +215,9 @@ export class Invoker {
    * was recorded is acknowledged again. One that may have been at work when that run was killed ends with an internal
    * error. Resolves to false where it was not begun, and is to be run.
    */
-  async #wasBegun(message: ActivationMessage, reporter: Reporter): Promise<boolean> {
-    const maybe = this.#maybeBegun > 0;
+  async #wasBegun(message: ActivationMessage, { sentAt }: Delivery, reporter: Reporter): Promise<boolean> {
+    // What was sent when that run was over already waited for this one.
+    const maybe = this.#maybeBegun > 0 && sentAt <= this.#startedAt;
     if (maybe) this.#maybeBegun--;
     let record: ActivationRecord | undefined;
     try {
@@ -263,7 +266,6 @@ export class Invoker {
         maxConcurrency,
         environment: {
           __OW_API_HOST: config.apiHost,
-          ...(maxConcurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}),
         },
         namePrefix: `wsk${config.instance.instance}_${this.#now().toString(36)}`,
         invokerName: this.name,
@@ -280,13 +282,13 @@ interface Running {
 }
 
 /**
- * How many activations an invoker has at a time: twice what its containers can run (the second half is being fetched, or
- * recorded), as OpenWhisk counts it.
+ * How many activations an invoker has at a time: as many as its containers run, as many more that wait for them, and twice
+ * as many that are being recorded, which takes a database longer than an action may take to run.
  */
 export function maxInFlight({ userMemoryMB, limits, concurrentPeekFactor }: InvokerConfig): number {
   const containers = Math.floor(userMemoryMB / limits.memory.min);
   const running = Math.max(containers, Math.floor(containers * limits.concurrency.max * concurrentPeekFactor));
-  return 2 * Math.max(1, running);
+  return 4 * Math.max(1, running);
 }
 
 /** The stem cells that the manifest asks for. */

@@ -75,8 +75,8 @@ class Fixture {
     this.fetching.open();
   }
 
-  deliver(sent: ActivationMessage, redelivered = false): Promise<void> {
-    const handled = Promise.resolve(this.#consumer?.handle(sent, { sentAt: 0, redelivered }));
+  deliver(sent: ActivationMessage, redelivered = false, sentAt = 0): Promise<void> {
+    const handled = Promise.resolve(this.#consumer?.handle(sent, { sentAt, redelivered }));
     this.#inFlight.add(handled);
     return handled;
   }
@@ -90,11 +90,11 @@ describe('Invoker', () => {
   });
   afterEach(() => f.invoker.stop());
 
-  it('asks its topic for twice of what its containers can run', () => {
-    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 1024 }), 16);
-    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 100 }), 2);
+  it('asks its topic for no more than it can run, keep waiting, and record', () => {
+    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 1024 }), 32);
+    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 100 }), 4);
     const concurrency = { min: 1, max: 50, std: 1 };
-    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 1024, limits: { ...DEFAULT_LIMITS, concurrency } }), 400);
+    assert.equal(maxInFlight({ ...CONFIG, userMemoryMB: 1024, limits: { ...DEFAULT_LIMITS, concurrency } }), 800);
   });
 
   it('starts the stem cells of the manifest', async () => {
@@ -134,8 +134,12 @@ describe('Invoker', () => {
     f.driver.removeLeftovers = () => Promise.resolve(3);
     await f.invoker.start();
     const left = Array.from({ length: maxInFlight(CONFIG) }, () => message({ blocking: false }));
+    await f.deliver(message(), true, Date.now() + 1000);
+    assert.equal(f.heard.records.pop()?.response.statusCode, 0, 'it was sent later');
+    f.heard.acks.length = 0;
+    const runs = f.driver.containers.flatMap(({ posts }) => posts).length;
     for (const sent of left) await f.deliver(sent, true);
-    assert.equal(f.driver.containers.flatMap(({ posts }) => posts).length, 0);
+    assert.equal(f.driver.containers.flatMap(({ posts }) => posts).length, runs);
     assert.deepEqual(
       f.heard.records.map(({ activationId, response }) => [activationId, response.statusCode]),
       left.map(({ activationId }) => [activationId, 3]),
