@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { JsonObject } from '../../../shared/entities/keyvalue.js';
+import { parameterEncryption } from '../../../shared/parameters/encryption.js';
 import { TestController, type Body } from './testController.js';
 
 const echo = (args: unknown): unknown => args;
@@ -203,6 +205,34 @@ describe('packages and bindings', () => {
       const answer = await api.request('PUT', '_/packages/large', { [field]: list });
       assert.equal(answer.status, 413);
       assert.equal(answer.body.error, `${field} larger than allowed: 1048579 > 1048576 bytes.`);
+    }
+  });
+
+  it('keep their parameters encrypted where that is configured, and hand them on so', async () => {
+    const encryption = parameterEncryption({ current: 'aes-128', aes128: Buffer.alloc(16, 7).toString('base64') });
+    const locked = await TestController.start({ encryption });
+    try {
+      const shown = await locked.must('PUT', '_/packages/secret', { parameters: [{ key: 'a', value: 'sesame' }] });
+      assert.deepEqual(shown.parameters, [{ key: 'a', value: 'sesame' }]);
+      await locked.must('PUT', '_/packages/bound', {
+        binding: { namespace: '_', name: 'secret' },
+        parameters: [{ key: 'b', value: { deep: 1 } }],
+      });
+      await locked.action('secret/echo', echo);
+      const stored = await locked.ctx.entities.getPackage('guest/secret');
+      const [parameter] = stored?.parameters ?? [];
+      assert.equal(parameter?.encryption, 'aes-128');
+      assert.equal(encryption.decrypt('aes-128', parameter.value as string), 'sesame');
+      await locked.must('POST', '_/actions/bound/echo', { b: 'given' });
+      const { content, lockedArgs } = locked.balancer.sent.at(-1)?.message ?? {};
+      assert.deepEqual(lockedArgs, { a: 'aes-128' });
+      assert.equal((content as JsonObject)['b'], 'given');
+      // What is encrypted stays so when something else is changed.
+      await locked.must('PUT', '_/packages/secret?overwrite=true', { publish: true });
+      const kept = await locked.ctx.entities.getPackage('guest/secret');
+      assert.deepEqual(kept?.parameters, stored?.parameters);
+    } finally {
+      await locked.close();
     }
   });
 
