@@ -2,13 +2,17 @@ import type { ControllerContext } from '../../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
 import { sendDeleted } from '../../http/respond.js';
 import type { Call } from '../../http/route.js';
+import { readAndWrite } from '../staleness.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
 /** Deletes an action and answers what it was. Rules and sequences that name it are left alone. */
 export async function deleteAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const path = await authorizeAction(ctx, call, 'DELETE', target);
-  const action = await ctx.entities.getActionWithCode(`${path}/${target.name}`);
-  if (!action || !(await ctx.entities.delete(action._id, action._rev ?? ''))) throw notFound();
+  const action = await readAndWrite(async () => {
+    const found = await ctx.entities.getActionWithCode(`${path}/${target.name}`);
+    if (!found || !(await ctx.entities.delete(found._id, found._rev ?? ''))) throw notFound();
+    return found;
+  });
   sendDeleted(call.res, actionView(action), ctx.requireResponsePayload);
 }

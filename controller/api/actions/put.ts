@@ -7,8 +7,10 @@ import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendChanged } from '../../http/respond.js';
 import type { Call } from '../../http/route.js';
+import type { Action } from '../../../shared/entities/documents.js';
 import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import type { FullyQualifiedName } from '../../../shared/entities/names.js';
+import { readAndWrite } from '../staleness.js';
 import { readActionBody, type ActionBody } from './actionBody.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
@@ -37,20 +39,34 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   if (given.limits) checkLimits(given.limits, bounds);
   const body = await checkExec(ctx, call, given);
 
-  const id = `${path}/${target.name}`;
+  const limit = bounds.concurrentInvocations;
+  const action = await readAndWrite(() => writeAction(ctx, { path, name: target.name }, body, overwrite, limit));
+  sendChanged(res, actionView(action), ctx.requireResponsePayload);
+}
+
+/** Makes the action, or changes the one that is there. `limit`: concurrent invocations of the namespace. */
+async function writeAction(
+  ctx: ControllerContext,
+  target: FullyQualifiedName,
+  body: ActionBody,
+  overwrite: boolean,
+  limit: number,
+): Promise<Action> {
+  const { path, name } = target;
+  const id = `${path}/${name}`;
   const old = body.exec ? await ctx.entities.getAction(id) : await ctx.entities.getActionWithCode(id);
   if (old && !overwrite) throw conflict('resource already exists');
-  checkInstances(body.limits, bounds.concurrentInvocations);
+  checkInstances(body.limits, limit);
   const exec = body.exec ?? old?.exec;
   if (!exec) throw badRequest('exec undefined');
-  if (body.exec?.kind === SEQUENCE) await checkComponents(ctx, { path, name: target.name }, body.exec);
+  if (body.exec?.kind === SEQUENCE) await checkComponents(ctx, target, body.exec);
   const deprecated = deprecatedRuntime(ctx.runtimes, exec.kind);
   if (deprecated) throw deprecated;
 
   const now = ctx.clock();
-  const action = old ? revisedAction(old, body, now) : newAction(path, target.name, { ...body, exec }, ctx, now);
+  const action = old ? revisedAction(old, body, now) : newAction(path, name, { ...body, exec }, ctx, now);
   await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
-  sendChanged(res, actionView(action), ctx.requireResponsePayload);
+  return action;
 }
 
 /** Whether the caller may have this kind, and read the components of a sequence (whose names come out absolute). */

@@ -3,6 +3,7 @@ import { conflict, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendDeleted } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
+import { readAndWrite } from '../staleness.js';
 import { packageView } from './packageView.js';
 import { bindingOf } from './revise.js';
 
@@ -12,11 +13,14 @@ export const deletePackage =
   async ({ req, res, namespace, name }) => {
     const force = booleanParameter(queryOf(req), 'force', false);
     const id = `${namespace}/${name}`;
-    const existing = await ctx.entities.getPackage(id);
-    if (existing?._rev === undefined) throw notFound();
-    if (!bindingOf(existing)) await empty(ctx, id, force);
-    if (!(await ctx.entities.delete(id, existing._rev))) throw notFound();
-    sendDeleted(res, packageView(existing), ctx.requireResponsePayload);
+    const gone = await readAndWrite(async () => {
+      const existing = await ctx.entities.getPackage(id);
+      if (existing?._rev === undefined) throw notFound();
+      if (!bindingOf(existing)) await empty(ctx, id, force);
+      if (!(await ctx.entities.delete(id, existing._rev))) throw notFound();
+      return existing;
+    });
+    sendDeleted(res, packageView(gone), ctx.requireResponsePayload);
   };
 
 async function empty(ctx: ControllerContext, id: string, force: boolean): Promise<void> {

@@ -6,6 +6,7 @@ import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendChanged } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
 import { createOrUpdate } from '../entityWrites.js';
+import { readAndWrite } from '../staleness.js';
 import { readPackageBody, type Binding } from './packageBody.js';
 import { packageView } from './packageView.js';
 import { bindingOf, newPackage, revisedPackage } from './revise.js';
@@ -26,22 +27,25 @@ export const putPackage =
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
     if (name === RESERVED) throw badRequest(`Package name '${name}' is reserved.`);
     if (body.binding) await checkAccess(ctx, user, body.binding);
-    const document = await createOrUpdate(
-      await ctx.entities.getPackage(`${namespace}/${name}`),
-      overwrite,
-      async () => {
-        if (body.binding) await checkBindable(ctx, body.binding);
-        return newPackage(namespace, name, body, ctx.clock());
-      },
-      async (existing) => {
-        if (body.binding) {
-          if (!bindingOf(existing)) throw conflict('Resource is a package and cannot be converted into a binding.');
-          await checkBindable(ctx, body.binding);
-        }
-        return revisedPackage(existing, body, ctx.clock());
-      },
-    );
-    await ctx.entities.putPackage({ ...document, parameters: ctx.parameterLock.lock(document.parameters) });
+    const document = await readAndWrite(async () => {
+      const changed = await createOrUpdate(
+        await ctx.entities.getPackage(`${namespace}/${name}`),
+        overwrite,
+        async () => {
+          if (body.binding) await checkBindable(ctx, body.binding);
+          return newPackage(namespace, name, body, ctx.clock());
+        },
+        async (existing) => {
+          if (body.binding) {
+            if (!bindingOf(existing)) throw conflict('Resource is a package and cannot be converted into a binding.');
+            await checkBindable(ctx, body.binding);
+          }
+          return revisedPackage(existing, body, ctx.clock());
+        },
+      );
+      await ctx.entities.putPackage({ ...changed, parameters: ctx.parameterLock.lock(changed.parameters) });
+      return changed;
+    });
     sendChanged(res, packageView(document), ctx.requireResponsePayload);
   };
 

@@ -2,6 +2,7 @@ import type { ControllerContext } from '../../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
 import { sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
+import { readAndWrite } from '../staleness.js';
 import { ruleView, withoutRule } from './links.js';
 import { editTrigger, triggerOf } from './triggerEdits.js';
 import type { RuleDocument } from '../../../shared/entities/documents.js';
@@ -11,7 +12,7 @@ import { documentId } from '../../../shared/entities/names.js';
 export const deleteRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, namespace, name }) => {
-    const rule = await removeRule(ctx, `${namespace}/${name}`);
+    const rule = await readAndWrite(() => removeRule(ctx, `${namespace}/${name}`));
     if (!rule) throw notFound();
     sendJson(res, 200, ruleView(rule, 'inactive'));
   };

@@ -10,6 +10,7 @@ import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
 import { createOrUpdate, FIRST_VERSION } from '../entityWrites.js';
+import { readAndWrite } from '../staleness.js';
 import { ruleView, statusOf, withoutRule, withRule } from './links.js';
 import { readRuleBody, type RuleBody } from './ruleBody.js';
 import { editTrigger, triggerOf } from './triggerEdits.js';
@@ -26,13 +27,15 @@ export const putRule =
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
     await ctx.entitlement.check(user, 'READ', referenced(body));
     const id = `${namespace}/${name}`;
-    const document = await createOrUpdate(
-      await ctx.entities.getRule(id),
-      overwrite,
-      () => createRule(ctx, namespace, name, body),
-      (existing) => updateRule(ctx, existing, body),
-    );
-    const rule = await ctx.entities.putRule(document);
+    const rule = await readAndWrite(async () => {
+      const changed = await createOrUpdate(
+        await ctx.entities.getRule(id),
+        overwrite,
+        () => createRule(ctx, namespace, name, body),
+        (existing) => updateRule(ctx, existing, body),
+      );
+      return ctx.entities.putRule(changed);
+    });
     sendJson(res, 200, ruleView(rule, overwrite ? statusOf(await triggerOf(ctx, rule.trigger), id) : 'active'));
   };
 

@@ -8,6 +8,7 @@ import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../../http/route.js';
 import { createOrUpdate, FIRST_VERSION, readEntityBody, type EntityBody } from '../entityWrites.js';
+import { readAndWrite } from '../staleness.js';
 import { triggerView } from './triggerView.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 import { valueOf, type Json } from '../../../shared/entities/keyvalue.js';
@@ -21,13 +22,16 @@ export const putTrigger =
     // Triggers have no limits yet.
     optional(fields, 'limits', readLimits);
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
-    const document = await createOrUpdate(
-      await ctx.entities.getTrigger(`${namespace}/${name}`),
-      overwrite,
-      () => newTrigger(namespace, name, body, ctx.clock()),
-      (existing) => revisedTrigger(existing, body, ctx.clock()),
-    );
-    sendJson(res, 200, triggerView(await ctx.entities.putTrigger(document)));
+    const trigger = await readAndWrite(async () => {
+      const changed = await createOrUpdate(
+        await ctx.entities.getTrigger(`${namespace}/${name}`),
+        overwrite,
+        () => newTrigger(namespace, name, body, ctx.clock()),
+        (existing) => revisedTrigger(existing, body, ctx.clock()),
+      );
+      return ctx.entities.putTrigger(changed);
+    });
+    sendJson(res, 200, triggerView(trigger));
   };
 
 function readLimits(value: Json): void {
