@@ -21,7 +21,13 @@ export class HttpServer {
 
   constructor(handler: RequestListener, options: { readonly maxConnections?: number | undefined } = {}) {
     this.#server = createServer(
-      { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: RECEIVE_MS, maxHeaderSize: MAX_HEADER_BYTES },
+      {
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        requestTimeout: RECEIVE_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        // Asked for below, where the answer says what is missing.
+        requireHostHeader: false,
+      },
       (req, res) => {
         const { socket } = req;
         this.#latest.set(socket, { req, res });
@@ -33,10 +39,15 @@ export class HttpServer {
           if (this.#busy.has(socket)) this.#busy.set(socket, left);
           if (left <= 0 && this.#stopping) socket.end();
         });
-        if (isTarget(req.url)) handler(req, res);
-        else refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
+        if (!isTarget(req.url)) refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
+        else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
+          refuse(socket, '400 Bad Request', 'The request has no Host header.');
+        } else handler(req, res);
       },
     );
+    this.#server.on('checkExpectation', ({ socket }: IncomingMessage) => {
+      refuse(socket, '417 Expectation Failed', 'The request expects what there is not.');
+    });
     this.#server.on('connection', (socket: Socket) => {
       // Answers go out as they are, not when more has come together.
       socket.setNoDelay(true);
