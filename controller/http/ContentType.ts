@@ -52,7 +52,9 @@ const KNOWN_BINARY = /^(?:audio|video|image|font|message|multipart)\/|^applicati
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const TYPE = new RegExp(`^(${TOKEN})[ \\t]*/(${TOKEN})[ \\t]*`);
-const PARAMETER = new RegExp(`;[ \\t]*(${TOKEN})[ \\t]*=[ \\t]*(?:(${TOKEN})|"((?:[^"\\\\]|\\\\.)*)")[ \\t]*`, 'y');
+// What is quoted may go into a header as it is: no control characters, nothing beyond Latin-1.
+const QUOTED = '(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*';
+const PARAMETER = new RegExp(`;[ \\t]*(${TOKEN})[ \\t]*=[ \\t]*(?:(${TOKEN})|"(${QUOTED})")[ \\t]*`, 'y');
 const WHOLE_TOKEN = new RegExp(`^${TOKEN}$`);
 
 /** Reads the value of a `Content-Type` header; undefined where it is none. */

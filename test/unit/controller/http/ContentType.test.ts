@@ -16,7 +16,20 @@ describe('ContentType', () => {
   });
 
   it('refuses what is no content type', () => {
-    for (const text of ['', 'xyzbar', 'a/', '/b', 'a/b c', 'a/b;', 'a/b; x', 'text/plain,text/html', 'a/b; x="y']) {
+    for (const text of [
+      '',
+      'xyzbar',
+      'a/',
+      '/b',
+      'a/b c',
+      'a/b;',
+      'a/b; x',
+      'text/plain,text/html',
+      'a/b; x="y',
+      'a/b; x="€"',
+      'a/b; x="\r\n"',
+      'a/b; x="\\\n"',
+    ]) {
       assert.equal(parseContentType(text), undefined, text);
     }
   });

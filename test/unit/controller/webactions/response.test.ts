@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { validateHeaderName, validateHeaderValue } from 'node:http';
+import * as fc from 'fast-check';
+import { ApiError } from '../../../../controller/http/ApiError.js';
 import { renderContentType } from '../../../../controller/http/ContentType.js';
-import type { Extension } from '../../../../controller/webactions/request.js';
+import { EXTENSIONS, type Extension } from '../../../../controller/webactions/request.js';
 import { projection, webResponse } from '../../../../controller/webactions/response.js';
 import { StatusCode } from '../../../../shared/entities/activation.js';
 import type { Json } from '../../../../shared/entities/keyvalue.js';
@@ -207,5 +210,51 @@ describe('webResponse for .http', () => {
 
   it('has no body where the status allows none', () => {
     for (const statusCode of [204, 205, 304]) assert.deepEqual(sent({ statusCode, body: 'x' }), { status: statusCode });
+  });
+});
+
+describe('webResponse for whatever an action gives', () => {
+  const json = fc.jsonValue({ maxDepth: 3 }) as fc.Arbitrary<Json>;
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('application/json', 'image/png', 'a/b', 'YQ=='),
+  );
+  const result = fc.oneof(
+    json,
+    fc.record(
+      {
+        statusCode: fc.oneof(fc.integer({ min: 0, max: 700 }), json),
+        headers: fc.oneof(
+          fc.dictionary(fc.oneof(texts, fc.constantFrom('Content-Type', 'x-a')), fc.oneof(texts, json)),
+          json,
+        ),
+        body: fc.oneof(texts, json),
+        html: json,
+        svg: json,
+        text: json,
+      },
+      { requiredKeys: [] },
+    ) as fc.Arbitrary<Json>,
+  );
+
+  it('is a response that Node sends, or a refusal', () => {
+    fc.assert(
+      fc.property(result, fc.constantFrom(...EXTENSIONS), (given, extension) => {
+        let response;
+        try {
+          response = webResponse(given, extension);
+        } catch (error) {
+          assert.ok(error instanceof ApiError && (error.status === 400 || error.status === 404), String(error));
+          return;
+        }
+        assert.ok(response.status >= 200 && response.status <= 599);
+        for (const [name, value] of response.headers) {
+          validateHeaderName(name);
+          validateHeaderValue(name, value);
+        }
+        if (response.body) validateHeaderValue('content-type', renderContentType(response.body.type));
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
