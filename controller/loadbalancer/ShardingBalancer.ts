@@ -121,6 +121,7 @@ export class ShardingBalancer implements LoadBalancer {
       release: (instance, demand) =>
         this.#shares.candidate(instance)?.slots.release(demand.key, demand.concurrency, demand.memory),
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
+      busAnswers: () => parts.messaging.isHealthy(),
       onLost: (lost) => {
         logger.warn(
           `gave up activation ${lost.activationId} on invoker${lost.invoker.instance}: no completion in time`,

@@ -42,7 +42,7 @@ interface Entry {
   readonly namespaceUuid: string;
   readonly instance: number;
   readonly demand: Demand;
-  readonly timer: NodeJS.Timeout;
+  timer: NodeJS.Timeout;
   /** The slot was given back (completion seen). */
   released: boolean;
   /** For a blocking one whose result has not come. */
@@ -60,7 +60,15 @@ export interface BookParts {
   readonly finished: (invoker: InvokerInstance, outcome: Outcome) => void;
   readonly onLost: (lost: LostActivation) => void;
   readonly onAck: (kind: AckKind) => void;
+  /**
+   * Whether silence means anything: the bus hands on what invokers say. While it does not, nothing is given up, since what
+   * waits in the bus will still run.
+   */
+  readonly busAnswers: () => boolean;
 }
+
+/** While the bus is away, and for the acknowledgements that come when it is back: so long once more, in ms. */
+const PATIENCE_MS = 10_000;
 
 /**
  * The invocations of this controller that are under way. An entry begins when the message is sent and ends when its slot
@@ -103,8 +111,7 @@ export class ActivationBook {
     now: number,
   ): PendingActivation {
     const { activationId, user } = message;
-    const timer = setTimeout(() => this.#giveUp(activationId), completionTimeout(action.timeout, this.#parts.options));
-    timer.unref();
+    const timer = this.#giveUpAfter(activationId, completionTimeout(action.timeout, this.#parts.options));
     const lost: LostActivation = {
       activationId,
       namespace: user.namespace.name,
@@ -179,6 +186,10 @@ export class ActivationBook {
   #giveUp(activationId: string): void {
     const entry = this.#entries.get(activationId);
     if (!entry) return;
+    if (!this.#parts.busAnswers()) {
+      entry.timer = this.#giveUpAfter(activationId, PATIENCE_MS);
+      return;
+    }
     this.#end(activationId, entry);
     entry.resolve?.({ kind: 'lost', activationId });
     // With its slot free the invocation has ended on the invoker, which writes the record; only the result went missing.
@@ -187,6 +198,12 @@ export class ActivationBook {
     this.#parts.onAck('forced');
     this.#parts.finished(entry.lost.invoker, 'timeout');
     this.#parts.onLost(entry.lost);
+  }
+
+  #giveUpAfter(activationId: string, ms: number): NodeJS.Timeout {
+    const timer = setTimeout(() => this.#giveUp(activationId), ms);
+    timer.unref();
+    return timer;
   }
 
   #end(activationId: string, entry: Entry): void {

@@ -27,7 +27,7 @@ const action: SchedulableAction = {
 };
 const demand = { key: 'guest/hello@0.0.1', memory: 256, concurrency: 1 };
 
-function setUp(timeoutMs = 60_000) {
+function setUp(timeoutMs = 60_000, busAnswers = () => true) {
   const acks: AckKind[] = [];
   const outcomes: Outcome[] = [];
   const released: number[] = [];
@@ -38,6 +38,7 @@ function setUp(timeoutMs = 60_000) {
     finished: (_, outcome) => outcomes.push(outcome),
     onLost: (one) => lost.push(one),
     onAck: (kind) => acks.push(kind),
+    busAnswers,
   });
   return { book, acks, outcomes, released, lost };
 }
@@ -116,6 +117,22 @@ describe('the book of activations', () => {
     );
     book.acknowledge(combinedMessage(message.transid, activationRecord(message.activationId), invoker));
     assert.deepEqual([acks, outcomes, released], [['forced', 'late'], ['timeout'], [3]]);
+  });
+
+  it('gives nothing up while the bus is away: what waits there will still run', async () => {
+    let asked = 0;
+    const { book, lost, acks, outcomes } = setUp(5, () => {
+      asked++;
+      return false;
+    });
+    const message = activationMessage({ blocking: true });
+    const record = activationRecord(message.activationId);
+    const { result } = book.add(message, { ...action, timeout: 1 }, demand, invoker, 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(asked, 1);
+    book.acknowledge(combinedMessage(message.transid, record, invoker));
+    assert.deepEqual(await result, { kind: 'record', record });
+    assert.deepEqual([lost, acks, outcomes, book.total], [[], ['regular'], ['success'], 0]);
   });
 
   it('reports no activation lost whose result alone is missing', async () => {

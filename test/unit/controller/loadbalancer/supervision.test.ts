@@ -91,15 +91,24 @@ describe('the health of an invoker', () => {
     assert.equal(pinged(disabled.next, { name }, 7, SUPERVISION).next.status, 'unhealthy');
   });
 
-  it('is tested each minute while unhealthy or unresponsive, and only then', () => {
+  it('is tested every ten seconds while unhealthy or unresponsive, and only then', () => {
     const sick = fresh().next;
-    const pingedLater = pinged(sick, ping, 59_000, SUPERVISION).next;
-    assert.equal(ticked(pingedLater, 59_999, SUPERVISION).test, false);
-    const tested = ticked(pingedLater, 60_000, SUPERVISION);
+    assert.equal(ticked(sick, 9_999, SUPERVISION).test, false);
+    const tested = ticked(sick, 10_000, SUPERVISION);
     assert.equal(tested.test, true);
-    assert.equal(ticked(tested.next, 61_000, SUPERVISION).test, false);
+    assert.equal(ticked(pinged(tested.next, ping, 11_000, SUPERVISION).next, 19_000, SUPERVISION).test, false);
     const up = pinged(after(sick, ['success']).next, ping, 70_000, SUPERVISION).next;
     assert.equal(ticked(up, 70_001, SUPERVISION).test, false);
+  });
+
+  it('shows quickly that it answers again after timeouts: each success asks for the next test', () => {
+    const late = after(after(fresh().next, times(10, 'success')).next, times(10, 'timeout')).next;
+    assert.equal(late.status, 'unresponsive');
+    assert.deepEqual(
+      [after(late, times(6, 'success')).tests, after(late, times(6, 'success')).next.status],
+      [6, 'unresponsive'],
+    );
+    assert.equal(after(late, times(7, 'success')).next.status, 'up');
   });
 
   it('takes over a new description with a ping', () => {
