@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Registry } from 'prom-client';
 import { actionRoutes } from './api/actions/routes.js';
 import { activationRoutes } from './api/activations/routes.js';
@@ -264,6 +265,11 @@ export class Controller {
     return this.#context;
   }
 
+  /** Requests wait for this before they are answered. */
+  hold(until: Promise<void>): void {
+    this.#server.hold(until);
+  }
+
   /** Answers requests from now on; called again, at another address too. Port 0 takes a free one. @throws what binding fails with. */
   async listen(port: number, host: string): Promise<AddressInfo> {
     const address = await this.#server.listen(port, host);
@@ -273,18 +279,22 @@ export class Controller {
 
   /**
    * Takes no more requests, and lets what runs finish for at most `limitMs`: requests, then sequences that nobody waits
-   * for. Then leaves the bus.
+   * for; with `finishActivations` also whatever was accepted. Then leaves the bus.
    */
-  async stop(limitMs: number): Promise<void> {
+  async stop(limitMs: number, { finishActivations = false } = {}): Promise<void> {
     const begun = performance.now();
+    const { balancer } = this.#context;
     await this.#alarms?.stop();
     await this.#server.stop(limitMs);
-    const left = Math.max(0, limitMs - (performance.now() - begun));
-    if (!(await within(this.#dispatch.idle(), left))) this.#log.warn('sequences were left unfinished');
-    await this.#context.balancer.close();
+    const left = (): number => Math.max(0, limitMs - (performance.now() - begun));
+    if (!(await within(this.#dispatch.idle(), left()))) this.#log.warn('sequences were left unfinished');
+    if (finishActivations) while (balancer.totalActiveActivations() > 0 && left() > 0) await sleep(DRAIN_POLL_MS);
+    await balancer.close();
     await this.#invalidation.close();
   }
 }
+
+const DRAIN_POLL_MS = 20;
 
 /** Controllers take alarms one after the other, so that most are taken by the first one without a race. */
 const ALARM_TURN_MS = 500;

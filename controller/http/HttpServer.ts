@@ -18,6 +18,7 @@ export class HttpServer {
   /** The last request on each connection, and its answer. */
   readonly #latest = new WeakMap<Socket, { req: IncomingMessage; res: ServerResponse }>();
   #stopping = false;
+  #held: Promise<void> | undefined;
 
   constructor(handler: RequestListener, options: { readonly maxConnections?: number | undefined } = {}) {
     this.#server = createServer(
@@ -42,7 +43,8 @@ export class HttpServer {
         if (!isTarget(req.url)) refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
         else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
           refuse(socket, '400 Bad Request', 'The request has no Host header.');
-        } else handler(req, res);
+        } else if (this.#held) void this.#held.then(() => handler(req, res));
+        else handler(req, res);
       },
     );
     this.#server.on('checkExpectation', ({ socket }: IncomingMessage) => {
@@ -58,6 +60,13 @@ export class HttpServer {
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
       this.#onClientError(error, socket),
     );
+  }
+
+  /** Requests wait for this before they are answered. */
+  hold(until: Promise<void>): void {
+    this.#held = until.then(() => {
+      this.#held = undefined;
+    });
   }
 
   /**

@@ -90,7 +90,11 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
       log,
       registry,
     });
-    opened('controller', () => controller.stop(DRAIN_MS));
+    // What waits on the bus in this process ends with it: invokers run it before they stop.
+    opened('controller', () => controller.stop(DRAIN_MS, { finishActivations: true }));
+    // Whoever is early waits for the invokers, instead of being told that there are none.
+    let open = (): void => {};
+    controller.hold(new Promise((resolve) => (open = resolve)));
     const { port } = await controller.listen(options.port, options.host);
     if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
       await controller.listen(port, containers.gateway);
@@ -130,6 +134,7 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
       });
       await invoker.start();
     }
+    open();
     const url = `http://${urlHost(options.host)}:${port}`;
     return { url, containers, dataFolder, parts: stopOrder(parts) };
   } catch (error) {

@@ -129,6 +129,23 @@ describe('the standalone server, as a process', function () {
     assert.deepEqual((record.body['response'] as { result: unknown }).result, { done: true });
   });
 
+  it('runs what it has accepted before it ends, also what still waits for a container', async () => {
+    const server = start([...data('queue'), '--process', '--memory', '256']);
+    const url = await server.ready();
+    await createAction(url, 'slow', SLOW);
+    const accepted = await Promise.all(
+      Array.from({ length: 8 }, () => call(url, 'POST', '/actions/slow', { ms: 200 })),
+    );
+    server.signal('SIGTERM');
+    assert.equal(await server.exited(), 0, server.output());
+
+    const again = await start([...data('queue'), '--process']).ready();
+    for (const { body } of accepted) {
+      const record = await call(again, 'GET', `/activations/${String(body['activationId'])}`);
+      assert.deepEqual((record.body['response'] as { result: unknown }).result, { done: true });
+    }
+  });
+
   it('ends at once at the second signal', async () => {
     const server = start([...data('second'), '--process']);
     const url = await server.ready();

@@ -39,4 +39,19 @@ describe('HttpServer', () => {
   it('serves HTTP/1.0 without a host', async () => {
     assert.match(await say('GET / HTTP/1.0\r\n\r\n'), /^HTTP\/1.1 200 OK[^]*served$/);
   });
+
+  it('lets requests wait for what it is told to wait for', async () => {
+    let open = (): void => {};
+    server.hold(new Promise((resolve) => (open = resolve)));
+    let answered = false;
+    const answer = say('GET / HTTP/1.0\r\n\r\n').then((text) => {
+      answered = true;
+      return text;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(answered, false);
+    open();
+    assert.match(await answer, /served$/);
+    assert.match(await say('GET / HTTP/1.0\r\n\r\n'), /served$/);
+  });
 });
