@@ -3,7 +3,7 @@ import type { Topic } from '../../shared/messaging/Messaging.js';
 
 /*
  * Which controllers there are, from heartbeats on a topic of our own; why not Kafka's groups, ZooKeeper or a gossip
- * protocol: docs/decisions/0020-controller-membership.md.
+ * protocol: docs/decisions/0011-controller-membership.md.
  */
 
 /** A controller's sign of life, each second; the last one before an orderly end says `leaving`. */
