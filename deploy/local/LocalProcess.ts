@@ -99,4 +99,4 @@ export class LocalProcess {
 const START_MS = 60_000;
 
 /** As the images of `deploy/docker` start them: V8's young generation of 3 x 16 MB is more than these processes are worth. */
-const NODE_ARGUMENTS = ['--max-semi-space-size=2'];
+const NODE_ARGUMENTS = ['--max-semi-space-size=4'];

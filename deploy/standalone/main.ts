@@ -3,12 +3,14 @@ import { createLogger } from '../../shared/logging/winston.js';
 import { stopOnSignals } from '../../shared/process/shutdown.js';
 import { StoreError } from '../../shared/store/ArtifactStore.js';
 import { banner } from './banner.js';
+import { keepHeapSmall } from '../../shared/process/heap.js';
 import { parseOptions, USAGE, UsageError } from './options.js';
 import { startStandalone } from './server.js';
 import { WELL_KNOWN_USERS } from './users.js';
 
 const STOP_LIMIT_MS = 60_000;
 
+keepHeapSmall();
 try {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') {

@@ -29,7 +29,7 @@ export async function startStandalone(options: readonly string[]): Promise<Bench
   const started = performance.now();
   const child = spawn(
     process.execPath,
-    [main, '--port', String(port), '--data', data, '--log-level', 'warn', ...options],
+    ['--max-semi-space-size=4', main, '--port', String(port), '--data', data, '--log-level', 'warn', ...options],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const client = new ApiClient(`http://127.0.0.1:${port}`);
