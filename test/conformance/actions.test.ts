@@ -279,7 +279,7 @@ describe('actions on a whole server', function () {
       const { response, logs } = await guest.run('babble');
       assert.equal(response.status, 'action developer error');
       assert.match(
-        String(response.error),
+        response.error,
         /^The action exceeded its time limits of 2000 milliseconds\.$|^The action exhausted its memory and was aborted\.$/,
       );
       assert.ok(Date.now() - begin < 30_000);
