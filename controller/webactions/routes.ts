@@ -8,7 +8,7 @@ import { readBody } from '../http/body.js';
 import { setCors } from '../http/cors.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../http/respond.js';
 import type { InvocationOutcome, ResolvedAction } from '../invocation/Invocation.js';
-import { maxPayloadBytes } from '../entitlement/userLimits.js';
+import { maxPayloadBytes } from '../../shared/config/namespaceLimits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
 import { isAcceptable } from '../http/acceptance.js';

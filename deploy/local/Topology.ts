@@ -1,12 +1,11 @@
 import { mkdirSync } from 'node:fs';
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { openCouchStores, type CouchOptions } from '../../shared/store/couchdb/open.js';
 import { installUsers } from '../standalone/users.js';
 import { LocalProcess } from './LocalProcess.js';
+import { freePorts } from './ports.js';
 
 export interface TopologyOptions {
   /** `host:port` of Kafka, separated by commas. */
@@ -123,18 +122,4 @@ function settings({ kafkaHosts, couch, driver, userMemoryMB, environment }: Topo
     CONTAINER_DRIVER: driver,
     ...environment,
   };
-}
-
-/** Ports that nobody listens on. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +9,7 @@ import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { startCouch } from '../integration/couchdb/couch.js';
 import { startBroker } from '../integration/kafka/broker.js';
+import { freePort } from '../../deploy/local/ports.js';
 
 /** An installation under measurement. */
 export interface BenchServer {
@@ -138,13 +138,4 @@ async function untilAnswers(client: ApiClient, child: ChildProcess): Promise<voi
     if (child.exitCode !== null) throw new Error(`the server ended with exit code ${child.exitCode}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no free port');
-  return address.port;
 }

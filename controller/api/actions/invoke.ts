@@ -1,6 +1,6 @@
 import type { ControllerContext } from '../../ControllerContext.js';
 import { findAction, invokeFound } from '../../actions/activate.js';
-import { maxPayloadBytes } from '../../entitlement/userLimits.js';
+import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { malformedQuery } from '../../http/ApiError.js';
 import { readJsonObject } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';

@@ -1,6 +1,6 @@
 import { badRequest, malformedContent } from '../../http/ApiError.js';
 import { bodyObject, optional } from '../../http/fields.js';
-import type { NamespaceLimits } from '../../entitlement/userLimits.js';
+import type { NamespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import type { Json } from '../../../shared/entities/keyvalue.js';
 import type { ActionLimits } from '../../../shared/entities/limits.js';
 

@@ -1,7 +1,7 @@
 import type { ControllerContext } from '../../ControllerContext.js';
 import { inNamespace, readQualifiedName } from '../../actions/qualifiedNames.js';
 import { checkSequence, type SequenceFault } from '../../actions/sequenceLimits.js';
-import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';

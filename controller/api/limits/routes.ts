@@ -1,6 +1,6 @@
 import type { Limits } from '../../../shared/config/limits.js';
 import type { UserLimits } from '../../../shared/entities/identity.js';
-import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import type { Routes } from '../../http/app.js';
 import { badRequest } from '../../http/ApiError.js';
 import { sendJson, type JsonBody } from '../../http/respond.js';

@@ -1,5 +1,5 @@
 import type { ControllerContext } from '../../ControllerContext.js';
-import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { ApiError, badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';

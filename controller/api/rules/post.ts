@@ -1,5 +1,5 @@
 import type { ControllerContext } from '../../ControllerContext.js';
-import { maxPayloadBytes } from '../../entitlement/userLimits.js';
+import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { sendText } from '../../http/respond.js';

@@ -1,7 +1,7 @@
 import { resolveAction } from '../../actions/resolve.js';
 import type { ControllerContext } from '../../ControllerContext.js';
 import type { Resource } from '../../entitlement/Entitlement.js';
-import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { CORRUPTED_MESSAGE } from '../../http/errors.js';

@@ -1,5 +1,5 @@
 import type { ControllerContext } from '../../ControllerContext.js';
-import { maxPayloadBytes } from '../../entitlement/userLimits.js';
+import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
 import { readJsonObject } from '../../http/body.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../../http/respond.js';

@@ -1,6 +1,6 @@
 import { isPath } from '../../actions/qualifiedNames.js';
 import type { ControllerContext } from '../../ControllerContext.js';
-import { namespaceLimits } from '../../entitlement/userLimits.js';
+import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, malformedContent } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { isObject, nextVersion, optional } from '../../http/fields.js';

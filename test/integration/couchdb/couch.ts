@@ -2,13 +2,13 @@ import { fork, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { CouchClient, pathOf } from '../../../shared/store/couchdb/CouchClient.js';
 import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
+import { freePort, listens } from '../../../deploy/local/ports.js';
 
 /** A CouchDB to test against. */
 export interface Couch {
@@ -141,24 +141,4 @@ export function installCouch(): string {
     if (status !== 0) throw new Error(`npm cannot bring the CouchDB server for the tests: ${stderr?.slice(-2000)}`);
   }
   return script;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-function listens(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port });
-    const settle = (answer: boolean): void => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => settle(true));
-    socket.once('error', () => settle(false));
-  });
 }

@@ -3,7 +3,7 @@ import { readActionBody } from '../../../../../controller/api/actions/actionBody
 import { isBase64 } from '../../../../../controller/api/actions/execBody.js';
 import { newAction, revisedAction } from '../../../../../controller/api/actions/revise.js';
 import { checkLimits, readLimits } from '../../../../../controller/api/actions/limitsBody.js';
-import { namespaceLimits } from '../../../../../controller/entitlement/userLimits.js';
+import { namespaceLimits } from '../../../../../shared/config/namespaceLimits.js';
 import { DEFAULT_LIMITS } from '../../../../../shared/config/limits.js';
 import type { Json } from '../../../../../shared/entities/keyvalue.js';
 import { parseManifest } from '../../../../../shared/runtimes/manifest.js';

@@ -1,6 +1,0 @@
-export {
-  maxPayloadBytes,
-  namespaceLimits,
-  type NamespaceLimits,
-  type Range,
-} from '../../shared/config/namespaceLimits.js';
