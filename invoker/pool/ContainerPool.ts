@@ -33,12 +33,14 @@ import { StemCells, type StemCell } from './StemCells.js';
  *                 removing      it died idle, or is evicted
  *   pausing       paused        the driver has paused it
  *                 draining      the driver could not, or it died
- *   paused        warm          an activation comes: it runs once the driver has resumed the container
+ *   paused        resuming      an activation comes, for it or for one of its colors
  *                 removing      it has been idle for too long, died, or is evicted
+ *   resuming      warm          the driver has resumed it: what waited for that runs
+ *                 draining      the driver could not, or it died
  *   draining      removing      its last activation has left, logs and all
  *   removing      (gone)        the driver has removed it
  *
- * A container takes activations while it is warm (pausing and paused counted: it is resumed first) and has room; where
+ * A container takes activations while it is warm (or pausing, paused, resuming: it is resumed first) and has room; where
  * its action allows more than one at a time also while it is being created or initialized: they wait for the first one,
  * and share its fate. It takes the next one as soon as the last has its result, while that one's logs are still being
  * read, since the runtime ended them with a sentinel before it answered. A container that failed once takes no more.
@@ -167,6 +169,7 @@ export class ContainerPool {
     if (placement.kind === 'warm') {
       slots.assign(placement.slot, job.color);
       this.#serve(placement.slot, job, 'warm');
+      if (placement.wake) void this.#containers.resume(placement.wake);
     } else if (placement.kind === 'stemCell') {
       slots.take(placement.slot, job.key, job.action.concurrency);
       this.#serveFirst(placement.slot, job, 'prewarmed');
@@ -331,6 +334,7 @@ const NO_CONTAINERS: Record<SlotState | 'busy', number> = {
   busy: 0,
   pausing: 0,
   paused: 0,
+  resuming: 0,
   draining: 0,
   removing: 0,
 };

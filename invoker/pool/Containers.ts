@@ -145,10 +145,13 @@ export class Containers {
   }
 
   #startResuming(slot: PooledContainer): void {
-    this.slots.setState(slot, 'warm');
+    this.slots.setState(slot, 'resuming');
     slot.changing = slot.container?.resume().then(
       () => {
         slot.changing = undefined;
+        if (slot.state === 'resuming') this.slots.setState(slot, 'warm');
+        // It may have been resumed for what comes next, and can be evicted.
+        this.#onRoom();
       },
       (error: unknown) => this.#unmovable(slot, error),
     );

@@ -1,4 +1,4 @@
-import type { Slot } from './slots.js';
+import type { Slot, SlotList } from './slots.js';
 
 /** So many containers are remembered as having served one color, the latest first asked. */
 const MAX_HOMES = 4;
@@ -11,10 +11,14 @@ const MAX_HOMES = 4;
 export class WarmGroup<S extends Slot> {
   /** Containers of the group, whatever they do. */
   members = 0;
-  /** By number of colors. An action without colors has only the first list. */
-  readonly #lists: (List<S> | undefined)[] = [];
-  /** No list before this one has a container. */
-  #lowest = 0;
+  /** Activations that they have. */
+  active = 0;
+  /** When the last activation left one of them, in ms since the epoch. */
+  lastUsed = 0;
+  /** With room, and ready at once. */
+  readonly #awake = new ByColors<S>();
+  /** With room, once they are resumed. */
+  readonly #asleep = new ByColors<S>();
   /** Being created or initialized for an action with a concurrency over 1, in the order of their starts. */
   readonly starting = new Set<S>();
   /** By color: who served it and still counts it among its colors, the last one at the end. */
@@ -25,45 +29,35 @@ export class WarmGroup<S extends Slot> {
     this.#maxColors = maxColors;
   }
 
-  /** The container with room that last served the color; undefined where there is none. */
+  /** The container with room that last served the color, one that is awake before one that is not; undefined where there is none. */
   home(color: string): S | undefined {
     const homes = this.#homes.get(color);
+    let asleep: S | undefined;
     if (homes) {
-      for (let i = homes.length - 1; i >= 0; i--) if (homes[i]?.listed !== undefined) return homes[i];
+      for (let i = homes.length - 1; i >= 0; i--) {
+        const slot = homes[i];
+        if (slot?.listed === undefined) continue;
+        if (isAwake(slot)) return slot;
+        asleep ??= slot;
+      }
     }
-    return undefined;
+    return asleep;
   }
 
-  /** Of the containers with room, the last used one of those with the fewest colors. */
+  /** Of the containers with room, those that are awake first, the last used one of those with the fewest colors. */
   fewestColors(): S | undefined {
-    for (; this.#lowest < this.#lists.length; this.#lowest++) {
-      const slot = this.#lists[this.#lowest]?.first;
-      if (slot) return slot;
-    }
-    return undefined;
+    return this.#awake.first() ?? this.#asleep.first();
   }
 
   /** Puts a container that has room in front of its list. */
   enlist(slot: S): void {
-    if (slot.listed !== undefined) this.delist(slot);
-    const colors = slot.colors?.size ?? 0;
-    if (colors < this.#lowest) this.#lowest = colors;
-    const list = (this.#lists[colors] ??= { first: undefined });
-    slot.listed = colors;
-    slot.previous = undefined;
-    slot.next = list.first;
-    if (list.first) list.first.previous = slot;
-    list.first = slot;
+    slot.listed?.delete(slot);
+    (isAwake(slot) ? this.#awake : this.#asleep).add(slot);
   }
 
   /** Takes a container that has no room, or is going away, out of its list. */
   delist(slot: S): void {
-    if (slot.listed === undefined) return;
-    const list = this.#lists[slot.listed];
-    if (slot.previous) slot.previous.next = slot.next;
-    else if (list) list.first = slot.next as S | undefined;
-    if (slot.next) slot.next.previous = slot.previous;
-    slot.listed = slot.previous = slot.next = undefined;
+    slot.listed?.delete(slot);
   }
 
   /** Notes that the container serves the color: it is the color's home from now on. */
@@ -88,6 +82,7 @@ export class WarmGroup<S extends Slot> {
   /** Forgets a container that goes away. */
   remove(slot: S): void {
     this.members--;
+    this.active -= slot.active;
     this.delist(slot);
     this.starting.delete(slot);
     for (const color of slot.colors ?? []) this.#forget(slot, color);
@@ -109,6 +104,42 @@ export class WarmGroup<S extends Slot> {
   }
 }
 
-interface List<S> {
-  first: S | undefined;
+/** Ready at once, without being resumed first. */
+export function isAwake(slot: Slot): boolean {
+  return slot.state === 'warm';
+}
+
+/** Containers by how many colors they have: those of one number linked through their own fields, the last added first. */
+class ByColors<S extends Slot> implements SlotList {
+  /** By number of colors. An action without colors has only the first list. */
+  readonly #heads: (S | undefined)[] = [];
+  /** No list before this one has a container. */
+  #lowest = 0;
+
+  first(): S | undefined {
+    for (; this.#lowest < this.#heads.length; this.#lowest++) {
+      const slot = this.#heads[this.#lowest];
+      if (slot) return slot;
+    }
+    return undefined;
+  }
+
+  add(slot: S): void {
+    const colors = slot.colors?.size ?? 0;
+    if (colors < this.#lowest) this.#lowest = colors;
+    const head = this.#heads[colors];
+    slot.listed = this;
+    slot.listedColors = colors;
+    slot.previous = undefined;
+    slot.next = head;
+    if (head) head.previous = slot;
+    this.#heads[colors] = slot;
+  }
+
+  delete(slot: Slot): void {
+    if (slot.previous) slot.previous.next = slot.next;
+    else this.#heads[slot.listedColors] = slot.next as S | undefined;
+    if (slot.next) slot.next.previous = slot.previous;
+    slot.listed = slot.previous = slot.next = undefined;
+  }
 }

@@ -1,4 +1,5 @@
 import type { Slot, Slots } from './slots.js';
+import { isAwake } from './WarmGroup.js';
 
 /*
  * The pool's decisions, as functions of its books (`Slots`) and of what is asked. Nothing is changed here.
@@ -14,12 +15,12 @@ export interface Demand {
 }
 
 /**
- * `warm`: this container serves the key already (or is being initialized for it, and has room). `stemCell`: this one is
- * taken for it. `cold`: make a new one, after those in `evict` are gone. `wait`: nothing can make room now. `never`: it
- * is larger than the whole pool.
+ * `warm`: this container serves the key already (or is being initialized for it, and has room); the color's home was not
+ * awake, so it shall be, for what comes next. `stemCell`: this one is taken for it. `cold`: make a new one, after those in
+ * `evict` are gone. `wait`: nothing can make room now. `never`: it is larger than the whole pool.
  */
 export type Placement<S extends Slot> =
-  | { readonly kind: 'warm'; readonly slot: S }
+  | { readonly kind: 'warm'; readonly slot: S; readonly wake?: S }
   | { readonly kind: 'stemCell'; readonly slot: S }
   | { readonly kind: 'cold'; readonly evict: readonly S[] }
   | { readonly kind: 'wait' }
@@ -28,15 +29,18 @@ export type Placement<S extends Slot> =
 /**
  * Where an activation runs. In this order: the container with room that last served its color; the one with the fewest
  * colors; one that is just being initialized and will have room; a stem cell of its kind and memory, ready or at least
- * under way; a new container in free memory, or in the memory of idle ones.
- *
- * A color prefers its home even where that is paused and another is not: what it left in memory is worth the resuming.
+ * under way; a new container in free memory, or in the memory of idle ones. One that has to be resumed comes after one
+ * that need not be, the home too: a color never waits where no color would not. Homes do not sleep while their action is
+ * in use (`dueSlots`), so it seldom comes to that.
  */
 export function place<S extends Slot>(slots: Slots<S>, demand: Demand, now: number): Placement<S> {
   const group = slots.group(demand.key);
   if (group) {
-    const slot = (demand.color === undefined ? undefined : group.home(demand.color)) ?? group.fewestColors();
-    if (slot) return { kind: 'warm', slot };
+    const home = demand.color === undefined ? undefined : group.home(demand.color);
+    if (home && isAwake(home)) return { kind: 'warm', slot: home };
+    const other = group.fewestColors();
+    if (home) return other && isAwake(other) ? { kind: 'warm', slot: other, wake: home } : { kind: 'warm', slot: home };
+    if (other) return { kind: 'warm', slot: other };
     for (const starting of group.starting) return { kind: 'warm', slot: starting };
   }
   const cell = readiest(slots.stemCells(demand.kind, demand.memoryMB));
@@ -96,7 +100,10 @@ export interface SweepTimes {
   readonly idleContainerMs: number;
 }
 
-/** The idle containers that it is time to pause or to remove, the least valuable first. */
+/**
+ * The idle containers that it is time to pause or to remove, the least valuable first. One that has colors stays awake
+ * while any container of its action is in use: what comes for those colors finds it ready.
+ */
 export function dueSlots<S extends Slot>(
   slots: Slots<S>,
   times: SweepTimes,
@@ -111,13 +118,20 @@ export function dueSlots<S extends Slot>(
     } else if (isIdle(slot)) {
       const idle = now - slot.lastUsed;
       if (idle >= times.pauseGraceMs + times.idleContainerMs) remove.push(slot);
-      else if (slot.state === 'warm' && idle >= times.pauseGraceMs) pause.push(slot);
+      else if (slot.state === 'warm' && idle >= times.pauseGraceMs && !isNeeded(slots, slot, times, now))
+        pause.push(slot);
     }
   }
   pause.sort((a, b) => compareIdle(a, b, now));
   remove.sort((a, b) => compareIdle(a, b, now));
   expired.sort((a, b) => (a.expires ?? 0) - (b.expires ?? 0));
   return { pause, remove, expired };
+}
+
+function isNeeded<S extends Slot>(slots: Slots<S>, slot: S, { pauseGraceMs }: SweepTimes, now: number): boolean {
+  if (!slot.colors?.size || slot.key === undefined) return false;
+  const group = slots.group(slot.key);
+  return group !== undefined && (group.active > 0 || now - group.lastUsed < pauseGraceMs);
 }
 
 /** How many stem cells of a kind and memory an installation wants, as the runtimes manifest says. */

@@ -2,7 +2,7 @@ import { WarmGroup } from './WarmGroup.js';
 
 /** See the state machine in `ContainerPool.ts`. */
 export type SlotState =
-  'creating' | 'prewarmed' | 'initializing' | 'warm' | 'pausing' | 'paused' | 'draining' | 'removing';
+  'creating' | 'prewarmed' | 'initializing' | 'warm' | 'pausing' | 'paused' | 'resuming' | 'draining' | 'removing';
 
 /** What the pool's decisions know of a container. Memory in MB, times in ms since the epoch. */
 export interface Slot {
@@ -23,10 +23,16 @@ export interface Slot {
   expires: number | undefined;
   /** Colors lately served, the latest at the end. */
   colors: Set<string> | undefined;
-  /** The place in the list of its group, where it has room: see `WarmGroup`. */
-  listed: number | undefined;
+  /** The list of its group that it stands in, where it has room, and its place there: see `WarmGroup`. */
+  listed: SlotList | undefined;
+  listedColors: number;
   previous: Slot | undefined;
   next: Slot | undefined;
+}
+
+/** What a container can be taken out of. */
+export interface SlotList {
+  delete(slot: Slot): void;
 }
 
 export function newSlot(id: number, kind: string, memoryMB: number): Slot {
@@ -43,6 +49,7 @@ export function newSlot(id: number, kind: string, memoryMB: number): Slot {
     expires: undefined,
     colors: undefined,
     listed: undefined,
+    listedColors: 0,
     previous: undefined,
     next: undefined,
   };
@@ -110,6 +117,7 @@ export class Slots<S extends Slot> {
   assign(slot: S, color: string | undefined): void {
     slot.active++;
     const group = this.#groupOf(slot);
+    group.active++;
     if (color !== undefined) group.serve(slot, color);
     this.#index(slot, group);
   }
@@ -120,7 +128,10 @@ export class Slots<S extends Slot> {
     if (collecting) slot.collecting++;
     slot.lastUsed = now;
     if (slot.state === 'removing') return;
-    this.#index(slot, this.#groupOf(slot));
+    const group = this.#groupOf(slot);
+    group.active--;
+    group.lastUsed = now;
+    this.#index(slot, group);
   }
 
   /** The logs of an activation that left before have been read. */
@@ -131,11 +142,10 @@ export class Slots<S extends Slot> {
   }
 
   setState(slot: S, state: SlotState): void {
+    const before = slot.state;
     slot.state = state;
-    if (slot.key === undefined) return;
-    const group = this.#groupOf(slot);
-    if (state === 'pausing' || state === 'paused') return;
-    this.#index(slot, group);
+    // What was pausing was counted as asleep already, and was not used since.
+    if (slot.key !== undefined && !(before === 'pausing' && state === 'paused')) this.#index(slot, this.#groupOf(slot));
   }
 
   /** Takes the container out of the books; its memory is free. */
@@ -172,7 +182,7 @@ export class Slots<S extends Slot> {
   /** Puts the container where its state and its room say. */
   #index(slot: S, group: WarmGroup<S>): void {
     const { state } = slot;
-    const warm = state === 'warm' || state === 'pausing' || state === 'paused';
+    const warm = state === 'warm' || state === 'pausing' || state === 'paused' || state === 'resuming';
     const room = slot.active < slot.concurrency && slot.collecting < slot.concurrency + LOGS_BEHIND;
     if (warm && room) group.enlist(slot);
     else group.delist(slot);

@@ -528,6 +528,40 @@ describe('ContainerPool', () => {
       assert.match(metrics, /colored_activations_total\{invoker="invoker0",container="other"\} 4/);
       assert.equal(f.driver.containers.length, 2);
     });
+
+    it('keeps the homes of an action awake while it is in use, and wakes one that slept for what comes next', async () => {
+      const f = new PoolFixture();
+      const gate = new Gate();
+      f.driver.answer = async ({ path }) => {
+        if (path === '/run') await gate.pass();
+        return ok({});
+      };
+      const colored = (value: string) => f.run({}, { color: { value, hit: true } });
+      const sweepAfter = async (ms: number): Promise<void> => {
+        f.now += ms;
+        f.pool.sweep();
+        await settle();
+      };
+      const first = [colored('red'), colored('blue')];
+      await settle();
+      gate.open();
+      await Promise.all(first);
+      const [red, blue] = f.driver.containers;
+      await sweepAfter(9000);
+      await colored('red');
+      await sweepAfter(9000);
+      assert.equal(blue?.paused, false, 'blue was not used for 18 s, but the action was');
+      await sweepAfter(1000);
+      assert.ok(red?.paused && blue?.paused, 'they sleep together');
+      await colored('red');
+      assert.equal(blue.paused, true);
+      const posts = red.posts.length;
+      await colored('blue');
+      assert.equal(red.posts.length, posts + 1, 'it does not wait for its home while another is awake');
+      await settle();
+      assert.equal(f.pool.counts().containers.warm, 2, 'its home is awake for the next one');
+      assert.equal(f.driver.containers.length, 2);
+    });
   });
 
   describe('closing', () => {

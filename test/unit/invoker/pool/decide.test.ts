@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { compareIdle, dueSlots, evictions, isIdle, place, wantedStemCells } from '../../../../invoker/pool/decide.js';
+import { isAwake } from '../../../../invoker/pool/WarmGroup.js';
 import { newSlot, Slots, type Slot } from '../../../../invoker/pool/slots.js';
 
 const CAPACITY = 1024;
@@ -11,6 +12,8 @@ const MEMORIES = [128, 256, 512];
 class Model {
   readonly slots = new Slots<Slot>(CAPACITY, MAX_COLORS);
   readonly served: { slot: Slot; color: string }[] = [];
+  /** When an activation left a container of the key. */
+  readonly lastUsed = new Map<string | undefined, number>();
   now = 0;
   #ids = 0;
 
@@ -37,6 +40,7 @@ class Model {
 
   end(slot: Slot): void {
     this.slots.release(slot, false, this.now);
+    this.lastUsed.set(slot.key, this.now);
   }
 }
 
@@ -135,14 +139,16 @@ describe('decisions of the pool', () => {
         play(script, {
           before: (model, key, color) => {
             const room = withRoom(model, key);
+            const awake = room.filter(isAwake);
+            const choice = awake.length > 0 ? awake : room;
             const homes = model.served.filter(
-              (serving) => serving.color === color && room.includes(serving.slot) && serving.slot.colors?.has(color),
+              (serving) => serving.color === color && choice.includes(serving.slot) && serving.slot.colors?.has(color),
             );
-            const fewest = Math.min(...room.map((slot) => slot.colors?.size ?? 0));
+            const fewest = Math.min(...choice.map((slot) => slot.colors?.size ?? 0));
             const counts = new Map(room.map((slot) => [slot, slot.colors?.size ?? 0]));
             return (slot) => {
               if (room.length === 0) return;
-              assert.ok(slot && room.includes(slot), 'there was a container with room');
+              assert.ok(slot && choice.includes(slot), 'there was a container with room, or even one awake');
               if (color !== undefined && homes.length > 0) assert.equal(slot, homes.at(-1)?.slot);
               else assert.equal(counts.get(slot), fewest);
             };
@@ -161,6 +167,28 @@ describe('decisions of the pool', () => {
             const colored = place(model.slots, { ...demand, color }, model.now);
             const plain = place(model.slots, { ...demand, color: undefined }, model.now);
             assert.equal(colored.kind, plain.kind);
+            if (colored.kind === 'warm' && plain.kind === 'warm' && isAwake(plain.slot)) {
+              assert.ok(isAwake(colored.slot), 'it is not resumed first where the other is not');
+            }
+            return () => {};
+          },
+        });
+      }),
+    );
+  });
+
+  it('wake the home of a color that went elsewhere because it slept, and wake nothing else', () => {
+    fc.assert(
+      fc.property(steps, (script) => {
+        play(script, {
+          before: (model, key, color) => {
+            const placement = place(model.slots, { key, kind: 'k', memoryMB: memoryOf(key), color }, model.now);
+            const room = withRoom(model, key);
+            const homes = room.filter((slot) => color !== undefined && slot.colors?.has(color));
+            const toWake = room.some(isAwake) && homes.length > 0 && !homes.some(isAwake);
+            const woken = placement.kind === 'warm' ? placement.wake : undefined;
+            assert.equal(woken !== undefined, toWake);
+            if (woken) assert.ok(homes.includes(woken));
             return () => {};
           },
         });
@@ -218,7 +246,7 @@ describe('decisions of the pool', () => {
     assert.deepEqual(order(slot(1, 600_000, 5), slot(2, 5000, 0)), [1, 2], 'much older goes first, colors or not');
   });
 
-  it('pause after the grace time and remove after the idle time, never what has something to do', () => {
+  it('pause after the grace time, homes only with all of their action, remove after the idle time, spare what is at work', () => {
     fc.assert(
       fc.property(steps, fc.nat(30_000), (script, wait) => {
         play(script, {
@@ -228,7 +256,12 @@ describe('decisions of the pool', () => {
             for (const slot of model.slots.all) {
               const idle = isIdle(slot) ? now - slot.lastUsed : -1;
               assert.equal(due.remove.includes(slot), idle >= 21_000);
-              assert.equal(due.pause.includes(slot), idle >= 1000 && idle < 21_000 && slot.state === 'warm');
+              const members = [...model.slots.all].filter(({ key }) => key === slot.key);
+              const lastUsed = model.lastUsed.get(slot.key) ?? 0;
+              const inUse = members.some(({ active }) => active > 0) || now - lastUsed < 1000;
+              const idleEnough = idle >= 1000 && idle < 21_000 && slot.state === 'warm';
+              const home = (slot.colors?.size ?? 0) > 0;
+              assert.equal(due.pause.includes(slot), idleEnough && !(home && inUse));
             }
           },
         });
