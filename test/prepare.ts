@@ -12,10 +12,8 @@ export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Prom
     const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
     if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
   });
-  if (tier === 'integration' || tier === 'conformance') {
-    await orSkip(async () => void installCouch());
-    await orSkip(async () => void kafkaClasspath());
-  }
+  await orSkip(async () => void installCouch());
+  await orSkip(async () => void kafkaClasspath());
   if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
 }
 

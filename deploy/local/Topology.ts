@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { openCouchStores, type CouchOptions } from '../../shared/store/couchdb/open.js';
-import { installUsers } from '../standalone/users.js';
+import { installUsers, subject } from '../standalone/users.js';
 import { LocalProcess } from './LocalProcess.js';
 import { freePorts } from './ports.js';
 
@@ -54,7 +54,7 @@ export class Topology {
     mkdirSync(options.folder, { recursive: true });
     const topology = new Topology(options, await freePorts(options.controllers + options.invokers));
     try {
-      await topology.#installUsers();
+      await topology.installUsers();
       await Promise.all([...topology.controllers, ...topology.invokers].map((one) => one.start()));
       await topology.ready();
       return topology;
@@ -85,10 +85,12 @@ export class Topology {
     await Promise.all([...this.controllers, ...this.invokers].map((one) => one.kill()));
   }
 
-  async #installUsers(): Promise<void> {
+  /** Puts users, given by name and `uuid:key`, into the database, besides the well-known ones. */
+  async installUsers(users: Readonly<Record<string, string>> = {}): Promise<void> {
     const stores = await openCouchStores(this.#options.couch, silentLogger);
     try {
-      await installUsers(stores.subjects, []);
+      const more = Object.entries(users).map(([name, key]) => subject(name, key));
+      await installUsers(stores.subjects, more);
     } finally {
       await stores.close();
     }

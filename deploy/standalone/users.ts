@@ -44,7 +44,8 @@ export async function installUsers(subjects: ArtifactStore, more: readonly Subje
   }
 }
 
-function subject(name: string, key: string): SubjectDocument {
+/** A user with one namespace, which has the user's name; `key` as `uuid:key`. */
+export function subject(name: string, key: string): SubjectDocument {
   const colon = key.indexOf(':');
   return { _id: name, subject: name, namespaces: [{ name, uuid: key.slice(0, colon), key: key.slice(colon + 1) }] };
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from './eventually.js';
-import { GUEST_KEY, SYSTEM_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { SYSTEM_KEY } from './keys.js';
+import { clientSuite } from './servers.js';
 
 /*
  * What OpenWhisk's own system tests try with actions on a running installation (`system/basic`, `core/limits`), tried
@@ -21,22 +21,17 @@ interface Answered {
   readonly response: { status: string; success: boolean; size?: number; result: Record<string, unknown> };
 }
 
-const KEYS = { guest: GUEST_KEY, system: SYSTEM_KEY } as const;
-type User = keyof typeof KEYS;
+type User = 'client' | 'system';
 
-describe('actions on a running server', function () {
+clientSuite('actions on a running server', function (server) {
   this.timeout(60_000);
-  let server: TestServer;
-  before(async () => {
-    server = await clientServer();
-  });
-  after(() => server?.stop());
+  const keyOf = (user: User): string => (user === 'system' ? SYSTEM_KEY : server.user.key);
 
-  async function send(method: string, path: string, body?: unknown, user: User = 'guest') {
+  async function send(method: string, path: string, body?: unknown, user: User = 'client') {
     const response = await fetch(`${server.base}/api/v1/namespaces/${path}`, {
       method,
       headers: {
-        authorization: `Basic ${Buffer.from(KEYS[user]).toString('base64')}`,
+        authorization: `Basic ${Buffer.from(keyOf(user)).toString('base64')}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       body: body === undefined ? null : JSON.stringify(body),
@@ -44,7 +39,7 @@ describe('actions on a running server', function () {
     return { status: response.status, body: (await response.json()) as Answered };
   }
 
-  async function create(name: string, code: string, more: object = {}, user: User = 'guest'): Promise<void> {
+  async function create(name: string, code: string, more: object = {}, user: User = 'client'): Promise<void> {
     const exec = { kind: 'nodejs:20', code };
     const path = `_/actions/${encodeURI(name)}?overwrite=true`;
     const { status, body } = await send('PUT', path, { exec, ...more }, user);
@@ -223,8 +218,8 @@ describe('actions on a running server', function () {
     await create('shared/whose', code, {}, 'system');
     const { status, body } = await send('POST', 'whisk.system/actions/shared/whose?blocking=true', {});
     assert.equal(status, 200);
-    assert.deepEqual(body.response.result, { ns: 'guest', name: '/whisk.system/shared/whose' });
-    assert.equal(body.namespace, 'guest');
+    assert.deepEqual(body.response.result, { ns: server.user.name, name: '/whisk.system/shared/whose' });
+    assert.equal(body.namespace, server.user.name);
     assert.equal(body.annotations.find(({ key }) => key === 'path')?.value, 'whisk.system/shared/whose');
     assert.equal((await record(body.activationId)).name, 'whose');
     const own = await send('GET', `_/activations/${body.activationId}`, undefined, 'system');
@@ -253,6 +248,6 @@ describe('actions on a running server', function () {
     assert.deepEqual(Object.keys(stored).toSorted(), [...fields, 'start', 'subject', 'version']);
     const limits = { timeout: 60_000, memory: 256, logs: 10, concurrency: 1 };
     assert.deepEqual(stored.annotations.find(({ key }) => key === 'limits')?.value, limits);
-    assert.equal(stored.annotations.find(({ key }) => key === 'path')?.value, 'guest/whole');
+    assert.equal(stored.annotations.find(({ key }) => key === 'path')?.value, `${server.user.name}/whole`);
   });
 });

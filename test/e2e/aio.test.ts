@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { clientsInstalled, commandLine } from './clients.js';
 import { eventually } from './eventually.js';
-import { GUEST_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { clientSuite } from './servers.js';
 
 /*
  * Adobe's command line for OpenWhisk (the runtime plugin of `aio`), whose commands and output are those of `wsk`: every
@@ -40,19 +39,17 @@ project:
           action: hello
 `;
 
-describe('aio runtime', function () {
+clientSuite('aio runtime', function (server) {
   this.timeout(300_000);
-  let server: TestServer;
   /** `aio runtime ...words`; a word with blanks comes last, as an array. */
   let aio: (words: string, ...more: string[]) => Promise<string>;
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-aio-'));
 
-  before(async function () {
+  before(function () {
     if (!clientsInstalled()) this.skip();
-    server = await clientServer();
     const home = join(folder, 'home');
     mkdirSync(home);
-    writeFileSync(join(home, '.wskprops'), `APIHOST=${server.base}\nAUTH=${GUEST_KEY}\nNAMESPACE=_\n`);
+    writeFileSync(join(home, '.wskprops'), `APIHOST=${server.base}\nAUTH=${server.user.key}\nNAMESPACE=_\n`);
     writeFileSync(join(folder, 'hello.js'), HELLO);
     writeFileSync(join(folder, 'manifest.yml'), MANIFEST);
     const environment = {
@@ -67,10 +64,7 @@ describe('aio runtime', function () {
     const run = commandLine('', environment, folder);
     aio = (words, ...more) => run('aio.cjs', 'runtime', ...words.split(' '), ...more);
   });
-  after(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await server?.stop();
-  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
 
   /** What a command prints as JSON; some print the name of the action first. */
   const json = async <T>(words: string): Promise<T> => JSON.parse((await aio(words)).replace(/^[^[{]*/, '')) as T;
@@ -79,7 +73,7 @@ describe('aio runtime', function () {
     const properties = await aio('property get');
     assert.ok(properties.includes(server.base));
     assert.match(properties, /whisk API build number\s+\S/);
-    assert.match(await aio('namespace list'), /guest/);
+    assert.ok((await aio('namespace list')).includes(server.user.name));
   });
 
   it('creates, reads, updates, invokes and deletes actions', async () => {
@@ -105,8 +99,8 @@ describe('aio runtime', function () {
 
     await aio('action update hello hello.js --web true --web-secure sesame');
     const [url] = (await aio('action get hello --url')).match(/https?:\S+/) ?? [];
-    assert.match(url ?? '', /\/api\/v1\/web\/guest\/default\/hello$/);
-    const web = `${server.base}/api/v1/web/guest/default/hello.json`;
+    assert.ok(url?.endsWith(`/api/v1/web/${server.user.name}/default/hello`), url);
+    const web = `${server.base}/api/v1/web/${server.user.name}/default/hello.json`;
     assert.equal((await fetch(web)).status, 401);
     const answer = await fetch(web, { headers: { 'x-require-whisk-auth': 'sesame' } });
     assert.deepEqual(await answer.json(), { greeting: 'Hello default' });
@@ -172,7 +166,12 @@ describe('aio runtime', function () {
     await aio('trigger update event --param name other');
     assert.equal((await json<{ version: string }>('trigger get event')).version, '0.0.2');
     assert.match(await aio('trigger list'), /event/);
-    assert.match(await aio('namespace get'), /\/guest\/target[^]*\/guest\/event[^]*\/guest\/link/);
+    const content = await aio('namespace get');
+    const places = ['target', 'event', 'link'].map((name) => content.indexOf(`/${server.user.name}/${name}`));
+    assert.ok(
+      places.every((place, i) => place > (places[i - 1] ?? 0)),
+      content,
+    );
     await aio('rule delete link');
     await aio('trigger delete event');
     await aio('action delete target');
@@ -182,7 +181,7 @@ describe('aio runtime', function () {
     await aio('deploy --manifest manifest.yml');
     assert.deepEqual(await json('action invoke shop/hello --result'), { greeting: 'Hello Ada' });
     assert.deepEqual(await json('action invoke shop/twice --result'), { greeting: 'Hello Ada' });
-    const answer = await fetch(`${server.base}/api/v1/web/guest/shop/hello.json`);
+    const answer = await fetch(`${server.base}/api/v1/web/${server.user.name}/shop/hello.json`);
     assert.deepEqual(await answer.json(), { greeting: 'Hello Ada' });
     assert.equal((await aio('rule status on-order')).trim(), 'active');
     await aio('deploy undeploy --manifest manifest.yml');

@@ -1,24 +1,20 @@
 import assert from 'node:assert/strict';
 import openwhisk from 'openwhisk';
 import { eventually } from './eventually.js';
-import { GUEST_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { clientSuite } from './servers.js';
 
 /*
- * The packages of whisk.system as a user of a standalone server finds them: what needs an action's environment, and a
+ * The packages of whisk.system as users find them: what needs an action's environment, and a
  * trigger that an alarm fires.
  */
 
-describe('the packages of whisk.system, through the openwhisk client', function () {
+clientSuite('the packages of whisk.system, through the openwhisk client', function (server) {
   this.timeout(60_000);
-  let server: TestServer;
   let client: openwhisk.Client;
 
-  before(async () => {
-    server = await clientServer();
-    client = openwhisk({ apihost: server.base, api_key: GUEST_KEY });
+  before(() => {
+    client = openwhisk({ apihost: server.base, api_key: server.user.key });
   });
-  after(() => server?.stop());
 
   const run = (name: string, params: openwhisk.Dict = {}): Promise<unknown> =>
     client.actions.invoke({ name: `/whisk.system/${name}`, params, blocking: true, result: true });
@@ -29,15 +25,17 @@ describe('the packages of whisk.system, through the openwhisk client', function 
   }
 
   it('tell an action where it runs', async () => {
-    assert.deepEqual(await run('utils/namespace'), { namespace: 'guest' });
+    assert.deepEqual(await run('utils/namespace'), { namespace: server.user.name });
     const api = `${server.base}/api/v1`;
-    assert.deepEqual(await run('utils/hosturl'), { url: `${api}/namespaces/guest/actions` });
-    assert.deepEqual(await run('utils/hosturl', { path: 'p/a' }), { url: `${api}/namespaces/guest/actions/p/a` });
+    assert.deepEqual(await run('utils/hosturl'), { url: `${api}/namespaces/${server.user.name}/actions` });
+    assert.deepEqual(await run('utils/hosturl', { path: 'p/a' }), {
+      url: `${api}/namespaces/${server.user.name}/actions/p/a`,
+    });
     assert.deepEqual(await run('utils/hosturl', { path: 't', trigger: true }), {
-      url: `${api}/namespaces/guest/triggers/t`,
+      url: `${api}/namespaces/${server.user.name}/triggers/t`,
     });
     assert.deepEqual(await run('utils/hosturl', { path: 'a', web: true, ext: '.json' }), {
-      url: `${api}/web/guest/default/a.json`,
+      url: `${api}/web/${server.user.name}/default/a.json`,
     });
     await assert.rejects(run('utils/hosturl', { path: 'a', web: true, ext: '.exe' }), /extension for web action/);
     await assert.rejects(run('utils/hosturl', { web: true, trigger: true }), /not allowed for web actions/);
@@ -75,6 +73,8 @@ describe('the packages of whisk.system, through the openwhisk client', function 
     assert.deepEqual((await records('note'))[0]?.response.result, { from: 'alarm' });
     await client.feeds.delete(feed);
     const read = client.feeds as unknown as { get(options: object): Promise<unknown> };
-    await assert.rejects(read.get(feed), /could not find trigger \/guest\/tick in the database/);
+    await assert.rejects(read.get(feed), (error: Error) =>
+      error.message.includes(`could not find trigger /${server.user.name}/tick in the database`),
+    );
   });
 });

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import openwhisk from 'openwhisk';
 import { clientsInstalled, commandLine, type CommandLine } from './clients.js';
 import { eventually } from './eventually.js';
-import { GUEST_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { clientSuite } from './servers.js';
 
 /*
  * Compositions of openwhisk-composer: compiled and deployed with its own commands, then invoked. Each becomes one
@@ -57,28 +56,23 @@ const COMPOSITIONS: Record<string, [composition: string, input: object, output: 
   ],
 };
 
-describe('openwhisk-composer', function () {
+clientSuite('openwhisk-composer', function (server) {
   this.timeout(120_000);
-  let server: TestServer;
   let client: openwhisk.Client;
   let composer: CommandLine;
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-composer-'));
 
   before(async function () {
     if (!clientsInstalled()) this.skip();
-    server = await clientServer();
-    client = openwhisk({ apihost: server.base, api_key: GUEST_KEY });
+    client = openwhisk({ apihost: server.base, api_key: server.user.key });
     composer = commandLine('node_modules/openwhisk-composer/bin', {
       WSK_CONFIG_FILE: join(folder, 'none'),
       __OW_API_HOST: server.base,
-      __OW_API_KEY: GUEST_KEY,
+      __OW_API_KEY: server.user.key,
     });
     for (const [name, action] of Object.entries(ACTIONS)) await client.actions.create({ name, action });
   });
-  after(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await server?.stop();
-  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
 
   async function deploy(name: string, composition: string): Promise<void> {
     const source = join(folder, 'composition.js');

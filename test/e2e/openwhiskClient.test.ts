@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import openwhisk from 'openwhisk';
 import { zipSync } from 'fflate';
 import { eventually } from './eventually.js';
-import { GUEST_KEY, SYSTEM_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { SYSTEM_KEY } from './keys.js';
+import { clientSuite } from './servers.js';
 
 /*
- * The official Node.js client, through every method that it has, against a server of our own.
+ * The official Node.js client, through every method that it has, against servers of our own.
  */
 
 const HELLO = 'function main({ name }) { console.log("greeting"); return { greeting: `Hello ${name || "stranger"}` } }';
@@ -26,22 +26,19 @@ const refused = (statusCode: number) => (error: unknown) =>
   error.name === 'OpenWhiskError' &&
   (error as { statusCode?: number }).statusCode === statusCode;
 
-describe('the openwhisk client', function () {
+clientSuite('the openwhisk client', function (server) {
   this.timeout(60_000);
-  let server: TestServer;
   let client: openwhisk.Client;
   let system: openwhisk.Client;
 
-  before(async () => {
-    server = await clientServer();
-    client = openwhisk({ apihost: server.base, api_key: GUEST_KEY });
+  before(() => {
+    client = openwhisk({ apihost: server.base, api_key: server.user.key });
     system = openwhisk({ apihost: server.base, api_key: SYSTEM_KEY });
   });
-  after(() => server?.stop());
 
   describe('namespaces', () => {
     it('lists them, and what is in one', async () => {
-      assert.deepEqual(await client.namespaces.list(), ['guest']);
+      assert.deepEqual(await client.namespaces.list(), [server.user.name]);
       await client.actions.create({ name: 'ns-a', action: HELLO });
       const content = (await client.namespaces.get('_')) as Required<openwhisk.Namespace>;
       assert.deepEqual(
@@ -108,7 +105,11 @@ describe('the openwhisk client', function () {
       assert.deepEqual(result, { greeting: 'Hello stranger' });
       const { activationId } = await client.actions.invoke('hello');
       assert.match(activationId, /^[0-9a-f]{32}$/);
-      const several = await client.actions.invoke(['hello', { name: '/guest/hello' }, { name: '/_/hello' }]);
+      const several = await client.actions.invoke([
+        'hello',
+        { name: `/${server.user.name}/hello` },
+        { name: '/_/hello' },
+      ]);
       assert.equal(new Set(several.map((one) => one.activationId)).size, 3);
       await client.actions.delete('hello');
     });
@@ -145,9 +146,9 @@ describe('the openwhisk client', function () {
     it('makes and runs sequences', async () => {
       const inc = 'function main({ n }) { return { n: n + 1 } }';
       await client.actions.create({ name: 'inc', action: inc });
-      await ask(client.actions, 'create', { name: 'seq', sequence: ['/_/inc', '/guest/inc', '/_/inc'] });
+      await ask(client.actions, 'create', { name: 'seq', sequence: ['/_/inc', `/${server.user.name}/inc`, '/_/inc'] });
       const read = await client.actions.get('seq');
-      assert.deepEqual((read.exec as openwhisk.Sequence).components, ['/guest/inc', '/guest/inc', '/guest/inc']);
+      assert.deepEqual((read.exec as openwhisk.Sequence).components, Array(3).fill(`/${server.user.name}/inc`));
       const activation = await client.actions.invoke({ name: 'seq', blocking: true, params: { n: 1 } });
       assert.deepEqual(activation.response?.result, { n: 4 });
       assert.equal(activation.logs.length, 3);
@@ -202,7 +203,7 @@ describe('the openwhisk client', function () {
         ['echo'],
       );
       await client.packages.update({ name: 'tools', package: { annotations: [{ key: 'k', value: 'v' }] } });
-      const binding = { namespace: 'guest', name: 'tools' };
+      const binding = { namespace: server.user.name, name: 'tools' };
       await client.packages.create({
         name: 'bound',
         package: { binding, parameters: [{ key: 'b', value: 'binding' }] },
@@ -235,7 +236,7 @@ describe('the openwhisk client', function () {
       assert.equal(trigger.name, 'event');
       const rule = await client.rules.create({ name: 'link', action: 'target', trigger: 'event' });
       assert.equal(rule.status, 'active');
-      assert.deepEqual(rule.action, { path: 'guest', name: 'target' });
+      assert.deepEqual(rule.action, { path: server.user.name, name: 'target' });
 
       const { activationId } = await client.triggers.invoke({ name: 'event', params: { n: 1 } });
       const run = await eventually(async () => {
@@ -253,7 +254,7 @@ describe('the openwhisk client', function () {
       const { logs } = await eventually(() => client.activations.logs({ name: activationId }));
       assert.deepEqual(
         logs.map((line) => (JSON.parse(String(line)) as { rule: string }).rule),
-        ['guest/link'],
+        [`${server.user.name}/link`],
       );
 
       await client.rules.disable({ name: 'link' });
@@ -267,7 +268,7 @@ describe('the openwhisk client', function () {
       await client.triggers.update({ name: 'event', trigger: { annotations: [{ key: 'k', value: 1 }] } });
       const read = await client.triggers.get('event');
       assert.equal(read.version, '0.0.2');
-      assert.equal(read.rules?.['guest/link']?.status, 'active');
+      assert.equal(read.rules?.[`${server.user.name}/link`]?.status, 'active');
       await client.rules.update({ name: 'link', action: '/_/target', trigger: '/_/event' });
       assert.deepEqual([(await client.triggers.list()).length, (await client.rules.list()).length], [1, 1]);
       assert.deepEqual(await client.rules.list({ count: true }), { rules: 1 } as never);
@@ -291,7 +292,7 @@ describe('the openwhisk client', function () {
       })) {
         const activation = await ask(client.feeds, method, { name: 'feed', trigger: 'fed', params: { cron: '*' } });
         assert.deepEqual((activation['response'] as openwhisk.Response<object>).result, {
-          authKey: GUEST_KEY,
+          authKey: server.user.key,
           cron: '*',
           lifecycleEvent,
           triggerName: '/_/fed',
@@ -312,11 +313,15 @@ describe('the openwhisk client', function () {
         await system.actions.create({ name: `apimgmt/${name}`, action: show, annotations });
       }
       const listed = await ask(client.routes, 'list', { basepath: '/v1' });
-      assert.deepEqual(listed, { m: 'get', user: 'guest', q: '/v1' });
-      assert.deepEqual(await ask(client.routes, 'get', { name: '/v2' }), { m: 'get', user: 'guest', q: '/v2' });
+      assert.deepEqual(listed, { m: 'get', user: server.user.name, q: '/v1' });
+      assert.deepEqual(await ask(client.routes, 'get', { name: '/v2' }), {
+        m: 'get',
+        user: server.user.name,
+        q: '/v2',
+      });
       assert.deepEqual(await ask(client.routes, 'delete', { basepath: '/v3' }), {
         m: 'delete',
-        user: 'guest',
+        user: server.user.name,
         q: '/v3',
       });
       const created = await ask(client.routes, 'create', { relpath: '/hello', operation: 'GET', action: 'hello' });

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import openwhisk from 'openwhisk';
 import { clientsInstalled, clientsModules, commandLine, type CommandLine } from './clients.js';
 import { eventually } from './eventually.js';
-import { GUEST_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { clientSuite } from './servers.js';
 
 /*
  * The Serverless Framework with its plugin for OpenWhisk: it zips code, and deploys a service's actions, sequences,
@@ -57,23 +56,21 @@ exports.hello = ({ name }) => ({ body: 'Hello ' + name })
 exports.add = ({ a, b }) => ({ sum: a + b })
 `;
 
-describe('serverless-openwhisk', function () {
+clientSuite('serverless-openwhisk', function (server) {
   this.timeout(300_000);
-  let server: TestServer;
   let serverless: CommandLine;
   let client: openwhisk.Client;
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-serverless-'));
 
-  before(async function () {
+  before(function () {
     if (!clientsInstalled()) this.skip();
-    server = await clientServer();
-    client = openwhisk({ apihost: server.base, api_key: GUEST_KEY });
+    client = openwhisk({ apihost: server.base, api_key: server.user.key });
     writeFileSync(join(folder, 'serverless.yml'), SERVICE);
     writeFileSync(join(folder, 'handler.js'), HANDLER);
     symlinkSync(clientsModules(), join(folder, 'node_modules'));
     const environment = {
       HOME: folder,
-      OW_AUTH: GUEST_KEY,
+      OW_AUTH: server.user.key,
       OW_APIHOST: server.base,
       OW_NAMESPACE: '_',
       SLS_TELEMETRY_DISABLED: '1',
@@ -82,10 +79,7 @@ describe('serverless-openwhisk', function () {
     };
     serverless = commandLine('node_modules/serverless/bin', environment, folder);
   });
-  after(async () => {
-    rmSync(folder, { recursive: true, force: true });
-    await server?.stop();
-  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
 
   it('deploys, calls and removes a service', async () => {
     await serverless('serverless.js', 'deploy');
@@ -96,7 +90,10 @@ describe('serverless-openwhisk', function () {
     assert.deepEqual(both, { sum: 23 });
     const hello = await client.actions.get('shop_hello');
     assert.deepEqual([hello.limits?.memory, hello.limits?.timeout], [128, 30_000]);
-    assert.equal(await (await fetch(`${server.base}/api/v1/web/guest/default/shop_hello`)).text(), 'Hello Ada');
+    assert.equal(
+      await (await fetch(`${server.base}/api/v1/web/${server.user.name}/default/shop_hello`)).text(),
+      'Hello Ada',
+    );
     assert.deepEqual((await client.packages.get('tools')).parameters, [{ key: 'color', value: 'blue' }]);
 
     await client.triggers.invoke({ name: 'ordered', params: { a: 1, b: 41 } });

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import * as z from 'zod';
 import { eventually } from './eventually.js';
-import { GUEST_KEY, SYSTEM_KEY } from './keys.js';
-import { clientServer, type TestServer } from './server.js';
+import { SYSTEM_KEY } from './keys.js';
+import { clientSuite } from './servers.js';
 
 /*
  * The requests that the `wsk` command line sends, with the queries, bodies and headers that it sends them with, and the
@@ -87,14 +87,8 @@ const Anything = z.unknown();
 const NS = 'namespaces/_';
 const PAGE = 'limit=30&skip=0';
 
-describe('wsk', function () {
+clientSuite('wsk', function (server) {
   this.timeout(120_000);
-  let server: TestServer;
-
-  before(async () => {
-    server = await clientServer();
-  });
-  after(() => server?.stop());
 
   /** A request below `/api/v1`, and its answer as it is read. */
   async function send<T extends z.ZodType>(
@@ -107,7 +101,7 @@ describe('wsk', function () {
     const answer = await fetch(`${server.base}/api/v1/${path}`, {
       method,
       headers: {
-        authorization: `Basic ${Buffer.from(options.key ?? GUEST_KEY).toString('base64')}`,
+        authorization: `Basic ${Buffer.from(options.key ?? server.user.key).toString('base64')}`,
         'user-agent': 'OpenWhisk-CLI/1.0 (2021-04-01T23:49:54.523+0000) linux amd64',
         'accept-encoding': 'gzip',
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
@@ -123,7 +117,7 @@ describe('wsk', function () {
   it('property get, namespace list', async () => {
     const info = await send('GET', '', Info);
     assert.ok(info.build !== '' && info.buildno !== '');
-    assert.deepEqual(await send('GET', 'namespaces', z.array(z.string())), ['guest']);
+    assert.deepEqual(await send('GET', 'namespaces', z.array(z.string())), [server.user.name]);
   });
 
   it('action create, get, get --url, update, list, invoke, delete', async () => {
@@ -141,11 +135,11 @@ describe('wsk', function () {
       parameters: [{ key: 'place', value: 'here' }],
       limits: { timeout: 60_000, memory: 256, logs: 10, concurrency: 1 },
     });
-    assert.deepEqual([created.namespace, created.name, created.version], ['guest', 'hello', '0.0.1']);
+    assert.deepEqual([created.namespace, created.name, created.version], [server.user.name, 'hello', '0.0.1']);
     // A generated secret is a number as large as JavaScript can tell from its neighbours.
     const secret = created.annotations?.find(({ key }) => key === 'require-whisk-auth')?.value;
     assert.equal(secret, 7463829104756123);
-    const url = `${server.base}/api/v1/web/guest/default/hello.json?name=web`;
+    const url = `${server.base}/api/v1/web/${server.user.name}/default/hello.json?name=web`;
     assert.equal((await fetch(url)).status, 401);
     const answer = await fetch(url, { headers: { 'x-require-whisk-auth': '7463829104756123' } });
     assert.deepEqual(await answer.json(), { greeting: 'Hello web' });
@@ -227,7 +221,7 @@ describe('wsk', function () {
     const [row] = await send('GET', `${NS}/activations?${PAGE}&name=logs`, z.array(Activation));
     const annotation = (key: string): unknown => row?.annotations?.find((entry) => entry.key === key)?.value;
     assert.match(String(annotation('kind')), /^nodejs:/);
-    assert.equal(annotation('path'), 'guest/logs');
+    assert.equal(annotation('path'), `${server.user.name}/logs`);
     assert.equal(typeof annotation('waitTime'), 'number');
     assert.equal(typeof annotation('initTime'), 'number');
     assert.equal(annotation('timeout'), false);
@@ -250,7 +244,7 @@ describe('wsk', function () {
       annotations: [{ key: 'description', value: 'gives back' }],
     });
     await send('PUT', `${NS}/packages/bound?overwrite=false`, Package, {
-      binding: { namespace: 'guest', name: 'tools' },
+      binding: { namespace: server.user.name, name: 'tools' },
       annotations: [],
       parameters: [{ key: 'b', value: 2 }],
     });
@@ -269,7 +263,7 @@ describe('wsk', function () {
     const inPackage = await send('GET', `${NS}/actions/tools/?${PAGE}`, z.array(Action));
     assert.deepEqual(
       inPackage.map(({ namespace }) => namespace),
-      ['guest/tools'],
+      [`${server.user.name}/tools`],
     );
     await send('DELETE', `${NS}/packages/bound`, Anything);
     await send('DELETE', `${NS}/actions/tools/echo`, Anything);
@@ -286,7 +280,7 @@ describe('wsk', function () {
     });
     assert.equal(trigger.annotations?.find(({ key }) => key === 'feed')?.value, '/_/feed');
     for (const lifecycleEvent of ['CREATE', 'READ', 'UPDATE', 'DELETE']) {
-      const payload = { lifecycleEvent, triggerName: '/_/event', authKey: GUEST_KEY, more: 1 };
+      const payload = { lifecycleEvent, triggerName: '/_/event', authKey: server.user.key, more: 1 };
       const fed = await send('POST', `${NS}/actions/feed?blocking=true&result=false`, Activation, payload);
       assert.deepEqual(fed.response?.result, payload);
     }
@@ -296,7 +290,7 @@ describe('wsk', function () {
       trigger: '/_/event',
       action: '/_/feed',
     });
-    assert.deepEqual(rule.trigger, { path: 'guest', name: 'event' });
+    assert.deepEqual(rule.trigger, { path: server.user.name, name: 'event' });
     const fired = await send('POST', `${NS}/triggers/event`, Trigger, { n: 1 }, { status: 202 });
     assert.equal(fired.activationId?.length, 32);
     await send('POST', `${NS}/rules/link`, Anything, { status: 'inactive' });
@@ -308,7 +302,9 @@ describe('wsk', function () {
       rules.map(({ name }) => name),
       ['link'],
     );
-    assert.ok(Object.hasOwn((await send('GET', `${NS}/triggers/event`, Trigger)).rules ?? {}, 'guest/link'));
+    assert.ok(
+      Object.hasOwn((await send('GET', `${NS}/triggers/event`, Trigger)).rules ?? {}, `${server.user.name}/link`),
+    );
     assert.equal((await send('GET', `${NS}/triggers?${PAGE}`, z.array(Trigger))).length, 1);
     await send('DELETE', `${NS}/rules/link`, Anything);
     await send('DELETE', `${NS}/triggers/event`, Anything);
