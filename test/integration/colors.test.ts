@@ -95,6 +95,31 @@ describe('colors', function () {
     for (const [post, invokers] of homes) assert.equal(invokers.size, 1, `post ${post}: ${[...invokers].join(', ')}`);
   });
 
+  it('come through a conductor: its own steps and the actions that it names meet the home of the run', async () => {
+    await caller.createAction('step', COUNT, {});
+    const twice = `
+      function main({ post, done = 0 }) {
+        if (done === 2) return { params: { post } };
+        return { action: 'step', params: { post }, state: { done: done + 1 } };
+      }`;
+    await caller.createAction('twice', twice, { conductor: true, color: '{post}' });
+    for (const post of [1, 2, 3, 1, 2, 1]) {
+      const record = await caller.request('POST', '/actions/twice?blocking=true', { post });
+      assert.equal(annotation(record, 'color'), String(post));
+      const ids = record['logs'] as string[];
+      assert.equal(ids.length, 5, 'three steps of the conductor, two of the action');
+      const parts = await eventually(() => Promise.all(ids.map((id) => caller.request('GET', `/activations/${id}`))));
+      assert.deepEqual(
+        parts.map(({ name }) => name),
+        ['twice', 'step', 'twice', 'step', 'twice'],
+      );
+      for (const part of parts) {
+        assert.equal(annotation(part, 'color'), String(post));
+        assert.equal(textOf(part, 'invoker'), textOf(parts[0] as JsonObject, 'invoker'), `post ${post}`);
+      }
+    }
+  });
+
   it('come through a trigger and its rules', async () => {
     await caller.createAction('fired', COUNT, {});
     await caller.request('PUT', '/triggers/posted?overwrite=true', {

@@ -14,6 +14,7 @@ import { openKafka } from '../../../shared/messaging/openKafka.js';
 import { topics as makeTopics } from '../../../shared/messaging/topics.js';
 import { eventually } from '../../e2e/eventually.js';
 import { activationMessage, activationRecord } from '../../unit/controller/loadbalancer/messages.js';
+import { range, seeded } from '../../unit/shared/colors/workload.js';
 import { startBroker, type Broker } from './broker.js';
 
 /*
@@ -27,10 +28,13 @@ const HELLO: SchedulableAction = {
   timeout: 60_000,
   blackbox: false,
 };
+const COLORS = 10_000;
+/** Invocations under way at a time. */
+const PARALLEL = 64;
 const INVOKERS = [0, 1, 2].map((i) => invokerInstance(i, `host${i}`, 64 * 1024));
 
 describe('balancers on Kafka', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   let broker: Broker | undefined;
   let hosts: string[];
   before(async () => {
@@ -94,40 +98,65 @@ describe('balancers on Kafka', function () {
     };
   }
 
-  for (const policy of ['least-assigned', 'bucket-hashing'] as const) {
-    it(`${policy}: a color has one home, whichever controller, and keeps it when a controller starts again`, async () => {
+  type Controller = Awaited<ReturnType<typeof controller>>;
+
+  for (const policy of ['consistent-hashing', 'bucket-hashing', 'least-assigned'] as const) {
+    it(`${policy}: three controllers send a color to one home, also while one of them restarts`, async () => {
       const topics = makeTopics(`${newActivationId().slice(0, 6)}-`);
       const bus = await connect('invokers');
       const pings = await invokers(bus, topics);
-      const [zero, one] = await Promise.all([controller('0', policy, topics), controller('1', policy, topics)]);
-      await eventually(async () => {
-        assert.deepEqual([zero.balancer.clusterSize, one.balancer.clusterSize], [2, 2]);
-        await Promise.resolve();
-      });
-      const homes = new Map<string, number>();
-      for (let i = 0; i < 60; i++) {
-        const { hit, invoker } = await (i % 2 === 0 ? zero : one).invoke(`c${i}`);
-        assert.equal(hit, true);
-        homes.set(`c${i}`, invoker);
-      }
-      let astray = 0;
-      for (let i = 0; i < 60; i++) {
-        const { invoker } = await (i % 2 === 0 ? one : zero).invoke(`c${i}`);
-        if (invoker !== homes.get(`c${i}`)) astray++;
-      }
-      assert.equal(astray, 0);
+      const ids = ['0', '1', '2'];
+      const running = new Map(
+        await Promise.all(ids.map(async (id) => [id, await controller(id, policy, topics)] as const)),
+      );
+      const untilTheyKnow = (size: number): Promise<void> =>
+        eventually(async () => {
+          for (const { balancer } of running.values()) assert.equal(balancer.clusterSize, size);
+          await Promise.resolve();
+        });
+      await untilTheyKnow(3);
+      const random = seeded(1);
+      const sent = new Map<number, number[]>();
+      let total = 0;
+      let hits = 0;
+      /** Invocations of colors, drawn like the controllers that they come to, so many at a time. */
+      const run = async (invocations: number): Promise<void> => {
+        const alive = [...running.values()];
+        let left = invocations;
+        const client = async (): Promise<void> => {
+          while (left-- > 0) {
+            const color = total < COLORS ? total : Math.floor(random() * COLORS);
+            total++;
+            const { hit, invoker } = await (alive[Math.floor(random() * alive.length)] as Controller).invoke(
+              `c${color}`,
+            );
+            if (hit === true) hits++;
+            sent.set(color, [...(sent.get(color) ?? []), invoker]);
+          }
+        };
+        await Promise.all(range(PARALLEL).map(client));
+      };
+      await run(2 * COLORS);
+      await running.get('0')?.close();
+      running.delete('0');
+      await untilTheyKnow(2);
+      await run(COLORS / 2);
+      running.set('0', await controller('0', policy, topics));
+      // It takes part at once, and need not have met the others.
+      await run(COLORS);
+      await untilTheyKnow(3);
 
-      await zero.close();
-      await eventually(async () => {
-        assert.equal(one.balancer.clusterSize, 1, 'its share is taken over');
-        await Promise.resolve();
-      });
-      const again = await controller('0', policy, topics);
-      for (const [color, home] of homes) {
-        const { hit, invoker } = await again.invoke(color);
-        assert.deepEqual([hit, invoker], [true, home], color);
-      }
-      await Promise.all([again.close(), one.close()]);
+      const views = [...running.values()].map(({ balancer }) =>
+        range(COLORS).map((color) => balancer.palette.homes('guest', `c${color}`)[0]?.homes[0]),
+      );
+      assert.deepEqual(views[1], views[0]);
+      assert.deepEqual(views[2], views[0]);
+      let atHome = 0;
+      for (const [color, where] of sent) atHome += where.filter((invoker) => invoker === views[0]?.[color]).length;
+      console.log(`      ${atHome} of ${total} invocations of ${sent.size} colors met their home`);
+      assert.ok(atHome / total >= 0.99, `${atHome} of ${total} at home`);
+      assert.ok(hits / total >= 0.99, `${hits} of ${total} called hits`);
+      await Promise.all([...running.values()].map(({ close }) => close()));
       clearInterval(pings);
       await bus.close();
     });
