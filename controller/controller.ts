@@ -69,6 +69,8 @@ export interface ControllerConfig {
    * off. Not where another provider of alarms has the installation; missing: no.
    */
   readonly catalog?: boolean | undefined;
+  /** From this many bytes on an action's code is an attachment of its document; missing: as `CachedEntityStore` has it. */
+  readonly maxInlineBytes?: number | undefined;
   readonly build: Build;
 }
 
@@ -136,7 +138,10 @@ export class Controller {
 
     let announce: (id: string) => void | Promise<void> = () => {};
     let alarms: AlarmProvider | undefined;
-    const entities = new CachedEntityStore(parts.whisks, { onChange: (id) => announce(id) });
+    const entities = new CachedEntityStore(parts.whisks, {
+      maxInlineBytes: config.maxInlineBytes,
+      onChange: (id) => announce(id),
+    });
     const invalidation = await startCacheInvalidation({
       messaging,
       topic: topics.cacheInvalidation,

@@ -3,6 +3,7 @@ import type { ControllerConfig } from '../shared/config/controllerConfig.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import { openKafka } from '../shared/messaging/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
+import { activationWriteMetrics, measuredMessaging, measuredStores } from '../shared/metrics/measured.js';
 import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import { BatchingActivationStore } from '../shared/store/BatchingActivationStore.js';
@@ -26,11 +27,15 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
 
-    const stores = await openCouchStores(config.couchDb, log.component('couchdb'));
+    const stores = measuredStores(await openCouchStores(config.couchDb, log.component('couchdb')), registry);
     opened('store', () => stores.close());
-    const activations = new BatchingActivationStore(stores.activations, { log: log.component('activations') });
+    const activations = new BatchingActivationStore(stores.activations, {
+      log: log.component('activations'),
+      observer: activationWriteMetrics(registry),
+    });
     opened('activation records', () => activations.close());
-    const messaging = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
+    const kafka = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
+    const messaging = measuredMessaging(kafka, registry);
     opened('bus', () => messaging.close());
 
     const { limits, encryption, operator, readinessFraction, userEvents, catalog, maxConnections } = config;
@@ -44,6 +49,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
         userEvents,
         catalog,
         maxConnections,
+        maxInlineBytes: config.couchDb.maxInlineBytes,
         balancer: balancerOptions(config.loadBalancer, limits),
         sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
         requireApiKeyAnnotation: config.requireApiKeyAnnotation,

@@ -6,6 +6,7 @@ import type { Logger } from '../shared/logging/Logger.js';
 import { invokerInstance, type InvokerInstance } from '../shared/messages/instances.js';
 import { openKafka } from '../shared/messaging/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
+import { activationWriteMetrics, measuredMessaging, measuredStores } from '../shared/metrics/measured.js';
 import { parameterEncryption } from '../shared/parameters/encryption.js';
 import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
@@ -32,14 +33,18 @@ export async function startInvoker(config: InvokerProcessConfig, log: Logger): P
     const registry = new Registry();
     collectDefaultMetrics({ register: registry });
 
-    const stores = await openCouchStores(config.couchDb, log.component('couchdb'));
+    const stores = measuredStores(await openCouchStores(config.couchDb, log.component('couchdb')), registry);
     opened('store', () => stores.close());
-    const activations = new BatchingActivationStore(stores.activations, { log: log.component('activations') });
+    const activations = new BatchingActivationStore(stores.activations, {
+      log: log.component('activations'),
+      observer: activationWriteMetrics(registry),
+    });
     opened('activation records', () => activations.close());
     const instance = await instanceOf(config, stores.whisks);
     const driver = await containerDriver(config, instance, log);
     opened('containers', () => driver.close());
-    const messaging = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
+    const kafka = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
+    const messaging = measuredMessaging(kafka, registry);
     opened('bus', () => messaging.close());
 
     const invoker = new Invoker({

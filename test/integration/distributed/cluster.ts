@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { Topology, type TopologyOptions } from '../../../deploy/local/Topology.js';
+import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
 import { startOwnCouch, startCouch, type Couch, type OwnCouch } from '../couchdb/couch.js';
 import { startBroker, type Broker } from '../kafka/broker.js';
 
@@ -43,7 +44,9 @@ export async function startCluster(choices: Choices = {}): Promise<Cluster> {
 }
 
 /** The same on the Kafka of `KAFKA_HOSTS` and the CouchDB of `COUCHDB_URL`, where they are given. */
-export async function startTopology(choices: Choices = {}): Promise<{ topology: Topology; close(): Promise<void> }> {
+export async function startTopology(
+  choices: Choices = {},
+): Promise<{ topology: Topology; couch: CouchOptions; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
   const hosts = process.env['KAFKA_HOSTS'];
   const [broker, couch] = await Promise.all([hosts === undefined ? startBroker() : undefined, startCouch()]);
@@ -53,8 +56,9 @@ export async function startTopology(choices: Choices = {}): Promise<{ topology: 
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const topology = await Topology.start(options(choices, folder, hosts ?? broker?.hosts ?? '', couch));
-    return { topology, close: () => closeAll(topology) };
+    const chosen = options(choices, folder, hosts ?? broker?.hosts ?? '', couch);
+    const topology = await Topology.start(chosen);
+    return { topology, couch: chosen.couch, close: () => closeAll(topology) };
   } catch (error) {
     await closeAll();
     throw error;

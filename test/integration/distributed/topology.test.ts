@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { until } from '../../suites/messaging.js';
 import { nodeAction, request, startTopology } from './cluster.js';
 import { skipWithoutBroker } from '../kafka/broker.js';
+import type { LocalProcess } from '../../../deploy/local/LocalProcess.js';
 import type { Topology } from '../../../deploy/local/Topology.js';
+import { openCouchStores } from '../../../shared/store/couchdb/open.js';
 
 describe('two controllers and two invokers over Kafka and CouchDB', function () {
   this.timeout(120_000);
@@ -13,7 +15,7 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
 
   before(async function () {
     skipWithoutBroker(this);
-    started = await startTopology();
+    started = await startTopology({ environment: { CONFIG_whisk_db_maxInlineSize: '2 k' } });
     topology = started.topology;
     [one = '', other = ''] = topology.controllers.map(({ url }) => url);
   });
@@ -51,6 +53,35 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
     let version: unknown;
     for (const end = Date.now() + 5000; version !== 2 && Date.now() < end;) version = await invoke();
     assert.equal(version, 2);
+  });
+
+  it('keep code that is larger than the installation wants inline as an attachment, and run it', async () => {
+    const stores = await openCouchStores(started?.couch ?? assert.fail('nothing was started'));
+    try {
+      for (const [name, bytes] of Object.entries({ small: 1000, large: 3000 })) {
+        const code = `function main() { return { name: '${name}' } } // ${'x'.repeat(bytes)}`;
+        await request(one, 'PUT', `actions/${name}`, nodeAction(code));
+        const document = await stores.whisks.get(`guest/${name}`);
+        assert.equal(Object.hasOwn(document ?? {}, '_attachments'), name === 'large');
+        const { body } = await request(other, 'POST', `actions/${name}?blocking=true&result=true`, {});
+        assert.deepEqual(body, { name });
+      }
+    } finally {
+      await stores.close();
+    }
+  });
+
+  it('tell how long store and bus take', async () => {
+    const metrics = async ({ url }: LocalProcess): Promise<string> => (await fetch(`${url}/metrics`)).text();
+    const [controller, invoker] = [topology.controllers[0], topology.invokers[0]];
+    assert.ok(controller && invoker);
+    const [ofController, ofInvoker] = [await metrics(controller), await metrics(invoker)];
+    assert.match(ofController, /^store_operation_seconds_count\{database="whisks",operation="put"\} [1-9]/m);
+    assert.match(ofController, /^bus_send_seconds_count\{topic="[^"]*cacheInvalidation"\} [1-9]/m);
+    assert.match(ofController, /^activation_backlog_records 0$/m);
+    assert.match(ofInvoker, /^store_operation_seconds_count\{database="whisks",operation="get"\} [1-9]/m);
+    assert.match(ofInvoker, /^bus_send_seconds_count\{topic="[^"]*health"\} [1-9]/m);
+    assert.match(ofInvoker, /^activation_batch_seconds_count \d/m);
   });
 
   it('use both invokers', async () => {

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { Controller } from '../../../controller/controller.js';
+import { BALANCER } from '../../../controller/loadbalancer/ShardingBalancer.js';
+import { installUsers } from '../../../deploy/standalone/users.js';
+import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
+import { silentLogger } from '../../../shared/logging/Logger.js';
+import { EmbeddedMessaging } from '../../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { topics } from '../../../shared/messaging/topics.js';
+import { activationWriteMetrics } from '../../../shared/metrics/measured.js';
+import { loadManifest } from '../../../shared/runtimes/manifest.js';
+import type { Stores } from '../../../shared/store/ArtifactStore.js';
+import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
+import { openCouchStores } from '../../../shared/store/couchdb/open.js';
+import { SubjectStore } from '../../../shared/store/SubjectStore.js';
+import { nodeAction, request } from '../distributed/cluster.js';
+import { startOwnCouch, type OwnCouch } from './couch.js';
+
+/** About as much as ten records of triggers. */
+const MAX_BACKLOG_BYTES = 10_000;
+
+describe('a controller whose CouchDB is away', function () {
+  this.timeout(120_000);
+  const messaging = new EmbeddedMessaging();
+  const registry = new Registry();
+  let couch: OwnCouch;
+  let stores: Stores;
+  let activations: BatchingActivationStore;
+  let controller: Controller;
+  let base: string;
+
+  before(async () => {
+    couch = await startOwnCouch();
+    stores = await openCouchStores(couch.options());
+    await installUsers(stores.subjects, []);
+    activations = new BatchingActivationStore(stores.activations, {
+      maxBacklogBytes: MAX_BACKLOG_BYTES,
+      maxRetryDelayMs: 200,
+      observer: activationWriteMetrics(registry),
+    });
+    controller = await Controller.start({
+      instance: { asString: '0', instanceType: 'controller' },
+      config: {
+        limits: { ...DEFAULT_LIMITS, firesPerMinute: 10_000, invocationsPerMinute: 10_000 },
+        balancer: BALANCER,
+        encryption: { current: 'off', aes128: undefined, aes256: undefined },
+        sharedPackagesExecuteOnly: false,
+        readinessFraction: 0,
+        userEvents: false,
+        build: { number: '0', date: '' },
+      },
+      whisks: stores.whisks,
+      activations,
+      subjects: new SubjectStore(stores.subjects),
+      messaging,
+      topics: topics(),
+      runtimes: loadManifest(),
+      log: silentLogger,
+      registry,
+    });
+    const { port } = await controller.listen(0, '127.0.0.1');
+    base = `http://127.0.0.1:${port}`;
+  });
+  after(async () => {
+    await controller.stop(1000);
+    await messaging.close();
+    await activations.close();
+    await stores.close();
+    await couch.close();
+  });
+
+  const backlog = async (): Promise<number> => {
+    const metric = registry.getSingleMetric('activation_backlog_bytes');
+    return (await metric?.get())?.values[0]?.value ?? 0;
+  };
+
+  it('accepts until the records that wait fill their room, then holds what would make more, and loses none', async () => {
+    await request(base, 'PUT', 'actions/hello', nodeAction('function main() { return {} }'));
+    await request(base, 'PUT', 'triggers/event', {});
+    await request(base, 'PUT', 'rules/link', { trigger: '/_/event', action: '/_/hello' });
+    const fire = () => request(base, 'POST', 'triggers/event', { some: 'payload' });
+    assert.equal((await fire()).status, 202);
+    await activations.flush();
+
+    await couch.kill();
+    const accepted: string[] = [];
+    let held: ReturnType<typeof fire> | undefined;
+    while (!held && accepted.length < 100) {
+      const fired = fire();
+      const answer = await Promise.race([fired, sleep(500)]);
+      if (answer) accepted.push(String(answer.body['activationId']));
+      else held = fired;
+    }
+    assert.ok(held, `${accepted.length} were accepted`);
+    assert.ok(accepted.length >= 5, `only ${accepted.length} were accepted`);
+    const waiting = await backlog();
+    assert.ok(waiting >= MAX_BACKLOG_BYTES && waiting < 2 * MAX_BACKLOG_BYTES, `${waiting} bytes wait`);
+    const invocation = request(base, 'POST', 'actions/hello', {});
+    assert.equal(await Promise.race([held, invocation, sleep(500)]), undefined);
+    // What makes no records is answered as ever.
+    assert.equal((await request(base, 'GET', 'actions/hello')).status, 200);
+
+    await couch.start();
+    const { status, body } = await held;
+    assert.equal(status, 202);
+    // Nobody runs it: there is no invoker. It was not cut off, though.
+    assert.equal((await invocation).status, 503);
+    await activations.flush();
+    for (const id of [...accepted, String(body['activationId'])]) {
+      assert.ok(await stores.activations.get(`guest/${id}`), `no record of ${id}`);
+    }
+    assert.equal(await backlog(), 0);
+  });
+});
