@@ -62,7 +62,7 @@ export interface ArtifactStore {
   get(id: string): Promise<StoredDocument | undefined>;
   /**
    * Writes a document and resolves to its new revision once it is durable.
-   * @throws DocumentConflictError where the document exists and `_rev` is not its revision.
+   * @throws DocumentConflictError where the document exists and `_rev` is not its revision, or it was deleted and there is one.
    */
   put(document: NewDocument): Promise<string>;
   /**

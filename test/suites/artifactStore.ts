@@ -41,15 +41,22 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       assert.equal(await stores.whisks.get(`${namespace}/none`), undefined);
     });
 
-    it('counts revisions up and refuses stale, missing and invented ones', async () => {
+    it('counts revisions up and refuses stale, missing, invented and deleted ones', async () => {
       const first = await stores.whisks.put(trigger('t', 1));
       const second = await stores.whisks.put({ ...trigger('t', 2), _rev: first });
       assert.match(second, /^2-/);
       await assert.rejects(stores.whisks.put({ ...trigger('t', 3), _rev: first }), DocumentConflictError);
       await assert.rejects(stores.whisks.put(trigger('t', 3)), DocumentConflictError);
-      const unknown = { ...trigger('new', 3), _rev: `1-${'0'.repeat(32)}` };
-      await assert.rejects(stores.whisks.put(unknown), DocumentConflictError);
+      for (const n of [1, 2, 3]) {
+        const invented = { ...trigger('t', 3), _rev: `${n}-${'0'.repeat(32)}` };
+        await assert.rejects(stores.whisks.put(invented), DocumentConflictError);
+      }
       assert.equal((await stores.whisks.get(`${namespace}/t`))?.['updated'], 2);
+      await stores.whisks.delete(`${namespace}/t`, second);
+      for (const _rev of [first, second]) {
+        await assert.rejects(stores.whisks.put({ ...trigger('t', 3), _rev }), DocumentConflictError);
+      }
+      assert.equal(await stores.whisks.get(`${namespace}/t`), undefined);
     });
 
     it('lets one of several concurrent writers win', async () => {

@@ -37,6 +37,14 @@ describe('the embedded store', () => {
       await second.close();
     });
 
+    // A CouchDB may take it for a first revision that it never saw.
+    it('refuses the revision of a document that never was', async () => {
+      const stores = await openEmbeddedStores(join(folder, 'never'));
+      const unknown = { ...document('new'), _rev: `1-${'0'.repeat(32)}` };
+      await assert.rejects(stores.whisks.put(unknown), DocumentConflictError);
+      await stores.close();
+    });
+
     it('refuses a folder that another server uses, in one line with its process id', async () => {
       const data = join(folder, 'shared');
       const stores = await openEmbeddedStores(data);
