@@ -7,6 +7,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { eventually } from '../e2e/eventually.js';
 import { startBareContainers, type BareContainer } from './bareContainers.js';
 import { cumulativePlot } from './plot.js';
 import { startDistributed, startStandalone, type BenchServer } from './server.js';
@@ -28,6 +29,10 @@ const CONNECTIONS = 8;
 const STARTS = values.quick ? 3 : 7;
 const CODE = "function main(args) { return { greeting: 'Hello ' + (args.name || 'stranger') + '!' }; }";
 
+/** Ends its process, and its last words are the time. */
+const CRASH =
+  'function main() { setTimeout(() => { console.log(Date.now()); process.exit(1); }, 50); return new Promise(() => {}); }';
+
 /** What was measured of one installation, and of the bare containers beside it. */
 interface Measured {
   readonly name: string;
@@ -38,6 +43,7 @@ interface Measured {
   readonly apiRate: number;
   readonly coldMs: number;
   readonly prewarmedMs: number;
+  readonly crashMs: number;
   readonly memory: Record<string, number>;
   readonly firstAnswerMs: number;
 }
@@ -52,9 +58,9 @@ try {
 }
 for (const one of measured) print(one);
 console.log(`
-targets       added p50    calls ratio or rate    resident MB        first answer
-standalone    <= 2 ms      >= 0.35                < 150              < 1500 ms
-distributed   p50 <= 5 ms  >= 600 a second        < 130 each`);
+targets       added p50    calls ratio or rate    resident MB    first answer    crash told
+standalone    <= 2 ms      >= 0.35                < 150          < 1500 ms
+distributed   p50 <= 5 ms  >= 600 a second        < 130 each                     < 100 ms`);
 mkdirSync('bench-results', { recursive: true });
 writeFileSync(
   'bench-results/latency.svg',
@@ -95,6 +101,21 @@ async function measure(name: string, start: () => Promise<BenchServer>, warmUpMs
     const prewarmedMs = await starts('prewarmed', 256, 3000);
     const coldMs = await starts('cold', 512, 0);
 
+    /** The median time from the end of a container under an action until its caller knows. */
+    const crashes = async (): Promise<number> => {
+      console.log(`${name}: ${STARTS} crashes`);
+      const durations: number[] = [];
+      await server.request('PUT', '/actions/crash?overwrite=true', { exec: { kind: 'nodejs:20', code: CRASH } });
+      for (let i = 0; i < STARTS; i++) {
+        const { activationId } = await server.request('POST', '/actions/crash?blocking=true', {}, 502);
+        const told = Date.now();
+        const { logs } = await eventually(() => server.request('GET', `/activations/${activationId as string}`));
+        durations.push(told - Number(/stdout: (\d+)$/.exec((logs as string[])[0] ?? '')?.[1]));
+      }
+      return latencies(durations).p50;
+    };
+    const crashMs = await crashes();
+
     console.log(`${name}: warming up, ${CONNECTIONS} containers`);
     await throughput(CONNECTIONS, warmUpMs, () => invoke());
     await throughput(CONNECTIONS, 500, run);
@@ -115,6 +136,7 @@ async function measure(name: string, start: () => Promise<BenchServer>, warmUpMs
       apiRate: latencies(load.api).p50,
       coldMs,
       prewarmedMs,
+      crashMs,
       memory: server.memory(),
       firstAnswerMs: server.firstAnswerMs,
     };
@@ -123,7 +145,18 @@ async function measure(name: string, start: () => Promise<BenchServer>, warmUpMs
   }
 }
 
-function print({ name, bare, api, bareRate, apiRate, coldMs, prewarmedMs, memory, firstAnswerMs }: Measured): void {
+function print({
+  name,
+  bare,
+  api,
+  bareRate,
+  apiRate,
+  coldMs,
+  prewarmedMs,
+  crashMs,
+  memory,
+  firstAnswerMs,
+}: Measured): void {
   const resident = Object.entries(memory).map(([process, mb]) => `${process} ${mb.toFixed(0)}`);
   console.log(`
 ${name.padEnd(30)}    bare /run   warm blocking      added    ratio
@@ -132,6 +165,7 @@ p99, one at a time (ms)       ${row(bare.p99, api.p99)}
 calls a second, ${CONNECTIONS} connections ${row(bareRate, apiRate, 0)}
 cold start, median (ms)       ${cell(coldMs, 0)}
 prewarmed start, median (ms)  ${cell(prewarmedMs, 0)}
+crash told, median (ms)       ${cell(crashMs, 0)}
 first answer (ms)             ${cell(firstAnswerMs, 0)}
 resident memory (MB)             ${resident.join(', ')}`);
 }

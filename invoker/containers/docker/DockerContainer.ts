@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { ContainerClient, type ContainerAddress } from '../ContainerClient.js';
 import {
+  ContainerConnectionError,
   ContainerStartError,
   type CollectedLogs,
   type Container,
@@ -12,6 +13,7 @@ import {
 } from '../ContainerDriver.js';
 import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
+import type { Ending, EngineEvents } from './EngineEvents.js';
 import { FrameDecoder } from './FrameDecoder.js';
 import { PROXY_PORT, type DockerSettings } from './settings.js';
 
@@ -20,6 +22,7 @@ export interface DockerContainerOptions {
   readonly container: Docker.Container;
   readonly spec: ContainerSpec;
   readonly settings: DockerSettings;
+  readonly events: EngineEvents;
   readonly remove: () => Promise<void>;
 }
 
@@ -34,20 +37,28 @@ export class DockerContainer implements Container {
   readonly #client: ContainerClient;
   readonly #logs = new LogCollector();
   readonly #output: NodeJS.ReadableStream & { destroy?: () => void };
+  readonly #ending: Ending;
   #running = true;
   #heapExhausted = false;
   #destroyed: Promise<void> | undefined;
 
   /** @throws what kept it from starting; the container is left for the caller to remove */
   static async start(options: DockerContainerOptions): Promise<DockerContainer> {
-    const { container, settings } = options;
+    const { container, settings, events } = options;
+    const ending = events.watch(container.id);
     const output = await container.attach({ stream: true, stdout: true, stderr: true });
     await container.start();
     const address = addressOf(await container.inspect(), settings);
-    return new DockerContainer(options, output, address);
+    return new DockerContainer(options, output, address, ending);
   }
 
-  private constructor(options: DockerContainerOptions, output: NodeJS.ReadableStream, address: ContainerAddress) {
+  private constructor(
+    options: DockerContainerOptions,
+    output: NodeJS.ReadableStream,
+    address: ContainerAddress,
+    ending: Ending,
+  ) {
+    this.#ending = ending;
     this.id = options.container.id;
     this.#options = options;
     this.#output = output;
@@ -75,7 +86,9 @@ export class DockerContainer implements Container {
     return this.#running;
   }
 
-  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    // A published port may take a connection for a while after the container has ended.
+    if (!this.#running) throw new ContainerConnectionError('refused', 'the container has ended');
     return this.#client.post(path, body, options);
   }
 
@@ -116,11 +129,13 @@ export class DockerContainer implements Container {
 
   /** The kernel ended it, or V8 gave up (which it says on stderr). */
   async #diedOfMemory(): Promise<boolean> {
-    await Promise.race([this.exited, sleep(END_MS, undefined, { ref: false })]);
-    if (this.#heapExhausted) return true;
-    if (this.#running || this.#destroyed) return false;
+    const { container, events } = this.#options;
+    const told = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;
+    await Promise.race([told, sleep(END_MS, undefined, { ref: false })]);
+    if (this.#heapExhausted || this.#ending.outOfMemory) return true;
+    if (this.#running || this.#destroyed || this.#ending.dead) return false;
     try {
-      return (await this.#options.container.inspect()).State.OOMKilled;
+      return (await container.inspect()).State.OOMKilled;
     } catch {
       return false;
     }

@@ -3,6 +3,7 @@ import type Docker from 'dockerode';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
 import { DockerContainer } from './DockerContainer.js';
+import { EngineEvents } from './EngineEvents.js';
 import { Images, pullError, pullPolicy } from './images.js';
 import { containerOptions, DEFAULT_DOCKER_SETTINGS, OWNER_LABEL, type DockerSettings } from './settings.js';
 
@@ -20,6 +21,7 @@ export class DockerDriver implements ContainerDriver {
   readonly #logger: Logger;
   readonly #settings: DockerSettings;
   readonly #images: Images;
+  readonly #events: EngineEvents;
   readonly #containers = new Map<string, DockerContainer>();
   readonly #starting = new Set<Promise<unknown>>();
 
@@ -28,6 +30,7 @@ export class DockerDriver implements ContainerDriver {
     this.#logger = logger;
     this.#settings = { ...DEFAULT_DOCKER_SETTINGS, ...settings };
     this.#images = new Images(docker, logger);
+    this.#events = new EngineEvents(docker, this.#settings.owner, logger);
   }
 
   async removeLeftovers(): Promise<number> {
@@ -51,6 +54,7 @@ export class DockerDriver implements ContainerDriver {
     for (const removal of await Promise.allSettled(removals)) {
       if (removal.status === 'rejected') this.#logger.warn('cannot remove a container', { error: removal.reason });
     }
+    this.#events.close();
   }
 
   async #create(spec: ContainerSpec): Promise<Container> {
@@ -60,14 +64,17 @@ export class DockerDriver implements ContainerDriver {
         container: made,
         spec,
         settings: this.#settings,
+        events: this.#events,
         remove: async () => {
           await removeContainer(made);
+          this.#events.forget(made.id);
           this.#containers.delete(made.id);
         },
       });
       this.#containers.set(made.id, container);
       return container;
     } catch (error) {
+      this.#events.forget(made.id);
       await removeContainer(made).catch((cause: unknown) => {
         this.#logger.warn(`cannot remove ${spec.name}, which did not start`, { error: cause });
       });
