@@ -23,6 +23,8 @@ export interface CouchRequest {
   readonly qs?: Readonly<Record<string, unknown>>;
   /** JSON as text. */
   readonly body?: string;
+  /** Where this one has less time than others. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** What CouchDB answered to a request that it did not do; status 0 where it did not answer. */
@@ -31,6 +33,13 @@ export class CouchError extends StoreError {
   constructor(status: number, message: string) {
     super(message);
     this.status = status;
+  }
+}
+
+/** It did not answer in the time that the request had. */
+export class CouchTimeoutError extends CouchError {
+  constructor(ms: number) {
+    super(0, `CouchDB does not answer within ${ms} ms`);
   }
 }
 
@@ -76,18 +85,14 @@ export class CouchClient {
   }
 
   /** @returns the answer's JSON. @throws CouchError */
-  async json({ method = 'GET', body, ...rest }: CouchRequest): Promise<unknown> {
-    const options = {
-      ...rest,
-      method,
-      ...(body === undefined ? {} : { body, dontStringify: true }),
-      signal: AbortSignal.timeout(this.#timeoutMs),
-    };
+  async json({ method = 'GET', body, timeoutMs = this.#timeoutMs, ...rest }: CouchRequest): Promise<unknown> {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const options = { ...rest, method, ...(body === undefined ? {} : { body, dontStringify: true }), signal };
     let answer: unknown;
     try {
       answer = await this.#server.request(options);
     } catch (error) {
-      throw couchError(error);
+      throw signal.aborted ? new CouchTimeoutError(timeoutMs) : couchError(error);
     }
     // nano answers '' where the connection broke in the middle of a body.
     if (answer === '') throw new CouchError(0, 'CouchDB broke off its answer');
@@ -121,17 +126,18 @@ export class CouchClient {
     headers: Record<string, string>,
     body: Uint8Array | undefined,
   ): Promise<{ status: number; bytes: Buffer }> {
+    const signal = AbortSignal.timeout(this.#timeoutMs);
     try {
       const answer = await request(`${this.#origin}/${path}`, {
         method,
         dispatcher: this.#agent,
         headers: { ...this.#authorization, ...headers },
         body: body ?? null,
-        signal: AbortSignal.timeout(this.#timeoutMs),
+        signal,
       });
       return { status: answer.statusCode, bytes: Buffer.from(await answer.body.arrayBuffer()) };
     } catch (error) {
-      throw couchError(error);
+      throw signal.aborted ? new CouchTimeoutError(this.#timeoutMs) : couchError(error);
     }
   }
 }

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { jsonSchema } from '../../entities/keyvalue.js';
+import { silentLogger, type Logger } from '../../logging/Logger.js';
 import {
   DocumentConflictError,
   RefusedByStoreError,
@@ -12,7 +13,7 @@ import {
   type ViewQuery,
   type ViewRow,
 } from '../ArtifactStore.js';
-import { CouchError, pathOf, type CouchClient, type CouchRequest } from './CouchClient.js';
+import { CouchError, CouchTimeoutError, pathOf, type CouchClient, type CouchRequest } from './CouchClient.js';
 
 const documentSchema: z.ZodType<StoredDocument> = z.looseObject({ _id: z.string(), _rev: z.string() });
 const writtenSchema = z.object({ id: z.string(), rev: z.string() });
@@ -31,17 +32,39 @@ const rowsSchema = z.object({
 });
 const reducedSchema = z.object({ rows: z.array(z.object({ value: z.number() })) });
 
+export interface CouchStoreOptions {
+  /** What the database calls a design document of ours. */
+  readonly designName?: ((design: string) => string) | undefined;
+  /**
+   * A view that CouchDB has not brought up to date in so many ms is asked for what it has. Without it lists wait as long as
+   * any request may take, and then fail.
+   */
+  readonly viewPatienceMs?: number | undefined;
+  readonly log?: Logger | undefined;
+  readonly now?: (() => number) | undefined;
+}
+
+/** So long a view that took too long is not waited for again: CouchDB may be at it for hours. */
+const BEHIND_MS = 15_000;
+
 /** One database of a CouchDB. */
 export class CouchStore implements ArtifactStore {
   readonly #client: CouchClient;
   readonly #db: string;
   readonly #designName: (design: string) => string;
+  readonly #viewPatienceMs: number | undefined;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  /** Until when each view is taken to be behind. */
+  readonly #behind = new Map<ViewName, number>();
 
-  /** `designName` tells what the database calls a design document of ours. */
-  constructor(client: CouchClient, database: string, designName: (design: string) => string = (design) => design) {
+  constructor(client: CouchClient, database: string, options: CouchStoreOptions = {}) {
     this.#client = client;
     this.#db = database;
-    this.#designName = designName;
+    this.#designName = options.designName ?? ((design) => design);
+    this.#viewPatienceMs = options.viewPatienceMs;
+    this.#log = options.log ?? silentLogger;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   async get(id: string): Promise<StoredDocument | undefined> {
@@ -87,27 +110,22 @@ export class CouchStore implements ArtifactStore {
   async query(view: ViewName, query: ViewQuery): Promise<ViewRow[]> {
     const { startKey, endKey, descending = false, skip = 0, limit = 0, includeDocs = false } = query;
     const [first, last] = descending ? [endKey, startKey] : [startKey, endKey];
-    const answer = await this.#json(`querying ${view}`, {
-      path: this.#viewPath(view),
-      qs: {
-        startkey: first,
-        endkey: last,
-        reduce: false,
-        ...(descending ? { descending } : {}),
-        ...(skip > 0 ? { skip } : {}),
-        ...(limit > 0 ? { limit } : {}),
-        ...(includeDocs ? { include_docs: true } : {}),
-      },
+    const answer = await this.#view(`querying ${view}`, view, {
+      startkey: first,
+      endkey: last,
+      reduce: false,
+      ...(descending ? { descending } : {}),
+      ...(skip > 0 ? { skip } : {}),
+      ...(limit > 0 ? { limit } : {}),
+      ...(includeDocs ? { include_docs: true } : {}),
     });
     return this.#parse(rowsSchema, answer, `answer of ${view}`).rows;
   }
 
   async count(view: ViewName, query: ViewQuery): Promise<number> {
     const { startKey, endKey, skip = 0 } = query;
-    const answer = await this.#json(`counting ${view}`, {
-      path: this.#viewPath(view),
-      qs: { startkey: startKey, endkey: endKey, ...(REDUCED.has(view) ? { reduce: true } : { reduce: false }) },
-    });
+    const range = { startkey: startKey, endkey: endKey, reduce: REDUCED.has(view) };
+    const answer = await this.#view(`counting ${view}`, view, range);
     const rows = REDUCED.has(view)
       ? (this.#parse(reducedSchema, answer, `answer of ${view}`).rows[0]?.value ?? 0)
       : this.#parse(rowsSchema, answer, `answer of ${view}`).rows.length;
@@ -164,6 +182,26 @@ export class CouchStore implements ArtifactStore {
 
   #attachmentPath(id: string, name: string): string {
     return `${this.#path(id)}/${encodeURIComponent(name)}`;
+  }
+
+  /** What a view has when it is up to date, or has so far where that takes too long. */
+  async #view(what: string, view: ViewName, qs: CouchRequest['qs'] & object): Promise<unknown> {
+    const path = this.#viewPath(view);
+    const timeoutMs = this.#viewPatienceMs;
+    if (timeoutMs === undefined) return this.#json(what, { path, qs });
+    const until = this.#behind.get(view);
+    if (until === undefined || until <= this.#now()) {
+      try {
+        const answer = await this.#client.json({ path, qs, timeoutMs });
+        if (this.#behind.delete(view)) this.#log.info(`${view} in ${this.#db} is up to date`);
+        return answer;
+      } catch (error) {
+        if (!(error instanceof CouchTimeoutError)) throw this.#asStoreError(error, what);
+        if (until === undefined) this.#log.warn(`${view} in ${this.#db} is behind: lists show what it has so far`);
+        this.#behind.set(view, this.#now() + BEHIND_MS);
+      }
+    }
+    return this.#json(what, { path, qs: { ...qs, stale: 'update_after' } });
   }
 
   /** The answer, or a CouchError with one of the statuses `expected`. @throws StoreError for any other */

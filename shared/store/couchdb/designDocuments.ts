@@ -260,3 +260,8 @@ export const DESIGN_DOCUMENTS: Readonly<Record<DatabaseName, readonly DesignDocu
   ],
   subjects: [IDENTITIES, BLOCKED, SNAPSHOT_FILTERS],
 };
+
+/** Those that invocations and OpenWhisk's API do without. Where ours is missing, activations are not listed by color. */
+export const DISPENSABLE: ReadonlySet<string> = new Set(
+  [ACTIVATIONS_BY_COLOR, ACTIVATIONS_BY_DATE, LOG_CLEANUP, SNAPSHOT_FILTERS].map(({ _id }) => _id),
+);

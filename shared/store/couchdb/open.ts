@@ -5,7 +5,7 @@ import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { DatabaseName } from '../views.js';
 import { CouchClient, CouchError, pathOf, type CouchConnection } from './CouchClient.js';
 import { CouchStore } from './CouchStore.js';
-import { DESIGN_DOCUMENTS, type DesignDocument } from './designDocuments.js';
+import { DESIGN_DOCUMENTS, DISPENSABLE, type DesignDocument } from './designDocuments.js';
 
 export interface CouchOptions extends Omit<CouchConnection, 'ca'> {
   /** A file of certificates (PEM) to trust besides the well-known ones. */
@@ -26,12 +26,14 @@ export interface DesignNames {
   readonly subjects: string;
 }
 
+/** So long a list of activations waits for the newest. */
+const HISTORY_PATIENCE_MS = 5000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
 /**
  * The three databases of a CouchDB, made where they are missing, with their views. While CouchDB does not answer this
- * waits and says so.
+ * waits and says so. A user who is no administrator of databases that Apache OpenWhisk set up can open them too.
  *
  * @throws StoreError where CouchDB answers and refuses (credentials, rights), or when `signal` aborts.
  */
@@ -47,11 +49,16 @@ export async function openCouchStores(
     await client.close();
     throw error;
   }
-  const store = (name: DatabaseName) =>
-    new CouchStore(client, options.databases[name], (design) => designName(name, design, options.designDocuments));
+  const store = (name: DatabaseName, viewPatienceMs?: number) =>
+    new CouchStore(client, options.databases[name], {
+      designName: (design) => designName(name, design, options.designDocuments),
+      viewPatienceMs,
+      log,
+    });
   return {
     whisks: store('whisks'),
-    activations: store('activations'),
+    // Millions of records may come before their views. Of entities and keys a part would be taken for the whole.
+    activations: store('activations', HISTORY_PATIENCE_MS),
     subjects: store('subjects'),
     close: () => client.close(),
   };
@@ -152,8 +159,15 @@ async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocum
     views: { ...wanted.views, ...found?.views },
     ...(wanted.filters ? { filters: { ...wanted.filters, ...found?.filters } } : {}),
   };
-  await client.json({ method: 'PUT', path, body: JSON.stringify(merged) });
-  log.info(`${found ? 'upgraded' : 'put'} ${wanted._id} in ${db}`);
+  try {
+    await client.json({ method: 'PUT', path, body: JSON.stringify(merged) });
+    log.info(`${found ? 'upgraded' : 'put'} ${wanted._id} in ${db}`);
+  } catch (error) {
+    if (!(error instanceof CouchError) || ![401, 403].includes(error.status)) throw error;
+    const missing = `${wanted._id} is missing in ${db}, and this user may not put it: ${error.message}`;
+    if (!DISPENSABLE.has(wanted._id)) throw new CouchError(error.status, missing);
+    log.warn(missing);
+  }
 }
 
 async function getOrUndefined(client: CouchClient, path: string): Promise<unknown> {

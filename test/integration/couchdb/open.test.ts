@@ -1,8 +1,4 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +9,7 @@ import { silentLogger, type Logger } from '../../../shared/logging/Logger.js';
 import { StoreError } from '../../../shared/store/ArtifactStore.js';
 import { openCouchStores, type CouchOptions } from '../../../shared/store/couchdb/open.js';
 import { startCouch, type Couch } from './couch.js';
+import { answer, basic, startGateway } from './gateway.js';
 
 /** A log that keeps its messages. */
 function keepingLog(): { log: Logger; lines: string[] } {
@@ -32,14 +29,14 @@ describe('opening the stores in CouchDB', function () {
 
   const json = async (path: string, init: { method?: 'GET' | 'PUT'; body?: string } = {}) => {
     const { origin, username, password } = new URL(couch.url);
-    const authorization = `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+    const authorization = basic(decodeURIComponent(username), decodeURIComponent(password));
     const headers = { 'content-type': 'application/json', ...(username === '' ? {} : { authorization }) };
-    const answer = await request(`${origin}/${path}`, {
+    const got = await request(`${origin}/${path}`, {
       method: init.method ?? 'GET',
       headers,
       body: init.body ?? null,
     });
-    return (await answer.body.json()) as Record<string, unknown>;
+    return (await got.body.json()) as Record<string, unknown>;
   };
 
   it("makes databases and design documents under OpenWhisk's names, and leaves them alone the next time", async () => {
@@ -111,37 +108,20 @@ describe('opening the stores in CouchDB', function () {
   });
 
   describe('credentials and TLS', () => {
-    /** Stands before CouchDB as a gateway would: it wants a password, and may speak TLS. */
-    async function gateway(tls: { key: string; cert: string } | undefined): Promise<{ url: string; close(): void }> {
-      const expected = `Basic ${Buffer.from('user:p:w@ é').toString('base64')}`;
-      const upstream = new URL(couch.url);
-      const handle = (req: IncomingMessage, res: ServerResponse): void => {
-        if (req.headers.authorization !== expected) {
-          res.writeHead(401, { 'content-type': 'application/json' });
-          res.end('{"error":"unauthorized","reason":"Name or password is incorrect."}');
-          return;
-        }
-        const { host: _, authorization: __, connection: ___, 'transfer-encoding': ____, ...headers } = req.headers;
-        const credentials = `${decodeURIComponent(upstream.username)}:${decodeURIComponent(upstream.password)}`;
-        if (upstream.username !== '') headers['authorization'] = `Basic ${Buffer.from(credentials).toString('base64')}`;
-        const body = req.method === 'GET' ? null : req;
-        void request(`${upstream.origin}${req.url}`, { method: req.method as 'GET', headers, body }).then(
-          async (answer) => {
-            res.writeHead(answer.statusCode, { 'content-type': String(answer.headers['content-type']) });
-            res.end(Buffer.from(await answer.body.arrayBuffer()));
-          },
-          () => res.destroy(),
-        );
-      };
-      const server = tls ? createTlsServer(tls, handle) : createServer(handle);
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      return { url: `${tls ? 'https' : 'http'}://localhost:${port}`, close: () => server.close() };
-    }
+    /** It wants a password, and may speak TLS. */
+    const gateway = (tls?: { key: string; cert: string }) =>
+      startGateway(
+        couch,
+        (req, res) => {
+          if (req.headers.authorization === basic('user', 'p:w@ é')) return false;
+          answer(res, 401, { error: 'unauthorized', reason: 'Name or password is incorrect.' });
+          return true;
+        },
+        tls,
+      );
 
     it('sends its credentials with everything, attachments too', async () => {
-      const server = await gateway(undefined);
+      const server = await gateway();
       const options = { ...couch.options(), url: server.url, username: 'user', password: 'p:w@ é' };
       const stores = await openCouchStores(options);
       const revision = await stores.whisks.put({ _id: 'guest/x' });
@@ -152,7 +132,7 @@ describe('opening the stores in CouchDB', function () {
     });
 
     it('says that its credentials are refused, without repeating them', async () => {
-      const server = await gateway(undefined);
+      const server = await gateway();
       const options = { ...couch.options(), url: server.url, username: 'user', password: 'wrong-secret' };
       await assert.rejects(openCouchStores(options), (error: Error) => {
         assert.ok(error instanceof StoreError);
