@@ -55,7 +55,7 @@ export class Supervisor {
     await messaging.ensureTopic(topics.health);
     this.#consumer = await messaging.consume<PingMessage>({
       topic: topics.health,
-      group: `health${controllerId}`,
+      group: `${topics.health.name}${controllerId}`,
       from: 'latest',
       maxInFlight: 128,
       handle: (ping) => this.ping(ping),

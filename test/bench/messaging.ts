@@ -11,7 +11,7 @@ import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessa
 import { KafkaMessaging } from '../../shared/messaging/kafka/KafkaMessaging.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
 import { PlatformaticMessaging } from '../../shared/messaging/platformatic/PlatformaticMessaging.js';
-import { startBroker } from '../integration/kafka/broker.js';
+import { startKafka } from '../integration/kafka/kafka.js';
 
 const COLUMNS = [
   'one at a time: p50 ms',
@@ -39,9 +39,9 @@ const text = 'x'.repeat(1000);
 
 const ROUNDS = 3;
 
-const given = process.env['KAFKA_HOSTS'];
-const broker = given === undefined && chosen.some((name) => name !== 'embedded') ? await startBroker() : undefined;
-const brokers = (given ?? broker?.hosts ?? '').split(',');
+const TOPICS = `bench-${process.pid}-${Date.now()}-`;
+const kafka = chosen.some((name) => name !== 'embedded') ? await startKafka(TOPICS) : undefined;
+const brokers = kafka?.hosts.split(',') ?? [];
 try {
   const results = new Map<string, Figures[]>(chosen.map((name) => [name, []]));
   // In turns, so that what else the machine does falls on all alike.
@@ -62,12 +62,12 @@ try {
     ),
   );
 } finally {
-  await broker?.close();
+  await kafka?.close();
 }
 
 async function measure(name: string, messaging: Messaging): Promise<Figures> {
   const topic: Topic<Sample> = {
-    name: `bench-${name}-${Date.now()}`,
+    name: `${TOPICS}${name}-${Date.now()}`,
     encode: (message) => JSON.stringify(message),
     decode: (json) => JSON.parse(json) as Sample,
     settings: {},

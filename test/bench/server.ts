@@ -8,7 +8,7 @@ import { Topology } from '../../deploy/local/Topology.js';
 import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { startCouch } from '../integration/couchdb/couch.js';
-import { startBroker } from '../integration/kafka/broker.js';
+import { startKafka } from '../integration/kafka/kafka.js';
 import { freePort } from '../../deploy/local/ports.js';
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -54,11 +54,10 @@ export async function startStandalone(options: readonly string[]): Promise<Bench
 /** Starts a controller and an invoker as processes, on a Kafka broker and a CouchDB (`KAFKA_HOSTS`, `COUCHDB_URL`, or the tests'). */
 export async function startDistributed(): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
-  const hosts = process.env['KAFKA_HOSTS'] ?? '';
-  const [broker, couch] = await Promise.all([hosts === '' ? startBroker() : undefined, startCouch()]);
+  const [kafka, couch] = await Promise.all([startKafka(), startCouch()]);
   const started = performance.now();
   const topology = await Topology.start({
-    kafkaHosts: broker?.hosts ?? hosts,
+    kafkaHosts: kafka.hosts,
     couch: couch.options('bench_'),
     controllers: 1,
     invokers: 1,
@@ -69,6 +68,7 @@ export async function startDistributed(): Promise<BenchServer> {
       LIMITS_ACTIONS_INVOKES_PERMINUTE: '10000000',
       LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',
       CONFIG_logback_log_level: 'WARN',
+      CONFIG_whisk_kafka_topics_prefix: kafka.prefix,
     },
   });
   const firstAnswerMs = performance.now() - started;
@@ -86,7 +86,7 @@ export async function startDistributed(): Promise<BenchServer> {
       await topology.stop();
       await client.close();
       await couch.close();
-      await broker?.close();
+      await kafka.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

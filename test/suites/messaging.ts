@@ -23,10 +23,13 @@ interface Note {
 
 let serial = 0;
 
+/** What the names of the suite's topics and groups begin with in this process. */
+export const TOPICS = `notes-${process.pid}-${Date.now()}-`;
+
 /** A topic that no other test uses. */
 function noteTopic(settings: Record<string, string> = {}): Topic<Note> {
   return {
-    name: `notes-${process.pid}-${Date.now()}-${serial++}`,
+    name: `${TOPICS}${serial++}`,
     encode: (note) => JSON.stringify(note),
     decode: (text) => {
       const value: unknown = JSON.parse(text);

@@ -6,6 +6,7 @@ import { Topology, type TopologyOptions } from '../../../deploy/local/Topology.j
 import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
 import { startOwnCouch, startCouch, type Couch, type OwnCouch } from '../couchdb/couch.js';
 import { startBroker, type Broker } from '../kafka/broker.js';
+import { startKafka, type TestKafka } from '../kafka/kafka.js';
 
 /** Controllers and invokers as processes, with a broker and a CouchDB of their own, which can fail too. */
 export interface Cluster {
@@ -35,7 +36,7 @@ export async function startCluster(choices: Choices = {}): Promise<Cluster> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const topology = await Topology.start(options(choices, folder, broker.hosts, couch));
+    const topology = await Topology.start(options(choices, folder, { hosts: broker.hosts, prefix: '' }, couch));
     return { topology, broker, couch, folder, close: () => closeAll(topology) };
   } catch (error) {
     await closeAll();
@@ -48,15 +49,14 @@ export async function startTopology(
   choices: Choices = {},
 ): Promise<{ topology: Topology; couch: CouchOptions; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
-  const hosts = process.env['KAFKA_HOSTS'];
-  const [broker, couch] = await Promise.all([hosts === undefined ? startBroker() : undefined, startCouch()]);
+  const [kafka, couch] = await Promise.all([startKafka(), startCouch()]);
   const closeAll = async (topology?: Topology): Promise<void> => {
     await topology?.stop();
-    await Promise.all([broker?.close(), couch.close()]);
+    await Promise.all([kafka.close(), couch.close()]);
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const chosen = options(choices, folder, hosts ?? broker?.hosts ?? '', couch);
+    const chosen = options(choices, folder, kafka, couch);
     const topology = await Topology.start(chosen);
     return { topology, couch: chosen.couch, close: () => closeAll(topology) };
   } catch (error) {
@@ -65,16 +65,19 @@ export async function startTopology(
   }
 }
 
-function options(choices: Choices, folder: string, kafkaHosts: string, couch: Couch): TopologyOptions {
-  // Topics of other runs on the same Kafka are not ours.
-  const prefix = `test-${process.pid}-${Date.now()}-`;
+function options(
+  choices: Choices,
+  folder: string,
+  { hosts, prefix }: Pick<TestKafka, 'hosts' | 'prefix'>,
+  couch: Couch,
+): TopologyOptions {
   return {
     controllers: 2,
     invokers: 2,
     driver: 'process',
     ...choices,
     folder,
-    kafkaHosts,
+    kafkaHosts: hosts,
     couch: couch.options(),
     environment: {
       ...GENEROUS,

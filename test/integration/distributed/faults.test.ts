@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
-import { skipWithoutBroker } from '../kafka/broker.js';
+import { skipWithoutOwnBroker } from '../kafka/broker.js';
 
 /** What one fault did. Times in ms from the kill. */
 interface Row {
@@ -39,7 +39,7 @@ describe('a steady load of non-blocking invocations', function () {
   const table: Record<string, Row> = {};
 
   before(async function () {
-    skipWithoutBroker(this);
+    skipWithoutOwnBroker(this);
     folder = mkdtempSync(join(tmpdir(), 'palette-whisk-faults-'));
     cluster = await startCluster({ environment: IMPATIENT });
     // Each run leaves a line behind, so that a second run of the same activation is seen.

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { skipWithoutBroker } from '../kafka/broker.js';
+import { skipWithoutOwnBroker } from '../kafka/broker.js';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
 
 const KNOWN = ['KAFKA_HOSTS', 'CONFIG_whisk_couchdb_host', 'CONTROLLER_ID'];
@@ -55,7 +55,7 @@ describe('the start of a controller and of an invoker', function () {
   describe('before Kafka and CouchDB', () => {
     let cluster: Cluster | undefined;
     before(async function () {
-      skipWithoutBroker(this);
+      skipWithoutOwnBroker(this);
       cluster = await startCluster({ controllers: 1, invokers: 1 });
     });
     after(() => cluster?.close());

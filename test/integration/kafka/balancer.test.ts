@@ -15,7 +15,8 @@ import { topics as makeTopics } from '../../../shared/messaging/topics.js';
 import { eventually } from '../../e2e/eventually.js';
 import { activationMessage, activationRecord } from '../../unit/controller/loadbalancer/messages.js';
 import { range, seeded } from '../../unit/shared/colors/workload.js';
-import { startBroker, type Broker } from './broker.js';
+import { skipWithoutBroker } from './broker.js';
+import { startKafka, type TestKafka } from './kafka.js';
 
 /*
  * Controllers that share invokers through a Kafka broker: membership, and the assignments of colors.
@@ -35,16 +36,15 @@ const INVOKERS = [0, 1, 2].map((i) => invokerInstance(i, `host${i}`, 64 * 1024))
 
 describe('balancers on Kafka', function () {
   this.timeout(240_000);
-  let broker: Broker | undefined;
-  let hosts: string[];
-  before(async () => {
-    const given = process.env['KAFKA_HOSTS'];
-    broker = given === undefined ? await startBroker() : undefined;
-    hosts = (given ?? broker?.hosts ?? '').split(',');
+  let kafka: TestKafka;
+  before(async function () {
+    skipWithoutBroker(this);
+    kafka = await startKafka();
   });
-  after(() => broker?.close());
+  after(() => (kafka as TestKafka | undefined)?.close());
 
-  const connect = (clientId: string): Promise<Messaging> => openKafka('kafkajs', { brokers: hosts, clientId });
+  const connect = (clientId: string): Promise<Messaging> =>
+    openKafka('kafkajs', { brokers: kafka.hosts.split(','), clientId });
 
   /** Invokers that acknowledge whatever they get, and ping. */
   async function invokers(messaging: Messaging, topics: ReturnType<typeof makeTopics>) {
@@ -102,7 +102,7 @@ describe('balancers on Kafka', function () {
 
   for (const policy of ['consistent-hashing', 'bucket-hashing', 'least-assigned'] as const) {
     it(`${policy}: three controllers send a color to one home, also while one of them restarts`, async () => {
-      const topics = makeTopics(`${newActivationId().slice(0, 6)}-`);
+      const topics = makeTopics(`${kafka.prefix}${newActivationId().slice(0, 6)}-`);
       const bus = await connect('invokers');
       const pings = await invokers(bus, topics);
       const ids = ['0', '1', '2'];

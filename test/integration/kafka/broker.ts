@@ -161,23 +161,34 @@ const START_MS = 60_000;
 const CLUSTER_ID = 'paletteWhiskTestsKafka';
 
 /**
- * Why there can be no broker here: Java or Maven is missing. Undefined where there can be, where tests are given
- * `KAFKA_HOSTS`, and under `CI=true`, where a part that is missing is an error and no reason to skip a test.
+ * Why there can be no broker of our own here: Java or Maven is missing. Undefined where there can be, and under `CI=true`,
+ * where a part that is missing is an error and no reason to skip a test.
  */
-export function brokerMissing(): string | undefined {
-  if (process.env['CI'] === 'true' || process.env['KAFKA_HOSTS'] !== undefined) return undefined;
+function ownBrokerMissing(): string | undefined {
+  if (process.env['CI'] === 'true') return undefined;
   const missing = ['java', 'mvn'].filter((program) => spawnSync(program, ['-version']).error !== undefined);
   return missing.length === 0 ? undefined : `no Kafka broker for the tests: ${missing.join(' and ')} cannot be started`;
 }
 
-export function skipWithoutBroker(context: Mocha.Context): void {
-  const missing = brokerMissing();
+/** The same for tests that are content with the Kafka of `KAFKA_HOSTS`. */
+export const brokerMissing = (): string | undefined =>
+  (process.env['KAFKA_HOSTS'] ?? '') === '' ? ownBrokerMissing() : undefined;
+
+export const skipWithoutBroker = (context: Mocha.Context): void => skipWhere(brokerMissing(), context);
+
+/** For tests that kill their broker. */
+export const skipWithoutOwnBroker = (context: Mocha.Context): void => skipWhere(ownBrokerMissing(), context);
+
+function skipWhere(missing: string | undefined, context: Mocha.Context): void {
   if (missing === undefined) return;
   console.log(`    skipped: ${missing}`);
   context.skip();
 }
 
-/** The class path of Kafka, resolved by Maven once and kept in the user's cache. */
+/**
+ * The class path of Kafka, resolved by Maven once and kept in the user's cache; `KAFKA_VERSION` asks for another version than
+ * that of `pom.xml`.
+ */
 export function kafkaClasspath(): string {
   const pom = [
     new URL('./pom.xml', import.meta.url),
@@ -187,16 +198,18 @@ export function kafkaClasspath(): string {
     .find((path) => existsSync(path));
   if (pom === undefined) throw new Error('pom.xml is missing');
   const caches = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
-  const version = createHash('sha256').update(readFileSync(pom)).digest('hex').slice(0, 16);
+  const wanted = process.env['KAFKA_VERSION'] ?? '';
+  const version = createHash('sha256').update(readFileSync(pom)).update(wanted).digest('hex').slice(0, 16);
   const kept = join(caches, 'palette-whisk', `kafka-${version}.classpath`);
   if (existsSync(kept)) {
     const classpath = readFileSync(kept, 'utf8').trim();
     if (classpath.split(':').every((jar) => existsSync(jar))) return classpath;
   }
   mkdirSync(join(caches, 'palette-whisk'), { recursive: true });
+  const settings = [`-Dmdep.outputFile=${kept}`, ...(wanted === '' ? [] : [`-Dkafka.version=${wanted}`])];
   const { error, status, stdout } = spawnSync(
     'mvn',
-    ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', `-Dmdep.outputFile=${kept}`],
+    ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', ...settings],
     { encoding: 'utf8' },
   );
   if (error) throw new Error(`Maven, which brings the Kafka broker for the tests, cannot be started: ${error.message}`);

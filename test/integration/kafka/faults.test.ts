@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import type { Delivery, Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
-import { skipWithoutBroker, startBroker, type Broker } from './broker.js';
+import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
 import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
@@ -24,7 +24,7 @@ function faultTests(name: KafkaClientName): void {
   const open: Messaging[] = [];
 
   before(async function () {
-    skipWithoutBroker(this);
+    skipWithoutOwnBroker(this);
     broker = await startBroker();
   });
   afterEach(async () => {

@@ -7,7 +7,7 @@ import { invokerConfig } from '../../../shared/config/invokerConfig.js';
 import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/openKafka.js';
 import type { Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
-import { skipWithoutBroker, startBroker, type Broker } from './broker.js';
+import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 describe('Kafka with TLS and SASL, as the settings say', function () {
@@ -17,7 +17,7 @@ describe('Kafka with TLS and SASL, as the settings say', function () {
   const open: Messaging[] = [];
 
   before(async function () {
-    skipWithoutBroker(this);
+    skipWithoutOwnBroker(this);
     folder = mkdtempSync(join(tmpdir(), 'kafka-tls-'));
     certificate(folder);
     broker = await startBroker({

@@ -1,0 +1,38 @@
+import { Kafka, logLevel } from 'kafkajs';
+import { startBroker } from './broker.js';
+
+/** A Kafka to test against. */
+export interface TestKafka {
+  /** `host:port`, separated by commas. */
+  readonly hosts: string;
+  /** What the names of all topics and groups begin with that are made here. */
+  readonly prefix: string;
+  /** Ends it, or removes what was made in one that was there before. */
+  close(): Promise<void>;
+}
+
+let serial = 0;
+
+/** The Kafka that `KAFKA_HOSTS` names, or else one of our own. It must not be killed: see `startBroker` for that. */
+export async function startKafka(prefix = `test-${process.pid}-${Date.now()}-${serial++}-`): Promise<TestKafka> {
+  const hosts = process.env['KAFKA_HOSTS'] ?? '';
+  if (hosts !== '') return { hosts, prefix, close: () => removeAll(hosts, prefix) };
+  const broker = await startBroker();
+  return { hosts: broker.hosts, prefix, close: () => broker.close() };
+}
+
+async function removeAll(hosts: string, prefix: string): Promise<void> {
+  const kafka = new Kafka({ brokers: hosts.split(','), clientId: 'tests', logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  try {
+    const ours = (name: string): boolean => name.startsWith(prefix);
+    const { groups } = await admin.listGroups();
+    // A group whose members have just left may still be counted as one that has some: it is no matter, Kafka forgets it.
+    await admin.deleteGroups(groups.map(({ groupId }) => groupId).filter(ours)).catch(() => []);
+    const topics = (await admin.listTopics()).filter(ours);
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+  } finally {
+    await admin.disconnect();
+  }
+}
