@@ -64,6 +64,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
       topics: topics(config.topicsPrefix, {
         eventsPrefix: config.userEventPrefix,
         maxPayloadBytes: limits.maxPayloadBytes,
+        limits: config.topicLimits,
       }),
       runtimes,
       log,

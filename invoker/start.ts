@@ -53,6 +53,7 @@ export async function startInvoker(config: InvokerProcessConfig, log: Logger): P
       topics: topics(config.topicsPrefix, {
         eventsPrefix: config.userEventPrefix,
         maxPayloadBytes: config.limits.maxPayloadBytes,
+        limits: config.topicLimits,
       }),
       entities: new CachedEntityStore(stores.whisks),
       subjects: stores.subjects,

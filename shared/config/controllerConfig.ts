@@ -1,11 +1,13 @@
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import { COLOR_SETTINGS, colorConfig, type ColorConfig } from './colorSettings.js';
 import type { KafkaClientName } from '../messaging/openKafka.js';
+import type { TopicLimits, TopicName } from '../messaging/topics.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
 import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
 import type { Limits } from './limits.js';
+import { topicLimits } from './topicSettings.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
 import { ConfigurationError, optional, readSettings, required, standard } from './Setting.js';
 import { duration, flag, fraction, integer, positive, text, topicPart } from './values.js';
@@ -117,6 +119,7 @@ export interface ControllerConfig extends ProcessConfig {
   readonly kafkaClient: KafkaClientName;
   readonly topicsPrefix: string;
   readonly userEventPrefix: string;
+  readonly topicLimits: Readonly<Record<TopicName, TopicLimits>>;
   readonly couchDb: CouchDbConfig;
 }
 
@@ -161,6 +164,7 @@ export function controllerConfig(environment: Environment, args: readonly string
     kafkaClient: values.kafkaClient,
     topicsPrefix: values.topicsPrefix ?? '',
     userEventPrefix: values.userEventPrefix ?? '',
+    topicLimits: topicLimits(environment),
     couchDb: couchDbConfig(values),
   };
 }

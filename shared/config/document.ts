@@ -6,6 +6,7 @@ import { KAFKA_SETTINGS } from './kafkaSettings.js';
 import { LIMIT_SETTINGS } from './limitSettings.js';
 import { PROCESS_SETTINGS } from './processSettings.js';
 import type { Setting, SettingTable } from './Setting.js';
+import { TOPIC_SETTINGS } from './topicSettings.js';
 
 /** The page `docs/configuration.md`: every setting, from the tables that the processes read them by. */
 export function configurationPage(): string {
@@ -36,6 +37,13 @@ ${settingsTable(Object.values(PROCESS_SETTINGS))}
 ### Kafka
 
 ${settingsTable(Object.values(KAFKA_SETTINGS))}
+
+#### Topics
+
+With what they are made; topics that exist keep what they have. Those of \`invoker\` and \`completed\` take messages as large as
+activations may be.
+
+${settingsTable(Object.values(TOPIC_SETTINGS).flatMap((settings): Setting<unknown>[] => Object.values(settings)))}
 
 ### CouchDB
 

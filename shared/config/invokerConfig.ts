@@ -2,11 +2,13 @@ import { hostname } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import type { KafkaClientName } from '../messaging/openKafka.js';
+import type { TopicLimits, TopicName } from '../messaging/topics.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
 import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
 import type { Limits } from './limits.js';
+import { topicLimits } from './topicSettings.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
 import { ConfigurationError, optional, readSettings, standard } from './Setting.js';
 import { duration, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
@@ -172,6 +174,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly kafkaClient: KafkaClientName;
   readonly topicsPrefix: string;
   readonly userEventPrefix: string;
+  readonly topicLimits: Readonly<Record<TopicName, TopicLimits>>;
   readonly couchDb: CouchDbConfig;
 }
 
@@ -223,6 +226,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
     kafkaClient: values.kafkaClient,
     topicsPrefix: values.topicsPrefix ?? '',
     userEventPrefix: values.userEventPrefix ?? '',
+    topicLimits: topicLimits(environment),
     couchDb: couchDbConfig(values),
   };
 }

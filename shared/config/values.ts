@@ -84,6 +84,16 @@ export const duration = value('a duration such as 100 ms, 10 seconds or 5 minute
   return match && unit ? Number(match[1]) * unit : undefined;
 });
 
+/** The same, or -1 where there shall be no bound, as Kafka writes it. */
+export const orUnlimited = (schema: z.ZodType<number, string>): z.ZodType<number, string> =>
+  z.string().transform((text, context) => {
+    if (text === '-1') return -1;
+    const { data, error } = schema.safeParse(text);
+    if (data !== undefined) return data;
+    context.addIssue({ code: 'custom', message: `${error?.issues[0]?.message}, or -1` });
+    return z.NEVER;
+  });
+
 /** A name that may be part of a Kafka topic. */
 export const topicPart = value('letters, digits, dots, dashes and underscores, 128 at most', (t) =>
   /^[a-zA-Z0-9._-]{1,128}$/.test(t) ? t : undefined,

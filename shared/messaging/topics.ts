@@ -14,23 +14,54 @@ export interface TopicOptions {
   readonly eventsPrefix?: string | undefined;
   /** The largest payload and result of an activation, in bytes. */
   readonly maxPayloadBytes?: number | undefined;
+  /** Missing: as `TOPIC_LIMITS` has them. */
+  readonly limits?: Readonly<Record<TopicName, TopicLimits>> | undefined;
+}
+
+/** With what a topic is made; one that is there keeps what it has. */
+export interface TopicLimits {
+  readonly segmentBytes: number;
+  /** -1: everything is kept. */
+  readonly retentionBytes: number;
+  /** -1: for ever. */
+  readonly retentionMs: number;
+  /** Missing: as the brokers have it. */
+  readonly maxMessageBytes?: number | undefined;
 }
 
 /** What a message on `invokerN` and `completedN` may take besides its payload. */
 const OVERHEAD_BYTES = 6068;
 
+const MB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 
-const settings = (retentionMs: number, maxMessageBytes?: number): Record<string, string> => ({
-  'segment.bytes': String(512 * 1024 * 1024),
-  'retention.bytes': String(1024 * 1024 * 1024),
+const kept = (retentionMs: number): TopicLimits => ({
+  segmentBytes: 512 * MB,
+  retentionBytes: 1024 * MB,
+  retentionMs,
+});
+
+/** OpenWhisk's settings (`test/contract/kafka-messages.json`). */
+export const TOPIC_LIMITS = {
+  invoker: kept(48 * HOUR_MS),
+  completed: kept(HOUR_MS),
+  health: kept(HOUR_MS),
+  cacheInvalidation: kept(HOUR_MS / 12),
+  events: kept(HOUR_MS),
+};
+export type TopicName = keyof typeof TOPIC_LIMITS;
+
+/** In Kafka's words. */
+const settings = ({ segmentBytes, retentionBytes, retentionMs, maxMessageBytes }: TopicLimits) => ({
+  'segment.bytes': String(segmentBytes),
+  'retention.bytes': String(retentionBytes),
   'retention.ms': String(retentionMs),
   ...(maxMessageBytes === undefined ? {} : { 'max.message.bytes': String(maxMessageBytes) }),
 });
 
-/** The topics of OpenWhisk with its settings (`test/contract/kafka-messages.json`); `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
+/** The topics of OpenWhisk; `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
 export function topics(prefix = '', options: TopicOptions = {}) {
-  const { eventsPrefix = '', maxPayloadBytes = 1024 * 1024 } = options;
+  const { eventsPrefix = '', maxPayloadBytes = MB, limits = TOPIC_LIMITS } = options;
   const maxMessageBytes = maxPayloadBytes + OVERHEAD_BYTES;
   return {
     prefix,
@@ -38,31 +69,31 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       name: `${prefix}invoker${instance}`,
       encode: encodeActivationMessage,
       decode: decodeActivationMessage,
-      settings: settings(48 * HOUR_MS, maxMessageBytes),
+      settings: settings({ ...limits.invoker, maxMessageBytes }),
     }),
     completed: (controller: string): Topic<Acknowledgement> => ({
       name: `${prefix}completed${controller}`,
       encode: encodeAcknowledgement,
       decode: decodeAcknowledgement,
-      settings: settings(HOUR_MS, maxMessageBytes),
+      settings: settings({ ...limits.completed, maxMessageBytes }),
     }),
     health: {
       name: `${prefix}health`,
       encode: encodePing,
       decode: decodePing,
-      settings: settings(HOUR_MS),
+      settings: settings(limits.health),
     } satisfies Topic<PingMessage>,
     cacheInvalidation: {
       name: `${prefix}cacheInvalidation`,
       encode: encodeCacheInvalidation,
       decode: decodeCacheInvalidation,
-      settings: settings(HOUR_MS / 12),
+      settings: settings(limits.cacheInvalidation),
     } satisfies Topic<CacheInvalidationMessage>,
     events: {
       name: `${eventsPrefix}events`,
       encode: encodeEvent,
       decode: decodeEvent,
-      settings: settings(HOUR_MS),
+      settings: settings(limits.events),
     } satisfies Topic<EventMessage>,
   };
 }

@@ -8,6 +8,7 @@ import { environment } from '../../../../shared/config/environment.js';
 import { invokerConfig } from '../../../../shared/config/invokerConfig.js';
 import { DEFAULT_LIMITS } from '../../../../shared/config/limits.js';
 import { ConfigurationError } from '../../../../shared/config/Setting.js';
+import { topics } from '../../../../shared/messaging/topics.js';
 
 const LEAST = { KAFKA_HOSTS: 'kafka:9092', CONFIG_whisk_couchdb_host: 'couch' };
 
@@ -133,6 +134,32 @@ describe('configuration', () => {
     assert.match(
       complaint(() => controllerConfig(LEAST, ['a b'])),
       /^CONTROLLER_ID must be letters/,
+    );
+  });
+
+  it('says with what topics are made', () => {
+    const set = {
+      CONFIG_whisk_kafka_topics_invoker_retentionMs: '-1',
+      CONFIG_whisk_kafka_topics_completed_segmentBytes: '1048576',
+      CONFIG_whisk_kafka_topics_cacheInvalidation_retentionMs: '10 minutes',
+      CONFIG_whisk_kafka_topics_health_retentionBytes: '1 GB',
+      CONFIG_whisk_kafka_topics_events_maxMessageBytes: '2 m',
+    };
+    const limits = invokerConfig({ ...LEAST, ...set }).topicLimits;
+    assert.deepEqual(controllerConfig({ ...LEAST, ...set }, ['0']).topicLimits, limits);
+    const made = topics('', { limits });
+    const standard = topics();
+    assert.deepEqual(made.invoker(0).settings, { ...standard.invoker(0).settings, 'retention.ms': '-1' });
+    assert.deepEqual(made.completed('0').settings, { ...standard.completed('0').settings, 'segment.bytes': '1048576' });
+    assert.deepEqual(made.cacheInvalidation.settings, {
+      ...standard.cacheInvalidation.settings,
+      'retention.ms': '600000',
+    });
+    assert.deepEqual(made.health.settings, { ...standard.health.settings, 'retention.bytes': '1073741824' });
+    assert.deepEqual(made.events.settings, { ...standard.events.settings, 'max.message.bytes': '2097152' });
+    assert.equal(
+      complaint(() => invokerConfig({ ...LEAST, CONFIG_whisk_kafka_topics_health_retentionMs: '-2' })),
+      "CONFIG_whisk_kafka_topics_health_retentionMs must be a duration such as 100 ms, 10 seconds or 5 minutes, or -1, not '-2'",
     );
   });
 
