@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TlsOptions } from 'node:tls';
 import type { Registry } from 'prom-client';
 import { actionRoutes } from './api/actions/routes.js';
 import { activationRoutes } from './api/activations/routes.js';
@@ -62,6 +63,8 @@ export interface ControllerConfig {
   readonly transactionHeader?: string | undefined;
   /** Connections that are open at once; missing: any number. */
   readonly maxConnections?: number | undefined;
+  /** Its server speaks HTTPS; missing: HTTP. */
+  readonly tls?: TlsOptions | undefined;
   /** Whether users' monitoring is told what ran (topic `events`). */
   readonly userEvents: boolean;
   /**
@@ -127,7 +130,7 @@ export class Controller {
       registry,
       transactionHeader: config.transactionHeader,
     });
-    this.#server = new HttpServer(app, { maxConnections: config.maxConnections });
+    this.#server = new HttpServer(app, { maxConnections: config.maxConnections, tls: config.tls });
   }
 
   /** Assembles a controller and joins the bus. It answers no requests before `listen`. */

@@ -50,6 +50,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
         catalog,
         maxConnections,
         maxInlineBytes: config.couchDb.maxInlineBytes,
+        tls: config.tls,
         balancer: balancerOptions(config.loadBalancer, limits),
         sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
         requireApiKeyAnnotation: config.requireApiKeyAnnotation,

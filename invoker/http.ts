@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { TlsOptions } from 'node:tls';
 import type { Registry } from 'prom-client';
 import { newTransactionId } from '../shared/entities/transaction.js';
 import type { Invoker } from './Invoker.js';
@@ -9,6 +11,8 @@ export interface InvokerServerParts {
   readonly registry: Registry;
   /** Who may do more than ping; undefined: whoever asks from this machine. */
   readonly operator: { readonly username: string; readonly password: string } | undefined;
+  /** It speaks HTTPS; missing: HTTP. */
+  readonly tls?: TlsOptions | undefined;
 }
 
 /**
@@ -16,7 +20,7 @@ export interface InvokerServerParts {
  * and `GET /metrics` for its operator. Everything else is 404, and 401 without credentials.
  */
 export function invokerServer(parts: InvokerServerParts): Server {
-  return createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     const id = newTransactionId().id;
     response.setHeader('X-Request-ID', id);
     answer(parts, request).then(
@@ -24,7 +28,8 @@ export function invokerServer(parts: InvokerServerParts): Server {
       () => send(response, id, { status: 500, error: 'There was an internal server error.' }),
     );
     request.resume();
-  });
+  };
+  return parts.tls ? createTlsServer(parts.tls, listener) : createServer(listener);
 }
 
 type Reply =

@@ -68,7 +68,7 @@ export async function startInvoker(config: InvokerProcessConfig, log: Logger): P
     opened(invoker.displayName, () => invoker.stop(config.drainTimeoutMs));
     await invoker.start();
 
-    const server = invokerServer({ invoker, registry, operator: config.operator });
+    const server = invokerServer({ invoker, registry, operator: config.operator, tls: config.tls });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(config.port, config.host, resolve);
     });

@@ -1,5 +1,14 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
+import type { TlsOptions } from 'node:tls';
 import { newTransactionId } from '../../shared/entities/transaction.js';
 
 /** Idle connections are kept longer than the longest wait of a blocking invocation. */
@@ -8,7 +17,10 @@ const KEEP_ALIVE_MS = 70_000;
 const RECEIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 
-/** An HTTP server that can be stopped without cutting off those who wait for an answer. */
+/** A client that has not agreed on how to encrypt within this time is cut off. */
+const HANDSHAKE_MS = 10_000;
+
+/** An HTTP or HTTPS server that can be stopped without cutting off those who wait for an answer. */
 export class HttpServer {
   readonly #server: Server;
   /** Listeners on further addresses, whose connections the server takes over. */
@@ -20,43 +32,32 @@ export class HttpServer {
   #stopping = false;
   #held: Promise<void> | undefined;
 
-  constructor(handler: RequestListener, options: { readonly maxConnections?: number | undefined } = {}) {
-    this.#server = createServer(
-      {
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        requestTimeout: RECEIVE_MS,
-        maxHeaderSize: MAX_HEADER_BYTES,
-        // Asked for below, where the answer says what is missing.
-        requireHostHeader: false,
-      },
-      (req, res) => {
-        const { socket } = req;
-        this.#latest.set(socket, { req, res });
-        this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
-        if (this.#stopping) res.setHeader('Connection', 'close');
-        res.once('close', () => {
-          const left = (this.#busy.get(socket) ?? 1) - 1;
-          // A connection that broke off is forgotten already.
-          if (this.#busy.has(socket)) this.#busy.set(socket, left);
-          if (left <= 0 && this.#stopping) socket.end();
-        });
-        if (!isTarget(req.url)) refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
-        else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
-          refuse(socket, '400 Bad Request', 'The request has no Host header.');
-        } else if (this.#held) void this.#held.then(() => handler(req, res));
-        else handler(req, res);
-      },
-    );
+  constructor(
+    handler: RequestListener,
+    options: { readonly maxConnections?: number | undefined; readonly tls?: TlsOptions | undefined } = {},
+  ) {
+    const { maxConnections, tls } = options;
+    const settings: ServerOptions = {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: RECEIVE_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // Asked for below, where the answer says what is missing.
+      requireHostHeader: false,
+    };
+    const listener: RequestListener = (req, res) => this.#onRequest(req, res, handler);
+    this.#server = tls
+      ? createTlsServer({ ...settings, handshakeTimeout: HANDSHAKE_MS, ...tls }, listener)
+      : createServer(settings, listener);
     this.#server.on('checkExpectation', ({ socket }: IncomingMessage) => {
       refuse(socket, '417 Expectation Failed', 'The request expects what there is not.');
     });
-    this.#server.on('connection', (socket: Socket) => {
+    this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
       // Answers go out as they are, not when more has come together.
       socket.setNoDelay(true);
       this.#busy.set(socket, 0);
       socket.once('close', () => this.#busy.delete(socket));
     });
-    if (options.maxConnections !== undefined) this.#server.maxConnections = options.maxConnections;
+    if (maxConnections !== undefined) this.#server.maxConnections = maxConnections;
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
       this.#onClientError(error, socket),
     );
@@ -88,7 +89,30 @@ export class HttpServer {
     });
   }
 
+  #onRequest(req: IncomingMessage, res: ServerResponse, handler: RequestListener): void {
+    const { socket } = req;
+    this.#latest.set(socket, { req, res });
+    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
+    if (this.#stopping) res.setHeader('Connection', 'close');
+    res.once('close', () => {
+      const left = (this.#busy.get(socket) ?? 1) - 1;
+      // A connection that broke off is forgotten already.
+      if (this.#busy.has(socket)) this.#busy.set(socket, left);
+      if (left <= 0 && this.#stopping) socket.end();
+    });
+    if (!isTarget(req.url)) refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
+    else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
+      refuse(socket, '400 Bad Request', 'The request has no Host header.');
+    } else if (this.#held) void this.#held.then(() => handler(req, res));
+    else handler(req, res);
+  }
+
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (!this.#busy.has(socket)) {
+      // It did not get as far as to HTTP.
+      socket.destroy();
+      return;
+    }
     const latest = this.#latest.get(socket);
     // What is wrong may be the body of a request that was answered already: a second answer would be taken for the next.
     const answered = latest !== undefined && !latest.req.complete && latest.res.headersSent;

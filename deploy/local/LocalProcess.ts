@@ -12,6 +12,8 @@ export interface LocalProcessOptions {
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly port: number;
+  /** How it speaks. */
+  readonly protocol: 'http' | 'https';
   /** What it prints is appended there. */
   readonly logFile: string;
 }
@@ -26,7 +28,7 @@ export class LocalProcess {
 
   constructor(options: LocalProcessOptions) {
     this.name = options.name;
-    this.url = `http://127.0.0.1:${options.port}`;
+    this.url = `${options.protocol}://127.0.0.1:${options.port}`;
     this.#options = options;
   }
 

@@ -39,6 +39,7 @@ export class Topology {
         args,
         environment,
         port,
+        protocol: environment[`CONFIG_whisk_${kind}_protocol`] === 'https' ? 'https' : 'http',
         logFile: join(options.folder, `${kind}${index}.log`),
       });
     this.controllers = ports

@@ -1,9 +1,11 @@
+import type { TlsOptions } from 'node:tls';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import { COLOR_SETTINGS, colorConfig, type ColorConfig } from './colorSettings.js';
 import type { KafkaClientName } from '../messaging/openKafka.js';
 import type { TopicLimits, TopicName } from '../messaging/topics.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
+import { httpsOptions, httpsSettings } from './httpsSettings.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
 import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
 import type { Limits } from './limits.js';
@@ -24,6 +26,7 @@ export const CONTROLLER_SETTINGS = {
     'User of the operator’s endpoints (`/invokers`, `/activation`, …). Without one they answer on this machine only.',
   ),
   password: optional('CONFIG_whisk_controller_password', text, 'Password of that user.', { secret: true }),
+  ...httpsSettings('controller'),
   readinessFraction: standard(
     'CONFIG_whisk_controller_readinessFraction',
     fraction,
@@ -98,6 +101,8 @@ export interface ControllerConfig extends ProcessConfig {
   /** Names its topic `completedID`. */
   readonly id: string;
   readonly operator: { readonly username: string; readonly password: string } | undefined;
+  /** Its server speaks HTTPS; undefined: HTTP. */
+  readonly tls: TlsOptions | undefined;
   readonly readinessFraction: number;
   readonly loadBalancer: {
     readonly managedFraction: number;
@@ -143,6 +148,7 @@ export function controllerConfig(environment: Environment, args: readonly string
     ...processConfig(values),
     id: values.id,
     operator: username === undefined || password === undefined ? undefined : { username, password },
+    tls: httpsOptions(CONTROLLER_SETTINGS, values),
     readinessFraction: values.readinessFraction,
     loadBalancer: {
       managedFraction: values.managedFraction,

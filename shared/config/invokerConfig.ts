@@ -1,10 +1,12 @@
 import { hostname } from 'node:os';
+import type { TlsOptions } from 'node:tls';
 import { parseArgs } from 'node:util';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import type { KafkaClientName } from '../messaging/openKafka.js';
 import type { TopicLimits, TopicName } from '../messaging/topics.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
+import { httpsOptions, httpsSettings } from './httpsSettings.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
 import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
 import type { Limits } from './limits.js';
@@ -33,6 +35,7 @@ export const INVOKER_SETTINGS = {
     'User of `/enable` and `/disable`. Without one they answer on this machine only.',
   ),
   password: optional('CONFIG_whisk_invoker_password', text, 'Password of that user.', { secret: true }),
+  ...httpsSettings('invoker'),
   tags: standard('CONFIG_whisk_invoker_resource_tags', list, ',', 'Tags that this invoker tells the controllers.'),
   dedicatedNamespaces: standard(
     'CONFIG_whisk_invoker_dedicated_namespaces',
@@ -147,6 +150,8 @@ export interface InvokerProcessConfig extends ProcessConfig {
   /** Take this id away from another name: see OpenWhisk's `--overwriteId`. */
   readonly overwriteId: number | undefined;
   readonly operator: { readonly username: string; readonly password: string } | undefined;
+  /** Its server speaks HTTPS; undefined: HTTP. */
+  readonly tls: TlsOptions | undefined;
   readonly tags: readonly string[];
   readonly dedicatedNamespaces: readonly string[];
   readonly userMemoryMB: number;
@@ -200,6 +205,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
     displayedName: values.displayedName,
     overwriteId: given.overwriteId,
     operator: username === undefined || password === undefined ? undefined : { username, password },
+    tls: httpsOptions(INVOKER_SETTINGS, values),
     tags: values.tags,
     dedicatedNamespaces: values.dedicatedNamespaces,
     userMemoryMB: values.userMemory,

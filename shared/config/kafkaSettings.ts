@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaOptions, KafkaSasl } from '../messaging/kafka/options.js';
 import { KAFKA_CLIENTS } from '../messaging/openKafka.js';
+import { isPem, keystore, readStore } from './keystore.js';
 import { ConfigurationError, optional, required, standard, type SettingValues } from './Setting.js';
 import { duration, flag, hosts, integer, oneOf, text } from './values.js';
 
@@ -113,9 +113,7 @@ function tlsOptions(values: KafkaValues): ConnectionOptions {
   if (values.endpointIdentification === 'none') options.checkServerIdentity = () => undefined;
   if (values.keystore !== undefined) {
     const file = readStore(KAFKA_SETTINGS.keystore.name, values.keystore);
-    if (isPem(file)) Object.assign(options, { cert: file, key: file });
-    else options.pfx = file;
-    if (values.keystorePassword !== undefined) options.passphrase = values.keystorePassword;
+    Object.assign(options, keystore(file, values.keystorePassword));
   }
   if (values.truststore !== undefined) {
     const file = readStore(KAFKA_SETTINGS.truststore.name, values.truststore);
@@ -148,13 +146,3 @@ function quoted(text: string, name: string): string | undefined {
   const match = new RegExp(String.raw`\b${name}\s*=\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)')`).exec(text);
   return match ? (match[1]?.replaceAll(/\\(.)/g, '$1') ?? match[2]) : undefined;
 }
-
-function readStore(setting: string, path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new ConfigurationError(`${setting} cannot be read: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-const isPem = (file: Buffer): boolean => file.includes('-----BEGIN ');

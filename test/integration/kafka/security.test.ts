@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { invokerConfig } from '../../../shared/config/invokerConfig.js';
 import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/openKafka.js';
 import type { Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
+import { signed } from '../certificates.js';
 import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
@@ -19,7 +19,7 @@ describe('Kafka with TLS and SASL, as the settings say', function () {
   before(async function () {
     skipWithoutOwnBroker(this);
     folder = mkdtempSync(join(tmpdir(), 'kafka-tls-'));
-    certificate(folder);
+    signed(folder, 'broker');
     broker = await startBroker({
       properties: {
         listeners: 'SASL_SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controllerPort}',
@@ -80,35 +80,3 @@ describe('Kafka with TLS and SASL, as the settings say', function () {
     });
   });
 });
-
-/** A certificate authority and a broker's certificate for 127.0.0.1, as PEM. */
-function certificate(folder: string): void {
-  const path = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => {
-    const { error, status, stderr } = spawnSync('openssl', args, { encoding: 'utf8' });
-    if (error || status !== 0) throw new Error(`openssl ${args[0]}: ${error?.message ?? stderr}`);
-  };
-  const key = ['-newkey', 'rsa:2048', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-keyout',
-    path('ca.key'),
-    '-out',
-    path('ca.pem'),
-    '-subj',
-    '/CN=test-ca',
-    '-days',
-    '2',
-  );
-  openssl('req', ...key, '-keyout', path('broker.key'), '-out', path('broker.csr'), '-subj', '/CN=broker');
-  writeFileSync(path('san'), 'subjectAltName=IP:127.0.0.1\n');
-  const authority = ['-CA', path('ca.pem'), '-CAkey', path('ca.key'), '-CAcreateserial'];
-  const signed = ['-in', path('broker.csr'), '-out', path('broker.crt'), '-days', '2', '-extfile', path('san')];
-  openssl('x509', '-req', ...authority, ...signed);
-  writeFileSync(
-    path('broker.pem'),
-    readFileSync(path('broker.key'), 'utf8') + readFileSync(path('broker.crt'), 'utf8'),
-  );
-}
