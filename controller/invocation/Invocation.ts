@@ -24,8 +24,19 @@ export interface InvocationRequest {
   readonly waitMs: number | undefined;
   /** The activation that causes this one (a sequence, a conductor, a trigger). */
   readonly cause?: string | undefined;
-  /** The color from the request's header, or of the cause. */
-  readonly color?: { readonly fromHeader?: string | undefined; readonly inherited?: string | undefined } | undefined;
+  readonly color?: GivenColor | undefined;
+}
+
+/** What an invocation's color is made of besides its action's annotation: see `requestedColor`. */
+export interface GivenColor {
+  /** The request's header `X-OpenWhisk-Color`. */
+  readonly fromHeader?: string | undefined;
+  /** The color of the cause. */
+  readonly inherited?: string | undefined;
+  /** `inherited` is all there is to know: the step of a conductor has the color of its run, or none as that has. */
+  readonly settled?: boolean | undefined;
+  /** Of a web request, as it came. */
+  readonly query?: string | undefined;
 }
 
 /** `record`: it finished within the wait. `accepted`: it was not waited for, or the wait is over; the record comes later. */

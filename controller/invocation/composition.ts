@@ -1,4 +1,3 @@
-import { argumentsOf } from '../actions/parameters.js';
 import { resolveAction } from '../actions/resolve.js';
 import {
   COMPONENT_GRACE_MS,
@@ -10,11 +9,11 @@ import {
 import { compositeRecord } from './compositeRecord.js';
 import { compositionErrors, conductorPayload, readStep } from './compositionSteps.js';
 import type { InvocationOutcome, ResolvedAction } from './Invocation.js';
+import { requestedColor } from './requestedColor.js';
 import { failure, largest, memoryOf } from './sequenceAccounting.js';
-import { colorOf } from '../../shared/colors/colorOf.js';
 import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { SEQUENCE } from '../../shared/entities/exec.js';
-import { isTruthy, valueOf, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
+import { isTruthy, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 import { childTransactionId, type TransactionId } from '../../shared/entities/transaction.js';
 
@@ -59,16 +58,7 @@ class Composition {
     this.#budget = budget;
     this.#start = parts.clock();
     this.#memory = run.target.action.limits.memory;
-    const { annotations, _id } = run.target.action;
-    const annotation = valueOf(annotations, 'color');
-    this.#color = colorOf({
-      header: run.color?.fromHeader,
-      annotation,
-      parameters: annotation === undefined ? undefined : argumentsOf(run.target.parameters, run.payload),
-      activationId: run.activationId,
-      inherited: run.color?.inherited,
-      onMistake: (mistake) => parts.colorMistakes?.note(_id, annotation ?? null, mistake),
-    });
+    this.#color = requestedColor(run, run.activationId, parts.colorMistakes);
   }
 
   record(response: ActivationResponse): ActivationRecord {
@@ -118,7 +108,10 @@ class Composition {
   #conduct(transid: TransactionId, payload: Json | undefined): Promise<ActivationRecord | Aborted> {
     const { target } = this.#run;
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
-    return this.#waitFor(() => this.#parts.primitive.invoke({ ...this.#caused(transid, target, payload), waitMs }));
+    // It is the run itself that goes on: its color is known, whatever the annotation makes of this step.
+    const color = { inherited: this.#color, settled: true };
+    const step = { ...this.#caused(transid, target, payload), waitMs, color };
+    return this.#waitFor(() => this.#parts.primitive.invoke(step));
   }
 
   /** The component's result, or an error that is the conductor's to deal with, or the end of the composition. */

@@ -1,7 +1,6 @@
 import { argumentsOf } from '../actions/parameters.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
-import type { LoadBalancer, SchedulableAction } from '../loadbalancer/LoadBalancer.js';
-import { colorOf } from '../../shared/colors/colorOf.js';
+import type { ColorRequest, LoadBalancer, SchedulableAction } from '../loadbalancer/LoadBalancer.js';
 import type { Action } from '../../shared/entities/documents.js';
 import { BLACKBOX } from '../../shared/entities/exec.js';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
@@ -11,6 +10,7 @@ import type { ControllerInstance } from '../../shared/messages/instances.js';
 import { pullsImage, type Runtimes } from '../../shared/runtimes/manifest.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
+import { requestedColor } from './requestedColor.js';
 import { waitForResult } from './resultWait.js';
 
 export interface PrimitiveParts {
@@ -33,7 +33,7 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
       const { transid, user, target, waitMs } = request;
       const content = argumentsOf(target.parameters, request.payload);
       const message = activationMessage(request, activationId, content, parts.controller);
-      const color = requestedColor(request, activationId, content, parts.colorMistakes);
+      const color = colorRequest(request, activationId, parts.colorMistakes);
       const pending = await parts.balancer.publish(describe(target.action), message, color);
       if (waitMs === undefined) return { kind: 'accepted', activationId };
       if (parts.log.debugEnabled) parts.log.debug(`waiting ${waitMs} ms for ${activationId}`, { transid });
@@ -91,26 +91,16 @@ function lockedArguments(parameters: readonly KeyValue[], payload: Json | undefi
   return locked;
 }
 
-function requestedColor(
-  { target, color }: InvocationRequest,
+function colorRequest(
+  request: InvocationRequest,
   activationId: string,
-  parameters: Json,
   mistakes: PrimitiveParts['colorMistakes'],
-) {
-  const { annotations, _id } = target.action;
-  const annotation = valueOf(annotations, 'color');
-  if (annotation === undefined && color === undefined) return undefined;
-  const value = colorOf({
-    header: color?.fromHeader,
-    annotation,
-    parameters,
-    activationId,
-    inherited: color?.inherited,
-    onMistake: (mistake) => mistakes?.note(_id, annotation ?? null, mistake),
-  });
+): ColorRequest | undefined {
+  const value = requestedColor(request, activationId, mistakes);
   if (value === undefined) return undefined;
-  const policy = valueOf(annotations, 'color-policy');
-  return { value, policy: typeof policy === 'string' ? policy : undefined };
+  const policy = valueOf(request.target.action.annotations, 'color-policy');
+  // What is no text names no policy either, and is counted as such.
+  return { value, policy: policy === undefined || typeof policy === 'string' ? policy : JSON.stringify(policy) };
 }
 
 /** What the balancer has to know of an action; made once for each action document. */

@@ -1,9 +1,9 @@
-import { argumentsOf } from '../actions/parameters.js';
 import { inNamespace, readQualifiedName } from '../actions/qualifiedNames.js';
 import { resolveAction } from '../actions/resolve.js';
 import { COMPONENT_GRACE_MS, isTooDeep, type CompositeParts, type CompositeRun, type Composites } from './composite.js';
 import { compositeRecord } from './compositeRecord.js';
 import type { ResolvedAction } from './Invocation.js';
+import { requestedColor } from './requestedColor.js';
 import {
   addComponent,
   beginSequence,
@@ -13,10 +13,8 @@ import {
   stopSequence,
   type SequenceAccounting,
 } from './sequenceAccounting.js';
-import { colorOf } from '../../shared/colors/colorOf.js';
 import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
 import { SEQUENCE } from '../../shared/entities/exec.js';
-import { valueOf } from '../../shared/entities/keyvalue.js';
 import { childTransactionId } from '../../shared/entities/transaction.js';
 
 const COMPONENT_MISSING = 'Sequence component does not exist.';
@@ -36,15 +34,7 @@ export async function runSequence(
 ): Promise<{ record: ActivationRecord; actionCount: number }> {
   const start = parts.clock();
   const { action } = run.target;
-  const annotation = valueOf(action.annotations, 'color');
-  const color = colorOf({
-    header: run.color?.fromHeader,
-    annotation,
-    parameters: annotation === undefined ? undefined : argumentsOf(run.target.parameters, run.payload),
-    activationId: run.activationId,
-    inherited: run.color?.inherited,
-    onMistake: (mistake) => parts.colorMistakes?.note(action._id, annotation ?? null, mistake),
-  });
+  const color = requestedColor(run, run.activationId, parts.colorMistakes);
   const components = action.exec.components ?? [];
   const namespace = run.user.namespace.name;
   let books = beginSequence(actionCount, run.payload);

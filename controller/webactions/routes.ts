@@ -80,7 +80,7 @@ async function answer(ctx: ControllerContext, call: Call): Promise<void> {
     target: call.target,
     payload: parameters,
     waitMs: ctx.limits.maxBlockingWaitMs,
-    color: { fromHeader: single(req.headers[COLOR_HEADER]) },
+    color: { fromHeader: single(req.headers[COLOR_HEADER]), query: call.query },
   });
   send(req, res, outcome, call.wanted);
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import openwhisk from 'openwhisk';
-import { chainColoring, runDag, type Dag, type InvokingClient } from 'palette-whisk/coloring';
+import { chainColoring, runDag, type Dag } from 'palette-whisk/coloring';
 import type { PolicyName } from '../../shared/colors/ColorPolicy.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { Caller, readPosts, zipf } from '../bench/colorWorkload.js';
@@ -120,6 +120,22 @@ describe('colors', function () {
     }
   });
 
+  it('come through a conductor with a color of its own for each run, and with that of the header before the annotation', async () => {
+    await caller.createAction('ask', COUNT, {});
+    const once = `function main({ asked }) { return asked ? { params: {} } : { action: 'ask', state: { asked: true } }; }`;
+    await caller.createAction('once', once, { conductor: true, color: '{$activation}' });
+    for (const header of [undefined, 'red']) {
+      const headers = header === undefined ? {} : { 'X-OpenWhisk-Color': header };
+      const record = await caller.request('POST', '/actions/once?blocking=true', {}, headers);
+      const color = header ?? record['activationId'];
+      assert.equal(annotation(record, 'color'), color);
+      const ids = record['logs'] as string[];
+      assert.equal(ids.length, 3);
+      const parts = await eventually(() => Promise.all(ids.map((id) => caller.request('GET', `/activations/${id}`))));
+      for (const part of parts) assert.equal(annotation(part, 'color'), color, textOf(part, 'path'));
+    }
+  });
+
   it('come through a trigger and its rules', async () => {
     await caller.createAction('fired', COUNT, {});
     await caller.request('PUT', '/triggers/posted?overwrite=true', {
@@ -158,6 +174,12 @@ describe('colors', function () {
       times.push(answer['times'] ?? null);
     }
     assert.deepEqual(times, [1, 2, 3, 4], 'the same container each time');
+    await caller.createAction('page', COUNT, { 'web-export': true, color: '{__ow_path}?{__ow_query}' });
+    await caller.request('GET', '/api/v1/web/guest/default/page.json/a/b?post=7');
+    await eventually(async () => {
+      const found = await caller.request('GET', `/activations?color=${encodeURIComponent('/a/b?post=7')}`);
+      assert.equal((found as unknown as JsonObject[]).length, 1);
+    });
   });
 
   it('show operators where a template is wrong', async () => {
@@ -188,7 +210,7 @@ describe('colors', function () {
     const client = openwhisk({ apihost: server.base, api_key: GUEST_KEY });
     const coloring = chainColoring(dag, { prefix: 'run' });
     const activations = new Map<string, string>();
-    const results = await runDag(client as unknown as InvokingClient, dag, coloring, {
+    const results = await runDag(client, dag, coloring, {
       invocation: (node, inputs) => ({
         action: 'step',
         params: { post: coloring.get(node.id), from: [...inputs.keys()] },

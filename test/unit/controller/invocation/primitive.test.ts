@@ -120,4 +120,14 @@ describe('a primitive invocation', () => {
     assert.equal((await publish({ color: inherited }, colored)).color?.value, 'cause');
     assert.equal((await publish({ color: { fromHeader: 'h', ...inherited } }, colored)).color?.value, 'h');
   });
+
+  it('hands on a color policy that is no text as one that there is none of', async () => {
+    for (const value of [7, null, ['random']]) {
+      const annotations = [
+        { key: 'color', value: 'blue' },
+        { key: 'color-policy', value },
+      ];
+      assert.equal((await publish({}, action({ annotations }))).color?.policy, JSON.stringify(value));
+    }
+  });
 });

@@ -1,0 +1,42 @@
+import { argumentsOf } from '../actions/parameters.js';
+import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
+import { colorOf } from '../../shared/colors/colorOf.js';
+import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
+import type { InvocationRequest } from './Invocation.js';
+
+/**
+ * The color of an invocation, by what its request brings, its action's annotation and its cause.
+ * @param mistakes hears of an annotation that is no template.
+ */
+export function requestedColor(
+  { target, payload, color }: Pick<InvocationRequest, 'target' | 'payload' | 'color'>,
+  activationId: string,
+  mistakes: Pick<ColorMistakes, 'note'> | undefined,
+): string | undefined {
+  if (color?.settled === true) return color.inherited;
+  const { annotations, _id } = target.action;
+  const annotation = valueOf(annotations, 'color');
+  if (annotation === undefined && color === undefined) return undefined;
+  return colorOf({
+    header: color?.fromHeader,
+    annotation,
+    parameters: annotation === undefined ? undefined : templateParameters(target.parameters, payload, color?.query),
+    activationId,
+    inherited: color?.inherited,
+    onMistake: (mistake) => mistakes?.note(_id, annotation ?? null, mistake),
+  });
+}
+
+/**
+ * What a template sees: what the action gets, without defaults that are encrypted (a color is written into records, and
+ * for a cipher's text no two actions would share a home), and with the query of a web request, of which an action that
+ * is not raw gets the parts alone.
+ */
+function templateParameters(defaults: readonly KeyValue[], payload: Json | undefined, query: string | undefined): Json {
+  const open = defaults.some(({ encryption }) => encryption !== undefined)
+    ? defaults.filter(({ encryption }) => encryption === undefined)
+    : defaults;
+  const parameters = argumentsOf(open, payload);
+  if (query === undefined || Array.isArray(parameters) || Object.hasOwn(parameters, '__ow_query')) return parameters;
+  return { ...parameters, __ow_query: query };
+}
