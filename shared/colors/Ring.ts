@@ -88,31 +88,42 @@ export class Ring {
 
   /**
    * Goes from a point around and stops at the first member that `accepts` takes; each member is asked at most once.
-   * @param limit asks at most so many.
+   * @param limit goes no further than so many members that said no; one that says undefined does not count as asked.
    * @param skip a member that is not asked (already was), or -1.
-   * @param rank of the first one that is asked.
+   * @param rank of the first one that is met.
    */
-  walk(point: number, limit: number, accepts: (member: number) => boolean, skip = -1, rank = 0): Choice | undefined {
+  walk(
+    point: number,
+    limit: number,
+    accepts: (member: number) => boolean | undefined,
+    skip = -1,
+    rank = 0,
+  ): Choice | undefined {
     const count = this.#owners.length;
     if (count === 0) return undefined;
     let index = this.#indexOf(point);
     const first = this.#owners[index] as number;
-    let asked = 0;
+    let met = 0;
+    let left = limit;
     if (first !== skip) {
-      if (accepts(first)) return { invoker: first, rank };
-      asked++;
+      const answer = accepts(first);
+      if (answer === true) return { invoker: first, rank };
+      met++;
+      if (answer === false) left--;
     }
     const walk = ++this.#walk >>> 0;
     this.#met[first] = walk;
     if (skip >= 0 && skip < this.#met.length) this.#met[skip] = walk;
-    const all = Math.min(limit, this.#members.length - (this.has(skip) ? 1 : 0));
-    for (let step = 1; step < count && asked < all; step++) {
+    const all = this.#members.length - (this.has(skip) ? 1 : 0);
+    for (let step = 1; step < count && left > 0 && met < all; step++) {
       index = index + 1 === count ? 0 : index + 1;
       const owner = this.#owners[index] as number;
       if (this.#met[owner] === walk) continue;
       this.#met[owner] = walk;
-      if (accepts(owner)) return { invoker: owner, rank: rank + asked };
-      asked++;
+      const answer = accepts(owner);
+      if (answer === true) return { invoker: owner, rank: rank + met };
+      met++;
+      if (answer === false) left--;
     }
     return undefined;
   }

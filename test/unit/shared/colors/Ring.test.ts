@@ -79,4 +79,15 @@ describe('the ring', () => {
       { invoker: second, rank: 1 },
     );
   });
+
+  it('passes over those that are not to be asked, without counting them', () => {
+    const ring = new Ring(0, 64);
+    ring.add(range(10));
+    const all = order(ring, 99);
+    const last = (member: number) => (member === all[9] ? true : undefined);
+    assert.deepEqual(ring.walk(99, 1, last), { invoker: all[9], rank: 9 });
+    const afterOneNo = (member: number) => (member === all[4] ? false : last(member));
+    assert.equal(ring.walk(99, 1, afterOneNo), undefined);
+    assert.deepEqual(ring.walk(99, 2, afterOneNo), { invoker: all[9], rank: 9 });
+  });
 });

@@ -345,16 +345,38 @@ describe('bounded load', () => {
     }
   });
 
-  it('keeps every invoker within the bound under a load of one hot color', () => {
-    const policy = make('bounded-load', 8);
-    const load = range(8).map(() => 0);
-    for (let total = 0; total < 1000; total++) {
-      const room = { ...FREE, underWay: (invoker: number) => load[invoker] as number, totalUnderWay: total };
-      const choice = policy.assign(COLORS[0] as number, room);
-      assert.ok(choice);
-      (load[choice.invoker] as number)++;
-      assert.ok((load[choice.invoker] as number) <= Math.ceil((1.25 * (total + 1)) / 8));
-    }
+  it('gives no invoker more than its bound, however many there are, and however hot a color is', () => {
+    const options = fc.record({
+      invokers: fc.integer({ min: 1, max: 60 }),
+      loadFactor: fc.double({ min: 1.01, max: 3, noNaN: true }),
+      /** 0: all colors equally often; 3: nearly one alone. */
+      exponent: fc.double({ min: 0, max: 3, noNaN: true }),
+      seed: fc.nat(),
+    });
+    fc.assert(
+      fc.property(options, ({ invokers, loadFactor, exponent, seed }) => {
+        const policy = make('bounded-load', invokers, { ...POLICY_OPTIONS, loadFactor, seed });
+        const random = seeded(seed);
+        const draw = zipf(50, exponent, random);
+        const load = range(invokers).map(() => 0);
+        const placed: number[] = [];
+        for (let i = 0; i < 400; i++) {
+          // One ends for four that begin.
+          if (random() < 0.25 && placed.length > 0) {
+            const [ended] = placed.splice(Math.floor(random() * placed.length), 1);
+            (load[ended as number] as number)--;
+          }
+          const total = placed.length;
+          const room = { ...FREE, underWay: (invoker: number) => load[invoker] as number, totalUnderWay: total };
+          const choice = policy.assign(COLORS[draw()] as number, room);
+          assert.ok(choice);
+          placed.push(choice.invoker);
+          (load[choice.invoker] as number)++;
+          assert.ok((load[choice.invoker] as number) <= Math.ceil((loadFactor * (total + 1)) / invokers));
+        }
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('takes an invoker over the bound rather than none', () => {
