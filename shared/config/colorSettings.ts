@@ -1,5 +1,5 @@
 import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName, type PolicyOptions } from '../colors/ColorPolicy.js';
-import { standard, type SettingValues } from './Setting.js';
+import { ConfigurationError, standard, type SettingValues } from './Setting.js';
 import { above, duration, integer, oneOf } from './values.js';
 
 const { seed, choices, virtualNodes, loadFactor, maxColors, rebalanceAbove, rebalanceTo, maxBucketMoves } =
@@ -72,7 +72,15 @@ export interface ColorConfig {
   readonly goneAfterMs: number;
 }
 
+/** @throws ConfigurationError where settings that are right by themselves do not go together. */
 export function colorConfig(values: SettingValues<typeof COLOR_SETTINGS>): ColorConfig {
+  const { colorRebalanceAbove: above, colorRebalanceTo: to } = values;
+  if (to > above) {
+    const { colorRebalanceAbove, colorRebalanceTo } = COLOR_SETTINGS;
+    throw new ConfigurationError(
+      `${colorRebalanceTo.name} must be at most ${colorRebalanceAbove.name}, ${above}, not ${to}`,
+    );
+  }
   return {
     policy: values.colorPolicy,
     parameters: {

@@ -51,6 +51,21 @@ describe('the table of buckets', () => {
     );
   });
 
+  it('takes the share of one that joins from the fullest, and gives what one leaves to the emptiest', () => {
+    const uneven = new Uint16Array(BUCKETS).fill(0, 0, 9000).fill(1, 9000, 14_000).fill(2, 14_000);
+    const joined = countsOf(reconcile(uneven, [0, 1, 2, 3]));
+    // A fair share is 4,096: 4,000 until the first has no more than the second, then from both in turn.
+    assert.deepEqual(joined, new Map([0, 1, 2, 3].map((owner) => [owner, [4952, 4952, 2384, 4096][owner]])));
+    // The first one's 9,000 bring the third level with the second, and then both on.
+    assert.deepEqual(
+      countsOf(reconcile(uneven, [1, 2])),
+      new Map([
+        [1, 8192],
+        [2, 8192],
+      ]),
+    );
+  });
+
   it('is the same for the same history', () => {
     const history = [[0, 1, 2], [0, 2, 3], [3], [1, 3, 4, 5]];
     const run = (): Uint16Array => history.reduce((owners, members) => reconcile(owners, members), emptyTable());

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fc from 'fast-check';
 import { colorKey } from '../../../../shared/colors/colorKey.js';
-import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
+import {
+  POLICY_NAMES,
+  POLICY_OPTIONS,
+  type ColorPolicy,
+  type PolicyName,
+} from '../../../../shared/colors/ColorPolicy.js';
 import { createPolicy } from '../../../../shared/colors/createPolicy.js';
 import { LeastAssigned } from '../../../../shared/colors/policies/leastAssigned.js';
 import { colors, except, FREE, homesOf, range, seeded, unevenness, zipf } from './workload.js';
@@ -219,6 +224,35 @@ describe('bucket hashing', () => {
     before.forEach((home, i) => assert.ok(after[i] === home || after[i] === 9));
     const share = after.filter((home) => home === 9).length / COLORS.length;
     assert.ok(Math.abs(share - 0.1) < 0.005, `${share}`);
+  });
+
+  /** How many buckets move at a report of the loads of invokers 0, 1, …. */
+  const movesAt = (policy: ColorPolicy, ...loads: readonly number[]): number => {
+    const before = policy.moves;
+    policy.loadReport(loads.map((load, invoker) => ({ invoker, load })));
+    return policy.moves - before;
+  };
+
+  it('rebalances with hysteresis: it begins above one bound, goes on to a lower one, and then waits for the upper one', () => {
+    const policy = make('bucket-hashing', 2);
+    homesOf(policy, COLORS);
+    assert.equal(movesAt(policy, 119, 81), 0, 'below the bound of 1.2 at which it begins');
+    assert.ok(movesAt(policy, 125, 75) > 0);
+    assert.ok(movesAt(policy, 110, 90) > 0, 'above the bound of 1.05 at which it stops');
+    assert.equal(movesAt(policy, 104, 96), 0);
+    assert.equal(movesAt(policy, 110, 90), 0, 'it has to begin anew');
+    assert.ok(movesAt(policy, 75, 125) > 0);
+  });
+
+  it('moves no more buckets at a report than it may, from the busiest invoker, and none for one that is unhealthy', () => {
+    const policy = make('bucket-hashing', 3, { ...POLICY_OPTIONS, maxBucketMoves: 10 });
+    const before = homesOf(policy, COLORS);
+    assert.equal(movesAt(policy, 300, 10, 20), 10);
+    const moved = homesOf(policy, COLORS).flatMap((home, i) => (home === before[i] ? [] : [[before[i], home]]));
+    assert.ok(moved.length > 0);
+    for (const [from, to] of moved) assert.deepEqual([from, to], [0, 1], 'to the least loaded');
+    policy.becameHealthy(0, false);
+    assert.equal(movesAt(policy, 300, 20, 20), 0);
   });
 });
 

@@ -30,4 +30,12 @@ describe('the settings of colors', () => {
     assert.equal(read({ COLOR_LOAD_FACTOR: '1.5' }).parameters.loadFactor, 1.5);
     assert.throws(() => read({ COLOR_LOAD_FACTOR: '1' }), ConfigurationError);
   });
+
+  it('refuse a rebalance that would stop before it begins', () => {
+    assert.equal(read({ COLOR_REBALANCE_TO: '1.2' }).parameters.rebalanceTo, 1.2);
+    assert.throws(() => read({ COLOR_REBALANCE_TO: '1.3' }), {
+      name: 'ConfigurationError',
+      message: 'COLOR_REBALANCE_TO must be at most COLOR_REBALANCE_ABOVE, 1.2, not 1.3',
+    });
+  });
 });
