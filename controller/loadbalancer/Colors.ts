@@ -35,6 +35,8 @@ export class Colors {
   readonly #gone = new Set<number>();
   #sharing: Promise<AssignmentSharing | undefined> | undefined;
   #told: AssignmentSharing | undefined;
+  /** Homes given while the topic is still being read; undefined where it cannot be. */
+  #untold: Assignment[] | undefined = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: ColorsParts) {
@@ -119,15 +121,15 @@ export class Colors {
     await (await this.#sharing)?.close();
   }
 
-  /** What is assigned while the topic is still being read is told when it was. */
   #tell(assignment: Assignment): void {
     if (this.#told) this.#told.tell(assignment);
-    else void this.#sharing?.then((sharing) => sharing?.tell(assignment));
+    else this.#untold?.push(assignment);
   }
 
   #share(): Promise<AssignmentSharing | undefined> {
     this.#sharing ??= this.#startSharing().catch((error: unknown) => {
       this.#parts.logger.error('color assignments are not shared with the other controllers', { error });
+      this.#untold = undefined;
       return undefined;
     });
     return this.#sharing;
@@ -143,6 +145,9 @@ export class Colors {
       onAssignment: (assignment: Assignment) => this.palette.adopt(assignment),
     });
     this.#told = sharing;
+    // A home that was given in ignorance of one that there was already has given way to it, and is nobody's business.
+    for (const assignment of this.#untold ?? []) if (this.palette.holds(assignment)) sharing.tell(assignment);
+    this.#untold = undefined;
     return sharing;
   }
 }

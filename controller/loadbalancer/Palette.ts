@@ -146,6 +146,12 @@ export class Palette {
     }
   }
 
+  /** Whether a color still has the home that was assigned. A whole table is told again before long, and holds no more. */
+  holds(assignment: Assignment): boolean {
+    if (assignment.kind !== 'color') return false;
+    return this.#use(assignment.pool, 'least-assigned').policy.homes(assignment.color)[0] === assignment.invoker;
+  }
+
   /** For operators: the policies in use, and what each invoker is home of. */
   view(): PaletteView {
     return {

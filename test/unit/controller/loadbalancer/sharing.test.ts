@@ -78,6 +78,32 @@ describe('three controllers', () => {
     await one.close();
   });
 
+  it('leave homes where they are, while one of them that just started has not heard of them', async () => {
+    // No policy of the installation but of an action: the topic is read once such an action is invoked, not at the start.
+    const { start, pingAll, invoke } = await installation({ invokers: 4 });
+    const zero = await start('0');
+    await pingAll();
+    const colors = range(200).map((i) => ({ value: `c${i}`, policy: 'least-assigned' }));
+    const homes = new Map<string, number>();
+    for (const color of colors) homes.set(color.value, (await invoke(zero, '0', color)).invoker);
+    const one = await start('1');
+    await pingAll();
+    // In another order, so that it would give other homes.
+    await Promise.all(colors.toReversed().map((color) => invoke(one, '1', color)));
+    const fresh = { value: 'fresh', policy: 'least-assigned' };
+    const { invoker: freshHome } = await invoke(one, '1', fresh);
+    await settle();
+    assert.equal(zero.palette.view().inUse[0]?.moves, 0);
+    for (const balancer of [zero, one]) {
+      for (const { value } of colors) {
+        assert.equal(balancer.palette.homes('guest', value)[0]?.homes[0], homes.get(value), value);
+      }
+      assert.equal(balancer.palette.homes('guest', 'fresh')[0]?.homes[0], freshHome);
+    }
+    await zero.close();
+    await one.close();
+  });
+
   it('take their shares of the invokers', async () => {
     const { start, pingAll } = await installation({ invokers: 1 });
     const zero = await start('0');
