@@ -1,3 +1,4 @@
+import { FreeWorkers } from './FreeWorkers.js';
 import { ReadyNodes } from './ReadyNodes.js';
 import { DagError, indexDag, pathLengths, type Coloring, type Dag } from './Dag.js';
 
@@ -41,9 +42,9 @@ export function virtualWorkers(
 
 /**
  * List scheduling as in HEFT: the node with the longest path ahead of it comes first, and goes to the worker where it is
- * finished earliest, given that what comes from another worker takes the edge's weight to arrive. Of equal workers the
- * lower number. Only the workers of its predecessors, and the one that is free earliest, can be that one, so that a
- * node costs no more than its edges and one look at the workers.
+ * finished earliest, given that what comes from another worker takes the edge's weight to arrive. Only the workers of its
+ * predecessors, and the one that is free earliest, can be that one, so that a node costs no more than its edges and, by
+ * the logarithm of their number, the workers. Of equal ones among these the lower number.
  * @throws DagError
  */
 export const earliestFinish: Scheduler = (dag, workers) => {
@@ -55,7 +56,7 @@ export const earliestFinish: Scheduler = (dag, workers) => {
   missing.forEach((count, i) => {
     if (count === 0) ready.add(i);
   });
-  const free = new Float64Array(workers);
+  const free = new FreeWorkers(workers);
   const finish = new Float64Array(ids.length);
   const placed = new Int32Array(ids.length);
   /** Of the node at hand: when the last of its predecessors on a worker is finished, where there are any. */
@@ -86,9 +87,9 @@ export const earliestFinish: Scheduler = (dag, workers) => {
     const startOn = (worker: number): number => {
       const carried = worker === last ? arrivedWithoutLast : arrived;
       const near = seen[worker] === current ? (local[worker] as number) : 0;
-      return Math.max(free[worker] as number, near, carried);
+      return Math.max(free.at(worker), near, carried);
     };
-    let best = indexOfLeast(free);
+    let best = free.first;
     let bestStart = startOn(best);
     for (const edge of edges) {
       const worker = placed[from[edge] as number] as number;
@@ -99,7 +100,9 @@ export const earliestFinish: Scheduler = (dag, workers) => {
       }
     }
     placed[node] = best;
-    finish[node] = free[best] = bestStart + (weights[node] as number);
+    const end = bestStart + (weights[node] as number);
+    finish[node] = end;
+    free.set(best, end);
     for (const edge of outgoing.subarray(outgoingStart[node], outgoingStart[node + 1])) {
       const next = to[edge] as number;
       if (--(missing[next] as number) === 0) ready.add(next);
@@ -107,9 +110,3 @@ export const earliestFinish: Scheduler = (dag, workers) => {
   }
   return new Map(ids.map((id, i) => [id, placed[i] as number]));
 };
-
-function indexOfLeast(values: Float64Array): number {
-  let least = 0;
-  for (let i = 1; i < values.length; i++) if ((values[i] as number) < (values[least] as number)) least = i;
-  return least;
-}

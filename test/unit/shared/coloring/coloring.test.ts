@@ -177,6 +177,25 @@ describe('virtual workers', () => {
     assert.equal(makespan(wide, virtualWorkers(wide, 4), ids), 10);
   });
 
+  it('give what is ready to the worker that is free first, the lower number of equal ones', () => {
+    const tasks = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 40 });
+    fc.assert(
+      fc.property(tasks, fc.integer({ min: 1, max: 11 }), (weights, workers) => {
+        const dag = { nodes: weights.map((weight, i) => ({ id: `${i}`, weight })), edges: [] };
+        const assigned = earliestFinish(dag, workers);
+        const free = Array.from({ length: workers }, () => 0);
+        const longestFirst = weights
+          .map((weight, i) => ({ weight, i }))
+          .toSorted((a, b) => b.weight - a.weight || a.i - b.i);
+        for (const { weight, i } of longestFirst) {
+          const first = free.indexOf(Math.min(...free));
+          assert.equal(assigned.get(`${i}`), first);
+          (free[first] as number) += weight;
+        }
+      }),
+    );
+  });
+
   it('take any scheduler, and refuse one that forgets a node or invents a worker', () => {
     const dag = { nodes: nodes('a', 'b'), edges: [] };
     const mine = virtualWorkers(
@@ -206,7 +225,8 @@ describe('a graph of 100,000 nodes', () => {
   // In the processor's time, so that it does not depend on what else the machine does; it takes a quarter of that.
   it('is colored in under a second, either way', () => {
     const dag = layered(100_000, 100, 3);
-    for (const color of [chainColoring, (one: Dag) => virtualWorkers(one, 64)]) {
+    const onWorkers = [64, 10_000].map((workers) => (one: Dag) => virtualWorkers(one, workers));
+    for (const color of [chainColoring, ...onWorkers]) {
       const begun = process.cpuUsage();
       assert.equal(color(dag).size, 100_000);
       const took = process.cpuUsage(begun).user;
