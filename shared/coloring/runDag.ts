@@ -170,6 +170,7 @@ async function attempt<Node extends DagNode>(
       if (attempt > retries || options.signal?.aborted === true || !isTransient(error)) throw error;
       report('again', undefined);
       await new Promise((resolve) => setTimeout(resolve, retryDelayMs * 2 ** (attempt - 1)));
+      options.signal?.throwIfAborted();
     }
   }
 }

@@ -168,6 +168,19 @@ describe('running a graph', () => {
     assert.equal(client.calls.length, 1);
   });
 
+  it('does not try again once it is told to stop, and submits nothing where it was told so before', async () => {
+    const stop = new AbortController();
+    const client = new Answering(() => failing(503));
+    const one = { nodes: [{ id: 'a' }], edges: [] };
+    // Told while it waits for the next attempt.
+    const onProgress = (): void => void setTimeout(() => stop.abort(new Error('enough')), 1);
+    const options = { invocation, retryDelayMs: 50, onProgress, signal: stop.signal };
+    await assert.rejects(runDag(client, one, new Map(), options), DagRunError);
+    assert.equal(client.calls.length, 1);
+    await assert.rejects(runDag(client, one, new Map(), options), /enough/);
+    assert.equal(client.calls.length, 1);
+  });
+
   it('refuses a graph with a cycle before anything runs', async () => {
     const client = new Answering(() => ended(1));
     const cyclic = { nodes: [{ id: 'a' }], edges: [{ from: 'a', to: 'a' }] };
