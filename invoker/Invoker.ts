@@ -199,12 +199,12 @@ export class Invoker {
     if (this.#blacklist.has(message.user.namespace.name)) {
       this.#log.warn(`namespace ${message.user.namespace.name} is blocked`, { transid: message.transid });
       const response = applicationError(texts.namespaceBlocked);
-      return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now()));
+      return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now(), this.name));
     }
     if (delivery.redelivered && (await this.#wasBegun(message, delivery, reporter))) return;
     const fetched = await this.#actions.fetch(message);
     if (fetched.kind === 'none') {
-      await reporter.report(message, fallbackRecord(message, fetched.response, this.#now()), true);
+      await reporter.report(message, fallbackRecord(message, fetched.response, this.#now(), this.name), true);
       return;
     }
     await pool.submit(message, fetched.action);
@@ -227,7 +227,7 @@ export class Invoker {
     }
     if (record) await reporter.acknowledge(message, record);
     else if (maybe) {
-      const unknown = fallbackRecord(message, whiskError(texts.outcomeUnknown), this.#now());
+      const unknown = fallbackRecord(message, whiskError(texts.outcomeUnknown), this.#now(), this.name);
       await reporter.reportLeftBehind(message, unknown);
     }
     return record !== undefined || maybe;

@@ -30,6 +30,7 @@ export interface LostActivation {
   readonly action: SchedulableAction;
   readonly binding?: string | undefined;
   readonly cause?: string | undefined;
+  readonly color?: ActivationMessage['color'];
   readonly invoker: InvokerInstance;
   /** When it was sent, in ms since the epoch. */
   readonly sentAt: number;
@@ -119,6 +120,7 @@ export class ActivationBook {
       action,
       binding: message.action.binding,
       cause: message.cause,
+      color: message.color,
       invoker,
       sentAt: now,
       transid: message.transid,

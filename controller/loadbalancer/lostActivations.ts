@@ -1,3 +1,4 @@
+import { colorAnnotations } from '../../shared/colors/colorAnnotations.js';
 import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { LostActivation } from './completion.js';
@@ -32,6 +33,7 @@ export function lostRecord(lost: LostActivation, now: number): ActivationRecord 
       ...(lost.binding === undefined ? [] : [{ key: 'binding', value: lost.binding }]),
       ...(lost.cause === undefined ? [] : [{ key: 'causedBy', value: 'sequence' }]),
       { key: 'limits', value: { memory, concurrency, timeout } },
+      ...colorAnnotations(lost.color, `invoker${invoker.instance}`),
     ],
   };
 }

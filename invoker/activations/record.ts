@@ -1,3 +1,4 @@
+import { colorAnnotations } from '../../shared/colors/colorAnnotations.js';
 import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
 import type { KeyValue } from '../../shared/entities/keyvalue.js';
 import { documentId } from '../../shared/entities/names.js';
@@ -50,11 +51,7 @@ export function activationRecord(
     { key: 'limits', value: action.limits },
   );
   if (init) annotations.push({ key: 'initTime', value: init.end - init.start });
-  if (message.color) {
-    annotations.push({ key: 'color', value: message.color.value }, { key: 'invoker', value: invoker });
-    if (execution.containerId !== undefined) annotations.push({ key: 'container', value: execution.containerId });
-    annotations.push({ key: 'colorHit', value: message.color.hit });
-  }
+  annotations.push(...colorAnnotations(message.color, invoker, execution.containerId));
   return record(message, action.name, action.version, total, execution.response, annotations);
 }
 
@@ -63,12 +60,14 @@ export function fallbackRecord(
   message: ActivationMessage,
   response: ActivationResponse,
   now: number,
+  invoker: string,
 ): ActivationRecord {
   const annotations: KeyValue[] = [
     { key: 'path', value: documentId(message.action) },
     { key: 'kind', value: 'unknown' },
   ];
   if (message.cause !== undefined) annotations.push({ key: 'causedBy', value: 'sequence' });
+  annotations.push(...colorAnnotations(message.color, invoker));
   const instant = { start: now, end: now };
   return record(message, message.action.name, message.action.version ?? '0.0.1', instant, response, annotations);
 }

@@ -161,18 +161,30 @@ describe('the load balancer', () => {
       completion: { stdTimeoutMs: 5, timeoutFactor: 1, timeoutAddonMs: 0 },
     });
     const message = activationMessage();
+    const colored = activationMessage();
     const { result } = await balancer.publish({ ...action, timeout: 1 }, message);
+    const coloredToo = await balancer.publish({ ...action, timeout: 1 }, colored, { value: 'blue' });
     const alive = setTimeout(() => undefined, 1000);
     assert.equal((await result).kind, 'lost');
+    assert.equal((await coloredToo.result).kind, 'lost');
     clearTimeout(alive);
-    const [one] = lost;
-    assert.ok(one);
+    const [one, other] = lost;
+    assert.ok(one && other);
     const record = lostRecord(one, one.sentAt + 5);
     assert.equal(record.activationId, message.activationId);
     assert.equal(record.namespace, 'guest');
     assert.equal(record.response.statusCode, 3);
     assert.equal(record.duration, 5);
+    assert.deepEqual(
+      record.annotations.map(({ key }) => key),
+      ['path', 'limits'],
+    );
     assert.deepEqual(record.annotations[0], { key: 'path', value: 'guest/hello' });
+    assert.deepEqual(lostRecord(other, 0).annotations.slice(2), [
+      { key: 'color', value: 'blue' },
+      { key: 'invoker', value: 'invoker0' },
+      { key: 'colorHit', value: true },
+    ]);
     await balancer.close();
   });
 });

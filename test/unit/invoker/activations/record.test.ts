@@ -78,7 +78,7 @@ describe('the record of an activation', () => {
 
   it('is short where the action could not be had', () => {
     const sent = message({ cause: 'c'.repeat(32), action: { path: 'guest/pkg', name: 'gone', version: '1.0.0' } });
-    const record = fallbackRecord(sent, { statusCode: 1, result: { error: 'no' } }, 5000);
+    const record = fallbackRecord(sent, { statusCode: 1, result: { error: 'no' } }, 5000, 'invoker3');
     assert.equal(record.start, 5000);
     assert.equal(record.end, 5000);
     assert.equal(record.duration, 0);
@@ -87,6 +87,13 @@ describe('the record of an activation', () => {
       { key: 'path', value: 'guest/pkg/gone' },
       { key: 'kind', value: 'unknown' },
       { key: 'causedBy', value: 'sequence' },
+    ]);
+    const colored = message({ color: { value: 'blue', hit: true } });
+    const { annotations } = fallbackRecord(colored, { statusCode: 1, result: { error: 'no' } }, 5000, 'invoker3');
+    assert.deepEqual(annotations.slice(2), [
+      { key: 'color', value: 'blue' },
+      { key: 'invoker', value: 'invoker3' },
+      { key: 'colorHit', value: true },
     ]);
   });
 });
