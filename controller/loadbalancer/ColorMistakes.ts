@@ -6,6 +6,7 @@ import type { TemplateMistake } from '../../shared/colors/template.js';
 export interface SeenMistake extends TemplateMistake {
   /** The document's id: `namespace/name` or `namespace/package/name`. */
   readonly entity: string;
+  /** Its beginning, where it is long; of a list or an object only that it is one. */
   readonly template: Json;
   /** Invocations that it left without the annotation's color, since this controller started. */
   readonly times: number;
@@ -13,6 +14,9 @@ export interface SeenMistake extends TemplateMistake {
 
 /** At most so many are kept; the ones met longest ago go. */
 const KEPT = 200;
+
+/** An annotation may have a megabyte; of a text so much is shown, in UTF-16 units. */
+const SHOWN = 1000;
 
 /** The mistakes in color annotations that invocations met. A mistake never refuses anything: it is counted and shown. */
 export class ColorMistakes {
@@ -31,7 +35,7 @@ export class ColorMistakes {
     this.#total.inc();
     const times = (this.#seen.get(entity)?.times ?? 0) + 1;
     this.#seen.delete(entity);
-    this.#seen.set(entity, { entity, template, at: mistake.at, message: mistake.message, times });
+    this.#seen.set(entity, { entity, template: shown(template), at: mistake.at, message: mistake.message, times });
     const [oldest] = this.#seen.keys();
     if (this.#seen.size > KEPT && oldest !== undefined) this.#seen.delete(oldest);
   }
@@ -40,4 +44,13 @@ export class ColorMistakes {
   list(): SeenMistake[] {
     return [...this.#seen.values()].toReversed();
   }
+}
+
+function shown(template: Json): Json {
+  // Through a buffer, or the slice would hold all of the text.
+  if (typeof template === 'string') {
+    return template.length <= SHOWN ? template : `${Buffer.from(template.slice(0, SHOWN)).toString()}…`;
+  }
+  if (Array.isArray(template)) return '[…]';
+  return typeof template === 'object' && template !== null ? '{…}' : template;
 }

@@ -154,4 +154,21 @@ describe('mistakes in color annotations', () => {
     assert.equal(list[1]?.entity, 'guest/a299');
     assert.match(await registry.metrics(), /color_template_mistakes_total 301/);
   });
+
+  it('take little memory, however many there are and however long', () => {
+    const mistake = { at: 0, message: 'a { without a } after it' };
+    const mistakes = new ColorMistakes(new Registry());
+    for (let i = 0; i < 300; i++) mistakes.note(`guest/a${i}`, `{${'x'.repeat(1_000_000)}`, mistake);
+    mistakes.note('guest/list', ['x'.repeat(1_000_000)], mistake);
+    mistakes.note('guest/object', { x: 'x'.repeat(1_000_000) }, mistake);
+    mistakes.note('guest/true', true, mistake);
+    const list = mistakes.list();
+    assert.equal(list.length, 200);
+    assert.deepEqual(
+      list.slice(0, 3).map(({ template }) => template),
+      [true, '{…}', '[…]'],
+    );
+    assert.equal(list[3]?.template, `{${'x'.repeat(999)}…`);
+    assert.ok(JSON.stringify(list).length < 250_000);
+  });
 });
