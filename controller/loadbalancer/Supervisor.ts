@@ -19,7 +19,7 @@ export interface SupervisorParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly logger: Logger;
-  /** This controller's id; its consumer group is `health` + id. */
+  /** This controller's id; its consumer group is the topic with the id. */
   readonly controllerId: string;
   readonly options: SupervisionOptions;
   /** Sends a test action to an invoker; it never rejects. */

@@ -161,4 +161,24 @@ describe('balancers on Kafka', function () {
       await bus.close();
     });
   }
+
+  it("installations that share a broker by a prefix of their topics do not take each other's pings", async () => {
+    const installations = range(2).map(() => makeTopics(`${newActivationId().slice(0, 6)}-`));
+    // Controllers of two installations have the same id.
+    const controllers = await Promise.all(installations.map((topics) => controller('0', 'consistent-hashing', topics)));
+    const bus = await connect('invokers');
+    const pings = await Promise.all(installations.map((topics) => invokers(bus, topics)));
+    for (const { balancer } of controllers) {
+      await eventually(async () => {
+        assert.deepEqual(
+          balancer.invokers().map(({ status }) => status),
+          INVOKERS.map(() => 'up'),
+        );
+        await Promise.resolve();
+      });
+    }
+    await Promise.all(controllers.map(({ close }) => close()));
+    pings.forEach((timer) => clearInterval(timer));
+    await bus.close();
+  });
 });
