@@ -91,11 +91,15 @@ export class KafkaConsumer<T> implements Consumer {
     this.#client = client;
     client.on('consumer.fetch', () => this.#health.answered());
     client.on('consumer.heartbeat', () => this.#health.answered());
+    let isMember = false;
+    let crash: Error | undefined;
     const joined = new Promise<void>((resolve, reject) => {
       client.on('consumer.group_join', () => resolve());
       client.on('consumer.crash', ({ payload: { error } }) => {
+        // Who is still joining tries again by itself: beginning anew here too would make two members of this one.
+        if (isMember) this.#crashed(client, error);
+        crash = error;
         reject(error);
-        this.#crashed(client, error);
       });
     });
     // It is awaited below; until then a crash must not count as unhandled.
@@ -110,6 +114,8 @@ export class KafkaConsumer<T> implements Consumer {
         client.seek({ topic: topic.name, partition, offset: String(end) });
       }
     }
+    if (crash) throw crash;
+    isMember = true;
   }
 
   async #places(): Promise<Place[]> {
