@@ -26,6 +26,9 @@ export interface DesignNames {
   readonly subjects: string;
 }
 
+/** What lies between two batches of records: each costs CouchDB, and us, milliseconds of work, however few they are. */
+export const COMMIT_INTERVAL_MS = 25;
+
 /** So long a list of activations waits for the newest. */
 const HISTORY_PATIENCE_MS = 5000;
 const FIRST_PAUSE_MS = 200;
