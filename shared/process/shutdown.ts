@@ -11,22 +11,36 @@ export interface Stoppable {
  * on the second. Whatever is not stopped after `limitMs` is left: exit code 1.
  */
 export function stopOnSignals(parts: readonly Stoppable[], limitMs: number, log: Logger): void {
-  let stopping = false;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (stopping) {
+  onStopSignal(
+    (signal) => {
+      log.info(`${signal}: finishing what runs`);
+      const limit = setTimeout(() => {
+        log.error(`not finished after ${limitMs} ms: ending`);
+        process.exit(1);
+      }, limitMs);
+      void stopAll(parts, log).then((clean) => {
+        clearTimeout(limit);
+        process.exit(clean ? 0 : 1);
+      });
+    },
+    (signal) => {
       log.warn(`second ${signal}: ending at once`);
       process.exit(1);
-    }
-    stopping = true;
-    log.info(`${signal}: finishing what runs`);
-    const limit = setTimeout(() => {
-      log.error(`not finished after ${limitMs} ms: ending`);
-      process.exit(1);
-    }, limitMs);
-    void stopAll(parts, log).then((clean) => {
-      clearTimeout(limit);
-      process.exit(clean ? 0 : 1);
-    });
+    },
+  );
+}
+
+/** Under npm a Ctrl-C comes twice: from the terminal, and from npm, which passes it on. */
+const SAME_SIGNAL_MS = 500;
+
+/** Calls `first` on the first SIGTERM or SIGINT, and `second` on each that is not the same one passed on. */
+export function onStopSignal(first: (signal: NodeJS.Signals) => void, second: (signal: NodeJS.Signals) => void): void {
+  let since: number | undefined;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (since === undefined) {
+      since = performance.now();
+      first(signal);
+    } else if (performance.now() - since > SAME_SIGNAL_MS) second(signal);
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);

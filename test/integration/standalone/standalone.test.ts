@@ -4,6 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { eventually } from '../../e2e/eventually.js';
 import { startServerProcess, type ServerProcess, type ServerProcessOptions } from './serverProcess.js';
 
 const SLOW = 'function main({ ms }) { return new Promise((r) => setTimeout(() => r({ done: true }), ms)); }';
@@ -146,6 +147,18 @@ describe('the standalone server, as a process', function () {
     }
   });
 
+  it('takes a Ctrl-C for one that comes from the terminal and from npm', async () => {
+    const server = start([...data('npm'), '--process']);
+    const url = await server.ready();
+    await createAction(url, 'slow', SLOW);
+    const answer = call(url, 'POST', '/actions/slow?blocking=true&result=true', { ms: 1000 });
+    await eventually(async () => assert.equal(await (await fetch(`${url}/activation/count`)).text(), '1'));
+    server.signal('SIGINT');
+    server.signal('SIGINT');
+    assert.deepEqual((await answer).body, { done: true });
+    assert.equal(await server.exited(), 0, server.output());
+  });
+
   it('ends at once at the second signal', async () => {
     const server = start([...data('second'), '--process']);
     const url = await server.ready();
@@ -153,7 +166,7 @@ describe('the standalone server, as a process', function () {
     const answer = call(url, 'POST', '/actions/slow?blocking=true', { ms: 20_000 }).catch(() => 'cut off');
     await new Promise((resolve) => setTimeout(resolve, 500));
     server.signal('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 700));
     server.signal('SIGTERM');
     assert.equal(await server.exited(), 1);
     assert.equal(await answer, 'cut off');
