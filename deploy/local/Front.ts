@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
@@ -12,26 +12,38 @@ export interface Front {
   close(): void;
 }
 
-/** It has its address before there are controllers, so that these can be told. */
-export async function startFront(): Promise<Front> {
+/**
+ * It has its address before there are controllers, so that these can be told.
+ * @param gateway an address besides 127.0.0.1, from which containers come.
+ * @throws what listening fails with.
+ */
+export async function startFront(port = 0, gateway?: string): Promise<Front> {
   let targets: URL[] = [];
   let turn = 0;
-  const server = createServer((incoming, outgoing) => {
+  const listener: RequestListener = (incoming, outgoing) => {
     const target = targets[turn++ % targets.length];
     if (target) void forward(target, incoming, outgoing);
     else outgoing.writeHead(502).end();
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
+  };
+  const open = async (place: { port: number; host: string }) => {
+    const server = createServer(listener).listen(place);
+    await once(server, 'listening');
+    return server;
+  };
+  const server = await open({ port, host: '127.0.0.1' });
+  const taken = (server.address() as AddressInfo).port;
+  const servers = [server, ...(gateway === undefined ? [] : [await open({ port: taken, host: gateway })])];
   return {
-    base: `http://127.0.0.1:${port}`,
-    port,
+    base: `http://127.0.0.1:${taken}`,
+    port: taken,
     forwardTo(controllers) {
       targets = controllers.map((url) => new URL(url));
     },
     close() {
-      server.close();
-      server.closeAllConnections();
+      for (const one of servers) {
+        one.close();
+        one.closeAllConnections();
+      }
     },
   };
 }

@@ -17,6 +17,8 @@ export interface TopologyOptions {
   readonly driver: 'docker' | 'process';
   /** Memory for containers of each invoker, in MB. */
   readonly userMemoryMB?: number | undefined;
+  /** Invokers are told their numbers; missing: these are assigned to their names. */
+  readonly numbered?: boolean | undefined;
   /** Logs of the processes go there. */
   readonly folder: string;
   /** More settings for all of them. */
@@ -47,7 +49,14 @@ export class Topology {
       .map((port, index) => made('controller', index, [String(index)], port));
     this.invokers = ports
       .slice(options.controllers)
-      .map((port, index) => made('invoker', index, ['--uniqueName', `invoker-${index}`], port));
+      .map((port, index) =>
+        made(
+          'invoker',
+          index,
+          [...(options.numbered ? ['--id', String(index)] : []), '--uniqueName', `invoker-${index}`],
+          port,
+        ),
+      );
   }
 
   /** Starts everything at once, in no particular order, and waits until every controller has every invoker up. */
@@ -109,20 +118,26 @@ async function healthyInvokers(controller: LocalProcess): Promise<number> {
 
 /** The environment of every process. */
 function settings({ kafkaHosts, couch, driver, userMemoryMB, environment }: TopologyOptions): Record<string, string> {
-  const { protocol, hostname, port } = new URL(couch.url);
-  const { whisks, activations, subjects } = couch.databases;
   return {
     KAFKA_HOSTS: kafkaHosts,
-    CONFIG_whisk_couchdb_protocol: protocol.slice(0, -1),
-    CONFIG_whisk_couchdb_host: hostname,
-    CONFIG_whisk_couchdb_port: port === '' ? (protocol === 'https:' ? '443' : '80') : port,
-    CONFIG_whisk_couchdb_username: couch.username ?? '',
-    CONFIG_whisk_couchdb_password: couch.password ?? '',
-    CONFIG_whisk_couchdb_databases_WhiskEntity: whisks,
-    CONFIG_whisk_couchdb_databases_WhiskActivation: activations,
-    CONFIG_whisk_couchdb_databases_WhiskAuth: subjects,
+    ...couchSettings(couch),
     CONFIG_whisk_containerPool_userMemory: `${userMemoryMB ?? 2048} m`,
     CONTAINER_DRIVER: driver,
     ...environment,
+  };
+}
+
+/** The settings of a CouchDB, as processes are told them. */
+export function couchSettings({ url, username, password, databases }: CouchOptions): Record<string, string> {
+  const { protocol, hostname, port } = new URL(url);
+  return {
+    CONFIG_whisk_couchdb_protocol: protocol.slice(0, -1),
+    CONFIG_whisk_couchdb_host: hostname,
+    CONFIG_whisk_couchdb_port: port === '' ? (protocol === 'https:' ? '443' : '80') : port,
+    CONFIG_whisk_couchdb_username: username ?? '',
+    CONFIG_whisk_couchdb_password: password ?? '',
+    CONFIG_whisk_couchdb_databases_WhiskEntity: databases.whisks,
+    CONFIG_whisk_couchdb_databases_WhiskActivation: databases.activations,
+    CONFIG_whisk_couchdb_databases_WhiskAuth: databases.subjects,
   };
 }

@@ -14,6 +14,8 @@ export interface ChosenContainers {
   readonly reason: string;
   /** The address at which containers reach this machine; undefined where they share its loopback. */
   readonly gateway: string | undefined;
+  /** Settles when the Node.js runtime's image is there, or cannot be made. */
+  readonly image: Promise<void>;
   /** A driver for one invoker; `owner` tells its containers from those of others. */
   driver(owner: string): ContainerDriver;
 }
@@ -43,6 +45,7 @@ export async function chooseContainers(
     kind: 'docker',
     reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}`,
     gateway: reach === 'address' ? bridgeGateway() : undefined,
+    image,
     driver: (owner) => afterImage(new DockerDriver({ docker, logger: log.component('docker'), owner, reach }), image),
   };
 }
@@ -52,6 +55,7 @@ function processes(reason: string, log: Logger): ChosenContainers {
     kind: 'process',
     reason,
     gateway: undefined,
+    image: Promise.resolve(),
     driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner }),
   };
 }

@@ -1,5 +1,5 @@
 import { startTopology } from '../integration/distributed/cluster.js';
-import { startFront } from '../integration/distributed/front.js';
+import { startFront } from '../../deploy/local/Front.js';
 import type { TestServer } from './server.js';
 
 /** Two controllers and two invokers as processes, over Kafka and CouchDB, behind one address: requests take turns. */

@@ -43,10 +43,11 @@ clientSuite('aio runtime', function (server) {
   this.timeout(300_000);
   /** `aio runtime ...words`; a word with blanks comes last, as an array. */
   let aio: (words: string, ...more: string[]) => Promise<string>;
-  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-aio-'));
+  let folder: string;
 
   before(function () {
     if (!clientsInstalled()) this.skip();
+    folder = mkdtempSync(join(tmpdir(), 'palette-whisk-aio-'));
     const home = join(folder, 'home');
     mkdirSync(home);
     writeFileSync(join(home, '.wskprops'), `APIHOST=${server.base}\nAUTH=${server.user.key}\nNAMESPACE=_\n`);
@@ -64,7 +65,9 @@ clientSuite('aio runtime', function (server) {
     const run = commandLine('', environment, folder);
     aio = (words, ...more) => run('aio.cjs', 'runtime', ...words.split(' '), ...more);
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => {
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
 
   /** What a command prints as JSON; some print the name of the action first. */
   const json = async <T>(words: string): Promise<T> => JSON.parse((await aio(words)).replace(/^[^[{]*/, '')) as T;

@@ -60,10 +60,11 @@ clientSuite('openwhisk-composer', function (server) {
   this.timeout(120_000);
   let client: openwhisk.Client;
   let composer: CommandLine;
-  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-composer-'));
+  let folder: string;
 
   before(async function () {
     if (!clientsInstalled()) this.skip();
+    folder = mkdtempSync(join(tmpdir(), 'palette-whisk-composer-'));
     client = openwhisk({ apihost: server.base, api_key: server.user.key });
     composer = commandLine('node_modules/openwhisk-composer/bin', {
       WSK_CONFIG_FILE: join(folder, 'none'),
@@ -72,7 +73,9 @@ clientSuite('openwhisk-composer', function (server) {
     });
     for (const [name, action] of Object.entries(ACTIONS)) await client.actions.create({ name, action });
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => {
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
 
   async function deploy(name: string, composition: string): Promise<void> {
     const source = join(folder, 'composition.js');

@@ -60,10 +60,11 @@ clientSuite('serverless-openwhisk', function (server) {
   this.timeout(300_000);
   let serverless: CommandLine;
   let client: openwhisk.Client;
-  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-serverless-'));
+  let folder: string;
 
   before(function () {
     if (!clientsInstalled()) this.skip();
+    folder = mkdtempSync(join(tmpdir(), 'palette-whisk-serverless-'));
     client = openwhisk({ apihost: server.base, api_key: server.user.key });
     writeFileSync(join(folder, 'serverless.yml'), SERVICE);
     writeFileSync(join(folder, 'handler.js'), HANDLER);
@@ -79,7 +80,9 @@ clientSuite('serverless-openwhisk', function (server) {
     };
     serverless = commandLine('node_modules/serverless/bin', environment, folder);
   });
-  after(() => rmSync(folder, { recursive: true, force: true }));
+  after(() => {
+    if (folder) rmSync(folder, { recursive: true, force: true });
+  });
 
   it('deploys, calls and removes a service', async () => {
     await serverless('serverless.js', 'deploy');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { testServer } from '../conformance/server.js';
 import { startTopology } from '../integration/distributed/cluster.js';
-import { startFront } from '../integration/distributed/front.js';
+import { startFront } from '../../deploy/local/Front.js';
 import { skipWithoutBroker } from '../integration/kafka/broker.js';
 import { eventually } from './eventually.js';
 import { GUEST_KEY } from './keys.js';

@@ -15,11 +15,12 @@ const PASSWORD = 'openwhisk';
 
 describe('a server with HTTPS, as the settings say', function () {
   this.timeout(20_000);
-  const folder = mkdtempSync(join(tmpdir(), 'https-'));
+  let folder: string;
   const path = (name: string): string => join(folder, name);
   let stop: (() => Promise<void>) | undefined;
 
   before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'https-'));
     selfSigned(folder, 'server');
     selfSigned(folder, 'stranger');
     signed(folder, 'member');

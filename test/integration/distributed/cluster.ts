@@ -6,7 +6,7 @@ import { Topology, type TopologyOptions } from '../../../deploy/local/Topology.j
 import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
 import { startOwnCouch, startCouch, type Couch, type OwnCouch } from '../couchdb/couch.js';
 import { startBroker, type Broker } from '../kafka/broker.js';
-import { startKafka, type TestKafka } from '../kafka/kafka.js';
+import { newPrefix, startKafka, type TestKafka } from '../kafka/kafka.js';
 
 /** Controllers and invokers as processes, with a broker and a CouchDB of their own, which can fail too. */
 export interface Cluster {
@@ -36,7 +36,9 @@ export async function startCluster(choices: Choices = {}): Promise<Cluster> {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const topology = await Topology.start(options(choices, folder, { hosts: broker.hosts, prefix: '' }, couch));
+    const topology = await Topology.start(
+      options(choices, folder, { hosts: broker.hosts, prefix: newPrefix() }, couch),
+    );
     return { topology, broker, couch, folder, close: () => closeAll(topology) };
   } catch (error) {
     await closeAll();

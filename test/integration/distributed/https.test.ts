@@ -16,7 +16,7 @@ const PASSWORD = 'openwhisk';
 
 describe('a controller and an invoker with HTTPS', function () {
   this.timeout(180_000);
-  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-https-'));
+  let folder: string;
   const path = (name: string): string => join(folder, name);
   const ordinary = getGlobalDispatcher();
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;
@@ -24,6 +24,7 @@ describe('a controller and an invoker with HTTPS', function () {
 
   before(async function () {
     skipWithoutBroker(this);
+    folder = mkdtempSync(join(tmpdir(), 'palette-whisk-https-'));
     selfSigned(folder, 'own');
     pkcs12(folder, 'own', PASSWORD);
     environment = {
@@ -46,7 +47,7 @@ describe('a controller and an invoker with HTTPS', function () {
     const agent = getGlobalDispatcher();
     setGlobalDispatcher(ordinary);
     if (agent !== ordinary) await agent.close();
-    rmSync(folder, { recursive: true, force: true });
+    if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
   const processes = () => {

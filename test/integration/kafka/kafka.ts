@@ -13,8 +13,11 @@ export interface TestKafka {
 
 let serial = 0;
 
+/** One that nobody else has. */
+export const newPrefix = (): string => `test-${process.pid}-${Date.now()}-${serial++}-`;
+
 /** The Kafka that `KAFKA_HOSTS` names, or else one of our own. It must not be killed: see `startBroker` for that. */
-export async function startKafka(prefix = `test-${process.pid}-${Date.now()}-${serial++}-`): Promise<TestKafka> {
+export async function startKafka(prefix = newPrefix()): Promise<TestKafka> {
   const hosts = process.env['KAFKA_HOSTS'] ?? '';
   if (hosts !== '') return { hosts, prefix, close: () => removeAll(hosts, prefix) };
   const broker = await startBroker();

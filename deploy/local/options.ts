@@ -1,0 +1,53 @@
+import { parseArgs } from 'node:util';
+
+export const USAGE = `Usage: npm run local -- [options]
+
+Starts controllers and invokers as processes of this machine, on the Kafka of KAFKA_HOSTS and the CouchDB of COUCHDB_URL,
+or on such as the tests use where these are not set. All that it makes there is removed at its end: Ctrl-C.
+
+  --port PORT       where the controllers answer in turns (default 3233; 0: any free one)
+  --controllers N   how many (default 2)
+  --invokers N      how many (default 2)
+  --docker          run actions in Docker containers, or refuse to start (default: where a Docker Engine answers)
+  --process         run actions in plain processes
+  --memory MB       memory for action containers of each invoker (default 2048)
+`;
+
+export interface LocalOptions {
+  readonly port: number;
+  readonly controllers: number;
+  readonly invokers: number;
+  readonly driver: 'docker' | 'process' | undefined;
+  readonly memoryMB: number;
+}
+
+/** @throws Error that says what is wrong with the command line. */
+export function parseOptions(args: readonly string[]): LocalOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      port: { type: 'string', default: '3233' },
+      controllers: { type: 'string', default: '2' },
+      invokers: { type: 'string', default: '2' },
+      docker: { type: 'boolean', default: false },
+      process: { type: 'boolean', default: false },
+      memory: { type: 'string', default: '2048' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  if (values.docker && values.process) throw new Error('choose one of --docker and --process');
+  return {
+    port: whole('--port', values.port, 0, 65_535),
+    controllers: whole('--controllers', values.controllers, 1, 20),
+    invokers: whole('--invokers', values.invokers, 1, 20),
+    driver: values.docker ? 'docker' : values.process ? 'process' : undefined,
+    memoryMB: whole('--memory', values.memory, 256, 1_000_000),
+  };
+}
+
+function whole(option: string, text: string, min: number, max: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : NaN;
+  if (number >= min && number <= max) return number;
+  throw new Error(`${option} must be a whole number from ${min} to ${max}, not '${text}'`);
+}
