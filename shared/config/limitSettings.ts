@@ -67,7 +67,7 @@ export const LIMIT_SETTINGS = {
     'Fires of triggers a minute in such a namespace.',
   ),
   blockingWait: standard(
-    'CONFIG_whisk_controller_blockingWait',
+    'CONFIG_whisk_controller_activation_maxWaitForBlockingActivation',
     duration,
     '60 s',
     'How long a blocking invocation waits before it answers 202.',
