@@ -95,7 +95,9 @@ export class CouchClient {
       throw signal.aborted ? new CouchTimeoutError(timeoutMs) : couchError(error);
     }
     // nano answers '' where the connection broke in the middle of a body.
-    if (answer === '') throw new CouchError(0, 'CouchDB broke off its answer');
+    if (answer === '') {
+      throw signal.aborted ? new CouchTimeoutError(timeoutMs) : new CouchError(0, 'CouchDB broke off its answer');
+    }
     return answer;
   }
 
