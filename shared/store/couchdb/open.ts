@@ -166,7 +166,10 @@ async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocum
     await client.json({ method: 'PUT', path, body: JSON.stringify(merged) });
     log.info(`${found ? 'upgraded' : 'put'} ${wanted._id} in ${db}`);
   } catch (error) {
-    if (!(error instanceof CouchError) || ![401, 403].includes(error.status)) throw error;
+    if (!(error instanceof CouchError)) throw error;
+    // Another process was faster, maybe with a part only of what is wanted.
+    if (error.status === 409) return ensureDesign(client, db, wanted, log);
+    if (![401, 403].includes(error.status)) throw error;
     const missing = `${wanted._id} is missing in ${db}, and this user may not put it: ${error.message}`;
     if (!DISPENSABLE.has(wanted._id)) throw new CouchError(error.status, missing);
     log.warn(missing);
