@@ -1,4 +1,5 @@
 import { isPolicyName, POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
+import { writeBytes } from '../../shared/runtimes/quantities.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { AdminError } from './AdminError.js';
 
@@ -18,9 +19,9 @@ const LIMIT_TYPES = {
   minActionConcurrency: 'number',
   maxActionConcurrency: 'number',
   maxActionInstances: 'number',
-  maxParameterSize: 'text',
-  maxPayloadSize: 'text',
-  truncationSize: 'text',
+  maxParameterSize: 'size',
+  maxPayloadSize: 'size',
+  truncationSize: 'size',
   warmedContainerKeepingCount: 'number',
   warmedContainerKeepingTimeout: 'text',
   colorPolicy: 'policy',
@@ -36,6 +37,13 @@ export function parseLimit(name: LimitName, texts: readonly string[]): number | 
   const text = texts.at(-1) ?? '';
   if (type === 'list') return [...texts];
   if (type === 'text') return text;
+  if (type === 'size') {
+    try {
+      return writeBytes(text);
+    } catch {
+      throw new AdminError(`--${name} takes a size such as '512 KB', not '${text}'`, 2);
+    }
+  }
   if (type === 'policy') {
     if (isPolicyName(text)) return text;
     throw new AdminError(`--${name} is one of ${POLICY_NAMES.join(', ')}, not '${text}'`, 2);

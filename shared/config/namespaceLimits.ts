@@ -20,6 +20,8 @@ export interface NamespaceLimits {
   readonly concurrentInvocations: number;
   /** Bytes of an entity's parameters or annotations. */
   readonly maxParameterBytes: number;
+  /** The same in the words of who set it. */
+  readonly maxParameterSize: string;
   /** Bytes of an invocation's payload. */
   readonly maxPayloadBytes: number;
 }
@@ -36,9 +38,16 @@ export function namespaceLimits(limits: Limits, user: UserLimits): NamespaceLimi
     timeout: range(limits.timeout, user.minActionTimeout, user.maxActionTimeout),
     concurrency: range(limits.concurrency, user.minActionConcurrency, user.maxActionConcurrency),
     concurrentInvocations: user.concurrentInvocations ?? limits.concurrentInvocations,
-    maxParameterBytes: Math.min(bytes(user.maxParameterSize) ?? limits.maxParameterBytes, limits.maxParameterBytes),
+    ...maxParameters(limits, user.maxParameterSize),
     maxPayloadBytes: maxPayloadBytes(limits, user),
   };
+}
+
+function maxParameters(limits: Limits, own: unknown): Pick<NamespaceLimits, 'maxParameterBytes' | 'maxParameterSize'> {
+  const ownBytes = bytes(own);
+  return ownBytes === undefined || ownBytes > limits.maxParameterBytes
+    ? { maxParameterBytes: limits.maxParameterBytes, maxParameterSize: `${limits.maxParameterBytes} B` }
+    : { maxParameterBytes: ownBytes, maxParameterSize: String(own) };
 }
 
 /** The most that a namespace may send with an invocation; apart, since each invocation asks for it. */

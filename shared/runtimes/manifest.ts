@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
 import { imageReference, parseImageName, sameImage, type ImageName } from './image.js';
-import { parseBytes, parseDuration } from './quantities.js';
+import { parseBytes, parseDuration, quantity } from './quantities.js';
 
 /** Prewarmed containers that follow the demand: between `minCount` and `maxCount`, in steps of `increment`. */
 export interface ReactivePrewarming {
@@ -72,17 +72,6 @@ const imageSchema = z.object({
   prefix: z.string().nullish(),
   tag: z.string().nullish(),
 });
-
-function quantity<T>(parse: (text: string) => T): z.ZodType<T, string> {
-  return z.string().transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
-      return z.NEVER;
-    }
-  });
-}
 
 const stemCellSchema = z
   .object({

@@ -1,3 +1,5 @@
+import * as z from 'zod';
+
 const MEMORY = /^\s?(\d+)\s?(GB|MB|KB|B|G|M|K)\s?$/i;
 const BYTES: Readonly<Record<string, number>> = { B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
@@ -6,12 +8,26 @@ const BYTES: Readonly<Record<string, number>> = { B: 1, K: 1024, M: 1024 ** 2, G
  * @throws Error where it is none
  */
 export function parseBytes(text: string): number {
+  const { amount, unit } = parseAmount(text);
+  return amount * (BYTES[unit] ?? 1);
+}
+
+/**
+ * An amount of memory as OpenWhisk writes it: `1g` becomes `1 GB`.
+ * @throws Error where it is none
+ */
+export function writeBytes(text: string): string {
+  const { amount, unit } = parseAmount(text);
+  return `${amount} ${unit === 'B' ? 'B' : `${unit}B`}`;
+}
+
+function parseAmount(text: string): { amount: number; unit: string } {
   const match = MEMORY.exec(text);
   const unit = match?.[2]?.[0]?.toUpperCase();
   if (!match?.[1] || unit === undefined) {
     throw new Error('Size Unit not supported. Only "B", "K[B]", "M[B]" and "G[B]" are supported.');
   }
-  return Number(match[1]) * (BYTES[unit] ?? 1);
+  return { amount: Number(match[1]), unit };
 }
 
 const DURATION = /^\s*(\d+)\s*([a-z]+)\s*$/;
@@ -36,4 +52,16 @@ export function parseDuration(text: string): number {
     );
   }
   return Number(match[1]) * unit[1];
+}
+
+/** The schema of a text that `parse` reads. */
+export function quantity<T>(parse: (text: string) => T): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    try {
+      return parse(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      return z.NEVER;
+    }
+  });
 }

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
 import { userLimitsSchema, type Identity } from '../entities/identity.js';
+import { quantity, writeBytes } from '../runtimes/quantities.js';
 import { StoreError, type ArtifactStore, type ViewRow } from './ArtifactStore.js';
 import type { AuthStore } from './AuthStore.js';
 import { deepFreeze } from './freeze.js';
@@ -27,8 +28,38 @@ const IDENTITIES = 'subjects.v2.0.0/identities';
 const TOP = '\ufff0';
 
 const rowSchema = z.object({ namespace: z.string(), uuid: z.string(), key: z.string() });
-/** The limits of a namespace are a document of their own: its `_id` and `_rev` are no limits. */
-const limitsSchema = userLimitsSchema.strip();
+const wholeNumber = z.int().optional();
+const amount = z.int().min(0).optional();
+const size = quantity(writeBytes).optional();
+
+/**
+ * The limits of a namespace are a document of their own: its `_id` and `_rev` are no limits. They travel with each
+ * invocation, and OpenWhisk's invokers read no message with one that they do not understand.
+ */
+const limitsSchema = z.preprocess(
+  withoutNulls,
+  userLimitsSchema
+    .extend({
+      minActionMemory: amount,
+      maxActionMemory: amount,
+      minActionLogs: amount,
+      maxActionLogs: amount,
+      minActionTimeout: wholeNumber,
+      maxActionTimeout: wholeNumber,
+      minActionConcurrency: wholeNumber,
+      maxActionConcurrency: wholeNumber,
+      maxParameterSize: size,
+      maxPayloadSize: size,
+      truncationSize: size,
+    })
+    .strip(),
+);
+
+/** As OpenWhisk has it, a limit that is null is not set. */
+function withoutNulls(document: unknown): unknown {
+  if (typeof document !== 'object' || document === null) return {};
+  return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null));
+}
 
 /** A wrong key of a known uuid may be a new one: it is looked for in the store, but not more often than this. */
 const REFRESH_AFTER_MS = 1000;
@@ -105,7 +136,7 @@ function credentialsOf(row: ViewRow): Credentials {
   const value = rowSchema.safeParse(row.value);
   if (!value.success) throw new StoreError(`subject ${row.id} is damaged`);
   const { namespace, uuid, key } = value.data;
-  const limits = limitsSchema.safeParse(row.doc ?? {});
+  const limits = limitsSchema.safeParse(row.doc);
   const identity: Identity = {
     subject: row.id,
     namespace: { name: namespace, uuid },

@@ -73,6 +73,33 @@ export function subjectStoreSuite(openStores: () => Promise<Stores>): void {
     assert.deepEqual((await subjects.identityByKey(U1, K1))?.limits, {});
   });
 
+  // Read so by Apache OpenWhisk's controller from the same documents.
+  for (const odd of [
+    { maxPayloadSize: '2048' },
+    { maxPayloadSize: 2048 },
+    { maxParameterSize: '  1 kb' },
+    { minActionMemory: -1 },
+    { maxActionMemory: '256 MB' },
+    { maxActionTimeout: 1.5 },
+    { minActionLogs: true },
+  ]) {
+    it(`takes all limits for none where one of them is ${JSON.stringify(odd)}`, async () => {
+      await put({ _id: 'two/limits', invocationsPerMinute: 3, ...odd });
+      assert.deepEqual((await subjects.identityByKey(U1, K1))?.limits, {});
+    });
+  }
+
+  it('writes sizes as OpenWhisk does', async () => {
+    await put({ _id: 'two/limits', maxParameterSize: '1kb', maxPayloadSize: '2 G', truncationSize: ' 7b ' });
+    const limits = { maxParameterSize: '1 KB', maxPayloadSize: '2 GB', truncationSize: '7 B' };
+    assert.deepEqual((await subjects.identityByKey(U1, K1))?.limits, limits);
+  });
+
+  it('takes a limit that is null for one that is not set', async () => {
+    await put({ _id: 'two/limits', invocationsPerMinute: 3, maxActionMemory: null, allowedKinds: null });
+    assert.deepEqual((await subjects.identityByKey(U1, K1))?.limits, { invocationsPerMinute: 3 });
+  });
+
   it('finds an identity by the name of its namespace', async () => {
     assert.equal((await subjects.identityByNamespace('two_dev'))?.subject, 'two');
     assert.equal(await subjects.identityByNamespace('nobody'), undefined);

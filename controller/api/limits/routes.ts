@@ -34,7 +34,7 @@ export function limitsView(limits: Limits, user: UserLimits): JsonBody {
     maxActionTimeout: bounds.timeout.max,
     minActionConcurrency: bounds.concurrency.min,
     maxActionConcurrency: bounds.concurrency.max,
-    maxParameterSize: `${bounds.maxParameterBytes} B`,
+    maxParameterSize: bounds.maxParameterSize,
     maxActionInstances: bounds.concurrentInvocations,
   };
 }

@@ -66,7 +66,7 @@ describe("the administrator's command line", () => {
         invocationsPerMinute: 1,
         allowedKinds: ['nodejs:20', 'python'],
         storeActivations: false,
-        maxPayloadSize: '2MB',
+        maxPayloadSize: '2 MB',
       },
     });
   });
@@ -93,6 +93,7 @@ describe("the administrator's command line", () => {
     ['limits set ns', /wants one or more limits/],
     ['limits set ns --invocationsPerMinute many', /--invocationsPerMinute takes a whole number, not 'many'/],
     ['limits set ns --storeActivations maybe', /takes true or false/],
+    ['limits set ns --maxPayloadSize 2048', /--maxPayloadSize takes a size such as '512 KB', not '2048'/],
     ['limits set ns --colorPolicy magic', /--colorPolicy is one of consistent-hashing, .*, not 'magic'/],
     ['db get other', /there is no database "other"/],
   ] as const) {
