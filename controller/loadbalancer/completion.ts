@@ -46,6 +46,8 @@ interface Entry {
   timer: NodeJS.Timeout;
   /** The slot was given back (completion seen). */
   released: boolean;
+  /** It counts among those that its namespace has under way: until its caller has the result, or its slot is free. */
+  counted: boolean;
   /** For a blocking one whose result has not come. */
   resolve: ((result: Acknowledged) => void) | undefined;
 }
@@ -99,6 +101,7 @@ export class ActivationBook {
     return inUse.map(([activationId, entry]) => [activationId, entry.demand.key]);
   }
 
+  /** Invocations of the namespace that are under way: those whose callers have the result are not, though their slots may be in use. */
   ofNamespace(uuid: string): number {
     return this.#namespaces.get(uuid) ?? 0;
   }
@@ -132,13 +135,15 @@ export class ActivationBook {
       demand,
       timer,
       released: false,
+      counted: true,
       resolve: undefined,
     };
     const result = message.blocking
       ? new Promise<Acknowledged>((resolve) => (entry.resolve = resolve))
       : Promise.resolve<Acknowledged>({ kind: 'stored', activationId });
     this.#entries.set(activationId, entry);
-    this.#count(entry.namespaceUuid, 1);
+    this.#total++;
+    this.#namespaces.set(entry.namespaceUuid, this.ofNamespace(entry.namespaceUuid) + 1);
     return { activationId, invoker, result };
   }
 
@@ -158,6 +163,7 @@ export class ActivationBook {
         typeof ack.response === 'string' ? { kind: 'stored', activationId } : { kind: 'record', record: ack.response },
       );
       entry.resolve = undefined;
+      this.#discount(entry);
     }
     if (ack.kind !== 'result') {
       const outcome = ack.isSystemError === true ? 'systemError' : 'success';
@@ -216,14 +222,16 @@ export class ActivationBook {
   #release(entry: Entry): void {
     if (entry.released) return;
     entry.released = true;
-    this.#count(entry.namespaceUuid, -1);
+    this.#total--;
+    this.#discount(entry);
     this.#parts.release(entry.instance, entry.demand);
   }
 
-  #count(uuid: string, change: number): void {
-    this.#total += change;
-    const count = (this.#namespaces.get(uuid) ?? 0) + change;
-    if (count > 0) this.#namespaces.set(uuid, count);
-    else this.#namespaces.delete(uuid);
+  #discount(entry: Entry): void {
+    if (!entry.counted) return;
+    entry.counted = false;
+    const count = this.ofNamespace(entry.namespaceUuid) - 1;
+    if (count > 0) this.#namespaces.set(entry.namespaceUuid, count);
+    else this.#namespaces.delete(entry.namespaceUuid);
   }
 }

@@ -15,6 +15,9 @@ import type { Topics } from '../../shared/messaging/topics.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
 import { isStored, type StoreLevels } from './storing.js';
 
+/** How long a slot that is free again may be called busy, to save the bus a request. */
+const COMPLETION_PATIENCE_MS = 5;
+
 /** Where the records of activations go. */
 export interface ActivationRecorder {
   /** Resolves once the record is durable. */
@@ -65,7 +68,9 @@ export class Reporter {
     const lines = await logs;
     const whole = lines.length === 0 ? record : { ...record, logs: lines };
     await result;
-    const completion = this.#send(message, completionMessage(transid, whole, this.#parts.instance));
+    // With its result told, nobody waits for the completion: it may go with the next result.
+    const patienceMs = blocking ? COMPLETION_PATIENCE_MS : 0;
+    const completion = this.#send(message, completionMessage(transid, whole, this.#parts.instance), patienceMs);
     this.#parts.events.activation(whole, message.user.namespace.uuid);
     await Promise.all([completion, this.#store(message, whole)]);
   }
@@ -94,12 +99,12 @@ export class Reporter {
     await this.#send(message, ack);
   }
 
-  async #send(message: ActivationMessage, ack: Acknowledgement): Promise<void> {
+  async #send(message: ActivationMessage, ack: Acknowledgement, patienceMs = 0): Promise<void> {
     const { producer, log } = this.#parts;
     const topic = this.#topic(message.rootControllerIndex.asString);
     try {
       try {
-        await producer.send(topic, ack);
+        await producer.send(topic, ack, { patienceMs });
       } catch (error) {
         if (!(error instanceof MessageTooLargeError)) throw error;
         await producer.send(topic, shrink(ack));

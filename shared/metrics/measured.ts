@@ -45,7 +45,7 @@ export function measuredStores(stores: Stores, registry: Registry): Stores {
   };
 }
 
-/** The same bus, with the time until it has a message in `bus_send_seconds`, by topic. */
+/** The same bus, with the time until it has a message in `bus_send_seconds`, by topic; a message's patience is part of it. */
 export function measuredMessaging(messaging: Messaging, registry: Registry): Messaging {
   const seconds = new Histogram({
     name: 'bus_send_seconds',
@@ -55,9 +55,9 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
     registers: [registry],
   });
   const measured = (producer: Producer): Producer => ({
-    send: async (topic, message) => {
+    send: async (topic, message, options) => {
       const begun = performance.now();
-      await producer.send(topic, message);
+      await producer.send(topic, message, options);
       seconds.observe({ topic: topic.name }, (performance.now() - begun) / 1000);
     },
     close: () => producer.close(),

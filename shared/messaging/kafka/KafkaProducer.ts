@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MessageTooLargeError, type Producer, type Topic } from '../Messaging.js';
+import { MessageTooLargeError, type Producer, type SendOptions, type Topic } from '../Messaging.js';
 import type { BusHealth } from './BusHealth.js';
 import { Outbox, type Outgoing } from './Outbox.js';
 import {
@@ -17,7 +17,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Sends each message at once; while Kafka is away it tries for a while. */
+/** Sends each message at once, unless it has patience; while Kafka is away it tries for a while. */
 export class KafkaProducer implements Producer {
   readonly #transport: Transport;
   readonly #health: BusHealth;
@@ -32,7 +32,7 @@ export class KafkaProducer implements Producer {
     this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS;
   }
 
-  async send<T>(topic: Topic<T>, message: T): Promise<void> {
+  async send<T>(topic: Topic<T>, message: T, { patienceMs = 0 }: SendOptions = {}): Promise<void> {
     if (this.#closed) throw new Error('the producer is closed');
     const value = Buffer.from(topic.encode(message));
     const limit = Number(topic.settings['max.message.bytes'] ?? DEFAULT_MAX_MESSAGE_BYTES);
@@ -40,7 +40,7 @@ export class KafkaProducer implements Producer {
     if (this.#outstandingBytes > MAX_OUTSTANDING_BYTES) throw new Error('Kafka is away and too much waits to be sent');
     this.#outstandingBytes += value.length;
     try {
-      await this.#outbox(topic.name, limit).add({ key: topic.key?.(message) ?? null, value });
+      await this.#outbox(topic.name, limit).add({ key: topic.key?.(message) ?? null, value }, patienceMs);
     } catch (error) {
       if (this.#transport.isTooLarge(error)) throw new MessageTooLargeError(topic.name, value.length, limit);
       throw error;

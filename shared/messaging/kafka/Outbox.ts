@@ -6,13 +6,18 @@ export interface Outgoing {
 
 /**
  * The messages of one topic on their way out, in order: the first goes at once, those that come while a request is
- * under way go together with the next. So nothing waits for company, and a rush costs few requests.
+ * under way go together with the next. So nothing waits for company, and a rush costs few requests. Only a message with
+ * patience waits, until the next one without it goes or its time is over.
  */
 export class Outbox {
   readonly #transmit: (messages: Outgoing[]) => Promise<void>;
   readonly #maxBytes: number;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
+  /** Where all that wait have patience: when the first of them loses it. */
+  #patience: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
+  /** Something waits that has no patience, or has lost it. */
+  #due = false;
 
   /** @param maxBytes of one request: what the topic takes, since a broker judges a batch as a whole. */
   constructor(maxBytes: number, transmit: (messages: Outgoing[]) => Promise<void>) {
@@ -21,21 +26,38 @@ export class Outbox {
   }
 
   /** Resolves once the message was transmitted. */
-  add(message: Outgoing): Promise<void> {
+  add(message: Outgoing, patienceMs = 0): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ message, resolve, reject });
-      this.#flushing ??= this.#flush();
+      if (patienceMs === 0) this.#start();
+      else if (!this.#due) this.#wait(patienceMs);
     });
   }
 
-  /** Resolves when nothing is under way. */
+  /** Sends what waits; resolves when nothing is under way. */
   idle(): Promise<void> {
+    if (this.#waiting.length > 0) this.#start();
     return this.#flushing ?? Promise.resolve();
   }
 
+  #wait(patienceMs: number): void {
+    const until = performance.now() + patienceMs;
+    if (this.#patience && this.#patience.until <= until) return;
+    clearTimeout(this.#patience?.timer);
+    this.#patience = { until, timer: setTimeout(() => this.#start(), patienceMs) };
+  }
+
+  #start(): void {
+    this.#due = true;
+    clearTimeout(this.#patience?.timer);
+    this.#patience = undefined;
+    this.#flushing ??= this.#flush();
+  }
+
   async #flush(): Promise<void> {
-    while (this.#waiting.length > 0) {
+    while (this.#due) {
       const batch = this.#takeBatch();
+      if (this.#waiting.length === 0) this.#due = false;
       try {
         await this.#transmit(batch.map(({ message }) => message));
         for (const { resolve } of batch) resolve();

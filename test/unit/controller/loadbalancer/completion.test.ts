@@ -62,6 +62,19 @@ describe('the book of activations', () => {
     assert.deepEqual([released, outcomes], [[3], ['success']]);
   });
 
+  it('counts a blocking one for its namespace until its caller has the result, though its slot may be in use', () => {
+    const { book, released } = setUp();
+    const message = activationMessage({ blocking: true });
+    const { uuid } = message.user.namespace;
+    const record = activationRecord(message.activationId);
+    book.add(message, action, demand, invoker, 0);
+    assert.equal(book.ofNamespace(uuid), 1);
+    book.acknowledge(resultMessage(message.transid, record));
+    assert.deepEqual([book.ofNamespace(uuid), book.total, released], [0, 1, []]);
+    book.acknowledge(completionMessage(message.transid, record, invoker));
+    assert.deepEqual([book.ofNamespace(uuid), book.total, released], [0, 0, [3]]);
+  });
+
   it('does not wait for the result of a non-blocking one', async () => {
     const { book } = setUp();
     const message = activationMessage({ blocking: false });

@@ -62,4 +62,33 @@ describe('Outbox', () => {
     requests[2].succeed();
     await third;
   });
+
+  it('lets a message with patience wait for the next one without, in their order', async () => {
+    const { requests, transmit } = transport();
+    const outbox = new Outbox(1000, transmit);
+    const patient = outbox.add(message('a'), 60_000);
+    await turn();
+    assert.equal(requests.length, 0);
+    const urgent = outbox.add(message('b'));
+    assert.deepEqual(requests[0]?.messages, ['a', 'b']);
+    const later = outbox.add(message('c'), 60_000);
+    requests[0].succeed();
+    await Promise.all([patient, urgent]);
+    await turn();
+    assert.equal(requests.length, 1, 'a request that ends does not hurry it');
+    const idle = outbox.idle();
+    assert.deepEqual(requests[1]?.messages, ['c'], 'the end does');
+    requests[1].succeed();
+    await Promise.all([idle, later]);
+  });
+
+  it('sends a message with patience when the time of the first is over', async () => {
+    const { requests, transmit } = transport();
+    const outbox = new Outbox(1000, transmit);
+    const sent = [60_000, 5, 60_000].map((patience, i) => outbox.add(message('abc'[i] ?? ''), patience));
+    while (requests.length === 0) await turn();
+    assert.deepEqual(requests[0]?.messages, ['a', 'b', 'c']);
+    requests[0].succeed();
+    await Promise.all(sent);
+  });
 });
