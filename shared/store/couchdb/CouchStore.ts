@@ -91,8 +91,12 @@ export class CouchStore implements ArtifactStore {
     for (const [index, { id, error, reason }] of results.entries()) {
       if (error === undefined) continue;
       const failed = id ?? documents[index]?._id ?? '';
-      if (error !== 'conflict') throw new RefusedByStoreError(`CouchDB did not take ${failed}: ${reason ?? error}`);
-      conflicts.push(failed);
+      if (error === 'conflict') {
+        conflicts.push(failed);
+        continue;
+      }
+      const message = `CouchDB did not take ${failed}: ${reason ?? error}`;
+      throw REFUSALS_OF_ONE.has(error) ? new RefusedByStoreError(message) : new StoreError(message);
     }
     return { conflicts };
   }
@@ -230,6 +234,9 @@ export class CouchStore implements ArtifactStore {
 
 /** The request itself is at fault: malformed, not acceptable, too large. */
 const REFUSALS = new Set([400, 406, 413, 415]);
+
+/** The same of one document of several, each of which has an answer of its own. Others may be taken later: the disk is full. */
+const REFUSALS_OF_ONE = new Set(['forbidden', 'doc_validation', 'illegal_docid', 'bad_request', 'document_too_large']);
 
 /** The views that count. That of blocked namespaces sums ones, which is the same. */
 const REDUCED: ReadonlySet<ViewName> = new Set([

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newActivationId } from '../../../shared/entities/activationId.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { silentLogger, type Logger } from '../../../shared/logging/Logger.js';
-import { StoreError } from '../../../shared/store/ArtifactStore.js';
+import { StoreError, type Stores } from '../../../shared/store/ArtifactStore.js';
 import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
 import { openCouchStores } from '../../../shared/store/couchdb/open.js';
+import { until } from '../../suites/messaging.js';
 import { startOwnCouch, type OwnCouch } from './couch.js';
+import { answer, basic, startGateway } from './gateway.js';
 
 describe('CouchDB with faults', function () {
   this.timeout(60_000);
@@ -78,7 +82,63 @@ describe('CouchDB with faults', function () {
     await activations.close();
     await stores.close();
   });
+
+  it('answers of each record that its disk is full: they are stored when there is room again', async () => {
+    let full = false;
+    const gateway = await startGateway(couch, (req, res) => {
+      if (full && req.url?.endsWith('/_bulk_docs')) void answerFull(req, res);
+      return full && req.url?.endsWith('/_bulk_docs') === true;
+    });
+    const stores = await openCouchStores({ ...couch.options('full_'), url: gateway.url });
+    await storesWhenThereIsRoom(stores, (now) => {
+      full = now;
+      return Promise.resolve();
+    });
+    await stores.close();
+    gateway.close();
+  });
+
+  // The stand-in for CouchDB does not look at its disk.
+  if ((process.env['COUCHDB_HOME'] ?? '') !== '') {
+    it('finds its disk full: records are stored when there is room again', async () => {
+      const options = couch.options('filled_');
+      const { url, username = '', password = '' } = options;
+      const set = async (name: string, value: string): Promise<void> => {
+        const headers = { authorization: basic(username, password) };
+        const setting = `${url}/_node/_local/_config/disk_monitor/${name}`;
+        const { status } = await fetch(setting, { method: 'PUT', headers, body: JSON.stringify(value) });
+        assert.equal(status, 200);
+      };
+      await set('interactive_database_writes_threshold', '0');
+      const stores = await openCouchStores(options);
+      await storesWhenThereIsRoom(stores, (full) => set('enable', String(full)));
+      await stores.close();
+    });
+  }
 });
+
+/** Makes records while there is no room. */
+async function storesWhenThereIsRoom(stores: Stores, setFull: (full: boolean) => Promise<void>): Promise<void> {
+  let failures = 0;
+  const observer = { stored: () => {}, backlog: () => {}, failed: () => void failures++ };
+  const activations = new BatchingActivationStore(stores.activations, { maxRetryDelayMs: 100, observer });
+  await activations.store(recordOf(newActivationId()));
+  await setFull(true);
+  const storing = Promise.all([1, 2, 3].map(() => activations.store(recordOf(newActivationId()))));
+  await until(() => failures >= 3);
+  await setFull(false);
+  await storing;
+  assert.equal(await activations.count('guest', {}, 0), 4);
+  await activations.close();
+}
+
+/** As CouchDB 3.5 does, misspelling and all. */
+async function answerFull(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const { docs } = JSON.parse(await text(req)) as { docs: { _id: string }[] };
+  const error = { error: 'insufficent_storage', reason: 'database_dir is too full' };
+  const body = docs.map(({ _id }) => ({ id: _id, ...error }));
+  answer(res, 201, body);
+}
 
 function recordOf(activationId: string): ActivationRecord {
   return {
