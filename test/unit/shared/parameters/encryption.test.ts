@@ -32,6 +32,14 @@ describe('parameterEncryption', () => {
     assert.equal(bytes.length, 4 + 128 + '"abc"'.length + 16);
   });
 
+  it("opens what Apache OpenWhisk's controller locked", () => {
+    const locked =
+      'AAAAgKnHW4Wjh+H3DUhkgIoSzqCsrJJl33dyVvoIDBOkUw1J8nNNMRCoqt358/elVoFmlO/XXWUla4Zx94rm5aEMOEEWPxgfnppArt2HTajD14or' +
+      'GAuS/pfqMmDD7Peow3O7/hmcbJlIO/ynuZx/BbEiOqTNrLfg+xb9+BbGiWKxC2oZf4vpUP79jjd+KO+pP8zM18piXxE9yx69Xg==';
+    const encryption = parameterEncryption({ current: 'off', aes256: Buffer.alloc(32, 'k').toString('base64') });
+    assert.deepEqual(encryption.decrypt('aes-256', locked), { x: [1] });
+  });
+
   it('leaves alone what is encrypted already, and what it has no key for', () => {
     const encryption = parameterEncryption({ current: 'aes-128', aes128 });
     const already = { key: 'k', value: 'x', encryption: 'aes-256' };
