@@ -40,32 +40,48 @@ export async function installCatalog(parts: InstallParts, catalog: readonly Cata
     parts.log.warn('no catalog is installed: there is no Node.js runtime');
     return;
   }
-  const document = ledgerSchema.optional().parse(await parts.whisks.get(LEDGER));
-  const before: Ledger = document?.installed ?? {};
-  const after: Ledger = { ...before };
+  const before = (await readLedger(parts))?.installed ?? {};
+  const installed: Ledger = {};
   for (const entry of catalog) {
-    await install(parts, before, after, `${SYSTEM}/${entry.name}`, entryDigest(entry), () => putPackage(parts, entry));
+    await install(parts, before, installed, `${SYSTEM}/${entry.name}`, entryDigest(entry), () =>
+      putPackage(parts, entry),
+    );
     for (const action of entry.actions) {
       const id = `${SYSTEM}/${entry.name}/${action.name}`;
-      await install(parts, before, after, id, digestOf({ kind, action }), () =>
+      await install(parts, before, installed, id, digestOf({ kind, action }), () =>
         putAction(parts, entry.name, action, kind),
       );
     }
   }
-  if (JSON.stringify(after) === JSON.stringify(before)) return;
-  try {
-    await parts.whisks.put({ _id: LEDGER, _rev: document?._rev, installed: after } as never);
-    parts.log.info('installed the catalog of whisk.system', { packages: catalog.map(({ name }) => name).join(', ') });
-  } catch (error) {
-    // Another controller installs the same.
-    if (!(error instanceof DocumentConflictError)) throw error;
+  if (Object.keys(installed).length === 0) return;
+  await addToLedger(parts, installed);
+  parts.log.info('installed the catalog of whisk.system', { packages: catalog.map(({ name }) => name).join(', ') });
+}
+
+const readLedger = async ({ whisks }: InstallParts): Promise<z.infer<typeof ledgerSchema> | undefined> =>
+  ledgerSchema.optional().parse(await whisks.get(LEDGER));
+
+/**
+ * Another controller that starts at the same time installs a part of the catalog, and notes that part: what either did
+ * has to stay known, or it would be taken for somebody else's when a newer catalog comes.
+ */
+async function addToLedger(parts: InstallParts, installed: Ledger): Promise<void> {
+  for (;;) {
+    const ledger = await readLedger(parts);
+    const all = { ...ledger?.installed, ...installed };
+    try {
+      await parts.whisks.put({ _id: LEDGER, _rev: ledger?._rev, installed: all } as never);
+      return;
+    } catch (error) {
+      if (!(error instanceof DocumentConflictError)) throw error;
+    }
   }
 }
 
 async function install(
   parts: InstallParts,
   before: Ledger,
-  after: Ledger,
+  installed: Ledger,
   id: string,
   digest: string,
   put: () => Promise<string | undefined>,
@@ -80,7 +96,7 @@ async function install(
   }
   try {
     const revision = await put();
-    if (revision !== undefined) after[id] = { digest, revision };
+    if (revision !== undefined) installed[id] = { digest, revision };
   } catch (error) {
     if (!(error instanceof DocumentConflictError)) throw error;
   }

@@ -92,6 +92,30 @@ describe('the catalog of whisk.system', () => {
     assert.deepEqual([echoed?.version, (await run('utils/echo', { a: 1 }))['a']], ['0.0.2', 1]);
   });
 
+  it('is known as ours wherever several controllers that start at once have each installed a part of it', async () => {
+    const stores = await openTemporaryStores();
+    try {
+      const controller = await TestController.start({ stores });
+      const { ctx } = controller;
+      const parts = { ...ctx, whisks: stores.whisks };
+      await Promise.all(CATALOG.map((entry) => installCatalog(parts, [entry])));
+      const renewed = CATALOG.map((entry) => ({
+        ...entry,
+        actions: entry.actions.map((action) => ({ ...action, description: `${action.description}.` })),
+      }));
+      await installCatalog(parts, renewed);
+      for (const { name, actions } of CATALOG) {
+        for (const action of actions) {
+          const path = `whisk.system/${name}/${action.name}`;
+          assert.equal((await ctx.entities.getAction(path))?.version, '0.0.2', path);
+        }
+      }
+      await controller.close();
+    } finally {
+      await stores.close();
+    }
+  });
+
   it('does not take over a package of the same name that somebody else installed', async () => {
     const stores = await openTemporaryStores();
     try {
