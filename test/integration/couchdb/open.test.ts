@@ -85,7 +85,12 @@ describe('opening the stores in CouchDB', function () {
 
   it('lets several processes set up the same databases at once', async () => {
     const options = couch.options();
-    const all = await Promise.all([1, 2, 3].map(() => openCouchStores(options)));
+    const { log, lines } = keepingLog();
+    const all = await Promise.all([1, 2, 3].map(() => openCouchStores(options, log)));
+    assert.deepEqual(
+      lines.filter((line) => line.includes('conflict')),
+      [],
+    );
     await all[0]?.whisks.put({ _id: 'guest/x' });
     assert.equal((await all[2]?.whisks.get('guest/x'))?._id, 'guest/x');
     await Promise.all(all.map((stores) => stores.close()));
