@@ -1,3 +1,5 @@
+import { MAX_DEPTH, nestsTooDeep } from '../../shared/entities/nesting.js';
+
 /**
  * Says what is wrong with a text that is no JSON, in the words that OpenWhisk's clients have always got
  * (`Unexpected character 'x' at input index 3 (line 1, position 4), expected ':'`, then the line and a caret).
@@ -16,7 +18,6 @@ export function explainJsonError(text: string): string {
 
 class Explained extends Error {}
 
-const MAX_DEPTH = 1000;
 /** Explained as the end of the input. */
 const END = -1;
 
@@ -190,32 +191,7 @@ const isControl = (code: number): boolean => code < 0x20 || (code >= 0x7f && cod
 const tooDeep = (limit: number): string =>
   `JSON input nested too deeply:JSON input was nested more deeply than the configured limit of maxNesting = ${limit}`;
 
-/**
- * Whether objects and arrays of a valid JSON text nest deeper than OpenWhisk takes (1000). What is deeper could not be
- * written again without exhausting the stack.
- */
+/** Says so where objects and arrays of a valid JSON text nest deeper than OpenWhisk takes. */
 export function explainDepth(text: string): string | undefined {
-  if (text.length <= MAX_DEPTH) return undefined;
-  let depth = 0;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (code === 0x22) {
-      i = endOfString(text, i);
-    } else if (code === 0x7b || code === 0x5b) {
-      if (++depth >= MAX_DEPTH) return tooDeep(MAX_DEPTH);
-    } else if (code === 0x7d || code === 0x5d) depth--;
-  }
-  return undefined;
-}
-
-/** The index of the quote that ends the string that begins at `start`. */
-function endOfString(text: string, start: number): number {
-  let end = start;
-  for (;;) {
-    end = text.indexOf('"', end + 1);
-    if (end < 0) return text.length;
-    let backslashes = 0;
-    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++;
-    if (backslashes % 2 === 0) return end;
-  }
+  return nestsTooDeep(text) ? tooDeep(MAX_DEPTH) : undefined;
 }

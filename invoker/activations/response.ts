@@ -1,5 +1,6 @@
 import { StatusCode, type ActivationResponse } from '../../shared/entities/activation.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { nestsTooDeep } from '../../shared/entities/nesting.js';
 import type { ConnectionFailure, ContainerResponse } from '../containers/ContainerDriver.js';
 import * as texts from './texts.js';
 
@@ -67,9 +68,11 @@ function sized(size: number | undefined): { size?: number } {
   return size === undefined ? {} : { size };
 }
 
+/** What nests too deeply counts as no JSON: it could be neither sent nor stored. */
 function parse(body: string): Json | undefined {
   try {
-    return JSON.parse(body) as Json;
+    const value = JSON.parse(body) as Json;
+    return nestsTooDeep(body) ? undefined : value;
   } catch {
     return undefined;
   }

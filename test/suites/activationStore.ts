@@ -158,6 +158,18 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     assert.equal(await activations.get('guest', id(2)), undefined);
   });
 
+  it('stores the others where one cannot be written as JSON', async () => {
+    const deep = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`) as [];
+    const records = [1, 2, 3].map((n) =>
+      record(n, n === 2 ? { response: { statusCode: 0, result: deep, size: 2 } } : {}),
+    );
+    const results = await Promise.allSettled(records.map((r) => activations.store(r)));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+  });
+
   it('closes when all is stored, and takes nothing more', async () => {
     troubles = [away];
     const stored = activations.store(record(1));

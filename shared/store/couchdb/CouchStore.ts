@@ -14,6 +14,7 @@ import {
   type ViewRow,
 } from '../ArtifactStore.js';
 import { CouchError, CouchTimeoutError, pathOf, type CouchClient, type CouchRequest } from './CouchClient.js';
+import { couchJson } from './couchJson.js';
 
 const documentSchema: z.ZodType<StoredDocument> = z.looseObject({ _id: z.string(), _rev: z.string() });
 const writtenSchema = z.object({ id: z.string(), rev: z.string() });
@@ -75,7 +76,7 @@ export class CouchStore implements ArtifactStore {
 
   async put(document: NewDocument): Promise<string> {
     const { _id } = document;
-    const body = JSON.stringify(document);
+    const body = couchJson(document);
     const written = await this.#json(`writing ${_id}`, { method: 'PUT', path: this.#path(_id), body }, [409]);
     if (written instanceof CouchError) throw new DocumentConflictError(_id);
     return this.#parse(writtenSchema, written, `answer to writing ${_id}`).rev;
@@ -84,7 +85,7 @@ export class CouchStore implements ArtifactStore {
   async putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }> {
     if (documents.length === 0) return { conflicts: [] };
     const what = `writing ${documents.length} documents`;
-    const body = JSON.stringify({ docs: documents });
+    const body = couchJson({ docs: documents });
     const answer = await this.#json(what, { method: 'POST', path: `${this.#path()}/_bulk_docs`, body });
     const results = this.#parse(bulkSchema, answer, `answer to ${what}`);
     const conflicts: string[] = [];

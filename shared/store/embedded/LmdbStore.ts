@@ -4,6 +4,7 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { Json } from '../../entities/keyvalue.js';
 import {
   DocumentConflictError,
+  RefusedByStoreError,
   StoreError,
   type ArtifactStore,
   type NewDocument,
@@ -204,6 +205,8 @@ export class LmdbStore implements ArtifactStore {
       return answer;
     } catch (error) {
       const reason = await reasonOf(error);
+      // What JSON cannot say will not be said a second time.
+      if (reason instanceof RangeError) throw new RefusedByStoreError(reason.message, { cause: reason });
       throw new StoreError(`the embedded store failed: ${reason.message}`, { cause: reason });
     }
   }

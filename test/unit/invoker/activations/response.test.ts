@@ -46,6 +46,14 @@ describe('the response of an activation', () => {
       assert.deepEqual(runResponse(answered(''), 0), { statusCode: 2, result: { error: `${invalid}.` }, size: 0 });
     });
 
+    it("is the developer's where it nests so deep that nobody could write it again", () => {
+      const deep = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
+      assert.equal(runResponse(answered(deep(999)), 0).statusCode, 0);
+      const { statusCode, result } = runResponse(answered(deep(100_000)), 0);
+      assert.equal(statusCode, 2);
+      assert.match(String((result as { error: unknown }).error), /^The action did not produce a valid JSON/);
+    });
+
     it('is an application error where it was too long, with what is left of it', () => {
       assert.deepEqual(runResponse(answered('{"a":"xx', 200, { length: 2000, limit: 1000 }), 0), {
         statusCode: 1,

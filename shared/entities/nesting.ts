@@ -1,0 +1,32 @@
+/** Objects and arrays nest less deep than this, as in OpenWhisk. */
+export const MAX_DEPTH = 1000;
+
+/**
+ * Whether objects and arrays of a valid JSON text nest deeper than that: `JSON.parse` takes it, but it could not be written
+ * again without exhausting the stack.
+ */
+export function nestsTooDeep(text: string): boolean {
+  if (text.length <= MAX_DEPTH) return false;
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code === 0x22) {
+      i = endOfString(text, i);
+    } else if (code === 0x7b || code === 0x5b) {
+      if (++depth >= MAX_DEPTH) return true;
+    } else if (code === 0x7d || code === 0x5d) depth--;
+  }
+  return false;
+}
+
+/** The index of the quote that ends the string that begins at `start`. */
+function endOfString(text: string, start: number): number {
+  let end = start;
+  for (;;) {
+    end = text.indexOf('"', end + 1);
+    if (end < 0) return text.length;
+    let backslashes = 0;
+    while (text.charCodeAt(end - 1 - backslashes) === 0x5c) backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+}
