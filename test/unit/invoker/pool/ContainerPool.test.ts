@@ -497,18 +497,24 @@ describe('ContainerPool', () => {
   });
 
   describe('colors', () => {
-    it('sends a color to the container that last served it, a new one to the container with the fewest', async () => {
+    /** A pool with two containers, that of red and that of blue, in this order. */
+    async function redAndBlue() {
       const f = new PoolFixture();
       const gate = new Gate();
       f.driver.answer = async ({ path }) => {
         if (path === '/run') await gate.pass();
         return ok({});
       };
-      const colored = (value: string) => f.run({}, { color: { value, hit: true } });
+      const colored = (value: string): Promise<void> => f.run({}, { color: { value, hit: true } });
       const first = [colored('red'), colored('blue')];
       await settle();
       gate.open();
       await Promise.all(first);
+      return { f, colored };
+    }
+
+    it('sends a color to the container that last served it, a new one to the container with the fewest', async () => {
+      const { f, colored } = await redAndBlue();
       const where = (n: number): unknown =>
         f.heard.records.at(n)?.annotations.find(({ key }) => key === 'container')?.value;
       const [red, blue] = [where(0), where(1)];
@@ -530,22 +536,12 @@ describe('ContainerPool', () => {
     });
 
     it('keeps the homes of an action awake while it is in use, and wakes one that slept for what comes next', async () => {
-      const f = new PoolFixture();
-      const gate = new Gate();
-      f.driver.answer = async ({ path }) => {
-        if (path === '/run') await gate.pass();
-        return ok({});
-      };
-      const colored = (value: string) => f.run({}, { color: { value, hit: true } });
+      const { f, colored } = await redAndBlue();
       const sweepAfter = async (ms: number): Promise<void> => {
         f.now += ms;
         f.pool.sweep();
         await settle();
       };
-      const first = [colored('red'), colored('blue')];
-      await settle();
-      gate.open();
-      await Promise.all(first);
       const [red, blue] = f.driver.containers;
       await sweepAfter(9000);
       await colored('red');
