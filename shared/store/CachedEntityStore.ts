@@ -109,8 +109,8 @@ export class CachedEntityStore implements EntityStore {
     return this.#get(id, 'package');
   }
 
-  getTrigger(id: string): Promise<TriggerDocument | undefined> {
-    return this.#get(id, 'trigger');
+  getTrigger(id: string, fresh = false): Promise<TriggerDocument | undefined> {
+    return this.#get(id, 'trigger', fresh);
   }
 
   getRule(id: string): Promise<RuleDocument | undefined> {
@@ -193,8 +193,10 @@ export class CachedEntityStore implements EntityStore {
   async #get<T extends EntityType>(
     id: string,
     type: T,
+    fresh = false,
   ): Promise<Extract<EntityDocument, { entityType: T }> | undefined> {
-    const document = await this.#documents.get(id, () => this.#read(id));
+    const read = (): Promise<EntityDocument | undefined> => this.#read(id);
+    const document = await (fresh ? this.#documents.reload(id, read) : this.#documents.get(id, read));
     if (document && document.entityType !== type) throw new WrongEntityTypeError(id, type);
     return document as Extract<EntityDocument, { entityType: T }> | undefined;
   }

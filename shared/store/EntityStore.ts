@@ -27,8 +27,11 @@ export interface EntityStore {
   getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined>;
   /** @throws WrongEntityTypeError */
   getPackage(id: string): Promise<PackageDocument | undefined>;
-  /** @throws WrongEntityTypeError */
-  getTrigger(id: string): Promise<TriggerDocument | undefined>;
+  /**
+   * @param fresh ask the store, also where it is cached: another controller may have changed it just now
+   * @throws WrongEntityTypeError
+   */
+  getTrigger(id: string, fresh?: boolean): Promise<TriggerDocument | undefined>;
   /** @throws WrongEntityTypeError */
   getRule(id: string): Promise<RuleDocument | undefined>;
 

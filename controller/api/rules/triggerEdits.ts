@@ -31,10 +31,13 @@ export async function editTrigger(
   }
 }
 
-/** The trigger of a rule; undefined where it is gone, or is no trigger any more. */
+/**
+ * The trigger of a rule, as it is in the store: it has the rule's status, which another controller may have changed just
+ * now. Undefined where it is gone, or is no trigger any more.
+ */
 export async function triggerOf({ entities }: Parts, name: FullyQualifiedName): Promise<TriggerDocument | undefined> {
   try {
-    return await entities.getTrigger(documentId(name));
+    return await entities.getTrigger(documentId(name), true);
   } catch (error) {
     if (error instanceof WrongEntityTypeError) return undefined;
     throw error;

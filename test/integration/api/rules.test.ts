@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { TriggerDocument } from '../../../shared/entities/documents.js';
+import type { NewDocument } from '../../../shared/store/ArtifactStore.js';
 import { TestController, type Body } from './testController.js';
 
 const echo = (args: unknown): unknown => args;
@@ -170,6 +172,23 @@ describe('triggers and rules', () => {
     assert.equal(await sentFor({ user: 'ann' }, {}), 'user-ann');
     assert.equal(await sentFor({ user: 'ann' }, { 'X-OpenWhisk-Color': 'red' }), 'red');
     assert.equal(await sentFor({}, {}), undefined);
+  });
+
+  it('have the status that another controller gave them just now, though the trigger is cached here', async () => {
+    await api.must('PUT', '_/triggers/shared', {});
+    await rule('r_elsewhere', 'shared', '/_/echo');
+    const cached = await api.ctx.entities.getTrigger('guest/shared');
+    assert.ok(cached);
+    const rules = { 'guest/r_elsewhere': { action: { path: 'guest', name: 'echo' }, status: 'inactive' } };
+    const elsewhere = (trigger: object) => api.stores.whisks.put({ ...trigger, rules } as unknown as NewDocument);
+    await elsewhere(cached);
+    // What was active here is not taken for active.
+    await api.must('POST', '_/rules/r_elsewhere', { status: 'active' });
+    const stored = (await api.stores.whisks.get('guest/shared')) as unknown as TriggerDocument;
+    assert.equal(stored.rules?.['guest/r_elsewhere']?.status, 'active');
+    await elsewhere(stored);
+    const seen = await api.must<{ status: string }>('GET', '_/rules/r_elsewhere');
+    assert.equal(seen.status, 'inactive');
   });
 
   it('are changed by new revisions of the trigger, not by new versions', async () => {
