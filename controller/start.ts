@@ -7,7 +7,7 @@ import { activationWriteMetrics, measuredMessaging, measuredStores } from '../sh
 import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import { BatchingActivationStore } from '../shared/store/BatchingActivationStore.js';
-import { COMMIT_INTERVAL_MS, openCouchStores } from '../shared/store/couchdb/open.js';
+import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { SubjectStore } from '../shared/store/SubjectStore.js';
 import { Controller } from './controller.js';
 import { balancerOptions } from './loadbalancer/ShardingBalancer.js';
@@ -30,7 +30,7 @@ export async function startController(config: ControllerConfig, log: Logger): Pr
     const stores = measuredStores(await openCouchStores(config.couchDb, log.component('couchdb')), registry);
     opened('store', () => stores.close());
     const activations = new BatchingActivationStore(stores.activations, {
-      intervalMs: COMMIT_INTERVAL_MS,
+      ...COMMIT_PACE,
       log: log.component('activations'),
       observer: activationWriteMetrics(registry),
     });

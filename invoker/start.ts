@@ -13,7 +13,7 @@ import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import { BatchingActivationStore } from '../shared/store/BatchingActivationStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
-import { COMMIT_INTERVAL_MS, openCouchStores } from '../shared/store/couchdb/open.js';
+import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from './Invoker.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { limitStarts } from './containers/limitStarts.js';
@@ -36,7 +36,7 @@ export async function startInvoker(config: InvokerProcessConfig, log: Logger): P
     const stores = measuredStores(await openCouchStores(config.couchDb, log.component('couchdb')), registry);
     opened('store', () => stores.close());
     const activations = new BatchingActivationStore(stores.activations, {
-      intervalMs: COMMIT_INTERVAL_MS,
+      ...COMMIT_PACE,
       log: log.component('activations'),
       observer: activationWriteMetrics(registry),
     });

@@ -33,6 +33,7 @@ export interface Topic<in out T> {
 export interface Producer {
   /**
    * Resolves once the bus has the message (Kafka: `acks=1`).
+   * @throws BusUnavailableError where the bus does not take it for long, or too much waits for it already.
    * @throws MessageTooLargeError where the encoded message is over the topic's `max.message.bytes` (queues inside the
    * process encode nothing and take every size).
    */
@@ -91,4 +92,9 @@ export class MessageTooLargeError extends Error {
     this.bytes = bytes;
     this.limit = limit;
   }
+}
+
+/** The bus is away. The message may have reached it nevertheless. */
+export class BusUnavailableError extends Error {
+  override readonly name = 'BusUnavailableError';
 }

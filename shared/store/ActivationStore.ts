@@ -1,5 +1,6 @@
 import type { ActivationRecord } from '../entities/activation.js';
 import type { JsonObject } from '../entities/keyvalue.js';
+import { StoreError } from './ArtifactStore.js';
 
 export interface ActivationFilter {
   /** A name, or `package/name`. */
@@ -20,6 +21,7 @@ export interface ActivationStore {
   /**
    * Resolves when there is room for more records: at once, unless the store is away and many wait for it. Who is about to
    * do what makes a record waits here first.
+   * @throws TooManyRecordsError where there is none for long.
    */
   ready(): Promise<void>;
   /** Newest first. Without `docs` the summaries that the view emits, with it the records. */
@@ -34,4 +36,12 @@ export interface ActivationStore {
     options: { readonly skip: number; readonly limit: number; readonly docs: true },
   ): Promise<ActivationRecord[]>;
   count(namespace: string, filter: ActivationFilter, skip: number): Promise<number>;
+}
+
+/** The store has been away for so long that no more may be done of which it has to keep a record. */
+export class TooManyRecordsError extends StoreError {
+  override readonly name = 'TooManyRecordsError';
+  constructor(bytes: number) {
+    super(`records of some ${bytes} bytes wait for the store`);
+  }
 }

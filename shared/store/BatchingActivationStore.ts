@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activationDocument, activationRecordSchema, type ActivationRecord } from '../entities/activation.js';
 import type { JsonObject } from '../entities/keyvalue.js';
 import { silentLogger, type Logger } from '../logging/Logger.js';
+import { Pace } from '../process/Pace.js';
 import { CorruptedEntityError } from './EntityStore.js';
-import type { ActivationFilter, ActivationStore } from './ActivationStore.js';
+import { TooManyRecordsError, type ActivationFilter, type ActivationStore } from './ActivationStore.js';
 import {
   RefusedByStoreError,
   StoreError,
@@ -30,10 +31,14 @@ export interface ActivationWriteOptions {
   readonly maxBatchBytes?: number;
   /** Above so many bytes that wait, `ready` holds its callers. */
   readonly maxBacklogBytes?: number;
+  /** So long, in ms, until it refuses them. */
+  readonly patienceMs?: number;
   /** Batches under way at the same time. */
   readonly concurrency?: number;
   /** So many ms lie between the beginnings of two batches: under load fewer and larger ones cost less. */
   readonly intervalMs?: number;
+  /** At most so many, where the store is busy: five times what its last batch took. `intervalMs` where missing. */
+  readonly maxIntervalMs?: number;
   /** The first and the longest pause before a batch is tried again, in ms. */
   readonly retryDelayMs?: number;
   readonly maxRetryDelayMs?: number;
@@ -66,36 +71,40 @@ const TOP = '\ufff0';
 
 /**
  * The database `activations`. Records are written in batches: one goes out at once after a pause, and those that come
- * within a few ms or while it is under way go together next. While the store is away they are kept and tried again until it is back, and
- * `ready` holds those who would make more; a record is given up only when the store refuses that very record or the
- * process ends, and then `store` rejects. A record that waits can already be read here.
+ * soon after or while it is under way go together next. While the store is away they are kept and tried again until it is
+ * back, and `ready` holds those who would make more; a record is given up only when the store refuses that very record or
+ * the process ends, and then `store` rejects. A record that waits can already be read here.
  */
 export class BatchingActivationStore implements ActivationStore {
   readonly #store: ArtifactStore;
+  readonly #pace: Pace;
   readonly #options: Required<Omit<ActivationWriteOptions, 'observer'>> & Pick<ActivationWriteOptions, 'observer'>;
   /** By document id, from `store` until the record is durable. */
   readonly #unwritten = new Map<string, ActivationRecord>();
   #queue: Pending[] = [];
   #backlogBytes = 0;
   #underWay = 0;
-  #lastBatch = Number.NEGATIVE_INFINITY;
   #scheduled = false;
   #away = false;
   #pending = 0;
   #closed = false;
   /** Ends the pauses between tries. */
   readonly #giveUp = new AbortController();
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
   #idle: (() => void)[] = [];
 
   constructor(store: ArtifactStore, options: ActivationWriteOptions = {}) {
     this.#store = store;
+    const { intervalMs = 5, maxIntervalMs = intervalMs } = options;
+    this.#pace = new Pace({ factor: 5, minMs: intervalMs, maxMs: maxIntervalMs });
     this.#options = {
       maxBatchRecords: options.maxBatchRecords ?? 500,
       maxBatchBytes: options.maxBatchBytes ?? 4 * MB,
       maxBacklogBytes: options.maxBacklogBytes ?? 64 * MB,
+      patienceMs: options.patienceMs ?? 30_000,
       concurrency: options.concurrency ?? 2,
-      intervalMs: options.intervalMs ?? 5,
+      intervalMs,
+      maxIntervalMs,
       retryDelayMs: options.retryDelayMs ?? 50,
       maxRetryDelayMs: options.maxRetryDelayMs ?? 5000,
       log: options.log ?? silentLogger,
@@ -105,9 +114,26 @@ export class BatchingActivationStore implements ActivationStore {
   }
 
   async ready(): Promise<void> {
-    while (this.#backlogBytes >= this.#options.maxBacklogBytes) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+    const { maxBacklogBytes, patienceMs } = this.#options;
+    if (this.#backlogBytes < maxBacklogBytes) return;
+    const end = performance.now() + patienceMs;
+    do await this.#roomUntil(end);
+    while (this.#backlogBytes >= maxBacklogBytes);
+  }
+
+  /** Resolves when something was stored. @throws TooManyRecordsError when it is `end`. */
+  #roomUntil(end: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.#waiting.delete(go);
+        reject(new TooManyRecordsError(this.#backlogBytes));
+      }, end - performance.now());
+      this.#waiting.add(go);
+    });
   }
 
   /** @throws RefusedByStoreError where the store does not take this record; StoreError where it was closed before it did. */
@@ -184,11 +210,11 @@ export class BatchingActivationStore implements ActivationStore {
     this.#scheduled = true;
     const begin = (): void => {
       this.#scheduled = false;
-      this.#lastBatch = performance.now();
+      this.#pace.began(performance.now());
       void this.#write(this.#takeBatch());
       this.#schedule();
     };
-    const wait = this.#lastBatch + this.#options.intervalMs - performance.now();
+    const wait = this.#pace.rest(performance.now());
     if (wait > 0 && this.#queue.length < this.#options.maxBatchRecords) setTimeout(begin, wait);
     else setImmediate(begin);
   }
@@ -221,7 +247,9 @@ export class BatchingActivationStore implements ActivationStore {
       const begin = performance.now();
       try {
         await this.#store.putMany(batch.map(({ record, updated }) => activationDocument(record, updated)));
-        this.#options.observer?.stored(batch.length, performance.now() - begin);
+        const took = performance.now() - begin;
+        this.#pace.took(took);
+        this.#options.observer?.stored(batch.length, took);
         return this.#taken(batch);
       } catch (error) {
         this.#options.observer?.failed();
@@ -269,7 +297,10 @@ export class BatchingActivationStore implements ActivationStore {
     for (const { bytes } of batch) this.#backlogBytes -= bytes;
     this.#pending -= batch.length;
     this.#options.observer?.backlog(this.#pending, this.#backlogBytes);
-    if (this.#backlogBytes < this.#options.maxBacklogBytes) for (const go of this.#waiting.splice(0)) go();
+    if (this.#backlogBytes < this.#options.maxBacklogBytes) {
+      for (const go of this.#waiting) go();
+      this.#waiting.clear();
+    }
     if (this.#pending === 0) for (const go of this.#idle.splice(0)) go();
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import {
   RefusedByStoreError,
@@ -7,6 +8,7 @@ import {
   type NewDocument,
   type Stores,
 } from '../../shared/store/ArtifactStore.js';
+import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
 import { BatchingActivationStore, type ActivationWriteOptions } from '../../shared/store/BatchingActivationStore.js';
 
 function record(n: number, fields: Partial<ActivationRecord> = {}): ActivationRecord {
@@ -135,6 +137,28 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     comeBack();
     await waiting;
     await Promise.all(stored);
+  });
+
+  it('refuses them when that lasts', async () => {
+    open({ maxBacklogBytes: 2500, patienceMs: 30 });
+    let comeBack = (): void => {};
+    troubles = [() => new Promise((resolve) => (comeBack = resolve))];
+    const stored = [1, 2, 3].map((n) => activations.store(record(n)));
+    await assert.rejects(activations.ready(), TooManyRecordsError);
+    comeBack();
+    await Promise.all(stored);
+    await activations.ready();
+  });
+
+  it('writes further apart while the store is busy', async () => {
+    open({ intervalMs: 1, maxIntervalMs: 60 });
+    troubles = [() => sleep(20)];
+    await activations.store(record(1));
+    const began = performance.now();
+    await activations.store(record(2));
+    // Five times twenty would be more than the most; twenty of them have passed.
+    assert.ok(performance.now() - began > 30, 'it waited');
+    assert.equal(batches.length, 2);
   });
 
   it('finds the record that is refused, stores it without its logs, and all the others whole', async () => {

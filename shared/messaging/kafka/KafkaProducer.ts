@@ -1,5 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MessageTooLargeError, type Producer, type SendOptions, type Topic } from '../Messaging.js';
+import {
+  BusUnavailableError,
+  MessageTooLargeError,
+  type Producer,
+  type SendOptions,
+  type Topic,
+} from '../Messaging.js';
+import { Pace } from '../../process/Pace.js';
 import type { BusHealth } from './BusHealth.js';
 import { Outbox, type Outgoing } from './Outbox.js';
 import {
@@ -17,7 +24,7 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Sends each message at once, unless it has patience; while Kafka is away it tries for a while. */
+/** Sends each message at once, unless it has patience or comes in a rush; while Kafka is away it tries for a while. */
 export class KafkaProducer implements Producer {
   readonly #transport: Transport;
   readonly #health: BusHealth;
@@ -37,7 +44,9 @@ export class KafkaProducer implements Producer {
     const value = Buffer.from(topic.encode(message));
     const limit = Number(topic.settings['max.message.bytes'] ?? DEFAULT_MAX_MESSAGE_BYTES);
     if (value.length + RECORD_OVERHEAD_BYTES > limit) throw new MessageTooLargeError(topic.name, value.length, limit);
-    if (this.#outstandingBytes > MAX_OUTSTANDING_BYTES) throw new Error('Kafka is away and too much waits to be sent');
+    if (this.#outstandingBytes > MAX_OUTSTANDING_BYTES) {
+      throw new BusUnavailableError('Kafka is away and too much waits to be sent');
+    }
     this.#outstandingBytes += value.length;
     try {
       await this.#outbox(topic.name, limit).add({ key: topic.key?.(message) ?? null, value }, patienceMs);
@@ -59,7 +68,7 @@ export class KafkaProducer implements Producer {
   #outbox(topic: string, maxBytes: number): Outbox {
     let outbox = this.#outboxes.get(topic);
     if (!outbox) {
-      outbox = new Outbox(maxBytes, (messages) => this.#transmit(topic, messages));
+      outbox = new Outbox(maxBytes, (messages) => this.#transmit(topic, messages), new Pace(PACE));
       this.#outboxes.set(topic, outbox);
     }
     return outbox;
@@ -75,7 +84,10 @@ export class KafkaProducer implements Producer {
       } catch (error) {
         const transient = this.#transport.isTransient(error);
         if (transient) this.#health.failed();
-        if (!transient || this.#closed || Date.now() - began > this.#deliveryTimeoutMs) throw error;
+        if (!transient) throw error;
+        if (this.#closed || Date.now() - began > this.#deliveryTimeoutMs) {
+          throw new BusUnavailableError(`Kafka did not take messages for ${topic}`, { cause: error });
+        }
         await sleep(RETRY_MS);
       }
     }
@@ -83,6 +95,9 @@ export class KafkaProducer implements Producer {
 }
 
 const RETRY_MS = 100;
+
+/** In a rush a topic's requests take turns with pauses as long as they: docs/decisions/0005. */
+const PACE = { factor: 2, maxMs: 10 };
 
 /** What may wait for an answer of Kafka at a time, so that memory stays bounded while it is away. */
 const MAX_OUTSTANDING_BYTES = 128 * 1024 * 1024;

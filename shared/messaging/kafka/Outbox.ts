@@ -1,3 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pace } from '../../process/Pace.js';
+
 /** A message as it goes to Kafka. */
 export interface Outgoing {
   readonly key: string | null;
@@ -6,12 +9,13 @@ export interface Outgoing {
 
 /**
  * The messages of one topic on their way out, in order: the first goes at once, those that come while a request is
- * under way go together with the next. So nothing waits for company, and a rush costs few requests. Only a message with
- * patience waits, until the next one without it goes or its time is over.
+ * under way, or before the next one's time has come, go together. So a rush costs few requests, and the fewer the busier
+ * the bus is. A message with patience waits until the next one without it goes or its time is over.
  */
 export class Outbox {
   readonly #transmit: (messages: Outgoing[]) => Promise<void>;
   readonly #maxBytes: number;
+  readonly #pace: Pace | undefined;
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | undefined;
   /** Where all that wait have patience: when the first of them loses it. */
@@ -19,10 +23,14 @@ export class Outbox {
   /** Something waits that has no patience, or has lost it. */
   #due = false;
 
-  /** @param maxBytes of one request: what the topic takes, since a broker judges a batch as a whole. */
-  constructor(maxBytes: number, transmit: (messages: Outgoing[]) => Promise<void>) {
+  /**
+   * @param maxBytes of one request: what the topic takes, since a broker judges a batch as a whole.
+   * @param pace how close together requests are; without one the next begins when the last has ended.
+   */
+  constructor(maxBytes: number, transmit: (messages: Outgoing[]) => Promise<void>, pace?: Pace) {
     this.#maxBytes = maxBytes;
     this.#transmit = transmit;
+    this.#pace = pace;
   }
 
   /** Resolves once the message was transmitted. */
@@ -56,14 +64,19 @@ export class Outbox {
 
   async #flush(): Promise<void> {
     while (this.#due) {
+      const rest = this.#pace?.rest(performance.now()) ?? 0;
+      if (rest > NEGLIGIBLE_MS) await sleep(rest);
       const batch = this.#takeBatch();
       if (this.#waiting.length === 0) this.#due = false;
+      const began = performance.now();
+      this.#pace?.began(began);
       try {
         await this.#transmit(batch.map(({ message }) => message));
         for (const { resolve } of batch) resolve();
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
+      this.#pace?.took(performance.now() - began);
     }
     this.#flushing = undefined;
   }
@@ -84,6 +97,9 @@ export class Outbox {
     return this.#waiting.splice(0, count);
   }
 }
+
+/** Timers count in ms: a shorter rest is none. */
+const NEGLIGIBLE_MS = 0.5;
 
 /** What a batch takes at most for itself, and for each record besides its value. */
 const BATCH_OVERHEAD_BYTES = 64;

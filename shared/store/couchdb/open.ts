@@ -26,8 +26,8 @@ export interface DesignNames {
   readonly subjects: string;
 }
 
-/** What lies between two batches of records: each costs CouchDB, and us, milliseconds of work, however few they are. */
-export const COMMIT_INTERVAL_MS = 25;
+/** What lies between two batches of records, in ms: each costs CouchDB, and us, milliseconds of work, however few they are. */
+export const COMMIT_PACE = { intervalMs: 25, maxIntervalMs: 100 };
 
 /** So long a list of activations waits for the newest. */
 const HISTORY_PATIENCE_MS = 5000;

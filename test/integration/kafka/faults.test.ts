@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '../../../shared/logging/Logger.js';
-import type { Delivery, Messaging } from '../../../shared/messaging/Messaging.js';
+import { BusUnavailableError, type Delivery, type Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
 import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
 import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
@@ -32,12 +32,13 @@ function faultTests(name: KafkaClientName): void {
   });
   after(() => (broker as Broker | undefined)?.close());
 
-  async function connect(log?: Logger): Promise<Messaging> {
+  async function connect(log?: Logger, deliveryTimeoutMs?: number): Promise<Messaging> {
     const messaging = await openKafka(name, {
       brokers: [broker.hosts],
       clientId: 'faults-test',
       memberName: 'one',
       log,
+      deliveryTimeoutMs,
     });
     open.push(messaging);
     return messaging;
@@ -162,6 +163,20 @@ function faultTests(name: KafkaClientName): void {
     await producer.send(topic, { n: 20 });
     await until(() => got.has(20));
     assert.equal(got.get(20)?.redelivered, false);
+  });
+
+  it('refuses what the broker has not taken in time', async () => {
+    const messaging = await connect(undefined, 1000);
+    const topic = numberTopic();
+    await messaging.ensureTopic(topic);
+    const producer = await messaging.producer();
+    await producer.send(topic, { n: 0 });
+    await broker.kill();
+    try {
+      await assert.rejects(producer.send(topic, { n: 1 }), BusUnavailableError);
+    } finally {
+      await broker.start();
+    }
   });
 }
 

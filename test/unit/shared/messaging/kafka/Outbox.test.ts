@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
+import { Pace } from '../../../../../shared/process/Pace.js';
 import { Outbox, type Outgoing } from '../../../../../shared/messaging/kafka/Outbox.js';
 
 const message = (text: string): Outgoing => ({ key: null, value: Buffer.from(text) });
@@ -89,6 +90,26 @@ describe('Outbox', () => {
     while (requests.length === 0) await turn();
     assert.deepEqual(requests[0]?.messages, ['a', 'b', 'c']);
     requests[0].succeed();
+    await Promise.all(sent);
+  });
+
+  it('rests in a rush, as long as its pace says, and takes along what comes meanwhile', async () => {
+    const { requests, transmit } = transport();
+    const pace = new Pace({ factor: 2, minMs: 40, maxMs: 40 });
+    const outbox = new Outbox(1000, transmit, pace);
+    const began = performance.now();
+    const sent = ['a', 'b'].map((text) => outbox.add(message(text)));
+    assert.deepEqual(requests[0]?.messages, ['a']);
+    requests[0].succeed();
+    await sent[0];
+    await turn();
+    sent.push(outbox.add(message('c')));
+    assert.equal(requests.length, 1);
+    while (requests.length === 1) await turn();
+    // Timers may be early by a fraction.
+    assert.ok(performance.now() - began > 39, 'it rested');
+    assert.deepEqual(requests[1]?.messages, ['b', 'c']);
+    requests[1].succeed();
     await Promise.all(sent);
   });
 });
