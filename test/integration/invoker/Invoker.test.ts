@@ -83,7 +83,7 @@ function over(name: string, engine: Engine): void {
     }
     afterEach(() => installation.close());
 
-    it('runs an action, acknowledges its result and then its completion, and records it with logs', async () => {
+    it('runs an action, acknowledges its result and its completion, and records it with logs', async () => {
       await install();
       const { _rev: revision = null } = await installation.putAction(
         'hello',
@@ -102,10 +102,8 @@ function over(name: string, engine: Engine): void {
         warm?.annotations.map(({ key }) => key),
         ['path', 'waitTime', 'kind', 'timeout', 'limits'],
       );
-      assert.deepEqual(
-        installation.acks.map(({ kind }) => kind),
-        ['result', 'completion', 'result', 'completion'],
-      );
+      // One after the other, or both at once where the logs came in time.
+      assert.match(installation.acks.map(({ kind }) => kind).join(' '), /^((result completion|combined)( |$)){2}$/);
     });
 
     it('gives the action its context', async () => {

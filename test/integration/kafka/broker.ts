@@ -53,6 +53,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     // A broker that was killed is let in again only when its old session is over: 9 s by default.
     'broker.session.timeout.ms': '2000',
     'broker.heartbeat.interval.ms': '500',
+    // Requests pass from thread to thread in the broker: on few cores, which it shares, more than one of a kind is in the way.
+    'num.network.threads': '1',
+    'num.io.threads': '1',
     // The default of 3 s is for many consumers that start at once.
     'group.initial.rebalance.delay.ms': '0',
     ...options.properties,

@@ -96,6 +96,19 @@ describe('Reporter', () => {
     assert.deepEqual(record.logs, [], 'what was sent before stays as it was');
   });
 
+  it('sends both at once where the logs are at hand', async () => {
+    const heard = new Listener();
+    const sent = message();
+    const record = recordOf(sent);
+    await heard.reporter().reportWithLogs(sent, record, Promise.resolve(['a line']));
+    assert.deepEqual(
+      heard.said.map(([, ack]) => ack),
+      [{ kind: 'combined', transid: sent.transid, response: record, isSystemError: false, instance }],
+    );
+    assert.deepEqual(heard.records, [{ ...record, logs: ['a line'] }]);
+    assert.equal(heard.events.length, 1);
+  });
+
   it('sends the completion alone of what nobody waits for', async () => {
     const heard = new Listener();
     const sent = message({ blocking: false });

@@ -345,7 +345,7 @@ describe('ContainerPool', () => {
       assert.equal(record?.annotations.find(({ key }) => key === 'initTime')?.value, 7);
       assert.deepEqual(
         f.heard.acks.map((ack) => ack.kind),
-        ['result', 'completion'],
+        ['combined'],
       );
       assert.equal(f.driver.alive.length, 0);
     });

@@ -106,8 +106,8 @@ describe('Outbox', () => {
     sent.push(outbox.add(message('c')));
     assert.equal(requests.length, 1);
     while (requests.length === 1) await turn();
-    // Timers may be early by a fraction.
-    assert.ok(performance.now() - began > 39, 'it rested');
+    // Timers count in whole ms, of a clock that is read now and then.
+    assert.ok(performance.now() - began > 35, 'it rested');
     assert.deepEqual(requests[1]?.messages, ['b', 'c']);
     requests[1].succeed();
     await Promise.all(sent);
