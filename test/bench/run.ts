@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { eventually } from '../e2e/eventually.js';
 import { startBareContainers, type BareContainer } from './bareContainers.js';
 import { cumulativePlot } from './plot.js';
-import { startDistributed, startStandalone, type BenchServer } from './server.js';
+import { startDistributed, startStandalone, type BenchServer, type ResidentMemory } from './server.js';
 import { latencies, throughput, timed, type Latencies } from './statistics.js';
 
 const { values } = parseArgs({
@@ -48,7 +48,7 @@ interface Measured {
   readonly coldMs: number;
   readonly prewarmedMs: number;
   readonly crashMs: number;
-  readonly memory: Record<string, number>;
+  readonly memory: Record<string, ResidentMemory>;
   readonly firstAnswerMs: number;
 }
 
@@ -172,7 +172,9 @@ function print({
   memory,
   firstAnswerMs,
 }: Measured): void {
-  const resident = Object.entries(memory).map(([process, mb]) => `${process} ${mb.toFixed(0)}`);
+  const resident = Object.entries(memory).map(
+    ([process, { total, files }]) => `${process} ${total.toFixed(0)} (${files.toFixed(0)} of it files)`,
+  );
   console.log(`
 ${name.padEnd(30)}    bare /run   warm blocking      added    ratio
 p50, one at a time (ms)       ${row(bare.p50, api.p50)}

@@ -13,12 +13,19 @@ import { freePort } from '../../deploy/local/ports.js';
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
+/** What a process keeps in memory, in MB. */
+export interface ResidentMemory {
+  readonly total: number;
+  /** That part of it which is files: the executable, and the embedded store's. The system takes it back where it is short. */
+  readonly files: number;
+}
+
 /** An installation under measurement. */
 export interface BenchServer {
   /** From the start to the first answer, in ms. */
   readonly firstAnswerMs: number;
-  /** Resident memory of its processes by name, in MB. */
-  memory(): Record<string, number>;
+  /** Resident memory of its processes by name. */
+  memory(): Record<string, ResidentMemory>;
   /** @param expected a status of failure that is the right answer here */
   request(method: Method, path: string, body?: Json, expected?: number): Promise<JsonObject>;
   stop(): Promise<void>;
@@ -39,7 +46,7 @@ export async function startStandalone(options: readonly string[]): Promise<Bench
   await untilAnswers(client, child);
   return {
     firstAnswerMs: performance.now() - started,
-    memory: () => ({ standalone: residentMB(child.pid ?? 0) }),
+    memory: () => ({ standalone: residentMemory(child.pid ?? 0) }),
     request: client.request.bind(client),
     stop: async () => {
       const exited = new Promise((resolve) => child.once('exit', resolve));
@@ -79,7 +86,7 @@ export async function startDistributed(): Promise<BenchServer> {
     firstAnswerMs,
     memory: () =>
       Object.fromEntries(
-        [...topology.controllers, ...topology.invokers].map(({ name, pid }) => [name, residentMB(pid ?? 0)]),
+        [...topology.controllers, ...topology.invokers].map(({ name, pid }) => [name, residentMemory(pid ?? 0)]),
       ),
     request: client.request.bind(client),
     stop: async () => {
@@ -134,8 +141,10 @@ class ApiClient {
   }
 }
 
-function residentMB(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+function residentMemory(pid: number): ResidentMemory {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const megabytes = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
+  return { total: megabytes('VmRSS'), files: megabytes('RssFile') };
 }
 
 async function untilAnswers(client: ApiClient, child: ChildProcess): Promise<void> {
