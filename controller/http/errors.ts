@@ -4,7 +4,7 @@ import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
 import { CorruptedEntityError, WrongEntityTypeError } from '../../shared/store/EntityStore.js';
 import { BusUnavailableError, MessageTooLargeError } from '../../shared/messaging/Messaging.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import { CircularBindingError } from '../actions/resolve.js';
+import { CircularBindingError } from '../invocation/resolve.js';
 import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
 import { ApiError, conflict, internalError, serviceUnavailable } from './ApiError.js';
 import { MAX_BODY_BYTES } from './body.js';

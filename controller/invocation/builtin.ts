@@ -1,4 +1,4 @@
-import { argumentsOf } from '../actions/parameters.js';
+import { argumentsOf } from './parameters.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
 import { StatusCode } from '../../shared/entities/activation.js';

@@ -1,6 +1,6 @@
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
-import type { ActionSource } from '../actions/resolve.js';
+import type { ActionSource } from './resolve.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';

@@ -1,4 +1,4 @@
-import { resolveAction } from '../actions/resolve.js';
+import { resolveAction } from './resolve.js';
 import {
   COMPONENT_GRACE_MS,
   type CompositeParts,

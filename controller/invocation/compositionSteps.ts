@@ -1,4 +1,4 @@
-import { readComponentName } from '../actions/qualifiedNames.js';
+import { readComponentName } from './qualifiedNames.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
 

@@ -1,4 +1,4 @@
-import { argumentsOf } from '../actions/parameters.js';
+import { argumentsOf } from './parameters.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { ColorRequest, LoadBalancer, SchedulableAction } from '../loadbalancer/LoadBalancer.js';
 import type { Action } from '../../shared/entities/documents.js';

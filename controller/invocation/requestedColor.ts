@@ -1,4 +1,4 @@
-import { argumentsOf } from '../actions/parameters.js';
+import { argumentsOf } from './parameters.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import { colorOf } from '../../shared/colors/colorOf.js';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';

@@ -1,5 +1,5 @@
-import { inNamespace, readQualifiedName } from '../actions/qualifiedNames.js';
-import { resolveAction } from '../actions/resolve.js';
+import { inNamespace, readQualifiedName } from './qualifiedNames.js';
+import { resolveAction } from './resolve.js';
 import { COMPONENT_GRACE_MS, isTooDeep, type CompositeParts, type CompositeRun, type Composites } from './composite.js';
 import { compositeRecord } from './compositeRecord.js';
 import type { ResolvedAction } from './Invocation.js';

@@ -1,4 +1,4 @@
-import { immutableParameters } from '../actions/parameters.js';
+import { immutableParameters } from '../invocation/parameters.js';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
 

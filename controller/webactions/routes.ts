@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request, Response, Router } from 'express';
-import { CircularBindingError, resolveAction } from '../actions/resolve.js';
+import { CircularBindingError, resolveAction } from '../invocation/resolve.js';
 import { COLOR_HEADER } from '../api/actions/invoke.js';
 import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, notFound } from '../http/ApiError.js';

@@ -1,4 +1,4 @@
-import { MalformedNameError, readQualifiedName } from '../../actions/qualifiedNames.js';
+import { MalformedNameError, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { malformedContent } from '../../http/ApiError.js';
 import { isObject } from '../../http/fields.js';
 import { BLACKBOX, SEQUENCE, type Exec } from '../../../shared/entities/exec.js';

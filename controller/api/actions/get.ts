@@ -1,5 +1,5 @@
 import type { ControllerContext } from '../../ControllerContext.js';
-import { resolveAction } from '../../actions/resolve.js';
+import { resolveAction } from '../../invocation/resolve.js';
 import { ApiError, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';

@@ -1,5 +1,5 @@
 import type { ControllerContext } from '../../ControllerContext.js';
-import { findAction, invokeFound } from '../../actions/activate.js';
+import { findAction, invokeFound } from '../../invocation/activate.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { malformedQuery } from '../../http/ApiError.js';
 import { readJsonObject } from '../../http/body.js';

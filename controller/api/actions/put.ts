@@ -1,6 +1,6 @@
 import type { ControllerContext } from '../../ControllerContext.js';
-import { inNamespace, readQualifiedName } from '../../actions/qualifiedNames.js';
-import { checkSequence, type SequenceFault } from '../../actions/sequenceLimits.js';
+import { inNamespace, readQualifiedName } from '../../invocation/qualifiedNames.js';
+import { checkSequence, type SequenceFault } from './sequenceLimits.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
@@ -14,7 +14,7 @@ import { readAndWrite } from '../staleness.js';
 import { readActionBody, type ActionBody } from './actionBody.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
-import { deprecatedRuntime } from './deprecation.js';
+import { deprecatedRuntime } from '../../invocation/deprecation.js';
 import { checkInstances, checkLimits } from './limitsBody.js';
 import { newAction, revisedAction } from './revise.js';
 

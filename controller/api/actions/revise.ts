@@ -1,4 +1,4 @@
-import { mergeParameters } from '../../actions/parameters.js';
+import { mergeParameters } from '../../invocation/parameters.js';
 import { nextVersion } from '../../http/fields.js';
 import type { Limits } from '../../../shared/config/limits.js';
 import type { Action } from '../../../shared/entities/documents.js';

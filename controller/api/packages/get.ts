@@ -1,4 +1,4 @@
-import { mergeParameters } from '../../actions/parameters.js';
+import { mergeParameters } from '../../invocation/parameters.js';
 import type { ControllerContext } from '../../ControllerContext.js';
 import { ApiError, notFound } from '../../http/ApiError.js';
 import { sendJson } from '../../http/respond.js';

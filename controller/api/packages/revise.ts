@@ -1,4 +1,4 @@
-import { withoutKey } from '../../actions/parameters.js';
+import { withoutKey } from '../../invocation/parameters.js';
 import { nextVersion } from '../../http/fields.js';
 import { FIRST_VERSION } from '../entityWrites.js';
 import type { Binding, PackageBody } from './packageBody.js';

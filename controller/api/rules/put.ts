@@ -1,4 +1,4 @@
-import { resolveAction } from '../../actions/resolve.js';
+import { resolveAction } from '../../invocation/resolve.js';
 import type { ControllerContext } from '../../ControllerContext.js';
 import type { Resource } from '../../entitlement/Entitlement.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';

@@ -1,4 +1,4 @@
-import { inNamespace, MalformedNameError, readQualifiedName } from '../../actions/qualifiedNames.js';
+import { inNamespace, MalformedNameError, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { malformedContent } from '../../http/ApiError.js';
 import { isObject, optional } from '../../http/fields.js';
 import { readEntityBody, type EntityBody } from '../entityWrites.js';

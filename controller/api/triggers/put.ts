@@ -1,4 +1,4 @@
-import { isPath } from '../../actions/qualifiedNames.js';
+import { isPath } from '../../invocation/qualifiedNames.js';
 import type { ControllerContext } from '../../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, malformedContent } from '../../http/ApiError.js';

@@ -4,7 +4,7 @@ import { AlarmClock } from './AlarmClock.js';
 import { switchedOff, type Alarm } from './Alarm.js';
 import { describeAlarm, FeedError, newAlarm, pausedAlarm, revisedAlarm, unpausedAlarm } from './feedParameters.js';
 import { BadScheduleError } from './schedule.js';
-import { fireTrigger, type FireParts } from '../../api/triggers/fire.js';
+import { fireTrigger, type FireParts } from '../../invocation/fire.js';
 import { removeRule } from '../../api/rules/delete.js';
 import type { Authentication } from '../../authentication/Authentication.js';
 import { ApiError } from '../../http/ApiError.js';

@@ -6,7 +6,7 @@ import { newActivationId } from '../../../../shared/entities/activationId.js';
 import { valueOf, type KeyValue } from '../../../../shared/entities/keyvalue.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { parameterEncryption } from '../../../../shared/parameters/encryption.js';
-import { action } from '../actions/entities.js';
+import { action } from './entities.js';
 import { user } from './runs.js';
 
 const encryption = parameterEncryption({ current: 'aes-128', aes128: Buffer.alloc(16, 7).toString('base64') });

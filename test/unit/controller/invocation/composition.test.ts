@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { valueOf, type Json, type JsonObject } from '../../../../shared/entities/keyvalue.js';
 import { newTransactionId } from '../../../../shared/entities/transaction.js';
-import { action, sequence, sourceOf } from '../actions/entities.js';
+import { action, sequence, sourceOf } from './entities.js';
 import { collectGarbage, crashed, Runs, unheard, type Behaviour } from './runs.js';
 
 const conductor = (id: string) => action(id, { annotations: [{ key: 'conductor', value: true }] });

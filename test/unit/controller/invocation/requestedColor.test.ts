@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { GivenColor } from '../../../../controller/invocation/Invocation.js';
 import { requestedColor } from '../../../../controller/invocation/requestedColor.js';
 import type { Json, KeyValue } from '../../../../shared/entities/keyvalue.js';
-import { action } from '../actions/entities.js';
+import { action } from './entities.js';
 
 const ID = 'a'.repeat(32);
 interface Asked {

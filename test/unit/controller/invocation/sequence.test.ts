@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { valueOf } from '../../../../shared/entities/keyvalue.js';
 import { newTransactionId } from '../../../../shared/entities/transaction.js';
-import { action, pkg, sequence, sourceOf } from '../actions/entities.js';
+import { action, pkg, sequence, sourceOf } from './entities.js';
 import { collectGarbage, crashed, Runs, unheard, user, type Behaviour } from './runs.js';
 
 const source = () =>

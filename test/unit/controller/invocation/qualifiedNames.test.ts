@@ -5,7 +5,7 @@ import {
   MalformedNameError,
   readComponentName,
   readQualifiedName,
-} from '../../../../controller/actions/qualifiedNames.js';
+} from '../../../../controller/invocation/qualifiedNames.js';
 
 const read = (value: string) => readComponentName(value, 'me');
 

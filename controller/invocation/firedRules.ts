@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ReducedRule } from '../../../shared/entities/documents.js';
-import { StatusCode, type ActivationRecord } from '../../../shared/entities/activation.js';
-import type { Identity } from '../../../shared/entities/identity.js';
-import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
-import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
+import type { ReducedRule } from '../../shared/entities/documents.js';
+import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 
 /** Request headers that stay with the controller: actions get what a caller sends, not what proves who it is. */
 const WITHHELD: ReadonlySet<string> = new Set([

@@ -6,7 +6,7 @@ import {
   immutableParameters,
   mergeParameters,
   withoutRepetitions,
-} from '../../../../controller/actions/parameters.js';
+} from '../../../../controller/invocation/parameters.js';
 import type { Json, KeyValue } from '../../../../shared/entities/keyvalue.js';
 
 const keys = fc.constantFrom('a', 'b', 'c', 'd', '__proto__', 'constructor');

@@ -1,16 +1,16 @@
-import { activateAction } from '../../actions/activate.js';
-import { asObject } from '../../actions/parameters.js';
-import type { ControllerContext } from '../../ControllerContext.js';
-import { ApiError, defaultMessage } from '../../http/ApiError.js';
-import { toApiError } from '../../http/errors.js';
+import { activateAction } from './activate.js';
+import { asObject } from './parameters.js';
+import type { ControllerContext } from '../ControllerContext.js';
+import { ApiError, defaultMessage } from '../http/ApiError.js';
+import { toApiError } from '../http/errors.js';
 import { forwardedHeaders, inactiveRule, ruleLogLine, triggerRecord, type RuleResult } from './firedRules.js';
-import { colorOf } from '../../../shared/colors/colorOf.js';
-import { StatusCode } from '../../../shared/entities/activation.js';
-import { newActivationId } from '../../../shared/entities/activationId.js';
-import type { ReducedRule, TriggerDocument } from '../../../shared/entities/documents.js';
-import type { Identity } from '../../../shared/entities/identity.js';
-import { valueOf, type JsonObject } from '../../../shared/entities/keyvalue.js';
-import type { TransactionId } from '../../../shared/entities/transaction.js';
+import { colorOf } from '../../shared/colors/colorOf.js';
+import { StatusCode } from '../../shared/entities/activation.js';
+import { newActivationId } from '../../shared/entities/activationId.js';
+import type { ReducedRule, TriggerDocument } from '../../shared/entities/documents.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import { valueOf, type JsonObject } from '../../shared/entities/keyvalue.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** What firing takes; `ControllerContext` has it. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { checkSequence } from '../../../../controller/actions/sequenceLimits.js';
-import { readQualifiedName } from '../../../../controller/actions/qualifiedNames.js';
-import { action, pkg, sequence, sourceOf } from './entities.js';
+import { checkSequence } from '../../../../../controller/api/actions/sequenceLimits.js';
+import { readQualifiedName } from '../../../../../controller/invocation/qualifiedNames.js';
+import { action, pkg, sequence, sourceOf } from '../../invocation/entities.js';
 
 const source = sourceOf(
   action('ns/a'),

@@ -1,8 +1,8 @@
-import { deprecatedRuntime } from '../api/actions/deprecation.js';
+import { deprecatedRuntime } from './deprecation.js';
 import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, badRequest, notFound } from '../http/ApiError.js';
 import type { Resource } from '../entitlement/Entitlement.js';
-import type { InvocationOutcome, InvocationRequest, ResolvedAction } from '../invocation/Invocation.js';
+import type { InvocationOutcome, InvocationRequest, ResolvedAction } from './Invocation.js';
 import { immutableParameters } from './parameters.js';
 import { inNamespace, readQualifiedName } from './qualifiedNames.js';
 import { CircularBindingError, resolveAction, type ActionSource } from './resolve.js';

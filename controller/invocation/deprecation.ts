@@ -1,5 +1,5 @@
-import { badRequest, type ApiError } from '../../http/ApiError.js';
-import type { Runtimes } from '../../../shared/runtimes/manifest.js';
+import { badRequest, type ApiError } from '../http/ApiError.js';
+import type { Runtimes } from '../../shared/runtimes/manifest.js';
 
 /** The refusal of an action whose kind is deprecated: it may be read and deleted, not changed or run. */
 export function deprecatedRuntime(runtimes: Runtimes, kind: string): ApiError | undefined {

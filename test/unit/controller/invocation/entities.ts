@@ -1,4 +1,4 @@
-import type { ActionSource } from '../../../../controller/actions/resolve.js';
+import type { ActionSource } from '../../../../controller/invocation/resolve.js';
 import type { Action, PackageDocument } from '../../../../shared/entities/documents.js';
 import type { Exec } from '../../../../shared/entities/exec.js';
 import type { KeyValue } from '../../../../shared/entities/keyvalue.js';

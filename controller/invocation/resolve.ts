@@ -1,5 +1,5 @@
 import { mergeParameters } from './parameters.js';
-import type { ResolvedAction } from '../invocation/Invocation.js';
+import type { ResolvedAction } from './Invocation.js';
 import type { Action, PackageDocument } from '../../shared/entities/documents.js';
 import type { KeyValue } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';

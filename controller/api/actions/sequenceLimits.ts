@@ -1,7 +1,7 @@
-import { resolveActionName, type ActionSource } from './resolve.js';
-import { readQualifiedName } from './qualifiedNames.js';
-import { SEQUENCE } from '../../shared/entities/exec.js';
-import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
+import { resolveActionName, type ActionSource } from '../../invocation/resolve.js';
+import { readQualifiedName } from '../../invocation/qualifiedNames.js';
+import { SEQUENCE } from '../../../shared/entities/exec.js';
+import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
 
 /** Why a sequence may not be stored. */
 export type SequenceFault = 'empty' | 'too long' | 'cyclic' | 'component missing';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { CircularBindingError, resolveAction, resolveActionName } from '../../../../controller/actions/resolve.js';
+import { CircularBindingError, resolveAction, resolveActionName } from '../../../../controller/invocation/resolve.js';
 import { action, pkg, sourceOf } from './entities.js';
 
 const own = [{ key: 'own', value: 'action' }];

@@ -4,8 +4,8 @@ import {
   inactiveRule,
   ruleLogLine,
   triggerRecord,
-} from '../../../../../controller/api/triggers/firedRules.js';
-import { user } from '../../invocation/runs.js';
+} from '../../../../controller/invocation/firedRules.js';
+import { user } from './runs.js';
 
 const rule = { action: { path: 'ns/p', name: 'a' }, status: 'active' } as const;
 
