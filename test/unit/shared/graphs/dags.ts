@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { Coloring, Dag } from '../../../../shared/coloring/index.js';
+import type { Coloring, Dag } from '../../../../shared/graphs/index.js';
 
 /** A random graph: edges go from lower to higher numbers, and the nodes are given in another order. */
 export const dags: fc.Arbitrary<Dag> = fc

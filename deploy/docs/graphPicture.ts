@@ -1,7 +1,7 @@
-import { chainColoring, virtualWorkers, type Coloring, type Dag } from '../../shared/coloring/index.js';
+import { chainColoring, virtualWorkers, type Coloring, type Dag } from '../../shared/graphs/index.js';
 
 /*
- * The picture of docs/coloring.md: one small graph, colored in both ways by the library itself.
+ * The picture of docs/graphs.md: one small graph, colored in both ways by the library itself.
  */
 
 /** A few pictures are fetched, cut, labelled and put into an album. Weights of nodes: seconds; of edges: seconds to carry. */
@@ -45,7 +45,7 @@ const MARGIN = 20;
 const TITLE = 30;
 
 /** The picture as SVG text. */
-export function coloringPicture(dag: Dag = ALBUM): string {
+export function graphPicture(dag: Dag = ALBUM): string {
   const places = layout(dag);
   const columns = Math.max(...Array.from(places.values(), ({ column }) => column)) + 1;
   const rows = Math.max(...Array.from(places.values(), ({ row }) => row)) + 1;

@@ -7,7 +7,7 @@ import {
   type Dag,
   type InvokingClient,
   type Progress,
-} from '../../../../shared/coloring/index.js';
+} from '../../../../shared/graphs/index.js';
 
 /*
  * How `runDag` orders, bounds, repeats and gives up. The client here answers as the `openwhisk` client does; with that

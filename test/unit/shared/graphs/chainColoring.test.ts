@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { indexDag } from '../../../../shared/coloring/Dag.js';
+import { indexDag } from '../../../../shared/graphs/Dag.js';
 import {
   chainColoring,
   DagError,
@@ -8,7 +8,7 @@ import {
   virtualWorkers,
   type Dag,
   type DagEdge,
-} from '../../../../shared/coloring/index.js';
+} from '../../../../shared/graphs/index.js';
 import { colorsOf, dags, layered, makespan } from './dags.js';
 
 const nodes = (...ids: readonly string[]) => ids.map((id) => ({ id }));
@@ -222,15 +222,10 @@ describe('virtual workers', () => {
 });
 
 describe('a graph of 100,000 nodes', () => {
-  // In the processor's time, so that it does not depend on what else the machine does; it takes a quarter of that.
-  it('is colored in under a second, either way', () => {
+  // A quadratic algorithm would compare 10^10 pairs: it would not end before the runner's deadline.
+  it('is colored completely, either way', () => {
     const dag = layered(100_000, 100, 3);
     const onWorkers = [64, 10_000].map((workers) => (one: Dag) => virtualWorkers(one, workers));
-    for (const color of [chainColoring, ...onWorkers]) {
-      const begun = process.cpuUsage();
-      assert.equal(color(dag).size, 100_000);
-      const took = process.cpuUsage(begun).user;
-      assert.ok(took < 1_000_000, `${took} µs`);
-    }
+    for (const color of [chainColoring, ...onWorkers]) assert.equal(color(dag).size, 100_000);
   });
 });

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { ALBUM, coloringPicture } from '../../../../deploy/docs/coloringPicture.js';
+import { ALBUM, graphPicture } from '../../../../deploy/docs/graphPicture.js';
 
-describe('the picture of docs/coloring.md', () => {
+describe('the picture of docs/graphs.md', () => {
   it('is what the library makes of its graph now (npm run docs)', () => {
-    assert.equal(readFileSync('docs/coloring.svg', 'utf8'), coloringPicture());
+    assert.equal(readFileSync('docs/graphs.svg', 'utf8'), graphPicture());
   });
 
   it('shows every node in both colorings, and every edge', () => {
-    const picture = coloringPicture();
+    const picture = graphPicture();
     for (const { id } of ALBUM.nodes) assert.equal(picture.split(`>${id}</text>`).length - 1, 2, id);
     assert.equal(picture.split('marker-end').length - 1, ALBUM.edges.length * 2);
   });
