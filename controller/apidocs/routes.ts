@@ -1,4 +1,4 @@
-import type { Routes } from '../http/app.js';
+import type { Routes } from '../api/app.js';
 import { setCors } from '../http/cors.js';
 import { sendEmpty, sendJson } from '../http/respond.js';
 import { apiDocument, BASE } from './document.js';

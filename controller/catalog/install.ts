@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { alarms } from './alarms/package.js';
+import { alarms } from './alarms.js';
 import type { CatalogAction, CatalogPackage, ParameterNote } from './entries.js';
 import { samples } from './samples.js';
 import { utils } from './utils.js';
 import { newAction, revisedAction } from '../api/actions/revise.js';
 import { newPackage, revisedPackage } from '../api/packages/revise.js';
-import type { ControllerContext } from '../ControllerContext.js';
+import type { ControllerContext } from '../api/ControllerContext.js';
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
 import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
 

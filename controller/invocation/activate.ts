@@ -1,16 +1,21 @@
 import { deprecatedRuntime } from './deprecation.js';
-import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, badRequest, notFound } from '../http/ApiError.js';
-import type { Resource } from '../entitlement/Entitlement.js';
-import type { InvocationOutcome, InvocationRequest, ResolvedAction } from './Invocation.js';
+import type { Entitlement, Resource } from '../entitlement/Entitlement.js';
+import type { Invocation, InvocationOutcome, InvocationRequest, ResolvedAction } from './Invocation.js';
 import { immutableParameters } from './parameters.js';
 import { inNamespace, readQualifiedName } from './qualifiedNames.js';
-import { CircularBindingError, resolveAction, type ActionSource } from './resolve.js';
+import { CircularBindingError, resolveAction, type ActionReader } from './resolve.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
+import type { Runtimes } from '../../shared/runtimes/manifest.js';
 
 /** What an action is invoked with. */
-export type ActivationParts = Pick<ControllerContext, 'entities' | 'entitlement' | 'invocation' | 'runtimes'>;
+export interface ActivationParts {
+  readonly entities: ActionReader;
+  readonly entitlement: Pick<Entitlement, 'check' | 'checkConcurrency'>;
+  readonly invocation: Invocation;
+  readonly runtimes: Runtimes;
+}
 
 /**
  * Invokes an action for somebody who is no HTTP request (a rule), in the way that `POST` on it does: the caller's rights
@@ -28,7 +33,7 @@ export async function activateAction(
 }
 
 /** The action of that name. @throws ApiError 404, 422; WrongEntityTypeError */
-export async function findAction(source: ActionSource, name: FullyQualifiedName): Promise<ResolvedAction> {
+export async function findAction(source: ActionReader, name: FullyQualifiedName): Promise<ResolvedAction> {
   let target: ResolvedAction | undefined;
   try {
     target = await resolveAction(source, name);

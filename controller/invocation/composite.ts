@@ -1,6 +1,6 @@
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
-import type { ActionSource } from './resolve.js';
+import type { ActionReader } from './resolve.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
@@ -12,7 +12,7 @@ import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 export interface CompositeParts {
   /** Runs one action that is neither a sequence nor a conductor, or a conductor as a plain action. */
   readonly primitive: Invocation;
-  readonly actions: ActionSource;
+  readonly actions: ActionReader;
   readonly entitlement: Pick<Entitlement, 'check'>;
   readonly activations: Pick<ActivationStore, 'store'>;
   readonly events: UserEvents;

@@ -1,6 +1,5 @@
-import { activateAction } from './activate.js';
+import { activateAction, type ActivationParts } from './activate.js';
 import { asObject } from './parameters.js';
-import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, defaultMessage } from '../http/ApiError.js';
 import { toApiError } from '../http/errors.js';
 import { forwardedHeaders, inactiveRule, ruleLogLine, triggerRecord, type RuleResult } from './firedRules.js';
@@ -11,13 +10,20 @@ import type { ReducedRule, TriggerDocument } from '../../shared/entities/documen
 import type { Identity } from '../../shared/entities/identity.js';
 import { valueOf, type JsonObject } from '../../shared/entities/keyvalue.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What firing takes; `ControllerContext` has it. */
-export type FireParts = Pick<
-  ControllerContext,
-  'entities' | 'entitlement' | 'invocation' | 'runtimes' | 'activations' | 'log' | 'clock' | 'track' | 'colors'
->;
+/** What firing takes. */
+export interface FireParts extends ActivationParts {
+  readonly activations: Pick<ActivationStore, 'store'>;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
+  readonly track: (work: Promise<unknown>) => void;
+  readonly colors?: { readonly mistakes: Pick<ColorMistakes, 'note'> } | undefined;
+}
 
 export interface Fire {
   readonly transid: TransactionId;

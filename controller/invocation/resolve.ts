@@ -5,7 +5,7 @@ import type { KeyValue } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 
 /** Where packages and actions are read from. Both resolve to undefined where there is none of that id. */
-export interface ActionSource {
+export interface ActionReader {
   /** @throws where the document of that id is not a package. */
   getPackage(id: string): Promise<PackageDocument | undefined>;
   /** The action without its code. @throws where the document of that id is not an action. */
@@ -40,7 +40,7 @@ export function boundPackage(pkg: PackageDocument): string | undefined {
  * @returns undefined where it, or one that it refers to, does not exist.
  * @throws CircularBindingError
  */
-export async function resolvePackage(source: ActionSource, id: string): Promise<ResolvedPackage | undefined> {
+export async function resolvePackage(source: ActionReader, id: string): Promise<ResolvedPackage | undefined> {
   const seen = new Set<string>();
   let parameters: readonly KeyValue[] = [];
   let next = id;
@@ -65,7 +65,7 @@ export async function resolvePackage(source: ActionSource, id: string): Promise<
  * @throws CircularBindingError, and what the source throws for a document of another type.
  */
 export async function resolveAction(
-  source: ActionSource,
+  source: ActionReader,
   name: FullyQualifiedName,
 ): Promise<ResolvedAction | undefined> {
   if (!name.path.includes('/')) {
@@ -86,7 +86,7 @@ export async function resolveAction(
 
 /** The name of the action behind the bindings, without looking whether it exists; undefined where its package does not. */
 export async function resolveActionName(
-  source: ActionSource,
+  source: ActionReader,
   name: FullyQualifiedName,
 ): Promise<FullyQualifiedName | undefined> {
   if (!name.path.includes('/')) return { path: name.path, name: name.name };

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Request, Response, Router } from 'express';
 import { CircularBindingError, resolveAction } from '../invocation/resolve.js';
 import { COLOR_HEADER } from '../api/actions/invoke.js';
-import type { ControllerContext } from '../ControllerContext.js';
+import type { ControllerContext } from '../api/ControllerContext.js';
 import { ApiError, notFound } from '../http/ApiError.js';
 import { readBody } from '../http/body.js';
 import { setCors } from '../http/cors.js';

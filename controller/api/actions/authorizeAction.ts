@@ -1,7 +1,7 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import type { Privilege } from '../../entitlement/Entitlement.js';
 import { badRequest, notFound } from '../../http/ApiError.js';
-import { authorize, type Call } from '../../http/route.js';
+import { authorize, type Call } from '../route.js';
 
 /** Which action a path names: `package` is missing for one in the default package. */
 export interface ActionPath {

@@ -1,7 +1,7 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
 import { sendDeleted } from '../../http/respond.js';
-import type { Call } from '../../http/route.js';
+import type { Call } from '../route.js';
 import { readAndWrite } from '../staleness.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';

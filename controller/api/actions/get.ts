@@ -1,9 +1,9 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { resolveAction } from '../../invocation/resolve.js';
 import { ApiError, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import type { Call } from '../../http/route.js';
+import type { Call } from '../route.js';
 import { actionView, withoutCode } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 

@@ -1,11 +1,11 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { findAction, invokeFound } from '../../invocation/activate.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { malformedQuery } from '../../http/ApiError.js';
 import { readJsonObject } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { ACTIVATION_ID_HEADER, sendJson } from '../../http/respond.js';
-import type { Call } from '../../http/route.js';
+import type { Call } from '../route.js';
 import { activationView, invocationStatus } from '../activations/activationView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 

@@ -1,8 +1,8 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
 import { booleanParameter, listLimit, listSkip, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import { authorize, type Call } from '../../http/route.js';
+import { authorize, type Call } from '../route.js';
 
 /** Lists the actions of a namespace, those in packages too. */
 export async function listActions(ctx: ControllerContext, call: Call): Promise<void> {

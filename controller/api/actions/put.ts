@@ -1,4 +1,4 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { inNamespace, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { checkSequence, type SequenceFault } from './sequenceLimits.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
@@ -6,7 +6,7 @@ import { badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendChanged } from '../../http/respond.js';
-import type { Call } from '../../http/route.js';
+import type { Call } from '../route.js';
 import type { Action } from '../../../shared/entities/documents.js';
 import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import type { FullyQualifiedName } from '../../../shared/entities/names.js';

@@ -1,9 +1,9 @@
 import type { Request, Response } from 'express';
-import type { ControllerContext } from '../../ControllerContext.js';
-import type { Routes } from '../../http/app.js';
+import type { ControllerContext } from '../ControllerContext.js';
+import type { Routes } from '../app.js';
 import { noSuchRoute } from '../../http/ApiError.js';
 import { entityNameOf } from '../../http/names.js';
-import { callOf, parameter, type Call } from '../../http/route.js';
+import { callOf, parameter, type Call } from '../route.js';
 import type { ActionPath } from './authorizeAction.js';
 import { deleteAction } from './delete.js';
 import { getAction } from './get.js';

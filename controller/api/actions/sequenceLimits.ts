@@ -1,4 +1,4 @@
-import { resolveActionName, type ActionSource } from '../../invocation/resolve.js';
+import { resolveActionName, type ActionReader } from '../../invocation/resolve.js';
 import { readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { SEQUENCE } from '../../../shared/entities/exec.js';
 import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
@@ -12,7 +12,7 @@ export type SequenceFault = 'empty' | 'too long' | 'cyclic' | 'component missing
  * are absolute. `sequence` need not exist yet.
  */
 export async function checkSequence(
-  source: ActionSource,
+  source: ActionReader,
   sequence: FullyQualifiedName,
   components: readonly FullyQualifiedName[],
   limit: number,
@@ -29,14 +29,14 @@ export async function checkSequence(
 
 /** Counts the actions of nested sequences, each sequence once however often it occurs. */
 class SequenceWalk {
-  readonly #source: ActionSource;
+  readonly #source: ActionReader;
   readonly #own: string;
   readonly #limit: number;
   readonly #counted = new Map<string, number>();
   /** Sequences on the way from the outermost one down to here. */
   readonly #open = new Set<string>();
 
-  constructor(source: ActionSource, own: string, limit: number) {
+  constructor(source: ActionReader, own: string, limit: number) {
     this.#source = source;
     this.#own = own;
     this.#limit = limit;

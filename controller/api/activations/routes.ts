@@ -1,10 +1,10 @@
 import type { Request, Response } from 'express';
-import type { ControllerContext } from '../../ControllerContext.js';
-import type { Routes } from '../../http/app.js';
+import type { ControllerContext } from '../ControllerContext.js';
+import type { Routes } from '../app.js';
 import { badRequest, notFound } from '../../http/ApiError.js';
 import { queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import { authorize, callOf, parameter, type Call } from '../../http/route.js';
+import { authorize, callOf, parameter, type Call } from '../route.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { isActivationId } from '../../../shared/entities/activationId.js';
 import { activationView, responseView } from './activationView.js';

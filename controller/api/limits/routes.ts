@@ -1,10 +1,10 @@
 import type { Limits } from '../../../shared/config/limits.js';
 import type { UserLimits } from '../../../shared/entities/identity.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
-import type { Routes } from '../../http/app.js';
+import type { Routes } from '../app.js';
 import { badRequest } from '../../http/ApiError.js';
 import { sendJson, type JsonBody } from '../../http/respond.js';
-import { authorize, callOf } from '../../http/route.js';
+import { authorize, callOf } from '../route.js';
 
 /** The limits of a namespace, the installation's defaults filled in. */
 export const limitRoutes: Routes = (router, ctx) => {

@@ -1,4 +1,4 @@
-import type { Routes } from '../../http/app.js';
+import type { Routes } from '../app.js';
 import { sendJson } from '../../http/respond.js';
 
 /** The namespaces of the caller: the one of its key. */

@@ -1,8 +1,8 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { conflict, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendDeleted } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { readAndWrite } from '../staleness.js';
 import { packageView } from './packageView.js';
 import { bindingOf } from './revise.js';

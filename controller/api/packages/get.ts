@@ -1,8 +1,8 @@
 import { mergeParameters } from '../../invocation/parameters.js';
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, notFound } from '../../http/ApiError.js';
 import { sendJson } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { actionsAndFeeds, packageView } from './packageView.js';
 import { bindingOf } from './revise.js';
 import { documentId } from '../../../shared/entities/names.js';

@@ -1,7 +1,7 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import type { CollectionHandler } from '../../http/route.js';
+import type { CollectionHandler } from '../route.js';
 import { pageOf } from '../entityWrites.js';
 
 /** Lists a namespace's packages: all to its owner, the published ones to others. */

@@ -1,10 +1,10 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { ApiError, badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendChanged } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { createOrUpdate } from '../entityWrites.js';
 import { readAndWrite } from '../staleness.js';
 import { readPackageBody, type Binding } from './packageBody.js';

@@ -1,5 +1,5 @@
-import type { Routes } from '../../http/app.js';
-import { addCollection } from '../../http/route.js';
+import type { Routes } from '../app.js';
+import { addCollection } from '../route.js';
 import { deletePackage } from './delete.js';
 import { getPackage } from './get.js';
 import { listPackages } from './list.js';

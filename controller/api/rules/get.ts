@@ -1,8 +1,8 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
 import { queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import type { CollectionHandler, EntityHandler } from '../../http/route.js';
+import type { CollectionHandler, EntityHandler } from '../route.js';
 import { pageOf } from '../entityWrites.js';
 import { ruleView, statusOf } from './links.js';
 import { triggerOf } from './triggerEdits.js';

@@ -1,9 +1,9 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { sendText } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { statusOf, withRule } from './links.js';
 import { readStatus } from './ruleBody.js';
 import { editTrigger, triggerOf } from './triggerEdits.js';

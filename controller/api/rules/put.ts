@@ -1,5 +1,5 @@
 import { resolveAction } from '../../invocation/resolve.js';
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import type { Resource } from '../../entitlement/Entitlement.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest } from '../../http/ApiError.js';
@@ -8,7 +8,7 @@ import { CORRUPTED_MESSAGE } from '../../http/errors.js';
 import { nextVersion } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { createOrUpdate, FIRST_VERSION } from '../entityWrites.js';
 import { readAndWrite } from '../staleness.js';
 import { ruleView, statusOf, withoutRule, withRule } from './links.js';

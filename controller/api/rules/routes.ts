@@ -1,5 +1,5 @@
-import type { Routes } from '../../http/app.js';
-import { addCollection } from '../../http/route.js';
+import type { Routes } from '../app.js';
+import { addCollection } from '../route.js';
 import { deleteRule } from './delete.js';
 import { getRule, listRules } from './get.js';
 import { postRule } from './post.js';

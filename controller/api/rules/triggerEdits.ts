@@ -1,4 +1,4 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
 import { DocumentConflictError } from '../../../shared/store/ArtifactStore.js';

@@ -1,13 +1,7 @@
 import { describeRuntimes, type Runtimes } from '../../../shared/runtimes/manifest.js';
 import type { Limits } from '../../../shared/config/limits.js';
 import type { JsonBody } from '../../http/respond.js';
-
-/** Which build answers. */
-export interface Build {
-  readonly number: string;
-  /** ISO 8601. */
-  readonly date: string;
-}
+import type { Build } from '../ControllerContext.js';
 
 const MB = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { operatorOnly } from '../../authentication/operator.js';
-import type { Routes } from '../../http/app.js';
+import type { Routes } from '../app.js';
 
 /** `GET /metrics`, in Prometheus' text format, for the operator: it tells how busy an installation is. */
 export const metricsRoutes =

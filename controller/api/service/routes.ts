@@ -2,7 +2,7 @@ import { operatorOnly } from '../../authentication/operator.js';
 import { ApiError } from '../../http/ApiError.js';
 import { boundedColor } from '../../../shared/colors/colorOf.js';
 import { SERVICE_METHODS, setCors } from '../../http/cors.js';
-import type { Routes } from '../../http/app.js';
+import type { Routes } from '../app.js';
 import { queryOf } from '../../http/query.js';
 import { sendJson, sendText } from '../../http/respond.js';
 import { healthyCount, invokerStates, isReady } from './health.js';

@@ -1,7 +1,7 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
 import { sendJson } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { readAndWrite } from '../staleness.js';
 import { triggerView } from './triggerView.js';
 

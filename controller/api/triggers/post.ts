@@ -1,9 +1,9 @@
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
 import { readJsonObject } from '../../http/body.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { fireTrigger } from '../../invocation/fire.js';
 
 /** Fires a trigger: 202 with the id of its activation, or 204 where it has no active rule. */

@@ -1,12 +1,12 @@
 import { isPath } from '../../invocation/qualifiedNames.js';
-import type { ControllerContext } from '../../ControllerContext.js';
+import type { ControllerContext } from '../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, malformedContent } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { isObject, nextVersion, optional } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
-import type { EntityHandler } from '../../http/route.js';
+import type { EntityHandler } from '../route.js';
 import { createOrUpdate, FIRST_VERSION, readEntityBody, type EntityBody } from '../entityWrites.js';
 import { readAndWrite } from '../staleness.js';
 import { triggerView } from './triggerView.js';

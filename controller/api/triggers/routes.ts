@@ -1,5 +1,5 @@
-import type { Routes } from '../../http/app.js';
-import { addCollection } from '../../http/route.js';
+import type { Routes } from '../app.js';
+import { addCollection } from '../route.js';
 import { deleteTrigger } from './delete.js';
 import { getTrigger, listTriggers } from './get.js';
 import { postTrigger } from './post.js';

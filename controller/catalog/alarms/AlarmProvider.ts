@@ -14,9 +14,10 @@ import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
 import { newTransactionId } from '../../../shared/entities/transaction.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
-import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+import { WrongEntityTypeError, type EntityStore } from '../../../shared/store/EntityStore.js';
 
 export interface AlarmProviderParts extends FireParts {
+  readonly entities: EntityStore;
   readonly authentication: Authentication;
   /** The database of entities, where the alarms are kept, too. */
   readonly whisks: Pick<ArtifactStore, 'get' | 'put'>;

@@ -1,7 +1,7 @@
 import { basicAuthentication } from '../../../controller/authentication/basic.js';
 import { AlarmProvider } from '../../../controller/catalog/alarms/AlarmProvider.js';
 import { installCatalog } from '../../../controller/catalog/install.js';
-import type { ControllerContext } from '../../../controller/ControllerContext.js';
+import type { ControllerContext } from '../../../controller/api/ControllerContext.js';
 import { actionRoutes } from '../../../controller/api/actions/routes.js';
 import { activationRoutes } from '../../../controller/api/activations/routes.js';
 import { limitRoutes } from '../../../controller/api/limits/routes.js';
@@ -12,7 +12,7 @@ import { triggerRoutes } from '../../../controller/api/triggers/routes.js';
 import { OwnershipEntitlement } from '../../../controller/entitlement/ownership.js';
 import { Throttles } from '../../../controller/entitlement/throttles.js';
 import { serviceRoutes } from '../../../controller/api/service/routes.js';
-import { createApp } from '../../../controller/http/app.js';
+import { createApp } from '../../../controller/api/app.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
 import { createDispatch, type Dispatch } from '../../../controller/invocation/dispatch.js';
 import { withBuiltins, type BuiltinAction } from '../../../controller/invocation/builtin.js';

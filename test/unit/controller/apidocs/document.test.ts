@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import express, { type Router } from 'express';
-import type { ControllerContext } from '../../../../controller/ControllerContext.js';
+import type { ControllerContext } from '../../../../controller/api/ControllerContext.js';
 import { actionRoutes } from '../../../../controller/api/actions/routes.js';
 import { activationRoutes } from '../../../../controller/api/activations/routes.js';
 import { limitRoutes } from '../../../../controller/api/limits/routes.js';

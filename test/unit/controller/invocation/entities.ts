@@ -1,4 +1,4 @@
-import type { ActionSource } from '../../../../controller/invocation/resolve.js';
+import type { ActionReader } from '../../../../controller/invocation/resolve.js';
 import type { Action, PackageDocument } from '../../../../shared/entities/documents.js';
 import type { Exec } from '../../../../shared/entities/exec.js';
 import type { KeyValue } from '../../../../shared/entities/keyvalue.js';
@@ -40,7 +40,7 @@ export function pkg(id: string, parameters: KeyValue[] = [], bound?: string): Pa
 }
 
 /** A source of these documents, by their ids. */
-export function sourceOf(...documents: (Action | PackageDocument)[]): ActionSource & {
+export function sourceOf(...documents: (Action | PackageDocument)[]): ActionReader & {
   set(document: Action | PackageDocument): void;
   delete(id: string): void;
 } {

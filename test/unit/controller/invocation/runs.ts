@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { createDispatch, type Dispatch } from '../../../../controller/invocation/dispatch.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
 import { argumentsOf } from '../../../../controller/invocation/parameters.js';
-import type { ActionSource } from '../../../../controller/invocation/resolve.js';
+import type { ActionReader } from '../../../../controller/invocation/resolve.js';
 import type { ActivationRecord } from '../../../../shared/entities/activation.js';
 import { newActivationId } from '../../../../shared/entities/activationId.js';
 import type { Identity } from '../../../../shared/entities/identity.js';
@@ -72,7 +72,7 @@ export class Runs {
   readonly forbidden = new Set<string>();
   readonly dispatch: Dispatch;
 
-  constructor(source: ActionSource, behaviours: Record<string, Behaviour>, maxSteps = 50) {
+  constructor(source: ActionReader, behaviours: Record<string, Behaviour>, maxSteps = 50) {
     const primitive: Invocation = {
       invoke: async (request) => {
         this.requests.push(request);
@@ -110,7 +110,7 @@ export class Runs {
     this.#source = source;
   }
 
-  readonly #source: ActionSource;
+  readonly #source: ActionReader;
 
   /** Invokes and waits for the record. */
   async run(id: string, payload?: Json, more: Partial<InvocationRequest> = {}): Promise<ActivationRecord> {

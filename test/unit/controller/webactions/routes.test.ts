@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { ControllerContext } from '../../../../controller/ControllerContext.js';
+import type { ControllerContext } from '../../../../controller/api/ControllerContext.js';
 import { ApiError, credentialsInvalid, tooManyRequests } from '../../../../controller/http/ApiError.js';
-import { createApp } from '../../../../controller/http/app.js';
+import { createApp } from '../../../../controller/api/app.js';
 import type { InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
 import { webActionRoutes } from '../../../../controller/webactions/routes.js';
 import { DEFAULT_LIMITS } from '../../../../shared/config/limits.js';

@@ -1,12 +1,12 @@
 import type { Request, RequestHandler, Response, Router } from 'express';
-import type { ControllerContext } from '../ControllerContext.js';
+import type { ControllerContext } from './ControllerContext.js';
 import { fullName, type CollectionName, type Privilege, type Resource } from '../entitlement/Entitlement.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
-import { ApiError, noSuchRoute, notAuthorizedFor, notFound } from './ApiError.js';
-import { isAcceptable } from './acceptance.js';
-import { contentType } from './ContentType.js';
-import { entityNameOf, namespaceOf } from './names.js';
+import { ApiError, noSuchRoute, notAuthorizedFor, notFound } from '../http/ApiError.js';
+import { isAcceptable } from '../http/acceptance.js';
+import { contentType } from '../http/ContentType.js';
+import { entityNameOf, namespaceOf } from '../http/names.js';
 
 /** A request on a collection, or on one of its entities, once it is known who calls and what for. */
 export interface Call {

@@ -1,13 +1,13 @@
 import express, { Router, type Express } from 'express';
 import type { Registry } from 'prom-client';
-import type { ControllerContext } from '../ControllerContext.js';
-import { noSuchRoute } from './ApiError.js';
-import { apiCors, SERVICE_METHODS, setCors } from './cors.js';
-import { errorHandler } from './errors.js';
-import { requestMetrics } from './requestMetrics.js';
+import type { ControllerContext } from './ControllerContext.js';
+import { noSuchRoute } from '../http/ApiError.js';
+import { apiCors, SERVICE_METHODS, setCors } from '../http/cors.js';
+import { errorHandler } from '../http/errors.js';
+import { requestMetrics } from '../http/requestMetrics.js';
 import { acceptsJson, authenticated } from './route.js';
-import { sendText } from './respond.js';
-import { transactions } from './transaction.js';
+import { sendText } from '../http/respond.js';
+import { transactions } from '../http/transaction.js';
 
 /** Adds routes to a router. A file of `controller/api/` or `controller/webactions/` exports one of these. */
 export type Routes = (router: Router, ctx: ControllerContext) => void;

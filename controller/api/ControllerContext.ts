@@ -1,16 +1,22 @@
-import type { Authentication } from './authentication/Authentication.js';
-import type { OperatorCredentials } from './authentication/operator.js';
-import type { Build } from './api/service/info.js';
-import type { Entitlement } from './entitlement/Entitlement.js';
-import type { Invocation } from './invocation/Invocation.js';
-import type { ColorsView } from './loadbalancer/ColorsView.js';
-import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
-import type { Limits } from '../shared/config/limits.js';
-import type { Logger } from '../shared/logging/Logger.js';
-import type { ParameterLock } from '../shared/parameters/encryption.js';
-import type { Runtimes } from '../shared/runtimes/manifest.js';
-import type { ActivationStore } from '../shared/store/ActivationStore.js';
-import type { EntityStore } from '../shared/store/EntityStore.js';
+import type { Authentication } from '../authentication/Authentication.js';
+import type { OperatorCredentials } from '../authentication/operator.js';
+import type { Entitlement } from '../entitlement/Entitlement.js';
+import type { Invocation } from '../invocation/Invocation.js';
+import type { ColorsView } from '../loadbalancer/ColorsView.js';
+import type { LoadBalancer } from '../loadbalancer/LoadBalancer.js';
+import type { Limits } from '../../shared/config/limits.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { ParameterLock } from '../../shared/parameters/encryption.js';
+import type { Runtimes } from '../../shared/runtimes/manifest.js';
+import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+import type { EntityStore } from '../../shared/store/EntityStore.js';
+
+/** The build of the running controller. */
+export interface Build {
+  readonly number: string;
+  /** ISO 8601. */
+  readonly date: string;
+}
 
 /** What the routes of a controller work with. Made once, when the controller is assembled. */
 export interface ControllerContext {

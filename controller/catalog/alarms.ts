@@ -1,6 +1,6 @@
-import { BUILTIN_ANNOTATION } from '../../invocation/builtin.js';
-import type { CatalogAction, CatalogPackage, ParameterNote } from '../entries.js';
-import type { JsonObject } from '../../../shared/entities/keyvalue.js';
+import { BUILTIN_ANNOTATION } from '../invocation/builtin.js';
+import type { CatalogAction, CatalogPackage, ParameterNote } from './entries.js';
+import type { JsonObject } from '../../shared/entities/keyvalue.js';
 
 /** What runs where no controller stands in for these actions. */
 const CODE = `function main() {
