@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Client, Pool, type Dispatcher } from 'undici';
 import {
   ContainerConnectionError,
@@ -13,6 +14,8 @@ export interface ContainerClientOptions {
   readonly address: ContainerAddress;
   /** Connections that may be open at once. */
   readonly concurrency: number;
+  /** The container's token, sent with each request. */
+  readonly token: string;
   /** Asked when a connection broke: whether the container died of using too much memory. */
   readonly diedOfMemory: () => Promise<boolean>;
   /**
@@ -32,13 +35,19 @@ const NOT_LISTENING = new Set([
   'EPIPE',
 ]);
 const RETRY_MS = 3;
-const HEADERS = { 'content-type': 'application/json', accept: 'application/json' };
+/** Carries the container's token; see `ContainerDriver`. */
+const TOKEN_HEADER = 'x-invoker-token';
+const TOKEN_ACCEPTED = 'accepted';
 /** Of a runtime that does not say how long it keeps an idle connection. */
 const IDLE_CONNECTION_MS = 4000;
+
+/** A token that only the invoker and one container's runtime know: 128 random bits as 22 characters. */
+export const newToken = (): string => randomBytes(16).toString('base64url');
 
 /** Sends `/init` and `/run` to one container, over connections that stay open. */
 export class ContainerClient {
   readonly #options: ContainerClientOptions;
+  readonly #headers: Readonly<Record<string, string>>;
   readonly #pending = new Set<(error: Error) => void>();
   #dispatcher: Dispatcher | undefined;
   #answered = false;
@@ -46,6 +55,11 @@ export class ContainerClient {
 
   constructor(options: ContainerClientOptions) {
     this.#options = options;
+    this.#headers = {
+      'content-type': 'application/json',
+      accept: 'application/json',
+      [TOKEN_HEADER]: options.token,
+    };
   }
 
   /** See `Container.post`. */
@@ -122,6 +136,7 @@ export class ContainerClient {
       this.#pending.add(fail);
 
       let status = 0;
+      let accepted: { tokenAccepted?: true } = {};
       let announced = -1;
       let room = options.maxResponseBytes;
       const chunks: Buffer[] = [];
@@ -129,16 +144,16 @@ export class ContainerClient {
         if (settled) return;
         settle();
         const bytes = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
-        if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString() });
+        if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...accepted });
         else {
           const truncated = { length: announced, limit: options.maxResponseBytes };
-          resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), truncated });
+          resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), ...accepted, truncated });
         }
       };
 
       const dispatcher = (this.#dispatcher ??= this.#connect());
       dispatcher.dispatch(
-        { path, method: 'POST', headers: HEADERS, body },
+        { path, method: 'POST', headers: this.#headers, body },
         {
           onRequestStart(started) {
             controller = started;
@@ -146,6 +161,7 @@ export class ContainerClient {
           },
           onResponseStart(_, statusCode, headers) {
             status = statusCode;
+            if (headers[TOKEN_HEADER] === TOKEN_ACCEPTED) accepted = { tokenAccepted: true };
             const length = headers['content-length'];
             if (typeof length !== 'string') return fail(new Error('a response without a length'));
             announced = Number(length);

@@ -42,6 +42,11 @@ export interface Container {
   readonly id: string;
   /** Whether the container is still there, as far as the driver has seen. */
   readonly running: boolean;
+  /**
+   * Whether its runtime signs the ends of its logs. Only then the next run may begin before the logs of the last one are
+   * collected: a plain sentinel may be the action's own text.
+   */
+  readonly signsLogs: boolean;
   /** Resolves when the driver sees that the container is gone, whoever ended it. Never rejects. */
   readonly exited: Promise<void>;
   /**
@@ -77,6 +82,8 @@ export interface CollectedLogs {
   readonly lines: string[];
   /** False where lines are missing: truncated, or the sentinels did not come. */
   readonly complete: boolean;
+  /** Lines that earlier activations left over, and that were dropped when this activation began. */
+  readonly leftover: number;
 }
 
 export interface LogOptions {
@@ -89,6 +96,8 @@ export interface LogOptions {
 export interface ContainerResponse {
   readonly status: number;
   readonly body: string;
+  /** The runtime took the container's token: it signs its sentinels, and runs nothing for a caller without the token. */
+  readonly tokenAccepted?: boolean;
   /** Where the response was longer than asked for: its whole length as far as it is known, and the limit, in bytes. */
   readonly truncated?: { readonly length: number; readonly limit: number };
 }

@@ -254,9 +254,13 @@ export class ContainerPool {
     }
     const logs = slot.logs.then(() => collectLogs(container, action, response, this.#parts));
     slot.logs = logs;
-    const lines = logs.then((collected) => collected.lines);
+    const lines = logs.then((collected) => {
+      if (collected.leftover > 0) metrics.logLinesDropped(collected.leftover);
+      return collected.lines;
+    });
     void reporter.reportWithLogs(message, record, lines).then(job.done);
-    const overlap = reusable && action.sentinelled;
+    // A plain sentinel may be the action's own text: then the next run waits until these logs are collected.
+    const overlap = reusable && action.sentinelled && (container.signsLogs || action.concurrency > 1);
     if (overlap) this.#containers.release(slot, true);
     void logs.then((collected) => {
       // They are not kept as long as the container.

@@ -29,11 +29,14 @@ export async function collectLogs(
     });
   } catch (error) {
     log.error(`the logs of container ${container.id} were not read`, { error });
-    collected = { lines: [texts.logFailure], complete: false };
+    collected = { lines: [texts.logFailure], complete: false, leftover: 0 };
+  }
+  if (collected.leftover > 0) {
+    log.warn(`container ${container.id} logged ${collected.leftover} lines between activations: they were dropped`);
   }
   if (!faulty) return collected;
   const line = `${new Date(now()).toISOString().padEnd(30)} stderr: ${texts.logWarningDeveloperError}`;
-  return { lines: [...collected.lines, line], complete: collected.complete };
+  return { ...collected, lines: [...collected.lines, line] };
 }
 
 /** Throws away what the container wrote so far, which nobody wants and the driver would keep. */

@@ -14,6 +14,8 @@ export interface PoolMetrics {
   colored(met: boolean): void;
   /** An activation had to look for another container. */
   rescheduled(): void;
+  /** Lines that a container logged between two activations were dropped. */
+  logLinesDropped(lines: number): void;
   /** Where the present state of the pool is read when somebody asks for the metrics. */
   observe(counts: () => PoolCounts): void;
 }
@@ -25,6 +27,7 @@ export class InvokerMetrics {
   readonly #starts: Counter<'invoker' | 'start'>;
   readonly #activations: Counter<'invoker' | 'status'>;
   readonly #rescheduled: Counter<'invoker'>;
+  readonly #logLinesDropped: Counter<'invoker'>;
   readonly #colored: Counter<'invoker' | 'container'>;
   readonly #wait: Histogram;
   readonly #init: Histogram;
@@ -51,6 +54,12 @@ export class InvokerMetrics {
       labelNames: ['invoker'],
       registers,
     });
+    this.#logLinesDropped = new Counter({
+      name: 'invoker_log_lines_dropped_total',
+      help: 'Lines that containers logged between two activations, and that no record has',
+      labelNames: ['invoker'],
+      registers,
+    });
     this.#colored = new Counter({
       name: 'invoker_colored_activations_total',
       help: 'Colored activations, by whether their container had lately served the color: met, other',
@@ -74,11 +83,13 @@ export class InvokerMetrics {
     const started = { warm: start('warm'), prewarmed: start('prewarmed'), cold: start('cold') };
     const ended = STATUS_NAMES.map((name) => this.#activations.labels(invoker, name));
     const rescheduled = this.#rescheduled.labels(invoker);
+    const linesDropped = this.#logLinesDropped.labels(invoker);
     const met = this.#colored.labels(invoker, 'met');
     const other = this.#colored.labels(invoker, 'other');
     return {
       started: (kind) => started[kind].inc(),
       rescheduled: () => rescheduled.inc(),
+      logLinesDropped: (lines) => linesDropped.inc(lines),
       colored: (wasMet) => (wasMet ? met : other).inc(),
       ended: (record) => {
         ended[record.response.statusCode]?.inc();

@@ -270,6 +270,42 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       await container.destroy();
     });
 
+    it('gives an activation no lines of another, whatever an action prints', async () => {
+      const container = await initialized(`
+        const sentinel = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
+        const main = ({ run }) => {
+          console.log(run);
+          console.log(sentinel);
+          require('fs').writeSync(2, sentinel + '\\n' + sentinel + '\\n' + run + '\\n');
+          require('child_process').execSync('echo ' + sentinel, { stdio: 'inherit' });
+          return {};
+        }`);
+      assert.ok(container.signsLogs);
+      for (const run of ['one', 'two', 'three']) {
+        await post(container, '/run', { run });
+        const { lines, complete } = await container.collectLogs(LOGS);
+        assert.ok(complete);
+        const told = texts(lines).filter((line) => !line.includes('XXX_THE_END'));
+        assert.deepEqual(told.toSorted(), [`stderr: ${run}`, `stdout: ${run}`]);
+        assert.equal(lines.length, 6);
+      }
+      await container.destroy();
+    });
+
+    it('drops lines that an action writes after its activation', async () => {
+      const container = await initialized(
+        'const main = ({ run }) => { setTimeout(() => console.log("late", run), 5); return new Promise((r) => setTimeout(r, 1, {})) }',
+      );
+      await post(container, '/run', { run: 1 });
+      await container.collectLogs(LOGS);
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await post(container, '/run', { run: 2 });
+      const { lines, leftover } = await container.collectLogs(LOGS);
+      assert.deepEqual(texts(lines), []);
+      assert.equal(leftover, 1);
+      await container.destroy();
+    });
+
     it('pauses and resumes', async () => {
       const container = await initialized('let n = 0; setInterval(() => { n += 1 }, 5); const main = () => ({ n })');
       await container.pause();

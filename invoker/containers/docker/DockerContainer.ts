@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
-import { ContainerClient, type ContainerAddress } from '../ContainerClient.js';
+import { ContainerClient, newToken, type ContainerAddress } from '../ContainerClient.js';
 import {
   ContainerConnectionError,
   ContainerStartError,
@@ -35,7 +35,7 @@ export class DockerContainer implements Container {
   readonly exited: Promise<void>;
   readonly #options: DockerContainerOptions;
   readonly #client: ContainerClient;
-  readonly #logs = new LogCollector();
+  readonly #logs: LogCollector;
   readonly #output: NodeJS.ReadableStream & { destroy?: () => void };
   readonly #ending: Ending;
   #running = true;
@@ -62,8 +62,11 @@ export class DockerContainer implements Container {
     this.id = options.container.id;
     this.#options = options;
     this.#output = output;
+    const token = newToken();
+    this.#logs = new LogCollector({ token });
     this.#client = new ContainerClient({
       address,
+      token,
       concurrency: options.spec.concurrency,
       diedOfMemory: () => this.#diedOfMemory(),
       proxied: options.settings.reach === 'port',
@@ -82,6 +85,10 @@ export class DockerContainer implements Container {
     void this.exited.then(() => sleep(END_MS, undefined, { ref: false })).then(() => this.#client.close());
   }
 
+  get signsLogs(): boolean {
+    return this.#logs.signed;
+  }
+
   get running(): boolean {
     return this.#running;
   }
@@ -89,7 +96,10 @@ export class DockerContainer implements Container {
   async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
     // A published port may take a connection for a while after the container has ended.
     if (!this.#running) throw new ContainerConnectionError('refused', 'the container has ended');
-    return this.#client.post(path, body, options);
+    if (path === '/run' && this.#options.spec.concurrency === 1) this.#logs.begin();
+    const response = await this.#client.post(path, body, options);
+    if (path === '/init' && response.tokenAccepted) this.#logs.requireSigned();
+    return response;
   }
 
   async pause(): Promise<void> {

@@ -1,6 +1,9 @@
 /** Ends an activation's part of a log stream, on a line of its own. */
 export const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
 
+/** The sentinel of a runtime that knows the container's token: an action cannot write this line. */
+export const signedSentinel = (token: string): string => `${SENTINEL} ${token}`;
+
 /** What V8 says on stderr before it ends the process. */
 export const HEAP_EXHAUSTED = 'JavaScript heap out of memory';
 
@@ -67,16 +70,75 @@ export interface TakenLogs {
 
 /**
  * The logs of one container, cut into activations by the sentinels of its two streams. Holds at most `maxBytes` of each
- * stream; what is beyond is dropped and remembered as dropped.
+ * stream; lines beyond are dropped, and the buffer remembers that they were.
  */
 export class LogBuffer {
   readonly #maxBytes: number;
+  readonly #signed: Buffer | undefined;
   readonly #streams: Record<StreamName, Stream>;
+  #signedOnly = false;
   #order = 0;
 
-  constructor(maxBytes: number) {
+  /** @param token the container's token, where its runtime may sign sentinels with it. */
+  constructor(maxBytes: number, token?: string) {
     this.#maxBytes = maxBytes;
+    this.#signed = token === undefined ? undefined : Buffer.from(signedSentinel(token));
     this.#streams = { stdout: newStream('stdout'), stderr: newStream('stderr') };
+  }
+
+  get signedOnly(): boolean {
+    return this.#signedOnly;
+  }
+
+  /**
+   * From now on only signed sentinels count: the runtime has said that it signs them. A plain sentinel that came before
+   * was the action's own text, so the parts that it cut are one part again.
+   */
+  requireSigned(): void {
+    if (this.#signedOnly || this.#signed === undefined) return;
+    this.#signedOnly = true;
+    for (const stream of [this.#streams.stdout, this.#streams.stderr]) {
+      stream.open = joined([...stream.done, stream.open]);
+      stream.done = [];
+    }
+  }
+
+  /**
+   * Drops everything that was not taken: a new activation begins, and these lines are not its own.
+   * @returns how many lines were dropped.
+   */
+  dropLeftovers(): number {
+    let dropped = 0;
+    for (const stream of [this.#streams.stdout, this.#streams.stderr]) {
+      for (const { lines } of [...stream.done, stream.open]) dropped += lines.length;
+      if (stream.partial) dropped += 1;
+      stream.done = [];
+      stream.open = newSegment();
+      stream.partial = undefined;
+      stream.bytes = 0;
+    }
+    return dropped;
+  }
+
+  /** The place that the next line will have in the order of arrival. */
+  get position(): number {
+    return this.#order;
+  }
+
+  /**
+   * Drops the lines that arrived before `position` and were not taken.
+   * @returns how many lines were dropped.
+   */
+  dropBefore(position: number): number {
+    let dropped = 0;
+    for (const stream of [this.#streams.stdout, this.#streams.stderr]) {
+      for (const segment of [...stream.done, stream.open]) {
+        const kept = segment.lines.filter(({ order }) => order >= position);
+        dropped += segment.lines.length - kept.length;
+        segment.lines = kept;
+      }
+    }
+    return dropped;
   }
 
   /** Whether both streams hold a sentinel: the logs of an activation are all there. */
@@ -96,10 +158,10 @@ export class LogBuffer {
         line = Buffer.concat([stream.partial, line]);
         stream.partial = undefined;
       }
-      if (line.includes(SENTINEL_BYTES)) {
-        // What an action wrote without a line's end stands before the sentinel.
-        const rest = line.subarray(0, line.indexOf(SENTINEL_BYTES));
-        if (rest.length > 0) this.#add(stream, rest, (stamp ??= time()));
+      const sentinel = this.#sentinelIn(line);
+      if (sentinel >= 0) {
+        // An action's last text stands before the sentinel where the action did not end its line.
+        if (sentinel > 0) this.#add(stream, line.subarray(0, sentinel), (stamp ??= time()));
         close(stream);
       } else {
         this.#add(stream, line, (stamp ??= time()));
@@ -134,6 +196,12 @@ export class LogBuffer {
     }
     if (truncated) lines.push(NOTICES.truncated(time(), limit));
     return { lines, truncated };
+  }
+
+  /** Where the sentinel begins in a line; -1 without a sentinel. */
+  #sentinelIn(line: Buffer): number {
+    if (this.#signedOnly && this.#signed) return line.indexOf(this.#signed);
+    return line.indexOf(SENTINEL_BYTES);
   }
 
   #takeStream(stream: Stream, time: () => string, sentinelToCome: boolean): Segment {
@@ -175,6 +243,14 @@ function newStream(name: StreamName): Stream {
 
 function newSegment(): Segment {
   return { lines: [], bytes: 0, overflowed: false };
+}
+
+function joined(segments: readonly Segment[]): Segment {
+  return {
+    lines: segments.flatMap(({ lines }) => lines),
+    bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),
+    overflowed: segments.some(({ overflowed }) => overflowed),
+  };
 }
 
 /** A sentinel came. */

@@ -13,6 +13,13 @@ interface Waiter {
   timer: NodeJS.Timeout;
 }
 
+export interface LogCollectorOptions {
+  /** Of each stream. */
+  readonly bufferBytes?: number | undefined;
+  /** The container's token, where its runtime may sign sentinels with it. */
+  readonly token?: string | undefined;
+}
+
 /** Follows the two log streams of one container, and hands them out by activation, first come first served. */
 export class LogCollector {
   readonly #clock = new LogClock();
@@ -20,9 +27,37 @@ export class LogCollector {
   readonly #waiters = new Set<Waiter>();
   #writes = 0;
   #ended = false;
+  #ran = false;
+  #leftover = 0;
+  /** Activations that have begun and whose logs were not taken. */
+  #uncollected = 0;
+  /** Where the logs of the running activation begin at the earliest, while those of the last one were not taken. */
+  #begun: number | undefined;
 
-  constructor(bufferBytes: number = BUFFER_BYTES) {
-    this.#buffer = new LogBuffer(bufferBytes);
+  constructor({ bufferBytes = BUFFER_BYTES, token }: LogCollectorOptions = {}) {
+    this.#buffer = new LogBuffer(bufferBytes, token);
+  }
+
+  /** Whether only signed sentinels count. */
+  get signed(): boolean {
+    return this.#buffer.signedOnly;
+  }
+
+  /** The runtime signs its sentinels: no other sentinel counts any more. */
+  requireSigned(): void {
+    this.#buffer.requireSigned();
+  }
+
+  /**
+   * An activation begins that has the container to itself: lines that are left over from earlier ones are dropped. The
+   * first activation keeps them, since the initialization logged them. The logs of the last activation may still be
+   * uncollected: then the lines that have arrived so far and that it does not take are dropped once it has taken its own.
+   */
+  begin(): void {
+    if (this.#uncollected > 0) this.#begun = this.#buffer.position;
+    else if (this.#ran) this.#leftover += this.#buffer.dropLeftovers();
+    this.#uncollected += 1;
+    this.#ran = true;
   }
 
   write(stream: StreamName, chunk: Buffer): void {
@@ -71,6 +106,13 @@ export class LogCollector {
     const missing = expectSentinels && !this.#buffer.complete;
     const { lines, truncated } = this.#buffer.take(maxBytes, this.#clock.now, missing && !this.#ended);
     if (missing && !truncated) lines.push(NOTICES.incomplete(this.#clock.now()));
-    return { lines, complete: !missing && !truncated };
+    const leftover = this.#leftover;
+    this.#leftover = 0;
+    this.#uncollected = Math.max(0, this.#uncollected - 1);
+    if (this.#begun !== undefined && this.#uncollected <= 1) {
+      this.#leftover = this.#buffer.dropBefore(this.#begun);
+      this.#begun = undefined;
+    }
+    return { lines, complete: !missing && !truncated, leftover };
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ContainerClient } from '../ContainerClient.js';
+import { ContainerClient, newToken } from '../ContainerClient.js';
 import type {
   CollectedLogs,
   Container,
@@ -39,7 +39,8 @@ export class ProcessContainer implements Container {
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #client: ContainerClient;
-  readonly #logs = new LogCollector();
+  readonly #logs: LogCollector;
+  readonly #overlapping: boolean;
   readonly #closed: Promise<void>;
   #outOfMemory = false;
   #destroyed: Promise<void> | undefined;
@@ -88,7 +89,11 @@ export class ProcessContainer implements Container {
     this.#pid = pid;
     this.#child = child;
     this.#folder = folder;
+    this.#overlapping = spec.concurrency > 1;
+    const token = newToken();
+    this.#logs = new LogCollector({ token });
     this.#client = new ContainerClient({
+      token,
       address: { socketPath: join(folder, SOCKET) },
       concurrency: spec.concurrency,
       diedOfMemory: () => this.#diedOfMemory(),
@@ -117,6 +122,10 @@ export class ProcessContainer implements Container {
     child.stderr?.on('data', (chunk: Buffer) => this.#write('stderr', chunk));
   }
 
+  get signsLogs(): boolean {
+    return this.#logs.signed;
+  }
+
   get running(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
@@ -126,8 +135,11 @@ export class ProcessContainer implements Container {
     this.#onDestroyed = callback;
   }
 
-  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
-    return this.#client.post(path, body, options);
+  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    if (path === '/run' && !this.#overlapping) this.#logs.begin();
+    const response = await this.#client.post(path, body, options);
+    if (path === '/init' && response.tokenAccepted) this.#logs.requireSigned();
+    return response;
   }
 
   async pause(): Promise<void> {

@@ -7,6 +7,7 @@
  *
  * Environment: `PORT` (a number, or the path of a Unix socket; 8080), `__OW_ALLOW_CONCURRENT=true` lets `/run` overlap.
  */
+import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
@@ -18,9 +19,17 @@ const MAX_BODY_BYTES = 48 * 1024 * 1024;
 /** Connections stay open between invocations: a warm call should not pay for a new one. */
 const KEEP_ALIVE_MS = 600_000;
 
-const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n';
+const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
+const TOKEN_HEADER = 'x-invoker-token';
 // Taken once: an action may replace what it finds on `process`.
-const { stdout, stderr } = process;
+const writeStdout = process.stdout.write.bind(process.stdout);
+const writeStderr = process.stderr.write.bind(process.stderr);
+
+/**
+ * The invoker's token, from the first `/init` that has one. It signs the sentinels and admits later requests. No action
+ * finds it in its environment or arguments.
+ */
+let token: string | undefined;
 
 // Actions may call `gc()`, as in OpenWhisk's image. The flag on the command line would cost each start some 15 ms: V8
 // throws its code cache away when flags differ.
@@ -38,11 +47,13 @@ const service = new ActionService({
   load: loadAction,
   log: (...values) => console.error(...values),
   endLogs() {
-    stdout.write(SENTINEL);
-    stderr.write(SENTINEL);
+    const line = `${SENTINEL}${token === undefined ? '' : ` ${token}`}\n`;
+    writeStdout(line);
+    writeStderr(line);
   },
 });
 
+const FORBIDDEN: Reply = { status: 403, body: { error: 'Only the invoker may call this container.' } };
 const BAD_REQUEST: Reply = { status: 500, body: { error: 'Bad request.' } };
 
 const server = createServer((request, response) => {
@@ -59,6 +70,7 @@ const server = createServer((request, response) => {
 });
 
 async function answer(request: IncomingMessage, chunks: Buffer[]): Promise<Reply> {
+  if (token !== undefined && !isToken(request.headers[TOKEN_HEADER], token)) return FORBIDDEN;
   let body: unknown;
   try {
     const text = chunks.length === 1 && chunks[0] ? chunks[0].toString() : Buffer.concat(chunks).toString();
@@ -68,8 +80,19 @@ async function answer(request: IncomingMessage, chunks: Buffer[]): Promise<Reply
   }
   if (request.method !== 'POST' || typeof body !== 'object' || body === null) return BAD_REQUEST;
   if (request.url === '/run') return service.run(body as Record<string, unknown>);
-  if (request.url === '/init') return service.init(body as Record<string, unknown>);
+  if (request.url === '/init') {
+    const sent = request.headers[TOKEN_HEADER];
+    if (typeof sent === 'string' && sent !== '') token ??= sent;
+    const reply = await service.init(body as Record<string, unknown>);
+    return token === undefined ? reply : { ...reply, tokenAccepted: true };
+  }
   return BAD_REQUEST;
+}
+
+function isToken(sent: string | string[] | undefined, expected: string): boolean {
+  if (typeof sent !== 'string') return false;
+  const [a, b] = [Buffer.from(sent), Buffer.from(expected)];
+  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 function send(response: ServerResponse, reply: Reply): void {
@@ -83,7 +106,11 @@ function send(response: ServerResponse, reply: Reply): void {
     text = '{"error":"Internal error."}';
   }
   const bytes = Buffer.from(text);
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length });
+  response.writeHead(status, {
+    'Content-Type': 'application/json',
+    'Content-Length': bytes.length,
+    ...(reply.tokenAccepted === true ? { [TOKEN_HEADER]: 'accepted' } : {}),
+  });
   response.end(bytes);
 }
 

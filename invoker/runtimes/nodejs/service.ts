@@ -15,6 +15,8 @@ export interface ActionSource {
 export interface Reply {
   readonly status: number;
   readonly body: unknown;
+  /** Tells the invoker that this runtime signs its sentinels with the invoker's token. */
+  readonly tokenAccepted?: boolean;
 }
 
 export interface ServiceOptions {

@@ -25,6 +25,7 @@ describe('container client', () => {
     const client = new ContainerClient({
       address: { host: '127.0.0.1', port },
       concurrency: 1,
+      token: 'the-token',
       diedOfMemory: async () => diedOfMemory,
     });
     clients.push(client);
@@ -44,6 +45,19 @@ describe('container client', () => {
     client.disconnect();
     await client.post('/run', '{}', OPTIONS);
     assert.equal(ports.size, 2);
+  });
+
+  it('sends the container’s token with each request, and says whether the runtime took it', async () => {
+    const sent: unknown[] = [];
+    const port = await listen((request, response) => {
+      sent.push(request.headers['x-invoker-token']);
+      if (request.url === '/init') response.setHeader('x-invoker-token', 'accepted');
+      request.resume().on('end', () => response.setHeader('content-length', 2).end('{}'));
+    });
+    const client = connect(port);
+    assert.deepEqual(await client.post('/init', '{}', OPTIONS), { status: 200, body: '{}', tokenAccepted: true });
+    assert.deepEqual(await client.post('/run', '{}', OPTIONS), { status: 200, body: '{}' });
+    assert.deepEqual(sent, ['the-token', 'the-token']);
   });
 
   it('sends /init again until somebody listens, /run once', async () => {

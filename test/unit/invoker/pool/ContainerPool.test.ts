@@ -55,7 +55,7 @@ describe('ContainerPool', () => {
       const gate = new Gate();
       f.driver.logs = async () => {
         await gate.pass();
-        return { lines: ['line'], complete: true };
+        return { lines: ['line'], complete: true, leftover: 0 };
       };
       const first = f.run();
       await settle();
@@ -93,9 +93,29 @@ describe('ContainerPool', () => {
       );
     });
 
+    it('waits for the logs of an activation before the next one, where the runtime does not sign them', async () => {
+      const f = new PoolFixture({ userMemoryMB: 256 });
+      await f.run();
+      const [container] = f.driver.containers;
+      assert.ok(container);
+      container.signsLogs = false;
+      let collected = (): void => undefined;
+      f.driver.logs = () =>
+        new Promise((resolve) => (collected = () => resolve({ lines: [], complete: true, leftover: 3 })));
+      const runs = (): number => container.posts.filter(({ path }) => path === '/run').length;
+      const both = [f.run(), f.run()];
+      await settle();
+      assert.equal(runs(), 2);
+      collected();
+      await settle();
+      assert.equal(runs(), 3);
+      collected();
+      await Promise.all(both);
+    });
+
     it('removes a container whose logs were cut off', async () => {
       const f = new PoolFixture();
-      f.driver.logs = () => ({ lines: ['cut'], complete: false });
+      f.driver.logs = () => ({ lines: ['cut'], complete: false, leftover: 0 });
       await f.run();
       await settle();
       assert.equal(f.driver.alive.length, 0);

@@ -28,7 +28,11 @@ export class FakeDriver implements ContainerDriver {
   answer: Behaviour = () => ok({});
   /** Called before a container is there; may throw or wait. */
   creating: (spec: ContainerSpec) => Promise<void> | void = () => {};
-  logs: (options: LogOptions) => Promise<CollectedLogs> | CollectedLogs = () => ({ lines: [], complete: true });
+  logs: (options: LogOptions) => Promise<CollectedLogs> | CollectedLogs = () => ({
+    lines: [],
+    complete: true,
+    leftover: 0,
+  });
 
   removeLeftovers(): Promise<number> {
     return Promise.resolve(0);
@@ -54,6 +58,7 @@ export class FakeDriver implements ContainerDriver {
 export class FakeContainer implements Container {
   readonly exited: Promise<void>;
   running = true;
+  signsLogs = true;
   paused = false;
   pauses = 0;
   readonly posts: Posted[] = [];

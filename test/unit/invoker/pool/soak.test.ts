@@ -81,6 +81,7 @@ class ChaosDriver implements ContainerDriver {
 
 class ChaosContainer implements Container {
   readonly exited: Promise<void>;
+  readonly signsLogs = true;
   running = true;
   destroyed = false;
   paused = false;
@@ -159,7 +160,7 @@ class ChaosContainer implements Container {
     await this.#driver.takes('logs');
     const fate = this.#driver.fate();
     if (fate === 'error') throw new Error('no logs');
-    return { lines: [], complete: fate !== 'late' };
+    return { lines: [], complete: fate !== 'late', leftover: 0 };
   }
 
   end(): void {

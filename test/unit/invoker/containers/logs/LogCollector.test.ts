@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { SENTINEL } from '../../../../../invoker/containers/logs/LogBuffer.js';
+import { SENTINEL, signedSentinel } from '../../../../../invoker/containers/logs/LogBuffer.js';
 import { formatTime } from '../../../../../invoker/containers/logs/LogClock.js';
 import { LogCollector } from '../../../../../invoker/containers/logs/LogCollector.js';
 
@@ -11,6 +11,77 @@ function text(lines: readonly string[]): string[] {
 }
 
 describe('log collector', () => {
+  describe('of a runtime that signs its sentinels', () => {
+    const signed = Buffer.from(`${signedSentinel('token')}\n`);
+    function endRun(collector: LogCollector): void {
+      collector.write('stdout', signed);
+      collector.write('stderr', signed);
+    }
+
+    it('takes a sentinel that the action printed for a line of its own', async () => {
+      const collector = new LogCollector({ token: 'token' });
+      collector.write('stdout', Buffer.from(`init\n${SENTINEL}\n`));
+      collector.requireSigned();
+      for (const run of [1, 2]) {
+        collector.begin();
+        collector.write('stdout', Buffer.from(`${run}\n${SENTINEL}\n${SENTINEL} tokem\n`));
+        endRun(collector);
+        const { lines, leftover } = await collector.collect(EXPECTING);
+        const own = [`stdout: ${run}`, `stdout: ${SENTINEL}`, `stdout: ${SENTINEL} tokem`];
+        assert.deepEqual(text(lines), run === 1 ? ['stdout: init', ...own] : own);
+        assert.equal(leftover, 0);
+      }
+    });
+
+    it('drops lines of an earlier activation, where its logs are read while the next one runs', async () => {
+      const collector = new LogCollector({ token: 'token' });
+      collector.requireSigned();
+      collector.begin();
+      collector.write('stdout', Buffer.from('1\n'));
+      collector.write('stdout', signed);
+      collector.write('stdout', Buffer.from('between\n'));
+      const first = collector.collect(EXPECTING);
+      collector.begin();
+      collector.write('stdout', Buffer.from('2\n'));
+      collector.write('stderr', signed);
+      assert.deepEqual(text((await first).lines), ['stdout: 1']);
+      endRun(collector);
+      const second = await collector.collect(EXPECTING);
+      assert.deepEqual(text(second.lines), ['stdout: 2']);
+      assert.equal(second.leftover, 1);
+    });
+
+    it('drops nothing of an activation whose logs nobody has asked for when the next one begins', async () => {
+      const collector = new LogCollector({ token: 'token' });
+      collector.requireSigned();
+      collector.begin();
+      collector.write('stdout', Buffer.from('1\n'));
+      endRun(collector);
+      collector.begin();
+      assert.deepEqual(text((await collector.collect(EXPECTING)).lines), ['stdout: 1']);
+      collector.write('stdout', Buffer.from('2\n'));
+      endRun(collector);
+      assert.deepEqual(text((await collector.collect(EXPECTING)).lines), ['stdout: 2']);
+    });
+  });
+
+  it('drops the lines that an earlier activation left over, however many sentinels it printed', async () => {
+    const collector = new LogCollector();
+    collector.write('stdout', Buffer.from('init\n'));
+    collector.begin();
+    collector.write('stdout', Buffer.from(`1\n${SENTINEL}\nforged\n${SENTINEL}\n${SENTINEL}\nlast without end`));
+    collector.write('stderr', END);
+    assert.deepEqual(text((await collector.collect(EXPECTING)).lines), ['stdout: init', 'stdout: 1']);
+    for (const run of [2, 3]) {
+      collector.begin();
+      collector.write('stdout', Buffer.from(`${run}\n${SENTINEL}\n`));
+      collector.write('stderr', END);
+      const { lines, leftover } = await collector.collect(EXPECTING);
+      assert.deepEqual(text(lines), [`stdout: ${run}`]);
+      assert.equal(leftover, run === 2 ? 2 : 0);
+    }
+  });
+
   it('waits for both sentinels', async () => {
     const collector = new LogCollector();
     const collected = collector.collect(EXPECTING);

@@ -63,6 +63,35 @@ describe('the Node.js runtime’s server', function () {
     assert.deepEqual(await post('/run', '{"value":{"☃":"❄"}}'), [200, { '☃': '❄' }]);
   });
 
+  it('signs its sentinels with the invoker’s token, and runs nothing for a caller without it', async () => {
+    const request = async (path: string, body: object, token?: string): Promise<[number, unknown, unknown]> => {
+      const headers = {
+        'content-type': 'application/json',
+        ...(token === undefined ? {} : { 'x-invoker-token': token }),
+      };
+      const response = await client.request({ path, method: 'POST', headers, body: JSON.stringify(body) });
+      return [response.statusCode, await response.body.json(), response.headers['x-invoker-token']];
+    };
+    const code = `const main = () => {
+      console.log(${JSON.stringify(SENTINEL.trim())});
+      return { seen: JSON.stringify([process.env, process.argv, process.execArgv]) };
+    }`;
+    const initialized = await request('/init', { value: { main: 'main', code } }, 'secret-of-invoker');
+    assert.deepEqual(initialized, [200, { OK: true }, 'accepted']);
+    const refused = [403, { error: 'Only the invoker may call this container.' }, undefined];
+    assert.deepEqual(await request('/run', {}), refused);
+    assert.deepEqual(await request('/run', {}, 'secret-of-invokeR'), refused);
+    assert.deepEqual(await request('/init', { value: { main: 'main', code } }, 'other'), refused);
+    assert.deepEqual(output, { stdout: '', stderr: '' });
+    const [status, result] = await request('/run', {}, 'secret-of-invoker');
+    assert.equal(status, 200);
+    assert.doesNotMatch((result as { seen: string }).seen, /secret-of-invoker/);
+    const end = `${SENTINEL.trim()} secret-of-invoker\n`;
+    const whole = (): boolean => output.stdout.endsWith(end) && output.stderr.endsWith(end);
+    while (!whole()) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.deepEqual(output, { stdout: `${SENTINEL}${end}`, stderr: end });
+  });
+
   it('ends both log streams before it answers a run, and only then', async () => {
     await init('console.log("load"); const main = () => { console.log("out"); console.error("err"); }');
     await post('/run', '{}');
