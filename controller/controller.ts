@@ -28,7 +28,7 @@ import { createPrimitive } from './invocation/primitive.js';
 import { createHealthTestAction } from './loadbalancer/healthTest.js';
 import { lostRecord } from './loadbalancer/lostActivations.js';
 import { ColorMistakes } from './loadbalancer/ColorMistakes.js';
-import { BalancerMetrics } from './loadbalancer/metrics.js';
+import { BalancerMetrics } from './loadbalancer/BalancerMetrics.js';
 import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
 import { webActionRoutes } from './webactions/routes.js';
 import type { Limits } from '../shared/config/limits.js';

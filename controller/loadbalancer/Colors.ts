@@ -8,8 +8,8 @@ import type { ColorMetrics } from './ColorMetrics.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
 import { needsSharing, Palette } from './Palette.js';
-import type { Demand, Placement } from './schedule.js';
-import type { Shares } from './shares.js';
+import type { ResourceRequest, InvokerChoice } from './schedule.js';
+import type { Shares } from './Shares.js';
 
 export interface ColorsParts {
   readonly messaging: Messaging;
@@ -68,13 +68,13 @@ export class Colors {
     pool: PoolName,
     message: ActivationMessage,
     color: ColorRequest,
-    demand: Demand,
-    uncolored: () => Placement | undefined,
-  ): Placement | undefined {
+    resources: ResourceRequest,
+    uncolored: () => InvokerChoice | undefined,
+  ): InvokerChoice | undefined {
     const { namespace, limits } = message.user;
     const { palette } = this;
     const policy = palette.policyFor(color.policy, limits.colorPolicy);
-    const colored = palette.place(pool, policy, namespace.name, color.value, demand);
+    const colored = palette.place(pool, policy, namespace.name, color.value, resources);
     const placement = colored ? { candidate: colored.candidate, overloaded: false } : uncolored();
     if (!placement) return undefined;
     const { instance } = placement.candidate;

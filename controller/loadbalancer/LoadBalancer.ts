@@ -53,11 +53,11 @@ export interface InvokerHealth {
   readonly status: InvokerStatus;
 }
 
-/** Chooses an invoker for each invocation, sends it there, and keeps the books until it is acknowledged. */
+/** Chooses an invoker for each invocation, sends it there, and tracks it until it is acknowledged. */
 export interface LoadBalancer {
   /**
    * Places an invocation and sends it. Resolves once the bus has the message; for a colored one `message.color` is set.
-   * @throws NoInvokersError where none is up; what the bus threw (such as MessageTooLargeError), with the books undone.
+   * @throws NoInvokersError where none is up; what the bus threw (such as MessageTooLargeError); nothing counts as in flight then.
    */
   publish(action: SchedulableAction, message: ActivationMessage, color?: ColorRequest): Promise<PendingActivation>;
   /** Invocations of a namespace that this controller has under way. */

@@ -11,7 +11,7 @@ export class LoadReports {
 
   /** Looks at the invokers once. @returns a report at each tenth call. */
   sample(candidates: readonly Candidate[]): InvokerLoad[] | undefined {
-    for (const { instance, slots } of candidates) this.#sums[instance] = (this.#sums[instance] ?? 0) + slots.used;
+    for (const { instance, capacity } of candidates) this.#sums[instance] = (this.#sums[instance] ?? 0) + capacity.used;
     if (++this.#samples < SAMPLES) return undefined;
     this.#samples = 0;
     return candidates.map(({ instance }) => {

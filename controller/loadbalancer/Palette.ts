@@ -9,12 +9,12 @@ import {
 } from '../../shared/colors/ColorPolicy.js';
 import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import { createPolicy } from '../../shared/colors/createPolicy.js';
-import { BucketHashing } from '../../shared/colors/policies/bucketHashing.js';
-import { LeastAssigned } from '../../shared/colors/policies/leastAssigned.js';
+import { BucketHashing } from '../../shared/colors/policies/BucketHashing.js';
+import { LeastAssigned } from '../../shared/colors/policies/LeastAssigned.js';
 import { decodeOwners, encodeOwners, type Assignment, type PoolName } from './assignments.js';
 import { newCounts, type ColorMetrics, type Counted, type PolicyCounts } from './ColorMetrics.js';
-import { hasRoom, type Candidate, type Demand } from './schedule.js';
-import type { Shares } from './shares.js';
+import { hasRoom, type Candidate, type ResourceRequest } from './schedule.js';
+import type { Shares } from './Shares.js';
 
 export interface PaletteParts {
   readonly options: ColorConfig;
@@ -85,10 +85,10 @@ export class Palette {
     name: PolicyName,
     namespace: string,
     color: string,
-    demand: Demand,
+    resources: ResourceRequest,
   ): ColoredPlacement | undefined {
     const { policy, counts } = this.#use(pool, name);
-    this.#room.demand = demand;
+    this.#room.resources = resources;
     const choice = policy.assign(colorKey(namespace, color), this.#room);
     counts.assignments++;
     if (!choice) {
@@ -256,11 +256,11 @@ export interface PaletteView {
 /** Whether a policy keeps a table that the controllers share. */
 export const needsSharing = (name: PolicyName): boolean => name === 'least-assigned' || name === 'bucket-hashing';
 
-const NO_DEMAND: Demand = { key: '', concurrency: 1, memory: 0 };
+const NO_REQUEST: ResourceRequest = { key: '', concurrency: 1, memory: 0 };
 
 /** The room for one invocation; the same object for all of them, since a policy keeps nothing of it. */
 class InvocationRoom implements Room {
-  demand: Demand = NO_DEMAND;
+  resources: ResourceRequest = NO_REQUEST;
   readonly #shares: Shares;
   readonly #total: () => number;
 
@@ -275,10 +275,10 @@ class InvocationRoom implements Room {
 
   accepts(invoker: number): boolean {
     const candidate = this.#shares.candidate(invoker);
-    return candidate !== undefined && hasRoom(candidate, this.demand);
+    return candidate !== undefined && hasRoom(candidate, this.resources);
   }
 
   underWay(invoker: number): number {
-    return this.#shares.candidate(invoker)?.slots.underWay ?? 0;
+    return this.#shares.candidate(invoker)?.capacity.underWay ?? 0;
   }
 }

@@ -8,7 +8,7 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ControllerInstance } from '../../shared/messages/instances.js';
 import type { Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
-import { ActivationBook, COMPLETION, type CompletionOptions, type LostActivation } from './completion.js';
+import { InFlightActivations, COMPLETION, type CompletionOptions, type LostActivation } from './InFlightActivations.js';
 import type { PoolName } from './assignments.js';
 import { heartbeats } from './cluster.js';
 import { CLUSTER, ClusterMembership, type ClusterOptions } from './ClusterMembership.js';
@@ -22,10 +22,10 @@ import {
   type PendingActivation,
   type SchedulableAction,
 } from './LoadBalancer.js';
-import type { BalancerMetrics } from './metrics.js';
+import type { BalancerMetrics } from './BalancerMetrics.js';
 import type { Palette } from './Palette.js';
-import { generateHash, schedule, type Demand, type Placement } from './schedule.js';
-import { Shares, type ShareOptions } from './shares.js';
+import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from './schedule.js';
+import { Shares, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
 import { Supervisor } from './Supervisor.js';
 
@@ -88,7 +88,7 @@ export class ShardingBalancer implements LoadBalancer {
   readonly #random: () => number;
   readonly #shares: Shares;
   readonly #supervisor: Supervisor;
-  readonly #book: ActivationBook;
+  readonly #inFlight: InFlightActivations;
   readonly #colors: Colors;
   readonly #producer: Producer;
   #closed: Promise<void> | undefined;
@@ -116,10 +116,10 @@ export class ShardingBalancer implements LoadBalancer {
         this.#colors.invokersChanged(invokers);
       },
     });
-    this.#book = new ActivationBook({
+    this.#inFlight = new InFlightActivations({
       options: options.completion,
-      release: (instance, demand) =>
-        this.#shares.candidate(instance)?.slots.release(demand.key, demand.concurrency, demand.memory),
+      release: (instance, resources) =>
+        this.#shares.candidate(instance)?.capacity.release(resources.key, resources.concurrency, resources.memory),
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
       busAnswers: () => parts.messaging.isHealthy(),
       onLost: (lost) => {
@@ -140,13 +140,13 @@ export class ShardingBalancer implements LoadBalancer {
       metrics: metrics.colors,
       options: options.colors,
       shares: this.#shares,
-      totalUnderWay: () => this.#book.total,
+      totalUnderWay: () => this.#inFlight.total,
       self: controller.asString,
       leads: () => this.#cluster?.isLeader ?? true,
       now: this.#now,
     });
     metrics.observe({
-      inFlight: () => this.#book.total,
+      inFlight: () => this.#inFlight.total,
       invokers: () => this.#supervisor.invokers,
       clusterSize: () => this.#shares.clusterSize,
     });
@@ -165,7 +165,7 @@ export class ShardingBalancer implements LoadBalancer {
       topic: completed,
       group: completed.name,
       maxInFlight: 128,
-      handle: (ack) => balancer.#book.acknowledge(ack),
+      handle: (ack) => balancer.#inFlight.acknowledge(ack),
     });
     await balancer.#colors.start();
     balancer.#cluster = await ClusterMembership.start({
@@ -186,14 +186,14 @@ export class ShardingBalancer implements LoadBalancer {
     message: ActivationMessage,
     color?: ColorRequest,
   ): Promise<PendingActivation> {
-    const demand: Demand = {
+    const resources: ResourceRequest = {
       key: `${documentId(action.name)}@${action.name.version ?? ''}`,
       concurrency: action.concurrency,
       memory: action.memory,
     };
-    const placement = this.#closed ? undefined : this.#place(action, message, demand, color);
+    const placement = this.#closed ? undefined : this.#place(action, message, resources, color);
     if (!placement) {
-      this.#parts.logger.error(`no invoker is up for ${demand.key}`, { transid: message.transid });
+      this.#parts.logger.error(`no invoker is up for ${resources.key}`, { transid: message.transid });
       throw new NoInvokersError();
     }
     const { candidate, overloaded } = placement;
@@ -206,12 +206,12 @@ export class ShardingBalancer implements LoadBalancer {
       }
     }
     const invoker = (this.#supervisor.invokers[candidate.instance] as InvokerHealth).instance;
-    candidate.slots.take(demand.key, demand.concurrency, demand.memory);
-    const pending = this.#book.add(message, action, demand, invoker, this.#now());
+    candidate.capacity.take(resources.key, resources.concurrency, resources.memory);
+    const pending = this.#inFlight.add(message, action, resources, invoker, this.#now());
     try {
       await this.#producer.send(this.#parts.topics.invoker(candidate.instance), message);
     } catch (error) {
-      this.#book.undo(message.activationId);
+      this.#inFlight.undo(message.activationId);
       throw error;
     }
     return pending;
@@ -233,15 +233,15 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   activeActivationsFor(namespaceUuid: string): number {
-    return this.#book.ofNamespace(namespaceUuid);
+    return this.#inFlight.ofNamespace(namespaceUuid);
   }
 
   totalActiveActivations(): number {
-    return this.#book.total;
+    return this.#inFlight.total;
   }
 
   activeActivations(): readonly (readonly [activationId: string, action: string])[] {
-    return this.#book.list();
+    return this.#inFlight.list();
   }
 
   invokers(): readonly InvokerHealth[] {
@@ -266,23 +266,23 @@ export class ShardingBalancer implements LoadBalancer {
   async #close(): Promise<void> {
     await this.#cluster?.close();
     await Promise.all([this.#supervisor.close(), this.#acknowledgements?.close(), this.#colors.close()]);
-    this.#book.close();
+    this.#inFlight.close();
     await this.#producer.close();
   }
 
   #place(
     action: SchedulableAction,
     message: ActivationMessage,
-    demand: Demand,
+    resources: ResourceRequest,
     color: ColorRequest | undefined,
-  ): Placement | undefined {
+  ): InvokerChoice | undefined {
     const pool: PoolName = action.blackbox ? 'blackbox' : 'managed';
-    const uncolored = (): Placement | undefined => {
+    const uncolored = (): InvokerChoice | undefined => {
       const { candidates, stepSizes } = this.#shares[pool];
       const hash = generateHash(message.user.namespace.name, documentId(action.name));
-      return schedule(candidates, stepSizes, hash, demand, this.#random);
+      return schedule(candidates, stepSizes, hash, resources, this.#random);
     };
-    return color === undefined ? uncolored() : this.#colors.place(pool, message, color, demand, uncolored);
+    return color === undefined ? uncolored() : this.#colors.place(pool, message, color, resources, uncolored);
   }
 
   #sendTest(invoker: number, message: ActivationMessage): void {

@@ -1,7 +1,7 @@
 import { colorAnnotations } from '../../shared/colors/colorAnnotations.js';
 import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
 import { documentId } from '../../shared/entities/names.js';
-import type { LostActivation } from './completion.js';
+import type { LostActivation } from './InFlightActivations.js';
 
 /**
  * The record of an invocation that no invoker acknowledged in time, so that none that was accepted is without one. It

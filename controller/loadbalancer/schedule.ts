@@ -1,4 +1,4 @@
-import type { Slots } from './slots.js';
+import type { InvokerCapacity } from './InvokerCapacity.js';
 
 /*
  * Apache OpenWhisk's sharding algorithm
@@ -23,11 +23,11 @@ export interface Candidate {
   /** The number of its topic. */
   readonly instance: number;
   readonly up: boolean;
-  readonly slots: Slots;
+  readonly capacity: InvokerCapacity;
 }
 
 /** What one invocation takes of an invoker. */
-export interface Demand {
+export interface ResourceRequest {
   /** Name and version of the action: invocations of the same one share a container where `concurrency` lets them. */
   readonly key: string;
   readonly concurrency: number;
@@ -35,14 +35,14 @@ export interface Demand {
   readonly memory: number;
 }
 
-export interface Placement {
+export interface InvokerChoice {
   readonly candidate: Candidate;
   /** There was room nowhere. */
   readonly overloaded: boolean;
 }
 
-export function hasRoom(candidate: Candidate, demand: Demand): boolean {
-  return candidate.up && candidate.slots.fits(demand.key, demand.concurrency, demand.memory);
+export function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
+  return candidate.up && candidate.capacity.fits(resources.key, resources.concurrency, resources.memory);
 }
 
 /**
@@ -59,23 +59,23 @@ export function schedule(
   candidates: readonly Candidate[],
   stepSizes: readonly number[],
   hash: number,
-  demand: Demand,
+  resources: ResourceRequest,
   random: () => number,
-): Placement | undefined {
+): InvokerChoice | undefined {
   const count = candidates.length;
   if (count === 0) return undefined;
   const step = stepSizes[hash % stepSizes.length] ?? 1;
   let index = hash % count;
   for (let looked = 0; looked < count; looked++) {
     const candidate = candidates[index] as Candidate;
-    if (hasRoom(candidate, demand)) return { candidate, overloaded: false };
+    if (hasRoom(candidate, resources)) return { candidate, overloaded: false };
     index = (index + step) % count;
   }
   return overload(candidates, random);
 }
 
 /** Any invoker that is up, all equally likely; undefined where there is none. */
-export function overload(candidates: readonly Candidate[], random: () => number): Placement | undefined {
+export function overload(candidates: readonly Candidate[], random: () => number): InvokerChoice | undefined {
   const up = candidates.filter((candidate) => candidate.up);
   const candidate = up[Math.floor(random() * up.length)];
   return candidate && { candidate, overloaded: true };

@@ -1,10 +1,10 @@
 import type { ColorKey } from './colorKey.js';
 import type { ColorPolicy, PolicyName, PolicyOptions } from './ColorPolicy.js';
-import { BoundedLoad } from './policies/boundedLoad.js';
-import { BucketHashing } from './policies/bucketHashing.js';
-import { ConsistentHashing } from './policies/consistentHashing.js';
-import { LeastAssigned } from './policies/leastAssigned.js';
-import { RandomPolicy, RoundRobinPolicy } from './policies/oblivious.js';
+import { BoundedLoad } from './policies/BoundedLoad.js';
+import { BucketHashing } from './policies/BucketHashing.js';
+import { ConsistentHashing } from './policies/ConsistentHashing.js';
+import { LeastAssigned } from './policies/LeastAssigned.js';
+import { RandomPolicy, RoundRobinPolicy } from './policies/Oblivious.js';
 
 /**
  * A policy by its name.

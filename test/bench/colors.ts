@@ -3,10 +3,10 @@ import { runInNewContext } from 'node:vm';
 import { Registry } from 'prom-client';
 import { ColorMetrics } from '../../controller/loadbalancer/ColorMetrics.js';
 import { Palette } from '../../controller/loadbalancer/Palette.js';
-import { generateHash, schedule, type Demand } from '../../controller/loadbalancer/schedule.js';
-import { Shares } from '../../controller/loadbalancer/shares.js';
+import { generateHash, schedule, type ResourceRequest } from '../../controller/loadbalancer/schedule.js';
+import { Shares } from '../../controller/loadbalancer/Shares.js';
 import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName } from '../../shared/colors/ColorPolicy.js';
-import { LeastAssigned } from '../../shared/colors/policies/leastAssigned.js';
+import { LeastAssigned } from '../../shared/colors/policies/LeastAssigned.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 
 /*
@@ -25,7 +25,7 @@ const BATCH = 20;
 const BATCHES = COLORS / BATCH;
 const BYTES = 200;
 
-const demand: Demand = { key: 'guest/hello@0.0.1', concurrency: 1, memory: 256 };
+const resources: ResourceRequest = { key: 'guest/hello@0.0.1', concurrency: 1, memory: 256 };
 const names = Array.from({ length: COLORS }, (_, i) => `post-${(i * 7919) % COLORS}`);
 let missed = false;
 
@@ -70,10 +70,10 @@ function palette(policy: PolicyName, invokers: number): (call: number) => void {
     tell: () => undefined,
     onShared: () => undefined,
   });
-  rooms.place('managed', policy, 'guest', 'first', demand);
+  rooms.place('managed', policy, 'guest', 'first', resources);
   return (call) => {
     const color = names[call % COLORS];
-    if (color !== undefined) rooms.place('managed', policy, 'guest', color, demand);
+    if (color !== undefined) rooms.place('managed', policy, 'guest', color, resources);
   };
 }
 
@@ -81,7 +81,7 @@ function uncolored(invokers: number): (call: number) => void {
   const { managed } = sharesOf(invokers);
   return (call) => {
     const hash = generateHash('guest', `guest/action${call % 100}`);
-    schedule(managed.candidates, managed.stepSizes, hash, demand, Math.random);
+    schedule(managed.candidates, managed.stepSizes, hash, resources, Math.random);
   };
 }
 

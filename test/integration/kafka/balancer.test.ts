@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import type { SchedulableAction } from '../../../controller/loadbalancer/LoadBalancer.js';
-import { BalancerMetrics } from '../../../controller/loadbalancer/metrics.js';
+import { BalancerMetrics } from '../../../controller/loadbalancer/BalancerMetrics.js';
 import { BALANCER, ShardingBalancer } from '../../../controller/loadbalancer/ShardingBalancer.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
 import { POLICY_OPTIONS, type PolicyName } from '../../../shared/colors/ColorPolicy.js';

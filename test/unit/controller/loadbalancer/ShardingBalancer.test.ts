@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
-import type { LostActivation } from '../../../../controller/loadbalancer/completion.js';
+import type { LostActivation } from '../../../../controller/loadbalancer/InFlightActivations.js';
 import { NoInvokersError, type SchedulableAction } from '../../../../controller/loadbalancer/LoadBalancer.js';
 import { lostRecord } from '../../../../controller/loadbalancer/lostActivations.js';
-import { BalancerMetrics } from '../../../../controller/loadbalancer/metrics.js';
+import { BalancerMetrics } from '../../../../controller/loadbalancer/BalancerMetrics.js';
 import { generateHash } from '../../../../controller/loadbalancer/schedule.js';
 import {
   BALANCER,

@@ -3,8 +3,8 @@ import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { ColorMetrics } from '../../../../controller/loadbalancer/ColorMetrics.js';
 import { Palette } from '../../../../controller/loadbalancer/Palette.js';
-import { generateHash, schedule, type Demand } from '../../../../controller/loadbalancer/schedule.js';
-import { Shares } from '../../../../controller/loadbalancer/shares.js';
+import { generateHash, schedule, type ResourceRequest } from '../../../../controller/loadbalancer/schedule.js';
+import { Shares } from '../../../../controller/loadbalancer/Shares.js';
 import { BALANCER } from '../../../../controller/loadbalancer/ShardingBalancer.js';
 import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
@@ -25,7 +25,7 @@ function setUp(policy: PolicyName, invokers: readonly Invoker[]) {
       status: up ? 'up' : 'unhealthy',
     })),
   );
-  invokers.forEach(({ used }, i) => shares.candidate(i)?.slots.take('other', 1, used));
+  invokers.forEach(({ used }, i) => shares.candidate(i)?.capacity.take('other', 1, used));
   const registry = new Registry();
   const palette = new Palette({
     options: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
@@ -40,7 +40,7 @@ function setUp(policy: PolicyName, invokers: readonly Invoker[]) {
   return { shares, palette, registry };
 }
 
-const demandOf = (memory: number): Demand => ({ key: 'guest/a@0.0.1', concurrency: 1, memory });
+const resourcesOf = (memory: number): ResourceRequest => ({ key: 'guest/a@0.0.1', concurrency: 1, memory });
 
 describe('a colored invocation', () => {
   it('never waits longer than an uncolored one: it queues only where that one would, and as likely anywhere', () => {
@@ -56,14 +56,14 @@ describe('a colored invocation', () => {
         random,
         (policy, invokers, color, memory, blackbox, drawn) => {
           const { shares, palette } = setUp(policy, invokers);
-          const demand = demandOf(memory);
+          const resources = resourcesOf(memory);
           const pool = blackbox ? 'blackbox' : 'managed';
           const { candidates, stepSizes } = shares[pool];
-          const uncolored = schedule(candidates, stepSizes, generateHash('guest', 'guest/a'), demand, () => drawn);
-          const colored = palette.place(pool, policy, 'guest', color, demand);
+          const uncolored = schedule(candidates, stepSizes, generateHash('guest', 'guest/a'), resources, () => drawn);
+          const colored = palette.place(pool, policy, 'guest', color, resources);
           if (colored) {
             // It has room, so it does not queue at all, and it is on an invoker that takes such actions.
-            assert.ok(colored.candidate.up && colored.candidate.slots.free >= memory);
+            assert.ok(colored.candidate.up && colored.candidate.capacity.free >= memory);
             assert.ok(candidates.includes(colored.candidate));
           }
           // Without a place by its color it goes the way of the uncolored one, with the same draw; and where that one
@@ -103,16 +103,16 @@ describe('the palette', () => {
 
   it('counts hits, spills and strays, and shows homes', async () => {
     const { palette, shares, registry } = setUp('consistent-hashing', four);
-    const place = () => palette.place('managed', 'consistent-hashing', 'guest', 'a', demandOf(1024));
+    const place = () => palette.place('managed', 'consistent-hashing', 'guest', 'a', resourcesOf(1024));
     for (let rank = 0; rank < 4; rank++) {
       const placed = place();
       assert.ok(placed);
       assert.equal(placed.hit, rank === 0);
       assert.equal(placed.candidate.instance, palette.homes('guest', 'a')[0]?.homes[rank]);
-      placed.candidate.slots.take('x', 1, 1024);
+      placed.candidate.capacity.take('x', 1, 1024);
     }
     assert.equal(place(), undefined);
-    shares.candidate(palette.homes('guest', 'a')[0]?.homes[0] as number)?.slots.release('x', 1, 1024);
+    shares.candidate(palette.homes('guest', 'a')[0]?.homes[0] as number)?.capacity.release('x', 1, 1024);
     assert.equal(place()?.hit, true, 'comes home as soon as there is room');
     const [seen] = palette.view().inUse;
     assert.ok(seen);
@@ -137,7 +137,7 @@ describe('the palette', () => {
       Array.from({ length: 20 }, () => ({ up: true, memory: 1024, used: 0 })),
     );
     for (let i = 0; i < 50; i++) {
-      const placed = palette.place('blackbox', 'least-assigned', 'guest', `c${i}`, demandOf(128));
+      const placed = palette.place('blackbox', 'least-assigned', 'guest', `c${i}`, resourcesOf(128));
       assert.ok(placed && shares.blackbox.candidates.includes(placed.candidate));
     }
     assert.deepEqual(

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import type { ColorRequest, SchedulableAction } from '../../../../controller/loadbalancer/LoadBalancer.js';
-import { BalancerMetrics } from '../../../../controller/loadbalancer/metrics.js';
+import { BalancerMetrics } from '../../../../controller/loadbalancer/BalancerMetrics.js';
 import { BALANCER, ShardingBalancer } from '../../../../controller/loadbalancer/ShardingBalancer.js';
 import { POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';

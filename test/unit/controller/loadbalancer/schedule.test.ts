@@ -6,50 +6,64 @@ import {
   schedule,
   stepSizes,
   type Candidate,
-  type Demand,
+  type ResourceRequest,
 } from '../../../../controller/loadbalancer/schedule.js';
-import { Slots } from '../../../../controller/loadbalancer/slots.js';
+import { InvokerCapacity } from '../../../../controller/loadbalancer/InvokerCapacity.js';
 
 const invokers = (count: number, share: number, down: readonly number[] = []): Candidate[] =>
-  Array.from({ length: count }, (_, instance) => ({ instance, up: !down.includes(instance), slots: new Slots(share) }));
+  Array.from({ length: count }, (_, instance) => ({
+    instance,
+    up: !down.includes(instance),
+    capacity: new InvokerCapacity(share),
+  }));
 
-const demand = (memory: number, concurrency = 1): Demand => ({ key: 'ns/action@0.0.1', memory, concurrency });
+const resources = (memory: number, concurrency = 1): ResourceRequest => ({
+  key: 'ns/action@0.0.1',
+  memory,
+  concurrency,
+});
 const never = (): number => {
   throw new Error('nothing is random here');
 };
 
 /** Places and takes the slot; the invoker's number. */
-function place(candidates: readonly Candidate[], hash: number, wanted: Demand, sizes: number[], random = never) {
+function place(
+  candidates: readonly Candidate[],
+  hash: number,
+  wanted: ResourceRequest,
+  sizes: number[],
+  random = never,
+) {
   const placement = schedule(candidates, sizes, hash, wanted, random);
-  placement?.candidate.slots.take(wanted.key, wanted.concurrency, wanted.memory);
+  placement?.candidate.capacity.take(wanted.key, wanted.concurrency, wanted.memory);
   return placement?.candidate.instance;
 }
 
 describe('the sharding schedule', () => {
   it('walks as in the published example: 10 invokers and a hash of 13', () => {
     const candidates = invokers(10, 1);
-    const walk = Array.from({ length: 10 }, () => place(candidates, 13, demand(1), stepSizes(10)));
+    const walk = Array.from({ length: 10 }, () => place(candidates, 13, resources(1), stepSizes(10)));
     assert.deepEqual(walk, [3, 6, 9, 2, 5, 8, 1, 4, 7, 0]);
   });
 
   it('has no answer without invokers, or where none is up', () => {
-    assert.equal(schedule([], [], 0, demand(1), never), undefined);
+    assert.equal(schedule([], [], 0, resources(1), never), undefined);
     assert.equal(
-      schedule(invokers(3, 3, [0, 1, 2]), stepSizes(3), 0, demand(1), () => 0),
+      schedule(invokers(3, 3, [0, 1, 2]), stepSizes(3), 0, resources(1), () => 0),
       undefined,
     );
   });
 
   it('fills an invoker, steps on, and chooses at random once all are full', () => {
     const candidates = invokers(3, 3);
-    const placed = Array.from({ length: 9 }, () => place(candidates, 0, demand(1), [2]));
+    const placed = Array.from({ length: 9 }, () => place(candidates, 0, resources(1), [2]));
     assert.deepEqual(placed, [0, 0, 0, 2, 2, 2, 1, 1, 1]);
     for (const [random, expected] of [
       [0, 0],
       [0.5, 1],
       [0.99, 2],
     ] as const) {
-      const placement = schedule(candidates, [2], 0, demand(1), () => random);
+      const placement = schedule(candidates, [2], 0, resources(1), () => random);
       assert.equal(placement?.overloaded, true);
       assert.equal(placement?.candidate.instance, expected);
     }
@@ -57,31 +71,31 @@ describe('the sharding schedule', () => {
 
   it('passes over invokers that are not up, also when it chooses at random', () => {
     const candidates = invokers(4, 3, [1, 2]);
-    const placed = Array.from({ length: 6 }, () => place(candidates, 0, demand(1), [1]));
+    const placed = Array.from({ length: 6 }, () => place(candidates, 0, resources(1), [1]));
     assert.deepEqual(placed, [0, 0, 0, 3, 3, 3]);
-    assert.equal(schedule(candidates, [1], 0, demand(1), () => 0.49)?.candidate.instance, 0);
-    assert.equal(schedule(candidates, [1], 0, demand(1), () => 0.5)?.candidate.instance, 3);
+    assert.equal(schedule(candidates, [1], 0, resources(1), () => 0.49)?.candidate.instance, 0);
+    assert.equal(schedule(candidates, [1], 0, resources(1), () => 0.5)?.candidate.instance, 3);
   });
 
   it('takes only an invoker with enough room', () => {
     const candidates = invokers(3, 4);
     assert.deepEqual(
-      [3, 2, 1, 4, 2].map((memory) => place(candidates, 0, demand(memory), [1])),
+      [3, 2, 1, 4, 2].map((memory) => place(candidates, 0, resources(memory), [1])),
       [0, 1, 0, 2, 1],
     );
     assert.deepEqual(
-      candidates.map(({ slots }) => slots.free),
+      candidates.map(({ capacity }) => capacity.free),
       [0, 0, 0],
     );
   });
 
   it('puts concurrent invocations into containers that are paid for', () => {
     const candidates = invokers(3, 2);
-    for (const { instance, slots } of candidates) {
+    for (const { instance, capacity } of candidates) {
       for (let container = 0; container < 2; container++) {
         for (let left = 2; left >= 0; left--) {
-          assert.equal(place(candidates, 0, demand(1, 3), [1]), instance);
-          assert.equal(slots.placesOf(demand(1).key), left);
+          assert.equal(place(candidates, 0, resources(1, 3), [1]), instance);
+          assert.equal(capacity.placesOf(resources(1).key), left);
         }
       }
     }
@@ -95,14 +109,18 @@ describe('the sharding schedule', () => {
         fc.integer({ min: 1, max: 1024 }),
         fc.double({ min: 0, max: 0.999, noNaN: true }),
         (list, hash, memory, random) => {
-          const candidates = list.map(({ up, free }, instance) => ({ instance, up, slots: new Slots(free) }));
-          const placement = schedule(candidates, stepSizes(list.length), hash, demand(memory), () => random);
+          const candidates = list.map(({ up, free }, instance) => ({
+            instance,
+            up,
+            capacity: new InvokerCapacity(free),
+          }));
+          const placement = schedule(candidates, stepSizes(list.length), hash, resources(memory), () => random);
           const room = list.some(({ up, free }) => up && free >= memory);
           assert.equal(placement === undefined, !list.some(({ up }) => up));
           if (!placement) return;
           assert.equal(placement.candidate.up, true);
           assert.equal(placement.overloaded, !room);
-          if (room) assert.ok(placement.candidate.slots.free >= memory);
+          if (room) assert.ok(placement.candidate.capacity.free >= memory);
         },
       ),
     );

@@ -5,8 +5,8 @@ import { ColorMistakes } from '../../../../controller/loadbalancer/ColorMistakes
 import { Colors } from '../../../../controller/loadbalancer/Colors.js';
 import type { InvokerHealth, InvokerStatus } from '../../../../controller/loadbalancer/LoadBalancer.js';
 import { LoadReports } from '../../../../controller/loadbalancer/LoadReports.js';
-import type { Demand } from '../../../../controller/loadbalancer/schedule.js';
-import { Shares } from '../../../../controller/loadbalancer/shares.js';
+import type { ResourceRequest } from '../../../../controller/loadbalancer/schedule.js';
+import { Shares } from '../../../../controller/loadbalancer/Shares.js';
 import { BALANCER } from '../../../../controller/loadbalancer/ShardingBalancer.js';
 import { assignments, type Assignment } from '../../../../controller/loadbalancer/assignments.js';
 import { POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
@@ -17,7 +17,7 @@ import { range } from '../../shared/colors/workload.js';
 import { settle } from './installation.js';
 import { activationMessage } from './messages.js';
 
-const demand: Demand = { key: 'guest/a@0.0.1', concurrency: 1, memory: 128 };
+const resources: ResourceRequest = { key: 'guest/a@0.0.1', concurrency: 1, memory: 128 };
 const MINUTE = 60_000;
 
 /** Colors over four invokers, with a clock that stands still until it is moved. */
@@ -55,7 +55,7 @@ async function setUp(policy: PolicyName, leads = true) {
   invokers('up', 'up', 'up', 'up');
   const home = (color: number): number | undefined => {
     const message = activationMessage();
-    return colors.place('managed', message, { value: `c${color}` }, demand, () => undefined)?.candidate.instance;
+    return colors.place('managed', message, { value: `c${color}` }, resources, () => undefined)?.candidate.instance;
   };
   return {
     colors,
@@ -99,7 +99,7 @@ describe('colors and time', () => {
     await colors.start();
     assert.equal(told.length, 0, 'a policy without a table shares nothing');
     const message = activationMessage();
-    colors.place('managed', message, { value: 'first', policy: 'least-assigned' }, demand, () => undefined);
+    colors.place('managed', message, { value: 'first', policy: 'least-assigned' }, resources, () => undefined);
     await settle();
     assert.deepEqual(
       told.map(({ kind }) => kind),
@@ -116,8 +116,8 @@ describe('colors and time', () => {
       const { colors, shares, home, told, pass } = await setUp('bucket-hashing', leads);
       await colors.start();
       range(400).forEach((color) => home(color));
-      shares.candidate(0)?.slots.take('x', 1, 10_000);
-      for (const other of [1, 2, 3]) shares.candidate(other)?.slots.take('x', 1, 1000);
+      shares.candidate(0)?.capacity.take('x', 1, 10_000);
+      for (const other of [1, 2, 3]) shares.candidate(other)?.capacity.take('x', 1, 1000);
       for (let second = 0; second < 10; second++) pass(1000);
       await settle();
       const moves = colors.palette.view().inUse[0]?.moves ?? 0;
@@ -136,7 +136,7 @@ describe('load reports', () => {
     const reports = new LoadReports();
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 9; i++) assert.equal(reports.sample(shares.all), undefined);
-      shares.candidate(0)?.slots.take('x', 1, 100);
+      shares.candidate(0)?.capacity.take('x', 1, 100);
       assert.deepEqual(reports.sample(shares.all), [{ invoker: 0, load: round === 0 ? 10 : 110 }]);
     }
   });

@@ -9,7 +9,7 @@ import {
   type PolicyName,
 } from '../../../../shared/colors/ColorPolicy.js';
 import { createPolicy } from '../../../../shared/colors/createPolicy.js';
-import { LeastAssigned } from '../../../../shared/colors/policies/leastAssigned.js';
+import { LeastAssigned } from '../../../../shared/colors/policies/LeastAssigned.js';
 import { colors, except, FREE, homesOf, range, seeded, unevenness, zipf } from './workload.js';
 
 const STICKY: readonly PolicyName[] = ['consistent-hashing', 'bucket-hashing', 'least-assigned', 'bounded-load'];

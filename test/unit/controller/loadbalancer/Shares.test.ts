@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { InvokerHealth, InvokerStatus } from '../../../../controller/loadbalancer/LoadBalancer.js';
-import { Shares } from '../../../../controller/loadbalancer/shares.js';
+import { Shares } from '../../../../controller/loadbalancer/Shares.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
 
 const MIN = 128;
@@ -17,10 +17,10 @@ describe("a controller's shares of the invokers", () => {
     assert.deepEqual([state.all, state.managed.candidates, state.blackbox.stepSizes], [[], [], []]);
     state.updateInvokers([invoker(0)]);
     assert.deepEqual([state.managed.candidates, state.blackbox.candidates], [state.all, state.all]);
-    state.candidate(0)?.slots.take('a', 1, MIN);
+    state.candidate(0)?.capacity.take('a', 1, MIN);
     state.updateInvokers([invoker(0), invoker(1, 2048)]);
-    assert.equal(state.candidate(0)?.slots.free, 1024 - MIN);
-    assert.equal(state.candidate(1)?.slots.free, 2048);
+    assert.equal(state.candidate(0)?.capacity.free, 1024 - MIN);
+    assert.equal(state.candidate(1)?.capacity.free, 2048);
     assert.deepEqual(
       [state.managed, state.blackbox].map((pool) => pool.candidates.map(({ instance }) => instance)),
       [[0], [1]],
@@ -34,10 +34,10 @@ describe("a controller's shares of the invokers", () => {
       state.all.map(({ up }) => up),
       [true, false],
     );
-    state.candidate(0)?.slots.take('a', 1, 256);
+    state.candidate(0)?.capacity.take('a', 1, 256);
     state.updateInvokers([invoker(0, 512, 'down'), invoker(1)]);
     assert.deepEqual(
-      state.all.map(({ up, slots }) => [up, slots.free]),
+      state.all.map(({ up, capacity }) => [up, capacity.free]),
       [
         [false, 256],
         [true, 1024],
@@ -75,17 +75,17 @@ describe("a controller's shares of the invokers", () => {
   it('are divided between the controllers', () => {
     const state = shares(0.5);
     state.updateInvokers([invoker(0, 1280), invoker(1, 2560)]);
-    state.candidate(0)?.slots.take('a', 1, MIN);
+    state.candidate(0)?.capacity.take('a', 1, MIN);
     state.updateCluster(2);
     assert.equal(state.clusterSize, 2);
-    assert.equal(state.candidate(0)?.slots.free, 640 - MIN, 'what is in use stays on the books');
-    assert.equal(state.candidate(1)?.slots.free, 1280);
-    state.candidate(0)?.slots.release('a', 1, MIN);
-    assert.equal(state.candidate(0)?.slots.free, 640);
+    assert.equal(state.candidate(0)?.capacity.free, 640 - MIN, 'what is in use stays on the books');
+    assert.equal(state.candidate(1)?.capacity.free, 1280);
+    state.candidate(0)?.capacity.release('a', 1, MIN);
+    assert.equal(state.candidate(0)?.capacity.free, 640);
     for (const alone of [0, -1]) {
       state.updateCluster(2);
       state.updateCluster(alone);
-      assert.equal(state.candidate(0)?.slots.free, 1280);
+      assert.equal(state.candidate(0)?.capacity.free, 1280);
     }
   });
 
@@ -93,6 +93,6 @@ describe("a controller's shares of the invokers", () => {
     const state = shares(0.5);
     state.updateInvokers([invoker(0, 1280)]);
     state.updateCluster(20);
-    assert.equal(state.candidate(0)?.slots.free, MIN);
+    assert.equal(state.candidate(0)?.capacity.free, MIN);
   });
 });

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import {
-  ActivationBook,
+  InFlightActivations,
   COMPLETION,
   completionTimeout,
   type AckKind,
   type LostActivation,
-} from '../../../../controller/loadbalancer/completion.js';
+} from '../../../../controller/loadbalancer/InFlightActivations.js';
 import type { SchedulableAction } from '../../../../controller/loadbalancer/LoadBalancer.js';
 import type { Outcome } from '../../../../controller/loadbalancer/supervision.js';
 import { activationMessage, activationRecord } from './messages.js';
@@ -25,14 +25,14 @@ const action: SchedulableAction = {
   timeout: 60_000,
   blackbox: false,
 };
-const demand = { key: 'guest/hello@0.0.1', memory: 256, concurrency: 1 };
+const resources = { key: 'guest/hello@0.0.1', memory: 256, concurrency: 1 };
 
 function setUp(timeoutMs = 60_000, busAnswers = () => true) {
   const acks: AckKind[] = [];
   const outcomes: Outcome[] = [];
   const released: number[] = [];
   const lost: LostActivation[] = [];
-  const book = new ActivationBook({
+  const inFlight = new InFlightActivations({
     options: { stdTimeoutMs: timeoutMs, timeoutFactor: 1, timeoutAddonMs: 0 },
     release: (instance) => released.push(instance),
     finished: (_, outcome) => outcomes.push(outcome),
@@ -40,119 +40,119 @@ function setUp(timeoutMs = 60_000, busAnswers = () => true) {
     onAck: (kind) => acks.push(kind),
     busAnswers,
   });
-  return { book, acks, outcomes, released, lost };
+  return { inFlight, acks, outcomes, released, lost };
 }
 
-describe('the book of activations', () => {
+describe('activations in flight', () => {
   it('gives an acknowledgement twice the time limit, of a minute at least, and a minute', () => {
     assert.equal(completionTimeout(100, COMPLETION), 180_000);
     assert.equal(completionTimeout(300_000, COMPLETION), 660_000);
   });
 
   it('counts an invocation until its slot is free', () => {
-    const { book, released, outcomes } = setUp();
+    const { inFlight, released, outcomes } = setUp();
     const message = activationMessage({ blocking: false });
     const record = activationRecord(message.activationId);
-    book.add(message, action, demand, invoker, 0);
-    assert.equal(book.total, 1);
-    assert.equal(book.ofNamespace(message.user.namespace.uuid), 1);
-    book.acknowledge(completionMessage(message.transid, record, invoker));
-    assert.equal(book.total, 0);
-    assert.equal(book.ofNamespace(message.user.namespace.uuid), 0);
+    inFlight.add(message, action, resources, invoker, 0);
+    assert.equal(inFlight.total, 1);
+    assert.equal(inFlight.ofNamespace(message.user.namespace.uuid), 1);
+    inFlight.acknowledge(completionMessage(message.transid, record, invoker));
+    assert.equal(inFlight.total, 0);
+    assert.equal(inFlight.ofNamespace(message.user.namespace.uuid), 0);
     assert.deepEqual([released, outcomes], [[3], ['success']]);
   });
 
   it('counts a blocking one for its namespace until its caller has the result, though its slot may be in use', () => {
-    const { book, released } = setUp();
+    const { inFlight, released } = setUp();
     const message = activationMessage({ blocking: true });
     const { uuid } = message.user.namespace;
     const record = activationRecord(message.activationId);
-    book.add(message, action, demand, invoker, 0);
-    assert.equal(book.ofNamespace(uuid), 1);
-    book.acknowledge(resultMessage(message.transid, record));
-    assert.deepEqual([book.ofNamespace(uuid), book.total, released], [0, 1, []]);
-    book.acknowledge(completionMessage(message.transid, record, invoker));
-    assert.deepEqual([book.ofNamespace(uuid), book.total, released], [0, 0, [3]]);
+    inFlight.add(message, action, resources, invoker, 0);
+    assert.equal(inFlight.ofNamespace(uuid), 1);
+    inFlight.acknowledge(resultMessage(message.transid, record));
+    assert.deepEqual([inFlight.ofNamespace(uuid), inFlight.total, released], [0, 1, []]);
+    inFlight.acknowledge(completionMessage(message.transid, record, invoker));
+    assert.deepEqual([inFlight.ofNamespace(uuid), inFlight.total, released], [0, 0, [3]]);
   });
 
   it('does not wait for the result of a non-blocking one', async () => {
-    const { book } = setUp();
+    const { inFlight } = setUp();
     const message = activationMessage({ blocking: false });
-    const { result } = book.add(message, action, demand, invoker, 0);
+    const { result } = inFlight.add(message, action, resources, invoker, 0);
     assert.deepEqual(await result, { kind: 'stored', activationId: message.activationId });
-    book.close();
+    inFlight.close();
   });
 
   it('hands on the result, before the completion or after it', async () => {
     for (const order of ['result first', 'completion first', 'both at once']) {
-      const { book, released } = setUp();
+      const { inFlight, released } = setUp();
       const message = activationMessage({ blocking: true });
       const record = activationRecord(message.activationId);
-      const { result } = book.add(message, action, demand, invoker, 0);
-      if (order === 'both at once') book.acknowledge(combinedMessage(message.transid, record, invoker));
+      const { result } = inFlight.add(message, action, resources, invoker, 0);
+      if (order === 'both at once') inFlight.acknowledge(combinedMessage(message.transid, record, invoker));
       const acks = [resultMessage(message.transid, record), completionMessage(message.transid, record, invoker)];
       if (order === 'completion first') acks.reverse();
-      if (order !== 'both at once') for (const ack of acks) book.acknowledge(ack);
+      if (order !== 'both at once') for (const ack of acks) inFlight.acknowledge(ack);
       assert.deepEqual(await result, { kind: 'record', record }, order);
       assert.deepEqual(released, [3], order);
-      assert.equal(book.total, 0, order);
+      assert.equal(inFlight.total, 0, order);
     }
   });
 
   it('says that a record is in the store where it did not fit the bus', async () => {
-    const { book } = setUp();
+    const { inFlight } = setUp();
     const message = activationMessage({ blocking: true });
-    const { result } = book.add(message, action, demand, invoker, 0);
-    book.acknowledge(shrink(combinedMessage(message.transid, activationRecord(message.activationId), invoker)));
+    const { result } = inFlight.add(message, action, resources, invoker, 0);
+    inFlight.acknowledge(shrink(combinedMessage(message.transid, activationRecord(message.activationId), invoker)));
     assert.deepEqual(await result, { kind: 'stored', activationId: message.activationId });
   });
 
   it('tells of system errors', () => {
-    const { book, outcomes } = setUp();
+    const { inFlight, outcomes } = setUp();
     const message = activationMessage({ blocking: false });
-    book.add(message, action, demand, invoker, 0);
-    book.acknowledge(completionMessage(message.transid, activationRecord(message.activationId, 3), invoker));
+    inFlight.add(message, action, resources, invoker, 0);
+    inFlight.acknowledge(completionMessage(message.transid, activationRecord(message.activationId, 3), invoker));
     assert.deepEqual(outcomes, ['systemError']);
   });
 
   it('gives an invocation up when its time is over, and takes a late acknowledgement for what it is', async () => {
-    const { book, acks, outcomes, released, lost } = setUp(5);
+    const { inFlight, acks, outcomes, released, lost } = setUp(5);
     const message = activationMessage({ blocking: true, cause: 'c'.repeat(32) });
-    const { result } = book.add(message, { ...action, timeout: 1 }, demand, invoker, 17);
-    // The timers of the book do not keep a process alive, so that the test has one of its own.
+    const { result } = inFlight.add(message, { ...action, timeout: 1 }, resources, invoker, 17);
+    // The timers of the inFlight do not keep a process alive, so that the test has one of its own.
     const alive = setTimeout(() => undefined, 1000);
     assert.deepEqual(await result, { kind: 'lost', activationId: message.activationId });
     clearTimeout(alive);
-    assert.deepEqual([acks, outcomes, released, book.total], [['forced'], ['timeout'], [3], 0]);
+    assert.deepEqual([acks, outcomes, released, inFlight.total], [['forced'], ['timeout'], [3], 0]);
     assert.deepEqual(
       lost.map(({ activationId, sentAt, cause, namespace }) => ({ activationId, sentAt, cause, namespace })),
       [{ activationId: message.activationId, sentAt: 17, cause: 'c'.repeat(32), namespace: 'guest' }],
     );
-    book.acknowledge(combinedMessage(message.transid, activationRecord(message.activationId), invoker));
+    inFlight.acknowledge(combinedMessage(message.transid, activationRecord(message.activationId), invoker));
     assert.deepEqual([acks, outcomes, released], [['forced', 'late'], ['timeout'], [3]]);
   });
 
   it('gives nothing up while the bus is away: what waits there will still run', async () => {
     let asked = 0;
-    const { book, lost, acks, outcomes } = setUp(5, () => {
+    const { inFlight, lost, acks, outcomes } = setUp(5, () => {
       asked++;
       return false;
     });
     const message = activationMessage({ blocking: true });
     const record = activationRecord(message.activationId);
-    const { result } = book.add(message, { ...action, timeout: 1 }, demand, invoker, 0);
+    const { result } = inFlight.add(message, { ...action, timeout: 1 }, resources, invoker, 0);
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.equal(asked, 1);
-    book.acknowledge(combinedMessage(message.transid, record, invoker));
+    inFlight.acknowledge(combinedMessage(message.transid, record, invoker));
     assert.deepEqual(await result, { kind: 'record', record });
-    assert.deepEqual([lost, acks, outcomes, book.total], [[], ['regular'], ['success'], 0]);
+    assert.deepEqual([lost, acks, outcomes, inFlight.total], [[], ['regular'], ['success'], 0]);
   });
 
   it('reports no activation lost whose result alone is missing', async () => {
-    const { book, lost, acks } = setUp(5);
+    const { inFlight, lost, acks } = setUp(5);
     const message = activationMessage({ blocking: true });
-    const { result } = book.add(message, { ...action, timeout: 1 }, demand, invoker, 0);
-    book.acknowledge(completionMessage(message.transid, activationRecord(message.activationId), invoker));
+    const { result } = inFlight.add(message, { ...action, timeout: 1 }, resources, invoker, 0);
+    inFlight.acknowledge(completionMessage(message.transid, activationRecord(message.activationId), invoker));
     const alive = setTimeout(() => undefined, 1000);
     assert.equal((await result).kind, 'lost');
     clearTimeout(alive);
@@ -160,26 +160,26 @@ describe('the book of activations', () => {
   });
 
   it('knows the acknowledgement of a health test by its transaction', () => {
-    const { book, acks, outcomes, released } = setUp();
+    const { inFlight, acks, outcomes, released } = setUp();
     const transid = { id: 'sid_invokerHealth', start: 0 };
-    book.acknowledge(completionMessage(transid, activationRecord('a'.repeat(32)), invoker));
+    inFlight.acknowledge(completionMessage(transid, activationRecord('a'.repeat(32)), invoker));
     assert.deepEqual([acks, outcomes, released], [['healthcheck'], ['success'], []]);
   });
 
   it('forgets what did not reach the bus', () => {
-    const { book, released, acks } = setUp();
+    const { inFlight, released, acks } = setUp();
     const message = activationMessage({ blocking: true });
-    book.add(message, action, demand, invoker, 0);
-    book.undo(message.activationId);
-    assert.deepEqual([book.total, released, acks], [0, [3], []]);
+    inFlight.add(message, action, resources, invoker, 0);
+    inFlight.undo(message.activationId);
+    assert.deepEqual([inFlight.total, released, acks], [0, [3], []]);
   });
 
   it('tells those who wait at its end', async () => {
-    const { book, lost } = setUp();
+    const { inFlight, lost } = setUp();
     const message = activationMessage({ blocking: true });
-    const { result } = book.add(message, action, demand, invoker, 0);
-    book.close();
+    const { result } = inFlight.add(message, action, resources, invoker, 0);
+    inFlight.close();
     assert.equal((await result).kind, 'lost');
-    assert.deepEqual([lost, book.total], [[], 0]);
+    assert.deepEqual([lost, inFlight.total], [[], 0]);
   });
 });

@@ -3,7 +3,7 @@ import { mix, pointOf, type ColorKey } from '../colorKey.js';
 import type { ColorPolicy, InvokerLoad, PolicyOptions, Room } from '../ColorPolicy.js';
 import { RecentColors } from '../RecentColors.js';
 import type { Choice } from '../Ring.js';
-import { Strangers } from '../Strangers.js';
+import { UnknownOwners } from '../UnknownOwners.js';
 
 const MASK = BUCKETS - 1;
 
@@ -19,7 +19,7 @@ export class BucketHashing implements ColorPolicy {
   readonly #uses = new Float64Array(BUCKETS);
   readonly #recent = new RecentColors();
   readonly #unhealthy = new Set<number>();
-  readonly #strangers = new Strangers();
+  readonly #unknownOwners = new UnknownOwners();
   #members: readonly number[] = [];
   #owners = emptyTable();
   #balancing = false;
@@ -71,8 +71,8 @@ export class BucketHashing implements ColorPolicy {
   /** Moves buckets while the load is uneven: it begins above one bound and goes on, report by report, to a lower one. */
   loadReport(loads: readonly InvokerLoad[]): void {
     const { rebalanceAbove, rebalanceTo, maxBucketMoves } = this.#options;
-    const strangers = [...new Set(this.#owners)].filter((owner) => owner !== NOBODY && !this.#members.includes(owner));
-    for (const gone of this.#strangers.missing(strangers)) this.#settle(this.#owners, gone);
+    const unknown = [...new Set(this.#owners)].filter((owner) => owner !== NOBODY && !this.#members.includes(owner));
+    for (const gone of this.#unknownOwners.missing(unknown)) this.#settle(this.#owners, gone);
     const healthy = loads.filter(({ invoker }) => this.#members.includes(invoker) && !this.#unhealthy.has(invoker));
     const uneven = imbalance(healthy.map(({ load }) => load));
     this.#balancing = uneven > (this.#balancing ? rebalanceTo : rebalanceAbove);

@@ -1,6 +1,6 @@
 import type { PolicyOptions, Room } from '../ColorPolicy.js';
 import type { Choice } from '../Ring.js';
-import { ConsistentHashing } from './consistentHashing.js';
+import { ConsistentHashing } from './ConsistentHashing.js';
 
 /**
  * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, 2016): a color goes to the first invoker after

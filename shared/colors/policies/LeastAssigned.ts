@@ -2,7 +2,7 @@ import { pointOf, type ColorKey } from '../colorKey.js';
 import type { ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
 import { ColorTable } from '../ColorTable.js';
 import { Ring, type Choice } from '../Ring.js';
-import { Strangers } from '../Strangers.js';
+import { UnknownOwners } from '../UnknownOwners.js';
 
 /** Enough that a full home's colors spread over the others; the homes themselves are not taken from the ring. */
 const SPILL_POINTS = 64;
@@ -21,7 +21,7 @@ export class LeastAssigned implements ColorPolicy {
   readonly #table: ColorTable;
   readonly #ring: Ring;
   readonly #unhealthy = new Set<number>();
-  readonly #strangers = new Strangers();
+  readonly #unknownOwners = new UnknownOwners();
   readonly #left = new Set<number>();
   /** By invoker: the colors in the table that have it as home, also of one that left. */
   #counts = new Int32Array(16);
@@ -87,7 +87,7 @@ export class LeastAssigned implements ColorPolicy {
     const missing = [...this.#counts.keys()].filter(
       (invoker) => (this.#counts[invoker] as number) > 0 && !this.#ring.has(invoker) && !this.#left.has(invoker),
     );
-    for (const gone of this.#strangers.missing(missing)) this.#left.add(gone);
+    for (const gone of this.#unknownOwners.missing(missing)) this.#left.add(gone);
   }
 
   /** Takes over what another controller assigned. */

@@ -2,7 +2,7 @@ import type { InvokerInstance } from '../../shared/messages/instances.js';
 import { parseSize } from '../../shared/messages/instances.js';
 import type { InvokerHealth } from './LoadBalancer.js';
 import { stepSizes, type Candidate } from './schedule.js';
-import { Slots } from './slots.js';
+import { InvokerCapacity } from './InvokerCapacity.js';
 
 /** Invokers among which an action is placed, and the steps of the search among them. */
 export interface Pool {
@@ -22,7 +22,7 @@ export interface ShareOptions {
 
 interface Entry {
   readonly instance: number;
-  readonly slots: Slots;
+  readonly capacity: InvokerCapacity;
   up: boolean;
   memory: number;
 }
@@ -78,11 +78,11 @@ export class Shares {
       const memory = memoryOf(instance);
       let entry = this.#entries[index];
       if (!entry) {
-        entry = { instance: index, slots: new Slots(this.#shareOf(memory)), up: false, memory };
+        entry = { instance: index, capacity: new InvokerCapacity(this.#shareOf(memory)), up: false, memory };
         this.#entries.push(entry);
       } else if (entry.memory !== memory) {
         entry.memory = memory;
-        entry.slots.resize(this.#shareOf(memory));
+        entry.capacity.resize(this.#shareOf(memory));
       }
       entry.up = status === 'up';
     });
@@ -94,7 +94,7 @@ export class Shares {
     const clusterSize = Math.max(1, size);
     if (clusterSize === this.#clusterSize) return;
     this.#clusterSize = clusterSize;
-    for (const entry of this.#entries) entry.slots.resize(this.#shareOf(entry.memory));
+    for (const entry of this.#entries) entry.capacity.resize(this.#shareOf(entry.memory));
   }
 
   #divide(): void {

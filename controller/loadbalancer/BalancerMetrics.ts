@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { ColorMetrics } from './ColorMetrics.js';
-import type { AckKind } from './completion.js';
+import type { AckKind } from './InFlightActivations.js';
 import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
 
 const STATUSES: readonly InvokerStatus[] = ['up', 'unhealthy', 'unresponsive', 'down'];

@@ -3,7 +3,7 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { InvokerInstance } from '../../shared/messages/instances.js';
 import { HEALTH_TRANSACTION } from './healthTest.js';
 import type { Acknowledged, PendingActivation, SchedulableAction } from './LoadBalancer.js';
-import type { Demand } from './schedule.js';
+import type { ResourceRequest } from './schedule.js';
 import type { Outcome } from './supervision.js';
 
 /** How long to wait for an acknowledgement. */
@@ -38,11 +38,11 @@ export interface LostActivation {
 }
 
 /** An invocation under way. */
-interface Entry {
+interface InFlight {
   readonly lost: LostActivation;
   readonly namespaceUuid: string;
   readonly instance: number;
-  readonly demand: Demand;
+  readonly resources: ResourceRequest;
   timer: NodeJS.Timeout;
   /** The slot was given back (completion seen). */
   released: boolean;
@@ -55,10 +55,10 @@ interface Entry {
 /** An acknowledgement, in the words of the metrics. */
 export type AckKind = 'regular' | 'forced' | 'healthcheck' | 'late';
 
-export interface BookParts {
+export interface InFlightParts {
   readonly options: CompletionOptions;
   /** Gives back the slot on an invoker. */
-  readonly release: (instance: number, demand: Demand) => void;
+  readonly release: (instance: number, resources: ResourceRequest) => void;
   /** The outcome counts for the invoker's health. */
   readonly finished: (invoker: InvokerInstance, outcome: Outcome) => void;
   readonly onLost: (lost: LostActivation) => void;
@@ -74,19 +74,30 @@ export interface BookParts {
 const PATIENCE_MS = 10_000;
 
 /**
- * The invocations of this controller that are under way. An entry begins when the message is sent and ends when its slot
- * is free again and, for a blocking one, its result was seen, in either order; or when its time is over.
+ * The activations of this controller that are in flight
+ * =====================================================
  *
- * An acknowledgement of an invocation that is not in the book is either that of a health test or late: its time was over,
- * or it belongs to an earlier life of this controller.
+ *              add              completion                    result (blocking)
+ *    (new) ───────────▶ running ───────────▶ result missing ────────────────────▶ (end)
+ *                        │   │ result         (non-blocking: ends at once)           ▲ ▲
+ *                        │   └──────────────▶ slot in use ───────────────────────────┘ │
+ *                        │                                    completion               │
+ *                        └── undo; or the time is over: the caller gets `lost` ────────┘
+ *
+ * A running activation counts for its namespace and holds a slot of its invoker. Its result ends the wait of the caller, and
+ * the namespace's count; its completion frees the slot. Both come in either order, or in one message. From each state the end
+ * of the time leads out (`completionTimeout`); while the bus does not answer, that end is put off.
+ *
+ * An acknowledgement of an activation that is not in flight belongs to a health test, or is late: the activation's time was
+ * over, or an earlier process with this controller's id sent it.
  */
-export class ActivationBook {
-  readonly #parts: BookParts;
-  readonly #entries = new Map<string, Entry>();
+export class InFlightActivations {
+  readonly #parts: InFlightParts;
+  readonly #activations = new Map<string, InFlight>();
   readonly #namespaces = new Map<string, number>();
   #total = 0;
 
-  constructor(parts: BookParts) {
+  constructor(parts: InFlightParts) {
     this.#parts = parts;
   }
 
@@ -97,8 +108,8 @@ export class ActivationBook {
 
   /** Those whose slot is in use: activation id and action. */
   list(): [activationId: string, action: string][] {
-    const inUse = [...this.#entries].filter(([, entry]) => !entry.released);
-    return inUse.map(([activationId, entry]) => [activationId, entry.demand.key]);
+    const inUse = [...this.#activations].filter(([, entry]) => !entry.released);
+    return inUse.map(([activationId, entry]) => [activationId, entry.resources.key]);
   }
 
   /** Invocations of the namespace that are under way: those whose callers have the result are not, though their slots may be in use. */
@@ -110,7 +121,7 @@ export class ActivationBook {
   add(
     message: ActivationMessage,
     action: SchedulableAction,
-    demand: Demand,
+    resources: ResourceRequest,
     invoker: InvokerInstance,
     now: number,
   ): PendingActivation {
@@ -128,11 +139,11 @@ export class ActivationBook {
       sentAt: now,
       transid: message.transid,
     };
-    const entry: Entry = {
+    const entry: InFlight = {
       lost,
       namespaceUuid: user.namespace.uuid,
       instance: invoker.instance,
-      demand,
+      resources,
       timer,
       released: false,
       counted: true,
@@ -141,7 +152,7 @@ export class ActivationBook {
     const result = message.blocking
       ? new Promise<Acknowledged>((resolve) => (entry.resolve = resolve))
       : Promise.resolve<Acknowledged>({ kind: 'stored', activationId });
-    this.#entries.set(activationId, entry);
+    this.#activations.set(activationId, entry);
     this.#total++;
     this.#namespaces.set(entry.namespaceUuid, this.ofNamespace(entry.namespaceUuid) + 1);
     return { activationId, invoker, result };
@@ -149,7 +160,7 @@ export class ActivationBook {
 
   /** The message did not reach the bus: undoes `add`. */
   undo(activationId: string): void {
-    const entry = this.#entries.get(activationId);
+    const entry = this.#activations.get(activationId);
     if (!entry) return;
     this.#end(activationId, entry);
     this.#release(entry);
@@ -157,7 +168,7 @@ export class ActivationBook {
 
   acknowledge(ack: Acknowledgement): void {
     const activationId = acknowledgedActivation(ack);
-    const entry = this.#entries.get(activationId);
+    const entry = this.#activations.get(activationId);
     if (ack.kind !== 'completion' && entry?.resolve) {
       entry.resolve(
         typeof ack.response === 'string' ? { kind: 'stored', activationId } : { kind: 'record', record: ack.response },
@@ -183,7 +194,7 @@ export class ActivationBook {
 
   /** Ends every entry; those who wait are told that theirs is lost. Nothing is written of them: the invokers go on. */
   close(): void {
-    for (const [activationId, entry] of this.#entries) {
+    for (const [activationId, entry] of this.#activations) {
       this.#end(activationId, entry);
       entry.resolve?.({ kind: 'lost', activationId });
     }
@@ -192,7 +203,7 @@ export class ActivationBook {
   }
 
   #giveUp(activationId: string): void {
-    const entry = this.#entries.get(activationId);
+    const entry = this.#activations.get(activationId);
     if (!entry) return;
     if (!this.#parts.busAnswers()) {
       entry.timer = this.#giveUpAfter(activationId, PATIENCE_MS);
@@ -214,20 +225,20 @@ export class ActivationBook {
     return timer;
   }
 
-  #end(activationId: string, entry: Entry): void {
+  #end(activationId: string, entry: InFlight): void {
     clearTimeout(entry.timer);
-    this.#entries.delete(activationId);
+    this.#activations.delete(activationId);
   }
 
-  #release(entry: Entry): void {
+  #release(entry: InFlight): void {
     if (entry.released) return;
     entry.released = true;
     this.#total--;
     this.#discount(entry);
-    this.#parts.release(entry.instance, entry.demand);
+    this.#parts.release(entry.instance, entry.resources);
   }
 
-  #discount(entry: Entry): void {
+  #discount(entry: InFlight): void {
     if (!entry.counted) return;
     entry.counted = false;
     const count = this.ofNamespace(entry.namespaceUuid) - 1;

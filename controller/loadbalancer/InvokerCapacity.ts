@@ -9,7 +9,7 @@
  * The memory may go below zero: by `force` where the whole system is overloaded, and by `resize` where the share shrinks
  * while it is in use.
  */
-export class Slots {
+export class InvokerCapacity {
   #share: number;
   #free: number;
   #underWay = 0;
@@ -85,7 +85,7 @@ export class Slots {
     if (entry.underWay === 0) this.#concurrent.delete(action);
   }
 
-  /** Changes the share and keeps what is in use on the books. */
+  /** Changes the share and goes on counting what is in use. */
   resize(share: number): void {
     this.#free += share - this.#share;
     this.#share = share;

@@ -6,7 +6,7 @@ const PATIENCE = 30;
  * yet. A controller that just started meets the invokers one by one: it must not give the colors of those that are
  * still to come to the first one. One that never comes is given up after a while.
  */
-export class Strangers {
+export class UnknownOwners {
   readonly #reports = new Map<number, number>();
 
   /** @returns those that have been missing for too long now. */

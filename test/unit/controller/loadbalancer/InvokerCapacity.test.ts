@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { InvokerCapacity } from '../../../../controller/loadbalancer/InvokerCapacity.js';
+
+describe('the capacity of an invoker', () => {
+  it('give out their memory and take it back', () => {
+    const capacity = new InvokerCapacity(512);
+    assert.equal(capacity.fits('a', 1, 512), true);
+    capacity.take('a', 1, 256);
+    assert.equal(capacity.free, 256);
+    assert.equal(capacity.fits('a', 1, 257), false);
+    capacity.release('a', 1, 256);
+    assert.equal(capacity.free, 512);
+  });
+
+  it('may be overdrawn, and fit nothing until they are even again', () => {
+    const capacity = new InvokerCapacity(256);
+    capacity.take('a', 1, 256);
+    capacity.take('a', 1, 256);
+    assert.equal(capacity.free, -256);
+    capacity.release('a', 1, 256);
+    assert.equal(capacity.fits('a', 1, 1), false);
+    capacity.release('a', 1, 256);
+    assert.equal(capacity.fits('a', 1, 256), true);
+  });
+
+  it('count a container once for as many invocations as it takes at a time', () => {
+    const capacity = new InvokerCapacity(256);
+    for (const [under, free, places] of [
+      [1, 128, 2],
+      [2, 128, 1],
+      [3, 128, 0],
+      [4, 0, 2],
+    ] as const) {
+      assert.equal(capacity.fits('a', 3, 128), true, `invocation ${under}`);
+      capacity.take('a', 3, 128);
+      assert.equal(capacity.free, free);
+      assert.equal(capacity.placesOf('a'), places);
+    }
+    assert.equal(capacity.fits('b', 3, 128), false, 'no memory for another action');
+    assert.equal(capacity.fits('a', 3, 128), true, 'a place in a container that is there');
+  });
+
+  it('keep what is in use when the share changes', () => {
+    const capacity = new InvokerCapacity(1024);
+    capacity.take('a', 1, 256);
+    capacity.resize(512);
+    assert.equal(capacity.free, 256);
+    capacity.release('a', 1, 256);
+    assert.equal(capacity.free, 512);
+    assert.equal(capacity.share, 512);
+  });
+
+  it('are whole again after every order of taking and releasing', () => {
+    const resources = fc.record({
+      key: fc.constantFrom('a', 'b', 'c'),
+      memory: fc.constantFrom(128, 256),
+      concurrency: fc.constantFrom(1, 2, 5),
+    });
+    // An action's resources is the same at each invocation: its key says its memory and concurrency.
+    const named = resources.map((d) => ({ ...d, key: `${d.key}/${d.memory}/${d.concurrency}` }));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(named, fc.nat()), { maxLength: 60 }), (steps) => {
+        const capacity = new InvokerCapacity(1024);
+        const under: { key: string; memory: number; concurrency: number }[] = [];
+        for (const [step, pick] of steps) {
+          if (pick % 3 === 0 && under.length > 0) {
+            const [ended] = under.splice(pick % under.length, 1);
+            assert.ok(ended);
+            capacity.release(ended.key, ended.concurrency, ended.memory);
+          } else if (capacity.fits(step.key, step.concurrency, step.memory)) {
+            capacity.take(step.key, step.concurrency, step.memory);
+            under.push(step);
+          }
+          assert.ok(capacity.free >= 0, 'nothing that fits overdraws');
+          const needed = new Map<string, number>();
+          for (const one of under) needed.set(one.key, (needed.get(one.key) ?? 0) + 1);
+          let least = 0;
+          for (const [key, count] of needed) {
+            const one = under.find((entry) => entry.key === key);
+            assert.ok(one);
+            least += Math.ceil(count / one.concurrency) * one.memory;
+          }
+          assert.ok(capacity.used >= least, 'the containers that must be there are paid for');
+        }
+        for (const one of under) capacity.release(one.key, one.concurrency, one.memory);
+        assert.equal(capacity.free, 1024);
+        for (const one of under) assert.equal(capacity.placesOf(one.key), undefined);
+      }),
+    );
+  });
+});
