@@ -4,6 +4,7 @@ import type { TlsOptions } from 'node:tls';
 import type { Registry } from 'prom-client';
 import { actionRoutes } from './api/actions/routes.js';
 import { activationRoutes } from './api/activations/routes.js';
+import { explain } from './api/answers.js';
 import { limitRoutes } from './api/limits/routes.js';
 import { namespaceRoutes } from './api/namespaces/routes.js';
 import { packageRoutes } from './api/packages/routes.js';
@@ -240,6 +241,7 @@ export class Controller {
       runtimes,
       limits,
       parameterLock: encryption,
+      explain,
       log: log.component('api'),
       clock,
       sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,

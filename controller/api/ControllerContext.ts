@@ -4,6 +4,7 @@ import type { Entitlement } from '../entitlement/Entitlement.js';
 import type { Invocation } from '../invocation/Invocation.js';
 import type { ColorsView } from '../loadbalancer/ColorsView.js';
 import type { LoadBalancer } from '../loadbalancer/LoadBalancer.js';
+import type { Explain } from '../refusals/refusals.js';
 import type { Limits } from '../../shared/config/limits.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ParameterLock } from '../../shared/parameters/encryption.js';
@@ -30,6 +31,8 @@ export interface ControllerContext {
   readonly limits: Limits;
   /** Encrypts parameters on their way into the store. */
   readonly parameterLock: ParameterLock;
+  /** Words errors for the records of triggers and alarms. */
+  readonly explain: Explain;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;

@@ -1,5 +1,6 @@
 import express, { Router, type Express } from 'express';
 import type { Registry } from 'prom-client';
+import { toApiError, wasLogged } from './answers.js';
 import type { ControllerContext } from './ControllerContext.js';
 import { noSuchRoute } from '../http/ApiError.js';
 import { apiCors, SERVICE_METHODS, setCors } from '../http/cors.js';
@@ -57,7 +58,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   app.use(() => {
     throw noSuchRoute();
   });
-  app.use(errorHandler(ctx.log));
+  app.use(errorHandler(ctx.log, { toApiError, wasLogged }));
   return app;
 }
 

@@ -3,7 +3,8 @@ import type { ControllerContext } from './ControllerContext.js';
 import { fullName, type CollectionName, type Privilege, type Resource } from '../entitlement/Entitlement.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
-import { ApiError, noSuchRoute, notAuthorizedFor, notFound } from '../http/ApiError.js';
+import { ApiError, noSuchRoute } from '../http/ApiError.js';
+import { NotAuthorizedError, NotFoundError } from '../refusals/refusals.js';
 import { isAcceptable } from '../http/acceptance.js';
 import { contentType } from '../http/ContentType.js';
 import { entityNameOf, namespaceOf } from '../http/names.js';
@@ -70,10 +71,8 @@ export async function authorize(
   try {
     await ctx.entitlement.check(call.user, privilege, [resource]);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 403) throw notAuthorizedFor(fullName(resource));
-    if (error instanceof ApiError && error.status === 404) {
-      throw notFound(`The requested resource '${fullName(resource)}' does not exist.`);
-    }
+    if (error instanceof NotAuthorizedError) throw new NotAuthorizedError([fullName(resource)]);
+    if (error instanceof NotFoundError) throw new NotFoundError(fullName(resource));
     throw error;
   }
 }

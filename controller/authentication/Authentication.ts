@@ -4,7 +4,7 @@ import type { Identity } from '../../shared/entities/identity.js';
 export interface Authentication {
   /**
    * The identity behind an `Authorization` header.
-   * @throws ApiError 401 where there is no header, or not one of a known user.
+   * @throws NotAuthenticatedError where there is no header, or not one of a known user.
    */
   authenticate(authorization: string | undefined): Promise<Identity>;
   /** The identity on whose behalf a namespace's own resources run when nobody signs; undefined where there is none. */

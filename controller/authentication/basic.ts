@@ -1,5 +1,5 @@
 import type { AuthStore } from '../../shared/store/AuthStore.js';
-import { credentialsInvalid, credentialsMissing } from '../http/ApiError.js';
+import { NotAuthenticatedError } from '../refusals/refusals.js';
 import type { Authentication } from './Authentication.js';
 
 /** The two halves of an API key. */
@@ -35,9 +35,9 @@ export function basicAuthentication(subjects: AuthStore): Authentication {
   return {
     async authenticate(authorization) {
       const key = readBasicCredentials(authorization);
-      if (!key) throw credentialsMissing();
+      if (!key) throw new NotAuthenticatedError('missing');
       const identity = isApiKey(key) ? await subjects.identityByKey(key.uuid, key.key) : undefined;
-      if (!identity) throw credentialsInvalid();
+      if (!identity) throw new NotAuthenticatedError('invalid');
       return identity;
     },
     identityOfNamespace: (namespace) => subjects.identityByNamespace(namespace),

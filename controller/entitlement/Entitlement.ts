@@ -18,12 +18,13 @@ export function fullName(resource: Resource): string {
   return resource.name === undefined ? resource.path : `${resource.path}/${resource.name}`;
 }
 
-/** Decides whether a caller may do what it asks for, and whether it has not done too much of it lately. */
+/** Decides whether a caller may do what it asks for: by its rights, and by the limits on how much it may do. */
 export interface Entitlement {
   /**
    * Checks the caller's rights on all of the resources, and, for `ACTIVATE` of actions and triggers, its limits (one
    * invocation or one fire is counted, however many resources there are).
-   * @throws ApiError 403 naming the resources, 404 for a package of the caller's own that does not exist, 429 over a limit.
+   * @throws NotAuthorizedError with the resources, NotFoundError or WrongEntityTypeError for a package of the caller's own
+   * that does not exist or is something else, CircularBindingError, ThrottledError over a limit.
    */
   check(
     user: Identity,
@@ -31,13 +32,13 @@ export interface Entitlement {
     resources: readonly Resource[],
     options?: { readonly throttle?: boolean | undefined },
   ): Promise<void>;
-  /** Counts one invocation against the caller's limits, where rights were checked in another way. @throws ApiError 429 */
+  /** Counts one invocation against the caller's limits, where rights were checked in another way. @throws ThrottledError */
   checkThrottles(user: Identity): void;
   /**
    * Whether there is room for one more invocation right now. Asked again just before an invocation starts: others may
-   * have started since `check`. @throws ApiError 429
+   * have started since `check`. @throws ThrottledError
    */
   checkConcurrency(user: Identity): void;
-  /** @throws ApiError 403 where the caller may not have actions of that kind. */
+  /** @throws KindNotAllowedError where the caller may not have actions of that kind. */
   checkKind(user: Identity, kind: string): void;
 }

@@ -1,14 +1,14 @@
 import type { Identity } from '../../shared/entities/identity.js';
-import { ApiError, notAuthorizedFor } from '../http/ApiError.js';
+import { KindNotAllowedError, NotAuthorizedError } from '../refusals/refusals.js';
 import { fullName, type Entitlement, type Privilege, type Resource } from './Entitlement.js';
-import { mayReadPackage, type PackageSource } from './packageRead.js';
+import { mayReadPackage, type PackageReader } from './packageRead.js';
 import { implicitRight } from './rights.js';
 import type { Throttles } from './throttles.js';
 
 export interface EntitlementParts {
-  readonly packages: PackageSource;
+  readonly packages: PackageReader;
   readonly throttles: Throttles;
-  /** Kinds that everybody may use; undefined: all there are. */
+  /** Kinds that everybody may use; undefined: all kinds. */
   readonly allowedKinds?: readonly string[] | undefined;
 }
 
@@ -37,8 +37,8 @@ export class OwnershipEntitlement implements Entitlement {
       if (right === 'yes') continue;
       if (right === 'no') refused.push(resource);
       else if (!(await mayReadPackage(this.#parts.packages, user.namespace.name, right.package))) {
-        // The package is what is out of reach, whatever was wanted in it.
-        if (resource.collection === 'actions') throw notAuthorizedFor(right.package);
+        // The refusal names the package, not the action in it.
+        if (resource.collection === 'actions') throw new NotAuthorizedError([right.package]);
         refused.push(resource);
       }
     }
@@ -55,7 +55,7 @@ export class OwnershipEntitlement implements Entitlement {
 
   checkKind(user: Identity, kind: string): void {
     if (isKindAllowed(kind, user.limits.allowedKinds, this.#parts.allowedKinds)) return;
-    throw new ApiError(403, `The supplied authentication is not authorized to access actions of kind '${kind}'.`);
+    throw new KindNotAllowedError(kind);
   }
 
   /** Several actions are one request (a sequence, a rule), and count once. */
@@ -75,6 +75,6 @@ export function isKindAllowed(
   return !listed || own?.includes(kind) === true || everybody?.includes(kind) === true;
 }
 
-function forbidden(resources: readonly Resource[]): ApiError {
-  return notAuthorizedFor(...new Set(resources.map(fullName).toSorted()));
+function forbidden(resources: readonly Resource[]): NotAuthorizedError {
+  return new NotAuthorizedError([...new Set(resources.map(fullName).toSorted())]);
 }

@@ -1,7 +1,7 @@
 import type { Limits } from '../../shared/config/limits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { UserMetric } from '../../shared/events/UserEvents.js';
-import { tooManyRequests } from '../http/ApiError.js';
+import { ThrottledError } from '../refusals/refusals.js';
 import { judgeConcurrency, judgeRate, MinuteCounter, shareOfLimit } from './rates.js';
 
 export interface ThrottleSources {
@@ -26,7 +26,7 @@ export class Throttles {
     this.#sources = sources;
   }
 
-  /** Counts an invocation. @throws ApiError 429 */
+  /** Counts an invocation. @throws ThrottledError */
   invocation(user: Identity): void {
     const { limits } = this.#sources;
     this.#rate(this.#invocations, user, user.limits.invocationsPerMinute ?? limits.invocationsPerMinute);
@@ -34,12 +34,12 @@ export class Throttles {
     this.#sources.onMetric?.('ConcurrentInvocations', active, user);
   }
 
-  /** Counts a trigger's fire. @throws ApiError 429 */
+  /** Counts a trigger's fire. @throws ThrottledError */
   fire(user: Identity): void {
     this.#rate(this.#fires, user, user.limits.firesPerMinute ?? this.#sources.limits.firesPerMinute);
   }
 
-  /** Whether there is room for one more invocation right now: returns how many that makes. @throws ApiError 429 */
+  /** Whether there is room for one more invocation right now: returns how many that makes. @throws ThrottledError */
   concurrency(user: Identity): number {
     const sources = this.#sources;
     const limit = user.limits.concurrentInvocations ?? sources.limits.concurrentInvocations;
@@ -47,7 +47,7 @@ export class Throttles {
     const { ok, count, allowed } = judgeConcurrency(active, shareOfLimit(limit, sources.clusterSize()));
     if (ok) return count + 1;
     sources.onMetric?.('ConcurrentRateLimit', 1, user);
-    throw tooManyRequests(`Too many concurrent requests in flight (count: ${count}, allowed: ${allowed}).`);
+    throw new ThrottledError('concurrent', count, allowed);
   }
 
   #rate(counter: MinuteCounter, user: Identity, limit: number): void {
@@ -56,6 +56,6 @@ export class Throttles {
     const { ok, count, allowed } = judgeRate(counted, shareOfLimit(limit, sources.clusterSize()));
     if (ok) return;
     sources.onMetric?.('TimedRateLimit', 1, user);
-    throw tooManyRequests(`Too many requests in the last minute (count: ${count}, allowed: ${allowed}).`);
+    throw new ThrottledError('per minute', count, allowed);
   }
 }

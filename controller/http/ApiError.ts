@@ -1,4 +1,4 @@
-/** A request's refusal: it leaves the API as `{error, code}` with this status. Handlers throw it. */
+/** The refusal of a request: it is answered as `{error, code}` with this status. Handlers of requests throw it. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -12,7 +12,7 @@ export class ApiError extends Error {
   }
 }
 
-/** What a status says where nobody says more. Clients compare these texts. */
+/** The text of a status unless the error has its own. Clients compare these texts. */
 const DEFAULT_MESSAGES: Readonly<Record<number, string>> = {
   400: 'The request contains bad syntax or cannot be fulfilled.',
   401: 'Authentication is possible but has failed or not yet been provided.',
@@ -36,33 +36,20 @@ export const conflict = (message: string): ApiError => new ApiError(409, message
 export const notFound = (message?: string): ApiError => new ApiError(404, message);
 export const internalError = (message?: string): ApiError => new ApiError(500, message);
 export const serviceUnavailable = (message?: string): ApiError => new ApiError(503, message);
-export const tooManyRequests = (message: string): ApiError => new ApiError(429, message);
-
-/** `resources`: full names, such as `guest/package/action`, that the caller may not touch. */
-export const notAuthorizedFor = (...resources: readonly string[]): ApiError =>
-  new ApiError(403, `The supplied authentication is not authorized to access '${resources.join(', ')}'.`);
 
 /** No route takes this path and method. */
 export const noSuchRoute = (): ApiError => new ApiError(404, 'The requested resource could not be found.');
 
-/** The body is no JSON, or not JSON of the shape that is asked for. */
+/** The body is not JSON, or not of the shape that the request needs. */
 export const malformedContent = (detail: string): ApiError =>
   new ApiError(400, `The request content was malformed:\n${detail}`);
 
 export const malformedQuery = (parameter: string, detail: string): ApiError =>
   new ApiError(400, `The query parameter '${parameter}' was malformed:\n${detail}`);
 
-/** What `what` (`Request`, `exec`, `parameters`) has in bytes is over the limit. */
+/** `what` (`Request`, `exec`, `parameters`) has more bytes than allowed. */
 export const tooLarge = (what: string, bytes: number, allowed: number): ApiError =>
   new ApiError(413, `${what} larger than allowed: ${bytes} > ${allowed} bytes.`);
 
 export const unsupportedContentType = (given: string, expected: string): ApiError =>
   new ApiError(415, `The request's Content-Type [${given}] is not supported. Expected:\n${expected}`);
-
-const CHALLENGE = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' };
-
-export const credentialsMissing = (): ApiError =>
-  new ApiError(401, 'The resource requires authentication, which was not supplied with the request', CHALLENGE);
-
-export const credentialsInvalid = (): ApiError =>
-  new ApiError(401, 'The supplied authentication is invalid', CHALLENGE);

@@ -46,7 +46,7 @@ export type InvocationOutcome =
 
 /**
  * Runs actions of every kind: primitive, sequence, conductor. Entitlement and rate limits were checked before.
- * @throws ApiError such as 503 where no invoker is available.
+ * @throws NoInvokersError, and what the bus and the store throw.
  */
 export interface Invocation {
   invoke(request: InvocationRequest): Promise<InvocationOutcome>;

@@ -1,10 +1,10 @@
-import { deprecatedRuntime } from './deprecation.js';
-import { ApiError, badRequest, notFound } from '../http/ApiError.js';
+import { refuseDeprecated } from './deprecation.js';
+import { ParametersNotAllowedError, NotFoundError } from '../refusals/refusals.js';
 import type { Entitlement, Resource } from '../entitlement/Entitlement.js';
 import type { Invocation, InvocationOutcome, InvocationRequest, ResolvedAction } from './Invocation.js';
 import { immutableParameters } from './parameters.js';
 import { inNamespace, readQualifiedName } from './qualifiedNames.js';
-import { CircularBindingError, resolveAction, type ActionReader } from './resolve.js';
+import { resolveAction, type ActionReader } from './resolve.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
 import type { Runtimes } from '../../shared/runtimes/manifest.js';
@@ -18,9 +18,9 @@ export interface ActivationParts {
 }
 
 /**
- * Invokes an action for somebody who is no HTTP request (a rule), in the way that `POST` on it does: the caller's rights
- * and limits first, then `invokeFound`. The namespace of `name` is no `_`.
- * @throws ApiError as the API answers: 400, 403, 404, 409, 422, 429, and what the invocation throws.
+ * Invokes an action on behalf of a rule, in the way that `POST` on the action does: the caller's rights and limits first,
+ * then `invokeFound`. The namespace of `name` is not `_`.
+ * @throws Refusal, WrongEntityTypeError, and what the invocation throws.
  */
 export async function activateAction(
   parts: ActivationParts,
@@ -32,23 +32,17 @@ export async function activateAction(
   return invokeFound(parts, { ...request, target: await findAction(parts.entities, name) });
 }
 
-/** The action of that name. @throws ApiError 404, 422; WrongEntityTypeError */
+/** The action of that name. @throws NotFoundError, CircularBindingError, WrongEntityTypeError */
 export async function findAction(source: ActionReader, name: FullyQualifiedName): Promise<ResolvedAction> {
-  let target: ResolvedAction | undefined;
-  try {
-    target = await resolveAction(source, name);
-  } catch (error) {
-    if (!(error instanceof CircularBindingError)) throw error;
-    throw new ApiError(422, `Package binding '${error.binding}' contains a circular reference.`);
-  }
-  if (!target) throw notFound();
+  const target = await resolveAction(source, name);
+  if (!target) throw new NotFoundError();
   return target;
 }
 
 /**
- * Invokes an action on which the caller's rights were checked: the rights on a sequence's components, final parameters,
- * and whether its kind still runs.
- * @throws ApiError 400, 403, 404, 429, and what the invocation throws.
+ * Invokes an action on which the caller's rights were checked. Before that it checks the caller's rights on a sequence's
+ * components, the final parameters, and whether the action's kind still runs.
+ * @throws Refusal, and what the invocation throws.
  */
 export async function invokeFound(parts: ActivationParts, request: InvocationRequest): Promise<InvocationOutcome> {
   const { user, target, payload } = request;
@@ -59,9 +53,8 @@ export async function invokeFound(parts: ActivationParts, request: InvocationReq
     await parts.entitlement.check(user, 'ACTIVATE', components, { throttle: false });
   }
   refuseFinal(immutableParameters(annotations, target.parameters), payload);
-  const deprecated = deprecatedRuntime(parts.runtimes, exec.kind);
-  if (deprecated) throw deprecated;
-  // Others may have started meanwhile; from here on nothing is waited for before it counts.
+  refuseDeprecated(parts.runtimes, exec.kind);
+  // Other invocations may have started meanwhile. There is no `await` from here until this one counts.
   parts.entitlement.checkConcurrency(user);
   return parts.invocation.invoke(request);
 }
@@ -74,10 +67,8 @@ export function componentResources(components: readonly string[], namespace: str
   });
 }
 
-export const PARAMETERS_NOT_ALLOWED = 'Request defines parameters that are not allowed (e.g., reserved properties).';
-
-/** Parameters of an action annotated `final` are not for callers to change. @throws ApiError 400 */
+/** Callers may not set the parameters of an action annotated `final`. @throws ParametersNotAllowedError */
 function refuseFinal(immutable: ReadonlySet<string>, payload: Json | undefined): void {
   if (immutable.size === 0 || payload === null || typeof payload !== 'object') return;
-  if (Object.keys(payload).some((key) => immutable.has(key))) throw badRequest(PARAMETERS_NOT_ALLOWED);
+  if (Object.keys(payload).some((key) => immutable.has(key))) throw new ParametersNotAllowedError();
 }

@@ -1,7 +1,6 @@
 import { activateAction, type ActivationParts } from './activate.js';
 import { asObject } from './parameters.js';
-import { ApiError, defaultMessage } from '../http/ApiError.js';
-import { toApiError } from '../http/errors.js';
+import type { Explain } from '../refusals/refusals.js';
 import { forwardedHeaders, inactiveRule, ruleLogLine, triggerRecord, type RuleResult } from './firedRules.js';
 import { colorOf } from '../../shared/colors/colorOf.js';
 import { StatusCode } from '../../shared/entities/activation.js';
@@ -22,6 +21,8 @@ export interface FireParts extends ActivationParts {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   readonly track: (work: Promise<unknown>) => void;
+  /** Words the refusals of actions for the trigger's record. */
+  readonly explain: Explain;
   readonly colors?: { readonly mistakes: Pick<ColorMistakes, 'note'> } | undefined;
 }
 
@@ -112,10 +113,9 @@ async function activate(
     const activationId = outcome.kind === 'record' ? outcome.record.activationId : outcome.activationId;
     return { kind: 'invoked', activationId };
   } catch (error) {
-    const refusal = toApiError(error);
-    const known = error instanceof ApiError || refusal.status < 500;
-    if (!known) parts.log.error('action of a rule failed to start', { transid, error, action: `${path}/${name}` });
-    const statusCode = refusal.status >= 500 ? StatusCode.whiskError : StatusCode.applicationError;
-    return { kind: 'refused', statusCode, error: known ? refusal.message : defaultMessage(500) };
+    const { refused, message } = parts.explain(error);
+    if (!refused) parts.log.error('action of a rule failed to start', { transid, error, action: `${path}/${name}` });
+    const statusCode = refused ? StatusCode.applicationError : StatusCode.whiskError;
+    return { kind: 'refused', statusCode, error: message };
   }
 }

@@ -1,3 +1,4 @@
+import { CircularBindingError } from '../refusals/refusals.js';
 import { mergeParameters } from './parameters.js';
 import type { ResolvedAction } from './Invocation.js';
 import type { Action, PackageDocument } from '../../shared/entities/documents.js';
@@ -16,17 +17,6 @@ export interface ActionReader {
 export interface ResolvedPackage {
   readonly package: PackageDocument;
   readonly parameters: readonly KeyValue[];
-}
-
-/** A binding that leads back to itself. */
-export class CircularBindingError extends Error {
-  override readonly name = 'CircularBindingError';
-  /** The printed name of the binding. */
-  readonly binding: string;
-  constructor(binding: string) {
-    super(`package binding ${binding} contains a circular reference`);
-    this.binding = binding;
-  }
 }
 
 /** The document id of the package that a binding refers to; undefined for a plain package. */

@@ -1,4 +1,4 @@
-import { badRequest } from '../http/ApiError.js';
+import { ParametersNotAllowedError } from '../refusals/refusals.js';
 import { parseJson } from '../http/body.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { isEntityName } from '../../shared/entities/names.js';
@@ -107,7 +107,7 @@ export function bodyValue(bytes: Buffer, type: ContentType | undefined, raw: boo
  * The parameters that a web action is invoked with: what it is told of the request, then the query, then the body. A
  * raw action gets query and body as they are, in `__ow_query` and `__ow_body`.
  * @param immutable the action's parameters that a caller may not change.
- * @throws ApiError 400 where query or body set a reserved or an immutable parameter.
+ * @throws ParametersNotAllowedError where query or body set a reserved or an immutable parameter.
  */
 export function actionArguments(
   request: WebRequest,
@@ -126,7 +126,7 @@ export function actionArguments(
 function refuseOverrides(pairs: readonly QueryPair[], body: Json | undefined, immutable: ReadonlySet<string>): void {
   const forbidden = (name: string): boolean => RESERVED.includes(name) || immutable.has(name);
   if (pairs.some(({ key }) => forbidden(key)) || (isObject(body) && Object.keys(body).some(forbidden))) {
-    throw badRequest('Request defines parameters that are not allowed (e.g., reserved properties).');
+    throw new ParametersNotAllowedError();
   }
 }
 

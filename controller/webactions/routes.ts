@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request, Response, Router } from 'express';
-import { CircularBindingError, resolveAction } from '../invocation/resolve.js';
+import { resolveAction } from '../invocation/resolve.js';
+import { CircularBindingError, NotAuthenticatedError } from '../refusals/refusals.js';
 import { COLOR_HEADER } from '../api/actions/invoke.js';
 import type { ControllerContext } from '../api/ControllerContext.js';
 import { ApiError, notFound } from '../http/ApiError.js';
@@ -124,7 +125,7 @@ async function authenticateIfPossible(
   try {
     return await ctx.authentication.authenticate(header);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 401) return undefined;
+    if (error instanceof NotAuthenticatedError) return undefined;
     throw error;
   }
 }

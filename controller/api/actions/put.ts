@@ -14,7 +14,7 @@ import { readAndWrite } from '../staleness.js';
 import { readActionBody, type ActionBody } from './actionBody.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
-import { deprecatedRuntime } from '../../invocation/deprecation.js';
+import { refuseDeprecated } from '../../invocation/deprecation.js';
 import { checkInstances, checkLimits } from './limitsBody.js';
 import { newAction, revisedAction } from './revise.js';
 
@@ -60,8 +60,7 @@ async function writeAction(
   const exec = body.exec ?? old?.exec;
   if (!exec) throw badRequest('exec undefined');
   if (body.exec?.kind === SEQUENCE) await checkComponents(ctx, target, body.exec);
-  const deprecated = deprecatedRuntime(ctx.runtimes, exec.kind);
-  if (deprecated) throw deprecated;
+  refuseDeprecated(ctx.runtimes, exec.kind);
 
   const now = ctx.clock();
   const action = old ? revisedAction(old, body, now) : newAction(path, name, { ...body, exec }, ctx, now);

@@ -1,6 +1,7 @@
 import { mergeParameters } from '../../invocation/parameters.js';
 import type { ControllerContext } from '../ControllerContext.js';
 import { ApiError, notFound } from '../../http/ApiError.js';
+import { CircularBindingError } from '../../refusals/refusals.js';
 import { sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../route.js';
 import { actionsAndFeeds, packageView } from './packageView.js';
@@ -23,7 +24,7 @@ export const getPackage =
       return;
     }
     const provider = documentId({ path: binding.namespace, name: binding.name });
-    if (provider === id) throw new ApiError(422, `Package binding '${provider}' contains a circular reference.`);
+    if (provider === id) throw new CircularBindingError(provider);
     if (ctx.sharedPackagesExecuteOnly && binding.namespace !== namespace) {
       throw new ApiError(403, `GET not permitted since ${name} is a binding of a shared package`);
     }

@@ -1,10 +1,11 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
-import { ApiError, badRequest, conflict } from '../../http/ApiError.js';
+import { badRequest, conflict } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendChanged } from '../../http/respond.js';
 import type { EntityHandler } from '../route.js';
+import { NotFoundError } from '../../refusals/refusals.js';
 import { createOrUpdate } from '../entityWrites.js';
 import { readAndWrite } from '../staleness.js';
 import { readPackageBody, type Binding } from './packageBody.js';
@@ -54,13 +55,13 @@ async function checkAccess(ctx: ControllerContext, user: Identity, { namespace, 
   try {
     await ctx.entitlement.check(user, 'READ', [{ path: namespace, collection: 'packages', name }]);
   } catch (error) {
-    if (error instanceof ApiError && error.status === 404) throw badRequest(BINDING_MISSING);
-    if (error instanceof ApiError && error.status === 409) throw conflict(BINDING_INVALID);
+    if (error instanceof NotFoundError) throw badRequest(BINDING_MISSING);
+    if (error instanceof WrongEntityTypeError) throw conflict(BINDING_INVALID);
     throw error;
   }
 }
 
-/** Whether there is a package, which is no binding itself. */
+/** Whether the package exists and is not a binding itself. */
 async function checkBindable(ctx: ControllerContext, { namespace, name }: Binding): Promise<void> {
   try {
     const provider = await ctx.entities.getPackage(`${namespace}/${name}`);

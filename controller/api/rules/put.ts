@@ -4,7 +4,7 @@ import type { Resource } from '../../entitlement/Entitlement.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest } from '../../http/ApiError.js';
 import { readJson } from '../../http/body.js';
-import { CORRUPTED_MESSAGE } from '../../http/errors.js';
+import { CORRUPTED_MESSAGE } from '../answers.js';
 import { nextVersion } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';

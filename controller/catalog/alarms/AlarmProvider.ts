@@ -7,7 +7,7 @@ import { BadScheduleError } from './schedule.js';
 import { fireTrigger, type FireParts } from '../../invocation/fire.js';
 import { removeRule } from '../../api/rules/delete.js';
 import type { Authentication } from '../../authentication/Authentication.js';
-import { ApiError } from '../../http/ApiError.js';
+import { NotAuthenticatedError, Refusal, ThrottledError } from '../../refusals/refusals.js';
 import type { BuiltinAction, Builtins } from '../../invocation/builtin.js';
 import type { Identity } from '../../../shared/entities/identity.js';
 import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
@@ -29,6 +29,7 @@ export interface AlarmProviderParts extends FireParts {
   readonly ready: () => boolean;
 }
 
+/** How often, and after how many ms times the square of the attempt, a throttled trigger is fired again. */
 const ATTEMPTS = 10;
 const RETRY_MS = 1000;
 
@@ -120,7 +121,7 @@ export class AlarmProvider {
       if (typeof authKey !== 'string') throw failed;
       const header = `Basic ${Buffer.from(authKey).toString('base64')}`;
       const owner = await authentication.authenticate(header).catch((error: unknown) => {
-        if (error instanceof ApiError) return undefined;
+        if (error instanceof NotAuthenticatedError) return undefined;
         throw error;
       });
       if (owner?.namespace.name !== user.namespace.name) throw failed;
@@ -163,29 +164,31 @@ export class AlarmProvider {
     return SUCCESS;
   }
 
+  /** Fires the trigger, later again while its namespace is over a limit. Another refusal, or the last one, ends the alarm. */
   async #goOff(id: string, alarm: Alarm): Promise<void> {
-    let throttled = 0;
     for (let attempt = 1; ; attempt++) {
-      let refusal: ApiError;
+      let refusal: Refusal;
       try {
         return await this.#fire(id, alarm);
       } catch (error) {
-        if (!(error instanceof ApiError)) throw error;
+        if (!(error instanceof Refusal)) throw error;
         refusal = error;
       }
-      const { status, message } = refusal;
-      const passing = status >= 500 || status === 408 || status === 409 || status === 429;
-      if (!passing) return this.#switchOff(id, status, `Trigger automatically disabled: ${message}`);
-      if (status === 429) throttled++;
+      const { statusCode, message } = this.#parts.explain(refusal);
+      if (!(refusal instanceof ThrottledError)) {
+        return this.#switchOff(id, statusCode, `Trigger automatically disabled: ${message}`);
+      }
       if (attempt > ATTEMPTS) {
-        if (throttled < ATTEMPTS) throw refusal;
         const always = 'Automatically disabled after continuously receiving a 429 status code when firing the trigger';
-        return this.#switchOff(id, status, always);
+        return this.#switchOff(id, statusCode, always);
       }
       const { signal } = this.#stopping;
-      await sleep(Math.max(RETRY_MS, RETRY_MS * throttled ** 2), undefined, { signal }).catch(() => undefined);
+      await sleep(RETRY_MS * attempt ** 2, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) {
-        this.#parts.log.warn('the trigger of an alarm was not fired before the end', { trigger: id, status });
+        this.#parts.log.warn('the trigger of an alarm was not fired before the controller stopped', {
+          trigger: id,
+          error: refusal,
+        });
         return;
       }
     }
@@ -200,7 +203,7 @@ export class AlarmProvider {
     });
     if (!trigger) return this.forget(id);
     const user = await authentication.identityOfNamespace(namespace);
-    if (!user) throw new ApiError(401);
+    if (!user) throw new NotAuthenticatedError('no identity');
     await entitlement.check(user, 'ACTIVATE', [{ path: namespace, collection: 'triggers', name }]);
     const fired = fireTrigger(this.#parts, {
       transid: newTransactionId(this.#parts.clock()),

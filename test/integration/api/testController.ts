@@ -2,6 +2,7 @@ import { basicAuthentication } from '../../../controller/authentication/basic.js
 import { AlarmProvider } from '../../../controller/catalog/alarms/AlarmProvider.js';
 import { installCatalog } from '../../../controller/catalog/install.js';
 import type { ControllerContext } from '../../../controller/api/ControllerContext.js';
+import { explain } from '../../../controller/api/answers.js';
 import { actionRoutes } from '../../../controller/api/actions/routes.js';
 import { activationRoutes } from '../../../controller/api/activations/routes.js';
 import { limitRoutes } from '../../../controller/api/limits/routes.js';
@@ -166,6 +167,7 @@ export class TestController {
       runtimes,
       limits,
       parameterLock: options.encryption ?? noEncryption,
+      explain,
       log,
       clock,
       sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,

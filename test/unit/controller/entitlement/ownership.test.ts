@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { toApiError } from '../../../../controller/api/answers.js';
 import { OwnershipEntitlement } from '../../../../controller/entitlement/ownership.js';
 import type { Privilege, Resource } from '../../../../controller/entitlement/Entitlement.js';
 import { ALL_PRIVILEGES } from '../../../../controller/entitlement/rights.js';
@@ -80,8 +81,8 @@ async function outcome(privilege: Privilege, ...resources: Resource[]): Promise<
     await entitlement().check(me, privilege, resources);
     return 'ok';
   } catch (error) {
-    assert.ok(error instanceof Error && 'status' in error);
-    return `${String(error.status)} ${error.message}`;
+    const { status, message } = toApiError(error);
+    return `${status} ${message}`;
   }
 }
 
@@ -140,10 +141,10 @@ describe('OwnershipEntitlement', () => {
   });
 
   it('honors a key with fewer rights', async () => {
-    await assert.rejects(
-      entitlement().check(user('me', {}, ['READ']), 'PUT', [action('me', 'a')]),
-      /not authorized to access 'me\/a'/,
-    );
+    await assert.rejects(entitlement().check(user('me', {}, ['READ']), 'PUT', [action('me', 'a')]), {
+      name: 'NotAuthorizedError',
+      resources: ['me/a'],
+    });
   });
 
   it('gives activations and limits to be read only', async () => {
@@ -159,8 +160,10 @@ describe('throttling', () => {
     await e.check(me, 'ACTIVATE', [action('me', 'a')]);
     await e.check(me, 'ACTIVATE', [action('me', 'a'), action('me', 'b')]);
     await assert.rejects(e.check(me, 'ACTIVATE', [action('me', 'a')]), {
-      status: 429,
-      message: 'Too many requests in the last minute (count: 3, allowed: 2).',
+      name: 'ThrottledError',
+      limit: 'per minute',
+      count: 3,
+      allowed: 2,
     });
     await e.check(me, 'ACTIVATE', [action('me', 'a')], { throttle: false });
     await e.check(me, 'READ', [action('me', 'a')]);
@@ -169,8 +172,10 @@ describe('throttling', () => {
 
   it('refuses what is over the number of concurrent invocations', async () => {
     await assert.rejects(entitlement({ active: 30 }).check(me, 'ACTIVATE', [action('me', 'a')]), {
-      status: 429,
-      message: 'Too many concurrent requests in flight (count: 30, allowed: 30).',
+      name: 'ThrottledError',
+      limit: 'concurrent',
+      count: 30,
+      allowed: 30,
     });
     await entitlement({ active: 29 }).check(me, 'ACTIVATE', [action('me', 'a')]);
   });
@@ -180,14 +185,14 @@ describe('throttling', () => {
     const e = entitlement({ limits: { firesPerMinute: 1, invocationsPerMinute: 1 } });
     await e.check(me, 'ACTIVATE', [trigger]);
     await e.check(me, 'ACTIVATE', [action('me', 'a')]);
-    await assert.rejects(e.check(me, 'ACTIVATE', [trigger]), { status: 429 });
+    await assert.rejects(e.check(me, 'ACTIVATE', [trigger]), { name: 'ThrottledError' });
   });
 
   it('takes a namespace\u2019s own limits before the installation\u2019s', async () => {
     const rich = user('me', { invocationsPerMinute: 3, concurrentInvocations: 100 });
     const e = entitlement({ limits: { invocationsPerMinute: 1, concurrentInvocations: 0 }, active: 99 });
     for (let i = 0; i < 3; i++) await e.check(rich, 'ACTIVATE', [action('me', 'a')]);
-    await assert.rejects(e.check(rich, 'ACTIVATE', [action('me', 'a')]), { status: 429 });
+    await assert.rejects(e.check(rich, 'ACTIVATE', [action('me', 'a')]), { name: 'ThrottledError' });
   });
 
   it('begins anew with the next minute', async () => {
@@ -209,10 +214,10 @@ describe('checkKind', () => {
     const e = entitlement({ allowedKinds: ['nodejs:20'] });
     e.checkKind(me, 'nodejs:20');
     e.checkKind(user('me', { allowedKinds: ['blackbox'] }), 'blackbox');
-    assert.throws(() => e.checkKind(me, 'blackbox'), {
-      status: 403,
-      message: "The supplied authentication is not authorized to access actions of kind 'blackbox'.",
+    assert.throws(() => e.checkKind(me, 'blackbox'), { name: 'KindNotAllowedError', kind: 'blackbox' });
+    assert.throws(() => entitlement().checkKind(user('me', { allowedKinds: ['a'] }), 'b'), {
+      name: 'KindNotAllowedError',
+      kind: 'b',
     });
-    assert.throws(() => entitlement().checkKind(user('me', { allowedKinds: ['a'] }), 'b'), { status: 403 });
   });
 });

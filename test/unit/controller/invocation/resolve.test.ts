@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { CircularBindingError, resolveAction, resolveActionName } from '../../../../controller/invocation/resolve.js';
+import { CircularBindingError } from '../../../../controller/refusals/refusals.js';
+import { resolveAction, resolveActionName } from '../../../../controller/invocation/resolve.js';
 import { action, pkg, sourceOf } from './entities.js';
 
 const own = [{ key: 'own', value: 'action' }];

@@ -11,10 +11,7 @@ import {
   type WebRequest,
 } from '../../../../controller/webactions/request.js';
 
-const NOT_ALLOWED = {
-  status: 400,
-  message: 'Request defines parameters that are not allowed (e.g., reserved properties).',
-};
+const NOT_ALLOWED = { name: 'ParametersNotAllowedError' };
 const PLAIN = { raw: false, immutable: new Set<string>() };
 const RAW = { raw: true, immutable: new Set<string>() };
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ControllerContext } from '../../../../controller/api/ControllerContext.js';
-import { ApiError, credentialsInvalid, tooManyRequests } from '../../../../controller/http/ApiError.js';
+import { ApiError } from '../../../../controller/http/ApiError.js';
+import { NotAuthenticatedError, ThrottledError } from '../../../../controller/refusals/refusals.js';
 import { createApp } from '../../../../controller/api/app.js';
 import type { InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
 import { webActionRoutes } from '../../../../controller/webactions/routes.js';
@@ -106,7 +107,7 @@ describe('webActionRoutes', () => {
       authentication: {
         authenticate: async (header: string) => {
           if (header === 'Basic broken') throw new ApiError(500);
-          if (header !== 'Basic caller') throw credentialsInvalid();
+          if (header !== 'Basic caller') throw new NotAuthenticatedError('invalid');
           return CALLER;
         },
         identityOfNamespace: async (namespace: string) => (namespace === 'owner' ? OWNER : undefined),
@@ -351,7 +352,7 @@ describe('webActionRoutes', () => {
 
   it('hands on the refusals of entitlement', async () => {
     entitled = () => {
-      throw tooManyRequests('Too many requests in the last minute (count: 2, allowed: 1).');
+      throw new ThrottledError('per minute', 2, 1);
     };
     const answer = await call('GET', '/owner/p/a.text/content/z');
     assert.equal(answer.status, 429);

@@ -1,0 +1,108 @@
+import {
+  CircularBindingError,
+  DeprecatedKindError,
+  ParametersNotAllowedError,
+  KindNotAllowedError,
+  NotAuthenticatedError,
+  NotAuthorizedError,
+  NotFoundError,
+  Refusal,
+  ThrottledError,
+  type Explain,
+} from '../refusals/refusals.js';
+import {
+  ApiError,
+  badRequest,
+  conflict,
+  defaultMessage,
+  internalError,
+  notFound,
+  serviceUnavailable,
+} from '../http/ApiError.js';
+import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
+import { BusUnavailableError, MessageTooLargeError } from '../../shared/messaging/Messaging.js';
+import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
+import { DocumentConflictError } from '../../shared/store/ArtifactStore.js';
+import { CorruptedEntityError, WrongEntityTypeError } from '../../shared/store/EntityStore.js';
+
+export const CORRUPTED_MESSAGE = 'Resource is corrupted and cannot be read.';
+const PARAMETERS_NOT_ALLOWED = 'Request defines parameters that are not allowed (e.g., reserved properties).';
+
+const CHALLENGE = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' };
+
+/** Errors that pass by themselves: a later request may succeed. */
+const UNAVAILABLE = [NoInvokersError, BusUnavailableError, TooManyRecordsError];
+
+/** Errors of the server that were logged where they arose, once and not for every request. */
+const LOGGED_WHERE_THEY_AROSE = [ApiError, NoInvokersError, TooManyRecordsError];
+
+/** The answer to an error. An unexpected error becomes a 500 that says nothing of it. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof Refusal) return refusalAnswer(error);
+  if (error instanceof DocumentConflictError) return conflict('Concurrent modification to resource detected.');
+  if (error instanceof WrongEntityTypeError) {
+    return conflict('Resource by this name exists but is not in this collection.');
+  }
+  if (error instanceof CorruptedEntityError) return internalError(CORRUPTED_MESSAGE);
+  if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
+  if (error instanceof MessageTooLargeError) return new ApiError(413);
+  // The router throws it for a path whose percent-encoding is malformed.
+  if (error instanceof URIError) return new ApiError(400);
+  return internalError();
+}
+
+/** Whether the error was logged where it arose. */
+export function wasLogged(error: unknown): boolean {
+  return LOGGED_WHERE_THEY_AROSE.some((kind) => error instanceof kind);
+}
+
+/** The wording of an error where a record takes the place of an answer. Failures of the server say nothing of their cause. */
+export const explain: Explain = (error) => {
+  const { status: statusCode, message } = toApiError(error);
+  const refused = statusCode < 500;
+  return { statusCode, refused, message: refused ? message : defaultMessage(500) };
+};
+
+function refusalAnswer(refusal: Refusal): ApiError {
+  if (refusal instanceof ThrottledError) return new ApiError(429, throttled(refusal));
+  if (refusal instanceof NotAuthorizedError) return new ApiError(403, notAuthorized(refusal.resources));
+  if (refusal instanceof NotAuthenticatedError) return notAuthenticated(refusal);
+  if (refusal instanceof NotFoundError) {
+    const { resource } = refusal;
+    return notFound(resource === undefined ? undefined : `The requested resource '${resource}' does not exist.`);
+  }
+  if (refusal instanceof KindNotAllowedError) {
+    const text = `The supplied authentication is not authorized to access actions of kind '${refusal.kind}'.`;
+    return new ApiError(403, text);
+  }
+  if (refusal instanceof DeprecatedKindError) {
+    return badRequest(
+      `The '${refusal.kind}' runtime is no longer supported. You may read and delete but not update or invoke this action.`,
+    );
+  }
+  if (refusal instanceof CircularBindingError) {
+    return new ApiError(422, `Package binding '${refusal.binding}' contains a circular reference.`);
+  }
+  if (refusal instanceof ParametersNotAllowedError) return badRequest(PARAMETERS_NOT_ALLOWED);
+  return internalError();
+}
+
+function throttled({ limit, count, allowed }: ThrottledError): string {
+  const what = limit === 'concurrent' ? 'concurrent requests in flight' : 'requests in the last minute';
+  return `Too many ${what} (count: ${count}, allowed: ${allowed}).`;
+}
+
+const notAuthorized = (resources: readonly string[]): string =>
+  `The supplied authentication is not authorized to access '${resources.join(', ')}'.`;
+
+function notAuthenticated({ fault }: NotAuthenticatedError): ApiError {
+  if (fault === 'no identity') return new ApiError(401);
+  return new ApiError(
+    401,
+    fault === 'missing'
+      ? 'The resource requires authentication, which was not supplied with the request'
+      : 'The supplied authentication is invalid',
+    CHALLENGE,
+  );
+}
