@@ -113,6 +113,11 @@ async function containerDriver(
   const found = await detectDocker();
   if (!found.usable) throw new ConfigurationError(found.reason);
   const { DockerDriver } = await import('./containers/docker/DockerDriver.js');
+  const { actionNetwork, warnOfOpenNetwork } = await import('./containers/docker/network.js');
+  const network = await actionNetwork(found.docker, containers.network).catch((error: Error) => {
+    throw new ConfigurationError(error.message);
+  });
+  warnOfOpenNetwork(network, log);
   const { driver: _, parallelRuns, openFiles, ...dockerSettings } = containers;
   const driver = new DockerDriver({
     docker: found.docker,

@@ -1,10 +1,12 @@
 import { execFile } from 'node:child_process';
-import { networkInterfaces } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ContainerDriver } from '../../invoker/containers/ContainerDriver.js';
 import { ContainerStartError } from '../../invoker/containers/ContainerDriver.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
+import { environment, type Environment } from '../../shared/config/environment.js';
+import { INVOKER_SETTINGS } from '../../shared/config/invokerConfig.js';
+import { readSettings } from '../../shared/config/Setting.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { UsageError } from './options.js';
 
@@ -27,6 +29,7 @@ export interface ChosenContainers {
 export async function chooseContainers(
   wanted: 'docker' | 'process' | undefined,
   log: Logger,
+  { network: networkName, extraHosts }: ContainerSettings = containerSettings(environment()),
 ): Promise<ChosenContainers> {
   if (wanted === 'process') return processes('asked for with --process; they isolate nothing', log);
   const { detectDocker } = await import('../../invoker/containers/docker/detect.js');
@@ -36,7 +39,12 @@ export async function chooseContainers(
     return processes(`${found.reason}; processes isolate nothing`, log);
   }
   const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
+  const { actionNetwork, warnOfOpenNetwork } = await import('../../invoker/containers/docker/network.js');
   const { docker, reach } = found;
+  const network = await actionNetwork(docker, networkName).catch((error: Error) => {
+    throw new UsageError(error.message);
+  });
+  warnOfOpenNetwork(network, log);
   const image = runtimeImage(log);
   image.catch(() => {
     // Said by the first container that needs it.
@@ -44,9 +52,13 @@ export async function chooseContainers(
   return {
     kind: 'docker',
     reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}`,
-    gateway: reach === 'address' ? bridgeGateway() : undefined,
+    gateway: reach === 'address' ? network.gateway : undefined,
     image,
-    driver: (owner) => afterImage(new DockerDriver({ docker, logger: log.component('docker'), owner, reach }), image),
+    driver: (owner) =>
+      afterImage(
+        new DockerDriver({ docker, logger: log.component('docker'), owner, reach, network: network.name, extraHosts }),
+        image,
+      ),
   };
 }
 
@@ -92,7 +104,15 @@ function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDri
   };
 }
 
-/** This machine's address in Docker's default bridge network. */
-function bridgeGateway(): string | undefined {
-  return networkInterfaces()['docker0']?.find(({ family }) => family === 'IPv4')?.address;
+/** What of the invoker's settings concerns the containers of a standalone server. */
+export interface ContainerSettings {
+  readonly network: string;
+  readonly extraHosts: readonly string[];
+}
+
+/** @throws ConfigurationError */
+export function containerSettings(variables: Environment): ContainerSettings {
+  const { dockerNetwork, extraHosts } = INVOKER_SETTINGS;
+  const values = readSettings({ dockerNetwork, extraHosts }, variables);
+  return { network: values.dockerNetwork, extraHosts: values.extraHosts };
 }

@@ -82,8 +82,14 @@ export const INVOKER_SETTINGS = {
   dockerNetwork: standard(
     'CONFIG_whisk_containerFactory_containerArgs_network',
     text,
-    'bridge',
-    'The Docker network of action containers.',
+    'palette-whisk-isolated',
+    'The Docker network of action containers. The default one is created where it is missing; its containers do not reach each other.',
+  ),
+  extraHosts: standard(
+    'CONTAINER_EXTRA_HOSTS',
+    list,
+    ',',
+    'More names that action containers know, each as `NAME:ADDRESS`. `host.docker.internal:host-gateway` lets them reach services of this host.',
   ),
   dnsServers: optional(
     'CONFIG_whisk_containerFactory_containerArgs_dnsServers',
@@ -165,6 +171,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
     readonly dns: readonly string[];
     readonly dnsSearch: readonly string[];
     readonly dnsOptions: readonly string[];
+    readonly extraHosts: readonly string[];
     readonly pidsLimit: number;
     readonly openFiles: number;
     readonly addCapabilities: readonly string[];
@@ -219,6 +226,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
       dns: values.dnsServers ?? [],
       dnsSearch: values.dnsSearch,
       dnsOptions: values.dnsOptions,
+      extraHosts: values.extraHosts,
       pidsLimit: values.pidsLimit,
       openFiles: values.openFiles,
       addCapabilities: values.capabilities,

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import type { ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import type { Container, ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
 import { DockerDriver } from '../../invoker/containers/docker/DockerDriver.js';
+import { actionNetwork, ISOLATED_NETWORK } from '../../invoker/containers/docker/network.js';
 import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
 import { RUNTIME_IMAGE } from '../../invoker/runtimes/image/build.js';
@@ -123,36 +126,60 @@ if (!detected.usable) {
       }
     });
 
-    it('keeps containers apart in a network that does not connect them', async function () {
+    it('keeps containers apart in the default network, which reaches this machine', async function () {
       if (reach !== 'address') this.skip();
+      // Two processes that start at once make one network.
+      const networks = await Promise.all([1, 2, 3].map(() => actionNetwork(docker, ISOLATED_NETWORK)));
+      assert.deepEqual(networks.slice(1), [networks[0], networks[0]]);
+      const [network] = networks;
+      assert.ok(network?.isolated);
+      const { gateway } = network;
+      assert.ok(gateway);
+      const service = createServer().listen(0, gateway);
+      await once(service, 'listening');
+      const { port } = service.address() as AddressInfo;
       const name = `${owner}-apart`;
-      const network = await docker.createNetwork({
-        Name: name,
-        Driver: 'bridge',
-        Options: { 'com.docker.network.bridge.enable_icc': 'false' },
+      const apart = new DockerDriver({
+        owner,
+        docker,
+        logger: silentLogger,
+        network: network.name,
+        extraHosts: [`host.docker.internal:${gateway}`],
       });
-      const apart = new DockerDriver({ owner, docker, logger: silentLogger, network: name });
       try {
         const [one, other] = await Promise.all(['1', '2'].map((n) => apart.create({ ...spec, name: `${name}-${n}` })));
         assert.ok(one && other);
         const { NetworkSettings } = await docker.getContainer(other.id).inspect();
-        const host = NetworkSettings.Networks[name]?.IPAddress;
+        const neighbour = NetworkSettings.Networks[network.name]?.IPAddress;
+        assert.ok(neighbour);
         const options = { timeoutMs: 20_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
-        const code = `const main = ({ host }) => new Promise((resolve) => {
-          const socket = require('net').connect(8080, host);
+        const code = `const main = ({ host, port }) => new Promise((resolve) => {
+          const socket = require('net').connect(port, host);
           socket.once('connect', () => resolve({ reached: true })).once('error', () => resolve({ reached: false }));
-          setTimeout(resolve, 500, { reached: false });
+          setTimeout(resolve, 1000, { reached: false });
         })`;
         for (const container of [one, other])
           await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
-        const run = (to: string | undefined): Promise<{ body: string }> =>
-          one.post('/run', JSON.stringify({ value: { host: to } }), options);
-        assert.equal((await run('127.0.0.1')).body, '{"reached":true}');
-        assert.equal((await run(host)).body, '{"reached":false}');
+        const reaches = async (from: Container, host: string, at: number): Promise<string> =>
+          (await from.post('/run', JSON.stringify({ value: { host, port: at } }), options)).body;
+        assert.equal(await reaches(one, '127.0.0.1', 8080), '{"reached":true}');
+        assert.equal(await reaches(one, neighbour, 8080), '{"reached":false}');
+        assert.equal(await reaches(one, gateway, port), '{"reached":true}');
+        assert.equal(await reaches(one, 'host.docker.internal', port), '{"reached":true}');
       } finally {
         await apart.close();
-        await network.remove();
+        service.close();
       }
+    });
+
+    it('says which network is missing', async () => {
+      await assert.rejects(actionNetwork(docker, 'no-such-network'), {
+        message:
+          "the Docker network 'no-such-network' does not exist: create it, or name another network in " +
+          'CONFIG_whisk_containerFactory_containerArgs_network',
+      });
+      const bridge = await actionNetwork(docker, 'bridge');
+      assert.equal(bridge.isolated, false);
     });
 
     it('makes nothing that stays when a container cannot start', async () => {
