@@ -1,0 +1,95 @@
+/*
+ * What the imports between files say about their folders: circles, and the picture of docs/architecture.md.
+ * Pure: the files' imports come in, texts go out.
+ */
+
+/** One file imports another. Paths are relative to the project's root, with `/`. Imports of types count as well. */
+export interface FileImport {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Which folder imports which. Keys are folders; a folder stands in its own set never. */
+export type FolderGraph = ReadonlyMap<string, ReadonlySet<string>>;
+
+export const folderOf = (file: string): string => file.slice(0, Math.max(0, file.lastIndexOf('/')));
+
+/** The first two parts of a file's folder: `controller/api` for `controller/api/rules/put.ts`, `controller` for `controller/main.ts`. */
+export const roomOf = (file: string): string => folderOf(file).split('/').slice(0, 2).join('/');
+
+/** The graph of folders, where `group` says which folder a file is in. */
+export function folderGraph(imports: readonly FileImport[], group: (file: string) => string = folderOf): FolderGraph {
+  const graph = new Map<string, Set<string>>();
+  for (const { from, to } of imports) {
+    const [source, target] = [group(from), group(to)];
+    for (const folder of [source, target]) if (!graph.has(folder)) graph.set(folder, new Set());
+    if (source !== target) graph.get(source)?.add(target);
+  }
+  return graph;
+}
+
+/** Everything that can be reached from `start` over at least one edge. */
+export function reachable(graph: FolderGraph, start: string): Set<string> {
+  const seen = new Set<string>();
+  const open = [...(graph.get(start) ?? [])];
+  for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {
+    if (seen.has(folder)) continue;
+    seen.add(folder);
+    open.push(...(graph.get(folder) ?? []));
+  }
+  return seen;
+}
+
+/** The edges that lie on a circle, as `from -> to`: all empty where every pair of folders imports one way only. */
+export function circularEdges(graph: FolderGraph): string[] {
+  const edges: string[] = [];
+  for (const [from, targets] of graph)
+    for (const to of targets) if (reachable(graph, to).has(from)) edges.push(`${from} -> ${to}`);
+  return edges.toSorted();
+}
+
+/** Leaves out each edge that a longer way implies, so that the picture can be read. Edges on a circle stay. */
+export function withoutShortcuts(graph: FolderGraph): FolderGraph {
+  return new Map(
+    [...graph].map(([from, targets]) => [
+      from,
+      new Set(
+        [...targets].filter(
+          (to) =>
+            reachable(graph, to).has(from) ||
+            ![...targets].some((other) => other !== to && reachable(graph, other).has(to)),
+        ),
+      ),
+    ]),
+  );
+}
+
+/** The graph in Graphviz's language, a box around each top-level folder; edges on a circle are red. */
+export function dot(graph: FolderGraph): string {
+  const circular = new Set(circularEdges(graph));
+  const tops = [...new Set([...graph.keys()].map((folder) => folder.split('/')[0] ?? folder))].toSorted();
+  const boxes = tops.flatMap((top) => [
+    `  subgraph "cluster_${top}" {`,
+    `    label="${top}/"; style="rounded,filled"; color="#c8ccd0"; fillcolor="#f6f8fa"; fontsize=14;`,
+    ...[...graph.keys()]
+      .filter((folder) => folder === top || folder.startsWith(`${top}/`))
+      .toSorted()
+      .map(
+        (folder) => `    "${folder}" [label="${folder === top ? '(its own files)' : folder.slice(top.length + 1)}"];`,
+      ),
+    '  }',
+  ]);
+  const edges = [...withoutShortcuts(graph)].flatMap(([from, targets]) =>
+    [...targets].map((to) => `  "${from}" -> "${to}"${circular.has(`${from} -> ${to}`) ? ' [color="#d1242f"]' : ''};`),
+  );
+  return [
+    'digraph {',
+    '  rankdir=TB; nodesep=0.2; ranksep=0.45; fontname="Helvetica";',
+    '  node [shape=box, style="rounded,filled", fillcolor=white, color="#57606a", fontname="Helvetica", fontsize=11];',
+    '  edge [color="#8c959f", arrowsize=0.7];',
+    ...boxes,
+    ...edges.toSorted(),
+    '}',
+    '',
+  ].join('\n');
+}
