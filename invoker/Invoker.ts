@@ -10,7 +10,7 @@ import type { Topics } from '../shared/messaging/topics.js';
 import { type Runtimes } from '../shared/runtimes/manifest.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
-import { ActionSource } from './ActionSource.js';
+import { ActionLoader } from './ActionLoader.js';
 import { fallbackRecord } from './activations/record.js';
 import { Reporter, type ActivationRecorder } from './activations/Reporter.js';
 import { applicationError, whiskError } from './activations/response.js';
@@ -19,7 +19,8 @@ import * as texts from './activations/texts.js';
 import { NamespaceBlacklist } from './blacklist.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { HealthPings } from './health.js';
-import { ContainerPool, type PoolCounts } from './pool/ContainerPool.js';
+import { ContainerPool } from './pool/ContainerPool.js';
+import type { PoolCounts } from './pool/counts.js';
 import type { InvokerMetrics } from './pool/metrics.js';
 import type { Decrypt } from './pool/protocol.js';
 import type { StemCell } from './pool/StemCells.js';
@@ -80,7 +81,7 @@ export class Invoker {
   readonly #parts: InvokerParts;
   readonly #now: () => number;
   readonly #log: Logger;
-  readonly #actions: ActionSource;
+  readonly #actions: ActionLoader;
   readonly #blacklist: NamespaceBlacklist;
   /** Activations that are here, so that one delivered twice runs once. */
   readonly #present = new Map<string, Promise<void>>();
@@ -95,7 +96,7 @@ export class Invoker {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
     this.#log = parts.log.component(this.name);
-    this.#actions = new ActionSource({ entities, runtimes, limits: config.limits, log: this.#log });
+    this.#actions = new ActionLoader({ entities, runtimes, limits: config.limits, log: this.#log });
     this.#blacklist = new NamespaceBlacklist(parts.subjects, this.#log);
   }
 

@@ -7,14 +7,15 @@ import { isReusable, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
 import type { Container } from '../containers/ContainerDriver.js';
 import { collectLogs, discardLogs } from './collectLogs.js';
-import { Containers, type ContainersConfig, type ContainersParts, type PooledContainer } from './Containers.js';
-import { dueSlots, place, type Placement, type SweepTimes } from './decide.js';
+import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
+import { dueContainers, place, type ContainerPlacement, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
 import { newJob, type Job } from './Job.js';
 import type { PoolMetrics, StartKind } from './metrics.js';
-import { prepare, type Prepared } from './prepare.js';
+import type { PooledContainer, Prepared } from './PooledContainer.js';
+import { prepare } from './prepare.js';
 import { Queue } from './Queue.js';
-import type { SlotState } from './slots.js';
+import { countContainers, type PoolCounts } from './counts.js';
 import { StemCells, type StemCell } from './StemCells.js';
 
 /*
@@ -113,11 +114,11 @@ export class ContainerPool {
   sweep(): void {
     if (this.#state !== 'open') return;
     const now = this.#parts.now();
-    const { slots } = this.#containers;
-    const { pause, remove, expired } = dueSlots(slots, this.#parts.config, now);
-    for (const slot of pause) this.#containers.pause(slot);
-    for (const slot of [...remove, ...expired]) this.#containers.remove(slot);
-    for (const cell of this.#stemCells.missing((c) => slots.stemCells(c.kind, c.memoryMB).size, now)) {
+    const { table } = this.#containers;
+    const { pause, remove, expired } = dueContainers(table, this.#parts.config, now);
+    for (const entry of pause) this.#containers.pause(entry);
+    for (const entry of [...remove, ...expired]) this.#containers.remove(entry);
+    for (const cell of this.#stemCells.missing((c) => table.stemCells(c.kind, c.memoryMB).size, now)) {
       this.#startStemCell(cell);
     }
     this.#startWaiting();
@@ -125,10 +126,8 @@ export class ContainerPool {
 
   /** Containers by state, and what is waiting. */
   counts(): PoolCounts {
-    const { slots } = this.#containers;
-    const containers: Record<SlotState | 'busy', number> = { ...NO_CONTAINERS };
-    for (const slot of slots.all) containers[slot.active > 0 && slot.state === 'warm' ? 'busy' : slot.state]++;
-    return { containers, usedMB: slots.usedMB, waiting: this.#queue.size, activations: this.#jobs };
+    const { table } = this.#containers;
+    return { ...countContainers(table), waiting: this.#queue.size, activations: this.#jobs };
   }
 
   /**
@@ -162,19 +161,19 @@ export class ContainerPool {
 
   /** Gives the job to a container; false where none can take it now. */
   #start(job: Job): boolean {
-    const { slots } = this.#containers;
-    const placement: Placement<PooledContainer> = place(slots, job, this.#parts.now());
+    const { table } = this.#containers;
+    const placement: ContainerPlacement<PooledContainer> = place(table, job, this.#parts.now());
     if (placement.kind === 'wait') return false;
     if (job.color !== undefined) this.#countColor(placement, job.color);
     if (placement.kind === 'warm') {
-      slots.assign(placement.slot, job.color);
-      this.#serve(placement.slot, job, 'warm');
+      table.assign(placement.entry, job.color);
+      this.#serve(placement.entry, job, 'warm');
       if (placement.wake) void this.#containers.resume(placement.wake);
     } else if (placement.kind === 'stemCell') {
-      slots.take(placement.slot, job.key, job.action.concurrency);
-      this.#serveFirst(placement.slot, job, 'prewarmed');
+      table.take(placement.entry, job.key, job.action.concurrency);
+      this.#serveFirst(placement.entry, job, 'prewarmed');
     } else if (placement.kind === 'cold') {
-      for (const slot of placement.evict) this.#containers.remove(slot);
+      for (const entry of placement.evict) this.#containers.remove(entry);
       this.#stemCells.countColdStart(job.kind, job.memoryMB);
       this.#serveFirst(this.#containers.createFor(job), job, 'cold');
     } else {
@@ -187,8 +186,8 @@ export class ContainerPool {
   }
 
   /** Counts whether the color meets a container that lately served it. */
-  #countColor(placement: Placement<PooledContainer>, color: string): void {
-    this.#parts.metrics.colored(placement.kind === 'warm' && placement.slot.colors?.has(color) === true);
+  #countColor(placement: ContainerPlacement<PooledContainer>, color: string): void {
+    this.#parts.metrics.colored(placement.kind === 'warm' && placement.entry.colors?.has(color) === true);
   }
 
   /** Starts what waits, in its order, as far as there is room. */
@@ -199,43 +198,43 @@ export class ContainerPool {
   }
 
   /** Runs the job in a container that has to be prepared for it. */
-  #serveFirst(slot: PooledContainer, job: Job, start: StartKind): void {
-    slot.prepared = prepare(this.#parts, this.#containers, slot, job, start === 'prewarmed');
-    this.#containers.slots.assign(slot, job.color);
-    this.#serve(slot, job, start);
+  #serveFirst(entry: PooledContainer, job: Job, start: StartKind): void {
+    entry.prepared = prepare(this.#parts, this.#containers, entry, job, start === 'prewarmed');
+    this.#containers.table.assign(entry, job.color);
+    this.#serve(entry, job, start);
   }
 
   /** Runs the job in the container that it was assigned to. */
-  #serve(slot: PooledContainer, job: Job, start: StartKind): void {
-    this.#execute(slot, job, start).catch((error: unknown) => {
+  #serve(entry: PooledContainer, job: Job, start: StartKind): void {
+    this.#execute(entry, job, start).catch((error: unknown) => {
       // A parameter that cannot be decrypted comes here.
       this.#parts.log.error(`activation ${job.message.activationId} failed`, { transid: job.message.transid, error });
-      this.#containers.drain(slot);
+      this.#containers.drain(entry);
       this.#giveUp(job, whiskError(texts.abnormalRun));
-      this.#containers.release(slot, false);
+      this.#containers.release(entry, false);
     });
   }
 
-  async #execute(slot: PooledContainer, job: Job, start: StartKind): Promise<void> {
+  async #execute(entry: PooledContainer, job: Job, start: StartKind): Promise<void> {
     let init: Execution['init'];
-    if (slot.prepared) {
-      const prepared = await slot.prepared;
-      if (prepared.kind === 'unsent') return this.#tryElsewhere(slot, job);
-      if (prepared.kind === 'failed') return this.#notPrepared(slot, job, prepared, start !== 'warm');
+    if (entry.prepared) {
+      const prepared = await entry.prepared;
+      if (prepared.kind === 'unsent') return this.#tryElsewhere(entry, job);
+      if (prepared.kind === 'failed') return this.#notPrepared(entry, job, prepared, start !== 'warm');
       if (start !== 'warm') init = prepared.init;
-    } else if (slot.changing && !(await this.#containers.resume(slot))) {
-      return this.#tryElsewhere(slot, job);
+    } else if (entry.changing && !(await this.#containers.resume(entry))) {
+      return this.#tryElsewhere(entry, job);
     }
-    const { container } = slot;
-    if (!container || (!container.running && init === undefined)) return this.#tryElsewhere(slot, job);
+    const { container } = entry;
+    if (!container || (!container.running && init === undefined)) return this.#tryElsewhere(entry, job);
     const execution = await run(this.#parts, container, job, init);
-    if (!execution) return this.#tryElsewhere(slot, job);
+    if (!execution) return this.#tryElsewhere(entry, job);
     this.#parts.metrics.started(start);
-    this.#finish(slot, job, container, execution);
+    this.#finish(entry, job, container, execution);
   }
 
   /** Reports how the activation ended, and lets the container take the next one as soon as it can. */
-  #finish(slot: PooledContainer, job: Job, container: Container, ended: Execution): void {
+  #finish(entry: PooledContainer, job: Job, container: Container, ended: Execution): void {
     const { reporter, config, metrics } = this.#parts;
     const { message, action } = job;
     // What a container that was taken away under the action says is no fault of the action.
@@ -245,15 +244,15 @@ export class ContainerPool {
     const record = activationRecord(message, action, execution, config.invokerName);
     metrics.ended(record);
     const reusable = isReusable(response);
-    if (!reusable) this.#containers.drain(slot);
+    if (!reusable) this.#containers.drain(entry);
     if (action.logsMB === 0) {
       void reporter.report(message, record).then(job.done);
       discardLogs(container, this.#parts.log);
-      this.#containers.release(slot, false);
+      this.#containers.release(entry, false);
       return;
     }
-    const logs = slot.logs.then(() => collectLogs(container, action, response, this.#parts));
-    slot.logs = logs;
+    const logs = entry.logs.then(() => collectLogs(container, action, response, this.#parts));
+    entry.logs = logs;
     const lines = logs.then((collected) => {
       if (collected.leftover > 0) metrics.logLinesDropped(collected.leftover);
       return collected.lines;
@@ -261,36 +260,36 @@ export class ContainerPool {
     void reporter.reportWithLogs(message, record, lines).then(job.done);
     // A plain sentinel may be the action's own text: then the next run waits until these logs are collected.
     const overlap = reusable && action.sentinelled && (container.signsLogs || action.concurrency > 1);
-    if (overlap) this.#containers.release(slot, true);
+    if (overlap) this.#containers.release(entry, true);
     void logs.then((collected) => {
       // They are not kept as long as the container.
-      if (slot.logs === logs) slot.logs = NO_LOGS;
-      if (!collected.complete) this.#containers.drain(slot);
-      if (overlap) this.#containers.collected(slot);
-      else this.#containers.release(slot, false);
+      if (entry.logs === logs) entry.logs = NO_LOGS;
+      if (!collected.complete) this.#containers.drain(entry);
+      if (overlap) this.#containers.collected(entry);
+      else this.#containers.release(entry, false);
     });
   }
 
   /** The container could not be prepared. The activation that it was for is recorded as it went, those that waited with it. */
-  #notPrepared(slot: PooledContainer, job: Job, prepared: Prepared & { kind: 'failed' }, first: boolean): void {
-    this.#containers.drain(slot);
-    if (first && prepared.initialized && slot.container) {
-      this.#finish(slot, job, slot.container, prepared.execution);
+  #notPrepared(entry: PooledContainer, job: Job, prepared: Prepared & { kind: 'failed' }, first: boolean): void {
+    this.#containers.drain(entry);
+    if (first && prepared.initialized && entry.container) {
+      this.#finish(entry, job, entry.container, prepared.execution);
       return;
     }
     if (first) this.#conclude(job, prepared.execution, true);
     else this.#giveUp(job, prepared.response);
-    this.#containers.release(slot, false);
+    this.#containers.release(entry, false);
   }
 
   /** The container cannot take the job after all: another one shall, before anybody else. */
-  #tryElsewhere(slot: PooledContainer, job: Job): void {
+  #tryElsewhere(entry: PooledContainer, job: Job): void {
     this.#parts.metrics.rescheduled();
-    this.#containers.drain(slot);
+    this.#containers.drain(entry);
     job.attempts++;
     if (this.#state === 'closed' || job.attempts >= MAX_ATTEMPTS) this.#giveUp(job, whiskError(texts.abnormalRun));
     else this.#queue.pushFront(job);
-    this.#containers.release(slot, false);
+    this.#containers.release(entry, false);
   }
 
   /** Ends an activation that never reached a container. */
@@ -318,27 +317,4 @@ export class ContainerPool {
   }
 }
 
-export interface PoolCounts {
-  /** `busy`: warm, with at least one activation. */
-  readonly containers: Readonly<Record<SlotState | 'busy', number>>;
-  readonly usedMB: number;
-  /** Activations that wait for room. */
-  readonly waiting: number;
-  /** Activations that the pool has, those waiting counted. */
-  readonly activations: number;
-}
-
 const NO_LOGS = Promise.resolve();
-
-const NO_CONTAINERS: Record<SlotState | 'busy', number> = {
-  creating: 0,
-  prewarmed: 0,
-  initializing: 0,
-  warm: 0,
-  busy: 0,
-  pausing: 0,
-  paused: 0,
-  resuming: 0,
-  draining: 0,
-  removing: 0,
-};

@@ -1,23 +1,11 @@
 import type { Logger } from '../../shared/logging/Logger.js';
-import type { Container, ContainerDriver, ContainerImage } from '../containers/ContainerDriver.js';
+import type { ContainerDriver, ContainerImage } from '../containers/ContainerDriver.js';
+import { newEntry } from './ContainerEntry.js';
+import { ContainerTable } from './ContainerTable.js';
 import { isIdle } from './decide.js';
 import type { Job } from './Job.js';
-import type { Prepared } from './prepare.js';
-import { newSlot, Slots, type Slot } from './slots.js';
+import type { PooledContainer } from './PooledContainer.js';
 import type { StemCell } from './StemCells.js';
-
-/** A container in the pool's books, with what it really is. */
-export interface PooledContainer extends Slot {
-  container: Container | undefined;
-  /** Settles when the container is there. */
-  readonly created: Promise<Container>;
-  /** Of one that is being prepared for an activation: how that ends, for those that wait for it. */
-  prepared: Promise<Prepared> | undefined;
-  /** There while it is paused, and while that changes: settles when the change under way is over. */
-  changing: Promise<void> | undefined;
-  /** Settles when the logs of all earlier activations are read: they come in order. */
-  logs: Promise<unknown>;
-}
 
 export interface ContainersConfig {
   readonly userMemoryMB: number;
@@ -38,9 +26,9 @@ export interface ContainersParts {
   readonly now: () => number;
 }
 
-/** Makes, pauses, resumes and removes the pool's containers, and keeps its books (see `ContainerPool.ts`). */
+/** Makes, pauses, resumes and removes the pool's containers, and keeps its table (see `ContainerPool.ts`). */
 export class Containers {
-  readonly slots: Slots<PooledContainer>;
+  readonly table: ContainerTable<PooledContainer>;
   readonly #parts: ContainersParts;
   /** Called when there may be room for who waits. */
   readonly #onRoom: () => void;
@@ -50,67 +38,67 @@ export class Containers {
   constructor(parts: ContainersParts, onRoom: () => void) {
     this.#parts = parts;
     this.#onRoom = onRoom;
-    this.slots = new Slots(parts.config.userMemoryMB, parts.config.maxColors);
+    this.table = new ContainerTable(parts.config.userMemoryMB, parts.config.maxColors);
   }
 
   /** Begins to make a container for the job. */
   createFor(job: Job): PooledContainer {
     const { image, concurrency, path } = job.action;
     const name = `${plain(job.message.user.namespace.name)}_${plain(path.slice(path.lastIndexOf('/') + 1))}`;
-    const slot = this.#create(job, image, name, concurrency);
-    this.slots.addFor(slot, job.key, concurrency);
-    return slot;
+    const entry = this.#create(job, image, name, concurrency);
+    this.table.addFor(entry, job.key, concurrency);
+    return entry;
   }
 
   /** Begins to make a stem cell, where there is room for one; `settled` hears whether it came to be. */
   createStemCell(cell: StemCell, settled: (error?: unknown) => void): void {
     const { config, now } = this.#parts;
-    if (this.slots.usedMB + cell.memoryMB > this.slots.capacityMB) return;
-    const slot = this.#create(cell, cell.image, `prewarm_${plain(cell.kind)}`, config.maxConcurrency);
-    this.slots.addStemCell(slot);
-    slot.created.then(
+    if (this.table.usedMB + cell.memoryMB > this.table.capacityMB) return;
+    const entry = this.#create(cell, cell.image, `prewarm_${plain(cell.kind)}`, config.maxConcurrency);
+    this.table.addStemCell(entry);
+    entry.created.then(
       () => {
         settled();
         // Somebody may have taken it already, or the pool may have closed.
-        if (slot.state !== 'creating' || slot.key !== undefined) return;
-        slot.state = 'prewarmed';
-        if (cell.reactive) slot.expires = now() + cell.reactive.ttlMs;
+        if (entry.state !== 'creating' || entry.key !== undefined) return;
+        entry.state = 'prewarmed';
+        if (cell.reactive) entry.expires = now() + cell.reactive.ttlMs;
         this.#onRoom();
       },
       (error: unknown) => {
         settled(error);
-        if (slot.key === undefined) this.remove(slot);
+        if (entry.key === undefined) this.remove(entry);
       },
     );
   }
 
   /** The activation has left the container; `collecting` says whether its logs are still to be read. */
-  release(slot: PooledContainer, collecting: boolean): void {
-    this.slots.release(slot, collecting, this.#parts.now());
-    this.#afterUse(slot);
+  release(entry: PooledContainer, collecting: boolean): void {
+    this.table.release(entry, collecting, this.#parts.now());
+    this.#afterUse(entry);
   }
 
   /** The logs of an activation that left before have been read. */
-  collected(slot: PooledContainer): void {
-    this.slots.collected(slot);
-    this.#afterUse(slot);
+  collected(entry: PooledContainer): void {
+    this.table.collected(entry);
+    this.#afterUse(entry);
   }
 
   /** The container takes no more activations, and goes when the last one has left. */
-  drain(slot: PooledContainer): void {
-    if (slot.state !== 'draining' && slot.state !== 'removing') this.slots.setState(slot, 'draining');
+  drain(entry: PooledContainer): void {
+    if (entry.state !== 'draining' && entry.state !== 'removing') this.table.setState(entry, 'draining');
   }
 
-  remove(slot: PooledContainer): void {
-    this.slots.remove(slot);
-    const removal = this.#destroy(slot);
+  remove(entry: PooledContainer): void {
+    this.table.remove(entry);
+    const removal = this.#destroy(entry);
     this.#removals.add(removal);
     void removal.then(() => this.#removals.delete(removal));
   }
 
   /** Removes every container, whatever it does. */
   removeAll(): void {
-    for (const slot of this.slots.all) this.remove(slot);
+    for (const entry of this.table.all) this.remove(entry);
   }
 
   /** Resolves when everything that was removed is gone. */
@@ -119,41 +107,41 @@ export class Containers {
   }
 
   /** Pauses an idle container. */
-  pause(slot: PooledContainer): void {
-    const { container } = slot;
+  pause(entry: PooledContainer): void {
+    const { container } = entry;
     if (!container) return;
-    this.slots.setState(slot, 'pausing');
-    slot.changing = container.pause().then(
+    this.table.setState(entry, 'pausing');
+    entry.changing = container.pause().then(
       () => {
-        if (slot.state === 'pausing') this.slots.setState(slot, 'paused');
+        if (entry.state === 'pausing') this.table.setState(entry, 'paused');
         // It can be evicted again.
         this.#onRoom();
       },
-      (error: unknown) => this.#unmovable(slot, error),
+      (error: unknown) => this.#unmovable(entry, error),
     );
   }
 
   /** Resumes a container that is paused, or about to be; false where that fails. Several may wait for the same resuming. */
-  async resume(slot: PooledContainer): Promise<boolean> {
-    while (slot.changing) {
-      const { changing } = slot;
+  async resume(entry: PooledContainer): Promise<boolean> {
+    while (entry.changing) {
+      const { changing } = entry;
       await changing;
-      if (slot.state === 'paused') this.#startResuming(slot);
-      else if (slot.changing === changing) break;
+      if (entry.state === 'paused') this.#startResuming(entry);
+      else if (entry.changing === changing) break;
     }
-    return slot.state === 'warm';
+    return entry.state === 'warm';
   }
 
-  #startResuming(slot: PooledContainer): void {
-    this.slots.setState(slot, 'resuming');
-    slot.changing = slot.container?.resume().then(
+  #startResuming(entry: PooledContainer): void {
+    this.table.setState(entry, 'resuming');
+    entry.changing = entry.container?.resume().then(
       () => {
-        slot.changing = undefined;
-        if (slot.state === 'resuming') this.slots.setState(slot, 'warm');
+        entry.changing = undefined;
+        if (entry.state === 'resuming') this.table.setState(entry, 'warm');
         // It may have been resumed for what comes next, and can be evicted.
         this.#onRoom();
       },
-      (error: unknown) => this.#unmovable(slot, error),
+      (error: unknown) => this.#unmovable(entry, error),
     );
   }
 
@@ -167,8 +155,8 @@ export class Containers {
     const id = this.#nextId++;
     const { environment, namePrefix } = config;
     const created = driver.create({ name: `${namePrefix}_${id}_${name}`, image, memoryMB, environment, concurrency });
-    const slot: PooledContainer = {
-      ...newSlot(id, kind, memoryMB),
+    const entry: PooledContainer = {
+      ...newEntry(id, kind, memoryMB),
       container: undefined,
       created,
       prepared: undefined,
@@ -177,44 +165,44 @@ export class Containers {
     };
     created.then(
       (container) => {
-        slot.container = container;
-        void container.exited.then(() => this.#gone(slot));
+        entry.container = container;
+        void container.exited.then(() => this.#gone(entry));
       },
       () => undefined,
     );
-    return slot;
+    return entry;
   }
 
   /** The driver saw the container end. */
-  #gone(slot: PooledContainer): void {
-    if (slot.state === 'removing') return;
+  #gone(entry: PooledContainer): void {
+    if (entry.state === 'removing') return;
     const { log } = this.#parts;
-    if (log.debugEnabled) log.debug(`container ${slot.container?.id} ended while it was ${slot.state}`);
-    if (slot.state === 'prewarmed' || isIdle(slot)) this.remove(slot);
+    if (log.debugEnabled) log.debug(`container ${entry.container?.id} ended while it was ${entry.state}`);
+    if (entry.state === 'prewarmed' || isIdle(entry)) this.remove(entry);
     // While it is being prepared, who prepares it finds out.
-    else if (slot.state !== 'creating' && slot.state !== 'initializing') {
-      this.drain(slot);
-      this.#afterUse(slot);
+    else if (entry.state !== 'creating' && entry.state !== 'initializing') {
+      this.drain(entry);
+      this.#afterUse(entry);
     }
   }
 
-  #unmovable(slot: PooledContainer, error: unknown): void {
-    this.#parts.log.warn(`container ${slot.container?.id} could not be paused or resumed`, { error });
-    this.drain(slot);
-    this.#afterUse(slot);
+  #unmovable(entry: PooledContainer, error: unknown): void {
+    this.#parts.log.warn(`container ${entry.container?.id} could not be paused or resumed`, { error });
+    this.drain(entry);
+    this.#afterUse(entry);
   }
 
-  #afterUse(slot: PooledContainer): void {
-    if (slot.state === 'draining' && slot.active === 0 && slot.collecting === 0) this.remove(slot);
+  #afterUse(entry: PooledContainer): void {
+    if (entry.state === 'draining' && entry.active === 0 && entry.collecting === 0) this.remove(entry);
     this.#onRoom();
   }
 
-  async #destroy(slot: PooledContainer): Promise<void> {
+  async #destroy(entry: PooledContainer): Promise<void> {
     try {
-      const container = slot.container ?? (await slot.created.catch(() => undefined));
+      const container = entry.container ?? (await entry.created.catch(() => undefined));
       await container?.destroy();
     } catch (error) {
-      this.#parts.log.error(`container ${slot.container?.id} was not removed`, { error });
+      this.#parts.log.error(`container ${entry.container?.id} was not removed`, { error });
     }
   }
 }

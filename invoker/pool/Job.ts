@@ -1,10 +1,10 @@
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
-import { slotKey } from './slots.js';
-import type { Demand } from './decide.js';
+import { containerKey } from './ContainerEntry.js';
+import type { ContainerRequest } from './decide.js';
 
 /** An activation on its way through the pool. */
-export interface Job extends Demand {
+export interface Job extends ContainerRequest {
   readonly message: ActivationMessage;
   readonly action: ExecutableAction;
   /** How often a container could not take it after all. */
@@ -17,7 +17,7 @@ export function newJob(message: ActivationMessage, action: ExecutableAction, don
   return {
     message,
     action,
-    key: slotKey(message.user.namespace.name, action.path, action.revision),
+    key: containerKey(message.user.namespace.name, action.path, action.revision),
     kind: action.kind,
     memoryMB: action.memoryMB,
     color: message.color?.value,

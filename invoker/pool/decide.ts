@@ -1,13 +1,13 @@
-import type { Slot, Slots } from './slots.js';
-import { isAwake } from './WarmGroup.js';
+import { isAwake, type ContainerEntry } from './ContainerEntry.js';
+import type { ContainerTable } from './ContainerTable.js';
 
 /*
- * The pool's decisions, as functions of its books (`Slots`) and of what is asked. Nothing is changed here.
+ * The pool's decisions, as functions of its `ContainerTable` and a request. They change nothing.
  */
 
 /** What an activation needs. */
-export interface Demand {
-  /** Whose container: see `slotKey`. */
+export interface ContainerRequest {
+  /** Whose container: see `containerKey`. */
   readonly key: string;
   readonly kind: string;
   readonly memoryMB: number;
@@ -19,10 +19,10 @@ export interface Demand {
  * awake, so it shall be, for what comes next. `stemCell`: this one is taken for it. `cold`: make a new one, after those in
  * `evict` are gone. `wait`: nothing can make room now. `never`: it is larger than the whole pool.
  */
-export type Placement<S extends Slot> =
-  | { readonly kind: 'warm'; readonly slot: S; readonly wake?: S }
-  | { readonly kind: 'stemCell'; readonly slot: S }
-  | { readonly kind: 'cold'; readonly evict: readonly S[] }
+export type ContainerPlacement<E extends ContainerEntry> =
+  | { readonly kind: 'warm'; readonly entry: E; readonly wake?: E }
+  | { readonly kind: 'stemCell'; readonly entry: E }
+  | { readonly kind: 'cold'; readonly evict: readonly E[] }
   | { readonly kind: 'wait' }
   | { readonly kind: 'never' };
 
@@ -31,24 +31,29 @@ export type Placement<S extends Slot> =
  * colors; one that is just being initialized and will have room; a stem cell of its kind and memory, ready or at least
  * under way; a new container in free memory, or in the memory of idle ones. One that has to be resumed comes after one
  * that need not be, the home too: a color never waits where no color would not. Homes do not sleep while their action is
- * in use (`dueSlots`), so it seldom comes to that.
+ * in use (`dueContainers`), so it seldom comes to that.
  */
-export function place<S extends Slot>(slots: Slots<S>, demand: Demand, now: number): Placement<S> {
-  const group = slots.group(demand.key);
+export function place<E extends ContainerEntry>(
+  table: ContainerTable<E>,
+  request: ContainerRequest,
+  now: number,
+): ContainerPlacement<E> {
+  const group = table.group(request.key);
   if (group) {
-    const home = demand.color === undefined ? undefined : group.home(demand.color);
-    if (home && isAwake(home)) return { kind: 'warm', slot: home };
+    const home = request.color === undefined ? undefined : group.home(request.color);
+    if (home && isAwake(home)) return { kind: 'warm', entry: home };
     const other = group.fewestColors();
-    if (home) return other && isAwake(other) ? { kind: 'warm', slot: other, wake: home } : { kind: 'warm', slot: home };
-    if (other) return { kind: 'warm', slot: other };
-    for (const starting of group.starting) return { kind: 'warm', slot: starting };
+    if (home)
+      return other && isAwake(other) ? { kind: 'warm', entry: other, wake: home } : { kind: 'warm', entry: home };
+    if (other) return { kind: 'warm', entry: other };
+    for (const starting of group.starting) return { kind: 'warm', entry: starting };
   }
-  const cell = readiest(slots.stemCells(demand.kind, demand.memoryMB));
-  if (cell) return { kind: 'stemCell', slot: cell };
-  if (demand.memoryMB > slots.capacityMB) return { kind: 'never' };
-  const missing = slots.usedMB + demand.memoryMB - slots.capacityMB;
+  const cell = readiest(table.stemCells(request.kind, request.memoryMB));
+  if (cell) return { kind: 'stemCell', entry: cell };
+  if (request.memoryMB > table.capacityMB) return { kind: 'never' };
+  const missing = table.usedMB + request.memoryMB - table.capacityMB;
   if (missing <= 0) return { kind: 'cold', evict: [] };
-  const evict = evictions(slots, missing, now);
+  const evict = evictions(table, missing, now);
   return evict.length === 0 ? { kind: 'wait' } : { kind: 'cold', evict };
 }
 
@@ -56,16 +61,16 @@ export function place<S extends Slot>(slots: Slots<S>, demand: Demand, now: numb
  * The idle containers to remove so that at least `missing` MB come free: none, where all of them are not enough, and
  * never one more than needed. Stem cells go last.
  */
-export function evictions<S extends Slot>(slots: Slots<S>, missing: number, now: number): S[] {
-  const candidates: S[] = [];
-  for (const slot of slots.all) if (isIdle(slot) || slot.state === 'prewarmed') candidates.push(slot);
+export function evictions<E extends ContainerEntry>(table: ContainerTable<E>, missing: number, now: number): E[] {
+  const candidates: E[] = [];
+  for (const entry of table.all) if (isIdle(entry) || entry.state === 'prewarmed') candidates.push(entry);
   candidates.sort((a, b) => compareStemCell(a, b) || compareIdle(a, b, now));
-  const chosen: S[] = [];
+  const chosen: E[] = [];
   let freed = 0;
-  for (const slot of candidates) {
+  for (const entry of candidates) {
     if (freed >= missing) break;
-    chosen.push(slot);
-    freed += slot.memoryMB;
+    chosen.push(entry);
+    freed += entry.memoryMB;
   }
   if (freed < missing) return [];
   // A large one at the end may have made an earlier one unnecessary; the most valuable is spared first.
@@ -80,8 +85,8 @@ export function evictions<S extends Slot>(slots: Slots<S>, missing: number, now:
 }
 
 /** A warm container with nothing to do, paused or not. */
-export function isIdle(slot: Slot): boolean {
-  return slot.active === 0 && slot.collecting === 0 && (slot.state === 'warm' || slot.state === 'paused');
+export function isIdle(entry: ContainerEntry): boolean {
+  return entry.active === 0 && entry.collecting === 0 && (entry.state === 'warm' || entry.state === 'paused');
 }
 
 /**
@@ -89,7 +94,7 @@ export function isIdle(slot: Slot): boolean {
  * as long (within a factor of two), the one that served the fewest colors first, since less that somebody may ask for
  * again is lost with it. Without colors this is the order of last use.
  */
-export function compareIdle(a: Slot, b: Slot, now: number): number {
+export function compareIdle(a: ContainerEntry, b: ContainerEntry, now: number): number {
   return idleClass(b, now) - idleClass(a, now) || colors(a) - colors(b) || a.lastUsed - b.lastUsed || a.id - b.id;
 }
 
@@ -104,22 +109,22 @@ export interface SweepTimes {
  * The idle containers that it is time to pause or to remove, the least valuable first. One that has colors stays awake
  * while any container of its action is in use: what comes for those colors finds it ready.
  */
-export function dueSlots<S extends Slot>(
-  slots: Slots<S>,
+export function dueContainers<E extends ContainerEntry>(
+  table: ContainerTable<E>,
   times: SweepTimes,
   now: number,
-): { pause: S[]; remove: S[]; expired: S[] } {
-  const pause: S[] = [];
-  const remove: S[] = [];
-  const expired: S[] = [];
-  for (const slot of slots.all) {
-    if (slot.state === 'prewarmed') {
-      if (slot.expires !== undefined && slot.expires <= now) expired.push(slot);
-    } else if (isIdle(slot)) {
-      const idle = now - slot.lastUsed;
-      if (idle >= times.pauseGraceMs + times.idleContainerMs) remove.push(slot);
-      else if (slot.state === 'warm' && idle >= times.pauseGraceMs && !isNeeded(slots, slot, times, now))
-        pause.push(slot);
+): { pause: E[]; remove: E[]; expired: E[] } {
+  const pause: E[] = [];
+  const remove: E[] = [];
+  const expired: E[] = [];
+  for (const entry of table.all) {
+    if (entry.state === 'prewarmed') {
+      if (entry.expires !== undefined && entry.expires <= now) expired.push(entry);
+    } else if (isIdle(entry)) {
+      const idle = now - entry.lastUsed;
+      if (idle >= times.pauseGraceMs + times.idleContainerMs) remove.push(entry);
+      else if (entry.state === 'warm' && idle >= times.pauseGraceMs && !isNeeded(table, entry, times, now))
+        pause.push(entry);
     }
   }
   pause.sort((a, b) => compareIdle(a, b, now));
@@ -128,9 +133,14 @@ export function dueSlots<S extends Slot>(
   return { pause, remove, expired };
 }
 
-function isNeeded<S extends Slot>(slots: Slots<S>, slot: S, { pauseGraceMs }: SweepTimes, now: number): boolean {
-  if (!slot.colors?.size || slot.key === undefined) return false;
-  const group = slots.group(slot.key);
+function isNeeded<E extends ContainerEntry>(
+  table: ContainerTable<E>,
+  entry: E,
+  { pauseGraceMs }: SweepTimes,
+  now: number,
+): boolean {
+  if (!entry.colors?.size || entry.key === undefined) return false;
+  const group = table.group(entry.key);
   return group !== undefined && (group.active > 0 || now - group.lastUsed < pauseGraceMs);
 }
 
@@ -160,8 +170,8 @@ export function wantedStemCells({ initialCount, reactive }: StemCellPlan, coldSt
 }
 
 /** A stem cell that is ready, or else the one that will be first. */
-function readiest<S extends Slot>(cells: ReadonlySet<S>): S | undefined {
-  let first: S | undefined;
+function readiest<E extends ContainerEntry>(cells: ReadonlySet<E>): E | undefined {
+  let first: E | undefined;
   for (const cell of cells) {
     if (cell.state === 'prewarmed') return cell;
     first ??= cell;
@@ -169,13 +179,13 @@ function readiest<S extends Slot>(cells: ReadonlySet<S>): S | undefined {
   return first;
 }
 
-const colors = (slot: Slot): number => slot.colors?.size ?? 0;
+const colors = (entry: ContainerEntry): number => entry.colors?.size ?? 0;
 
 /** 0 for less than a second, then 1 for each doubling. */
-function idleClass(slot: Slot, now: number): number {
-  return 32 - Math.clz32(Math.max(0, now - slot.lastUsed) / 1000);
+function idleClass(entry: ContainerEntry, now: number): number {
+  return 32 - Math.clz32(Math.max(0, now - entry.lastUsed) / 1000);
 }
 
-function compareStemCell(a: Slot, b: Slot): number {
+function compareStemCell(a: ContainerEntry, b: ContainerEntry): number {
   return Number(a.state === 'prewarmed') - Number(b.state === 'prewarmed');
 }

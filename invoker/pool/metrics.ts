@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { STATUS_NAMES, type ActivationRecord } from '../../shared/entities/activation.js';
 import { valueOf } from '../../shared/entities/keyvalue.js';
-import type { PoolCounts } from './ContainerPool.js';
+import type { PoolCounts } from './counts.js';
 
 /** How the container of an activation came to be: there already, a stem cell, or made for it. */
 export type StartKind = 'warm' | 'prewarmed' | 'cold';

@@ -1,26 +1,11 @@
-import type { ActivationResponse } from '../../shared/entities/activation.js';
-import type { Execution, Interval } from '../activations/record.js';
+import type { Execution } from '../activations/record.js';
 import { developerError, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
 import { ContainerStartError, type Container } from '../containers/ContainerDriver.js';
-import type { Containers, PooledContainer } from './Containers.js';
+import type { Containers } from './Containers.js';
 import { initialize, type ExecutionParts } from './execute.js';
 import type { Job } from './Job.js';
-
-/**
- * How the preparation of a container for an activation ended. `ok`: it is warm. `failed`: `execution` is how it ended
- * for that activation, `response` what those get that waited with it; `initialized` says whether it came as far as to
- * `/init`. `unsent`: the container never got the code, so another one may take the activation.
- */
-export type Prepared =
-  | { readonly kind: 'ok'; readonly init: Interval }
-  | {
-      readonly kind: 'failed';
-      readonly execution: Execution;
-      readonly response: ActivationResponse;
-      readonly initialized: boolean;
-    }
-  | { readonly kind: 'unsent' };
+import type { PooledContainer, Prepared } from './PooledContainer.js';
 
 /**
  * Waits until the container is there, and puts the job's action into it.
@@ -29,26 +14,26 @@ export type Prepared =
 export async function prepare(
   parts: ExecutionParts,
   containers: Containers,
-  slot: PooledContainer,
+  entry: PooledContainer,
   job: Job,
   stemCell: boolean,
 ): Promise<Prepared> {
   let container: Container;
   try {
-    container = slot.container ?? (await slot.created);
+    container = entry.container ?? (await entry.created);
   } catch (error) {
     return stemCell ? { kind: 'unsent' } : notCreated(parts, job, error);
   }
   // It may have been removed in the meantime: the pool is closing.
-  if (slot.state === 'removing') return { kind: 'unsent' };
-  containers.slots.setState(slot, 'initializing');
+  if (entry.state === 'removing') return { kind: 'unsent' };
+  containers.table.setState(entry, 'initializing');
   const initialized = await initialize(parts, container, job);
   if (initialized.kind === 'ok') {
-    slot.prepared = undefined;
-    if (slot.state === 'initializing') containers.slots.setState(slot, 'warm');
+    entry.prepared = undefined;
+    if (entry.state === 'initializing') containers.table.setState(entry, 'warm');
     return { kind: 'ok', init: initialized.interval };
   }
-  containers.drain(slot);
+  containers.drain(entry);
   if (initialized.kind === 'failed') {
     const { response, interval, timedOut } = initialized;
     return failed({ response, total: interval, init: interval, timedOut, containerId: container.id });

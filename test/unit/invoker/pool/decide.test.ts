@@ -1,46 +1,54 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { compareIdle, dueSlots, evictions, isIdle, place, wantedStemCells } from '../../../../invoker/pool/decide.js';
-import { isAwake } from '../../../../invoker/pool/WarmGroup.js';
-import { newSlot, Slots, type Slot } from '../../../../invoker/pool/slots.js';
+import {
+  compareIdle,
+  dueContainers,
+  evictions,
+  isIdle,
+  place,
+  wantedStemCells,
+} from '../../../../invoker/pool/decide.js';
+
+import { isAwake, newEntry, type ContainerEntry } from '../../../../invoker/pool/ContainerEntry.js';
+import { ContainerTable } from '../../../../invoker/pool/ContainerTable.js';
 
 const CAPACITY = 1024;
 const MAX_COLORS = 3;
 const MEMORIES = [128, 256, 512];
 
-/** The books of a pool, driven the way the pool drives them, with nothing but what an observer sees. */
+/** The table of a pool, driven the way the pool drives them, seen from outside. */
 class Model {
-  readonly slots = new Slots<Slot>(CAPACITY, MAX_COLORS);
-  readonly served: { slot: Slot; color: string }[] = [];
+  readonly table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+  readonly served: { entry: ContainerEntry; color: string }[] = [];
   /** When an activation left a container of the key. */
   readonly lastUsed = new Map<string | undefined, number>();
   now = 0;
   #ids = 0;
 
   /** Places one activation as the pool would; undefined where it has to wait. */
-  start(key: string, memoryMB: number, color: string | undefined, concurrency: number): Slot | undefined {
-    const demand = { key, kind: 'k', memoryMB, color };
-    const placement = place(this.slots, demand, this.now);
-    let slot: Slot;
-    if (placement.kind === 'warm' || placement.kind === 'stemCell') slot = placement.slot;
+  start(key: string, memoryMB: number, color: string | undefined, concurrency: number): ContainerEntry | undefined {
+    const request = { key, kind: 'k', memoryMB, color };
+    const placement = place(this.table, request, this.now);
+    let entry: ContainerEntry;
+    if (placement.kind === 'warm' || placement.kind === 'stemCell') entry = placement.entry;
     else if (placement.kind === 'cold') {
-      for (const evicted of placement.evict) this.slots.remove(evicted);
-      slot = newSlot(this.#ids++, 'k', memoryMB);
-      this.slots.addFor(slot, key, concurrency);
+      for (const evicted of placement.evict) this.table.remove(evicted);
+      entry = newEntry(this.#ids++, 'k', memoryMB);
+      this.table.addFor(entry, key, concurrency);
     } else return undefined;
-    if (placement.kind === 'stemCell') this.slots.take(slot, key, concurrency);
-    this.slots.assign(slot, color);
-    if (color !== undefined) this.served.push({ slot, color });
-    return slot;
+    if (placement.kind === 'stemCell') this.table.take(entry, key, concurrency);
+    this.table.assign(entry, color);
+    if (color !== undefined) this.served.push({ entry, color });
+    return entry;
   }
 
-  initialize(slot: Slot): void {
-    if (slot.state === 'creating' || slot.state === 'initializing') this.slots.setState(slot, 'warm');
+  initialize(entry: ContainerEntry): void {
+    if (entry.state === 'creating' || entry.state === 'initializing') this.table.setState(entry, 'warm');
   }
 
-  end(slot: Slot): void {
-    this.slots.release(slot, false, this.now);
-    this.lastUsed.set(slot.key, this.now);
+  end(entry: ContainerEntry): void {
+    this.table.release(entry, false, this.now);
+    this.lastUsed.set(entry.key, this.now);
   }
 }
 
@@ -68,38 +76,38 @@ const concurrencyOf = (key: string): number => (key === 'd' ? 3 : 1);
 function play(
   script: typeof steps extends fc.Arbitrary<infer T> ? T : never,
   check: {
-    before?: (model: Model, key: string, color: string | undefined) => (slot: Slot | undefined) => void;
-    after?: (model: Model, running: Slot[]) => void;
+    before?: (model: Model, key: string, color: string | undefined) => (entry: ContainerEntry | undefined) => void;
+    after?: (model: Model, running: ContainerEntry[]) => void;
   },
 ): void {
   const model = new Model();
-  const running: Slot[] = [];
+  const running: ContainerEntry[] = [];
   for (const step of script) {
     if (step.do === 'start') {
       model.now += step.wait;
       const after = check.before?.(model, step.key, step.color);
-      const slot = model.start(step.key, memoryOf(step.key), step.color, concurrencyOf(step.key));
-      after?.(slot);
-      if (slot) {
-        model.initialize(slot);
-        running.push(slot);
+      const entry = model.start(step.key, memoryOf(step.key), step.color, concurrencyOf(step.key));
+      after?.(entry);
+      if (entry) {
+        model.initialize(entry);
+        running.push(entry);
       }
     } else if (step.do === 'stemCell') {
-      const cell = newSlot(10_000 + running.length + model.slots.all.size * 100, 'k', step.memory);
-      if (model.slots.usedMB + step.memory <= CAPACITY) {
-        model.slots.addStemCell(cell);
+      const cell = newEntry(10_000 + running.length + model.table.all.size * 100, 'k', step.memory);
+      if (model.table.usedMB + step.memory <= CAPACITY) {
+        model.table.addStemCell(cell);
         cell.state = 'prewarmed';
       }
     } else if (step.do === 'pause') {
-      const idle = [...model.slots.all].filter((slot) => isIdle(slot) && slot.state === 'warm');
-      const slot = idle[step.which % Math.max(1, idle.length)];
-      if (slot) model.slots.setState(slot, 'paused');
+      const idle = [...model.table.all].filter((entry) => isIdle(entry) && entry.state === 'warm');
+      const entry = idle[step.which % Math.max(1, idle.length)];
+      if (entry) model.table.setState(entry, 'paused');
     } else {
-      const [slot] = running.splice(step.which % Math.max(1, running.length), 1);
-      if (slot) {
-        if (step.do === 'fail') model.slots.setState(slot, 'draining');
-        model.end(slot);
-        if (slot.state === 'draining' && slot.active === 0) model.slots.remove(slot);
+      const [entry] = running.splice(step.which % Math.max(1, running.length), 1);
+      if (entry) {
+        if (step.do === 'fail') model.table.setState(entry, 'draining');
+        model.end(entry);
+        if (entry.state === 'draining' && entry.active === 0) model.table.remove(entry);
       }
     }
     check.after?.(model, running);
@@ -107,9 +115,10 @@ function play(
 }
 
 /** Containers that have room for the key, found the slow way. */
-function withRoom(model: Model, key: string): Slot[] {
-  return [...model.slots.all].filter(
-    (slot) => slot.key === key && (slot.state === 'warm' || slot.state === 'paused') && slot.active < slot.concurrency,
+function withRoom(model: Model, key: string): ContainerEntry[] {
+  return [...model.table.all].filter(
+    (entry) =>
+      entry.key === key && (entry.state === 'warm' || entry.state === 'paused') && entry.active < entry.concurrency,
   );
 }
 
@@ -119,13 +128,13 @@ describe('decisions of the pool', () => {
       fc.property(steps, (script) => {
         play(script, {
           after: (model, running) => {
-            const used = [...model.slots.all].reduce((sum, slot) => sum + slot.memoryMB, 0);
-            assert.equal(model.slots.usedMB, used);
+            const used = [...model.table.all].reduce((sum, entry) => sum + entry.memoryMB, 0);
+            assert.equal(model.table.usedMB, used);
             assert.ok(used <= CAPACITY);
-            for (const slot of model.slots.all) {
-              assert.ok(slot.active <= slot.concurrency);
-              assert.equal(slot.active, running.filter((other) => other === slot).length);
-              assert.ok((slot.colors?.size ?? 0) <= MAX_COLORS);
+            for (const entry of model.table.all) {
+              assert.ok(entry.active <= entry.concurrency);
+              assert.equal(entry.active, running.filter((other) => other === entry).length);
+              assert.ok((entry.colors?.size ?? 0) <= MAX_COLORS);
             }
           },
         });
@@ -142,15 +151,16 @@ describe('decisions of the pool', () => {
             const awake = room.filter(isAwake);
             const choice = awake.length > 0 ? awake : room;
             const homes = model.served.filter(
-              (serving) => serving.color === color && choice.includes(serving.slot) && serving.slot.colors?.has(color),
+              (serving) =>
+                serving.color === color && choice.includes(serving.entry) && serving.entry.colors?.has(color),
             );
-            const fewest = Math.min(...choice.map((slot) => slot.colors?.size ?? 0));
-            const counts = new Map(room.map((slot) => [slot, slot.colors?.size ?? 0]));
-            return (slot) => {
+            const fewest = Math.min(...choice.map((entry) => entry.colors?.size ?? 0));
+            const counts = new Map(room.map((entry) => [entry, entry.colors?.size ?? 0]));
+            return (entry) => {
               if (room.length === 0) return;
-              assert.ok(slot && choice.includes(slot), 'there was a container with room, or even one awake');
-              if (color !== undefined && homes.length > 0) assert.equal(slot, homes.at(-1)?.slot);
-              else assert.equal(counts.get(slot), fewest);
+              assert.ok(entry && choice.includes(entry), 'there was a container with room, or even one awake');
+              if (color !== undefined && homes.length > 0) assert.equal(entry, homes.at(-1)?.entry);
+              else assert.equal(counts.get(entry), fewest);
             };
           },
         });
@@ -163,12 +173,12 @@ describe('decisions of the pool', () => {
       fc.property(steps, (script) => {
         play(script, {
           before: (model, key, color) => {
-            const demand = { key, kind: 'k', memoryMB: memoryOf(key) };
-            const colored = place(model.slots, { ...demand, color }, model.now);
-            const plain = place(model.slots, { ...demand, color: undefined }, model.now);
+            const request = { key, kind: 'k', memoryMB: memoryOf(key) };
+            const colored = place(model.table, { ...request, color }, model.now);
+            const plain = place(model.table, { ...request, color: undefined }, model.now);
             assert.equal(colored.kind, plain.kind);
-            if (colored.kind === 'warm' && plain.kind === 'warm' && isAwake(plain.slot)) {
-              assert.ok(isAwake(colored.slot), 'it is not resumed first where the other is not');
+            if (colored.kind === 'warm' && plain.kind === 'warm' && isAwake(plain.entry)) {
+              assert.ok(isAwake(colored.entry), 'it is not resumed first where the other is not');
             }
             return () => {};
           },
@@ -182,9 +192,9 @@ describe('decisions of the pool', () => {
       fc.property(steps, (script) => {
         play(script, {
           before: (model, key, color) => {
-            const placement = place(model.slots, { key, kind: 'k', memoryMB: memoryOf(key), color }, model.now);
+            const placement = place(model.table, { key, kind: 'k', memoryMB: memoryOf(key), color }, model.now);
             const room = withRoom(model, key);
-            const homes = room.filter((slot) => color !== undefined && slot.colors?.has(color));
+            const homes = room.filter((entry) => color !== undefined && entry.colors?.has(color));
             const toWake = room.some(isAwake) && homes.length > 0 && !homes.some(isAwake);
             const woken = placement.kind === 'warm' ? placement.wake : undefined;
             assert.equal(woken !== undefined, toWake);
@@ -201,11 +211,11 @@ describe('decisions of the pool', () => {
       fc.property(steps, (script) => {
         play(script, {
           before: (model, key) => {
-            const idle = [...model.slots.all].filter((slot) => isIdle(slot) || slot.state === 'prewarmed');
-            const idleMB = idle.reduce((sum, slot) => sum + slot.memoryMB, 0);
-            const enough = CAPACITY - model.slots.usedMB + idleMB >= memoryOf(key);
+            const idle = [...model.table.all].filter((entry) => isIdle(entry) || entry.state === 'prewarmed');
+            const idleMB = idle.reduce((sum, entry) => sum + entry.memoryMB, 0);
+            const enough = CAPACITY - model.table.usedMB + idleMB >= memoryOf(key);
             const room = withRoom(model, key).length > 0;
-            return (slot) => assert.ok(slot !== undefined || !(enough || room));
+            return (entry) => assert.ok(entry !== undefined || !(enough || room));
           },
         });
       }),
@@ -217,14 +227,14 @@ describe('decisions of the pool', () => {
       fc.property(steps, fc.integer({ min: 1, max: CAPACITY }), (script, missing) => {
         play(script, {
           after: (model) => {
-            const evicted = evictions(model.slots, missing, model.now);
-            const freed = evicted.reduce((sum, slot) => sum + slot.memoryMB, 0);
-            for (const slot of evicted) {
-              assert.ok(isIdle(slot) || slot.state === 'prewarmed');
-              assert.ok(freed - slot.memoryMB < missing, 'one could have stayed');
+            const evicted = evictions(model.table, missing, model.now);
+            const freed = evicted.reduce((sum, entry) => sum + entry.memoryMB, 0);
+            for (const entry of evicted) {
+              assert.ok(isIdle(entry) || entry.state === 'prewarmed');
+              assert.ok(freed - entry.memoryMB < missing, 'one could have stayed');
             }
-            const candidates = [...model.slots.all].filter((slot) => isIdle(slot) || slot.state === 'prewarmed');
-            const most = candidates.reduce((sum, slot) => sum + slot.memoryMB, 0);
+            const candidates = [...model.table.all].filter((entry) => isIdle(entry) || entry.state === 'prewarmed');
+            const most = candidates.reduce((sum, entry) => sum + entry.memoryMB, 0);
             assert.equal(evicted.length > 0, most >= missing);
           },
         });
@@ -233,17 +243,21 @@ describe('decisions of the pool', () => {
   });
 
   it('give up idle containers by last use, and by colors where they are about as old', () => {
-    const slot = (id: number, idle: number, colors: number): Slot => ({
-      ...newSlot(id, 'k', 128),
+    const entry = (id: number, idle: number, colors: number): ContainerEntry => ({
+      ...newEntry(id, 'k', 128),
       state: 'warm',
       lastUsed: 1_000_000 - idle,
       colors: new Set(Array.from({ length: colors }, (_, i) => String(i))),
     });
-    const order = (...slots: Slot[]): number[] =>
-      slots.toSorted((a, b) => compareIdle(a, b, 1_000_000)).map(({ id }) => id);
-    assert.deepEqual(order(slot(1, 5000, 0), slot(2, 9000, 0), slot(3, 7000, 0)), [2, 3, 1], 'without colors: by age');
-    assert.deepEqual(order(slot(1, 60_000, 5), slot(2, 50_000, 1)), [2, 1], 'about as old: fewer colors first');
-    assert.deepEqual(order(slot(1, 600_000, 5), slot(2, 5000, 0)), [1, 2], 'much older goes first, colors or not');
+    const order = (...table: ContainerEntry[]): number[] =>
+      table.toSorted((a, b) => compareIdle(a, b, 1_000_000)).map(({ id }) => id);
+    assert.deepEqual(
+      order(entry(1, 5000, 0), entry(2, 9000, 0), entry(3, 7000, 0)),
+      [2, 3, 1],
+      'without colors: by age',
+    );
+    assert.deepEqual(order(entry(1, 60_000, 5), entry(2, 50_000, 1)), [2, 1], 'about as old: fewer colors first');
+    assert.deepEqual(order(entry(1, 600_000, 5), entry(2, 5000, 0)), [1, 2], 'much older goes first, colors or not');
   });
 
   it('pause after the grace time, homes only with all of their action, remove after the idle time, spare what is at work', () => {
@@ -252,16 +266,16 @@ describe('decisions of the pool', () => {
         play(script, {
           after: (model) => {
             const now = model.now + wait;
-            const due = dueSlots(model.slots, { pauseGraceMs: 1000, idleContainerMs: 20_000 }, now);
-            for (const slot of model.slots.all) {
-              const idle = isIdle(slot) ? now - slot.lastUsed : -1;
-              assert.equal(due.remove.includes(slot), idle >= 21_000);
-              const members = [...model.slots.all].filter(({ key }) => key === slot.key);
-              const lastUsed = model.lastUsed.get(slot.key) ?? 0;
+            const due = dueContainers(model.table, { pauseGraceMs: 1000, idleContainerMs: 20_000 }, now);
+            for (const entry of model.table.all) {
+              const idle = isIdle(entry) ? now - entry.lastUsed : -1;
+              assert.equal(due.remove.includes(entry), idle >= 21_000);
+              const members = [...model.table.all].filter(({ key }) => key === entry.key);
+              const lastUsed = model.lastUsed.get(entry.key) ?? 0;
               const inUse = members.some(({ active }) => active > 0) || now - lastUsed < 1000;
-              const idleEnough = idle >= 1000 && idle < 21_000 && slot.state === 'warm';
-              const home = (slot.colors?.size ?? 0) > 0;
-              assert.equal(due.pause.includes(slot), idleEnough && !(home && inUse));
+              const idleEnough = idle >= 1000 && idle < 21_000 && entry.state === 'warm';
+              const home = (entry.colors?.size ?? 0) > 0;
+              assert.equal(due.pause.includes(entry), idleEnough && !(home && inUse));
             }
           },
         });

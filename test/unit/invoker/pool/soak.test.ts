@@ -264,7 +264,7 @@ describe('a pool, whatever happens', () => {
           await drain(scheduler, closed ?? pool.close(0));
 
           const completed = heard.acks.filter(({ kind }) => kind !== 'result').map(acknowledgedActivation);
-          assert.deepEqual(completed.toSorted(compare), sent.toSorted(compare), 'each slot is freed once');
+          assert.deepEqual(completed.toSorted(compare), sent.toSorted(compare), 'each entry is freed once');
           const recorded = heard.records.map(({ activationId }) => activationId);
           assert.deepEqual(recorded.toSorted(compare), sent.toSorted(compare), 'each is recorded once');
           const results = heard.acks.filter(({ kind }) => kind === 'result').map(acknowledgedActivation);

@@ -18,7 +18,7 @@ export type FetchedAction =
   | { readonly kind: 'action'; readonly action: ExecutableAction }
   | { readonly kind: 'none'; readonly response: ActivationResponse };
 
-export interface ActionSourceParts {
+export interface ActionLoaderParts {
   readonly entities: Pick<EntityStore, 'getActionWithCode'>;
   readonly runtimes: Runtimes;
   readonly limits: Limits;
@@ -26,12 +26,12 @@ export interface ActionSourceParts {
 }
 
 /** Reads the actions that messages ask for, at the revision that they name; where that is gone, the newest. */
-export class ActionSource {
-  readonly #parts: ActionSourceParts;
+export class ActionLoader {
+  readonly #parts: ActionLoaderParts;
   /** What was worked out of the store's actions, as long as the store keeps them. */
   readonly #known = new WeakMap<Action, ExecutableAction | undefined>();
 
-  constructor(parts: ActionSourceParts) {
+  constructor(parts: ActionLoaderParts) {
     this.#parts = parts;
   }
 

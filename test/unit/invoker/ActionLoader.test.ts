@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { ActionSource } from '../../../invoker/ActionSource.js';
+import { ActionLoader } from '../../../invoker/ActionLoader.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import type { Action } from '../../../shared/entities/documents.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
@@ -20,7 +20,7 @@ const runtimes = parseManifest({
 class Fixture {
   readonly asked: [string, string | null | undefined][] = [];
   found: () => Action | undefined = () => action();
-  readonly source = new ActionSource({
+  readonly source = new ActionLoader({
     entities: {
       getActionWithCode: async (id, revision) => {
         this.asked.push([id, revision]);
@@ -38,7 +38,7 @@ class Fixture {
   }
 }
 
-describe('ActionSource', () => {
+describe('ActionLoader', () => {
   it('asks for the revision of the message, and works an action out once', async () => {
     const f = new Fixture();
     const stored = action();

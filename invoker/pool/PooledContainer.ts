@@ -1,0 +1,32 @@
+import type { ActivationResponse } from '../../shared/entities/activation.js';
+import type { Execution, Interval } from '../activations/record.js';
+import type { Container } from '../containers/ContainerDriver.js';
+import type { ContainerEntry } from './ContainerEntry.js';
+
+/** An entry of the pool's table, with its container. */
+export interface PooledContainer extends ContainerEntry {
+  container: Container | undefined;
+  /** Settles when the container is there. */
+  readonly created: Promise<Container>;
+  /** Of one that is being prepared for an activation: how that ends, for those that wait for it. */
+  prepared: Promise<Prepared> | undefined;
+  /** There while it is paused, and while that changes: settles when the change under way is over. */
+  changing: Promise<void> | undefined;
+  /** Settles when the logs of all earlier activations are read: they come in order. */
+  logs: Promise<unknown>;
+}
+
+/**
+ * How the preparation of a container for an activation ended. `ok`: it is warm. `failed`: `execution` is how it ended
+ * for that activation, `response` what those get that waited with it; `initialized` says whether it came as far as to
+ * `/init`. `unsent`: the container never got the code, so another one may take the activation.
+ */
+export type Prepared =
+  | { readonly kind: 'ok'; readonly init: Interval }
+  | {
+      readonly kind: 'failed';
+      readonly execution: Execution;
+      readonly response: ActivationResponse;
+      readonly initialized: boolean;
+    }
+  | { readonly kind: 'unsent' };
