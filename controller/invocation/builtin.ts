@@ -2,6 +2,7 @@ import { argumentsOf } from './parameters.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
 import { StatusCode } from '../../shared/entities/activation.js';
+import { activationRecord, limitsAnnotation } from '../../shared/entities/activationRecord.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import { isTruthy, type JsonObject, type KeyValue } from '../../shared/entities/keyvalue.js';
@@ -87,29 +88,22 @@ function builtinRecord(
   end: number,
 ): ActivationRecord {
   const { action, binding } = target;
-  const { timeout, memory, logs, concurrency } = action.limits;
-  const annotations: KeyValue[] = [
-    { key: 'path', value: action._id },
-    { key: 'waitTime', value: Math.max(0, start - transid.start) },
-    { key: 'kind', value: action.exec.kind },
-    { key: 'timeout', value: false },
-    { key: 'limits', value: { timeout, memory, logs, concurrency } },
-  ];
-  if (cause !== undefined) annotations.push({ key: 'causedBy', value: 'sequence' });
-  if (binding !== undefined) annotations.push({ key: 'binding', value: binding });
-  return {
+  return activationRecord({
     activationId,
-    namespace: user.namespace.name,
+    user,
     name: action.name,
     version: action.version,
-    subject: user.subject,
-    publish: false,
     start,
     end,
-    duration: end - start,
-    ...(cause === undefined ? {} : { cause }),
+    cause,
     response,
-    logs: [],
-    annotations,
-  };
+    annotations: {
+      binding,
+      path: action._id,
+      waitTime: start - transid.start,
+      kind: action.exec.kind,
+      timeout: false,
+      limits: limitsAnnotation(action.limits),
+    },
+  });
 }

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ReducedRule } from '../../shared/entities/documents.js';
 import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
+import { activationRecord } from '../../shared/entities/activationRecord.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
@@ -59,17 +60,10 @@ export function triggerRecord(fired: {
   readonly logs: string[];
   readonly color: string | undefined;
 }): ActivationRecord {
-  return {
-    activationId: fired.activationId,
-    namespace: fired.user.namespace.name,
-    name: fired.name,
-    version: fired.version,
-    subject: fired.user.subject,
-    publish: false,
-    start: fired.start,
-    end: 0,
-    response: { statusCode: StatusCode.success, result: fired.payload },
-    logs: fired.logs,
-    annotations: fired.color === undefined ? [] : [{ key: 'color', value: fired.color }],
-  };
+  const { color, payload, ...facts } = fired;
+  return activationRecord({
+    ...facts,
+    response: { statusCode: StatusCode.success, result: payload },
+    annotations: { color: color === undefined ? undefined : { value: color } },
+  });
 }

@@ -112,7 +112,9 @@ function actionDescriptions(runtimes: Runtimes): (action: Action) => Schedulable
       const { limits, exec } = action;
       described = {
         name: { path: action.namespace, name: action.name, version: action.version },
+        kind: exec.kind,
         memory: limits.memory,
+        logs: limits.logs,
         concurrency: limits.concurrency,
         timeout: limits.timeout,
         blackbox: exec.kind === BLACKBOX && pullsImage(runtimes, exec.image ?? ''),

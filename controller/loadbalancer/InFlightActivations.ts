@@ -1,3 +1,4 @@
+import type { Identity } from '../../shared/entities/identity.js';
 import { acknowledgedActivation, type Acknowledgement } from '../../shared/messages/acknowledgement.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { InvokerInstance } from '../../shared/messages/instances.js';
@@ -25,8 +26,7 @@ export function completionTimeout(timeLimitMs: number, options: CompletionOption
 /** An invocation that was given up: what is needed to write a record of it. */
 export interface LostActivation {
   readonly activationId: string;
-  readonly namespace: string;
-  readonly subject: string;
+  readonly user: Identity;
   readonly action: SchedulableAction;
   readonly binding?: string | undefined;
   readonly cause?: string | undefined;
@@ -129,8 +129,7 @@ export class InFlightActivations {
     const timer = this.#giveUpAfter(activationId, completionTimeout(action.timeout, this.#parts.options));
     const lost: LostActivation = {
       activationId,
-      namespace: user.namespace.name,
-      subject: user.subject,
+      user,
       action,
       binding: message.action.binding,
       cause: message.cause,

@@ -7,8 +7,11 @@ import type { InvokerInstance } from '../../shared/messages/instances.js';
 export interface SchedulableAction {
   /** The action at its own place, with its version. */
   readonly name: FullyQualifiedName;
+  readonly kind: string;
   /** MB, the action's own limit. */
   readonly memory: number;
+  /** MB, for the record of a lost invocation. */
+  readonly logs: number;
   /** How many invocations a container of it takes at once. */
   readonly concurrency: number;
   /** The action's time limit in ms. */

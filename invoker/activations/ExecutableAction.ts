@@ -1,3 +1,4 @@
+import { limitsAnnotation } from '../../shared/entities/activationRecord.js';
 import type { Action } from '../../shared/entities/documents.js';
 import { isTruthy, type Json } from '../../shared/entities/keyvalue.js';
 import { documentId } from '../../shared/entities/names.js';
@@ -52,13 +53,7 @@ export function executableAction(action: Action, runtime: RuntimeOfKind): Execut
     concurrency: Math.max(1, limits.concurrency),
     sentinelled: runtime.sentinelled,
     providesApiKey: isTruthy(action.annotations, 'provide-api-key', true),
-    limits: {
-      concurrency: limits.concurrency,
-      logs: limits.logs,
-      memory: limits.memory,
-      timeout: limits.timeout,
-      ...(limits.instances === undefined ? {} : { instances: limits.instances }),
-    },
+    limits: limitsAnnotation(limits),
     code: exec.code,
     binary: exec.binary ?? false,
     main: exec.main ?? 'main',

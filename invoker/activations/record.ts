@@ -1,6 +1,5 @@
-import { colorAnnotations } from '../../shared/colors/colorAnnotations.js';
 import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
-import type { KeyValue } from '../../shared/entities/keyvalue.js';
+import { activationRecord } from '../../shared/entities/activationRecord.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from './ExecutableAction.js';
@@ -29,30 +28,33 @@ export function totalOf(run: Interval, init: Interval | undefined): Interval {
 }
 
 /**
- * The record of an activation, without logs. A colored one also says its color, and where it ran.
+ * The record of an execution, without logs. A colored one also says its color, and where it ran.
  * @param invoker the invoker's name, such as `invoker0`.
  */
-export function activationRecord(
+export function executionRecord(
   message: ActivationMessage,
   action: ExecutableAction,
   execution: Execution,
   invoker: string,
 ): ActivationRecord {
-  const { init, total } = execution;
-  const annotations: KeyValue[] = [];
-  if (message.cause !== undefined) annotations.push({ key: 'causedBy', value: 'sequence' });
-  if (message.action.binding !== undefined) annotations.push({ key: 'binding', value: message.action.binding });
-  annotations.push(
-    { key: 'path', value: action.path },
-    // The clocks of two hosts may differ.
-    { key: 'waitTime', value: Math.max(0, (init ?? total).start - message.transid.start) },
-    { key: 'kind', value: action.kind },
-    { key: 'timeout', value: execution.timedOut },
-    { key: 'limits', value: action.limits },
-  );
-  if (init) annotations.push({ key: 'initTime', value: init.end - init.start });
-  annotations.push(...colorAnnotations(message.color, invoker, execution.containerId));
-  return record(message, action.name, action.version, total, execution.response, annotations);
+  const { init, total, response, timedOut, containerId } = execution;
+  return activationRecord({
+    ...callOf(message),
+    name: action.name,
+    version: action.version,
+    ...total,
+    response,
+    annotations: {
+      binding: message.action.binding,
+      path: action.path,
+      waitTime: (init ?? total).start - message.transid.start,
+      kind: action.kind,
+      timeout: timedOut,
+      limits: action.limits,
+      initTime: init && init.end - init.start,
+      color: message.color && { ...message.color, invoker, containerId },
+    },
+  });
 }
 
 /** The record of an activation whose action could not be had: it took no time, and its kind is not known. */
@@ -62,37 +64,21 @@ export function fallbackRecord(
   now: number,
   invoker: string,
 ): ActivationRecord {
-  const annotations: KeyValue[] = [
-    { key: 'path', value: documentId(message.action) },
-    { key: 'kind', value: 'unknown' },
-  ];
-  if (message.cause !== undefined) annotations.push({ key: 'causedBy', value: 'sequence' });
-  annotations.push(...colorAnnotations(message.color, invoker));
-  const instant = { start: now, end: now };
-  return record(message, message.action.name, message.action.version ?? '0.0.1', instant, response, annotations);
+  return activationRecord({
+    ...callOf(message),
+    name: message.action.name,
+    version: message.action.version,
+    start: now,
+    end: now,
+    response,
+    annotations: {
+      path: documentId(message.action),
+      kind: 'unknown',
+      color: message.color && { ...message.color, invoker },
+    },
+  });
 }
 
-function record(
-  message: ActivationMessage,
-  name: string,
-  version: string,
-  { start, end }: Interval,
-  response: ActivationResponse,
-  annotations: KeyValue[],
-): ActivationRecord {
-  return {
-    activationId: message.activationId,
-    namespace: message.user.namespace.name,
-    name,
-    version,
-    subject: message.user.subject,
-    publish: false,
-    start,
-    end,
-    duration: end - start,
-    ...(message.cause === undefined ? {} : { cause: message.cause }),
-    response,
-    logs: [],
-    annotations,
-  };
+function callOf({ activationId, user, cause }: ActivationMessage) {
+  return { activationId, user, cause };
 }

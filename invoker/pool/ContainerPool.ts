@@ -1,7 +1,7 @@
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
-import { activationRecord, type Execution } from '../activations/record.js';
+import { executionRecord, type Execution } from '../activations/record.js';
 import type { Reporter } from '../activations/Reporter.js';
 import { isReusable, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
@@ -241,7 +241,7 @@ export class ContainerPool {
     const takenAway = this.#state === 'closed' && !isReusable(ended.response);
     const execution = takenAway ? { ...ended, response: whiskError(texts.abnormalRun) } : ended;
     const { response } = execution;
-    const record = activationRecord(message, action, execution, config.invokerName);
+    const record = executionRecord(message, action, execution, config.invokerName);
     metrics.ended(record);
     const reusable = isReusable(response);
     if (!reusable) this.#containers.drain(entry);
@@ -303,7 +303,7 @@ export class ContainerPool {
 
   #conclude(job: Job, execution: Execution, combined: boolean): void {
     const { reporter, config, metrics } = this.#parts;
-    const record = activationRecord(job.message, job.action, execution, config.invokerName);
+    const record = executionRecord(job.message, job.action, execution, config.invokerName);
     metrics.ended(record);
     void reporter.report(job.message, record, combined).then(job.done);
   }

@@ -27,6 +27,8 @@ const HELLO: SchedulableAction = {
   memory: 256,
   concurrency: 1,
   timeout: 60_000,
+  kind: 'nodejs:20',
+  logs: 10,
   blackbox: false,
 };
 const COLORS = 10_000;

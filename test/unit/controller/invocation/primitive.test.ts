@@ -101,6 +101,8 @@ describe('a primitive invocation', () => {
       memory: 256,
       concurrency: 3,
       timeout: 1000,
+      kind: 'nodejs:20',
+      logs: 10,
       blackbox: false,
     });
     const own = action({ exec: { kind: 'blackbox', image: 'someone/image' } });

@@ -23,6 +23,8 @@ const action: SchedulableAction = {
   memory: 256,
   concurrency: 1,
   timeout: 60_000,
+  kind: 'nodejs:20',
+  logs: 10,
   blackbox: false,
 };
 const resources = { key: 'guest/hello@0.0.1', memory: 256, concurrency: 1 };
@@ -125,7 +127,12 @@ describe('activations in flight', () => {
     clearTimeout(alive);
     assert.deepEqual([acks, outcomes, released, inFlight.total], [['forced'], ['timeout'], [3], 0]);
     assert.deepEqual(
-      lost.map(({ activationId, sentAt, cause, namespace }) => ({ activationId, sentAt, cause, namespace })),
+      lost.map(({ activationId, sentAt, cause, user }) => ({
+        activationId,
+        sentAt,
+        cause,
+        namespace: user.namespace.name,
+      })),
       [{ activationId: message.activationId, sentAt: 17, cause: 'c'.repeat(32), namespace: 'guest' }],
     );
     inFlight.acknowledge(combinedMessage(message.transid, activationRecord(message.activationId), invoker));

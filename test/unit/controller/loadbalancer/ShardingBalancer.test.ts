@@ -24,6 +24,8 @@ const action: SchedulableAction = {
   memory: 256,
   concurrency: 1,
   timeout: 60_000,
+  kind: 'nodejs:20',
+  logs: 10,
   blackbox: false,
 };
 /** Lets the bus hand on what was sent. */
@@ -177,10 +179,15 @@ describe('the load balancer', () => {
     assert.equal(record.duration, 5);
     assert.deepEqual(
       record.annotations.map(({ key }) => key),
-      ['path', 'limits'],
+      ['path', 'waitTime', 'kind', 'timeout', 'limits'],
     );
     assert.deepEqual(record.annotations[0], { key: 'path', value: 'guest/hello' });
-    assert.deepEqual(lostRecord(other, 0).annotations.slice(2), [
+    assert.deepEqual(record.annotations.slice(2), [
+      { key: 'kind', value: 'nodejs:20' },
+      { key: 'timeout', value: false },
+      { key: 'limits', value: { concurrency: 1, logs: 10, memory: 256, timeout: 1 } },
+    ]);
+    assert.deepEqual(lostRecord(other, 0).annotations.slice(5), [
       { key: 'color', value: 'blue' },
       { key: 'invoker', value: 'invoker0' },
       { key: 'colorHit', value: true },

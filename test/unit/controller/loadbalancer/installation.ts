@@ -16,6 +16,8 @@ export const HELLO: SchedulableAction = {
   memory: 256,
   concurrency: 1,
   timeout: 60_000,
+  kind: 'nodejs:20',
+  logs: 10,
   blackbox: false,
 };
 

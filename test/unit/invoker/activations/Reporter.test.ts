@@ -7,7 +7,7 @@ import type { EventMessage } from '../../../../shared/messages/event.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
 import { MessageTooLargeError, type Producer, type Topic } from '../../../../shared/messaging/Messaging.js';
 import { topics } from '../../../../shared/messaging/topics.js';
-import { activationRecord } from '../../../../invoker/activations/record.js';
+import { executionRecord } from '../../../../invoker/activations/record.js';
 import { Reporter } from '../../../../invoker/activations/Reporter.js';
 import { isStored, STORE_ALWAYS, type StoreLevel, type StoreLevels } from '../../../../invoker/activations/storing.js';
 import { executable, Gate, message, settle } from '../pool/setup.js';
@@ -56,7 +56,7 @@ class Listener {
 }
 
 const recordOf = (sent = message(), statusCode: 0 | 1 | 2 | 3 = 0): ActivationRecord =>
-  activationRecord(
+  executionRecord(
     sent,
     executable(),
     { response: { statusCode, result: { a: 1 } }, total: { start: 5, end: 7 }, timedOut: false },

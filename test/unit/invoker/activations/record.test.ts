@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { activationRecord, fallbackRecord, totalOf } from '../../../../invoker/activations/record.js';
+import { executionRecord, fallbackRecord, totalOf } from '../../../../invoker/activations/record.js';
 import { executable, message } from '../pool/setup.js';
 
 const response = { statusCode: 0, result: { a: 1 }, size: 7 } as const;
@@ -9,7 +9,7 @@ describe('the record of an activation', () => {
   it('is what OpenWhisk writes', () => {
     const sent = message({ transid: { id: 'tid', start: 1000 }, activationId: 'a'.repeat(32) });
     const execution = { response, total: { start: 1065, end: 1072 }, timedOut: false, containerId: 'c' };
-    assert.deepEqual(activationRecord(sent, executable(), execution, 'invoker0'), {
+    assert.deepEqual(executionRecord(sent, executable(), execution, 'invoker0'), {
       activationId: 'a'.repeat(32),
       annotations: [
         { key: 'path', value: 'guest/hello' },
@@ -36,7 +36,7 @@ describe('the record of an activation', () => {
     const init = { start: 1050, end: 1078 };
     const total = totalOf({ start: 1090, end: 1097 }, init);
     assert.deepEqual(total, { start: 1062, end: 1097 });
-    const record = activationRecord(sent, executable(), { response, total, init, timedOut: false }, 'invoker0');
+    const record = executionRecord(sent, executable(), { response, total, init, timedOut: false }, 'invoker0');
     assert.equal(record.duration, 35);
     assert.deepEqual(
       record.annotations.filter(({ key }) => key.endsWith('Time')),
@@ -53,7 +53,7 @@ describe('the record of an activation', () => {
       action: { path: 'guest/pkg', name: 'hello', version: '0.0.1', binding: 'guest/bound' },
     });
     const execution = { response, total: { start: 0, end: 0 }, timedOut: true };
-    const record = activationRecord(sent, executable(), execution, 'invoker0');
+    const record = executionRecord(sent, executable(), execution, 'invoker0');
     assert.equal(record.cause, 'b'.repeat(32));
     assert.deepEqual(
       record.annotations.map(({ key }) => key),
@@ -67,7 +67,7 @@ describe('the record of an activation', () => {
   it('says of a colored activation its color, where it ran, and whether it met its home', () => {
     const sent = message({ color: { value: 'blue', hit: false } });
     const execution = { response, total: { start: 0, end: 0 }, timedOut: false, containerId: 'c1' };
-    const record = activationRecord(sent, executable(), execution, 'invoker3');
+    const record = executionRecord(sent, executable(), execution, 'invoker3');
     assert.deepEqual(record.annotations.slice(-4), [
       { key: 'color', value: 'blue' },
       { key: 'invoker', value: 'invoker3' },
@@ -84,9 +84,9 @@ describe('the record of an activation', () => {
     assert.equal(record.duration, 0);
     assert.equal(record.version, '1.0.0');
     assert.deepEqual(record.annotations, [
+      { key: 'causedBy', value: 'sequence' },
       { key: 'path', value: 'guest/pkg/gone' },
       { key: 'kind', value: 'unknown' },
-      { key: 'causedBy', value: 'sequence' },
     ]);
     const colored = message({ color: { value: 'blue', hit: true } });
     const { annotations } = fallbackRecord(colored, { statusCode: 1, result: { error: 'no' } }, 5000, 'invoker3');

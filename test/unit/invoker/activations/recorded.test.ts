@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { activationRecord } from '../../../../invoker/activations/record.js';
+import { executionRecord } from '../../../../invoker/activations/record.js';
 import { executableAction } from '../../../../invoker/activations/ExecutableAction.js';
 import { activationRecordSchema, type ActivationRecord } from '../../../../shared/entities/activation.js';
 import { actionLimitsSchema } from '../../../../shared/entities/limits.js';
@@ -65,7 +65,7 @@ describe('the records of recorded activations', () => {
       const initTime = valueOf(record.annotations, 'initTime');
       const begun = message.transid.start + waitTime;
       const init = typeof initTime === 'number' ? { start: begun, end: begun + initTime } : undefined;
-      const made = activationRecord(
+      const made = executionRecord(
         message,
         executableOf(record),
         {
