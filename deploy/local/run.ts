@@ -8,6 +8,7 @@ import { onStopSignal, stopAll, type Stoppable } from '../../shared/process/shut
 import type { CouchOptions } from '../../shared/store/couchdb/open.js';
 import { startCouch } from '../../test/integration/couchdb/couch.js';
 import { startKafka } from '../../test/integration/kafka/kafka.js';
+import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { chooseContainers } from '../standalone/containers.js';
 import { WELL_KNOWN_USERS } from '../standalone/users.js';
 import { startFront } from './Front.js';
@@ -61,7 +62,7 @@ const clean = await stopAll(parts, log);
 process.exit(clean ? process.exitCode : 1);
 
 async function start(options: LocalOptions): Promise<void> {
-  const containers = await chooseContainers(options.driver, log);
+  const containers = await chooseContainers(options.driver, log, loadManifest());
   const front = await startFront(options.port, containers.gateway);
   opened('front', () => Promise.resolve(front.close()));
 

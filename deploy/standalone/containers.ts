@@ -8,6 +8,8 @@ import { environment, type Environment } from '../../shared/config/environment.j
 import { INVOKER_SETTINGS } from '../../shared/config/invokerConfig.js';
 import { readSettings } from '../../shared/config/Setting.js';
 import type { Logger } from '../../shared/logging/Logger.js';
+import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
+import type { Runtimes } from '../../shared/runtimes/manifest.js';
 import { UsageError } from './options.js';
 
 export interface ChosenContainers {
@@ -24,11 +26,13 @@ export interface ChosenContainers {
 
 /**
  * Docker where it is asked for or answers, else processes. Dockerode is loaded only where it is needed.
+ * @param runtimes the kinds of action: where one of them names the Node.js runtime's image, it is built.
  * @throws UsageError where Docker was asked for and cannot be used.
  */
 export async function chooseContainers(
   wanted: 'docker' | 'process' | undefined,
   log: Logger,
+  runtimes: Pick<Runtimes, 'kinds'>,
   { network: networkName, extraHosts }: ContainerSettings = containerSettings(environment()),
 ): Promise<ChosenContainers> {
   if (wanted === 'process') return processes('asked for with --process; they isolate nothing', log);
@@ -45,7 +49,7 @@ export async function chooseContainers(
     throw new UsageError(error.message);
   });
   warnOfOpenNetwork(network, log);
-  const image = runtimeImage(log);
+  const image = namesRuntimeImage(runtimes) ? runtimeImage(log) : Promise.resolve();
   image.catch(() => {
     // Said by the first container that needs it.
   });
@@ -72,6 +76,10 @@ function processes(reason: string, log: Logger): ChosenContainers {
   };
 }
 
+/** Whether any kind runs in the image that is built here. */
+export const namesRuntimeImage = ({ kinds }: Pick<Runtimes, 'kinds'>): boolean =>
+  [...kinds.values()].some(({ reference }) => reference === RUNTIME_IMAGE);
+
 /**
  * Builds the Node.js runtime's image where it is missing or out of date, in a process of its own: it reads the whole of
  * node, which this process need not remember.
@@ -91,13 +99,13 @@ async function runtimeImage(log: Logger): Promise<void> {
   }
 }
 
-/** A driver whose containers wait for the image that they are made of. */
+/** A driver whose containers of the Node.js runtime's image wait until it is built. */
 function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDriver {
   return {
     name: driver.name,
     removeLeftovers: () => driver.removeLeftovers(),
     create: async (spec) => {
-      if (!spec.image.pull) await image;
+      if (spec.image.reference === RUNTIME_IMAGE) await image;
       return driver.create(spec);
     },
     close: () => driver.close(),

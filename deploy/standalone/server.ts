@@ -58,7 +58,7 @@ export async function startStandalone(options: StandaloneOptions, log: Logger): 
     });
     opened('activation records', () => activations.close());
     await installUsers(stores.subjects, moreUsers);
-    const containers = await chooseContainers(options.driver, log);
+    const containers = await chooseContainers(options.driver, log, runtimes);
 
     const messaging = measuredMessaging(new EmbeddedMessaging({ log: log.component('bus') }), registry);
     opened('bus', () => messaging.close());

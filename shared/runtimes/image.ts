@@ -1,3 +1,6 @@
+/** The image that the default manifest names for `nodejs:20`. */
+export const RUNTIME_IMAGE = 'palette-whisk/action-nodejs:local';
+
 /** A container image's name in parts: `registry/prefix/name:tag@digest`, only `name` is always there. */
 export interface ImageName {
   readonly name: string;

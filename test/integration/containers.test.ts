@@ -6,7 +6,7 @@ import { DockerDriver } from '../../invoker/containers/docker/DockerDriver.js';
 import { actionNetwork, ISOLATED_NETWORK } from '../../invoker/containers/docker/network.js';
 import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
-import { RUNTIME_IMAGE } from '../../invoker/runtimes/image/build.js';
+import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { containerDriverSuite } from '../suites/containerDriver.js';
 import { ensureDocker } from './docker.js';

@@ -1,10 +1,8 @@
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
+import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
 import { ACTION_FOLDER, collectRoot, fingerprint, NODE, RUNTIME_FOLDER, USER_ID } from './rootfs.js';
 import { tar } from './tar.js';
-
-/** The image that the default manifest names for `nodejs:20`. */
-export const RUNTIME_IMAGE = 'palette-whisk/action-nodejs:local';
 
 const FINGERPRINT = 'org.palette-whisk.fingerprint';
 
@@ -21,7 +19,7 @@ export interface BuiltImage {
  */
 export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: boolean } = {}): Promise<BuiltImage> {
   const entries = await collectRoot();
-  const print = fingerprint(entries);
+  const print = await fingerprint(entries);
   const image = { reference: RUNTIME_IMAGE, node: process.version };
   const earlier = await inspectImage(docker);
   if (!options.rebuild && earlier?.Config.Labels?.[FINGERPRINT] === print) return { ...image, built: false };

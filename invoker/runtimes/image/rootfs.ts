@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { findPackages, PROVIDED_PACKAGES } from '../packages.js';
-import type { RootEntry } from './tar.js';
+import { tar, type RootEntry } from './tar.js';
 
 /** Where the runtime lies in the image, and where actions live; a package installed beside both is found by both. */
 export const RUNTIME_FOLDER = '/nodejsAction/runtime';
@@ -54,14 +54,13 @@ export async function collectRoot(): Promise<RootEntry[]> {
   return root.entries();
 }
 
-/** Changes when what goes into the image does. */
-export function fingerprint(entries: readonly RootEntry[]): string {
+/**
+ * A hash of the image's content. It changes exactly when the content does: neither where the files lie on this machine nor
+ * their times count, so that two checkouts of one version share an image.
+ */
+export async function fingerprint(entries: readonly RootEntry[]): Promise<string> {
   const hash = createHash('sha256');
-  for (const entry of entries) {
-    hash.update(`${entry.type} ${entry.path}\n`);
-    if (entry.type === 'file') hash.update(entry.data);
-    if (entry.type === 'copy') hash.update(`${entry.from} ${entry.size} ${statSync(entry.from).mtimeMs}\n`);
-  }
+  for await (const chunk of tar(entries)) hash.update(chunk);
   return hash.digest('hex');
 }
 

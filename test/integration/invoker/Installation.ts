@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import type { ContainerDriver } from '../../../invoker/containers/ContainerDriver.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, type InvokerConfig } from '../../../invoker/Invoker.js';
-import { RUNTIME_IMAGE } from '../../../invoker/runtimes/image/build.js';
+import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
 import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';

@@ -3,7 +3,7 @@ import type { ContainerDriver } from '../../../invoker/containers/ContainerDrive
 import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { ProcessDriver } from '../../../invoker/containers/process/ProcessDriver.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
-import { RUNTIME_IMAGE } from '../../../invoker/runtimes/image/build.js';
+import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { ensureDocker } from '../docker.js';

@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseLdd } from '../../../../../invoker/runtimes/image/rootfs.js';
+import { fingerprint, parseLdd } from '../../../../../invoker/runtimes/image/rootfs.js';
 import { tar, type RootEntry } from '../../../../../invoker/runtimes/image/tar.js';
 
 describe('the runtime’s image', () => {
@@ -46,6 +55,26 @@ describe('the runtime’s image', () => {
       assert.equal(statSync(join(folder, 'bin/program')).mode & 0o777, 0o755);
       assert.equal(readFileSync(join(folder, long), 'utf8'), 'x'.repeat(512));
       assert.equal(readlinkSync(join(folder, 'link')), 'bin/program');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('has the same fingerprint for the same content, wherever the files lie and however old they are', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'pw-print-'));
+    try {
+      const entry = (checkout: string, content: string, seconds: number): RootEntry & { type: 'copy' } => {
+        const from = join(folder, checkout, 'program');
+        mkdirSync(join(folder, checkout), { recursive: true });
+        writeFileSync(from, content);
+        utimesSync(from, seconds, seconds);
+        return { type: 'copy', path: '/bin/program', from, size: content.length, mode: 0o755 };
+      };
+      const first = await fingerprint([entry('a', 'one', 1000)]);
+      assert.equal(await fingerprint([entry('b', 'one', 2000)]), first);
+      assert.notEqual(await fingerprint([entry('b', 'two', 2000)]), first);
+      assert.notEqual(await fingerprint([{ ...entry('b', 'one', 2000), path: '/bin/other' }]), first);
+      assert.notEqual(await fingerprint([{ ...entry('b', 'one', 2000), mode: 0o644 }]), first);
     } finally {
       rmSync(folder, { recursive: true });
     }
