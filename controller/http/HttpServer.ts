@@ -1,5 +1,6 @@
 import {
   createServer,
+  STATUS_CODES,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -20,15 +21,25 @@ const MAX_HEADER_BYTES = 32 * 1024;
 /** A client that has not agreed on how to encrypt within this time is cut off. */
 const HANDSHAKE_MS = 10_000;
 
+/** What a connection has to do. */
+interface Connection {
+  /** Requests that are not answered to their end, in the order of their arrival. */
+  readonly pending: Exchange[];
+  /** Set once bytes came that are not HTTP: nothing that follows them is read. */
+  broken: boolean;
+}
+
+interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+}
+
 /** An HTTP or HTTPS server that can be stopped without cutting off those who wait for an answer. */
 export class HttpServer {
   readonly #server: Server;
   /** Listeners on further addresses, whose connections the server takes over. */
   readonly #doors: NetServer[] = [];
-  /** Connections, and whether a request on them is being answered. */
-  readonly #busy = new Map<Socket, number>();
-  /** The last request on each connection, and its answer. */
-  readonly #latest = new WeakMap<Socket, { req: IncomingMessage; res: ServerResponse }>();
+  readonly #connections = new Map<Socket, Connection>();
   #stopping = false;
   #held: Promise<void> | undefined;
 
@@ -48,14 +59,17 @@ export class HttpServer {
     this.#server = tls
       ? createTlsServer({ ...settings, handshakeTimeout: HANDSHAKE_MS, ...tls }, listener)
       : createServer(settings, listener);
-    this.#server.on('checkExpectation', ({ socket }: IncomingMessage) => {
-      refuse(socket, '417 Expectation Failed', 'The request expects what there is not.');
+    // A client that has sent its request may close its half of the connection, and still gets its answer.
+    Object.assign(this.#server, { httpAllowHalfOpen: true });
+    this.#server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
+      this.#track(req, res);
+      refuse(res, 417, 'The server does not support the expectation of the request.');
     });
     this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
       // Answers go out as they are, not when more has come together.
       socket.setNoDelay(true);
-      this.#busy.set(socket, 0);
-      socket.once('close', () => this.#busy.delete(socket));
+      this.#connections.set(socket, { pending: [], broken: false });
+      socket.once('close', () => this.#connections.delete(socket));
     });
     if (maxConnections !== undefined) this.#server.maxConnections = maxConnections;
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
@@ -90,41 +104,58 @@ export class HttpServer {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse, handler: RequestListener): void {
+    this.#track(req, res);
+    const target = originForm(req.url ?? '', req.method);
+    if (!target) refuse(res, 400, 'The target of the request is not a URL.');
+    else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
+      refuse(res, 400, 'The request has no Host header.');
+    } else {
+      req.url = target.path;
+      // RFC 9112 3.2.2: the host of the target replaces the header.
+      if (target.host !== undefined) req.headers.host = target.host;
+      if (this.#held) void this.#held.then(() => handler(req, res));
+      else handler(req, res);
+    }
+  }
+
+  /** Remembers that a request waits for its answer. */
+  #track(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req;
-    this.#latest.set(socket, { req, res });
-    this.#busy.set(socket, (this.#busy.get(socket) ?? 0) + 1);
+    const pending = this.#connections.get(socket)?.pending ?? [];
+    const exchange = { req, res };
+    pending.push(exchange);
     if (this.#stopping) res.setHeader('Connection', 'close');
     res.once('close', () => {
-      const left = (this.#busy.get(socket) ?? 1) - 1;
-      // A connection that broke off is forgotten already.
-      if (this.#busy.has(socket)) this.#busy.set(socket, left);
-      if (left <= 0 && this.#stopping) socket.end();
+      pending.splice(pending.indexOf(exchange), 1);
+      if (pending.length === 0 && this.#stopping) socket.end();
     });
-    if (!isTarget(req.url)) refuse(socket, '400 Bad Request', 'The target of the request is no URL.');
-    else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
-      refuse(socket, '400 Bad Request', 'The request has no Host header.');
-    } else if (this.#held) void this.#held.then(() => handler(req, res));
-    else handler(req, res);
   }
 
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (!this.#busy.has(socket)) {
-      // It did not get as far as to HTTP.
+    const connection = this.#connections.get(socket);
+    if (!connection) {
+      // The connection failed before it spoke HTTP.
       socket.destroy();
       return;
     }
-    const latest = this.#latest.get(socket);
-    // What is wrong may be the body of a request that was answered already: a second answer would be taken for the next.
-    const answered = latest !== undefined && !latest.req.complete && latest.res.headersSent;
-    if (error.code === 'ECONNRESET' || !socket.writable || answered) {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroySoon();
       return;
     }
-    if (error.code === 'HPE_HEADER_OVERFLOW') {
-      refuse(socket, '431 Request Header Fields Too Large', 'The headers of the request are too large.');
-    } else if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-      refuse(socket, '408 Request Timeout', 'The request did not arrive in time.');
-    } else refuse(socket, '400 Bad Request', 'The request is no valid HTTP.');
+    if (connection.broken) return;
+    connection.broken = true;
+    const latest = connection.pending.at(-1);
+    // The bad bytes belong to the body of the last request, or to one that has no answer of its own yet.
+    const inBody = latest !== undefined && !latest.req.complete;
+    const before = connection.pending.at(inBody ? -2 : -1);
+    const answer = (): void => {
+      // A second answer to the same request would be taken for the next one's.
+      if (!socket.writable || (inBody && latest.res.headersSent)) socket.destroySoon();
+      else socket.end(rawRefusal(...refusalOf(error)));
+    };
+    // Answers leave in the order of their requests.
+    if (before) before.res.once('close', answer);
+    else answer();
   }
 
   /**
@@ -142,22 +173,59 @@ export class HttpServer {
         clearTimeout(deadline);
         resolve();
       });
-      for (const [socket, requests] of this.#busy) if (requests === 0) socket.end();
+      for (const [socket, { pending }] of this.#connections) if (pending.length === 0) socket.end();
     });
   }
 }
 
-/** A path, the asterisk of `OPTIONS *`, or a whole URL. */
-function isTarget(target: string | undefined): boolean {
-  return target !== undefined && (target.startsWith('/') || target === '*' || URL.canParse(target));
+/**
+ * The target of a request as a path with its query, and the host that an absolute-form target names (RFC 9112 3.2).
+ * @returns undefined where it is neither a path, the asterisk, nor a URL.
+ */
+export function originForm(
+  target: string,
+  method: string | undefined,
+): { readonly path: string; readonly host?: string } | undefined {
+  if (target.startsWith('/') || target === '*') return { path: target };
+  const parts = /^https?:\/\/([^/?#]*)([^#]*)/i.exec(target);
+  if (!parts) return URL.canParse(target) ? { path: target } : undefined;
+  const [, authority = '', rest = ''] = parts;
+  if (!URL.canParse(`http://${authority}`)) return undefined;
+  const host = authority.slice(authority.lastIndexOf('@') + 1);
+  if (rest === '' && method === 'OPTIONS') return { path: '*', host };
+  return { path: rest.startsWith('/') ? rest : `/${rest}`, host };
 }
 
-/** Answers what is no HTTP in the shape that every error has. */
-function refuse(socket: Socket, status: string, message: string): void {
+type Refusal = readonly [status: number, message: string];
+
+function refusalOf({ code }: NodeJS.ErrnoException): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'The headers of the request are too large.'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'The request did not arrive in time.'];
+  return [400, 'The request is not valid HTTP.'];
+}
+
+/** Answers a request that is not valid HTTP in the shape that every error has, and closes the connection. */
+function refuse(res: ServerResponse, status: number, message: string): void {
+  const { headers, body } = refusal(message);
+  res.writeHead(status, headers);
+  res.end(body);
+}
+
+/** As `refuse`, for what Node could not read as a request. */
+function rawRefusal(status: number, message: string): string {
+  const { headers, body } = refusal(message);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
+}
+
+function refusal(message: string): { readonly headers: Readonly<Record<string, string>>; readonly body: string } {
   const { id } = newTransactionId();
   const body = JSON.stringify({ error: message, code: id });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nX-Request-ID: ${id}\r\nContent-Type: application/json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const headers = {
+    'X-Request-ID': id,
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+  };
+  return { headers, body };
 }

@@ -1,6 +1,6 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
 import type { Logger } from '../../shared/logging/Logger.js';
-import type { ApiError } from './ApiError.js';
+import { ApiError } from './ApiError.js';
 import { MAX_BODY_BYTES } from './body.js';
 import { sendJson } from './respond.js';
 
@@ -35,6 +35,13 @@ export function errorHandler(log: Logger, answers: ErrorAnswers): ErrorRequestHa
       res.destroy();
       return;
     }
-    sendError(req, res, error);
+    try {
+      sendError(req, res, error);
+    } catch (failure) {
+      // A header that a handler left behind cannot be sent. An error here would end the process.
+      log.error('an error could not be answered as it was', { transid: req.transid, error: failure });
+      for (const name of res.getHeaderNames()) res.removeHeader(name);
+      sendError(req, res, new ApiError(500));
+    }
   };
 }

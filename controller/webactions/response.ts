@@ -3,7 +3,7 @@ import { StatusCode } from '../../shared/entities/activation.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { contentType, inUtf8, isJsonFamily, parseContentType, type ContentType } from '../http/ContentType.js';
 import { decodeBase64, looksLikeBase64 } from './base64.js';
-import { prettyJson } from './prettyJson.js';
+import { indentedJson, prettyJson } from './prettyJson.js';
 import type { Extension } from './request.js';
 
 /** An HTTP response that an action asked for. */
@@ -46,7 +46,7 @@ const BY_EXTENSION: Readonly<Record<Extension, (result: Json) => WebResponse>> =
   http: httpResponse,
   json(result) {
     if (result === null || typeof result !== 'object') throw invalid('application/json');
-    return ok(JSON_TYPE, JSON.stringify(result, undefined, 2));
+    return ok(JSON_TYPE, indentedJson(result));
   },
   html: (result) => ok(HTML, requireText(property(result, 'html'), 'text/html')),
   svg: (result) => ok(SVG, Buffer.from(requireText(property(result, 'svg'), 'image/svg+xml'))),
@@ -83,7 +83,7 @@ function httpResponse(result: Json): WebResponse {
   if (!isObject(result)) throw invalid('message/http');
   const headers = headersOf(result['headers']);
   const declared = headers.find(([name]) => isContentType(name))?.[1];
-  const others = headers.filter(([name]) => !isContentType(name) && !SET_BY_SERVER.has(name.toLowerCase()));
+  const others = headers.filter(([name]) => !isContentType(name) && !isSetByServer(name));
   const status = statusOf(result['statusCode']);
   const body = result['body'];
   if (body === undefined || body === null || body === '') {
@@ -95,8 +95,26 @@ function httpResponse(result: Json): WebResponse {
 
 const isContentType = (name: string): boolean => name.toLowerCase() === 'content-type';
 
-/** Headers that an action cannot set: they say how the response is sent, which is not its business. */
-const SET_BY_SERVER = new Set(['content-length', 'transfer-encoding', 'connection', 'date', 'server']);
+/**
+ * Headers that an action cannot set. They describe the connection and the framing of the response (RFC 9110 7.6.1), which
+ * belong to the server; `expect` and `te` belong to requests. Node throws, or sends the headers too early, for some of them.
+ */
+const SET_BY_SERVER: ReadonlySet<string> = new Set([
+  'connection',
+  'content-length',
+  'date',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'server',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+
+const isSetByServer = (name: string): boolean => SET_BY_SERVER.has(name.toLowerCase());
 
 const allowsBody = (status: number): boolean => status !== 204 && status !== 205 && status !== 304;
 
@@ -112,25 +130,51 @@ function statusOf(value: Json | undefined): number | undefined {
   return status;
 }
 
+/**
+ * The bytes of all names and values of a response's headers. Few clients and proxies read more than that: curl stops at
+ * 300 KB, Node's client at 16 KB unless it is told otherwise.
+ */
+const MAX_HEADER_BYTES = 64 * 1024;
+
 function headersOf(value: Json | undefined): [string, string][] {
   if (value === undefined) return [];
   if (!isObject(value)) throw invalid('message/http');
-  return Object.entries(value).flatMap(([name, header]) => headerValues(name, header));
+  const list = new HeaderList();
+  for (const [name, header] of Object.entries(value)) list.add(name, header);
+  return list.entries;
 }
 
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** A header's name: a token (RFC 9110 5.6.2). */
+export const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 // oxlint-disable-next-line no-control-regex
 const NOT_IN_HEADER = /[\0-\x08\x0a-\x1f\x7f]/;
 // oxlint-disable-next-line no-control-regex
-const BEYOND_LATIN1 = /[^\0-\xff]/;
+const BEYOND_ASCII = /[^\0-\x7f]/;
 
-function headerValues(name: string, value: Json): [string, string][] {
-  if (Array.isArray(value)) return value.flatMap((inner) => headerValues(name, inner));
-  if (value === null || typeof value === 'object') throw invalid('message/http');
-  const text = String(value);
-  // A line break in a header would let the caller's input write the rest of the response.
-  if (!HEADER_NAME.test(name) || NOT_IN_HEADER.test(text)) throw invalid('message/http');
-  return [[name, BEYOND_LATIN1.test(text) ? Buffer.from(text).toString('latin1') : text]];
+/** The headers of a response. It stops at the first one that is not valid, and where there are too many bytes of them. */
+class HeaderList {
+  readonly entries: [name: string, value: string][] = [];
+  #bytes = 0;
+
+  add(name: string, value: Json): void {
+    if (Array.isArray(value)) {
+      for (const item of value) this.add(name, item);
+      return;
+    }
+    if (value === null || typeof value === 'object') throw invalid('message/http');
+    const text = headerValue(String(value));
+    // A line break in a header would let the caller's input write the rest of the response.
+    if (!HEADER_NAME.test(name) || text === undefined) throw invalid('message/http');
+    this.#bytes += name.length + text.length;
+    if (this.#bytes > MAX_HEADER_BYTES) throw invalid('message/http');
+    this.entries.push([name, text]);
+  }
+}
+
+/** Node writes a header as Latin-1, so the value carries each byte of its UTF-8 form as one character. */
+function headerValue(text: string): string | undefined {
+  if (text.length > MAX_HEADER_BYTES || NOT_IN_HEADER.test(text)) return undefined;
+  return BEYOND_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text;
 }
 
 function declaredType(declared: string | undefined, fallback: ContentType): ContentType | undefined {
@@ -142,7 +186,7 @@ function jsonBody(body: Json, declared: string | undefined): WebResponse['body']
   const type = declaredType(declared, JSON_TYPE);
   if (!type || !isJsonFamily(type)) throw typeMismatch();
   if (type.mediaType === 'application/json') {
-    return { type: JSON_TYPE, content: JSON.stringify(body, undefined, 2) };
+    return { type: JSON_TYPE, content: indentedJson(body) };
   }
   return { type: contentType(type.essence), content: prettyJson(body) };
 }

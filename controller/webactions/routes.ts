@@ -16,7 +16,7 @@ import { isAcceptable } from '../http/acceptance.js';
 import { inUtf8, renderContentType } from '../http/ContentType.js';
 import { exposureOf, isAdmitted, type Exposure } from './exposure.js';
 import { actionArguments, bodyValue, parseTarget, typeOfBody, type WebTarget } from './request.js';
-import { projection, webResponse, type WebResponse } from './response.js';
+import { HEADER_NAME, projection, webResponse, type WebResponse } from './response.js';
 
 const METHODS = ['OPTIONS', 'GET', 'DELETE', 'POST', 'PUT', 'HEAD', 'PATCH'];
 
@@ -152,40 +152,51 @@ function refuseUnacceptable(req: Request, res: Response, response: WebResponse):
   throw new ApiError(406, `Resource representation is only available with these types:\n${renderContentType(type)}`);
 }
 
+/**
+ * Sends the response of an action. A header that the action sets replaces our CORS header of that name; the ids of
+ * transaction and activation stay ours.
+ * @throws ApiError 502 where Node refuses to send it. Nothing has been sent then.
+ */
 function write(res: Response, response: WebResponse): void {
   const byName = new Map<string, { name: string; values: string[] }>();
   for (const [name, value] of response.headers) {
-    const known = byName.get(name.toLowerCase());
+    const lowerCase = name.toLowerCase();
+    const known = byName.get(lowerCase);
     if (known) known.values.push(value);
-    else byName.set(name.toLowerCase(), { name, values: [value] });
+    else if (isCors(name) || !res.hasHeader(name)) byName.set(lowerCase, { name, values: [value] });
   }
-  for (const { name, values } of byName.values()) {
-    // The CORS headers that we add and those of the action are all sent.
-    const ours = res.getHeader(name);
-    const all = typeof ours === 'string' ? [...values, ours] : values;
-    res.setHeader(name, all.length === 1 ? (all[0] as string) : all);
+  const { content, type } = response.body ?? { content: undefined, type: undefined };
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  try {
+    for (const { name, values } of byName.values()) {
+      res.setHeader(name, values.length === 1 ? (values[0] as string) : values);
+    }
+    if (type) res.setHeader('Content-Type', renderContentType(inUtf8(type)));
+    if (response.status !== 204 && response.status !== 304) res.setHeader('Content-Length', bytes?.length ?? 0);
+    // The headers are written before Node knows of a body: otherwise it encodes them by what the body is.
+    res.writeHead(response.status);
+  } catch {
+    for (const name of [...byName.keys(), 'content-type', 'content-length']) res.removeHeader(name);
+    res.statusMessage = '';
+    throw new ApiError(502, 'The action answered with a response that cannot be sent.');
   }
-  res.statusCode = response.status;
-  if (!response.body) {
-    if (response.status !== 204 && response.status !== 304) res.setHeader('Content-Length', 0);
-    res.end();
-    return;
-  }
-  const { type, content } = response.body;
-  res.setHeader('Content-Type', renderContentType(inUtf8(type)));
-  res.setHeader('Content-Length', Buffer.byteLength(content));
-  res.end(content);
+  res.end(bytes);
 }
 
 const CORS_HEADERS = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Methods', 'Access-Control-Allow-Headers'];
+
+const isCors = (name: string): boolean => CORS_HEADERS.some((ours) => ours.toLowerCase() === name.toLowerCase());
 
 /** Unlike those of the API: more methods, and every header that a preflight request asks for. */
 function setWebCors(req: IncomingMessage, res: Response): void {
   setCors(res, METHODS.join(', '));
   const asked = single(req.headers['access-control-request-headers']);
   if (asked === undefined) return;
-  const names = asked.split(',').map((name) => name.trim());
-  res.setHeader('Access-Control-Allow-Headers', names.join(', '));
+  const names = asked
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => HEADER_NAME.test(name));
+  if (names.length > 0) res.setHeader('Access-Control-Allow-Headers', names.join(', '));
 }
 
 function methodNotAllowed(): ApiError {

@@ -53,6 +53,38 @@ describe('the standalone server, as a process', function () {
     assert.match(lines[0] ?? '', reason);
   }
 
+  it('survives whatever headers a web action answers', async () => {
+    const server = start([...data('headers'), '--process']);
+    const url = await server.ready();
+    const { status } = await call(url, 'PUT', '/actions/answer', {
+      exec: { kind: 'nodejs:20', code: 'function main({ result }) { return result; }' },
+      annotations: [{ key: 'web-export', value: true }],
+    });
+    assert.equal(status, 200);
+    for (const headers of [
+      { Trailer: 'x' },
+      { Trailer: 'x', 'Transfer-Encoding': 'chunked' },
+      { Upgrade: 'h2c', Connection: 'upgrade' },
+      { Expect: '100-continue', 'Content-Length': -1 },
+      { a: 'b\r\nc: d' },
+      { a: '\ud800' },
+      { a: 'x'.repeat(1_000_000) },
+    ]) {
+      for (const statusCode of [101, 200, 204, 304]) {
+        const answer = await fetch(`${url}/api/v1/web/guest/default/answer.http`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ result: { statusCode, headers, body: 'é' } }),
+        });
+        assert.ok(answer.status === statusCode || answer.status === 400 || answer.status === 413, `${answer.status}`);
+        await answer.arrayBuffer();
+      }
+    }
+    assert.equal((await fetch(`${url}/ping`)).status, 200);
+    server.signal('SIGTERM');
+    assert.equal(await server.exited(), 0);
+  });
+
   it('prints what a newcomer needs, and the commands that it prints work', async () => {
     const server = start([...data('banner'), '--process']);
     const url = await server.ready();

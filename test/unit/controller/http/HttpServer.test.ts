@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
-import { HttpServer } from '../../../../controller/http/HttpServer.js';
+import { HttpServer, originForm } from '../../../../controller/http/HttpServer.js';
 
 describe('HttpServer', () => {
   let server: HttpServer;
@@ -22,9 +22,9 @@ describe('HttpServer', () => {
 
   for (const [what, request, status] of [
     ['a request without a host', 'GET /ping HTTP/1.1\r\n\r\n', 400],
-    ['an expectation that nobody can meet', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n', 417],
-    ['a target that is no URL', 'GET ping HTTP/1.1\r\nHost: x\r\n\r\n', 400],
-    ['what is no HTTP', 'tea, please\r\n\r\n', 400],
+    ['an expectation that it does not support', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n', 417],
+    ['a target that is not a URL', 'GET ping HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    ['bytes that are not HTTP', 'tea, please\r\n\r\n', 400],
     ['headers without an end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(33_000)}`, 431],
   ] as const) {
     it(`refuses ${what} as it refuses everything`, async () => {
@@ -53,5 +53,65 @@ describe('HttpServer', () => {
     open();
     assert.match(await answer, /served$/);
     assert.match(await say('GET / HTTP/1.0\r\n\r\n'), /served$/);
+  });
+
+  it('answers a client that has closed its half of the connection', async () => {
+    const slow = new HttpServer((_, res) => setImmediate(() => setImmediate(() => res.end('late'))));
+    const { port: at } = await slow.listen(0, '127.0.0.1');
+    const socket = connect(at, '127.0.0.1', () => socket.end('GET / HTTP/1.1\r\nHost: x\r\n\r\n'));
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    assert.match(answer, /^HTTP\/1.1 200 OK[^]*late/);
+    await slow.stop(0);
+  });
+
+  it('answers a bad request after the requests before it, and nothing after it', async () => {
+    const finish: (() => void)[] = [];
+    const slow = new HttpServer((req, res) => {
+      finish.push(() => res.end(`answer to ${req.url}`));
+      if (finish.length === 2) setImmediate(() => finish.toReversed().forEach((run) => run()));
+    });
+    const { port: at } = await slow.listen(0, '127.0.0.1');
+    const good = (path: string): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    for (const bad of ['tea, please\r\n\r\n', 'GET /c HTTP/1.1\r\n\r\n', 'GET tea HTTP/1.1\r\nHost: x\r\n\r\n']) {
+      finish.length = 0;
+      const socket = connect(at, '127.0.0.1', () => socket.write(good('/a') + good('/b') + bad + good('/d')));
+      let text = '';
+      for await (const chunk of socket) text += String(chunk);
+      const order = [...text.matchAll(/answer to \/(\w)|HTTP\/1.1 (400)/g)].map(([, path, status]) => path ?? status);
+      assert.deepEqual(order, ['a', 'b', '400'], text);
+    }
+    await slow.stop(0);
+  });
+
+  it('takes an absolute-form target for the path in it, and its host for the Host', async () => {
+    const echo = new HttpServer((req, res) => res.end(`<${req.method} ${req.url} ${req.headers.host}>`));
+    const { port: at } = await echo.listen(0, '127.0.0.1');
+    for (const [target, seen] of [
+      ['http://api.example:80/api/v1/x?y=/z', 'GET /api/v1/x?y=/z api.example:80'],
+      ['HTTPS://api.example', 'GET / api.example'],
+      ['http://me@api.example?q', 'GET /?q api.example'],
+      ['http://[::1]:1/a//b', 'GET /a//b [::1]:1'],
+    ] as const) {
+      const socket = connect(at, '127.0.0.1', () => socket.end(`GET ${target} HTTP/1.1\r\nHost: other\r\n\r\n`));
+      let answer = '';
+      for await (const chunk of socket) answer += String(chunk);
+      assert.ok(answer.includes(`<${seen}>`), answer);
+    }
+    await echo.stop(0);
+  });
+});
+
+describe('originForm', () => {
+  it('keeps paths and the asterisk', () => {
+    assert.deepEqual(originForm('/a?b', 'GET'), { path: '/a?b' });
+    assert.deepEqual(originForm('*', 'OPTIONS'), { path: '*' });
+    assert.deepEqual(originForm('http://x', 'OPTIONS'), { path: '*', host: 'x' });
+  });
+
+  it('refuses what is not a target', () => {
+    for (const target of ['', 'ping', 'http://', 'http://a b/', 'http://x:y/']) {
+      assert.equal(originForm(target, 'GET'), undefined, target);
+    }
   });
 });

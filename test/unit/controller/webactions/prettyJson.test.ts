@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { prettyJson } from '../../../../controller/webactions/prettyJson.js';
+import { indentedJson, prettyJson } from '../../../../controller/webactions/prettyJson.js';
 import type { Json } from '../../../../shared/entities/keyvalue.js';
 
 describe('prettyJson', () => {
@@ -20,5 +20,14 @@ describe('prettyJson', () => {
         assert.deepEqual(JSON.parse(prettyJson(value as Json)), JSON.parse(JSON.stringify(value)));
       }),
     );
+  });
+
+  it('leaves the layout out where it would be many times the value', () => {
+    const items: Json = Array.from({ length: 100_000 }, () => ({ a: 0 }));
+    let deep: Json = items;
+    for (let depth = 0; depth < 500; depth++) deep = { a: deep };
+    assert.equal(prettyJson(deep), JSON.stringify(deep));
+    assert.equal(indentedJson(deep), JSON.stringify(deep));
+    assert.equal(indentedJson(items.slice(0, 2)), JSON.stringify(items.slice(0, 2), undefined, 2));
   });
 });

@@ -143,18 +143,46 @@ describe('webResponse for .http', () => {
 
   it('leaves the length and the framing to the server', () => {
     assert.deepEqual(
-      sent({ headers: { 'content-length': '9', 'Transfer-Encoding': 'chunked', connection: 'close' } }),
-      {
-        status: 204,
-      },
+      sent({
+        headers: {
+          'content-length': '9',
+          'Transfer-Encoding': 'chunked',
+          connection: 'close',
+          Trailer: 'x',
+          Expect: '100-continue',
+          upgrade: 'h2c',
+        },
+      }),
+      { status: 204 },
     );
   });
 
-  it('sends text beyond Latin-1 in a header as UTF-8', () => {
-    assert.deepEqual(sent({ headers: { a: '€' } }), {
-      status: 204,
-      headers: [['a', Buffer.from('€').toString('latin1')]],
-    });
+  it('sends text outside ASCII in a header as UTF-8', () => {
+    for (const text of ['€', 'é', '\u0085']) {
+      assert.deepEqual(sent({ headers: { a: text } }), {
+        status: 204,
+        headers: [['a', Buffer.from(text).toString('latin1')]],
+      });
+    }
+  });
+
+  it('refuses more bytes of headers than clients read, however deep they nest', () => {
+    const deep = (levels: number, leaf: Json): Json => (levels === 0 ? leaf : [deep(levels - 1, leaf)]);
+    refused({ headers: { a: 'x'.repeat(70_000) } }, INVALID);
+    refused({ headers: { a: '€'.repeat(30_000) } }, INVALID);
+    refused(
+      {
+        headers: {
+          a: deep(
+            900,
+            Array.from({ length: 100_000 }, () => 'x'),
+          ),
+        },
+      },
+      INVALID,
+    );
+    refused({ headers: Object.fromEntries(Array.from({ length: 20_000 }, (_, i) => [`x-${i}`, 'y'])) }, INVALID);
+    assert.deepEqual(sent({ headers: { a: deep(900, 'x') } }), { status: 204, headers: [['a', 'x']] });
   });
 
   it('takes a text for HTML unless a type is given', () => {
