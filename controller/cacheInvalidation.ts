@@ -8,8 +8,6 @@ export interface CacheInvalidationParts {
   readonly topic: Topic<CacheInvalidationMessage>;
   readonly controller: ControllerInstance;
   readonly log: Logger;
-  /** Another controller changed the document of that id. */
-  readonly invalidate: (id: string) => void;
 }
 
 export interface CacheInvalidation {
@@ -19,15 +17,18 @@ export interface CacheInvalidation {
    * or after a second, where the bus is slow or away. Never rejects.
    */
   announce(id: string): Promise<void>;
+  /** Calls `listener` with the id of each document that another controller changes from now on. */
+  onChange(listener: (id: string) => void): void;
   close(): Promise<void>;
 }
 
 /** Keeps the caches of several controllers true: each tells the others what it changed (topic `cacheInvalidation`). */
 export async function startCacheInvalidation(parts: CacheInvalidationParts): Promise<CacheInvalidation> {
-  const { messaging, topic, controller, log, invalidate } = parts;
+  const { messaging, topic, controller, log } = parts;
   const instanceId = `controller${controller.asString}`;
   await messaging.ensureTopic(topic);
   const producer = await messaging.producer();
+  const listeners: ((id: string) => void)[] = [];
   const returning = new Map<string, (() => void)[]>();
   const consumer = await messaging.consume({
     topic,
@@ -37,7 +38,7 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
     handle: (message) => {
       const id = message.key.mainId;
       if (message.instanceId !== instanceId) {
-        invalidate(id);
+        for (const listener of listeners) listener(id);
         return;
       }
       // The bus keeps the order, so that it is the first of those under way.
@@ -61,6 +62,9 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
           settle();
         });
       });
+    },
+    onChange(listener) {
+      listeners.push(listener);
     },
     async close() {
       await consumer.close();

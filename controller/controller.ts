@@ -1,6 +1,5 @@
-import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TlsOptions } from 'node:tls';
+import type { RequestListener } from 'node:http';
 import type { Registry } from 'prom-client';
 import { actionRoutes } from './api/actions/routes.js';
 import { activationRoutes } from './api/activations/routes.js';
@@ -22,14 +21,16 @@ import type { Build, ControllerContext } from './api/ControllerContext.js';
 import { OwnershipEntitlement } from './entitlement/ownership.js';
 import { Throttles } from './entitlement/throttles.js';
 import { createApp } from './api/app.js';
-import { HttpServer } from './http/HttpServer.js';
+import type { HttpServer } from './http/HttpServer.js';
 import { createDispatch, type Dispatch } from './invocation/dispatch.js';
+import type { InvocationRequest } from './invocation/Invocation.js';
 import { withBuiltins, type BuiltinAction } from './invocation/builtin.js';
 import { createPrimitive } from './invocation/primitive.js';
 import { createHealthTestAction } from './loadbalancer/healthTest.js';
 import { lostRecord } from './loadbalancer/lostActivations.js';
 import { ColorMistakes } from './loadbalancer/ColorMistakes.js';
 import { BalancerMetrics } from './loadbalancer/BalancerMetrics.js';
+import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
 import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
 import { webActionRoutes } from './webactions/routes.js';
 import type { Limits } from '../shared/config/limits.js';
@@ -39,7 +40,7 @@ import type { Logger } from '../shared/logging/Logger.js';
 import type { ControllerInstance } from '../shared/messages/instances.js';
 import type { Messaging } from '../shared/messaging/Messaging.js';
 import type { Topics } from '../shared/messaging/topics.js';
-import { parameterEncryption, type EncryptionConfig } from '../shared/parameters/encryption.js';
+import type { ParameterLock, ParameterUnlock } from '../shared/parameters/encryption.js';
 import type { Runtimes } from '../shared/runtimes/manifest.js';
 import type { ActivationStore } from '../shared/store/ActivationStore.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
@@ -49,7 +50,6 @@ import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 export interface ControllerConfig {
   readonly limits: Limits;
   readonly balancer: BalancerOptions;
-  readonly encryption: EncryptionConfig;
   /** Kinds that everybody may use; undefined: all of the manifest. */
   readonly allowedKinds?: readonly string[] | undefined;
   readonly sharedPackagesExecuteOnly: boolean;
@@ -61,10 +61,6 @@ export interface ControllerConfig {
   readonly requireResponsePayload?: boolean | undefined;
   /** The header that names a request's transaction; missing: `X-Request-ID`. */
   readonly transactionHeader?: string | undefined;
-  /** Connections that are open at once; missing: any number. */
-  readonly maxConnections?: number | undefined;
-  /** Its server speaks HTTPS; missing: HTTP. */
-  readonly tls?: TlsOptions | undefined;
   /** Whether users' monitoring is told what ran (topic `events`). */
   readonly userEvents: boolean;
   /**
@@ -88,6 +84,7 @@ export interface ControllerParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly runtimes: Runtimes;
+  readonly encryption: ParameterLock & ParameterUnlock;
   readonly log: Logger;
   readonly registry: Registry;
   /** Milliseconds since the epoch. */
@@ -97,26 +94,20 @@ export interface ControllerParts {
 /** The controller's half of OpenWhisk: the REST API, entitlement, invocation, and the load balancer. */
 export class Controller {
   readonly #log: Logger;
-  readonly #server: HttpServer;
   readonly #context: ControllerContext;
   readonly #dispatch: Dispatch;
   readonly #invalidation: CacheInvalidation;
   readonly #alarms: AlarmProvider | undefined;
+  readonly #app: RequestListener;
 
-  private constructor(
-    context: ControllerContext,
-    dispatch: Dispatch,
-    invalidation: CacheInvalidation,
-    alarms: AlarmProvider | undefined,
-    { registry, config }: Pick<ControllerParts, 'registry' | 'config'>,
-  ) {
+  private constructor(parts: ControllerParts, bus: Bus, { context, dispatch, alarms }: Assembled) {
     this.#log = context.log;
     this.#context = context;
     this.#dispatch = dispatch;
-    this.#invalidation = invalidation;
+    this.#invalidation = bus.invalidation;
     this.#alarms = alarms;
-    const app = createApp(context, {
-      root: [serviceRoutes, metricsRoutes(registry)],
+    this.#app = createApp(context, {
+      root: [serviceRoutes, metricsRoutes(parts.registry)],
       open: [apiInfoRoutes, apiDocsRoutes, webActionRoutes],
       authenticated: [
         actionRoutes,
@@ -127,146 +118,21 @@ export class Controller {
         namespaceRoutes,
         limitRoutes,
       ],
-      registry,
-      transactionHeader: config.transactionHeader,
+      registry: parts.registry,
+      transactionHeader: parts.config.transactionHeader,
     });
-    this.#server = new HttpServer(app, { maxConnections: config.maxConnections, tls: config.tls });
   }
 
-  /** Assembles a controller and joins the bus. It answers no requests before `listen`. */
+  /** Joins the bus and assembles a controller. It answers no requests before `serve`. */
   static async start(parts: ControllerParts): Promise<Controller> {
-    const { config, messaging, topics, instance, runtimes, log, registry, activations } = parts;
-    const clock = parts.clock ?? Date.now;
-    const encryption = parameterEncryption(config.encryption);
-
-    let announce: (id: string) => void | Promise<void> = () => {};
-    let alarms: AlarmProvider | undefined;
-    const entities = new CachedEntityStore(parts.whisks, {
-      maxInlineBytes: config.maxInlineBytes,
-      onChange: (id) => announce(id),
-    });
-    const invalidation = await startCacheInvalidation({
-      messaging,
-      topic: topics.cacheInvalidation,
-      controller: instance,
-      log: log.component('cacheInvalidation'),
-      invalidate: (id) => {
-        entities.invalidate(id);
-        alarms?.changed(id);
-      },
-    });
-    announce = (id) => invalidation.announce(id);
-
-    const events = config.userEvents ? await userEvents(parts, clock) : noUserEvents;
-    const { limits } = config;
-    const javascript = runtimes.resolve('nodejs:default');
-    if (javascript) {
-      const test = {
-        controller: instance,
-        kind: javascript.kind,
-        memory: limits.memory.min,
-        timeout: limits.timeout.std,
-      };
-      await createHealthTestAction(parts.whisks, test, clock());
+    const bus = await joinBus(parts);
+    try {
+      const invocation = assembleInvocation(parts, bus);
+      return new Controller(parts, bus, await addCatalog(parts, bus, invocation));
+    } catch (error) {
+      await leaveBus(bus);
+      throw error;
     }
-    const balancer = await ShardingBalancer.start({
-      messaging,
-      topics,
-      controller: instance,
-      logger: log.component('loadbalancer'),
-      metrics: new BalancerMetrics(registry),
-      options: config.balancer,
-      onLost: (lost) => {
-        activations.store(lostRecord(lost, clock())).catch((error: unknown) => {
-          log.error('the record of a lost activation was not stored', { error, activationId: lost.activationId });
-        });
-      },
-    });
-
-    const entitlement = new OwnershipEntitlement({
-      packages: entities,
-      throttles: new Throttles({
-        limits,
-        clusterSize: () => balancer.clusterSize,
-        activeActivations: (uuid) => balancer.activeActivationsFor(uuid),
-        clock,
-        onMetric: config.userEvents ? (name, value, user) => events.metric(name, value, user) : undefined,
-      }),
-      allowedKinds: config.allowedKinds,
-    });
-    const colorMistakes = new ColorMistakes(registry);
-    const invocationLog = log.component('invocation');
-    const builtins = new Map<string, BuiltinAction>();
-    const primitive = createPrimitive({
-      balancer,
-      activations,
-      runtimes,
-      controller: instance,
-      newActivationId,
-      log: invocationLog,
-      colorMistakes,
-    });
-    const dispatch = createDispatch({
-      primitive: withBuiltins(primitive, {
-        builtins,
-        encryption,
-        activations,
-        events,
-        clock,
-        newActivationId,
-        log: invocationLog,
-      }),
-      actions: entities,
-      entitlement,
-      activations,
-      events,
-      log: invocationLog,
-      clock,
-      newActivationId,
-      maxSteps: limits.maxSequenceLength,
-      colorMistakes,
-    });
-    const context: ControllerContext = {
-      entities,
-      activations,
-      authentication: basicAuthentication(parts.subjects),
-      entitlement,
-      invocation: {
-        async invoke(request) {
-          await activations.ready();
-          return dispatch.invoke(request);
-        },
-      },
-      balancer,
-      runtimes,
-      limits,
-      parameterLock: encryption,
-      explain,
-      log: log.component('api'),
-      clock,
-      sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
-      requireApiKeyAnnotation: config.requireApiKeyAnnotation ?? true,
-      requireResponsePayload: config.requireResponsePayload ?? true,
-      track: (work) => dispatch.track(work),
-      onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
-      operator: config.operator,
-      readinessFraction: config.readinessFraction,
-      build: config.build,
-      colors: { palette: balancer.palette, mistakes: colorMistakes },
-    };
-    if (config.catalog) {
-      await installCatalog({ ...context, whisks: parts.whisks });
-      alarms = new AlarmProvider({
-        ...context,
-        log: log.component('alarms'),
-        whisks: parts.whisks,
-        onChange: (id) => void invalidation.announce(id),
-        turnMs: alarmTurn(instance),
-        ready: () => balancer.invokers().some((invoker) => invoker.status === 'up'),
-      });
-      for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
-    }
-    return new Controller(context, dispatch, invalidation, alarms, parts);
   }
 
   /** What its routes work with. */
@@ -274,33 +140,174 @@ export class Controller {
     return this.#context;
   }
 
-  /** Requests wait for this before they are answered. */
-  hold(until: Promise<void>): void {
-    this.#server.hold(until);
-  }
-
-  /** Answers requests from now on; called again, at another address too. Port 0 takes a free one. @throws what binding fails with. */
-  async listen(port: number, host: string): Promise<AddressInfo> {
-    const address = await this.#server.listen(port, host);
+  /** Answers the requests of this server from now on. Alarms go off from now on. */
+  serve(server: HttpServer): void {
+    server.serve(this.#app);
     this.#alarms?.start();
-    return address;
   }
 
   /**
    * Takes no more requests, and lets what runs finish for at most `limitMs`: requests, then sequences that nobody waits
-   * for; with `finishActivations` also whatever was accepted. Then leaves the bus.
+   * for; with `finishActivations` also whatever was accepted.
    */
-  async stop(limitMs: number, { finishActivations = false } = {}): Promise<void> {
+  async drain(server: HttpServer, limitMs: number, { finishActivations = false } = {}): Promise<void> {
     const begun = performance.now();
     const { balancer } = this.#context;
     await this.#alarms?.stop();
-    await this.#server.stop(limitMs);
+    await server.stop(limitMs);
     const left = (): number => Math.max(0, limitMs - (performance.now() - begun));
     if (!(await within(this.#dispatch.idle(), left()))) this.#log.warn('sequences were left unfinished');
     if (finishActivations) while (balancer.totalActiveActivations() > 0 && left() > 0) await sleep(DRAIN_POLL_MS);
-    await balancer.close();
-    await this.#invalidation.close();
   }
+
+  /** Leaves the bus. */
+  async close(): Promise<void> {
+    await leaveBus({ balancer: this.#context.balancer, invalidation: this.#invalidation });
+  }
+}
+
+/** What a controller shares with the other processes. */
+interface Bus {
+  readonly invalidation: CacheInvalidation;
+  readonly entities: CachedEntityStore;
+  readonly events: UserEvents;
+  readonly balancer: ShardingBalancer;
+}
+
+/** Keeps caches true, tells users' monitoring, and finds the invokers. */
+async function joinBus(parts: ControllerParts): Promise<Bus> {
+  const { config, messaging, topics, instance, log, registry, activations } = parts;
+  const clock = parts.clock ?? Date.now;
+  const invalidation = await startCacheInvalidation({
+    messaging,
+    topic: topics.cacheInvalidation,
+    controller: instance,
+    log: log.component('cacheInvalidation'),
+  });
+  const entities = new CachedEntityStore(parts.whisks, {
+    maxInlineBytes: config.maxInlineBytes,
+    onChange: (id) => invalidation.announce(id),
+  });
+  invalidation.onChange((id) => entities.invalidate(id));
+  const events = config.userEvents ? await userEvents(parts, clock) : noUserEvents;
+  await putHealthTest(parts, clock());
+  const balancer = await ShardingBalancer.start({
+    messaging,
+    topics,
+    controller: instance,
+    logger: log.component('loadbalancer'),
+    metrics: new BalancerMetrics(registry),
+    options: config.balancer,
+    onLost: (lost) => {
+      activations.store(lostRecord(lost, clock())).catch((error: unknown) => {
+        log.error('the record of a lost activation was not stored', { error, activationId: lost.activationId });
+      });
+    },
+  });
+  return { invalidation, entities, events, balancer };
+}
+
+async function leaveBus({ balancer, invalidation }: { balancer: LoadBalancer; invalidation: CacheInvalidation }) {
+  await balancer.close();
+  await invalidation.close();
+}
+
+/** The action with which new invokers are tested. */
+async function putHealthTest({ runtimes, instance, config, whisks }: ControllerParts, now: number): Promise<void> {
+  const javascript = runtimes.resolve('nodejs:default');
+  if (!javascript) return;
+  const { memory, timeout } = config.limits;
+  const test = { controller: instance, kind: javascript.kind, memory: memory.min, timeout: timeout.std };
+  await createHealthTestAction(whisks, test, now);
+}
+
+/** The way of an invocation, and what routes need besides. */
+interface InvocationParts {
+  readonly dispatch: Dispatch;
+  /** Actions that the controller does itself, by document id. The catalog adds its own. */
+  readonly builtins: Map<string, BuiltinAction>;
+  readonly services: Omit<ControllerContext, 'onTriggerDeleted'>;
+}
+
+function assembleInvocation(parts: ControllerParts, { entities, events, balancer }: Bus): InvocationParts {
+  const { config, instance, runtimes, log, registry, activations, encryption } = parts;
+  const { limits } = config;
+  const clock = parts.clock ?? Date.now;
+  const entitlement = new OwnershipEntitlement({
+    packages: entities,
+    throttles: new Throttles({
+      limits,
+      clusterSize: () => balancer.clusterSize,
+      activeActivations: (uuid) => balancer.activeActivationsFor(uuid),
+      clock,
+      onMetric: config.userEvents ? (name, value, user) => events.metric(name, value, user) : undefined,
+    }),
+    allowedKinds: config.allowedKinds,
+  });
+  const colorMistakes = new ColorMistakes(registry);
+  const common = { activations, events, clock, newActivationId, log: log.component('invocation'), colorMistakes };
+  const builtins = new Map<string, BuiltinAction>();
+  const primitive = createPrimitive({ ...common, balancer, runtimes, controller: instance });
+  const dispatch = createDispatch({
+    ...common,
+    primitive: withBuiltins(primitive, { ...common, builtins, encryption }),
+    actions: entities,
+    entitlement,
+    maxSteps: limits.maxSequenceLength,
+  });
+  const services = {
+    entities,
+    activations,
+    authentication: basicAuthentication(parts.subjects),
+    entitlement,
+    invocation: {
+      async invoke(request: InvocationRequest) {
+        await activations.ready();
+        return dispatch.invoke(request);
+      },
+    },
+    balancer,
+    runtimes,
+    limits,
+    parameterLock: encryption,
+    explain,
+    log: log.component('api'),
+    clock,
+    sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
+    requireApiKeyAnnotation: config.requireApiKeyAnnotation ?? true,
+    requireResponsePayload: config.requireResponsePayload ?? true,
+    track: (work: Promise<unknown>) => dispatch.track(work),
+    operator: config.operator,
+    readinessFraction: config.readinessFraction,
+    build: config.build,
+    colors: { palette: balancer.palette, mistakes: colorMistakes },
+  };
+  return { dispatch, builtins, services };
+}
+
+interface Assembled {
+  readonly context: ControllerContext;
+  readonly dispatch: Dispatch;
+  readonly alarms: AlarmProvider | undefined;
+}
+
+/** Installs the packages of `whisk.system` and their alarms, where this controller is to have them. */
+async function addCatalog(parts: ControllerParts, bus: Bus, invocation: InvocationParts): Promise<Assembled> {
+  const { dispatch, builtins, services } = invocation;
+  if (!parts.config.catalog) return { context: services, dispatch, alarms: undefined };
+  const { invalidation, balancer } = bus;
+  await installCatalog({ ...services, whisks: parts.whisks });
+  const alarms = new AlarmProvider({
+    ...services,
+    log: parts.log.component('alarms'),
+    whisks: parts.whisks,
+    onChange: (id) => void invalidation.announce(id),
+    turnMs: alarmTurn(parts.instance),
+    ready: () => balancer.invokers().some((invoker) => invoker.status === 'up'),
+  });
+  for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
+  invalidation.onChange((id) => alarms.changed(id));
+  return { context: { ...services, onTriggerDeleted: (id) => alarms.forget(id) }, dispatch, alarms };
 }
 
 const DRAIN_POLL_MS = 20;

@@ -1,20 +1,16 @@
-import { controllerConfig } from '../shared/config/controllerConfig.js';
-import { environment } from '../shared/config/environment.js';
-import { createLogger } from '../shared/logging/winston.js';
-import { keepHeapSmall } from '../shared/process/heap.js';
-import { stopOnSignals } from '../shared/process/shutdown.js';
-import { DRAIN_MS, startController } from './start.js';
+import { Lifecycle } from '../shared/process/Lifecycle.js';
 
-/** Beyond what requests may take to finish: to take leave of bus and store. */
-const LEAVE_MS = 30_000;
+// Everything else is loaded once signals are handled.
+await Lifecycle.begin('palette-whisk controller').run(async (life) => {
+  const { keepHeapSmall } = await import('../shared/process/heap.js');
+  const { environment } = await import('../shared/config/environment.js');
+  const { controllerConfig } = await import('../shared/config/controllerConfig.js');
+  const { createLogger } = await import('../shared/logging/winston.js');
+  const { startController } = await import('./start.js');
 
-keepHeapSmall();
-try {
+  keepHeapSmall();
   const config = controllerConfig(environment(), process.argv.slice(2));
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
-  const parts = await startController(config, log);
-  stopOnSignals(parts, DRAIN_MS + LEAVE_MS, log);
-} catch (error) {
-  process.stderr.write(`palette-whisk controller: ${error instanceof Error ? error.message : String(error)}\n`);
-  process.exit(1);
-}
+  life.logTo(log);
+  await startController(life, config, log);
+});

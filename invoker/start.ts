@@ -1,4 +1,3 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { ConfigurationError } from '../shared/config/Setting.js';
 import type { InvokerProcessConfig } from '../shared/config/invokerConfig.js';
 import { assignInvokerId } from '../shared/invokers/invokerIds.js';
@@ -6,12 +5,10 @@ import type { Logger } from '../shared/logging/Logger.js';
 import { invokerInstance, type InvokerInstance } from '../shared/messages/instances.js';
 import { openKafka } from '../shared/messaging/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
-import { activationWriteMetrics, measuredMessaging, measuredStores } from '../shared/metrics/measured.js';
-import { parameterEncryption } from '../shared/parameters/encryption.js';
-import { stopAll, type Stoppable } from '../shared/process/shutdown.js';
+import { openPlatform } from '../shared/platform/openPlatform.js';
+import type { Lifecycle } from '../shared/process/Lifecycle.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
-import { BatchingActivationStore } from '../shared/store/BatchingActivationStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from './Invoker.js';
@@ -20,71 +17,50 @@ import { limitStarts } from './containers/limitStarts.js';
 import { invokerServer } from './http.js';
 import { InvokerMetrics } from './pool/metrics.js';
 
-/**
- * Starts an invoker as a process of its own, on CouchDB and Kafka: waits for both, and says so. Resolves to what has to
- * be stopped, in this order; nothing is left behind where it fails.
- */
-export async function startInvoker(config: InvokerProcessConfig, log: Logger): Promise<Stoppable[]> {
-  const parts: Stoppable[] = [];
-  const opened = (name: string, stop: () => Promise<void>): void => void parts.unshift({ name, stop });
-  try {
-    const runtimes = configuredRuntimes(config.runtimes);
-    const encryption = parameterEncryption(config.encryption);
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
+/** Beyond what activations may take to end: to leave the bus, and to remove containers, in ms. */
+const LEAVE_MS = 30_000;
 
-    const stores = measuredStores(await openCouchStores(config.couchDb, log.component('couchdb')), registry);
-    opened('store', () => stores.close());
-    const activations = new BatchingActivationStore(stores.activations, {
-      ...COMMIT_PACE,
-      log: log.component('activations'),
-      observer: activationWriteMetrics(registry),
-    });
-    opened('activation records', () => activations.close());
-    const instance = await instanceOf(config, stores.whisks);
-    const driver = await containerDriver(config, instance, log);
-    opened('containers', () => driver.close());
-    const kafka = await openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') });
-    const messaging = measuredMessaging(kafka, registry);
-    opened('bus', () => messaging.close());
+/** Starts an invoker as a process of its own, on CouchDB and Kafka: waits for both, and says so. */
+export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig, log: Logger): Promise<void> {
+  life.stopWithin(config.drainTimeoutMs + LEAVE_MS);
+  const platform = await openPlatform(life, {
+    log,
+    runtimes: configuredRuntimes(config.runtimes),
+    encryption: config.encryption,
+    topics: topics(config.topicsPrefix, {
+      eventsPrefix: config.userEventPrefix,
+      maxPayloadBytes: config.limits.maxPayloadBytes,
+      limits: config.topicLimits,
+    }),
+    openStores: () => openCouchStores(config.couchDb, log.component('couchdb'), life.stopping),
+    openMessaging: () => openKafka(config.kafkaClient, { ...config.kafka, log: log.component('kafka') }),
+    recordPace: COMMIT_PACE,
+  });
+  const { stores, activations, encryption, registry } = platform;
+  const instance = await instanceOf(config, stores.whisks);
+  const driver = await containerDriver(config, instance, log);
+  life.opened('containers', () => driver.close());
 
-    const invoker = new Invoker({
-      config: { ...DEFAULT_INVOKER_CONFIG, ...config, instance },
-      messaging,
-      topics: topics(config.topicsPrefix, {
-        eventsPrefix: config.userEventPrefix,
-        maxPayloadBytes: config.limits.maxPayloadBytes,
-        limits: config.topicLimits,
-      }),
-      entities: new CachedEntityStore(stores.whisks),
-      subjects: stores.subjects,
-      activations,
-      recorder: { record: (record) => activations.store(record) },
-      driver,
-      runtimes,
-      decrypt: (cipher, value) => encryption.decrypt(cipher, value),
-      metrics: new InvokerMetrics(registry),
-      log,
-    });
-    opened(invoker.displayName, () => invoker.stop(config.drainTimeoutMs));
-    await invoker.start();
-
-    const server = invokerServer({ invoker, registry, operator: config.operator, tls: config.tls });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject).listen(config.port, config.host, resolve);
-    });
-    parts.push({
-      name: 'server',
-      stop: async () => {
-        server.close();
-        server.closeAllConnections();
-      },
-    });
-    return parts;
-  } catch (error) {
-    await stopAll(parts, log);
-    throw error;
-  }
+  const invoker = new Invoker({
+    ...platform,
+    config: { ...DEFAULT_INVOKER_CONFIG, ...config, instance },
+    entities: new CachedEntityStore(stores.whisks),
+    subjects: stores.subjects,
+    recorder: { record: (record) => activations.store(record) },
+    driver,
+    decrypt: (cipher, value) => encryption.decrypt(cipher, value),
+    metrics: new InvokerMetrics(registry),
+  });
+  const server = invokerServer({ invoker, registry, operator: config.operator, tls: config.tls });
+  life.opened('server', async () => {
+    server.close();
+    server.closeAllConnections();
+  });
+  life.opened(invoker.displayName, () => invoker.stop(config.drainTimeoutMs));
+  await invoker.start();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(config.port, config.host, resolve);
+  });
 }
 
 async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): Promise<InvokerInstance> {

@@ -18,6 +18,10 @@ const KEEP_ALIVE_MS = 70_000;
 const RECEIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 
+/** So long, and so many, requests wait for a server that is being started. */
+const EARLY_MS = 60_000;
+const MAX_EARLY = 1000;
+
 /** A client that has not agreed on how to encrypt within this time is cut off. */
 const HANDSHAKE_MS = 10_000;
 
@@ -41,12 +45,16 @@ export class HttpServer {
   readonly #doors: NetServer[] = [];
   readonly #connections = new Map<Socket, Connection>();
   #stopping = false;
-  #held: Promise<void> | undefined;
+  #handler: RequestListener | undefined;
+  /** Requests that came before there was a handler: each gets one, or 503. */
+  readonly #early = new Map<ServerResponse, { readonly req: IncomingMessage; readonly timer: NodeJS.Timeout }>();
 
+  /** @param handler undefined: requests wait until `serve` brings it. */
   constructor(
-    handler: RequestListener,
+    handler?: RequestListener,
     options: { readonly maxConnections?: number | undefined; readonly tls?: TlsOptions | undefined } = {},
   ) {
+    this.#handler = handler;
     const { maxConnections, tls } = options;
     const settings: ServerOptions = {
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -55,7 +63,7 @@ export class HttpServer {
       // Asked for below, where the answer says what is missing.
       requireHostHeader: false,
     };
-    const listener: RequestListener = (req, res) => this.#onRequest(req, res, handler);
+    const listener: RequestListener = (req, res) => this.#onRequest(req, res);
     this.#server = tls
       ? createTlsServer({ ...settings, handshakeTimeout: HANDSHAKE_MS, ...tls }, listener)
       : createServer(settings, listener);
@@ -77,11 +85,14 @@ export class HttpServer {
     );
   }
 
-  /** Requests wait for this before they are answered. */
-  hold(until: Promise<void>): void {
-    this.#held = until.then(() => {
-      this.#held = undefined;
-    });
+  /** Answers requests with `handler`, also those that have come already. */
+  serve(handler: RequestListener): void {
+    this.#handler = handler;
+    for (const [res, { req, timer }] of this.#early) {
+      clearTimeout(timer);
+      handler(req, res);
+    }
+    this.#early.clear();
   }
 
   /**
@@ -103,7 +114,7 @@ export class HttpServer {
     });
   }
 
-  #onRequest(req: IncomingMessage, res: ServerResponse, handler: RequestListener): void {
+  #onRequest(req: IncomingMessage, res: ServerResponse): void {
     this.#track(req, res);
     const target = originForm(req.url ?? '', req.method);
     if (!target) refuse(res, 400, 'The target of the request is not a URL.');
@@ -113,8 +124,9 @@ export class HttpServer {
       req.url = target.path;
       // RFC 9112 3.2.2: the host of the target replaces the header.
       if (target.host !== undefined) req.headers.host = target.host;
-      if (this.#held) void this.#held.then(() => handler(req, res));
-      else handler(req, res);
+      if (this.#handler) this.#handler(req, res);
+      else if (this.#stopping || this.#early.size >= MAX_EARLY) unavailable(res);
+      else this.#waitForHandler(req, res);
     }
   }
 
@@ -128,6 +140,19 @@ export class HttpServer {
     res.once('close', () => {
       pending.splice(pending.indexOf(exchange), 1);
       if (pending.length === 0 && this.#stopping) socket.end();
+    });
+  }
+
+  /** A server that has just been started is asked before it can answer. */
+  #waitForHandler(req: IncomingMessage, res: ServerResponse): void {
+    const timer = setTimeout(() => {
+      this.#early.delete(res);
+      unavailable(res);
+    }, EARLY_MS);
+    this.#early.set(res, { req, timer });
+    res.once('close', () => {
+      clearTimeout(timer);
+      this.#early.delete(res);
     });
   }
 
@@ -164,6 +189,7 @@ export class HttpServer {
    */
   stop(limitMs: number): Promise<void> {
     this.#stopping = true;
+    for (const res of this.#early.keys()) unavailable(res);
     for (const door of this.#doors) door.close();
     return new Promise((resolve) => {
       const deadline = setTimeout(() => {
@@ -216,6 +242,12 @@ function rawRefusal(status: number, message: string): string {
   const { headers, body } = refusal(message);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
+}
+
+/** Answers a request that cannot be answered now, but perhaps by the next server at this address. */
+function unavailable(res: ServerResponse): void {
+  res.setHeader('Retry-After', '1');
+  refuse(res, 503, 'The server is being started or stopped.');
 }
 
 function refusal(message: string): { readonly headers: Readonly<Record<string, string>>; readonly body: string } {

@@ -1,25 +1,20 @@
-/** What a newcomer has to know of a server that has just started. */
-export interface Started {
-  /** Where the API is reached from this machine, such as `http://127.0.0.1:3233`. */
-  readonly url: string;
-  readonly guestKey: string;
-  readonly driver: 'docker' | 'process';
-  /** Why this driver: what was asked for, or what answered. */
-  readonly driverReason: string;
-  readonly dataFolder: string;
-  /** From the start of the process, in ms. */
-  readonly startMs: number;
-}
+import type { StandaloneServer } from './server.js';
+import { WELL_KNOWN_USERS } from './users.js';
 
-/** The lines that the server prints once it answers. */
-export function banner({ url, guestKey, driver, driverReason, dataFolder, startMs }: Started): string {
+/**
+ * The lines that the server prints once it answers.
+ * @param startMs from the start of the process, in ms.
+ */
+export function banner(server: StandaloneServer, startMs: number): string {
+  const { url, containers, dataFolder } = server;
+  const guestKey = WELL_KNOWN_USERS.guest;
   const authorization = `-u ${guestKey}`;
   return `
 palette-whisk is ready at ${url} (in ${startMs} ms)
 
   API host     ${url}
   guest key    ${guestKey}
-  containers   ${driver}: ${driverReason}
+  containers   ${containers.kind}: ${containers.reason}
   data         ${dataFolder}
 
 Use it with wsk:

@@ -1,20 +1,19 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
-import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Controller } from '../../controller/controller.js';
+import { HttpServer } from '../../controller/http/HttpServer.js';
 import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../invoker/pool/metrics.js';
 import { environment } from '../../shared/config/environment.js';
+import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { topics } from '../../shared/messaging/topics.js';
-import { activationWriteMetrics, measuredMessaging, measuredStores } from '../../shared/metrics/measured.js';
-import { parameterEncryption } from '../../shared/parameters/encryption.js';
-import type { Stoppable } from '../../shared/process/shutdown.js';
+import { openPlatform, type Platform } from '../../shared/platform/openPlatform.js';
+import type { Lifecycle } from '../../shared/process/Lifecycle.js';
 import { loadManifest } from '../../shared/runtimes/manifest.js';
-import { BatchingActivationStore } from '../../shared/store/BatchingActivationStore.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
 import { openEmbeddedStores } from '../../shared/store/embedded/open.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
@@ -28,124 +27,107 @@ export interface StandaloneServer {
   readonly url: string;
   readonly containers: ChosenContainers;
   readonly dataFolder: string;
-  /** What has to be stopped, in this order. */
-  readonly parts: readonly Stoppable[];
 }
 
-/** How long requests, and then activations, may take to finish at the end. */
+/** How long requests, and then activations, may take to finish at the end, in ms. */
 const DRAIN_MS = 20_000;
 
 /**
  * Starts controller, invokers, store and bus in this process.
- * @throws UsageError, StoreError, or what binding the address fails with; nothing is left behind.
+ * @throws UsageError, StoreError, or what binding the address fails with.
  */
-export async function startStandalone(options: StandaloneOptions, log: Logger): Promise<StandaloneServer> {
+export async function startStandalone(
+  life: Lifecycle,
+  options: StandaloneOptions,
+  log: Logger,
+): Promise<StandaloneServer> {
   const dataFolder = resolve(options.dataFolder);
   const settings = standaloneSettings(environment());
-  const { limits, encryption } = settings;
+  const { limits } = settings;
   const moreUsers = options.usersFile === undefined ? [] : readUsersFile(options.usersFile);
   const runtimes = loadManifest(options.manifestFile);
-  const parts: Stoppable[] = [];
-  const opened = (name: string, stop: () => Promise<void>): void => void parts.unshift({ name, stop });
-  try {
-    const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
-    const stores = measuredStores(await openEmbeddedStores(dataFolder), registry);
-    opened('store', () => stores.close());
-    const activations = new BatchingActivationStore(stores.activations, {
-      log: log.component('activations'),
-      observer: activationWriteMetrics(registry),
-    });
-    opened('activation records', () => activations.close());
-    await installUsers(stores.subjects, moreUsers);
-    const containers = await chooseContainers(options.driver, log, runtimes);
 
-    const messaging = measuredMessaging(new EmbeddedMessaging({ log: log.component('bus') }), registry);
-    opened('bus', () => messaging.close());
-    const wires = topics();
-    const controller = await Controller.start({
-      instance: { asString: '0', instanceType: 'controller' },
-      config: {
-        limits,
-        // Invokers in the same process need no proof that they work: the first invocation does not wait for one.
-        balancer: {
-          ...BALANCER,
-          supervision: { ...BALANCER.supervision, trustNew: true },
-          colors: { ...settings.colors, policy: options.colorPolicy ?? settings.colors.policy },
-        },
-        encryption,
-        sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
-        operator: settings.operator,
-        readinessFraction: 1,
-        userEvents: settings.userEvents,
-        catalog: options.catalog,
-        build: { number: 'standalone', date: new Date().toISOString() },
-      },
-      whisks: stores.whisks,
-      activations,
-      subjects: new SubjectStore(stores.subjects),
-      messaging,
-      topics: wires,
-      runtimes,
-      log,
-      registry,
-    });
-    // What waits on the bus in this process ends with it: invokers run it before they stop.
-    opened('controller', () => controller.stop(DRAIN_MS, { finishActivations: true }));
-    // Whoever is early waits for the invokers, instead of being told that there are none.
-    let open = (): void => {};
-    controller.hold(new Promise((resolve) => (open = resolve)));
-    const { port } = await controller.listen(options.port, options.host);
-    if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
-      await controller.listen(port, containers.gateway);
-    }
+  // The address first: where it is taken, that is said at once. Requests that are early wait.
+  const server = new HttpServer();
+  life.opened('address', () => server.stop(0));
+  const { port } = await server.listen(options.port, options.host);
 
-    const metrics = new InvokerMetrics(registry);
-    const entities = new CachedEntityStore(stores.whisks);
-    const lock = parameterEncryption(encryption);
-    for (let instance = 0; instance < options.invokers; instance++) {
-      const driver = containers.driver(`standalone-${fingerprint(dataFolder)}-${instance}`);
-      const invoker = new Invoker({
-        config: {
-          ...DEFAULT_INVOKER_CONFIG,
-          instance: invokerInstance(instance, String(instance), options.userMemoryMB),
-          userMemoryMB: options.userMemoryMB,
-          limits,
-          userEvents: settings.userEvents,
-          pauseGraceMs: settings.pauseGraceMs,
-          idleContainerMs: settings.idleContainerMs,
-          apiHost: `http://${containers.gateway ?? urlHost(options.host)}:${port}`,
-        },
-        messaging,
-        topics: wires,
-        entities,
-        subjects: stores.subjects,
-        activations,
-        recorder: { record: (record) => activations.store(record) },
-        driver,
-        runtimes,
-        decrypt: (cipher, value) => lock.decrypt(cipher, value),
-        metrics,
-        log,
-      });
-      opened(`invoker${instance}`, async () => {
-        await invoker.stop(DRAIN_MS);
-        await driver.close();
-      });
-      await invoker.start();
-    }
-    open();
-    const url = `http://${urlHost(options.host)}:${port}`;
-    return { url, containers, dataFolder, parts: stopOrder(parts) };
-  } catch (error) {
-    for (const part of parts) await part.stop().catch(() => undefined);
-    throw error;
+  const platform = await openPlatform(life, {
+    log,
+    runtimes,
+    encryption: settings.encryption,
+    topics: topics(),
+    openStores: () => openEmbeddedStores(dataFolder),
+    openMessaging: async () => new EmbeddedMessaging({ log: log.component('bus') }),
+  });
+  const { stores } = platform;
+  await installUsers(stores.subjects, moreUsers);
+  const containers = await chooseContainers(options.driver, log, runtimes);
+  if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
+    await server.listen(port, containers.gateway);
   }
+
+  const controller = await Controller.start({
+    ...platform,
+    whisks: stores.whisks,
+    subjects: new SubjectStore(stores.subjects),
+    instance: { asString: '0', instanceType: 'controller' },
+    config: {
+      limits,
+      // Invokers in the same process need no proof that they work: the first invocation does not wait for one.
+      balancer: {
+        ...BALANCER,
+        supervision: { ...BALANCER.supervision, trustNew: true },
+        colors: { ...settings.colors, policy: options.colorPolicy ?? settings.colors.policy },
+      },
+      sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
+      operator: settings.operator,
+      readinessFraction: 1,
+      userEvents: settings.userEvents,
+      catalog: options.catalog,
+      build: { number: 'standalone', date: new Date().toISOString() },
+    },
+  });
+  life.opened('controller', () => controller.close());
+
+  const parts = invokerParts(platform);
+  for (let instance = 0; instance < options.invokers; instance++) {
+    const driver = containers.driver(`standalone-${fingerprint(dataFolder)}-${instance}`);
+    life.opened(`containers of invoker${instance}`, () => driver.close());
+    const invoker = new Invoker({
+      ...parts,
+      driver,
+      config: {
+        ...DEFAULT_INVOKER_CONFIG,
+        instance: invokerInstance(instance, String(instance), options.userMemoryMB),
+        userMemoryMB: options.userMemoryMB,
+        limits,
+        userEvents: settings.userEvents,
+        pauseGraceMs: settings.pauseGraceMs,
+        idleContainerMs: settings.idleContainerMs,
+        apiHost: `http://${containers.gateway ?? urlHost(options.host)}:${port}`,
+      },
+    });
+    life.opened(`invoker${instance}`, () => invoker.stop(DRAIN_MS));
+    await invoker.start();
+  }
+  // Requests end first, and what was accepted, while invokers still run it: it is on the bus of this process only.
+  life.opened('requests', () => controller.drain(server, DRAIN_MS, { finishActivations: true }));
+  controller.serve(server);
+  return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder };
 }
 
-/** Requests first, while invokers still answer them; then the rest, last opened first. */
-function stopOrder(parts: readonly Stoppable[]): Stoppable[] {
-  return [...parts.filter(({ name }) => name === 'controller'), ...parts.filter(({ name }) => name !== 'controller')];
+/** What all invokers of this process share. */
+function invokerParts({ stores, activations, encryption, registry, ...platform }: Platform) {
+  return {
+    ...platform,
+    entities: new CachedEntityStore(stores.whisks),
+    subjects: stores.subjects,
+    activations,
+    recorder: { record: (record: ActivationRecord) => activations.store(record) },
+    decrypt: (cipher: string, value: string) => encryption.decrypt(cipher, value),
+    metrics: new InvokerMetrics(registry),
+  };
 }
 
 /** The address under which a server that is bound to `host` is reached from its own machine. */

@@ -9,6 +9,8 @@ import { silentLogger } from '../../../shared/logging/Logger.js';
 import { EmbeddedMessaging } from '../../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { activationWriteMetrics } from '../../../shared/metrics/measured.js';
+import { HttpServer } from '../../../controller/http/HttpServer.js';
+import { noEncryption } from '../../../shared/parameters/encryption.js';
 import { loadManifest } from '../../../shared/runtimes/manifest.js';
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
@@ -24,6 +26,7 @@ describe('a controller whose CouchDB is away', function () {
   this.timeout(120_000);
   const messaging = new EmbeddedMessaging();
   const registry = new Registry();
+  const server = new HttpServer();
   let couch: OwnCouch;
   let stores: Stores;
   let activations: BatchingActivationStore;
@@ -44,7 +47,6 @@ describe('a controller whose CouchDB is away', function () {
       config: {
         limits: { ...DEFAULT_LIMITS, firesPerMinute: 10_000, invocationsPerMinute: 10_000 },
         balancer: BALANCER,
-        encryption: { current: 'off', aes128: undefined, aes256: undefined },
         sharedPackagesExecuteOnly: false,
         readinessFraction: 0,
         userEvents: false,
@@ -56,14 +58,17 @@ describe('a controller whose CouchDB is away', function () {
       messaging,
       topics: topics(),
       runtimes: loadManifest(),
+      encryption: noEncryption,
       log: silentLogger,
       registry,
     });
-    const { port } = await controller.listen(0, '127.0.0.1');
+    const { port } = await server.listen(0, '127.0.0.1');
+    controller.serve(server);
     base = `http://127.0.0.1:${port}`;
   });
   after(async () => {
-    await controller.stop(1000);
+    await controller.drain(server, 1000);
+    await controller.close();
     await messaging.close();
     await activations.close();
     await stores.close();

@@ -39,20 +39,34 @@ describe('HttpServer', () => {
   it('serves HTTP/1.0 without a host', async () => {
     assert.match(await say('GET / HTTP/1.0\r\n\r\n'), /^HTTP\/1.1 200 OK[^]*served$/);
   });
+});
 
-  it('lets requests wait for what it is told to wait for', async () => {
-    let open = (): void => {};
-    server.hold(new Promise((resolve) => (open = resolve)));
-    let answered = false;
-    const answer = say('GET / HTTP/1.0\r\n\r\n').then((text) => {
-      answered = true;
-      return text;
+describe('HttpServer before it can answer', () => {
+  const started = async () => {
+    const server = new HttpServer();
+    const { port } = await server.listen(0, '127.0.0.1');
+    const answer = fetch(`http://127.0.0.1:${port}/`);
+    // Requests are taken in order: this one's connection says that the one before it has come.
+    await new Promise<void>((resolve) => {
+      const probe = connect(port, '127.0.0.1', () => probe.end('tea, please\r\n\r\n'));
+      probe.on('data', () => undefined).on('close', () => resolve());
     });
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.equal(answered, false);
-    open();
-    assert.match(await answer, /served$/);
-    assert.match(await say('GET / HTTP/1.0\r\n\r\n'), /served$/);
+    return { server, answer };
+  };
+
+  it('lets requests wait until it can', async () => {
+    const { server, answer } = await started();
+    server.serve((_, res) => res.end('served'));
+    assert.equal(await (await answer).text(), 'served');
+    await server.stop(0);
+  });
+
+  it('answers them 503 where it is stopped, without a wait', async () => {
+    const { server, answer } = await started();
+    // Longer than the test may take.
+    await server.stop(3_600_000);
+    const { status, headers } = await answer;
+    assert.deepEqual([status, headers.get('retry-after')], [503, '1']);
   });
 
   it('answers a client that has closed its half of the connection', async () => {

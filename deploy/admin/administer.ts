@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { COUCHDB_SETTINGS, couchDbConfig } from '../../shared/config/couchdbSettings.js';
+import { environment } from '../../shared/config/environment.js';
+import { readSettings } from '../../shared/config/Setting.js';
+import { silentLogger } from '../../shared/logging/Logger.js';
+import type { Stores } from '../../shared/store/ArtifactStore.js';
+import type { Lifecycle } from '../../shared/process/Lifecycle.js';
+import { openCouchStores } from '../../shared/store/couchdb/open.js';
+import { openStoresOfServer } from '../../shared/store/embedded/open.js';
+import { parseCommandLine, USAGE } from './commandLine.js';
+import { run } from './run.js';
+import { generateKey, parseKey, printed } from './users.js';
+
+/** Whoever administers is there to wait no longer than this for CouchDB. */
+const COUCHDB_WAIT_MS = 10_000;
+const STANDARD_FOLDER = 'data';
+
+async function openStores(data: string | undefined): Promise<Stores> {
+  const variables = environment();
+  if (data === undefined && variables[COUCHDB_SETTINGS.couchHost.name] !== undefined) {
+    const config = couchDbConfig(readSettings(COUCHDB_SETTINGS, variables));
+    return openCouchStores(config, silentLogger, AbortSignal.timeout(COUCHDB_WAIT_MS));
+  }
+  return openStoresOfServer(data ?? STANDARD_FOLDER);
+}
+
+/** Waits where the reader is slower. */
+async function print(line: string): Promise<void> {
+  if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
+}
+
+/**
+ * Does what the command line says.
+ * @throws AdminError, StoreError, ConfigurationError, DocumentConflictError
+ */
+export async function administer(life: Lifecycle, args: readonly string[]): Promise<void> {
+  const { command, data } = parseCommandLine(args);
+  if (command.verb === 'help') return print(USAGE.trimEnd());
+  if (command.verb === 'user create' && command.generateOnly) {
+    return print(printed(command.auth === undefined ? generateKey() : parseKey(command.auth)));
+  }
+  const stores = await openStores(data);
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => (closed ??= stores.close());
+  life.opened('store', close);
+  life.beforeExit('store', close);
+  for await (const line of run(command, stores)) {
+    if (life.stopping.aborted) return;
+    await print(line);
+  }
+  await close();
+}

@@ -1,0 +1,60 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import type { Logger } from '../logging/Logger.js';
+import type { Messaging } from '../messaging/Messaging.js';
+import type { Topics } from '../messaging/topics.js';
+import { activationWriteMetrics, measuredMessaging, measuredStores } from '../metrics/measured.js';
+import { parameterEncryption, type EncryptionConfig } from '../parameters/encryption.js';
+import type { Lifecycle } from '../process/Lifecycle.js';
+import type { Runtimes } from '../runtimes/manifest.js';
+import type { Stores } from '../store/ArtifactStore.js';
+import { BatchingActivationStore, type ActivationWriteOptions } from '../store/BatchingActivationStore.js';
+
+/** What the platform is made of where controllers and invokers run; the distributed and the standalone one differ here. */
+export interface PlatformConfig {
+  readonly log: Logger;
+  readonly runtimes: Runtimes;
+  readonly topics: Topics;
+  readonly encryption: EncryptionConfig;
+  readonly openStores: () => Promise<Stores>;
+  readonly openMessaging: () => Promise<Messaging>;
+  /** The distance between writes of activation records; missing: none. */
+  readonly recordPace?: Pick<ActivationWriteOptions, 'intervalMs' | 'maxIntervalMs'> | undefined;
+}
+
+/** All that a controller and an invoker have in common. The lifecycle closes it. */
+export interface Platform {
+  readonly log: Logger;
+  readonly registry: Registry;
+  readonly stores: Stores;
+  readonly activations: BatchingActivationStore;
+  readonly messaging: Messaging;
+  readonly topics: Topics;
+  readonly runtimes: Runtimes;
+  readonly encryption: ReturnType<typeof parameterEncryption>;
+}
+
+/**
+ * Opens metrics, stores, records and bus, in this order.
+ * @throws what opening the stores or the bus throws.
+ */
+export async function openPlatform(life: Lifecycle, config: PlatformConfig): Promise<Platform> {
+  const { log, runtimes, topics } = config;
+  const encryption = parameterEncryption(config.encryption);
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+
+  const stores = measuredStores(await config.openStores(), registry);
+  let closed: Promise<void> | undefined;
+  const close = (): Promise<void> => (closed ??= stores.close());
+  life.opened('store', close);
+  life.beforeExit('store', close);
+  const activations = new BatchingActivationStore(stores.activations, {
+    ...config.recordPace,
+    log: log.component('activations'),
+    observer: activationWriteMetrics(registry),
+  });
+  life.opened('activation records', () => activations.close());
+  const messaging = measuredMessaging(await config.openMessaging(), registry);
+  life.opened('bus', () => messaging.close());
+  return { log, registry, stores, activations, messaging, topics, runtimes, encryption };
+}

@@ -1,0 +1,234 @@
+import type { Logger } from '../logging/Logger.js';
+
+/*
+ * The life of a process. This file imports nothing at run time: a main file loads it first and everything else after it, so
+ * that signals are handled while the rest is loaded. The first process of a container (PID 1) needs that: the kernel
+ * drops a signal that PID 1 has no handler for.
+ *
+ *   starting  parts are opened           → running: all are open
+ *                                        → stopping: a signal, or `stop`
+ *                                        → ended (code 1): a part did not open; the others are closed
+ *   running                              → stopping: a signal, or `stop`
+ *   stopping  parts are closed, the last opened first
+ *                                        → ended (code 0): all closed; (code 1): one did not, or the limit has passed
+ *                                        → ended (code 1): a second signal
+ *   any state                            → ended (code 1): an error that nothing caught
+ */
+type State = 'starting' | 'running' | 'stopping' | 'ended';
+
+/** What a life needs of its process. */
+export interface LivingProcess {
+  readonly pid: number;
+  on(event: 'SIGTERM' | 'SIGINT', listener: (signal: NodeJS.Signals) => void): unknown;
+  on(event: 'uncaughtException', listener: (error: unknown, origin: string) => void): unknown;
+  exit(code: number): void;
+  kill(pid: number, signal: NodeJS.Signals): unknown;
+  abort(): void;
+  readonly stderr: { write(text: string): unknown };
+}
+
+interface Part {
+  readonly name: string;
+  readonly close: () => Promise<void>;
+}
+
+/** How long closing may take at a stop, unless `stopWithin` says otherwise, in ms. */
+const STOP_MS = 60_000;
+/** The same where the start has failed. */
+const FAILED_START_MS = 10_000;
+/** How long the parts that are given to `beforeExit` may take, in ms. */
+const LAST_MS = 3000;
+/** Under npm one Ctrl-C comes twice: from the terminal, and from npm, which passes it on. */
+const SAME_SIGNAL_MS = 500;
+
+export class Lifecycle {
+  readonly #prefix: string;
+  readonly #process: LivingProcess;
+  readonly #parts: Part[] = [];
+  readonly #last: Part[] = [];
+  readonly #stopping = new AbortController();
+  #state: State = 'starting';
+  #limitMs = STOP_MS;
+  #stopCode = 0;
+  #signalAt: number | undefined;
+  #log: Logger | undefined;
+  #end: (() => void) | undefined;
+
+  private constructor(name: string, living: LivingProcess) {
+    this.#prefix = name === '' ? '' : `${name}: `;
+    this.#process = living;
+    living.on('SIGTERM', (signal) => this.#onSignal(signal));
+    living.on('SIGINT', (signal) => this.#onSignal(signal));
+    living.on('uncaughtException', (error, origin) => void this.#onUncaught(error, origin));
+  }
+
+  /**
+   * Handles signals and uncaught errors from now on.
+   * @param name what lines on the standard error begin with; empty: nothing.
+   */
+  static begin(name: string, living: LivingProcess = process): Lifecycle {
+    return new Lifecycle(name, living);
+  }
+
+  /** Aborted once the process is to stop. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
+  }
+
+  /** Lines go there from now on; before, they go to the standard error. */
+  logTo(log: Logger): void {
+    this.#log = log;
+  }
+
+  /** Closing all parts may take so long; after that the process ends with code 1. */
+  stopWithin(limitMs: number): void {
+    this.#limitMs = limitMs;
+  }
+
+  /** Part of the process: closed at its stop, before all that was opened earlier. `close` is called once. */
+  opened(name: string, close: () => Promise<void>): void {
+    this.#parts.push({ name, close });
+  }
+
+  /**
+   * To be done before the process ends for any reason but a kill, also after an uncaught error: within three seconds, and
+   * without a wait for what runs. May be called besides the part's own close.
+   */
+  beforeExit(name: string, close: () => Promise<void>): void {
+    this.#last.push({ name, close });
+  }
+
+  /**
+   * Opens the process. Where `start` rejects, says why on the standard error, in one line where it is something that a
+   * user can change, closes what was opened, and ends the process with code 1, or the error's `exitCode`. Resolves at the
+   * end of `start`.
+   * @param interrupted the exit code where a signal comes before that end.
+   */
+  async run(start: (life: Lifecycle) => Promise<void>, interrupted = 0): Promise<void> {
+    this.#stopCode = interrupted;
+    try {
+      await start(this);
+      if (this.#state !== 'starting') return;
+      this.#state = 'running';
+      this.#stopCode = 0;
+    } catch (error) {
+      // A start that a signal interrupts may fail of what was closed.
+      if (this.#state !== 'starting') return;
+      this.#state = 'stopping';
+      this.#process.stderr.write(`${this.#prefix}${describeFailure(error)}\n`);
+      this.#stopping.abort();
+      await this.#closeAll(FAILED_START_MS);
+      await this.#leave(exitCodeOf(error));
+    }
+  }
+
+  /** Stops the process as a signal does. */
+  stop(reason: string): void {
+    if (this.#state !== 'starting' && this.#state !== 'running') return;
+    this.#state = 'stopping';
+    this.#log?.info(`${reason}: finishing what runs`);
+    this.#stopping.abort();
+    const code = this.#stopCode;
+    void this.#closeAll(this.#limitMs).then((clean) => this.#leave(clean ? code : 1));
+  }
+
+  #onSignal(signal: NodeJS.Signals): void {
+    const now = performance.now();
+    if (this.#signalAt === undefined) {
+      this.#signalAt = now;
+      this.stop(signal);
+    } else if (now - this.#signalAt > SAME_SIGNAL_MS && this.#state === 'stopping') {
+      this.#log?.warn(`second ${signal}: ending at once`);
+      this.#end?.();
+      void this.#leave(1);
+    }
+  }
+
+  async #onUncaught(error: unknown, origin: string): Promise<void> {
+    // Closing a broken process may throw again.
+    if (this.#state === 'ended') return;
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    if (this.#log) this.#log.error(`${origin}: the process ends`, { error: stack });
+    else this.#process.stderr.write(`${this.#prefix}${origin}: ${stack.replaceAll(/\r?\n\s*/g, ' | ')}\n`);
+    await this.#leave(1);
+  }
+
+  /** The last opened first; also what is opened meanwhile. Resolves to whether all closed within the limit. */
+  async #closeAll(limitMs: number): Promise<boolean> {
+    let clean = true;
+    const closing = async (): Promise<void> => {
+      for (let part = this.#parts.pop(); part; part = this.#parts.pop()) {
+        try {
+          await part.close();
+        } catch (error) {
+          clean = false;
+          this.#log?.error(`${part.name} did not stop cleanly`, { error });
+        }
+      }
+    };
+    const inTime = await within(closing(), limitMs, (end) => (this.#end = end));
+    if (!inTime && this.#state !== 'ended') this.#log?.error(`not finished after ${limitMs} ms: ending`);
+    return inTime && clean;
+  }
+
+  /**
+   * Ends the process. Node's exit waits for its threads without a limit: a write of LMDB that is under way holds one, and
+   * goes on only while JavaScript runs. So such parts are closed first, and where they do not close, the process is killed.
+   */
+  async #leave(code: number): Promise<void> {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    const last = Promise.all(this.#last.map(async ({ close }) => close()));
+    const safe = await within(
+      last.then(
+        () => true,
+        () => false,
+      ),
+      LAST_MS,
+    );
+    if (!safe) {
+      this.#process.kill(this.#process.pid, 'SIGKILL');
+      // PID 1 does not get signals of its own namespace; abort reaches it.
+      this.#process.abort();
+    }
+    this.#process.exit(code);
+  }
+}
+
+/** Whether the work ends, and does not resolve to false, in time. `onStart` gets a function that ends the wait. */
+async function within(
+  work: Promise<unknown>,
+  limitMs: number,
+  onStart: (end: () => void) => void = () => {},
+): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), limitMs);
+    onStart(() => resolve(false));
+  });
+  const done = await Promise.race([work.then((result) => result !== false), late]);
+  clearTimeout(timer);
+  return done;
+}
+
+/** An error may say with which code the process ends. */
+function exitCodeOf(error: unknown): number {
+  const code = error instanceof Error && 'exitCode' in error ? error.exitCode : undefined;
+  return typeof code === 'number' ? code : 1;
+}
+
+/** The errors of the language: they are faults of ours, and a stack helps. */
+const FAULTS = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'AssertionError']);
+
+/** One line for what a user can change: an error with a code, or of a class of ours. The stack for the rest. */
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
+  if (syscall === 'listen') {
+    if (code === 'EADDRINUSE')
+      return `port ${port} is in use on ${address}: stop what listens there, or choose another`;
+    if (code === 'EACCES') return `this user may not listen on port ${port}: choose one above 1023`;
+    if (code === 'EADDRNOTAVAIL') return `this machine has no address ${address}: choose another`;
+  }
+  return FAULTS.has(error.name) && code === undefined ? (error.stack ?? error.message) : error.message;
+}
