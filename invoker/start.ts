@@ -6,6 +6,7 @@ import { invokerInstance, type InvokerInstance } from '../shared/messages/instan
 import { openKafka } from '../shared/messaging/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
 import { openPlatform } from '../shared/platform/openPlatform.js';
+import { hideEnvironment } from '../shared/process/hideEnvironment.js';
 import type { Lifecycle } from '../shared/process/Lifecycle.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
@@ -81,9 +82,14 @@ async function containerDriver(
   log: Logger,
 ): Promise<ContainerDriver> {
   const owner = `${topicsPrefix}invoker${instance}-${uniqueName ?? ''}`.replaceAll(/[^\w-]/g, '-');
-  if (containers.driver === 'process') {
+  if (containers.driver !== 'docker') {
     const { ProcessDriver } = await import('./containers/process/ProcessDriver.js');
-    return new ProcessDriver({ logger: log.component('process'), owner });
+    const { detectSandbox } = await import('./containers/process/sandbox.js');
+    const sandbox = containers.driver === 'sandbox';
+    const found = sandbox ? await detectSandbox() : undefined;
+    if (found?.usable === false) throw new ConfigurationError(found.reason);
+    if (!sandbox) hideEnvironment();
+    return new ProcessDriver({ logger: log.component('process'), owner, sandbox });
   }
   const { detectDocker } = await import('./containers/docker/detect.js');
   const found = await detectDocker();

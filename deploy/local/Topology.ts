@@ -14,7 +14,7 @@ export interface TopologyOptions {
   readonly controllers: number;
   readonly invokers: number;
   /** Where actions run. */
-  readonly driver: 'docker' | 'process';
+  readonly driver: 'docker' | 'sandbox' | 'process';
   /** Memory for containers of each invoker, in MB. */
   readonly userMemoryMB?: number | undefined;
   /** Invokers are told their numbers; missing: these are assigned to their names. */

@@ -9,6 +9,7 @@ or on such as the tests use where these are not set. All that it makes there is 
   --controllers N   how many (default 2)
   --invokers N      how many (default 2)
   --docker          run actions in Docker containers, or refuse to start (default: where a Docker Engine answers)
+  --sandbox         run actions in processes that bubblewrap isolates, or refuse to start
   --process         run actions in plain processes
   --memory MB       memory for action containers of each invoker (default 2048)
 `;
@@ -17,7 +18,7 @@ export interface LocalOptions {
   readonly port: number;
   readonly controllers: number;
   readonly invokers: number;
-  readonly driver: 'docker' | 'process' | undefined;
+  readonly driver: 'docker' | 'sandbox' | 'process' | undefined;
   readonly memoryMB: number;
 }
 
@@ -30,18 +31,20 @@ export function parseOptions(args: readonly string[]): LocalOptions | 'help' {
       controllers: { type: 'string', default: '2' },
       invokers: { type: 'string', default: '2' },
       docker: { type: 'boolean', default: false },
+      sandbox: { type: 'boolean', default: false },
       process: { type: 'boolean', default: false },
       memory: { type: 'string', default: '2048' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
   if (values.help) return 'help';
-  if (values.docker && values.process) throw new Error('choose one of --docker and --process');
+  const drivers = (['docker', 'sandbox', 'process'] as const).filter((name) => values[name]);
+  if (drivers.length > 1) throw new Error(`choose one of --${drivers.join(' and --')}`);
   return {
     port: whole('--port', values.port, 0, 65_535),
     controllers: whole('--controllers', values.controllers, 1, 20),
     invokers: whole('--invokers', values.invokers, 1, 20),
-    driver: values.docker ? 'docker' : values.process ? 'process' : undefined,
+    driver: drivers[0],
     memoryMB: whole('--memory', values.memory, 256, 1_000_000),
   };
 }

@@ -4,16 +4,18 @@ import { promisify } from 'node:util';
 import type { ContainerDriver } from '../../invoker/containers/ContainerDriver.js';
 import { ContainerStartError } from '../../invoker/containers/ContainerDriver.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
+import { detectSandbox } from '../../invoker/containers/process/sandbox.js';
 import { environment, type Environment } from '../../shared/config/environment.js';
 import { INVOKER_SETTINGS } from '../../shared/config/invokerConfig.js';
 import { readSettings } from '../../shared/config/Setting.js';
 import type { Logger } from '../../shared/logging/Logger.js';
+import { hideEnvironment } from '../../shared/process/hideEnvironment.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import type { Runtimes } from '../../shared/runtimes/manifest.js';
 import { UsageError } from './options.js';
 
 export interface ChosenContainers {
-  readonly kind: 'docker' | 'process';
+  readonly kind: 'docker' | 'sandbox' | 'process';
   /** Why this one, for the user. */
   readonly reason: string;
   /** The address at which containers reach this machine; undefined where they share its loopback. */
@@ -25,22 +27,31 @@ export interface ChosenContainers {
 }
 
 /**
- * Docker where it is asked for or answers, else processes. Dockerode is loaded only where it is needed.
+ * The driver that is asked for, else the first that works here: Docker, sandboxed processes, plain processes. Dockerode is
+ * loaded only where it is needed.
  * @param runtimes the kinds of action: where one of them names the Node.js runtime's image, it is built.
- * @throws UsageError where Docker was asked for and cannot be used.
+ * @throws UsageError where the driver that was asked for cannot be used.
  */
 export async function chooseContainers(
-  wanted: 'docker' | 'process' | undefined,
+  wanted: 'docker' | 'sandbox' | 'process' | undefined,
   log: Logger,
   runtimes: Pick<Runtimes, 'kinds'>,
   { network: networkName, extraHosts }: ContainerSettings = containerSettings(environment()),
 ): Promise<ChosenContainers> {
-  if (wanted === 'process') return processes('asked for with --process; they isolate nothing', log);
+  if (wanted === 'process') return processes('asked for with --process; they isolate nothing', false, log);
+  if (wanted === 'sandbox') {
+    const sandbox = await detectSandbox();
+    if (!sandbox.usable) throw new UsageError(`A sandbox was asked for, but ${sandbox.reason}`);
+    return processes('asked for with --sandbox; bubblewrap isolates them', true, log);
+  }
   const { detectDocker } = await import('../../invoker/containers/docker/detect.js');
   const found = await detectDocker();
   if (!found.usable) {
     if (wanted === 'docker') throw new UsageError(`Docker was asked for, but ${found.reason}`);
-    return processes(`${found.reason}; processes isolate nothing`, log);
+    const sandbox = await detectSandbox();
+    return sandbox.usable
+      ? processes(`${found.reason}; bubblewrap isolates processes`, true, log)
+      : processes(`${found.reason}, and ${sandbox.reason}; processes isolate nothing`, false, log);
   }
   const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
   const { actionNetwork, warnOfOpenNetwork } = await import('../../invoker/containers/docker/network.js');
@@ -66,13 +77,15 @@ export async function chooseContainers(
   };
 }
 
-function processes(reason: string, log: Logger): ChosenContainers {
+function processes(reason: string, sandbox: boolean, log: Logger): ChosenContainers {
+  // Actions may read what the system tells of other processes of their user.
+  if (!sandbox) hideEnvironment();
   return {
-    kind: 'process',
+    kind: sandbox ? 'sandbox' : 'process',
     reason,
     gateway: undefined,
     image: Promise.resolve(),
-    driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner }),
+    driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner, sandbox }),
   };
 }
 
@@ -123,4 +136,23 @@ export function containerSettings(variables: Environment): ContainerSettings {
   const { dockerNetwork, extraHosts } = INVOKER_SETTINGS;
   const values = readSettings({ dockerNetwork, extraHosts }, variables);
   return { network: values.dockerNetwork, extraHosts: values.extraHosts };
+}
+
+/**
+ * Refuses to let others in where their actions could read and write everything that this user may.
+ * @throws UsageError
+ */
+export function requireIsolation(
+  { kind }: Pick<ChosenContainers, 'kind'>,
+  { host, acceptsNoIsolation }: { readonly host: string; readonly acceptsNoIsolation: boolean },
+): void {
+  if (kind !== 'process' || acceptsNoIsolation || isLoopback(host)) return;
+  throw new UsageError(
+    `--host ${host} lets other machines in, and plain processes isolate nothing: use --docker or --sandbox, or add ` +
+      '--i-know-processes-isolate-nothing to let whoever has a key read and write all that this user may',
+  );
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

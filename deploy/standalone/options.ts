@@ -7,8 +7,10 @@ export interface StandaloneOptions {
   readonly host: string;
   readonly port: number;
   readonly dataFolder: string;
-  /** Which container driver; undefined: Docker where an engine answers, else processes. */
-  readonly driver: 'docker' | 'process' | undefined;
+  /** Which container driver; undefined: Docker where an engine answers, else sandboxed processes, else plain ones. */
+  readonly driver: 'docker' | 'sandbox' | 'process' | undefined;
+  /** The user accepts that plain processes isolate nothing, and wants them on an address that others reach. */
+  readonly acceptsNoIsolation: boolean;
   readonly invokers: number;
   /** Memory for containers of each invoker, in MB. */
   readonly userMemoryMB: number;
@@ -28,8 +30,12 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --port PORT           where the API listens (default 3233; 0 takes a free one)
   --host HOST           the address it binds (default 127.0.0.1; 0.0.0.0 for every one: change the users' keys first)
   --data DIR            where entities, users and activations are kept (default ./data)
-  --docker | --process  run actions in Docker containers, or in plain processes that isolate nothing
-                        (default: Docker where an engine answers)
+  --docker | --sandbox | --process
+                        run actions in Docker containers, in processes that bubblewrap isolates, or in plain processes
+                        that isolate nothing (default: the first of these that works here)
+  --i-know-processes-isolate-nothing
+                        let plain processes run on a --host that others reach: whoever has a key can read and write
+                        all that this user may
   --invokers N          how many invokers (default 1)
   --memory MB           memory for action containers of each invoker (default 2048)
   --users FILE          more users: a JSON object of "name": "uuid:key", or an array of subject documents
@@ -56,12 +62,14 @@ export class UsageError extends Error {
 export function parseOptions(args: readonly string[]): StandaloneOptions | 'help' {
   const values = parse(args);
   if (values.help) return 'help';
-  if (values.docker && values.process) throw new UsageError('--docker and --process exclude each other');
+  const drivers = (['docker', 'sandbox', 'process'] as const).filter((name) => values[name]);
+  if (drivers.length > 1) throw new UsageError(`--${drivers.join(' and --')} exclude each other`);
   return {
     host: values.host,
     port: integer('port', values.port, 0, 65_535),
     dataFolder: values.data,
-    driver: values.docker ? 'docker' : values.process ? 'process' : undefined,
+    driver: drivers[0],
+    acceptsNoIsolation: values['i-know-processes-isolate-nothing'],
     invokers: integer('invokers', values.invokers, 1, 64),
     userMemoryMB: integer('memory', values.memory, 128, 1_048_576),
     usersFile: values.users,
@@ -83,7 +91,9 @@ function parse(args: readonly string[]) {
         port: { type: 'string', short: 'p', default: '3233' },
         data: { type: 'string', default: 'data' },
         docker: { type: 'boolean', default: false },
+        sandbox: { type: 'boolean', default: false },
         process: { type: 'boolean', default: false },
+        'i-know-processes-isolate-nothing': { type: 'boolean', default: false },
         invokers: { type: 'string', default: '1' },
         memory: { type: 'string', default: '2048' },
         users: { type: 'string' },

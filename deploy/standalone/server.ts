@@ -17,7 +17,7 @@ import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
 import { openEmbeddedStores } from '../../shared/store/embedded/open.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
-import { chooseContainers, type ChosenContainers } from './containers.js';
+import { chooseContainers, requireIsolation, type ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
 import { standaloneSettings } from './settings.js';
 import { installUsers, readUsersFile } from './users.js';
@@ -63,6 +63,7 @@ export async function startStandalone(
   const { stores } = platform;
   await installUsers(stores.subjects, moreUsers);
   const containers = await chooseContainers(options.driver, log, runtimes);
+  requireIsolation(containers, options);
   if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
     await server.listen(port, containers.gateway);
   }

@@ -75,9 +75,9 @@ export const INVOKER_SETTINGS = {
   ),
   containerDriver: standard(
     'CONTAINER_DRIVER',
-    oneOf('docker', 'process'),
+    oneOf('docker', 'sandbox', 'process'),
     'docker',
-    'Where actions run: Docker, or plain processes that isolate nothing (for development).',
+    'Where actions run: Docker, processes that bubblewrap isolates, or plain processes that isolate nothing (for development).',
   ),
   dockerNetwork: standard(
     'CONFIG_whisk_containerFactory_containerArgs_network',
@@ -166,7 +166,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly idleContainerMs: number;
   readonly drainTimeoutMs: number;
   readonly containers: {
-    readonly driver: 'docker' | 'process';
+    readonly driver: 'docker' | 'sandbox' | 'process';
     readonly network: string;
     readonly dns: readonly string[];
     readonly dnsSearch: readonly string[];

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { Container, ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
 import { DockerDriver } from '../../invoker/containers/docker/DockerDriver.js';
 import { actionNetwork, ISOLATED_NETWORK } from '../../invoker/containers/docker/network.js';
 import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
+import { detectSandbox } from '../../invoker/containers/process/sandbox.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { containerDriverSuite } from '../suites/containerDriver.js';
@@ -15,6 +19,64 @@ containerDriverSuite('process', async (owner) => ({
   driver: new ProcessDriver({ owner, logger: silentLogger }),
   reference: '',
 }));
+
+const sandbox = await detectSandbox();
+if (sandbox.usable) {
+  containerDriverSuite('sandboxed process', async (owner) => ({
+    driver: new ProcessDriver({ owner, logger: silentLogger, sandbox: true }),
+    reference: '',
+  }));
+
+  describe('sandboxed process', function () {
+    this.timeout(30_000);
+    const driver = new ProcessDriver({ owner: `sandbox-${process.pid}`, logger: silentLogger, sandbox: true });
+    after(() => driver.close());
+
+    it('sees no process, file or secret of this machine, and writes its own folder and /tmp alone', async () => {
+      const outside = join(mkdtempSync(join(tmpdir(), 'pw-outside-')), 'file');
+      writeFileSync(outside, 'secret');
+      const container = await driver.create({
+        name: 'sandboxed',
+        image: { kind: 'nodejs:20', reference: '', pull: false },
+        memoryMB: 128,
+        environment: {},
+        concurrency: 1,
+      });
+      const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const code = `const fs = require('fs');
+        const attempt = (work) => { try { return work() } catch (error) { return error.code } };
+        const main = ({ outside }) => ({
+          processes: fs.readdirSync('/proc').filter((name) => /^\\d+$/.test(name)),
+          outside: attempt(() => fs.readFileSync(outside, 'utf8')),
+          shadow: attempt(() => fs.readFileSync('/etc/shadow', 'utf8')),
+          system: attempt(() => fs.writeFileSync('/usr/written', '')),
+          own: attempt(() => { fs.writeFileSync('own', 'x'); fs.writeFileSync('/tmp/own', 'x'); return 'written' }),
+          capabilities: /^CapEff:\\s+(\\w+)$/m.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1],
+          client: typeof require('openwhisk'),
+        })`;
+      await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+      const { body } = await container.post('/run', JSON.stringify({ value: { outside } }), options);
+      assert.deepEqual(JSON.parse(body), {
+        processes: ['1'],
+        outside: 'ENOENT',
+        shadow: 'ENOENT',
+        system: 'EROFS',
+        own: 'written',
+        capabilities: '0000000000000000',
+        client: 'function',
+      });
+      await container.destroy();
+      rmSync(dirname(outside), { recursive: true });
+    });
+  });
+} else {
+  describe('container driver: sandboxed process', () => {
+    it(`needs bubblewrap: ${sandbox.reason}`, function () {
+      if (process.env['CI'] === 'true') assert.fail(sandbox.reason);
+      this.skip();
+    });
+  });
+}
 
 const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
 if (!detected.usable) {

@@ -15,6 +15,7 @@ const START_MS = 60_000;
  */
 export async function ensureDocker(options: { readonly install: boolean }): Promise<Detection> {
   let detected = await detectDocker();
+  if (options.install && !isProgram('bwrap')) installEngine();
   if (!detected.usable && options.install) {
     const failure = installEngine() ?? (await startEngine());
     detected = failure === undefined ? await detectDocker() : { usable: false, reason: failure };
@@ -26,11 +27,11 @@ export async function ensureDocker(options: { readonly install: boolean }): Prom
 /** @returns what went wrong */
 function installEngine(): string | undefined {
   if (process.getuid?.() !== 0) return 'no Docker daemon answers, and only root can install and start one';
-  if (isProgram('dockerd') && isProgram('iptables')) return undefined;
+  if (isProgram('dockerd') && isProgram('iptables') && isProgram('bwrap')) return undefined;
   if (!isProgram('apt-get')) return 'there is no dockerd, and no apt-get to install it with';
   // The packages' scripts must not start the daemon: it is started here, with its own log.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const packages = ['docker.io', 'iptables', 'ca-certificates'];
+  const packages = ['docker.io', 'iptables', 'ca-certificates', 'bubblewrap'];
   for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
     const { status, stderr } = spawnSync('apt-get', ['-qq', ...args], { env, encoding: 'utf8', timeout: 300_000 });
     if (status !== 0) return `apt-get ${args.join(' ')} failed:\n${stderr}`;

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import * as z from 'zod';
 import { ContainerClient, newToken } from '../ContainerClient.js';
 import type {
   CollectedLogs,
@@ -14,9 +15,12 @@ import type {
 } from '../ContainerDriver.js';
 import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
-import { endGroup, PID_FILE } from './leftovers.js';
+import type { Guardian } from './Guardian.js';
+import { PID_FILE } from './leftovers.js';
 import { canWatchMemory, type MemoryWatch } from './MemoryWatch.js';
+import { endGroup, endTree } from './processTree.js';
 import type { Command } from './runtimeCommand.js';
+import { INFO_DESCRIPTOR, sandboxed } from './sandbox.js';
 
 export interface ProcessContainerOptions {
   readonly spec: ContainerSpec;
@@ -24,6 +28,9 @@ export interface ProcessContainerOptions {
   readonly folder: string;
   readonly command: Command;
   readonly memory: MemoryWatch;
+  readonly guardian: Guardian;
+  /** Files and folders to read in a sandbox; undefined: the process sees all that this one does. */
+  readonly sandbox: { readonly readable: readonly string[] } | undefined;
 }
 
 const MB = 1024 * 1024;
@@ -38,6 +45,7 @@ export class ProcessContainer implements Container {
   readonly #pid: number;
   readonly #child: ChildProcess;
   readonly #folder: string;
+  readonly #guardian: Guardian;
   readonly #client: ContainerClient;
   readonly #logs: LogCollector;
   readonly #overlapping: boolean;
@@ -49,42 +57,47 @@ export class ProcessContainer implements Container {
   /** @throws what kept the process from being started */
   static async start(options: ProcessContainerOptions): Promise<ProcessContainer> {
     const { spec, folder, command } = options;
-    const child = spawn(
-      command.program,
-      // The folder among the arguments tells a leftover from another process that got its id.
-      [
+    const runtime: Command = {
+      program: command.program,
+      args: [
         ...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]),
         ...command.args,
         '--end-with-parent',
+        // The folder among the arguments tells a leftover from another process that got its id.
         folder,
       ],
-      {
-        cwd: folder,
-        detached: true,
-        // The last one is never written to: its end tells the child that this process is gone.
-        stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
-        // Nothing of this process's own environment: it may hold secrets.
-        env: {
-          PATH: process.env['PATH'],
-          LANG: process.env['LANG'],
-          HOME: folder,
-          TMPDIR: folder,
-          PORT: join(folder, SOCKET),
-          ...(spec.concurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}),
-          ...spec.environment,
-        },
+    };
+    const readable = options.sandbox?.readable;
+    const tmpBytes = spec.memoryMB * MB;
+    const { program, args } = readable ? sandboxed(runtime, { folder, readable, tmpBytes }) : runtime;
+    const child = spawn(program, args, {
+      cwd: folder,
+      detached: true,
+      // The fourth is never written to: its end tells the child that this process is gone. The fifth is bubblewrap's.
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(readable ? (['pipe'] as const) : [])],
+      // Nothing of this process's own environment: it may hold secrets.
+      env: {
+        PATH: process.env['PATH'],
+        LANG: process.env['LANG'],
+        HOME: folder,
+        TMPDIR: folder,
+        PORT: join(folder, SOCKET),
+        ...(spec.concurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}),
+        ...spec.environment,
       },
-    );
+    });
     if (child.pid === undefined) {
       const [error] = (await once(child, 'error')) as [Error];
       throw error;
     }
+    options.guardian.add(child.pid);
     const container = new ProcessContainer(child, child.pid, options);
     await writeFile(join(folder, PID_FILE), container.id);
     return container;
   }
 
-  private constructor(child: ChildProcess, pid: number, { spec, folder, memory }: ProcessContainerOptions) {
+  private constructor(child: ChildProcess, pid: number, options: ProcessContainerOptions) {
+    const { spec, folder, guardian } = options;
     this.id = String(pid);
     this.#pid = pid;
     this.#child = child;
@@ -109,12 +122,10 @@ export class ProcessContainer implements Container {
       this.#client.close();
       this.#logs.end();
     });
+    this.#guardian = guardian;
     if (canWatchMemory) {
-      memory.add(pid, spec.memoryMB * MB, () => {
-        this.#outOfMemory = true;
-        endGroup(pid);
-      });
-      void this.exited.then(() => memory.remove(pid));
+      if (options.sandbox) void innerPid(child).then((inner) => this.#watchMemory(inner, options));
+      else this.#watchMemory(pid, options);
     }
     child.on('error', () => undefined);
     child.stdio[3]?.on('error', () => undefined);
@@ -162,10 +173,20 @@ export class ProcessContainer implements Container {
 
   async #destroy(): Promise<void> {
     this.#client.close();
-    endGroup(this.#pid);
+    await endTree(this.#pid, this.#folder);
     await this.exited;
+    this.#guardian.remove(this.#pid);
     await rm(this.#folder, { recursive: true, force: true });
     this.#onDestroyed();
+  }
+
+  #watchMemory(pid: number | undefined, { memory, spec }: ProcessContainerOptions): void {
+    if (pid === undefined || !this.running) return;
+    memory.add(pid, spec.memoryMB * MB, () => {
+      this.#outOfMemory = true;
+      endGroup(this.#pid);
+    });
+    void this.exited.then(() => memory.remove(pid));
   }
 
   #signal(signal: NodeJS.Signals): void {
@@ -185,5 +206,21 @@ export class ProcessContainer implements Container {
   async #diedOfMemory(): Promise<boolean> {
     if (!this.#outOfMemory) await Promise.race([this.#closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
     return this.#outOfMemory;
+  }
+}
+
+/** What bubblewrap says of the command that it runs: its process id, as this process sees it. */
+const sandboxInfoSchema = z.object({ 'child-pid': z.number().int().positive() });
+
+/** The process id of the command in a sandbox; undefined where the sandbox ended before it said so. */
+async function innerPid(child: ChildProcess): Promise<number | undefined> {
+  const stream = child.stdio[INFO_DESCRIPTOR];
+  if (!stream || !('readable' in stream)) return undefined;
+  let told = '';
+  try {
+    for await (const chunk of stream) told += String(chunk);
+    return sandboxInfoSchema.parse(JSON.parse(told))['child-pid'];
+  } catch {
+    return undefined;
   }
 }

@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
+import { Guardian } from './Guardian.js';
 import { removeLeftoverProcesses } from './leftovers.js';
 import { MemoryWatch } from './MemoryWatch.js';
 import { ProcessContainer } from './ProcessContainer.js';
 import { providePackages } from './providedPackages.js';
-import { nodeRuntimeCommand } from './runtimeCommand.js';
+import { nodeRuntimeCommand, nodeRuntimePaths } from './runtimeCommand.js';
 
 export interface ProcessDriverOptions {
   readonly logger: Logger;
@@ -15,11 +16,14 @@ export interface ProcessDriverOptions {
   readonly owner: string;
   /** Where sockets and working directories go; its path must be short (Unix sockets allow about 100 bytes). */
   readonly folder?: string | undefined;
+  /** Whether each process runs in a sandbox of bubblewrap, which has to work here: see `detectSandbox`. */
+  readonly sandbox?: boolean | undefined;
 }
 
 /**
- * "Containers" that are child processes, for development where no container engine answers. They **isolate nothing**: an
- * action reads and writes what this process may. Kinds of Node.js only. Memory is looked at from time to time.
+ * "Containers" that are child processes, for development where no container engine answers. Without a sandbox they
+ * **isolate nothing**: an action reads and writes what this process may. Kinds of Node.js only. Memory is looked at from
+ * time to time.
  */
 export class ProcessDriver implements ContainerDriver {
   readonly name = 'process';
@@ -29,9 +33,11 @@ export class ProcessDriver implements ContainerDriver {
   readonly #memory = new MemoryWatch();
   readonly #containers = new Set<ProcessContainer>();
   #packages: Promise<void> | undefined;
+  #paths: readonly string[] | undefined;
   /** Tells the folders of this run from those of earlier ones. */
   readonly #run = `${Date.now().toString(36)}-`;
   #count = 0;
+  #guardian: Guardian | undefined;
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
@@ -39,10 +45,11 @@ export class ProcessDriver implements ContainerDriver {
   }
 
   async removeLeftovers(): Promise<number> {
-    this.#options.logger.warn(
-      'actions run as processes of this machine, which isolates nothing: any action may read and write what this ' +
-        'server may; use Docker for code that you do not trust',
-    );
+    if (this.#options.sandbox !== true)
+      this.#options.logger.warn(
+        'actions run as processes of this machine, which isolates nothing: any action may read and write what this ' +
+          'server may; use Docker for code that you do not trust',
+      );
     return removeLeftoverProcesses(this.#folder, (name) => !name.startsWith(this.#run));
   }
 
@@ -57,7 +64,15 @@ export class ProcessDriver implements ContainerDriver {
     try {
       await (this.#packages ??= providePackages(this.#folder));
       await mkdir(folder, { mode: 0o700 });
-      const container = await ProcessContainer.start({ spec, folder, command: this.#command, memory: this.#memory });
+      this.#guardian ??= new Guardian(join(this.#folder, this.#run));
+      const container = await ProcessContainer.start({
+        spec,
+        folder,
+        command: this.#command,
+        memory: this.#memory,
+        guardian: this.#guardian,
+        sandbox: this.#options.sandbox === true ? { readable: this.#readable() } : undefined,
+      });
       this.#containers.add(container);
       container.onDestroyed(() => this.#containers.delete(container));
       return container;
@@ -69,6 +84,13 @@ export class ProcessDriver implements ContainerDriver {
 
   async close(): Promise<void> {
     await Promise.all([...this.#containers].map((container) => container.destroy()));
+    this.#guardian?.close();
+    this.#guardian = undefined;
     await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  /** What a sandboxed runtime reads besides its folder; found once. */
+  #readable(): readonly string[] {
+    return (this.#paths ??= [...nodeRuntimePaths(), join(this.#folder, 'node_modules')]);
   }
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { endTree } from './processTree.js';
 
 /** The file in a container's folder that holds its process id. */
 export const PID_FILE = 'pid';
@@ -16,19 +17,10 @@ export async function removeLeftoverProcesses(folder: string, isLeft: (name: str
   for (const name of names) {
     const path = join(folder, name);
     const pid = Number(await readFile(join(path, PID_FILE), 'utf8').catch(() => ''));
-    if (pid > 0 && (await commandLine(pid)).includes(path)) endGroup(pid);
+    if (pid > 0 && (await commandLine(pid)).includes(path)) await endTree(pid, path);
     await rm(path, { recursive: true, force: true });
   }
   return names.length;
-}
-
-/** Ends a process and all that it started in its group, whether stopped or not. */
-export function endGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // It is no more.
-  }
 }
 
 /** The id of a process may have gone to another one: its arguments tell (each of ours has its folder among them). */

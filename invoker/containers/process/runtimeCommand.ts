@@ -1,5 +1,7 @@
 import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findPackages, PROVIDED_PACKAGES } from '../../runtimes/packages.js';
 
 /** A program and its arguments. */
 export interface Command {
@@ -12,11 +14,29 @@ export interface Command {
  * sources (tests, `npm run dev`) with the loader for those.
  */
 export function nodeRuntimeCommand(): Command {
+  return runtime().command;
+}
+
+/** The files and folders that the Node.js runtime reads, with the packages that actions are provided with. */
+export function nodeRuntimePaths(): string[] {
+  const { folder, project, fromSource } = runtime();
+  const packages = fromSource
+    ? [join(project, 'node_modules'), join(project, 'tsconfig.json')]
+    : findPackages(PROVIDED_PACKAGES, import.meta.dirname);
+  return [folder, join(project, 'package.json'), ...packages];
+}
+
+function runtime(): { command: Command; folder: string; project: string; fromSource: boolean } {
   const fromSource = import.meta.url.endsWith('.ts');
   const main = new URL(`../../runtimes/nodejs/main${fromSource ? '.ts' : '.js'}`, import.meta.url);
   const loader = fromSource ? ['--import', createRequire(import.meta.url).resolve('tsx')] : [];
+  const path = fileURLToPath(main);
+  const folder = dirname(path);
   return {
-    program: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', ...loader, fileURLToPath(main)],
+    command: { program: process.execPath, args: ['--disable-warning=ExperimentalWarning', ...loader, path] },
+    folder,
+    // `package.json` says that the runtime's files are ES modules.
+    project: resolve(folder, fromSource ? '../../..' : '../../../..'),
+    fromSource,
   };
 }

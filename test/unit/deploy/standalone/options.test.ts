@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { requireIsolation } from '../../../../deploy/standalone/containers.js';
 import { parseOptions, USAGE, UsageError } from '../../../../deploy/standalone/options.js';
 import { readUsersFile } from '../../../../deploy/standalone/users.js';
 
@@ -24,15 +25,36 @@ describe('standalone options', () => {
   it('forces a driver', () => {
     const driver = (...args: string[]) => (parseOptions(args) as { driver?: string }).driver;
     assert.equal(driver('--docker'), 'docker');
+    assert.equal(driver('--sandbox'), 'sandbox');
     assert.equal(driver('--process'), 'process');
   });
 
   it('lists in its help every option that it takes', () => {
     assert.equal(parseOptions(['--help']), 'help');
-    for (const option of 'port host data docker process invokers memory users runtimes color-policy no-catalog log-level log-format'.split(
+    for (const option of 'port host data docker sandbox process i-know-processes-isolate-nothing invokers memory users runtimes color-policy no-catalog log-level log-format'.split(
       ' ',
     ))
       assert.match(USAGE, new RegExp(`--${option}\\b`));
+  });
+
+  it('lets others reach plain processes only where the user says so', () => {
+    const allowed = (kind: 'docker' | 'sandbox' | 'process', host: string, acceptsNoIsolation = false): boolean => {
+      try {
+        requireIsolation({ kind }, { host, acceptsNoIsolation });
+        return true;
+      } catch (error) {
+        assert.ok(error instanceof UsageError);
+        assert.match(error.message, /--i-know-processes-isolate-nothing/);
+        return false;
+      }
+    };
+    for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) assert.ok(allowed('process', host));
+    for (const host of ['0.0.0.0', '::', '192.0.2.1', 'host.example', '127.0.0.1.example']) {
+      assert.ok(!allowed('process', host), host);
+      assert.ok(allowed('process', host, true));
+      assert.ok(allowed('docker', host));
+      assert.ok(allowed('sandbox', host));
+    }
   });
 
   it('refuses in one line what it does not understand', () => {

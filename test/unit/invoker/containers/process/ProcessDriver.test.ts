@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { Container } from '../../../../../invoker/containers/ContainerDriver.js';
+import { descendants, parentOf } from '../../../../../invoker/containers/process/processTree.js';
 import { ProcessDriver } from '../../../../../invoker/containers/process/ProcessDriver.js';
 import { privateBytes } from '../../../../../invoker/containers/process/MemoryWatch.js';
 import { silentLogger } from '../../../../../shared/logging/Logger.js';
@@ -44,24 +47,75 @@ describe('process driver', () => {
     }
   });
 
-  it('has its processes end when the process that made them is killed', async () => {
-    const fromSource = import.meta.url.endsWith('.ts');
-    const program = fileURLToPath(new URL(`./startAndWait${fromSource ? '.ts' : '.js'}`, import.meta.url));
-    const parent = spawn(process.execPath, [...(fromSource ? ['--import', 'tsx'] : []), program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
+  for (const paused of [false, true])
+    it(`ends its ${paused ? 'paused' : 'running'} processes when the process that made them is killed`, async () => {
+      const fromSource = import.meta.url.endsWith('.ts');
+      const program = fileURLToPath(new URL(`./startAndWait${fromSource ? '.ts' : '.js'}`, import.meta.url));
+      const parent = spawn(
+        process.execPath,
+        [...(fromSource ? ['--import', 'tsx'] : []), program, ...(paused ? ['--pause'] : [])],
+        {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        },
+      );
+      const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(chunk.toString());
+      assert.ok(pid > 0);
+      parent.kill('SIGKILL');
+      const deadline = Date.now() + 5000;
+      while (isAlive(pid)) {
+        assert.ok(Date.now() < deadline, 'the child lives on');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const successor = new ProcessDriver({ owner: `killed-${parent.pid}`, logger: silentLogger });
+      assert.equal(await successor.removeLeftovers(), 1);
+      await successor.close();
     });
-    const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
-    const pid = Number(chunk.toString());
-    assert.ok(pid > 0);
-    parent.kill('SIGKILL');
-    const deadline = Date.now() + 5000;
-    while (isAlive(pid)) {
-      assert.ok(Date.now() < deadline, 'the child lives on');
-      await new Promise((resolve) => setTimeout(resolve, 20));
+
+  it('ends what an action started, in its process group and out of it', async () => {
+    const driver = new ProcessDriver({ owner: `tree-${process.pid}`, logger: silentLogger });
+    try {
+      const [container, bystander] = [await driver.create(SPEC), await driver.create(SPEC)];
+      const options = { timeoutMs: 10_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const code = `const { spawn, execSync } = require('child_process');
+        const main = () => {
+          const group = spawn('sleep', ['1000'], { stdio: 'ignore' });
+          const detached = spawn('sleep', ['1000'], { stdio: 'ignore', detached: true });
+          const orphan = Number(execSync("setsid sh -c 'sleep 1000 >/dev/null 2>&1 & echo $!'").toString());
+          return { pids: [group.pid, detached.pid, orphan] };
+        }`;
+      for (const each of [container, bystander])
+        await each.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+      const started = async (from: Container): Promise<number[]> =>
+        (JSON.parse((await from.post('/run', '{}', options)).body) as { pids: number[] }).pids;
+      const pids = await started(container);
+      const others = await started(bystander);
+      assert.ok([...pids, ...others].every((pid) => pid > 0 && isAlive(pid)));
+      await container.destroy();
+      await eventually(() => !pids.some(isAlive));
+      assert.ok(others.every(isAlive), 'what another container started goes on');
+      await bystander.destroy();
+      await eventually(() => !others.some(isAlive));
+    } finally {
+      await driver.close();
     }
-    const successor = new ProcessDriver({ owner: `killed-${parent.pid}`, logger: silentLogger });
-    assert.equal(await successor.removeLeftovers(), 1);
-    await successor.close();
+  });
+
+  it('finds the descendants of a process', () => {
+    const parents = new Map([
+      [2, 1],
+      [3, 2],
+      [4, 2],
+      [5, 4],
+      [6, 1],
+      [7, 6],
+    ]);
+    assert.deepEqual(
+      descendants(2, parents).toSorted((a, b) => a - b),
+      [3, 4, 5],
+    );
+    assert.deepEqual(descendants(7, parents), []);
+    assert.equal(parentOf('12 (a) b (c) S 34 56 78'), 34);
   });
 
   it('reads how much memory a process has for itself', () => {
@@ -70,9 +124,18 @@ describe('process driver', () => {
   });
 });
 
+/** A killed process may be there for a moment, until its parent has read its end. */
+async function eventually(holds: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0);
+    return process.kill(pid, 0) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
   } catch {
     return false;
   }
