@@ -22,7 +22,8 @@ import { OwnershipEntitlement } from './entitlement/ownership.js';
 import { Throttles } from './entitlement/throttles.js';
 import { createApp } from './api/app.js';
 import type { HttpServer } from './http/HttpServer.js';
-import { createDispatch, type Dispatch } from './invocation/dispatch.js';
+import { createDispatch } from './invocation/dispatch.js';
+import { Journal } from './invocation/Journal.js';
 import type { InvocationRequest } from './invocation/Invocation.js';
 import { withBuiltins, type BuiltinAction } from './invocation/builtin.js';
 import { createPrimitive } from './invocation/primitive.js';
@@ -95,15 +96,15 @@ export interface ControllerParts {
 export class Controller {
   readonly #log: Logger;
   readonly #context: ControllerContext;
-  readonly #dispatch: Dispatch;
+  readonly #journal: Journal;
   readonly #invalidation: CacheInvalidation;
   readonly #alarms: AlarmProvider | undefined;
   readonly #app: RequestListener;
 
-  private constructor(parts: ControllerParts, bus: Bus, { context, dispatch, alarms }: Assembled) {
+  private constructor(parts: ControllerParts, bus: Bus, { context, alarms }: Assembled) {
     this.#log = context.log;
     this.#context = context;
-    this.#dispatch = dispatch;
+    this.#journal = bus.journal;
     this.#invalidation = bus.invalidation;
     this.#alarms = alarms;
     this.#app = createApp(context, {
@@ -156,8 +157,10 @@ export class Controller {
     await this.#alarms?.stop();
     await server.stop(limitMs);
     const left = (): number => Math.max(0, limitMs - (performance.now() - begun));
-    if (!(await within(this.#dispatch.idle(), left()))) this.#log.warn('sequences were left unfinished');
+    if (!(await within(this.#journal.idle(), left()))) this.#log.warn('sequences were left unfinished');
     if (finishActivations) while (balancer.totalActiveActivations() > 0 && left() > 0) await sleep(DRAIN_POLL_MS);
+    // Activations may have been given up meanwhile.
+    if (!(await within(this.#journal.idle(), left()))) this.#log.warn('records of activations were left unstored');
   }
 
   /** Leaves the bus. */
@@ -171,6 +174,7 @@ interface Bus {
   readonly invalidation: CacheInvalidation;
   readonly entities: CachedEntityStore;
   readonly events: UserEvents;
+  readonly journal: Journal;
   readonly balancer: ShardingBalancer;
 }
 
@@ -190,6 +194,7 @@ async function joinBus(parts: ControllerParts): Promise<Bus> {
   });
   invalidation.onChange((id) => entities.invalidate(id));
   const events = config.userEvents ? await userEvents(parts, clock) : noUserEvents;
+  const journal = new Journal({ activations, events, log: log.component('invocation') });
   await putHealthTest(parts, clock());
   const balancer = await ShardingBalancer.start({
     messaging,
@@ -198,13 +203,9 @@ async function joinBus(parts: ControllerParts): Promise<Bus> {
     logger: log.component('loadbalancer'),
     metrics: new BalancerMetrics(registry),
     options: config.balancer,
-    onLost: (lost) => {
-      activations.store(lostRecord(lost, clock())).catch((error: unknown) => {
-        log.error('the record of a lost activation was not stored', { error, activationId: lost.activationId });
-      });
-    },
+    onLost: (lost) => void journal.keep(lostRecord(lost, clock()), lost.user, lost.transid),
   });
-  return { invalidation, entities, events, balancer };
+  return { invalidation, entities, events, journal, balancer };
 }
 
 async function leaveBus({ balancer, invalidation }: { balancer: LoadBalancer; invalidation: CacheInvalidation }) {
@@ -223,13 +224,12 @@ async function putHealthTest({ runtimes, instance, config, whisks }: ControllerP
 
 /** The way of an invocation, and what routes need besides. */
 interface InvocationParts {
-  readonly dispatch: Dispatch;
   /** Actions that the controller does itself, by document id. The catalog adds its own. */
   readonly builtins: Map<string, BuiltinAction>;
   readonly services: Omit<ControllerContext, 'onTriggerDeleted'>;
 }
 
-function assembleInvocation(parts: ControllerParts, { entities, events, balancer }: Bus): InvocationParts {
+function assembleInvocation(parts: ControllerParts, { entities, events, journal, balancer }: Bus): InvocationParts {
   const { config, instance, runtimes, log, registry, activations, encryption } = parts;
   const { limits } = config;
   const clock = parts.clock ?? Date.now;
@@ -245,7 +245,7 @@ function assembleInvocation(parts: ControllerParts, { entities, events, balancer
     allowedKinds: config.allowedKinds,
   });
   const colorMistakes = new ColorMistakes(registry);
-  const common = { activations, events, clock, newActivationId, log: log.component('invocation'), colorMistakes };
+  const common = { activations, journal, clock, newActivationId, log: log.component('invocation'), colorMistakes };
   const builtins = new Map<string, BuiltinAction>();
   const primitive = createPrimitive({ ...common, balancer, runtimes, controller: instance });
   const dispatch = createDispatch({
@@ -276,25 +276,24 @@ function assembleInvocation(parts: ControllerParts, { entities, events, balancer
     sharedPackagesExecuteOnly: config.sharedPackagesExecuteOnly,
     requireApiKeyAnnotation: config.requireApiKeyAnnotation ?? true,
     requireResponsePayload: config.requireResponsePayload ?? true,
-    track: (work: Promise<unknown>) => dispatch.track(work),
+    journal,
     operator: config.operator,
     readinessFraction: config.readinessFraction,
     build: config.build,
     colors: { palette: balancer.palette, mistakes: colorMistakes },
   };
-  return { dispatch, builtins, services };
+  return { builtins, services };
 }
 
 interface Assembled {
   readonly context: ControllerContext;
-  readonly dispatch: Dispatch;
   readonly alarms: AlarmProvider | undefined;
 }
 
 /** Installs the packages of `whisk.system` and their alarms, where this controller is to have them. */
 async function addCatalog(parts: ControllerParts, bus: Bus, invocation: InvocationParts): Promise<Assembled> {
-  const { dispatch, builtins, services } = invocation;
-  if (!parts.config.catalog) return { context: services, dispatch, alarms: undefined };
+  const { builtins, services } = invocation;
+  if (!parts.config.catalog) return { context: services, alarms: undefined };
   const { invalidation, balancer } = bus;
   await installCatalog({ ...services, whisks: parts.whisks });
   const alarms = new AlarmProvider({
@@ -307,7 +306,7 @@ async function addCatalog(parts: ControllerParts, bus: Bus, invocation: Invocati
   });
   for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
   invalidation.onChange((id) => alarms.changed(id));
-  return { context: { ...services, onTriggerDeleted: (id) => alarms.forget(id) }, dispatch, alarms };
+  return { context: { ...services, onTriggerDeleted: (id) => alarms.forget(id) }, alarms };
 }
 
 const DRAIN_POLL_MS = 20;

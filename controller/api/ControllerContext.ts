@@ -1,6 +1,7 @@
 import type { Authentication } from '../authentication/Authentication.js';
 import type { OperatorCredentials } from '../authentication/operator.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
+import type { Journal } from '../invocation/Journal.js';
 import type { Invocation } from '../invocation/Invocation.js';
 import type { ColorsView } from '../loadbalancer/ColorsView.js';
 import type { LoadBalancer } from '../loadbalancer/LoadBalancer.js';
@@ -38,8 +39,7 @@ export interface ControllerContext {
   readonly clock: () => number;
   /** Whether actions, packages and parameters shared with a caller may be run but not read. */
   readonly sharedPackagesExecuteOnly: boolean;
-  /** Told of work that goes on after its request was answered, so that it can be waited for at the end. */
-  readonly track: (work: Promise<unknown>) => void;
+  readonly journal: Pick<Journal, 'keep' | 'track'>;
   /** Told of each trigger that is deleted, by its document id. Never rejects. */
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
   /** Whether new actions get the API key only where they ask for it. */

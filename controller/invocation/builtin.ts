@@ -1,14 +1,13 @@
 import { argumentsOf } from './parameters.js';
+import type { Journal } from './Journal.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
 import { StatusCode } from '../../shared/entities/activation.js';
 import { activationRecord, limitsAnnotation } from '../../shared/entities/activationRecord.js';
-import type { UserEvents } from '../../shared/events/UserEvents.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import { isTruthy, type JsonObject, type KeyValue } from '../../shared/entities/keyvalue.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ParameterUnlock } from '../../shared/parameters/encryption.js';
-import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 
 /**
  * An action that the controller does itself, instead of a container: one that needs what only a controller has. Gives
@@ -25,8 +24,7 @@ export type Builtins = ReadonlyMap<string, BuiltinAction>;
 export interface BuiltinParts {
   readonly builtins: Builtins;
   readonly encryption: ParameterUnlock;
-  readonly activations: Pick<ActivationStore, 'store'>;
-  readonly events: UserEvents;
+  readonly journal: Pick<Journal, 'keep'>;
   readonly clock: () => number;
   readonly newActivationId: () => string;
   readonly log: Logger;
@@ -42,12 +40,7 @@ export function withBuiltins(primitive: Invocation, parts: BuiltinParts): Invoca
       const start = parts.clock();
       const response = await respond(parts, builtin, request);
       const record = builtinRecord(request, parts.newActivationId(), response, start, parts.clock());
-      parts.events.activation(record, request.user.namespace.uuid);
-      if (request.user.limits.storeActivations !== false) {
-        parts.activations.store(record).catch((error: unknown) => {
-          parts.log.error('record of a built-in action was not stored', { transid: request.transid, error });
-        });
-      }
+      void parts.journal.keep(record, request.user, request.transid);
       if (request.waitMs === undefined) return { kind: 'accepted', activationId: record.activationId };
       return { kind: 'record', record };
     },

@@ -1,12 +1,11 @@
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
 import type { ActionReader } from './resolve.js';
+import type { Journal } from './Journal.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
-import type { UserEvents } from '../../shared/events/UserEvents.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 
 /** What sequences and compositions are run with. */
 export interface CompositeParts {
@@ -14,8 +13,7 @@ export interface CompositeParts {
   readonly primitive: Invocation;
   readonly actions: ActionReader;
   readonly entitlement: Pick<Entitlement, 'check'>;
-  readonly activations: Pick<ActivationStore, 'store'>;
-  readonly events: UserEvents;
+  readonly journal: Pick<Journal, 'keep' | 'track'>;
   readonly log: Logger;
   readonly clock: () => number;
   readonly newActivationId: () => string;

@@ -1,3 +1,4 @@
+import type { Journal } from './Journal.js';
 import { activateAction, type ActivationParts } from './activate.js';
 import { asObject } from './parameters.js';
 import type { Explain } from '../refusals/refusals.js';
@@ -10,17 +11,15 @@ import type { Identity } from '../../shared/entities/identity.js';
 import { valueOf, type JsonObject } from '../../shared/entities/keyvalue.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { IncomingHttpHeaders } from 'node:http';
 
 /** What firing takes. */
 export interface FireParts extends ActivationParts {
-  readonly activations: Pick<ActivationStore, 'store'>;
+  readonly journal: Pick<Journal, 'keep' | 'track'>;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  readonly track: (work: Promise<unknown>) => void;
   /** Words the refusals of actions for the trigger's record. */
   readonly explain: Explain;
   readonly colors?: { readonly mistakes: Pick<ColorMistakes, 'note'> } | undefined;
@@ -54,9 +53,9 @@ export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
   const activationId = newActivationId();
   const start = parts.clock();
   const done = activateRules(parts, fire, rules, activationId, start).catch((error: unknown) => {
-    parts.log.error('record of a trigger was not stored', { transid: fire.transid, error, activationId });
+    parts.log.error(`the trigger's activation ${activationId} failed`, { transid: fire.transid, error });
   });
-  parts.track(done);
+  void parts.journal.track(done);
   return { activationId, done };
 }
 
@@ -84,9 +83,9 @@ async function activateRules(
       return ruleLogLine(id, rule, result);
     }),
   );
-  if (user.limits.storeActivations === false) return;
   const { name, version } = trigger;
-  await parts.activations.store(triggerRecord({ activationId, user, name, version, start, payload, logs, color }));
+  const record = triggerRecord({ activationId, user, name, version, start, payload, logs, color });
+  await parts.journal.keep(record, user, fire.transid);
 }
 
 async function activate(

@@ -4,11 +4,11 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import type { InvocationOutcome } from './Invocation.js';
 
 /*
- * A blocking invocation waits for its acknowledgement on the bus. That may be lost, or too large for the bus, so the store
- * is looked into as well:
+ * A blocking invocation waits for its acknowledgement on the bus. The acknowledgement may be lost, or the record too large
+ * for the bus, so the store is read as well:
  *
- *   while no acknowledgement is there           every 15 s
- *   after one that has not got the record       after 1, 3, 5 and 7 s, one after the other
+ *   before the acknowledgement                     every 15 s
+ *   after an acknowledgement without the record    after 1, 3, 5 and 7 s, one after the other, then every 15 s
  *
  * When the wait is over the caller gets the activation's id.
  */
@@ -48,22 +48,27 @@ export function waitForResult(
         parts.log.warn('could not look for a record in the store', { error, activationId: pending.activationId });
       }
     };
-    /** Looks after each of the delays, one after the other, and then again each `SLOW_POLL_MS`. */
-    const pollAfter = (delays: readonly number[]): void => {
-      const [delay = SLOW_POLL_MS, ...rest] = delays;
+    /** The series of looks that goes on; a look of an earlier series schedules no further one. */
+    let series = 0;
+    /** Begins a series of looks: one after each of the delays, in ms, then one every `SLOW_POLL_MS`. */
+    const begin = (delays: readonly number[]): void => {
+      const own = ++series;
       clearTimeout(poll);
-      poll = setTimeout(() => {
-        void look().then(() => {
-          if (!done) pollAfter(rest);
-        });
-      }, delay);
+      const schedule = ([delay = SLOW_POLL_MS, ...rest]: readonly number[]): void => {
+        poll = setTimeout(() => {
+          void look().then(() => {
+            if (!done && own === series) schedule(rest);
+          });
+        }, delay);
+      };
+      schedule(delays);
     };
-    if (waitMs > SLOW_POLL_MS) pollAfter([]);
+    if (waitMs > SLOW_POLL_MS) begin([]);
 
     void pending.result.then((acknowledged) => {
       if (done) return;
       if (acknowledged.kind === 'record') finish(acknowledged);
-      else pollAfter(QUICK_POLLS_MS);
+      else begin(QUICK_POLLS_MS);
     });
   });
 }

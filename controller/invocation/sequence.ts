@@ -18,7 +18,7 @@ import { SEQUENCE } from '../../shared/entities/exec.js';
 import { childTransactionId } from '../../shared/entities/transaction.js';
 
 const COMPONENT_MISSING = 'Sequence component does not exist.';
-const COMPONENT_FAILED = 'Sequence failed.';
+export const SEQUENCE_FAILED = 'Sequence failed.';
 const componentTimedOut = (activationId: string): string =>
   `Timeout reached when retrieving activation ${activationId} for sequence component.`;
 
@@ -86,7 +86,7 @@ async function runComponent(
     return await invokeComponent(parts, composites, run, color, books, found.target);
   } catch (error) {
     parts.log.error('component of a sequence failed', { transid: run.transid, error, sequence: run.activationId });
-    return stopSequence(books, failure(StatusCode.whiskError, COMPONENT_FAILED));
+    return stopSequence(books, failure(StatusCode.whiskError, SEQUENCE_FAILED));
   }
 }
 

@@ -15,7 +15,8 @@ import { Throttles } from '../../../controller/entitlement/throttles.js';
 import { serviceRoutes } from '../../../controller/api/service/routes.js';
 import { createApp } from '../../../controller/api/app.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
-import { createDispatch, type Dispatch } from '../../../controller/invocation/dispatch.js';
+import { createDispatch } from '../../../controller/invocation/dispatch.js';
+import { Journal } from '../../../controller/invocation/Journal.js';
 import { withBuiltins, type BuiltinAction } from '../../../controller/invocation/builtin.js';
 import { createPrimitive } from '../../../controller/invocation/primitive.js';
 import { webActionRoutes } from '../../../controller/webactions/routes.js';
@@ -89,12 +90,11 @@ export class TestController {
   readonly ctx: ControllerContext;
   readonly stores: Stores;
   readonly balancer: InProcessBalancer;
-  readonly dispatch: Dispatch;
   readonly alarms: AlarmProvider | undefined;
   readonly #close: () => Promise<void>;
 
   private constructor(
-    fields: Pick<TestController, 'base' | 'ctx' | 'stores' | 'balancer' | 'dispatch' | 'alarms'> & {
+    fields: Pick<TestController, 'base' | 'ctx' | 'stores' | 'balancer' | 'alarms'> & {
       close: () => Promise<void>;
     },
   ) {
@@ -102,7 +102,6 @@ export class TestController {
     this.ctx = fields.ctx;
     this.stores = fields.stores;
     this.balancer = fields.balancer;
-    this.dispatch = fields.dispatch;
     this.alarms = fields.alarms;
     this.#close = fields.close;
   }
@@ -137,20 +136,19 @@ export class TestController {
     const events = options.events ?? noUserEvents;
     const primitive = createPrimitive({ balancer, activations, runtimes, controller, newActivationId, log });
     const builtins = new Map<string, BuiltinAction>();
+    const journal = new Journal({ activations, events, log });
     const dispatch = createDispatch({
       primitive: withBuiltins(primitive, {
         builtins,
         encryption: noEncryption,
-        activations,
-        events,
+        journal,
         clock,
         newActivationId,
         log,
       }),
       actions: entities,
       entitlement,
-      activations,
-      events,
+      journal,
       log,
       clock,
       newActivationId,
@@ -171,7 +169,7 @@ export class TestController {
       log,
       clock,
       sharedPackagesExecuteOnly: options.sharedPackagesExecuteOnly ?? false,
-      track: (work) => dispatch.track(work),
+      journal,
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       requireApiKeyAnnotation: true,
       requireResponsePayload: options.requireResponsePayload ?? true,
@@ -211,12 +209,11 @@ export class TestController {
       ctx,
       stores,
       balancer,
-      dispatch,
       alarms,
       close: async () => {
         await alarms?.stop();
         await server.stop(0);
-        await dispatch.idle();
+        await journal.idle();
         await activations.close();
         if (!options.stores) await stores.close();
       },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { withBuiltins, type BuiltinAction } from '../../../../controller/invocation/builtin.js';
+import { Journal } from '../../../../controller/invocation/Journal.js';
 import type { InvocationRequest } from '../../../../controller/invocation/Invocation.js';
 import type { ActivationRecord } from '../../../../shared/entities/activation.js';
 import { newActivationId } from '../../../../shared/entities/activationId.js';
@@ -12,10 +13,15 @@ import { user } from './runs.js';
 const encryption = parameterEncryption({ current: 'aes-128', aes128: Buffer.alloc(16, 7).toString('base64') });
 const marked: KeyValue[] = [{ key: 'builtin', value: true }];
 
-function setUp(builtin: BuiltinAction) {
+function setUp(builtin: BuiltinAction, store = () => Promise.resolve()) {
   const stored: ActivationRecord[] = [];
   const told: ActivationRecord[] = [];
   const elsewhere: InvocationRequest[] = [];
+  const journal = new Journal({
+    activations: { store: (record) => (stored.push(record), store()) },
+    events: { activation: (record) => void told.push(record) },
+    log: silentLogger,
+  });
   const invocation = withBuiltins(
     {
       invoke(request) {
@@ -26,14 +32,13 @@ function setUp(builtin: BuiltinAction) {
     {
       builtins: new Map([['whisk.system/p/a', builtin]]),
       encryption,
-      activations: { store: (record) => Promise.resolve(void stored.push(record)) },
-      events: { activation: (record) => void told.push(record), metric() {} },
+      journal,
       clock: Date.now,
       newActivationId,
       log: silentLogger,
     },
   );
-  return { invocation, stored, told, elsewhere };
+  return { invocation, journal, stored, told, elsewhere };
 }
 
 function request(more: Partial<InvocationRequest> = {}, annotations = marked, parameters: KeyValue[] = []) {
@@ -53,6 +58,19 @@ describe('a built-in action', () => {
     assert.deepEqual([record.name, record.namespace, record.cause], ['a', 'ns', undefined]);
     assert.equal(valueOf(record.annotations, 'path'), 'whisk.system/p/a');
     assert.deepEqual([stored, told, elsewhere], [[record], [record], []]);
+  });
+
+  it('is waited for by a stop until its record is stored', async () => {
+    let written: (() => void) | undefined;
+    const store = (): Promise<void> => new Promise((resolve) => (written = resolve));
+    const { invocation, journal } = setUp(() => Promise.resolve({}), store);
+    await invocation.invoke(request());
+    let idle = false;
+    const done = journal.idle().then(() => (idle = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(idle, false);
+    written?.();
+    await done;
   });
 
   it('may be a component', async () => {

@@ -112,4 +112,18 @@ describe('waitForResult', () => {
     await pass(1);
     assert.deepEqual(wait.outcome, { kind: 'record', record: { ...record, logs: [] } });
   });
+
+  it('looks soon after an acknowledgement without the record, although an earlier look is still under way', async () => {
+    let answer: (nothing: undefined) => void = () => assert.fail();
+    const slow = new Promise<undefined>((resolve) => (answer = resolve));
+    const wait = begin(60_000, () => (wait.looks === 1 ? slow : Promise.resolve(record)));
+    await pass(15);
+    assert.equal(wait.looks, 1);
+    wait.acknowledge({ kind: 'stored', activationId: 'a' });
+    await settle();
+    answer(undefined);
+    await settle();
+    await pass(1);
+    assert.deepEqual(wait.outcome, { kind: 'record', record: { ...record, logs: [] } });
+  });
 });

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { createDispatch, type Dispatch } from '../../../../controller/invocation/dispatch.js';
+import { createDispatch } from '../../../../controller/invocation/dispatch.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
+import { Journal } from '../../../../controller/invocation/Journal.js';
 import { argumentsOf } from '../../../../controller/invocation/parameters.js';
 import type { ActionReader } from '../../../../controller/invocation/resolve.js';
 import type { ActivationRecord } from '../../../../shared/entities/activation.js';
@@ -9,8 +10,8 @@ import { newActivationId } from '../../../../shared/entities/activationId.js';
 import type { Identity } from '../../../../shared/entities/identity.js';
 import type { Json } from '../../../../shared/entities/keyvalue.js';
 import { newTransactionId } from '../../../../shared/entities/transaction.js';
-import { silentLogger } from '../../../../shared/logging/Logger.js';
-import { ApiError } from '../../../../controller/http/ApiError.js';
+import { silentLogger, type Logger } from '../../../../shared/logging/Logger.js';
+import { NotAuthorizedError } from '../../../../controller/refusals/refusals.js';
 
 export const user: Identity = {
   subject: 'me',
@@ -70,7 +71,13 @@ export class Runs {
   readonly stored: ActivationRecord[] = [];
   readonly events: { record: ActivationRecord; userId: string }[] = [];
   readonly forbidden = new Set<string>();
-  readonly dispatch: Dispatch;
+  /** Messages that were logged as errors. */
+  readonly errors: string[] = [];
+  readonly log: Logger = { ...silentLogger, error: (message) => void this.errors.push(message) };
+  readonly dispatch: Invocation;
+  readonly journal: Journal;
+  /** Hears of colors that are not templates. */
+  noteMistake = (): void => {};
 
   constructor(source: ActionReader, behaviours: Record<string, Behaviour>, maxSteps = 50) {
     const primitive: Invocation = {
@@ -86,23 +93,28 @@ export class Runs {
         return { kind: 'record', record: recordOf(request, id, response) };
       },
     };
-    this.dispatch = createDispatch({
-      primitive,
-      actions: source,
-      entitlement: {
-        check: (_user, _privilege, [resource]) =>
-          this.forbidden.has(`${resource?.path}/${resource?.name}`)
-            ? Promise.reject(new ApiError(403))
-            : Promise.resolve(),
-      },
+    this.journal = new Journal({
       activations: {
         store: (record) => {
           this.stored.push(record);
           return Promise.resolve();
         },
       },
-      events: { activation: (record, userId) => void this.events.push({ record, userId }), metric() {} },
-      log: silentLogger,
+      events: { activation: (record, userId) => void this.events.push({ record, userId }) },
+      log: this.log,
+    });
+    this.dispatch = createDispatch({
+      primitive,
+      actions: source,
+      entitlement: {
+        check: (_user, _privilege, [resource]) =>
+          this.forbidden.has(`${resource?.path}/${resource?.name}`)
+            ? Promise.reject(new NotAuthorizedError(['it']))
+            : Promise.resolve(),
+      },
+      journal: this.journal,
+      log: this.log,
+      colorMistakes: { note: () => this.noteMistake() },
       clock: Date.now,
       newActivationId,
       maxSteps,

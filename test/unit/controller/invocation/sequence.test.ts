@@ -195,7 +195,7 @@ describe('a sequence', () => {
     const outcome = await it.start('ns/two', { n: 1 });
     assert.equal(outcome.kind, 'accepted');
     assert.equal(it.stored.length, 0);
-    await it.dispatch.idle();
+    await it.journal.idle();
     assert.deepEqual(
       it.stored.map((record) => record.response.result),
       [{ n: 3 }],
@@ -210,7 +210,7 @@ describe('a sequence', () => {
     const outcome = await it.start('ns/two', { n: 1 }, { waitMs: 5 });
     assert.equal(outcome.kind, 'accepted');
     release?.();
-    await it.dispatch.idle();
+    await it.journal.idle();
     assert.equal(it.stored.length, 1);
   });
 
