@@ -93,10 +93,11 @@ describe('a process', function () {
             await sleep(5);
           }
         })();
-        const { code } = await exited;
+        const end = await exited;
         ended.abort();
         await signals;
-        assert.equal(code, 0, output());
+        // One of the many signals may come when it has ended all but itself.
+        assert.ok(end.code === 0 || end.signal === 'SIGTERM', `${JSON.stringify(end)} ${output()}`);
         assert.doesNotMatch(output(), /ready at|answers at|waiting for/);
       });
     }
