@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { AdminError } from '../../deploy/admin/AdminError.js';
-import { parseCommandLine } from '../../deploy/admin/commandLine.js';
-import { run } from '../../deploy/admin/run.js';
+import { AdminError } from '../../deploy/commands/admin/AdminError.js';
+import { parseCommandLine } from '../../deploy/commands/admin/commandLine.js';
+import { run } from '../../deploy/commands/admin/run.js';
 import type { Stores } from '../../shared/store/ArtifactStore.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
 

@@ -172,7 +172,7 @@ describe('a process', function () {
     for (const [name, args] of [
       ['a controller', command('controller/main', '0')],
       ['an invoker', command('invoker/main', '--uniqueName', 'thrower')],
-      ['the administration', command('deploy/admin/main', 'user', 'list', 'guest')],
+      ['the administration', command('deploy/commands/admin/main', 'user', 'list', 'guest')],
       ['the local installation', command('deploy/local/run', '--port', '0')],
     ] as const) {
       it(`says so in one line and ends: ${name}`, async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { AdminError } from '../../../../deploy/admin/AdminError.js';
-import { parseCommandLine, USAGE } from '../../../../deploy/admin/commandLine.js';
-import { LIMIT_NAMES } from '../../../../deploy/admin/limits.js';
+import { AdminError } from '../../../../../deploy/commands/admin/AdminError.js';
+import { parseCommandLine, USAGE } from '../../../../../deploy/commands/admin/commandLine.js';
+import { LIMIT_NAMES } from '../../../../../deploy/commands/admin/limits.js';
 
 const parse = (line: string) => parseCommandLine(line.split(' ').filter((word) => word !== ''));
 

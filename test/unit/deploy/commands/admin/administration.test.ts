@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openEmbeddedStores, openTemporaryStores } from '../../../../shared/store/embedded/open.js';
-import { SubjectStore } from '../../../../shared/store/SubjectStore.js';
-import { administrationSuite } from '../../../suites/administration.js';
+import { openEmbeddedStores, openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
+import { SubjectStore } from '../../../../../shared/store/SubjectStore.js';
+import { administrationSuite } from '../../../../suites/administration.js';
 
 describe('administration', () => {
   describe('of the embedded store', () => administrationSuite(openTemporaryStores));
@@ -19,7 +19,9 @@ describe('administration', () => {
     });
     after(() => rm(folder, { recursive: true, force: true }));
 
-    const main = fileURLToPath(new URL(`../../../../deploy/admin/main${extname(import.meta.url)}`, import.meta.url));
+    const main = fileURLToPath(
+      new URL(`../../../../../deploy/commands/admin/main${extname(import.meta.url)}`, import.meta.url),
+    );
     function admin(...args: string[]) {
       const env = { ...process.env, CONFIG_whisk_couchdb_host: '' };
       const { status, stdout, stderr } = spawnSync(process.execPath, [...process.execArgv, main, ...args], {

@@ -1,5 +1,5 @@
-import type { Stores } from '../../shared/store/ArtifactStore.js';
-import { VIEWS_OF, type DatabaseName } from '../../shared/store/views.js';
+import type { Stores } from '../../../shared/store/ArtifactStore.js';
+import { VIEWS_OF, type DatabaseName } from '../../../shared/store/views.js';
 import { AdminError } from './AdminError.js';
 
 const PAGE = 500;

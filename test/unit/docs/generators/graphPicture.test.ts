@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { ALBUM, graphPicture } from '../../../../deploy/docs/graphPicture.js';
+import { ALBUM, graphPicture } from '../../../../docs/generators/graphPicture.js';
 
 describe('the picture of docs/graphs.md', () => {
   it('is what the library makes of its graph now (npm run docs)', () => {

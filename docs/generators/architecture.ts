@@ -2,7 +2,7 @@
  * Checks how files and folders import each other, types included, and draws docs/architecture.svg.
  *
  *   npm run docs:graph              checks and draws
- *   node dist/deploy/docs/architecture.js --check    checks only (a part of `npm run lint`)
+ *   node dist/docs/generators/architecture.js --check    checks only (a part of `npm run lint`)
  *
  * Exits 1 on a circle of files or folders. dependency-cruiser reads the imports, with swc as its parser: its own way
  * to read TypeScript needs the compiler's JavaScript API, which TypeScript 7 no longer has.

@@ -1,7 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { subjectDocumentSchema, type SubjectDocument } from '../../shared/entities/documents.js';
-import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
-import { SubjectStore } from '../../shared/store/SubjectStore.js';
+import { subjectDocumentSchema, type SubjectDocument } from '../../../shared/entities/documents.js';
+import { DocumentConflictError, type ArtifactStore } from '../../../shared/store/ArtifactStore.js';
+import { SubjectStore } from '../../../shared/store/SubjectStore.js';
 import { AdminError } from './AdminError.js';
 
 /* What is done to subjects. Each resolves to the lines to print, and throws AdminError where it cannot be done. */

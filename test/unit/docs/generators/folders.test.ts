@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { circularEdges, dot, folderGraph, roomOf, withoutShortcuts } from '../../../../deploy/docs/folders.js';
+import { circularEdges, dot, folderGraph, roomOf, withoutShortcuts } from '../../../../docs/generators/folders.js';
 
 const imports = (...edges: string[]) =>
   edges.map((edge) => {

@@ -1,7 +1,7 @@
 import { AdminError } from './AdminError.js';
 import { isDatabase } from './databases.js';
 import { isList, LIMIT_NAMES, parseLimit, type LimitName } from './limits.js';
-import type { DatabaseName } from '../../shared/store/views.js';
+import type { DatabaseName } from '../../../shared/store/views.js';
 
 export const USAGE = `Usage: npm run --silent admin -- [--data DIR] COMMAND
 

@@ -1,4 +1,4 @@
-import type { Stores } from '../../shared/store/ArtifactStore.js';
+import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import { AdminError } from './AdminError.js';
 import type { Command } from './commandLine.js';
 import { dump } from './databases.js';

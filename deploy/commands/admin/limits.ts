@@ -1,6 +1,6 @@
-import { isPolicyName, POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
-import { writeBytes } from '../../shared/runtimes/quantities.js';
-import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
+import { isPolicyName, POLICY_NAMES } from '../../../shared/colors/ColorPolicy.js';
+import { writeBytes } from '../../../shared/runtimes/quantities.js';
+import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
 import { AdminError } from './AdminError.js';
 
 /** How the text of each limit of a namespace becomes its value; `list` takes several texts. */

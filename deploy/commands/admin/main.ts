@@ -1,4 +1,4 @@
-import { Lifecycle } from '../../shared/process/Lifecycle.js';
+import { Lifecycle } from '../../../shared/process/Lifecycle.js';
 
 const INTERRUPTED = 130;
 
