@@ -244,12 +244,13 @@ export class Invoker {
   }
 
   #pool(reporter: Reporter): ContainerPool {
-    const { config, driver, decrypt, metrics } = this.#parts;
+    const { config, driver, decrypt, metrics, recorder } = this.#parts;
     const { limits } = config;
     const maxConcurrency = limits.concurrency.max;
     return new ContainerPool({
       driver,
       reporter,
+      roomForRecord: () => recorder.room?.(),
       decrypt,
       now: this.#now,
       log: this.#log.component(`${this.name}.pool`),

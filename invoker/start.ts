@@ -47,7 +47,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
     config: { ...DEFAULT_INVOKER_CONFIG, ...config, instance },
     entities: new CachedEntityStore(stores.whisks),
     subjects: stores.subjects,
-    recorder: { record: (record) => activations.store(record) },
+    recorder: { record: (record) => activations.store(record), room: () => activations.room() },
     driver,
     decrypt: (cipher, value) => encryption.decrypt(cipher, value),
     metrics: new InvokerMetrics(registry),

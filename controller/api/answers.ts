@@ -22,7 +22,7 @@ import {
 import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
 import { BusUnavailableError, MessageTooLargeError } from '../../shared/messaging/Messaging.js';
 import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
-import { DocumentConflictError } from '../../shared/store/ArtifactStore.js';
+import { DocumentConflictError, StoreUnavailableError } from '../../shared/store/ArtifactStore.js';
 import { CorruptedEntityError, WrongEntityTypeError } from '../../shared/store/EntityStore.js';
 
 export const CORRUPTED_MESSAGE = 'Resource is corrupted and cannot be read.';
@@ -34,7 +34,7 @@ const CHALLENGE = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",ch
 const UNAVAILABLE = [NoInvokersError, BusUnavailableError, TooManyRecordsError];
 
 /** Errors of the server that were logged where they arose, once and not for every request. */
-const LOGGED_WHERE_THEY_AROSE = [ApiError, NoInvokersError, TooManyRecordsError];
+const LOGGED_WHERE_THEY_AROSE = [ApiError, NoInvokersError, TooManyRecordsError, StoreUnavailableError];
 
 /** The answer to an error. An unexpected error becomes a 500 that says nothing of it. */
 export function toApiError(error: unknown): ApiError {
@@ -45,12 +45,16 @@ export function toApiError(error: unknown): ApiError {
     return conflict('Resource by this name exists but is not in this collection.');
   }
   if (error instanceof CorruptedEntityError) return internalError(CORRUPTED_MESSAGE);
+  if (error instanceof StoreUnavailableError) return storeUnavailable();
   if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
   if (error instanceof MessageTooLargeError) return new ApiError(413);
   // The router throws it for a path whose percent-encoding is malformed.
   if (error instanceof URIError) return new ApiError(400);
   return internalError();
 }
+
+const storeUnavailable = (): ApiError =>
+  new ApiError(503, 'The database does not answer. Try again later.', { 'retry-after': '5' });
 
 /** Whether the error was logged where it arose. */
 export function wasLogged(error: unknown): boolean {

@@ -23,6 +23,8 @@ const COMPLETION_PATIENCE_MS = 5;
 export interface ActivationRecorder {
   /** Resolves once the record is durable. */
   record(record: ActivationRecord, context: { readonly transid: TransactionId }): Promise<void> | void;
+  /** Resolves when there is room for more records, however long that takes; undefined: there is room. */
+  room?(): Promise<void> | undefined;
 }
 
 export interface ReporterParts {

@@ -60,6 +60,11 @@ export interface PoolParts extends ExecutionParts, ContainersParts {
   readonly stemCells: readonly StemCell[];
   readonly metrics: PoolMetrics;
   readonly config: PoolConfig;
+  /**
+   * Undefined: there is room for the record of another activation; else it resolves when there is. No activation begins
+   * until then, so that the consumer soon fetches no more. Missing: there always is.
+   */
+  readonly roomForRecord?: (() => Promise<void> | undefined) | undefined;
 }
 
 /** An activation that this many containers could not take is given up. */
@@ -80,6 +85,7 @@ export class ContainerPool {
   #sweeper: NodeJS.Timeout | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #onIdle: (() => void) | undefined;
+  #awaitingRoom = false;
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
@@ -161,6 +167,7 @@ export class ContainerPool {
 
   /** Gives the job to a container; false where none can take it now. */
   #start(job: Job): boolean {
+    if (!this.#hasRoomForRecord()) return false;
     const { table } = this.#containers;
     const placement: ContainerPlacement<PooledContainer> = place(table, job, this.#parts.now());
     if (placement.kind === 'wait') return false;
@@ -188,6 +195,20 @@ export class ContainerPool {
   /** Counts whether the color meets a container that lately served it. */
   #countColor(placement: ContainerPlacement<PooledContainer>, color: string): void {
     this.#parts.metrics.colored(placement.kind === 'warm' && placement.entry.colors?.has(color) === true);
+  }
+
+  /** Where there is no room, the waiting activations begin once there is. */
+  #hasRoomForRecord(): boolean {
+    const room = this.#parts.roomForRecord?.();
+    if (!room) return true;
+    if (!this.#awaitingRoom) {
+      this.#awaitingRoom = true;
+      void room.then(() => {
+        this.#awaitingRoom = false;
+        this.#startWaiting();
+      });
+    }
+    return false;
   }
 
   /** Starts what waits, in its order, as far as there is room. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Messaging, Producer } from '../messaging/Messaging.js';
 import type { ArtifactStore, Stores } from '../store/ArtifactStore.js';
-import type { ActivationWriteObserver } from '../store/BatchingActivationStore.js';
+import type { ActivationWriteObserver } from '../store/ActivationWriter.js';
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 

@@ -9,19 +9,19 @@ export interface ActivationFilter {
   readonly since?: number | undefined;
   /** Started at or before, in ms since the epoch. */
   readonly upto?: number | undefined;
-  /** That of the record's annotation `color`. */
+  /** The value of the record's annotation `color`. */
   readonly color?: string | undefined;
 }
 
 /** The records of what ran: the database `activations`. */
 export interface ActivationStore {
   get(namespace: string, activationId: string): Promise<ActivationRecord | undefined>;
-  /** Resolves once the record is durable. One that is there already is left alone. */
+  /** Resolves once the record is durable. A record that exists already is left alone. */
   store(record: ActivationRecord): Promise<void>;
   /**
-   * Resolves when there is room for more records: at once, unless the store is away and many wait for it. Who is about to
-   * do what makes a record waits here first.
-   * @throws TooManyRecordsError where there is none for long.
+   * Resolves when there is room for more records: at once, unless the store is away and many records wait for it. Callers
+   * wait here before they begin work that makes a record.
+   * @throws TooManyRecordsError where there is no room for half a minute.
    */
   ready(): Promise<void>;
   /** Newest first. Without `docs` the summaries that the view emits, with it the records. */
@@ -38,7 +38,7 @@ export interface ActivationStore {
   count(namespace: string, filter: ActivationFilter, skip: number): Promise<number>;
 }
 
-/** The store has been away for so long that no more may be done of which it has to keep a record. */
+/** The store has been away for so long that no more work is taken of which it has to keep a record. */
 export class TooManyRecordsError extends StoreError {
   override readonly name = 'TooManyRecordsError';
   constructor(bytes: number) {

@@ -49,8 +49,23 @@ export interface ViewRow {
   id: string;
   key: ViewKey;
   value: Json;
-  /** With `includeDocs`; for a value with an `_id` of its own, the document of that id (as CouchDB does), null if there is none. */
+  /** With `includeDocs`; for a value with an `_id` of its own, the document of that id (as CouchDB does), null where it is missing. */
   doc?: StoredDocument | null | undefined;
+}
+
+/** What became of documents that were written together. */
+export interface ManyWritten {
+  /** Ids of documents that exist already: they are left alone. */
+  readonly conflicts: readonly string[];
+  /** Documents that the store did not take, while it may have taken the others. */
+  readonly refused: readonly Refusal[];
+}
+
+export interface Refusal {
+  readonly id: string;
+  readonly reason: string;
+  /** Whether the document itself is the reason: trying again does not help. */
+  readonly final: boolean;
 }
 
 /**
@@ -66,11 +81,11 @@ export interface ArtifactStore {
    */
   put(document: NewDocument): Promise<string>;
   /**
-   * Writes many new documents at once. Resolves when all are durable; one that exists already is left alone and its id
-   * is returned.
-   * @throws RefusedByStoreError where some are not taken for a reason of their own; the others may be stored.
+   * Writes many new documents at once. Resolves when all are durable but those that it names.
+   * @throws RefusedByStoreError where the request as a whole is refused, for one of its documents; StoreError where the
+   * store does not answer. Nothing may be stored then.
    */
-  putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }>;
+  putMany(documents: readonly NewDocument[]): Promise<ManyWritten>;
   /** @throws DocumentConflictError; resolves to false where there is no such document. */
   delete(id: string, revision: string): Promise<boolean>;
   query(view: ViewName, query: ViewQuery): Promise<ViewRow[]>;
@@ -95,7 +110,7 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** The document was changed by somebody else, or exists already. */
+/** Another process changed the document, or it exists already. */
 export class DocumentConflictError extends Error {
   override readonly name = 'DocumentConflictError';
   constructor(id: string) {
@@ -108,7 +123,12 @@ export class StoreError extends Error {
   override readonly name: string = 'StoreError';
 }
 
-/** The store answers, and does not take this (a document that is too large for it): trying again does not help. */
+/** The store cannot be reached, does not answer in time, or says that it cannot work now. */
+export class StoreUnavailableError extends StoreError {
+  override readonly name = 'StoreUnavailableError';
+}
+
+/** The store answers, and refuses this request (a document that is too large for it): trying again does not help. */
 export class RefusedByStoreError extends StoreError {
   override readonly name = 'RefusedByStoreError';
 }

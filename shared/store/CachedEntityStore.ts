@@ -14,6 +14,7 @@ import { WrongEntityTypeError, type EntityCollection, type EntityStore, type Lis
 import { deepFreeze } from './freeze.js';
 import { parseEntity, type EntityDocument, type EntityType } from './parseEntity.js';
 import { ReadThroughCache } from './ReadThroughCache.js';
+import { staleBounds } from './staleBounds.js';
 
 const MB = 1024 * 1024;
 
@@ -25,6 +26,8 @@ export interface EntityCacheOptions {
   readonly maxInlineBytes?: number | undefined;
   /** The longest that a change of another process goes unnoticed if its notice is lost, in ms. */
   readonly maxAgeMs?: number;
+  /** How old an entity may be that is given out while the store does not answer, in ms. */
+  readonly maxStaleMs?: number | undefined;
   readonly now?: () => number;
   /**
    * Called after each change with the document's id, so that other processes can be told. The change is reported to its
@@ -43,18 +46,18 @@ const VIEW: Readonly<Record<EntityCollection, ViewName>> = {
   rules: 'whisks.v2.1.0/rules',
 };
 
-/** An attachment is put after its document: who reads between the two looks again, this often and after this many ms. */
+/** An attachment is put after its document: a reader between the two tries again, so often, first after so many ms. */
 const MISSING_CODE_RETRIES = 5;
 const MISSING_CODE_DELAY_MS = 20;
 
-/** The entities of a database `whisks`, behind caches. What it gives out is frozen. */
+/** The entities of a database `whisks`, cached. Returned entities are frozen. */
 export class CachedEntityStore implements EntityStore {
   readonly #store: ArtifactStore;
   readonly #onChange: (id: string) => void | Promise<void>;
   readonly #maxInlineBytes: number;
   readonly #documents: ReadThroughCache<EntityDocument>;
   readonly #withCode: ReadThroughCache<Action>;
-  /** Actions as they are given out without their code: one object as long as the document is cached. */
+  /** Actions without their code: one object as long as the document is cached. */
   readonly #withoutCode = new WeakMap<EntityDocument, Action>();
 
   constructor(store: ArtifactStore, options: EntityCacheOptions = {}) {
@@ -63,6 +66,7 @@ export class CachedEntityStore implements EntityStore {
     this.#maxInlineBytes = options.maxInlineBytes ?? MAX_INLINE_BYTES;
     const common = {
       maxAgeMs: options.maxAgeMs ?? 300_000,
+      stale: staleBounds(options.maxStaleMs),
       now: options.now ?? (() => performance.now()),
     };
     this.#documents = new ReadThroughCache<EntityDocument>({
@@ -77,7 +81,7 @@ export class CachedEntityStore implements EntityStore {
     });
   }
 
-  /** Another process changed the document: what is cached of it is forgotten. */
+  /** Another process changed the document: it is removed from the caches. */
   invalidate(id: string): void {
     this.#documents.invalidate(id);
     this.#withCode.invalidate(id);
@@ -101,7 +105,7 @@ export class CachedEntityStore implements EntityStore {
       this.#documents.peek(id)?._rev === revision ? this.#loadCode(id) : this.#readWithCode(id),
     );
     if (cached?._rev === revision) return cached;
-    // What was cached, or was being read for somebody else, is another revision: older, as a rule.
+    // The cached revision, or the one that another caller was reading, is another: older, as a rule.
     return this.#withCode.reload(id, () => this.#readWithCode(id));
   }
 
@@ -114,7 +118,7 @@ export class CachedEntityStore implements EntityStore {
   }
 
   getRule(id: string): Promise<RuleDocument | undefined> {
-    return this.#get(id, 'rule');
+    return this.#get(id, 'rule', true);
   }
 
   async putAction(action: Action): Promise<Action> {
@@ -162,8 +166,8 @@ export class CachedEntityStore implements EntityStore {
     const includeDocs = collection === 'rules';
     const query = { ...wholeOf(path), ...options, descending: true, includeDocs };
     const rows = await this.#store.query(VIEW[collection], query);
-    // The view of rules emits nothing but their place: a rule's summary is the rule.
-    // One that is damaged does not keep the others from being listed.
+    // The view of rules emits only their keys: a rule's summary is the rule.
+    // A damaged rule does not keep the others from being listed.
     if (includeDocs) return rows.flatMap(({ doc }) => ruleSummary(doc ?? undefined));
     return rows.map((row) => row.value as JsonObject);
   }
@@ -196,7 +200,7 @@ export class CachedEntityStore implements EntityStore {
     fresh = false,
   ): Promise<Extract<EntityDocument, { entityType: T }> | undefined> {
     const read = (): Promise<EntityDocument | undefined> => this.#read(id);
-    const document = await (fresh ? this.#documents.reload(id, read) : this.#documents.get(id, read));
+    const document = await (fresh ? this.#documents.refresh(id, read) : this.#documents.get(id, read));
     if (document && document.entityType !== type) throw new WrongEntityTypeError(id, type);
     return document as Extract<EntityDocument, { entityType: T }> | undefined;
   }
@@ -214,7 +218,7 @@ export class CachedEntityStore implements EntityStore {
     return this.#notify(document._id, written);
   }
 
-  /** The action with its code, from the store whatever is cached. */
+  /** The action with its code, from the store although it may be cached. */
   async #readWithCode(id: string): Promise<Action | undefined> {
     await this.#documents.reload(id, () => this.#read(id));
     return this.#loadCode(id);
@@ -239,7 +243,7 @@ export class CachedEntityStore implements EntityStore {
     return bytes ? { found: true, code: codeOfBytes(exec, bytes) } : { found: false };
   }
 
-  /** Others are told also of a change that failed: it may have taken place all the same. */
+  /** Other processes are told of a failed change too: it may have taken place. */
   async #notify<T>(id: string, change: Promise<T>): Promise<T> {
     try {
       return await change;
@@ -249,7 +253,7 @@ export class CachedEntityStore implements EntityStore {
   }
 }
 
-/** What is cached is what was stored, and must not change with the object that the caller holds. */
+/** The cached document must not change with the object that the caller holds. */
 const copyOf = <T>(document: T): T => JSON.parse(JSON.stringify(document)) as T;
 
 const wholeOf = (path: string) => ({ startKey: [path, 0], endKey: [path, TOP, TOP] }) as const;

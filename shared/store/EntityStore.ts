@@ -28,11 +28,11 @@ export interface EntityStore {
   /** @throws WrongEntityTypeError */
   getPackage(id: string): Promise<PackageDocument | undefined>;
   /**
-   * @param fresh ask the store, also where it is cached: another controller may have changed it just now
+   * @param fresh ask the store although the trigger may be cached: another controller may have changed it just now
    * @throws WrongEntityTypeError
    */
   getTrigger(id: string, fresh?: boolean): Promise<TriggerDocument | undefined>;
-  /** @throws WrongEntityTypeError */
+  /** Asks the store each time: rules are read seldom, and their changes must be seen at once. @throws WrongEntityTypeError */
   getRule(id: string): Promise<RuleDocument | undefined>;
 
   /**
@@ -59,15 +59,15 @@ export interface EntityStore {
   countPublicPackages(namespace: string | undefined, skip: number): Promise<number>;
 }
 
-/** There is a document of that id, and it is something else (a package where an action was asked for). The API answers 409. */
+/** The document of that id is of another type: a package where an action was asked for. The API answers 409. */
 export class WrongEntityTypeError extends Error {
   override readonly name = 'WrongEntityTypeError';
   constructor(id: string, expected: string) {
-    super(`document ${id} is no ${expected}`);
+    super(`document ${id} is not of type ${expected}`);
   }
 }
 
-/** There is a document of that id, and it is no entity, or a damaged one. The API answers 500. */
+/** The document of that id is not an entity, or is damaged. The API answers 500. */
 export class CorruptedEntityError extends StoreError {
   override readonly name = 'CorruptedEntityError';
   constructor(id: string, detail: string) {

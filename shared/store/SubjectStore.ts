@@ -6,22 +6,25 @@ import { StoreError, type ArtifactStore, type ViewRow } from './ArtifactStore.js
 import type { AuthStore } from './AuthStore.js';
 import { deepFreeze } from './freeze.js';
 import { ReadThroughCache } from './ReadThroughCache.js';
+import { staleBounds } from './staleBounds.js';
 
 export interface SubjectCacheOptions {
   /** The longest that a changed key, limit or block goes unnoticed, in ms. */
   readonly maxAgeMs?: number;
+  /** How old an identity may be that is used while the store does not answer, in ms. */
+  readonly maxStaleMs?: number | undefined;
   /** Namespaces and keys kept. */
   readonly maxEntries?: number;
   readonly now?: () => number;
 }
 
-/** What a namespace's key is and whom it stands for. */
+/** A namespace's key, and the identity that it stands for. */
 interface Credentials {
   readonly key: string;
   readonly identity: Identity;
 }
 
-/** What the rights of every subject are. */
+/** The rights of every subject. */
 const ALL_RIGHTS = ['READ', 'PUT', 'DELETE', 'ACTIVATE'];
 
 const IDENTITIES = 'subjects.v2.0.0/identities';
@@ -33,7 +36,7 @@ const amount = z.int().min(0).optional();
 const size = quantity(writeBytes).optional();
 
 /**
- * The limits of a namespace are a document of their own: its `_id` and `_rev` are no limits. They travel with each
+ * The limits of a namespace are a document of their own: its `_id` and `_rev` are not limits. Limits travel with each
  * invocation, and OpenWhisk's invokers read no message with one that they do not understand.
  */
 const limitsSchema = z.preprocess(
@@ -61,10 +64,10 @@ function withoutNulls(document: unknown): unknown {
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null));
 }
 
-/** A wrong key of a known uuid may be a new one: it is looked for in the store, but not more often than this. */
+/** A wrong key of a known uuid may be new: the store is asked, but not more often than this. */
 const REFRESH_AFTER_MS = 1000;
 
-/** The database `subjects`, cached by the first half of the key and by namespace. What it gives out is frozen. */
+/** The database `subjects`, cached by the first half of the key and by namespace. Returned identities are frozen. */
 export class SubjectStore implements AuthStore {
   readonly #store: ArtifactStore;
   readonly #now: () => number;
@@ -78,6 +81,7 @@ export class SubjectStore implements AuthStore {
       maxAgeMs: options.maxAgeMs ?? 10_000,
       maxWeight: options.maxEntries ?? 10_000,
       weigh: () => 1,
+      stale: staleBounds(options.maxStaleMs),
       now: this.#now,
     };
     this.#byUuid = new ReadThroughCache(bounds);

@@ -2,8 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entities/exec.js';
 
 /*
- * Where an action's code is kept. OpenWhisk never writes a user's code as a plain string: what is under 16 KB goes into the
- * name of the attachment (`mem:` and base64url), what is larger becomes an attachment of the document (`couch:` and its name).
+ * Where an action's code is kept. OpenWhisk never writes a user's code as a plain string: code under 16 KB goes into the
+ * name of the attachment (`mem:` and base64url), larger code becomes an attachment of the document (`couch:` and its name).
  */
 
 /** From this many bytes on code is an attachment, unless the installation says otherwise. */
@@ -14,13 +14,13 @@ const ATTACHMENT = 'couch:';
 const TEXT = 'text/plain; charset=UTF-8';
 const BYTES = 'application/octet-stream';
 
-/** How an exec is stored: the exec of the document, and the attachment that is to be put after it, if any. */
+/** The stored form of an exec: the exec of the document, and the attachment that is put after it, if any. */
 export interface StoredExec {
   readonly exec: ExecDocument;
   readonly attachment?: { readonly name: string; readonly contentType: string; readonly bytes: Uint8Array };
 }
 
-/** Splits an exec into what its document carries and what is attached. `newName` gives attachments their names. */
+/** Splits an exec into the part in its document and the attachment. `newName` gives attachments their names. */
 export function storeCode(
   exec: Exec,
   maxInlineBytes: number = MAX_INLINE_BYTES,
@@ -48,7 +48,7 @@ export function storeCode(
   return { exec: { ...stored, code: inline } };
 }
 
-/** Where the code of a stored exec is: at hand, or in an attachment of its document. */
+/** Where the code of a stored exec is: in the document, or in an attachment of it. */
 export type CodeLocation = { readonly code: string | undefined } | { readonly attachment: string };
 
 /** Finds the code of a stored exec; a name without a scheme is an attachment's own name, as old documents have it. */
@@ -64,7 +64,7 @@ export function locateCode(exec: ExecDocument): CodeLocation {
   };
 }
 
-/** Stored bytes as `Exec.code` has them: text, or base64 of what is binary. */
+/** Stored bytes as `Exec.code` has them: text, or base64 of binary code. */
 export function codeOfBytes(exec: ExecDocument, bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return buffer.toString(exec.binary ? 'base64' : 'utf8');

@@ -24,7 +24,7 @@ const SCHEMAS = {
 
 /**
  * A stored document as the entity that it is.
- * @throws CorruptedEntityError where it is none, or is damaged.
+ * @throws CorruptedEntityError where it is not an entity, or is damaged.
  */
 export function parseEntity(document: StoredDocument): EntityDocument {
   const parsed = SCHEMAS[entityTypeOf(document)].safeParse(document);
@@ -35,7 +35,7 @@ export function parseEntity(document: StoredDocument): EntityDocument {
   return parsed.data;
 }
 
-/** What kind of entity it is: as it says or, of an old document that does not say, by the fields that its view goes by. */
+/** The entity's type: its field `entityType`, or for an old document without it the fields by which its view knows it. */
 function entityTypeOf(document: StoredDocument): EntityType {
   const type = document['entityType'];
   if (typeof type === 'string' && Object.hasOwn(SCHEMAS, type)) return type as EntityType;

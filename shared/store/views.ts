@@ -38,7 +38,7 @@ const packages: View = (doc) => {
   return [{ key: [part(doc['namespace']), part(doc['updated'])], value }];
 };
 
-/** Published packages that are no bindings. */
+/** Published packages, without bindings. */
 const publicPackages: View = (doc) => {
   const binding = doc['binding'];
   if (!isObject(binding) || !doc['publish'] || Object.keys(binding).length > 0) return [];

@@ -6,6 +6,7 @@ import {
   StoreError,
   type ArtifactStore,
   type NewDocument,
+  type Refusal,
   type Stores,
 } from '../../shared/store/ArtifactStore.js';
 import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
@@ -37,6 +38,8 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
   /** What the store does with the next batches instead of taking them. */
   let troubles: (() => Promise<void>)[];
   let refuses: (document: ActivationRecord) => boolean;
+  /** What the store says of single records, while it takes the others. */
+  let refusesOne: (document: ActivationRecord) => Omit<Refusal, 'id'> | undefined;
   let activations: BatchingActivationStore;
 
   beforeEach(async () => {
@@ -44,6 +47,7 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     batches = [];
     troubles = [];
     refuses = () => false;
+    refusesOne = () => undefined;
     open({});
   });
   afterEach(() => stores.close());
@@ -57,7 +61,13 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
         batches.push(documents.map(({ _id }) => _id.slice('guest/'.length)));
         await troubles.shift()?.();
         if ((documents as unknown as ActivationRecord[]).some(refuses)) throw new RefusedByStoreError('too large');
-        return inner.putMany(documents);
+        const refused: Refusal[] = [];
+        for (const document of documents as unknown as (ActivationRecord & NewDocument)[]) {
+          const refusal = refusesOne(document);
+          if (refusal) refused.push({ id: document._id, ...refusal });
+        }
+        const taken = documents.filter(({ _id }) => !refused.some(({ id: other }) => other === _id));
+        return { ...(await inner.putMany(taken)), refused };
       },
       delete: (key, revision) => inner.delete(key, revision),
       query: (view, query) => inner.query(view, query),
@@ -192,6 +202,89 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
       results.map(({ status }) => status),
       ['fulfilled', 'rejected', 'fulfilled'],
     );
+  });
+
+  it('stores the others where the program itself fails at one', async () => {
+    refuses = (r) => {
+      if (r.activationId === id(2)) throw new TypeError('not a function');
+      return false;
+    };
+    const results = await Promise.allSettled([1, 2, 3].map((n) => activations.store(record(n))));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+  });
+
+  it('loses only the records that the store refuses for good, and asks once more without their logs', async () => {
+    refusesOne = (r) => (r.name === 'bad' ? { reason: 'forbidden by validate_doc_update', final: true } : undefined);
+    const names = ['good', 'bad', 'good'];
+    const results = await Promise.allSettled(
+      names.map((name, n) => activations.store(record(n, { name, logs: ['x'] }))),
+    );
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    );
+    await activations.store(record(9));
+    assert.deepEqual(
+      batches.map((batch) => batch.length),
+      [3, 1, 1],
+    );
+  });
+
+  it('holds up no record while it tries others again, and gives those up in the end', async () => {
+    open({ maxRetryDelayMs: 2 });
+    refusesOne = (r) => (r.name === 'bad' ? { reason: 'unknown_error', final: false } : undefined);
+    const outcomes: string[] = [];
+    // More than there are batches at a time.
+    const bad = [1, 2, 3].map((n) =>
+      activations.store(record(n, { name: 'bad' })).catch((error: Error) => outcomes.push(error.name)),
+    );
+    await activations.store(record(4));
+    assert.deepEqual(outcomes, [], 'the good record did not wait for the bad ones');
+    await activations.store(record(5));
+    await Promise.all(bad);
+    assert.deepEqual(outcomes, ['RefusedByStoreError', 'RefusedByStoreError', 'RefusedByStoreError']);
+    await activations.flush();
+  });
+
+  it('keeps a record that the store does not take while it takes no other either', async () => {
+    open({ maxRetryDelayMs: 1 });
+    let full = true;
+    let tries = 0;
+    refusesOne = () => {
+      tries++;
+      return full ? { reason: 'no space', final: false } : undefined;
+    };
+    const stored = activations.store(record(1));
+    while (tries < 20) await sleep(1);
+    full = false;
+    await stored;
+    assert.deepEqual(await activations.get('guest', id(1)), record(1));
+  });
+
+  it('holds an invoker while too many bytes wait, and lets it go at the close', async () => {
+    open({ maxBacklogBytes: 2500, patienceMs: 1 });
+    let comeBack = (): void => {};
+    troubles = [() => new Promise((resolve) => (comeBack = resolve))];
+    await activations.room();
+    const stored = [1, 2, 3].map((n) => activations.store(record(n)));
+    let room = false;
+    const waiting = activations.room()?.then(() => (room = true));
+    await assert.rejects(activations.ready(), TooManyRecordsError);
+    assert.equal(room, false, 'it waits for longer than requests do');
+    comeBack();
+    await waiting;
+    await Promise.all(stored);
+
+    open({ maxBacklogBytes: 1 });
+    troubles = Array.from({ length: 10_000 }, () => away);
+    const lost = activations.store(record(4)).catch(() => {});
+    const held = activations.room();
+    await activations.close(1);
+    await held;
+    await lost;
   });
 
   it('closes when all is stored, and takes nothing more', async () => {

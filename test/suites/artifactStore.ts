@@ -131,7 +131,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       assert.deepEqual(conflicts, [`${namespace}/a1`]);
       assert.equal((await stores.activations.get(`${namespace}/a1`))?.['name'], 'hello');
       assert.equal(await stores.activations.count('whisks.v2.1.0/activations', all()), 3);
-      assert.deepEqual(await stores.activations.putMany([]), { conflicts: [] });
+      assert.deepEqual(await stores.activations.putMany([]), { conflicts: [], refused: [] });
     });
 
     it('stores what is large', async () => {

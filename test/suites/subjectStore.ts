@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { ArtifactStore, NewDocument, Stores } from '../../shared/store/ArtifactStore.js';
+import {
+  StoreError,
+  StoreUnavailableError,
+  type ArtifactStore,
+  type NewDocument,
+  type Stores,
+} from '../../shared/store/ArtifactStore.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
 
 const [U1, U2] = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
@@ -33,6 +39,46 @@ export function subjectStoreSuite(openStores: () => Promise<Stores>): void {
     });
   });
   afterEach(() => stores.close());
+
+  describe('while the store does not answer', () => {
+    let failure: Error | undefined;
+    beforeEach(() => {
+      failure = undefined;
+      const failing: Pick<ArtifactStore, 'query'> = {
+        query: (view, query) => (failure ? Promise.reject(failure) : stores.subjects.query(view, query)),
+      };
+      subjects = new SubjectStore(failing as ArtifactStore, { maxAgeMs: 10, maxStaleMs: 600_000, now: () => clock });
+    });
+
+    it('knows those whom it knew before, for ten minutes, and nobody else', async () => {
+      assert.ok(await subjects.identityByKey(U1, K1));
+      failure = new StoreUnavailableError('away');
+      clock = 600_000;
+      assert.ok(await subjects.identityByKey(U1, K1));
+      await assert.rejects(subjects.identityByKey(U2, K2), StoreUnavailableError);
+      await assert.rejects(subjects.identityByKey(U1, K2), StoreUnavailableError);
+      clock = 600_001;
+      await assert.rejects(subjects.identityByKey(U1, K1), StoreUnavailableError);
+    });
+
+    it('refuses a blocked user as soon as it answers again', async () => {
+      assert.ok(await subjects.identityByKey(U1, K1));
+      failure = new StoreUnavailableError('away');
+      clock = 1000;
+      assert.ok(await subjects.identityByKey(U1, K1));
+      const subject = await stores.subjects.get('two');
+      await put({ ...subject, _id: 'two', blocked: true });
+      failure = undefined;
+      assert.equal(await subjects.identityByKey(U1, K1), undefined);
+    });
+
+    it('does not hide any other failure', async () => {
+      assert.ok(await subjects.identityByKey(U1, K1));
+      failure = new StoreError('damaged');
+      clock = 1000;
+      await assert.rejects(subjects.identityByKey(U1, K1), { message: 'damaged' });
+    });
+  });
 
   const put = (document: NewDocument & Record<string, unknown>): Promise<string> => stores.subjects.put(document);
 

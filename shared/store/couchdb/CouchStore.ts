@@ -5,8 +5,11 @@ import {
   DocumentConflictError,
   RefusedByStoreError,
   StoreError,
+  StoreUnavailableError,
   type ArtifactStore,
+  type ManyWritten,
   type NewDocument,
+  type Refusal,
   type StoredDocument,
   type ViewKey,
   type ViewName,
@@ -82,24 +85,24 @@ export class CouchStore implements ArtifactStore {
     return this.#parse(writtenSchema, written, `answer to writing ${_id}`).rev;
   }
 
-  async putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }> {
-    if (documents.length === 0) return { conflicts: [] };
+  async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
+    if (documents.length === 0) return { conflicts: [], refused: [] };
     const what = `writing ${documents.length} documents`;
     const body = couchJson({ docs: documents });
     const answer = await this.#json(what, { method: 'POST', path: `${this.#path()}/_bulk_docs`, body });
     const results = this.#parse(bulkSchema, answer, `answer to ${what}`);
     const conflicts: string[] = [];
+    const refused: Refusal[] = [];
     for (const [index, { id, error, reason }] of results.entries()) {
       if (error === undefined) continue;
       const failed = id ?? documents[index]?._id ?? '';
-      if (error === 'conflict') {
-        conflicts.push(failed);
-        continue;
+      if (error === 'conflict') conflicts.push(failed);
+      else {
+        const final = REFUSALS_OF_ONE.has(error);
+        refused.push({ id: failed, reason: `CouchDB did not take ${failed}: ${reason ?? error}`, final });
       }
-      const message = `CouchDB did not take ${failed}: ${reason ?? error}`;
-      throw REFUSALS_OF_ONE.has(error) ? new RefusedByStoreError(message) : new StoreError(message);
     }
-    return { conflicts };
+    return { conflicts, refused };
   }
 
   async delete(id: string, revision: string): Promise<boolean> {
@@ -159,7 +162,7 @@ export class CouchStore implements ArtifactStore {
 
   async listDocuments(after: string | undefined, limit: number): Promise<StoredDocument[]> {
     const documents: StoredDocument[] = [];
-    // Design documents stand between the others, and are none of ours: what they take is asked for again.
+    // Design documents stand between the others and are left out: as many more are asked for.
     for (let last = after; documents.length < limit;) {
       const missing = limit - documents.length;
       const range = last === undefined ? {} : { startkey: last, skip: 1 };
@@ -173,7 +176,7 @@ export class CouchStore implements ArtifactStore {
     return documents;
   }
 
-  /** The connection belongs to who opened it. */
+  /** The connection belongs to the opener of all three databases. */
   async close(): Promise<void> {}
 
   #path(id?: string): string {
@@ -222,7 +225,8 @@ export class CouchStore implements ArtifactStore {
   #asStoreError(error: unknown, what: string): StoreError {
     const status = error instanceof CouchError ? error.status : 0;
     const message = `${what} in ${this.#db}: ${(error as Error).message}${status === 0 ? '' : ` (${status})`}`;
-    return REFUSALS.has(status) ? new RefusedByStoreError(message) : new StoreError(message);
+    if (REFUSALS.has(status)) return new RefusedByStoreError(message);
+    return error instanceof CouchError && isAway(status) ? new StoreUnavailableError(message) : new StoreError(message);
   }
 
   #parse<T>(schema: z.ZodType<T>, answer: unknown, what: string): T {
@@ -233,11 +237,24 @@ export class CouchStore implements ArtifactStore {
   }
 }
 
+/** No answer, or one that says that CouchDB (or a proxy in front of it) cannot work now. */
+const isAway = (status: number): boolean => status === 0 || status === 429 || status >= 500;
+
 /** The request itself is at fault: malformed, not acceptable, too large. */
 const REFUSALS = new Set([400, 406, 413, 415]);
 
-/** The same of one document of several, each of which has an answer of its own. Others may be taken later: the disk is full. */
-const REFUSALS_OF_ONE = new Set(['forbidden', 'doc_validation', 'illegal_docid', 'bad_request', 'document_too_large']);
+/**
+ * Errors of single documents in an answer about several that no later try changes. `forbidden` and `unauthorized` are what
+ * a `validate_doc_update` throws. Others may pass: a full disk, a node that is away.
+ */
+const REFUSALS_OF_ONE = new Set([
+  'forbidden',
+  'unauthorized',
+  'doc_validation',
+  'illegal_docid',
+  'bad_request',
+  'document_too_large',
+]);
 
 /** The views that count. That of blocked namespaces sums ones, which is the same. */
 const REDUCED: ReadonlySet<ViewName> = new Set([

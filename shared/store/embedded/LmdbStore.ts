@@ -7,6 +7,7 @@ import {
   RefusedByStoreError,
   StoreError,
   type ArtifactStore,
+  type ManyWritten,
   type NewDocument,
   type StoredDocument,
   type ViewKey,
@@ -87,15 +88,15 @@ export class LmdbStore implements ArtifactStore {
     return revision;
   }
 
-  async putMany(documents: readonly NewDocument[]): Promise<{ conflicts: string[] }> {
-    if (documents.length === 0) return { conflicts: [] };
+  async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
+    if (documents.length === 0) return { conflicts: [], refused: [] };
     return this.#write(() => {
       const conflicts: string[] = [];
       for (const document of documents) {
         if (this.#documents.doesExist(encodeId(document._id))) conflicts.push(document._id);
         else this.#replace(undefined, document);
       }
-      return { conflicts };
+      return { conflicts, refused: [] };
     });
   }
 

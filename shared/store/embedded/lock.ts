@@ -17,7 +17,7 @@ const TAKEOVER_CHECK_MS = 100;
  * Locks a folder against other processes with a listening Unix socket in it: the operating system ends the lock with
  * the process, however that ends, and it holds between containers that share a volume (process ids would not).
  *
- * @throws StoreError where another process has the folder; with that process's id where it tells.
+ * @throws StoreError where another process has the folder, with that process's id where it answers.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const { path, done } = reachable(join(folder, FILE), folder);
@@ -76,7 +76,7 @@ function listen(server: Server, path: string): Promise<boolean> {
   });
 }
 
-/** The id of the process that listens at `path`, '' where it does not say, undefined where nobody listens. */
+/** The id of the process that listens at `path`; '' where it does not answer, undefined where none listens. */
 function askOwner(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     let pid = '';

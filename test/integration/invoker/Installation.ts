@@ -18,7 +18,7 @@ import type { Producer } from '../../../shared/messaging/Messaging.js';
 import { topics as allTopics } from '../../../shared/messaging/topics.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
-import { BatchingActivationStore } from '../../../shared/store/BatchingActivationStore.js';
+import { BatchingActivationStore, type ActivationWriteOptions } from '../../../shared/store/BatchingActivationStore.js';
 import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
 import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
 
@@ -36,6 +36,8 @@ export interface InstallationOptions {
   readonly limits?: Partial<Limits> | undefined;
   readonly userMemoryMB?: number | undefined;
   readonly config?: Partial<InvokerConfig> | undefined;
+  /** How records are written. */
+  readonly records?: ActivationWriteOptions | undefined;
 }
 
 /** An invoker on the embedded bus and store; the test is its controller. */
@@ -57,11 +59,11 @@ export class Installation {
     return installation;
   }
 
-  private constructor({ driver, limits, userMemoryMB = 1024, config }: InstallationOptions, stores: Stores) {
+  private constructor({ driver, limits, userMemoryMB = 1024, config, records }: InstallationOptions, stores: Stores) {
     this.stores = stores;
     this.driver = driver;
     this.entities = new CachedEntityStore(stores.whisks);
-    this.activations = new BatchingActivationStore(stores.activations);
+    this.activations = new BatchingActivationStore(stores.activations, records);
     this.invoker = new Invoker({
       config: {
         ...DEFAULT_INVOKER_CONFIG,
@@ -76,7 +78,7 @@ export class Installation {
       entities: this.entities,
       subjects: stores.subjects,
       activations: this.activations,
-      recorder: { record: (record) => this.activations.store(record) },
+      recorder: { record: (record) => this.activations.store(record), room: () => this.activations.room() },
       driver: this.driver,
       runtimes: MANIFEST,
       decrypt: (_, value) => value,

@@ -7,6 +7,8 @@ import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { ensureDocker } from '../docker.js';
+import { StoreUnavailableError, type ArtifactStore, type NewDocument } from '../../../shared/store/ArtifactStore.js';
+import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
 import { Installation, type InstallationOptions } from './Installation.js';
 
 const owner = `test-invoker-${process.pid}`;
@@ -346,6 +348,31 @@ function over(name: string, engine: Engine): void {
         installation.send('counts', { activationId }),
       ]);
       assert.deepEqual((await installation.invoke('counts'))?.response.result, { n: 2 });
+    });
+
+    it('takes no more activations than it can keep the records of while the store is away', async () => {
+      const stores = await openTemporaryStores();
+      let away = true;
+      const writable: ArtifactStore = Object.assign(Object.create(stores.activations) as ArtifactStore, {
+        get: (key: string) => stores.activations.get(key),
+        putMany: (documents: readonly NewDocument[]) =>
+          away ? Promise.reject(new StoreUnavailableError('away')) : stores.activations.putMany(documents),
+      });
+      // Room for the records of about five.
+      const records = { maxBacklogBytes: 5 * 11_000, maxRetryDelayMs: 20 };
+      await install({ stores: { ...stores, activations: writable }, records });
+      await installation.putAction('large', "function main() { return { large: 'x'.repeat(10000) }; }");
+      const ids = Array.from({ length: 20 }, () => newActivationId());
+      for (const activationId of ids) await installation.send('large', { activationId });
+      const waiting = (): number => installation.invoker.counts()?.waiting ?? 0;
+      await until(() => waiting() > 0 && installation.acks.length + waiting() === 20);
+      // Five, and one more in each of the other containers that were at work.
+      const ran = installation.acks.length;
+      assert.ok(ran < 10, `${ran} ran although there was no room for their records`);
+      away = false;
+      await until(() => installation.acks.length === 20);
+      await installation.activations.flush();
+      for (const id of ids) assert.ok(await stores.activations.get(`guest/${id}`), id);
     });
 
     it('lets what runs end when it is stopped, and removes its containers', async () => {

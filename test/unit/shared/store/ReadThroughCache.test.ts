@@ -95,6 +95,82 @@ describe('ReadThroughCache', () => {
     assert.equal(cache.peek('k'), undefined);
   });
 
+  it('keeps nothing where two writes overlapped: the store alone knows which one was last', async () => {
+    const { cache } = cacheOf();
+    const [first, second] = [deferred<string>(), deferred<string>()];
+    const writing = [cache.write('k', () => first.promise), cache.write('k', () => second.promise)];
+    second.resolve('second');
+    await writing[1];
+    first.resolve('first');
+    await writing[0];
+    assert.equal(cache.peek('k'), undefined);
+  });
+
+  it('keeps nothing that was read during a write which another change displaced', async () => {
+    const { cache } = cacheOf();
+    const write = deferred<string>();
+    const writing = cache.write('k', () => write.promise);
+    cache.invalidate('k');
+    await cache.get('k', async () => 'before the write');
+    assert.equal(cache.peek('k'), 'before the write');
+    write.resolve('written');
+    await writing;
+    assert.equal(cache.peek('k'), undefined);
+  });
+
+  describe('with a store that does not answer', () => {
+    const stale = {
+      maxAgeMs: 5000,
+      patienceMs: 20,
+      isUnavailable: (error: unknown) => String(error) === 'Error: away',
+    };
+    const fail = (message: string) => (): Promise<string> => Promise.reject(new Error(message));
+    let clock: { now: number };
+    let cache: ReadThroughCache<string>;
+    beforeEach(async () => {
+      clock = { now: 0 };
+      cache = new ReadThroughCache({
+        maxWeight: 100,
+        weigh: (v) => v.length,
+        maxAgeMs: 1000,
+        stale,
+        now: () => clock.now,
+      });
+      await cache.get('k', async () => 'known');
+      clock.now = 2000;
+    });
+
+    it('gives out the stale value, and the new one when it answers', async () => {
+      assert.equal(await cache.get('k', fail('away')), 'known');
+      assert.equal(await cache.refresh('k', fail('away')), 'known');
+      assert.equal(await cache.get('k', async () => 'new'), 'new');
+    });
+
+    it('does not wait for long for a store that is frozen, nor asks it twice', async () => {
+      let reads = 0;
+      const never = (): Promise<string> => {
+        reads++;
+        return new Promise(() => {});
+      };
+      assert.deepEqual(await Promise.all([cache.get('k', never), cache.get('k', never)]), ['known', 'known']);
+      assert.equal(reads, 1);
+    });
+
+    it('bounds the age of the stale value, and passes on every other error', async () => {
+      await assert.rejects(cache.get('k', fail('forbidden')), { message: 'forbidden' });
+      clock.now = 5001;
+      await assert.rejects(cache.get('k', fail('away')), { message: 'away' });
+    });
+
+    it('never gives out what is known to have changed, or to be gone', async () => {
+      cache.invalidate('k');
+      await assert.rejects(cache.get('k', fail('away')), { message: 'away' });
+      await cache.get('gone', async () => 'known');
+      await cache.reload('gone', async () => undefined);
+      await assert.rejects(cache.get('gone', fail('away')), { message: 'away' });
+    });
+  });
+
   it('never holds a stale value once all is quiet, whatever overlaps (property)', async () => {
     const step = fc.oneof(
       fc.constantFrom('read', 'reload', 'write', 'change elsewhere').map((kind) => ({ kind, which: 0 })),

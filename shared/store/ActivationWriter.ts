@@ -1,0 +1,364 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { activationDocument, type ActivationRecord } from '../entities/activation.js';
+import type { Logger } from '../logging/Logger.js';
+import { Pace } from '../process/Pace.js';
+import { TooManyRecordsError } from './ActivationStore.js';
+import { RefusedByStoreError, StoreError, type ArtifactStore, type Refusal } from './ArtifactStore.js';
+
+/*
+ * The states of a record on its way into the store:
+ *
+ *   from        to          when
+ *   queued      under way   its batch begins
+ *   under way   stored      the store has it, or had it before
+ *               under way   the store took nothing of the batch: the same batch again, after a pause, until the end
+ *               queued      the store refused this record with its logs: again, without them
+ *               set aside   the store took others of the batch and gave no reason that is final for this one
+ *               lost        the store refused this record for good, or the process ends
+ *   set aside   under way   after a pause, alone
+ *               lost        it failed MAX_ATTEMPTS_ASIDE times while others were stored, or the process ends
+ *
+ * A record that is queued, under way or set aside counts in the backlog. `stored` and `lost` are final: `store` resolves
+ * or rejects. A record that is set aside occupies no place of a batch, so it holds up no other record.
+ */
+
+/** What metrics want to know. */
+export interface ActivationWriteObserver {
+  /** A batch is durable; `ms` is how long the store took. */
+  stored(records: number, ms: number): void;
+  /** The store did not take a batch; it is tried again. */
+  failed(): void;
+  /** Records that wait to be stored, and about how many bytes they have. */
+  backlog(records: number, bytes: number): void;
+}
+
+export interface WriterOptions {
+  readonly maxBatchRecords: number;
+  readonly maxBatchBytes: number;
+  /** From so many waiting bytes on, `ready` and `room` wait. */
+  readonly maxBacklogBytes: number;
+  /** The longest wait of `ready`, in ms. */
+  readonly patienceMs: number;
+  /** Batches under way at the same time. */
+  readonly concurrency: number;
+  /** The distance between the beginnings of two batches, in ms: under load fewer and larger ones cost less. */
+  readonly intervalMs: number;
+  /** The longest such distance, in ms; between the two it is five times what the last batch took. */
+  readonly maxIntervalMs: number;
+  /** The first and the longest pause before a batch is tried again, in ms. */
+  readonly retryDelayMs: number;
+  readonly maxRetryDelayMs: number;
+  readonly log: Logger;
+  readonly observer: ActivationWriteObserver | undefined;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** A record on its way into the store. */
+interface Pending {
+  readonly record: ActivationRecord;
+  readonly updated: number;
+  /** An estimate. */
+  readonly bytes: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+  /** How often it was tried alone, and how many records were stored when it was set aside. */
+  attemptsAside: number;
+  storedBefore: number;
+}
+
+const MAX_ATTEMPTS_ASIDE = 8;
+const CLOSED = 'closed before it was stored';
+
+/** Writes activation records in batches. See `BatchingActivationStore`. */
+export class ActivationWriter {
+  readonly #store: Pick<ArtifactStore, 'putMany'>;
+  readonly #options: WriterOptions;
+  readonly #pace: Pace;
+  /** By document id, from `write` until the record is durable or lost. */
+  readonly #waiting = new Map<string, ActivationRecord>();
+  #queue: Pending[] = [];
+  #backlogRecords = 0;
+  #backlogBytes = 0;
+  #batchesUnderWay = 0;
+  #scheduled = false;
+  #storedRecords = 0;
+  #away = false;
+  #closed = false;
+  /** Aborted when no batch is tried again. */
+  readonly #end = new AbortController();
+  /** Called when the backlog has room again, or at the close. */
+  readonly #onRoom = new Set<() => void>();
+  #onIdle: (() => void)[] = [];
+
+  constructor(store: Pick<ArtifactStore, 'putMany'>, options: WriterOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#pace = new Pace({ factor: 5, minMs: options.intervalMs, maxMs: options.maxIntervalMs });
+  }
+
+  /** A record that is not in the store yet. */
+  waiting(namespace: string, activationId: string): ActivationRecord | undefined {
+    return this.#waiting.get(idOf(namespace, activationId));
+  }
+
+  /** See `ActivationStore.ready`. @throws TooManyRecordsError */
+  async ready(): Promise<void> {
+    const end = performance.now() + this.#options.patienceMs;
+    while (this.#isFull()) {
+      if (!(await this.#roomUntil(end))) throw new TooManyRecordsError(this.#backlogBytes);
+    }
+  }
+
+  /** See `BatchingActivationStore.room`. */
+  room(): Promise<void> | undefined {
+    return this.#isFull() && !this.#closed ? this.#untilRoom() : undefined;
+  }
+
+  async #untilRoom(): Promise<void> {
+    while (this.#isFull() && !this.#closed) await this.#roomUntil(undefined);
+  }
+
+  /**
+   * Resolves once the record is durable.
+   * @throws RefusedByStoreError where the store does not take this record; StoreError where the writer was closed before.
+   */
+  write(record: ActivationRecord): Promise<void> {
+    if (this.#closed) return Promise.reject(new StoreError('the store of activations is closed'));
+    return new Promise((resolve, reject) => {
+      const bytes = roughSize(record);
+      const updated = this.#options.now();
+      this.#queue.push({ record, updated, bytes, resolve, reject, attemptsAside: 0, storedBefore: 0 });
+      this.#waiting.set(idOf(record.namespace, record.activationId), record);
+      this.#backlogRecords++;
+      this.#backlogBytes += bytes;
+      this.#schedule();
+    });
+  }
+
+  /** Resolves when no record waits. */
+  async flush(): Promise<void> {
+    while (this.#backlogRecords > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  }
+
+  /** Takes no more records, waits up to `maxWaitMs` for those that wait, and gives up the rest. */
+  async close(maxWaitMs: number): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tellOfRoom();
+    const flushed = new AbortController();
+    const late = sleep(maxWaitMs, undefined, { signal: flushed.signal }).catch(() => {});
+    await Promise.race([this.flush(), late]);
+    flushed.abort();
+    this.#end.abort();
+    await this.flush();
+  }
+
+  #isFull(): boolean {
+    return this.#backlogBytes >= this.#options.maxBacklogBytes;
+  }
+
+  /** Resolves to true when records were stored (or at the close), to false at `end`. */
+  #roomUntil(end: number | undefined): Promise<boolean> {
+    return new Promise((resolve) => {
+      const onRoom = (): void => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+      const onEnd = (): void => {
+        this.#onRoom.delete(onRoom);
+        resolve(false);
+      };
+      const timer = end === undefined ? undefined : setTimeout(onEnd, end - performance.now());
+      this.#onRoom.add(onRoom);
+    });
+  }
+
+  #tellOfRoom(): void {
+    const waiting = [...this.#onRoom];
+    this.#onRoom.clear();
+    for (const onRoom of waiting) onRoom();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#batchesUnderWay >= this.#options.concurrency || this.#queue.length === 0) return;
+    this.#scheduled = true;
+    const begin = (): void => {
+      this.#scheduled = false;
+      this.#pace.began(performance.now());
+      void this.#writeBatch(this.#takeBatch());
+      this.#schedule();
+    };
+    const wait = this.#pace.rest(performance.now());
+    if (wait > 0 && this.#queue.length < this.#options.maxBatchRecords) setTimeout(begin, wait);
+    else setImmediate(begin);
+  }
+
+  #takeBatch(): Pending[] {
+    const { maxBatchRecords, maxBatchBytes } = this.#options;
+    let bytes = 0;
+    let count = 0;
+    for (const pending of this.#queue) {
+      bytes += pending.bytes;
+      if (count > 0 && (count >= maxBatchRecords || bytes > maxBatchBytes)) break;
+      count++;
+    }
+    return this.#queue.splice(0, count);
+  }
+
+  /** Never rejects. */
+  async #writeBatch(batch: readonly Pending[]): Promise<void> {
+    this.#batchesUnderWay++;
+    try {
+      await this.#writeUntilTaken(batch);
+    } finally {
+      this.#batchesUnderWay--;
+      this.#schedule();
+    }
+  }
+
+  async #writeUntilTaken(batch: readonly Pending[]): Promise<void> {
+    for (let delay = this.#options.retryDelayMs; ; delay = Math.min(2 * delay, this.#options.maxRetryDelayMs)) {
+      try {
+        return this.#settle(batch, await this.#putAll(batch));
+      } catch (error) {
+        this.#options.observer?.failed();
+        if (!isWorthAnotherTry(error)) return this.#findRefused(batch, error);
+        this.#reportAway(error);
+        if (!(await this.#pause(delay))) return this.#lose(batch, new StoreError(CLOSED));
+      }
+    }
+  }
+
+  async #putAll(batch: readonly Pending[]): Promise<ReadonlyMap<string, Refusal>> {
+    const begin = performance.now();
+    const documents = batch.map(({ record, updated }) => activationDocument(record, updated));
+    const { refused } = await this.#store.putMany(documents);
+    const took = performance.now() - begin;
+    if (refused.length === batch.length && batch.length > 1 && !refused.some(({ final }) => final)) {
+      throw new StoreError(refused[0]?.reason);
+    }
+    this.#pace.took(took);
+    if (refused.length < batch.length) this.#options.observer?.stored(batch.length - refused.length, took);
+    return new Map(refused.map((refusal) => [refusal.id, refusal]));
+  }
+
+  /** Parts a batch of which the store took all or some. */
+  #settle(batch: readonly Pending[], refused: ReadonlyMap<string, Refusal>): void {
+    const refusalOf = ({ record }: Pending): Refusal | undefined =>
+      refused.get(idOf(record.namespace, record.activationId));
+    const taken = refused.size === 0 ? batch : batch.filter((pending) => !refusalOf(pending));
+    if (taken.length > 0) this.#taken(taken);
+    if (refused.size === 0) return;
+    this.#options.observer?.failed();
+    for (const pending of batch) {
+      const refusal = refusalOf(pending);
+      if (!refusal) continue;
+      if (refusal.final) this.#refused(pending, new RefusedByStoreError(refusal.reason));
+      else this.#setAside(pending, refusal.reason, taken.length > 0);
+    }
+  }
+
+  /** The store refused the batch as a whole: halves it until the record at fault is alone. */
+  async #findRefused(batch: readonly Pending[], error: unknown): Promise<void> {
+    const [pending] = batch as [Pending];
+    if (batch.length === 1) return this.#refused(pending, error);
+    const half = batch.length >> 1;
+    await this.#writeUntilTaken(batch.slice(0, half));
+    return this.#writeUntilTaken(batch.slice(half));
+  }
+
+  #refused(pending: Pending, error: unknown): void {
+    const { record } = pending;
+    if (record.logs.length === 0 || record.logs[0] === LOGS_LEFT_OUT) {
+      this.#lose([pending], error instanceof Error ? error : new StoreError(String(error)));
+      return;
+    }
+    // Logs are most of a large record. Without them the record still says what happened.
+    this.#options.log.warn('the store refused a record: storing it without its logs', { error, ...idFields(record) });
+    this.#queue.push({ ...pending, record: { ...record, logs: [LOGS_LEFT_OUT] } });
+    this.#schedule();
+  }
+
+  /** Tries the record again alone, beside the others. */
+  #setAside(pending: Pending, reason: string, othersTaken: boolean): void {
+    const { log, maxRetryDelayMs, retryDelayMs } = this.#options;
+    const error = new StoreError(reason);
+    if (othersTaken) log.warn('the store took other records, but not this one', { error, ...idFields(pending.record) });
+    else this.#reportAway(error);
+    if (pending.attemptsAside === 0) pending.storedBefore = this.#storedRecords;
+    // While the store takes no record at all, this one is not at fault.
+    const othersStored = this.#storedRecords > pending.storedBefore;
+    if (pending.attemptsAside >= MAX_ATTEMPTS_ASIDE && othersStored) {
+      this.#refused(pending, new RefusedByStoreError(reason));
+      return;
+    }
+    const delay = Math.min(retryDelayMs * 2 ** Math.min(pending.attemptsAside, 20), maxRetryDelayMs);
+    pending.attemptsAside++;
+    void this.#tryAside(pending, delay);
+  }
+
+  async #tryAside(pending: Pending, delayMs: number): Promise<void> {
+    if (!(await this.#pause(delayMs))) return this.#lose([pending], new StoreError(CLOSED));
+    return this.#writeUntilTaken([pending]);
+  }
+
+  #taken(batch: readonly Pending[]): void {
+    if (this.#away) this.#options.log.info('activation records are stored again');
+    this.#away = false;
+    this.#storedRecords += batch.length;
+    for (const { record } of batch) this.#waiting.delete(idOf(record.namespace, record.activationId));
+    this.#release(batch);
+    for (const pending of batch) pending.resolve();
+  }
+
+  #lose(batch: readonly Pending[], error: Error): void {
+    for (const { record } of batch) {
+      this.#options.log.error('an activation record is lost', { error, ...idFields(record) });
+      this.#waiting.delete(idOf(record.namespace, record.activationId));
+    }
+    this.#release(batch);
+    for (const pending of batch) pending.reject(error);
+  }
+
+  #release(batch: readonly Pending[]): void {
+    for (const { bytes } of batch) this.#backlogBytes -= bytes;
+    this.#backlogRecords -= batch.length;
+    this.#options.observer?.backlog(this.#backlogRecords, this.#backlogBytes);
+    if (!this.#isFull()) this.#tellOfRoom();
+    if (this.#backlogRecords === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle();
+  }
+
+  #reportAway(error: unknown): void {
+    this.#options.observer?.backlog(this.#backlogRecords, this.#backlogBytes);
+    if (this.#away) return;
+    this.#away = true;
+    this.#options.log.warn('activation records wait: the store does not take them', { error });
+  }
+
+  /** Waits before the next try; resolves to false where the writer ends instead. */
+  async #pause(ms: number): Promise<boolean> {
+    const { signal } = this.#end;
+    await sleep(ms, undefined, { signal }).catch(() => {});
+    return !signal.aborted;
+  }
+}
+
+/** An error of this program (a TypeError, say) comes again at each try, and is no reason to hold up other records. */
+function isWorthAnotherTry(error: unknown): boolean {
+  return error instanceof StoreError && !(error instanceof RefusedByStoreError);
+}
+
+/** What stands in the place of logs that the store did not take. */
+const LOGS_LEFT_OUT = 'Logs were left out: with them the activation record was too large for the store.';
+
+const idOf = (namespace: string, activationId: string): string => `${namespace}/${activationId}`;
+
+const idFields = ({ namespace, activationId }: ActivationRecord): object => ({ namespace, activationId });
+
+/** An estimate of a record's bytes as JSON. */
+function roughSize({ response, logs }: ActivationRecord): number {
+  let size = 1000 + (response.size ?? 0);
+  for (const line of logs) size += line.length;
+  return size;
+}
