@@ -125,7 +125,7 @@ function invokerParts({ stores, activations, encryption, registry, ...platform }
     entities: new CachedEntityStore(stores.whisks),
     subjects: stores.subjects,
     activations,
-    recorder: { record: (record: ActivationRecord) => activations.store(record) },
+    recorder: { record: (record: ActivationRecord) => activations.store(record), room: () => activations.room() },
     decrypt: (cipher: string, value: string) => encryption.decrypt(cipher, value),
     metrics: new InvokerMetrics(registry),
   };
