@@ -20,7 +20,7 @@ export interface Build {
   readonly date: string;
 }
 
-/** What the routes of a controller work with. Made once, when the controller is assembled. */
+/** The parts that the routes of a controller need. Made once, when the controller is assembled. */
 export interface ControllerContext {
   readonly entities: EntityStore;
   readonly activations: ActivationStore;
@@ -40,17 +40,17 @@ export interface ControllerContext {
   /** Whether actions, packages and parameters shared with a caller may be run but not read. */
   readonly sharedPackagesExecuteOnly: boolean;
   readonly journal: Pick<Journal, 'keep' | 'track'>;
-  /** Told of each trigger that is deleted, by its document id. Never rejects. */
+  /** Called with the document id of each deleted trigger. Never rejects. */
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
   /** Whether new actions get the API key only where they ask for it. */
   readonly requireApiKeyAnnotation: boolean;
   /** Whether changing and deleting actions and packages is answered with them. */
   readonly requireResponsePayload: boolean;
-  /** Undefined: whoever is on this machine. */
+  /** Undefined: every caller on this machine is the operator. */
   readonly operator: OperatorCredentials | undefined;
   /** The share of invokers that has to be up for the controller to call itself ready. */
   readonly readinessFraction: number;
   readonly build: Build;
-  /** What operators see of colors. */
+  /** The state of colors for operators. */
   readonly colors?: ColorsView | undefined;
 }

@@ -4,7 +4,7 @@ import { booleanParameter, listLimit, listSkip } from '../http/query.js';
 import type { Limits } from '../../shared/config/limits.js';
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
 
-/** What bodies of packages, triggers and rules have in common; all that is missing stays as it is, or gets its default. */
+/** The common part of the bodies of packages, triggers and rules. A missing field keeps its value, or gets its default. */
 export interface EntityBody {
   readonly parameters?: readonly KeyValue[] | undefined;
   readonly annotations?: readonly KeyValue[] | undefined;
@@ -34,8 +34,8 @@ export function readEntityBody(json: Json, maxParameterBytes: number): EntityBod
 }
 
 /**
- * Chooses between making an entity and changing the one that is there.
- * @throws ApiError 409 where it is there and may not be overwritten.
+ * Creates the entity, or changes the existing one.
+ * @throws ApiError 409 if it exists and may not be overwritten.
  */
 export async function createOrUpdate<T>(
   existing: T | undefined,
@@ -48,7 +48,7 @@ export async function createOrUpdate<T>(
   return update(existing);
 }
 
-/** What a list is asked for. */
+/** The part of a list that a request asks for. */
 export interface Page {
   readonly skip: number;
   readonly limit: number;

@@ -9,7 +9,7 @@ import { isAcceptable } from '../http/acceptance.js';
 import { contentType } from '../http/ContentType.js';
 import { entityNameOf, namespaceOf } from '../http/names.js';
 
-/** A request on a collection, or on one of its entities, once it is known who calls and what for. */
+/** An authenticated request on a collection or on one of its entities. */
 export interface Call {
   readonly req: Request;
   readonly res: Response;
@@ -36,7 +36,7 @@ export function authenticated(ctx: ControllerContext): RequestHandler {
 
 const JSON_TYPE = contentType('application/json');
 
-/** Refuses callers who say that they take no JSON: it is all that the API answers. Nothing has been done by then. */
+/** Refuses callers that accept no JSON, the API's only type, before anything is done. */
 export const acceptsJson: RequestHandler = (req, _res, next) => {
   const { accept } = req.headers;
   if (accept !== undefined && accept !== '*/*' && !isAcceptable(JSON_TYPE, accept, undefined)) {
@@ -45,7 +45,7 @@ export const acceptsJson: RequestHandler = (req, _res, next) => {
   next();
 };
 
-/** The call that a request on `/namespaces/:namespace/...` is. @throws ApiError 400 for a name that is none. */
+/** Reads a request on `/namespaces/:namespace/...`. @throws ApiError 400 for a malformed namespace. */
 export function callOf(req: Request, res: Response): Call {
   const user = req.identity;
   if (!user) throw new Error('route is not behind authentication');
@@ -59,8 +59,8 @@ export function parameter(req: Request, name: string): string {
 }
 
 /**
- * Checks that the caller may do this to a resource, in the words that a request for one resource is refused with:
- * a forbidden or missing resource is named.
+ * Checks that the caller may do this to a resource.
+ * @throws NotAuthorizedError and NotFoundError with the resource's own name, and what else `Entitlement.check` throws.
  */
 export async function authorize(
   ctx: ControllerContext,
@@ -77,7 +77,7 @@ export async function authorize(
   }
 }
 
-/** The handlers of one collection. A method that is missing is no route. */
+/** The handlers of one collection. A missing method is answered as an unknown route. */
 export interface CollectionRoutes {
   readonly collection: CollectionName;
   readonly list?: CollectionHandler;

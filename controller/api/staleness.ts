@@ -1,9 +1,9 @@
 import { DocumentConflictError } from '../../shared/store/ArtifactStore.js';
 
 /**
- * Reads, changes and writes an entity, and does so once more where what it had read was out of date: another controller's
- * change may not have been heard of yet. A failed write has made the cache forget what it had.
- * @throws DocumentConflictError where somebody else was quicker again.
+ * Reads, changes and writes an entity, and tries once more after a conflict: the cache may not know yet of another
+ * controller's change. The failed write has removed the old document from the cache.
+ * @throws DocumentConflictError after a second conflict.
  */
 export async function readAndWrite<T>(change: () => Promise<T>): Promise<T> {
   try {

@@ -10,14 +10,14 @@ import type { ControllerContext } from '../api/ControllerContext.js';
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
 import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
 
-/** All that belongs to `whisk.system`. */
+/** The packages of `whisk.system`. */
 export const CATALOG: readonly CatalogPackage[] = [utils, samples, alarms];
 
 const SYSTEM = 'whisk.system';
 /** No entity has this id: it has no slash. No view looks at this document. */
 const LEDGER = 'palette-whisk:catalog';
 
-/** What was installed: by document id, what it was made of and the revision that came of it. */
+/** The installed entries by document id: the digest of their source, and the revision of the document. */
 const ledgerSchema = z.object({
   _id: z.string(),
   _rev: z.string(),
@@ -30,14 +30,13 @@ export type InstallParts = Pick<ControllerContext, 'entities' | 'runtimes' | 'li
 };
 
 /**
- * Installs the catalog's packages and actions into the namespace `whisk.system`. What is there and was put there by
- * somebody else, or changed since, stays; and so does away what was deleted. A newer catalog replaces what an older one
- * installed. Costs one read where there is nothing to do.
+ * Installs the catalog's packages and actions into the namespace `whisk.system`. It leaves alone what a user created,
+ * changed or deleted there; a newer catalog replaces the entries of an older one. Costs one read if nothing changed.
  */
 export async function installCatalog(parts: InstallParts, catalog: readonly CatalogPackage[] = CATALOG): Promise<void> {
   const kind = parts.runtimes.resolve('nodejs:default')?.kind;
   if (kind === undefined) {
-    parts.log.warn('no catalog is installed: there is no Node.js runtime');
+    parts.log.warn('the catalog was not installed: the manifest has no Node.js runtime');
     return;
   }
   const before = (await readLedger(parts))?.installed ?? {};
@@ -62,8 +61,8 @@ const readLedger = async ({ whisks }: InstallParts): Promise<z.infer<typeof ledg
   ledgerSchema.optional().parse(await whisks.get(LEDGER));
 
 /**
- * Another controller that starts at the same time installs a part of the catalog, and notes that part: what either did
- * has to stay known, or it would be taken for somebody else's when a newer catalog comes.
+ * Adds to the ledger. Another controller that starts at the same time may have installed, and noted, another part of the
+ * catalog: both notes stay, or a newer catalog would take an entry for a user's own.
  */
 async function addToLedger(parts: InstallParts, installed: Ledger): Promise<void> {
   for (;;) {
@@ -91,7 +90,7 @@ async function install(
   const existing = await parts.whisks.get(id);
   const foreign = known ? existing?._rev !== known.revision : existing !== undefined;
   if (foreign) {
-    parts.log.info('left alone an entry of the catalog that was changed here', { id });
+    parts.log.info('an entry of the catalog was left as it is: it was changed here', { id });
     return;
   }
   try {
@@ -144,7 +143,7 @@ function keyValues(object: JsonObject): KeyValue[] {
   return Object.entries(object).map(([key, value]: [string, Json]) => ({ key, value }));
 }
 
-/** A package is what it is without its actions. */
+/** The digest of a package without its actions. */
 function entryDigest({ name, description, takes, parameters }: CatalogPackage): string {
   return digestOf({ name, description, takes, parameters });
 }

@@ -1,10 +1,10 @@
 import { rootNamespace } from '../../shared/entities/names.js';
 import type { CollectionName, Privilege, Resource } from './Entitlement.js';
 
-/** Every privilege there is; API keys carry them all. */
+/** Every privilege; API keys carry them all. */
 export const ALL_PRIVILEGES: readonly Privilege[] = ['READ', 'PUT', 'DELETE', 'ACTIVATE'];
 
-/** What an owner may do with one entity of each collection. */
+/** The privileges of an owner on one entity of each collection. */
 const ENTITY_PRIVILEGES: Readonly<Record<CollectionName, readonly Privilege[]>> = {
   actions: ALL_PRIVILEGES,
   triggers: ALL_PRIVILEGES,
@@ -26,7 +26,7 @@ export function implicitRight(namespace: string, privilege: Privilege, resource:
   const owner = rootNamespace(resource.path) === namespace;
   const { collection, name, path } = resource;
   if (name === undefined) {
-    // Whoever likes may list the packages of a namespace: those that are private are left out for others.
+    // Every caller may list the packages of a namespace; the list for others leaves out the private ones.
     return privilege === 'READ' && (owner || collection === 'packages') ? 'yes' : 'no';
   }
   if (collection === 'actions' && path.includes('/') && (privilege === 'READ' || privilege === 'ACTIVATE')) {

@@ -4,7 +4,7 @@ import type { Identity } from '../../shared/entities/identity.js';
 import type { Json, KeyValue } from '../../shared/entities/keyvalue.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 
-/** An action as it was found for a caller: package and binding resolved, their parameters merged under the action's own. */
+/** An action with package and binding resolved, and their parameters merged under the action's own. */
 export interface ResolvedAction {
   /** The document at its own place (never at a binding's), without code. */
   readonly action: Action;
@@ -18,7 +18,7 @@ export interface InvocationRequest {
   readonly transid: TransactionId;
   readonly user: Identity;
   readonly target: ResolvedAction;
-  /** What the caller sends, merged over the action's parameters where it is an object. */
+  /** The caller's payload; an object is merged over the action's parameters. */
   readonly payload: Json | undefined;
   /** Wait at most so long (ms) for the result; undefined: do not wait. */
   readonly waitMs: number | undefined;
@@ -27,19 +27,19 @@ export interface InvocationRequest {
   readonly color?: GivenColor | undefined;
 }
 
-/** What an invocation's color is made of besides its action's annotation: see `requestedColor`. */
+/** The sources of an invocation's color besides its action's annotation: see `requestedColor`. */
 export interface GivenColor {
   /** The request's header `X-OpenWhisk-Color`. */
   readonly fromHeader?: string | undefined;
   /** The color of the cause. */
   readonly inherited?: string | undefined;
-  /** `inherited` is all there is to know: the step of a conductor has the color of its run, or none as that has. */
+  /** Only `inherited` counts: the step of a conductor has the color of its run, or none if the run has none. */
   readonly settled?: boolean | undefined;
-  /** Of a web request, as it came. */
+  /** The query of a web request, unparsed. */
   readonly query?: string | undefined;
 }
 
-/** `record`: it finished within the wait. `accepted`: it was not waited for, or the wait is over; the record comes later. */
+/** `record`: it finished within the wait. `accepted`: the caller does not wait, or no longer; the record comes later. */
 export type InvocationOutcome =
   | { readonly kind: 'record'; readonly record: ActivationRecord }
   | { readonly kind: 'accepted'; readonly activationId: string };

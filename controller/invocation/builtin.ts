@@ -10,15 +10,15 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import type { ParameterUnlock } from '../../shared/parameters/encryption.js';
 
 /**
- * An action that the controller does itself, instead of a container: one that needs what only a controller has. Gives
- * the action's result; one with an `error` is an application's error, as of any other action.
+ * An action that runs in the controller instead of a container, since it needs parts that only a controller has. Resolves
+ * to the action's result; as of any other action, a result with the field `error` is an application error.
  */
 export type BuiltinAction = (call: { readonly user: Identity; readonly args: JsonObject }) => Promise<JsonObject>;
 
-/** The annotation of actions that stand for built-in ones: without it an action of the same name is one like any other. */
+/** The annotation of actions that stand for built-in ones. An action of the same name without it runs in a container. */
 export const BUILTIN_ANNOTATION = 'builtin';
 
-/** By the document id of the action that stands for it. Only the system's own namespace should be in here. */
+/** By the document id of the action that stands for it: an action of the system's own namespace. */
 export type Builtins = ReadonlyMap<string, BuiltinAction>;
 
 export interface BuiltinParts {
@@ -30,7 +30,7 @@ export interface BuiltinParts {
   readonly log: Logger;
 }
 
-/** Runs built-in actions here, and leaves all others to `primitive`. To callers there is no difference. */
+/** Runs built-in actions here, and leaves all others to `primitive`. Callers see no difference. */
 export function withBuiltins(primitive: Invocation, parts: BuiltinParts): Invocation {
   return {
     async invoke(request) {
@@ -63,7 +63,7 @@ async function respond(
   }
 }
 
-/** Parameters are stored encrypted where the installation says so. */
+/** The parameters with encrypted values decrypted. */
 function unlocked(parameters: readonly KeyValue[], cipher: ParameterUnlock): KeyValue[] {
   return parameters.map((parameter) => {
     const { encryption, value } = parameter;

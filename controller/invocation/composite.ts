@@ -7,7 +7,7 @@ import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 
-/** What sequences and compositions are run with. */
+/** The parts that sequences and compositions need. */
 export interface CompositeParts {
   /** Runs one action that is neither a sequence nor a conductor, or a conductor as a plain action. */
   readonly primitive: Invocation;
@@ -19,11 +19,11 @@ export interface CompositeParts {
   readonly newActivationId: () => string;
   /** Components of a sequence, and steps of a composition. */
   readonly maxSteps: number;
-  /** Hears of annotations `color` that are no templates. */
+  /** Notes annotations `color` that are not templates. */
   readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
 
-/** One run of a sequence or a composition. It is always waited for by whoever runs it. */
+/** One run of a sequence or a composition. Its caller always waits for it. */
 export interface CompositeRun extends Pick<
   InvocationRequest,
   'transid' | 'user' | 'target' | 'payload' | 'cause' | 'color'
@@ -31,16 +31,16 @@ export interface CompositeRun extends Pick<
   readonly activationId: string;
 }
 
-/** Runs whatever a component is; sequences and compositions reach each other through this. */
+/** Runs components of every kind; sequences and compositions reach each other through this. */
 export interface Composites {
   /**
-   * `actionCount`: how many actions that are no sequences the enclosing sequences have run.
-   * Never rejects: what goes wrong is in the record.
+   * `actionCount`: how many actions (sequences not counted) the enclosing sequences have run.
+   * Never rejects: an error is in the record.
    */
   sequence(run: CompositeRun, actionCount: number): Promise<{ record: ActivationRecord; actionCount: number }>;
   /**
-   * Runs an action that is no sequence as a component: a conductor until it is done, any other for at most `waitMs`.
-   * `budget` is that of the enclosing composition, if any. @throws what the invocation of a primitive action throws.
+   * Runs an action that is not a sequence as a component: a conductor until it is done, any other for at most `waitMs`.
+   * `budget` is that of the enclosing composition, if any. @throws the errors of the invocation of a primitive action.
    */
   action(request: InvocationRequest, budget?: CompositionBudget): Promise<InvocationOutcome>;
   /** `budget`: shared with the enclosing composition, if any. Never rejects. */

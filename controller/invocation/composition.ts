@@ -18,8 +18,8 @@ import { documentId, type FullyQualifiedName } from '../../shared/entities/names
 import { childTransactionId, type TransactionId } from '../../shared/entities/transaction.js';
 
 /**
- * Runs a conductor: again and again, with a component in between, until it asks for no further one. Holds one result at
- * a time, however many steps there are. Does not store the record.
+ * Runs a conductor again and again, with a component in between, until it names no further component. Holds one result
+ * at a time, however many the steps. Does not store the record.
  */
 export async function runComposition(
   parts: CompositeParts,
@@ -32,7 +32,7 @@ export async function runComposition(
   return composition.record(response);
 }
 
-/** What ends a composition other than its conductor's wish. */
+/** The end of a composition by an error. */
 class Aborted {
   readonly response: ActivationResponse;
   constructor(response: ActivationResponse) {
@@ -108,13 +108,13 @@ class Composition {
   #conduct(transid: TransactionId, payload: Json | undefined): Promise<ActivationRecord | Aborted> {
     const { target } = this.#run;
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
-    // It is the run itself that goes on: its color is known, whatever the annotation makes of this step.
+    // A step of the conductor belongs to the run, and has its color whatever the annotation gives for the step.
     const color = { inherited: this.#color, settled: true };
     const step = { ...this.#caused(transid, target, payload), waitMs, color };
     return this.#waitFor(() => this.#parts.primitive.invoke(step));
   }
 
-  /** The component's result, or an error that is the conductor's to deal with, or the end of the composition. */
+  /** The component's result, or an error that the conductor handles, or the end of the composition. */
   async #component(
     name: FullyQualifiedName,
     params: JsonObject | undefined,
@@ -160,7 +160,7 @@ class Composition {
       const { record } = await this.#composites.sequence({ ...caused, activationId: this.#parts.newActivationId() }, 0);
       return { kind: 'record', record };
     }
-    // A composition counts by what it runs.
+    // A composition itself does not count; its components do.
     if (!isTruthy(target.action.annotations, 'conductor')) this.#budget.components += 1;
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
     return this.#composites.action({ ...caused, waitMs }, this.#budget);
@@ -171,7 +171,7 @@ class Composition {
     return { transid, user: this.#run.user, target, payload, cause: this.#run.activationId, color };
   }
 
-  /** Waits for a conductor or a component, and books it. */
+  /** Waits for a conductor or a component, and counts it. */
   async #waitFor(invoke: () => Promise<InvocationOutcome>): Promise<ActivationRecord | Aborted> {
     const { log } = this.#parts;
     const { transid, activationId: composition } = this.#run;

@@ -14,8 +14,8 @@ export type ConductorStep =
   | { readonly kind: 'misnamed'; readonly action: Json; readonly state: JsonObject | undefined };
 
 /**
- * Reads a conductor's result: without `action` the composition is over and gives `params`, or the whole result where
- * there is none. `params` and `state` that are no objects are put into one, under `value` and `state`.
+ * Reads a conductor's result: without `action` the composition is over and gives `params`, or the whole result
+ * if it has no `params`. `params` and `state` that are not objects are put into one, under `value` and `state`.
  */
 export function readStep(result: Json | undefined, namespace: string): ConductorStep {
   if (!isObject(result)) return { kind: 'done', result: result ?? {} };
@@ -27,7 +27,7 @@ export function readStep(result: Json | undefined, namespace: string): Conductor
   return action ? { kind: 'next', action, params, state } : { kind: 'misnamed', action: named, state };
 }
 
-/** What the conductor gets next: the state over the component's result. Anything that is no object counts as none. */
+/** The conductor's next payload: the state over the component's result. A result that is not an object is ignored. */
 export function conductorPayload(payload: Json | undefined, state: JsonObject | undefined): JsonObject | undefined {
   if (!isObject(payload)) return undefined;
   return state ? { ...payload, ...state } : payload;

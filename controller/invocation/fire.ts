@@ -30,7 +30,7 @@ export interface Fire {
   readonly user: Identity;
   readonly trigger: TriggerDocument;
   readonly payload: JsonObject;
-  /** The request's, or none where no request fires (an alarm). */
+  /** The request's headers; an alarm has none. */
   readonly headers?: IncomingHttpHeaders | undefined;
   /** The request's header `X-OpenWhisk-Color`. */
   readonly color?: string | undefined;
@@ -43,9 +43,9 @@ export interface Fired {
 }
 
 /**
- * Fires a trigger: the actions of its active rules are invoked without waiting for them, and what became of each rule
+ * Fires a trigger: the actions of its active rules are invoked without waiting for them, and the outcome of each rule
  * goes into the trigger's record.
- * @returns undefined where no rule is active: nothing happens then, and there is no record.
+ * @returns undefined if no rule is active: nothing happens then, and no record is written.
  */
 export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
   const rules = Object.entries(fire.trigger.rules ?? {});
@@ -101,7 +101,7 @@ async function activate(
       parts,
       { path, name },
       {
-        // The same transaction: what a trigger causes is looked for by its id.
+        // The same transaction: operators look for all that a trigger caused by one id.
         transid: { ...transid, start: parts.clock() },
         user,
         payload,

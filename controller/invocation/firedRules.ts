@@ -6,11 +6,10 @@ import type { Identity } from '../../shared/entities/identity.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 
-/** Request headers that stay with the controller: actions get what a caller sends, not what proves who it is. */
+/** Request headers that actions do not get: the caller's credentials, and headers about the body. */
 const WITHHELD: ReadonlySet<string> = new Set([
   'authorization',
   'proxy-authorization',
-  // About the body, which is read by now.
   'content-length',
   'content-type',
   'transfer-encoding',
@@ -26,18 +25,18 @@ export function forwardedHeaders(headers: IncomingHttpHeaders): JsonObject {
   return forwarded;
 }
 
-/** What became of one rule of a fired trigger. */
+/** The outcome of one rule of a fired trigger. */
 export type RuleResult =
   | { readonly kind: 'invoked'; readonly activationId: string }
   | { readonly kind: 'refused'; readonly statusCode: StatusCode; readonly error: string };
 
-/** A rule that is inactive is only mentioned. */
+/** An inactive rule is only mentioned. */
 export function inactiveRule(id: string, rule: ReducedRule): RuleResult {
   const error = `Rule '${id}' is inactive, action '${printedName(rule.action)}' was not activated.`;
   return { kind: 'refused', statusCode: StatusCode.applicationError, error };
 }
 
-/** The line that a trigger's record has for a rule. */
+/** The line of a rule in the trigger's record. */
 export function ruleLogLine(id: string, rule: ReducedRule, result: RuleResult): string {
   const entry = { rule: id, action: printedName(rule.action) };
   return result.kind === 'invoked'
@@ -49,7 +48,7 @@ function printedName(name: FullyQualifiedName): string {
   return name.version === undefined ? documentId(name) : `${documentId(name)}@${name.version}`;
 }
 
-/** The record of a fired trigger: it has no duration and no end, and a line for each rule. */
+/** The record of a fired trigger: without duration and end, and with a line for each rule. */
 export function triggerRecord(fired: {
   readonly activationId: string;
   readonly user: Identity;

@@ -25,15 +25,15 @@ export function withoutKey(list: readonly KeyValue[], key: string): KeyValue[] {
   return list.filter((entry) => entry.key !== key);
 }
 
-/** The parameters as the object that an action gets. */
+/** The parameters as an object. */
 export function asObject(parameters: readonly KeyValue[]): JsonObject {
   // Entries rather than assignments: a parameter named `__proto__` is a key like any other.
   return Object.fromEntries(parameters.map((entry) => [entry.key, entry.value]));
 }
 
 /**
- * What an action gets: the payload's fields over its own parameters. A payload that is an array replaces them, one that
- * is neither an object nor an array is ignored.
+ * The arguments of an action: the payload's fields over the action's parameters. An array replaces the parameters; a
+ * payload that is neither an object nor an array is ignored.
  */
 export function argumentsOf(parameters: readonly KeyValue[], payload: Json | undefined): Json[] | JsonObject {
   if (Array.isArray(payload)) return payload;
@@ -42,9 +42,9 @@ export function argumentsOf(parameters: readonly KeyValue[], payload: Json | und
 }
 
 /**
- * The names of the parameters that a caller may not give: all that have a value, on an action annotated `final` (with `true`
- * and nothing else).
- * `parameters` are those merged with its package and binding.
+ * The names of the parameters that a caller may not set: all that have a value, on an action annotated `final` with
+ * `true` itself.
+ * @param parameters those of the action, merged with its package's and binding's.
  */
 export function immutableParameters(
   annotations: readonly KeyValue[],

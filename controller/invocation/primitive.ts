@@ -20,11 +20,11 @@ export interface PrimitiveParts {
   readonly controller: ControllerInstance;
   readonly newActivationId: () => string;
   readonly log: Logger;
-  /** Hears of annotations `color` that are no templates. */
+  /** Notes annotations `color` that are not templates. */
   readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
 
-/** Runs single actions: a message to an invoker, and where the caller waits, its result. */
+/** Runs single actions: sends a message to an invoker, and waits for the result if the caller does. */
 export function createPrimitive(parts: PrimitiveParts): Invocation {
   const describe = actionDescriptions(parts.runtimes);
   return {
@@ -39,13 +39,14 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
       if (parts.log.debugEnabled) parts.log.debug(`waiting ${waitMs} ms for ${activationId}`, { transid });
       return waitForResult(pending, waitMs, {
         fetch: () => parts.activations.get(user.namespace.name, activationId),
+        transid,
         log: parts.log,
       });
     },
   };
 }
 
-/** The message that asks an invoker for an invocation. `content`: what the action gets. */
+/** The message that asks an invoker for an invocation. `content`: the arguments of the action. */
 export function activationMessage(
   request: InvocationRequest,
   activationId: string,
@@ -81,7 +82,7 @@ function initArguments(parameters: readonly KeyValue[]): string[] {
   return names;
 }
 
-/** The parameters whose values are encrypted, with their ciphers; those that the payload replaces are not. */
+/** The encrypted parameters with their ciphers, without those that the payload replaces. */
 function lockedArguments(parameters: readonly KeyValue[], payload: Json | undefined): Record<string, string> {
   const locked: Record<string, string> = {};
   const given = payload !== null && typeof payload === 'object' && !Array.isArray(payload) ? payload : undefined;
@@ -99,11 +100,11 @@ function colorRequest(
   const value = requestedColor(request, activationId, mistakes);
   if (value === undefined) return undefined;
   const policy = valueOf(request.target.action.annotations, 'color-policy');
-  // What is no text names no policy either, and is counted as such.
+  // A value that is not a text is an unknown policy, and is counted as one.
   return { value, policy: policy === undefined || typeof policy === 'string' ? policy : JSON.stringify(policy) };
 }
 
-/** What the balancer has to know of an action; made once for each action document. */
+/** Describes actions for the balancer; each action document once. */
 function actionDescriptions(runtimes: Runtimes): (action: Action) => SchedulableAction {
   const known = new WeakMap<Action, SchedulableAction>();
   return (action) => {

@@ -1,7 +1,7 @@
 import { isEntityName, OWN_NAMESPACE, rootNamespace, type FullyQualifiedName } from '../../shared/entities/names.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 
-/** A name that was not understood; the message is the one that clients of OpenWhisk see. */
+/** A malformed name; the message is the text that clients of OpenWhisk see. */
 export class MalformedNameError extends Error {
   override readonly name = 'MalformedNameError';
 }
@@ -13,7 +13,7 @@ const TOO_SHORT =
 
 /**
  * The segments of a path; empty ones do not count (`/a//b` is `a`, `b`).
- * @throws MalformedNameError where there is none, or one that may not name an entity.
+ * @throws MalformedNameError if the path has no segments, or a segment that may not name an entity.
  */
 export function pathSegments(path: string): string[] {
   const parts = path.split('/').filter((part) => part !== '');
@@ -56,7 +56,7 @@ export function inNamespace(name: FullyQualifiedName, namespace: string): FullyQ
 /**
  * Reads the name of a component as a conductor gives it: `action` and `package/action` are the caller's own,
  * `/namespace/action` and `/namespace/package/action` are absolute, and so are three segments without a leading slash.
- * @returns undefined where it is no such name.
+ * @returns undefined for a malformed name.
  */
 export function readComponentName(value: Json, namespace: string): FullyQualifiedName | undefined {
   if (typeof value !== 'string' || !isPath(value)) return undefined;

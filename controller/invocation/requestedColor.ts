@@ -5,8 +5,8 @@ import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalu
 import type { InvocationRequest } from './Invocation.js';
 
 /**
- * The color of an invocation, by what its request brings, its action's annotation and its cause.
- * @param mistakes hears of an annotation that is no template.
+ * The color of an invocation: from its request, its action's annotation or its cause.
+ * @param mistakes notes an annotation that is not a template.
  */
 export function requestedColor(
   { target, payload, color }: Pick<InvocationRequest, 'target' | 'payload' | 'color'>,
@@ -28,9 +28,9 @@ export function requestedColor(
 }
 
 /**
- * What a template sees: what the action gets, without defaults that are encrypted (a color is written into records, and
- * for a cipher's text no two actions would share a home), and with the query of a web request, of which an action that
- * is not raw gets the parts alone.
+ * The parameters that a template may name: the action's arguments, without encrypted defaults, and with the query of a
+ * web request. A color is written into records, and two encrypted texts of one value differ, so that no two actions would
+ * share a home. An action that is not raw gets only the parts of the query.
  */
 function templateParameters(defaults: readonly KeyValue[], payload: Json | undefined, query: string | undefined): Json {
   const open = defaults.some(({ encryption }) => encryption !== undefined)

@@ -5,7 +5,7 @@ import type { Action, PackageDocument } from '../../shared/entities/documents.js
 import type { KeyValue } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 
-/** Where packages and actions are read from. Both resolve to undefined where there is none of that id. */
+/** Reads packages and actions. Both resolve to undefined for an unknown id. */
 export interface ActionReader {
   /** @throws where the document of that id is not a package. */
   getPackage(id: string): Promise<PackageDocument | undefined>;
@@ -27,7 +27,7 @@ export function boundPackage(pkg: PackageDocument): string | undefined {
 
 /**
  * Follows the bindings from the package `id` (`namespace/name`) to the package that holds the actions.
- * @returns undefined where it, or one that it refers to, does not exist.
+ * @returns undefined if the package, or a package that it refers to, does not exist.
  * @throws CircularBindingError
  */
 export async function resolvePackage(source: ActionReader, id: string): Promise<ResolvedPackage | undefined> {
@@ -48,11 +48,11 @@ export async function resolvePackage(source: ActionReader, id: string): Promise<
 }
 
 /**
- * Finds the action of that name for whoever may have it (rights are checked by the caller): `path` is a namespace, or
+ * Finds the action of that name (the caller checks the rights on it): `path` is a namespace, or
  * `namespace/package` where the package may be a binding. The one place where names of actions become documents: API,
  * web actions, rules, sequences and conductors all come here.
- * @returns undefined where the package, the bound package or the action does not exist.
- * @throws CircularBindingError, and what the source throws for a document of another type.
+ * @returns undefined if the package, the bound package or the action does not exist.
+ * @throws CircularBindingError, and the source's error for a document of another type.
  */
 export async function resolveAction(
   source: ActionReader,
@@ -74,7 +74,7 @@ export async function resolveAction(
   };
 }
 
-/** The name of the action behind the bindings, without looking whether it exists; undefined where its package does not. */
+/** The name of the action behind the bindings, without looking whether it exists; undefined if its package does not exist. */
 export async function resolveActionName(
   source: ActionReader,
   name: FullyQualifiedName,

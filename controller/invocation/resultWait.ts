@@ -1,5 +1,6 @@
 import type { PendingActivation } from '../loadbalancer/LoadBalancer.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { InvocationOutcome } from './Invocation.js';
 
@@ -18,6 +19,7 @@ const QUICK_POLLS_MS: readonly number[] = [1000, 3000, 5000, 7000];
 export interface ResultWaitParts {
   /** Reads the activation's record from the store. */
   fetch(): Promise<ActivationRecord | undefined>;
+  readonly transid: TransactionId;
   readonly log: Logger;
 }
 
@@ -45,7 +47,7 @@ export function waitForResult(
         const record = await parts.fetch();
         if (record && !done) finish({ kind: 'record', record: { ...record, logs: [] } });
       } catch (error) {
-        parts.log.warn('could not look for a record in the store', { error, activationId: pending.activationId });
+        parts.log.warn(`the record of ${pending.activationId} could not be read`, { transid: parts.transid, error });
       }
     };
     /** The series of looks that goes on; a look of an earlier series schedules no further one. */

@@ -23,8 +23,8 @@ const componentTimedOut = (activationId: string): string =>
   `Timeout reached when retrieving activation ${activationId} for sequence component.`;
 
 /**
- * Runs the components of a sequence one after the other, the result of each being the payload of the next. Holds one
- * result at a time, whatever the length. Does not store the record.
+ * Runs the components of a sequence one after the other; the result of each is the payload of the next. Holds one result
+ * at a time, whatever the length. Does not store the record.
  */
 export async function runSequence(
   parts: CompositeParts,
@@ -58,7 +58,7 @@ export async function runSequence(
 
 type Found = { readonly target: ResolvedAction } | { readonly missing: true } | { readonly error: unknown };
 
-/** Never rejects: it may be looked at long after it has settled, or never. */
+/** Never rejects: its result may be read long after it has settled, or never. */
 async function findComponent(parts: CompositeParts, component: string | undefined, namespace: string): Promise<Found> {
   if (component === undefined) return { missing: true };
   try {

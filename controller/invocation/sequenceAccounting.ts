@@ -1,11 +1,11 @@
 import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { valueOf, type Json } from '../../shared/entities/keyvalue.js';
 
-/** What has happened so far in one run of a sequence. Plain data: each step makes a new one from the last. */
+/** The state of one run of a sequence. Plain data: each step makes a new state from the last. */
 export interface SequenceAccounting {
-  /** Actions that are no sequences, run so far, those of the enclosing sequences included. */
+  /** Actions run so far, sequences not counted, those of the enclosing sequences included. */
   readonly actionCount: number;
-  /** What the next component gets; at the end, what the sequence gives. Only the last one is kept. */
+  /** The payload of the next component; at the end, the response of the sequence. Only the last response is kept. */
   readonly response: ActivationResponse;
   /** The components' activation ids, in the order in which they ran; inner sequences have their own list. */
   readonly components: readonly string[];
@@ -54,7 +54,7 @@ export function addComponent(
   };
 }
 
-/** After a component of which there is no record: it ends the sequence. */
+/** After a component without a record: it ends the sequence. */
 export function stopSequence(
   books: SequenceAccounting,
   response: ActivationResponse,

@@ -14,7 +14,7 @@ import type { Runtimes } from '../../../shared/runtimes/manifest.js';
 import { execSize, readExec } from './execBody.js';
 import { readLimits, type GivenLimits } from './limitsBody.js';
 
-/** What a `PUT` of an action says; all that is missing stays as it is, or gets its default. */
+/** The body of a `PUT` of an action. A missing field keeps its value, or gets its default. */
 export interface ActionBody {
   readonly exec?: Exec | undefined;
   readonly parameters?: readonly KeyValue[] | undefined;
@@ -32,7 +32,7 @@ export interface SizeLimits {
   readonly maxParameterBytes: number;
 }
 
-/** @throws ApiError 400 and, for what is too large, 413. */
+/** @throws ApiError 400, and 413 for a part that is too large. */
 export function readActionBody(json: Json, runtimes: Runtimes, sizes: SizeLimits): ActionBody {
   const body = bodyObject(json, 'exec');
   const exec = optional(body, 'exec', (value) => readExec(value, runtimes));

@@ -2,7 +2,7 @@ import type { Action } from '../../../shared/entities/documents.js';
 import type { KeyValue } from '../../../shared/entities/keyvalue.js';
 import type { JsonBody } from '../../http/respond.js';
 
-/** An action as the API shows it: without what is the store's, with its package's parameters where they are given. */
+/** An action as the API shows it: without the store's own fields. `parameters`: those merged with its package's. */
 export function actionView(action: Action, parameters: readonly KeyValue[] = action.parameters): JsonBody {
   return {
     namespace: action.namespace,

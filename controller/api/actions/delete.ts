@@ -6,7 +6,7 @@ import { readAndWrite } from '../staleness.js';
 import { actionView } from './actionView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
-/** Deletes an action and answers what it was. Rules and sequences that name it are left alone. */
+/** Deletes an action and answers its last state. Rules and sequences that name it stay. */
 export async function deleteAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const path = await authorizeAction(ctx, call, 'DELETE', target);
   const action = await readAndWrite(async () => {

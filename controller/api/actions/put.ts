@@ -44,7 +44,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   sendChanged(res, actionView(action), ctx.requireResponsePayload);
 }
 
-/** Makes the action, or changes the one that is there. `limit`: concurrent invocations of the namespace. */
+/** Creates or changes the action. `limit`: concurrent invocations of the namespace. */
 async function writeAction(
   ctx: ControllerContext,
   target: FullyQualifiedName,

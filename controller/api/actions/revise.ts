@@ -50,7 +50,7 @@ export function newAction(
   };
 }
 
-/** The action after an update: what the body leaves out stays. `old` has its code at hand where the body brings none. */
+/** The action after an update: fields that the body leaves out stay. `old` includes its code if the body has none. */
 export function revisedAction(old: Action, body: ActionBody, now: number): Action {
   const exec = body.exec ?? old.exec;
   const removed = new Set(body.delAnnotations ?? []);
@@ -71,7 +71,7 @@ export function revisedAction(old: Action, body: ActionBody, now: number): Actio
   };
 }
 
-/** A sequence's parameters are its components; they are not handed on to what is no sequence. */
+/** A sequence's parameters are its components; an action of another kind does not keep them. */
 function revisedParameters(old: Action, body: ActionBody): KeyValue[] {
   const wasSequence = old.exec.kind === SEQUENCE;
   if (body.exec) {

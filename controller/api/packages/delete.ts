@@ -7,7 +7,7 @@ import { readAndWrite } from '../staleness.js';
 import { packageView } from './packageView.js';
 import { bindingOf } from './revise.js';
 
-/** Deletes a binding or an empty package; with `force=true` a package and all that is in it. */
+/** Deletes a binding or an empty package; with `force=true` a package and all of its actions. */
 export const deletePackage =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, namespace, name }) => {
@@ -35,7 +35,7 @@ async function empty(ctx: ControllerContext, id: string, force: boolean): Promis
   for (const { name } of contents) {
     if (typeof name !== 'string') continue;
     const action = await ctx.entities.getAction(`${id}/${name}`);
-    // One that is gone meanwhile is what was wanted.
+    // Another request may have deleted it meanwhile.
     if (action?._rev !== undefined) await ctx.entities.delete(action._id, action._rev);
   }
 }

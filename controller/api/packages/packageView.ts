@@ -1,7 +1,7 @@
 import type { PackageDocument } from '../../../shared/entities/documents.js';
 import { valueOf, type JsonObject, type KeyValue } from '../../../shared/entities/keyvalue.js';
 
-/** A package as the API shows it: without what is the store's. */
+/** A package as the API shows it: without the store's own fields. */
 export function packageView(pkg: PackageDocument, parameters: readonly KeyValue[] = pkg.parameters) {
   const { namespace, name, version, publish, annotations, binding, updated } = pkg;
   return { namespace, name, version, publish, annotations, binding, parameters, updated };

@@ -14,7 +14,7 @@ import { bindingOf, newPackage, revisedPackage } from './revise.js';
 import type { Identity } from '../../../shared/entities/identity.js';
 import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 
-/** The name under which paths of web actions have the actions that are in no package. */
+/** In paths of web actions this name stands for the default package. */
 const RESERVED = 'default';
 const BINDING_MISSING = 'Binding references a package that does not exist.';
 const BINDING_INVALID = 'Cannot bind to a resource that is not a package.';
@@ -50,7 +50,7 @@ export const putPackage =
     sendChanged(res, packageView(document), ctx.requireResponsePayload);
   };
 
-/** Whether the caller may read what it binds to. */
+/** Whether the caller may read the package that it binds to. */
 async function checkAccess(ctx: ControllerContext, user: Identity, { namespace, name }: Binding): Promise<void> {
   try {
     await ctx.entitlement.check(user, 'READ', [{ path: namespace, collection: 'packages', name }]);

@@ -9,9 +9,8 @@ type Parts = Pick<ControllerContext, 'entities'>;
 const ATTEMPTS = 3;
 
 /**
- * Changes a trigger's rules. Rules of one trigger that change at the same time do not contradict each other, so that one
- * that was overtaken is tried again.
- * @returns undefined where there is no such trigger. @throws DocumentConflictError
+ * Changes a trigger's rules, and tries again after a conflict: changes of two rules do not contradict each other.
+ * @returns undefined if the trigger does not exist. @throws DocumentConflictError
  */
 export async function editTrigger(
   { entities }: Parts,
@@ -33,7 +32,7 @@ export async function editTrigger(
 
 /**
  * The trigger of a rule, as it is in the store: it has the rule's status, which another controller may have changed just
- * now. Undefined where it is gone, or is no trigger any more.
+ * now. Undefined if it is gone, or is not a trigger any more.
  */
 export async function triggerOf({ entities }: Parts, name: FullyQualifiedName): Promise<TriggerDocument | undefined> {
   try {

@@ -13,7 +13,7 @@ import { triggerView } from './triggerView.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 import { valueOf, type Json } from '../../../shared/entities/keyvalue.js';
 
-/** Makes or changes a trigger. Its rules are not touched. */
+/** Creates or changes a trigger. Its rules stay. */
 export const putTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
@@ -38,7 +38,7 @@ function readLimits(value: Json): void {
   if (!isObject(value)) throw malformedContent('Object expected');
 }
 
-/** A new trigger. @throws ApiError 400 where its annotation `feed` is no name. */
+/** A new trigger. @throws ApiError 400 if its annotation `feed` is not a name. */
 export function newTrigger(namespace: string, name: string, body: EntityBody, now: number): TriggerDocument {
   const feed = valueOf(body.annotations ?? [], 'feed');
   if (feed !== undefined && (typeof feed !== 'string' || !isPath(feed))) throw badRequest('Feed name is not valid');
@@ -56,7 +56,7 @@ export function newTrigger(namespace: string, name: string, body: EntityBody, no
   };
 }
 
-/** The trigger after an update: what the body leaves out stays. */
+/** The trigger after an update: fields that the body leaves out stay. */
 export function revisedTrigger(old: TriggerDocument, body: EntityBody, now: number): TriggerDocument {
   return {
     ...old,

@@ -3,7 +3,7 @@ import { alarmSchema, type Alarm } from './Alarm.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { DocumentConflictError, type ArtifactStore, type NewDocument } from '../../../shared/store/ArtifactStore.js';
 
-/** Alarms lie in so many documents: few enough to be read all, many enough for their writers to seldom meet. */
+/** How many documents hold the alarms: few enough to read all, many enough that two writers seldom conflict. */
 export const PAGES = 64;
 /** Ids of entities have a slash in them, so that no entity can have this one. And no view looks at these documents. */
 const PREFIX = 'palette-whisk:alarms:';
@@ -21,7 +21,7 @@ interface Page {
   readonly alarms: ReadonlyMap<string, Alarm>;
 }
 
-/** What `edit` makes of a page's alarms, in place. */
+/** Changes a page's alarms in place. */
 export type Edit = (alarms: Map<string, Alarm>) => void;
 
 export interface AlarmBookOptions {
@@ -32,8 +32,8 @@ export interface AlarmBookOptions {
 }
 
 /**
- * The alarms of an installation, in the database of entities. Each change replaces one revision of a page: of several
- * controllers that want to make the same change (an alarm that went off) one can, and the others find it made.
+ * The alarms of an installation, in the database of entities. Each change replaces one revision of a page: if several
+ * controllers make the same change (an alarm that went off), one succeeds, and the others see it done.
  */
 export class AlarmBook {
   readonly #store: AlarmBookOptions['store'];
@@ -82,8 +82,8 @@ export class AlarmBook {
   }
 
   /**
-   * Changes a page. `edit` runs again on the newest revision where somebody else was quicker.
-   * @throws DocumentConflictError where others are quicker again and again.
+   * Changes a page. After a conflict `edit` runs again on the newest revision.
+   * @throws DocumentConflictError after ten conflicts.
    */
   async edit(id: string, edit: Edit): Promise<void> {
     for (let attempt = 1; ; attempt++) {

@@ -8,11 +8,11 @@ export interface AlarmClockOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /**
-   * How long after an alarm's time this controller takes it, ms: 0 for the first one, more for the others, who only
-   * take what those before them left.
+   * How long after an alarm's time this controller takes it, ms: 0 for the first controller, more for the others, which
+   * take only what the first one left.
    */
   readonly turnMs: number;
-  /** Whether triggers can be fired at all. Until then nothing goes off; what is due for too long counts as missed. */
+  /** Whether triggers can be fired. Until then no alarm goes off; one that is due for too long counts as missed. */
   readonly ready: () => boolean;
   /** Fires the trigger. Called once for each time of an alarm, on one controller. */
   readonly goOff: (trigger: string, alarm: Alarm) => Promise<void>;
@@ -21,14 +21,14 @@ export interface AlarmClockOptions {
 
 /** Timers take no more than 2^31 ms, and clocks are set. */
 const LONGEST_SLEEP_MS = 60_000;
-/** How often all alarms are read again, should word of a change be lost. */
+/** How often all alarms are read again, in case the notice of a change was lost. */
 const RELOAD_MS = 60_000;
 /** After the store failed. */
 const RETRY_MS = 5_000;
 /** Where it is not ready. */
 const NOT_READY_MS = 500;
 
-/** Waits for the alarms of a book, and lets them go off. */
+/** Waits for the alarms of a book, and lets them go off: asleep until the next alarm (`look`), ringing, or stopped. */
 export class AlarmClock {
   readonly #options: AlarmClockOptions;
   #timer: NodeJS.Timeout | undefined;
@@ -43,8 +43,8 @@ export class AlarmClock {
   }
 
   /**
-   * Lets go off what is due, and sleeps until the next alarm. Called to begin, and whenever the book changed. A store that
-   * does not answer is waited for.
+   * Lets due alarms go off, and sleeps until the next one. Called to begin, and whenever an alarm changed. While the store
+   * does not answer, it tries again.
    */
   look(): void {
     if (this.#stopped) return;
@@ -87,7 +87,7 @@ export class AlarmClock {
     for (const [page, alarms] of book.pages()) {
       const due = clock() - turnMs;
       if (![...alarms.values()].some((alarm) => isDue(alarm, due))) continue;
-      // Whoever goes first goes by what it knows: if that is old, the store says so.
+      // The first controller need not read the page: if its copy is old, the store refuses the change.
       if (turnMs > 0) await book.reload(page);
       await this.#ringPage(page);
     }
@@ -99,7 +99,7 @@ export class AlarmClock {
     let gone: [string, Alarm][] = [];
     await book.edit(page, (alarms) => {
       const due = [...alarms].filter(([, alarm]) => isDue(alarm, now - turnMs));
-      // What was missed is not made up for: the next time is soon enough.
+      // A missed time is not made up for.
       for (const [trigger, alarm] of due) {
         alarms.set(trigger, isMissed(alarm, now) ? switchedOn(alarm, now) : wentOff(alarm, now));
       }

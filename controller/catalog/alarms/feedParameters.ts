@@ -9,7 +9,7 @@ import {
 import { BadScheduleError, nextTime, parseCron, switchedOn, timeOf } from './schedule.js';
 import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
 
-/** A feed's parameters that do not make an alarm. The message is the caller's answer. */
+/** The feed's parameters are invalid. The message is the answer to the caller. */
 export class FeedError extends Error {
   override readonly name = 'FeedError';
 }
@@ -36,7 +36,7 @@ export function newAlarm(params: JsonObject, now: number): Alarm {
   return { schedule, payload, maxTriggers, ...limit, status: { active: true, dateChanged: now }, next };
 }
 
-/** The alarm after `UPDATE`: what is not given stays. It is active again. @throws FeedError */
+/** The alarm after `UPDATE`: missing parameters keep their value. It is active again. @throws FeedError */
 export function revisedAlarm(alarm: Alarm, params: JsonObject, now: number): Alarm {
   const schedule = revisedSchedule(alarm.schedule, params, now);
   const payload = truthy(params['trigger_payload']) ? readPayload(params['trigger_payload']) : undefined;
@@ -98,7 +98,7 @@ function newOnce(params: JsonObject, now: number): Schedule {
   return { kind: 'once', date, ...optional('deleteAfterFire', readDeleteAfterFire(params['deleteAfterFire'])) };
 }
 
-/** Without a `startDate` it begins in half a minute, when whoever makes the trigger has also made its rules. */
+/** Without a `startDate` it begins in half a minute: by then the caller has also made the trigger's rules. */
 const DEFAULT_START_MS = 30_000;
 
 function newInterval(params: JsonObject, now: number): Schedule {

@@ -1,12 +1,12 @@
 import { Cron } from 'croner';
 import { switchedOff, type Alarm, type Moment, type Schedule } from './Alarm.js';
 
-/** Milliseconds since the epoch; NaN where it is no date. */
+/** Milliseconds since the epoch; NaN if it is not a date. */
 export function timeOf(moment: Moment): number {
   return new Date(moment).getTime();
 }
 
-/** A pattern that is none, or a timezone that is none. The message is for the caller. */
+/** A malformed pattern, or an unknown timezone. The message is for the caller. */
 export class BadScheduleError extends Error {
   override readonly name = 'BadScheduleError';
 }
@@ -16,7 +16,7 @@ export function parseCron(pattern: string, timezone: string | undefined): Cron {
   const zone = timezone ?? 'UTC';
   if (!isTimezone(zone)) throw new BadScheduleError('Invalid timezone.');
   const fields = pattern.trim().split(/\s+/).length;
-  // A date would be taken for a pattern, too.
+  // The library also takes a date for a pattern.
   if (fields !== 5 && fields !== 6 && !pattern.trim().startsWith('@')) throw invalid(pattern);
   try {
     return new Cron(pattern, { timezone: zone, paused: true });
@@ -36,8 +36,8 @@ function isTimezone(zone: string): boolean {
 }
 
 /**
- * When a schedule goes off next, after `after` (ms since the epoch); undefined where it never does. The time of `once`
- * stays what it is, however late it is.
+ * The next time of a schedule after `after` (both in ms since the epoch); undefined if there is none. The time of `once`
+ * does not change, however late it is.
  * @throws BadScheduleError
  */
 export function nextTime(schedule: Schedule, after: number): number | undefined {
@@ -83,7 +83,7 @@ export function wentOff(alarm: Alarm, now: number): Alarm {
 /** Later than this, a time counts as missed: the server was down, or its clock was set. */
 export const MISSED_AFTER_MS = 30_000;
 
-/** Whether its time has come and gone without anybody there. The one time of `once` cannot be missed. */
+/** Whether its time passed while no controller was running. The one time of `once` cannot be missed. */
 export function isMissed(alarm: Alarm, now: number): boolean {
   return alarm.schedule.kind !== 'once' && isDue(alarm, now - MISSED_AFTER_MS);
 }

@@ -3,13 +3,13 @@ import { createRequire } from 'node:module';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compileFunction, constants } from 'node:vm';
-import type { ActionSource, Handler } from './service.js';
+import type { ActionCode, Handler } from './service.js';
 
 /**
  * Turns an action's source into the function to call.
  * @throws what the user's code throws, or text that says what is missing
  */
-export async function loadAction(source: ActionSource): Promise<Handler> {
+export async function loadAction(source: ActionCode): Promise<Handler> {
   const handler = source.binary ? await loadArchive(source) : loadText(source);
   if (typeof handler !== 'function') throw new InitError(`Action entrypoint '${source.main}' is not a function.`);
   return handler as Handler;
@@ -27,7 +27,7 @@ class InitError extends Error {
  * Code as text is the body of a function with a module's names in scope, in sloppy mode unless it says otherwise. Its
  * entry is an expression seen from the end of that body, or failing that a property of its `exports`.
  */
-function loadText({ code, main }: ActionSource): unknown {
+function loadText({ code, main }: ActionCode): unknown {
   const filename = resolve('action.js');
   const module = { exports: {} as unknown, id: filename, filename, loaded: false };
   const { exports } = module;
@@ -61,7 +61,7 @@ function compile(body: string, filename: string): (...args: unknown[]) => unknow
 }
 
 /** Code as an archive is a package: its own `package.json` (or `index.js`) says where it starts. */
-async function loadArchive({ code, main }: ActionSource): Promise<unknown> {
+async function loadArchive({ code, main }: ActionCode): Promise<unknown> {
   const { unpack } = await import('./archive.js');
   const folder = mkdtempSync(resolve('action-'));
   try {

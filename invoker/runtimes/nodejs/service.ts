@@ -4,7 +4,7 @@ import { serializeError } from './errors.js';
 export type Handler = (args: unknown) => unknown;
 
 /** What `/init` says about the action. */
-export interface ActionSource {
+export interface ActionCode {
   readonly code: string;
   /** Name of the function: `main`, `a.b.c`, or of an archive also `module.function`. */
   readonly main: string;
@@ -24,7 +24,7 @@ export interface ServiceOptions {
   readonly concurrent: boolean;
   /** Where the variables of `/init` and `/run` go: `process.env`. */
   readonly environment: Record<string, string | undefined>;
-  readonly load: (source: ActionSource) => Promise<Handler>;
+  readonly load: (source: ActionCode) => Promise<Handler>;
   /** Writes to the action's stderr. */
   readonly log: (...values: unknown[]) => void;
   /** Writes the sentinel to both log streams. */

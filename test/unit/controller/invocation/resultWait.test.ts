@@ -49,6 +49,7 @@ describe('waitForResult', () => {
     };
     void waitForResult({ activationId: 'a', invoker: invokerInstance(0, '0', 1), result }, waitMs, {
       fetch,
+      transid: { id: 'tid', start: 0 },
       log: silentLogger,
     }).then((outcome) => (state.outcome = outcome));
     return state;

@@ -2,17 +2,18 @@ import type { Limits } from '../../shared/config/limits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { UserMetric } from '../../shared/events/UserEvents.js';
 import { ThrottledError } from '../refusals/refusals.js';
-import { judgeConcurrency, judgeRate, MinuteCounter, shareOfLimit } from './rates.js';
+import { MinuteCounter } from './MinuteCounter.js';
+import { judgeConcurrency, judgeRate, shareOfLimit } from './rates.js';
 
 export interface ThrottleSources {
   readonly limits: Limits;
   /** Controllers that divide the limits. */
   clusterSize(): number;
-  /** Invocations of a namespace that this controller has under way. */
+  /** Invocations of a namespace that this controller has in flight. */
   activeActivations(namespaceUuid: string): number;
   /** Milliseconds since the epoch. */
   clock(): number;
-  /** Told how near a namespace comes to its limit of concurrent invocations, and when it passes a limit. */
+  /** Called with a namespace's concurrent invocations, and whenever it passes a limit. */
   onMetric?: ((metric: UserMetric, value: number, user: Identity) => void) | undefined;
 }
 

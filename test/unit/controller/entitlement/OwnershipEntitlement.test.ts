@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { toApiError } from '../../../../controller/api/answers.js';
-import { OwnershipEntitlement } from '../../../../controller/entitlement/ownership.js';
+import { OwnershipEntitlement } from '../../../../controller/entitlement/OwnershipEntitlement.js';
 import type { Privilege, Resource } from '../../../../controller/entitlement/Entitlement.js';
 import { ALL_PRIVILEGES } from '../../../../controller/entitlement/rights.js';
-import { Throttles } from '../../../../controller/entitlement/throttles.js';
+import { Throttles } from '../../../../controller/entitlement/Throttles.js';
 import { DEFAULT_LIMITS } from '../../../../shared/config/limits.js';
 import type { PackageDocument } from '../../../../shared/entities/documents.js';
 import type { Identity, UserLimits } from '../../../../shared/entities/identity.js';

@@ -3,7 +3,7 @@ import { KindNotAllowedError, NotAuthorizedError } from '../refusals/refusals.js
 import { fullName, type Entitlement, type Privilege, type Resource } from './Entitlement.js';
 import { mayReadPackage, type PackageReader } from './packageRead.js';
 import { implicitRight } from './rights.js';
-import type { Throttles } from './throttles.js';
+import type { Throttles } from './Throttles.js';
 
 export interface EntitlementParts {
   readonly packages: PackageReader;
@@ -14,7 +14,7 @@ export interface EntitlementParts {
 
 /**
  * OpenWhisk's local entitlement: a namespace belongs to its owner, who may do anything in it; others may read and run
- * what is in published packages.
+ * the actions of published packages.
  */
 export class OwnershipEntitlement implements Entitlement {
   readonly #parts: EntitlementParts;
@@ -65,7 +65,7 @@ export class OwnershipEntitlement implements Entitlement {
   }
 }
 
-/** A kind is allowed where either list has it, or where both are empty or missing. */
+/** A kind is allowed if either list has it, or if both are empty or missing. */
 export function isKindAllowed(
   kind: string,
   own: readonly string[] | undefined,
