@@ -70,6 +70,11 @@ export class LocalProcess {
     }
   }
 
+  /** Sends it a signal, such as SIGSTOP, which freezes it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   /** As `kill -9` does. */
   kill(): Promise<number | null> {
     return this.#end('SIGKILL');

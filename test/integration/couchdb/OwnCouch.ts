@@ -60,6 +60,11 @@ export class OwnCouch implements Couch {
     await ended;
   }
 
+  /** Sends it a signal, such as SIGSTOP, which freezes it. */
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
+  }
+
   async close(): Promise<void> {
     await this.kill();
     rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });

@@ -16,6 +16,8 @@ export interface Broker {
   kill(): Promise<void>;
   /** Ends it in order; what it wrote stays. */
   stop(): Promise<void>;
+  /** Sends it a signal, such as SIGSTOP, which freezes it. */
+  signal(signal: NodeJS.Signals): void;
   /** Starts it again on the same port with what it wrote, and waits until it answers. */
   start(): Promise<void>;
   /** Ends it and removes what it wrote. */
@@ -23,6 +25,8 @@ export interface Broker {
 }
 
 export interface BrokerOptions {
+  /** Of its listener and of its controller; missing: free ones. */
+  ports?: readonly [number, number] | undefined;
   /** Lines of `server.properties` on top of ours, or instead of them. `{port}` stands for the first listener's port. */
   properties?: Record<string, string> | undefined;
   /** Arguments of the storage format, such as `--add-scram`. */
@@ -33,7 +37,7 @@ export interface BrokerOptions {
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
   const classpath = kafkaClasspath();
   const folder = mkdtempSync(join(tmpdir(), 'kafka-'));
-  const [port, controllerPort] = await freePorts(2);
+  const [port, controllerPort] = options.ports ?? (await freePorts(2));
   const settings: Record<string, string> = {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -88,7 +92,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   );
   if (formatted.status !== 0)
     throw new Error(`Kafka's storage cannot be formatted: ${formatted.stderr}${formatted.stdout}`);
-  const broker = new LocalBroker(classpath, folder, file, Number(port));
+  const broker = new LocalBroker(classpath, folder, file, port);
   await broker.start();
   return broker;
 }
@@ -136,6 +140,10 @@ class LocalBroker implements Broker {
 
   stop(): Promise<void> {
     return this.#end('SIGTERM');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process?.kill(signal);
   }
 
   async close(): Promise<void> {

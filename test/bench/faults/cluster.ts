@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Topology } from '../../../deploy/local/Topology.js';
+import { startOwnCouch } from '../../integration/couchdb/couch.js';
+import { startBrokers } from '../../integration/kafka/brokers.js';
+import type { Parts } from './trials.js';
+
+/** An activation without an acknowledgement is given up after 15 s instead of 3 minutes: a trial need not wait so long. */
+const IMPATIENT = {
+  CONFIG_whisk_timeLimit_std: '10 s',
+  CONFIG_whisk_timeLimit_max: '20 s',
+  CONFIG_whisk_loadbalancer_timeoutFactor: '1',
+  CONFIG_whisk_loadbalancer_timeoutAddon: '5 s',
+};
+/** The load is the trial's, not the limits'. */
+const UNLIMITED = {
+  LIMITS_ACTIONS_INVOKES_PERMINUTE: '1000000',
+  LIMITS_ACTIONS_INVOKES_CONCURRENT: '10000',
+};
+
+export interface FaultCluster {
+  readonly parts: Parts;
+  close(): Promise<void>;
+}
+
+/** Two controllers and two invokers, on brokers and a CouchDB of their own that can fail. */
+export async function startFaultCluster(brokerCount: number): Promise<FaultCluster> {
+  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
+  const [kafka, couch] = await Promise.all([startBrokers(brokerCount), startOwnCouch()]);
+  const closeEngines = async (): Promise<void> => {
+    await Promise.all([kafka.close(), couch.close()]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const topology = await Topology.start({
+      controllers: 2,
+      invokers: 2,
+      driver: 'process',
+      folder,
+      kafkaHosts: kafka.hosts,
+      couch: couch.options(),
+      environment: {
+        ...UNLIMITED,
+        ...IMPATIENT,
+        CONFIG_whisk_kafka_replicationFactor: String(brokerCount),
+      },
+    });
+    const elect = brokerCount > 1 ? () => kafka.elect() : undefined;
+    return {
+      parts: { topology, brokers: kafka.brokers, couch, elect },
+      close: async () => {
+        await topology.stop();
+        await closeEngines();
+      },
+    };
+  } catch (error) {
+    await closeEngines();
+    throw error;
+  }
+}

@@ -1,0 +1,112 @@
+/*
+ * A history of invocations, and what is wrong with it. Pure: everything that happened comes in as data.
+ */
+
+/** How one invocation was answered, as its client saw it. */
+export interface Answer {
+  /** Of the activation, where the server accepted it. */
+  readonly id: string | undefined;
+  /** HTTP status; 0 where the connection broke, or nobody listened. */
+  readonly status: number;
+  /** From the request until the answer. */
+  readonly tookMs: number;
+  /** The client gave up waiting. */
+  readonly unanswered: boolean;
+}
+
+/** A record of an activation, as it was read in the end. */
+export interface RecordSeen {
+  readonly id: string;
+  readonly success: boolean;
+}
+
+export interface History {
+  readonly answers: readonly Answer[];
+  /** The id of each run, in the order in which the action began: an id twice means that it ran twice. */
+  readonly runs: readonly string[];
+  /** Records that were found by id. */
+  readonly records: readonly RecordSeen[];
+  /** Ids as the list of activations has them. */
+  readonly listed: readonly string[];
+}
+
+/** Counts of one trial; those from `lost` to `late` have to be 0. */
+export interface Verdict {
+  readonly invocations: number;
+  readonly accepted: number;
+  readonly refused: number;
+  /** Accepted, and its record says failure. */
+  readonly failed: number;
+  /** Of these, activations that never began. */
+  readonly 'failed, not begun': number;
+  /** Accepted, without a record. */
+  readonly lost: number;
+  /** Recorded, and missing from the list. */
+  readonly unlisted: number;
+  /** Ids that the list has more than once. */
+  readonly doubled: number;
+  readonly 'run twice': number;
+  readonly unanswered: number;
+  /** Answered after more than the limit. */
+  readonly late: number;
+  readonly 'errors (500)': number;
+  readonly 'slowest answer (ms)': number;
+}
+
+/** The counts that must be 0. */
+export const FAULTS = ['lost', 'unlisted', 'doubled', 'run twice', 'unanswered', 'late', 'errors (500)'] as const;
+
+/** @param limitMs the longest that an answer may take. */
+export function judge({ answers, runs, records, listed }: History, limitMs: number): Verdict {
+  const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
+  const recorded = new Map(records.map(({ id, success }) => [id, success]));
+  const begun = new Set(runs);
+  const inList = new Set(listed);
+  const failed = [...accepted].filter((id) => recorded.get(id) === false);
+  const answered = answers.filter(({ unanswered }) => !unanswered);
+  return {
+    invocations: answers.length,
+    accepted: accepted.size,
+    refused: answered.filter(({ id }) => id === undefined).length,
+    failed: failed.length,
+    'failed, not begun': failed.filter((id) => !begun.has(id)).length,
+    lost: [...accepted].filter((id) => !recorded.has(id)).length,
+    unlisted: [...accepted].filter((id) => recorded.has(id) && !inList.has(id)).length,
+    doubled: listed.length - inList.size,
+    'run twice': repeated(runs),
+    unanswered: answers.length - answered.length,
+    late: answered.filter(({ tookMs }) => tookMs > limitMs).length,
+    'errors (500)': answered.filter(({ status }) => status === 500).length,
+    'slowest answer (ms)': Math.round(Math.max(0, ...answered.map(({ tookMs }) => tookMs))),
+  };
+}
+
+/** Whether everything that must be 0 is 0. */
+export const isSound = (verdict: Verdict): boolean => FAULTS.every((fault) => verdict[fault] === 0);
+
+/** The verdicts of several rounds as one: sums, and the slowest answer of all. */
+export function total(verdicts: readonly Verdict[]): Verdict {
+  const sum = (count: keyof Verdict): number => verdicts.reduce((all, verdict) => all + verdict[count], 0);
+  return {
+    invocations: sum('invocations'),
+    accepted: sum('accepted'),
+    refused: sum('refused'),
+    failed: sum('failed'),
+    'failed, not begun': sum('failed, not begun'),
+    lost: sum('lost'),
+    unlisted: sum('unlisted'),
+    doubled: sum('doubled'),
+    'run twice': sum('run twice'),
+    unanswered: sum('unanswered'),
+    late: sum('late'),
+    'errors (500)': sum('errors (500)'),
+    'slowest answer (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['slowest answer (ms)'])),
+  };
+}
+
+/** How many values stand more than once. */
+function repeated(values: readonly string[]): number {
+  const counts = new Map<string, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts.values()].filter((count) => count > 1).length;
+}

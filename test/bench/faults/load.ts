@@ -1,0 +1,168 @@
+import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Answer, History, RecordSeen } from './history.js';
+
+/** A client gives up after this time: the longest wait of a blocking invocation, and then some. */
+const CLIENT_MS = 90_000;
+/** How many records or list pages are asked for at once. */
+const READERS = 8;
+const PAGE = 200;
+
+export interface LoadOptions {
+  /** Base URLs of the controllers; each invocation goes to one of them, in turns. */
+  readonly bases: () => readonly string[];
+  /** `uuid:key` of the user. */
+  readonly key: string;
+  /** Name of the action, which `install` creates. */
+  readonly action: string;
+  /** How long one run of the action lasts. */
+  readonly runMs: number;
+  /** The bytes of each result; missing: a few. */
+  readonly resultBytes?: number | undefined;
+}
+
+/**
+ * Invokes an action that leaves a line in a file as soon as it begins, and remembers every answer. So `history` can say of
+ * each activation whether it was accepted, began, and was recorded.
+ */
+export class Load {
+  readonly #options: LoadOptions;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'palette-whisk-faults-'));
+  readonly #file = join(this.#folder, 'runs');
+  readonly #authorization: string;
+  readonly #open = new Set<Promise<void>>();
+  #answers: Answer[] = [];
+  #since = Date.now();
+  #count = 0;
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#authorization = `Basic ${Buffer.from(options.key).toString('base64')}`;
+  }
+
+  /** @throws where no controller takes the action. */
+  async install(): Promise<void> {
+    const code = `const fs = require('fs');
+      function main({ file, ms, bytes }) {
+        fs.appendFileSync(file, process.env.__OW_ACTIVATION_ID + '\\n');
+        return new Promise((resolve) => setTimeout(resolve, ms, { ok: 'x'.repeat(bytes) }));
+      }`;
+    const body = { exec: { kind: 'nodejs:default', code } };
+    const { status, text } = await this.#request('PUT', `actions/${this.#options.action}?overwrite=true`, body);
+    if (status !== 200) throw new Error(`the action was not created: ${status} ${text}`);
+  }
+
+  /** Invokes for `ms`, `perSecond` times a second, without waiting for answers; one in four waits for its result. */
+  async run(ms: number, perSecond: number): Promise<void> {
+    const begun = performance.now();
+    for (let sent = 0; performance.now() - begun < ms; sent += 1) {
+      const answered = this.#invoke(this.#count % 4 === 3).finally(() => this.#open.delete(answered));
+      this.#open.add(answered);
+      this.#count += 1;
+      await sleep(Math.max(0, begun + ((sent + 1) * 1000) / perSecond - performance.now()));
+    }
+  }
+
+  /**
+   * Everything that has happened since the last call. Waits until every request is answered and every accepted activation
+   * has its record, or `settleMs` have passed.
+   */
+  async history(settleMs: number): Promise<History> {
+    await Promise.all(this.#open);
+    const answers = this.#answers;
+    const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
+    const records = new Map<string, RecordSeen>();
+    for (const end = Date.now() + settleMs; ; await sleep(200)) {
+      await each(
+        [...accepted].filter((id) => !records.has(id)),
+        async (id) => {
+          const record = await this.#record(id);
+          if (record) records.set(id, record);
+        },
+      );
+      if (records.size === accepted.size || Date.now() > end) break;
+    }
+    const listed = (await this.#list(this.#since, accepted.size)).filter((id) => accepted.has(id));
+    const lines = existsSync(this.#file) ? readFileSync(this.#file, 'utf8').trimEnd() : '';
+    this.#answers = [];
+    this.#since = Date.now();
+    rmSync(this.#file, { force: true });
+    return { answers, runs: lines === '' ? [] : lines.split('\n'), records: [...records.values()], listed };
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #invoke(blocking: boolean): Promise<void> {
+    const begun = performance.now();
+    const path = `actions/${this.#options.action}${blocking ? '?blocking=true' : ''}`;
+    const answer = { id: undefined, status: 0, unanswered: false };
+    try {
+      const { status, text } = await this.#request('POST', path, {
+        file: this.#file,
+        ms: this.#options.runMs,
+        bytes: this.#options.resultBytes ?? 1,
+      });
+      const id = status === 200 || status === 202 || status === 502 ? activationIdOf(text) : undefined;
+      this.#answers.push({ ...answer, id, status, tookMs: performance.now() - begun });
+    } catch (error) {
+      const unanswered = error instanceof DOMException && error.name === 'TimeoutError';
+      this.#answers.push({ ...answer, unanswered, tookMs: performance.now() - begun });
+    }
+  }
+
+  async #record(id: string): Promise<RecordSeen | undefined> {
+    try {
+      const { status, text } = await this.#request('GET', `activations/${id}`);
+      if (status !== 200) return undefined;
+      const { response } = JSON.parse(text) as { response: { success: boolean } };
+      return { id, success: response.success };
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** The ids of all activations since a time, by pages. The list may be a moment behind, so it is asked again. */
+  async #list(since: number, expected: number): Promise<string[]> {
+    let ids: string[] = [];
+    for (const end = Date.now() + 10_000; ; await sleep(500)) {
+      ids = [];
+      for (let skip = 0; ; skip += PAGE) {
+        const path = `activations?limit=${PAGE}&skip=${skip}&since=${since - 5000}`;
+        const { status, text } = await this.#request('GET', path).catch(() => ({ status: 0, text: '' }));
+        const page = status === 200 ? (JSON.parse(text) as { activationId: string }[]) : [];
+        ids.push(...page.map(({ activationId }) => activationId));
+        if (page.length < PAGE) break;
+      }
+      if (new Set(ids).size >= expected || Date.now() > end) return ids;
+    }
+  }
+
+  async #request(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
+    const bases = this.#options.bases();
+    const base = bases[this.#count % bases.length] ?? '';
+    const response = await fetch(`${base}/api/v1/namespaces/_/${path}`, {
+      method,
+      headers: { authorization: this.#authorization, 'content-type': 'application/json' },
+      signal: AbortSignal.timeout(CLIENT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    return { status: response.status, text: await response.text() };
+  }
+}
+
+function activationIdOf(text: string): string | undefined {
+  const { activationId } = JSON.parse(text) as { activationId?: string };
+  return activationId;
+}
+
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = left.shift(); item !== undefined; item = left.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: READERS }, worker));
+}

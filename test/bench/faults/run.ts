@@ -1,0 +1,60 @@
+/*
+ * Breaks each part of the platform at a random moment while invocations arrive, and looks for activations that were lost,
+ * run twice or answered late.
+ *
+ *   npm run bench:faults -- [--rounds N] [--brokers 1|3] [--couchdb URL] [--only NAME] [--seed N] [--list]
+ *
+ * Exits with 1 where a trial finds a fault. Every round prints its counts as a line of JSON, with the seed that repeats it.
+ */
+import { parseArgs } from 'node:util';
+import { DISTRIBUTED } from './trials.js';
+import { isSound, total, type Verdict } from './history.js';
+import { distributedRounds, standaloneRounds, type Round } from './rounds.js';
+import { STANDALONE } from './standalone.js';
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    brokers: { type: 'string', default: '1' },
+    couchdb: { type: 'string' },
+    only: { type: 'string', default: '' },
+    seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+    list: { type: 'boolean', default: false },
+  },
+});
+
+const rounds = Number(values.rounds);
+const brokers = Number(values.brokers);
+if (!Number.isInteger(rounds) || rounds < 1 || !(brokers === 1 || brokers === 3)) {
+  console.error('--rounds takes a whole number from 1, --brokers takes 1 or 3');
+  process.exit(2);
+}
+const chosen = <T extends { readonly name: string }>(trials: readonly T[]): T[] =>
+  trials.filter(({ name }) => name.includes(values.only));
+const standalone = chosen(STANDALONE).filter(({ ownDisk }) => ownDisk !== true || process.getuid?.() === 0);
+const distributed = chosen(DISTRIBUTED).filter(({ replicated }) => replicated !== true || brokers > 1);
+
+if (values.list) {
+  for (const { name } of [...STANDALONE, ...DISTRIBUTED]) console.log(name);
+  process.exit(0);
+}
+if (standalone.length + distributed.length === 0) {
+  console.error(`no trial has '${values.only}' in its name; --list shows the names`);
+  process.exit(2);
+}
+if (values.couchdb !== undefined) process.env['COUCHDB_URL'] = values.couchdb;
+
+const verdicts = new Map<string, Verdict[]>();
+const tell = ({ trial, round, seed, verdict }: Round): void => {
+  verdicts.set(trial, [...(verdicts.get(trial) ?? []), verdict]);
+  console.log(JSON.stringify({ trial, round, seed, sound: isSound(verdict), ...verdict }));
+};
+const seed = Number(values.seed);
+for (const trial of standalone) await standaloneRounds(trial, { rounds, seed, tell });
+if (distributed.length > 0) await distributedRounds(distributed, { rounds, seed, tell, brokers });
+
+const table = [...verdicts].map(([trial, each]) => [trial, total(each)] as const);
+console.table(Object.fromEntries(table));
+const unsound = table.filter(([, verdict]) => !isSound(verdict)).map(([trial]) => trial);
+console.log(unsound.length === 0 ? 'nothing was lost, doubled or late' : `faults in: ${unsound.join(', ')}`);
+process.exit(unsound.length === 0 ? 0 : 1);
