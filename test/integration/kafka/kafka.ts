@@ -16,9 +16,12 @@ let serial = 0;
 /** One that nobody else has. */
 export const newPrefix = (): string => `test-${process.pid}-${Date.now()}-${serial++}-`;
 
-/** The Kafka that `KAFKA_HOSTS` names, or else one of our own. It must not be killed: see `startBroker` for that. */
+/**
+ * The Kafka that `KAFKA_HOSTS` names, the one that the run of tests shares, or else one of our own. A test must not stop
+ * it: see `startBroker` for that.
+ */
 export async function startKafka(prefix = newPrefix()): Promise<TestKafka> {
-  const hosts = process.env['KAFKA_HOSTS'] ?? '';
+  const hosts = process.env['KAFKA_HOSTS'] || process.env['SHARED_KAFKA_HOSTS'] || '';
   if (hosts !== '') return { hosts, prefix, close: () => removeAll(hosts, prefix) };
   const broker = await startBroker();
   return { hosts: broker.hosts, prefix, close: () => broker.close() };
