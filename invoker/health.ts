@@ -5,31 +5,48 @@ import type { Producer, Topic } from '../shared/messaging/Messaging.js';
 
 const PING_INTERVAL_MS = 1000;
 
+/** Calls `beat` again and again, from one interval after now on. @returns what stops it */
+export type Ticker = (beat: () => void) => () => void;
+
+const everySecond: Ticker = (beat) => {
+  const timer = setInterval(beat, PING_INTERVAL_MS);
+  return () => clearInterval(timer);
+};
+
 /** Tells the controllers each second that the invoker lives; says once that it does not want work, then is silent. */
 export class HealthPings {
   readonly #producer: Producer;
   readonly #topic: Topic<PingMessage>;
   readonly #instance: InvokerInstance;
   readonly #log: Logger;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #ticker: Ticker;
+  /** Stops the pings. Undefined while there are none. */
+  #stop: (() => void) | undefined;
   #underWay = false;
   #failing = false;
 
-  constructor(producer: Producer, topic: Topic<PingMessage>, instance: InvokerInstance, log: Logger) {
+  constructor(
+    producer: Producer,
+    topic: Topic<PingMessage>,
+    instance: InvokerInstance,
+    log: Logger,
+    ticker = everySecond,
+  ) {
     this.#producer = producer;
     this.#topic = topic;
     this.#instance = instance;
     this.#log = log;
+    this.#ticker = ticker;
   }
 
   get enabled(): boolean {
-    return this.#timer !== undefined;
+    return this.#stop !== undefined;
   }
 
   /** False where it was enabled already. */
   enable(): boolean {
-    if (this.#timer) return false;
-    this.#timer = setInterval(() => this.#beat(), PING_INTERVAL_MS);
+    if (this.#stop) return false;
+    this.#stop = this.#ticker(() => this.#beat());
     this.#beat();
     return true;
   }
@@ -37,8 +54,8 @@ export class HealthPings {
   /** Resolves, once the controllers can know, to false where it was disabled already. */
   async disable(): Promise<boolean> {
     const wasEnabled = this.enabled;
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stop?.();
+    this.#stop = undefined;
     await this.#ping(false);
     // Said twice, so that one that is lost does no harm: after it there is silence.
     if (wasEnabled) await this.#ping(false);

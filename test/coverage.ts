@@ -28,7 +28,12 @@ export function reportCoverage(root: string, raw: string): boolean {
   c8('--reporter', 'text', ...include(['controller', 'invoker', 'shared', 'deploy']));
   console.log(`\nEach file of ${WATCHED.join(', ')} needs ${LEAST_LINES} % of its lines:`);
   return c8(
-    ...['--reporter', 'text-summary', '--check-coverage', '--per-file', '--lines', String(LEAST_LINES)],
+    '--reporter',
+    'text-summary',
+    '--check-coverage',
+    '--per-file',
+    '--lines',
+    String(LEAST_LINES),
     ...include(WATCHED),
     ...STILL_UNDER.flatMap((file) => ['--exclude', `dist/${file.replace(/\.ts$/, '.js')}`]),
   );

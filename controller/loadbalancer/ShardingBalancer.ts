@@ -221,13 +221,15 @@ export class ShardingBalancer implements LoadBalancer {
    * Resolves once every invoker had the time to ping and to answer its first test, or after `limitMs`; earlier where none
    * pings. A controller that takes requests before that would take the few invokers that it knows for all there are, and
    * send colors astray.
+   *
+   * @param pingPeriodMs how long an invoker that lives is silent at most
    */
-  async whenSettled(limitMs: number): Promise<void> {
+  async whenSettled(limitMs: number, pingPeriodMs = PING_PERIOD_MS): Promise<void> {
     const begun = performance.now();
     const waited = (): number => performance.now() - begun;
     while (waited() < limitMs) {
       const none = this.#supervisor.invokers.length === 0;
-      if (waited() > (none ? 2 : 1) * PING_PERIOD_MS && !this.#supervisor.anyUntested) return;
+      if (waited() > (none ? 2 : 1) * pingPeriodMs && !this.#supervisor.anyUntested) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

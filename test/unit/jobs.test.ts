@@ -36,7 +36,10 @@ describe('the jobs of a test run', () => {
       now--;
       done.push(item);
     });
-    assert.deepEqual(done.toSorted(), [1, 2, 3, 4, 5]);
+    assert.deepEqual(
+      done.toSorted((a, b) => a - b),
+      [1, 2, 3, 4, 5],
+    );
     assert.equal(most, 2);
   });
 });

@@ -9,8 +9,13 @@ const eventSchema = z.object({
   Actor: z.object({ ID: z.string() }),
 });
 
-/** When to listen again after the stream broke, in ms. */
+/** How long after the stream broke it listens again, in ms. */
 const RETRY_MS = 1000;
+
+/** Runs a function later, once. */
+export type Later = (run: () => void) => NodeJS.Timeout;
+
+const later: Later = (run) => setTimeout(run, RETRY_MS).unref();
 
 type EventStream = NodeJS.ReadableStream & { destroy?: () => void };
 
@@ -45,15 +50,17 @@ export class EngineEvents {
   readonly #docker: Docker;
   readonly #owner: string;
   readonly #log: Logger;
+  readonly #later: Later;
   readonly #endings = new Map<string, Ending>();
   #stream: EventStream | undefined;
   #retry: NodeJS.Timeout | undefined;
   #state: 'new' | 'open' | 'closed' = 'new';
 
-  constructor(docker: Docker, owner: string, log: Logger) {
+  constructor(docker: Docker, owner: string, log: Logger, retryLater = later) {
     this.#docker = docker;
     this.#owner = owner;
     this.#log = log;
+    this.#later = retryLater;
   }
 
   /** Whether it hears the engine now: else a container has to be asked for. */
@@ -106,8 +113,7 @@ export class EngineEvents {
     this.#stream = undefined;
     if (this.#state === 'closed') return;
     if (this.#log.debugEnabled) this.#log.debug("the engine's events are not heard for the moment", { error });
-    this.#retry = setTimeout(() => void this.#listen(), RETRY_MS);
-    this.#retry.unref();
+    this.#retry = this.#later(() => void this.#listen());
   }
 
   #hear(line: string): void {

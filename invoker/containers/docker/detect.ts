@@ -12,14 +12,18 @@ export type Detection =
     }
   | { readonly usable: false; /** One line, for the user. */ readonly reason: string };
 
-/** The engine answers at once or not in time. */
+/** How long an engine may take to answer, in ms. */
 const ANSWER_MS = 2000;
 
-/** Whether a Docker Engine can be used here (at `DOCKER_HOST`, or the usual socket), and if not, why. Never rejects. */
-export async function detectDocker(docker: Docker = new Docker()): Promise<Detection> {
+/**
+ * Whether a Docker Engine can be used here (at `DOCKER_HOST`, or the usual socket), and if not, why. Never rejects.
+ *
+ * @param answerMs how long the engine may take to answer
+ */
+export async function detectDocker(docker: Docker = new Docker(), answerMs = ANSWER_MS): Promise<Detection> {
   const place = placeOf(docker);
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(), ANSWER_MS);
+  const timer = setTimeout(() => late.abort(), answerMs);
   try {
     // The types do not know of the signal.
     const ask = docker.info.bind(docker) as (options: { abortSignal: AbortSignal }) => Promise<unknown>;
@@ -29,7 +33,7 @@ export async function detectDocker(docker: Docker = new Docker()): Promise<Detec
     }
     return { usable: true, docker, version: info.ServerVersion ?? 'unknown', reach: reachOf(info, process.platform) };
   } catch (error) {
-    return { usable: false, reason: unusable(error, place) };
+    return { usable: false, reason: unusable(error, place, answerMs) };
   } finally {
     clearTimeout(timer);
   }
@@ -52,7 +56,7 @@ export function reachOf(info: EngineInfo, platform: NodeJS.Platform): DockerSett
 }
 
 /** Why the engine at `place` cannot be used. */
-export function unusable(error: unknown, place: string): string {
+export function unusable(error: unknown, place: string, answerMs = ANSWER_MS): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {
     case 'ENOENT':
@@ -63,7 +67,7 @@ export function unusable(error: unknown, place: string): string {
     case 'ECONNREFUSED':
       return `no Docker daemon listens at ${place}`;
     case 'ABORT_ERR':
-      return `the Docker daemon at ${place} did not answer in ${ANSWER_MS / 1000} s`;
+      return `the Docker daemon at ${place} did not answer in ${answerMs / 1000} s`;
     default:
       return `the Docker daemon at ${place} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { HealthPings } from '../../../invoker/health.js';
+import { HealthPings, type Ticker } from '../../../invoker/health.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
 import type { PingMessage } from '../../../shared/messages/ping.js';
 import type { Producer } from '../../../shared/messaging/Messaging.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { Gate, settle } from './pool/setup.js';
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe('HealthPings', () => {
   const said: (boolean | undefined)[] = [];
@@ -20,21 +18,34 @@ describe('HealthPings', () => {
     },
     close: () => Promise.resolve(),
   };
-  const pings = new HealthPings(producer, topics().health, invokerInstance(0, '0', 1024), silentLogger);
+  let beats: (() => void)[] = [];
+  const ticker: Ticker = (beat) => {
+    beats.push(beat);
+    return () => (beats = beats.filter((other) => other !== beat));
+  };
+  const pings = new HealthPings(producer, topics().health, invokerInstance(0, '0', 1024), silentLogger, ticker);
 
-  it('says at once and each second that the invoker lives', async () => {
+  /** Lets an interval pass. */
+  const tick = async (): Promise<void> => {
+    for (const beat of beats) beat();
+    await settle();
+  };
+
+  it('says at once and at each tick that the invoker lives', async () => {
     assert.equal(pings.enabled, false);
     assert.equal(pings.enable(), true);
     assert.equal(pings.enable(), false);
     assert.equal(pings.enabled, true);
     assert.deepEqual(said, [true]);
-    await pause(1100);
+    await settle();
+    await tick();
     assert.deepEqual(said, [true, true]);
   });
 
   it('does not pile them up while the bus is away', async () => {
     sending = () => bus.pass();
-    await pause(2100);
+    await tick();
+    await tick();
     assert.equal(said.length, 3);
     bus.open();
   });
@@ -46,8 +57,7 @@ describe('HealthPings', () => {
     assert.deepEqual(said, [false, false]);
     assert.equal(await pings.disable(), false);
     assert.deepEqual(said, [false, false, false]);
-    await pause(1100);
-    await settle();
+    await tick();
     assert.equal(said.length, 3);
   });
 });

@@ -140,8 +140,8 @@ describe('the load balancer', () => {
   it('has settled when the invokers have pinged and answered their first tests', async () => {
     const { balancer, bus, topics, received } = await setUp([1024], { supervision: BALANCER.supervision });
     let settled = false;
-    const whenSettled = balancer.whenSettled(10_000).then(() => (settled = true));
-    await new Promise((resolve) => setTimeout(resolve, 1400));
+    const whenSettled = balancer.whenSettled(10_000, 20).then(() => (settled = true));
+    await new Promise((resolve) => setTimeout(resolve, 150));
     assert.equal(settled, false);
     const test = received[0]?.message as ActivationMessage;
     const done = completionMessage(test.transid, activationRecord(test.activationId), invokerInstance(0, 'host', 1024));

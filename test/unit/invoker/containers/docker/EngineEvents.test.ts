@@ -13,6 +13,7 @@ const event = (Action: string, ID: string): string =>
 describe('events of the Docker Engine', () => {
   /** An engine that has nothing but events: the requests that it got, and its answers, which stay open. */
   let engine: Server;
+  let retry: () => void;
   let events: EngineEvents;
   const urls: string[] = [];
   const answers: ServerResponse[] = [];
@@ -26,7 +27,10 @@ describe('events of the Docker Engine', () => {
     }).listen(0, '127.0.0.1');
     await once(engine, 'listening');
     const { port } = engine.address() as AddressInfo;
-    events = new EngineEvents(new Docker({ host: '127.0.0.1', port }), 'someone', silentLogger);
+    events = new EngineEvents(new Docker({ host: '127.0.0.1', port }), 'someone', silentLogger, (run) => {
+      retry = run;
+      return setTimeout(() => undefined, 0);
+    });
   });
   afterEach(() => {
     events.close();
@@ -58,6 +62,7 @@ describe('events of the Docker Engine', () => {
     await until(() => events.listening);
     answers[0]?.destroy();
     await until(() => !events.listening);
+    retry();
     await until(() => events.listening);
     answers[1]?.write(event('die', 'a'));
     await ending.died;

@@ -120,13 +120,11 @@ describe('log collector', () => {
     ]);
   });
 
-  it('does not wait long where no sentinels are expected', async () => {
+  it('does not wait for the time limit where no sentinels are expected', async () => {
     const collector = new LogCollector();
     collector.write('stdout', Buffer.from('a\n'));
     setTimeout(() => collector.write('stdout', Buffer.from('b\n')), 5);
-    const start = performance.now();
-    const { lines, complete } = await collector.collect({ ...EXPECTING, expectSentinels: false });
-    assert.ok(performance.now() - start < 1000);
+    const { lines, complete } = await collector.collect({ ...EXPECTING, timeoutMs: 3_600_000, expectSentinels: false });
     assert.deepEqual(text(lines), ['stdout: a', 'stdout: b']);
     assert.equal(complete, true);
   });
