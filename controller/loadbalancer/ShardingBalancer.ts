@@ -6,7 +6,7 @@ import { documentId } from '../../shared/entities/names.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ControllerInstance } from '../../shared/messages/instances.js';
-import type { Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
+import type { BusState, Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
 import { InFlightActivations, COMPLETION, type CompletionOptions, type LostActivation } from './InFlightActivations.js';
 import type { PoolName } from './assignments.js';
@@ -121,7 +121,7 @@ export class ShardingBalancer implements LoadBalancer {
       release: (instance, resources) =>
         this.#shares.candidate(instance)?.capacity.release(resources.key, resources.concurrency, resources.memory),
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
-      busAnswers: () => parts.messaging.isHealthy(),
+      busAnswers: () => steady(parts.messaging.health(), this.#now()),
       onLost: (lost) => {
         logger.warn(
           `gave up activation ${lost.activationId} on invoker${lost.invoker.instance}: no completion in time`,
@@ -293,3 +293,8 @@ export class ShardingBalancer implements LoadBalancer {
     });
   }
 }
+
+/** Whether the bus answers, and has for long enough that the acknowledgements that waited for it are here. */
+const steady = ({ up, since }: BusState, now: number): boolean => up && now - since >= SETTLED_MS;
+
+const SETTLED_MS = 10_000;

@@ -11,7 +11,7 @@ import {
 } from '../../shared/messages/acknowledgement.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { InvokerInstance } from '../../shared/messages/instances.js';
-import { MessageTooLargeError, type Producer, type Topic } from '../../shared/messaging/Messaging.js';
+import { BusFullError, MessageTooLargeError, type Producer, type Topic } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
 import { isStored, type StoreLevels } from './storing.js';
@@ -72,12 +72,14 @@ export class Reporter {
     if (atHand) return this.report(message, withLogs(record, atHand));
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
     const whole = withLogs(record, await logs);
+    // The record does not wait for a bus that is away; the completion waits for its result.
+    const stored = this.#store(message, whole);
     await result;
     // With its result told, nobody waits for the completion: it may go with the next result.
     const patienceMs = blocking ? COMPLETION_PATIENCE_MS : 0;
     const completion = this.#send(message, completionMessage(transid, whole, this.#parts.instance), patienceMs);
     this.#parts.events.activation(whole, message.user.namespace.uuid);
-    await Promise.all([completion, this.#store(message, whole)]);
+    await Promise.all([completion, stored]);
   }
 
   /** Acknowledges an activation that leaves no record: nobody shall wait for it. */
@@ -109,10 +111,11 @@ export class Reporter {
     const topic = this.#topic(message.rootControllerIndex.asString);
     try {
       try {
-        await producer.send(topic, ack, { patienceMs });
+        await producer.send(topic, ack, { patienceMs, lasting: true });
       } catch (error) {
-        if (!(error instanceof MessageTooLargeError)) throw error;
-        await producer.send(topic, shrink(ack));
+        // The result is in the store, too: without it the message fits, also where much waits for a bus that is away.
+        if (!(error instanceof MessageTooLargeError || error instanceof BusFullError)) throw error;
+        await producer.send(topic, shrink(ack), { lasting: true });
       }
       if (log.debugEnabled) {
         log.debug(`posted ${ack.kind} of activation ${message.activationId}`, { transid: message.transid });

@@ -80,8 +80,14 @@ export const KAFKA_SETTINGS = {
   deliveryTimeout: standard(
     'CONFIG_whisk_kafka_producer_deliveryTimeoutMs',
     duration,
-    '30 seconds',
-    'How long a message is tried to be sent while Kafka is away before its sender is told.',
+    '29 seconds',
+    'How long a message may be on its way to Kafka before its sender is told. With what comes before it, an invocation is answered with 503 within 30 s.',
+  ),
+  acks: standard(
+    'CONFIG_whisk_kafka_producer_acks',
+    oneOf('all', '1'),
+    'all',
+    'Which replicas have a message before it counts as accepted: all that are in sync, by idempotent producers, or (`1`) the leader alone: quicker, and lost with it.',
   ),
   userEvents: standard(
     'CONFIG_whisk_userEvents_enabled',
@@ -103,6 +109,7 @@ export function kafkaOptions(values: SettingValues<typeof KAFKA_SETTINGS>, clien
     replicationFactor: values.replicationFactor,
     sessionTimeoutMs: values.sessionTimeout,
     deliveryTimeoutMs: values.deliveryTimeout,
+    acks: values.acks,
   };
 }
 

@@ -14,15 +14,25 @@ export interface Messaging {
   consume<T>(options: ConsumerOptions<T>): Promise<Consumer>;
   /** Whether the bus answered lately. */
   isHealthy(): boolean;
+  /** More of the same, for metrics and for those who judge by silence. */
+  health(): BusState;
   /** Closes every producer and consumer made here. */
   close(): Promise<void>;
+}
+
+export interface BusState {
+  readonly up: boolean;
+  /** Since when it is so, in ms since the epoch. */
+  readonly since: number;
+  /** When the bus answered last, in ms since the epoch; undefined before the first answer. */
+  readonly answeredAt: number | undefined;
 }
 
 /** A topic's name, its message codec and its settings at creation. */
 export interface Topic<in out T> {
   readonly name: string;
   encode(message: T): string;
-  /** @throws on a message that is none: it is logged, counted and skipped. */
+  /** @throws on a text that is not a message of this topic: it is logged and skipped. */
   decode(text: string): T;
   /** Raw broker settings, such as `retention.ms`. */
   readonly settings: Readonly<Record<string, string>>;
@@ -32,8 +42,8 @@ export interface Topic<in out T> {
 
 export interface Producer {
   /**
-   * Resolves once the bus has the message (Kafka: `acks=1`).
-   * @throws BusUnavailableError where the bus does not take it for long, or too much waits for it already.
+   * Resolves once the bus has the message (Kafka: all replicas in sync, unless set otherwise).
+   * @throws BusUnavailableError where the bus has not taken it in time, counted from this call, or too much waits already.
    * @throws MessageTooLargeError where the encoded message is over the topic's `max.message.bytes` (queues inside the
    * process encode nothing and take every size).
    */
@@ -45,9 +55,14 @@ export interface Producer {
 export interface SendOptions {
   /**
    * The message may wait for so long, in ms, to go in one request with a later one of its topic: fewer requests for a bus
-   * that counts them. It never waits where the bus has none. Default 0.
+   * that counts them. It never waits where the bus does not count. Default 0.
    */
   readonly patienceMs?: number;
+  /**
+   * The message waits as long as an outage lasts, and fails only where too much waits already or the producer closes.
+   * For messages that their receiver cannot do without, such as acknowledgements.
+   */
+  readonly lasting?: boolean;
 }
 
 export interface ConsumerOptions<T> {
@@ -96,5 +111,15 @@ export class MessageTooLargeError extends Error {
 
 /** The bus is away. The message may have reached it nevertheless. */
 export class BusUnavailableError extends Error {
-  override readonly name = 'BusUnavailableError';
+  override readonly name: string = 'BusUnavailableError';
+}
+
+/** Too much waits for the bus already. The message did not reach it; a small one may still be taken. */
+export class BusFullError extends BusUnavailableError {
+  override readonly name: string = 'BusFullError';
+}
+
+/** The bus answers, and lets us not do this: wrong credentials, rights or certificates. Waiting does not mend it. */
+export class BusRefusedError extends Error {
+  override readonly name = 'BusRefusedError';
 }

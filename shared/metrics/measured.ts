@@ -45,7 +45,10 @@ export function measuredStores(stores: Stores, registry: Registry): Stores {
   };
 }
 
-/** The same bus, with the time until it has a message in `bus_send_seconds`, by topic; a message's patience is part of it. */
+/**
+ * The same bus, with metrics of it: the time until it has a message by topic (a message's patience is part of it), whether
+ * it answers, and when it did last.
+ */
 export function measuredMessaging(messaging: Messaging, registry: Registry): Messaging {
   const seconds = new Histogram({
     name: 'bus_send_seconds',
@@ -54,6 +57,25 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
     buckets: SECONDS,
     registers: [registry],
   });
+  const up = new Gauge({
+    name: 'bus_up',
+    help: '1 while the bus answers, 0 while it is away',
+    registers: [],
+    collect() {
+      this.set(messaging.health().up ? 1 : 0);
+    },
+  });
+  const age = new Gauge({
+    name: 'bus_answer_age_seconds',
+    help: 'Time since the bus answered last; it is asked at least each second where something is consumed',
+    registers: [],
+    collect() {
+      const { answeredAt } = messaging.health();
+      if (answeredAt !== undefined) this.set((Date.now() - answeredAt) / 1000);
+    },
+  });
+  registry.registerMetric(up);
+  registry.registerMetric(age);
   const measured = (producer: Producer): Producer => ({
     send: async (topic, message, options) => {
       const begun = performance.now();
@@ -67,6 +89,7 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
     producer: async () => measured(await messaging.producer()),
     consume: (options) => messaging.consume(options),
     isHealthy: () => messaging.isHealthy(),
+    health: () => messaging.health(),
     close: () => messaging.close(),
   };
 }

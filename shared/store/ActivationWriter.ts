@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { activationDocument, type ActivationRecord } from '../entities/activation.js';
 import type { Logger } from '../logging/Logger.js';
-import { Pace } from '../process/Pace.js';
+import { Pacer } from '../process/Pacer.js';
 import { TooManyRecordsError } from './ActivationStore.js';
 import { RefusedByStoreError, StoreError, type ArtifactStore, type Refusal } from './ArtifactStore.js';
 
@@ -74,7 +74,7 @@ const CLOSED = 'closed before it was stored';
 export class ActivationWriter {
   readonly #store: Pick<ArtifactStore, 'putMany'>;
   readonly #options: WriterOptions;
-  readonly #pace: Pace;
+  readonly #pace: Pacer;
   /** By document id, from `write` until the record is durable or lost. */
   readonly #waiting = new Map<string, ActivationRecord>();
   #queue: Pending[] = [];
@@ -94,7 +94,7 @@ export class ActivationWriter {
   constructor(store: Pick<ArtifactStore, 'putMany'>, options: WriterOptions) {
     this.#store = store;
     this.#options = options;
-    this.#pace = new Pace({ factor: 5, minMs: options.intervalMs, maxMs: options.maxIntervalMs });
+    this.#pace = new Pacer({ factor: 5, minMs: options.intervalMs, maxMs: options.maxIntervalMs });
   }
 
   /** A record that is not in the store yet. */

@@ -8,9 +8,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
-import { KafkaMessaging } from '../../shared/messaging/kafka/KafkaMessaging.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
-import { PlatformaticMessaging } from '../../shared/messaging/platformatic/PlatformaticMessaging.js';
+import { openKafka } from '../../shared/messaging/openKafka.js';
 import { startKafka } from '../integration/kafka/kafka.js';
 
 const COLUMNS = [
@@ -31,8 +30,9 @@ interface Sample {
 
 const buses: Record<string, (brokers: string[]) => Messaging | Promise<Messaging>> = {
   embedded: () => new EmbeddedMessaging(),
-  kafkajs: (brokers) => new KafkaMessaging({ brokers, clientId: 'bench' }),
-  platformatic: (brokers) => PlatformaticMessaging.create({ brokers, clientId: 'bench' }),
+  kafkajs: (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench' }),
+  'kafkajs acks=1': (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench', acks: '1' }),
+  platformatic: (brokers) => openKafka('platformatic', { brokers, clientId: 'bench' }),
 };
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(buses);
 const text = 'x'.repeat(1000);

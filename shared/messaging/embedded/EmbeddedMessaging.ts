@@ -1,7 +1,7 @@
 import { silentLogger, type Logger } from '../../logging/Logger.js';
-import type { Consumer, ConsumerOptions, Messaging, Producer, Topic } from '../Messaging.js';
+import type { BusState, Consumer, ConsumerOptions, Messaging, Producer, Topic } from '../Messaging.js';
 import { Group, type Member, type Waiting } from './Group.js';
-import { Queue } from '../Queue.js';
+import { Queue } from '../../process/Queue.js';
 
 export interface EmbeddedMessagingOptions {
   log?: Logger | undefined;
@@ -68,6 +68,11 @@ export class EmbeddedMessaging implements Messaging {
 
   isHealthy(): boolean {
     return !this.#closed;
+  }
+
+  /** It answers as long as the process does. */
+  health(): BusState {
+    return { up: !this.#closed, since: Number.NEGATIVE_INFINITY, answeredAt: this.#now() };
   }
 
   async close(): Promise<void> {

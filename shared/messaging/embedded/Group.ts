@@ -1,6 +1,6 @@
 import type { Logger } from '../../logging/Logger.js';
 import type { ConsumerOptions, Delivery } from '../Messaging.js';
-import { Queue } from '../Queue.js';
+import { Queue } from '../../process/Queue.js';
 
 /** A message as it waits: with what the bus knows of it. */
 export interface Waiting<T> {

@@ -1,43 +1,51 @@
-import { connect as connectTcp, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { Kafka, logLevel, type Admin, type ISocketFactory, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
-import type { Consumer, ConsumerOptions, Messaging, Producer, Topic } from '../Messaging.js';
+import { backOff, retry } from '../../process/retry.js';
+import { within } from '../../process/within.js';
+import {
+  BusRefusedError,
+  type BusState,
+  type Consumer,
+  type ConsumerOptions,
+  type Messaging,
+  type Producer,
+  type Topic,
+} from '../Messaging.js';
 import { BusHealth } from './BusHealth.js';
-import { KafkaConsumer } from './KafkaConsumer.js';
+import { causeOf } from './causes.js';
+import { GroupConsumer } from './GroupConsumer.js';
 import { KafkaProducer } from './KafkaProducer.js';
-import { isTransient } from './errors.js';
-import { kafkajsTransport } from './kafkajsTransport.js';
-import { calmRequestQueue } from './requestQueue.js';
-import { untilAnswered } from './untilAnswered.js';
-import { DEFAULT_FETCH_WAIT_MS, type KafkaOptions } from './options.js';
+import type { Admin, KafkaLibrary } from './library.js';
+import { REQUEST_TIMEOUT_MS, type KafkaOptions } from './options.js';
+import { replicationAdvice } from './replication.js';
+import { Transports } from './Transports.js';
 
-calmRequestQueue();
-
-/** The bus on Kafka, through kafkajs. */
+/** The bus on Kafka, through any client library. */
 export class KafkaMessaging implements Messaging {
-  readonly #kafka: Kafka;
-  readonly #consuming: Kafka;
+  readonly #library: KafkaLibrary;
   readonly #options: KafkaOptions;
   readonly #log: Logger;
-  readonly #health = new BusHealth();
-  readonly #producers = new Set<KafkaProducer>();
-  readonly #consumers = new Set<KafkaConsumer<never>>();
+  readonly #health: BusHealth;
+  readonly #stop = new AbortController();
+  readonly #producers = new Set<Producer>();
+  readonly #consumers = new Set<Consumer>();
   readonly #ensured = new Map<string, Promise<void>>();
+  readonly #watch: NodeJS.Timeout;
   #admin: Promise<Admin> | undefined;
-  #closed = false;
+  #advised = false;
 
-  constructor(options: KafkaOptions) {
+  constructor(library: KafkaLibrary, options: KafkaOptions) {
+    this.#library = library;
     this.#options = options;
     this.#log = options.log ?? silentLogger;
-    this.#kafka = new Kafka(clientConfig(options, this.#log, 3));
-    this.#consuming = new Kafka(clientConfig(options, this.#log, CONSUMER_RETRIES));
+    this.#health = new BusHealth(this.#log, options.brokers.join(','));
+    this.#watch = setInterval(() => this.#health.check(), WATCH_MS);
+    this.#watch.unref();
   }
 
   ensureTopic<T>(topic: Topic<T>): Promise<void> {
     let ensured = this.#ensured.get(topic.name);
     if (!ensured) {
-      ensured = this.#createTopic(topic);
+      ensured = this.#untilAnswered(`topic ${topic.name}`, () => this.#makeTopic(topic));
       this.#ensured.set(topic.name, ensured);
       ensured.catch(() => this.#ensured.delete(topic.name));
     }
@@ -45,104 +53,139 @@ export class KafkaMessaging implements Messaging {
   }
 
   async producer(): Promise<Producer> {
-    const transport = await this.#untilAnswered('a producer', () => kafkajsTransport(this.#kafka));
-    const producer = new KafkaProducer(transport, this.#options, this.#health);
+    const transport = await this.#untilAnswered('a producer', () => this.#library.transport());
+    const producer = new KafkaProducer({
+      transports: new Transports(transport, () => this.#library.transport()),
+      classify: (error) => this.#library.classify(error),
+      health: this.#health,
+      deliveryTimeoutMs: this.#options.deliveryTimeoutMs,
+      maxMessageBytes: async (topic) =>
+        (await this.#administer((admin) => admin.describeTopic(topic)))?.maxMessageBytes,
+    });
     this.#producers.add(producer);
+    if (this.#stop.signal.aborted) await producer.close();
     return producer;
   }
 
   async consume<T>(options: ConsumerOptions<T>): Promise<Consumer> {
     await this.ensureTopic(options.topic);
-    const admin = await this.#connectedAdmin();
-    const consumer = new KafkaConsumer<T>(this.#consuming, admin, this.#options, options, this.#health, this.#log);
-    this.#consumers.add(consumer as unknown as KafkaConsumer<never>);
-    await consumer.start();
+    this.#stop.signal.throwIfAborted();
+    const { topic, group, from = 'earliest' } = options;
+    const consumer = new GroupConsumer<T>({
+      options,
+      fetcher: (sink) => this.#library.fetcher({ topic: topic.name, group, from }, sink),
+      places: () => this.#administer((admin) => admin.places(topic.name, group)),
+      classify: (error) => this.#library.classify(error),
+      health: this.#health,
+      log: this.#log,
+    });
+    this.#consumers.add(consumer);
+    try {
+      await consumer.start();
+    } catch (error) {
+      this.#consumers.delete(consumer);
+      throw error;
+    }
     return consumer;
   }
 
   isHealthy(): boolean {
-    return !this.#closed && this.#health.isHealthy(Date.now());
+    return !this.#stop.signal.aborted && this.#health.isUp();
+  }
+
+  health(): BusState {
+    return { up: this.isHealthy(), since: this.#health.since, answeredAt: this.#health.answeredAt };
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#stop.abort(new Error('messaging is closed'));
+    clearInterval(this.#watch);
     await Promise.all([...this.#consumers].map((consumer) => consumer.close()));
     await Promise.all([...this.#producers].map((producer) => producer.close()));
-    const admin = await this.#admin?.catch(() => undefined);
+    const admin = this.#admin;
     this.#admin = undefined;
-    await admin?.disconnect();
+    if (admin) await within(this.#closeAdmin(admin), REQUEST_TIMEOUT_MS, () => undefined);
   }
 
-  async #createTopic<T>(topic: Topic<T>): Promise<void> {
-    const created = await this.#untilAnswered(`topic ${topic.name}`, async () => {
-      const admin = await this.#connectedAdmin();
-      return admin.createTopics({
-        waitForLeaders: true,
-        topics: [
-          {
-            topic: topic.name,
-            numPartitions: 1,
-            replicationFactor: this.#options.replicationFactor ?? 1,
-            configEntries: Object.entries(topic.settings).map(([name, value]) => ({ name, value })),
-          },
-        ],
-      });
-    });
-    if (created) this.#log.info(`made topic ${topic.name}`);
+  async #closeAdmin(admin: Promise<Admin>): Promise<void> {
+    try {
+      await (await admin).close();
+    } catch (error) {
+      this.#log.debug('the connection for administration did not close', { error });
+    }
   }
 
-  /** One connection for administration, kept; consumers ask it for offsets. */
-  #connectedAdmin(): Promise<Admin> {
-    this.#admin ??= (async () => {
-      const admin = this.#kafka.admin();
-      await this.#untilAnswered('administration', () => admin.connect());
+  async #makeTopic<T>({ name, settings }: Topic<T>): Promise<void> {
+    const { replicationFactor = 1, acks = 'all' } = this.#options;
+    const durable = replicationFactor >= 3 ? { 'min.insync.replicas': '2', ...settings } : settings;
+    try {
+      if (await this.#administer((admin) => admin.createTopic(name, durable, replicationFactor))) {
+        this.#log.info(`made topic ${name}`);
+      }
+    } catch (error) {
+      // Where we may not make topics we may use those that were made for us.
+      if (this.#library.classify(error) !== 'refused' || !(await this.#exists(name))) throw error;
+    }
+    if (this.#advised) return;
+    try {
+      const facts = await this.#administer((admin) => admin.describeTopic(name));
+      const advice = facts && replicationAdvice(name, facts, acks);
+      if (advice === undefined || this.#advised) return;
+      this.#advised = true;
+      this.#log.warn(advice);
+    } catch (error) {
+      this.#log.debug(`the settings of topic ${name} are not known`, { error });
+    }
+  }
+
+  async #exists(topic: string): Promise<boolean> {
+    try {
+      return (await this.#administer((admin) => admin.places(topic, `${this.#options.clientId}-exists`))).length > 0;
+    } catch (error) {
+      this.#log.debug(`topic ${topic} cannot be looked for`, { error });
+      return false;
+    }
+  }
+
+  /** One connection for administration, kept while it works. */
+  async #administer<R>(work: (admin: Admin) => Promise<R>): Promise<R> {
+    this.#stop.signal.throwIfAborted();
+    const connecting = (this.#admin ??= this.#library.admin());
+    let connected = false;
+    try {
+      const admin = await connecting;
+      connected = true;
+      const result = await work(admin);
       this.#health.answered();
-      return admin;
-    })();
-    return this.#admin;
+      return result;
+    } catch (error) {
+      // One that could not connect, or has lost its connection, is not kept.
+      if (this.#admin === connecting && (!connected || this.#library.classify(error) === 'transient')) {
+        this.#admin = undefined;
+        if (connected) void this.#closeAdmin(connecting);
+      }
+      throw error;
+    }
   }
 
-  #untilAnswered<R>(what: string, attempt: () => Promise<R>): Promise<R> {
-    return untilAnswered(
-      { what, log: this.#log, isTransient, isClosed: () => this.#closed, failed: () => this.#health.failed() },
-      attempt,
-    );
+  /** Tries until Kafka answers. @throws BusRefusedError on a failure that waiting does not mend. */
+  async #untilAnswered<R>(what: string, attempt: () => Promise<R>): Promise<R> {
+    const isTransient = (error: unknown): boolean => this.#library.classify(error) === 'transient';
+    try {
+      return await retry(attempt, {
+        delayMs: backOff(100, 1000),
+        isFinal: (error) => !isTransient(error),
+        signal: this.#stop.signal,
+        onFailure: (error) => {
+          this.#health.failed(error);
+          this.#log.debug(`waiting for Kafka (${what})`, { error });
+        },
+      });
+    } catch (error) {
+      if (this.#library.classify(error) !== 'refused') throw error;
+      throw new BusRefusedError(`Kafka refuses us ${what}: ${causeOf(error)}`, { cause: error });
+    }
   }
 }
 
-/**
- * How often a consumer looks for its brokers before it gives up and begins anew, some two minutes. A consumer that
- * outlasts a broker's restart is still the member that it was; one that begins anew has to wait for the end of its own
- * former session.
- */
-const CONSUMER_RETRIES = 240;
-
-function clientConfig(options: KafkaOptions, log: Logger, retries: number): KafkaConfig {
-  return {
-    clientId: options.clientId,
-    brokers: [...options.brokers],
-    ...(options.tls ? { ssl: options.tls } : {}),
-    ...(options.sasl ? { sasl: options.sasl as SASLOptions } : {}),
-    connectionTimeout: 5000,
-    authenticationTimeout: 10_000,
-    requestTimeout: 30_000 + (options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS),
-    retry: { initialRetryTime: 50, maxRetryTime: 500, multiplier: 2, retries },
-    socketFactory: promptSockets,
-    // What kafkajs calls an error is, most of the time, an attempt that it repeats: we say ourselves what matters.
-    logLevel: log.debugEnabled ? logLevel.INFO : logLevel.NOTHING,
-    logCreator: () => (entry) => {
-      const { message, timestamp: _timestamp, logger: _logger, ...fields } = entry.log;
-      log.debug(`kafkajs: ${message}`, fields);
-    },
-  };
-}
-
-/** Sockets that send each request at once: kafkajs leaves Nagle's algorithm on. */
-const promptSockets: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  const socket = ssl
-    ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-    : connectTcp({ host, port }, onConnect);
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 60_000);
-  return socket;
-};
+const WATCH_MS = 1000;

@@ -1,58 +1,57 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  BusFullError,
   BusUnavailableError,
   MessageTooLargeError,
   type Producer,
   type SendOptions,
   type Topic,
 } from '../Messaging.js';
-import { Pace } from '../../process/Pace.js';
+import { Pacer } from '../../process/Pacer.js';
 import type { BusHealth } from './BusHealth.js';
-import { Outbox, type Outgoing } from './Outbox.js';
-import {
-  DEFAULT_DELIVERY_TIMEOUT_MS,
-  DEFAULT_MAX_MESSAGE_BYTES,
-  RECORD_OVERHEAD_BYTES,
-  type KafkaOptions,
-} from './options.js';
+import { causeOf } from './causes.js';
+import type { Failure } from './library.js';
+import { Outbox } from './Outbox.js';
+import { DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_MAX_MESSAGE_BYTES, RECORD_OVERHEAD_BYTES } from './options.js';
+import { TopicSender, type Transports } from './Transports.js';
 
-/** What a client library does for a producer: one attempt at a time, acknowledged by the partition's leader. */
-export interface Transport {
-  send(topic: string, messages: Outgoing[]): Promise<void>;
-  isTransient(error: unknown): boolean;
-  isTooLarge(error: unknown): boolean;
-  close(): Promise<void>;
+export interface KafkaProducerParts {
+  readonly transports: Transports;
+  readonly classify: (error: unknown) => Failure;
+  readonly health: BusHealth;
+  readonly deliveryTimeoutMs?: number | undefined;
+  /** What the topic takes, as the brokers say; undefined where they do not. */
+  readonly maxMessageBytes: (topic: string) => Promise<number | undefined>;
 }
 
 /** Sends each message at once, unless it has patience or comes in a rush; while Kafka is away it tries for a while. */
 export class KafkaProducer implements Producer {
-  readonly #transport: Transport;
-  readonly #health: BusHealth;
+  readonly #parts: KafkaProducerParts;
   readonly #outboxes = new Map<string, Outbox>();
   readonly #deliveryTimeoutMs: number;
   #outstandingBytes = 0;
   #closed = false;
 
-  constructor(transport: Transport, options: KafkaOptions, health: BusHealth) {
-    this.#transport = transport;
-    this.#health = health;
-    this.#deliveryTimeoutMs = options.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS;
+  constructor(parts: KafkaProducerParts) {
+    this.#parts = parts;
+    this.#deliveryTimeoutMs = parts.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS;
   }
 
-  async send<T>(topic: Topic<T>, message: T, { patienceMs = 0 }: SendOptions = {}): Promise<void> {
+  async send<T>(topic: Topic<T>, message: T, { patienceMs, lasting = false }: SendOptions = {}): Promise<void> {
     if (this.#closed) throw new Error('the producer is closed');
     const value = Buffer.from(topic.encode(message));
     const limit = Number(topic.settings['max.message.bytes'] ?? DEFAULT_MAX_MESSAGE_BYTES);
     if (value.length + RECORD_OVERHEAD_BYTES > limit) throw new MessageTooLargeError(topic.name, value.length, limit);
-    if (this.#outstandingBytes > MAX_OUTSTANDING_BYTES) {
-      throw new BusUnavailableError('Kafka is away and too much waits to be sent');
+    const room = MAX_OUTSTANDING_BYTES + (value.length <= SMALL_BYTES ? RESERVED_BYTES : 0);
+    if (this.#outstandingBytes + value.length > room) {
+      throw new BusFullError(`${Math.round(this.#outstandingBytes / 1024 / 1024)} MB wait to be sent to Kafka already`);
     }
     this.#outstandingBytes += value.length;
+    const outbox = this.#outbox(topic.name, limit);
     try {
-      await this.#outbox(topic.name, limit).add({ key: topic.key?.(message) ?? null, value }, patienceMs);
+      const limitMs = lasting ? Number.POSITIVE_INFINITY : this.#deliveryTimeoutMs;
+      await outbox.add({ key: topic.key?.(message) ?? null, value }, { patienceMs, limitMs });
     } catch (error) {
-      if (this.#transport.isTooLarge(error)) throw new MessageTooLargeError(topic.name, value.length, limit);
-      throw error;
+      throw await this.#explained(error, topic.name, value.length, limit, outbox);
     } finally {
       this.#outstandingBytes -= value.length;
     }
@@ -61,43 +60,69 @@ export class KafkaProducer implements Producer {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.idle()));
-    await this.#transport.close();
+    await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.idle(LAST_SENDS_MS)));
+    await this.#parts.transports.close();
   }
 
   #outbox(topic: string, maxBytes: number): Outbox {
     let outbox = this.#outboxes.get(topic);
     if (!outbox) {
-      outbox = new Outbox(maxBytes, (messages) => this.#transmit(topic, messages), new Pace(PACE));
+      const { transports, classify, health } = this.#parts;
+      const sender = new TopicSender(topic, transports, classify);
+      outbox = new Outbox({
+        maxBytes,
+        classify,
+        transmit: async (messages) => {
+          const request = health.asked();
+          try {
+            await sender.send(messages);
+            health.answered();
+          } finally {
+            health.settled(request);
+          }
+        },
+        onFailure: (error) => health.failed(error),
+        pacer: new Pacer(PACING),
+      });
       this.#outboxes.set(topic, outbox);
     }
     return outbox;
   }
 
-  async #transmit(topic: string, messages: Outgoing[]): Promise<void> {
-    const began = Date.now();
-    for (;;) {
-      try {
-        await this.#transport.send(topic, messages);
-        this.#health.answered();
-        return;
-      } catch (error) {
-        const transient = this.#transport.isTransient(error);
-        if (transient) this.#health.failed();
-        if (!transient) throw error;
-        if (this.#closed || Date.now() - began > this.#deliveryTimeoutMs) {
-          throw new BusUnavailableError(`Kafka did not take messages for ${topic}`, { cause: error });
-        }
-        await sleep(RETRY_MS);
-      }
+  /** The error in the terms of the bus. */
+  async #explained(error: unknown, topic: string, bytes: number, limit: number, outbox: Outbox): Promise<Error> {
+    if (error instanceof BusUnavailableError) return error;
+    const failure = this.#parts.classify(error);
+    if (failure === 'tooLarge') {
+      // The topic may have been made by someone else, with another limit than ours.
+      const actual = (await this.#limitOf(topic)) ?? limit;
+      outbox.shrink(actual);
+      return new MessageTooLargeError(topic, bytes, actual);
+    }
+    const what = failure === 'refused' ? 'refuses' : 'did not take';
+    return new BusUnavailableError(`Kafka ${what} a message for ${topic}: ${causeOf(error)}`, { cause: error });
+  }
+
+  async #limitOf(topic: string): Promise<number | undefined> {
+    try {
+      return await this.#parts.maxMessageBytes(topic);
+    } catch {
+      return undefined; // We may not ask for it: the refusal itself is what counts.
     }
   }
 }
 
-const RETRY_MS = 100;
+/** In a rush the requests of a topic take turns with pauses as long as they: docs/decisions/0005. */
+const PACING = { factor: 2, maxMs: 10 };
 
-/** In a rush a topic's requests take turns with pauses as long as they: docs/decisions/0005. */
-const PACE = { factor: 2, maxMs: 10 };
+const MB = 1024 * 1024;
 
 /** What may wait for an answer of Kafka at a time, so that memory stays bounded while it is away. */
-const MAX_OUTSTANDING_BYTES = 128 * 1024 * 1024;
+export const MAX_OUTSTANDING_BYTES = 128 * MB;
+
+/** Past it, messages up to this size are taken until so many bytes more wait: an acknowledgement without its result. */
+export const SMALL_BYTES = 4096;
+const RESERVED_BYTES = 16 * MB;
+
+/** What closing waits for the last messages. */
+const LAST_SENDS_MS = 5000;

@@ -1,28 +1,28 @@
-import { Queue } from '../Queue.js';
+import { Queue } from '../../process/Queue.js';
 
 /**
- * Which messages of one partition were handed to the handler and which of them are handled, so that the group's place
- * moves only past messages that are: the offset to commit is that of the oldest message still with the handler.
+ * Which messages of one partition were given to the handler and which of them are handled. The offset to commit is that of
+ * the oldest message that the handler still has, so that a successor gets that one again.
  *
  * A partition may be read again from an older offset within one life of the process (the group was formed anew after a
- * lost session); what was handed over before is told apart here.
+ * lost session): messages that were given before are recognized here.
  */
 export class OffsetTracker {
-  readonly #outstanding = new Queue<Handed>();
-  /** The offset after the last one handed over; undefined before the first. */
+  readonly #outstanding = new Queue<Given>();
+  /** The offset after the last one given; undefined before the first. */
   #next: number | undefined;
   #committed: number | undefined;
 
-  /** The mark by which to report it handled; undefined where this message was handed over before. */
-  hand(offset: number): Handed | undefined {
+  /** The mark by which to report the message handled; undefined where it was given before. */
+  give(offset: number): Given | undefined {
     if (this.#next !== undefined && offset < this.#next) return undefined;
     this.#next = offset + 1;
-    const handed: Handed = { offset, handled: false };
-    this.#outstanding.push(handed);
-    return handed;
+    const given: Given = { offset, handled: false };
+    this.#outstanding.push(given);
+    return given;
   }
 
-  /** The offset to commit, where it is not committed yet. */
+  /** The offset to commit; undefined where it is committed already. */
   committable(): number | undefined {
     for (let oldest = this.#outstanding.peek(); oldest?.handled; oldest = this.#outstanding.peek()) {
       this.#outstanding.shift();
@@ -31,23 +31,23 @@ export class OffsetTracker {
     return place === this.#committed ? undefined : place;
   }
 
-  committed(offset: number): void {
+  committed(offset: number | undefined): void {
     this.#committed = offset;
   }
 
   /**
-   * Learns where the partition ends. One that ends before what was handed over is not the partition it was (the topic
-   * was made anew): all of it is new.
+   * Learns what the broker says. A partition that ends before the last message given is a new one under an old name (the
+   * topic was deleted and made again): all of it is new.
    */
-  endsAt(end: number): void {
+  learn(committed: number | undefined, end: number): void {
+    this.#committed = committed;
     if (this.#next === undefined || end >= this.#next) return;
     this.#next = undefined;
-    this.#committed = undefined;
     while (this.#outstanding.shift());
   }
 }
 
-export interface Handed {
+export interface Given {
   readonly offset: number;
   handled: boolean;
 }

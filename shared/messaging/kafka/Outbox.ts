@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Pace } from '../../process/Pace.js';
+import type { Pacer } from '../../process/Pacer.js';
+import { BusUnavailableError } from '../Messaging.js';
+import type { Failure } from './library.js';
 
 /** A message as it goes to Kafka. */
 export interface Outgoing {
@@ -7,45 +9,93 @@ export interface Outgoing {
   readonly value: Buffer;
 }
 
-/**
- * The messages of one topic on their way out, in order: the first goes at once, those that come while a request is
- * under way, or before the next one's time has come, go together. So a rush costs few requests, and the fewer the busier
- * the bus is. A message with patience waits until the next one without it goes or its time is over.
+/*
+ * The messages of one topic on their way out, in order.
+ *
+ *   empty    -> pending   a message that may wait a little (`patienceMs`) comes
+ *   empty, pending -> sending   a message that may not wait comes, the patience of one is over, or `idle` is asked for
+ *   sending  -> retrying  Kafka does not take the request; after a pause it is sent again, without what is overdue
+ *   sending  -> sending   the next batch: all that came meanwhile, after the pause that the pacer asks for
+ *   sending  -> empty, pending   nothing is due any more
+ *
+ * The first message goes at once. Those that come while a request is under way, or before the next one's time has come,
+ * go together: a rush costs few requests, and the fewer the busier the bus is.
+ *
+ * Every message has a deadline, counted from when it was handed over. It is kept wherever the message is: deep in the
+ * queue, in a request that is not answered, or between two tries.
  */
+export interface OutboxParts {
+  /** Of one request: what the topic takes, since a broker judges a batch as a whole. */
+  readonly maxBytes: number;
+  /** One try. A batch that is tried again has the same messages in the same order, unless some are overdue. */
+  readonly transmit: (messages: readonly Outgoing[]) => Promise<void>;
+  readonly classify: (error: unknown) => Failure;
+  /** For each failure that is tried again. */
+  readonly onFailure?: ((error: unknown) => void) | undefined;
+  /** How close together requests are; without it the next begins when the last has ended. */
+  readonly pacer?: Pacer | undefined;
+  /** In ms. */
+  readonly retryMs?: number | undefined;
+}
+
+export interface Handover {
+  /** The message may wait for so long, in ms, to go with others. */
+  readonly patienceMs?: number | undefined;
+  /** How long it may take until Kafka has it; infinite: as long as it takes. */
+  readonly limitMs: number;
+}
+
 export class Outbox {
-  readonly #transmit: (messages: Outgoing[]) => Promise<void>;
-  readonly #maxBytes: number;
-  readonly #pace: Pace | undefined;
-  #waiting: Waiting[] = [];
+  readonly #parts: OutboxParts;
+  #maxBytes: number;
+  #queue: Entry[] = [];
+  /** Those of the batch that is under way. */
+  #batch: readonly Entry[] = [];
   #flushing: Promise<void> | undefined;
   /** Where all that wait have patience: when the first of them loses it. */
   #patience: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
-  /** Something waits that has no patience, or has lost it. */
+  /** A message in the queue has no patience, or has lost it. */
   #due = false;
+  #overdue: NodeJS.Timeout | undefined;
+  /** For what is under way, when messages became overdue. */
+  #onExpiry: (() => void) | undefined;
 
-  /**
-   * @param maxBytes of one request: what the topic takes, since a broker judges a batch as a whole.
-   * @param pace how close together requests are; without one the next begins when the last has ended.
-   */
-  constructor(maxBytes: number, transmit: (messages: Outgoing[]) => Promise<void>, pace?: Pace) {
-    this.#maxBytes = maxBytes;
-    this.#transmit = transmit;
-    this.#pace = pace;
+  constructor(parts: OutboxParts) {
+    this.#parts = parts;
+    this.#maxBytes = parts.maxBytes;
   }
 
-  /** Resolves once the message was transmitted. */
-  add(message: Outgoing, patienceMs = 0): Promise<void> {
+  /**
+   * Resolves once the message was transmitted.
+   * @throws BusUnavailableError when its time is over; or what `transmit` threw, where trying again does not help.
+   */
+  add(message: Outgoing, { patienceMs = 0, limitMs }: Handover): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ message, resolve, reject });
+      const deadline = performance.now() + limitMs;
+      this.#queue.push({ message, deadline, settled: false, resolve, reject });
+      if (limitMs !== Number.POSITIVE_INFINITY) this.#overdue ??= this.#expireIn(limitMs);
       if (patienceMs === 0) this.#start();
       else if (!this.#due) this.#wait(patienceMs);
     });
   }
 
-  /** Sends what waits; resolves when nothing is under way. */
-  idle(): Promise<void> {
-    if (this.#waiting.length > 0) this.#start();
-    return this.#flushing ?? Promise.resolve();
+  /** Sends what waits; resolves when nothing is under way. @param limitMs what is not sent by then fails. */
+  async idle(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
+    if (limitMs !== Number.POSITIVE_INFINITY) {
+      const latest = performance.now() + limitMs;
+      for (const entry of [...this.#batch, ...this.#queue]) entry.deadline = Math.min(entry.deadline, latest);
+      clearTimeout(this.#overdue);
+      this.#overdue = this.#expireIn(limitMs);
+    }
+    if (this.#queue.length > 0) this.#start();
+    await this.#flushing;
+    clearTimeout(this.#overdue);
+    this.#overdue = undefined;
+  }
+
+  /** The topic takes less than was thought. */
+  shrink(maxBytes: number): void {
+    this.#maxBytes = Math.min(this.#maxBytes, maxBytes);
   }
 
   #wait(patienceMs: number): void {
@@ -63,50 +113,147 @@ export class Outbox {
   }
 
   async #flush(): Promise<void> {
+    const { pacer } = this.#parts;
     while (this.#due) {
-      const rest = this.#pace?.rest(performance.now()) ?? 0;
+      const rest = pacer?.rest(performance.now()) ?? 0;
       if (rest > NEGLIGIBLE_MS) await sleep(rest);
-      const batch = this.#takeBatch();
-      if (this.#waiting.length === 0) this.#due = false;
+      this.#batch = this.#takeBatch();
+      if (this.#queue.length === 0) this.#due = false;
+      if (this.#batch.length === 0) continue;
       const began = performance.now();
-      this.#pace?.began(began);
-      try {
-        await this.#transmit(batch.map(({ message }) => message));
-        for (const { resolve } of batch) resolve();
-      } catch (error) {
-        for (const { reject } of batch) reject(error);
-      }
-      this.#pace?.took(performance.now() - began);
+      pacer?.began(began);
+      await this.#deliver(this.#batch);
+      this.#batch = [];
+      pacer?.took(performance.now() - began);
     }
     this.#flushing = undefined;
   }
 
-  #takeBatch(): Waiting[] {
+  /** Tries until every message of the batch has an end. */
+  async #deliver(batch: readonly Entry[]): Promise<void> {
+    for (;;) {
+      const open = batch.filter(isOpen);
+      if (open.length === 0) return;
+      try {
+        await this.#transmit(open);
+        for (const entry of open) succeed(entry);
+        return;
+      } catch (error) {
+        const failure = this.#parts.classify(error);
+        if (failure === 'tooLarge' && open.length > 1) {
+          // The broker may take less than the topic was made with: each half may fit, and each message has its own fate.
+          const half = Math.ceil(open.length / 2);
+          await this.#deliver(open.slice(0, half));
+          await this.#deliver(open.slice(half));
+          return;
+        }
+        if (failure !== 'transient' && failure !== 'sequence') {
+          for (const entry of open) fail(entry, error);
+          return;
+        }
+        for (const entry of open) entry.lastError = error;
+        this.#parts.onFailure?.(error);
+        if (open.some(isOpen)) await this.#pause(this.#parts.retryMs ?? RETRY_MS, open);
+      }
+    }
+  }
+
+  /** A request that hangs is left alone when every message in it is overdue. */
+  async #transmit(open: readonly Entry[]): Promise<void> {
+    const overdue = new Promise<never>((_, reject) => {
+      this.#onExpiry = () => {
+        if (!open.some(isOpen)) reject(new Error('the request was not answered'));
+      };
+    });
+    try {
+      await Promise.race([this.#parts.transmit(open.map(({ message }) => message)), overdue]);
+    } finally {
+      this.#onExpiry = undefined;
+    }
+  }
+
+  /** Waits, and no longer than a message of these is open. */
+  async #pause(ms: number, open: readonly Entry[]): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, ms);
+      this.#onExpiry = () => {
+        if (!open.some(isOpen)) resolve();
+      };
+    });
+    clearTimeout(timer);
+    this.#onExpiry = undefined;
+  }
+
+  /** One timer for the outbox, not one for each message: they nearly always end long before. */
+  #expireIn(ms: number): NodeJS.Timeout {
+    const timer = setTimeout(() => this.#expire(), Math.max(1, Math.ceil(ms)));
+    timer.unref();
+    return timer;
+  }
+
+  #expire(): void {
+    this.#overdue = undefined;
+    const now = performance.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const entry of [...this.#batch, ...this.#queue]) {
+      if (entry.settled) continue;
+      if (entry.deadline > now) next = Math.min(next, entry.deadline);
+      else {
+        const cause = entry.lastError ?? new Error('the request was not answered');
+        fail(entry, new BusUnavailableError('Kafka did not take a message in time', { cause }));
+      }
+    }
+    if (this.#queue.some(({ settled }) => settled)) this.#queue = this.#queue.filter(isOpen);
+    if (next !== Number.POSITIVE_INFINITY) this.#overdue = this.#expireIn(next - now);
+    this.#onExpiry?.();
+  }
+
+  #takeBatch(): Entry[] {
     let bytes = BATCH_OVERHEAD_BYTES;
     let count = 0;
-    for (const { message } of this.#waiting) {
+    for (const { message } of this.#queue) {
       bytes += message.value.length + OVERHEAD_BYTES;
       if (count > 0 && bytes > this.#maxBytes) break;
       count++;
     }
-    if (count === this.#waiting.length) {
-      const all = this.#waiting;
-      this.#waiting = [];
+    if (count === this.#queue.length) {
+      const all = this.#queue;
+      this.#queue = [];
       return all;
     }
-    return this.#waiting.splice(0, count);
+    return this.#queue.splice(0, count);
   }
+}
+
+const isOpen = ({ settled }: Entry): boolean => !settled;
+
+function succeed(entry: Entry): void {
+  entry.settled = true;
+  entry.resolve();
+}
+
+function fail(entry: Entry, error: unknown): void {
+  if (entry.settled) return;
+  entry.settled = true;
+  entry.reject(error);
 }
 
 /** Timers count in ms: a shorter rest is none. */
 const NEGLIGIBLE_MS = 0.5;
 
+const RETRY_MS = 100;
+
 /** What a batch takes at most for itself, and for each record besides its value. */
 const BATCH_OVERHEAD_BYTES = 64;
 const OVERHEAD_BYTES = 32;
 
-interface Waiting {
+interface Entry {
   readonly message: Outgoing;
+  /** By `performance.now()`. */
+  deadline: number;
+  settled: boolean;
+  lastError?: unknown;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }

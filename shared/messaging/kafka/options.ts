@@ -23,8 +23,13 @@ export interface KafkaOptions {
   sessionTimeoutMs?: number | undefined;
   /** How long a fetch waits at the broker for the first message. It does not delay messages, only closing. */
   fetchWaitMs?: number | undefined;
-  /** How long a send is tried again while Kafka is away before it fails. */
+  /** How long a message may be on its way to Kafka, from when it was handed over, before its sender is told. */
   deliveryTimeoutMs?: number | undefined;
+  /**
+   * Which replicas have a message before it counts as sent: all that are in sync, by idempotent producers (default), or
+   * the leader alone.
+   */
+  acks?: 'all' | '1' | undefined;
   log?: Logger | undefined;
 }
 
@@ -36,10 +41,17 @@ export interface KafkaSasl {
 
 export const DEFAULT_SESSION_TIMEOUT_MS = 6000;
 export const DEFAULT_FETCH_WAIT_MS = 500;
-export const DEFAULT_DELIVERY_TIMEOUT_MS = 30_000;
+/** With what comes before it, whoever asked is told within 30 s. */
+export const DEFAULT_DELIVERY_TIMEOUT_MS = 29_000;
+
+/** A broker that does not answer a request for so long is taken for dead; asking again may find another one. */
+export const REQUEST_TIMEOUT_MS = 10_000;
 
 /** What a topic takes where it does not say: Kafka's default of `max.message.bytes`. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 
 /** What a record and the batch around it take on top of key and value, at most. */
 export const RECORD_OVERHEAD_BYTES = 96;
+
+/** What a fetch asks for at most: two of the largest messages, and thousands of small ones. */
+export const FETCH_BYTES = 2 * 1024 * 1024;

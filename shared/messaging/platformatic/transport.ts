@@ -1,16 +1,20 @@
 import type { BaseOptions } from '@platformatic/kafka';
-import type { Transport } from '../kafka/KafkaProducer.js';
-import { isTooLarge, isTransient } from './errors.js';
-import type { Library } from './PlatformaticMessaging.js';
+import type { Transport } from '../kafka/library.js';
+import { closeNow, type Library } from './library.js';
 
 /** A connected producer of the library. */
-export async function platformaticTransport(library: Library, options: BaseOptions): Promise<Transport> {
-  const { Producer, ProduceAcks } = library;
-  const client = new Producer({ ...options, acks: ProduceAcks.LEADER, autocreateTopics: false });
+export async function platformaticTransport(
+  { Producer, ProduceAcks }: Library,
+  options: BaseOptions,
+  acks: 'all' | '1',
+): Promise<Transport> {
+  const settings =
+    acks === 'all' ? { acks: ProduceAcks.ALL, idempotent: true } : { acks: ProduceAcks.LEADER, idempotent: false };
+  const client = new Producer({ ...options, ...settings, autocreateTopics: false });
   try {
     await client.connectToBrokers();
   } catch (error) {
-    await new Promise<void>((resolve) => client.close(true, () => resolve()));
+    await closeNow(client);
     throw error;
   }
   return {
@@ -23,8 +27,6 @@ export async function platformaticTransport(library: Library, options: BaseOptio
         })),
       });
     },
-    isTransient,
-    isTooLarge,
-    close: () => client.close(),
+    close: () => closeNow(client),
   };
 }

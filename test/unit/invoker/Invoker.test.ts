@@ -52,6 +52,7 @@ class Fixture {
         return Promise.resolve({ close: async () => void (await Promise.all(this.#inFlight)) });
       },
       isHealthy: () => true,
+      health: () => ({ up: true, since: Number.NEGATIVE_INFINITY, answeredAt: 0 }),
       close: () => Promise.resolve(),
     } as Messaging,
     topics: topics(),

@@ -5,7 +5,13 @@ import { silentLogger } from '../../../../shared/logging/Logger.js';
 import type { Acknowledgement } from '../../../../shared/messages/acknowledgement.js';
 import type { EventMessage } from '../../../../shared/messages/event.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
-import { MessageTooLargeError, type Producer, type Topic } from '../../../../shared/messaging/Messaging.js';
+import {
+  BusFullError,
+  MessageTooLargeError,
+  type Producer,
+  type SendOptions,
+  type Topic,
+} from '../../../../shared/messaging/Messaging.js';
 import { topics } from '../../../../shared/messaging/topics.js';
 import { executionRecord } from '../../../../invoker/activations/record.js';
 import { Reporter } from '../../../../invoker/activations/Reporter.js';
@@ -19,13 +25,25 @@ class Listener {
   readonly events: EventMessage[] = [];
   readonly records: ActivationRecord[] = [];
   limit = Infinity;
+  /** Acknowledgements reach the bus when it opens. */
+  away: Gate | undefined;
+  /** What the bus has room for at the moment. */
+  room = Infinity;
+  /** The topics of messages that do not wait for a bus that is away. */
+  readonly hasty: string[] = [];
   recording: () => Promise<void> | void = () => {};
   readonly #producer: Producer = {
-    send: <T>(topic: Topic<T>, sent: T): Promise<void> => {
+    send: <T>(topic: Topic<T>, sent: T, options?: SendOptions): Promise<void> => {
       const { length } = topic.encode(sent);
+      if (length > this.room) return Promise.reject(new BusFullError('full'));
+      if (options?.lasting !== true) this.hasty.push(topic.name);
       if (length > this.limit) return Promise.reject(new MessageTooLargeError(topic.name, length, this.limit));
       if (topic.name === 'events') this.events.push(sent as EventMessage);
-      else this.said.push([topic.name, sent as Acknowledgement]);
+      else {
+        const say = (): void => void this.said.push([topic.name, sent as Acknowledgement]);
+        if (this.away) return this.away.pass().then(say);
+        say();
+      }
       return Promise.resolve();
     },
     close: () => Promise.resolve(),
@@ -142,6 +160,49 @@ describe('Reporter', () => {
     const [, ack] = heard.said[0] ?? [];
     assert.equal(ack?.kind === 'combined' && ack.response, sent.activationId);
     assert.equal(heard.records.length, 1);
+  });
+
+  it('sends the id instead of a record where too much waits for a bus that is away', async () => {
+    const heard = new Listener();
+    heard.room = 400;
+    const sent = message();
+    await heard.reporter().report(sent, recordOf(sent));
+    assert.deepEqual(
+      heard.said.map(([, ack]) => ack.kind !== 'completion' && ack.response),
+      [sent.activationId],
+    );
+  });
+
+  it('waits with acknowledgements as long as the bus is away, but not with events', async () => {
+    const heard = new Listener();
+    heard.limit = 400;
+    const sent = message();
+    await heard.reporter().reportWithLogs(sent, recordOf(sent), Promise.resolve([]));
+    await heard.reporter().report(sent, recordOf(sent));
+    assert.deepEqual(new Set(heard.hasty), new Set(['events']));
+  });
+
+  it('stores the record while the result waits for a bus that is away', async () => {
+    const heard = new Listener();
+    heard.away = new Gate();
+    const sent = message();
+    const logs = new Gate();
+    const reporting = heard.reporter().reportWithLogs(
+      sent,
+      recordOf(sent),
+      logs.pass().then(() => ['a line']),
+    );
+    await settle();
+    logs.open();
+    await settle();
+    assert.equal(heard.records.length, 1);
+    assert.deepEqual(heard.said, [], 'the completion does not overtake its result');
+    heard.away.open();
+    await reporting;
+    assert.deepEqual(
+      heard.said.map(([, { kind }]) => kind),
+      ['result', 'completion'],
+    );
   });
 
   it('frees the slot of a blocked namespace without a record', async () => {

@@ -26,6 +26,7 @@ function connection(bus: Messaging): Messaging {
       return consumer;
     },
     isHealthy: () => !closed,
+    health: () => shared.health(),
     close: async () => {
       closed = true;
       await Promise.all(consumers.map((consumer) => consumer.close()));

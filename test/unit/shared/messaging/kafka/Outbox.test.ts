@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Pace } from '../../../../../shared/process/Pace.js';
+import { BusUnavailableError } from '../../../../../shared/messaging/Messaging.js';
+import { Pacer } from '../../../../../shared/process/Pacer.js';
+import type { Failure } from '../../../../../shared/messaging/kafka/library.js';
 import { Outbox, type Outgoing } from '../../../../../shared/messaging/kafka/Outbox.js';
 
 const message = (text: string): Outgoing => ({ key: null, value: Buffer.from(text) });
@@ -9,18 +11,29 @@ const texts = (messages: readonly Outgoing[]): string[] => messages.map(({ value
 /** A transport whose requests end when the test says so. */
 function transport() {
   const requests: { messages: string[]; succeed: () => void; fail: (error: Error) => void }[] = [];
-  const transmit = (messages: Outgoing[]): Promise<void> =>
+  const transmit = (messages: readonly Outgoing[]): Promise<void> =>
     new Promise((resolve, reject) => {
       requests.push({ messages: texts(messages), succeed: resolve, fail: reject });
     });
   return { requests, transmit };
 }
 
+const LASTING = { limitMs: Number.POSITIVE_INFINITY };
+
+/** What an error means is what its message says. */
+const classify = (error: unknown): Failure => {
+  const text = error instanceof Error ? error.message : '';
+  return text === 'transient' || text === 'tooLarge' ? text : 'other';
+};
+
+const outboxOf = (maxBytes: number, transmit: ReturnType<typeof transport>['transmit'], pacer?: Pacer): Outbox =>
+  new Outbox({ maxBytes, transmit, classify, pacer, retryMs: 1 });
+
 describe('Outbox', () => {
   it('sends the first at once and what comes meanwhile together', async () => {
     const { requests, transmit } = transport();
-    const outbox = new Outbox(1000, transmit);
-    const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text)));
+    const outbox = outboxOf(1000, transmit);
+    const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
     assert.deepEqual(
       requests.map(({ messages }) => messages),
       [['a']],
@@ -35,8 +48,10 @@ describe('Outbox', () => {
 
   it('makes no request larger than the topic takes, unless one message is', async () => {
     const { requests, transmit } = transport();
-    const outbox = new Outbox(250, transmit);
-    const sent = ['a', 'x'.repeat(100), 'y'.repeat(100), 'z'.repeat(900), 'w'].map((text) => outbox.add(message(text)));
+    const outbox = outboxOf(250, transmit);
+    const sent = ['a', 'x'.repeat(100), 'y'.repeat(100), 'z'.repeat(900), 'w'].map((text) =>
+      outbox.add(message(text), LASTING),
+    );
     for (let i = 0; i < sent.length; i++) {
       await turn();
       requests[i]?.succeed();
@@ -50,15 +65,16 @@ describe('Outbox', () => {
 
   it('fails those of a failed request and goes on with the next', async () => {
     const { requests, transmit } = transport();
-    const outbox = new Outbox(1000, transmit);
-    const first = outbox.add(message('a'));
-    const second = outbox.add(message('b'));
+    const outbox = outboxOf(1000, transmit);
+    const first = outbox.add(message('a'), LASTING);
+    const second = outbox.add(message('b'), LASTING);
     requests[0]?.fail(new Error('away'));
     await assert.rejects(first, /away/);
     await turn();
     requests[1]?.succeed();
     await second;
-    const third = outbox.add(message('c'));
+    await turn();
+    const third = outbox.add(message('c'), LASTING);
     assert.deepEqual(requests[2]?.messages, ['c']);
     requests[2].succeed();
     await third;
@@ -66,13 +82,13 @@ describe('Outbox', () => {
 
   it('lets a message with patience wait for the next one without, in their order', async () => {
     const { requests, transmit } = transport();
-    const outbox = new Outbox(1000, transmit);
-    const patient = outbox.add(message('a'), 60_000);
+    const outbox = outboxOf(1000, transmit);
+    const patient = outbox.add(message('a'), { patienceMs: 60_000, ...LASTING });
     await turn();
     assert.equal(requests.length, 0);
-    const urgent = outbox.add(message('b'));
+    const urgent = outbox.add(message('b'), LASTING);
     assert.deepEqual(requests[0]?.messages, ['a', 'b']);
-    const later = outbox.add(message('c'), 60_000);
+    const later = outbox.add(message('c'), { patienceMs: 60_000, ...LASTING });
     requests[0].succeed();
     await Promise.all([patient, urgent]);
     await turn();
@@ -85,25 +101,27 @@ describe('Outbox', () => {
 
   it('sends a message with patience when the time of the first is over', async () => {
     const { requests, transmit } = transport();
-    const outbox = new Outbox(1000, transmit);
-    const sent = [60_000, 5, 60_000].map((patience, i) => outbox.add(message('abc'[i] ?? ''), patience));
+    const outbox = outboxOf(1000, transmit);
+    const sent = [60_000, 5, 60_000].map((patienceMs, i) =>
+      outbox.add(message('abc'[i] ?? ''), { patienceMs, ...LASTING }),
+    );
     while (requests.length === 0) await turn();
     assert.deepEqual(requests[0]?.messages, ['a', 'b', 'c']);
     requests[0].succeed();
     await Promise.all(sent);
   });
 
-  it('rests in a rush, as long as its pace says, and takes along what comes meanwhile', async () => {
+  it('rests in a rush, as long as its pacer says, and takes along what comes meanwhile', async () => {
     const { requests, transmit } = transport();
-    const pace = new Pace({ factor: 2, minMs: 40, maxMs: 40 });
-    const outbox = new Outbox(1000, transmit, pace);
+    const pacer = new Pacer({ factor: 2, minMs: 40, maxMs: 40 });
+    const outbox = outboxOf(1000, transmit, pacer);
     const began = performance.now();
-    const sent = ['a', 'b'].map((text) => outbox.add(message(text)));
+    const sent = ['a', 'b'].map((text) => outbox.add(message(text), LASTING));
     assert.deepEqual(requests[0]?.messages, ['a']);
     requests[0].succeed();
     await sent[0];
     await turn();
-    sent.push(outbox.add(message('c')));
+    sent.push(outbox.add(message('c'), LASTING));
     assert.equal(requests.length, 1);
     while (requests.length === 1) await turn();
     // Timers count in whole ms, of a clock that is read now and then.
@@ -111,5 +129,93 @@ describe('Outbox', () => {
     assert.deepEqual(requests[1]?.messages, ['b', 'c']);
     requests[1].succeed();
     await Promise.all(sent);
+  });
+
+  it('sends the same messages again while the bus is away, and those behind them after that', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit);
+    const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
+    for (let tries = 0; tries < 3; tries++) {
+      requests[tries]?.fail(new Error('transient'));
+      while (requests.length === tries + 1) await turn();
+    }
+    requests[3]?.succeed();
+    while (requests.length === 4) await turn();
+    requests[4]?.succeed();
+    await Promise.all(sent);
+    assert.deepEqual(
+      requests.map(({ messages }) => messages.join('')),
+      ['a', 'a', 'a', 'a', 'bc'],
+    );
+  });
+
+  it('ends a message in time that waits behind a request without an answer, and the one in that request', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit);
+    const limited = { limitMs: 20 };
+    const first = outbox.add(message('a'), limited);
+    const second = outbox.add(message('b'), limited);
+    const lasting = outbox.add(message('c'), LASTING);
+    await assert.rejects(first, BusUnavailableError);
+    await assert.rejects(second, BusUnavailableError);
+    while (requests.length === 1) await turn();
+    assert.deepEqual(requests[1]?.messages, ['c'], 'the overdue one is not sent any more');
+    requests[1].succeed();
+    await lasting;
+  });
+
+  it('leaves the overdue messages of a failed request out of the next try', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit);
+    const first = outbox.add(message('a'), LASTING);
+    const limited = outbox.add(message('b'), { limitMs: 20 });
+    const lasting = outbox.add(message('c'), LASTING);
+    requests[0]?.succeed();
+    await first;
+    await turn();
+    assert.deepEqual(requests[1]?.messages, ['b', 'c']);
+    await assert.rejects(limited, BusUnavailableError);
+    requests[1].fail(new Error('transient'));
+    while (requests.length === 2) await turn();
+    assert.deepEqual(requests[2]?.messages, ['c']);
+    requests[2].succeed();
+    await lasting;
+  });
+
+  it('halves a batch that is refused for its size, so that only a message that does not fit fails', async () => {
+    const requests: string[] = [];
+    const outbox = outboxOf(1000, (messages) => {
+      requests.push(texts(messages).join(''));
+      const bytes = messages.reduce((sum, { value }) => sum + value.length, 0);
+      return bytes > 2 ? Promise.reject(new Error('tooLarge')) : Promise.resolve();
+    });
+    const sent = ['a', 'b', 'c', 'ddd', 'e'].map((text) => outbox.add(message(text), LASTING));
+    const outcomes = await Promise.allSettled(sent);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status === 'fulfilled'),
+      [true, true, true, false, true],
+    );
+    assert.deepEqual(requests, ['a', 'bcddde', 'bc', 'ddde', 'ddd', 'e']);
+  });
+
+  it('makes smaller requests once it knows that the topic takes less', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit);
+    const sent = ['a', 'x'.repeat(100), 'y'.repeat(100)].map((text) => outbox.add(message(text), LASTING));
+    outbox.shrink(250);
+    for (let i = 0; i < 3; i++) {
+      while (requests.length <= i) await turn();
+      requests[i]?.succeed();
+    }
+    await Promise.all(sent);
+  });
+
+  it('gives what is left a last time limit when it is closed', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit);
+    const sent = ['a', 'b'].map((text) => assert.rejects(outbox.add(message(text), LASTING), BusUnavailableError));
+    await outbox.idle(10);
+    await Promise.all(sent);
+    assert.equal(requests.length, 1);
   });
 });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { Pace } from '../../../../shared/process/Pace.js';
+import { Pacer } from '../../../../shared/process/Pacer.js';
 
-describe('Pace', () => {
+describe('Pacer', () => {
   it('lets the first request go at once, and one that comes after a pause', () => {
-    const pace = new Pace({ factor: 2, maxMs: 10 });
+    const pace = new Pacer({ factor: 2, maxMs: 10 });
     assert.equal(pace.rest(1000), 0);
     pace.began(1000);
     pace.took(3);
@@ -12,7 +12,7 @@ describe('Pace', () => {
   });
 
   it('keeps a distance that grows with the time that the last request took, up to a bound', () => {
-    const pace = new Pace({ factor: 2, maxMs: 10 });
+    const pace = new Pacer({ factor: 2, maxMs: 10 });
     pace.began(1000);
     pace.took(3);
     assert.equal(pace.rest(1003), 3);
@@ -23,7 +23,7 @@ describe('Pace', () => {
   });
 
   it('keeps the least distance however quick the server is', () => {
-    const pace = new Pace({ factor: 5, minMs: 25, maxMs: 100 });
+    const pace = new Pacer({ factor: 5, minMs: 25, maxMs: 100 });
     pace.began(1000);
     assert.equal(pace.rest(1001), 24);
     pace.took(0.1);
@@ -33,7 +33,7 @@ describe('Pace', () => {
   });
 
   it('keeps the least distance where no larger one is allowed', () => {
-    const pace = new Pace({ factor: 5, minMs: 5, maxMs: 5 });
+    const pace = new Pacer({ factor: 5, minMs: 5, maxMs: 5 });
     pace.began(1000);
     pace.took(100);
     assert.equal(pace.rest(1000), 5);

@@ -1,26 +1,26 @@
-export interface PaceOptions {
-  /** The next request begins no sooner than so many times the last one's duration after that began. */
+export interface PacerOptions {
+  /** A request begins no sooner than so many times the duration of the last one after that one began. */
   readonly factor: number;
-  /** At least, and at most, so many ms lie between the beginnings of two requests. */
+  /** The least and the longest time between the beginnings of two requests, in ms. */
   readonly minMs?: number;
   readonly maxMs: number;
 }
 
 /**
- * When the next request to a server should begin that takes many things in one. What comes after a pause goes at once; in a
- * rush the requests keep a distance that grows with the time that the server takes. So a busy server is asked less often,
- * for more at a time, which costs it and us less; one that answers quickly is hardly waited for.
+ * Decides when the next request should go to a server that takes many items in one request. A request after a pause goes
+ * at once. In a rush the requests keep a distance that grows with the time that the server takes, so that a busy server is
+ * asked less often, for more at a time.
  *
  * Times are in ms of any one clock.
  */
-export class Pace {
+export class Pacer {
   readonly #factor: number;
   readonly #minMs: number;
   readonly #maxMs: number;
   #began = Number.NEGATIVE_INFINITY;
   #tookMs = 0;
 
-  constructor({ factor, minMs = 0, maxMs }: PaceOptions) {
+  constructor({ factor, minMs = 0, maxMs }: PacerOptions) {
     this.#factor = factor;
     this.#minMs = minMs;
     this.#maxMs = maxMs;

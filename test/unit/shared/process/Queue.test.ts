@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { Queue } from '../../../../shared/messaging/Queue.js';
+import { Queue } from '../../../../shared/process/Queue.js';
 
 describe('Queue', () => {
   it('does as an array does, whatever is pushed and taken', () => {

@@ -1,0 +1,70 @@
+/** Errors as Node and the client libraries throw them. */
+export interface DetailedError extends Error {
+  readonly code?: unknown;
+  readonly type?: unknown;
+  readonly apiId?: unknown;
+  readonly retriable?: unknown;
+  readonly canRetry?: unknown;
+}
+
+/** An error and all that it wraps, outermost first: causes, and the members of aggregates. */
+export function chain(error: unknown): DetailedError[] {
+  const found: DetailedError[] = [];
+  const visit = (one: unknown): void => {
+    if (!(one instanceof Error) || found.includes(one) || found.length >= MOST) return;
+    found.push(one);
+    visit(one.cause);
+    if (one instanceof AggregateError) for (const inner of one.errors) visit(inner);
+  };
+  visit(error);
+  return found;
+}
+
+/** So many errors within one another are looked at. */
+const MOST = 32;
+
+/** Codes of Node for certificates that were not accepted. */
+const CERTIFICATE_CODES = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'HOSTNAME_MISMATCH',
+]);
+
+export const isCertificateError = (error: unknown): boolean =>
+  chain(error).some(({ code }) => CERTIFICATE_CODES.has(String(code)));
+
+/** What went wrong in the connection, in words for the operator; the innermost error says it. */
+export function causeOf(error: unknown): string {
+  const errors = chain(error);
+  for (const { code, message } of errors) {
+    const about = meaning(String(code));
+    if (about !== undefined) return `${about} (${message})`;
+  }
+  const innermost = errors.at(-1);
+  return innermost === undefined ? String(error) : innermost.message;
+}
+
+function meaning(code: string): string | undefined {
+  if (CERTIFICATE_CODES.has(code)) return 'the certificate of the broker is not accepted';
+  return (
+    MEANINGS[code] ?? (code.startsWith('ERR_SSL') ? 'TLS failed; does the broker expect it on this port?' : undefined)
+  );
+}
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  ENOTFOUND: 'the host name is unknown',
+  EAI_AGAIN: 'the host name cannot be resolved now',
+  ECONNREFUSED: 'the connection is refused',
+  EHOSTUNREACH: 'the host cannot be reached',
+  ENETUNREACH: 'the network cannot be reached',
+  ETIMEDOUT: 'the connection timed out',
+  EPROTO: 'TLS failed; does the broker expect it on this port?',
+};

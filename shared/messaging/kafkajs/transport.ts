@@ -1,0 +1,35 @@
+import { CompressionTypes, Partitioners, type Kafka } from 'kafkajs';
+import type { Transport } from '../kafka/library.js';
+
+/** A connected producer of kafkajs. */
+export async function kafkajsTransport(kafka: Kafka, acks: 'all' | '1'): Promise<Transport> {
+  const client = kafka.producer({
+    createPartitioner: Partitioners.DefaultPartitioner,
+    allowAutoTopicCreation: false,
+    metadataMaxAge: 60_000,
+    idempotent: acks === 'all',
+    // Trying again is the producer's: kafkajs takes a refused connection for final after a few rounds of its own.
+    retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 2 },
+  });
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.disconnect().catch(() => undefined);
+    throw error;
+  }
+  return {
+    send: async (topic, messages) => {
+      await client.send({
+        topic,
+        acks: acks === 'all' ? ALL_IN_SYNC : LEADER,
+        compression: CompressionTypes.None,
+        messages: [...messages],
+      });
+    },
+    close: () => client.disconnect(),
+  };
+}
+
+/** Kafka's numbers for `acks`. */
+const ALL_IN_SYNC = -1;
+const LEADER = 1;

@@ -1,0 +1,87 @@
+import type { BaseOptions, Consumer as Client, MessagesStream } from '@platformatic/kafka';
+import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
+import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
+import { closeNow, type Library } from './library.js';
+
+/** One membership through the library: a stream that is read as fast as the handler has room. */
+export class PlatformaticFetcher implements Fetcher {
+  readonly #client: Client;
+  readonly #subscription: Subscription;
+  readonly #sink: Sink;
+  #stream: MessagesStream<Buffer, Buffer, Buffer, Buffer> | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(library: Library, base: BaseOptions, options: KafkaOptions, subscription: Subscription, sink: Sink) {
+    const { group } = subscription;
+    const sessionTimeout = options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS;
+    this.#subscription = subscription;
+    this.#sink = sink;
+    this.#client = new library.Consumer({
+      ...base,
+      groupId: group,
+      // A static member that comes back after a crash takes its place at once, without waiting for the old session's end.
+      ...(options.memberName === undefined ? {} : { groupInstanceId: `${options.memberName}-${group}` }),
+      sessionTimeout,
+      heartbeatInterval: Math.floor(sessionTimeout / 4),
+      rebalanceTimeout: Math.max(sessionTimeout, 10_000),
+      autocommit: false,
+      minBytes: 1,
+      maxBytes: FETCH_BYTES,
+      maxWaitTime: options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS,
+    });
+  }
+
+  async join(places: readonly Place[]): Promise<void> {
+    const { topic, from } = this.#subscription;
+    const client = this.#client;
+    const sink = this.#sink;
+    const fresh = from === 'latest' && places.every(({ committed }) => committed === undefined);
+    client.on('consumer:heartbeat:end', () => sink.alive());
+    const stream = await client.consume({
+      topics: [topic],
+      ...(fresh
+        ? {
+            mode: 'manual',
+            offsets: places.map(({ partition, end }) => ({ topic, partition, offset: BigInt(end) })),
+          }
+        : { mode: 'committed', fallbackMode: 'earliest' }),
+    });
+    if (this.#closed) {
+      await closeNow(client);
+      throw new Error('the membership was closed while it began');
+    }
+    this.#stream = stream;
+    void this.#read(stream);
+  }
+
+  async commit(offsets: readonly PartitionOffset[]): Promise<void> {
+    const { topic } = this.#subscription;
+    await this.#client.commit({
+      offsets: offsets.map(({ partition, offset }) => ({ topic, partition, offset: BigInt(offset), leaderEpoch: -1 })),
+    });
+  }
+
+  /** The stream is not read any more once there is no room; it holds a bounded number of messages. */
+  pause(): void {
+    this.#stream?.pause();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= closeNow(this.#client);
+    return this.#closed;
+  }
+
+  async #read(stream: MessagesStream<Buffer, Buffer, Buffer, Buffer>): Promise<void> {
+    const sink = this.#sink;
+    try {
+      for await (const { partition, offset, value, timestamp } of stream) {
+        const room = sink.room();
+        if (!(room === true || (await room))) return;
+        sink.hand({ partition, offset: Number(offset), value, timestamp: Number(timestamp) });
+      }
+      sink.lost(new Error('the stream ended'));
+    } catch (error) {
+      sink.lost(error);
+    }
+  }
+}

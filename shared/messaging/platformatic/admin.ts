@@ -1,0 +1,83 @@
+import type { BaseOptions } from '@platformatic/kafka';
+import type { Admin } from '../kafka/library.js';
+import { isTopicMissing, isTopicThere } from './errors.js';
+import { closeNow, type Library } from './library.js';
+
+/** A client of the library for administration; it connects with its first request. */
+export function platformaticAdmin(library: Library, options: BaseOptions): Admin {
+  const client = new library.Admin(options);
+  const replicasOf = async (topic: string): Promise<readonly number[]> => {
+    const { topics } = await client.metadata({ topics: [topic] });
+    return (topics.get(topic)?.partitions ?? []).map(({ replicas }) => replicas.length);
+  };
+  return {
+    createTopic: async (topic, settings, replicas) => {
+      try {
+        await client.createTopics({
+          topics: [topic],
+          partitions: 1,
+          replicas,
+          configs: Object.entries(settings).map(([name, value]) => ({ name, value })),
+        });
+        return true;
+      } catch (error) {
+        if (isTopicThere(error)) return false;
+        throw error;
+      }
+    },
+    describeTopic: async (topic) => {
+      let replicas: readonly number[];
+      try {
+        replicas = await replicasOf(topic);
+      } catch (error) {
+        if (isTopicMissing(error)) return undefined;
+        throw error;
+      }
+      const [described] = await client.describeConfigs({
+        resources: [
+          {
+            resourceType: library.ConfigResourceTypes.TOPIC,
+            resourceName: topic,
+            configurationKeys: ['min.insync.replicas', 'max.message.bytes'],
+          },
+        ],
+      });
+      const value = (setting: string): number | undefined => {
+        const entry = described?.configs.find(({ name }) => name === setting);
+        return entry === undefined ? undefined : Number(entry.value);
+      };
+      return {
+        replicas: Math.min(...replicas),
+        minInsyncReplicas: value('min.insync.replicas'),
+        maxMessageBytes: value('max.message.bytes'),
+      };
+    },
+    places: async (topic, groupId) => {
+      const partitionIndexes = [...(await replicasOf(topic)).keys()];
+      const [ends] = await client.listOffsets({
+        topics: [
+          {
+            name: topic,
+            partitions: partitionIndexes.map((partitionIndex) => ({
+              partitionIndex,
+              timestamp: library.ListOffsetTimestamps.LATEST,
+            })),
+          },
+        ],
+      });
+      const [group] = await client.listConsumerGroupOffsets({
+        groups: [{ groupId, topics: [{ name: topic, partitionIndexes }] }],
+      });
+      const committed = new Map(
+        group?.topics
+          .find(({ name }) => name === topic)
+          ?.partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, Number(committedOffset)]),
+      );
+      return (ends?.partitions ?? []).map(({ partitionIndex, offset }) => {
+        const place = committed.get(partitionIndex) ?? -1;
+        return { partition: partitionIndex, committed: place < 0 ? undefined : place, end: Number(offset) };
+      });
+    },
+    close: () => closeNow(client),
+  };
+}

@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { BusHealth } from '../../../../../shared/messaging/kafka/BusHealth.js';
+import { GroupConsumer, type ConsumerTimes } from '../../../../../shared/messaging/kafka/GroupConsumer.js';
+import { BusRefusedError } from '../../../../../shared/messaging/Messaging.js';
+import { until } from '../../../../suites/messaging.js';
+import { classify, FakeError, FakeKafka } from './FakeKafka.js';
+import { recordingLogger } from './recordingLogger.js';
+
+/** Short pauses; what takes seconds is decided by the clock of the test. */
+const TIMES: Partial<ConsumerTimes> = { commitMs: 1, watchMs: 1, joinMs: [1, 1], refusedMs: 1, lastMs: 1000 };
+
+function setup({
+  maxInFlight = 10,
+  handle,
+  from = 'earliest',
+}: {
+  maxInFlight?: number;
+  handle?: (text: string) => Promise<void> | void;
+  from?: 'earliest' | 'latest';
+} = {}) {
+  const kafka = new FakeKafka();
+  const { log, lines } = recordingLogger();
+  const clock = { now: 1_000_000 };
+  const now = (): number => clock.now;
+  const got: string[] = [];
+  const topic = { name: 't', encode: String, decode: String, settings: {} };
+  const health = new BusHealth(log, 'fake', now);
+  const consumer = new GroupConsumer<string>({
+    options: {
+      topic,
+      group: 'g',
+      from,
+      maxInFlight,
+      handle: (text) => {
+        got.push(text);
+        return handle?.(text);
+      },
+    },
+    fetcher: (sink) => kafka.fetcher({ topic: 't', group: 'g', from }, sink),
+    places: () => {
+      kafka.fault('places');
+      return Promise.resolve(kafka.places('t', 'g'));
+    },
+    classify,
+    health,
+    log,
+    times: TIMES,
+    now,
+  });
+  return { kafka, lines, clock, got, health, consumer };
+}
+
+describe('GroupConsumer', () => {
+  it('joins, hands over in order, commits what is handled, and leaves', async () => {
+    const { kafka, got, consumer } = setup();
+    kafka.append('t', ['a', 'b']);
+    await consumer.start();
+    assert.equal(consumer.state, 'member');
+    assert.equal(await kafka.members[0]?.fetch(), 2);
+    assert.deepEqual(got, ['a', 'b']);
+    await until(() => kafka.committed.get('g') === 2);
+    await consumer.close();
+    assert.equal(consumer.state, 'closed');
+    assert.equal(kafka.members[0]?.state, 'closed');
+  });
+
+  it('tries to join until it is let in, and each try gives its membership back', async () => {
+    const { kafka, consumer, lines } = setup();
+    let failures = 5;
+    kafka.faults.set('join', () => {
+      if (failures-- > 0) throw new FakeError('other');
+    });
+    await consumer.start();
+    assert.equal(kafka.members.length, 6);
+    assert.deepEqual(
+      kafka.members.map(({ state }) => state),
+      ['closed', 'closed', 'closed', 'closed', 'closed', 'joined'],
+    );
+    assert.match(lines.join(), /cannot join group g yet/);
+    await consumer.close();
+  });
+
+  it('fails the start with a clear error where the brokers refuse it', async () => {
+    const { kafka, consumer } = setup();
+    kafka.faults.set('places', () => {
+      throw new FakeError('refused');
+    });
+    await assert.rejects(consumer.start(), (error: Error) => {
+      assert.ok(error instanceof BusRefusedError);
+      assert.match(error.message, /refuses to let group g read topic t/);
+      return true;
+    });
+    assert.equal(kafka.members.length, 1);
+    assert.equal(consumer.state, 'failed');
+    await consumer.close();
+  });
+
+  it('takes no place in the group when it is closed while it joins', async () => {
+    const { kafka, got, consumer } = setup();
+    kafka.append('t', ['a']);
+    const starting = consumer.start();
+    const [membership] = kafka.members;
+    assert.ok(membership);
+    membership.holdJoin = true;
+    await until(() => membership.finishJoin !== undefined);
+    const closing = consumer.close();
+    membership.finishJoin?.();
+    await assert.rejects(starting, /closed/);
+    await closing;
+    await turn();
+    assert.equal(membership.state, 'closed');
+    await membership.fetch();
+    assert.deepEqual(got, []);
+    assert.equal(consumer.state, 'closed');
+    assert.equal(kafka.members.length, 1);
+  });
+
+  it('does not try again when it is closed between two tries', async () => {
+    const { kafka, consumer } = setup();
+    kafka.faults.set('join', () => {
+      throw new FakeError('transient');
+    });
+    const starting = assert.rejects(consumer.start(), /closed/);
+    await until(() => kafka.members.length > 2);
+    await consumer.close();
+    await starting;
+    const { length } = kafka.members;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(kafka.members.length, length);
+  });
+
+  it('joins anew when the library gives up, and hands nothing over twice', async () => {
+    const { kafka, got, consumer, lines } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    const [first] = kafka.members;
+    await first?.fetch();
+    first?.sink.lost(new FakeError('transient'));
+    await until(() => kafka.members[1]?.state === 'joined');
+    await until(() => consumer.state === 'member');
+    kafka.append('t', ['b']);
+    await first?.fetch();
+    assert.deepEqual(got, ['a'], 'the former membership hands nothing over');
+    await kafka.members[1]?.fetch();
+    assert.deepEqual(got, ['a', 'b']);
+    await until(() => lines.some((line) => line.includes('is a member again')));
+    assert.ok(lines.some((line) => line.startsWith('warn') && line.includes('has lost its membership')));
+    await consumer.close();
+  });
+
+  it('goes on trying after the first join, also where it is refused for a while', async () => {
+    const { kafka, consumer, lines } = setup();
+    await consumer.start();
+    let refusals = 3;
+    kafka.faults.set('join', () => {
+      if (refusals-- > 0) throw new FakeError('refused');
+    });
+    kafka.members[0]?.sink.lost(new Error('crash'));
+    await until(() => refusals < 0 && consumer.state === 'member');
+    assert.equal(lines.filter((line) => line.includes('cannot join group')).length, 3);
+    await consumer.close();
+  });
+
+  it('joins anew, with a warning, when the bus answers but takes no commits for seconds', async () => {
+    const { kafka, consumer, clock, health, lines } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.faults.set('commit', () => {
+      throw new FakeError('transient');
+    });
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.filter((call) => call === 'commit').length > 2);
+    clock.now += 4999;
+    health.answered();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(kafka.members.length, 1);
+    clock.now += 1;
+    health.answered();
+    await until(() => kafka.members.length === 2);
+    kafka.faults.delete('commit');
+    await until(() => kafka.committed.get('g') === 1);
+    assert.ok(lines.some((line) => line.startsWith('warn') && line.includes('cannot commit its place')));
+    await consumer.close();
+  });
+
+  it('keeps its membership through an outage, however long', async () => {
+    const { kafka, consumer, clock, health } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.faults.set('commit', () => {
+      health.failed(new FakeError('transient'));
+      throw new FakeError('transient');
+    });
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.includes('commit'));
+    clock.now += 600_000;
+    health.failed(new FakeError('transient'));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    kafka.faults.delete('commit');
+    health.answered();
+    await until(() => kafka.committed.get('g') === 1);
+    kafka.members[0]?.sink.alive();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(kafka.members.length, 1);
+    await consumer.close();
+  });
+
+  it('joins anew when the bus answers but the coordinator does not know it', async () => {
+    const { kafka, consumer, clock, health } = setup();
+    await consumer.start();
+    clock.now += 14_000;
+    kafka.members[0]?.sink.alive();
+    clock.now += 14_999;
+    health.answered();
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(kafka.members.length, 1);
+    clock.now += 1;
+    kafka.members[0]?.sink.answered();
+    await until(() => kafka.members[1]?.state === 'joined');
+    await consumer.close();
+  });
+
+  it('hands over no more than the handler has room for, and keeps the membership alive meanwhile', async () => {
+    const done: (() => void)[] = [];
+    const { kafka, got, consumer } = setup({
+      maxInFlight: 2,
+      handle: () => new Promise((resolve) => done.push(resolve)),
+    });
+    kafka.append('t', ['a', 'b', 'c']);
+    await consumer.start();
+    let beats = 0;
+    const fetching = kafka.members[0]?.fetch(() => Promise.resolve(void beats++));
+    await until(() => beats === 1);
+    assert.deepEqual(got, ['a', 'b']);
+    done[0]?.();
+    assert.equal(await fetching, 3);
+    assert.deepEqual(got, ['a', 'b', 'c']);
+    done.forEach((end) => end());
+    await consumer.close();
+    assert.equal(kafka.committed.get('g'), 3);
+  });
+
+  it('waits for the handler when it closes, and gives it no more', async () => {
+    let finish: (() => void) | undefined;
+    const { kafka, got, consumer } = setup({
+      maxInFlight: 1,
+      handle: () => new Promise((resolve) => (finish = resolve)),
+    });
+    kafka.append('t', ['a', 'b']);
+    await consumer.start();
+    const fetching = kafka.members[0]?.fetch();
+    await until(() => got.length === 1);
+    let closed = false;
+    const closing = consumer.close().then(() => (closed = true));
+    assert.equal(await fetching, 1);
+    await turn();
+    assert.equal(closed, false);
+    finish?.();
+    await closing;
+    assert.deepEqual(got, ['a']);
+    assert.equal(kafka.committed.get('g'), 1);
+  });
+
+  it('begins at the end where it asks for the latest and the group never committed', async () => {
+    const { kafka, got, consumer } = setup({ from: 'latest' });
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.append('t', ['b']);
+    await kafka.members[0]?.fetch();
+    assert.deepEqual(got, ['b']);
+    await consumer.close();
+  });
+});
