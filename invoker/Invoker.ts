@@ -16,6 +16,7 @@ import { Reporter, type ActivationRecorder } from './activations/Reporter.js';
 import { applicationError, whiskError } from './activations/response.js';
 import type { StoreLevels } from './activations/storing.js';
 import * as texts from './activations/texts.js';
+import { BegunActivations } from './BegunActivations.js';
 import { NamespaceBlacklist } from './blacklist.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { HealthPings } from './health.js';
@@ -83,8 +84,9 @@ export class Invoker {
   readonly #log: Logger;
   readonly #actions: ActionLoader;
   readonly #blacklist: NamespaceBlacklist;
-  /** Activations that are here, so that one delivered twice runs once. */
+  /** What becomes of the activations that are here. */
   readonly #present = new Map<string, Promise<void>>();
+  readonly #begun = new BegunActivations();
   /** So many of the next messages that were delivered before may have been begun by an earlier run. */
   #maybeBegun = 0;
   #startedAt = 0;
@@ -182,8 +184,12 @@ export class Invoker {
   }
 
   #handle(message: ActivationMessage, delivery: Delivery, reporter: Reporter, pool: ContainerPool): Promise<void> {
-    const present = this.#present.get(message.activationId);
-    if (present) return present;
+    if (!this.#begun.begin(message.activationId, this.#now())) {
+      this.#log.warn(`activation ${message.activationId} was delivered twice; it runs once`, {
+        transid: message.transid,
+      });
+      return this.#present.get(message.activationId) ?? Promise.resolve();
+    }
     const handled = this.#invoke(message, delivery, reporter, pool).finally(() =>
       this.#present.delete(message.activationId),
     );

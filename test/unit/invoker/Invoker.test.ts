@@ -126,7 +126,9 @@ describe('Invoker', () => {
       f.heard.acks.map(({ kind }) => kind),
       ['combined'],
     );
-    await f.deliver({ ...done, blocking: false }, true);
+    const unwatched = message({ blocking: false });
+    f.stored.set(unwatched.activationId, { ...record, activationId: unwatched.activationId });
+    await f.deliver(unwatched, true);
     assert.equal(f.heard.acks.at(-1)?.kind, 'completion');
   });
 
@@ -162,6 +164,16 @@ describe('Invoker', () => {
     const sent = message();
     await Promise.all([f.deliver(sent), f.deliver(sent, true)]);
     assert.equal(f.heard.records.length, 1);
+  });
+
+  it('runs once what is delivered again when it has ended, as a producer sends it that had no answer', async () => {
+    f.driver.answer = () => ok({ done: true });
+    const sent = message();
+    await f.deliver(sent);
+    await f.deliver({ ...sent });
+    assert.equal(f.heard.records.length, 1);
+    const runs = f.driver.containers.flatMap(({ posts }) => posts.filter(({ path }) => path === '/run'));
+    assert.equal(runs.length, 1);
   });
 
   it('runs nothing of a blocked namespace, and records nothing', async () => {
