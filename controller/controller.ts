@@ -15,7 +15,6 @@ import { apiDocsRoutes } from './apidocs/routes.js';
 import { AlarmProvider } from './catalog/alarms/AlarmProvider.js';
 import { installCatalog } from './catalog/install.js';
 import { basicAuthentication } from './authentication/basic.js';
-import type { OperatorCredentials } from './authentication/operator.js';
 import { startCacheInvalidation, type CacheInvalidation } from './cacheInvalidation.js';
 import type { Build, ControllerContext } from './api/ControllerContext.js';
 import { OwnershipEntitlement } from './entitlement/OwnershipEntitlement.js';
@@ -34,6 +33,7 @@ import { BalancerMetrics } from './loadbalancer/BalancerMetrics.js';
 import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
 import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
 import { webActionRoutes } from './webactions/routes.js';
+import type { OperatorPolicy } from '../shared/access/operators.js';
 import type { Limits } from '../shared/config/limits.js';
 import { newActivationId } from '../shared/entities/activationId.js';
 import { createUserEvents, noUserEvents, type UserEvents } from '../shared/events/UserEvents.js';
@@ -54,7 +54,7 @@ export interface ControllerConfig {
   /** Kinds that everybody may use; undefined: all of the manifest. */
   readonly allowedKinds?: readonly string[] | undefined;
   readonly sharedPackagesExecuteOnly: boolean;
-  readonly operator?: OperatorCredentials | undefined;
+  readonly operator: OperatorPolicy;
   readonly readinessFraction: number;
   /** Whether new actions get the API key only where they ask for it; missing: yes. */
   readonly requireApiKeyAnnotation?: boolean | undefined;

@@ -1,3 +1,4 @@
+import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
 import type { ControllerConfig } from '../shared/config/controllerConfig.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import { openKafka } from '../shared/messaging/openKafka.js';
@@ -18,6 +19,7 @@ const LEAVE_MS = 30_000;
 
 /** Starts a controller as a process of its own, on CouchDB and Kafka: waits for both, and says so. */
 export async function startController(life: Lifecycle, config: ControllerConfig, log: Logger): Promise<void> {
+  const operator = operatorPolicy(config.operator);
   life.stopWithin(DRAIN_MS + LEAVE_MS);
   const name = `controller${config.id}`;
   const { limits } = config;
@@ -42,6 +44,7 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
     instance: { asString: config.id, instanceType: 'controller' },
     config: {
       ...config,
+      operator,
       maxInlineBytes: config.couchDb.maxInlineBytes,
       balancer: balancerOptions(config.loadBalancer, limits),
       build: { number: 'distributed', date: new Date().toISOString() },
@@ -54,4 +57,7 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
   const { port } = await server.listen(config.port, config.host);
   controller.serve(server);
   log.info(`${name} answers at ${config.host}:${port}`);
+  if (operator.token !== undefined) {
+    log.info(`POST /disable and /enable take -u ${TOKEN_USER}:${operator.token} until the next start`);
+  }
 }

@@ -1,16 +1,16 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { TlsOptions } from 'node:tls';
 import type { Registry } from 'prom-client';
+import { refuseOperator, type OperatorPolicy } from '../shared/access/operators.js';
 import { newTransactionId } from '../shared/entities/transaction.js';
 import type { Invoker } from './Invoker.js';
 
 export interface InvokerServerParts {
   readonly invoker: Pick<Invoker, 'enable' | 'disable' | 'isEnabled'>;
   readonly registry: Registry;
-  /** Who may do more than ping; undefined: whoever asks from this machine. */
-  readonly operator: { readonly username: string; readonly password: string } | undefined;
+  /** Who may do more than ping. */
+  readonly operator: OperatorPolicy;
   /** It speaks HTTPS; missing: HTTP. */
   readonly tls?: TlsOptions | undefined;
 }
@@ -32,15 +32,21 @@ export function invokerServer(parts: InvokerServerParts): Server {
   return parts.tls ? createTlsServer(parts.tls, listener) : createServer(listener);
 }
 
+/** OpenWhisk's invoker does not say what is wrong with credentials. */
+const UNAUTHORIZED = 'Authentication is possible but has failed or not yet been provided.';
+
 type Reply =
   | { readonly status: 200; readonly text: string; readonly contentType?: string }
-  | { readonly status: 401 | 404 | 405 | 500; readonly error: string; readonly allow?: string };
+  | { readonly status: 401 | 403 | 404 | 405 | 500; readonly error: string; readonly allow?: string };
 
 async function answer(parts: InvokerServerParts, request: IncomingMessage): Promise<Reply> {
   const [path] = (request.url ?? '/').split('?', 1);
   if (path === '/ping' && request.method === 'GET') return { status: 200, text: 'pong' };
-  if (!isAuthorized(parts, request)) {
-    return { status: 401, error: 'Authentication is possible but has failed or not yet been provided.' };
+  const { method, headers, socket } = request;
+  const refusal = refuseOperator(parts.operator, { method, headers, remoteAddress: socket.remoteAddress });
+  if (refusal) {
+    const error = parts.operator.credentials && refusal.status === 401 ? UNAUTHORIZED : refusal.message;
+    return { status: refusal.status, error };
   }
   const route = ROUTES[path ?? ''];
   if (!route) return { status: 404, error: 'The requested resource could not be found.' };
@@ -80,15 +86,3 @@ function send(response: ServerResponse, id: string, reply: Reply): void {
   });
   response.end(JSON.stringify({ code: id, error: reply.error }));
 }
-
-function isAuthorized({ operator }: InvokerServerParts, request: IncomingMessage): boolean {
-  if (!operator) return LOOPBACK.test(request.socket.remoteAddress ?? '');
-  const match = /^basic\s+(.+)$/i.exec(request.headers.authorization ?? '');
-  const given = Buffer.from(match?.[1] ?? '', 'base64').toString();
-  return timingSafeEqual(digest(given), digest(`${operator.username}:${operator.password}`));
-}
-
-const LOOPBACK = /^(?:::1|(?:::ffff:)?127\.[\d.]+)$/;
-
-/** Of equal length whatever it is of, so that the comparison says nothing about it. */
-const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

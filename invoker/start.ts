@@ -1,3 +1,4 @@
+import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
 import { ConfigurationError } from '../shared/config/Setting.js';
 import type { InvokerProcessConfig } from '../shared/config/invokerConfig.js';
 import { assignInvokerId } from '../shared/invokers/invokerIds.js';
@@ -23,6 +24,7 @@ const LEAVE_MS = 30_000;
 
 /** Starts an invoker as a process of its own, on CouchDB and Kafka: waits for both, and says so. */
 export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig, log: Logger): Promise<void> {
+  const operator = operatorPolicy(config.operator);
   life.stopWithin(config.drainTimeoutMs + LEAVE_MS);
   const platform = await openPlatform(life, {
     log,
@@ -52,7 +54,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
     decrypt: (cipher, value) => encryption.decrypt(cipher, value),
     metrics: new InvokerMetrics(registry),
   });
-  const server = invokerServer({ invoker, registry, operator: config.operator, tls: config.tls });
+  const server = invokerServer({ invoker, registry, operator, tls: config.tls });
   life.opened('server', async () => {
     server.close();
     server.closeAllConnections();
@@ -62,6 +64,9 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(config.port, config.host, resolve);
   });
+  if (operator.token !== undefined) {
+    log.info(`POST /disable and /enable take -u ${TOKEN_USER}:${operator.token} until the next start`);
+  }
 }
 
 async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): Promise<InvokerInstance> {

@@ -1,11 +1,11 @@
 import type { Authentication } from '../authentication/Authentication.js';
-import type { OperatorCredentials } from '../authentication/operator.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
 import type { Journal } from '../invocation/Journal.js';
 import type { Invocation } from '../invocation/Invocation.js';
 import type { ColorsView } from '../loadbalancer/ColorsView.js';
 import type { LoadBalancer } from '../loadbalancer/LoadBalancer.js';
 import type { Explain } from '../refusals/refusals.js';
+import type { OperatorPolicy } from '../../shared/access/operators.js';
 import type { Limits } from '../../shared/config/limits.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ParameterLock } from '../../shared/parameters/encryption.js';
@@ -46,8 +46,7 @@ export interface ControllerContext {
   readonly requireApiKeyAnnotation: boolean;
   /** Whether changing and deleting actions and packages is answered with them. */
   readonly requireResponsePayload: boolean;
-  /** Undefined: every caller on this machine is the operator. */
-  readonly operator: OperatorCredentials | undefined;
+  readonly operator: OperatorPolicy;
   /** The share of invokers that has to be up for the controller to call itself ready. */
   readonly readinessFraction: number;
   readonly build: Build;

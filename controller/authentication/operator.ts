@@ -1,39 +1,20 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { RequestHandler } from 'express';
+import { isCrossSite } from '../../shared/access/caller.js';
+import { refuseOperator, type OperatorPolicy } from '../../shared/access/operators.js';
 import { ApiError } from '../http/ApiError.js';
-import { readBasicCredentials } from './basic.js';
 
-/** Who may look into, and switch off, a controller: not a user of the API. */
-export interface OperatorCredentials {
-  readonly username: string;
-  readonly password: string;
-}
-
-/** Whether both are the same, in a time that tells nothing about where they differ. */
-export function sameSecret(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
-}
-
-const LOOPBACK = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
-
-/**
- * Lets only the operator through. Where no credentials are configured, whoever is on the controller's own machine counts
- * as the operator, and nobody else does.
- */
-export function operatorOnly(credentials: OperatorCredentials | undefined): RequestHandler {
+/** Lets only the operator through. */
+export function operatorOnly(policy: OperatorPolicy): RequestHandler {
   return (req, _res, next) => {
-    if (!credentials) {
-      if (!LOOPBACK.has(req.socket.remoteAddress ?? '')) throw new ApiError(401);
-      next();
-      return;
-    }
-    const given = readBasicCredentials(req.headers.authorization);
-    if (!given) throw new ApiError(401);
-    const right = sameSecret(given.uuid, credentials.username);
-    if (!sameSecret(given.key, credentials.password) || !right) {
-      throw new ApiError(401, 'username or password are wrong.');
-    }
+    const { method, headers, socket } = req;
+    const refusal = refuseOperator(policy, { method, headers, remoteAddress: socket.remoteAddress });
+    if (refusal) throw new ApiError(refusal.status, refusal.message);
     next();
   };
 }
+
+/** Lets no page of another site through. */
+export const sameSiteOnly: RequestHandler = (req, _res, next) => {
+  if (isCrossSite(req.headers)) throw new ApiError(403, 'Requests of other sites are refused.');
+  next();
+};

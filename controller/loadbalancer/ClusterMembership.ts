@@ -37,7 +37,7 @@ export class ClusterMembership {
   }
 
   static async start(parts: ClusterParts): Promise<ClusterMembership> {
-    const { messaging, topic, self, options } = parts;
+    const { messaging, topic, self } = parts;
     await messaging.ensureTopic(topic);
     const cluster = new ClusterMembership(parts, await messaging.producer());
     cluster.#consumer = await messaging.consume({
@@ -47,9 +47,7 @@ export class ClusterMembership {
       maxInFlight: 128,
       handle: (beat) => cluster.#hear(beat),
     });
-    cluster.#timer = setInterval(() => cluster.#beat(), options.heartbeatMs);
-    cluster.#timer.unref();
-    cluster.#beat();
+    cluster.rejoin();
     return cluster;
   }
 
@@ -62,15 +60,29 @@ export class ClusterMembership {
     return this.#members[0] === this.#parts.self;
   }
 
-  /** Leaves the cluster: the others take over this one's share at once. */
-  async close(): Promise<void> {
+  /** The others take over this one's share at once, until `rejoin`. Never rejects. */
+  async leave(): Promise<void> {
     clearInterval(this.#timer);
-    await this.#consumer?.close();
+    this.#timer = undefined;
     try {
       await this.#producer.send(this.#parts.topic, { controller: this.#parts.self, leaving: true });
     } catch (error) {
       this.#parts.logger.debug('could not say goodbye to the other controllers', { error });
     }
+  }
+
+  /** Takes its share again. */
+  rejoin(): void {
+    clearInterval(this.#timer);
+    this.#timer = setInterval(() => this.#beat(), this.#parts.options.heartbeatMs);
+    this.#timer.unref();
+    this.#beat();
+  }
+
+  /** Leaves the cluster for good. */
+  async close(): Promise<void> {
+    await this.#consumer?.close();
+    await this.leave();
     await this.#producer.close();
   }
 
@@ -89,7 +101,7 @@ export class ClusterMembership {
 
   /** One at a time: heartbeats that pile up while the bus is away would all come at once and look like time. */
   #beat(): void {
-    if (this.#sending) return;
+    if (this.#sending || this.#timer === undefined) return;
     this.#sending = true;
     this.#producer
       .send(this.#parts.topic, { controller: this.#parts.self })

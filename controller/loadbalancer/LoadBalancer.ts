@@ -72,6 +72,12 @@ export interface LoadBalancer {
   invokers(): readonly InvokerHealth[];
   /** Controllers that share the invokers, this one counted. */
   readonly clusterSize: number;
+  /**
+   * Takes no more invocations, until `enable`: `publish` rejects with NoInvokersError, and no invoker counts as up. What is
+   * under way goes on; other controllers take over this one's share of the invokers. Never rejects.
+   */
+  disable(): Promise<void>;
+  enable(): void;
   /** Stops the consumers and timers. Invocations under way are acknowledged as `lost`. */
   close(): Promise<void>;
 }

@@ -92,6 +92,7 @@ export class ShardingBalancer implements LoadBalancer {
   readonly #colors: Colors;
   readonly #producer: Producer;
   #closed: Promise<void> | undefined;
+  #disabled = false;
   #cluster: ClusterMembership | undefined;
   #acknowledgements: Consumer | undefined;
 
@@ -191,7 +192,7 @@ export class ShardingBalancer implements LoadBalancer {
       concurrency: action.concurrency,
       memory: action.memory,
     };
-    const placement = this.#closed ? undefined : this.#place(action, message, resources, color);
+    const placement = this.#closed || this.#disabled ? undefined : this.#place(action, message, resources, color);
     if (!placement) {
       this.#parts.logger.error(`no invoker is up for ${resources.key}`, { transid: message.transid });
       throw new NoInvokersError();
@@ -248,8 +249,8 @@ export class ShardingBalancer implements LoadBalancer {
 
   invokers(): readonly InvokerHealth[] {
     const { invokers } = this.#supervisor;
-    // Of no use to a controller that has left the bus.
-    return this.#closed ? invokers.map(({ instance }) => ({ instance, status: 'down' })) : invokers;
+    // A controller that is out of service uses none.
+    return this.#closed || this.#disabled ? invokers.map(({ instance }) => ({ instance, status: 'down' })) : invokers;
   }
 
   /** For the operators' view of colors. */
@@ -259,6 +260,18 @@ export class ShardingBalancer implements LoadBalancer {
 
   get clusterSize(): number {
     return this.#shares.clusterSize;
+  }
+
+  async disable(): Promise<void> {
+    if (this.#disabled || this.#closed) return;
+    this.#disabled = true;
+    await this.#cluster?.leave();
+  }
+
+  enable(): void {
+    if (!this.#disabled || this.#closed) return;
+    this.#disabled = false;
+    this.#cluster?.rejoin();
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import { immutableParameters } from '../invocation/parameters.js';
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { sameSecret } from '../../shared/access/sameSecret.js';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
 
 /** How an action is offered to the web, as its annotations say. Only the JSON value `true` turns something on. */
@@ -39,10 +39,4 @@ export function isAdmitted(required: Json | undefined, token: string | undefined
   if (required === true) return authenticated;
   if (typeof required !== 'string' && typeof required !== 'number') return false;
   return token !== undefined && sameSecret(String(required), token);
-}
-
-/** Takes as long for a wrong secret as for a right one. */
-function sameSecret(a: string, b: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(a), digest(b));
 }

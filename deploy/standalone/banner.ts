@@ -1,3 +1,4 @@
+import { TOKEN_USER } from '../../shared/access/operators.js';
 import type { StandaloneServer } from './server.js';
 import { WELL_KNOWN_USERS } from './users.js';
 
@@ -6,7 +7,7 @@ import { WELL_KNOWN_USERS } from './users.js';
  * @param startMs from the start of the process, in ms.
  */
 export function banner(server: StandaloneServer, startMs: number): string {
-  const { url, containers, dataFolder } = server;
+  const { url, containers, dataFolder, operator } = server;
   const guestKey = WELL_KNOWN_USERS.guest;
   const authorization = `-u ${guestKey}`;
   return `
@@ -16,6 +17,7 @@ palette-whisk is ready at ${url} (in ${startMs} ms)
   guest key    ${guestKey}
   containers   ${containers.kind}: ${containers.reason}
   data         ${dataFolder}
+  operator     ${operator.token === undefined ? `user ${operator.credentials?.username}` : `${TOKEN_USER}:${operator.token} (until the next start)`}
 
 Use it with wsk:
 

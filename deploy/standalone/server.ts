@@ -5,6 +5,7 @@ import { HttpServer } from '../../controller/http/HttpServer.js';
 import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../invoker/pool/metrics.js';
+import { operatorPolicy, type OperatorPolicy } from '../../shared/access/operators.js';
 import { environment } from '../../shared/config/environment.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { Logger } from '../../shared/logging/Logger.js';
@@ -27,6 +28,7 @@ export interface StandaloneServer {
   readonly url: string;
   readonly containers: ChosenContainers;
   readonly dataFolder: string;
+  readonly operator: OperatorPolicy;
 }
 
 /** How long requests, and then activations, may take to finish at the end, in ms. */
@@ -44,6 +46,7 @@ export async function startStandalone(
   const dataFolder = resolve(options.dataFolder);
   const settings = standaloneSettings(environment());
   const { limits } = settings;
+  const operator = operatorPolicy(settings.operator);
   const moreUsers = options.usersFile === undefined ? [] : readUsersFile(options.usersFile);
   const runtimes = loadManifest(options.manifestFile);
 
@@ -82,7 +85,7 @@ export async function startStandalone(
         colors: { ...settings.colors, policy: options.colorPolicy ?? settings.colors.policy },
       },
       sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
-      operator: settings.operator,
+      operator,
       readinessFraction: 1,
       userEvents: settings.userEvents,
       catalog: options.catalog,
@@ -115,7 +118,7 @@ export async function startStandalone(
   // Requests end first, and what was accepted, while invokers still run it: it is on the bus of this process only.
   life.opened('requests', () => controller.drain(server, DRAIN_MS, { finishActivations: true }));
   controller.serve(server);
-  return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder };
+  return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
 }
 
 /** What all invokers of this process share. */

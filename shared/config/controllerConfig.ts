@@ -23,7 +23,7 @@ export const CONTROLLER_SETTINGS = {
   username: optional(
     'CONFIG_whisk_controller_username',
     text,
-    'User of the operator’s endpoints (`/invokers`, `/activation`, …). Without one they answer on this machine only.',
+    'User of the operator’s endpoints (`/invokers`, `/disable`, …). Without one they answer on this machine only, and what changes something takes a token that is printed at the start.',
   ),
   password: optional('CONFIG_whisk_controller_password', text, 'Password of that user.', { secret: true }),
   ...httpsSettings('controller'),

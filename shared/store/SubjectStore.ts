@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import * as z from 'zod';
+import { sameSecret } from '../access/sameSecret.js';
 import { userLimitsSchema, type Identity } from '../entities/identity.js';
 import { quantity, writeBytes } from '../runtimes/quantities.js';
 import { StoreError, type ArtifactStore, type ViewRow } from './ArtifactStore.js';
@@ -128,12 +128,6 @@ function matching(uuid: string, key: string, credentials: readonly Credentials[]
   const found = credentials.filter((candidate) => sameSecret(candidate.key, key));
   if (found.length > 1) throw new StoreError(`the uuid ${uuid} is not unique`);
   return found[0]?.identity;
-}
-
-/** Compares in a time that tells nothing about where, or whether, the lengths and letters differ. */
-function sameSecret(a: string, b: string): boolean {
-  const hash = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(hash(a), hash(b));
 }
 
 function credentialsOf(row: ViewRow): Credentials {

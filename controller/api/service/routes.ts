@@ -1,12 +1,15 @@
-import { operatorOnly } from '../../authentication/operator.js';
+import { operatorOnly, sameSiteOnly } from '../../authentication/operator.js';
 import { ApiError } from '../../http/ApiError.js';
 import { boundedColor } from '../../../shared/colors/colorOf.js';
-import { SERVICE_METHODS, setCors } from '../../http/cors.js';
+import { setCors } from '../../http/cors.js';
 import type { Routes } from '../app.js';
 import { queryOf } from '../../http/query.js';
 import { sendJson, sendText } from '../../http/respond.js';
 import { healthyCount, invokerStates, isReady } from './health.js';
 import { apiInfo, serviceInfo } from './info.js';
+
+/** Who runs the installation asks these, not its users. */
+const OPERATORS_PATHS = ['/invokers', '/activation', '/palette', '/disable', '/enable', '/metrics'];
 
 /** What the controller says about itself, outside of the API. */
 export const serviceRoutes: Routes = (router, ctx) => {
@@ -19,8 +22,8 @@ export const serviceRoutes: Routes = (router, ctx) => {
     sendJson(res, 200, serviceInfo(ctx.limits, ctx.runtimes));
   });
 
-  router.use(['/invokers', '/activation', '/disable', '/palette'], (req, res, next) => {
-    setCors(res, SERVICE_METHODS);
+  // No page of another site reads these, or switches anything: not by CORS, nor by a form.
+  router.use(OPERATORS_PATHS, sameSiteOnly, (req, res, next) => {
     if (req.method === 'OPTIONS') sendText(res, 200, 'OK');
     else next();
   });
@@ -58,9 +61,14 @@ export const serviceRoutes: Routes = (router, ctx) => {
   });
   router.post('/disable', operator, (req, res, next) => {
     ctx.log.warn('the operator takes this controller out of service', { transid: req.transid });
-    balancer.close().then(() => {
+    balancer.disable().then(() => {
       sendText(res, 200, 'controller is disabled');
     }, next);
+  });
+  router.post('/enable', operator, (req, res) => {
+    ctx.log.warn('the operator takes this controller into service', { transid: req.transid });
+    balancer.enable();
+    sendText(res, 200, 'controller is enabled');
   });
 };
 

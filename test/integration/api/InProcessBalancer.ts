@@ -94,6 +94,12 @@ export class InProcessBalancer implements LoadBalancer {
     return [{ instance: this.#invoker, status: 'up' as const }];
   }
 
+  disable(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  enable(): void {}
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -20,6 +20,7 @@ import { Journal } from '../../../controller/invocation/Journal.js';
 import { withBuiltins, type BuiltinAction } from '../../../controller/invocation/builtin.js';
 import { createPrimitive } from '../../../controller/invocation/primitive.js';
 import { webActionRoutes } from '../../../controller/webactions/routes.js';
+import { operatorPolicy } from '../../../shared/access/operators.js';
 import { installUsers, WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../shared/config/limits.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';
@@ -173,7 +174,7 @@ export class TestController {
       onTriggerDeleted: (id) => alarms?.forget(id) ?? Promise.resolve(),
       requireApiKeyAnnotation: true,
       requireResponsePayload: options.requireResponsePayload ?? true,
-      operator: undefined,
+      operator: operatorPolicy(),
       readinessFraction: 0,
       build: { number: '0', date: '' },
     };

@@ -10,6 +10,7 @@ import { EmbeddedMessaging } from '../../../shared/messaging/embedded/EmbeddedMe
 import { topics } from '../../../shared/messaging/topics.js';
 import { activationWriteMetrics } from '../../../shared/metrics/measured.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
+import { operatorPolicy } from '../../../shared/access/operators.js';
 import { noEncryption } from '../../../shared/parameters/encryption.js';
 import { loadManifest } from '../../../shared/runtimes/manifest.js';
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
@@ -48,6 +49,7 @@ describe('a controller whose CouchDB is away', function () {
         limits: { ...DEFAULT_LIMITS, firesPerMinute: 10_000, invocationsPerMinute: 10_000 },
         balancer: BALANCER,
         sharedPackagesExecuteOnly: false,
+        operator: operatorPolicy(),
         readinessFraction: 0,
         userEvents: false,
         build: { number: '0', date: '' },

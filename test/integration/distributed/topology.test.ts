@@ -6,6 +6,9 @@ import type { LocalProcess } from '../../../deploy/local/LocalProcess.js';
 import type { Topology } from '../../../deploy/local/Topology.js';
 import { openCouchStores } from '../../../shared/store/couchdb/open.js';
 
+/** Of the invokers. */
+const OPERATOR = { headers: { authorization: `Basic ${btoa('operator:secret')}` } };
+
 describe('two controllers and two invokers over Kafka and CouchDB', function () {
   this.timeout(120_000);
   let topology: Topology;
@@ -15,7 +18,13 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
 
   before(async function () {
     skipWithoutBroker(this);
-    started = await startTopology({ environment: { CONFIG_whisk_db_maxInlineSize: '2 k' } });
+    started = await startTopology({
+      environment: {
+        CONFIG_whisk_db_maxInlineSize: '2 k',
+        CONFIG_whisk_invoker_username: 'operator',
+        CONFIG_whisk_invoker_password: 'secret',
+      },
+    });
     topology = started.topology;
     [one = '', other = ''] = topology.controllers.map(({ url }) => url);
   });
@@ -72,7 +81,7 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
   });
 
   it('tell how long store and bus take', async () => {
-    const metrics = async ({ url }: LocalProcess): Promise<string> => (await fetch(`${url}/metrics`)).text();
+    const metrics = async ({ url }: LocalProcess): Promise<string> => (await fetch(`${url}/metrics`, OPERATOR)).text();
     const [controller, invoker] = [topology.controllers[0], topology.invokers[0]];
     assert.ok(controller && invoker);
     const [ofController, ofInvoker] = [await metrics(controller), await metrics(invoker)];
@@ -102,7 +111,7 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
   it('switch an invoker off and on', async () => {
     const [invoker] = topology.invokers;
     assert.ok(invoker);
-    assert.equal((await fetch(`${invoker.url}/disable`, { method: 'POST' })).status, 200);
+    assert.equal((await fetch(`${invoker.url}/disable`, { method: 'POST', ...OPERATOR })).status, 200);
     const states = async (): Promise<string> => JSON.stringify(await (await fetch(`${one}/invokers`)).json());
     let now = '';
     await until(() => {
@@ -111,7 +120,7 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
     }, 20_000);
     const { status } = await request(one, 'POST', 'actions/hello?blocking=true', { name: 'x' });
     assert.equal(status, 200);
-    assert.equal((await fetch(`${invoker.url}/enable`, { method: 'POST' })).status, 200);
+    assert.equal((await fetch(`${invoker.url}/enable`, { method: 'POST', ...OPERATOR })).status, 200);
     await topology.ready();
   });
 

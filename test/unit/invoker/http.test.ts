@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { AddressInfo } from 'node:net';
 import type { Server } from 'node:http';
 import { Counter, Registry } from 'prom-client';
+import { operatorPolicy } from '../../../shared/access/operators.js';
 import { invokerServer } from '../../../invoker/http.js';
 
 describe("the invoker's own port", () => {
@@ -27,7 +28,7 @@ describe("the invoker's own port", () => {
         },
       },
       registry,
-      operator: { username: 'operator', password: 'se:cret' },
+      operator: operatorPolicy({ username: 'operator', password: 'se:cret' }),
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -73,15 +74,32 @@ describe("the invoker's own port", () => {
     assert.equal(await (await ask('/isEnabled', 'GET', OPERATOR)).text(), '{"enabled":true}');
   });
 
-  it('believes this machine where there is no operator', async () => {
+  it('without credentials tells programs on this machine, and takes the token for what changes something', async () => {
+    const operator = operatorPolicy();
+    const changes: string[] = [];
     const open = invokerServer({
-      invoker: { enable: () => '', disable: () => Promise.resolve(''), isEnabled: true },
+      invoker: {
+        enable: () => '',
+        disable: async () => {
+          changes.push('disable');
+          return '';
+        },
+        isEnabled: true,
+      },
       registry,
-      operator: undefined,
+      operator,
     });
     await new Promise<void>((resolve) => open.listen(0, '127.0.0.1', resolve));
-    const response = await fetch(`http://127.0.0.1:${(open.address() as AddressInfo).port}/isEnabled`);
-    assert.equal(await response.text(), '{"enabled":true}');
+    const at = `http://127.0.0.1:${(open.address() as AddressInfo).port}`;
+    const post = async (headers: Record<string, string>): Promise<number> =>
+      (await fetch(`${at}/disable`, { method: 'POST', headers })).status;
+    assert.equal(await (await fetch(`${at}/isEnabled`)).text(), '{"enabled":true}');
+    assert.equal((await fetch(`${at}/isEnabled`, { headers: { 'x-forwarded-for': '127.0.0.1' } })).status, 401);
+    assert.equal(await post({}), 401);
+    assert.equal(await post({ authorization: `Bearer ${operator.token}`, origin: 'http://evil.example' }), 403);
+    assert.deepEqual(changes, []);
+    assert.equal(await post({ authorization: `Bearer ${operator.token}` }), 200);
+    assert.deepEqual(changes, ['disable']);
     open.close();
     open.closeAllConnections();
   });
