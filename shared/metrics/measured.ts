@@ -26,12 +26,11 @@ export function measuredStores(stores: Stores, registry: Registry): Stores {
     };
     return {
       get: (id) => timed('get', store.get(id)),
-      put: (document) => timed('put', store.put(document)),
+      put: (document, attachment) => timed('put', store.put(document, attachment)),
       putMany: (documents) => timed('putMany', store.putMany(documents)),
       delete: (id, revision) => timed('delete', store.delete(id, revision)),
       query: (view, query) => timed('query', store.query(view, query)),
       count: (view, query) => timed('count', store.count(view, query)),
-      attach: (id, revision, name, type, bytes) => timed('attach', store.attach(id, revision, name, type, bytes)),
       readAttachment: (id, name) => timed('readAttachment', store.readAttachment(id, name)),
       listDocuments: (after, limit) => timed('listDocuments', store.listDocuments(after, limit)),
       close: () => store.close(),

@@ -53,6 +53,13 @@ export interface ViewRow {
   doc?: StoredDocument | null | undefined;
 }
 
+/** Bytes that are stored beside a document. `name`: letters, digits, `-`, `_` and `.`. */
+export interface Attachment {
+  readonly name: string;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+}
+
 /** What became of documents that were written together. */
 export interface ManyWritten {
   /** Ids of documents that exist already: they are left alone. */
@@ -76,10 +83,11 @@ export interface ArtifactStore {
   /** @returns undefined where there is no such document. */
   get(id: string): Promise<StoredDocument | undefined>;
   /**
-   * Writes a document and resolves to its new revision once it is durable.
+   * Writes a document, and an attachment with it, and resolves to the new revision once both are durable: either both
+   * are stored or neither. Attachments that the document does not name (`_attachments`) go.
    * @throws DocumentConflictError where the document exists and `_rev` is not its revision, or it was deleted and there is one.
    */
-  put(document: NewDocument): Promise<string>;
+  put(document: NewDocument, attachment?: Attachment): Promise<string>;
   /**
    * Writes many new documents at once. Resolves when all are durable but those that it names.
    * @throws RefusedByStoreError where the request as a whole is refused, for one of its documents; StoreError where the
@@ -91,11 +99,6 @@ export interface ArtifactStore {
   query(view: ViewName, query: ViewQuery): Promise<ViewRow[]>;
   /** How many rows the query has, `skip` taken off, `limit` aside. */
   count(view: ViewName, query: ViewQuery): Promise<number>;
-  /**
-   * Adds or replaces an attachment of the document at `revision`; resolves to the new revision.
-   * @throws DocumentConflictError
-   */
-  attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string>;
   readAttachment(id: string, name: string): Promise<Uint8Array | undefined>;
   /** Up to `limit` documents in the order of their ids, those after `after`: to walk through a whole database. */
   listDocuments(after: string | undefined, limit: number): Promise<StoredDocument[]>;

@@ -46,7 +46,7 @@ const VIEW: Readonly<Record<EntityCollection, ViewName>> = {
   rules: 'whisks.v2.1.0/rules',
 };
 
-/** An attachment is put after its document: a reader between the two tries again, so often, first after so many ms. */
+/** OpenWhisk's controllers put an attachment after its document: a reader between the two tries again, so often, first after so many ms. */
 const MISSING_CODE_RETRIES = 5;
 const MISSING_CODE_DELAY_MS = 20;
 
@@ -125,12 +125,8 @@ export class CachedEntityStore implements EntityStore {
     const { exec, attachment } = storeCode(action.exec, this.#maxInlineBytes);
     const written = this.#withCode.write(action._id, async () => {
       const document = await this.#documents.write(action._id, async () => {
-        let revision = await this.#store.put({ ...action, exec } as EntityDocument);
-        if (attachment) {
-          const { name, contentType, bytes } = attachment;
-          revision = await this.#store.attach(action._id, revision, name, contentType, bytes);
-        }
-        return deepFreeze(copyOf({ ...action, exec, _rev: revision }));
+        const _rev = await this.#store.put({ ...action, exec } as EntityDocument, attachment);
+        return deepFreeze(copyOf({ ...action, exec, _rev }));
       });
       return deepFreeze<Action>({ ...document, exec: { ...action.exec } });
     });

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entities/exec.js';
+import type { Attachment } from './ArtifactStore.js';
 
 /*
  * Where an action's code is kept. OpenWhisk never writes a user's code as a plain string: code under 16 KB goes into the
@@ -14,10 +15,10 @@ const ATTACHMENT = 'couch:';
 const TEXT = 'text/plain; charset=UTF-8';
 const BYTES = 'application/octet-stream';
 
-/** The stored form of an exec: the exec of the document, and the attachment that is put after it, if any. */
+/** The stored form of an exec: the exec of the document, and the attachment that is put with it, if any. */
 export interface StoredExec {
   readonly exec: ExecDocument;
-  readonly attachment?: { readonly name: string; readonly contentType: string; readonly bytes: Uint8Array };
+  readonly attachment?: Attachment;
 }
 
 /** Splits an exec into the part in its document and the attachment. `newName` gives attachments their names. */

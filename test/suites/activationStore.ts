@@ -56,7 +56,7 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     const { activations: inner } = stores;
     const store: ArtifactStore = {
       get: (key) => inner.get(key),
-      put: (document) => inner.put(document),
+      put: (document, attachment) => inner.put(document, attachment),
       async putMany(documents: readonly NewDocument[]) {
         batches.push(documents.map(({ _id }) => _id.slice('guest/'.length)));
         await troubles.shift()?.();
@@ -72,7 +72,6 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
       delete: (key, revision) => inner.delete(key, revision),
       query: (view, query) => inner.query(view, query),
       count: (view, query) => inner.count(view, query),
-      attach: (...args) => inner.attach(...args),
       listDocuments: (after, limit) => inner.listDocuments(after, limit),
       readAttachment: (key, name) => inner.readAttachment(key, name),
       close: () => inner.close(),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { attach } from './attach.js';
 import { randomUUID } from 'node:crypto';
 import { DocumentConflictError, type NewDocument, type Stores } from '../../shared/store/ArtifactStore.js';
 
@@ -297,7 +298,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
 
     it('keeps the raw bytes under a new revision and describes them in the document', async () => {
       const first = await stores.whisks.put(action('a', 1));
-      const second = await stores.whisks.attach(`${namespace}/a`, first, 'code', 'application/octet-stream', bytes);
+      const second = await attach(stores.whisks, `${namespace}/a`, first, 'code', 'application/octet-stream', bytes);
       assert.match(second, /^2-/);
       assert.deepEqual(Uint8Array.from((await stores.whisks.readAttachment(`${namespace}/a`, 'code')) ?? []), bytes);
       const stored = await stores.whisks.get(`${namespace}/a`);
@@ -308,10 +309,28 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       assert.match(String(stub['digest']), /^md5-/);
     });
 
+    it('are stored with a new document in one revision, or not at all', async () => {
+      const attachment = { name: 'code', contentType: 'text/plain; charset=UTF-8', bytes };
+      const first = await stores.whisks.put(action('a', 1), attachment);
+      assert.match(first, /^1-/);
+      assert.deepEqual(Uint8Array.from((await stores.whisks.readAttachment(`${namespace}/a`, 'code')) ?? []), bytes);
+      const other = { ...attachment, bytes: bytes.subarray(0, 5) };
+      await assert.rejects(stores.whisks.put(action('a', 2), other), DocumentConflictError);
+      assert.equal((await stores.whisks.readAttachment(`${namespace}/a`, 'code'))?.length, bytes.length);
+      const stored = await stores.whisks.get(`${namespace}/a`);
+      assert.equal(stored?._rev, first);
+      const stub = (stored['_attachments'] as Record<string, Record<string, unknown>>)['code'];
+      assert.deepEqual([stub?.['content_type'], stub?.['length']], [attachment.contentType, bytes.length]);
+      const second = await stores.whisks.put({ ...action('a', 3), _rev: first }, { ...other, name: 'newer' });
+      assert.match(second, /^2-/);
+      assert.equal(await stores.whisks.readAttachment(`${namespace}/a`, 'code'), undefined);
+      assert.equal((await stores.whisks.readAttachment(`${namespace}/a`, 'newer'))?.length, 5);
+    });
+
     it('refuses a stale revision, and has nothing under an unknown name', async () => {
       const first = await stores.whisks.put(action('a', 1));
       await stores.whisks.put({ ...action('a', 2), _rev: first });
-      const stale = stores.whisks.attach(`${namespace}/a`, first, 'code', 'text/plain', bytes);
+      const stale = attach(stores.whisks, `${namespace}/a`, first, 'code', 'text/plain', bytes);
       await assert.rejects(stale, DocumentConflictError);
       assert.equal(await stores.whisks.readAttachment(`${namespace}/a`, 'code'), undefined);
       assert.equal(await stores.whisks.readAttachment(`${namespace}/none`, 'code'), undefined);
@@ -319,7 +338,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
 
     it('goes with a revision that does not name it, and with the document', async () => {
       const first = await stores.whisks.put(action('a', 1));
-      const second = await stores.whisks.attach(`${namespace}/a`, first, 'code', 'text/plain', bytes);
+      const second = await attach(stores.whisks, `${namespace}/a`, first, 'code', 'text/plain', bytes);
       const third = await stores.whisks.put({
         ...(await stores.whisks.get(`${namespace}/a`)),
         _id: `${namespace}/a`,
@@ -328,7 +347,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       assert.equal((await stores.whisks.readAttachment(`${namespace}/a`, 'code'))?.length, bytes.length);
       const fourth = await stores.whisks.put({ ...action('a', 2), _rev: third });
       assert.equal(await stores.whisks.readAttachment(`${namespace}/a`, 'code'), undefined);
-      const fifth = await stores.whisks.attach(`${namespace}/a`, fourth, 'code', 'text/plain', bytes.subarray(0, 10));
+      const fifth = await attach(stores.whisks, `${namespace}/a`, fourth, 'code', 'text/plain', bytes.subarray(0, 10));
       assert.equal((await stores.whisks.readAttachment(`${namespace}/a`, 'code'))?.length, 10);
       await stores.whisks.delete(`${namespace}/a`, fifth);
       assert.equal(await stores.whisks.readAttachment(`${namespace}/a`, 'code'), undefined);

@@ -1,7 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import nano from 'nano';
 import { Agent, request } from 'undici';
-import { StoreError } from '../ArtifactStore.js';
+import { StoreError, type Attachment } from '../ArtifactStore.js';
 
 /** How CouchDB is reached. */
 export interface CouchConnection {
@@ -101,10 +102,20 @@ export class CouchClient {
     return answer;
   }
 
-  /** Writes an attachment. @returns the answer's JSON. @throws CouchError */
-  async putAttachment(path: string, rev: string, contentType: string, bytes: Uint8Array): Promise<unknown> {
-    const headers = { 'content-type': contentType, accept: 'application/json' };
-    const answer = await this.#raw('PUT', `${path}?rev=${encodeURIComponent(rev)}`, headers, bytes);
+  /**
+   * Writes a document with an attachment that its JSON announces (`_attachments` with `follows`), as multipart/related
+   * (https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-attachments).
+   * @returns the answer's JSON. @throws CouchError
+   */
+  async putMultipart(path: string, json: string, { name, contentType, bytes }: Attachment): Promise<unknown> {
+    const boundary = randomUUID();
+    const head =
+      `--${boundary}\r\nContent-Type: application/json\r\n\r\n${json}\r\n` +
+      `--${boundary}\r\nContent-Type: ${contentType}\r\nContent-Length: ${bytes.length}\r\n` +
+      `Content-Disposition: attachment; filename="${name}"\r\n\r\n`;
+    const body = Buffer.concat([Buffer.from(head), bytes, Buffer.from(`\r\n--${boundary}--`)]);
+    const headers = { 'content-type': `multipart/related; boundary="${boundary}"`, accept: 'application/json' };
+    const answer = await this.#raw('PUT', path, headers, body);
     if (answer.status >= 300) throw new CouchError(answer.status, reasonOf(answer.bytes));
     return JSON.parse(answer.bytes.toString('utf8'));
   }

@@ -7,6 +7,7 @@ import {
   StoreError,
   StoreUnavailableError,
   type ArtifactStore,
+  type Attachment,
   type ManyWritten,
   type NewDocument,
   type Refusal,
@@ -77,12 +78,14 @@ export class CouchStore implements ArtifactStore {
     return this.#parse(documentSchema, found, `document ${id}`);
   }
 
-  async put(document: NewDocument): Promise<string> {
+  async put(document: NewDocument, attachment?: Attachment): Promise<string> {
     const { _id } = document;
-    const body = couchJson(document);
-    const written = await this.#json(`writing ${_id}`, { method: 'PUT', path: this.#path(_id), body }, [409]);
+    const what = `writing ${_id}`;
+    const written = await (attachment
+      ? this.#putWith(what, document, attachment)
+      : this.#json(what, { method: 'PUT', path: this.#path(_id), body: couchJson(document) }, [409]));
     if (written instanceof CouchError) throw new DocumentConflictError(_id);
-    return this.#parse(writtenSchema, written, `answer to writing ${_id}`).rev;
+    return this.#parse(writtenSchema, written, `answer to ${what}`).rev;
   }
 
   async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
@@ -138,18 +141,6 @@ export class CouchStore implements ArtifactStore {
       ? (this.#parse(reducedSchema, answer, `answer of ${view}`).rows[0]?.value ?? 0)
       : this.#parse(rowsSchema, answer, `answer of ${view}`).rows.length;
     return Math.max(0, rows - skip);
-  }
-
-  async attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string> {
-    try {
-      const answer = await this.#client.putAttachment(this.#attachmentPath(id, name), revision, contentType, bytes);
-      return this.#parse(writtenSchema, answer, `answer to attaching to ${id}`).rev;
-    } catch (error) {
-      // To an id that it does not know CouchDB answers 404 or 409.
-      const status = error instanceof CouchError ? error.status : 0;
-      if (status === 404 || status === 409) throw new DocumentConflictError(id);
-      throw this.#asStoreError(error, `attaching ${name} to ${id}`);
-    }
   }
 
   async readAttachment(id: string, name: string): Promise<Uint8Array | undefined> {
@@ -210,6 +201,20 @@ export class CouchStore implements ArtifactStore {
       }
     }
     return this.#json(what, { path, qs: { ...qs, stale: 'update_after' } });
+  }
+
+  /** One request, so that no document is ever left without its attachment. */
+  async #putWith(what: string, document: NewDocument, attachment: Attachment): Promise<unknown> {
+    const { name, contentType, bytes } = attachment;
+    const { _attachments: others } = document as { _attachments?: object };
+    const follows = { follows: true, content_type: contentType, length: bytes.length };
+    const json = couchJson({ ...document, _attachments: { ...others, [name]: follows } });
+    try {
+      return await this.#client.putMultipart(this.#path(document._id), json, attachment);
+    } catch (error) {
+      if (error instanceof CouchError && error.status === 409) return error;
+      throw this.#asStoreError(error, what);
+    }
   }
 
   /** The answer, or a CouchError with one of the statuses `expected`. @throws StoreError for any other */

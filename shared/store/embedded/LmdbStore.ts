@@ -7,6 +7,7 @@ import {
   RefusedByStoreError,
   StoreError,
   type ArtifactStore,
+  type Attachment,
   type ManyWritten,
   type NewDocument,
   type StoredDocument,
@@ -17,15 +18,6 @@ import {
 } from '../ArtifactStore.js';
 import { VIEWS, VIEWS_OF, type AnyDocument, type DatabaseName } from '../views.js';
 import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
-
-/** What CouchDB tells of an attachment inside its document. */
-interface AttachmentStub {
-  content_type: string;
-  revpos: number;
-  digest: string;
-  length: number;
-  stub: true;
-}
 
 type Text = Database<string, Buffer>;
 type Bytes = Database<Buffer, Buffer>;
@@ -77,12 +69,20 @@ export class LmdbStore implements ArtifactStore {
     return this.#read(id);
   }
 
-  async put(document: NewDocument): Promise<string> {
+  async put(document: NewDocument, attachment?: Attachment): Promise<string> {
+    const digest = attachment && `md5-${createHash('md5').update(attachment.bytes).digest('base64')}`;
     const revision = await this.#write(() => {
       const current = this.#read(document._id);
       if (current?._rev !== document._rev) return undefined;
       this.#dropAttachmentsExcept(current, document);
-      return this.#replace(current, document);
+      if (!attachment) return this.#replace(current, document);
+      const { name, contentType, bytes } = attachment;
+      const revpos = generation(document._rev) + 1;
+      const stub = { content_type: contentType, revpos, digest, length: bytes.length, stub: true };
+      const key = attachmentKey(document._id, name);
+      void this.#attachments.put(key, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      const attachments = { ...attachmentsOf(document as StoredDocument), [name]: stub };
+      return this.#replace(current, { ...document, _attachments: attachments } as NewDocument);
     });
     if (revision === undefined) throw new DocumentConflictError(document._id);
     return revision;
@@ -145,28 +145,6 @@ export class LmdbStore implements ArtifactStore {
       await nextTurn();
       this.#checkOpen();
     }
-  }
-
-  async attach(id: string, revision: string, name: string, contentType: string, bytes: Uint8Array): Promise<string> {
-    const digest = `md5-${createHash('md5').update(bytes).digest('base64')}`;
-    const attached = await this.#write(() => {
-      const current = this.#read(id);
-      if (current?._rev !== revision) return undefined;
-      const stub: AttachmentStub = {
-        content_type: contentType,
-        revpos: generation(revision) + 1,
-        digest,
-        length: bytes.length,
-        stub: true,
-      };
-      void this.#attachments.put(attachmentKey(id, name), Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
-      return this.#replace(current, {
-        ...current,
-        _attachments: { ...attachmentsOf(current), [name]: stub },
-      } as StoredDocument);
-    });
-    if (attached === undefined) throw new DocumentConflictError(id);
-    return attached;
   }
 
   async readAttachment(id: string, name: string): Promise<Uint8Array | undefined> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { attach } from '../../suites/attach.js';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -130,7 +131,7 @@ describe('opening the stores in CouchDB', function () {
       const options = { ...couch.options(), url: server.url, username: 'user', password: 'p:w@ é' };
       const stores = await openCouchStores(options);
       const revision = await stores.whisks.put({ _id: 'guest/x' });
-      await stores.whisks.attach('guest/x', revision, 'code', 'text/plain', Buffer.from('hello'));
+      await attach(stores.whisks, 'guest/x', revision, 'code', 'text/plain', Buffer.from('hello'));
       assert.equal(Buffer.from((await stores.whisks.readAttachment('guest/x', 'code')) ?? []).toString(), 'hello');
       await stores.close();
       server.close();

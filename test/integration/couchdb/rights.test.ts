@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { attach } from '../../suites/attach.js';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { silentLogger, type Logger } from '../../../shared/logging/Logger.js';
@@ -43,7 +44,7 @@ describe('a user of CouchDB who is no administrator', function () {
     const log: Logger = { ...silentLogger, info: keep, warn: keep, error: keep };
     const stores = await openCouchStores(options, log);
     const revision = await stores.whisks.put({ _id: 'guest/x' });
-    assert.match(await stores.whisks.attach('guest/x', revision, 'code', 'text/plain', Buffer.from('hello')), /^2-/);
+    assert.match(await attach(stores.whisks, 'guest/x', revision, 'code', 'text/plain', Buffer.from('hello')), /^2-/);
     const record = { _id: 'guest/1', activationId: '1', namespace: 'guest', name: 'n', start: 1, annotations: [] };
     await stores.activations.putMany([record]);
     const all = { startKey: ['guest', 0], endKey: ['guest', 9] };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { attach } from '../../../suites/attach.js';
 import { activationDocument, activationRecordSchema } from '../../../../shared/entities/activation.js';
 import { subjectDocumentSchema, type Action } from '../../../../shared/entities/documents.js';
 import type { Attached, ExecDocument } from '../../../../shared/entities/exec.js';
@@ -143,7 +144,7 @@ describe('the documents that Apache OpenWhisk wrote', () => {
     );
     for (const [name, { content_type, length }] of stubs) {
       const current = await theirs.whisks.get(document._id);
-      await theirs.whisks.attach(document._id, current?._rev ?? '', name, content_type, Buffer.alloc(length, 'x'));
+      await attach(theirs.whisks, document._id, current?._rev ?? '', name, content_type, Buffer.alloc(length, 'x'));
     }
   }
 });
@@ -185,7 +186,8 @@ function sameAction(written: Record<string, unknown>, document: StoredDocument, 
   const [[ourName, ourStub], [theirName, theirStub]] = [stub(ourStubs), stub(theirStubs)];
   assert.equal(`couch:${ourName}`, ourCode.attachmentName);
   assert.equal(`couch:${theirName}`, theirCode.attachmentName);
-  assert.deepEqual({ ...ourStub, digest: 0 }, { ...theirStub, digest: 0 });
+  // OpenWhisk writes the attachment in a second revision, we in the same one.
+  assert.deepEqual({ ...ourStub, digest: 0, revpos: 2 }, { ...theirStub, digest: 0 });
 }
 
 /** A value's structure and types. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { attach } from '../../../../suites/attach.js';
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile, stat } from 'node:fs/promises';
@@ -28,7 +29,7 @@ describe('the embedded store', () => {
       const first = await openEmbeddedStores(data);
       await first.activations.putMany([document('a'), document('b')]);
       const revision = await first.whisks.put(document('w'));
-      await first.whisks.attach('ns/w', revision, 'code', 'text/plain', Buffer.from('hello'));
+      await attach(first.whisks, 'ns/w', revision, 'code', 'text/plain', Buffer.from('hello'));
       await first.close();
       const second = await openEmbeddedStores(data);
       const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
@@ -130,7 +131,7 @@ describe('the embedded store', () => {
 
   it('attaches nothing to a document that is not there', async () => {
     const stores = await openTemporaryStores();
-    const attaching = stores.whisks.attach('ns/none', `1-${'0'.repeat(32)}`, 'code', 'text/plain', Buffer.from('x'));
+    const attaching = attach(stores.whisks, 'ns/none', `1-${'0'.repeat(32)}`, 'code', 'text/plain', Buffer.from('x'));
     await assert.rejects(attaching, DocumentConflictError);
     await stores.close();
   });
