@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { Consumer, Messaging, Producer, Topic } from '../../shared/messaging/Messaging.js';
-import type { Assignment } from './assignments.js';
+import type { Assignment } from '../../shared/messages/assignment.js';
 
 export interface SharingParts {
   readonly messaging: Messaging;

@@ -1,6 +1,7 @@
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { Consumer, Messaging, Producer, Topic } from '../../shared/messaging/Messaging.js';
-import { heard, members, NOTHING_HEARD, type Heard, type Heartbeat } from './cluster.js';
+import type { Heartbeat } from '../../shared/messages/heartbeat.js';
+import { heard, members, NOTHING_HEARD, type Heard } from './cluster.js';
 
 export interface ClusterOptions {
   readonly heartbeatMs: number;

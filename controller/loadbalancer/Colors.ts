@@ -1,9 +1,9 @@
 import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
-import type { Messaging } from '../../shared/messaging/Messaging.js';
+import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
 import { AssignmentSharing } from './AssignmentSharing.js';
-import { assignments, type Assignment, type PoolName } from './assignments.js';
+import type { Assignment, PoolName } from '../../shared/messages/assignment.js';
 import type { ColorMetrics } from './ColorMetrics.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
@@ -14,7 +14,7 @@ import type { Shares } from './Shares.js';
 export interface ColorsParts {
   readonly messaging: Messaging;
   /** Before the name of the topic of assignments. */
-  readonly topicPrefix: string;
+  readonly topic: Topic<Assignment>;
   readonly logger: Logger;
   readonly metrics: ColorMetrics;
   readonly options: ColorConfig;
@@ -136,10 +136,10 @@ export class Colors {
   }
 
   async #startSharing(): Promise<AssignmentSharing> {
-    const { messaging, topicPrefix, logger, self } = this.#parts;
+    const { messaging, topic, logger, self } = this.#parts;
     const sharing = await AssignmentSharing.start({
       messaging,
-      topic: assignments(topicPrefix),
+      topic,
       logger,
       self,
       onAssignment: (assignment: Assignment) => this.palette.adopt(assignment),

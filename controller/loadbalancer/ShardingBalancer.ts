@@ -9,8 +9,7 @@ import type { ControllerInstance } from '../../shared/messages/instances.js';
 import type { BusState, Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
 import { InFlightActivations, COMPLETION, type CompletionOptions, type LostActivation } from './InFlightActivations.js';
-import type { PoolName } from './assignments.js';
-import { heartbeats } from './cluster.js';
+import type { PoolName } from '../../shared/messages/assignment.js';
 import { CLUSTER, ClusterMembership, type ClusterOptions } from './ClusterMembership.js';
 import { Colors } from './Colors.js';
 import { healthTests } from './healthTest.js';
@@ -136,7 +135,7 @@ export class ShardingBalancer implements LoadBalancer {
     });
     this.#colors = new Colors({
       messaging: parts.messaging,
-      topicPrefix: parts.topics.prefix,
+      topic: parts.topics.colors,
       logger,
       metrics: metrics.colors,
       options: options.colors,
@@ -171,7 +170,7 @@ export class ShardingBalancer implements LoadBalancer {
     await balancer.#colors.start();
     balancer.#cluster = await ClusterMembership.start({
       messaging,
-      topic: heartbeats(topics.prefix),
+      topic: topics.controllers,
       logger,
       self: controller.asString,
       options: options.cluster,

@@ -1,28 +1,9 @@
-import * as z from 'zod';
-import type { Topic } from '../../shared/messaging/Messaging.js';
+import type { Heartbeat } from '../../shared/messages/heartbeat.js';
 
 /*
  * Which controllers there are, from heartbeats on a topic of our own; why not Kafka's groups, ZooKeeper or a gossip
  * protocol: docs/decisions/0011-controller-membership.md.
  */
-
-/** A controller's sign of life, each second; the last one before an orderly end says `leaving`. */
-export interface Heartbeat {
-  readonly controller: string;
-  readonly leaving?: boolean | undefined;
-}
-
-const schema = z.object({ controller: z.string(), leaving: z.boolean().optional() });
-
-/** The topic of heartbeats. Only the newest matter: they are kept as briefly as the broker lets. */
-export function heartbeats(prefix = ''): Topic<Heartbeat> {
-  return {
-    name: `${prefix}controllers`,
-    encode: (beat) => JSON.stringify(beat),
-    decode: (text) => schema.parse(JSON.parse(text)),
-    settings: { 'retention.ms': '300000', 'segment.ms': '300000', 'segment.bytes': String(16 * 1024 * 1024) },
-  };
-}
 
 /**
  * What was heard: how many of this controller's own heartbeats came back, and for each other controller, how many had when

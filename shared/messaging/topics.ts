@@ -5,7 +5,9 @@ import {
   encodeCacheInvalidation,
   type CacheInvalidationMessage,
 } from '../messages/cacheInvalidation.js';
+import { assignmentKey, decodeAssignment, encodeAssignment, type Assignment } from '../messages/assignment.js';
 import { decodeEvent, encodeEvent, type EventMessage } from '../messages/event.js';
+import { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from '../messages/heartbeat.js';
 import { decodePing, encodePing, type PingMessage } from '../messages/ping.js';
 import type { Topic } from './Messaging.js';
 
@@ -59,12 +61,25 @@ const settings = ({ segmentBytes, retentionBytes, retentionMs, maxMessageBytes }
   ...(maxMessageBytes === undefined ? {} : { 'max.message.bytes': String(maxMessageBytes) }),
 });
 
-/** The topics of OpenWhisk; `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
+const COLORS_SETTINGS = {
+  'cleanup.policy': 'compact,delete',
+  'retention.ms': String(7 * 24 * HOUR_MS),
+  'segment.ms': String(HOUR_MS),
+  'segment.bytes': String(64 * MB),
+  'min.cleanable.dirty.ratio': '0.1',
+};
+
+const CONTROLLERS_SETTINGS = {
+  'retention.ms': '300000',
+  'segment.ms': '300000',
+  'segment.bytes': String(16 * MB),
+};
+
+/** All topics: those of OpenWhisk, and our own `colors` and `controllers`; `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
 export function topics(prefix = '', options: TopicOptions = {}) {
   const { eventsPrefix = '', maxPayloadBytes = MB, limits = TOPIC_LIMITS } = options;
   const maxMessageBytes = maxPayloadBytes + OVERHEAD_BYTES;
   return {
-    prefix,
     invoker: (instance: number): Topic<ActivationMessage> => ({
       name: `${prefix}invoker${instance}`,
       encode: encodeActivationMessage,
@@ -95,6 +110,21 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       decode: decodeEvent,
       settings: settings(limits.events),
     } satisfies Topic<EventMessage>,
+    /** The homes of colors, compacted: a color that no controller assigned anew for a week is forgotten. */
+    colors: {
+      name: `${prefix}colors`,
+      encode: encodeAssignment,
+      decode: decodeAssignment,
+      key: assignmentKey,
+      settings: COLORS_SETTINGS,
+    } satisfies Topic<Assignment>,
+    /** Heartbeats of controllers. Only the newest matter: they are kept as briefly as the broker lets. */
+    controllers: {
+      name: `${prefix}controllers`,
+      encode: encodeHeartbeat,
+      decode: decodeHeartbeat,
+      settings: CONTROLLERS_SETTINGS,
+    } satisfies Topic<Heartbeat>,
   };
 }
 export type Topics = ReturnType<typeof topics>;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { heard, heartbeats, members, NOTHING_HEARD, type Heard } from '../../../../controller/loadbalancer/cluster.js';
+import { topics } from '../../../../shared/messaging/topics.js';
+import { heard, members, NOTHING_HEARD, type Heard } from '../../../../controller/loadbalancer/cluster.js';
 import { ClusterMembership } from '../../../../controller/loadbalancer/ClusterMembership.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { EmbeddedMessaging } from '../../../../shared/messaging/embedded/EmbeddedMessaging.js';
@@ -43,7 +44,7 @@ describe('the membership of a controller', () => {
     const join = (self: string) =>
       ClusterMembership.start({
         messaging,
-        topic: heartbeats(),
+        topic: topics().controllers,
         logger: silentLogger,
         self,
         options: { heartbeatMs: 10, missed: 5 },

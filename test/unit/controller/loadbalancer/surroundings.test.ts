@@ -8,7 +8,8 @@ import { LoadReports } from '../../../../controller/loadbalancer/LoadReports.js'
 import type { ResourceRequest } from '../../../../controller/loadbalancer/schedule.js';
 import { Shares } from '../../../../controller/loadbalancer/Shares.js';
 import { BALANCER } from '../../../../controller/loadbalancer/ShardingBalancer.js';
-import { assignments, type Assignment } from '../../../../controller/loadbalancer/assignments.js';
+import type { Assignment } from '../../../../shared/messages/assignment.js';
+import { topics } from '../../../../shared/messaging/topics.js';
 import { POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
@@ -25,7 +26,7 @@ async function setUp(policy: PolicyName, leads = true) {
   const messaging = new EmbeddedMessaging();
   const told: Assignment[] = [];
   await messaging.consume({
-    topic: assignments(),
+    topic: topics().colors,
     group: 'test',
     maxInFlight: 1000,
     handle: (assignment) => void told.push(assignment),
@@ -34,7 +35,7 @@ async function setUp(policy: PolicyName, leads = true) {
   let now = 0;
   const colors = new Colors({
     messaging,
-    topicPrefix: '',
+    topic: topics().colors,
     logger: silentLogger,
     metrics: new ColorMetrics(new Registry()),
     options: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 10 * MINUTE },
