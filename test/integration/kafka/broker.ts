@@ -16,6 +16,9 @@ export interface Broker {
   kill(): Promise<void>;
   /** Ends it in order; what it wrote stays. */
   stop(): Promise<void>;
+  /** It keeps its connections and answers nothing, until it is thawed. */
+  freeze(): void;
+  thaw(): void;
   /** Sends it a signal, such as SIGSTOP, which freezes it. */
   signal(signal: NodeJS.Signals): void;
   /** Starts it again on the same port with what it wrote, and waits until it answers. */
@@ -140,6 +143,14 @@ class LocalBroker implements Broker {
 
   stop(): Promise<void> {
     return this.#end('SIGTERM');
+  }
+
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
   }
 
   signal(signal: NodeJS.Signals): void {

@@ -165,6 +165,35 @@ function faultTests(name: KafkaClientName): void {
     assert.equal(got.get(20)?.redelivered, false);
   });
 
+  it('treats a frozen broker as a dead one: says no in time, keeps what may last, and goes on when it is back', async () => {
+    const messaging = await connect(undefined, 3000);
+    const topic = numberTopic();
+    const got = new Set<number>();
+    await messaging.consume<Numbered>({
+      topic,
+      group: `${topic.name}-group`,
+      maxInFlight: 10,
+      handle: ({ n }) => void got.add(n),
+    });
+    const producer = await messaging.producer();
+    await producer.send(topic, { n: 0 });
+    await until(() => got.has(0));
+    broker.freeze();
+    let lasting: Promise<void>[];
+    try {
+      const refused = [1, 2, 3].map((n) => assert.rejects(producer.send(topic, { n }), BusUnavailableError));
+      lasting = [4, 5].map((n) => producer.send(topic, { n }, { lasting: true }));
+      await Promise.all(refused);
+      await until(() => !messaging.isHealthy());
+    } finally {
+      broker.thaw();
+    }
+    await Promise.all(lasting);
+    await until(() => got.has(4) && got.has(5), RETURN_MS[name]);
+    await producer.send(topic, { n: 6 });
+    await until(() => got.has(6) && messaging.isHealthy(), RETURN_MS[name]);
+  });
+
   it('refuses what the broker has not taken in time', async () => {
     const messaging = await connect(undefined, 1000);
     const topic = numberTopic();

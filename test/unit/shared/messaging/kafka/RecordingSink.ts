@@ -1,0 +1,31 @@
+import type { Fetched, Sink } from '../../../../../shared/messaging/kafka/library.js';
+
+/** Takes what a fetcher hands over, and notes what it tells. */
+export class RecordingSink implements Sink {
+  readonly messages: Fetched[] = [];
+  readonly told: string[] = [];
+  readonly lostWith: unknown[] = [];
+  /** How many messages it has room for. */
+  roomFor = Number.POSITIVE_INFINITY;
+
+  room(keepAlive?: () => Promise<void>): boolean | Promise<boolean> {
+    if (this.messages.length < this.roomFor) return true;
+    return (keepAlive?.() ?? Promise.resolve()).then(() => false);
+  }
+
+  hand(message: Fetched): void {
+    this.messages.push(message);
+  }
+
+  alive(): void {
+    this.told.push('alive');
+  }
+
+  answered(): void {
+    this.told.push('answered');
+  }
+
+  lost(error: unknown): void {
+    this.lostWith.push(error);
+  }
+}

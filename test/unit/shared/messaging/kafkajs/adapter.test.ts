@@ -1,0 +1,264 @@
+import assert from 'node:assert/strict';
+import type { ConsumerRunConfig, EachBatchPayload, Kafka } from 'kafkajs';
+import { kafkajsAdmin } from '../../../../../shared/messaging/kafkajs/admin.js';
+import { classify } from '../../../../../shared/messaging/kafkajs/errors.js';
+import { KafkajsFetcher } from '../../../../../shared/messaging/kafkajs/KafkajsFetcher.js';
+import { kafkajsLibrary } from '../../../../../shared/messaging/kafkajs/kafkajs.js';
+import { kafkajsTransport } from '../../../../../shared/messaging/kafkajs/transport.js';
+import { RecordingSink } from '../kafka/RecordingSink.js';
+
+const OPTIONS = { brokers: ['127.0.0.1:1'], clientId: 'c' };
+const protocolError = (type: string, retriable = false): Error =>
+  Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type, retriable });
+
+/** A consumer as kafkajs makes it, whose events the test raises. */
+class FakeClient {
+  readonly calls: string[] = [];
+  readonly listeners = new Map<string, (event: unknown) => void>();
+  readonly committed: unknown[] = [];
+  eachBatch: ConsumerRunConfig['eachBatch'];
+  /** Whether the group lets it in at once. */
+  joins = true;
+  onConnect: () => Promise<void> = () => Promise.resolve();
+
+  on(event: string, listener: (event: unknown) => void): void {
+    this.listeners.set(event, listener);
+  }
+  async connect(): Promise<void> {
+    this.calls.push('connect');
+    await this.onConnect();
+  }
+  subscribe({ fromBeginning }: { fromBeginning: boolean }): Promise<void> {
+    this.calls.push(`subscribe ${fromBeginning}`);
+    return Promise.resolve();
+  }
+  run(config: ConsumerRunConfig): Promise<void> {
+    this.calls.push('run');
+    this.eachBatch = config.eachBatch;
+    if (this.joins) this.listeners.get('consumer.group_join')?.({});
+    return Promise.resolve();
+  }
+  seek({ offset }: { offset: string }): void {
+    this.calls.push(`seek ${offset}`);
+  }
+  commitOffsets(offsets: unknown): Promise<void> {
+    this.committed.push(offsets);
+    return Promise.resolve();
+  }
+  pause(): void {
+    if (!this.calls.includes('run')) throw new Error('not running');
+    this.calls.push('pause');
+  }
+  disconnect(): Promise<void> {
+    this.calls.push('disconnect');
+    return Promise.resolve();
+  }
+}
+
+describe('the fetcher of kafkajs', () => {
+  function setup(from: 'earliest' | 'latest' = 'earliest') {
+    const client = new FakeClient();
+    const sink = new RecordingSink();
+    const kafka = { consumer: () => client } as unknown as Kafka;
+    const fetcher = new KafkajsFetcher(kafka, OPTIONS, { topic: 't', group: 'g', from }, sink);
+    return { client, sink, fetcher };
+  }
+
+  const places = [{ partition: 0, committed: undefined, end: 7 }];
+
+  it('joins, tells what the coordinator says, commits, pauses and leaves', async () => {
+    const { client, sink, fetcher } = setup();
+    fetcher.pause();
+    await fetcher.join(places);
+    assert.deepEqual(client.calls, ['connect', 'subscribe true', 'run']);
+    client.listeners.get('consumer.fetch')?.({});
+    client.listeners.get('consumer.heartbeat')?.({});
+    assert.deepEqual(sink.told, ['alive', 'answered', 'alive']);
+    await fetcher.commit([{ partition: 0, offset: 3 }]);
+    assert.deepEqual(client.committed, [[{ topic: 't', partition: 0, offset: '3' }]]);
+    fetcher.pause();
+    await Promise.all([fetcher.close(), fetcher.close()]);
+    assert.deepEqual(client.calls.slice(3), ['pause', 'disconnect']);
+  });
+
+  it('goes to the end of the topic where a new group asks for the latest', async () => {
+    const { client, fetcher } = setup('latest');
+    await fetcher.join(places);
+    assert.deepEqual(client.calls.slice(1), ['subscribe false', 'run', 'seek 7']);
+  });
+
+  it('fails a join in which kafkajs crashes, and tells of a crash later', async () => {
+    const { client, sink, fetcher } = setup();
+    client.joins = false;
+    const joining = fetcher.join(places);
+    const crash = new Error('crash');
+    await new Promise(setImmediate);
+    client.listeners.get('consumer.crash')?.({ payload: { error: crash } });
+    await assert.rejects(joining, /crash/);
+    assert.deepEqual(sink.lostWith, [crash]);
+  });
+
+  it('does not join after it was closed, and leaves again where kafkajs joined meanwhile', async () => {
+    const { client, fetcher } = setup();
+    client.onConnect = () => fetcher.close();
+    await assert.rejects(fetcher.join(places), /closed while it began/);
+    assert.deepEqual(client.calls, ['connect', 'disconnect', 'disconnect']);
+  });
+
+  it('hands a batch over as there is room, and keeps the membership alive while there is none', async () => {
+    const { client, sink, fetcher } = setup();
+    await fetcher.join(places);
+    let beats = 0;
+    const resolved: string[] = [];
+    const payload = (running = true): EachBatchPayload =>
+      ({
+        batch: {
+          partition: 0,
+          messages: [1, 2, 3].map((n) => ({ offset: String(n), value: Buffer.from(`m${n}`), timestamp: '5' })),
+          lastOffset: () => '3',
+        },
+        isRunning: () => running,
+        isStale: () => false,
+        resolveOffset: (offset: string) => resolved.push(offset),
+        heartbeat: () => Promise.resolve(void beats++),
+      }) as unknown as EachBatchPayload;
+    await client.eachBatch?.(payload());
+    assert.deepEqual(sink.messages[2], { partition: 0, offset: 3, value: Buffer.from('m3'), timestamp: 5 });
+    assert.deepEqual([resolved, beats], [['3'], 1]);
+    sink.roomFor = 4;
+    await client.eachBatch?.(payload());
+    assert.equal(sink.messages.length, 4);
+    assert.deepEqual([resolved, beats], [['3'], 2], 'the rest is fetched again by the next member');
+    sink.roomFor = 100;
+    await client.eachBatch?.(payload(false));
+    assert.equal(sink.messages.length, 4);
+  });
+});
+
+describe('the producer of kafkajs', () => {
+  function setup(connects = true) {
+    const made: Record<string, unknown>[] = [];
+    const sent: Record<string, unknown>[] = [];
+    let disconnects = 0;
+    const kafka = {
+      producer: (options: Record<string, unknown>) => {
+        made.push(options);
+        return {
+          connect: () => (connects ? Promise.resolve() : Promise.reject(new Error('refused'))),
+          send: (request: Record<string, unknown>) => Promise.resolve(void sent.push(request)),
+          disconnect: () => Promise.resolve(void disconnects++),
+        };
+      },
+    } as unknown as Kafka;
+    return { kafka, made, sent, disconnects: () => disconnects };
+  }
+
+  it('is idempotent and waits for all replicas, unless the leader is enough', async () => {
+    const { kafka, made, sent, disconnects } = setup();
+    const messages = [{ key: null, value: Buffer.from('a') }];
+    const safe = await kafkajsTransport(kafka, 'all');
+    await safe.send('t', messages);
+    const quick = await kafkajsTransport(kafka, '1');
+    await quick.send('t', messages);
+    assert.deepEqual(
+      made.map(({ idempotent }) => idempotent),
+      [true, false],
+    );
+    assert.deepEqual(
+      sent.map(({ acks }) => acks),
+      [-1, 1],
+    );
+    await safe.close();
+    assert.equal(disconnects(), 1);
+  });
+
+  it('leaves nothing behind where it cannot connect', async () => {
+    const { kafka, disconnects } = setup(false);
+    await assert.rejects(kafkajsTransport(kafka, 'all'), /refused/);
+    assert.equal(disconnects(), 1);
+  });
+});
+
+describe('the administration through kafkajs', () => {
+  it('asks for places, settings and topics', async () => {
+    let missing = false;
+    let closed = 0;
+    const kafka = {
+      admin: () => ({
+        connect: () => Promise.resolve(),
+        disconnect: () => Promise.resolve(void closed++),
+        createTopics: () => Promise.resolve(true),
+        fetchTopicMetadata: () =>
+          missing
+            ? Promise.reject(protocolError('UNKNOWN_TOPIC_OR_PARTITION', true))
+            : Promise.resolve({ topics: [{ partitions: [{ replicas: [1, 2, 3] }] }] }),
+        describeConfigs: () =>
+          Promise.resolve({
+            resources: [{ configEntries: [{ configName: 'max.message.bytes', configValue: '99' }] }],
+          }),
+        fetchTopicOffsets: () =>
+          Promise.resolve([
+            { partition: 0, high: '9' },
+            { partition: 1, high: '4' },
+          ]),
+        fetchOffsets: () =>
+          Promise.resolve([
+            {
+              partitions: [
+                { partition: 0, offset: '5' },
+                { partition: 1, offset: '-1' },
+              ],
+            },
+          ]),
+      }),
+    } as unknown as Kafka;
+    const admin = await kafkajsAdmin(kafka);
+    assert.equal(await admin.createTopic('t', { 'retention.ms': '1' }, 3), true);
+    assert.deepEqual(await admin.describeTopic('t'), {
+      replicas: 3,
+      minInsyncReplicas: undefined,
+      maxMessageBytes: 99,
+    });
+    missing = true;
+    assert.equal(await admin.describeTopic('t'), undefined);
+    assert.deepEqual(await admin.places('t', 'g'), [
+      { partition: 0, committed: 5, end: 9 },
+      { partition: 1, committed: undefined, end: 4 },
+    ]);
+    await admin.close();
+    assert.equal(closed, 1);
+  });
+
+  it('waits for nothing where nobody listens, and says that it may go by', async () => {
+    const library = kafkajsLibrary({ ...OPTIONS, tls: { rejectUnauthorized: false } });
+    const error: unknown = await library.admin().catch((failure: unknown) => failure);
+    assert.equal(library.classify(error), 'transient');
+  });
+});
+
+describe('an error of kafkajs', () => {
+  const named = (name: string, cause?: Error): Error => Object.assign(new Error(name, { cause }), { name });
+  const cases: [string, Error, ReturnType<typeof classify>][] = [
+    ['a broken connection', named('KafkaJSConnectionError'), 'transient'],
+    ['a broker that does not answer', named('KafkaJSRequestTimeoutError'), 'transient'],
+    ['too few replicas in sync', protocolError('NOT_ENOUGH_REPLICAS'), 'transient'],
+    ['any that kafkajs calls retriable', protocolError('SOMETHING_NEW', true), 'transient'],
+    [
+      'a topic without rights, after many tries',
+      named('KafkaJSNumberOfRetriesExceeded', protocolError('TOPIC_AUTHORIZATION_FAILED')),
+      'refused',
+    ],
+    ['a wrong password', named('KafkaJSSASLAuthenticationError'), 'refused'],
+    [
+      'a certificate that is not trusted',
+      Object.assign(named('KafkaJSConnectionError'), { code: 'SELF_SIGNED_CERT_IN_CHAIN' }),
+      'refused',
+    ],
+    ['a message that is too large', protocolError('MESSAGE_TOO_LARGE'), 'tooLarge'],
+    ['a forgotten producer', protocolError('OUT_OF_ORDER_SEQUENCE_NUMBER'), 'sequence'],
+    ['an own fault', new TypeError('x is undefined'), 'other'],
+  ];
+  for (const [what, error, failure] of cases) {
+    it(`says ${failure} of ${what}`, () => assert.equal(classify(error), failure));
+  }
+});
