@@ -20,6 +20,7 @@ import type { Build, ControllerContext } from './api/ControllerContext.js';
 import { OwnershipEntitlement } from './entitlement/OwnershipEntitlement.js';
 import { Throttles } from './entitlement/Throttles.js';
 import { createApp } from './api/app.js';
+import { Bodies } from './http/Bodies.js';
 import type { HttpServer } from './http/HttpServer.js';
 import { createDispatch } from './invocation/dispatch.js';
 import { Journal } from './invocation/Journal.js';
@@ -257,6 +258,7 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
   });
   const services = {
     entities,
+    bodies: new Bodies(),
     activations,
     authentication: basicAuthentication(parts.subjects),
     entitlement,

@@ -1,5 +1,6 @@
 import type { Authentication } from '../authentication/Authentication.js';
 import type { Entitlement } from '../entitlement/Entitlement.js';
+import type { Bodies } from '../http/Bodies.js';
 import type { Journal } from '../invocation/Journal.js';
 import type { Invocation } from '../invocation/Invocation.js';
 import type { ColorsView } from '../loadbalancer/ColorsView.js';
@@ -23,6 +24,8 @@ export interface Build {
 /** The parts that the routes of a controller need. Made once, when the controller is assembled. */
 export interface ControllerContext {
   readonly entities: EntityStore;
+  /** Reads the bodies of requests. */
+  readonly bodies: Bodies;
   readonly activations: ActivationStore;
   readonly authentication: Authentication;
   readonly entitlement: Entitlement;

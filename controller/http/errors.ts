@@ -12,7 +12,15 @@ export function sendError(req: Request, res: Response, error: ApiError): void {
   for (const [name, value] of Object.entries(error.headers ?? {})) res.setHeader(name, value);
   // The rest of the body is read and thrown away: a caller whose connection closes while it writes may lose this answer.
   if (Number(req.headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) res.setHeader('Connection', 'close');
-  sendJson(res, error.status, { error: error.message.trim() === '' ? ' ' : error.message, code: req.transid.id });
+  sendJson(res, error.status, { error: bounded(error.message), code: req.transid.id });
+}
+
+/** Characters of an error's text: it may quote what the caller sent. */
+const MAX_MESSAGE_LENGTH = 8192;
+
+function bounded(message: string): string {
+  if (message.length > MAX_MESSAGE_LENGTH) return `${message.slice(0, MAX_MESSAGE_LENGTH)}...`;
+  return message.trim() === '' ? ' ' : message;
 }
 
 /** What the application knows of the errors that its routes throw. */

@@ -12,6 +12,17 @@ export function bodyObject(body: Json, firstField: string): JsonObject {
   throw malformedContent(`Object expected in field '${firstField}'`);
 }
 
+/** Characters of a value, or of a text in it, that an error quotes. */
+const MAX_QUOTED = 1000;
+
+/** A value as JSON for an error's text, cut where it is long. */
+export function quoted(value: Json): string {
+  const text = JSON.stringify(value, (_, part: unknown) =>
+    typeof part === 'string' && part.length > MAX_QUOTED ? part.slice(0, MAX_QUOTED) : part,
+  );
+  return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text;
+}
+
 export function isObject(value: Json | undefined): value is JsonObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
@@ -52,22 +63,26 @@ function readKeyValue(entry: Json): KeyValue {
 
 export function readBoolean(value: Json): boolean {
   if (typeof value === 'boolean') return value;
-  throw malformedContent(`Expected JsBoolean, but got ${JSON.stringify(value)}`);
+  throw malformedContent(`Expected JsBoolean, but got ${quoted(value)}`);
 }
 
 export function readStrings(value: Json): string[] {
-  if (!Array.isArray(value)) throw malformedContent(`Expected Array as JsArray, but got ${JSON.stringify(value)}`);
+  if (!Array.isArray(value)) throw malformedContent(`Expected Array as JsArray, but got ${quoted(value)}`);
   return value.map((item) => {
     if (typeof item === 'string') return item;
-    throw malformedContent(`Expected String as JsString, but got ${JSON.stringify(item)}`);
+    throw malformedContent(`Expected String as JsString, but got ${quoted(item)}`);
   });
 }
 
+/** Three parts of ten digits, and some dots. */
+const MAX_VERSION_LENGTH = 64;
 const PART = /^[+-]?\d{1,10}$/;
 
 /** `major.minor.patch`; parts that are missing are 0. */
 export function readVersion(value: Json): string {
-  if (typeof value !== 'string') throw malformedContent('semantic version malformed');
+  if (typeof value !== 'string' || value.length > MAX_VERSION_LENGTH) {
+    throw malformedContent('semantic version malformed');
+  }
   const parts = value === '' ? [] : value.replace(/\.+$/, '').split('.');
   const numbers = [0, 1, 2].map((i) => parts[i] ?? '0');
   const valid = numbers.every((n) => PART.test(n) && Number(n) >= 0 && Number(n) <= 0x7fff_ffff);

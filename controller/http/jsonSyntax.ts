@@ -168,14 +168,18 @@ class Scanner {
       code === END
         ? 'end-of-input'
         : `character '${isControl(code) ? `\\u${code.toString(16).padStart(4, '0')}` : this.#text[this.#at]}'`;
-    const before = this.#text.slice(0, at).split('\n');
-    const line = before.length;
-    const column = (before.at(-1)?.length ?? 0) + 1;
-    const lineStart = at - column + 1;
+    let line = 1;
+    let lineStart = 0;
+    for (let next = this.#text.indexOf('\n'); next >= 0 && next < at; next = this.#text.indexOf('\n', lineStart)) {
+      line++;
+      lineStart = next + 1;
+    }
+    const column = at - lineStart + 1;
     const lineEnd = this.#text.indexOf('\n', lineStart);
-    // At most so much of a line is quoted: a line may be a megabyte.
     const quoted = this.#text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd);
-    const shown = Array.from(quoted, (c) => (isControl(c.charCodeAt(0)) ? '?' : c)).join('');
+    // A line may be a megabyte: then it is not quoted.
+    const shown =
+      quoted.length > MAX_QUOTED ? '' : Array.from(quoted, (c) => (isControl(c.charCodeAt(0)) ? '?' : c)).join('');
     throw new Explained(
       `Unexpected ${unexpected} at input index ${at} (line ${line}, position ${column}), expected ${expected}:\n` +
         (quoted.length > MAX_QUOTED ? '' : `${shown}\n${' '.repeat(column - 1)}^\n`),
@@ -188,7 +192,7 @@ const MAX_QUOTED = 2000;
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
 const isControl = (code: number): boolean => code < 0x20 || (code >= 0x7f && code <= 0x9f);
 
-const tooDeep = (limit: number): string =>
+export const tooDeep = (limit: number): string =>
   `JSON input nested too deeply:JSON input was nested more deeply than the configured limit of maxNesting = ${limit}`;
 
 /** Says so where objects and arrays of a valid JSON text nest deeper than OpenWhisk takes. */

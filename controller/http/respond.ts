@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { pipeline, Readable } from 'node:stream';
 import type { Json } from '../../shared/entities/keyvalue.js';
 
 /** What may be sent as JSON: any JSON value, and interfaces made of such (which TypeScript does not take for `Json`). */
@@ -11,6 +12,34 @@ export function sendJson(res: ServerResponse, status: number, body: JsonBody): v
   res.setHeader('Content-Type', 'application/json');
   res.setHeader('Content-Length', Buffer.byteLength(text));
   res.end(text);
+}
+
+/** As `sendJson`, for objects with texts of megabytes: they are written as fast as the client reads. */
+export function sendJsonInPieces(res: ServerResponse, status: number, body: JsonBody): void {
+  res.statusCode = status;
+  res.setHeader('Content-Type', 'application/json');
+  // A client that goes away is nothing to report.
+  pipeline(Readable.from(jsonPieces(body)), res, () => {});
+}
+
+const PIECE = 256 * 1024;
+
+/** The JSON text of a value. Long texts that are members of objects come in pieces. */
+export function* jsonPieces(value: unknown): Generator<string> {
+  if (typeof value === 'string' && value.length > PIECE) {
+    yield '"';
+    for (let at = 0; at < value.length; at += PIECE) yield JSON.stringify(value.slice(at, at + PIECE)).slice(1, -1);
+    yield '"';
+  } else if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    let separator = '{';
+    for (const [key, member] of Object.entries(value)) {
+      if (member === undefined) continue;
+      yield `${separator}${JSON.stringify(key)}:`;
+      yield* jsonPieces(member);
+      separator = ',';
+    }
+    yield separator === '{' ? '{}' : '}';
+  } else yield JSON.stringify(value);
 }
 
 export function sendText(res: ServerResponse, status: number, text: string): void {

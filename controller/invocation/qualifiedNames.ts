@@ -6,6 +6,9 @@ export class MalformedNameError extends Error {
   override readonly name = 'MalformedNameError';
 }
 
+/** A namespace, a package and an action take 770 characters. */
+const MAX_PATH_LENGTH = 4096;
+
 const VERSION = /^\d{1,9}\.\d{1,9}\.\d{1,9}$/;
 
 const TOO_SHORT =
@@ -16,6 +19,7 @@ const TOO_SHORT =
  * @throws MalformedNameError if the path has no segments, or a segment that may not name an entity.
  */
 export function pathSegments(path: string): string[] {
+  if (path.length > MAX_PATH_LENGTH) throw new MalformedNameError('requirement failed: path is too long');
   const parts = path.split('/').filter((part) => part !== '');
   if (parts.length === 0) throw new MalformedNameError('requirement failed: path undefined');
   if (!parts.every(isEntityName)) {
@@ -26,6 +30,7 @@ export function pathSegments(path: string): string[] {
 
 /** Whether the text is one or more names with slashes between. */
 export function isPath(text: string): boolean {
+  if (text.length > MAX_PATH_LENGTH) return false;
   const parts = text.split('/').filter((part) => part !== '');
   return parts.length > 0 && parts.every(isEntityName);
 }

@@ -1,4 +1,4 @@
-import { badRequest } from '../http/ApiError.js';
+import { ApiError, badRequest } from '../http/ApiError.js';
 
 /** One `key=value` of a query; `value` is undefined where there is no `=`. Decoded. */
 export interface QueryPair {
@@ -6,12 +6,18 @@ export interface QueryPair {
   readonly value: string | undefined;
 }
 
+/** Parameters of a query or a form; one MB of them could be half a million. */
+const MAX_PAIRS = 20_000;
+
 /**
  * Splits a query or a URL-encoded form. `+` is a space.
- * @throws ApiError 400 for a `%` without two hexadecimal digits.
+ * @throws ApiError 400 for a `%` without two hexadecimal digits, 413 for too many parameters.
  */
 export function parseQuery(text: string): QueryPair[] {
   if (text === '') return [];
+  let pairs = 1;
+  for (let at = text.indexOf('&'); at >= 0; at = text.indexOf('&', at + 1)) pairs++;
+  if (pairs > MAX_PAIRS) throw new ApiError(413, `Parameters more than allowed: ${pairs} > ${MAX_PAIRS}.`);
   return text.split('&').map((part) => {
     const equals = part.indexOf('=');
     return equals < 0

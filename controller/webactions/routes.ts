@@ -5,7 +5,6 @@ import { CircularBindingError, NotAuthenticatedError } from '../refusals/refusal
 import { COLOR_HEADER } from '../api/actions/invoke.js';
 import type { ControllerContext } from '../api/ControllerContext.js';
 import { ApiError, notFound } from '../http/ApiError.js';
-import { readBody } from '../http/body.js';
 import { setCors } from '../http/cors.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../http/respond.js';
 import type { InvocationOutcome, ResolvedAction } from '../invocation/Invocation.js';
@@ -43,7 +42,7 @@ export function webActionRoutes(router: Router, ctx: ControllerContext): void {
     if (!METHODS.includes(req.method)) throw methodNotAllowed();
     const caller = await authenticateIfPossible(ctx, req.headers.authorization);
     const found = await find(ctx, wanted);
-    const bytes = await readBody(req, maxPayloadBytes(ctx.limits, found.owner.limits));
+    const bytes = await ctx.bodies.read(req, maxPayloadBytes(ctx.limits, found.owner.limits));
     await answer(ctx, { req, res, wanted, query, caller, bytes, ...found });
   });
 }

@@ -18,8 +18,12 @@ const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
 const DIGEST = '[A-Za-z0-9]+(?:[+._-][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}';
 const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?((?:${COMPONENT}/)*)(${COMPONENT})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
 
+/** Docker takes 255 characters for the name, 128 for the tag, and a digest. */
+const MAX_LENGTH = 1000;
+
 /** Reads an image's name as `docker pull` takes it; undefined where it is none. */
 export function parseImageName(text: string): ImageName | undefined {
+  if (text.length > MAX_LENGTH) return undefined;
   const match = REFERENCE.exec(text);
   const name = match?.[3];
   if (!match || name === undefined) return undefined;

@@ -1,9 +1,9 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import { notFound } from '../../http/ApiError.js';
-import { sendDeleted } from '../../http/respond.js';
+import { sendEmpty } from '../../http/respond.js';
 import type { Call } from '../route.js';
 import { readAndWrite } from '../staleness.js';
-import { actionView } from './actionView.js';
+import { sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
 /** Deletes an action and answers its last state. Rules and sequences that name it stay. */
@@ -14,5 +14,6 @@ export async function deleteAction(ctx: ControllerContext, call: Call, target: A
     if (!found || !(await ctx.entities.delete(found._id, found._rev ?? ''))) throw notFound();
     return found;
   });
-  sendDeleted(call.res, actionView(action), ctx.requireResponsePayload);
+  if (ctx.requireResponsePayload) sendAction(call.res, action);
+  else sendEmpty(call.res, 204);
 }

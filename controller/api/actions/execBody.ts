@@ -1,6 +1,6 @@
 import { MalformedNameError, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { malformedContent } from '../../http/ApiError.js';
-import { isObject } from '../../http/fields.js';
+import { isObject, quoted } from '../../http/fields.js';
 import { BLACKBOX, SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
 import { documentId } from '../../../shared/entities/names.js';
@@ -78,12 +78,15 @@ function readMain(value: JsonObject, kind: string): string | undefined {
 /** Only the store names attachments: a client may not point at one. */
 function inlineCode(code: Json): string {
   if (typeof code === 'string') return code;
-  throw malformedContent(`Could not deserialize as attachment record: ${JSON.stringify(code)}`);
+  throw malformedContent(`Could not deserialize as attachment record: ${quoted(code)}`);
 }
+
+/** Characters of an unknown kind that the error quotes. */
+const MAX_KIND_LENGTH = 256;
 
 function unknownKind(kind: string, runtimes: Runtimes): string {
   const known = [...runtimes.kinds.keys(), SEQUENCE, BLACKBOX].map((name) => `'${name}'`).join(', ');
-  return `The specified runtime '${kind}' is not supported by this platform. Valid values are: ${known}.`;
+  return `The specified runtime '${kind.slice(0, MAX_KIND_LENGTH)}' is not supported by this platform. Valid values are: ${known}.`;
 }
 
 /** Whether code is a zip or another binary in base64. A text of only letters whose length is a multiple of 4 looks the same. */

@@ -2,9 +2,9 @@ import type { ControllerContext } from '../ControllerContext.js';
 import { resolveAction } from '../../invocation/resolve.js';
 import { ApiError, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
-import { sendJson } from '../../http/respond.js';
 import type { Call } from '../route.js';
-import { actionView, withoutCode } from './actionView.js';
+import { withoutCode } from './actionView.js';
+import { sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
 /** Answers an action, its package's parameters merged in; without its code where `code=false`. */
@@ -24,5 +24,5 @@ export async function getAction(ctx: ControllerContext, call: Call, target: Acti
   }
   const action = code ? await ctx.entities.getActionWithCode(resolved.action._id) : withoutCode(resolved.action);
   if (!action) throw notFound();
-  sendJson(call.res, 200, actionView(action, resolved.parameters));
+  sendAction(call.res, action, resolved.parameters);
 }

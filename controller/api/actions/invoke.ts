@@ -2,7 +2,6 @@ import type { ControllerContext } from '../ControllerContext.js';
 import { findAction, invokeFound } from '../../invocation/activate.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { malformedQuery } from '../../http/ApiError.js';
-import { readJsonObject } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { ACTIVATION_ID_HEADER, sendJson } from '../../http/respond.js';
 import type { Call } from '../route.js';
@@ -20,7 +19,7 @@ export async function invokeAction(ctx: ControllerContext, call: Call, target: A
   const { user, req, res } = call;
   const path = await authorizeAction(ctx, call, 'ACTIVATE', target);
   const options = readOptions(queryOf(req), ctx.limits.maxBlockingWaitMs);
-  const payload = await readJsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
+  const payload = await ctx.bodies.jsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
   const found = await findAction(ctx.entities, { path, name: target.name });
   const fromHeader = req.headers[COLOR_HEADER];
   const outcome = await invokeFound(ctx, {

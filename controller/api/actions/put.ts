@@ -3,16 +3,15 @@ import { inNamespace, readQualifiedName } from '../../invocation/qualifiedNames.
 import { checkSequence, type SequenceFault } from './sequenceLimits.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, conflict } from '../../http/ApiError.js';
-import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
-import { sendChanged } from '../../http/respond.js';
+import { sendText } from '../../http/respond.js';
 import type { Call } from '../route.js';
 import type { Action } from '../../../shared/entities/documents.js';
 import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import type { FullyQualifiedName } from '../../../shared/entities/names.js';
 import { readAndWrite } from '../staleness.js';
 import { readActionBody, type ActionBody } from './actionBody.js';
-import { actionView } from './actionView.js';
+import { sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 import { refuseDeprecated } from '../../invocation/deprecation.js';
 import { checkInstances, checkLimits } from './limitsBody.js';
@@ -30,7 +29,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   const { user, req, res } = call;
   const path = await authorizeAction(ctx, call, 'PUT', target);
   const bounds = namespaceLimits(ctx.limits, user.limits);
-  const json = await readJson(req);
+  const json = await ctx.bodies.json(req);
   const given = readActionBody(json, ctx.runtimes, {
     maxCodeBytes: ctx.limits.maxCodeBytes,
     maxParameterBytes: bounds.maxParameterBytes,
@@ -41,7 +40,8 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
 
   const limit = bounds.concurrentInvocations;
   const action = await readAndWrite(() => writeAction(ctx, { path, name: target.name }, body, overwrite, limit));
-  sendChanged(res, actionView(action), ctx.requireResponsePayload);
+  if (ctx.requireResponsePayload) sendAction(res, action);
+  else sendText(res, 200, 'OK');
 }
 
 /** Creates or changes the action. `limit`: concurrent invocations of the namespace. */
@@ -63,6 +63,7 @@ async function writeAction(
   refuseDeprecated(ctx.runtimes, exec.kind);
 
   const now = ctx.clock();
+  await ctx.bodies.pause(body.exec?.code?.length ?? 0);
   const action = old ? revisedAction(old, body, now) : newAction(path, name, { ...body, exec }, ctx, now);
   await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
   return action;

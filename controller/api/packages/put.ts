@@ -1,7 +1,6 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, conflict } from '../../http/ApiError.js';
-import { readJson } from '../../http/body.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendChanged } from '../../http/respond.js';
 import type { EntityHandler } from '../route.js';
@@ -23,7 +22,7 @@ const BINDING_INVALID = 'Cannot bind to a resource that is not a package.';
 export const putPackage =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
-    const json = await readJson(req);
+    const json = await ctx.bodies.json(req);
     const body = readPackageBody(json, namespace, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
     if (name === RESERVED) throw badRequest(`Package name '${name}' is reserved.`);

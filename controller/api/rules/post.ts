@@ -1,7 +1,6 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
-import { readJson } from '../../http/body.js';
 import { sendText } from '../../http/respond.js';
 import type { EntityHandler } from '../route.js';
 import { statusOf, withRule } from './links.js';
@@ -13,7 +12,7 @@ import { documentId } from '../../../shared/entities/names.js';
 export const postRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
-    const status = readStatus(await readJson(req, maxPayloadBytes(ctx.limits, user.limits)));
+    const status = readStatus(await ctx.bodies.json(req, maxPayloadBytes(ctx.limits, user.limits)));
     const rule = await ctx.entities.getRule(`${namespace}/${name}`);
     if (!rule) throw notFound();
     const trigger = await triggerOf(ctx, rule.trigger);

@@ -3,7 +3,6 @@ import type { ControllerContext } from '../ControllerContext.js';
 import type { Resource } from '../../entitlement/Entitlement.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest } from '../../http/ApiError.js';
-import { readJson } from '../../http/body.js';
 import { CORRUPTED_MESSAGE } from '../answers.js';
 import { nextVersion } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
@@ -22,7 +21,7 @@ import { CorruptedEntityError, WrongEntityTypeError } from '../../../shared/stor
 export const putRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
-    const json = await readJson(req);
+    const json = await ctx.bodies.json(req);
     const body = readRuleBody(json, namespace, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
     await ctx.entitlement.check(user, 'READ', referenced(body));

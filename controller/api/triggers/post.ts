@@ -1,7 +1,6 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
-import { readJsonObject } from '../../http/body.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../route.js';
 import { fireTrigger } from '../../invocation/fire.js';
@@ -11,7 +10,7 @@ export const postTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, transid, namespace, name }) => {
     await ctx.activations.ready();
-    const payload = await readJsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
+    const payload = await ctx.bodies.jsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
     const trigger = await ctx.entities.getTrigger(`${namespace}/${name}`);
     if (!trigger) throw notFound();
     const color = req.headers['x-openwhisk-color'];

@@ -2,7 +2,6 @@ import { isPath } from '../../invocation/qualifiedNames.js';
 import type { ControllerContext } from '../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, malformedContent } from '../../http/ApiError.js';
-import { readJson } from '../../http/body.js';
 import { isObject, nextVersion, optional } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
@@ -17,7 +16,7 @@ import { valueOf, type Json } from '../../../shared/entities/keyvalue.js';
 export const putTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
-    const json = await readJson(req);
+    const json = await ctx.bodies.json(req);
     const { fields, ...body } = readEntityBody(json, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
     // Triggers have no limits yet.
     optional(fields, 'limits', readLimits);

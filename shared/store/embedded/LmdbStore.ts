@@ -70,7 +70,7 @@ export class LmdbStore implements ArtifactStore {
   }
 
   async put(document: NewDocument, attachment?: Attachment): Promise<string> {
-    const digest = attachment && `md5-${createHash('md5').update(attachment.bytes).digest('base64')}`;
+    const digest = attachment && `md5-${await md5(attachment.bytes)}`;
     const revision = await this.#write(() => {
       const current = this.#read(document._id);
       if (current?._rev !== document._rev) return undefined;
@@ -295,4 +295,16 @@ function documentOf(row: ViewRow): string {
 /** The number before the dash of a revision, 0 of none. */
 function generation(revision: string | undefined): number {
   return revision === undefined ? 0 : Number.parseInt(revision, 10) || 0;
+}
+
+/** Bytes that are hashed before other work has its turn. */
+const HASHED_AT_ONCE = 4 * 1024 * 1024;
+
+async function md5(bytes: Uint8Array): Promise<string> {
+  const hash = createHash('md5');
+  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
+    if (at > 0) await nextTurn();
+    hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
+  }
+  return hash.digest('base64');
 }

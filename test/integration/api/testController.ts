@@ -13,6 +13,7 @@ import { triggerRoutes } from '../../../controller/api/triggers/routes.js';
 import { OwnershipEntitlement } from '../../../controller/entitlement/OwnershipEntitlement.js';
 import { Throttles } from '../../../controller/entitlement/Throttles.js';
 import { serviceRoutes } from '../../../controller/api/service/routes.js';
+import { Bodies } from '../../../controller/http/Bodies.js';
 import { createApp } from '../../../controller/api/app.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
 import { createDispatch } from '../../../controller/invocation/dispatch.js';
@@ -158,6 +159,7 @@ export class TestController {
     let alarms: AlarmProvider | undefined;
     const ctx: ControllerContext = {
       entities,
+      bodies: new Bodies(),
       activations,
       authentication: basicAuthentication(new SubjectStore(stores.subjects)),
       entitlement,

@@ -7,6 +7,7 @@ import { createApp } from '../../../../controller/api/app.js';
 import { HttpServer } from '../../../../controller/http/HttpServer.js';
 import { EXTENSIONS } from '../../../../controller/webactions/request.js';
 import { webActionRoutes } from '../../../../controller/webactions/routes.js';
+import { Bodies } from '../../../../controller/http/Bodies.js';
 import { DEFAULT_LIMITS } from '../../../../shared/config/limits.js';
 import { StatusCode } from '../../../../shared/entities/activation.js';
 import type { Json, JsonObject } from '../../../../shared/entities/keyvalue.js';
@@ -106,6 +107,7 @@ describe('a web action, whatever it answers', function () {
 
   before(async () => {
     const ctx = {
+      bodies: new Bodies(),
       entities: { getAction: async () => ACTION, getPackage: async () => undefined },
       authentication: { identityOfNamespace: async () => ({ namespace: { name: 'guest', uuid: 'u' }, limits: {} }) },
       entitlement: { check: async () => {}, checkConcurrency: () => {} },

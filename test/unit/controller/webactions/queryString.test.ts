@@ -56,4 +56,9 @@ describe('queryString', () => {
     assert.equal(encodeSegment("aZ0-._~!$&'()*+,;=:@"), "aZ0-._~!$&'()*+,;=:@");
     assert.equal(encodeSegment('a b/c?%ü'), 'a%20b%2Fc%3F%25%C3%BC');
   });
+
+  it('refuses more parameters than a request may have, before it builds them', () => {
+    assert.equal(parseQuery('a&'.repeat(19_999) + 'a').length, 20_000);
+    assert.throws(() => parseQuery('a&'.repeat(20_000)), { status: 413 });
+  });
 });

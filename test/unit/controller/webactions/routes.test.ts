@@ -7,6 +7,7 @@ import { NotAuthenticatedError, ThrottledError } from '../../../../controller/re
 import { createApp } from '../../../../controller/api/app.js';
 import type { InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
 import { webActionRoutes } from '../../../../controller/webactions/routes.js';
+import { Bodies } from '../../../../controller/http/Bodies.js';
 import { DEFAULT_LIMITS } from '../../../../shared/config/limits.js';
 import { StatusCode } from '../../../../shared/entities/activation.js';
 import type { Action, PackageDocument } from '../../../../shared/entities/documents.js';
@@ -100,6 +101,7 @@ describe('webActionRoutes', () => {
 
   before(async () => {
     const ctx = {
+      bodies: new Bodies(),
       entities: {
         getAction: async (id: string) => ACTIONS.find((a) => `${a.namespace}/${a.name}` === id),
         getPackage: async (id: string) => PACKAGES.find((p) => p._id === id),

@@ -51,4 +51,8 @@ describe('image names', () => {
     assert.ok(!sameImage({ name: 'x' }, { name: 'x', tag: 'nightly' }));
     assert.ok(!sameImage({ name: 'x', prefix: 'p' }, { name: 'x' }));
   });
+
+  it('takes no name that is longer than any of Docker', () => {
+    assert.equal(parseImageName(`a${'-a'.repeat(1_000_000)}`), undefined);
+  });
 });

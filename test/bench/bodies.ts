@@ -1,0 +1,218 @@
+/*
+ * What large request bodies cost other callers.
+ *
+ *   npm run bench:bodies [-- NAME ...]
+ *
+ * For each kind of body it sends several at once to a standalone server, and prints how they were answered, the longest
+ * that a `/ping` of another process waited meanwhile, and the memory that the server took on top of what it takes at rest.
+ */
+import { fork, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
+import { freePort } from '../../deploy/local/ports.js';
+
+const MB = 1024 * 1024;
+const AT_ONCE = 8;
+const AUTHORIZATION = `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`;
+
+/** Goals: of a stall in ms, and of memory above rest in MB. */
+const MAX_STALL_MS = 250;
+const MAX_MEMORY_MB = 400;
+
+interface Body {
+  readonly name: string;
+  readonly bytes: () => Buffer;
+  readonly method?: 'PUT' | 'POST';
+  /** Below `/namespaces/_`; missing: an action of its own. */
+  readonly path?: string;
+  readonly type?: string;
+  /** Sent without a `Content-Length`. */
+  readonly chunked?: boolean;
+}
+
+/** `head`, then `unit` until there are about `size` bytes, then `tail`. */
+function filled(size: number, head: string, unit: string, tail = ''): Buffer {
+  const count = Math.floor((size - head.length - tail.length) / Buffer.byteLength(unit));
+  return Buffer.concat([Buffer.from(head), Buffer.alloc(count * Buffer.byteLength(unit), unit), Buffer.from(tail)]);
+}
+
+/** As `filled`, of members that differ: `%` stands for their number. */
+function numbered(size: number, head: string, unit: string, tail: string): Buffer {
+  const out = Buffer.alloc(size);
+  let at = out.write(head);
+  for (let i = 0; at < size - unit.length - 20 - tail.length; i++) {
+    at += out.write(unit.replaceAll('%', String(i)), at, 'latin1');
+  }
+  at += out.write(tail, at);
+  return out.subarray(0, at);
+}
+
+const CODE = '{"exec":{"kind":"nodejs:20","code":"';
+const code = (size: number, unit: string): Buffer => filled(size, CODE, unit, '"}}');
+const exec = '"exec":{"kind":"nodejs:20","code":""}';
+
+const BODIES: readonly Body[] = [
+  { name: 'zip', bytes: () => filled(48 * MB, `${CODE}UEsDBBQAAAAI`, 'AAAA', '","binary":true}}') },
+  { name: 'garbage', bytes: () => filled(48 * MB, 'x', 'x') },
+  { name: 'garbage at the end', bytes: () => filled(48 * MB, CODE, 'x', '"}x') },
+  { name: 'empty lines', bytes: () => filled(48 * MB, '\n', '\n', 'x') },
+  { name: 'keys', bytes: () => numbered(48 * MB, `{${exec}`, ',"%":0', '}') },
+  { name: 'equal keys', bytes: () => filled(48 * MB, `{${exec}`, ',"a":0', '}') },
+  { name: 'zeros', bytes: () => filled(48 * MB, `{${exec},"a":[0`, ',0', ']}') },
+  { name: 'deep arrays', bytes: () => filled(48 * MB, '[', '[') },
+  { name: 'deep objects', bytes: () => filled(48 * MB, '{"a":', '{"a":') },
+  { name: 'parameters', bytes: () => numbered(48 * MB, `{${exec},"parameters":[0`, ',{"key":"%","value":0}', ']}') },
+  { name: 'annotations', bytes: () => numbered(48 * MB, `{${exec},"annotations":[0`, ',{"key":"%","value":0}', ']}') },
+  { name: 'escapes', bytes: () => code(47 * MB, '\\u00e9\\n') },
+  { name: 'surrogates', bytes: () => code(47 * MB, '\\ud83d\\ude00') },
+  { name: 'two-byte text', bytes: () => code(47 * MB, 'x\u20ac') },
+  { name: 'invalid UTF-8', bytes: () => Buffer.alloc(48 * MB, 0xff) },
+  {
+    name: 'invalid UTF-8 in a string',
+    bytes: () => Buffer.concat([Buffer.from(CODE), Buffer.alloc(47 * MB, 0xe2), Buffer.from('"}}')]),
+  },
+  { name: 'a number', bytes: () => filled(48 * MB, `{${exec},"a":1`, '1', '}') },
+  { name: 'a large code', bytes: () => code(47 * MB, 'const x = 1; ') },
+  {
+    name: 'UTF-16',
+    bytes: () => Buffer.from(code(23 * MB, 'x').toString(), 'utf16le'),
+    type: 'application/json; charset=utf-16le',
+  },
+  { name: '64 MB', bytes: () => code(64 * MB, 'x') },
+  { name: '64 MB, chunked', bytes: () => code(64 * MB, 'x'), chunked: true },
+  { name: '64 MB of keys, chunked', bytes: () => numbered(64 * MB, `{${exec}`, ',"%":0', '}'), chunked: true },
+  {
+    name: 'a package',
+    path: '/packages/p?overwrite=true',
+    bytes: () => numbered(48 * MB, '{"parameters":[0', ',{"key":"%","value":0}', ']}'),
+  },
+  { name: 'a payload', method: 'POST', path: '/actions/none', bytes: () => numbered(MB, '{"a":0', ',"%":0', '}') },
+  { name: 'a large payload', method: 'POST', path: '/actions/none', bytes: () => code(48 * MB, 'x'), chunked: true },
+];
+
+interface Outcome {
+  readonly statuses: string;
+  readonly seconds: number;
+  readonly stallMs: number;
+  readonly memoryMB: number;
+}
+
+const wanted = process.argv.slice(2);
+const bodies = BODIES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
+const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bodies-'));
+const port = await freePort();
+const server = spawn(
+  process.execPath,
+  [
+    '--max-semi-space-size=4',
+    fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url)),
+    '--port',
+    String(port),
+    '--data',
+    folder,
+    '--log-level',
+    'error',
+    '--process',
+    '--no-catalog',
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'] },
+);
+let missed = 0;
+try {
+  await once(server.stdout, 'data');
+  const pinger = fork(new URL('pinger.js', import.meta.url), [`http://127.0.0.1:${port}`]);
+  await sleep(1000);
+  await worstPing(pinger);
+  await sleep(2000);
+  console.log(
+    `${AT_ONCE} bodies at once; without any the slowest ping takes ${(await worstPing(pinger)).toFixed(0)} ms`,
+  );
+  console.log(
+    `${'body'.padEnd(28)}${'answers'.padEnd(26)}${'seconds'.padStart(8)}${'stall ms'.padStart(10)}${'MB'.padStart(7)}`,
+  );
+  for (const body of bodies) {
+    const { statuses, seconds, stallMs, memoryMB } = await measure(body, pinger);
+    const bad = stallMs > MAX_STALL_MS || memoryMB > MAX_MEMORY_MB;
+    if (bad) missed++;
+    console.log(
+      `${body.name.padEnd(28)}${statuses.padEnd(26)}${seconds.toFixed(1).padStart(8)}${stallMs.toFixed(0).padStart(10)}` +
+        `${memoryMB.toFixed(0).padStart(7)}${bad ? '  over the goal' : ''}`,
+    );
+  }
+  pinger.kill();
+} finally {
+  server.kill();
+  await once(server, 'exit');
+  rmSync(folder, { recursive: true, force: true });
+}
+console.log(
+  missed === 0 ? 'all within the goals' : `${missed} over the goals (${MAX_STALL_MS} ms, ${MAX_MEMORY_MB} MB)`,
+);
+process.exitCode = missed === 0 ? 0 : 1;
+
+async function measure(body: Body, pinger: ChildProcess): Promise<Outcome> {
+  const bytes = body.bytes();
+  await worstPing(pinger);
+  const rest = resident();
+  let most = rest;
+  const sampler = setInterval(() => (most = Math.max(most, resident())), 20);
+  const begun = performance.now();
+  const statuses = await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => send(body, bytes, i)));
+  const seconds = (performance.now() - begun) / 1000;
+  const stallMs = await worstPing(pinger);
+  clearInterval(sampler);
+  const counts = new Map<string, number>();
+  for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
+  // The next body begins at rest.
+  for (let i = 0; i < 20 && resident() > rest + 50; i++) await sleep(250);
+  return {
+    statuses: [...counts].map(([status, count]) => `${count} x ${status}`).join(', '),
+    seconds,
+    stallMs,
+    memoryMB: most - rest,
+  };
+}
+
+/** Resolves to the status of the answer, or to what the connection ended with. */
+function send(body: Body, bytes: Buffer, index: number): Promise<string> {
+  return new Promise((resolve) => {
+    const req = request(
+      {
+        port,
+        method: body.method ?? 'PUT',
+        path: `/api/v1/namespaces/_${body.path ?? `/actions/large${index}?overwrite=true`}`,
+        headers: {
+          authorization: AUTHORIZATION,
+          'content-type': body.type ?? 'application/json',
+          ...(body.chunked ? { 'transfer-encoding': 'chunked' } : { 'content-length': bytes.length }),
+        },
+      },
+      (res) => {
+        res.resume();
+        res.once('end', () => resolve(String(res.statusCode)));
+      },
+    );
+    req.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    req.end(bytes);
+  });
+}
+
+/** The slowest ping since the last question, one that is under way included. */
+async function worstPing(pinger: ChildProcess): Promise<number> {
+  await sleep(50);
+  pinger.send('report');
+  const [{ worstMs }] = (await once(pinger, 'message')) as [{ worstMs: number }];
+  return worstMs;
+}
+
+/** Of the server, in MB. */
+function resident(): number {
+  const status = readFileSync(`/proc/${server.pid ?? 0}/status`, 'utf8');
+  return Number(/^RssAnon:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1024;
+}

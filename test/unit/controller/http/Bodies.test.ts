@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import { EventEmitter } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
+import type { ApiError } from '../../../../controller/http/ApiError.js';
+import { Bodies } from '../../../../controller/http/Bodies.js';
+import { BodyMemory } from '../../../../controller/http/BodyMemory.js';
+
+/** A request with these headers, whose body comes in these pieces. */
+function request(headers: Record<string, string>, ...pieces: (string | Buffer)[]): IncomingMessage {
+  const stream = new PassThrough();
+  for (const piece of pieces) stream.write(piece);
+  stream.end();
+  return Object.assign(stream, { headers }) as unknown as IncomingMessage;
+}
+const bodies = new Bodies();
+const json = { 'content-type': 'application/json' };
+const chunked = { 'transfer-encoding': 'chunked' };
+
+describe('Bodies.read', () => {
+  it('puts the pieces together', async () => {
+    assert.equal((await bodies.read(request({}, 'a', 'b', 'c'))).toString(), 'abc');
+    assert.equal((await bodies.read(request({}))).length, 0);
+  });
+
+  it('refuses what is announced, and what comes, over the limit', async () => {
+    const error = { status: 413, message: 'Request larger than allowed: 5 > 4 bytes.' };
+    await assert.rejects(bodies.read(request({ 'content-length': '5' }), 4), error);
+    await assert.rejects(bodies.read(request(chunked, 'abc', 'de'), 4), error);
+    assert.equal((await bodies.read(request(chunked, 'ab', 'cd'), 4)).length, 4);
+  });
+
+  it('says that a request broke off', async () => {
+    const broken = request(chunked, 'a');
+    const read = bodies.read(broken);
+    broken.emit('error', new Error('reset'));
+    await assert.rejects(read, { status: 400 });
+  });
+});
+
+describe('Bodies.json', () => {
+  it('needs a body, of type JSON', async () => {
+    assert.deepEqual(await bodies.json(request({ ...json, ...chunked }, '[1]')), [1]);
+    await assert.rejects(bodies.json(request(json)), {
+      status: 400,
+      message: 'Request entity expected but not supplied',
+    });
+    await assert.rejects(bodies.json(request({ 'content-type': 'Text/Plain', ...chunked }, '1')), { status: 415 });
+    await assert.rejects(bodies.json(request(chunked, '1')), { status: 415 });
+  });
+
+  it('reads the encoding that the type names, and UTF-8 where it names none that is known', async () => {
+    const latin1 = Buffer.from('"\u00e9"', 'latin1');
+    const typed = (charset: string) => ({ 'content-type': `application/json; charset=${charset}`, ...chunked });
+    assert.equal(await bodies.json(request(typed('ISO-8859-1'), latin1)), '\u00e9');
+    assert.equal(await bodies.json(request(typed('"utf-8"'), '"\u00e9"')), '\u00e9');
+    assert.equal(await bodies.json(request(typed('nonsense'), '"\u00e9"')), '\u00e9');
+  });
+});
+
+describe('Bodies.jsonObject', () => {
+  it('takes no body for an empty object, and nothing but objects', async () => {
+    assert.deepEqual(await bodies.jsonObject(request({})), {});
+    assert.deepEqual(await bodies.jsonObject(request({ ...json, ...chunked }, '{"a":', '1}')), { a: 1 });
+    for (const text of ['[]', '"x"', 'null', '1']) {
+      await assert.rejects(bodies.jsonObject(request({ ...json, ...chunked }, text)), {
+        status: 400,
+        message: 'The request content was malformed:\nJSON object expected',
+      });
+    }
+  });
+
+  it('minds the size before the type', async () => {
+    await assert.rejects(bodies.jsonObject(request({ 'content-type': 'text/plain', ...chunked }, 'abcde'), 4), {
+      status: 413,
+    });
+  });
+});
+
+describe('Bodies, for large bodies', () => {
+  const MB = 1024 * 1024;
+  const CHUNK = 64 * 1024;
+  /** A request whose body is this, in pieces of the size that sockets give. */
+  const large = (body: string | Buffer, headers: Record<string, string> = { ...json, ...chunked }): IncomingMessage => {
+    const bytes = Buffer.from(body);
+    const pieces = Array.from({ length: Math.ceil(bytes.length / CHUNK) }, (_, i) =>
+      bytes.subarray(i * CHUNK, (i + 1) * CHUNK),
+    );
+    return Object.assign(Readable.from(pieces, { objectMode: false }), { headers }) as unknown as IncomingMessage;
+  };
+
+  it('gives what JSON.parse gives', async () => {
+    const value = { code: 'é😀\n'.repeat(300_000), list: [1, 'x', null, { a: true }] };
+    const text = JSON.stringify(value);
+    assert.deepEqual(await bodies.json(large(text)), value);
+    const announced = { ...json, 'content-length': String(Buffer.byteLength(text)) };
+    assert.deepEqual(await bodies.jsonObject(large(text, announced)), value);
+    const utf16 = { 'content-type': 'application/json; charset=utf-16le', ...chunked };
+    assert.deepEqual(await bodies.json(large(Buffer.from(text, 'utf16le'), utf16)), value);
+  });
+
+  it('refuses too many values, too deep ones and those that are not JSON, and quotes none of them', async () => {
+    for (const [text, status, message] of [
+      [`[${'0,'.repeat(MB)}0]`, 413, /^Request larger than allowed: it holds more than \d+ values\.$/],
+      ['['.repeat(2 * MB), 400, /nested too deeply/],
+      ['x'.repeat(2 * MB), 400, /^The request content was malformed:\nUnexpected character 'x' at input index 0 /],
+      [`"${'x'.repeat(2 * MB)}`, 400, /Unexpected end-of-input at input index 2097153 /],
+    ] as const) {
+      await assert.rejects(bodies.json(large(text)), (error: ApiError) => {
+        assert.equal(error.status, status);
+        assert.match(error.message, message);
+        assert.ok(error.message.length < 200);
+        return true;
+      });
+    }
+  });
+
+  it('lets others have their turn while it reads', async () => {
+    let turns = 0;
+    let reading = true;
+    const others = (): void => {
+      turns++;
+      if (reading) setImmediate(others);
+    };
+    setImmediate(others);
+    await bodies.json(large(`"${'\\n'.repeat(2 * MB)}"`));
+    reading = false;
+    assert.ok(turns >= 16, `${turns} turns for 4 MB`);
+  });
+
+  it('gives back the memory of a request when its answer is closed, and of a refused one at once', async () => {
+    const own = new Bodies({ largeBytes: MB });
+    const answers = [new EventEmitter(), new EventEmitter()];
+    const text = `"${'x'.repeat(2 * MB)}"`;
+    const [first, second] = answers.map((res) => own.json(Object.assign(large(text), { res }) as IncomingMessage));
+    assert.equal(((await first) as string).length, 2 * MB);
+    let done = false;
+    void second?.then(() => (done = true));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(done, false);
+    answers[0]?.emit('close');
+    await second;
+    answers[1]?.emit('close');
+    await assert.rejects(own.json(large('x'.repeat(2 * MB))), { status: 400 });
+    assert.equal(((await own.json(large(text))) as string).length, 2 * MB);
+  });
+});
+
+describe('BodyMemory', () => {
+  const BUSY = { status: 503, headers: { 'Retry-After': '5' } };
+
+  it('always gives the oldest request what it needs, and the others what is left', async () => {
+    const memory = new BodyMemory(100, 10_000);
+    const [a, b, c] = [memory.open(), memory.open(), memory.open()];
+    await a.take(80);
+    await b.take(20);
+    await a.take(80);
+    const order: string[] = [];
+    const waiting = [b.take(50).then(() => order.push('b')), c.take(50).then(() => order.push('c'))];
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(order, []);
+    a.release();
+    a.release();
+    await waiting[0];
+    assert.deepEqual(order, ['b']);
+    b.release();
+    await Promise.all(waiting);
+    c.release();
+    assert.equal(memory.used, 0);
+  });
+
+  it('refuses who waits for too long, and who comes when too many wait', async () => {
+    const memory = new BodyMemory(100, 5);
+    const first = memory.open();
+    await first.take(100);
+    await assert.rejects(memory.open().take(1), BUSY);
+    for (let i = 2; i < 64; i++) memory.open();
+    assert.throws(() => memory.open(), BUSY);
+  });
+
+  it('lets nobody wait whose connection is gone', async () => {
+    const memory = new BodyMemory(100, 10_000);
+    await memory.open().take(100);
+    const gone = memory.open();
+    const waiting = gone.take(1);
+    gone.release();
+    await assert.rejects(waiting, { status: 400 });
+    await assert.rejects(gone.take(1), { status: 400 });
+    assert.equal(memory.used, 100);
+  });
+});
