@@ -35,6 +35,7 @@ import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
 import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
 import { webActionRoutes } from './webactions/routes.js';
 import type { OperatorPolicy } from '../shared/access/operators.js';
+import type { WellKnownKeysFrom } from '../shared/access/wellKnownKeys.js';
 import type { Limits } from '../shared/config/limits.js';
 import { newActivationId } from '../shared/entities/activationId.js';
 import { createUserEvents, noUserEvents, type UserEvents } from '../shared/events/UserEvents.js';
@@ -56,6 +57,8 @@ export interface ControllerConfig {
   readonly allowedKinds?: readonly string[] | undefined;
   readonly sharedPackagesExecuteOnly: boolean;
   readonly operator: OperatorPolicy;
+  /** Where the keys that everybody knows are accepted from; missing: the controller's own machine. */
+  readonly wellKnownKeys?: WellKnownKeysFrom | undefined;
   readonly readinessFraction: number;
   /** Whether new actions get the API key only where they ask for it; missing: yes. */
   readonly requireApiKeyAnnotation?: boolean | undefined;
@@ -260,7 +263,10 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
     entities,
     bodies: new Bodies(),
     activations,
-    authentication: basicAuthentication(parts.subjects),
+    authentication: basicAuthentication(parts.subjects, {
+      wellKnownKeys: config.wellKnownKeys,
+      hostname: config.operator.hostname,
+    }),
     entitlement,
     invocation: {
       async invoke(request: InvocationRequest) {

@@ -8,6 +8,7 @@ import type { Lifecycle } from '../shared/process/Lifecycle.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { SubjectStore } from '../shared/store/SubjectStore.js';
+import { actionKeySecret, withActionKeys } from './authentication/actionKeys.js';
 import { Controller } from './controller.js';
 import { HttpServer } from './http/HttpServer.js';
 import { balancerOptions } from './loadbalancer/ShardingBalancer.js';
@@ -37,10 +38,11 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
     recordPace: COMMIT_PACE,
   });
 
+  const { subjects } = platform.stores;
   const controller = await Controller.start({
     ...platform,
     whisks: platform.stores.whisks,
-    subjects: new SubjectStore(platform.stores.subjects),
+    subjects: withActionKeys(new SubjectStore(subjects), () => actionKeySecret(subjects)),
     instance: { asString: config.id, instanceType: 'controller' },
     config: {
       ...config,

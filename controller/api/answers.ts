@@ -100,8 +100,12 @@ function throttled({ limit, count, allowed }: ThrottledError): string {
 const notAuthorized = (resources: readonly string[]): string =>
   `The supplied authentication is not authorized to access '${resources.join(', ')}'.`;
 
+const WELL_KNOWN_KEY =
+  'Everybody knows this key, so it is accepted from the server’s own machine only. Use a key of your own.';
+
 function notAuthenticated({ fault }: NotAuthenticatedError): ApiError {
   if (fault === 'no identity') return new ApiError(401);
+  if (fault === 'well known') return new ApiError(401, WELL_KNOWN_KEY, CHALLENGE);
   return new ApiError(
     401,
     fault === 'missing'

@@ -29,7 +29,9 @@ export type EntityHandler = (call: EntityCall) => Promise<void> | void;
 /** Requires credentials, and puts the identity into the request. */
 export function authenticated(ctx: ControllerContext): RequestHandler {
   return async (req, _res, next) => {
-    req.identity = await ctx.authentication.authenticate(req.headers.authorization);
+    const { headers, socket } = req;
+    const caller = { headers, remoteAddress: socket.remoteAddress };
+    req.identity = await ctx.authentication.authenticate(headers.authorization, caller);
     next();
   };
 }

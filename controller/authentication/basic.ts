@@ -1,3 +1,5 @@
+import { isLocal, type Caller } from '../../shared/access/caller.js';
+import { isWellKnownKey, type WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { AuthStore } from '../../shared/store/AuthStore.js';
 import { NotAuthenticatedError } from '../refusals/refusals.js';
 import type { Authentication } from './Authentication.js';
@@ -30,14 +32,27 @@ export function isApiKey({ uuid, key }: ApiKey): boolean {
   return key.length === SECRET_LENGTH && UUID.test(uuid);
 }
 
+export interface BasicOptions {
+  /** Where keys that everybody knows are accepted from; missing: this machine. */
+  readonly wellKnownKeys?: WellKnownKeysFrom | undefined;
+  /** The name of this machine. */
+  readonly hostname: string;
+}
+
 /** OpenWhisk's authentication: an API key `uuid:key` of a subject's namespace, as Basic credentials. */
-export function basicAuthentication(subjects: AuthStore): Authentication {
+export function basicAuthentication(
+  subjects: AuthStore,
+  { wellKnownKeys = 'loopback', hostname }: BasicOptions,
+): Authentication {
+  const isRefused = ({ uuid, key }: ApiKey, caller: Caller | undefined): boolean =>
+    caller !== undefined && wellKnownKeys === 'loopback' && isWellKnownKey(uuid, key) && !isLocal(caller, hostname);
   return {
-    async authenticate(authorization) {
+    async authenticate(authorization, caller) {
       const key = readBasicCredentials(authorization);
       if (!key) throw new NotAuthenticatedError('missing');
       const identity = isApiKey(key) ? await subjects.identityByKey(key.uuid, key.key) : undefined;
       if (!identity) throw new NotAuthenticatedError('invalid');
+      if (isRefused(key, caller)) throw new NotAuthenticatedError('well known');
       return identity;
     },
     identityOfNamespace: (namespace) => subjects.identityByNamespace(namespace),

@@ -7,8 +7,11 @@
 /** A refusal that is the caller's to deal with. Its message is for logs, not for clients. */
 export abstract class Refusal extends Error {}
 
-/** Why a caller is not known: it sent no credentials, wrong ones, or its namespace has no identity. */
-export type AuthenticationFault = 'missing' | 'invalid' | 'no identity';
+/**
+ * Why a caller is not known: it sent no credentials, wrong ones, its namespace has no identity, or it is not on the server's
+ * machine, where alone a key that everybody knows is accepted.
+ */
+export type AuthenticationFault = 'missing' | 'invalid' | 'no identity' | 'well known';
 
 export class NotAuthenticatedError extends Refusal {
   override readonly name = 'NotAuthenticatedError';

@@ -40,7 +40,7 @@ export function webActionRoutes(router: Router, ctx: ControllerContext): void {
       return;
     }
     if (!METHODS.includes(req.method)) throw methodNotAllowed();
-    const caller = await authenticateIfPossible(ctx, req.headers.authorization);
+    const caller = await authenticateIfPossible(ctx, req);
     const found = await find(ctx, wanted);
     const bytes = await ctx.bodies.read(req, maxPayloadBytes(ctx.limits, found.owner.limits));
     await answer(ctx, { req, res, wanted, query, caller, bytes, ...found });
@@ -118,11 +118,14 @@ async function find(ctx: ControllerContext, wanted: WebTarget): Promise<Found> {
 
 async function authenticateIfPossible(
   ctx: ControllerContext,
-  header: string | undefined,
+  { headers, socket }: Request,
 ): Promise<Identity | undefined> {
-  if (header === undefined) return undefined;
+  if (headers.authorization === undefined) return undefined;
   try {
-    return await ctx.authentication.authenticate(header);
+    return await ctx.authentication.authenticate(headers.authorization, {
+      headers,
+      remoteAddress: socket.remoteAddress,
+    });
   } catch (error) {
     if (error instanceof NotAuthenticatedError) return undefined;
     throw error;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { isLoopback } from '../../shared/access/caller.js';
 import { buffer } from 'node:stream/consumers';
 
 /** One address in front of several controllers, as a proxy gives them. */
@@ -51,7 +52,12 @@ export async function startFront(port = 0, gateway?: string): Promise<Front> {
 /** A request goes on once the whole of it is there, as behind nginx. */
 async function forward({ hostname, port }: URL, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   const body = await buffer(incoming);
-  const { method, url, headers } = incoming;
+  const { method, url, headers: received, socket } = incoming;
+  // The controllers take this proxy for the client, unless it says who that is.
+  const from = socket.remoteAddress ?? 'unknown';
+  const headers = isLoopback(from)
+    ? received
+    : { ...received, 'x-forwarded-for': [received['x-forwarded-for'], from].flat().filter(Boolean).join(', ') };
   const passed = request({ hostname, port, method, path: url, headers }, (answer) => {
     outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
     answer.pipe(outgoing);

@@ -1,5 +1,6 @@
 import { POLICY_NAMES, type PolicyName } from '../../shared/colors/ColorPolicy.js';
 import { parseArgs } from 'node:util';
+import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { LogLevel } from '../../shared/logging/Logger.js';
 
 /** What the standalone server can be told on its command line. */
@@ -17,6 +18,8 @@ export interface StandaloneOptions {
   readonly usersFile: string | undefined;
   readonly manifestFile: string | undefined;
   /** Undefined: what the environment says. */
+  readonly wellKnownKeys: WellKnownKeysFrom | undefined;
+  /** Undefined: what the environment says. */
   readonly colorPolicy: PolicyName | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
@@ -28,7 +31,7 @@ export const USAGE = `Usage: npm start -- [options]
 Starts controller, invoker, store and bus of palette-whisk in one process.
 
   --port PORT           where the API listens (default 3233; 0 takes a free one)
-  --host HOST           the address it binds (default 127.0.0.1; 0.0.0.0 for every one: change the users' keys first)
+  --host HOST           the address it binds (default 127.0.0.1; 0.0.0.0 for every one)
   --data DIR            where entities, users and activations are kept (default ./data)
   --docker | --sandbox | --process
                         run actions in Docker containers, in processes that bubblewrap isolates, or in plain processes
@@ -38,7 +41,10 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
                         all that this user may
   --invokers N          how many invokers (default 1)
   --memory MB           memory for action containers of each invoker (default 2048)
-  --users FILE          more users: a JSON object of "name": "uuid:key", or an array of subject documents
+  --users FILE          more users: a JSON object of "name": "uuid:key", or an array of subject documents; each is made
+                        once: later npm run admin changes them
+  --well-known-keys WHERE  accept the keys of guest and whisk.system that everybody knows from loopback (default: this
+                        machine only) or anywhere
   --runtimes FILE       a runtimes manifest in OpenWhisk's runtimes.json format
   --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin
   --no-catalog          do not install the packages of whisk.system
@@ -74,6 +80,7 @@ export function parseOptions(args: readonly string[]): StandaloneOptions | 'help
     userMemoryMB: integer('memory', values.memory, 128, 1_048_576),
     usersFile: values.users,
     manifestFile: values.runtimes,
+    wellKnownKeys: placeOption(values['well-known-keys']),
     colorPolicy: policyOption(values['color-policy']),
     logLevel: oneOf('log-level', values['log-level'], ['debug', 'info', 'warn', 'error']),
     logFormat: oneOf('log-format', values['log-format'], ['text', 'json']),
@@ -98,6 +105,7 @@ function parse(args: readonly string[]) {
         memory: { type: 'string', default: '2048' },
         users: { type: 'string' },
         runtimes: { type: 'string' },
+        'well-known-keys': { type: 'string' },
         'color-policy': { type: 'string' },
         'no-catalog': { type: 'boolean', default: false },
         'log-level': { type: 'string', default: 'info' },
@@ -108,6 +116,10 @@ function parse(args: readonly string[]) {
     const reason = error instanceof Error ? (error.message.split('. ')[0] ?? error.message) : String(error);
     throw new UsageError(`${reason} (--help lists the options)`);
   }
+}
+
+function placeOption(text: string | undefined): WellKnownKeysFrom | undefined {
+  return text === undefined ? undefined : oneOf('well-known-keys', text, ['loopback', 'anywhere']);
 }
 
 function policyOption(text: string | undefined): PolicyName | undefined {
@@ -121,7 +133,7 @@ function integer(name: string, text: string, min: number, max: number): number {
   return value;
 }
 
-function oneOf<T extends string>(name: string, text: string, choices: readonly T[]): T {
+function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {
   const found = choices.find((choice) => choice === text);
   if (found === undefined) throw new UsageError(`--${name} is one of ${choices.join(', ')}, not '${text}'`);
   return found;

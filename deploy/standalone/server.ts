@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
+import { actionKeySecret, withActionKeys } from '../../controller/authentication/actionKeys.js';
 import { Controller } from '../../controller/controller.js';
 import { HttpServer } from '../../controller/http/HttpServer.js';
 import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
@@ -64,17 +65,25 @@ export async function startStandalone(
     openMessaging: async () => new EmbeddedMessaging({ log: log.component('bus') }),
   });
   const { stores } = platform;
-  await installUsers(stores.subjects, moreUsers);
+  const left = await installUsers(stores.subjects, moreUsers);
+  if (left.length > 0) {
+    log.warn('users differ from the users file and are left as they are: npm run admin changes them', {
+      users: left.join(', '),
+    });
+  }
   const containers = await chooseContainers(options.driver, log, runtimes);
   requireIsolation(containers, options);
   if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
     await server.listen(port, containers.gateway);
   }
 
+  const subjects = new SubjectStore(stores.subjects);
   const controller = await Controller.start({
     ...platform,
     whisks: stores.whisks,
-    subjects: new SubjectStore(stores.subjects),
+    // Actions in containers are not on this machine's loopback interface, where well-known keys work.
+    subjects:
+      containers.kind === 'docker' ? withActionKeys(subjects, () => actionKeySecret(stores.subjects)) : subjects,
     instance: { asString: '0', instanceType: 'controller' },
     config: {
       limits,
@@ -86,6 +95,7 @@ export async function startStandalone(
       },
       sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
       operator,
+      wellKnownKeys: options.wellKnownKeys ?? settings.wellKnownKeys,
       readinessFraction: 1,
       userEvents: settings.userEvents,
       catalog: options.catalog,

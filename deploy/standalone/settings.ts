@@ -1,3 +1,4 @@
+import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import { COLOR_SETTINGS, colorConfig, type ColorConfig } from '../../shared/config/colorSettings.js';
 import { CONTROLLER_SETTINGS } from '../../shared/config/controllerConfig.js';
 import type { Environment } from '../../shared/config/environment.js';
@@ -13,6 +14,7 @@ export interface StandaloneSettings {
   readonly colors: ColorConfig;
   readonly encryption: EncryptionConfig;
   readonly operator: { readonly username: string; readonly password: string } | undefined;
+  readonly wellKnownKeys: WellKnownKeysFrom;
   readonly userEvents: boolean;
   readonly sharedPackagesExecuteOnly: boolean;
   readonly pauseGraceMs: number;
@@ -33,6 +35,7 @@ const SETTINGS = {
   aes256: CONTROLLER_SETTINGS.aes256,
   username: CONTROLLER_SETTINGS.username,
   password: CONTROLLER_SETTINGS.password,
+  wellKnownKeys: CONTROLLER_SETTINGS.wellKnownKeys,
   userEvents: CONTROLLER_SETTINGS.userEvents,
   executeOnly: CONTROLLER_SETTINGS.executeOnly,
   pauseGrace: INVOKER_SETTINGS.pauseGrace,
@@ -51,6 +54,7 @@ export function standaloneSettings(environment: Environment): StandaloneSettings
     colors: colorConfig(values),
     encryption: { current: values.encryption, aes128: values.aes128, aes256: values.aes256 },
     operator: username === undefined || password === undefined ? undefined : { username, password },
+    wellKnownKeys: values.wellKnownKeys,
     userEvents: values.userEvents,
     sharedPackagesExecuteOnly: values.executeOnly,
     pauseGraceMs: values.pauseGrace,

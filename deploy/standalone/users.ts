@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
 import { subjectDocumentSchema, type SubjectDocument } from '../../shared/entities/documents.js';
+import { WELL_KNOWN_USERS } from '../../shared/access/wellKnownKeys.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
+import { knownUsers, rememberUsers } from '../../shared/store/knownUsers.js';
 import { UsageError } from './options.js';
 
-/** The two users that every standalone OpenWhisk has, with their well-known keys. */
-export const WELL_KNOWN_USERS = {
-  guest: '23bc46b1-71f6-4ed5-8c54-816aa4f8c502:123zO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP',
-  'whisk.system':
-    '789c46b1-71f6-4ed5-8c54-816aa4f8c502:abczO3xZCLrMN6v2BKK1dXYFpXlPkccOFqm12CdAsMgRU4VrNZ9lyGVCGuMDGIwP',
-} as const;
+export { WELL_KNOWN_USERS };
 
 const apiKey = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[A-Za-z0-9]{64}$/, {
   error: 'a key is a UUID, a colon, and 64 letters and digits',
@@ -30,18 +28,33 @@ export function readUsersFile(file: string): SubjectDocument[] {
   return Array.isArray(parsed) ? parsed : Object.entries(parsed).map(([name, key]) => subject(name, key));
 }
 
-/** Puts the well-known users and `more` into the store; a user who is there already with the same keys is left alone. */
-export async function installUsers(subjects: ArtifactStore, more: readonly SubjectDocument[]): Promise<void> {
+/**
+ * Puts the well-known users and `more` into the store, each once: a user who is there, or was there and was deleted, is left
+ * as the administrator left it.
+ * @returns the names of `more` who are not as the file has them.
+ */
+export async function installUsers(subjects: ArtifactStore, more: readonly SubjectDocument[]): Promise<string[]> {
   const wellKnown = Object.entries(WELL_KNOWN_USERS).map(([name, key]) => subject(name, key));
   const named = new Set(more.map((user) => user._id));
-  for (const user of [...wellKnown.filter(({ _id }) => !named.has(_id)), ...more]) {
+  const known = await knownUsers(subjects);
+  const users = [...wellKnown.filter(({ _id }) => !named.has(_id)), ...more];
+  const left: string[] = [];
+  for (const user of users) {
     const existing = await subjects.get(user._id);
-    // A well-known user who was changed (blocked, say) stays as the administrator left it.
-    if (existing && !named.has(user._id)) continue;
-    const { _rev, ...fields } = existing ?? { _rev: undefined };
-    if (JSON.stringify(fields) === JSON.stringify(user)) continue;
-    await subjects.put({ ...user, _rev });
+    if (!existing && !known.has(user._id)) await subjects.put(user);
+    else if (named.has(user._id) && !isSame(existing, user)) left.push(user._id);
   }
+  await rememberUsers(
+    subjects,
+    users.map(({ _id }) => _id),
+  );
+  return left;
+}
+
+function isSame(existing: object | undefined, user: SubjectDocument): boolean {
+  const { _rev: _, ...fields } = { _rev: undefined, ...existing };
+  const { _rev: __, ...wanted } = user;
+  return isDeepStrictEqual(fields, wanted);
 }
 
 /** A user with one namespace, which has the user's name; `key` as `uuid:key`. */

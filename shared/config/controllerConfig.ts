@@ -1,4 +1,5 @@
 import type { TlsOptions } from 'node:tls';
+import type { WellKnownKeysFrom } from '../access/wellKnownKeys.js';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import { COLOR_SETTINGS, colorConfig, type ColorConfig } from './colorSettings.js';
 import type { KafkaClientName } from '../messaging/openKafka.js';
@@ -12,7 +13,7 @@ import type { Limits } from './limits.js';
 import { topicLimits } from './topicSettings.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
 import { ConfigurationError, optional, readSettings, required, standard } from './Setting.js';
-import { duration, flag, fraction, integer, positive, text, topicPart } from './values.js';
+import { duration, flag, fraction, integer, oneOf, positive, text, topicPart } from './values.js';
 
 export const CONTROLLER_SETTINGS = {
   id: required(
@@ -26,6 +27,12 @@ export const CONTROLLER_SETTINGS = {
     'User of the operator’s endpoints (`/invokers`, `/disable`, …). Without one they answer on this machine only, and what changes something takes a token that is printed at the start.',
   ),
   password: optional('CONFIG_whisk_controller_password', text, 'Password of that user.', { secret: true }),
+  wellKnownKeys: standard(
+    'CONFIG_whisk_wellKnownKeys',
+    oneOf('loopback', 'anywhere'),
+    'loopback',
+    "Where the keys of `guest` and `whisk.system` that everybody knows are accepted from: `loopback` (the controller's own machine) or `anywhere`.",
+  ),
   ...httpsSettings('controller'),
   readinessFraction: standard(
     'CONFIG_whisk_controller_readinessFraction',
@@ -101,6 +108,7 @@ export interface ControllerConfig extends ProcessConfig {
   /** Names its topic `completedID`. */
   readonly id: string;
   readonly operator: { readonly username: string; readonly password: string } | undefined;
+  readonly wellKnownKeys: WellKnownKeysFrom;
   /** Its server speaks HTTPS; undefined: HTTP. */
   readonly tls: TlsOptions | undefined;
   readonly readinessFraction: number;
@@ -148,6 +156,7 @@ export function controllerConfig(environment: Environment, args: readonly string
     ...processConfig(values),
     id: values.id,
     operator: username === undefined || password === undefined ? undefined : { username, password },
+    wellKnownKeys: values.wellKnownKeys,
     tls: httpsOptions(CONTROLLER_SETTINGS, values),
     readinessFraction: values.readinessFraction,
     loadBalancer: {

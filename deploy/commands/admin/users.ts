@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { subjectDocumentSchema, type SubjectDocument } from '../../../shared/entities/documents.js';
 import { DocumentConflictError, type ArtifactStore } from '../../../shared/store/ArtifactStore.js';
+import { rememberUsers } from '../../../shared/store/knownUsers.js';
 import { SubjectStore } from '../../../shared/store/SubjectStore.js';
 import { AdminError } from './AdminError.js';
 
@@ -83,6 +84,8 @@ export async function revoke(subjects: ArtifactStore, name: string, namespace: s
 export async function deleteUser(subjects: ArtifactStore, name: string): Promise<string[]> {
   const found = await read(subjects, name);
   const { _rev = '' } = existing(found, name);
+  // First: a file of users does not bring back a user who is deleted.
+  await rememberUsers(subjects, [name]);
   if (!(await subjects.delete(name, _rev))) throw new AdminError(`Subject "${name}" does not exist`);
   return ['Subject deleted'];
 }

@@ -161,7 +161,7 @@ export class TestController {
       entities,
       bodies: new Bodies(),
       activations,
-      authentication: basicAuthentication(new SubjectStore(stores.subjects)),
+      authentication: basicAuthentication(new SubjectStore(stores.subjects), { hostname: 'localhost' }),
       entitlement,
       invocation: dispatch,
       balancer,

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { WELL_KNOWN_USERS } from '../../../../shared/access/wellKnownKeys.js';
 import { basicAuthentication, isApiKey, readBasicCredentials } from '../../../../controller/authentication/basic.js';
 import type { Identity } from '../../../../shared/entities/identity.js';
 
@@ -37,13 +38,16 @@ describe('isApiKey', () => {
 
 describe('basicAuthentication', () => {
   const asked: string[] = [];
-  const authentication = basicAuthentication({
-    async identityByKey(u, k) {
-      asked.push(u);
-      return Promise.resolve(u === uuid && k === key ? identity : undefined);
+  const authentication = basicAuthentication(
+    {
+      async identityByKey(u, k) {
+        asked.push(u);
+        return Promise.resolve(u === uuid && k === key ? identity : undefined);
+      },
+      identityByNamespace: (namespace) => Promise.resolve(namespace === 'guest' ? identity : undefined),
     },
-    identityByNamespace: (namespace) => Promise.resolve(namespace === 'guest' ? identity : undefined),
-  });
+    { hostname: 'devbox' },
+  );
 
   it('finds a known user', async () => {
     assert.equal(await authentication.authenticate(basic(`${uuid}:${key}`)), identity);
@@ -58,5 +62,42 @@ describe('basicAuthentication', () => {
     asked.length = 0;
     await assert.rejects(authentication.authenticate(basic('nonsense')), { fault: 'invalid' });
     assert.deepEqual(asked, []);
+  });
+
+  describe('of a key that everybody knows', () => {
+    const [guest, secret] = WELL_KNOWN_USERS.guest.split(':');
+    const subjects = {
+      identityByKey: (u: string, k: string) => Promise.resolve(u === guest && k === secret ? identity : undefined),
+      identityByNamespace: () => Promise.resolve(undefined),
+    };
+    const header = basic(WELL_KNOWN_USERS.guest);
+    const caller = (remoteAddress: string, headers: Record<string, string> = {}) => ({
+      remoteAddress,
+      headers: { host: '127.0.0.1:3233', ...headers },
+    });
+
+    it('is accepted on the server’s own machine, and as data', async () => {
+      const local = basicAuthentication(subjects, { hostname: 'devbox' });
+      assert.equal(await local.authenticate(header, caller('127.0.0.1')), identity);
+      assert.equal(await local.authenticate(header), identity);
+    });
+
+    it('is refused to containers, other hosts, clients of a proxy, and pages of other sites', async () => {
+      const local = basicAuthentication(subjects, { hostname: 'devbox' });
+      for (const from of [
+        caller('172.17.0.2'),
+        caller('::ffff:10.0.0.2'),
+        caller('127.0.0.1', { 'x-forwarded-for': '10.0.0.2' }),
+        caller('127.0.0.1', { origin: 'https://evil.example' }),
+        caller('127.0.0.1', { host: 'host.docker.internal:3233' }),
+      ]) {
+        await assert.rejects(local.authenticate(header, from), { fault: 'well known' });
+      }
+    });
+
+    it('is accepted from anywhere where the operator says so', async () => {
+      const open = basicAuthentication(subjects, { hostname: 'devbox', wellKnownKeys: 'anywhere' });
+      assert.equal(await open.authenticate(header, caller('172.17.0.2')), identity);
+    });
   });
 });
