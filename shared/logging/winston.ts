@@ -8,52 +8,36 @@ export interface LoggingOptions {
   stream?: NodeJS.WritableStream | undefined;
 }
 
-/** What a line is made of, before it is written. */
-export interface LogLine {
-  time: string;
-  level: string;
-  component: string;
-  transid: string | undefined;
-  message: string;
-  fields: Record<string, unknown>;
-}
+/** What winston's formats get of a line. Each is text but the fields. */
+type Info = winston.Logform.TransformableInfo;
 
 /** `[time] [LEVEL] [#tid_ID] [component] message name=value`, line breaks escaped so that a line stays a line. */
-export function textLine({ time, level, component, transid, message, fields }: LogLine): string {
-  let line = `[${time}] [${level.toUpperCase()}] [#tid_${transid ?? 'sid_unknown'}] [${component}] ${message}`;
-  for (const [name, value] of Object.entries(fields)) {
+function textLine({ timestamp, level, component, transid, message, fields }: Info): string {
+  let line = `[${text(timestamp)}] [${level.toUpperCase()}] [#tid_${text(transid ?? 'sid_unknown')}] [${text(component)}] ${text(message)}`;
+  for (const [name, value] of Object.entries(objectOf(fields))) {
     line += ` ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`;
   }
   return line.replaceAll('\r', '\\r').replaceAll('\n', '\\n');
 }
 
 /** One JSON object on a line: time, level, component, transid, message and the fields. */
-export function jsonLine({ fields, ...line }: LogLine): string {
-  return JSON.stringify({ ...line, ...fields });
+function jsonLine({ timestamp, level, component, transid, message, fields }: Info): string {
+  return JSON.stringify({ time: timestamp, level, component, transid, message, ...objectOf(fields) });
 }
+
+const objectOf = (fields: unknown): object => (typeof fields === 'object' && fields !== null ? fields : {});
+
+const text = (value: unknown): string => (typeof value === 'string' ? value : String(value));
 
 /** A logger on winston; `end` resolves when everything is written. */
 export function createLogger(options: LoggingOptions): Logger & { end(): Promise<void> } {
-  const render = options.format === 'json' ? jsonLine : textLine;
   const root = winston.createLogger({
     level: options.level,
-    format: winston.format((info) => {
-      const symbol = Symbol.for('message');
-      (info as Record<symbol, unknown>)[symbol] = render({
-        time: new Date().toISOString(),
-        level: info.level,
-        component: String(info['component']),
-        transid: info['transid'] as string | undefined,
-        message: String(info.message),
-        fields: info['fields'] as Record<string, unknown>,
-      });
-      return info;
-    })(),
-    transports: [
-      options.stream
-        ? new winston.transports.Stream({ stream: options.stream })
-        : new winston.transports.Stream({ stream: process.stdout }),
-    ],
+    format: winston.format.combine(
+      winston.format.timestamp(),
+      winston.format.printf(options.format === 'json' ? jsonLine : textLine),
+    ),
+    transports: [new winston.transports.Stream({ stream: options.stream ?? process.stdout })],
   });
   return Object.assign(new WinstonLogger(root, 'palette-whisk'), {
     end: () =>

