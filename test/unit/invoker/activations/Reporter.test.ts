@@ -32,6 +32,8 @@ class Listener {
   /** The topics of messages that do not wait for a bus that is away. */
   readonly hasty: string[] = [];
   recording: () => Promise<void> | void = () => {};
+  /** The kinds of acknowledgements that were given to the bus, whether it has them yet or not. */
+  readonly given: string[] = [];
   readonly #producer: Producer = {
     send: <T>(topic: Topic<T>, sent: T, options?: SendOptions): Promise<void> => {
       const { length } = topic.encode(sent);
@@ -40,6 +42,7 @@ class Listener {
       if (length > this.limit) return Promise.reject(new MessageTooLargeError(topic.name, length, this.limit));
       if (topic.name === 'events') this.events.push(sent as EventMessage);
       else {
+        this.given.push((sent as Acknowledgement).kind);
         const say = (): void => void this.said.push([topic.name, sent as Acknowledgement]);
         if (this.away) return this.away.pass().then(say);
         say();
@@ -112,6 +115,26 @@ describe('Reporter', () => {
     assert.equal(heard.events.length, 1);
     assert.equal(heard.events[0]?.userId, 'uuid');
     assert.deepEqual(record.logs, [], 'what was sent before stays as it was');
+  });
+
+  it('sends no completion before the bus has the result', async () => {
+    const heard = new Listener();
+    const bus = new Gate();
+    heard.away = bus;
+    const logs = new Gate();
+    const sent = message();
+    const done = heard.reporter().reportWithLogs(
+      sent,
+      recordOf(sent),
+      logs.pass().then(() => []),
+    );
+    await settle();
+    logs.open();
+    await settle();
+    assert.deepEqual(heard.given, ['result']);
+    bus.open();
+    await done;
+    assert.deepEqual(heard.given, ['result', 'completion']);
   });
 
   it('sends both at once where the logs are at hand', async () => {

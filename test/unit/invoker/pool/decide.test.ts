@@ -242,6 +242,42 @@ describe('decisions of the pool', () => {
     );
   });
 
+  it('evict not one container more where the memory comes out even', () => {
+    const idle = (id: number, memoryMB: number): ContainerEntry => ({
+      ...newEntry(id, 'k', memoryMB),
+      lastUsed: id * 1000,
+    });
+    const evicted = (missing: number, ...entries: ContainerEntry[]): number[] => {
+      const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+      for (const entry of entries) {
+        table.addFor(entry, `key${entry.id}`, 1);
+        table.setState(entry, 'warm');
+      }
+      return evictions(table, missing, 100_000).map(({ id }) => id);
+    };
+    assert.deepEqual(evicted(256, idle(1, 256), idle(2, 256)), [1]);
+    assert.deepEqual(evicted(512, idle(1, 256), idle(2, 256), idle(3, 256)), [1, 2]);
+    assert.deepEqual(evicted(256, idle(1, 128), idle(2, 256)), [2], 'the large one alone is enough');
+    assert.deepEqual(evicted(257, idle(1, 128), idle(2, 256)), [1, 2]);
+  });
+
+  it('spare a container whose logs are still being read', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const entry = newEntry(1, 'k', 256);
+    table.addFor(entry, 'a', 1);
+    table.setState(entry, 'warm');
+    table.assign(entry, undefined);
+    table.release(entry, true, 0);
+    assert.equal(isIdle(entry), false);
+    const later = 1_000_000;
+    const times = { pauseGraceMs: 1000, idleContainerMs: 20_000 };
+    assert.deepEqual(dueContainers(table, times, later), { pause: [], remove: [], expired: [] });
+    assert.deepEqual(evictions(table, 1, later), []);
+    table.collected(entry);
+    assert.equal(isIdle(entry), true);
+    assert.deepEqual(evictions(table, 1, later), [entry]);
+  });
+
   it('give up idle containers by last use, and by colors where they are about as old', () => {
     const entry = (id: number, idle: number, colors: number): ContainerEntry => ({
       ...newEntry(id, 'k', 128),
