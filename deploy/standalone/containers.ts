@@ -107,6 +107,7 @@ async function runtimeImage(log: Logger): Promise<void> {
   } catch (error) {
     const { stderr } = error as { stderr?: string };
     throw new ContainerStartError(stderr?.trim() || `the runtime's image cannot be built: ${String(error)}`, {
+      imageFault: true,
       cause: error,
     });
   }

@@ -14,6 +14,22 @@ export const namespaceBlocked = 'The action was not invoked due to a blacklisted
 /** Ours: OpenWhisk loses such activations. */
 export const outcomeUnknown =
   'The invoker failed while it had the action: whether it was run, and to its end, is not known.';
+/** Ours, as are the next two. */
+export function unreadableParameter(name: string, cipher: string): string {
+  return `The parameter '${name}' cannot be decrypted with ${cipher}: it was changed, or encrypted with another key.`;
+}
+
+/** Memory in MB. */
+export function tooLarge(neededMB: number, availableMB: number): string {
+  return `${resourceProvisionError} It needs ${neededMB} MB, and an invoker has ${availableMB} MB.`;
+}
+
+/** @param others how many other activations the container had. */
+export function sharedContainerEnded(others: number): string {
+  const rest = others === 1 ? 'another activation' : `${others} other activations`;
+  return `${abnormalRun} The container ended while it ran ${rest} too, so one of those may have ended it.`;
+}
+
 export const logFailure = 'There was an issue while collecting your logs. Data might be missing.';
 export const logWarningDeveloperError = 'The action did not initialize or run as expected. Log data might be missing.';
 

@@ -102,13 +102,29 @@ export interface ContainerResponse {
   readonly truncated?: { readonly length: number; readonly limit: number };
 }
 
-/** The container could not be made. `imageMissing`: the user's image could not be had. */
+/**
+ * The container could not be made. `imageFault`: the fault is the image's: it could not be had, or it does not start.
+ * `remains`: where something of the container may be left, what removes it; the caller tries until it resolves.
+ */
 export class ContainerStartError extends Error {
   override readonly name = 'ContainerStartError';
-  readonly imageMissing: boolean;
-  constructor(message: string, options: { imageMissing?: boolean; cause?: unknown } = {}) {
+  readonly imageFault: boolean;
+  /** It started, and ended before it could be used. */
+  readonly endedAtOnce: boolean;
+  readonly remains: { destroy(): Promise<void> } | undefined;
+  constructor(
+    message: string,
+    options: {
+      imageFault?: boolean;
+      endedAtOnce?: boolean;
+      cause?: unknown;
+      remains?: { destroy(): Promise<void> } | undefined;
+    } = {},
+  ) {
     super(message, { cause: options.cause });
-    this.imageMissing = options.imageMissing ?? false;
+    this.endedAtOnce = options.endedAtOnce ?? false;
+    this.imageFault = options.imageFault ?? false;
+    this.remains = options.remains;
   }
 }
 

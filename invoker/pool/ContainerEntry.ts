@@ -8,8 +8,10 @@ export interface ContainerEntry {
   readonly kind: string;
   readonly memoryMB: number;
   state: ContainerState;
-  /** Whom it serves (action, revision, namespace); undefined for a stem cell. */
+  /** What it serves: see `containerKey`. Undefined for a stem cell. */
   key: string | undefined;
+  /** Whose activations it serves; undefined for a stem cell. */
+  namespace: string | undefined;
   /** How many activations it takes at once. */
   concurrency: number;
   /** Activations that it has. */
@@ -26,6 +28,11 @@ export interface ContainerEntry {
   listedColors: number;
   previous: ContainerEntry | undefined;
   next: ContainerEntry | undefined;
+  /**
+   * How the pool's memory counts it. `reserved`: it is created once memory is free. `held`: the engine has it, or is about
+   * to. `leaving`: its removal is under way. `stuck`: its removal failed, and is tried again.
+   */
+  memory: 'reserved' | 'held' | 'leaving' | 'stuck';
 }
 
 /** What a container can be taken out of. */
@@ -40,6 +47,7 @@ export function newEntry(id: number, kind: string, memoryMB: number): ContainerE
     memoryMB,
     state: 'creating',
     key: undefined,
+    namespace: undefined,
     concurrency: 1,
     active: 0,
     collecting: 0,
@@ -50,6 +58,7 @@ export function newEntry(id: number, kind: string, memoryMB: number): ContainerE
     listedColors: 0,
     previous: undefined,
     next: undefined,
+    memory: 'held',
   };
 }
 
@@ -58,7 +67,16 @@ export function isAwake(entry: ContainerEntry): boolean {
   return entry.state === 'warm';
 }
 
-/** Who serves an activation: containers are shared by what has the same key, and by nothing else. */
+/** What a container serves: activations with the same key share containers, others do not. */
 export function containerKey(namespace: string, path: string, revision: string): string {
   return `${namespace}|${path}|${revision}`;
+}
+
+/** The key without the revision: the activations of one action keep their order, whatever its revision. */
+export function flowOf(key: string): string {
+  return key.slice(0, key.lastIndexOf('|'));
+}
+
+export function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf('|'));
 }

@@ -3,18 +3,19 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import { executionRecord, type Execution } from '../activations/record.js';
 import type { Reporter } from '../activations/Reporter.js';
-import { isReusable, whiskError } from '../activations/response.js';
+import { developerError, isReusable, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
 import type { Container } from '../containers/ContainerDriver.js';
-import { collectLogs, discardLogs } from './collectLogs.js';
+import { Backlog } from './Backlog.js';
+import { collectLogs, discardLogs, logLine } from './collectLogs.js';
 import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
-import { dueContainers, place, type ContainerPlacement, type SweepTimes } from './decide.js';
+import { dueContainers, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
 import { newJob, type Job } from './Job.js';
 import type { PoolMetrics, StartKind } from './metrics.js';
-import type { PooledContainer, Prepared } from './PooledContainer.js';
+import type { Fault, PooledContainer, Prepared } from './PooledContainer.js';
 import { prepare } from './prepare.js';
-import { Queue } from './Queue.js';
+import { unlock, type Decrypt } from './protocol.js';
 import { countContainers, type PoolCounts } from './counts.js';
 import { StemCells, type StemCell } from './StemCells.js';
 
@@ -24,7 +25,7 @@ import { StemCells, type StemCell } from './StemCells.js';
  *   from          to            when
  *   creating      prewarmed     it is there: a stem cell
  *                 initializing  it is there, and an activation waits for it
- *                 removing      it could not be made
+ *                 removing      it could not be made, or the memory for it did not come free
  *   prewarmed     initializing  an activation takes it
  *                 removing      it is too old, died, or is evicted
  *   initializing  warm          /init answered 200
@@ -39,15 +40,16 @@ import { StemCells, type StemCell } from './StemCells.js';
  *   resuming      warm          the driver has resumed it: what waited for that runs
  *                 draining      the driver could not, or it died
  *   draining      removing      its last activation has left, logs and all
- *   removing      (gone)        the driver has removed it
+ *   removing      (gone)        the driver has removed it; it is asked again until it has
  *
  * A container takes activations while it is warm (or pausing, paused, resuming: it is resumed first) and has room; where
  * its action allows more than one at a time also while it is being created or initialized: they wait for the first one,
  * and share its fate. It takes the next one as soon as the last has its result, while that one's logs are still being
  * read, since the runtime ended them with a sentinel before it answered. A container that failed once takes no more.
- * Its memory counts from its creation until its removal begins.
+ * Its memory counts from its creation until the driver has removed it. A container that needs the memory of others that are
+ * being removed is reserved: it is created once they are gone.
  *
- * Activations that find no room wait in one queue, first come, first served: while somebody waits, nobody passes.
+ * Activations that find no room wait, and take turns: see `Backlog.ts`.
  */
 
 export interface PoolConfig extends SweepTimes, ContainersConfig {
@@ -57,6 +59,7 @@ export interface PoolConfig extends SweepTimes, ContainersConfig {
 
 export interface PoolParts extends ExecutionParts, ContainersParts {
   readonly reporter: Reporter;
+  readonly decrypt: Decrypt;
   readonly stemCells: readonly StemCell[];
   readonly metrics: PoolMetrics;
   readonly config: PoolConfig;
@@ -72,16 +75,20 @@ const MAX_ATTEMPTS = 5;
 
 const SWEEP_INTERVAL_MS = 1000;
 
-/** How long it may take to tell of what was ended at the close. */
+/** How long it may take to report what was ended at the close. */
 const REPORT_MS = 5000;
+
+/** How long the last removals may take. */
+const REMOVAL_MS = 30_000;
 
 /** Runs activations in containers: reuses, creates and removes them, within its memory. */
 export class ContainerPool {
   readonly #parts: PoolParts;
   readonly #containers: Containers;
   readonly #stemCells: StemCells;
-  readonly #queue = new Queue<Job>();
+  readonly #backlog: Backlog<PooledContainer>;
   #jobs = 0;
+  #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
   #onIdle: (() => void) | undefined;
@@ -89,8 +96,13 @@ export class ContainerPool {
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
-    this.#containers = new Containers(parts, () => {
-      if (this.#queue.size > 0) this.#startWaiting();
+    this.#containers = new Containers(parts, (key) => this.#backlog.startWaiting(key));
+    const { table } = this.#containers;
+    this.#backlog = new Backlog<PooledContainer>({
+      place: (job) => (this.#hasRoomForRecord() ? place(table, job, parts.now()) : WAIT),
+      placeWarm: (job) => (this.#hasRoomForRecord() ? placeWarm(table, job) : undefined),
+      memoryOf: (namespace) => table.memoryOf(namespace),
+      start: (job, placement) => this.#start(job, placement),
     });
     this.#stemCells = new StemCells(parts.stemCells, parts.now());
     parts.metrics.observe(() => this.counts());
@@ -104,15 +116,23 @@ export class ContainerPool {
   }
 
   /** Resolves once the activation is over: acknowledged and recorded. Never rejects. */
-  submit(message: ActivationMessage, action: ExecutableAction): Promise<void> {
+  submit(received: ActivationMessage, action: ExecutableAction): Promise<void> {
+    let message = received;
+    let unreadable: string | undefined;
+    try {
+      message = unlock(received, this.#parts.decrypt);
+    } catch (error) {
+      unreadable = error instanceof Error ? error.message : String(error);
+    }
     return new Promise((resolve) => {
       this.#jobs++;
-      const job = newJob(message, action, () => {
+      const job = newJob(message, action, ++this.#arrivals, () => {
         resolve();
         if (--this.#jobs === 0) this.#onIdle?.();
       });
       if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
-      else if (this.#queue.size > 0 || !this.#start(job)) this.#queue.push(job);
+      else if (unreadable !== undefined) this.#giveUp(job, developerError(unreadable), unreadable);
+      else this.#backlog.submit(job);
     });
   }
 
@@ -124,16 +144,19 @@ export class ContainerPool {
     const { pause, remove, expired } = dueContainers(table, this.#parts.config, now);
     for (const entry of pause) this.#containers.pause(entry);
     for (const entry of [...remove, ...expired]) this.#containers.remove(entry);
+    this.#backlog.startWaiting();
+    // Activations come first: a stem cell must not take the memory that one waits for.
+    if (this.#backlog.size > 0) return;
     for (const cell of this.#stemCells.missing((c) => table.stemCells(c.kind, c.memoryMB).size, now)) {
       this.#startStemCell(cell);
     }
-    this.#startWaiting();
   }
 
   /** Containers by state, and what is waiting. */
   counts(): PoolCounts {
     const { table } = this.#containers;
-    return { ...countContainers(table), waiting: this.#queue.size, activations: this.#jobs };
+    const { unremoved } = this.#containers;
+    return { ...countContainers(table), unremoved, waiting: this.#backlog.size, activations: this.#jobs };
   }
 
   /**
@@ -146,12 +169,12 @@ export class ContainerPool {
     clearInterval(this.#sweeper);
     await this.#untilIdle(limitMs);
     this.#state = 'closed';
-    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
+    for (let job = this.#backlog.shift(); job; job = this.#backlog.shift()) {
       this.#giveUp(job, whiskError(texts.abnormalRun));
     }
     this.#containers.removeAll();
     await this.#untilIdle(REPORT_MS);
-    await this.#containers.removed();
+    await this.#containers.removed(REMOVAL_MS);
   }
 
   #untilIdle(limitMs: number): Promise<void> {
@@ -165,12 +188,9 @@ export class ContainerPool {
     });
   }
 
-  /** Gives the job to a container; false where none can take it now. */
-  #start(job: Job): boolean {
-    if (!this.#hasRoomForRecord()) return false;
+  /** Gives the job to the container that was chosen for it. */
+  #start(job: Job, placement: Decision<PooledContainer>): void {
     const { table } = this.#containers;
-    const placement: ContainerPlacement<PooledContainer> = place(table, job, this.#parts.now());
-    if (placement.kind === 'wait') return false;
     if (job.color !== undefined) this.#countColor(placement, job.color);
     if (placement.kind === 'warm') {
       table.assign(placement.entry, job.color);
@@ -184,16 +204,13 @@ export class ContainerPool {
       this.#stemCells.countColdStart(job.kind, job.memoryMB);
       this.#serveFirst(this.#containers.createFor(job), job, 'cold');
     } else {
-      this.#parts.log.error(`${job.action.path} needs ${job.memoryMB} MB, more than this invoker has`, {
-        transid: job.message.transid,
-      });
-      this.#giveUp(job, whiskError(texts.resourceProvisionError));
+      const text = texts.tooLarge(job.memoryMB, table.capacityMB);
+      this.#giveUp(job, developerError(text), text);
     }
-    return true;
   }
 
   /** Counts whether the color meets a container that lately served it. */
-  #countColor(placement: ContainerPlacement<PooledContainer>, color: string): void {
+  #countColor(placement: Decision<PooledContainer>, color: string): void {
     this.#parts.metrics.colored(placement.kind === 'warm' && placement.entry.colors?.has(color) === true);
   }
 
@@ -205,17 +222,10 @@ export class ContainerPool {
       this.#awaitingRoom = true;
       void room.then(() => {
         this.#awaitingRoom = false;
-        this.#startWaiting();
+        this.#backlog.startWaiting();
       });
     }
     return false;
-  }
-
-  /** Starts what waits, in its order, as far as there is room. */
-  #startWaiting(): void {
-    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
-      if (!this.#start(job)) return this.#queue.pushFront(job);
-    }
   }
 
   /** Runs the job in a container that has to be prepared for it. */
@@ -228,7 +238,6 @@ export class ContainerPool {
   /** Runs the job in the container that it was assigned to. */
   #serve(entry: PooledContainer, job: Job, start: StartKind): void {
     this.#execute(entry, job, start).catch((error: unknown) => {
-      // A parameter that cannot be decrypted comes here.
       this.#parts.log.error(`activation ${job.message.activationId} failed`, { transid: job.message.transid, error });
       this.#containers.drain(entry);
       this.#giveUp(job, whiskError(texts.abnormalRun));
@@ -240,16 +249,16 @@ export class ContainerPool {
     let init: Execution['init'];
     if (entry.prepared) {
       const prepared = await entry.prepared;
-      if (prepared.kind === 'unsent') return this.#tryElsewhere(entry, job);
+      if (prepared.kind === 'unsent') return this.#tryElsewhere(entry, job, prepared.fault);
       if (prepared.kind === 'failed') return this.#notPrepared(entry, job, prepared, start !== 'warm');
       if (start !== 'warm') init = prepared.init;
     } else if (entry.changing && !(await this.#containers.resume(entry))) {
-      return this.#tryElsewhere(entry, job);
+      return this.#tryElsewhere(entry, job, 'platform');
     }
     const { container } = entry;
-    if (!container || (!container.running && init === undefined)) return this.#tryElsewhere(entry, job);
-    const execution = await run(this.#parts, container, job, init);
-    if (!execution) return this.#tryElsewhere(entry, job);
+    if (!container || (!container.running && init === undefined)) return this.#tryElsewhere(entry, job, 'container');
+    const execution = await run(this.#parts, container, job, init, () => entry.active - 1);
+    if (!execution) return this.#tryElsewhere(entry, job, 'container');
     this.#parts.metrics.started(start);
     this.#finish(entry, job, container, execution);
   }
@@ -298,35 +307,43 @@ export class ContainerPool {
       this.#finish(entry, job, entry.container, prepared.execution);
       return;
     }
-    if (first) this.#conclude(job, prepared.execution, true);
-    else this.#giveUp(job, prepared.response);
+    if (first) this.#conclude(job, prepared.execution, true, prepared.reason);
+    else this.#giveUp(job, prepared.response, prepared.reason);
     this.#containers.release(entry, false);
   }
 
-  /** The container cannot take the job after all: another one shall, before anybody else. */
-  #tryElsewhere(entry: PooledContainer, job: Job): void {
+  /** The container cannot take the job after all: another one shall. */
+  #tryElsewhere(entry: PooledContainer, job: Job, fault: Fault): void {
     this.#parts.metrics.rescheduled();
     this.#containers.drain(entry);
-    job.attempts++;
-    if (this.#state === 'closed' || job.attempts >= MAX_ATTEMPTS) this.#giveUp(job, whiskError(texts.abnormalRun));
-    else this.#queue.pushFront(job);
+    if (fault !== 'memory') job.attempts++;
+    if (fault === 'platform') job.platformFailed = true;
+    if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
+    else if (job.attempts < MAX_ATTEMPTS) this.#backlog.putBack(job);
+    // Containers that take code and then refuse to run it are the action's own doing.
+    else this.#giveUp(job, job.platformFailed ? whiskError(texts.abnormalRun) : developerError(texts.abnormalRun));
     this.#containers.release(entry, false);
   }
 
-  /** Ends an activation that never reached a container. */
-  #giveUp(job: Job, response: ActivationResponse): void {
+  /**
+   * Ends an activation that never reached a container.
+   * @param reason for its logs.
+   */
+  #giveUp(job: Job, response: ActivationResponse, reason?: string): void {
     const { log } = this.#parts;
     const { activationId, transid } = job.message;
     log.warn(`activation ${activationId} of ${job.action.path} was not run`, { transid, result: response.result });
     const now = this.#parts.now();
-    this.#conclude(job, { response, total: { start: now, end: now }, timedOut: false }, false);
+    this.#conclude(job, { response, total: { start: now, end: now }, timedOut: false }, false, reason);
   }
 
-  #conclude(job: Job, execution: Execution, combined: boolean): void {
-    const { reporter, config, metrics } = this.#parts;
+  #conclude(job: Job, execution: Execution, combined: boolean, reason: string | undefined): void {
+    const { reporter, config, metrics, now } = this.#parts;
     const record = executionRecord(job.message, job.action, execution, config.invokerName);
     metrics.ended(record);
-    void reporter.report(job.message, record, combined).then(job.done);
+    const logged = reason !== undefined && job.action.logsMB > 0;
+    const whole = logged ? { ...record, logs: [logLine(now(), reason)] } : record;
+    void reporter.report(job.message, whole, combined).then(job.done);
   }
 
   #startStemCell(cell: StemCell): void {
@@ -337,5 +354,7 @@ export class ContainerPool {
     });
   }
 }
+
+const WAIT = { kind: 'wait' } as const;
 
 const NO_LOGS = Promise.resolve();

@@ -1,4 +1,4 @@
-import type { ContainerEntry, ContainerState } from './ContainerEntry.js';
+import { namespaceOf, type ContainerEntry, type ContainerState } from './ContainerEntry.js';
 import { WarmGroup } from './WarmGroup.js';
 
 /** So many activations may have gone on before logs are read, besides those that run at once: they must not pile up. */
@@ -10,18 +10,32 @@ export class ContainerTable<E extends ContainerEntry> {
   readonly all = new Set<E>();
   readonly #maxColors: number;
   readonly #groups = new Map<string, WarmGroup<E>>();
-  /** Stem cells that nobody took yet, by kind and memory, in the order of their starts. */
+  /** Stem cells that are free, by kind and memory, in the order of their starts. */
   readonly #stemCells = new Map<string, Set<E>>();
+  /** What the containers of each namespace take, those counted that are reserved. */
+  readonly #namespaceMB = new Map<string, number>();
   #usedMB = 0;
+  #leavingMB = 0;
+  #reservedMB = 0;
 
   constructor(capacityMB: number, maxColors: number) {
     this.capacityMB = capacityMB;
     this.#maxColors = maxColors;
   }
 
-  /** What its containers take, those under way counted. */
+  /** What the engine's containers may take: also those that are being created or removed. */
   get usedMB(): number {
     return this.#usedMB;
+  }
+
+  /** What will be used once all removals under way have ended and all reservations are served. */
+  get committedMB(): number {
+    return this.#usedMB + this.#reservedMB - this.#leavingMB;
+  }
+
+  /** What the containers of a namespace take; those that are being removed serve it no more. */
+  memoryOf(namespace: string): number {
+    return this.#namespaceMB.get(namespace) ?? 0;
   }
 
   group(key: string): WarmGroup<E> | undefined {
@@ -41,10 +55,24 @@ export class ContainerTable<E extends ContainerEntry> {
     cells.add(entry);
   }
 
-  /** Adds a container that is being created for `key`. */
+  /** Adds a container for `key`: one that is being created, or one that is `reserved` until there is memory. */
   addFor(entry: E, key: string, concurrency: number): void {
     this.#add(entry);
     this.#dedicate(entry, key, concurrency);
+  }
+
+  /** Whether a container of that size can be created now, without going before those that are reserved. */
+  fits(memoryMB: number): boolean {
+    return this.#reservedMB === 0 && this.#usedMB + memoryMB <= this.capacityMB;
+  }
+
+  /** Turns the reservation into a container that is being created; false where there is no memory yet. */
+  claim(entry: E): boolean {
+    if (entry.memory !== 'reserved' || this.#usedMB + entry.memoryMB > this.capacityMB) return false;
+    entry.memory = 'held';
+    this.#reservedMB -= entry.memoryMB;
+    this.#usedMB += entry.memoryMB;
+    return true;
   }
 
   /** Gives a stem cell to `key`. */
@@ -90,29 +118,60 @@ export class ContainerTable<E extends ContainerEntry> {
       this.#index(entry, this.#groupOf(entry));
   }
 
-  /** Removes the container from the table; its memory is free. */
-  remove(entry: E): void {
-    if (!this.all.delete(entry)) return;
-    this.#usedMB -= entry.memoryMB;
+  /** The container serves no more: it leaves the indexes. Its memory counts until it is `removed`. */
+  retire(entry: E): void {
+    if (entry.state === 'removing') return;
     entry.state = 'removing';
+    if (entry.memory === 'held') {
+      entry.memory = 'leaving';
+      this.#leavingMB += entry.memoryMB;
+    }
     this.#stemCells.get(`${entry.kind}@${entry.memoryMB}`)?.delete(entry);
     if (entry.key === undefined) return;
+    this.#charge(entry, -entry.memoryMB);
     const group = this.#groups.get(entry.key);
     group?.remove(entry);
     if (group?.members === 0) this.#groups.delete(entry.key);
   }
 
+  /** The removal of a retired container failed: nothing counts on its memory until it is `removed`. */
+  stuck(entry: E): void {
+    if (entry.memory !== 'leaving') return;
+    entry.memory = 'stuck';
+    this.#leavingMB -= entry.memoryMB;
+  }
+
+  /** The engine has no more of the retired container: its memory is free. */
+  removed(entry: E): void {
+    if (!this.all.delete(entry)) return;
+    if (entry.memory === 'reserved') {
+      this.#reservedMB -= entry.memoryMB;
+      return;
+    }
+    this.#usedMB -= entry.memoryMB;
+    if (entry.memory === 'leaving') this.#leavingMB -= entry.memoryMB;
+  }
+
   #add(entry: E): void {
     this.all.add(entry);
-    this.#usedMB += entry.memoryMB;
+    if (entry.memory === 'reserved') this.#reservedMB += entry.memoryMB;
+    else this.#usedMB += entry.memoryMB;
   }
 
   #dedicate(entry: E, key: string, concurrency: number): void {
     entry.key = key;
+    entry.namespace = namespaceOf(key);
+    this.#charge(entry, entry.memoryMB);
     entry.concurrency = concurrency;
     let group = this.#groups.get(key);
     if (!group) this.#groups.set(key, (group = new WarmGroup(this.#maxColors)));
     group.members++;
+  }
+
+  #charge({ namespace = '' }: E, memoryMB: number): void {
+    const total = this.memoryOf(namespace) + memoryMB;
+    if (total === 0) this.#namespaceMB.delete(namespace);
+    else this.#namespaceMB.set(namespace, total);
   }
 
   #groupOf(entry: E): WarmGroup<E> {

@@ -1,27 +1,36 @@
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
-import { containerKey } from './ContainerEntry.js';
+import { containerKey, flowOf } from './ContainerEntry.js';
 import type { ContainerRequest } from './decide.js';
+import type { Queued } from './FairQueue.js';
 
 /** An activation on its way through the pool. */
-export interface Job extends ContainerRequest {
+export interface Job extends ContainerRequest, Queued {
   readonly message: ActivationMessage;
   readonly action: ExecutableAction;
   /** How often a container could not take it after all. */
   attempts: number;
+  /** Whether one of those times was the platform's fault: a container that was not resumed. */
+  platformFailed: boolean;
   /** The activation is over: acknowledged and recorded. */
   readonly done: () => void;
 }
 
-export function newJob(message: ActivationMessage, action: ExecutableAction, done: () => void): Job {
+export function newJob(message: ActivationMessage, action: ExecutableAction, arrival: number, done: () => void): Job {
+  const namespace = message.user.namespace.name;
+  const key = containerKey(namespace, action.path, action.revision);
   return {
     message,
     action,
-    key: containerKey(message.user.namespace.name, action.path, action.revision),
+    key,
+    namespace,
+    flow: flowOf(key),
+    arrival,
     kind: action.kind,
     memoryMB: action.memoryMB,
     color: message.color?.value,
     attempts: 0,
+    platformFailed: false,
     done,
   };
 }

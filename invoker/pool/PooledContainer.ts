@@ -5,8 +5,10 @@ import type { ContainerEntry } from './ContainerEntry.js';
 
 /** An entry of the pool's table, with its container. */
 export interface PooledContainer extends ContainerEntry {
+  /** As the driver knows it. */
+  readonly name: string;
   container: Container | undefined;
-  /** Settles when the container is there. */
+  /** Settles when the container is there; rejects with what the driver says, or with a `NoMemoryError`. */
   readonly created: Promise<Container>;
   /** Of one that is being prepared for an activation: how that ends, for those that wait for it. */
   prepared: Promise<Prepared> | undefined;
@@ -28,5 +30,18 @@ export type Prepared =
       readonly execution: Execution;
       readonly response: ActivationResponse;
       readonly initialized: boolean;
+      /** For the logs of those activations. */
+      readonly reason: string | undefined;
     }
-  | { readonly kind: 'unsent' };
+  | { readonly kind: 'unsent'; readonly fault: Fault };
+
+/**
+ * Why a container did not take an activation: it refused, or the platform did not have it ready, or there was no memory
+ * for it after all, which is no fault.
+ */
+export type Fault = 'container' | 'platform' | 'memory';
+
+/** Memory that was to come free for a container did not. */
+export class NoMemoryError extends Error {
+  override readonly name = 'NoMemoryError';
+}

@@ -1,10 +1,14 @@
-/** First in, first out, with a way back to the front for what was taken too early. */
+/** First in, first out, with a way back to the front for an item that was taken too early. */
 export class Queue<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
 
   get size(): number {
     return this.#items.length - this.#head;
+  }
+
+  get first(): T | undefined {
+    return this.#items[this.#head];
   }
 
   push(item: T): void {
@@ -19,7 +23,7 @@ export class Queue<T> {
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (this.#head < this.#items.length) this.#items[this.#head++] = undefined;
-    // What was shifted is dropped in one go, when it is half of all.
+    // Items that were shifted are dropped together, when they are half of all.
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

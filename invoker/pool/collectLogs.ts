@@ -35,8 +35,12 @@ export async function collectLogs(
     log.warn(`container ${container.id} logged ${collected.leftover} lines between activations: they were dropped`);
   }
   if (!faulty) return collected;
-  const line = `${new Date(now()).toISOString().padEnd(30)} stderr: ${texts.logWarningDeveloperError}`;
-  return { ...collected, lines: [...collected.lines, line] };
+  return { ...collected, lines: [...collected.lines, logLine(now(), texts.logWarningDeveloperError)] };
+}
+
+/** A line that the invoker adds to an activation's logs. */
+export function logLine(now: number, text: string): string {
+  return `${new Date(now).toISOString().padEnd(30)} stderr: ${text}`;
 }
 
 /** Throws away what the container wrote so far, which nobody wants and the driver would keep. */

@@ -5,7 +5,10 @@ import type { ContainerTable } from './ContainerTable.js';
 export interface PoolCounts {
   /** `busy`: warm, with at least one activation. */
   readonly containers: Readonly<Record<ContainerState | 'busy', number>>;
+  /** Those that are being created or removed counted. */
   readonly usedMB: number;
+  /** Containers whose removal failed, and is tried again. */
+  readonly unremoved: number;
   /** Activations that wait for room. */
   readonly waiting: number;
   /** Activations that the pool has, those waiting counted. */

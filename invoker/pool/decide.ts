@@ -7,17 +7,18 @@ import type { ContainerTable } from './ContainerTable.js';
 
 /** What an activation needs. */
 export interface ContainerRequest {
-  /** Whose container: see `containerKey`. */
+  /** What the container serves: see `containerKey`. */
   readonly key: string;
+  readonly namespace: string;
   readonly kind: string;
   readonly memoryMB: number;
   readonly color: string | undefined;
 }
 
 /**
- * `warm`: this container serves the key already (or is being initialized for it, and has room); the color's home was not
- * awake, so it shall be, for what comes next. `stemCell`: this one is taken for it. `cold`: make a new one, after those in
- * `evict` are gone. `wait`: nothing can make room now. `never`: it is larger than the whole pool.
+ * `warm`: this container serves the key already (or is being initialized for it, and has room); `wake` is the color's home,
+ * which slept and is resumed for what comes next. `stemCell`: this one is taken for it. `cold`: make a new one, as soon as
+ * those in `evict` are gone. `wait`: nothing can make room now. `never`: it is larger than the whole pool.
  */
 export type ContainerPlacement<E extends ContainerEntry> =
   | { readonly kind: 'warm'; readonly entry: E; readonly wake?: E }
@@ -25,6 +26,9 @@ export type ContainerPlacement<E extends ContainerEntry> =
   | { readonly kind: 'cold'; readonly evict: readonly E[] }
   | { readonly kind: 'wait' }
   | { readonly kind: 'never' };
+
+/** A placement with which the activation goes on now. */
+export type Decision<E extends ContainerEntry> = Exclude<ContainerPlacement<E>, { kind: 'wait' }>;
 
 /**
  * Where an activation runs. In this order: the container with room that last served its color; the one with the fewest
@@ -38,32 +42,51 @@ export function place<E extends ContainerEntry>(
   request: ContainerRequest,
   now: number,
 ): ContainerPlacement<E> {
-  const group = table.group(request.key);
-  if (group) {
-    const home = request.color === undefined ? undefined : group.home(request.color);
-    if (home && isAwake(home)) return { kind: 'warm', entry: home };
-    const other = group.fewestColors();
-    if (home)
-      return other && isAwake(other) ? { kind: 'warm', entry: other, wake: home } : { kind: 'warm', entry: home };
-    if (other) return { kind: 'warm', entry: other };
-    for (const starting of group.starting) return { kind: 'warm', entry: starting };
-  }
+  const warm = placeWarm(table, request);
+  if (warm) return warm;
   const cell = readiest(table.stemCells(request.kind, request.memoryMB));
   if (cell) return { kind: 'stemCell', entry: cell };
   if (request.memoryMB > table.capacityMB) return { kind: 'never' };
-  const missing = table.usedMB + request.memoryMB - table.capacityMB;
+  const missing = table.committedMB + request.memoryMB - table.capacityMB;
   if (missing <= 0) return { kind: 'cold', evict: [] };
-  const evict = evictions(table, missing, now);
+  const evict = evictions(table, missing, now, request);
   return evict.length === 0 ? { kind: 'wait' } : { kind: 'cold', evict };
 }
 
+/** Where an activation runs without a new container; undefined where no container of its key has room. */
+export function placeWarm<E extends ContainerEntry>(
+  table: ContainerTable<E>,
+  request: ContainerRequest,
+): (ContainerPlacement<E> & { kind: 'warm' }) | undefined {
+  const group = table.group(request.key);
+  if (!group) return undefined;
+  const home = request.color === undefined ? undefined : group.home(request.color);
+  if (home && isAwake(home)) return { kind: 'warm', entry: home };
+  const other = group.fewestColors();
+  if (home && other && isAwake(other)) return { kind: 'warm', entry: other, wake: home };
+  const entry = home ?? other ?? first(group.starting);
+  return entry && { kind: 'warm', entry };
+}
+
 /**
- * The idle containers to remove so that at least `missing` MB come free: none, where all of them are not enough, and
- * never one more than needed. Stem cells go last.
+ * The idle containers to remove so that at least `missing` MB come free for a request: none, where all of them are not
+ * enough, and never one more than needed. Stem cells go last. A namespace beyond its share does not evict what another one
+ * within its share used lately: else each of its calls would find its container gone, and wait for a new one.
  */
-export function evictions<E extends ContainerEntry>(table: ContainerTable<E>, missing: number, now: number): E[] {
+export function evictions<E extends ContainerEntry>(
+  table: ContainerTable<E>,
+  missing: number,
+  now: number,
+  request: Pick<ContainerRequest, 'namespace' | 'memoryMB'>,
+): E[] {
   const candidates: E[] = [];
   for (const entry of table.all) if (isIdle(entry) || entry.state === 'prewarmed') candidates.push(entry);
+  const spared = candidates.length === 0 ? NONE : sparedNamespaces(table, now, request);
+  if (spared.size > 0) {
+    const isFree = (entry: E): boolean =>
+      entry.namespace === undefined || !spared.has(entry.namespace) || now - entry.lastUsed >= SPARE_MS;
+    candidates.splice(0, candidates.length, ...candidates.filter(isFree));
+  }
   candidates.sort((a, b) => compareStemCell(a, b) || compareIdle(a, b, now));
   const chosen: E[] = [];
   let freed = 0;
@@ -84,6 +107,31 @@ export function evictions<E extends ContainerEntry>(table: ContainerTable<E>, mi
   return chosen;
 }
 
+/** So long a container that was used is spared, where its namespace is within its share. */
+const SPARE_MS = 10_000;
+
+/**
+ * The namespaces whose lately used containers are not evicted for the request: none, where its own namespace stays within
+ * its share with it; else the others that are within theirs. The pool's memory is shared equally by the namespaces that
+ * used a container in the last `SPARE_MS`, and the request's own.
+ */
+function sparedNamespaces(
+  table: ContainerTable<ContainerEntry>,
+  now: number,
+  request: Pick<ContainerRequest, 'namespace' | 'memoryMB'>,
+): ReadonlySet<string> {
+  const recent = new Set([request.namespace]);
+  for (const { namespace, active, collecting, lastUsed, state } of table.all) {
+    if (namespace === undefined || state === 'removing') continue;
+    if (active > 0 || collecting > 0 || now - lastUsed < SPARE_MS) recent.add(namespace);
+  }
+  const shareMB = table.capacityMB / recent.size;
+  if (table.memoryOf(request.namespace) + request.memoryMB <= shareMB) return NONE;
+  recent.delete(request.namespace);
+  for (const namespace of recent) if (table.memoryOf(namespace) > shareMB) recent.delete(namespace);
+  return recent;
+}
+
 /** A warm container with nothing to do, paused or not. */
 export function isIdle(entry: ContainerEntry): boolean {
   return entry.active === 0 && entry.collecting === 0 && (entry.state === 'warm' || entry.state === 'paused');
@@ -91,8 +139,7 @@ export function isIdle(entry: ContainerEntry): boolean {
 
 /**
  * The order in which idle containers are given up: the least recently used first; of those that have been idle for about
- * as long (within a factor of two), the one that served the fewest colors first, since less that somebody may ask for
- * again is lost with it. Without colors this is the order of last use.
+ * as long (within a factor of two), the one that served the fewest colors first, since fewer colors lose their home with it. Without colors this is the order of last use.
  */
 export function compareIdle(a: ContainerEntry, b: ContainerEntry, now: number): number {
   return idleClass(b, now) - idleClass(a, now) || colors(a) - colors(b) || a.lastUsed - b.lastUsed || a.id - b.id;
@@ -177,6 +224,13 @@ function readiest<E extends ContainerEntry>(cells: ReadonlySet<E>): E | undefine
     first ??= cell;
   }
   return first;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+function first<T>(items: Iterable<T>): T | undefined {
+  for (const item of items) return item;
+  return undefined;
 }
 
 const colors = (entry: ContainerEntry): number => entry.colors?.size ?? 0;

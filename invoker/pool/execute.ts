@@ -10,11 +10,10 @@ import {
   type PostOptions,
 } from '../containers/ContainerDriver.js';
 import type { Job } from './Job.js';
-import { argumentsOf, initBody, runBody, type Decrypt } from './protocol.js';
+import { argumentsOf, initBody, runBody } from './protocol.js';
 
 /** What `/init` and `/run` need besides the container and the activation. */
 export interface ExecutionParts {
-  readonly decrypt: Decrypt;
   /** Bytes of a result, and what is kept of a longer one; a namespace may have its own. */
   readonly responseLimits: (job: Job) => { readonly maxResponseBytes: number; readonly truncationBytes: number };
   readonly log: Logger;
@@ -34,7 +33,7 @@ export type Initialized =
 export async function initialize(parts: ExecutionParts, container: Container, job: Job): Promise<Initialized> {
   const { message, action } = job;
   const start = parts.now();
-  const { environment } = argumentsOf(message, parts.decrypt);
+  const { environment } = argumentsOf(message);
   const body = initBody(message, action, environment, start + action.timeoutMs);
   const answer = await post(parts, container, '/init', body, job);
   const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
@@ -48,28 +47,34 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
 }
 
 /**
- * Runs an activation in an initialized container. Resolves to undefined where the request never reached the container,
- * or the container is shutting down: another one may take it.
+ * Runs an activation in an initialized container. Resolves to undefined where the activation did not begin (the request
+ * never reached the container, or the runtime has stopped or is about to): another container may take it.
  * @param init the time that this activation spent on `/init`, if it did.
+ * @param others how many other activations the container has when it answers.
  */
 export async function run(
   parts: ExecutionParts,
   container: Container,
   job: Job,
   init: Interval | undefined,
+  others: () => number,
 ): Promise<Execution | undefined> {
   const { message, action } = job;
-  const { parameters } = argumentsOf(message, parts.decrypt);
+  const { parameters } = argumentsOf(message);
   const start = parts.now();
   const body = runBody(message, action, parameters, start + action.timeoutMs);
   const answer = await post(parts, container, '/run', body, job);
   // One that took its code and then does not listen has ended itself: trying again would go on for ever.
   if (isShuttingDown(answer) || (init === undefined && isUnsent(answer))) return undefined;
+  if (action.concurrency > 1 && isStopped(answer)) return undefined;
   const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
   const timedOut = interval.end - interval.start >= action.timeoutMs;
+  const shared = answer.kind === 'failure' && answer.failure !== 'outOfMemory' ? others() : 0;
   const response = timedOut
     ? developerError(texts.timedOut(action.timeoutMs, false))
-    : runResponse(answer, action.timeoutMs);
+    : shared > 0
+      ? developerError(texts.sharedContainerEnded(shared))
+      : runResponse(answer, action.timeoutMs);
   return { response, total: totalOf(interval, init), init, timedOut, containerId: container.id };
 }
 
@@ -99,6 +104,15 @@ function isUnsent(answer: Answer): boolean {
 
 function isShuttingDown(answer: Answer): boolean {
   return answer.kind === 'response' && answer.response.status === 503;
+}
+
+/**
+ * Another activation of the container failed in a way after which OpenWhisk's runtimes run nothing more. They refuse what
+ * comes then with 403, and these words, without running it.
+ */
+function isStopped(answer: Answer): boolean {
+  if (answer.kind !== 'response' || answer.response.status !== 403) return false;
+  return /^\s*\{\s*"error"\s*:\s*"System not ready, status is /.test(answer.response.body);
 }
 
 /** A timeout lasted at least as long as it was allowed to, whatever the clock's rounding says. */

@@ -73,7 +73,18 @@ export class InvokerMetrics {
     this.#run = histogram('run', 'What activations took, their /init counted');
     this.#gauge(registry, 'waiting_activations', 'Activations that wait for room', (counts) => counts.waiting);
     this.#gauge(registry, 'activations', 'Activations that the invoker has', (counts) => counts.activations);
-    this.#gauge(registry, 'container_memory_megabytes', 'What the containers may take', (counts) => counts.usedMB);
+    this.#gauge(
+      registry,
+      'container_memory_megabytes',
+      'Memory of all containers, also those that are being created or removed',
+      (counts) => counts.usedMB,
+    );
+    this.#gauge(
+      registry,
+      'unremoved_containers',
+      'Containers whose removal failed, and is tried again',
+      (counts) => counts.unremoved,
+    );
     this.#containers(registry);
   }
 

@@ -5,7 +5,7 @@ import { ContainerStartError, type Container } from '../containers/ContainerDriv
 import type { Containers } from './Containers.js';
 import { initialize, type ExecutionParts } from './execute.js';
 import type { Job } from './Job.js';
-import type { PooledContainer, Prepared } from './PooledContainer.js';
+import { NoMemoryError, type PooledContainer, type Prepared } from './PooledContainer.js';
 
 /**
  * Waits until the container is there, and puts the job's action into it.
@@ -22,10 +22,11 @@ export async function prepare(
   try {
     container = entry.container ?? (await entry.created);
   } catch (error) {
-    return stemCell ? { kind: 'unsent' } : notCreated(parts, job, error);
+    if (error instanceof NoMemoryError) return { kind: 'unsent', fault: 'memory' };
+    return stemCell ? { kind: 'unsent', fault: 'platform' } : notCreated(parts, job, error);
   }
   // It may have been removed in the meantime: the pool is closing.
-  if (entry.state === 'removing') return { kind: 'unsent' };
+  if (entry.state === 'removing') return { kind: 'unsent', fault: 'platform' };
   containers.table.setState(entry, 'initializing');
   const initialized = await initialize(parts, container, job);
   if (initialized.kind === 'ok') {
@@ -39,20 +40,35 @@ export async function prepare(
     return failed({ response, total: interval, init: interval, timedOut, containerId: container.id });
   }
   // A stem cell may just have died. A container made for the action that does so has ended by its own doing.
-  if (stemCell || container.running) return { kind: 'unsent' };
+  if (stemCell || container.running) return { kind: 'unsent', fault: stemCell ? 'platform' : 'container' };
   const response = developerError(texts.abnormalInitialization);
   const interval = { start: parts.now(), end: parts.now() };
   return failed({ response, total: interval, init: interval, timedOut: false, containerId: container.id });
 }
 
 function failed(execution: Execution): Prepared {
-  return { kind: 'failed', execution, response: execution.response, initialized: true };
+  return { kind: 'failed', execution, response: execution.response, initialized: true, reason: undefined };
 }
 
 function notCreated({ log, now }: ExecutionParts, job: Job, error: unknown): Prepared {
-  log.error(`no container for ${job.action.path}`, { transid: job.message.transid, error });
-  const missing = error instanceof ContainerStartError && error.imageMissing;
-  const response = missing ? developerError(error.message) : whiskError(texts.resourceProvisionError);
-  const execution = { response, total: { start: now(), end: now() }, timedOut: false };
-  return { kind: 'failed', execution, response: whiskError(texts.abnormalRun), initialized: false };
+  const imageFault = error instanceof ContainerStartError && error.imageFault;
+  const context = { transid: job.message.transid, error };
+  if (imageFault) log.warn(`the image of ${job.action.path} does not start`, context);
+  else log.error(`no container for ${job.action.path}`, context);
+  const response = imageFault ? developerError(error.message) : whiskError(texts.resourceProvisionError);
+  return {
+    kind: 'failed',
+    execution: { response, total: { start: now(), end: now() }, timedOut: false },
+    response: imageFault ? response : whiskError(texts.abnormalRun),
+    initialized: false,
+    reason: imageFault ? reasonOf(error) : undefined,
+  };
+}
+
+const MAX_REASON = 1000;
+
+/** What the container engine or the registry said. */
+function reasonOf({ message, cause }: ContainerStartError): string {
+  const said = cause instanceof Error ? cause.message : '';
+  return (said === '' ? message : `${message} ${said}`).replaceAll(/\s+/g, ' ').slice(0, MAX_REASON);
 }

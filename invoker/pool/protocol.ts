@@ -1,6 +1,7 @@
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
+import * as texts from '../activations/texts.js';
 
 /** Decrypts one parameter value by the name of its cipher. */
 export type Decrypt = (cipher: string, value: string) => Json;
@@ -11,23 +12,41 @@ export interface Arguments {
   readonly parameters: Json;
 }
 
-/** Decrypts the locked parameters of an activation and parts them. */
-export function argumentsOf(message: ActivationMessage, decrypt: Decrypt): Arguments {
-  const { content, initArgs, lockedArgs } = message;
+/** A parameter of the activation was changed, or is encrypted with another key. */
+export class UnreadableParameterError extends Error {
+  override readonly name = 'UnreadableParameterError';
+}
+
+/**
+ * The activation with its locked parameters decrypted.
+ * @throws UnreadableParameterError
+ */
+export function unlock(message: ActivationMessage, decrypt: Decrypt): ActivationMessage {
+  const { content, lockedArgs } = message;
+  const locked = Object.keys(lockedArgs);
+  if (locked.length === 0 || typeof content !== 'object' || content === null || Array.isArray(content)) return message;
+  const parameters = { ...content };
+  for (const name of locked) {
+    const value = parameters[name];
+    const cipher = lockedArgs[name];
+    if (typeof value !== 'string' || cipher === undefined) continue;
+    try {
+      parameters[name] = decrypt(cipher, value);
+    } catch (error) {
+      throw new UnreadableParameterError(texts.unreadableParameter(name, cipher), { cause: error });
+    }
+  }
+  return { ...message, content: parameters, lockedArgs: {} };
+}
+
+/** Parts the parameters of an activation that is unlocked. */
+export function argumentsOf(message: ActivationMessage): Arguments {
+  const { content, initArgs } = message;
   if (content === undefined || content === null || typeof content !== 'object') {
     return { environment: NONE, parameters: {} };
   }
   if (Array.isArray(content)) return { environment: NONE, parameters: content };
-  let parameters: JsonObject = content;
-  const locked = Object.keys(lockedArgs);
-  if (locked.length > 0) {
-    parameters = { ...parameters };
-    for (const name of locked) {
-      const value = parameters[name];
-      const cipher = lockedArgs[name];
-      if (typeof value === 'string' && cipher !== undefined) parameters[name] = decrypt(cipher, value);
-    }
-  }
+  const parameters = content;
   if (initArgs.length === 0) return { environment: NONE, parameters };
   const environment: JsonObject = {};
   const rest: JsonObject = {};

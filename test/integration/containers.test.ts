@@ -156,7 +156,7 @@ if (!detected.usable) {
       await assert.rejects(driver.create({ ...spec, name: `${owner}-local`, image }), {
         name: 'ContainerStartError',
         message: 'The image palette-whisk/missing:local is not here; `npm run runtimes` builds it.',
-        imageMissing: false,
+        imageFault: true,
       });
     });
 
@@ -166,7 +166,7 @@ if (!detected.usable) {
         await assert.rejects(driver.create({ ...spec, name: `${owner}-blackbox`, image }), {
           name: 'ContainerStartError',
           message: `Failed to pull container image '${reference}'.`,
-          imageMissing: true,
+          imageFault: true,
         });
       }
     });

@@ -163,5 +163,8 @@ function addressOf(info: Docker.ContainerInspectInfo, settings: DockerSettings):
   }
   const { State: state } = info;
   if (state.Running) throw new ContainerStartError(`the container has no address in the network '${settings.network}'`);
-  throw new ContainerStartError(`the container ended at once, with code ${state.ExitCode}: ${state.Error}`);
+  const said = state.Error === '' ? '' : `: ${state.Error}`;
+  throw new ContainerStartError(`The container ended at once, with code ${state.ExitCode}${said}.`, {
+    endedAtOnce: true,
+  });
 }

@@ -1,11 +1,18 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import { BLACKBOX } from '../../../shared/entities/exec.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
 import { DockerContainer } from './DockerContainer.js';
 import { EngineEvents } from './EngineEvents.js';
 import { Images, pullError, pullPolicy } from './images.js';
-import { containerOptions, DEFAULT_DOCKER_SETTINGS, OWNER_LABEL, type DockerSettings } from './settings.js';
+import { mayBeDone, Remains, removeContainer, statusOf } from './removal.js';
+import {
+  containerName,
+  containerOptions,
+  DEFAULT_DOCKER_SETTINGS,
+  OWNER_LABEL,
+  type DockerSettings,
+} from './settings.js';
 
 export interface DockerDriverOptions extends Partial<DockerSettings> {
   /** Made without an agent of its own: that is its faster way. */
@@ -13,6 +20,9 @@ export interface DockerDriverOptions extends Partial<DockerSettings> {
   readonly logger: Logger;
   readonly owner: string;
 }
+
+/** How often to look for containers that the engine has and that were not told of. */
+const STRAYS_MS = 60_000;
 
 /** Containers of a Docker Engine. */
 export class DockerDriver implements ContainerDriver {
@@ -24,6 +34,9 @@ export class DockerDriver implements ContainerDriver {
   readonly #events: EngineEvents;
   readonly #containers = new Map<string, DockerContainer>();
   readonly #starting = new Set<Promise<unknown>>();
+  /** Names of containers that are made, or used, or not removed yet. */
+  readonly #known = new Set<string>();
+  #strays: NodeJS.Timeout | undefined;
 
   constructor({ docker, logger, ...settings }: DockerDriverOptions) {
     this.#docker = docker;
@@ -36,19 +49,25 @@ export class DockerDriver implements ContainerDriver {
   async removeLeftovers(): Promise<number> {
     const filters = { label: [`${OWNER_LABEL}=${this.#settings.owner}`] };
     const all = await this.#docker.listContainers({ all: true, filters });
-    const left = all.filter(({ Id }) => !this.#containers.has(Id));
+    const left = all.filter(({ Names }) => !Names.some((name) => this.#known.has(name.replace(/^\//, ''))));
     await Promise.all(left.map(({ Id }) => removeContainer(this.#docker.getContainer(Id))));
     return left.length;
   }
 
   create(spec: ContainerSpec): Promise<Container> {
-    const start = this.#create(spec);
-    const settled = start.catch(() => undefined).finally(() => this.#starting.delete(settled));
+    this.#strays ??= setInterval(() => void this.#removeStrays(), STRAYS_MS).unref();
+    const name = engineName(spec);
+    this.#known.add(name);
+    const start = this.#create(spec, () => this.#known.delete(name));
+    const settled = start
+      .catch((error: unknown) => this.#clear(spec, error))
+      .finally(() => this.#starting.delete(settled));
     this.#starting.add(settled);
     return start;
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#strays);
     await Promise.all(this.#starting);
     const removals = [...this.#containers.values()].map((container) => container.destroy());
     for (const removal of await Promise.allSettled(removals)) {
@@ -57,7 +76,7 @@ export class DockerDriver implements ContainerDriver {
     this.#events.close();
   }
 
-  async #create(spec: ContainerSpec): Promise<Container> {
+  async #create(spec: ContainerSpec, onRemoved: () => void): Promise<Container> {
     const made = await this.#make(spec);
     try {
       const container = await DockerContainer.start({
@@ -69,16 +88,34 @@ export class DockerDriver implements ContainerDriver {
           await removeContainer(made);
           this.#events.forget(made.id);
           this.#containers.delete(made.id);
+          onRemoved();
         },
       });
       this.#containers.set(made.id, container);
       return container;
     } catch (error) {
       this.#events.forget(made.id);
-      await removeContainer(made).catch((cause: unknown) => {
-        this.#logger.warn(`cannot remove ${spec.name}, which did not start`, { error: cause });
-      });
-      throw startError(spec, error);
+      throw startError(spec, error, Remains.of(made));
+    }
+  }
+
+  /** Removes at once what is left of a container that did not start. The caller of `create` tries again where that fails. */
+  async #clear(spec: ContainerSpec, error: unknown): Promise<void> {
+    try {
+      if (error instanceof ContainerStartError) await error.remains?.destroy();
+      this.#known.delete(engineName(spec));
+    } catch (cause) {
+      this.#logger.warn(`cannot remove ${spec.name}, which did not start`, { error: cause });
+    }
+  }
+
+  /** Removes containers that the engine has, though it never said that it made them. Never rejects. */
+  async #removeStrays(): Promise<void> {
+    try {
+      const removed = await this.removeLeftovers();
+      if (removed > 0) this.#logger.warn(`removed ${removed} containers that the engine had not told of`);
+    } catch (error) {
+      this.#logger.warn("the engine's containers could not be looked through", { error });
     }
   }
 
@@ -99,9 +136,10 @@ export class DockerDriver implements ContainerDriver {
     try {
       return await this.#docker.createContainer(options);
     } catch (error) {
-      if (statusOf(error) !== 404) throw startError(spec, error);
+      if (statusOf(error) !== 404) throw this.#notCreated(spec, error);
       if (policy === 'never') {
         throw new ContainerStartError(`The image ${reference} is not here; \`npm run runtimes\` builds it.`, {
+          imageFault: true,
           cause: error,
         });
       }
@@ -110,48 +148,45 @@ export class DockerDriver implements ContainerDriver {
     try {
       await this.#images.pull(reference);
     } catch (error) {
-      throw new ContainerStartError(`Failed to pull container image '${reference}'.`, { cause: error });
+      throw pullError(reference, error);
     }
     try {
       return await this.#docker.createContainer(options);
     } catch (error) {
-      throw startError(spec, error);
+      throw this.#notCreated(spec, error);
     }
+  }
+
+  #notCreated(spec: ContainerSpec, error: unknown): ContainerStartError {
+    const cutOff = mayBeDone(error) ? Remains.ofCutOff(this.#docker.getContainer(engineName(spec))) : undefined;
+    return startError(spec, error, cutOff);
   }
 }
 
-/** When to try again to remove a container, in ms: an engine may be busy with it, or be starting anew. */
-const REMOVAL_RETRIES = [200, 1000, 3000];
+/** What an engine says of an image that is not fit to run: of its command, its user or its working directory. */
+const IMAGE_FAULT =
+  /executable file|no command specified|exec: |exec format|entrypoint|no such file or directory|permission denied|not a directory|is a directory|unable to find user|no matching entries|working directory|invalid reference/i;
+/** The same engine's words for trouble of its own machine. */
+const MACHINE_FAULT = /no space left|cgroup|too many open files|temporarily unavailable|cannot allocate|network/i;
 
-/** Removes a container however it is; one that is gone or going is none. */
-async function removeContainer(container: Docker.Container): Promise<void> {
-  for (let attempt = 0; ; attempt += 1) {
-    try {
-      await container.remove({ force: true, v: true });
-      return;
-    } catch (error) {
-      const status = statusOf(error);
-      if (status === 404 || (status === 409 && String(error).includes('already in progress'))) return;
-      const delay = REMOVAL_RETRIES[attempt];
-      if (delay === undefined) throw error;
-      await sleep(delay);
-    }
+/** What kept the container from starting; a user's image is told from the platform's own trouble. */
+function startError(spec: ContainerSpec, error: unknown, remains?: Remains): ContainerStartError {
+  if (error instanceof ContainerStartError) {
+    const imageFault = error.imageFault || (isUsers(spec) && error.endedAtOnce);
+    return new ContainerStartError(error.message, { imageFault, cause: error.cause, remains });
   }
-}
-
-function statusOf(error: unknown): number | undefined {
-  return error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;
-}
-
-function startError(spec: ContainerSpec, error: unknown): ContainerStartError {
-  if (error instanceof ContainerStartError) return error;
   const text = String(error);
-  // The image's own fault, which its user should hear of.
-  if (text.includes('executable file not found')) {
-    return new ContainerStartError(`executable file not found in image ${spec.image.reference}`, {
-      imageMissing: spec.image.kind === 'blackbox',
-      cause: error,
-    });
+  const answered = statusOf(error) !== undefined;
+  if (answered && isUsers(spec) && IMAGE_FAULT.test(text) && !MACHINE_FAULT.test(text)) {
+    const message = text.includes('executable file not found')
+      ? `executable file not found in image ${spec.image.reference}`
+      : `The container image '${spec.image.reference}' does not start.`;
+    return new ContainerStartError(message, { imageFault: true, cause: error, remains });
   }
-  return new ContainerStartError(`cannot start ${spec.name}: ${text}`, { cause: error });
+  return new ContainerStartError(`cannot start ${spec.name}: ${text}`, { cause: error, remains });
 }
+
+const isUsers = ({ image }: ContainerSpec): boolean => image.kind === BLACKBOX;
+
+/** As the engine has it: see `containerOptions`. */
+const engineName = ({ name }: ContainerSpec): string => containerName(name);

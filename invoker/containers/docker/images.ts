@@ -62,7 +62,7 @@ export class Images {
   }
 }
 
-/** The user's image cannot be had; in the words that OpenWhisk's users know. */
+/** The image cannot be pulled; in the words that OpenWhisk's users know. */
 export function pullError(reference: string, cause: unknown): ContainerStartError {
-  return new ContainerStartError(`Failed to pull container image '${reference}'.`, { imageMissing: true, cause });
+  return new ContainerStartError(`Failed to pull container image '${reference}'.`, { imageFault: true, cause });
 }

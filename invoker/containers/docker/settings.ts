@@ -50,6 +50,9 @@ export const DEFAULT_DOCKER_SETTINGS: Omit<DockerSettings, 'owner'> = {
   localImagePrefix: 'palette-whisk',
 };
 
+/** A name as Docker takes it. */
+export const containerName = (name: string): string => name.replace(/[^a-zA-Z0-9_.-]/g, '_');
+
 /** What Docker is asked for. */
 export function containerOptions(spec: ContainerSpec, settings: DockerSettings): Docker.ContainerCreateOptions {
   const memory = spec.memoryMB * 1024 * 1024;
@@ -57,7 +60,7 @@ export function containerOptions(spec: ContainerSpec, settings: DockerSettings):
   const port = `${PROXY_PORT}/tcp`;
   const published = settings.reach === 'port';
   return {
-    name: spec.name.replace(/[^a-zA-Z0-9_.-]/g, '_'),
+    name: containerName(spec.name),
     Image: spec.image.reference,
     Env: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     Labels: { [OWNER_LABEL]: settings.owner },

@@ -57,6 +57,7 @@ export class ProcessDriver implements ContainerDriver {
     if (!spec.image.kind.startsWith('nodejs:')) {
       throw new ContainerStartError(
         `Actions of kind '${spec.image.kind}' need Docker: without it only kinds of nodejs run.`,
+        { imageFault: true },
       );
     }
     this.#count += 1;

@@ -164,12 +164,14 @@ describe('ContainerPool', () => {
       );
     });
 
-    it('refuses what can never fit', async () => {
+    it('refuses what can never fit, as a fault of the action', async () => {
       const f = new PoolFixture({ userMemoryMB: 256 });
       await f.run({ memory: 512 });
-      assert.equal(f.heard.records[0]?.response.statusCode, 3);
-      assert.deepEqual(f.heard.records[0]?.response.result, {
-        error: 'Failed to provision resources to run the action.',
+      assert.deepEqual(f.heard.records[0]?.response, {
+        statusCode: 2,
+        result: {
+          error: 'Failed to provision resources to run the action. It needs 512 MB, and an invoker has 256 MB.',
+        },
       });
     });
   });
@@ -307,6 +309,27 @@ describe('ContainerPool', () => {
       assert.equal(f.pool.counts().containers.prewarmed, 1);
     });
 
+    it('leaves free memory to the activation that waits for it', async () => {
+      const f = new PoolFixture({ userMemoryMB: 512 }, [CELL]);
+      const gate = new Gate();
+      f.driver.answer = async ({ path }) => {
+        if (path === '/run') await gate.pass();
+        return ok({});
+      };
+      const runs = [f.run({ name: 'a' })];
+      await settle();
+      runs.push(f.run({ name: 'big', memory: 512 }));
+      f.pool.sweep();
+      await settle();
+      assert.equal(f.pool.counts().usedMB, 256, 'no stem cell while an activation waits');
+      gate.open();
+      await Promise.all(runs);
+      assert.deepEqual(
+        f.heard.records.map(({ response }) => response.statusCode),
+        [0, 0],
+      );
+    });
+
     it('gives up idle stem cells where their memory is needed', async () => {
       const f = new PoolFixture({ userMemoryMB: 512 }, [{ ...CELL, initialCount: 2 }]);
       f.pool.sweep();
@@ -400,9 +423,16 @@ describe('ContainerPool', () => {
     it('records a container that could not be made, as the fault of whose it is', async () => {
       const f = new PoolFixture();
       f.driver.creating = () => {
-        throw new ContainerStartError("Failed to pull container image 'x'.", { imageMissing: true });
+        throw new ContainerStartError("Failed to pull container image 'x'.", {
+          imageFault: true,
+          cause: new Error('manifest unknown'),
+        });
       };
       await f.run();
+      assert.match(
+        f.heard.records[0]?.logs.join() ?? '',
+        /stderr: Failed to pull container image 'x'\. manifest unknown/,
+      );
       f.driver.creating = () => {
         throw new ContainerStartError('daemon is away');
       };
@@ -419,6 +449,20 @@ describe('ContainerPool', () => {
         ['combined', 'combined'],
       );
       assert.equal(f.pool.counts().usedMB, 0);
+    });
+
+    it('says why a parameter could not be decrypted, takes no container for it, and blames nobody else', async () => {
+      const f = new PoolFixture({}, [], {
+        decrypt: () => {
+          throw new Error('unable to authenticate data');
+        },
+      });
+      await f.run({}, { content: { mine: 'text' }, lockedArgs: { mine: 'aes-256' } });
+      const [record] = f.heard.records;
+      assert.equal(record?.response.statusCode, 2);
+      assert.match(JSON.stringify(record.response.result), /'mine' cannot be decrypted with aes-256/);
+      assert.match(record.logs.join(), /stderr: .*'mine' cannot be decrypted/);
+      assert.equal(f.driver.containers.length, 0);
     });
 
     it('gives an activation to another container when the warm one does not listen any more', async () => {
@@ -441,7 +485,27 @@ describe('ContainerPool', () => {
       f.driver.answer = ({ path }) => (path === '/init' ? ok({}) : { status: 503, body: '' });
       await f.run();
       assert.equal(f.driver.containers.length, 5);
-      assert.equal(f.heard.records[0]?.response.statusCode, 3);
+      assert.equal(f.heard.records[0]?.response.statusCode, 2, 'the fault is that of the code in the containers');
+    });
+
+    it('counts against the platform that containers could not be resumed', async () => {
+      const f = new PoolFixture();
+      const gate = new Gate();
+      f.driver.answer = async ({ path }) => {
+        if (path === '/run') await gate.pass();
+        return ok({});
+      };
+      const first = [1, 2, 3, 4].map(() => f.run());
+      await settle();
+      gate.open();
+      await Promise.all(first);
+      for (const container of f.driver.containers) container.resuming = () => Promise.reject(new Error('no'));
+      f.now += 10_000;
+      f.pool.sweep();
+      await settle();
+      f.driver.answer = () => ({ status: 503, body: '' });
+      await f.run();
+      assert.equal(f.heard.records.at(-1)?.response.statusCode, 3);
     });
   });
 
@@ -489,6 +553,78 @@ describe('ContainerPool', () => {
         [{ error: 'bad code' }, { error: 'bad code' }, { error: 'bad code' }],
       );
       assert.equal(f.driver.alive.length, 0);
+    });
+
+    it('runs elsewhere what a runtime refused because another activation had stopped it', async () => {
+      const f = new PoolFixture({ maxConcurrency: 4 });
+      await f.run({ concurrency: 4 });
+      const gate = new Gate();
+      const stopped = new Set<string>();
+      f.driver.answer = async ({ path, body }, container) => {
+        if (path === '/init') return ok({});
+        await gate.pass();
+        if (stopped.has(container.id)) {
+          return { status: 403, body: '{"error":"System not ready, status is stopped."}' };
+        }
+        if (JSON.stringify(body['value']) === '{"throw":true}') {
+          stopped.add(container.id);
+          return { status: 502, body: '{"error":"An error has occurred: Error: mine"}' };
+        }
+        return ok({});
+      };
+      const all = [true, false, false, false].map((fails) =>
+        f.run({ concurrency: 4 }, { content: fails ? { throw: true } : {} }),
+      );
+      await settle();
+      gate.open();
+      await Promise.all(all);
+      assert.deepEqual(
+        f.heard.records.map(({ response }) => response.statusCode),
+        [0, 2, 0, 0, 0],
+      );
+    });
+
+    it('takes a 403 of an action that runs alone for its answer', async () => {
+      const f = new PoolFixture();
+      f.driver.answer = ({ path }) =>
+        path === '/init' ? ok({}) : { status: 403, body: '{"error":"System not ready, status is stopped."}' };
+      await f.run();
+      assert.equal(f.driver.containers.length, 1);
+      assert.equal(f.heard.records[0]?.response.statusCode, 2);
+    });
+
+    it('says of what a dead container took along that it shared the container', async () => {
+      const f = new PoolFixture({ maxConcurrency: 3 });
+      await f.run({ concurrency: 3 });
+      f.driver.answer = () => new Promise(() => {});
+      const all = [1, 2, 3].map(() => f.run({ concurrency: 3 }));
+      await settle();
+      f.driver.containers[0]?.die();
+      await Promise.all(all);
+      for (const { response } of f.heard.records.slice(1, 3)) {
+        assert.equal(response.statusCode, 2);
+        assert.match(
+          JSON.stringify(response.result),
+          /exited unexpectedly\. The container ended while it ran (another activation|2 other activations) too/,
+        );
+      }
+    });
+
+    it('puts the activations of a dead container back in the order in which they came', async () => {
+      const f = new PoolFixture({ userMemoryMB: 256, maxConcurrency: 3 });
+      await f.run({ concurrency: 3 });
+      const ran: string[] = [];
+      let refuse = true;
+      f.driver.answer = ({ path, body }, container) => {
+        if (path === '/init') return ok({});
+        if (refuse && container.id === 'c0') throw new ContainerConnectionError('refused', 'gone');
+        ran.push(String((body['value'] as { n: number }).n));
+        return ok({});
+      };
+      const all = [0, 1, 2, 3, 4].map((n) => f.run({ concurrency: 3 }, { content: { n } }));
+      await Promise.all(all);
+      refuse = false;
+      assert.deepEqual(ran, ['0', '1', '2', '3', '4']);
     });
 
     it('lets the others end when one fails, and then removes the container', async () => {

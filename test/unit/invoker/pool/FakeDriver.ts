@@ -28,6 +28,8 @@ export class FakeDriver implements ContainerDriver {
   answer: Behaviour = () => ok({});
   /** Called before a container is there; may throw or wait. */
   creating: (spec: ContainerSpec) => Promise<void> | void = () => {};
+  /** Called before a container is gone; may throw or wait. */
+  removing: (container: FakeContainer) => Promise<void> | void = () => {};
   logs: (options: LogOptions) => Promise<CollectedLogs> | CollectedLogs = () => ({
     lines: [],
     complete: true,
@@ -49,6 +51,11 @@ export class FakeDriver implements ContainerDriver {
     await Promise.all(this.containers.map((container) => container.destroy()));
   }
 
+  /** Memory of those that are not removed yet. */
+  get memoryMB(): number {
+    return this.containers.reduce((sum, { removed, spec }) => sum + (removed ? 0 : spec.memoryMB), 0);
+  }
+
   /** Those that are still there. */
   get alive(): FakeContainer[] {
     return this.containers.filter((container) => container.running);
@@ -59,6 +66,8 @@ export class FakeContainer implements Container {
   readonly exited: Promise<void>;
   running = true;
   signsLogs = true;
+  /** The driver has it no more. */
+  removed = false;
   paused = false;
   pauses = 0;
   readonly posts: Posted[] = [];
@@ -117,9 +126,10 @@ export class FakeContainer implements Container {
     this.#exit();
   }
 
-  destroy(): Promise<void> {
+  async destroy(): Promise<void> {
     this.die();
-    return Promise.resolve();
+    await this.#driver.removing(this);
+    this.removed = true;
   }
 
   async collectLogs(options: LogOptions): Promise<CollectedLogs> {

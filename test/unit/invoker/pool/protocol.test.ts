@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { executableAction } from '../../../../invoker/activations/ExecutableAction.js';
-import { argumentsOf, initBody, runBody } from '../../../../invoker/pool/protocol.js';
+import { argumentsOf, initBody, runBody, unlock, UnreadableParameterError } from '../../../../invoker/pool/protocol.js';
 import { action, executable, message, NODE_IMAGE } from './setup.js';
-
-const asIs = (_: string, value: string): string => value;
 
 describe('the protocol of action containers', () => {
   describe('arguments', () => {
     it('are an empty object where there are none, and an array as it is', () => {
-      assert.deepEqual(argumentsOf(message({ content: undefined }), asIs), { environment: {}, parameters: {} });
-      assert.deepEqual(argumentsOf(message({ content: [1, 'two'], initArgs: ['0'] }), asIs), {
+      assert.deepEqual(argumentsOf(message({ content: undefined })), { environment: {}, parameters: {} });
+      assert.deepEqual(argumentsOf(message({ content: [1, 'two'], initArgs: ['0'] })), {
         environment: {},
         parameters: [1, 'two'],
       });
@@ -17,15 +15,30 @@ describe('the protocol of action containers', () => {
 
     it('are parted into the environment and the rest', () => {
       const sent = message({ content: { A: 'a', b: 1, C: null }, initArgs: ['A', 'C', 'missing'] });
-      assert.deepEqual(argumentsOf(sent, asIs), { environment: { A: 'a', C: null }, parameters: { b: 1 } });
+      assert.deepEqual(argumentsOf(sent), { environment: { A: 'a', C: null }, parameters: { b: 1 } });
     });
 
     it('are decrypted by the cipher that each one names, in a copy', () => {
       const content = { plain: 'p', locked: 'c2VjcmV0', number: 5 };
       const sent = message({ content, lockedArgs: { locked: 'aes-256', number: 'aes-128', missing: 'aes-128' } });
-      const { parameters } = argumentsOf(sent, (cipher, value) => `${cipher} of ${value}`);
+      const { content: parameters } = unlock(sent, (cipher, value) => `${cipher} of ${value}`);
       assert.deepEqual(parameters, { plain: 'p', locked: 'aes-256 of c2VjcmV0', number: 5 });
       assert.equal(content.locked, 'c2VjcmV0');
+    });
+
+    it('that cannot be decrypted are named, and their value is not', () => {
+      const sent = message({ content: { mine: 'c2VjcmV0' }, lockedArgs: { mine: 'aes-256' } });
+      const refuse = (): never => {
+        throw new Error('unable to authenticate data');
+      };
+      assert.throws(
+        () => unlock(sent, refuse),
+        (error: unknown) =>
+          error instanceof UnreadableParameterError &&
+          error.message.includes("'mine'") &&
+          error.message.includes('aes-256') &&
+          !error.message.includes('c2VjcmV0'),
+      );
     });
   });
 

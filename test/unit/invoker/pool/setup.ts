@@ -11,7 +11,7 @@ import { topics } from '../../../../shared/messaging/topics.js';
 import { executableAction, type ExecutableAction } from '../../../../invoker/activations/ExecutableAction.js';
 import { Reporter } from '../../../../invoker/activations/Reporter.js';
 import { STORE_ALWAYS } from '../../../../invoker/activations/storing.js';
-import { ContainerPool, type PoolConfig } from '../../../../invoker/pool/ContainerPool.js';
+import { ContainerPool, type PoolConfig, type PoolParts } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
 import type { StemCell } from '../../../../invoker/pool/StemCells.js';
 import { FakeDriver } from './FakeDriver.js';
@@ -99,7 +99,11 @@ export class PoolFixture {
   readonly pool: ContainerPool;
   now = 10_000;
 
-  constructor(config: Partial<PoolConfig> = {}, stemCells: readonly StemCell[] = []) {
+  constructor(
+    config: Partial<PoolConfig> = {},
+    stemCells: readonly StemCell[] = [],
+    parts: Partial<Pick<PoolParts, 'decrypt'>> = {},
+  ) {
     this.pool = new ContainerPool({
       driver: this.driver,
       reporter: this.heard.reporter(),
@@ -120,6 +124,7 @@ export class PoolFixture {
         invokerName: 'invoker0',
         ...config,
       },
+      ...parts,
     });
   }
 

@@ -71,6 +71,11 @@ class ChaosDriver implements ContainerDriver {
     if (this.fate() === 'error') throw new ContainerStartError('no');
     const container = new ChaosContainer(this, spec, `c${this.containers.length}`);
     this.containers.push(container);
+    const usedMB = this.containers.reduce(
+      (sum, { destroyed, spec: { memoryMB } }) => sum + (destroyed ? 0 : memoryMB),
+      0,
+    );
+    this.must(usedMB <= USER_MEMORY_MB, `${usedMB} MB are used`);
     return container;
   }
 
@@ -151,8 +156,9 @@ class ChaosContainer implements Container {
 
   async destroy(): Promise<void> {
     this.#driver.must(!this.destroyed, 'a container is removed once');
-    this.destroyed = true;
     await this.#driver.takes('destroy');
+    if (this.#driver.fate() === 'error') throw new Error('busy');
+    this.destroyed = true;
     this.end();
   }
 
@@ -235,6 +241,7 @@ describe('a pool, whatever happens', () => {
               environment: {},
               namePrefix: 'wsk',
               invokerName: 'invoker0',
+              removal: { attemptMs: 60_000, firstDelayMs: 0, maxDelayMs: 0 },
             },
           });
           const sent: string[] = [];
