@@ -52,9 +52,8 @@ export class Removals {
   }
 
   add(removal: Removal): void {
-    const done = this.#remove(removal);
-    this.#pending.add(done);
-    void done.then(() => this.#pending.delete(done));
+    const removed = this.#remove(removal).finally(() => this.#pending.delete(removed));
+    this.#pending.add(removed);
   }
 
   /** Waits for all removals, at most `limitMs`, then gives up those that are left; resolves to how many these are. */
