@@ -77,6 +77,8 @@ export interface WebRequest {
   readonly query: string | undefined;
   /** The namespace of the caller, where it gave credentials that hold. */
   readonly user: string | undefined;
+  /** Whether the action is not told the header `Authorization`: it carries the caller's API key. */
+  readonly hideAuthorization?: boolean | undefined;
 }
 
 const OCTETS = contentType('application/octet-stream');
@@ -133,7 +135,7 @@ function refuseOverrides(pairs: readonly QueryPair[], body: Json | undefined, im
 function contextOf(request: WebRequest, type: ContentType | undefined): JsonObject {
   return {
     __ow_method: request.method.toLowerCase(),
-    __ow_headers: headersOf(request.rawHeaders, type),
+    __ow_headers: headersOf(request, type),
     __ow_path: request.path,
     ...(request.user === undefined ? {} : { __ow_user: request.user }),
   };
@@ -142,11 +144,12 @@ function contextOf(request: WebRequest, type: ContentType | undefined): JsonObje
 /** The length and the framing of the body are the server's own business; its type is given as it was understood. */
 const HIDDEN = new Set(['content-length', 'transfer-encoding', 'content-type', 'x-ow-extra-logging']);
 
-function headersOf(raw: readonly string[], type: ContentType | undefined): JsonObject {
+function headersOf({ rawHeaders: raw, hideAuthorization }: WebRequest, type: ContentType | undefined): JsonObject {
   const entries: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] as string).toLowerCase();
-    if (!HIDDEN.has(name)) entries.push([name, raw[i + 1] as string]);
+    if (!HIDDEN.has(name) && !(hideAuthorization && name === 'authorization'))
+      entries.push([name, raw[i + 1] as string]);
   }
   if (type) entries.push(['content-type', renderContentType(type)]);
   return Object.fromEntries(entries);

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from 'lmdb';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import { LmdbStore } from './LmdbStore.js';
+import { closeFiles, closeFolder } from './privacy.js';
 import { lockFolder, type FolderLock } from './lock.js';
 
 /** Enough for three databases of three parts each. */
@@ -21,7 +22,7 @@ const mapsAtOnce = process.platform !== 'win32' && (process.arch === 'x64' || pr
 const CLOSE_MS = 2000;
 
 /**
- * The three databases on disk in `folder`, which is made (for this user alone) where it is missing.
+ * The three databases on disk in `folder`, which is made where it is missing, and readable by this user alone.
  *
  * @throws StoreError with one clear line where the folder cannot be written or another server has it.
  */
@@ -30,6 +31,7 @@ export async function openEmbeddedStores(folder: string): Promise<Stores> {
     // The users' keys are in it.
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await access(folder, constants.W_OK | constants.X_OK);
+    await closeFolder(folder);
   } catch (error) {
     throw cannotWrite(folder, error);
   }
@@ -53,7 +55,12 @@ export async function openStoresOfServer(folder: string): Promise<Stores> {
 
 async function openLocked(folder: string, lock: FolderLock): Promise<Stores> {
   try {
-    return await openIn(folder, lock, false);
+    const stores = await openIn(folder, lock, false);
+    await closeFiles(folder).catch(async (error: unknown) => {
+      await stores.close();
+      throw error;
+    });
+    return stores;
   } catch (error) {
     await lock.release();
     throw new StoreError(`cannot open the store in ${folder}: ${(error as Error).message}`, { cause: error });

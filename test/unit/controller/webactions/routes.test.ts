@@ -373,7 +373,9 @@ describe('webActionRoutes', () => {
       assert.equal(refused.headers['www-authenticate'], undefined);
       assert.deepEqual(cors(refused), CORS);
       assert.equal((await call(method, '/owner/p/signed.json', { authorization: 'Basic caller' })).status, 200);
-      assert.equal(payload()['__ow_user'], 'caller');
+      const { __ow_user: user, __ow_headers: headers } = payload();
+      assert.equal(user, 'caller');
+      assert.equal((headers as Record<string, unknown>)['authorization'], undefined);
     }
     const preflight = await call('OPTIONS', '/owner/p/signed.json');
     assert.equal(preflight.status, 200);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { attach } from '../../../../suites/attach.js';
 import { fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,7 +62,30 @@ describe('the embedded store', () => {
       const data = join(folder, 'private');
       const stores = await openEmbeddedStores(data);
       assert.equal((await stat(data)).mode & 0o777, 0o700);
+      for (const name of ['data.mdb', 'lock.mdb']) {
+        assert.equal((await stat(join(data, name))).mode & 0o777, 0o600);
+      }
       await stores.close();
+    });
+
+    it('closes a folder and files that were open to others, and not a folder that is not its own', async () => {
+      const mode = async (...path: string[]): Promise<number> => (await stat(join(folder, ...path))).mode & 0o777;
+      for (const [name, foreign, expected] of [
+        ['opened', [], 0o700],
+        ['home', ['letters.txt'], 0o755],
+      ] as const) {
+        const data = join(folder, name);
+        await mkdir(data);
+        for (const file of foreign) await writeFile(join(data, file), '');
+        await (await openEmbeddedStores(data)).close();
+        await chmod(data, 0o755);
+        for (const file of ['data.mdb', 'lock.mdb']) await chmod(join(data, file), 0o644);
+        const stores = await openEmbeddedStores(data);
+        assert.equal(await mode(name), expected);
+        for (const file of ['data.mdb', 'lock.mdb']) assert.equal(await mode(name, file), 0o600);
+        for (const file of foreign) assert.equal(await mode(name, file), 0o644);
+        await stores.close();
+      }
     });
 
     it('says which folder it cannot write to', async () => {
