@@ -288,7 +288,7 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
     operator: config.operator,
     readinessFraction: config.readinessFraction,
     build: config.build,
-    colors: { palette: balancer.palette, mistakes: colorMistakes },
+    colors: { palette: balancer.colors, mistakes: colorMistakes },
   };
   return { builtins, services };
 }

@@ -3,7 +3,8 @@ import type { Entitlement } from '../entitlement/Entitlement.js';
 import type { Bodies } from '../http/Bodies.js';
 import type { Journal } from '../invocation/Journal.js';
 import type { Invocation } from '../invocation/Invocation.js';
-import type { ColorsView } from '../loadbalancer/ColorsView.js';
+import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
+import type { Colors } from '../loadbalancer/Colors.js';
 import type { LoadBalancer } from '../loadbalancer/LoadBalancer.js';
 import type { Explain } from '../refusals/refusals.js';
 import type { OperatorPolicy } from '../../shared/access/operators.js';
@@ -53,6 +54,6 @@ export interface ControllerContext {
   /** The share of invokers that has to be up for the controller to call itself ready. */
   readonly readinessFraction: number;
   readonly build: Build;
-  /** The state of colors for operators. */
-  readonly colors?: ColorsView | undefined;
+  /** What operators see of colors. */
+  readonly colors?: { readonly palette: Pick<Colors, 'view' | 'homes'>; readonly mistakes: ColorMistakes } | undefined;
 }

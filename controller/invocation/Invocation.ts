@@ -31,6 +31,8 @@ export interface InvocationRequest {
 export interface GivenColor {
   /** The request's header `X-OpenWhisk-Color`. */
   readonly fromHeader?: string | undefined;
+  /** The request's header `X-OpenWhisk-Color-Policy`, also for the steps of a composite. */
+  readonly policy?: string | undefined;
   /** The color of the cause. */
   readonly inherited?: string | undefined;
   /** Only `inherited` counts: the step of a conductor has the color of its run, or none if the run has none. */

@@ -9,7 +9,7 @@ import {
 import { compositeRecord } from './compositeRecord.js';
 import { compositionErrors, conductorPayload, readStep } from './compositionSteps.js';
 import type { InvocationOutcome, ResolvedAction } from './Invocation.js';
-import { requestedColor } from './requestedColor.js';
+import { passedOn, requestedColor } from './requestedColor.js';
 import { failure, largest, memoryOf } from './sequenceAccounting.js';
 import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { SEQUENCE } from '../../shared/entities/exec.js';
@@ -109,7 +109,7 @@ class Composition {
     const { target } = this.#run;
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
     // A step of the conductor belongs to the run, and has its color whatever the annotation gives for the step.
-    const color = { inherited: this.#color, settled: true };
+    const color = { ...passedOn(this.#color, this.#run.color), settled: true };
     const step = { ...this.#caused(transid, target, payload), waitMs, color };
     return this.#waitFor(() => this.#parts.primitive.invoke(step));
   }
@@ -167,7 +167,7 @@ class Composition {
   }
 
   #caused(transid: TransactionId, target: ResolvedAction, payload: Json | undefined) {
-    const color = { inherited: this.#color };
+    const color = passedOn(this.#color, this.#run.color);
     return { transid, user: this.#run.user, target, payload, cause: this.#run.activationId, color };
   }
 

@@ -1,7 +1,9 @@
+import type { GivenColor } from './Invocation.js';
 import type { Journal } from './Journal.js';
 import { activateAction, type ActivationParts } from './activate.js';
 import { asObject } from './parameters.js';
 import type { Explain } from '../refusals/refusals.js';
+import { passedOn } from './requestedColor.js';
 import { forwardedHeaders, inactiveRule, ruleLogLine, triggerRecord, type RuleResult } from './firedRules.js';
 import { colorOf } from '../../shared/colors/colorOf.js';
 import { StatusCode } from '../../shared/entities/activation.js';
@@ -32,8 +34,8 @@ export interface Fire {
   readonly payload: JsonObject;
   /** The request's headers; an alarm has none. */
   readonly headers?: IncomingHttpHeaders | undefined;
-  /** The request's header `X-OpenWhisk-Color`. */
-  readonly color?: string | undefined;
+  /** What the request says of colors. */
+  readonly color?: GivenColor | undefined;
 }
 
 /** A trigger that was fired. `done` resolves once its record is stored; it never rejects. */
@@ -71,7 +73,7 @@ async function activateRules(
   const args: JsonObject = { ...asObject(trigger.parameters), ...headers, ...payload };
   const annotation = valueOf(trigger.annotations, 'color');
   const color = colorOf({
-    header: fire.color,
+    header: fire.color?.fromHeader,
     annotation,
     parameters: args,
     activationId,
@@ -90,7 +92,7 @@ async function activateRules(
 
 async function activate(
   parts: FireParts,
-  { user, transid }: Fire,
+  { user, transid, color: given }: Fire,
   rule: ReducedRule,
   payload: JsonObject,
   color: string | undefined,
@@ -106,7 +108,7 @@ async function activate(
         user,
         payload,
         waitMs: undefined,
-        color: { inherited: color },
+        color: passedOn(color, given),
       },
     );
     const activationId = outcome.kind === 'record' ? outcome.record.activationId : outcome.activationId;

@@ -10,6 +10,7 @@ import type { ControllerInstance } from '../../shared/messages/instances.js';
 import { pullsImage, type Runtimes } from '../../shared/runtimes/manifest.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
+import { requestedPolicy } from './colorPolicy.js';
 import { requestedColor } from './requestedColor.js';
 import { waitForResult } from './resultWait.js';
 
@@ -99,9 +100,7 @@ function colorRequest(
 ): ColorRequest | undefined {
   const value = requestedColor(request, activationId, mistakes);
   if (value === undefined) return undefined;
-  const policy = valueOf(request.target.action.annotations, 'color-policy');
-  // A value that is not a text is an unknown policy, and is counted as one.
-  return { value, policy: policy === undefined || typeof policy === 'string' ? policy : JSON.stringify(policy) };
+  return { value, ...requestedPolicy(request.color?.policy, request.target.action.annotations) };
 }
 
 /** Describes actions for the balancer; each action document once. */
@@ -118,10 +117,23 @@ function actionDescriptions(runtimes: Runtimes): (action: Action) => Schedulable
         logs: limits.logs,
         concurrency: limits.concurrency,
         timeout: limits.timeout,
+        ...requiredTags(action.annotations),
         blackbox: exec.kind === BLACKBOX && pullsImage(runtimes, exec.image ?? ''),
       };
       known.set(action, described);
     }
     return described;
   };
+}
+
+/**
+ * The tags that an action requires of its invoker (`invoker-resources`), and whether strictly so (`invoker-resources-strict-policy`,
+ * yes by default). As in OpenWhisk, a list that is not all texts counts as none.
+ */
+function requiredTags(annotations: readonly KeyValue[]): Pick<SchedulableAction, 'tags' | 'tagsStrict'> {
+  const tags = valueOf(annotations, 'invoker-resources');
+  if (!Array.isArray(tags) || tags.length === 0) return {};
+  const texts = tags.filter((tag) => typeof tag === 'string');
+  if (texts.length < tags.length) return {};
+  return { tags: texts, tagsStrict: valueOf(annotations, 'invoker-resources-strict-policy') !== false };
 }

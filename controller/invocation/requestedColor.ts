@@ -2,7 +2,7 @@ import { argumentsOf } from './parameters.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import { colorOf } from '../../shared/colors/colorOf.js';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
-import type { InvocationRequest } from './Invocation.js';
+import type { GivenColor, InvocationRequest } from './Invocation.js';
 
 /**
  * The color of an invocation: from its request, its action's annotation or its cause.
@@ -25,6 +25,11 @@ export function requestedColor(
     inherited: color?.inherited,
     onMistake: (mistake) => mistakes?.note(_id, annotation ?? null, mistake),
   });
+}
+
+/** What a step of a composite, or an action that a trigger fires, gets: the color of its cause, and the caller's policy. */
+export function passedOn(color: string | undefined, given: GivenColor | undefined): GivenColor {
+  return given?.policy === undefined ? { inherited: color } : { inherited: color, policy: given.policy };
 }
 
 /**

@@ -3,7 +3,7 @@ import { resolveAction } from './resolve.js';
 import { COMPONENT_GRACE_MS, isTooDeep, type CompositeParts, type CompositeRun, type Composites } from './composite.js';
 import { compositeRecord } from './compositeRecord.js';
 import type { ResolvedAction } from './Invocation.js';
-import { requestedColor } from './requestedColor.js';
+import { passedOn, requestedColor } from './requestedColor.js';
 import {
   addComponent,
   beginSequence,
@@ -104,7 +104,7 @@ async function invokeComponent(
     target,
     payload: nextPayload(books),
     cause: run.activationId,
-    color: { inherited: color },
+    color: passedOn(color, run.color),
   };
   if (target.action.exec.kind === SEQUENCE) {
     const inner = { ...component, activationId: parts.newActivationId() };

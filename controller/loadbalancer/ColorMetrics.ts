@@ -1,6 +1,6 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { imbalance } from '../../shared/colors/buckets.js';
-import type { PolicyName } from '../../shared/colors/ColorPolicy.js';
+import type { PolicySource } from './policyChoice.js';
 
 /** What one policy did in one pool. Plain numbers: they are counted on the way of each colored invocation. */
 export interface PolicyCounts {
@@ -8,6 +8,8 @@ export interface PolicyCounts {
   assignments: number;
   /** Of them, those that met their color's home. */
   hits: number;
+  /** Of them, those that had to wait for room on their invoker. */
+  waits: number;
   /** Of them, those that went to one of the color's next choices. */
   spills: number;
   /** Of them, those that none of the choices took: they went where an uncolored one would. */
@@ -16,11 +18,18 @@ export interface PolicyCounts {
   readonly placed: Map<number, number>;
 }
 
-export const newCounts = (): PolicyCounts => ({ assignments: 0, hits: 0, spills: 0, strays: 0, placed: new Map() });
+export const newCounts = (): PolicyCounts => ({
+  assignments: 0,
+  hits: 0,
+  waits: 0,
+  spills: 0,
+  strays: 0,
+  placed: new Map(),
+});
 
 /** A policy's counts as metrics see them. */
 export interface Counted {
-  readonly policy: PolicyName;
+  readonly policy: string;
   readonly pool: string;
   readonly counts: PolicyCounts;
   readonly moves: number;
@@ -32,6 +41,7 @@ export interface Counted {
 export class ColorMetrics {
   #read: () => Iterable<Counted> = () => [];
   readonly #unknown: Counter<'source'>;
+  readonly #waits: Histogram;
 
   constructor(registry: Registry) {
     const counter = (name: string, help: string, value: (counted: Counted) => number): void => {
@@ -50,6 +60,11 @@ export class ColorMetrics {
     counter('color_assignments_total', 'Colored invocations that were placed', (one) => one.counts.assignments);
     counter('color_hits_total', "Colored invocations on their color's home", (one) => one.counts.hits);
     counter(
+      'color_waits_total',
+      'Colored invocations that were expected to wait on the invoker that they were sent to',
+      (one) => one.counts.waits,
+    );
+    counter(
       'color_spills_total',
       "Colored invocations on one of their color's next choices",
       (one) => one.counts.spills,
@@ -66,12 +81,24 @@ export class ColorMetrics {
       },
     });
     registry.registerMetric(gauge);
+    this.#waits = new Histogram({
+      name: 'color_expected_wait_seconds',
+      help: 'Expected waits of the colored invocations that had to wait',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+      registers: [registry],
+    });
     this.#unknown = new Counter({
       name: 'color_policy_unknown_total',
-      help: 'Colored invocations whose action or namespace names a policy that there is none of',
+      help: 'Colored invocations whose caller, action or namespace names a policy that is unknown or not allowed',
       labelNames: ['source'],
       registers: [registry],
     });
+  }
+
+  /** A colored invocation is expected to wait for so long. */
+  waits(counts: PolicyCounts, expectedMs: number): void {
+    counts.waits++;
+    this.#waits.observe(expectedMs / 1000);
   }
 
   /** Where to read the policies' counts. */
@@ -79,7 +106,7 @@ export class ColorMetrics {
     this.#read = read;
   }
 
-  unknownPolicy(source: 'action' | 'namespace'): void {
+  unknownPolicy(source: PolicySource): void {
     this.#unknown.inc({ source });
   }
 }

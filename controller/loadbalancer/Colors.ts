@@ -1,20 +1,26 @@
+import { colorKey, type ColorKey } from '../../shared/colors/colorKey.js';
+import { type ColorPolicy, type PolicyOptions, type Room, type Weight } from '../../shared/colors/ColorPolicy.js';
+import { POLICIES, type PolicyMaker } from '../../shared/colors/policies.js';
 import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { ColorMessage } from '../../shared/messages/color.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
-import { AssignmentSharing } from './AssignmentSharing.js';
-import type { Assignment, PoolName } from '../../shared/messages/assignment.js';
-import type { ColorMetrics } from './ColorMetrics.js';
+import { newCounts, type ColorMetrics, type Counted, type PolicyCounts } from './ColorMetrics.js';
+import { ColorSharing } from './ColorSharing.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
-import { needsSharing, Palette } from './Palette.js';
-import type { ResourceRequest, InvokerChoice } from './schedule.js';
-import type { Shares } from './Shares.js';
+import { PatientRoom, type Waits } from './patience.js';
+import { parsePoolName } from './pools.js';
+import { chosenPolicy } from './policyChoice.js';
+import type { Candidate, InvokerChoice, ResourceRequest } from './schedule.js';
+import type { Pool, Shares } from './Shares.js';
+import { Warmth } from './Warmth.js';
 
 export interface ColorsParts {
   readonly messaging: Messaging;
-  /** Before the name of the topic of assignments. */
-  readonly topic: Topic<Assignment>;
+  /** Of what policies share. */
+  readonly topic: Topic<ColorMessage>;
   readonly logger: Logger;
   readonly metrics: ColorMetrics;
   readonly options: ColorConfig;
@@ -23,131 +29,368 @@ export interface ColorsParts {
   readonly self: string;
   /** Whether this controller moves buckets for all. */
   readonly leads: () => boolean;
+  /** In ms. */
   readonly now: () => number;
 }
 
-/** The palette with what surrounds it: the other controllers, the load, and time. */
+/** One policy at work in one pool of invokers. */
+interface InUse {
+  readonly pool: string;
+  readonly policy: ColorPolicy;
+  readonly counts: PolicyCounts;
+  readonly members: Set<number>;
+  readonly healthy: Set<number>;
+}
+
+/** Policies at work at once, over all pools; the one made first goes. */
+const MAX_IN_USE = 512;
+
+/**
+ * The balancer's colors: which policy places an invocation, and what the policies have to know of the invokers, of the other
+ * controllers (`ColorSharing`) and of time. A policy is made when the first invocation needs it, one for each pool of invokers: an
+ * installation without colors has none.
+ *
+ * An invoker, as a policy sees it
+ * -------------------------------
+ *
+ *              first ping            up                    no ping for 10 s
+ *    (absent) ───────────▶ member ──────▶ warming ──▶ warm ────────────────▶ down ── `goneAfterMs` ──▶ (absent)
+ *                          (no work)   `moveMs`                               │
+ *                                         ▲───────────── pings again ────────┘
+ *
+ * A member is the home of its colors, also while it is down: they use their next choices, and come home. While it warms up it
+ * gets its share bit by bit (`Warmth`), so that its colors do not all meet an empty memory at once.
+ */
 export class Colors {
-  readonly palette: Palette;
   readonly #parts: ColorsParts;
+  readonly #inUse = new Map<string, InUse>();
+  readonly #room: InvocationRoom;
+  readonly #sharing: ColorSharing | undefined;
   readonly #reports = new LoadReports();
+  readonly #warmth: Warmth;
   readonly #downSince = new Map<number, number>();
   readonly #gone = new Set<number>();
-  #sharing: Promise<AssignmentSharing | undefined> | undefined;
-  #told: AssignmentSharing | undefined;
-  /** Homes given while the topic is still being read; undefined where it cannot be. */
-  #untold: Assignment[] | undefined = [];
+  readonly #policies: ReadonlyMap<string, PolicyMaker>;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: ColorsParts) {
+    const { options, now } = parts;
     this.#parts = parts;
-    this.palette = new Palette({
-      options: parts.options,
-      shares: parts.shares,
-      metrics: parts.metrics,
-      totalUnderWay: parts.totalUnderWay,
-      isGone: (instance) => this.#gone.has(instance),
-      tell: (assignment) => this.#tell(assignment),
-      onShared: () => void this.#share(),
-    });
+    this.#policies = new Map([...Object.entries(POLICIES), ...Object.entries(options.custom ?? {})]);
+    this.#warmth = new Warmth(options.moveMs, now());
+    this.#room = new InvocationRoom(parts.shares, this.#warmth, parts.totalUnderWay);
+    if (options.shared !== false) {
+      this.#sharing = new ColorSharing({
+        messaging: parts.messaging,
+        topic: parts.topic,
+        logger: parts.logger,
+        self: parts.self,
+        now,
+        onUpdate: ({ pool, policy, ...update }, ageMs) => this.#named(pool, policy)?.shared?.adopt(update, ageMs),
+        holds: ({ pool, policy, ...update }) => this.#named(pool, policy)?.shared?.holds(update) ?? false,
+      });
+    }
+    parts.metrics.observe(() => this.#counted());
   }
 
-  /** With a policy that is shared by default, resolves once what was assigned before is known here. */
+  /** With a default policy that shares a table, resolves once what was told before is known here. */
   async start(): Promise<void> {
-    if (needsSharing(this.#parts.options.policy)) await this.#share();
+    const make = this.#policies.get(this.#parts.options.policy);
+    if (make && this.#shares(make)) await this.#sharing?.start();
     this.#timer = setInterval(() => this.tick(), 1000);
     this.#timer.unref();
   }
 
   /**
-   * Finds the place of a colored invocation: its color's home or one of the next choices, else where `uncolored` puts it.
-   * Sets `message.color`.
-   * @returns undefined where `uncolored` finds none.
+   * Finds the place of a colored invocation: its color's home, one of the next choices, or where `uncolored` puts it. Sets
+   * `message.color`.
+   * @returns undefined if `uncolored` finds none.
    */
   place(
-    pool: PoolName,
+    pool: Pool,
     message: ActivationMessage,
     color: ColorRequest,
     resources: ResourceRequest,
     uncolored: () => InvokerChoice | undefined,
   ): InvokerChoice | undefined {
+    const { metrics, options, logger, shares } = this.#parts;
     const { namespace, limits } = message.user;
-    const { palette } = this;
-    const policy = palette.policyFor(color.policy, limits.colorPolicy);
-    const colored = palette.place(pool, policy, namespace.name, color.value, resources);
-    const placement = colored ? { candidate: colored.candidate, overloaded: false } : uncolored();
-    if (!placement) return undefined;
-    const { instance } = placement.candidate;
-    const hit = colored?.hit ?? palette.isHome(pool, policy, namespace.name, color.value, instance);
-    message.color = { value: color.value, hit };
-    const { logger } = this.#parts;
-    if (logger.debugEnabled) {
-      const how = hit ? 'its home' : colored ? 'a next choice' : 'as if it had none';
-      logger.debug(`color ${color.value} by ${policy}: invoker${instance}, ${how}`, { transid: message.transid });
+    const name = chosenPolicy(color, limits, options.policy, {
+      exists: (policy) => this.#policies.has(policy),
+      onUnknown: (source) => metrics.unknownPolicy(source),
+    });
+    const { policy, counts } = this.#use(pool.name, name);
+    const key = colorKey(namespace.name, color.value);
+    const room = this.#room;
+    const patienceMs = color.patienceMs ?? options.patienceMs;
+    room.begin(key, resources, patienceMs, options.homes, this.#parts.now());
+    const choice = room.patient.chosen(policy.assign(key, room));
+    counts.assignments++;
+    let placed: InvokerChoice | undefined;
+    let hit = choice?.rank === 0;
+    if (choice) {
+      if (hit) counts.hits++;
+      else counts.spills++;
+      placed = { candidate: shares.candidate(choice.invoker) as Candidate, overloaded: false };
+    } else {
+      placed = uncolored();
+      const shelter = placed?.overloaded === true ? room.patient.shelter : undefined;
+      if (shelter !== undefined) placed = { candidate: shares.candidate(shelter) as Candidate, overloaded: false };
+      if (!placed) return undefined;
+      hit = policy.homes(key)[0] === placed.candidate.instance;
+      if (shelter !== undefined && hit) counts.hits++;
+      else counts.strays++;
     }
-    return placement;
+    const { instance } = placed.candidate;
+    const waitMs = room.expectedWait(instance);
+    if (waitMs > 0) metrics.waits(counts, waitMs);
+    counts.placed.set(instance, (counts.placed.get(instance) ?? 0) + 1);
+    message.color = patienceMs > 0 ? { value: color.value, hit, patience: patienceMs } : { value: color.value, hit };
+    if (logger.debugEnabled) {
+      const how = hit ? 'its home' : choice ? 'a next choice' : 'as if it had none';
+      const wait = waitMs > 0 ? `, ${Math.round(waitMs)} ms to wait` : '';
+      logger.debug(`color ${color.value} by ${name}: invoker${instance}, ${how}${wait}`, { transid: message.transid });
+    }
+    return placed;
   }
 
   invokersChanged(invokers: readonly InvokerHealth[]): void {
     const now = this.#parts.now();
-    invokers.forEach(({ status }, instance) => {
+    invokers.forEach(({ status, neverSeen }, instance) => {
+      if (neverSeen === true) return;
+      this.#warmth.seen(instance, now);
       if (status === 'down') {
         if (!this.#downSince.has(instance)) this.#downSince.set(instance, now);
-      } else {
-        this.#downSince.delete(instance);
-        this.#gone.delete(instance);
+        return;
       }
+      if (this.#downSince.delete(instance)) this.#warmth.cameBack(instance, now);
+      this.#gone.delete(instance);
     });
-    this.palette.updateInvokers();
+    for (const inUse of this.#inUse.values()) this.#update(inUse);
   }
 
   /** Called each second. */
   tick(): void {
-    if (!this.palette.isUsed) return;
+    if (this.#inUse.size === 0) return;
+    const { shares, leads, options } = this.#parts;
     const now = this.#parts.now();
     let changed = false;
     for (const [instance, since] of this.#downSince) {
-      if (now - since < this.#parts.options.goneAfterMs || this.#gone.has(instance)) continue;
+      if (now - since < options.goneAfterMs || this.#gone.has(instance)) continue;
       this.#gone.add(instance);
       changed = true;
     }
-    if (changed) this.palette.updateInvokers();
-    const loads = this.#reports.sample(this.#parts.shares.all);
-    if (loads) this.palette.report(loads, this.#parts.leads());
+    if (changed) for (const inUse of this.#inUse.values()) this.#update(inUse);
+    const warmed = this.#warmth.advance(now);
+    if (warmed.length > 0) for (const inUse of this.#inUse.values()) this.#weigh(inUse, warmed);
+    const loads = this.#reports.sample(shares.all);
+    if (!loads) return;
+    const leading = leads();
+    for (const { pool, policy, counts } of this.#inUse.values()) {
+      for (const [invoker, count] of counts.placed) counts.placed.set(invoker, count * 0.99);
+      policy.loadReport?.(loads, leading);
+      // Told each time, also unchanged: a controller that saw the invokers come in another order is put right.
+      const summary = leading ? policy.shared?.summary?.() : undefined;
+      if (summary) this.#sharing?.tell({ kind: 'update', pool, policy: policy.name, ...summary });
+    }
+  }
+
+  /** For operators: the policies in use, and what each invoker is home of. */
+  view(): PaletteView {
+    const { options } = this.#parts;
+    return {
+      policy: options.policy,
+      patienceMs: options.patienceMs,
+      homes: options.homes,
+      parameters: options.parameters,
+      inUse: [...this.#inUse.values()].map(({ pool, policy, counts, healthy }) => ({
+        pool,
+        policy: policy.name,
+        assignments: counts.assignments,
+        hits: counts.hits,
+        waits: counts.waits,
+        spills: counts.spills,
+        strays: counts.strays,
+        moves: policy.moves,
+        invokers: policy.census().map((row) => ({
+          ...row,
+          up: healthy.has(row.invoker),
+          placedLately: Math.round(counts.placed.get(row.invoker) ?? 0),
+        })),
+      })),
+    };
+  }
+
+  /** For operators: the home and the next choices of a color, by each policy in use. */
+  homes(namespace: string, color: string): { pool: string; policy: string; homes: readonly number[] }[] {
+    const key: ColorKey = colorKey(namespace, color);
+    return [...this.#inUse.values()].map(({ pool, policy }) => ({
+      pool,
+      policy: policy.name,
+      homes: policy.homes(key),
+    }));
   }
 
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    await (await this.#sharing)?.close();
+    await this.#sharing?.close();
   }
 
-  #tell(assignment: Assignment): void {
-    if (this.#told) this.#told.tell(assignment);
-    else this.#untold?.push(assignment);
+  /** The policy that an update is about; undefined for one that does not exist here. */
+  #named(pool: string, name: string): ColorPolicy | undefined {
+    return parsePoolName(pool) && this.#policies.has(name) ? this.#use(pool, name).policy : undefined;
   }
 
-  #share(): Promise<AssignmentSharing | undefined> {
-    this.#sharing ??= this.#startSharing().catch((error: unknown) => {
-      this.#parts.logger.error('color assignments are not shared with the other controllers', { error });
-      this.#untold = undefined;
-      return undefined;
-    });
-    return this.#sharing;
+  #shares(make: PolicyMaker): boolean {
+    return make({ options: this.#parts.options.parameters, share: () => undefined }).shared !== undefined;
   }
 
-  async #startSharing(): Promise<AssignmentSharing> {
-    const { messaging, topic, logger, self } = this.#parts;
-    const sharing = await AssignmentSharing.start({
-      messaging,
-      topic,
-      logger,
-      self,
-      onAssignment: (assignment: Assignment) => this.palette.adopt(assignment),
-    });
-    this.#told = sharing;
-    // A home that was given in ignorance of one that there was already has given way to it, and is nobody's business.
-    for (const assignment of this.#untold ?? []) if (this.palette.holds(assignment)) sharing.tell(assignment);
-    this.#untold = undefined;
-    return sharing;
+  #use(pool: string, name: string): InUse {
+    // Nearly all invocations: the text of the key is not built anew for each.
+    const key = pool === 'managed' ? name : `${pool}/${name}`;
+    let inUse = this.#inUse.get(key);
+    if (!inUse) {
+      const make = this.#policies.get(name) as PolicyMaker;
+      const policy = make({
+        options: this.#parts.options.parameters,
+        share: (update) => this.#sharing?.tell({ kind: 'update', pool, policy: name, ...update }),
+      });
+      inUse = { pool, policy, counts: newCounts(), members: new Set(), healthy: new Set() };
+      const [oldest] = this.#inUse.keys();
+      if (this.#inUse.size >= MAX_IN_USE && oldest !== undefined) this.#inUse.delete(oldest);
+      this.#inUse.set(key, inUse);
+      this.#update(inUse);
+      if (policy.shared) void this.#sharing?.start();
+    }
+    return inUse;
+  }
+
+  /** Tells a policy what changed among the invokers of its pool. */
+  #update(inUse: InUse): void {
+    const { policy, members, healthy } = inUse;
+    const selector = parsePoolName(inUse.pool);
+    if (!selector) return;
+    const { candidates } = this.#parts.shares.pool(selector);
+    const there = candidates.filter(({ seen, instance }) => seen && !this.#gone.has(instance));
+    const now = new Set(there.map(({ instance }) => instance));
+    const joined = there.filter(({ instance }) => !members.has(instance));
+    if (joined.length > 0) {
+      this.#weigh(inUse, now);
+      policy.joined(joined.map(({ instance }) => instance));
+      for (const { instance } of joined) {
+        members.add(instance);
+        healthy.add(instance);
+      }
+    }
+    for (const invoker of members) {
+      if (now.has(invoker)) continue;
+      policy.left(invoker);
+      members.delete(invoker);
+      healthy.delete(invoker);
+    }
+    for (const { instance, up } of there) {
+      if (up === healthy.has(instance)) continue;
+      policy.becameHealthy?.(instance, up);
+      if (up) healthy.add(instance);
+      else healthy.delete(instance);
+    }
+  }
+
+  #weigh({ policy }: InUse, invokers: Iterable<number>): void {
+    if (!policy.weigh) return;
+    const weights: Weight[] = [];
+    for (const invoker of invokers) {
+      const memory = this.#parts.shares.candidate(invoker)?.memory ?? 0;
+      weights.push({ invoker, weight: Math.max(1, memory), warmth: this.#warmth.ofJoined(invoker) });
+    }
+    policy.weigh(weights);
+  }
+
+  *#counted(): Generator<Counted> {
+    for (const { pool, policy, counts, members } of this.#inUse.values()) {
+      const placed = Array.from(members, (invoker) => counts.placed.get(invoker) ?? 0);
+      yield { pool, policy: policy.name, counts, moves: policy.moves, placed };
+    }
+  }
+}
+
+/** What operators see of the colors. */
+export interface PaletteView {
+  readonly policy: string;
+  readonly patienceMs: number;
+  readonly homes: number;
+  readonly parameters: PolicyOptions;
+  readonly inUse: readonly {
+    readonly pool: string;
+    readonly policy: string;
+    readonly assignments: number;
+    readonly hits: number;
+    readonly waits: number;
+    readonly spills: number;
+    readonly strays: number;
+    readonly moves: number;
+    readonly invokers: readonly {
+      readonly invoker: number;
+      readonly up: boolean;
+      readonly colors: number;
+      readonly buckets?: number | undefined;
+      readonly placedLately: number;
+    }[];
+  }[];
+}
+
+const NO_REQUEST: ResourceRequest = { key: '', concurrency: 1, memory: 0 };
+
+/** The room for one invocation; the same object for all of them, since a policy keeps nothing of it. */
+class InvocationRoom implements Room, Waits {
+  readonly patient = new PatientRoom(this);
+  readonly #shares: Shares;
+  readonly #warmth: Warmth;
+  readonly #total: () => number;
+  #resources = NO_REQUEST;
+  #color: ColorKey = 0;
+  #now = 0;
+
+  constructor(shares: Shares, warmth: Warmth, total: () => number) {
+    this.#shares = shares;
+    this.#warmth = warmth;
+    this.#total = total;
+  }
+
+  begin(color: ColorKey, resources: ResourceRequest, patienceMs: number, homes: number, now: number): void {
+    this.#color = color;
+    this.#resources = resources;
+    this.#now = now;
+    this.patient.begin(patienceMs, homes);
+  }
+
+  get totalUnderWay(): number {
+    return this.#total();
+  }
+
+  underWay(invoker: number): number {
+    return this.#shares.candidate(invoker)?.capacity.underWay ?? 0;
+  }
+
+  accepts(invoker: number, rank: number): boolean {
+    return this.patient.accepts(invoker, rank);
+  }
+
+  isUp(invoker: number): boolean {
+    return this.#shares.candidate(invoker)?.up === true;
+  }
+
+  admits(invoker: number): boolean {
+    return this.#warmth.admits(invoker, this.#color, this.#now);
+  }
+
+  expectedWait(invoker: number): number {
+    const { key, concurrency, memory } = this.#resources;
+    return this.#shares.candidate(invoker)?.capacity.expectedWait(key, concurrency, memory, this.#now) ?? 0;
+  }
+
+  load(invoker: number): number {
+    const capacity = this.#shares.candidate(invoker)?.capacity;
+    return capacity ? capacity.used / Math.max(1, capacity.share) : 0;
   }
 }

@@ -43,6 +43,10 @@ interface InFlight {
   readonly namespaceUuid: string;
   readonly instance: number;
   readonly resources: ResourceRequest;
+  /** Its invoker had no room when it was sent. */
+  readonly waits: boolean;
+  /** Its duration is known. */
+  measured: boolean;
   timer: NodeJS.Timeout;
   /** The slot was given back (completion seen). */
   released: boolean;
@@ -61,6 +65,10 @@ export interface InFlightParts {
   readonly release: (instance: number, resources: ResourceRequest) => void;
   /** The outcome counts for the invoker's health. */
   readonly finished: (invoker: InvokerInstance, outcome: Outcome) => void;
+  /** An invocation of an action took so long, its time in queues not counted, in ms. */
+  readonly onDuration?: ((action: string, durationMs: number) => void) | undefined;
+  /** In ms. */
+  readonly now?: (() => number) | undefined;
   readonly onLost: (lost: LostActivation) => void;
   readonly onAck: (kind: AckKind) => void;
   /**
@@ -117,13 +125,17 @@ export class InFlightActivations {
     return this.#namespaces.get(uuid) ?? 0;
   }
 
-  /** @param now ms since the epoch. */
+  /**
+   * @param now ms since the epoch.
+   * @param waits whether its invoker has no room.
+   */
   add(
     message: ActivationMessage,
     action: SchedulableAction,
     resources: ResourceRequest,
     invoker: InvokerInstance,
     now: number,
+    waits = false,
   ): PendingActivation {
     const { activationId, user } = message;
     const timer = this.#giveUpAfter(activationId, completionTimeout(action.timeout, this.#parts.options));
@@ -143,6 +155,8 @@ export class InFlightActivations {
       namespaceUuid: user.namespace.uuid,
       instance: invoker.instance,
       resources,
+      waits,
+      measured: false,
       timer,
       released: false,
       counted: true,
@@ -168,6 +182,7 @@ export class InFlightActivations {
   acknowledge(ack: Acknowledgement): void {
     const activationId = acknowledgedActivation(ack);
     const entry = this.#activations.get(activationId);
+    if (entry) this.#measure(entry, ack);
     if (ack.kind !== 'completion' && entry?.resolve) {
       entry.resolve(
         typeof ack.response === 'string' ? { kind: 'stored', activationId } : { kind: 'record', record: ack.response },
@@ -199,6 +214,18 @@ export class InFlightActivations {
     }
     this.#namespaces.clear();
     this.#total = 0;
+  }
+
+  /** By the record; without one by the clock, if it did not have to wait for room. */
+  #measure(entry: InFlight, ack: Acknowledgement): void {
+    const { onDuration, now } = this.#parts;
+    if (!onDuration || entry.measured) return;
+    let durationMs: number | undefined;
+    if (ack.kind !== 'completion' && typeof ack.response !== 'string') durationMs = ack.response.duration;
+    else if (ack.kind === 'completion' && !entry.waits && now) durationMs = now() - entry.lost.sentAt;
+    if (durationMs === undefined) return;
+    entry.measured = true;
+    onDuration(entry.resources.key, durationMs);
   }
 
   #giveUp(activationId: string): void {

@@ -18,14 +18,22 @@ export interface SchedulableAction {
   readonly timeout: number;
   /** Whether the image has to be pulled (a user's own image): placed on the blackbox share of the invokers. */
   readonly blackbox: boolean;
+  /** The annotation `invoker-resources`: tags that an invoker has to have. Missing: none. */
+  readonly tags?: readonly string[] | undefined;
+  /** The annotation `invoker-resources-strict-policy`: whether an invoker without the tags is refused. Missing: yes. */
+  readonly tagsStrict?: boolean | undefined;
 }
 
 /** The color that an invocation asks for. */
 export interface ColorRequest {
   /** As the caller gave it; the balancer scopes it by the caller's namespace (`message.user.namespace`). */
   readonly value: string;
+  /** The policy that the caller asks for (header `X-OpenWhisk-Color-Policy`). An unknown one is ignored and counted. */
+  readonly callerPolicy?: string | undefined;
   /** The action's annotation `color-policy`. An unknown one is ignored and counted. */
   readonly policy?: string | undefined;
+  /** How long it may be expected to wait at its home, in ms. Missing: as the installation has it. */
+  readonly patienceMs?: number | undefined;
 }
 
 /**
@@ -54,6 +62,8 @@ export type InvokerStatus = 'up' | 'unhealthy' | 'unresponsive' | 'down';
 export interface InvokerHealth {
   readonly instance: InvokerInstance;
   readonly status: InvokerStatus;
+  /** It never sent a ping: it fills a gap in the numbers. */
+  readonly neverSeen?: true | undefined;
 }
 
 /** Chooses an invoker for each invocation, sends it there, and tracks it until it is acknowledged. */
@@ -82,10 +92,14 @@ export interface LoadBalancer {
   close(): Promise<void>;
 }
 
-/** No invoker is up. The API answers 503. */
+/** No invoker that may take the invocation is up. The API answers 503. */
 export class NoInvokersError extends Error {
   override readonly name = 'NoInvokersError';
-  constructor() {
-    super('No invokers available');
+
+  /** @param tags that the action asks for and no invoker offers. */
+  constructor(tags: readonly string[] = []) {
+    super(
+      tags.length === 0 ? 'No invokers available' : `No invoker with the resources ${tags.join(', ')} is available.`,
+    );
   }
 }

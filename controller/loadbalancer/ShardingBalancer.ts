@@ -9,8 +9,8 @@ import type { ControllerInstance } from '../../shared/messages/instances.js';
 import type { BusState, Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
 import { InFlightActivations, COMPLETION, type CompletionOptions, type LostActivation } from './InFlightActivations.js';
-import type { PoolName } from '../../shared/messages/assignment.js';
 import { CLUSTER, ClusterMembership, type ClusterOptions } from './ClusterMembership.js';
+import { ActionDurations } from './ActionDurations.js';
 import { Colors } from './Colors.js';
 import { healthTests } from './healthTest.js';
 import {
@@ -22,9 +22,8 @@ import {
   type SchedulableAction,
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './BalancerMetrics.js';
-import type { Palette } from './Palette.js';
 import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from './schedule.js';
-import { Shares, type ShareOptions } from './Shares.js';
+import { Shares, type Pool, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
 import { Supervisor } from './Supervisor.js';
 
@@ -43,7 +42,14 @@ export const BALANCER: BalancerOptions = {
   completion: COMPLETION,
   supervision: SUPERVISION,
   cluster: CLUSTER,
-  colors: { policy: 'consistent-hashing', parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
+  colors: {
+    policy: 'consistent-hashing',
+    parameters: POLICY_OPTIONS,
+    patienceMs: 100,
+    homes: 3,
+    moveMs: 10_000,
+    goneAfterMs: 600_000,
+  },
   settleMs: 0,
 };
 
@@ -78,8 +84,8 @@ export interface BalancerParts {
 }
 
 /**
- * OpenWhisk's sharding balancer, with colors: see `schedule.ts` (where), `supervision.ts` (health), `completion.ts`
- * (books), `Palette.ts` (colors), `cluster.ts` (other controllers).
+ * OpenWhisk's sharding balancer, with colors: see `schedule.ts` (where), `supervision.ts` (health), `InFlightActivations.ts` (what
+ * is under way), `Colors.ts` (colors), `cluster.ts` (other controllers).
  */
 export class ShardingBalancer implements LoadBalancer {
   readonly #parts: BalancerParts;
@@ -89,6 +95,7 @@ export class ShardingBalancer implements LoadBalancer {
   readonly #supervisor: Supervisor;
   readonly #inFlight: InFlightActivations;
   readonly #colors: Colors;
+  readonly #durations = new ActionDurations();
   readonly #producer: Producer;
   #closed: Promise<void> | undefined;
   #disabled = false;
@@ -118,8 +125,10 @@ export class ShardingBalancer implements LoadBalancer {
     });
     this.#inFlight = new InFlightActivations({
       options: options.completion,
-      release: (instance, resources) =>
-        this.#shares.candidate(instance)?.capacity.release(resources.key, resources.concurrency, resources.memory),
+      release: (instance, { key, concurrency, memory, durationMs }) =>
+        this.#shares.candidate(instance)?.capacity.release(key, concurrency, memory, durationMs, this.#now()),
+      onDuration: (action, durationMs) => this.#durations.note(action, durationMs),
+      now: this.#now,
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
       busAnswers: () => steady(parts.messaging.health(), this.#now()),
       onLost: (lost) => {
@@ -186,15 +195,25 @@ export class ShardingBalancer implements LoadBalancer {
     message: ActivationMessage,
     color?: ColorRequest,
   ): Promise<PendingActivation> {
+    const key = `${documentId(action.name)}@${action.name.version ?? ''}`;
     const resources: ResourceRequest = {
-      key: `${documentId(action.name)}@${action.name.version ?? ''}`,
+      key,
       concurrency: action.concurrency,
       memory: action.memory,
+      durationMs: this.#durations.of(key),
     };
-    const placement = this.#closed || this.#disabled ? undefined : this.#place(action, message, resources, color);
+    const pool = this.#shares.pool({
+      kind: action.blackbox ? 'blackbox' : 'managed',
+      tags: action.tags,
+      strict: action.tagsStrict,
+      namespace: message.user.namespace.name,
+    });
+    const placement = this.#closed || this.#disabled ? undefined : this.#place(pool, action, message, resources, color);
     if (!placement) {
-      this.#parts.logger.error(`no invoker is up for ${resources.key}`, { transid: message.transid });
-      throw new NoInvokersError();
+      const missing = action.tags !== undefined && action.tagsStrict !== false ? action.tags : [];
+      const error = new NoInvokersError(missing);
+      this.#parts.logger.error(`${key} was refused: ${error.message}`, { transid: message.transid });
+      throw error;
     }
     const { candidate, overloaded } = placement;
     if (overloaded) {
@@ -206,8 +225,10 @@ export class ShardingBalancer implements LoadBalancer {
       }
     }
     const invoker = (this.#supervisor.invokers[candidate.instance] as InvokerHealth).instance;
-    candidate.capacity.take(resources.key, resources.concurrency, resources.memory);
-    const pending = this.#inFlight.add(message, action, resources, invoker, this.#now());
+    const now = this.#now();
+    const waits = !candidate.capacity.fits(key, resources.concurrency, resources.memory);
+    candidate.capacity.take(key, resources.concurrency, resources.memory, resources.durationMs, now);
+    const pending = this.#inFlight.add(message, action, resources, invoker, now, waits);
     try {
       await this.#producer.send(this.#parts.topics.invoker(candidate.instance), message);
     } catch (error) {
@@ -253,8 +274,8 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   /** For the operators' view of colors. */
-  get palette(): Palette {
-    return this.#colors.palette;
+  get colors(): Pick<Colors, 'view' | 'homes'> {
+    return this.#colors;
   }
 
   get clusterSize(): number {
@@ -285,16 +306,18 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   #place(
+    pool: Pool,
     action: SchedulableAction,
     message: ActivationMessage,
     resources: ResourceRequest,
     color: ColorRequest | undefined,
   ): InvokerChoice | undefined {
-    const pool: PoolName = action.blackbox ? 'blackbox' : 'managed';
     const uncolored = (): InvokerChoice | undefined => {
-      const { candidates, stepSizes } = this.#shares[pool];
       const hash = generateHash(message.user.namespace.name, documentId(action.name));
-      return schedule(candidates, stepSizes, hash, resources, this.#random);
+      const own = schedule(pool.candidates, pool.stepSizes, hash, resources, this.#random);
+      if (!pool.fallback || own?.overloaded === false) return own;
+      const other = schedule(pool.fallback.candidates, pool.fallback.stepSizes, hash, resources, this.#random);
+      return own && other?.overloaded !== false ? own : other;
     };
     return color === undefined ? uncolored() : this.#colors.place(pool, message, color, resources, uncolored);
   }

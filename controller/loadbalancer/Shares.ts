@@ -1,13 +1,17 @@
 import type { InvokerInstance } from '../../shared/messages/instances.js';
 import { parseSize } from '../../shared/messages/instances.js';
-import type { InvokerHealth } from './LoadBalancer.js';
-import { stepSizes, type Candidate } from './schedule.js';
 import { InvokerCapacity } from './InvokerCapacity.js';
+import type { InvokerHealth } from './LoadBalancer.js';
+import { poolName, selects, type PoolSelector } from './pools.js';
+import { stepSizes, type Candidate } from './schedule.js';
 
 /** Invokers among which an action is placed, and the steps of the search among them. */
 export interface Pool {
+  readonly name: string;
   readonly candidates: readonly Candidate[];
   readonly stepSizes: readonly number[];
+  /** Invokers that take its work if none of its own has room. */
+  readonly fallback?: Pool | undefined;
 }
 
 /** How the invokers are divided; fractions from 0 to 1. */
@@ -20,19 +24,22 @@ export interface ShareOptions {
   readonly minMemory: number;
 }
 
-interface Entry {
-  readonly instance: number;
-  readonly capacity: InvokerCapacity;
+interface Entry extends Candidate {
+  health: InvokerHealth;
   up: boolean;
+  seen: boolean;
   memory: number;
 }
 
+/** Pools that are remembered; the lists of tags come from users. */
+const MAX_POOLS = 256;
+
 /**
  * The part of the invokers that is this controller's to fill. Each of `clusterSize` controllers takes an equal share of
- * each invoker's memory. The first invokers take managed actions and the last ones blackbox actions; where there are few,
- * the two overlap, and each has at least one.
+ * each invoker's memory. Which invokers an action may use is its pool (`pools.ts`): of those that need no tags, the first
+ * take managed actions and the last ones blackbox actions; if they are few, the two overlap, and each has at least one.
  *
- * With a new cluster size, Apache OpenWhisk forgets what is under way and starts with empty books; here the shares change
+ * With a new cluster size, Apache OpenWhisk forgets what is in flight and starts with nothing in use; here the shares change
  * and what is in use stays counted, so that a controller that joins does not overload every invoker.
  */
 export class Shares {
@@ -40,9 +47,10 @@ export class Shares {
   readonly #managedFraction: number;
   readonly #blackboxFraction: number;
   readonly #entries: Entry[] = [];
+  readonly #pools = new Map<string, Pool>();
   #clusterSize = 1;
-  #managed: Pool = { candidates: [], stepSizes: [] };
-  #blackbox: Pool = { candidates: [], stepSizes: [] };
+  /** Whether an invoker has tags or is dedicated to namespaces; if not, there are two pools. */
+  #plain = true;
 
   constructor(options: ShareOptions) {
     this.#options = options;
@@ -51,11 +59,11 @@ export class Shares {
   }
 
   get managed(): Pool {
-    return this.#managed;
+    return this.#pool({ kind: 'managed' });
   }
 
   get blackbox(): Pool {
-    return this.#blackbox;
+    return this.#pool({ kind: 'blackbox' });
   }
 
   get all(): readonly Candidate[] {
@@ -71,22 +79,47 @@ export class Shares {
     return this.#entries[instance];
   }
 
+  /**
+   * The invokers that may run an action.
+   * @returns a pool without candidates if no invoker has the tags.
+   */
+  pool(selector: PoolSelector): Pool {
+    if (this.#plain && selector.tags === undefined) return this.#pool({ kind: selector.kind });
+    const { namespace } = selector;
+    const dedicated =
+      namespace !== undefined &&
+      this.#entries.some(({ health }) => health.instance.dedicatedNamespaces.includes(namespace));
+    return this.#pool({ ...selector, namespace: dedicated ? namespace : undefined });
+  }
+
   /** @param invokers all that were ever seen, in the order of their numbers and without gaps. */
   updateInvokers(invokers: readonly InvokerHealth[]): void {
-    const before = this.#entries.length;
-    invokers.forEach(({ instance, status }, index) => {
-      const memory = memoryOf(instance);
+    let divide = false;
+    for (let index = 0; index < invokers.length; index++) {
+      const health = invokers[index] as InvokerHealth;
       let entry = this.#entries[index];
+      // With thousands of gaps in the numbers, only what changed is worth a look.
+      if (entry?.health === health) continue;
+      const memory = memoryOf(health.instance);
       if (!entry) {
-        entry = { instance: index, capacity: new InvokerCapacity(this.#shareOf(memory)), up: false, memory };
+        const capacity = new InvokerCapacity(this.#shareOf(memory));
+        entry = { instance: index, health, capacity, up: false, seen: false, memory };
         this.#entries.push(entry);
-      } else if (entry.memory !== memory) {
-        entry.memory = memory;
-        entry.capacity.resize(this.#shareOf(memory));
+        divide = true;
+      } else {
+        if (entry.memory !== memory) entry.capacity.resize(this.#shareOf(memory));
+        divide ||= !sameSelection(entry.health.instance, health.instance);
       }
-      entry.up = status === 'up';
-    });
-    if (this.#entries.length !== before) this.#divide();
+      entry.health = health;
+      entry.memory = memory;
+      entry.up = health.status === 'up';
+      entry.seen = health.neverSeen !== true;
+    }
+    if (!divide) return;
+    this.#pools.clear();
+    this.#plain = this.#entries.every(
+      ({ health: { instance } }) => instance.tags.length === 0 && instance.dedicatedNamespaces.length === 0,
+    );
   }
 
   /** @param size how many controllers there are; less than 1 counts as 1. */
@@ -97,12 +130,36 @@ export class Shares {
     for (const entry of this.#entries) entry.capacity.resize(this.#shareOf(entry.memory));
   }
 
-  #divide(): void {
-    const count = this.#entries.length;
-    const managed = Math.max(1, Math.ceil(count * this.#managedFraction));
-    const blackbox = Math.max(1, Math.floor(count * this.#blackboxFraction));
-    this.#managed = { candidates: this.#entries.slice(0, managed), stepSizes: stepSizes(managed) };
-    this.#blackbox = { candidates: this.#entries.slice(-blackbox), stepSizes: stepSizes(blackbox) };
+  #pool(selector: PoolSelector): Pool {
+    const name = poolName(selector);
+    let pool = this.#pools.get(name);
+    if (!pool) {
+      const [oldest] = this.#pools.keys();
+      if (this.#pools.size >= MAX_POOLS && oldest !== undefined) this.#pools.delete(oldest);
+      this.#pools.set(name, (pool = this.#divide(name, selector)));
+    }
+    return pool;
+  }
+
+  #divide(name: string, selector: PoolSelector): Pool {
+    const { preferred, others } = selects(
+      this.#entries.map(({ health }) => health.instance),
+      selector,
+    );
+    const at = (instances: readonly number[]): Candidate[] =>
+      instances.map((instance) => this.#entries[instance] as Candidate);
+    let own = preferred;
+    if (selector.tags === undefined) {
+      const share =
+        selector.kind === 'managed'
+          ? Math.max(1, Math.ceil(own.length * this.#managedFraction))
+          : Math.max(1, Math.floor(own.length * this.#blackboxFraction));
+      own = selector.kind === 'managed' ? own.slice(0, share) : own.slice(-share);
+    }
+    if (own.length === 0) return { name, candidates: at(others), stepSizes: stepSizes(others.length) };
+    const fallback =
+      others.length === 0 ? undefined : { name, candidates: at(others), stepSizes: stepSizes(others.length) };
+    return { name, candidates: at(own), stepSizes: stepSizes(own.length), fallback };
   }
 
   #shareOf(memory: number): number {
@@ -110,9 +167,14 @@ export class Shares {
   }
 }
 
+function sameSelection(a: InvokerInstance, b: InvokerInstance): boolean {
+  const texts = ({ tags, dedicatedNamespaces }: InvokerInstance): string => JSON.stringify([tags, dedicatedNamespaces]);
+  return texts(a) === texts(b);
+}
+
 const MB = 1024 * 1024;
 
-/** MB of an invoker for containers; 0 where it does not say. */
+/** MB of an invoker for containers; 0 if it does not say. */
 export function memoryOf(instance: InvokerInstance): number {
   return Math.floor((parseSize(instance.userMemory) ?? 0) / MB);
 }

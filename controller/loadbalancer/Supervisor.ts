@@ -100,7 +100,7 @@ export class Supervisor {
     const before = this.#supervised.get(instance);
     if (next !== before) this.#supervised.set(instance, next);
     if (before?.status !== next.status || !sameInstance(before.instance, next.instance)) {
-      this.#list = listed(this.#supervised);
+      this.#list = listed(this.#list, { instance: next.instance, status: next.status });
       const line = `invoker${instance} is ${next.status}`;
       if (next.status === 'up') this.#parts.logger.info(line);
       else this.#parts.logger.warn(line);
@@ -111,5 +111,15 @@ export class Supervisor {
 }
 
 function sameInstance(a: InvokerInstance, b: InvokerInstance): boolean {
-  return a.uniqueName === b.uniqueName && a.displayedName === b.displayedName && a.userMemory === b.userMemory;
+  return (
+    a.uniqueName === b.uniqueName &&
+    a.displayedName === b.displayedName &&
+    a.userMemory === b.userMemory &&
+    sameTexts(a.tags, b.tags) &&
+    sameTexts(a.dedicatedNamespaces, b.dedicatedNamespaces)
+  );
+}
+
+function sameTexts(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
 }

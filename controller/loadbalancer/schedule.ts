@@ -23,6 +23,10 @@ export interface Candidate {
   /** The number of its topic. */
   readonly instance: number;
   readonly up: boolean;
+  /** Whether it ever sent a ping; if not, it only fills a gap in the numbers. */
+  readonly seen: boolean;
+  /** MB for containers, as its ping says; not only this controller's share. */
+  readonly memory: number;
   readonly capacity: InvokerCapacity;
 }
 
@@ -33,6 +37,8 @@ export interface ResourceRequest {
   readonly concurrency: number;
   /** MB */
   readonly memory: number;
+  /** How long it is expected to run, in ms. Missing: not known. */
+  readonly durationMs?: number | undefined;
 }
 
 export interface InvokerChoice {
@@ -83,20 +89,19 @@ export function overload(candidates: readonly Candidate[], random: () => number)
 
 /**
  * The numbers from 1 to `count` that have no divisor in common with `count` nor with a smaller one of them. For 10: 1, 3, 7
- * (not 9, because of 3).
+ * (not 9, because of 3). These are 1 and the primes that do not divide `count`: a product of such primes has a divisor in
+ * common with each of them. A sieve finds them, so that a high number of invokers does not hold up the process.
  */
 export function stepSizes(count: number): number[] {
-  const sizes: number[] = [];
-  for (let size = 1; size <= count; size++) {
-    if (greatestCommonDivisor(size, count) === 1 && sizes.every((other) => greatestCommonDivisor(other, size) === 1)) {
-      sizes.push(size);
-    }
+  if (count < 1) return [];
+  const sizes = [1];
+  const composite = new Uint8Array(count + 1);
+  for (let prime = 2; prime <= count; prime++) {
+    if (composite[prime] === 1) continue;
+    for (let multiple = prime * prime; multiple <= count; multiple += prime) composite[multiple] = 1;
+    if (count % prime !== 0) sizes.push(prime);
   }
   return sizes;
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /**

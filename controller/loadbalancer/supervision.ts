@@ -123,16 +123,19 @@ function enter(before: Supervised, status: InvokerStatus, now: number, options: 
 }
 
 /**
- * The list that the balancer and the API see: one entry for each number up to the highest. A number that never pinged is
- * down, with the memory of the highest one.
+ * The list that the balancer and the API see, after a change of one invoker: one entry for each number up to the highest.
+ * A number that never pinged is down, with the memory of the invoker behind the gap. Entries that did not change are the same
+ * objects.
  */
-export function listed(supervised: ReadonlyMap<number, Supervised>): InvokerHealth[] {
-  const highest = Math.max(-1, ...supervised.keys());
-  const userMemory = supervised.get(highest)?.instance.userMemory ?? '0 B';
-  return Array.from({ length: highest + 1 }, (_, instance) => {
-    const one = supervised.get(instance);
-    if (one) return { instance: one.instance, status: one.status };
-    const never: InvokerInstance = { instance, instanceType: 'invoker', userMemory, tags: [], dedicatedNamespaces: [] };
-    return { instance: never, status: 'down' };
-  });
+export function listed(before: readonly InvokerHealth[], changed: InvokerHealth): InvokerHealth[] {
+  const list = before.slice();
+  const { instance } = changed.instance;
+  for (let gap = list.length; gap < instance; gap++) {
+    const never: InvokerInstance = { ...changed.instance, instance: gap, tags: [], dedicatedNamespaces: [] };
+    delete never.uniqueName;
+    delete never.displayedName;
+    list.push({ instance: never, status: 'down', neverSeen: true });
+  }
+  list[instance] = changed;
+  return list;
 }

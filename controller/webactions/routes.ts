@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Request, Response, Router } from 'express';
 import { resolveAction } from '../invocation/resolve.js';
 import { CircularBindingError, NotAuthenticatedError } from '../refusals/refusals.js';
-import { COLOR_HEADER } from '../api/actions/invoke.js';
+import { givenColor, setColorHeaders } from '../api/colorHeaders.js';
 import type { ControllerContext } from '../api/ControllerContext.js';
 import { ApiError, notFound } from '../http/ApiError.js';
 import { setCors } from '../http/cors.js';
@@ -80,8 +80,9 @@ async function answer(ctx: ControllerContext, call: Call): Promise<void> {
     target: call.target,
     payload: parameters,
     waitMs: ctx.limits.maxBlockingWaitMs,
-    color: { fromHeader: single(req.headers[COLOR_HEADER]), query: call.query },
+    color: { ...givenColor(req.headers), query: call.query },
   });
+  if (outcome.kind === 'record') setColorHeaders(res, outcome.record);
   send(req, res, outcome, call.wanted);
 }
 

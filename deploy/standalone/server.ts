@@ -91,7 +91,12 @@ export async function startStandalone(
       balancer: {
         ...BALANCER,
         supervision: { ...BALANCER.supervision, trustNew: true },
-        colors: { ...settings.colors, policy: options.colorPolicy ?? settings.colors.policy },
+        colors: {
+          ...settings.colors,
+          policy: options.colorPolicy ?? settings.colors.policy,
+          // There is no other controller, and nothing outlives this process.
+          shared: false,
+        },
       },
       sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
       operator,

@@ -1,12 +1,14 @@
 import type { ColorKey } from './colorKey.js';
 
-const NONE = -1;
+export const NONE = -1;
 
 /**
  * An explicit table from colors to invokers that remembers up to `limit` colors and forgets the one not seen for longest.
+ * Times are numbers that never go back, in any unit; a color is live while it was seen at or after a time that is given by
+ * `expire`.
  *
  * Colors are numbers, so the table is arrays of numbers: a hash table with chains and a list in the order of use. That is
- * 26 bytes a color and up to twice that while it grows, with nothing for the garbage collector to walk; a `Map` with its
+ * 34 bytes a color and up to twice that while it grows, with nothing for the garbage collector to walk; a `Map` with its
  * entries would take several times as much.
  */
 export class ColorTable {
@@ -22,8 +24,14 @@ export class ColorTable {
   /** Towards the entry seen more lately, and less lately. */
   #newer: Int32Array;
   #older: Int32Array;
+  /** When it was last seen, and last told to other controllers. */
+  #seenAt: Int32Array;
+  #toldAt: Int32Array;
   #newest = NONE;
   #oldest = NONE;
+  /** All from here to the newest are live. */
+  #oldestLive = NONE;
+  #liveSince = -Infinity;
 
   constructor(limit: number) {
     this.#limit = Math.max(1, limit);
@@ -34,6 +42,8 @@ export class ColorTable {
     this.#chain = new Int32Array(this.#capacity);
     this.#newer = new Int32Array(this.#capacity);
     this.#older = new Int32Array(this.#capacity);
+    this.#seenAt = new Int32Array(this.#capacity);
+    this.#toldAt = new Int32Array(this.#capacity);
   }
 
   get size(): number {
@@ -42,59 +52,79 @@ export class ColorTable {
 
   /** Bytes that the table takes. */
   get bytes(): number {
-    const arrays = [this.#keys, this.#invokers, this.#heads, this.#chain, this.#newer, this.#older];
-    return arrays.reduce((sum, array) => sum + array.byteLength, 0);
+    const { length } = this.#heads;
+    return this.#capacity * (8 + 2 + 5 * 4) + length * 4;
   }
 
-  /** The invoker of a color, without counting as a use; undefined for an unknown one. */
-  peek(color: ColorKey): number | undefined {
-    const entry = this.#find(color);
-    return entry === NONE ? undefined : this.#invokers[entry];
+  /** The entry of a color, without counting as a use; `NONE` for an unknown one. It is valid until the next `set`. */
+  find(color: ColorKey): number {
+    let entry = this.#heads[this.#hash(color)] as number;
+    while (entry !== NONE && this.#keys[entry] !== color) entry = this.#chain[entry] as number;
+    return entry;
   }
 
-  /** The invoker of a color, which becomes the one seen most lately. */
-  get(color: ColorKey): number | undefined {
-    const entry = this.#find(color);
-    if (entry === NONE) return undefined;
-    if (entry !== this.#newest) {
-      this.#unlink(entry);
-      this.#linkNewest(entry);
+  invokerOf(entry: number): number {
+    return this.#invokers[entry] as number;
+  }
+
+  isLive(entry: number): boolean {
+    return (this.#seenAt[entry] as number) >= this.#liveSince;
+  }
+
+  toldAt(entry: number): number {
+    return this.#toldAt[entry] as number;
+  }
+
+  told(entry: number, now: number): void {
+    this.#toldAt[entry] = now;
+  }
+
+  /** The color was seen: it is live and the last to be forgotten. */
+  touch(entry: number, now: number): void {
+    this.#seenAt[entry] = now;
+    if (entry === this.#newest) {
+      if (this.#oldestLive === NONE) this.#oldestLive = entry;
+      return;
     }
-    return this.#invokers[entry];
+    this.#unlink(entry);
+    this.#linkNewest(entry);
   }
 
   /**
-   * Gives a color an invoker.
-   * @returns the invoker of the color that was forgotten for it, or -1.
+   * Gives a color an invoker, and touches it.
+   * @returns the entry of the color. The one forgotten for it was said to `onForgotten` before.
    */
-  set(color: ColorKey, invoker: number): number {
-    let entry = this.#find(color);
+  set(color: ColorKey, invoker: number, now: number, onForgotten: (entry: number) => void): number {
+    let entry = this.find(color);
     if (entry !== NONE) {
       this.#invokers[entry] = invoker;
-      this.get(color);
-      return NONE;
+      this.touch(entry, now);
+      return entry;
     }
-    let forgotten = NONE;
     if (this.#size < this.#limit) {
       if (this.#size === this.#capacity) this.#grow();
       entry = this.#size++;
     } else {
       entry = this.#oldest;
-      forgotten = this.#invokers[entry] as number;
+      onForgotten(entry);
       this.#unlink(entry);
       this.#unchain(entry);
     }
     this.#keys[entry] = color;
     this.#invokers[entry] = invoker;
+    this.#seenAt[entry] = now;
     this.#enchain(entry);
     this.#linkNewest(entry);
-    return forgotten;
+    return entry;
   }
 
-  #find(color: ColorKey): number {
-    let entry = this.#heads[this.#hash(color)] as number;
-    while (entry !== NONE && this.#keys[entry] !== color) entry = this.#chain[entry] as number;
-    return entry;
+  /** Colors seen before `since` are no longer live. `onExpired` hears of each that was. */
+  expire(since: number, onExpired: (entry: number) => void): void {
+    while (this.#oldestLive !== NONE && (this.#seenAt[this.#oldestLive] as number) < since) {
+      onExpired(this.#oldestLive);
+      this.#oldestLive = this.#newer[this.#oldestLive] as number;
+    }
+    this.#liveSince = since;
   }
 
   /** The lower bits of a color are well spread as they are. */
@@ -122,6 +152,7 @@ export class ColorTable {
   #unlink(entry: number): void {
     const newer = this.#newer[entry] as number;
     const older = this.#older[entry] as number;
+    if (entry === this.#oldestLive) this.#oldestLive = newer;
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;
     if (older === NONE) this.#oldest = newer;
@@ -134,6 +165,7 @@ export class ColorTable {
     if (this.#newest === NONE) this.#oldest = entry;
     else this.#newer[this.#newest] = entry;
     this.#newest = entry;
+    if (this.#oldestLive === NONE) this.#oldestLive = entry;
   }
 
   #grow(): void {
@@ -143,6 +175,8 @@ export class ColorTable {
     this.#chain = grown(this.#chain, new Int32Array(this.#capacity));
     this.#newer = grown(this.#newer, new Int32Array(this.#capacity));
     this.#older = grown(this.#older, new Int32Array(this.#capacity));
+    this.#seenAt = grown(this.#seenAt, new Int32Array(this.#capacity));
+    this.#toldAt = grown(this.#toldAt, new Int32Array(this.#capacity));
     this.#heads = new Int32Array(headsFor(this.#capacity)).fill(NONE);
     for (let entry = 0; entry < this.#size; entry++) this.#enchain(entry);
   }

@@ -1,14 +1,12 @@
 import { mix } from './colorKey.js';
+import type { ColorChoice, Weight } from './ColorPolicy.js';
 
-/** An invoker that was chosen, and the how-manieth choice it was: 0 is the home. */
-export interface Choice {
-  readonly invoker: number;
-  readonly rank: number;
-}
+/** At most so many times the usual number of points: the memory of one invoker may be out of all proportion. */
+const MOST = 16;
 
 /**
  * A circle of 2^32 points on which each member has many: from any point on, clockwise, the members come in an order that
- * hardly changes when one joins or leaves.
+ * hardly changes when one joins or leaves. A member has points in proportion to its weight.
  */
 export class Ring {
   readonly #seed: number;
@@ -16,6 +14,11 @@ export class Ring {
   #points = new Uint32Array(0);
   #owners = new Uint16Array(0);
   #members: readonly number[] = [];
+  readonly #weights = new Map<number, Weight>();
+  /** By member: how many points it has. */
+  readonly #counts = new Map<number, number>();
+  /** The weight that gets `pointsEach` points: the power of two at or below the least weight of a member. */
+  #unit = 1;
   #isMember = new Uint8Array(16);
   /** By member: the last walk that met it. */
   #met = new Uint32Array(16);
@@ -50,23 +53,22 @@ export class Ring {
       this.#isMember = new Uint8Array(top * 2);
     }
     for (const member of this.#members) this.#isMember[member] = 1;
-    this.#merge(this.#pointsOf(added));
+    this.#repoint();
+  }
+
+  /** Says what members weigh, present or future ones. One that was never weighed has a weight of 1. */
+  weigh(weights: readonly Weight[]): void {
+    for (const weight of weights) this.#weights.set(weight.invoker, weight);
+    this.#repoint();
   }
 
   remove(member: number): void {
     if (!this.has(member)) return;
     this.#isMember[member] = 0;
     this.#members = this.#members.filter((other) => other !== member);
-    const points = new Uint32Array(this.#members.length * this.#pointsEach);
-    const owners = new Uint16Array(points.length);
-    let to = 0;
-    for (let from = 0; from < this.#owners.length; from++) {
-      if (this.#owners[from] === member) continue;
-      points[to] = this.#points[from] as number;
-      owners[to++] = this.#owners[from] as number;
-    }
-    this.#points = points;
-    this.#owners = owners;
+    this.#weights.delete(member);
+    this.#drop(new Set([member]));
+    this.#repoint();
   }
 
   /** The member whose point is the first at or after `point`; undefined without members. */
@@ -95,10 +97,10 @@ export class Ring {
   walk(
     point: number,
     limit: number,
-    accepts: (member: number) => boolean | undefined,
+    accepts: (member: number, rank: number) => boolean | undefined,
     skip = -1,
     rank = 0,
-  ): Choice | undefined {
+  ): ColorChoice | undefined {
     const count = this.#owners.length;
     if (count === 0) return undefined;
     let index = this.#indexOf(point);
@@ -106,7 +108,7 @@ export class Ring {
     let met = 0;
     let left = limit;
     if (first !== skip) {
-      const answer = accepts(first);
+      const answer = accepts(first, rank);
       if (answer === true) return { invoker: first, rank };
       met++;
       if (answer === false) left--;
@@ -120,7 +122,7 @@ export class Ring {
       const owner = this.#owners[index] as number;
       if (this.#met[owner] === walk) continue;
       this.#met[owner] = walk;
-      const answer = accepts(owner);
+      const answer = accepts(owner, rank + met);
       if (answer === true) return { invoker: owner, rank: rank + met };
       met++;
       if (answer === false) left--;
@@ -140,15 +142,45 @@ export class Ring {
     return low === points.length ? 0 : low;
   }
 
-  /** The points of members as `point * 65,536 + member`, sorted: members with the same point come in their own order. */
-  #pointsOf(members: readonly number[]): Float64Array {
-    const points = new Float64Array(members.length * this.#pointsEach);
-    let at = 0;
-    for (const member of members) {
+  /** Gives each member as many points as its weight earns. A member's first points are always the same ones. */
+  #repoint(): void {
+    let least = Infinity;
+    for (const member of this.#members) least = Math.min(least, this.#weights.get(member)?.weight ?? 1);
+    if (least > 0 && least < Infinity) this.#unit = 2 ** Math.floor(Math.log2(least));
+    const shrunk = new Set<number>();
+    for (const member of this.#members) if (this.#earned(member) < (this.#counts.get(member) ?? 0)) shrunk.add(member);
+    if (shrunk.size > 0) this.#drop(shrunk);
+    const added: number[] = [];
+    for (const member of this.#members) {
+      const earned = this.#earned(member);
       const own = mix(this.#seed ^ mix(member + 1));
-      for (let i = 0; i < this.#pointsEach; i++) points[at++] = mix(own + Math.imul(i, 0x9e3779b1)) * 65_536 + member;
+      for (let i = this.#counts.get(member) ?? 0; i < earned; i++) {
+        added.push(mix(own + Math.imul(i, 0x9e3779b1)) * 65_536 + member);
+      }
+      this.#counts.set(member, earned);
     }
-    return points.toSorted();
+    // As `point * 65,536 + member`: members with the same point come in their own order.
+    if (added.length > 0) this.#merge(Float64Array.from(added).toSorted());
+  }
+
+  #earned(member: number): number {
+    const weight = this.#weights.get(member);
+    if (!weight) return this.#pointsEach;
+    const points = Math.min(MOST, weight.weight / this.#unit) * weight.warmth * this.#pointsEach;
+    return Math.max(1, Math.round(points));
+  }
+
+  /** Takes all points of some members away. */
+  #drop(members: ReadonlySet<number>): void {
+    for (const member of members) this.#counts.delete(member);
+    const keep: number[] = [];
+    this.#owners.forEach((owner, index) => {
+      if (!members.has(owner)) keep.push(index);
+    });
+    const points = this.#points;
+    const owners = this.#owners;
+    this.#points = Uint32Array.from(keep, (index) => points[index] as number);
+    this.#owners = Uint16Array.from(keep, (index) => owners[index] as number);
   }
 
   #merge(added: Float64Array): void {

@@ -16,35 +16,70 @@ export function emptyTable(): Uint16Array {
 }
 
 /**
- * The table after a change of the members: the buckets of those that left go to whom has fewest, and a member without
- * any takes its fair share from the fullest. No other bucket moves. Ties go to the lower number.
+ * The table after a change of the members or their weights: the buckets of those that left go to the members that are
+ * furthest below their share; then a member that is more than one bucket below its share takes from those that are furthest
+ * above theirs. No other bucket moves. Ties go to the lower number.
+ *
+ * An example: of 16,384 buckets invokers 0 and 1 own half each, and 2 joins with the same weight. A share is 5,461; 2 takes
+ * from 0 and 1 in turn until it has 5,461.
+ *
  * @param members in ascending order.
+ * @param settling members that take up to their share; missing: those without any bucket.
  */
-export function reconcile(owners: Uint16Array, members: readonly number[]): Uint16Array {
+export function reconcile(
+  owners: Uint16Array,
+  members: readonly number[],
+  weightOf: (member: number) => number = () => 1,
+  settling?: ReadonlySet<number>,
+): Uint16Array {
   const next = owners.slice();
   if (members.length === 0) return next.fill(NOBODY);
-  const owned = new Map<number, number[]>(members.map((member) => [member, []]));
-  const homeless: number[] = [];
-  next.forEach((owner, bucket) => (owned.get(owner) ?? homeless).push(bucket));
-  const lists = [...owned.values()];
-  const joining = lists.map((list) => list.length === 0);
-  for (const bucket of homeless) extreme(lists, -1).push(bucket);
-  const fair = Math.floor(BUCKETS / members.length);
-  lists.forEach((list, i) => {
-    while (joining[i] === true && list.length < fair) {
-      const fullest = extreme(lists, 1);
-      if (fullest === list || fullest.length <= fair) break;
-      list.push(fullest.pop() as number);
-    }
+  const weights = members.map(weightOf);
+  const total = sum(weights);
+  const lists: Owned[] = members.map((_, i) => ({
+    buckets: [],
+    share: total > 0 ? (BUCKETS * (weights[i] as number)) / total : BUCKETS / members.length,
+  }));
+  const indexOf = new Map(members.map((member, i) => [member, i]));
+  const ownerless: number[] = [];
+  next.forEach((owner, bucket) => {
+    const i = indexOf.get(owner);
+    if (i === undefined) ownerless.push(bucket);
+    else (lists[i] as Owned).buckets.push(bucket);
   });
-  for (const [member, buckets] of owned) for (const bucket of buckets) next[bucket] = member;
+  const takers = lists.filter((list, i) => settling?.has(members[i] as number) ?? list.buckets.length === 0);
+  for (const bucket of ownerless) furthest(lists, -1).buckets.push(bucket);
+  for (const taker of takers) {
+    while (taker.buckets.length + 1 <= taker.share) {
+      const giver = furthest(lists, 1);
+      if (giver === taker || giver.buckets.length - 1 < giver.share - 1) break;
+      taker.buckets.push(giver.buckets.pop() as number);
+    }
+  }
+  lists.forEach(({ buckets }, i) => {
+    for (const bucket of buckets) next[bucket] = members[i] as number;
+  });
   return next;
 }
 
-/** The longest (sign 1) or the shortest (sign -1) list, the first of equal ones. */
-function extreme(lists: readonly number[][], sign: 1 | -1): number[] {
-  let found = lists[0] as number[];
-  for (const list of lists) if ((list.length - found.length) * sign > 0) found = list;
+interface Owned {
+  readonly buckets: number[];
+  /** How many it should have. */
+  readonly share: number;
+}
+
+/** The member furthest above (sign 1) or below (sign -1) its share, in proportion; the first of equal ones. */
+function furthest(lists: readonly Owned[], sign: 1 | -1): Owned {
+  let found = lists[0] as Owned;
+  let most = -Infinity;
+  for (const list of lists) {
+    // Where the bucket would be added or taken; as proportion, so that ties between equal members are exact.
+    const by = (sign * (list.buckets.length + (sign === 1 ? 0 : 1))) / Math.max(list.share, 1e-9);
+    if (by > most) {
+      found = list;
+      most = by;
+    }
+  }
   return found;
 }
 
@@ -66,6 +101,8 @@ export interface Move {
  * the second goes c: 50, 40, 30. To the third neither a nor b may go by the first rule (60 and 50 are over 42) nor by the
  * second (not below 50 - 4). So one bucket moves, and max/mean falls from 1.5 to 1.25.
  *
+ * With weights, loads are compared in proportion to them.
+ *
  * @param uses by bucket.
  */
 export function rebalance(
@@ -74,9 +111,10 @@ export function rebalance(
   reported: readonly InvokerLoad[],
   to: number,
   maxMoves: number,
+  weightOf: (invoker: number) => number = () => 1,
 ): Move[] {
   const loads = new Map(reported.map(({ invoker, load }) => [invoker, load]));
-  const mean = sum(loads.values()) / Math.max(1, loads.size);
+  const mean = sum(loads.values()) / Math.max(1e-9, sum(reported.map(({ invoker }) => weightOf(invoker))));
   if (mean === 0) return [];
   const bucketsOf = new Map<number, { bucket: number; load: number }[]>();
   for (const [bucket, load] of bucketLoads(owners, uses, loads).entries()) {
@@ -90,13 +128,15 @@ export function rebalance(
   const moves: Move[] = [];
   const givers = new Set(bucketsOf.keys());
   while (moves.length < maxMoves && givers.size > 0) {
-    const from = most(givers, loads, 1);
+    const from = most(givers, loads, 1, weightOf);
     const fromLoad = loads.get(from) as number;
-    if (fromLoad <= to * mean) break;
-    const taker = most(loads.keys(), loads, -1);
+    const fromShare = fromLoad / weightOf(from);
+    if (fromShare <= to * mean) break;
+    const taker = most(loads.keys(), loads, -1, weightOf);
     const takerLoad = loads.get(taker) as number;
+    const takerWeight = weightOf(taker);
     const list = bucketsOf.get(from) ?? [];
-    const at = pick(list, to * mean - takerLoad, fromLoad - takerLoad - mean / 10);
+    const at = pick(list, to * mean * takerWeight - takerLoad, (fromShare - mean / 10) * takerWeight - takerLoad);
     const picked = list[at];
     if (!picked || list.length === 1) {
       givers.delete(from);
@@ -131,12 +171,17 @@ function bucketLoads(owners: Uint16Array, uses: Float64Array, loads: ReadonlyMap
   });
 }
 
-/** The invoker with the most (sign 1) or least (sign -1) load; of equal ones the lower number. */
-function most(invokers: Iterable<number>, loads: ReadonlyMap<number, number>, sign: 1 | -1): number {
+/** The invoker with the most (sign 1) or least (sign -1) load for its weight; of equal ones the lower number. */
+function most(
+  invokers: Iterable<number>,
+  loads: ReadonlyMap<number, number>,
+  sign: 1 | -1,
+  weightOf: (invoker: number) => number,
+): number {
   let found = -1;
   let best = -Infinity;
   for (const invoker of invokers) {
-    const load = sign * (loads.get(invoker) as number);
+    const load = (sign * (loads.get(invoker) as number)) / weightOf(invoker);
     if (load > best || (load === best && invoker < found)) {
       found = invoker;
       best = load;
@@ -151,15 +196,31 @@ function sum(values: Iterable<number>): number {
   return total;
 }
 
-/** Max/mean of loads; 1 where there are none. */
-export function imbalance(loads: Iterable<number>): number {
-  let count = 0;
+/** Max/mean of loads; 1 where there are none. With weights: of the loads in proportion to them. */
+export function imbalance(loads: Iterable<number>, weights?: readonly number[]): number {
+  let weight = 0;
   let total = 0;
   let max = 0;
+  let at = 0;
   for (const load of loads) {
-    count++;
+    const own = weights?.[at++] ?? 1;
+    weight += own;
     total += load;
-    if (load > max) max = load;
+    if (load / own > max) max = load / own;
   }
-  return total === 0 ? 1 : (max * count) / total;
+  return total === 0 ? 1 : (max * weight) / total;
+}
+
+/** The table as text: 16,384 numbers of two bytes, little-endian, in base64. */
+export function encodeOwners(owners: Uint16Array): string {
+  const bytes = Buffer.alloc(owners.length * 2);
+  owners.forEach((owner, bucket) => bytes.writeUInt16LE(owner, bucket * 2));
+  return bytes.toString('base64');
+}
+
+/** Undefined if the text is not a table. */
+export function decodeOwners(text: string): Uint16Array | undefined {
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.length !== BUCKETS * 2) return undefined;
+  return Uint16Array.from({ length: BUCKETS }, (_, bucket) => bytes.readUInt16LE(bucket * 2));
 }

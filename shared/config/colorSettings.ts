@@ -1,8 +1,9 @@
-import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName, type PolicyOptions } from '../colors/ColorPolicy.js';
+import { POLICY_NAMES, POLICY_OPTIONS, type PolicyOptions } from '../colors/ColorPolicy.js';
+import type { PolicyMaker } from '../colors/policies.js';
 import { ConfigurationError, standard, type SettingValues } from './Setting.js';
 import { above, duration, integer, oneOf } from './values.js';
 
-const { seed, choices, virtualNodes, loadFactor, maxColors, rebalanceAbove, rebalanceTo, maxBucketMoves } =
+const { seed, choices, virtualNodes, loadFactor, loadFloor, maxColors, rebalanceAbove, rebalanceTo, maxBucketMoves } =
   POLICY_OPTIONS;
 
 /** How colors are mapped to invokers; every controller of an installation has to be told the same. */
@@ -12,6 +13,24 @@ export const COLOR_SETTINGS = {
     oneOf(...POLICY_NAMES),
     'consistent-hashing',
     'How colors are mapped to invokers.',
+  ),
+  colorPatience: standard(
+    'COLOR_PATIENCE',
+    duration,
+    '100 ms',
+    'A colored invocation waits at its home if it is expected to wait no longer than this; 0: not at all.',
+  ),
+  colorHomes: standard(
+    'COLOR_HOMES',
+    integer(1, 64),
+    '3',
+    'How many invokers of its order, its home counted, may make a colored invocation wait.',
+  ),
+  colorMoveTime: standard(
+    'COLOR_MOVE_TIME',
+    duration,
+    '10 seconds',
+    'An invoker that joins or comes back gets its colors over this time; 0: at once.',
   ),
   colorChoices: standard(
     'COLOR_CHOICES',
@@ -36,6 +55,12 @@ export const COLOR_SETTINGS = {
     above(1),
     String(loadFactor),
     '`bounded-load`: an invoker gets at most this many times the mean load.',
+  ),
+  colorLoadFloor: standard(
+    'COLOR_LOAD_FLOOR',
+    integer(1, 1_000_000),
+    String(loadFloor),
+    '`bounded-load`: an invoker always gets this many invocations at once, whatever the mean.',
   ),
   colorMaxColors: standard(
     'COLOR_MAX_COLORS',
@@ -66,8 +91,18 @@ export const COLOR_SETTINGS = {
 
 export interface ColorConfig {
   /** Of the installation; a namespace or an action may name another one. */
-  readonly policy: PolicyName;
+  readonly policy: string;
   readonly parameters: PolicyOptions;
+  /** A colored invocation waits at its home if it is expected to wait no longer than this, in ms. */
+  readonly patienceMs: number;
+  /** How many invokers of a color's order may make it wait. */
+  readonly homes: number;
+  /** An invoker that joins or comes back gets its colors over so many ms. */
+  readonly moveMs: number;
+  /** Whether there may be other controllers to share tables with; missing: yes. */
+  readonly shared?: boolean | undefined;
+  /** Policies besides the known ones, by their names. */
+  readonly custom?: Readonly<Record<string, PolicyMaker>> | undefined;
   /** The colors of an invoker that is down for so many ms get new homes. */
   readonly goneAfterMs: number;
 }
@@ -83,11 +118,16 @@ export function colorConfig(values: SettingValues<typeof COLOR_SETTINGS>): Color
   }
   return {
     policy: values.colorPolicy,
+    patienceMs: values.colorPatience,
+    homes: values.colorHomes,
+    moveMs: values.colorMoveTime,
     parameters: {
+      ...POLICY_OPTIONS,
       seed: values.colorSeed,
       choices: values.colorChoices,
       virtualNodes: values.colorVirtualNodes,
       loadFactor: values.colorLoadFactor,
+      loadFloor: values.colorLoadFloor,
       maxColors: values.colorMaxColors,
       rebalanceAbove: values.colorRebalanceAbove,
       rebalanceTo: values.colorRebalanceTo,

@@ -21,8 +21,10 @@ export const userLimitsSchema = z.looseObject({
   warmedContainerKeepingCount: z.int().optional(),
   warmedContainerKeepingTimeout: z.string().optional(),
   maxActionInstances: z.int().optional(),
-  /** Ours: how the namespace's colors are mapped to invokers. One that there is none of is ignored where it is used. */
+  /** Ours: how the namespace's colors are mapped to invokers. An unknown policy is ignored where it is used. */
   colorPolicy: z.unknown().optional(),
+  /** Ours: the policies that callers and actions of the namespace may name; missing: all. */
+  colorPolicies: z.unknown().optional(),
 });
 export type UserLimits = z.infer<typeof userLimitsSchema>;
 

@@ -5,10 +5,13 @@ import { fullyQualifiedNameSchema, type FullyQualifiedName } from '../entities/n
 import { toWireTransactionId, transactionIdSchema, type TransactionId } from '../entities/transaction.js';
 import { controllerInstanceSchema, type ControllerInstance } from './instances.js';
 
-/** The color that an invocation carries, and whether the balancer found room at the color's home. Ours; others ignore it. */
+/** The color that an invocation carries. Ours; Apache OpenWhisk ignores it. */
 export interface MessageColor {
   readonly value: string;
+  /** Whether the balancer sent it to the color's home. */
   readonly hit: boolean;
+  /** How long it may wait on the invoker for the container of its color, in ms; missing: not at all. */
+  readonly patience?: number | undefined;
 }
 
 /** An invocation on its way from a controller to an invoker (topic `invokerN`). */
@@ -48,7 +51,7 @@ const schema = z.object({
   lockedArgs: z.record(z.string(), z.string()).default({}),
   cause: z.string().optional(),
   traceContext: z.record(z.string(), z.string()).optional(),
-  color: z.object({ value: z.string(), hit: z.boolean() }).optional(),
+  color: z.object({ value: z.string(), hit: z.boolean(), patience: z.number().optional() }).optional(),
 });
 
 export function encodeActivationMessage(message: ActivationMessage): string {

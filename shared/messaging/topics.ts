@@ -5,7 +5,7 @@ import {
   encodeCacheInvalidation,
   type CacheInvalidationMessage,
 } from '../messages/cacheInvalidation.js';
-import { assignmentKey, decodeAssignment, encodeAssignment, type Assignment } from '../messages/assignment.js';
+import { colorMessageKey, decodeColorMessage, encodeColorMessage, type ColorMessage } from '../messages/color.js';
 import { decodeEvent, encodeEvent, type EventMessage } from '../messages/event.js';
 import { decodeHeartbeat, encodeHeartbeat, type Heartbeat } from '../messages/heartbeat.js';
 import { decodePing, encodePing, type PingMessage } from '../messages/ping.js';
@@ -110,14 +110,14 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       decode: decodeEvent,
       settings: settings(limits.events),
     } satisfies Topic<EventMessage>,
-    /** The homes of colors, compacted: a color that no controller assigned anew for a week is forgotten. */
+    /** The homes of colors, compacted: what no controller told for a week is forgotten. */
     colors: {
       name: `${prefix}colors`,
-      encode: encodeAssignment,
-      decode: decodeAssignment,
-      key: assignmentKey,
+      encode: encodeColorMessage,
+      decode: decodeColorMessage,
+      key: colorMessageKey,
       settings: COLORS_SETTINGS,
-    } satisfies Topic<Assignment>,
+    } satisfies Topic<ColorMessage>,
     /** Heartbeats of controllers. Only the newest matter: they are kept as briefly as the broker lets. */
     controllers: {
       name: `${prefix}controllers`,

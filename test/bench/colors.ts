@@ -2,12 +2,17 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Registry } from 'prom-client';
 import { ColorMetrics } from '../../controller/loadbalancer/ColorMetrics.js';
-import { Palette } from '../../controller/loadbalancer/Palette.js';
+import { Colors } from '../../controller/loadbalancer/Colors.js';
 import { generateHash, schedule, type ResourceRequest } from '../../controller/loadbalancer/schedule.js';
+import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
 import { Shares } from '../../controller/loadbalancer/Shares.js';
 import { POLICY_NAMES, POLICY_OPTIONS, type PolicyName } from '../../shared/colors/ColorPolicy.js';
 import { LeastAssigned } from '../../shared/colors/policies/LeastAssigned.js';
+import { silentLogger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
+import { topics } from '../../shared/messaging/topics.js';
+import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { activationMessage } from '../unit/controller/loadbalancer/messages.js';
 
 /*
  * What it costs to choose the home of a colored invocation, hash and books included: `node dist/test/bench/colors.js`.
@@ -31,9 +36,11 @@ let missed = false;
 
 // Before anything else, so that nothing else is collected meanwhile.
 const before = memory();
-const table = new LeastAssigned(POLICY_OPTIONS);
+const table = new LeastAssigned({ options: POLICY_OPTIONS, share: () => undefined });
 table.joined(Array.from({ length: 10 }, (_, i) => i));
-for (let i = 0; i < 500_000; i++) table.adopt(i * 9_007_199_253 + 1, i % 10);
+for (let i = 0; i < 500_000; i++) {
+  table.shared.adopt({ key: (i * 9_007_199_253 + 1).toString(36), value: i % 10 }, 0);
+}
 const perColor = (memory() - before) / table.size;
 console.log(`least-assigned: ${perColor.toFixed(0)} bytes a color with ${table.size} colors (target under ${BYTES})`);
 if (perColor >= BYTES) missed = true;
@@ -61,19 +68,28 @@ function sharesOf(invokers: number): Shares {
 
 function palette(policy: PolicyName, invokers: number): (call: number) => void {
   const shares = sharesOf(invokers);
-  const rooms = new Palette({
-    options: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
+  const colors = new Colors({
+    messaging: new EmbeddedMessaging(),
+    topic: topics().colors,
+    logger: silentLogger,
+    options: { ...BALANCER.colors, policy, parameters: POLICY_OPTIONS, shared: false },
     shares,
     metrics: new ColorMetrics(new Registry()),
     totalUnderWay: () => 0,
-    isGone: () => false,
-    tell: () => undefined,
-    onShared: () => undefined,
+    self: '0',
+    leads: () => true,
+    now: Date.now,
   });
-  rooms.place('managed', policy, 'guest', 'first', resources);
+  colors.invokersChanged(
+    shares.all.map(({ instance }) => ({ instance: invokerInstance(instance, '', 1), status: 'up' })),
+  );
+  const message = activationMessage();
+  const { managed } = shares;
+  const none = (): undefined => undefined;
+  colors.place(managed, message, { value: 'first' }, resources, none);
   return (call) => {
-    const color = names[call % COLORS];
-    if (color !== undefined) rooms.place('managed', policy, 'guest', color, resources);
+    const value = names[call % COLORS];
+    if (value !== undefined) colors.place(managed, message, { value }, resources, none);
   };
 }
 

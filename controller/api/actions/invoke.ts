@@ -4,12 +4,10 @@ import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { malformedQuery } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { ACTIVATION_ID_HEADER, sendJson } from '../../http/respond.js';
+import { givenColor, setColorHeaders } from '../colorHeaders.js';
 import type { Call } from '../route.js';
 import { activationView, invocationStatus } from '../activations/activationView.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
-
-/** The request header that gives an invocation its color. */
-export const COLOR_HEADER = 'x-openwhisk-color';
 
 /**
  * Runs an action. Without `blocking`, or where the wait is over: 202 with the activation's id. Else 200 with the record
@@ -21,14 +19,13 @@ export async function invokeAction(ctx: ControllerContext, call: Call, target: A
   const options = readOptions(queryOf(req), ctx.limits.maxBlockingWaitMs);
   const payload = await ctx.bodies.jsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
   const found = await findAction(ctx.entities, { path, name: target.name });
-  const fromHeader = req.headers[COLOR_HEADER];
   const outcome = await invokeFound(ctx, {
     transid: call.transid,
     user,
     target: found,
     payload,
     waitMs: options.blocking ? options.timeout : undefined,
-    color: typeof fromHeader === 'string' ? { fromHeader } : undefined,
+    color: givenColor(req.headers),
   });
   if (outcome.kind === 'accepted') {
     res.setHeader(ACTIVATION_ID_HEADER, outcome.activationId);
@@ -38,6 +35,7 @@ export async function invokeAction(ctx: ControllerContext, call: Call, target: A
   const { record } = outcome;
   const { result } = record.response;
   res.setHeader(ACTIVATION_ID_HEADER, record.activationId);
+  setColorHeaders(res, record);
   // A result that is an array is answered bare, asked for or not.
   const bare = options.result || Array.isArray(result);
   sendJson(res, invocationStatus(record.response.statusCode), bare ? (result ?? {}) : activationView(record));

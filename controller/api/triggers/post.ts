@@ -2,6 +2,7 @@ import type { ControllerContext } from '../ControllerContext.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
 import { notFound } from '../../http/ApiError.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../../http/respond.js';
+import { givenColor } from '../colorHeaders.js';
 import type { EntityHandler } from '../route.js';
 import { fireTrigger } from '../../invocation/fire.js';
 
@@ -13,14 +14,13 @@ export const postTrigger =
     const payload = await ctx.bodies.jsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
     const trigger = await ctx.entities.getTrigger(`${namespace}/${name}`);
     if (!trigger) throw notFound();
-    const color = req.headers['x-openwhisk-color'];
     const fired = fireTrigger(ctx, {
       transid,
       user,
       trigger,
       payload,
       headers: req.headers,
-      color: Array.isArray(color) ? color[0] : color,
+      color: givenColor(req.headers),
     });
     if (!fired) {
       sendEmpty(res, 204);

@@ -1,8 +1,25 @@
-import { BUCKETS, emptyTable, imbalance, NOBODY, rebalance, reconcile } from '../buckets.js';
+import {
+  BUCKETS,
+  decodeOwners,
+  emptyTable,
+  encodeOwners,
+  imbalance,
+  NOBODY,
+  rebalance,
+  reconcile,
+} from '../buckets.js';
 import { mix, pointOf, type ColorKey } from '../colorKey.js';
-import type { ColorPolicy, InvokerLoad, PolicyOptions, Room } from '../ColorPolicy.js';
+import type {
+  ColorChoice,
+  ColorPolicy,
+  InvokerLoad,
+  PolicyOptions,
+  Room,
+  SharedState,
+  SharedUpdate,
+  Weight,
+} from '../ColorPolicy.js';
 import { RecentColors } from '../RecentColors.js';
-import type { Choice } from '../Ring.js';
 import { UnknownOwners } from '../UnknownOwners.js';
 
 const MASK = BUCKETS - 1;
@@ -19,6 +36,7 @@ export class BucketHashing implements ColorPolicy {
   readonly #uses = new Float64Array(BUCKETS);
   readonly #recent = new RecentColors();
   readonly #unhealthy = new Set<number>();
+  readonly #weights = new Map<number, Weight>();
   readonly #unknownOwners = new UnknownOwners();
   #members: readonly number[] = [];
   #owners = emptyTable();
@@ -33,20 +51,31 @@ export class BucketHashing implements ColorPolicy {
     return this.#moves;
   }
 
+  /** The whole table, in one update: the leader says it at each load report, changed or not. */
+  readonly shared: SharedState = {
+    adopt: ({ value }: SharedUpdate): void => {
+      const table = typeof value === 'string' ? decodeOwners(value) : undefined;
+      if (table) this.#settle(table);
+    },
+    // A table is said again before long, and none has to be said late.
+    holds: () => false,
+    summary: () => ({ key: 'buckets', value: encodeOwners(this.#owners) }),
+  };
+
   /** The owners of all buckets; a copy. */
   get table(): Uint16Array {
     return this.#owners.slice();
   }
 
-  assign(color: ColorKey, room: Room): Choice | undefined {
+  assign(color: ColorKey, room: Room): ColorChoice | undefined {
     const point = pointOf(color, this.#options.seed);
     const bucket = point & MASK;
     (this.#uses[bucket] as number)++;
     this.#recent.see(color, point >>> 14);
     const home = this.#owners[bucket] as number;
     if (home === NOBODY) return undefined;
-    if (room.accepts(home)) return { invoker: home, rank: 0 };
-    return this.#walk(bucket, home, (invoker) => room.accepts(invoker));
+    if (room.accepts(home, 0)) return { invoker: home, rank: 0 };
+    return this.#walk(bucket, home, (invoker, rank) => room.accepts(invoker, rank));
   }
 
   joined(invokers: readonly number[]): void {
@@ -56,8 +85,20 @@ export class BucketHashing implements ColorPolicy {
     this.#settle(this.#owners);
   }
 
+  weigh(weights: readonly Weight[]): void {
+    const heavier = new Set<number>();
+    for (const weight of weights) {
+      const before = this.#weightOf(weight.invoker);
+      this.#weights.set(weight.invoker, weight);
+      if (this.#weightOf(weight.invoker) > before && this.#members.includes(weight.invoker))
+        heavier.add(weight.invoker);
+    }
+    if (heavier.size > 0) this.#settle(this.#owners, NOBODY, heavier);
+  }
+
   left(invoker: number): void {
     this.#unhealthy.delete(invoker);
+    this.#weights.delete(invoker);
     if (!this.#members.includes(invoker)) return;
     this.#members = this.#members.filter((other) => other !== invoker);
     this.#settle(this.#owners, invoker);
@@ -68,25 +109,29 @@ export class BucketHashing implements ColorPolicy {
     else this.#unhealthy.add(invoker);
   }
 
-  /** Moves buckets while the load is uneven: it begins above one bound and goes on, report by report, to a lower one. */
-  loadReport(loads: readonly InvokerLoad[]): void {
+  /**
+   * Moves buckets while the load is uneven: it begins above one bound and goes on, report by report, to a lower one. One
+   * controller, the leader, does it for all.
+   */
+  loadReport(loads: readonly InvokerLoad[], leads: boolean): void {
+    if (!leads) return;
     const { rebalanceAbove, rebalanceTo, maxBucketMoves } = this.#options;
     const unknown = [...new Set(this.#owners)].filter((owner) => owner !== NOBODY && !this.#members.includes(owner));
     for (const gone of this.#unknownOwners.missing(unknown)) this.#settle(this.#owners, gone);
     const healthy = loads.filter(({ invoker }) => this.#members.includes(invoker) && !this.#unhealthy.has(invoker));
-    const uneven = imbalance(healthy.map(({ load }) => load));
+    const uneven = imbalance(
+      healthy.map(({ load }) => load),
+      healthy.map(({ invoker }) => this.#weightOf(invoker)),
+    );
     this.#balancing = uneven > (this.#balancing ? rebalanceTo : rebalanceAbove);
     if (this.#balancing) {
-      const moves = rebalance(this.#owners, this.#uses, healthy, rebalanceTo, maxBucketMoves);
+      const moves = rebalance(this.#owners, this.#uses, healthy, rebalanceTo, maxBucketMoves, (invoker) =>
+        this.#weightOf(invoker),
+      );
       for (const { bucket, to } of moves) this.#owners[bucket] = to;
       this.#moves += moves.length;
     }
     for (let bucket = 0; bucket < BUCKETS; bucket++) (this.#uses[bucket] as number) /= 2;
-  }
-
-  /** Takes over a table that a controller told. */
-  adopt(table: Uint16Array): void {
-    if (table.length === BUCKETS) this.#settle(table);
   }
 
   homes(color: ColorKey): readonly number[] {
@@ -114,15 +159,25 @@ export class BucketHashing implements ColorPolicy {
     return [...rows.values()];
   }
 
+  /** What it should get for now; an invoker that was never weighed counts as the mean of the others. */
+  #weightOf(invoker: number): number {
+    const known = this.#weights.get(invoker);
+    if (known) return Math.max(1e-9, known.weight * known.warmth);
+    if (this.#weights.size === 0) return 1;
+    let total = 0;
+    for (const { weight } of this.#weights.values()) total += weight;
+    return total / this.#weights.size;
+  }
+
   /** Asks the owners of further buckets, each once, up to the last choice. */
-  #walk(bucket: number, home: number, accepts: (invoker: number) => boolean): Choice | undefined {
+  #walk(bucket: number, home: number, accepts: (invoker: number, rank: number) => boolean): ColorChoice | undefined {
     const asked = [home];
     // Where few own much, the same owners come again and again: a bound on the steps keeps the walk short.
     const steps = this.#options.choices * 8;
     for (let step = 1; step <= steps && asked.length < this.#options.choices; step++) {
       const owner = this.#owners[mix(bucket ^ mix(step)) & MASK] as number;
       if (asked.includes(owner)) continue;
-      if (accepts(owner)) return { invoker: owner, rank: asked.length };
+      if (accepts(owner, asked.length)) return { invoker: owner, rank: asked.length };
       asked.push(owner);
     }
     return undefined;
@@ -132,13 +187,15 @@ export class BucketHashing implements ColorPolicy {
    * Goes on with a table. An invoker that is not known here keeps its buckets, since whoever told the table may know more;
    * one that is known here and has none gets its share, since they may know less.
    */
-  #settle(table: Uint16Array, gone = NOBODY): void {
+  #settle(table: Uint16Array, gone = NOBODY, heavier?: ReadonlySet<number>): void {
     const everybody = new Set([...table, ...this.#members]);
     everybody.delete(NOBODY);
     everybody.delete(gone);
     const next = reconcile(
       table,
       [...everybody].toSorted((a, b) => a - b),
+      (member) => this.#weightOf(member),
+      heavier,
     );
     this.#moves += differences(this.#owners, next);
     this.#owners = next;

@@ -1,7 +1,7 @@
 import { pointOf, type ColorKey } from '../colorKey.js';
-import type { ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
+import type { ColorChoice, ColorPolicy, PolicyOptions, Room, Weight } from '../ColorPolicy.js';
 import { RecentColors } from '../RecentColors.js';
-import { Ring, type Choice } from '../Ring.js';
+import { Ring } from '../Ring.js';
 
 /**
  * Consistent hashing: every invoker has many points on a circle, a color belongs to the invoker of the first point after
@@ -25,18 +25,22 @@ export class ConsistentHashing implements ColorPolicy {
     return this.#moves;
   }
 
-  assign(color: ColorKey, room: Room): Choice | undefined {
+  assign(color: ColorKey, room: Room): ColorChoice | undefined {
     const point = pointOf(color, this.#options.seed);
     this.#recent.see(color, point);
     return this.choose(point, room, this.#options.choices);
   }
 
-  protected choose(point: number, room: Room, choices: number): Choice | undefined {
-    return this.ring.walk(point, choices, (invoker) => room.accepts(invoker));
+  protected choose(point: number, room: Room, choices: number): ColorChoice | undefined {
+    return this.ring.walk(point, choices, (invoker, rank) => room.accepts(invoker, rank));
   }
 
   joined(invokers: readonly number[]): void {
     this.#counting(() => this.ring.add(invokers));
+  }
+
+  weigh(weights: readonly Weight[]): void {
+    this.#counting(() => this.ring.weigh(weights));
   }
 
   left(invoker: number): void {
@@ -44,8 +48,6 @@ export class ConsistentHashing implements ColorPolicy {
   }
 
   becameHealthy(_invoker: number, _healthy: boolean): void {}
-
-  loadReport(): void {}
 
   homes(color: ColorKey): readonly number[] {
     const homes: number[] = [];

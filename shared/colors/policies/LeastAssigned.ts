@@ -1,42 +1,70 @@
 import { pointOf, type ColorKey } from '../colorKey.js';
-import type { ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
-import { ColorTable } from '../ColorTable.js';
-import { Ring, type Choice } from '../Ring.js';
+import {
+  REPORT_MS,
+  type ColorChoice,
+  type ColorPolicy,
+  type InvokerLoad,
+  type PolicySurroundings,
+  type PolicyOptions,
+  type Room,
+  type SharedState,
+  type SharedUpdate,
+  type Weight,
+} from '../ColorPolicy.js';
+import { ColorTable, NONE } from '../ColorTable.js';
+import { LiveColors } from '../LiveColors.js';
+import { Ring } from '../Ring.js';
 import { UnknownOwners } from '../UnknownOwners.js';
 
 /** Enough that a full home's colors spread over the others; the homes themselves are not taken from the ring. */
 const SPILL_POINTS = 64;
 
 /**
- * Least assigned: a table says which invoker is the home of a color; a new color goes to the healthy invoker with the
- * fewest (equally few: the first of them from the color's point on a ring, so that controllers that assign different colors
- * at once choose different ones). The next choices come from the ring too. Colors are even to one, whatever their hashes; in
- * return every color seen takes memory, and controllers have to share the table. The colors not seen for longest are
- * forgotten beyond `maxColors`; one that comes back is new.
+ * Least assigned: a table says which invoker is the home of a color; a new color goes to the healthy invoker with the fewest
+ * live colors for its weight (`LiveColors`). The next choices come from a ring. Colors are even to one, whatever their hashes;
+ * in return every color seen takes memory, and controllers have to share the table. The colors not seen for longest are
+ * forgotten beyond `maxColors`; a forgotten one that comes back is new.
+ *
+ * A color is told to the other controllers when it gets a home, and again every `tellAgainReports` while it is in use: the
+ * topic forgets what was not said for a week.
  */
 export class LeastAssigned implements ColorPolicy {
   readonly name = 'least-assigned';
   readonly #options: PolicyOptions;
-  readonly #onAssigned: (color: ColorKey, invoker: number) => void;
+  readonly #share: (update: SharedUpdate) => void;
   readonly #table: ColorTable;
   readonly #ring: Ring;
-  readonly #unhealthy = new Set<number>();
+  readonly #live = new LiveColors();
   readonly #unknownOwners = new UnknownOwners();
   readonly #left = new Set<number>();
-  /** By invoker: the colors in the table that have it as home, also of one that left. */
-  #counts = new Int32Array(16);
-  /** The fewest colors that a candidate for new ones has, and how many have just as few; 0 where that has to be counted. */
-  #fewest = 0;
-  #withFewest = 0;
+  /** Load reports so far: the time. */
+  #now = 0;
   #moves = 0;
 
-  /** @param onAssigned called when this policy gave a color a home (not for one that it adopted). */
-  constructor(options: PolicyOptions, onAssigned: (color: ColorKey, invoker: number) => void = () => undefined) {
+  constructor({ options, share }: PolicySurroundings) {
     this.#options = options;
-    this.#onAssigned = onAssigned;
+    this.#share = share;
     this.#table = new ColorTable(options.maxColors);
     this.#ring = new Ring(options.seed, SPILL_POINTS);
   }
+
+  /** One update a color: its number in base 36, and its home. */
+  readonly shared: SharedState = {
+    adopt: ({ key, value }: SharedUpdate, ageMs: number): void => {
+      const color = Number.parseInt(key, 36);
+      if (!Number.isSafeInteger(color) || typeof value !== 'number' || !Number.isInteger(value)) return;
+      if (value < 0 || value > 65_534) return;
+      const known = this.#table.find(color);
+      const before = known === NONE ? undefined : this.#table.invokerOf(known);
+      if (before !== undefined && before !== value) this.#moves++;
+      const entry = before === value ? known : this.#put(color, value);
+      this.#table.told(entry, this.#now - Math.round(ageMs / REPORT_MS));
+    },
+    holds: ({ key, value }: SharedUpdate): boolean => {
+      const entry = this.#table.find(Number.parseInt(key, 36));
+      return entry !== NONE && this.#table.invokerOf(entry) === value;
+    },
+  };
 
   get moves(): number {
     return this.#moves;
@@ -51,69 +79,63 @@ export class LeastAssigned implements ColorPolicy {
     return this.#table.size;
   }
 
-  assign(color: ColorKey, room: Room): Choice | undefined {
-    const known = this.#table.get(color);
-    const home = known !== undefined && !this.#left.has(known) ? known : this.#settle(color, known);
+  assign(color: ColorKey, room: Room): ColorChoice | undefined {
+    const home = this.#home(color);
     if (home === undefined) return undefined;
     // A home that has not shown up yet, after a restart, is waited for as one that is down.
-    if (this.#ring.has(home) && room.accepts(home)) return { invoker: home, rank: 0 };
-    const point = this.#spillPoint(color);
-    return this.#ring.walk(point, this.#options.choices - 1, (invoker) => room.accepts(invoker), home, 1);
+    if (this.#ring.has(home) && room.accepts(home, 0)) return { invoker: home, rank: 0 };
+    const accepts = (invoker: number, rank: number): boolean => room.accepts(invoker, rank);
+    return this.#ring.walk(this.#spillPoint(color), this.#options.choices - 1, accepts, home, 1);
   }
 
   joined(invokers: readonly number[]): void {
-    this.#withFewest = 0;
     this.#ring.add(invokers);
     for (const invoker of invokers) this.#left.delete(invoker);
-    const top = Math.max(...this.#ring.members, 0);
-    if (top >= this.#counts.length) this.#growCounts(top);
+    this.#live.join(invokers);
   }
 
   left(invoker: number): void {
     // Its colors move when they are next seen; if it is back before, they are at home again.
-    this.#withFewest = 0;
     this.#ring.remove(invoker);
     this.#left.add(invoker);
-    this.#unhealthy.delete(invoker);
+    this.#live.leave(invoker);
   }
 
   becameHealthy(invoker: number, healthy: boolean): void {
-    this.#withFewest = 0;
-    if (healthy) this.#unhealthy.delete(invoker);
-    else this.#unhealthy.add(invoker);
+    this.#live.setHealthy(invoker, healthy);
   }
 
-  loadReport(): void {
-    const missing = [...this.#counts.keys()].filter(
-      (invoker) => (this.#counts[invoker] as number) > 0 && !this.#ring.has(invoker) && !this.#left.has(invoker),
-    );
+  weigh(weights: readonly Weight[]): void {
+    this.#ring.weigh(weights);
+    this.#live.weigh(weights);
+  }
+
+  loadReport(_loads: readonly InvokerLoad[] = []): void {
+    this.#now++;
+    const since = this.#now - this.#options.liveReports;
+    this.#table.expire(since, (entry) => this.#live.remove(this.#table.invokerOf(entry)));
+    this.#live.limitArrears();
+    const missing = this.#live.owners().filter((owner) => !this.#ring.has(owner) && !this.#left.has(owner));
     for (const gone of this.#unknownOwners.missing(missing)) this.#left.add(gone);
   }
 
-  /** Takes over what another controller assigned. */
-  adopt(color: ColorKey, invoker: number): void {
-    if (invoker >= this.#counts.length) this.#growCounts(invoker);
-    const before = this.#table.peek(color);
-    if (before === invoker) return;
-    if (before !== undefined) this.#moves++;
-    this.#put(color, before, invoker);
-  }
-
   homes(color: ColorKey): readonly number[] {
-    const home = this.#table.peek(color);
-    if (home === undefined || this.#left.has(home)) return [];
+    const entry = this.#table.find(color);
+    if (entry === NONE) return [];
+    const home = this.#table.invokerOf(entry);
+    if (this.#left.has(home)) return [];
     const homes = [home];
-    const point = this.#spillPoint(color);
     const note = (invoker: number): boolean => {
       homes.push(invoker);
       return false;
     };
-    this.#ring.walk(point, this.#options.choices - 1, note, home, 1);
+    this.#ring.walk(this.#spillPoint(color), this.#options.choices - 1, note, home, 1);
     return homes;
   }
 
+  /** Of live colors. */
   census(): { invoker: number; colors: number }[] {
-    return this.#ring.members.map((invoker) => ({ invoker, colors: this.#counts[invoker] as number }));
+    return this.#ring.members.map((invoker) => ({ invoker, colors: this.#live.of(invoker) }));
   }
 
   /** Another point than that of the home, or what spills from one invoker would all go to its neighbours on the ring. */
@@ -121,52 +143,34 @@ export class LeastAssigned implements ColorPolicy {
     return pointOf(color, this.#options.seed + 1);
   }
 
-  #settle(color: ColorKey, before: number | undefined): number | undefined {
-    if (this.#withFewest === 0) this.#count();
-    const fits = (invoker: number): boolean => this.#counts[invoker] === this.#fewest && this.#isCandidate(invoker);
-    const invoker = this.#ring.first(pointOf(color, this.#options.seed), fits);
-    if (invoker === undefined) return undefined;
-    if (before !== undefined) this.#moves++;
-    this.#put(color, before, invoker);
-    this.#onAssigned(color, invoker);
-    return invoker;
-  }
-
-  /** Whether new colors may go there: it is healthy, or none is. */
-  #isCandidate(invoker: number): boolean {
-    return this.#unhealthy.size === 0 || !this.#unhealthy.has(invoker) || this.#unhealthy.size >= this.#ring.size;
-  }
-
-  #count(): void {
-    this.#fewest = Infinity;
-    for (const member of this.#ring.members) {
-      if (!this.#isCandidate(member)) continue;
-      const count = this.#counts[member] as number;
-      if (count > this.#fewest) continue;
-      this.#withFewest = count === this.#fewest ? this.#withFewest + 1 : 1;
-      this.#fewest = count;
+  /** The home of a color, which is in use now; a new one for a color that has none, or whose invoker left. */
+  #home(color: ColorKey): number | undefined {
+    const entry = this.#table.find(color);
+    const known = entry === NONE ? undefined : this.#table.invokerOf(entry);
+    if (known === undefined || this.#left.has(known)) {
+      const fresh = this.#live.least(pointOf(color, this.#options.seed));
+      if (fresh === undefined) return undefined;
+      if (known !== undefined) this.#moves++;
+      this.#tell(color, this.#put(color, fresh));
+      return fresh;
     }
+    if (!this.#table.isLive(entry)) this.#live.add(known);
+    this.#table.touch(entry, this.#now);
+    if (this.#now - this.#table.toldAt(entry) >= this.#options.tellAgainReports) this.#tell(color, entry);
+    return known;
   }
 
-  #put(color: ColorKey, before: number | undefined, invoker: number): void {
-    const forgotten = this.#table.set(color, invoker);
-    if (before !== undefined) this.#changeCount(before, -1);
-    if (forgotten >= 0) this.#changeCount(forgotten, -1);
-    this.#changeCount(invoker, 1);
+  #put(color: ColorKey, invoker: number): number {
+    const known = this.#table.find(color);
+    if (known !== NONE && this.#table.isLive(known)) this.#live.remove(this.#table.invokerOf(known));
+    this.#live.add(invoker);
+    return this.#table.set(color, invoker, this.#now, (forgotten) => {
+      if (this.#table.isLive(forgotten)) this.#live.remove(this.#table.invokerOf(forgotten));
+    });
   }
 
-  #changeCount(invoker: number, change: 1 | -1): void {
-    const before = this.#counts[invoker] as number;
-    this.#counts[invoker] = before + change;
-    if (this.#withFewest === 0 || !this.#ring.has(invoker) || !this.#isCandidate(invoker)) return;
-    // What goes below the fewest is rare enough to count all again.
-    if (before === this.#fewest) this.#withFewest = change === 1 ? this.#withFewest - 1 : 0;
-    else if (before + change === this.#fewest) this.#withFewest++;
-  }
-
-  #growCounts(top: number): void {
-    const counts = new Int32Array((top + 1) * 2);
-    counts.set(this.#counts);
-    this.#counts = counts;
+  #tell(color: ColorKey, entry: number): void {
+    this.#table.told(entry, this.#now);
+    this.#share({ key: color.toString(36), value: this.#table.invokerOf(entry) });
   }
 }

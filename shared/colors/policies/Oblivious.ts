@@ -1,10 +1,9 @@
 import { mix } from '../colorKey.js';
-import type { ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
-import type { Choice } from '../Ring.js';
+import type { ColorChoice, ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
 
 /*
- * The two baselines that ignore the color: what locality is worth is measured against them. Their colors have no home, so
- * that none ever meets it: every choice has a rank of 1.
+ * The two baselines that ignore the color: what locality is worth is measured against them. Their colors have no home, so that
+ * none ever meets it: every choice is behind all homes.
  */
 
 abstract class Oblivious implements ColorPolicy {
@@ -15,13 +14,13 @@ abstract class Oblivious implements ColorPolicy {
   /** Where in the list of `count` invokers to begin. */
   protected abstract start(count: number): number;
 
-  assign(_color: number, room: Room): Choice | undefined {
+  assign(_color: number, room: Room): ColorChoice | undefined {
     const count = this.#invokers.length;
     if (count === 0) return undefined;
     const start = this.start(count);
     for (let i = 0; i < count; i++) {
       const invoker = this.#invokers[(start + i) % count] as number;
-      if (room.accepts(invoker)) return { invoker, rank: 1 };
+      if (room.accepts(invoker, Infinity)) return { invoker, rank: Infinity };
     }
     return undefined;
   }
@@ -33,10 +32,6 @@ abstract class Oblivious implements ColorPolicy {
   left(invoker: number): void {
     this.#invokers = this.#invokers.filter((other) => other !== invoker);
   }
-
-  becameHealthy(): void {}
-
-  loadReport(): void {}
 
   homes(): readonly number[] {
     return [];

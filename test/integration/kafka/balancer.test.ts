@@ -80,7 +80,7 @@ describe('balancers on Kafka', function () {
       controller: { asString: id, instanceType: 'controller' },
       options: {
         ...BALANCER,
-        colors: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 600_000 },
+        colors: { ...BALANCER.colors, policy, patienceMs: 0, parameters: POLICY_OPTIONS },
         settleMs: 5000,
       },
       onLost: () => assert.fail('nothing is lost here'),
@@ -149,7 +149,7 @@ describe('balancers on Kafka', function () {
       await untilTheyKnow(3);
 
       const views = [...running.values()].map(({ balancer }) =>
-        range(COLORS).map((color) => balancer.palette.homes('guest', `c${color}`)[0]?.homes[0]),
+        range(COLORS).map((color) => balancer.colors.homes('guest', `c${color}`)[0]?.homes[0]),
       );
       assert.deepEqual(views[1], views[0]);
       assert.deepEqual(views[2], views[0]);

@@ -89,4 +89,26 @@ describe('the capacity of an invoker', () => {
       }),
     );
   });
+
+  it('says the wait to be expected, as in the example', () => {
+    const capacity = new InvokerCapacity(1024);
+    for (let i = 0; i < 11; i++) {
+      assert.equal(capacity.expectedWait('a', 1, 128, 0) > 0, i >= 8);
+      capacity.take('a', 1, 128, 40, 0);
+    }
+    assert.equal(capacity.expectedWait('a', 1, 128, 0), 20);
+    assert.equal(capacity.expectedWait('a', 1, 128, 15), 20);
+    assert.equal(capacity.expectedWait('a', 1, 128, 35), 35, 'nothing has ended for longer than that');
+    capacity.release('a', 1, 128, 40, 35);
+    assert.equal(capacity.expectedWait('a', 1, 128, 35), 15);
+    for (let i = 0; i < 10; i++) capacity.release('a', 1, 128, 40, 35);
+    assert.equal(capacity.expectedWait('a', 1, 128, 99), 0);
+  });
+
+  it('expects no wait for an action with places left in its containers', () => {
+    const capacity = new InvokerCapacity(128);
+    capacity.take('a', 3, 128, 40, 0);
+    assert.equal(capacity.expectedWait('a', 3, 128, 0), 0);
+    assert.ok(capacity.expectedWait('b', 3, 128, 0) > 0);
+  });
 });

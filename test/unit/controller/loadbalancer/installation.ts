@@ -31,6 +31,8 @@ export interface InstallationOptions {
   /** MB of each. */
   readonly memory?: number;
   readonly policy?: PolicyName;
+  /** Of colored invocations, in ms; missing: 0. */
+  readonly patienceMs?: number;
   /** Invokers keep what they get until `finish`. */
   readonly hold?: boolean;
 }
@@ -80,7 +82,7 @@ export async function installation(options: InstallationOptions) {
       options: {
         ...BALANCER,
         supervision: { ...BALANCER.supervision, trustNew: true },
-        colors: { ...BALANCER.colors, policy, parameters: POLICY_OPTIONS },
+        colors: { ...BALANCER.colors, policy, parameters: POLICY_OPTIONS, patienceMs: options.patienceMs ?? 0 },
       },
       onLost: () => undefined,
     });

@@ -14,6 +14,8 @@ const invokers = (count: number, share: number, down: readonly number[] = []): C
   Array.from({ length: count }, (_, instance) => ({
     instance,
     up: !down.includes(instance),
+    seen: true,
+    memory: 0,
     capacity: new InvokerCapacity(share),
   }));
 
@@ -112,6 +114,8 @@ describe('the sharding schedule', () => {
           const candidates = list.map(({ up, free }, instance) => ({
             instance,
             up,
+            seen: true,
+            memory: 0,
             capacity: new InvokerCapacity(free),
           }));
           const placement = schedule(candidates, stepSizes(list.length), hash, resources(memory), () => random);
@@ -166,5 +170,16 @@ describe('the hash of an action', () => {
     assert.equal(generateHash('guest', 'guest/hello'), Math.abs(javaHashCode('guest') ^ javaHashCode('guest/hello')));
     assert.equal(generateHash('', 'polygenelubricants'), 2147483648);
     fc.assert(fc.property(fc.string(), fc.string(), (a, b) => generateHash(a, b) >= 0));
+  });
+
+  it('are those of the definition', () => {
+    const divisor = (a: number, b: number): number => (b === 0 ? a : divisor(b, a % b));
+    for (let count = 1; count <= 200; count++) {
+      const expected: number[] = [];
+      for (let size = 1; size <= count; size++) {
+        if ([count, ...expected].every((other) => divisor(other, size) === 1)) expected.push(size);
+      }
+      assert.deepEqual(stepSizes(count), expected, `${count}`);
+    }
   });
 });

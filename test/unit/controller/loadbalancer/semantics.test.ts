@@ -161,7 +161,7 @@ describe('colors mean:', () => {
     await invoke(balancer, '0', { value: 'a', policy: 'round-robin' }, inNamespace('one', { colorPolicy: 'random' }));
     await invoke(balancer, '0', { value: 'a', policy: 'no-such' });
     assert.deepEqual(
-      balancer.palette.view().inUse.map(({ policy }) => policy),
+      balancer.colors.view().inUse.map(({ policy }) => policy),
       ['least-assigned', 'round-robin', 'consistent-hashing'],
     );
     await balancer.close();

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { decodeOwners, encodeOwners } from '../../../../controller/loadbalancer/assignments.js';
 import type { ShardingBalancer } from '../../../../controller/loadbalancer/ShardingBalancer.js';
-import { emptyTable, reconcile } from '../../../../shared/colors/buckets.js';
+import { decodeOwners, emptyTable, encodeOwners, reconcile } from '../../../../shared/colors/buckets.js';
+import { invokerInstance } from '../../../../shared/messages/instances.js';
+import { topics } from '../../../../shared/messaging/topics.js';
 import type { PolicyName } from '../../../../shared/colors/ColorPolicy.js';
 import { range, seeded } from '../../shared/colors/workload.js';
 import { installation, settle } from './installation.js';
@@ -48,7 +49,7 @@ describe('three controllers', () => {
       assert.ok(atHome / total >= 0.99, `${atHome} of ${total} at home`);
       assert.ok(hits / total >= 0.99, `${hits} of ${total} called hits`);
       const homes = ids.map((id) =>
-        range(500).map((color) => balancers.get(id)?.palette.homes('guest', `c${color}`)[0]?.homes[0]),
+        range(500).map((color) => balancers.get(id)?.colors.homes('guest', `c${color}`)[0]?.homes[0]),
       );
       assert.deepEqual(homes[0], homes[1]);
       assert.deepEqual(homes[0], homes[2]);
@@ -71,7 +72,7 @@ describe('three controllers', () => {
     ]);
     await settle();
     const homes = [zero, one].map((balancer) =>
-      ['a', 'b', 'same'].map((color) => balancer.palette.homes('guest', color)[0]?.homes[0]),
+      ['a', 'b', 'same'].map((color) => balancer.colors.homes('guest', color)[0]?.homes[0]),
     );
     assert.deepEqual(homes[0], homes[1]);
     await zero.close();
@@ -93,12 +94,12 @@ describe('three controllers', () => {
     const fresh = { value: 'fresh', policy: 'least-assigned' };
     const { invoker: freshHome } = await invoke(one, '1', fresh);
     await settle();
-    assert.equal(zero.palette.view().inUse[0]?.moves, 0);
+    assert.equal(zero.colors.view().inUse[0]?.moves, 0);
     for (const balancer of [zero, one]) {
       for (const { value } of colors) {
-        assert.equal(balancer.palette.homes('guest', value)[0]?.homes[0], homes.get(value), value);
+        assert.equal(balancer.colors.homes('guest', value)[0]?.homes[0], homes.get(value), value);
       }
-      assert.equal(balancer.palette.homes('guest', 'fresh')[0]?.homes[0], freshHome);
+      assert.equal(balancer.colors.homes('guest', 'fresh')[0]?.homes[0], freshHome);
     }
     await zero.close();
     await one.close();
@@ -114,6 +115,30 @@ describe('three controllers', () => {
     await settle();
     assert.equal(zero.clusterSize, 1);
     await zero.close();
+  });
+});
+
+describe('an invoker with a high number', () => {
+  it('costs little: what fills the gap below it is home of nothing and keeps its place in the lists', async () => {
+    const { messaging, start, pingAll, invoke } = await installation({ invokers: 2, policy: 'bucket-hashing' });
+    const balancer = await start('0');
+    await pingAll();
+    const bus = await messaging.producer();
+    await bus.send(topics().health, { name: invokerInstance(64_999, 'far', 1024), isEnabled: true });
+    await settle();
+    const before = balancer.invokers();
+    assert.equal(before.length, 65_000);
+    await invoke(balancer, '0', { value: 'blue' });
+    assert.ok((balancer.colors.view().inUse[0]?.invokers.length ?? 0) <= 3);
+    await bus.send(topics().health, { name: invokerInstance(1, 'host1', 1024), isEnabled: false });
+    await settle();
+    const after = balancer.invokers();
+    assert.deepEqual(
+      after.filter((one, i) => one !== before[i]).map(({ instance }) => instance.instance),
+      [1],
+      'one change makes one new entry',
+    );
+    await balancer.close();
   });
 });
 

@@ -135,13 +135,8 @@ describe('the health of an invoker', () => {
 
 describe('the list of invokers', () => {
   it('has no gaps: a number that never pinged is down', () => {
-    const up = after(fresh().next, ['success']).next;
-    const list = listed(
-      new Map([
-        [5, { ...up, instance: invokerInstance(5, 'e', 512) }],
-        [2, { ...up, instance: invokerInstance(2, 'b', 256) }],
-      ]),
-    );
+    const two = listed([], { instance: invokerInstance(2, 'b', 256), status: 'up' });
+    const list = listed(two, { instance: invokerInstance(5, 'e', 512), status: 'up' });
     assert.deepEqual(
       list.map(({ status }) => status),
       ['down', 'down', 'up', 'down', 'down', 'up'],
@@ -150,7 +145,13 @@ describe('the list of invokers', () => {
       list.map(({ instance }) => instance.instance),
       [0, 1, 2, 3, 4, 5],
     );
-    assert.equal(list[0]?.instance.userMemory, `${512 * 1024 * 1024} B`);
-    assert.deepEqual(listed(new Map()), []);
+    assert.equal(list[0]?.instance.userMemory, `${256 * 1024 * 1024} B`);
+    assert.equal(list[4]?.instance.userMemory, `${512 * 1024 * 1024} B`);
+    assert.deepEqual(
+      list.map(({ neverSeen }) => neverSeen ?? false),
+      [true, true, false, true, true, false],
+    );
+    assert.equal(list[2], two[2], 'what did not change is the same object');
+    assert.deepEqual(listed(list, { instance: invokerInstance(2, 'b', 256), status: 'down' })[2]?.status, 'down');
   });
 });

@@ -8,7 +8,7 @@ import { LoadReports } from '../../../../controller/loadbalancer/LoadReports.js'
 import type { ResourceRequest } from '../../../../controller/loadbalancer/schedule.js';
 import { Shares } from '../../../../controller/loadbalancer/Shares.js';
 import { BALANCER } from '../../../../controller/loadbalancer/ShardingBalancer.js';
-import type { Assignment } from '../../../../shared/messages/assignment.js';
+import type { ColorMessage } from '../../../../shared/messages/color.js';
 import { topics } from '../../../../shared/messaging/topics.js';
 import { POLICY_OPTIONS, type PolicyName } from '../../../../shared/colors/ColorPolicy.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
@@ -24,12 +24,12 @@ const MINUTE = 60_000;
 /** Colors over four invokers, with a clock that stands still until it is moved. */
 async function setUp(policy: PolicyName, leads = true) {
   const messaging = new EmbeddedMessaging();
-  const told: Assignment[] = [];
+  const told: ColorMessage[] = [];
   await messaging.consume({
     topic: topics().colors,
     group: 'test',
     maxInFlight: 1000,
-    handle: (assignment) => void told.push(assignment),
+    handle: (message) => void told.push(message),
   });
   const shares = new Shares({ ...BALANCER.shares, managedFraction: 1 });
   let now = 0;
@@ -38,7 +38,14 @@ async function setUp(policy: PolicyName, leads = true) {
     topic: topics().colors,
     logger: silentLogger,
     metrics: new ColorMetrics(new Registry()),
-    options: { policy, parameters: POLICY_OPTIONS, goneAfterMs: 10 * MINUTE },
+    options: {
+      ...BALANCER.colors,
+      policy,
+      patienceMs: 0,
+      moveMs: 0,
+      parameters: POLICY_OPTIONS,
+      goneAfterMs: 10 * MINUTE,
+    },
     shares,
     totalUnderWay: () => 0,
     self: '0',
@@ -56,7 +63,8 @@ async function setUp(policy: PolicyName, leads = true) {
   invokers('up', 'up', 'up', 'up');
   const home = (color: number): number | undefined => {
     const message = activationMessage();
-    return colors.place('managed', message, { value: `c${color}` }, resources, () => undefined)?.candidate.instance;
+    return colors.place(shares.managed, message, { value: `c${color}` }, resources, () => undefined)?.candidate
+      .instance;
   };
   return {
     colors,
@@ -85,9 +93,9 @@ describe('colors and time', () => {
       invokers('up', 'down', 'up', 'up');
       pass(11 * MINUTE);
       const moved = range(200).map(home);
-      const hits = colors.palette.view().inUse[0]?.hits ?? 0;
+      const hits = colors.view().inUse[0]?.hits ?? 0;
       range(200).forEach((color) => home(color));
-      assert.equal(colors.palette.view().inUse[0]?.hits, hits + 200, 'at home in the new ones');
+      assert.equal(colors.view().inUse[0]?.hits, hits + 200, 'at home in the new ones');
       before.forEach((was, color) => {
         if (was !== 1) assert.equal(moved[color], was, 'and nothing else moved');
       });
@@ -96,15 +104,15 @@ describe('colors and time', () => {
   }
 
   it('are told with what was assigned while the topic was still read', async () => {
-    const { colors, home, told } = await setUp('consistent-hashing');
+    const { colors, shares, home, told } = await setUp('consistent-hashing');
     await colors.start();
     assert.equal(told.length, 0, 'a policy without a table shares nothing');
     const message = activationMessage();
-    colors.place('managed', message, { value: 'first', policy: 'least-assigned' }, resources, () => undefined);
+    colors.place(shares.managed, message, { value: 'first', policy: 'least-assigned' }, resources, () => undefined);
     await settle();
     assert.deepEqual(
       told.map(({ kind }) => kind),
-      ['mark', 'color'],
+      ['mark', 'update'],
     );
     home(1);
     await settle();
@@ -121,10 +129,13 @@ describe('colors and time', () => {
       for (const other of [1, 2, 3]) shares.candidate(other)?.capacity.take('x', 1, 1000);
       for (let second = 0; second < 10; second++) pass(1000);
       await settle();
-      const moves = colors.palette.view().inUse[0]?.moves ?? 0;
+      const moves = colors.view().inUse[0]?.moves ?? 0;
       if (leads) assert.ok(moves > 0 && moves <= POLICY_OPTIONS.maxBucketMoves, `${moves}`);
       else assert.equal(moves, 0);
-      assert.equal(told.filter(({ kind }) => kind === 'buckets').length, leads ? 1 : 0);
+      assert.equal(
+        told.filter((message) => message.kind === 'update' && message.key === 'buckets').length,
+        leads ? 1 : 0,
+      );
       await colors.close();
     }
   });

@@ -114,7 +114,7 @@ describe('a web action, whatever it answers', function () {
       invocation: {
         invoke: async () => ({
           kind: 'record',
-          record: { activationId: ID, response: { statusCode: StatusCode.success, result } },
+          record: { activationId: ID, annotations: [], response: { statusCode: StatusCode.success, result } },
         }),
       },
       limits: DEFAULT_LIMITS,

@@ -10,6 +10,9 @@ describe('the settings of colors', () => {
     assert.deepEqual(read({}), {
       policy: 'consistent-hashing',
       parameters: POLICY_OPTIONS,
+      patienceMs: 100,
+      homes: 3,
+      moveMs: 10_000,
       goneAfterMs: 600_000,
     });
   });

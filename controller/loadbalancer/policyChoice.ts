@@ -1,0 +1,40 @@
+import type { UserLimits } from '../../shared/entities/identity.js';
+import type { ColorRequest } from './LoadBalancer.js';
+
+/** Who named a policy. */
+export type PolicySource = 'caller' | 'action' | 'namespace';
+
+export interface PolicyChoiceParts {
+  readonly exists: (policy: string) => boolean;
+  /** Hears of a policy that does not exist, or that the namespace may not use; it is ignored. */
+  readonly onUnknown: (source: PolicySource) => void;
+}
+
+/**
+ * The policy of an invocation: the one that its caller names, else its action, else its namespace, else the installation's.
+ * A namespace's limit `colorPolicies` says which ones its callers and actions may name; missing: all.
+ */
+export function chosenPolicy(
+  { callerPolicy, policy }: Pick<ColorRequest, 'callerPolicy' | 'policy'>,
+  limits: Pick<UserLimits, 'colorPolicy' | 'colorPolicies'>,
+  fallback: string,
+  { exists, onUnknown }: PolicyChoiceParts,
+): string {
+  // Nearly all invocations name none.
+  if (callerPolicy === undefined && policy === undefined && limits.colorPolicy === undefined) return fallback;
+  const { colorPolicies } = limits;
+  const allowed = (name: string): boolean => !Array.isArray(colorPolicies) || colorPolicies.includes(name);
+  if (callerPolicy !== undefined) {
+    if (exists(callerPolicy) && allowed(callerPolicy)) return callerPolicy;
+    onUnknown('caller');
+  }
+  if (policy !== undefined) {
+    if (exists(policy) && allowed(policy)) return policy;
+    onUnknown('action');
+  }
+  if (limits.colorPolicy !== undefined) {
+    if (typeof limits.colorPolicy === 'string' && exists(limits.colorPolicy)) return limits.colorPolicy;
+    onUnknown('namespace');
+  }
+  return fallback;
+}

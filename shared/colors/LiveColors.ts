@@ -1,0 +1,154 @@
+import type { Weight } from './ColorPolicy.js';
+
+/** Of each new color, a newcomer gets so much more than its share while it catches up. */
+const CATCH_UP = 0.2;
+
+/**
+ * How many live colors each invoker is home of, and which invoker should get the next one: the one with the fewest for its
+ * weight.
+ *
+ * A newcomer has no colors, so by that rule alone it would get every new color until it has as many as the others: all chains
+ * of a graph would meet there. So it starts in *arrears*: as many colors as the others have on the mean count as its own, though
+ * it has not got them. With each color that is given anywhere, its arrears shrink by a fifth of its share of one; so it gets
+ * 1.2 times its share of the new colors until it has caught up. An invoker that comes back starts in arrears too.
+ *
+ * An example: two invokers have 10 live colors each, and a third one joins with arrears of 10. The next three colors go to each
+ * of them, in turn, and the arrears are 9.8. After some 75 new colors the third one has been given 30, the others 22 or 23.
+ */
+export class LiveColors {
+  #counts = new Int32Array(16);
+  #weights = new Float64Array(16);
+  #arrears = new Float64Array(16);
+  readonly #members = new Set<number>();
+  readonly #unhealthy = new Set<number>();
+  readonly #behind = new Set<number>();
+  /** Members that new colors may go to: the healthy ones, or all if none is. */
+  #candidates: readonly number[] = [];
+  #totalWeight = 0;
+
+  of(invoker: number): number {
+    return this.#counts[invoker] ?? 0;
+  }
+
+  /** Invokers with live colors, members or not. */
+  owners(): number[] {
+    return [...this.#counts.keys()].filter((invoker) => (this.#counts[invoker] as number) > 0);
+  }
+
+  add(invoker: number): void {
+    if (invoker >= this.#counts.length) this.#grow(invoker);
+    (this.#counts[invoker] as number)++;
+  }
+
+  remove(invoker: number): void {
+    (this.#counts[invoker] as number)--;
+  }
+
+  join(invokers: readonly number[]): void {
+    const fresh = invokers.filter((invoker) => !this.#members.has(invoker));
+    if (fresh.length === 0) return;
+    const level = this.#level();
+    for (const invoker of fresh) {
+      if (invoker >= this.#counts.length) this.#grow(invoker);
+      this.#members.add(invoker);
+      this.#fallBehind(invoker, level);
+    }
+    this.#recount();
+  }
+
+  leave(invoker: number): void {
+    this.#members.delete(invoker);
+    this.#unhealthy.delete(invoker);
+    this.#behind.delete(invoker);
+    if (invoker < this.#arrears.length) this.#arrears[invoker] = 0;
+    this.#recount();
+  }
+
+  setHealthy(invoker: number, healthy: boolean): void {
+    if (!healthy) this.#unhealthy.add(invoker);
+    else if (this.#unhealthy.delete(invoker) && this.#members.has(invoker)) this.#fallBehind(invoker, this.#level());
+    this.#recount();
+  }
+
+  weigh(weights: readonly Weight[]): void {
+    for (const { invoker, weight } of weights) {
+      if (invoker >= this.#counts.length) this.#grow(invoker);
+      this.#weights[invoker] = weight;
+    }
+    this.#recount();
+  }
+
+  /** Arrears that are more than what is missing to the mean are forgiven: colors died elsewhere. */
+  limitArrears(): void {
+    const level = this.#level();
+    for (const invoker of this.#behind) this.#fallBehind(invoker, Math.min(level, this.#levelOf(invoker)));
+  }
+
+  /**
+   * The candidate with the fewest live colors for its weight, which gets one. Of equal ones the first from `point` on, so that
+   * controllers that give homes to different colors at once choose different invokers.
+   * @returns undefined without members.
+   */
+  least(point: number): number | undefined {
+    const candidates = this.#candidates;
+    const count = candidates.length;
+    if (count === 0) return undefined;
+    let found = candidates[point % count] as number;
+    let fewest = this.#levelOf(found);
+    for (let step = 1, index = (point % count) + 1; step < count; step++, index++) {
+      if (index >= count) index = 0;
+      const candidate = candidates[index] as number;
+      const level = this.#levelOf(candidate);
+      if (level < fewest) {
+        found = candidate;
+        fewest = level;
+      }
+    }
+    for (const invoker of this.#behind) {
+      const left = (this.#arrears[invoker] as number) - (CATCH_UP * this.#weightOf(invoker)) / this.#totalWeight;
+      this.#arrears[invoker] = Math.max(0, left);
+      if (left <= 0) this.#behind.delete(invoker);
+    }
+    return found;
+  }
+
+  /** Live colors and arrears over weight. */
+  #levelOf(invoker: number): number {
+    return ((this.#counts[invoker] as number) + (this.#arrears[invoker] as number)) / this.#weightOf(invoker);
+  }
+
+  /** The mean level of the candidates. */
+  #level(): number {
+    let total = 0;
+    for (const invoker of this.#candidates) {
+      total += (this.#counts[invoker] as number) + (this.#arrears[invoker] as number);
+    }
+    return this.#totalWeight > 0 ? total / this.#totalWeight : 0;
+  }
+
+  #fallBehind(invoker: number, level: number): void {
+    const arrears = level * this.#weightOf(invoker) - (this.#counts[invoker] as number);
+    this.#arrears[invoker] = Math.max(0, arrears);
+    if (arrears > 0) this.#behind.add(invoker);
+    else this.#behind.delete(invoker);
+  }
+
+  #weightOf(invoker: number): number {
+    return (this.#weights[invoker] as number) || 1;
+  }
+
+  #recount(): void {
+    const healthy = [...this.#members].filter((invoker) => !this.#unhealthy.has(invoker));
+    this.#candidates = (healthy.length > 0 ? healthy : [...this.#members]).toSorted((a, b) => a - b);
+    this.#totalWeight = 0;
+    for (const invoker of this.#candidates) this.#totalWeight += this.#weightOf(invoker);
+  }
+
+  #grow(top: number): void {
+    const size = (top + 1) * 2;
+    const [counts, weights, arrears] = [this.#counts, this.#weights, this.#arrears];
+    (this.#counts = new Int32Array(size)).set(counts);
+    (this.#weights = new Float64Array(size)).set(weights);
+    (this.#arrears = new Float64Array(size)).set(arrears);
+  }
+}

@@ -1,0 +1,24 @@
+import assert from 'node:assert/strict';
+import { ActionDurations } from '../../../../controller/loadbalancer/ActionDurations.js';
+
+describe('the durations of actions', () => {
+  it('are running averages in which one long call counts for little, as in the example', () => {
+    const durations = new ActionDurations();
+    assert.equal(durations.of('a'), 100, 'before one has ended');
+    durations.note('a', 40);
+    assert.equal(durations.of('a'), 40);
+    durations.note('a', 60_000);
+    assert.equal(durations.of('a'), 68);
+    for (let i = 0; i < 100; i++) durations.note('a', 5);
+    assert.ok(Math.abs(durations.of('a') - 5) < 0.1);
+    for (let i = 0; i < 100; i++) durations.note('a', 500);
+    assert.ok(durations.of('a') > 450, 'and it does follow');
+  });
+
+  it('are remembered for 10,000 actions', () => {
+    const durations = new ActionDurations();
+    for (let i = 0; i < 10_001; i++) durations.note(`a${i}`, 7);
+    assert.equal(durations.of('a0'), 100);
+    assert.equal(durations.of('a1'), 7);
+  });
+});
