@@ -44,6 +44,7 @@ import type { ControllerInstance } from '../shared/messages/instances.js';
 import type { Messaging } from '../shared/messaging/Messaging.js';
 import type { Topics } from '../shared/messaging/topics.js';
 import type { ParameterLock, ParameterUnlock } from '../shared/parameters/encryption.js';
+import { within } from '../shared/process/within.js';
 import type { Runtimes } from '../shared/runtimes/manifest.js';
 import type { ActivationStore } from '../shared/store/ActivationStore.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
@@ -161,10 +162,10 @@ export class Controller {
     await this.#alarms?.stop();
     await server.stop(limitMs);
     const left = (): number => Math.max(0, limitMs - (performance.now() - begun));
-    if (!(await within(this.#journal.idle(), left()))) this.#log.warn('sequences were left unfinished');
+    await within(this.#journal.idle(), left(), () => this.#log.warn('sequences were left unfinished'));
     if (finishActivations) while (balancer.totalActiveActivations() > 0 && left() > 0) await sleep(DRAIN_POLL_MS);
     // Activations may have been given up meanwhile.
-    if (!(await within(this.#journal.idle(), left()))) this.#log.warn('records of activations were left unstored');
+    await within(this.#journal.idle(), left(), () => this.#log.warn('records of activations were left unstored'));
   }
 
   /** Leaves the bus. */
@@ -337,13 +338,4 @@ async function userEvents(parts: ControllerParts, clock: () => number): Promise<
     log: parts.log.component('events'),
     clock,
   });
-}
-
-/** Whether the promise settles in time. */
-async function within(work: Promise<void>, limitMs: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), limitMs)));
-  const done = await Promise.race([work.then(() => true as const), late]);
-  clearTimeout(timer);
-  return done;
 }

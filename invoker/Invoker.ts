@@ -7,6 +7,7 @@ import type { ActivationMessage } from '../shared/messages/activation.js';
 import type { InvokerInstance } from '../shared/messages/instances.js';
 import type { Consumer, Delivery, Messaging, Producer } from '../shared/messaging/Messaging.js';
 import type { Topics } from '../shared/messaging/topics.js';
+import { within } from '../shared/process/within.js';
 import { type Runtimes } from '../shared/runtimes/manifest.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
@@ -148,10 +149,10 @@ export class Invoker {
     this.#running = undefined;
     this.#blacklist.stop();
     // Where the bus is away the controllers find out by themselves.
-    await within(running.pings.disable(), FAREWELL_MS);
+    await within(running.pings.disable(), FAREWELL_MS, () => undefined);
     // Also those that have not come as far as the pool end by themselves where they can.
     const finished = running.consumer.close();
-    await within(finished, limitMs);
+    await within(finished, limitMs, () => undefined);
     await running.pool.close(0);
     await finished;
     await running.producer.close();
@@ -308,14 +309,4 @@ export function stemCells(runtimes: Runtimes): StemCell[] {
       image: { kind: runtime.kind, reference: runtime.reference, pull: false },
     })),
   );
-}
-
-/** Waits for the promise, but not for longer than that. */
-async function within(promise: Promise<unknown>, limitMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs);
-  });
-  await Promise.race([promise, late]);
-  clearTimeout(timer);
 }

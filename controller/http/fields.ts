@@ -1,4 +1,4 @@
-import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject, type KeyValue } from '../../shared/entities/keyvalue.js';
 import { malformedContent } from './ApiError.js';
 
 /*
@@ -21,10 +21,6 @@ export function quoted(value: Json): string {
     typeof part === 'string' && part.length > MAX_QUOTED ? part.slice(0, MAX_QUOTED) : part,
   );
   return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text;
-}
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }
 
 /** Reads a field that may be missing. */

@@ -1,5 +1,5 @@
 import { readComponentName } from './qualifiedNames.js';
-import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
 
 /** What a conductor's result asks for. `state` is kept for the conductor's next run. */
@@ -46,8 +46,4 @@ export const compositionErrors = {
 
 function boxed(value: Json, field: string): JsonObject {
   return isObject(value) ? value : { [field]: value };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return value !== null && typeof value === 'object' && !Array.isArray(value);
 }

@@ -1,6 +1,6 @@
 import { ParametersNotAllowedError } from '../refusals/refusals.js';
 import { parseJson } from '../http/body.js';
-import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import { isEntityName } from '../../shared/entities/names.js';
 import {
   contentType,
@@ -153,8 +153,4 @@ function headersOf({ rawHeaders: raw, hideAuthorization }: WebRequest, type: Con
   }
   if (type) entries.push(['content-type', renderContentType(type)]);
   return Object.fromEntries(entries);
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

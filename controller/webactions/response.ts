@@ -1,6 +1,6 @@
 import { badRequest, notFound, type ApiError } from '../http/ApiError.js';
 import { StatusCode } from '../../shared/entities/activation.js';
-import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { isObject, type Json } from '../../shared/entities/keyvalue.js';
 import { contentType, inUtf8, isJsonFamily, parseContentType, type ContentType } from '../http/ContentType.js';
 import { decodeBase64, looksLikeBase64 } from './base64.js';
 import { indentedJson, prettyJson } from './prettyJson.js';
@@ -200,8 +200,4 @@ function textBody(body: string, declared: string | undefined): WebResponse['body
   const bytes = decodeBase64(body);
   if (!bytes) throw typeMismatch();
   return { type, content: bytes };
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

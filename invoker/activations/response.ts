@@ -1,5 +1,5 @@
 import { StatusCode, type ActivationResponse } from '../../shared/entities/activation.js';
-import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import { nestsTooDeep } from '../../shared/entities/nesting.js';
 import type { ConnectionFailure, ContainerResponse } from '../containers/ContainerDriver.js';
 import * as texts from './texts.js';
@@ -76,10 +76,6 @@ function parse(body: string): Json | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** The field `error`, where the object has one of its own; it may be null. */

@@ -6,6 +6,10 @@ export interface JsonObject {
   [key: string]: Json;
 }
 
+/** Whether a JSON value is an object: neither an array nor null. */
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /**
  * A parameter or an annotation as documents carry it. `init: true` marks a parameter that goes to the container's
  * environment at `/init`; `encryption` names the cipher of a value that is stored encrypted.

@@ -1,8 +1,8 @@
 import { MalformedNameError, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { malformedContent } from '../../http/ApiError.js';
-import { isObject, quoted } from '../../http/fields.js';
+import { quoted } from '../../http/fields.js';
 import { BLACKBOX, SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
-import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject } from '../../../shared/entities/keyvalue.js';
 import { documentId } from '../../../shared/entities/names.js';
 import { imageReference, parseImageName } from '../../../shared/runtimes/image.js';
 import type { Runtimes } from '../../../shared/runtimes/manifest.js';

@@ -1,7 +1,6 @@
 import { malformedContent } from '../../http/ApiError.js';
-import { isObject } from '../../http/fields.js';
 import { readEntityBody, type EntityBody } from '../entityWrites.js';
-import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject } from '../../../shared/entities/keyvalue.js';
 import { isEntityName, OWN_NAMESPACE } from '../../../shared/entities/names.js';
 
 export interface Binding {

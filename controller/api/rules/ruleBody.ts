@@ -1,9 +1,9 @@
 import { inNamespace, MalformedNameError, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { malformedContent } from '../../http/ApiError.js';
-import { isObject, optional } from '../../http/fields.js';
+import { optional } from '../../http/fields.js';
 import { readEntityBody, type EntityBody } from '../entityWrites.js';
 import type { RuleStatus } from '../../../shared/entities/documents.js';
-import type { Json } from '../../../shared/entities/keyvalue.js';
+import { isObject, type Json } from '../../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../../shared/entities/names.js';
 
 export interface RuleBody extends Omit<EntityBody, 'parameters'> {

@@ -2,7 +2,7 @@ import { isPath } from '../../invocation/qualifiedNames.js';
 import type { ControllerContext } from '../ControllerContext.js';
 import { namespaceLimits } from '../../../shared/config/namespaceLimits.js';
 import { badRequest, malformedContent } from '../../http/ApiError.js';
-import { isObject, nextVersion, optional } from '../../http/fields.js';
+import { nextVersion, optional } from '../../http/fields.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { sendJson } from '../../http/respond.js';
 import type { EntityHandler } from '../route.js';
@@ -10,7 +10,7 @@ import { createOrUpdate, FIRST_VERSION, readEntityBody, type EntityBody } from '
 import { readAndWrite } from '../staleness.js';
 import { triggerView } from './triggerView.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
-import { valueOf, type Json } from '../../../shared/entities/keyvalue.js';
+import { isObject, valueOf, type Json } from '../../../shared/entities/keyvalue.js';
 
 /** Creates or changes a trigger. Its rules stay. */
 export const putTrigger =

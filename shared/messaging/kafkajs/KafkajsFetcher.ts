@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer as Client, EachBatchPayload, Kafka } from 'kafkajs';
+import { within } from '../../process/within.js';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
 
@@ -98,7 +98,7 @@ export class KafkajsFetcher implements Fetcher {
   /** While Kafka is away kafkajs does not stop looking for it; what it holds then ends with its tries. */
   async #disconnect(): Promise<void> {
     const disconnected = this.#client.disconnect().catch(() => undefined);
-    await Promise.race([disconnected, sleep(DISCONNECT_MS, undefined, { ref: false })]);
+    await within(disconnected, DISCONNECT_MS, () => undefined);
   }
 
   async #take(payload: EachBatchPayload): Promise<void> {
