@@ -2,7 +2,7 @@
  * What a message costs on each bus: from `send` to the handler, one at a time and many at once, the processor time that
  * goes into it, and what an idle connection takes.
  *
- *   npx tsx test/bench/messaging.ts [embedded|kafkajs|platformatic ...]
+ *   npx tsx test/bench/messaging.ts [embedded|kafkajs|kafkajs-acks1|platformatic ...]
  *
  * `KAFKA_HOSTS` names brokers; without it one is started for the purpose.
  */
@@ -31,7 +31,7 @@ interface Sample {
 const buses: Record<string, (brokers: string[]) => Messaging | Promise<Messaging>> = {
   embedded: () => new EmbeddedMessaging(),
   kafkajs: (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench' }),
-  'kafkajs acks=1': (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench', acks: '1' }),
+  'kafkajs-acks1': (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench', acks: '1' }),
   platformatic: (brokers) => openKafka('platformatic', { brokers, clientId: 'bench' }),
 };
 const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(buses);
