@@ -16,6 +16,7 @@ import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from './Invoker.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { limitStarts } from './containers/limitStarts.js';
+import { ownerOf } from './containers/owner.js';
 import { invokerServer } from './http.js';
 import { InvokerMetrics } from './pool/metrics.js';
 
@@ -86,7 +87,7 @@ async function containerDriver(
   { instance, uniqueName }: InvokerInstance,
   log: Logger,
 ): Promise<ContainerDriver> {
-  const owner = `${topicsPrefix}invoker${instance}-${uniqueName ?? ''}`.replaceAll(/[^\w-]/g, '-');
+  const owner = ownerOf(topicsPrefix, instance, uniqueName);
   if (containers.driver !== 'docker') {
     const { ProcessDriver } = await import('./containers/process/ProcessDriver.js');
     const { detectSandbox } = await import('./containers/process/sandbox.js');

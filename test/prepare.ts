@@ -13,7 +13,7 @@ export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Prom
     if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
   });
   await orSkip(async () => void installCouch());
-  await orSkip(async () => void kafkaClasspath());
+  await orSkip(async () => void (await kafkaClasspath()));
   if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
 }
 

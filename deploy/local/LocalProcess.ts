@@ -3,6 +3,8 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { within } from '../../shared/process/within.js';
+import type { Guards } from './RunGuardian.js';
 
 export interface LocalProcessOptions {
   /** Such as `controller0`. */
@@ -16,6 +18,12 @@ export interface LocalProcessOptions {
   readonly protocol: 'http' | 'https';
   /** What it prints is appended there. */
   readonly logFile: string;
+  /** Is told of the process as long as it runs. */
+  readonly guards?: Guards | undefined;
+}
+
+export class ProcessStartError extends Error {
+  override name = 'ProcessStartError';
 }
 
 /** A controller or an invoker as a process of its own on this machine. */
@@ -36,9 +44,12 @@ export class LocalProcess {
     return this.#process?.pid;
   }
 
-  /** Starts it, and resolves once it answers. @throws Error with the end of its log where it ends before. */
+  /**
+   * Starts it, and resolves once it answers.
+   * @throws ProcessStartError with the end of its log where it ends before, or does not answer within the limit.
+   */
   async start(limitMs = START_MS): Promise<void> {
-    const { main, args, environment, port, logFile, name } = this.#options;
+    const { main, args, environment, port, logFile, name, guards } = this.#options;
     // From sources, or compiled: as this file is.
     const source = import.meta.url.endsWith('.ts');
     const file = fileURLToPath(new URL(`../../${main}.${source ? 'ts' : 'js'}`, import.meta.url));
@@ -50,19 +61,36 @@ export class LocalProcess {
     });
     closeSync(output);
     this.#process = started;
+    const { pid } = started;
+    if (pid !== undefined && guards) {
+      guards.add(pid, name);
+      started.once('exit', () => guards.remove(pid));
+    }
     // Whoever started it and dies must not leave it behind.
     process.once('exit', this.#killNow);
     for (const end = Date.now() + limitMs; !(await this.answers()); await sleep(50)) {
-      if (started.exitCode === null && started.signalCode === null && Date.now() < end) continue;
+      const ended = started.exitCode !== null || started.signalCode !== null;
+      if (!ended && Date.now() < end) continue;
       await this.kill();
-      throw new Error(`${name} does not start:\n${readFileSync(logFile, 'utf8').slice(-3000)}`);
+      const how = ended ? 'ended at its start' : `did not answer within ${limitMs / 1000} s`;
+      throw new ProcessStartError(`${name} ${how}:\n${readFileSync(logFile, 'utf8').slice(-3000)}`);
+    }
+  }
+
+  /** The last line of its log; empty where there is none. */
+  lastLine(): string {
+    try {
+      return readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+    } catch {
+      return '';
     }
   }
 
   /** Whether it answers requests. */
   async answers(): Promise<boolean> {
     try {
-      const response = await fetch(`${this.url}/ping`);
+      // A frozen process takes connections, and does not answer.
+      const response = await fetch(`${this.url}/ping`, { signal: AbortSignal.timeout(ANSWER_MS) });
       await response.arrayBuffer();
       return response.ok;
     } catch {
@@ -77,19 +105,19 @@ export class LocalProcess {
 
   /** As `kill -9` does. */
   kill(): Promise<number | null> {
-    return this.#end('SIGKILL');
+    return this.#end('SIGKILL', KILL_MS);
   }
 
-  /** In order: it lets what runs finish. Resolves to its exit code. */
-  stop(): Promise<number | null> {
-    return this.#end('SIGTERM');
+  /** In order: it lets what runs finish. After the limit it is killed. Resolves to its exit code; null: it was killed. */
+  stop(limitMs = STOP_MS): Promise<number | null> {
+    return this.#end('SIGTERM', limitMs);
   }
 
   readonly #killNow = (): void => {
     this.#process?.kill('SIGKILL');
   };
 
-  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+  async #end(signal: 'SIGKILL' | 'SIGTERM', limitMs: number): Promise<number | null> {
     const running = this.#process;
     this.#process = undefined;
     process.off('exit', this.#killNow);
@@ -97,13 +125,24 @@ export class LocalProcess {
     if (running.exitCode === null && running.signalCode === null) {
       const ended = once(running, 'exit');
       running.kill(signal);
-      await ended;
+      // A frozen process gets its signal once it goes on.
+      running.kill('SIGCONT');
+      await within(ended, limitMs, () => {
+        running.kill('SIGKILL');
+        return within(ended, KILL_MS, () => undefined);
+      });
     }
     return running.exitCode;
   }
 }
 
-const START_MS = 60_000;
+/** A busy machine may take long; a process that ends at its start is seen at once. */
+export const START_MS = 180_000;
+const ANSWER_MS = 2000;
+/** More than controllers (90 s) and invokers (150 s with the defaults) take for their own. */
+export const STOP_MS = 160_000;
+/** The kernel ends a killed process at once, unless its disk is stuck. */
+const KILL_MS = 10_000;
 
 /** As the images of `deploy/docker` start them: V8's young generation of 3 x 16 MB is more than these processes are worth. */
 const NODE_ARGUMENTS = ['--max-semi-space-size=4'];

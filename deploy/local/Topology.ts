@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { openCouchStores, type CouchOptions } from '../../shared/store/couchdb/open.js';
 import { installUsers, subject } from '../standalone/users.js';
-import { LocalProcess } from './LocalProcess.js';
+import { LocalProcess, START_MS, STOP_MS } from './LocalProcess.js';
 import { freePorts } from './ports.js';
+import type { Guards } from './RunGuardian.js';
+import { waiting } from './waits.js';
 
 export interface TopologyOptions {
   /** `host:port` of Kafka, separated by commas. */
@@ -23,16 +25,27 @@ export interface TopologyOptions {
   readonly folder: string;
   /** More settings for all of them. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Is told of the processes as long as they run. */
+  readonly guards?: Guards | undefined;
+  /** Gets a line for the user about each wait; missing: nothing is said. */
+  readonly say?: ((line: string) => void) | undefined;
 }
+
+/** How long CouchDB may take to be ready, and, once all answer, until every controller has every invoker up, in ms. */
+const USERS_MS = 60_000;
+const READY_MS = 120_000;
+const ANSWER_MS = 2000;
 
 /** Controllers and invokers as processes of this machine, on a Kafka and a CouchDB that are there. */
 export class Topology {
   readonly controllers: readonly LocalProcess[];
   readonly invokers: readonly LocalProcess[];
   readonly #options: TopologyOptions;
+  readonly #say: (line: string) => void;
 
   private constructor(options: TopologyOptions, ports: readonly number[]) {
     this.#options = options;
+    this.#say = options.say ?? (() => undefined);
     const environment = settings(options);
     const made = (kind: 'controller' | 'invoker', index: number, args: string[], port: number): LocalProcess =>
       new LocalProcess({
@@ -43,6 +56,7 @@ export class Topology {
         port,
         protocol: environment[`CONFIG_whisk_${kind}_protocol`] === 'https' ? 'https' : 'http',
         logFile: join(options.folder, `${kind}${index}.log`),
+        guards: options.guards,
       });
     this.controllers = ports
       .slice(0, options.controllers)
@@ -53,7 +67,7 @@ export class Topology {
         made(
           'invoker',
           index,
-          [...(options.numbered ? ['--id', String(index)] : []), '--uniqueName', `invoker-${index}`],
+          [...(options.numbered ? ['--id', String(index)] : []), '--uniqueName', uniqueName(index)],
           port,
         ),
       );
@@ -64,8 +78,7 @@ export class Topology {
     mkdirSync(options.folder, { recursive: true });
     const topology = new Topology(options, await freePorts(options.controllers + options.invokers));
     try {
-      await topology.installUsers();
-      await Promise.all([...topology.controllers, ...topology.invokers].map((one) => one.start()));
+      await topology.#opened();
       await topology.ready();
       return topology;
     } catch (error) {
@@ -74,25 +87,55 @@ export class Topology {
     }
   }
 
-  /** Resolves once every controller has so many invokers up. */
-  async ready(invokers = this.invokers.length, limitMs = 60_000): Promise<void> {
-    const end = Date.now() + limitMs;
-    for (const controller of this.controllers) {
-      while ((await healthyInvokers(controller)) < invokers) {
-        if (Date.now() > end) throw new Error(`${controller.name} does not have ${invokers} invokers up`);
-        await sleep(100);
+  get #all(): LocalProcess[] {
+    return [...this.controllers, ...this.invokers];
+  }
+
+  async #opened(): Promise<void> {
+    const say = this.#say;
+    await waiting({ what: 'CouchDB to take the users', limitMs: USERS_MS, say }, this.installUsers());
+    const silent = new Set(this.#all);
+    const starts = this.#all.map(async (one) => {
+      await one.start(START_MS);
+      silent.delete(one);
+    });
+    const detail = (): string => `not yet ${named([...silent])}${lastWords([...silent])}`;
+    // Each process has the same limit, and an error of its own with the end of its log.
+    const what = `${named(this.#all)} to answer`;
+    await waiting({ what, limitMs: START_MS + ANSWER_MS + 1000, say, detail }, Promise.all(starts));
+  }
+
+  /** Resolves once every controller has so many invokers up. @throws WaitError after `limitMs`. */
+  async ready(invokers = this.invokers.length, limitMs = READY_MS): Promise<void> {
+    const over = new AbortController();
+    const counts = new Map<string, number>();
+    const all = this.controllers.map(async (controller) => {
+      for (let count = -1; count < invokers && !over.signal.aborted; await sleep(100)) {
+        count = await healthyInvokers(controller);
+        counts.set(controller.name, count);
+        if (count >= invokers) return;
       }
+    });
+    const detail = (): string => [...counts].map(([name, count]) => `${name} has ${count}`).join(', ');
+    const what = `${named(this.controllers)} to have ${invokers} invokers up`;
+    try {
+      await waiting({ what, limitMs, say: this.#say, detail }, Promise.all(all));
+    } finally {
+      over.abort();
     }
   }
 
-  /** Ends everything in order, controllers first. */
+  /** Ends everything in order, controllers first. What does not end within its limit is killed. */
   async stop(): Promise<void> {
-    await Promise.all(this.controllers.map((controller) => controller.stop()));
-    await Promise.all(this.invokers.map((invoker) => invoker.stop()));
+    for (const parts of [this.controllers, this.invokers]) {
+      const what = `${named(parts)} to finish what they run`;
+      const stopped = Promise.all(parts.map((part) => part.stop(STOP_MS)));
+      await waiting({ what, limitMs: STOP_MS + 15_000, say: this.#say }, stopped);
+    }
   }
 
   async kill(): Promise<void> {
-    await Promise.all([...this.controllers, ...this.invokers].map((one) => one.kill()));
+    await Promise.all(this.#all.map((one) => one.kill()));
   }
 
   /** Puts users, given by name and `uuid:key`, into the database, besides the well-known ones. */
@@ -107,9 +150,22 @@ export class Topology {
   }
 }
 
+/** The name under which an invoker keeps its number. */
+export const uniqueName = (index: number): string => `invoker-${index}`;
+
+const named = (parts: readonly LocalProcess[]): string => parts.map(({ name }) => name).join(', ');
+
+/** What the first of them has said last. */
+function lastWords([first]: readonly LocalProcess[]): string {
+  // Without the time, the level and the transaction.
+  const line = first?.lastLine().replace(/^(?:\[[^\]]*\] )+/, '') ?? '';
+  return line === '' ? '' : `, whose last line is: ${line.slice(0, 120)}`;
+}
+
 async function healthyInvokers(controller: LocalProcess): Promise<number> {
   try {
-    const response = await fetch(`${controller.url}/invokers/healthy/count`);
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const response = await fetch(`${controller.url}/invokers/healthy/count`, { signal });
     return response.ok ? Number(await response.text()) : 0;
   } catch {
     return 0;

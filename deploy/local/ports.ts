@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 
-/** Ports of this machine that nobody listens on. */
+/** Free ports of this machine. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
@@ -15,13 +15,16 @@ export async function freePorts(count: number): Promise<number[]> {
   return ports;
 }
 
-/** A port of this machine that nobody listens on. */
+/** A free port of this machine. */
 export async function freePort(): Promise<number> {
   const [port] = await freePorts(1);
   return port as number;
 }
 
-/** Whether somebody listens on a port of this machine. */
+/** The connections that a frozen process has not taken may be as many as it allows. */
+const CONNECT_MS = 2000;
+
+/** Whether a process listens on a port of this machine. */
 export function listens(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host: '127.0.0.1', port });
@@ -29,6 +32,7 @@ export function listens(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer);
     };
+    socket.setTimeout(CONNECT_MS, () => settle(false));
     socket.once('connect', () => settle(true));
     socket.once('error', () => settle(false));
   });

@@ -11,9 +11,13 @@ import { startKafka } from '../../test/integration/kafka/kafka.js';
 import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { chooseContainers } from '../standalone/containers.js';
 import { WELL_KNOWN_USERS } from '../standalone/users.js';
+import { ownerOf, processFolder } from '../../invoker/containers/owner.js';
 import { startFront } from './Front.js';
 import type { LocalOptions } from './options.js';
-import { couchSettings, Topology } from './Topology.js';
+import { endEarlierRun, runFile, writeRun } from './runFile.js';
+import { RUN_VARIABLE, RunGuardian } from './RunGuardian.js';
+import { couchSettings, Topology, uniqueName } from './Topology.js';
+import { waiting } from './waits.js';
 
 /** One user who has the machine to himself meets no rate limit: see docs/decisions/0003. */
 const unlimited = ({ name }: { readonly name: string }, standard: string) => ({
@@ -27,23 +31,60 @@ const UNLIMITED = {
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+/** How long the engines may take: Maven loads Kafka once, npm the stand-in for CouchDB, and Docker builds an image. */
+const ENGINES_MS = 600_000;
+
 /** Starts it all, and says where it is. */
 export async function startLocal(life: Lifecycle, options: LocalOptions, log: Logger): Promise<void> {
+  if (options.port !== 0) await endEarlierRun(runFile(options.port), options.port, print);
   const containers = await chooseContainers(options.driver, log, loadManifest());
-  const front = await startFront(options.port, containers.gateway);
+  const names = new Map<string, string>();
+  const front = await startFront({
+    port: options.port,
+    gateway: containers.gateway,
+    onChange: (url, awayMs) => {
+      const name = names.get(url) ?? url;
+      if (life.stopping.aborted) return;
+      if (awayMs === undefined) print(`${name} does not answer: requests go to the other controllers`);
+      else print(`${name} answers again after ${Math.round(awayMs / 1000)} s`);
+    },
+  });
   life.opened('front', () => Promise.resolve(front.close()));
 
-  print('starting Kafka and CouchDB');
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-local-'));
-  life.opened('logs', () => Promise.resolve(rmSync(folder, { recursive: true })));
-  const [kafka, couch] = await Promise.all([
-    // As in earlier runs: invokers remove the containers of one that was killed.
-    running(life, 'Kafka', startKafka(`local-${front.port}-`)),
-    running(life, 'CouchDB', startCouch()),
-    containers.image,
-  ]);
+  const file = runFile(front.port);
+  const guardian = new RunGuardian(folder);
+  // Everything that is started from now on carries the mark.
+  process.env[RUN_VARIABLE] = folder;
+  guardian.addPath(folder);
+  guardian.addPath(file);
+  life.opened('guardian', () => Promise.resolve(guardian.close()));
+  // As in earlier runs: invokers remove the containers of one that was killed.
+  const prefix = `local-${front.port}-`;
+  const owners = Array.from({ length: options.invokers }, (_, index) => ownerOf(prefix, index, uniqueName(index)));
+  // Invokers that could not end in order leave these.
+  const invokerFolders = containers.kind === 'docker' ? [] : owners.map((owner) => processFolder(owner));
+  for (const path of invokerFolders) guardian.addPath(path);
+  for (const owner of containers.kind === 'docker' ? owners : []) guardian.addOwner(owner);
+  life.opened('logs', async () => {
+    for (const path of [folder, ...invokerFolders]) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    rmSync(file, { force: true });
+  });
+  const run = { pid: process.pid, since: new Date().toISOString() };
+  const started = new Map<number, string>();
+  const note = (): void => writeRun(file, { ...run, processes: [...started].map(([pid, name]) => ({ pid, name })) });
+  note();
 
-  print('starting controllers and invokers');
+  const [kafka, couch] = await withTemporaryFiles(folder, () =>
+    Promise.all([
+      engine(life, 'Kafka', startKafka(prefix)),
+      engine(life, 'CouchDB', startCouch()),
+      containers.kind === 'docker'
+        ? waiting({ what: "the Node.js runtime's image", limitMs: ENGINES_MS, say: print }, containers.image)
+        : undefined,
+    ]),
+  );
+
   const couchOptions = couch.options(
     (process.env['COUCHDB_URL'] ?? '') === '' ? 'whisk_local_' : `local_${front.port}_`,
   );
@@ -56,17 +97,31 @@ export async function startLocal(life: Lifecycle, options: LocalOptions, log: Lo
     userMemoryMB: options.memoryMB,
     numbered: true,
     folder,
+    guards: {
+      add(pid, name) {
+        guardian.add(pid);
+        started.set(pid, name);
+        note();
+      },
+      remove(pid) {
+        guardian.remove(pid);
+        started.delete(pid);
+        note();
+      },
+    },
+    say: print,
     environment: {
       ...UNLIMITED,
       SYSTEM_CATALOG: 'true',
-      CONFIG_whisk_kafka_topics_prefix: kafka.prefix,
-      CONFIG_whisk_kafka_topics_userEvent_prefix: kafka.prefix,
+      CONFIG_whisk_kafka_topics_prefix: prefix,
+      CONFIG_whisk_kafka_topics_userEvent_prefix: prefix,
       WHISK_API_HOST_PROTO: 'http',
       WHISK_API_HOST_NAME: containers.gateway ?? '127.0.0.1',
       WHISK_API_HOST_PORT: String(front.port),
     },
   });
   life.opened('controllers and invokers', () => topology.stop());
+  for (const { name, url } of topology.controllers) names.set(url, name);
   front.forwardTo(topology.controllers.map(({ url }) => url));
 
   const processes = [...topology.controllers, ...topology.invokers];
@@ -87,14 +142,30 @@ logs         ${folder}
 Ctrl-C ends it, and removes all that it has made.`);
 }
 
-async function running<T extends { close(): Promise<void> }>(
+/** Waits for an engine that is being started. */
+async function engine<T extends { close(): Promise<void> }>(
   life: Lifecycle,
   name: string,
   starting: Promise<T>,
 ): Promise<T> {
-  const started = await starting;
-  life.opened(name, () => started.close());
-  return started;
+  // Also where its wait was given up.
+  void starting.then(
+    (started) => life.opened(name, () => started.close()),
+    () => undefined,
+  );
+  return waiting({ what: `${name} to start`, limitMs: ENGINES_MS, say: print }, starting);
+}
+
+/** Puts the temporary files of what \`work\` starts into \`folder\`. Invokers need short paths, and get the usual folder. */
+async function withTemporaryFiles<T>(folder: string, work: () => Promise<T>): Promise<T> {
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = folder;
+  try {
+    return await work();
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
 }
 
 /** What the administration has to be told to find the database, for a shell. */

@@ -93,6 +93,9 @@ function processes(reason: string, sandbox: boolean, log: Logger): ChosenContain
 export const namesRuntimeImage = ({ kinds }: Pick<Runtimes, 'kinds'>): boolean =>
   [...kinds.values()].some(({ reference }) => reference === RUNTIME_IMAGE);
 
+/** How long the build of the runtime's image may take, in ms. */
+const BUILD_MS = 600_000;
+
 /**
  * Builds the Node.js runtime's image where it is missing or out of date, in a process of its own: it reads the whole of
  * node, which this process need not remember.
@@ -102,7 +105,9 @@ async function runtimeImage(log: Logger): Promise<void> {
   const source = import.meta.url.endsWith('.ts');
   const build = fileURLToPath(new URL(`../../invoker/runtimes/main.${source ? 'ts' : 'js'}`, import.meta.url));
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, [...(source ? process.execArgv : []), build]);
+    const { stdout } = await promisify(execFile)(process.execPath, [...(source ? process.execArgv : []), build], {
+      timeout: BUILD_MS,
+    });
     log.component('runtimes').info(stdout.trim());
   } catch (error) {
     const { stderr } = error as { stderr?: string };

@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
+import { processFolder } from '../owner.js';
 import { Guardian } from './Guardian.js';
 import { removeLeftoverProcesses } from './leftovers.js';
 import { MemoryWatch } from './MemoryWatch.js';
@@ -41,7 +41,7 @@ export class ProcessDriver implements ContainerDriver {
 
   constructor(options: ProcessDriverOptions) {
     this.#options = options;
-    this.#folder = join(options.folder ?? tmpdir(), `palette-whisk-${options.owner}`);
+    this.#folder = processFolder(options.owner, options.folder);
   }
 
   async removeLeftovers(): Promise<number> {

@@ -17,7 +17,7 @@ export interface CouchProgram {
   answers(port: number): Promise<boolean>;
 }
 
-const START_MS = 30_000;
+const START_MS = 120_000;
 
 /** A CouchDB of a test's own, which can fail. */
 export class OwnCouch implements Couch {

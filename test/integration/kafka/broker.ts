@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -6,6 +6,7 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { freePorts, listens } from '../../../deploy/local/ports.js';
 
 /** A Kafka broker of our own: one node in KRaft mode, from the jars that `pom.xml` names. */
@@ -38,7 +39,7 @@ export interface BrokerOptions {
 
 /** @throws where Java or Maven is missing, or the broker does not come up. */
 export async function startBroker(options: BrokerOptions = {}): Promise<Broker> {
-  const classpath = kafkaClasspath();
+  const classpath = await kafkaClasspath();
   const folder = mkdtempSync(join(tmpdir(), 'kafka-'));
   const [port, controllerPort] = options.ports ?? (await freePorts(2));
   const settings: Record<string, string> = {
@@ -77,24 +78,18 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
       )
       .join(''),
   );
-  const formatted = spawnSync(
-    'java',
-    [
-      '-Xmx128m',
-      '-cp',
-      classpath,
-      'kafka.tools.StorageTool',
-      'format',
-      '-t',
-      CLUSTER_ID,
-      '-c',
-      file,
-      ...(options.formatArguments ?? []),
-    ],
-    { encoding: 'utf8' },
-  );
-  if (formatted.status !== 0)
-    throw new Error(`Kafka's storage cannot be formatted: ${formatted.stderr}${formatted.stdout}`);
+  const format = [
+    'kafka.tools.StorageTool',
+    'format',
+    '-t',
+    CLUSTER_ID,
+    '-c',
+    file,
+    ...(options.formatArguments ?? []),
+  ];
+  await ended('java', ['-Xmx128m', '-cp', classpath, ...format], START_MS).catch((error: Error) => {
+    throw new Error(`Kafka's storage cannot be formatted: ${error.message}`);
+  });
   const broker = new LocalBroker(classpath, folder, file, port);
   await broker.start();
   return broker;
@@ -127,7 +122,7 @@ class LocalBroker implements Broker {
     process.once('exit', this.#killNow);
     const end = Date.now() + START_MS;
     while (!(await listens(this.#port))) {
-      if (started.exitCode !== null || Date.now() > end) {
+      if (started.exitCode !== null || started.signalCode !== null || Date.now() > end) {
         await this.kill();
         throw new Error(
           `the Kafka broker does not start: ${readFileSync(join(this.#folder, 'output'), 'utf8').slice(-2000)}`,
@@ -177,7 +172,9 @@ class LocalBroker implements Broker {
   }
 }
 
-const START_MS = 60_000;
+const START_MS = 180_000;
+/** Maven loads some 45 MB. */
+const MAVEN_MS = 600_000;
 
 /** 16 bytes in base64url, as Kafka wants them. */
 const CLUSTER_ID = 'paletteWhiskTestsKafka';
@@ -211,7 +208,7 @@ function skipWhere(missing: string | undefined, context: Mocha.Context): void {
  * The class path of Kafka, resolved by Maven once and kept in the user's cache; `KAFKA_VERSION` asks for another version than
  * that of `pom.xml`.
  */
-export function kafkaClasspath(): string {
+export async function kafkaClasspath(): Promise<string> {
   const pom = [
     new URL('./pom.xml', import.meta.url),
     new URL('../../../../test/integration/kafka/pom.xml', import.meta.url),
@@ -229,12 +226,28 @@ export function kafkaClasspath(): string {
   }
   mkdirSync(join(caches, 'palette-whisk'), { recursive: true });
   const settings = [`-Dmdep.outputFile=${kept}`, ...(wanted === '' ? [] : [`-Dkafka.version=${wanted}`])];
-  const { error, status, stdout } = spawnSync(
-    'mvn',
-    ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', ...settings],
-    { encoding: 'utf8' },
-  );
-  if (error) throw new Error(`Maven, which brings the Kafka broker for the tests, cannot be started: ${error.message}`);
-  if (status !== 0) throw new Error(`Maven cannot bring the Kafka broker for the tests: ${stdout.slice(-2000)}`);
+  const goal = ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', ...settings];
+  await ended('mvn', goal, MAVEN_MS).catch((error: Error) => {
+    throw new Error(`Maven cannot bring the Kafka broker for the tests: ${error.message}`);
+  });
   return readFileSync(kept, 'utf8').trim();
+}
+
+/** Runs a program to its end. @throws Error with the end of its output where it fails, or takes longer than the limit. */
+async function ended(program: string, args: readonly string[], limitMs: number): Promise<void> {
+  try {
+    await promisify(execFile)(program, [...args], { timeout: limitMs, killSignal: 'SIGKILL' });
+  } catch (error) {
+    const { message, stdout, stderr, killed } = error as {
+      message: string;
+      stdout?: string;
+      stderr?: string;
+      killed?: boolean;
+    };
+    if (killed === true) throw new Error(`${program} did not end within ${limitMs / 1000} s`, { cause: error });
+    const output = `${stderr ?? ''}${stdout ?? ''}`.slice(-2000);
+    throw new Error(output === '' ? `${program} cannot be started: ${message.slice(0, 300)}` : output, {
+      cause: error,
+    });
+  }
 }
