@@ -24,6 +24,26 @@ export interface ParameterLock {
   lock(parameters: readonly KeyValue[]): KeyValue[];
 }
 
+/**
+ * The document with `encryption` only on parameters that its stored state has exactly so: the field is the server's own. A
+ * client that sends it with another value would have the server decrypt what it did not encrypt, or a secret that somebody
+ * else's document shows encrypted.
+ */
+export function withOwnEncryption<T extends { readonly parameters: readonly KeyValue[] }>(
+  document: T,
+  stored: { readonly parameters: readonly KeyValue[] } | undefined,
+): T {
+  if (document.parameters.every(({ encryption }) => encryption === undefined)) return document;
+  const own = new Map(stored?.parameters.map((parameter) => [parameter.key, parameter]));
+  const parameters = document.parameters.map((parameter) => {
+    const { encryption, ...plain } = parameter;
+    const before = own.get(parameter.key);
+    const same = before?.encryption === encryption && before?.value === parameter.value;
+    return encryption === undefined || same ? parameter : plain;
+  });
+  return { ...document, parameters };
+}
+
 /** Decrypts what an action is run with. */
 export interface ParameterUnlock {
   /**

@@ -9,6 +9,7 @@ import type { Call } from '../route.js';
 import type { Action } from '../../../shared/entities/documents.js';
 import { SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import type { FullyQualifiedName } from '../../../shared/entities/names.js';
+import { withOwnEncryption } from '../../../shared/parameters/encryption.js';
 import { readAndWrite } from '../staleness.js';
 import { readActionBody, type ActionBody } from './actionBody.js';
 import { sendAction } from './sendAction.js';
@@ -64,7 +65,8 @@ async function writeAction(
 
   const now = ctx.clock();
   await ctx.bodies.pause(body.exec?.code?.length ?? 0);
-  const action = old ? revisedAction(old, body, now) : newAction(path, name, { ...body, exec }, ctx, now);
+  const written = old ? revisedAction(old, body, now) : newAction(path, name, { ...body, exec }, ctx, now);
+  const action = withOwnEncryption(written, old);
   await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
   return action;
 }

@@ -11,6 +11,7 @@ import { readPackageBody, type Binding } from './packageBody.js';
 import { packageView } from './packageView.js';
 import { bindingOf, newPackage, revisedPackage } from './revise.js';
 import type { Identity } from '../../../shared/entities/identity.js';
+import { withOwnEncryption } from '../../../shared/parameters/encryption.js';
 import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 
 /** In paths of web actions this name stands for the default package. */
@@ -28,8 +29,9 @@ export const putPackage =
     if (name === RESERVED) throw badRequest(`Package name '${name}' is reserved.`);
     if (body.binding) await checkAccess(ctx, user, body.binding);
     const document = await readAndWrite(async () => {
-      const changed = await createOrUpdate(
-        await ctx.entities.getPackage(`${namespace}/${name}`),
+      const old = await ctx.entities.getPackage(`${namespace}/${name}`);
+      const written = await createOrUpdate(
+        old,
         overwrite,
         async () => {
           if (body.binding) await checkBindable(ctx, body.binding);
@@ -43,6 +45,7 @@ export const putPackage =
           return revisedPackage(existing, body, ctx.clock());
         },
       );
+      const changed = withOwnEncryption(written, old);
       await ctx.entities.putPackage({ ...changed, parameters: ctx.parameterLock.lock(changed.parameters) });
       return changed;
     });

@@ -369,6 +369,16 @@ describe('actions', () => {
     // What is encrypted already is not encrypted again.
     await locked.must('PUT', '_/actions/a?overwrite=true', { publish: true });
     assert.deepEqual((await locked.must('GET', '_/actions/a')).parameters, [stored]);
+    await locked.must('PUT', '_/actions/a?overwrite=true', { parameters: [stored] });
+    assert.deepEqual((await locked.must('GET', '_/actions/a')).parameters, [stored], 'what a client read it may write');
+    const thief = [{ key: 'secret', value: stored.value, encryption: 'aes-256' }];
+    await locked.must('PUT', '_/actions/thief', { exec: js(), parameters: thief });
+    const [sealed] = (await locked.must('GET', '_/actions/thief')).parameters;
+    assert.equal(
+      encryption.decrypt('aes-256', sealed?.value as string),
+      stored.value,
+      'the text as the client sent it',
+    );
     await locked.must('POST', '_/actions/a', {});
     assert.deepEqual(locked.balancer.sent.at(-1)?.message.lockedArgs, { secret: 'aes-256' });
     await locked.must('POST', '_/actions/a', { secret: 1 });

@@ -231,6 +231,14 @@ describe('packages and bindings', () => {
       await locked.must('PUT', '_/packages/secret?overwrite=true', { publish: true });
       const kept = await locked.ctx.entities.getPackage('guest/secret');
       assert.deepEqual(kept?.parameters, stored?.parameters);
+      await locked.must('PUT', '_/packages/thief', { parameters: [parameter] });
+      const thief = await locked.ctx.entities.getPackage('guest/thief');
+      const [sealed] = thief?.parameters ?? [];
+      assert.equal(
+        encryption.decrypt('aes-128', sealed?.value as string),
+        parameter.value,
+        'not opened for another one',
+      );
     } finally {
       await locked.close();
     }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { noEncryption, parameterEncryption } from '../../../../shared/parameters/encryption.js';
+import { noEncryption, parameterEncryption, withOwnEncryption } from '../../../../shared/parameters/encryption.js';
 import type { Json } from '../../../../shared/entities/keyvalue.js';
 
 const aes128 = Buffer.alloc(16, 1).toString('base64');
@@ -45,6 +45,24 @@ describe('parameterEncryption', () => {
     const already = { key: 'k', value: 'x', encryption: 'aes-256' };
     assert.deepEqual(encryption.lock([already]), [already]);
     assert.equal(encryption.decrypt('aes-256', 'x'), 'x');
+  });
+
+  it('takes the name of a cipher from no client, unless the stored document has the same', () => {
+    const stored = { parameters: [{ key: 'k', value: 'x', encryption: 'aes-256' }], name: 'a' };
+    assert.deepEqual(withOwnEncryption(stored, stored), stored);
+    assert.deepEqual(withOwnEncryption(stored, undefined), { parameters: [{ key: 'k', value: 'x' }], name: 'a' });
+    const changed = {
+      parameters: [
+        { key: 'k', value: 'other', encryption: 'aes-256' },
+        { key: 'new', value: 'x', init: true, encryption: 'aes-256' },
+        { key: 'plain', value: 1 },
+      ],
+    };
+    assert.deepEqual(withOwnEncryption(changed, stored).parameters, [
+      { key: 'k', value: 'other' },
+      { key: 'new', value: 'x', init: true },
+      { key: 'plain', value: 1 },
+    ]);
   });
 
   it('opens values of an earlier cipher after a change', () => {
