@@ -39,6 +39,8 @@ export interface InvokerConfig {
   readonly idleContainerMs: number;
   /** Which part of the concurrency of all containers is fetched ahead, for actions with a concurrency over 1. */
   readonly concurrentPeekFactor: number;
+  /** So many activations it takes besides those that its containers run, so that those that wait take turns. */
+  readonly waitingActivations: number;
   /** So many colors are remembered for each container. */
   readonly maxColors: number;
   readonly storeLevels: StoreLevels;
@@ -50,6 +52,8 @@ export const DEFAULT_INVOKER_CONFIG = {
   pauseGraceMs: 10_000,
   idleContainerMs: 600_000,
   concurrentPeekFactor: 0.5,
+  // What waits is lost with a process that is killed, or counts as begun: a bus that keeps it keeps it better.
+  waitingActivations: 0,
   maxColors: 1000,
   storeLevels: { blocking: 'STORE_ALWAYS', nonBlocking: 'STORE_ALWAYS' },
   userEvents: false,
@@ -88,8 +92,10 @@ export class Invoker {
   /** What becomes of the activations that are here. */
   readonly #present = new Map<string, Promise<void>>();
   readonly #begun = new BegunActivations();
-  /** So many of the next messages that were delivered before may have been begun by an earlier run. */
+  /** So many of the next messages that were delivered before, and have no record, may have been begun by an earlier run. */
   #maybeBegun = 0;
+  /** Settles when it is decided of all messages that came before whether they were begun. */
+  #decisions = Promise.resolve();
   #startedAt = 0;
   #running: Running | undefined;
 
@@ -126,7 +132,7 @@ export class Invoker {
       consumer = await messaging.consume({
         topic,
         group: topic.name,
-        maxInFlight: maxInFlight(config),
+        maxInFlight: maxInFlight(config) + config.waitingActivations,
         handle: (message, delivery) => this.#handle(message, delivery, reporter, pool),
       });
     } catch (error) {
@@ -224,15 +230,21 @@ export class Invoker {
    * error. Resolves to false where it was not begun, and is to be run.
    */
   async #wasBegun(message: ActivationMessage, { sentAt }: Delivery, reporter: Reporter): Promise<boolean> {
-    // What was sent when that run was over already waited for this one.
-    const maybe = this.#maybeBegun > 0 && sentAt <= this.#startedAt;
-    if (maybe) this.#maybeBegun--;
+    const earlier = this.#decisions;
+    let decided = (): void => {};
+    this.#decisions = new Promise((resolve) => (decided = resolve));
     let record: ActivationRecord | undefined;
     try {
       record = await this.#parts.activations.get(message.user.namespace.name, message.activationId);
     } catch (error) {
       this.#log.warn('an earlier record could not be looked for', { transid: message.transid, error });
     }
+    // In the order of the topic: that run had the first ones of those that it did not record.
+    await earlier;
+    // What was sent when that run was over already waited for this one.
+    const maybe = !record && this.#maybeBegun > 0 && sentAt <= this.#startedAt;
+    if (maybe) this.#maybeBegun--;
+    decided();
     if (record) await reporter.acknowledge(message, record);
     else if (maybe) {
       const unknown = fallbackRecord(message, whiskError(texts.outcomeUnknown), this.#now(), this.name);

@@ -28,6 +28,8 @@ export interface BenchServer {
   memory(): Record<string, ResidentMemory>;
   /** @param expected a status of failure that is the right answer here */
   request(method: Method, path: string, body?: Json, expected?: number): Promise<JsonObject>;
+  /** The same, for a user with the key `uuid:key`. */
+  requestAs(key: string, method: Method, path: string, body?: Json): Promise<JsonObject>;
   stop(): Promise<void>;
 }
 
@@ -48,6 +50,7 @@ export async function startStandalone(options: readonly string[]): Promise<Bench
     firstAnswerMs: performance.now() - started,
     memory: () => ({ standalone: residentMemory(child.pid ?? 0) }),
     request: client.request.bind(client),
+    requestAs: client.requestAs.bind(client),
     stop: async () => {
       const exited = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
@@ -89,6 +92,7 @@ export async function startDistributed(): Promise<BenchServer> {
         [...topology.controllers, ...topology.invokers].map(({ name, pid }) => [name, residentMemory(pid ?? 0)]),
       ),
     request: client.request.bind(client),
+    requestAs: client.requestAs.bind(client),
     stop: async () => {
       await topology.stop();
       await client.close();
@@ -99,13 +103,9 @@ export async function startDistributed(): Promise<BenchServer> {
   };
 }
 
-/** Calls the API as the user guest. */
+/** Calls the API, as the user guest unless told otherwise. */
 class ApiClient {
   readonly #pool: Pool;
-  readonly #headers = {
-    authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`,
-    'content-type': 'application/json',
-  };
 
   constructor(base: string) {
     this.#pool = new Pool(base, { connections: 64 });
@@ -122,11 +122,15 @@ class ApiClient {
     }
   }
 
-  async request(method: Method, path: string, body?: Json, expected?: number): Promise<JsonObject> {
+  request(method: Method, path: string, body?: Json, expected?: number): Promise<JsonObject> {
+    return this.requestAs(WELL_KNOWN_USERS.guest, method, path, body, expected);
+  }
+
+  async requestAs(key: string, method: Method, path: string, body?: Json, expected?: number): Promise<JsonObject> {
     const answer = await this.#pool.request({
       path: `/api/v1/namespaces/_${path}`,
       method,
-      headers: this.#headers,
+      headers: { authorization: `Basic ${Buffer.from(key).toString('base64')}`, 'content-type': 'application/json' },
       body: body === undefined ? null : JSON.stringify(body),
     });
     const text = await answer.body.text();

@@ -152,6 +152,26 @@ describe('Invoker', () => {
     assert.equal(f.heard.records.at(-1)?.response.statusCode, 0);
   });
 
+  it('does not count recorded activations among those that a killed run may have begun', async () => {
+    await f.invoker.stop();
+    f.driver.removeLeftovers = () => Promise.resolve(3);
+    await f.invoker.start();
+    await f.deliver(message(), false);
+    const [record] = f.heard.records.splice(0);
+    assert.ok(record);
+    for (let i = 0; i < maxInFlight(CONFIG); i++) {
+      const done = message();
+      f.stored.set(done.activationId, { ...record, activationId: done.activationId });
+      await f.deliver(done, true);
+    }
+    const begun = message();
+    await f.deliver(begun, true);
+    assert.deepEqual(
+      f.heard.records.map(({ activationId, response }) => [activationId, response.statusCode]),
+      [[begun.activationId, 3]],
+    );
+  });
+
   it('runs what was not delivered before, whatever an earlier run left behind', async () => {
     await f.invoker.stop();
     f.driver.removeLeftovers = () => Promise.resolve(3);
