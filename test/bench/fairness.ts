@@ -77,20 +77,20 @@ async function victim(calls: number): Promise<number[]> {
 }
 
 /** Keeps `QUEUED` calls of the neighbour waiting: for each that is served it sends another. */
-function startLoad({ requestAs }: BenchServer) {
-  let ended = false;
+function startLoad(target: BenchServer) {
+  const ended = new AbortController();
   let sent = 0;
   const recorded = async (): Promise<number> => {
-    const { activations } = await requestAs(NEIGHBOUR, 'GET', '/activations?count=true');
+    const { activations } = await target.requestAs(NEIGHBOUR, 'GET', '/activations?count=true');
     return Number(activations);
   };
   const send = async (count: number): Promise<void> => {
     sent += count;
-    await Promise.all(Array.from({ length: count }, () => requestAs(NEIGHBOUR, 'POST', '/actions/a')));
+    await Promise.all(Array.from({ length: count }, () => target.requestAs(NEIGHBOUR, 'POST', '/actions/a')));
   };
   const full = send(QUEUED + SLOTS);
   const refill = full.then(async () => {
-    while (!ended) {
+    while (!ended.signal.aborted) {
       await sleep(DURATION_MS);
       const missing = QUEUED + SLOTS - (sent - (await recorded()));
       if (missing > 0) await send(missing);
@@ -99,7 +99,7 @@ function startLoad({ requestAs }: BenchServer) {
   return {
     full,
     stop: async () => {
-      ended = true;
+      ended.abort();
       await refill;
       const served = await recorded();
       return { served, missing: QUEUED + SLOTS - (sent - served) };
