@@ -1,3 +1,5 @@
+import { format, parse } from 'content-type';
+
 /**
  * Media types as Apache OpenWhisk's HTTP server understands them. What decides is whether a type is *text* (its body
  * is handed on as a string) or *binary* (handed on as base64): only the text types listed here are, and any type that
@@ -51,40 +53,35 @@ const KNOWN_BINARY_APPLICATIONS = new Set(
 const KNOWN_BINARY = /^(?:audio|video|image|font|message|multipart)\/|^application\/vnd\.(?:ms-|oasis\.|openxml)/;
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-const TYPE = new RegExp(`^(${TOKEN})[ \\t]*/(${TOKEN})[ \\t]*`);
-// What is quoted may go into a header as it is: no control characters, nothing beyond Latin-1.
-const QUOTED = '(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*';
-const PARAMETER = new RegExp(`;[ \\t]*(${TOKEN})[ \\t]*=[ \\t]*(?:(${TOKEN})|"(${QUOTED})")[ \\t]*`, 'y');
-const WHOLE_TOKEN = new RegExp(`^${TOKEN}$`);
+// Quoted text may go into a header as it is: no control characters, nothing beyond Latin-1.
+const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
+/** The grammar of RFC 9110 8.3.1: the library reads values that break it, and OpenWhisk's server refuses them. */
+const VALID = new RegExp(
+  `^${TOKEN}[ \\t]*/${TOKEN}[ \\t]*(?:;[ \\t]*${TOKEN}[ \\t]*=[ \\t]*(?:${TOKEN}|${QUOTED})[ \\t]*)*$`,
+);
 
-/** Reads the value of a `Content-Type` header; undefined where it is none. */
+/** Reads the value of a `Content-Type` header; undefined where it is not a valid one. */
 export function parseContentType(value: string): ContentType | undefined {
-  const type = TYPE.exec(value);
-  if (!type) return undefined;
-  const essence = `${type[1] as string}/${type[2] as string}`.toLowerCase();
-  const parameters = new Map<string, string>();
-  let charset: string | undefined;
-  let at = type[0].length;
-  while (at < value.length) {
-    PARAMETER.lastIndex = at;
-    const found = PARAMETER.exec(value);
-    if (!found) return undefined;
-    const name = found[1] as string;
-    const given = found[2] ?? (found[3] as string).replaceAll(/\\(.)/g, '$1');
-    if (name.toLowerCase() === 'charset') charset = canonicalCharset(given);
-    else parameters.set(name, given);
-    at = PARAMETER.lastIndex;
-  }
+  if (!VALID.test(value)) return undefined;
+  const { type, parameters: given } = parse(value);
+  const essence = type.replaceAll(/[ \t]/g, '');
+  const { charset: name, ...others } = given;
+  const charset = name === undefined ? undefined : canonicalCharset(name);
+  const parameters = new Map(
+    Object.entries(others).flatMap(([key, text]) => (text === undefined ? [] : [[key, text]])),
+  );
   const openCharset = hasOpenCharset(essence, charset !== undefined);
   return {
     essence,
     parameters,
-    mediaType: essence + renderParameters(parameters),
+    mediaType: format({ type: essence, parameters: Object.fromEntries([...parameters].toSorted(byName)) }),
     binary: !openCharset && !ALWAYS_UTF8.has(essence),
     openCharset,
     charset: openCharset ? charset : undefined,
   };
 }
+
+const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
 
 /** As `parseContentType`, for a value that is known to be one. */
 export function contentType(value: string): ContentType {
@@ -97,14 +94,6 @@ function hasOpenCharset(essence: string, charsetGiven: boolean): boolean {
   if (OPEN_CHARSET.has(essence)) return true;
   if (!charsetGiven || ALWAYS_UTF8.has(essence) || KNOWN_BINARY.test(essence)) return false;
   return !(essence.startsWith('application/') && KNOWN_BINARY_APPLICATIONS.has(essence.slice('application/'.length)));
-}
-
-function renderParameters(parameters: ReadonlyMap<string, string>): string {
-  let out = '';
-  for (const [name, value] of [...parameters].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-    out += `; ${name}=${WHOLE_TOKEN.test(value) ? value : `"${value.replaceAll(/["\\]/g, '\\$&')}"`}`;
-  }
-  return out;
 }
 
 function canonicalCharset(name: string): string {

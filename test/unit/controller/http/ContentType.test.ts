@@ -11,8 +11,8 @@ describe('ContentType', () => {
   it('reads type, parameters and charset, whatever their case and spacing', () => {
     const type = contentType('Text/HTML ; Level="1" ; CHARSET=utf-8');
     assert.equal(type.essence, 'text/html');
-    assert.deepEqual([...type.parameters], [['Level', '1']]);
-    assert.equal(renderContentType(type), 'text/html; Level=1; charset=UTF-8');
+    assert.deepEqual([...type.parameters], [['level', '1']]);
+    assert.equal(renderContentType(type), 'text/html; level=1; charset=UTF-8');
   });
 
   it('refuses what is no content type', () => {
