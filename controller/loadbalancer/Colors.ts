@@ -10,7 +10,7 @@ import { newCounts, type ColorMetrics, type Counted, type PolicyCounts } from '.
 import { ColorSharing } from './ColorSharing.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
-import { PatientRoom, type Waits } from './patience.js';
+import { PatientRoom, worthwhile, type Waits } from './patience.js';
 import { parsePoolName } from './pools.js';
 import { chosenPolicy } from './policyChoice.js';
 import type { Candidate, InvokerChoice, ResourceRequest } from './schedule.js';
@@ -122,7 +122,7 @@ export class Colors {
     const { policy, counts } = this.#use(pool.name, name);
     const key = colorKey(namespace.name, color.value);
     const room = this.#room;
-    const patienceMs = color.patienceMs ?? options.patienceMs;
+    const patienceMs = worthwhile(color.patienceMs ?? options.patienceMs, resources.durationMs);
     room.begin(key, resources, patienceMs, options.homes, this.#parts.now());
     const choice = room.patient.chosen(policy.assign(key, room));
     counts.assignments++;
@@ -145,7 +145,8 @@ export class Colors {
     const waitMs = room.expectedWait(instance);
     if (waitMs > 0) metrics.waits(counts, waitMs);
     counts.placed.set(instance, (counts.placed.get(instance) ?? 0) + 1);
-    message.color = patienceMs > 0 ? { value: color.value, hit, patience: patienceMs } : { value: color.value, hit };
+    message.color =
+      patienceMs > 0 ? { value: color.value, hit, patience: Math.round(patienceMs) } : { value: color.value, hit };
     if (logger.debugEnabled) {
       const how = hit ? 'its home' : choice ? 'a next choice' : 'as if it had none';
       const wait = waitMs > 0 ? `, ${Math.round(waitMs)} ms to wait` : '';

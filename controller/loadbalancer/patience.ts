@@ -24,6 +24,19 @@ import type { ColorChoice, Room } from '../../shared/colors/ColorPolicy.js';
  * A patience of 0 passes invocations on at once: the first invoker in the order with room, else as if it had no color.
  */
 
+/** A wait that is longer than so many runs of the action costs more than what it may save. */
+const WORTH_RUNS = 2;
+
+/**
+ * The patience of an invocation, in ms: as configured, but no longer than two runs of its action.
+ *
+ * An example: with a patience of 100 ms, an action that takes 8 ms on the mean waits for at most 16 ms, one that takes 300 ms for
+ * 100 ms.
+ */
+export function worthwhile(patienceMs: number, durationMs = Infinity): number {
+  return Math.min(patienceMs, WORTH_RUNS * durationMs);
+}
+
 /** What the decision knows of the invokers, for one invocation. */
 export interface Waits {
   isUp(invoker: number): boolean;

@@ -1,4 +1,5 @@
-import { POLICY_NAMES, type PolicyName } from '../../shared/colors/ColorPolicy.js';
+import { POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
+import { isPolicyFile } from '../../shared/colors/loadPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { LogLevel } from '../../shared/logging/Logger.js';
@@ -20,7 +21,8 @@ export interface StandaloneOptions {
   /** Undefined: what the environment says. */
   readonly wellKnownKeys: WellKnownKeysFrom | undefined;
   /** Undefined: what the environment says. */
-  readonly colorPolicy: PolicyName | undefined;
+  /** A policy's name, or a JavaScript file with one. */
+  readonly colorPolicy: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
   readonly catalog: boolean;
@@ -46,7 +48,8 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --well-known-keys WHERE  accept the keys of guest and whisk.system that everybody knows from loopback (default: this
                         machine only) or anywhere
   --runtimes FILE       a runtimes manifest in OpenWhisk's runtimes.json format
-  --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin
+  --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin,
+                        or a file with a policy of your own, such as ./mine.js (docs/policies.md)
   --no-catalog          do not install the packages of whisk.system
   --log-level LEVEL     debug, info (default), warn or error
   --log-format FORMAT   text (default) or json
@@ -122,8 +125,8 @@ function placeOption(text: string | undefined): WellKnownKeysFrom | undefined {
   return text === undefined ? undefined : oneOf('well-known-keys', text, ['loopback', 'anywhere']);
 }
 
-function policyOption(text: string | undefined): PolicyName | undefined {
-  return text === undefined ? undefined : oneOf('color-policy', text, POLICY_NAMES);
+function policyOption(text: string | undefined): string | undefined {
+  return text === undefined || isPolicyFile(text) ? text : oneOf('color-policy', text, POLICY_NAMES);
 }
 
 function integer(name: string, text: string, min: number, max: number): number {

@@ -12,6 +12,7 @@ import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { isPolicyFile, loadPolicy } from '../../shared/colors/loadPolicy.js';
 import { topics } from '../../shared/messaging/topics.js';
 import { openPlatform, type Platform } from '../../shared/platform/openPlatform.js';
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';
@@ -74,6 +75,8 @@ export async function startStandalone(
       users: left.join(', '),
     });
   }
+  const named = options.colorPolicy;
+  const ownPolicy = named !== undefined && isPolicyFile(named) ? await loadPolicy(named) : undefined;
   const containers = await chooseContainers(options.driver, log, runtimes);
   requireIsolation(containers, options);
   if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
@@ -96,7 +99,8 @@ export async function startStandalone(
         supervision: { ...BALANCER.supervision, trustNew: true },
         colors: {
           ...settings.colors,
-          policy: options.colorPolicy ?? settings.colors.policy,
+          policy: ownPolicy?.name ?? options.colorPolicy ?? settings.colors.policy,
+          custom: ownPolicy && { [ownPolicy.name]: ownPolicy.make },
           // There is no other controller, and nothing outlives this process.
           shared: false,
         },

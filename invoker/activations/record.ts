@@ -20,6 +20,8 @@ export interface Execution {
   readonly timedOut: boolean;
   /** Where it ran, for the record of a colored activation. */
   readonly containerId?: string | undefined;
+  /** Whether that container served the activation's color lately. */
+  readonly colorHit?: boolean | undefined;
 }
 
 /** `/run` with the time of `/init` in front of it, as records count: what lies between the two is not the action's. */
@@ -37,7 +39,7 @@ export function executionRecord(
   execution: Execution,
   invoker: string,
 ): ActivationRecord {
-  const { init, total, response, timedOut, containerId } = execution;
+  const { init, total, response, timedOut, containerId, colorHit } = execution;
   return activationRecord({
     ...callOf(message),
     name: action.name,
@@ -52,7 +54,7 @@ export function executionRecord(
       timeout: timedOut,
       limits: action.limits,
       initTime: init && init.end - init.start,
-      color: message.color && { ...message.color, invoker, containerId },
+      color: message.color && { ...message.color, invoker, containerId, served: colorHit },
     },
   });
 }

@@ -191,7 +191,8 @@ export class ContainerPool {
   /** Gives the job to the container that was chosen for it. */
   #start(job: Job, placement: Decision<PooledContainer>): void {
     const { table } = this.#containers;
-    if (job.color !== undefined) this.#countColor(placement, job.color);
+    job.colorHit = metColor(placement, job.color);
+    if (job.color !== undefined) this.#parts.metrics.colored(job.colorHit);
     if (placement.kind === 'warm') {
       table.assign(placement.entry, job.color);
       this.#serve(placement.entry, job, 'warm');
@@ -207,11 +208,6 @@ export class ContainerPool {
       const text = texts.tooLarge(job.memoryMB, table.capacityMB);
       this.#giveUp(job, developerError(text), text);
     }
-  }
-
-  /** Counts whether the color meets a container that lately served it. */
-  #countColor(placement: Decision<PooledContainer>, color: string): void {
-    this.#parts.metrics.colored(placement.kind === 'warm' && placement.entry.colors?.has(color) === true);
   }
 
   /** Where there is no room, the waiting activations begin once there is. */
@@ -358,3 +354,8 @@ export class ContainerPool {
 const WAIT = { kind: 'wait' } as const;
 
 const NO_LOGS = Promise.resolve();
+
+/** Whether a color meets a container that served it lately. */
+function metColor(placement: Decision<PooledContainer>, color: string | undefined): boolean {
+  return color !== undefined && placement.kind === 'warm' && placement.entry.colors?.has(color) === true;
+}

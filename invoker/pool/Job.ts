@@ -12,6 +12,8 @@ export interface Job extends ContainerRequest, Queued {
   attempts: number;
   /** Whether one of those times was the platform's fault: a container that was not resumed. */
   platformFailed: boolean;
+  /** Whether the container that it was given to served its color lately. */
+  colorHit: boolean;
   /** The activation is over: acknowledged and recorded. */
   readonly done: () => void;
 }
@@ -31,6 +33,7 @@ export function newJob(message: ActivationMessage, action: ExecutableAction, arr
     color: message.color?.value,
     attempts: 0,
     platformFailed: false,
+    colorHit: false,
     done,
   };
 }

@@ -75,7 +75,14 @@ export async function run(
     : shared > 0
       ? developerError(texts.sharedContainerEnded(shared))
       : runResponse(answer, action.timeoutMs);
-  return { response, total: totalOf(interval, init), init, timedOut, containerId: container.id };
+  return {
+    response,
+    total: totalOf(interval, init),
+    init,
+    timedOut,
+    containerId: container.id,
+    colorHit: job.colorHit,
+  };
 }
 
 async function post(

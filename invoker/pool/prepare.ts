@@ -37,13 +37,20 @@ export async function prepare(
   containers.drain(entry);
   if (initialized.kind === 'failed') {
     const { response, interval, timedOut } = initialized;
-    return failed({ response, total: interval, init: interval, timedOut, containerId: container.id });
+    return failed({ response, total: interval, init: interval, timedOut, containerId: container.id, colorHit: false });
   }
   // A stem cell may just have died. A container made for the action that does so has ended by its own doing.
   if (stemCell || container.running) return { kind: 'unsent', fault: stemCell ? 'platform' : 'container' };
   const response = developerError(texts.abnormalInitialization);
   const interval = { start: parts.now(), end: parts.now() };
-  return failed({ response, total: interval, init: interval, timedOut: false, containerId: container.id });
+  return failed({
+    response,
+    total: interval,
+    init: interval,
+    timedOut: false,
+    containerId: container.id,
+    colorHit: false,
+  });
 }
 
 function failed(execution: Execution): Prepared {

@@ -8,7 +8,9 @@ export interface RecordColor {
   /** The invoker's name, such as `invoker0`. */
   readonly invoker?: string | undefined;
   readonly containerId?: string | undefined;
-  /** Whether it ran at the color's home. */
+  /** Whether its container served the color lately; missing if it reached none. */
+  readonly served?: boolean | undefined;
+  /** Whether it was sent to the color's home. */
   readonly hit?: boolean | undefined;
 }
 
@@ -99,7 +101,9 @@ function annotationsOf(facts: RecordAnnotations, caused: boolean): KeyValue[] {
     add('color', color.value);
     add('invoker', color.invoker);
     add('container', color.containerId);
-    add('colorHit', color.hit);
+    // Whether memory was met, and whether the home was: either may be true without the other.
+    add('colorHit', color.served);
+    add('colorHome', color.hit);
   }
   return annotations;
 }

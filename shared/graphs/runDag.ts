@@ -50,6 +50,13 @@ export interface RunOptions<Node extends DagNode> {
   readonly retryDelayMs?: number | undefined;
   /** How long an activation that outlasts the wait of its request is asked for, in ms; 10 minutes where it is missing. */
   readonly patienceMs?: number | undefined;
+  /** The policy that maps the colors to invokers; `least-assigned` if it is missing. */
+  readonly policy?: string | undefined;
+  /**
+   * How long an invocation may be expected to wait for its color's home, in ms; 0 if it is missing: nodes that may run at the same
+   * time should.
+   */
+  readonly colorPatienceMs?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Submits no more once it is aborted, and rejects when what is under way has ended. */
   readonly signal?: AbortSignal | undefined;
@@ -161,7 +168,7 @@ async function attempt<Node extends DagNode>(
         total,
       });
     try {
-      const headers = color === undefined ? {} : { 'X-OpenWhisk-Color': encodeHeader(color) };
+      const headers = color === undefined ? {} : colorHeaders(color, options);
       const answer = await client.actions.invoke({ name: action, params: params ?? {}, blocking: true, headers });
       const activation = isFinished(answer) ? answer : await poll(client, answer, patienceMs);
       report('done', activation.activationId);
@@ -173,6 +180,16 @@ async function attempt<Node extends DagNode>(
       options.signal?.throwIfAborted();
     }
   }
+}
+
+function colorHeaders(
+  color: string,
+  { policy = 'least-assigned', colorPatienceMs = 0 }: Pick<RunOptions<DagNode>, 'policy' | 'colorPatienceMs'>,
+): Record<string, string> {
+  return {
+    'X-OpenWhisk-Color': encodeHeader(color),
+    'X-OpenWhisk-Color-Policy': `${policy}; patience=${colorPatienceMs}`,
+  };
 }
 
 interface FinishedActivation {

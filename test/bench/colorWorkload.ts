@@ -88,7 +88,7 @@ export async function readPosts(caller: Caller, policy: string, options = WORKLO
       const { result } = record['response'] as { result: { known?: boolean } };
       if (result.known === true) memory++;
       const annotations = record['annotations'] as { key: string; value: Json }[];
-      if (annotations.some(({ key, value }) => key === 'colorHit' && value === true)) home++;
+      if (annotations.some(({ key, value }) => key === 'colorHome' && value === true)) home++;
     }
   };
   await Promise.all(Array.from({ length: options.parallel }, worker));

@@ -65,12 +65,17 @@ describe('colors', function () {
   it('leave the records of uncolored invocations as they are without colors', async () => {
     await caller.createAction('plain', COUNT, {});
     const record = await caller.request('POST', '/actions/plain?blocking=true', { post: 1 });
-    for (const key of ['color', 'invoker', 'container', 'colorHit']) assert.equal(annotation(record, key), undefined);
+    for (const key of ['color', 'invoker', 'container', 'colorHit', 'colorHome'])
+      assert.equal(annotation(record, key), undefined);
     const colored = await caller.request('POST', '/actions/plain?blocking=true', {}, { 'X-OpenWhisk-Color': 'blue' });
     assert.equal(annotation(colored, 'color'), 'blue');
     assert.match(textOf(colored, 'invoker'), /^invoker[0-3]$/);
     assert.equal(typeof annotation(colored, 'container'), 'string');
-    assert.equal(annotation(colored, 'colorHit'), true);
+    assert.equal(annotation(colored, 'colorHome'), true);
+    // Another action of the same color shares its home, and not its container.
+    assert.equal(annotation(colored, 'colorHit'), false);
+    const again = await caller.request('POST', '/actions/plain?blocking=true', {}, { 'X-OpenWhisk-Color': 'blue' });
+    assert.equal(annotation(again, 'colorHit'), true);
   });
 
   it('come through a sequence: every component meets the home of the run', async () => {
@@ -155,7 +160,7 @@ describe('colors', function () {
     for (const record of records) {
       const color = annotation(record, 'color');
       assert.equal(color, `post-${resultOf(record)['post'] as number}`);
-      if (annotation(record, 'colorHit') === true) {
+      if (annotation(record, 'colorHome') === true) {
         homes.set(color, (homes.get(color) ?? new Set()).add(annotation(record, 'invoker')));
       }
     }

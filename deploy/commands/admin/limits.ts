@@ -25,6 +25,7 @@ const LIMIT_TYPES = {
   warmedContainerKeepingCount: 'number',
   warmedContainerKeepingTimeout: 'text',
   colorPolicy: 'policy',
+  colorPolicies: 'list',
 } as const;
 
 export type LimitName = keyof typeof LIMIT_TYPES;

@@ -190,7 +190,7 @@ describe('the load balancer', () => {
     assert.deepEqual(lostRecord(other, 0).annotations.slice(5), [
       { key: 'color', value: 'blue' },
       { key: 'invoker', value: 'invoker0' },
-      { key: 'colorHit', value: true },
+      { key: 'colorHome', value: true },
     ]);
     await balancer.close();
   });

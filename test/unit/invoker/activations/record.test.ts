@@ -66,13 +66,14 @@ describe('the record of an activation', () => {
 
   it('says of a colored activation its color, where it ran, and whether it met its home', () => {
     const sent = message({ color: { value: 'blue', hit: false } });
-    const execution = { response, total: { start: 0, end: 0 }, timedOut: false, containerId: 'c1' };
+    const execution = { response, total: { start: 0, end: 0 }, timedOut: false, containerId: 'c1', colorHit: true };
     const record = executionRecord(sent, executable(), execution, 'invoker3');
-    assert.deepEqual(record.annotations.slice(-4), [
+    assert.deepEqual(record.annotations.slice(-5), [
       { key: 'color', value: 'blue' },
       { key: 'invoker', value: 'invoker3' },
       { key: 'container', value: 'c1' },
-      { key: 'colorHit', value: false },
+      { key: 'colorHit', value: true },
+      { key: 'colorHome', value: false },
     ]);
   });
 
@@ -93,7 +94,7 @@ describe('the record of an activation', () => {
     assert.deepEqual(annotations.slice(2), [
       { key: 'color', value: 'blue' },
       { key: 'invoker', value: 'invoker3' },
-      { key: 'colorHit', value: true },
+      { key: 'colorHome', value: true },
     ]);
   });
 });

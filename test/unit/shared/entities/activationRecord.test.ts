@@ -44,7 +44,7 @@ describe('activationRecord', () => {
   });
 
   it('lists its annotations in one order, whatever it is the record of', () => {
-    const color = { value: 'blue', invoker: 'invoker0', containerId: 'c', hit: true };
+    const color = { value: 'blue', invoker: 'invoker0', containerId: 'c', served: false, hit: true };
     const limits = limitsAnnotation({ timeout: 1, memory: 2, logs: 3, concurrency: 4 });
     const all = { kind: 'k', path: 'p', binding: 'b', limits, timeout: true, initTime: 1, waitTime: 2, color };
     assert.deepEqual(keys({ annotations: { ...all, topmost: false, conductor: true }, cause: 'c' }), [
@@ -62,6 +62,7 @@ describe('activationRecord', () => {
       'invoker',
       'container',
       'colorHit',
+      'colorHome',
     ]);
   });
 

@@ -82,7 +82,10 @@ describe('running a graph', () => {
       'the longest path ahead first',
     );
     for (const { name, headers, blocking } of client.calls) {
-      assert.deepEqual(headers, { 'X-OpenWhisk-Color': coloring.get(name.slice('step-'.length)) });
+      assert.deepEqual(headers, {
+        'X-OpenWhisk-Color': coloring.get(name.slice('step-'.length)),
+        'X-OpenWhisk-Color-Policy': 'least-assigned; patience=0',
+      });
       assert.equal(blocking, true);
     }
     assert.deepEqual(client.calls[3]?.params, { inputs: { b: 'step-b', c: 'step-c' } });
@@ -93,7 +96,7 @@ describe('running a graph', () => {
     await runDag(client, { nodes: [{ id: 'a' }, { id: 'b' }], edges: [] }, new Map([['a', 'blü']]), fast);
     assert.deepEqual(
       client.calls.map(({ headers }) => headers),
-      [{ 'X-OpenWhisk-Color': 'blÃ¼' }, {}],
+      [{ 'X-OpenWhisk-Color': 'blÃ¼', 'X-OpenWhisk-Color-Policy': 'least-assigned; patience=0' }, {}],
     );
   });
 

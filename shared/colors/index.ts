@@ -1,0 +1,21 @@
+/**
+ * Policies that map colors to invokers: the interface, the shipped policies, and the contract that each keeps. See
+ * docs/policies.md.
+ */
+export { colorKey, pointOf, type ColorKey } from './colorKey.js';
+export {
+  POLICY_NAMES,
+  POLICY_OPTIONS,
+  type ColorChoice,
+  type ColorPolicy,
+  type InvokerLoad,
+  type PolicyName,
+  type PolicyOptions,
+  type PolicySurroundings,
+  type Room,
+  type SharedState,
+  type SharedUpdate,
+  type Weight,
+} from './ColorPolicy.js';
+export { POLICIES, type PolicyMaker } from './policies.js';
+export { policyContract, type ContractCheck } from './policyContract.js';

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isPolicyFile, loadPolicy } from '../../../../shared/colors/loadPolicy.js';
+import { ConfigurationError } from '../../../../shared/config/Setting.js';
+
+describe('a policy of a user', () => {
+  let folder: string;
+  before(() => {
+    // Within the package, so that a policy can import from it by its name.
+    folder = mkdtempSync(join(import.meta.dirname, 'policies-'));
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  const written = (name: string, code: string): string => {
+    const file = join(folder, name);
+    writeFileSync(file, code);
+    return file;
+  };
+  const example = /```js\n(\/\/ rendezvous\.js[\s\S]*?)```/.exec(readFileSync('docs/policies.md', 'utf8'))?.[1] ?? '';
+
+  it('may be the one of docs/policies.md, in under 60 lines', async () => {
+    assert.ok(example.split('\n').length < 60);
+    const { name, make } = await loadPolicy(written('rendezvous.js', example));
+    assert.equal(name, 'rendezvous');
+    assert.equal(typeof make, 'function');
+  });
+
+  it('is refused if it breaks a rule, with the rule', async () => {
+    const restless = example.replace('{ invoker, rank };', '{ invoker: (this.n = ((this.n ?? 0) + 1) % 5), rank };');
+    await assert.rejects(loadPolicy(written('restless.js', restless)), (error) => {
+      assert.ok(error instanceof ConfigurationError);
+      assert.match(error.message, /restless\.js breaks a rule\. contract: /);
+      return true;
+    });
+  });
+
+  it('is refused if it is not there, makes nothing, or takes the name of another', async () => {
+    await assert.rejects(loadPolicy(join(folder, 'missing.js')), /missing\.js cannot be loaded/);
+    await assert.rejects(loadPolicy(written('empty.js', 'export default 7;')), /no default export that is a function/);
+    const taken = example.replace("name = 'rendezvous'", "name = 'random'");
+    await assert.rejects(loadPolicy(written('taken.js', taken)), /needs a name of its own/);
+  });
+
+  it('is known by its file', () => {
+    assert.equal(isPolicyFile('./mine.js'), true);
+    assert.equal(isPolicyFile('mine.mjs'), true);
+    assert.equal(isPolicyFile('least-assigned'), false);
+    assert.equal(isPolicyFile('magic'), false);
+  });
+});
