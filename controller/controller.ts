@@ -90,6 +90,8 @@ export interface ControllerParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly runtimes: Runtimes;
+  /** Why actions of a kind cannot run on this platform; undefined where they can. Missing: not known. */
+  readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
   readonly encryption: ParameterLock & ParameterUnlock;
   readonly log: Logger;
   readonly registry: Registry;
@@ -277,6 +279,7 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
     },
     balancer,
     runtimes,
+    unavailable: parts.unavailable,
     limits,
     parameterLock: encryption,
     explain,

@@ -10,6 +10,8 @@ import { openPlatform } from '../shared/platform/openPlatform.js';
 import { hideEnvironment } from '../shared/process/hideEnvironment.js';
 import type { Lifecycle } from '../shared/process/Lifecycle.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
+import { KindAvailability } from '../shared/runtimes/KindAvailability.js';
+import type { Runtimes } from '../shared/runtimes/manifest.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
@@ -42,7 +44,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   });
   const { stores, activations, encryption, registry } = platform;
   const instance = await instanceOf(config, stores.whisks);
-  const driver = await containerDriver(config, instance, log);
+  const driver = await containerDriver(config, instance, platform.runtimes, log);
   life.opened('containers', () => driver.close());
 
   const invoker = new Invoker({
@@ -83,8 +85,9 @@ async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): 
 
 /** Dockerode is loaded only where it is needed. */
 async function containerDriver(
-  { containers, topicsPrefix }: InvokerProcessConfig,
+  { containers, topicsPrefix, runtimes: { localImagePrefix } }: InvokerProcessConfig,
   { instance, uniqueName }: InvokerInstance,
+  runtimes: Runtimes,
   log: Logger,
 ): Promise<ContainerDriver> {
   const owner = ownerOf(topicsPrefix, instance, uniqueName);
@@ -115,5 +118,8 @@ async function containerDriver(
     ...dockerSettings,
     ulimits: [{ name: 'nofile', soft: openFiles, hard: openFiles }],
   });
+  const { dockerProbe } = await import('./containers/docker/probeKind.js');
+  const probe = dockerProbe(found.docker, localImagePrefix, Promise.resolve());
+  void new KindAvailability({ runtimes, probe, log: log.component('runtimes'), now: Date.now }).announce();
   return limitStarts(driver, parallelRuns);
 }

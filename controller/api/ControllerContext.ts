@@ -33,6 +33,8 @@ export interface ControllerContext {
   readonly invocation: Invocation;
   readonly balancer: LoadBalancer;
   readonly runtimes: Runtimes;
+  /** Why actions of a kind cannot run on this platform; undefined where they can, or where that is not known. */
+  readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
   readonly limits: Limits;
   /** Encrypts parameters on their way into the store. */
   readonly parameterLock: ParameterLock;

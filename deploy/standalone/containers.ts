@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { ContainerDriver } from '../../invoker/containers/ContainerDriver.js';
 import { ContainerStartError } from '../../invoker/containers/ContainerDriver.js';
+import { processProbe } from '../../invoker/containers/process/probeKind.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
 import { detectSandbox } from '../../invoker/containers/process/sandbox.js';
 import { environment, type Environment } from '../../shared/config/environment.js';
@@ -11,7 +12,8 @@ import { readSettings } from '../../shared/config/Setting.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { hideEnvironment } from '../../shared/process/hideEnvironment.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
-import type { Runtimes } from '../../shared/runtimes/manifest.js';
+import type { KindProbe } from '../../shared/runtimes/KindAvailability.js';
+import { LOCAL_IMAGE_PREFIX, type Runtimes } from '../../shared/runtimes/manifest.js';
 import { UsageError } from './options.js';
 
 export interface ChosenContainers {
@@ -22,6 +24,8 @@ export interface ChosenContainers {
   readonly gateway: string | undefined;
   /** Settles when the Node.js runtime's image is there, or cannot be made. */
   readonly image: Promise<void>;
+  /** Finds out whether actions of a kind can run. */
+  readonly probe: KindProbe;
   /** A driver for one invoker; `owner` tells its containers from those of others. */
   driver(owner: string): ContainerDriver;
 }
@@ -55,6 +59,7 @@ export async function chooseContainers(
   }
   const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
   const { actionNetwork, warnOfOpenNetwork } = await import('../../invoker/containers/docker/network.js');
+  const { dockerProbe } = await import('../../invoker/containers/docker/probeKind.js');
   const { docker, reach } = found;
   const network = await actionNetwork(docker, networkName).catch((error: Error) => {
     throw new UsageError(error.message);
@@ -69,6 +74,7 @@ export async function chooseContainers(
     reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}`,
     gateway: reach === 'address' ? network.gateway : undefined,
     image,
+    probe: dockerProbe(docker, LOCAL_IMAGE_PREFIX, image),
     driver: (owner) =>
       afterImage(
         new DockerDriver({ docker, logger: log.component('docker'), owner, reach, network: network.name, extraHosts }),
@@ -85,6 +91,7 @@ function processes(reason: string, sandbox: boolean, log: Logger): ChosenContain
     reason,
     gateway: undefined,
     image: Promise.resolve(),
+    probe: processProbe,
     driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner, sandbox }),
   };
 }

@@ -19,6 +19,7 @@ import type { Lifecycle } from '../../shared/process/Lifecycle.js';
 import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
 import { openEmbeddedStores } from '../../shared/store/embedded/open.js';
+import { KindAvailability } from '../../shared/runtimes/KindAvailability.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
 import { chooseContainers, requireIsolation, type ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
@@ -32,6 +33,9 @@ export interface StandaloneServer {
   readonly dataFolder: string;
   readonly operator: OperatorPolicy;
 }
+
+/** How long the creation of an action may wait to hear whether its kind can run. */
+const KIND_CHECK_MS = 500;
 
 /** How many activations an invoker takes besides those that run, so that namespaces take turns. */
 const WAITING_ACTIVATIONS = 10_000;
@@ -83,10 +87,18 @@ export async function startStandalone(
     await server.listen(port, containers.gateway);
   }
 
+  const kinds = new KindAvailability({
+    runtimes,
+    probe: containers.probe,
+    log: log.component('runtimes'),
+    now: Date.now,
+  });
+  void kinds.announce();
   const subjects = new SubjectStore(stores.subjects);
   const controller = await Controller.start({
     ...platform,
     whisks: stores.whisks,
+    unavailable: (kind) => kinds.reasonWithin(kind, KIND_CHECK_MS),
     // Actions in containers are not on this machine's loopback interface, where well-known keys work.
     subjects:
       containers.kind === 'docker' ? withActionKeys(subjects, () => actionKeySecret(stores.subjects)) : subjects,

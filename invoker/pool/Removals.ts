@@ -1,4 +1,5 @@
 import type { Logger } from '../../shared/logging/Logger.js';
+import { within } from '../../shared/process/within.js';
 import { TaskLimit } from '../containers/TaskLimit.js';
 
 /** A container to remove, and who hears what came of it. */
@@ -58,20 +59,20 @@ export class Removals {
 
   /** Waits for all removals, at most `limitMs`, then gives up those that are left; resolves to how many these are. */
   async finish(limitMs: number): Promise<number> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, limitMs);
-    });
-    await Promise.race([Promise.all(this.#pending), late]);
-    clearTimeout(timer);
+    await within(Promise.all(this.#pending), limitMs, () => undefined);
     this.#stopped.abort();
     return this.#pending.size;
   }
 
   async #remove(removal: Removal): Promise<void> {
+    const { attemptMs } = this.#times;
     for (let failures = 0; !this.#stopped.signal.aborted;) {
       try {
-        await this.#limit.run(() => this.#attempt(removal));
+        await this.#limit.run(() =>
+          within(removal.destroy(), attemptMs, () => {
+            throw new Error(`the removal took more than ${attemptMs / 1000} s`);
+          }),
+        );
         if (failures > 0) {
           this.#failing--;
           this.#log.info(`container ${removal.name} is removed, after ${failures} failed attempts`);
@@ -89,20 +90,6 @@ export class Removals {
         await this.#pause(this.#times.firstDelayMs * 2 ** Math.min(failures, 30));
         failures++;
       }
-    }
-  }
-
-  async #attempt({ destroy }: Removal): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
-      const { attemptMs } = this.#times;
-      timer = setTimeout(() => reject(new Error(`the removal took more than ${attemptMs / 1000} s`)), attemptMs);
-      timer.unref();
-    });
-    try {
-      await Promise.race([destroy(), late]);
-    } finally {
-      clearTimeout(timer);
     }
   }
 

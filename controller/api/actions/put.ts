@@ -71,7 +71,7 @@ async function writeAction(
   return action;
 }
 
-/** Whether the caller may have this kind, and read the components of a sequence (whose names come out absolute). */
+/** Whether the caller may have this kind, the platform can run it, and read the components of a sequence (whose names come out absolute). */
 async function checkExec(ctx: ControllerContext, call: Call, body: ActionBody): Promise<ActionBody> {
   const { exec } = body;
   if (!exec) return body;
@@ -83,6 +83,8 @@ async function checkExec(ctx: ControllerContext, call: Call, body: ActionBody): 
     resolved = { ...exec, components: names.map(({ path, name }) => `/${path}/${name}`) };
   }
   ctx.entitlement.checkKind(call.user, exec.kind);
+  const reason = await ctx.unavailable?.(exec.kind);
+  if (reason !== undefined) throw badRequest(`Actions of kind '${exec.kind}' cannot run on this platform: ${reason}.`);
   return { ...body, exec: resolved };
 }
 

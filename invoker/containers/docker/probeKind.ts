@@ -1,0 +1,50 @@
+import type Docker from 'dockerode';
+import type { KindProbe } from '../../../shared/runtimes/KindAvailability.js';
+import { pullPolicy } from './images.js';
+import { statusOf } from './removal.js';
+
+/** How long a registry may take to answer, in ms. */
+const REGISTRY_MS = 10_000;
+const MAX_REASON = 200;
+
+/**
+ * Asks the engine whether it has a kind's image, and where it has not, whether the registry does: nothing is pulled.
+ * @param built settles when the images that are built here are there, or cannot be.
+ */
+export function dockerProbe(docker: Docker, localImagePrefix: string, built: Promise<void>): KindProbe {
+  return async ({ kind, reference }) => {
+    const isLocal = pullPolicy({ kind, reference, pull: false }, localImagePrefix) === 'never';
+    if (isLocal) {
+      const failure = await built.then(
+        () => undefined,
+        (error: unknown) => textOf(error),
+      );
+      if (failure !== undefined) return failure;
+    }
+    try {
+      await docker.getImage(reference).inspect();
+      return undefined;
+    } catch (error) {
+      if (statusOf(error) !== 404) throw error;
+    }
+    if (isLocal) return `the image ${reference} is not here; \`npm run runtimes\` builds it`;
+    try {
+      // The types do not know of the signal.
+      const image = docker.getImage(reference);
+      const ask = image.distribution.bind(image) as (options: { abortSignal: AbortSignal }) => Promise<unknown>;
+      await ask({ abortSignal: AbortSignal.timeout(REGISTRY_MS) });
+      return undefined;
+    } catch (error) {
+      return `the image ${reference} is not here, and cannot be pulled: ${textOf(error)}`;
+    }
+  };
+}
+
+function textOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text
+    .replace(/^\(HTTP code \d+\)[^-]*- /, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, MAX_REASON);
+}

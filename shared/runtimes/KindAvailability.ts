@@ -1,0 +1,80 @@
+import type { Logger } from '../logging/Logger.js';
+import { within } from '../process/within.js';
+import type { Runtime, Runtimes } from './manifest.js';
+
+/** Why actions of a kind cannot run on this machine; undefined where they can. Rejects where that cannot be found out. */
+export type KindProbe = (runtime: Pick<Runtime, 'kind' | 'reference'>) => Promise<string | undefined>;
+
+export interface KindAvailabilityParts {
+  readonly runtimes: Pick<Runtimes, 'kinds'>;
+  readonly probe: KindProbe;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** So long what was found out counts, in ms: an image may come, a registry may be away for a moment. */
+const FRESH_MS = 10_000;
+
+/** Knows which kinds cannot run here: it says so once at the start, and to the user who creates an action of such a kind. */
+export class KindAvailability {
+  readonly #parts: KindAvailabilityParts;
+  /** By image. Kinds that can run are not asked for again. */
+  readonly #found = new Map<string, Finding>();
+
+  constructor(parts: KindAvailabilityParts) {
+    this.#parts = parts;
+  }
+
+  /** Logs one line about all kinds that cannot run. Never rejects. */
+  async announce(): Promise<void> {
+    const { runtimes, log } = this.#parts;
+    const kinds = [...runtimes.kinds.values()].filter(({ deprecated }) => !deprecated);
+    const reasons = await Promise.all(kinds.map(async ({ kind }) => ({ kind, reason: await this.reason(kind) })));
+    const byReason = new Map<string, string[]>();
+    for (const { kind, reason } of reasons) {
+      if (reason !== undefined) byReason.set(reason, [...(byReason.get(reason) ?? []), kind]);
+    }
+    const missing = [...byReason].map(([reason, names]) => `${names.join(', ')} (${reason})`);
+    if (missing.length > 0) log.warn(`actions of these kinds cannot run here: ${missing.join('; ')}`);
+  }
+
+  /** Why actions of the kind cannot run; undefined where they can, or where that cannot be found out. Never rejects. */
+  async reason(kind: string): Promise<string | undefined> {
+    const runtime = this.#parts.runtimes.kinds.get(kind);
+    if (!runtime) return undefined;
+    const finding = this.#found.get(runtime.reference) ?? this.#find(runtime);
+    const reason = await finding.reason;
+    // What could not run may run by now: the next one who asks hears of it.
+    if (reason !== undefined && this.#parts.now() - finding.at >= FRESH_MS && !finding.again) {
+      finding.again = true;
+      void this.#find(runtime, finding);
+    }
+    return reason;
+  }
+
+  /** The same, but undefined where it is not known in `limitMs`. */
+  reasonWithin(kind: string, limitMs: number): Promise<string | undefined> {
+    return within(this.reason(kind), limitMs, () => undefined);
+  }
+
+  #find(runtime: Runtime, earlier?: Finding): Finding {
+    const { probe, now } = this.#parts;
+    const finding: Finding = { at: now(), reason: probe(runtime).catch(() => undefined), again: false };
+    if (!earlier) this.#found.set(runtime.reference, finding);
+    else {
+      void finding.reason.then(() => {
+        finding.at = now();
+        this.#found.set(runtime.reference, finding);
+      });
+    }
+    return finding;
+  }
+}
+
+interface Finding {
+  at: number;
+  readonly reason: Promise<string | undefined>;
+  /** It is being found out again. */
+  again: boolean;
+}

@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import type { Logger } from '../../../../shared/logging/Logger.js';
+import { silentLogger } from '../../../../shared/logging/Logger.js';
+import { KindAvailability } from '../../../../shared/runtimes/KindAvailability.js';
+import { parseManifest } from '../../../../shared/runtimes/manifest.js';
+
+const image = (name: string) => ({ prefix: 'openwhisk', name, tag: 'nightly' });
+const runtimes = parseManifest({
+  runtimes: {
+    nodejs: [{ kind: 'nodejs:20', image: image('node') }],
+    python: [
+      { kind: 'python:3', default: true, image: image('python') },
+      { kind: 'python:2', deprecated: true, image: image('python2') },
+    ],
+  },
+});
+
+/** What is asked of a machine that has no python. */
+function fixture() {
+  const asked: string[] = [];
+  const lines: string[] = [];
+  const state = { now: 0, python: 'it cannot be pulled' as string | undefined };
+  const log: Logger = { ...silentLogger, warn: (line: string) => void lines.push(line) };
+  const kinds = new KindAvailability({
+    runtimes,
+    log,
+    now: () => state.now,
+    probe: ({ kind }) => {
+      asked.push(kind);
+      return Promise.resolve(kind.startsWith('python') ? state.python : undefined);
+    },
+  });
+  return { asked, lines, state, kinds };
+}
+
+describe('KindAvailability', () => {
+  it('says once which kinds cannot run, and why', async () => {
+    const { kinds, lines, asked } = fixture();
+    await kinds.announce();
+    assert.deepEqual(lines, ['actions of these kinds cannot run here: python:3 (it cannot be pulled)']);
+    assert.deepEqual(asked, ['nodejs:20', 'python:3'], 'a deprecated kind is not asked for');
+  });
+
+  it('asks once for a kind that can run, and again after a while for one that could not', async () => {
+    const { kinds, asked, state } = fixture();
+    assert.equal(await kinds.reason('nodejs:20'), undefined);
+    assert.equal(await kinds.reason('python:3'), 'it cannot be pulled');
+    assert.equal(await kinds.reason('python:3'), 'it cannot be pulled');
+    state.now += 60_000;
+    state.python = undefined;
+    await kinds.reason('nodejs:20');
+    await kinds.reason('python:3');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(await kinds.reason('python:3'), undefined);
+    assert.deepEqual(asked, ['nodejs:20', 'python:3', 'python:3']);
+  });
+
+  it('takes a kind for one that can run where that cannot be found out, or not in time', async () => {
+    const failing = new KindAvailability({
+      runtimes,
+      log: silentLogger,
+      now: () => 0,
+      probe: () => Promise.reject(new Error('the engine is away')),
+    });
+    assert.equal(await failing.reason('python:3'), undefined);
+    assert.equal(await failing.reason('no:such'), undefined);
+    const slow = new KindAvailability({
+      runtimes,
+      log: silentLogger,
+      now: () => 0,
+      probe: () => new Promise(() => {}),
+    });
+    assert.equal(await slow.reasonWithin('python:3', 1), undefined);
+  });
+});
