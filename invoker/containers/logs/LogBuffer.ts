@@ -55,8 +55,9 @@ interface Stream {
   /** Ended by a sentinel, not yet taken. */
   done: Segment[];
   open: Segment;
-  /** Bytes of a line that has not ended. */
-  partial: Buffer | undefined;
+  /** The pieces of a line that has not ended, and their length together. */
+  partial: Buffer[];
+  partialBytes: number;
   /** Of all segments that are held. */
   bytes: number;
   /** Sentinels that come late, for what was already taken without them. */
@@ -111,10 +112,10 @@ export class LogBuffer {
     let dropped = 0;
     for (const stream of [this.#streams.stdout, this.#streams.stderr]) {
       for (const { lines } of [...stream.done, stream.open]) dropped += lines.length;
-      if (stream.partial) dropped += 1;
+      if (stream.partialBytes > 0) dropped += 1;
       stream.done = [];
       stream.open = newSegment();
-      stream.partial = undefined;
+      ended(stream);
       stream.bytes = 0;
     }
     return dropped;
@@ -152,12 +153,8 @@ export class LogBuffer {
     let stamp: string | undefined;
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
-      let line = chunk.subarray(start, end);
+      const line = ended(stream, chunk.subarray(start, end));
       start = end + 1;
-      if (stream.partial) {
-        line = Buffer.concat([stream.partial, line]);
-        stream.partial = undefined;
-      }
       const sentinel = this.#sentinelIn(line);
       if (sentinel >= 0) {
         // An action's last text stands before the sentinel where the action did not end its line.
@@ -167,11 +164,10 @@ export class LogBuffer {
         this.#add(stream, line, (stamp ??= time()));
       }
     }
-    if (start < chunk.length) {
-      const rest = Buffer.from(chunk.subarray(start));
-      stream.partial = stream.partial ? Buffer.concat([stream.partial, rest]) : rest;
-      if (stream.partial.length > MAX_LINE_BYTES) this.#flush(stream, (stamp ??= time()));
-    }
+    if (start === chunk.length) return;
+    stream.partial.push(Buffer.from(chunk.subarray(start)));
+    stream.partialBytes += chunk.length - start;
+    if (stream.partialBytes > MAX_LINE_BYTES) this.#cut(stream, (stamp ??= time()));
   }
 
   /**
@@ -218,9 +214,16 @@ export class LogBuffer {
 
   /** Ends a line that has no end yet. */
   #flush(stream: Stream, time: string): void {
-    if (!stream.partial) return;
-    this.#add(stream, stream.partial, time);
-    stream.partial = undefined;
+    if (stream.partialBytes > 0) this.#add(stream, ended(stream), time);
+  }
+
+  /** Ends a long line without an end, except for its last bytes: they may be the beginning of a sentinel. */
+  #cut(stream: Stream, time: string): void {
+    const line = ended(stream);
+    const kept = line.length - (this.#signed?.length ?? SENTINEL_BYTES.length);
+    this.#add(stream, line.subarray(0, kept), time);
+    stream.partial = [Buffer.from(line.subarray(kept))];
+    stream.partialBytes = line.length - kept;
   }
 
   #add(stream: Stream, line: Buffer, time: string): void {
@@ -238,7 +241,17 @@ export class LogBuffer {
 }
 
 function newStream(name: StreamName): Stream {
-  return { name, done: [], open: newSegment(), partial: undefined, bytes: 0, late: 0 };
+  return { name, done: [], open: newSegment(), partial: [], partialBytes: 0, bytes: 0, late: 0 };
+}
+
+/** The whole line, once its last piece is there. The pieces are joined once: joining each with the rest would take quadratic time. */
+function ended(stream: Stream, last?: Buffer): Buffer {
+  const { partial } = stream;
+  if (partial.length === 0) return last ?? Buffer.alloc(0);
+  if (last) partial.push(last);
+  stream.partial = [];
+  stream.partialBytes = 0;
+  return Buffer.concat(partial);
 }
 
 function newSegment(): Segment {

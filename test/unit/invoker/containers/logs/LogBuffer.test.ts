@@ -63,6 +63,20 @@ describe('log buffer', () => {
     assert.deepEqual(buffer.take(MB, time, false).lines, [`${TIME} stdout: second`]);
   });
 
+  it('finds the sentinel behind a line without an end, wherever the chunks are cut', () => {
+    const long = 'x'.repeat(1024 * 1024 - 20);
+    for (const size of [20, 40, 1024 * 1024 + 5, 3 * 1024 * 1024]) {
+      const buffer = new LogBuffer(8 * 1024 * 1024);
+      const bytes = Buffer.from(`${long}${long}${SENTINEL}\n`);
+      const step = size < 100 ? bytes.length - size : size;
+      for (let at = 0; at < bytes.length; at += step) buffer.write('stdout', bytes.subarray(at, at + step), () => 'T');
+      buffer.write('stderr', Buffer.from(`${SENTINEL}\n`), () => 'T');
+      assert.ok(buffer.complete, `cut after ${step}`);
+      const { lines } = buffer.take(8 * 1024 * 1024, () => 'T', false);
+      assert.equal(lines.map((line) => line.slice(line.indexOf(': ') + 2)).join(''), long + long);
+    }
+  });
+
   it('says which lines it dropped for the limit', () => {
     const buffer = new LogBuffer(MB);
     write(buffer, 'stdout', `${'x'.repeat(10)}\n`.repeat(5));
