@@ -23,7 +23,7 @@ import { createApp } from './api/app.js';
 import { Bodies } from './http/Bodies.js';
 import type { HttpServer } from './http/HttpServer.js';
 import { createDispatch } from './invocation/dispatch.js';
-import { Journal } from './invocation/Journal.js';
+import { Journal, type AcceptedWork } from './invocation/Journal.js';
 import type { InvocationRequest } from './invocation/Invocation.js';
 import { withBuiltins, type BuiltinAction } from './invocation/builtin.js';
 import { createPrimitive } from './invocation/primitive.js';
@@ -95,6 +95,8 @@ export interface ControllerParts {
   readonly encryption: ParameterLock & ParameterUnlock;
   readonly log: Logger;
   readonly registry: Registry;
+  /** What outlives this process of work that it accepted; missing: nothing does. */
+  readonly work?: AcceptedWork | undefined;
   /** Milliseconds since the epoch. */
   readonly clock?: (() => number) | undefined;
 }
@@ -201,7 +203,7 @@ async function joinBus(parts: ControllerParts): Promise<Bus> {
   });
   invalidation.onChange((id) => entities.invalidate(id));
   const events = config.userEvents ? await userEvents(parts, clock) : noUserEvents;
-  const journal = new Journal({ activations, events, log: log.component('invocation') });
+  const journal = new Journal({ activations, events, work: parts.work, log: log.component('invocation') });
   await putHealthTest(parts, clock());
   const balancer = await ShardingBalancer.start({
     messaging,

@@ -13,7 +13,8 @@ import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
 import { ActionLoader } from './ActionLoader.js';
 import { fallbackRecord } from './activations/record.js';
-import { Reporter, type ActivationRecorder } from './activations/Reporter.js';
+import { noJournal, type ActivationJournal } from './activations/BegunJournal.js';
+import { Reporter, type ActivationRecorder, type AnsweredRecords } from './activations/Reporter.js';
 import { applicationError, whiskError } from './activations/response.js';
 import type { StoreLevels } from './activations/storing.js';
 import * as texts from './activations/texts.js';
@@ -72,6 +73,10 @@ export interface InvokerParts {
   /** Whether an activation was recorded already, asked only for messages that may have been delivered before. */
   readonly activations: { get(namespace: string, activationId: string): Promise<ActivationRecord | undefined> };
   readonly recorder: ActivationRecorder;
+  /** See `ReporterParts.answers`. */
+  readonly answers?: AnsweredRecords | undefined;
+  /** What an earlier run of this invoker has begun, and what this one begins. */
+  readonly journal?: ActivationJournal | undefined;
   /** This invoker's own. */
   readonly driver: ContainerDriver;
   readonly runtimes: Runtimes;
@@ -94,6 +99,7 @@ export class Invoker {
   readonly #begun = new BegunActivations();
   /** So many of the next messages that were delivered before, and have no record, may have been begun by an earlier run. */
   #maybeBegun = 0;
+  readonly #journal: ActivationJournal;
   /** Settles when it is decided of all messages that came before whether they were begun. */
   #decisions = Promise.resolve();
   #startedAt = 0;
@@ -103,6 +109,7 @@ export class Invoker {
     const { config, entities, runtimes } = parts;
     this.name = `invoker${config.instance.instance}`;
     this.#parts = parts;
+    this.#journal = parts.journal ?? noJournal;
     this.#now = parts.now ?? Date.now;
     this.#log = parts.log.component(this.name);
     this.#actions = new ActionLoader({ entities, runtimes, limits: config.limits, log: this.#log });
@@ -115,8 +122,9 @@ export class Invoker {
     const topic = topics.invoker(config.instance.instance);
     this.#startedAt = this.#now();
     const leftovers = await driver.removeLeftovers();
-    // Only an invoker that was killed leaves containers; it may have had so many activations at work.
-    this.#maybeBegun = leftovers > 0 ? maxInFlight(config) : 0;
+    // Without the journal of the earlier run: only an invoker that was killed leaves containers, and it may have had so many
+    // activations at work.
+    this.#maybeBegun = leftovers > 0 && !this.#journal.complete ? maxInFlight(config) : 0;
     if (leftovers > 0) this.#log.warn(`removed ${leftovers} containers that an earlier run left behind`);
     await messaging.ensureTopic(topic);
     await messaging.ensureTopic(topics.health);
@@ -222,12 +230,13 @@ export class Invoker {
       return;
     }
     await pool.submit(message, fetched.action);
+    this.#journal.end(message.activationId);
   }
 
   /**
-   * Deals with an activation that an earlier run of this invoker may have begun: an action is never begun twice. One that
-   * was recorded is acknowledged again. One that may have been at work when that run was killed ends with an internal
-   * error. Resolves to false where it was not begun, and is to be run.
+   * Deals with an activation that an earlier run of this invoker may have begun: an action is never begun twice. A recorded
+   * activation is acknowledged again. One that was at work when that run was killed ends with an internal error. Resolves to
+   * false where the activation did not begin, and is to be run.
    */
   async #wasBegun(message: ActivationMessage, { sentAt }: Delivery, reporter: Reporter): Promise<boolean> {
     const earlier = this.#decisions;
@@ -242,8 +251,9 @@ export class Invoker {
     // In the order of the topic: that run had the first ones of those that it did not record.
     await earlier;
     // What was sent when that run was over already waited for this one.
-    const maybe = !record && this.#maybeBegun > 0 && sentAt <= this.#startedAt;
-    if (maybe) this.#maybeBegun--;
+    const guessed = !record && this.#maybeBegun > 0 && sentAt <= this.#startedAt;
+    if (guessed) this.#maybeBegun--;
+    const maybe = guessed || this.#journal.hadBegun(message.activationId);
     decided();
     if (record) await reporter.acknowledge(message, record);
     else if (maybe) {
@@ -254,16 +264,16 @@ export class Invoker {
   }
 
   #reporter(producer: Producer): Reporter {
-    const { config, topics, recorder } = this.#parts;
+    const { config, topics, recorder, answers } = this.#parts;
     const events = config.userEvents
       ? createUserEvents({ source: this.name, producer, topic: topics.events, log: this.#log, clock: this.#now })
       : noUserEvents;
     const { instance, storeLevels } = config;
-    return new Reporter({ instance, producer, topics, recorder, events, storeLevels, log: this.#log });
+    return new Reporter({ instance, producer, topics, recorder, answers, events, storeLevels, log: this.#log });
   }
 
   #pool(reporter: Reporter): ContainerPool {
-    const { config, driver, decrypt, metrics, recorder } = this.#parts;
+    const { config, driver, decrypt, metrics, recorder, journal } = this.#parts;
     const { limits } = config;
     const maxConcurrency = limits.concurrency.max;
     return new ContainerPool({
@@ -271,6 +281,7 @@ export class Invoker {
       reporter,
       roomForRecord: () => recorder.room?.(),
       decrypt,
+      journal,
       now: this.#now,
       log: this.#log.component(`${this.name}.pool`),
       metrics: metrics.of(this.name),

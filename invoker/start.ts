@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
 import { ConfigurationError } from '../shared/config/Setting.js';
 import type { InvokerProcessConfig } from '../shared/config/invokerConfig.js';
@@ -15,6 +16,7 @@ import type { Runtimes } from '../shared/runtimes/manifest.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
+import { BegunJournal } from './activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from './Invoker.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { limitStarts } from './containers/limitStarts.js';
@@ -44,8 +46,12 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   });
   const { stores, activations, encryption, registry } = platform;
   const instance = await instanceOf(config, stores.whisks);
-  const driver = await containerDriver(config, instance, platform.runtimes, log);
+  const owner = ownerOf(config.topicsPrefix, instance.instance, instance.uniqueName);
+  const driver = await containerDriver(config, owner, platform.runtimes, log);
   life.opened('containers', () => driver.close());
+
+  const journal = new BegunJournal(join(config.stateFolder, `${owner}.begun`));
+  life.opened('journal', async () => journal.close());
 
   const invoker = new Invoker({
     ...platform,
@@ -53,6 +59,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
     entities: new CachedEntityStore(stores.whisks),
     subjects: stores.subjects,
     recorder: { record: (record) => activations.store(record), room: () => activations.room() },
+    journal,
     driver,
     decrypt: (cipher, value) => encryption.decrypt(cipher, value),
     metrics: new InvokerMetrics(registry),
@@ -85,12 +92,11 @@ async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): 
 
 /** Dockerode is loaded only where it is needed. */
 async function containerDriver(
-  { containers, topicsPrefix, runtimes: { localImagePrefix } }: InvokerProcessConfig,
-  { instance, uniqueName }: InvokerInstance,
+  { containers, runtimes: { localImagePrefix } }: InvokerProcessConfig,
+  owner: string,
   runtimes: Runtimes,
   log: Logger,
 ): Promise<ContainerDriver> {
-  const owner = ownerOf(topicsPrefix, instance, uniqueName);
   if (containers.driver !== 'docker') {
     const { ProcessDriver } = await import('./containers/process/ProcessDriver.js');
     const { detectSandbox } = await import('./containers/process/sandbox.js');

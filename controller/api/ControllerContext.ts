@@ -45,7 +45,7 @@ export interface ControllerContext {
   readonly clock: () => number;
   /** Whether actions, packages and parameters shared with a caller may be run but not read. */
   readonly sharedPackagesExecuteOnly: boolean;
-  readonly journal: Pick<Journal, 'keep' | 'track'>;
+  readonly journal: Pick<Journal, 'accept' | 'keep' | 'track'>;
   /** Called with the document id of each deleted trigger. Never rejects. */
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
   /** Whether new actions get the API key only where they ask for it. */

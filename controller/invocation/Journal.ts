@@ -5,7 +5,18 @@ import type { UserEvents } from '../../shared/events/UserEvents.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 
+/** What outlives this process of work that was accepted and has not ended: see `AcceptedRuns.ts`. */
+export interface AcceptedWork {
+  /** Resolves once the record is durable. It is stored by the next process unless `ended` is called. */
+  accepted(record: ActivationRecord): Promise<void>;
+  ended(activationId: string): void;
+  /** Resolves once this record is durable; it is stored by the next process unless `ended` is called. */
+  answered(record: ActivationRecord): Promise<void>;
+}
+
 export interface JournalParts {
+  /** Missing: work that was accepted ends with this process. */
+  readonly work?: AcceptedWork | undefined;
   readonly activations: Pick<ActivationStore, 'store'>;
   readonly events: Pick<UserEvents, 'activation'>;
   readonly log: Logger;
@@ -26,16 +37,42 @@ export class Journal {
   }
 
   /**
+   * To be awaited before a caller gets the id of work that goes on in this process. `interrupted` is the work's record if
+   * the process ends before `keep` has stored another one.
+   * @throws StoreError where that cannot be kept: the work must not begin.
+   */
+  async accept(interrupted: () => ActivationRecord, user: Identity): Promise<void> {
+    if (!this.#parts.work || user.limits.storeActivations === false) return;
+    await this.#parts.work.accepted(interrupted());
+  }
+
+  /**
+   * To be awaited before a caller gets a result, and before `keep`: the record outlives this process, where it is to be sure
+   * of that. Never rejects.
+   */
+  async beforeAnswer(record: ActivationRecord, user: Identity): Promise<void> {
+    if (!this.#parts.work || user.limits.storeActivations === false) return;
+    try {
+      await this.#parts.work.answered(record);
+    } catch (error) {
+      this.#parts.log.warn(`the answer of ${record.activationId} could not be kept`, { error });
+    }
+  }
+
+  /**
    * Tells users' monitoring of the activation, and stores its record unless the caller's namespace wants no records.
    * Resolves once the record is stored or could not be stored, which is logged; never rejects.
    */
   keep(record: ActivationRecord, user: Identity, transid: TransactionId): Promise<void> {
-    const { activations, events, log } = this.#parts;
+    const { activations, events, log, work } = this.#parts;
     events.activation(record, user.namespace.uuid);
     if (user.limits.storeActivations === false) return Promise.resolve();
-    const stored = activations.store(record).catch((error: unknown) => {
-      log.error(`the record of activation ${record.activationId} was not stored`, { transid, error });
-    });
+    const stored = activations.store(record).then(
+      () => work?.ended(record.activationId),
+      (error: unknown) => {
+        log.error(`the record of activation ${record.activationId} was not stored`, { transid, error });
+      },
+    );
     return this.track(stored);
   }
 

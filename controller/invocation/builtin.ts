@@ -24,7 +24,7 @@ export type Builtins = ReadonlyMap<string, BuiltinAction>;
 export interface BuiltinParts {
   readonly builtins: Builtins;
   readonly encryption: ParameterUnlock;
-  readonly journal: Pick<Journal, 'keep'>;
+  readonly journal: Pick<Journal, 'keep' | 'beforeAnswer'>;
   readonly clock: () => number;
   readonly newActivationId: () => string;
   readonly log: Logger;
@@ -40,6 +40,7 @@ export function withBuiltins(primitive: Invocation, parts: BuiltinParts): Invoca
       const start = parts.clock();
       const response = await respond(parts, builtin, request);
       const record = builtinRecord(request, parts.newActivationId(), response, start, parts.clock());
+      await parts.journal.beforeAnswer(record, request.user);
       void parts.journal.keep(record, request.user, request.transid);
       if (request.waitMs === undefined) return { kind: 'accepted', activationId: record.activationId };
       return { kind: 'record', record };

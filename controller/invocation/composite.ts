@@ -13,7 +13,7 @@ export interface CompositeParts {
   readonly primitive: Invocation;
   readonly actions: ActionReader;
   readonly entitlement: Pick<Entitlement, 'check'>;
-  readonly journal: Pick<Journal, 'keep' | 'track'>;
+  readonly journal: Pick<Journal, 'accept' | 'beforeAnswer' | 'keep' | 'track'>;
   readonly log: Logger;
   readonly clock: () => number;
   readonly newActivationId: () => string;

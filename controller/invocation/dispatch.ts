@@ -1,3 +1,4 @@
+import { interrupted } from './AcceptedRuns.js';
 import type { CompositeParts, CompositeRun, Composites } from './composite.js';
 import { compositeRecord } from './compositeRecord.js';
 import { runComposition } from './composition.js';
@@ -5,7 +6,7 @@ import { compositionErrors } from './compositionSteps.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
 import { runSequence, SEQUENCE_FAILED } from './sequence.js';
 import { failure } from './sequenceAccounting.js';
-import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
+import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { SEQUENCE } from '../../shared/entities/exec.js';
 import { isTruthy } from '../../shared/entities/keyvalue.js';
 
@@ -20,6 +21,7 @@ export function createDispatch(parts: CompositeParts): Invocation {
         record: failedRecord(parts, run, start, error, false),
         actionCount,
       }));
+      if (run.cause === undefined) await journal.beforeAnswer(finished.record, run.user);
       void journal.keep(finished.record, run.user, run.transid);
       return finished;
     },
@@ -28,6 +30,7 @@ export function createDispatch(parts: CompositeParts): Invocation {
       const record = await runComposition(parts, composites, run, budget).catch((error: unknown) =>
         failedRecord(parts, run, start, error, true),
       );
+      if (run.cause === undefined) await journal.beforeAnswer(record, run.user);
       void journal.keep(record, run.user, run.transid);
       return record;
     },
@@ -43,12 +46,12 @@ export function createDispatch(parts: CompositeParts): Invocation {
       const { exec, annotations } = request.target.action;
       if (exec.kind === SEQUENCE) {
         const run = runOf(request, newActivationId());
-        const finished = composites.sequence(run, 0).then(({ record }) => record);
-        return waitFor(journal.track(finished), run.activationId, request.waitMs);
+        const finish = (): Promise<ActivationRecord> => composites.sequence(run, 0).then(({ record }) => record);
+        return begin(parts, run, false, finish, request.waitMs);
       }
       if (isTruthy(annotations, 'conductor')) {
         const run = runOf(request, newActivationId());
-        return waitFor(journal.track(composites.composition(run)), run.activationId, request.waitMs);
+        return begin(parts, run, true, () => composites.composition(run), request.waitMs);
       }
       return parts.primitive.invoke(request);
     },
@@ -66,16 +69,24 @@ function failedRecord(
   const what = conductor ? 'composition' : 'sequence';
   log.error(`the ${what} ${run.activationId} failed`, { transid: run.transid, error });
   const text = conductor ? compositionErrors.failed : SEQUENCE_FAILED;
-  return compositeRecord(run, {
-    response: failure(StatusCode.whiskError, text),
-    components: [],
-    duration: 0,
-    memory: undefined,
-    start,
-    end: clock(),
-    conductor,
-    color: undefined,
-  });
+  return emptyRecord(run, failure(StatusCode.whiskError, text), start, clock(), conductor);
+}
+
+/** The record of a run of which this process did not come to see the end. */
+function interruptedRecord({ clock }: CompositeParts, run: CompositeRun, conductor: boolean): ActivationRecord {
+  const now = clock();
+  return emptyRecord(run, interrupted(), now, now, conductor);
+}
+
+function emptyRecord(
+  run: CompositeRun,
+  response: ActivationResponse,
+  start: number,
+  end: number,
+  conductor: boolean,
+): ActivationRecord {
+  const nothing = { components: [], duration: 0, memory: undefined, color: undefined };
+  return compositeRecord(run, { ...nothing, response, start, end, conductor });
 }
 
 function runOf(request: InvocationRequest, activationId: string): CompositeRun {
@@ -83,16 +94,31 @@ function runOf(request: InvocationRequest, activationId: string): CompositeRun {
   return { transid, user, target, payload, cause, color, activationId };
 }
 
-/** The record if it comes within the wait, else the id; the run goes on. */
-function waitFor(
-  record: Promise<ActivationRecord>,
-  activationId: string,
+/**
+ * Begins a run. Resolves to the record if it comes within the wait, else to the id, once that outlives this process; the run
+ * goes on.
+ * @throws StoreError where it cannot be kept; where the caller does not wait, nothing was begun then.
+ */
+async function begin(
+  parts: CompositeParts,
+  run: CompositeRun,
+  conductor: boolean,
+  finish: () => Promise<ActivationRecord>,
   waitMs: number | undefined,
 ): Promise<InvocationOutcome> {
-  const accepted: InvocationOutcome = { kind: 'accepted', activationId };
-  if (waitMs === undefined) return Promise.resolve(accepted);
+  const { journal } = parts;
+  const accepted: InvocationOutcome = { kind: 'accepted', activationId: run.activationId };
+  const kept = journal.accept(() => interruptedRecord(parts, run, conductor), run.user);
+  if (waitMs === undefined) {
+    await kept;
+    void journal.track(finish());
+    return accepted;
+  }
+  // Its caller need not wait for that, unless the wait for the result is over first.
+  kept.catch(() => {});
+  const record = journal.track(finish());
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(accepted), waitMs);
+    const timer = setTimeout(() => void kept.then(() => resolve(accepted), reject), waitMs);
     record.then((finished) => resolve({ kind: 'record', record: finished }), reject).finally(() => clearTimeout(timer));
   });
 }

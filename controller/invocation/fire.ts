@@ -1,12 +1,13 @@
 import type { GivenColor } from './Invocation.js';
 import type { Journal } from './Journal.js';
 import { activateAction, type ActivationParts } from './activate.js';
+import { interrupted } from './AcceptedRuns.js';
 import { asObject } from './parameters.js';
 import type { Explain } from '../refusals/refusals.js';
 import { passedOn } from './requestedColor.js';
 import { forwardedHeaders, inactiveRule, ruleLogLine, triggerRecord, type RuleResult } from './firedRules.js';
 import { colorOf } from '../../shared/colors/colorOf.js';
-import { StatusCode } from '../../shared/entities/activation.js';
+import { StatusCode, type ActivationRecord } from '../../shared/entities/activation.js';
 import { newActivationId } from '../../shared/entities/activationId.js';
 import type { ReducedRule, TriggerDocument } from '../../shared/entities/documents.js';
 import type { Identity } from '../../shared/entities/identity.js';
@@ -18,7 +19,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /** What firing takes. */
 export interface FireParts extends ActivationParts {
-  readonly journal: Pick<Journal, 'keep' | 'track'>;
+  readonly journal: Pick<Journal, 'accept' | 'keep' | 'track'>;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
@@ -41,6 +42,8 @@ export interface Fire {
 /** A trigger that was fired. `done` resolves once its record is stored; it never rejects. */
 export interface Fired {
   readonly activationId: string;
+  /** To be awaited before a caller gets the id. @throws StoreError where the fire cannot be kept: no rule is activated. */
+  readonly accepted: Promise<void>;
   readonly done: Promise<void>;
 }
 
@@ -54,11 +57,21 @@ export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
   if (!rules.some(([, rule]) => rule.status === 'active')) return undefined;
   const activationId = newActivationId();
   const start = parts.clock();
-  const done = activateRules(parts, fire, rules, activationId, start).catch((error: unknown) => {
-    parts.log.error(`the trigger's activation ${activationId} failed`, { transid: fire.transid, error });
-  });
+  const accepted = parts.journal.accept(() => interruptedFire(fire, activationId, start), fire.user);
+  const done = accepted
+    .then(() => activateRules(parts, fire, rules, activationId, start))
+    .catch((error: unknown) => {
+      parts.log.error(`the trigger's activation ${activationId} failed`, { transid: fire.transid, error });
+    });
   void parts.journal.track(done);
-  return { activationId, done };
+  return { activationId, accepted, done };
+}
+
+/** The record of a fire of which this process did not come to see the end. */
+function interruptedFire({ trigger, user, payload }: Fire, activationId: string, start: number): ActivationRecord {
+  const { name, version } = trigger;
+  const record = triggerRecord({ activationId, user, name, version, start, payload, logs: [], color: undefined });
+  return { ...record, response: interrupted() };
 }
 
 async function activateRules(

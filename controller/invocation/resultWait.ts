@@ -38,9 +38,15 @@ export function waitForResult(
       clearTimeout(deadline);
       resolve(outcome);
     };
-    const deadline = setTimeout(() => {
-      finish({ kind: 'accepted', activationId: pending.activationId });
-    }, waitMs);
+    const deadline = setTimeout(() => void accept(), waitMs);
+    const accept = async (): Promise<void> => {
+      try {
+        await pending.keep?.();
+      } catch (error) {
+        parts.log.warn('an activation is lost if this process ends', { error, activationId: pending.activationId });
+      }
+      if (!done) finish({ kind: 'accepted', activationId: pending.activationId });
+    };
 
     const look = async (): Promise<void> => {
       try {

@@ -54,6 +54,11 @@ export interface PendingActivation {
    * the forced completion timeout; for a non-blocking one at once, to `stored`.
    */
   readonly result: Promise<Acknowledged>;
+  /**
+   * Of a blocking message: resolves once the message outlives this process, to be awaited before its id is given to the
+   * caller in the place of a result. Missing: it does already. @throws BusUnavailableError
+   */
+  readonly keep?: (() => Promise<void>) | undefined;
 }
 
 /** An invoker's state, in the words of `GET /invokers`. Only one that is `up` gets users' work. */

@@ -229,13 +229,17 @@ export class ShardingBalancer implements LoadBalancer {
     const waits = !candidate.capacity.fits(key, resources.concurrency, resources.memory);
     candidate.capacity.take(key, resources.concurrency, resources.memory, resources.durationMs, now);
     const pending = this.#inFlight.add(message, action, resources, invoker, now, waits);
+    const topic = this.#parts.topics.invoker(candidate.instance);
     try {
-      await this.#producer.send(this.#parts.topics.invoker(candidate.instance), message);
+      await this.#producer.send(topic, message, { volatile: message.blocking });
     } catch (error) {
       this.#inFlight.undo(message.activationId);
       throw error;
     }
-    return pending;
+    const producer = this.#producer;
+    return message.blocking && producer.keep
+      ? { ...pending, keep: async () => producer.keep?.(topic, message) }
+      : pending;
   }
 
   /**
@@ -323,7 +327,7 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   #sendTest(invoker: number, message: ActivationMessage): void {
-    this.#producer.send(this.#parts.topics.invoker(invoker), message).catch((error: unknown) => {
+    this.#producer.send(this.#parts.topics.invoker(invoker), message, { volatile: true }).catch((error: unknown) => {
       this.#parts.logger.warn(`could not send a health test to invoker${invoker}`, { error });
     });
   }

@@ -173,8 +173,10 @@ async function healthyInvokers(controller: LocalProcess): Promise<number> {
 }
 
 /** The environment of every process. */
-function settings({ kafkaHosts, couch, driver, userMemoryMB, environment }: TopologyOptions): Record<string, string> {
+function settings(options: TopologyOptions): Record<string, string> {
+  const { kafkaHosts, couch, driver, userMemoryMB, environment, folder } = options;
   return {
+    INVOKER_STATE_FOLDER: join(folder, 'state'),
     KAFKA_HOSTS: kafkaHosts,
     ...couchSettings(couch),
     CONFIG_whisk_containerPool_userMemory: `${userMemoryMB ?? 2048} m`,

@@ -2,6 +2,7 @@ import { POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
 import { isPolicyFile } from '../../shared/colors/loadPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
+import type { Durability } from '../../shared/store/embedded/commits.js';
 import type { LogLevel } from '../../shared/logging/Logger.js';
 
 /** What the standalone server can be told on its command line. */
@@ -9,6 +10,7 @@ export interface StandaloneOptions {
   readonly host: string;
   readonly port: number;
   readonly dataFolder: string;
+  readonly durability: Durability;
   /** Which container driver; undefined: Docker where an engine answers, else sandboxed processes, else plain ones. */
   readonly driver: 'docker' | 'sandbox' | 'process' | undefined;
   /** The user accepts that plain processes isolate nothing, and wants them on an address that others reach. */
@@ -35,6 +37,8 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --port PORT           where the API listens (default 3233; 0 takes a free one)
   --host HOST           the address it binds (default 127.0.0.1; 0.0.0.0 for every one)
   --data DIR            where entities, users and activations are kept (default ./data)
+  --durability LEVEL    what survives of that and of accepted work: disk (default), whatever happens; process, a kill of
+                        the server, but not a power failure (answers come sooner where the disk is slow)
   --docker | --sandbox | --process
                         run actions in Docker containers, in processes that bubblewrap isolates, or in plain processes
                         that isolate nothing (default: the first of these that works here)
@@ -77,6 +81,7 @@ export function parseOptions(args: readonly string[]): StandaloneOptions | 'help
     host: values.host,
     port: integer('port', values.port, 0, 65_535),
     dataFolder: values.data,
+    durability: oneOf('durability', values.durability, ['disk', 'process']),
     driver: drivers[0],
     acceptsNoIsolation: values['i-know-processes-isolate-nothing'],
     invokers: integer('invokers', values.invokers, 1, 64),
@@ -100,6 +105,7 @@ function parse(args: readonly string[]) {
         host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'string', short: 'p', default: '3233' },
         data: { type: 'string', default: 'data' },
+        durability: { type: 'string', default: 'disk' },
         docker: { type: 'boolean', default: false },
         sandbox: { type: 'boolean', default: false },
         process: { type: 'boolean', default: false },

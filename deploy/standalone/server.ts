@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { actionKeySecret, withActionKeys } from '../../controller/authentication/actionKeys.js';
 import { Controller } from '../../controller/controller.js';
 import { HttpServer } from '../../controller/http/HttpServer.js';
+import { AcceptedRuns } from '../../controller/invocation/AcceptedRuns.js';
 import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
+import { BegunJournal } from '../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../invoker/pool/metrics.js';
 import { operatorPolicy, type OperatorPolicy } from '../../shared/access/operators.js';
@@ -12,13 +14,14 @@ import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { KeptMessages } from '../../shared/messaging/embedded/KeptMessages.js';
 import { isPolicyFile, loadPolicy } from '../../shared/colors/loadPolicy.js';
 import { topics } from '../../shared/messaging/topics.js';
 import { openPlatform, type Platform } from '../../shared/platform/openPlatform.js';
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';
 import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
-import { openEmbeddedStores } from '../../shared/store/embedded/open.js';
+import { openEmbeddedStores, type EmbeddedStores } from '../../shared/store/embedded/open.js';
 import { KindAvailability } from '../../shared/runtimes/KindAvailability.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
 import { chooseContainers, requireIsolation, type ChosenContainers } from './containers.js';
@@ -64,14 +67,17 @@ export async function startStandalone(
   life.opened('address', () => server.stop(0));
   const { port } = await server.listen(options.port, options.host);
 
+  let embedded: EmbeddedStores | undefined;
   const platform = await openPlatform(life, {
     log,
     runtimes,
     encryption: settings.encryption,
     topics: topics(),
-    openStores: () => openEmbeddedStores(dataFolder),
-    openMessaging: async () => new EmbeddedMessaging({ log: log.component('bus') }),
+    openStores: async () => (embedded = await openEmbeddedStores(dataFolder, { durability: options.durability })),
+    openMessaging: async () => keptMessaging(embedded, options.invokers, log.component('bus')),
   });
+  const work = embedded && new AcceptedRuns(embedded.runs);
+  await work?.recover(platform.activations, Date.now(), log);
   const { stores } = platform;
   const left = await installUsers(stores.subjects, moreUsers);
   if (left.length > 0) {
@@ -97,6 +103,7 @@ export async function startStandalone(
   const subjects = new SubjectStore(stores.subjects);
   const controller = await Controller.start({
     ...platform,
+    work,
     whisks: stores.whisks,
     unavailable: (kind) => kinds.reasonWithin(kind, KIND_CHECK_MS),
     // Actions in containers are not on this machine's loopback interface, where well-known keys work.
@@ -132,8 +139,12 @@ export async function startStandalone(
   for (let instance = 0; instance < options.invokers; instance++) {
     const driver = containers.driver(`standalone-${fingerprint(dataFolder)}-${instance}`);
     life.opened(`containers of invoker${instance}`, () => driver.close());
+    const journal = new BegunJournal(join(dataFolder, `invoker${instance}.begun`));
+    life.opened(`journal of invoker${instance}`, async () => journal.close());
     const invoker = new Invoker({
       ...parts,
+      journal,
+      answers: work,
       driver,
       config: {
         ...DEFAULT_INVOKER_CONFIG,
@@ -156,6 +167,24 @@ export async function startStandalone(
   controller.serve(server);
   return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
 }
+
+/** The bus of this process. What was accepted for an invoker outlives it. */
+async function keptMessaging(
+  stores: EmbeddedStores | undefined,
+  invokers: number,
+  log: Logger,
+): Promise<EmbeddedMessaging> {
+  if (!stores) return new EmbeddedMessaging({ log });
+  const kept = new KeptMessages({ entries: stores.messages, keeps: (topic) => INVOKER_TOPIC.test(topic), log });
+  // An earlier run may have had more invokers.
+  for (const topic of kept.topics()) {
+    const number = Number(INVOKER_TOPIC.exec(topic)?.[1]);
+    if (number >= invokers) await kept.move(topic, topics().invoker(number % invokers).name);
+  }
+  return new EmbeddedMessaging({ log, kept });
+}
+
+const INVOKER_TOPIC = /^invoker(\d+)$/;
 
 /** What all invokers of this process share. */
 function invokerParts({ stores, activations, encryption, registry, ...platform }: Platform) {

@@ -27,11 +27,21 @@ export interface ActivationRecorder {
   room?(): Promise<void> | undefined;
 }
 
+/** Keeps the records of activations whose callers are answered before the record is stored. */
+export interface AnsweredRecords {
+  /** Resolves once the record is durable: as it is unless another one is stored. */
+  answered(record: ActivationRecord): Promise<void>;
+  /** The record is stored. */
+  completed(activationId: string): void;
+}
+
 export interface ReporterParts {
   readonly instance: InvokerInstance;
   readonly producer: Producer;
   readonly topics: Topics;
   readonly recorder: ActivationRecorder;
+  /** With it, a caller that has a result finds its record, whatever happens next. Missing: the record comes later. */
+  readonly answers?: AnsweredRecords | undefined;
   readonly events: UserEvents;
   readonly storeLevels: StoreLevels;
   readonly log: Logger;
@@ -59,9 +69,11 @@ export class Reporter {
     const { transid, blocking } = message;
     const whole = blocking || combined;
     const ack = whole ? combinedMessage(transid, record, instance) : completionMessage(transid, record, instance);
+    const kept = blocking && (await this.#keepAnswered(message, record));
     const sent = this.#send(message, blocking ? ack : shrink(ack));
     this.#parts.events.activation(record, message.user.namespace.uuid);
     await Promise.all([sent, this.#store(message, record)]);
+    if (kept) this.#parts.answers?.completed(message.activationId);
   }
 
   /** Reports an activation whose logs are on their way. Resolves once all is said and stored; never rejects. */
@@ -70,6 +82,7 @@ export class Reporter {
     // Logs come on the heels of the answer. Where they are at hand one message says it all, and costs half as much.
     const atHand = blocking ? await Promise.race([logs, turn()]) : undefined;
     if (atHand) return this.report(message, withLogs(record, atHand));
+    const kept = blocking && (await this.#keepAnswered(message, record));
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
     const whole = withLogs(record, await logs);
     // The record does not wait for a bus that is away; the completion waits for its result.
@@ -80,6 +93,7 @@ export class Reporter {
     const completion = this.#send(message, completionMessage(transid, whole, this.#parts.instance), patienceMs);
     this.#parts.events.activation(whole, message.user.namespace.uuid);
     await Promise.all([completion, stored]);
+    if (kept) this.#parts.answers?.completed(message.activationId);
   }
 
   /** Acknowledges an activation that leaves no record: nobody shall wait for it. */
@@ -129,6 +143,19 @@ export class Reporter {
     let topic = this.#completed.get(controller);
     if (!topic) this.#completed.set(controller, (topic = this.#parts.topics.completed(controller)));
     return topic;
+  }
+
+  /** Whether the record is kept until it is stored. A component's caller is this server: its record may come later. */
+  async #keepAnswered(message: ActivationMessage, record: ActivationRecord): Promise<boolean> {
+    const { answers, storeLevels, log } = this.#parts;
+    if (!answers || message.cause !== undefined || !isStored(message, record.response, storeLevels)) return false;
+    try {
+      await answers.answered(record);
+      return true;
+    } catch (error) {
+      log.warn(`the answer of ${message.activationId} could not be kept`, { transid: message.transid, error });
+      return false;
+    }
   }
 
   async #store(message: ActivationMessage, record: ActivationRecord): Promise<void> {

@@ -10,12 +10,15 @@ import {
   type PostOptions,
 } from '../containers/ContainerDriver.js';
 import type { Job } from './Job.js';
+import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
 
 /** What `/init` and `/run` need besides the container and the activation. */
 export interface ExecutionParts {
   /** Bytes of a result, and what is kept of a longer one; a namespace may have its own. */
   readonly responseLimits: (job: Job) => { readonly maxResponseBytes: number; readonly truncationBytes: number };
+  /** Is told before a container gets an activation, and where the container does not take it. */
+  readonly journal?: Pick<ActivationJournal, 'begin' | 'retract'> | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -37,7 +40,10 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
   const body = initBody(message, action, environment, start + action.timeoutMs);
   const answer = await post(parts, container, '/init', body, job);
   const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
-  if (isUnsent(answer)) return { kind: 'unsent' };
+  if (isUnsent(answer)) {
+    parts.journal?.retract(message.activationId);
+    return { kind: 'unsent' };
+  }
   if (answer.kind === 'response' && answer.response.status === 200 && !answer.response.truncated) {
     return { kind: 'ok', interval };
   }
@@ -65,8 +71,11 @@ export async function run(
   const body = runBody(message, action, parameters, start + action.timeoutMs);
   const answer = await post(parts, container, '/run', body, job);
   // One that took its code and then does not listen has ended itself: trying again would go on for ever.
-  if (isShuttingDown(answer) || (init === undefined && isUnsent(answer))) return undefined;
-  if (action.concurrency > 1 && isStopped(answer)) return undefined;
+  const untaken = isShuttingDown(answer) || (init === undefined && isUnsent(answer));
+  if (untaken || (action.concurrency > 1 && isStopped(answer))) {
+    parts.journal?.retract(message.activationId);
+    return undefined;
+  }
   const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
   const timedOut = interval.end - interval.start >= action.timeoutMs;
   const shared = answer.kind === 'failure' && answer.failure !== 'outOfMemory' ? others() : 0;
@@ -94,6 +103,7 @@ async function post(
 ): Promise<Answer> {
   const { maxResponseBytes, truncationBytes } = parts.responseLimits(job);
   const options: PostOptions = { timeoutMs: job.action.timeoutMs, maxResponseBytes, truncationBytes };
+  parts.journal?.begin(job.message.activationId);
   try {
     return { kind: 'response', response: await container.post(path, body, options) };
   } catch (error) {

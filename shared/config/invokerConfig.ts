@@ -67,6 +67,12 @@ export const INVOKER_SETTINGS = {
     '10 m',
     '… and after so long removed.',
   ),
+  stateFolder: standard(
+    'INVOKER_STATE_FOLDER',
+    text,
+    'data/invokers',
+    'Where an invoker keeps which activations it has begun, so that its successor runs none of them again. It should outlive the process, and a container that the process runs in.',
+  ),
   drainTimeout: standard(
     'INVOKER_DRAIN_TIMEOUT',
     duration,
@@ -164,6 +170,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly concurrentPeekFactor: number;
   readonly pauseGraceMs: number;
   readonly idleContainerMs: number;
+  readonly stateFolder: string;
   readonly drainTimeoutMs: number;
   readonly containers: {
     readonly driver: 'docker' | 'sandbox' | 'process';
@@ -219,6 +226,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
     concurrentPeekFactor: values.concurrentPeekFactor,
     pauseGraceMs: values.pauseGrace,
     idleContainerMs: values.idleContainer,
+    stateFolder: values.stateFolder,
     drainTimeoutMs: values.drainTimeout,
     containers: {
       driver: values.containerDriver,

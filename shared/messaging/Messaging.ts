@@ -48,11 +48,20 @@ export interface Producer {
    * process encode nothing and take every size).
    */
   send<T>(topic: Topic<T>, message: T, options?: SendOptions): Promise<void>;
-  /** Ends the producer; what was sent before is still delivered. */
+  /**
+   * Resolves once a message that was sent as `volatile` outlives the process, or was handled. Missing: all messages do.
+   * @throws BusUnavailableError
+   */
+  keep?<T>(topic: Topic<T>, message: T): Promise<void>;
+  /** Ends the producer; messages sent before are still delivered. */
   close(): Promise<void>;
 }
 
 export interface SendOptions {
+  /**
+   * Nobody was told of the message yet: a bus inside the process need not keep it beyond the process until `keep` is called.
+   */
+  readonly volatile?: boolean | undefined;
   /**
    * The message may wait for so long, in ms, to go in one request with a later one of its topic: fewer requests for a bus
    * that counts them. It never waits where the bus does not count. Default 0.

@@ -81,6 +81,7 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
       await producer.send(topic, message, options);
       seconds.observe({ topic: topic.name }, (performance.now() - begun) / 1000);
     },
+    ...(producer.keep ? { keep: (topic, message) => producer.keep?.(topic, message) ?? Promise.resolve() } : {}),
     close: () => producer.close(),
   });
   return {

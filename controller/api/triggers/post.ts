@@ -26,6 +26,7 @@ export const postTrigger =
       sendEmpty(res, 204);
       return;
     }
+    await fired.accepted;
     res.setHeader(ACTIVATION_ID_HEADER, fired.activationId);
     sendJson(res, 202, { activationId: fired.activationId });
   };

@@ -1,7 +1,17 @@
 import { silentLogger, type Logger } from '../../logging/Logger.js';
-import type { BusState, Consumer, ConsumerOptions, Messaging, Producer, Topic } from '../Messaging.js';
+import {
+  BusUnavailableError,
+  type BusState,
+  type Consumer,
+  type ConsumerOptions,
+  type Messaging,
+  type Producer,
+  type SendOptions,
+  type Topic,
+} from '../Messaging.js';
 import { Group, type Member, type Waiting } from './Group.js';
 import { Queue } from '../../process/Queue.js';
+import type { KeptMessages } from './KeptMessages.js';
 
 export interface EmbeddedMessagingOptions {
   log?: Logger | undefined;
@@ -10,6 +20,8 @@ export interface EmbeddedMessagingOptions {
   /** Messages that wait for one group; past it the oldest go, and an error is logged. */
   maxWaiting?: number | undefined;
   now?: (() => number) | undefined;
+  /** Where the messages of some topics are kept until they are handled; missing: all end with the process. */
+  kept?: KeptMessages | undefined;
 }
 
 /**
@@ -17,6 +29,9 @@ export interface EmbeddedMessagingOptions {
  *
  * A topic keeps what its groups have not taken yet. While it never had a group it keeps a bounded backlog, which goes to
  * the first group that asks for `earliest`. A compacted topic keeps the last message of each key for every group to come.
+ *
+ * A message of a kept topic is durable before `send` resolves and before it is delivered, unless it is sent as volatile. The
+ * next process delivers again what was not handled. A kept topic has one group.
  */
 export class EmbeddedMessaging implements Messaging {
   readonly #topics = new Map<string, TopicLog>();
@@ -25,6 +40,9 @@ export class EmbeddedMessaging implements Messaging {
   readonly #maxBacklog: number;
   readonly #maxWaiting: number;
   readonly #now: () => number;
+  readonly #kept: KeptMessages | undefined;
+  /** Volatile messages of kept topics on their way. */
+  readonly #volatile = new WeakMap<object, Waiting<unknown>>();
   #closed = false;
 
   constructor(options: EmbeddedMessagingOptions = {}) {
@@ -32,6 +50,7 @@ export class EmbeddedMessaging implements Messaging {
     this.#maxBacklog = options.maxBacklog ?? 1000;
     this.#maxWaiting = options.maxWaiting ?? 100_000;
     this.#now = options.now ?? Date.now;
+    this.#kept = options.kept;
   }
 
   ensureTopic<T>(topic: Topic<T>): Promise<void> {
@@ -42,11 +61,13 @@ export class EmbeddedMessaging implements Messaging {
   producer(): Promise<Producer> {
     let open = true;
     return Promise.resolve({
-      send: <T>(topic: Topic<T>, message: T): Promise<void> => {
+      send: <T>(topic: Topic<T>, message: T, options?: SendOptions): Promise<void> => {
         if (!open || this.#closed) return Promise.reject(new Error('the producer is closed'));
-        this.#append(topic, message);
+        if (this.#kept?.keeps(topic.name)) return this.#send(this.#kept, topic, message, options?.volatile === true);
+        this.#append(topic, this.#item(message));
         return SENT;
       },
+      keep: <T>(topic: Topic<T>, message: T): Promise<void> => this.#keep(topic, message),
       close: (): Promise<void> => {
         open = false;
         return Promise.resolve();
@@ -81,11 +102,29 @@ export class EmbeddedMessaging implements Messaging {
     this.#topics.clear();
   }
 
-  #append<T>(topic: Topic<T>, message: T): void {
+  #item<T>(message: T): Waiting<T> {
+    return { message, delivery: { sentAt: this.#now(), redelivered: false } };
+  }
+
+  async #send<T>(kept: KeptMessages, topic: Topic<T>, message: T, volatile: boolean): Promise<void> {
+    for (const group of this.#topic(topic.name).groups.values()) {
+      if (group.isFull) throw new BusUnavailableError(`topic ${topic.name} is full`);
+    }
+    const item = this.#item(message);
+    if (volatile && typeof message === 'object' && message !== null) this.#volatile.set(message, item);
+    else await kept.put(topic, item);
+    this.#append(topic, item);
+  }
+
+  async #keep<T>(topic: Topic<T>, message: T): Promise<void> {
+    const item = typeof message === 'object' && message !== null ? this.#volatile.get(message) : undefined;
+    if (item && !item.handled) await this.#kept?.put(topic, item as Waiting<T>);
+  }
+
+  #append<T>(topic: Topic<T>, item: Waiting<T>): void {
     const log = this.#topic(topic.name);
-    const item: Waiting<T> = { message, delivery: { sentAt: this.#now(), redelivered: false } };
     if (topic.key) {
-      const key = topic.key(message);
+      const key = topic.key(item.message);
       // Deleted first, so that the keys stay in the order of their last messages.
       log.compacted.delete(key);
       log.compacted.set(key, item);
@@ -101,6 +140,7 @@ export class EmbeddedMessaging implements Messaging {
     const known = log.groups.get(options.group);
     if (known) return known as Group<T>;
     const group = new Group<T>(options.topic.name, this.#maxWaiting, this.#log);
+    for (const item of this.#kept?.take(options.topic) ?? []) group.add(item);
     if (options.from !== 'latest') {
       for (const item of log.compacted.values()) group.add(item as Waiting<T>);
       for (let item = log.backlog.shift(); item; item = log.backlog.shift()) group.add(item as Waiting<T>);

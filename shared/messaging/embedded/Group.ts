@@ -6,6 +6,9 @@ import { Queue } from '../../process/Queue.js';
 export interface Waiting<T> {
   readonly message: T;
   readonly delivery: Delivery;
+  handled?: boolean;
+  /** Of a message that outlives the process: called once it was handled. */
+  onHandled?: (() => void) | undefined;
 }
 
 /** One consumer of a group, and how many messages are with it. */
@@ -38,6 +41,11 @@ export class Group<T> {
 
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Whether another message would displace one that waits. */
+  get isFull(): boolean {
+    return this.#waiting.size >= this.#maxWaiting;
   }
 
   add(item: Waiting<T>): void {
@@ -110,18 +118,23 @@ export class Group<T> {
     return undefined;
   }
 
-  #hand(member: Member<T>, { message, delivery }: Waiting<T>): void {
+  #hand(member: Member<T>, item: Waiting<T>): void {
     let handled: Promise<void> | void;
     try {
-      handled = member.options.handle(message, delivery);
+      handled = member.options.handle(item.message, item.delivery);
     } catch (error) {
       this.#failed(error);
+      wasHandled(item);
       return;
     }
-    if (!(handled instanceof Promise)) return;
+    if (!(handled instanceof Promise)) {
+      wasHandled(item);
+      return;
+    }
     member.inFlight++;
     const settle = (): void => {
       member.inFlight--;
+      wasHandled(item);
       if (member.inFlight === 0) member.onIdle?.();
       this.#schedule();
     };
@@ -134,6 +147,11 @@ export class Group<T> {
   #failed(error: unknown): void {
     this.#log.error(`a message of topic ${this.#topic} could not be handled`, { error });
   }
+}
+
+function wasHandled(item: Waiting<unknown>): void {
+  item.handled = true;
+  item.onHandled?.();
 }
 
 const DELIVERIES_PER_TURN = 256;

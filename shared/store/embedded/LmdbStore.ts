@@ -4,7 +4,6 @@ import type { Database, RootDatabase } from 'lmdb';
 import type { Json } from '../../entities/keyvalue.js';
 import {
   DocumentConflictError,
-  RefusedByStoreError,
   StoreError,
   type ArtifactStore,
   type Attachment,
@@ -16,6 +15,7 @@ import {
   type ViewQuery,
   type ViewRow,
 } from '../ArtifactStore.js';
+import type { Commits } from './commits.js';
 import { VIEWS, VIEWS_OF, type AnyDocument, type DatabaseName } from '../views.js';
 import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
 
@@ -38,12 +38,12 @@ export class LmdbStore implements ArtifactStore {
   readonly #rows: Text;
   readonly #attachments: Bytes;
   readonly #views: readonly ViewName[];
-  /** Those under way. */
-  readonly #writes = new Set<Promise<unknown>>();
+  readonly #commits: Commits;
   #open = true;
 
-  private constructor(root: RootDatabase<string, Buffer>, name: DatabaseName) {
+  private constructor(root: RootDatabase<string, Buffer>, name: DatabaseName, commits: Commits) {
     this.#root = root;
+    this.#commits = commits;
     this.#documents = root.openDB(name, { keyEncoding: 'binary', encoding: 'string' });
     this.#rows = root.openDB(`${name}/views`, { keyEncoding: 'binary', encoding: 'string' });
     this.#attachments = root.openDB(`${name}/attachments`, { keyEncoding: 'binary', encoding: 'binary' });
@@ -51,8 +51,8 @@ export class LmdbStore implements ArtifactStore {
   }
 
   /** Opens the database `name`; builds its indexes where they are of another version. */
-  static async open(root: RootDatabase<string, Buffer>, name: DatabaseName): Promise<LmdbStore> {
-    const store = new LmdbStore(root, name);
+  static async open(root: RootDatabase<string, Buffer>, name: DatabaseName, commits: Commits): Promise<LmdbStore> {
+    const store = new LmdbStore(root, name, commits);
     const versionKey = Buffer.from(`indexes of ${name}`);
     if (root.get(versionKey) !== INDEX_VERSION) {
       await store.#rebuildRows();
@@ -161,33 +161,13 @@ export class LmdbStore implements ArtifactStore {
 
   async close(): Promise<void> {
     this.#open = false;
-    // Not `flushed`, which stays open for ever after a commit that failed.
-    await Promise.allSettled(this.#writes);
+    await this.#commits.settled();
   }
 
-  /** Runs `action` inside a write transaction; resolves to its answer once the transaction is on the disk. */
+  /** Runs `action` inside a write transaction; resolves to its answer once the transaction is durable. */
   async #write<T>(action: () => T): Promise<T> {
     this.#checkOpen();
-    const written = this.#commit(action);
-    this.#writes.add(written);
-    try {
-      return await written;
-    } finally {
-      this.#writes.delete(written);
-    }
-  }
-
-  async #commit<T>(action: () => T): Promise<T> {
-    try {
-      const answer = await this.#root.transaction(action);
-      await this.#root.flushed;
-      return answer;
-    } catch (error) {
-      const reason = await reasonOf(error);
-      // What JSON cannot say will not be said a second time.
-      if (reason instanceof RangeError) throw new RefusedByStoreError(reason.message, { cause: reason });
-      throw new StoreError(`the embedded store failed: ${reason.message}`, { cause: reason });
-    }
+    return this.#commits.durable(() => this.#root.transaction(action));
   }
 
   /** Inside a transaction: stores `document` over `current`, with its rows; answers the new revision. */
@@ -264,17 +244,6 @@ export class LmdbStore implements ArtifactStore {
   #checkOpen(): void {
     if (!this.#open) throw new StoreError('the store is closed');
   }
-}
-
-/** LMDB tells why a commit failed by another promise, which must not stay unhandled. */
-async function reasonOf(error: unknown): Promise<Error> {
-  const { commitError } = error as { commitError?: Promise<never> };
-  try {
-    await commitError;
-  } catch (reason) {
-    return reason as Error;
-  }
-  return error instanceof Error ? error : new Error(String(error));
 }
 
 const rowKey = (view: number, key: ViewKey, id: string): Buffer =>

@@ -4,9 +4,27 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { open } from 'lmdb';
 import { StoreError, type Stores } from '../ArtifactStore.js';
+import type { KeptEntries } from '../KeptEntries.js';
+import { Commits, type Durability } from './commits.js';
+import { EntryLog } from './EntryLog.js';
 import { LmdbStore } from './LmdbStore.js';
 import { closeFiles, closeFolder } from './privacy.js';
 import { lockFolder, type FolderLock } from './lock.js';
+
+/** The databases on disk, and what of a server's work outlives it. */
+export interface EmbeddedStores extends Stores {
+  /** Messages that were accepted and not handled. */
+  readonly messages: KeptEntries;
+  /** Sequences, compositions and fired triggers that were accepted and have not ended. */
+  readonly runs: KeptEntries;
+}
+
+export interface EmbeddedOptions {
+  /** What a promise of a write stands for; missing: `disk`. */
+  readonly durability?: Durability | undefined;
+  /** Called at each write that LMDB could not do. */
+  readonly onFailure?: ((error: Error) => void) | undefined;
+}
 
 /** Enough for three databases of three parts each. */
 const MAX_DATABASES = 16;
@@ -26,7 +44,7 @@ const CLOSE_MS = 2000;
  *
  * @throws StoreError with one clear line where the folder cannot be written or another server has it.
  */
-export async function openEmbeddedStores(folder: string): Promise<Stores> {
+export async function openEmbeddedStores(folder: string, options: EmbeddedOptions = {}): Promise<EmbeddedStores> {
   try {
     // The users' keys are in it.
     await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -35,7 +53,7 @@ export async function openEmbeddedStores(folder: string): Promise<Stores> {
   } catch (error) {
     throw cannotWrite(folder, error);
   }
-  return openLocked(folder, await lockFolder(folder));
+  return openLocked(folder, await lockFolder(folder), 'server', options);
 }
 
 /**
@@ -50,12 +68,17 @@ export async function openStoresOfServer(folder: string): Promise<Stores> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new StoreError(`there is no store in ${folder}`);
     throw cannotWrite(folder, error);
   }
-  return openLocked(folder, { release: async () => {} });
+  return openLocked(folder, { release: async () => {} }, 'beside');
 }
 
-async function openLocked(folder: string, lock: FolderLock): Promise<Stores> {
+async function openLocked(
+  folder: string,
+  lock: FolderLock,
+  kind: 'server' | 'beside',
+  options: EmbeddedOptions = {},
+): Promise<EmbeddedStores> {
   try {
-    const stores = await openIn(folder, lock, false);
+    const stores = await openIn(folder, lock, options, kind);
     await closeFiles(folder).catch(async (error: unknown) => {
       await stores.close();
       throw error;
@@ -74,15 +97,24 @@ function cannotWrite(folder: string, error: unknown): StoreError {
 
 /** What LMDB calls its file in a folder. */
 const DATA_FILE = 'data.mdb';
+/** Where accepted work is kept, in the data folder. */
+const ACCEPTED_FOLDER = 'accepted';
 
 /** The three databases in a folder of their own under the system's temporary folder; closing them removes it. For tests. */
-export async function openTemporaryStores(): Promise<Stores> {
+export async function openTemporaryStores(): Promise<EmbeddedStores> {
   const folder = await mkdtemp(join(tmpdir(), 'palette-whisk-'));
   const lock = { release: () => rm(folder, { recursive: true, force: true }) };
-  return openIn(folder, lock, true);
+  return openIn(folder, lock, { durability: 'process' }, 'temporary');
 }
 
-async function openIn(folder: string, lock: FolderLock, temporary: boolean): Promise<Stores> {
+async function openIn(
+  folder: string,
+  lock: FolderLock,
+  { durability = 'disk', onFailure }: EmbeddedOptions,
+  kind: 'server' | 'beside' | 'temporary',
+): Promise<EmbeddedStores> {
+  const temporary = kind === 'temporary';
+  const server = kind !== 'beside';
   const root = open<string, Buffer>({
     path: folder,
     // Without this a folder with a dot in its name is taken for a file.
@@ -95,18 +127,36 @@ async function openIn(folder: string, lock: FolderLock, temporary: boolean): Pro
     eventTurnBatching: false,
     ...(temporary ? { noSync: true, overlappingSync: false } : {}),
   });
-  const whisks = await LmdbStore.open(root, 'whisks');
-  const activations = await LmdbStore.open(root, 'activations');
-  const subjects = await LmdbStore.open(root, 'subjects');
+  const commits = new Commits(root, durability, onFailure);
+  const whisks = await LmdbStore.open(root, 'whisks', commits);
+  const activations = await LmdbStore.open(root, 'activations', commits);
+  const subjects = await LmdbStore.open(root, 'subjects', commits);
+  const accepted = server ? new EntryLog(join(folder, ACCEPTED_FOLDER), { durability, onFailure }) : undefined;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
     // After a commit that failed LMDB waits for ever; everything that was acknowledged is on the disk by now.
     await withinTime(CLOSE_MS, root.close());
+    await accepted?.close();
     await lock.release();
   };
-  return { whisks, activations, subjects, close: () => (closing ??= close()) };
+  return {
+    whisks,
+    activations,
+    subjects,
+    messages: accepted?.table('messages') ?? NO_ENTRIES,
+    runs: accepted?.table('runs') ?? NO_ENTRIES,
+    close: () => (closing ??= close()),
+  };
 }
+
+/** Administration beside a server leaves its work alone. */
+const NO_ENTRIES: KeptEntries = {
+  put: () => Promise.reject(new StoreError('only a server accepts work')),
+  remove: () => {},
+  keys: () => [],
+  list: () => [],
+};
 
 /** Waits for `work`, but not longer than `ms`. */
 async function withinTime(ms: number, work: Promise<void>): Promise<void> {

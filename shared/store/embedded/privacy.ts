@@ -9,7 +9,8 @@ import { StoreError } from '../ArtifactStore.js';
 
 const FILES = ['data.mdb', 'lock.mdb'];
 /** What a folder may have beside them and still be the store's own. */
-const OURS = new Set([...FILES, 'in-use.sock', 'lost+found']);
+const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format.json']);
+const JOURNAL = /^invoker\d+\.begun/;
 const OTHERS = 0o077;
 
 /**
@@ -19,7 +20,7 @@ const OTHERS = 0o077;
 export async function closeFolder(folder: string): Promise<void> {
   const { mode } = await stat(folder);
   if ((mode & OTHERS) === 0) return;
-  if ((await readdir(folder)).some((name) => !OURS.has(name))) return;
+  if ((await readdir(folder)).some((name) => !OURS.has(name) && !JOURNAL.test(name))) return;
   await chmod(folder, 0o700).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPERM') throw error;
   });

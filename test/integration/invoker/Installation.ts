@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import type { ContainerDriver } from '../../../invoker/containers/ContainerDriver.js';
+import { noJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, type InvokerConfig } from '../../../invoker/Invoker.js';
 import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
 import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
@@ -79,6 +80,7 @@ export class Installation {
       subjects: stores.subjects,
       activations: this.activations,
       recorder: { record: (record) => this.activations.store(record), room: () => this.activations.room() },
+      journal: noJournal,
       driver: this.driver,
       runtimes: MANIFEST,
       decrypt: (_, value) => value,

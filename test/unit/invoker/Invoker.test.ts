@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
+import { noJournal, type ActivationJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, maxInFlight, stemCells } from '../../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
@@ -35,6 +36,12 @@ const CONFIG = {
 
 /** An invoker whose bus hands out what the test wants, the way Kafka would after a crash. */
 class Fixture {
+  /** What an earlier run had begun. */
+  readonly earlier = new Set<string>();
+  readonly journal: { -readonly [K in keyof ActivationJournal]: ActivationJournal[K] } = {
+    ...noJournal,
+    hadBegun: (id) => this.earlier.has(id),
+  };
   readonly driver = new FakeDriver();
   readonly heard = new Heard();
   readonly stored = new Map<string, ActivationRecord>();
@@ -65,6 +72,7 @@ class Fixture {
     subjects: { query: () => Promise.resolve(this.blocked) } as Partial<ArtifactStore> as ArtifactStore,
     activations: { get: (_, id) => Promise.resolve(this.stored.get(id)) },
     recorder: { record: (record) => void this.heard.records.push(record) },
+    journal: this.journal,
     driver: this.driver,
     runtimes: MANIFEST,
     decrypt: (_, value) => value,
@@ -132,7 +140,19 @@ describe('Invoker', () => {
     assert.equal(f.heard.acks.at(-1)?.kind, 'completion');
   });
 
-  it('begins nothing twice that a killed run of it may have begun, and runs what that cannot have had', async () => {
+  it('runs what an earlier run did not hand to a container, and ends what it did with an error', async () => {
+    const [begun, waited] = [message(), message()];
+    f.earlier.add(begun.activationId);
+    await f.deliver(begun, true);
+    await f.deliver(waited, true);
+    const statuses = f.heard.records.map(({ activationId, response }) => [activationId, response.statusCode]);
+    assert.deepEqual(statuses, [
+      [begun.activationId, 3],
+      [waited.activationId, 0],
+    ]);
+  });
+
+  it('without a journal begins nothing twice that a killed run of it may have begun, and runs what that cannot have had', async () => {
     await f.invoker.stop();
     f.driver.removeLeftovers = () => Promise.resolve(3);
     await f.invoker.start();

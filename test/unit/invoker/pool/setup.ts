@@ -11,6 +11,7 @@ import { topics } from '../../../../shared/messaging/topics.js';
 import { executableAction, type ExecutableAction } from '../../../../invoker/activations/ExecutableAction.js';
 import { Reporter } from '../../../../invoker/activations/Reporter.js';
 import { STORE_ALWAYS } from '../../../../invoker/activations/storing.js';
+import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { ContainerPool, type PoolConfig, type PoolParts } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
 import type { StemCell } from '../../../../invoker/pool/StemCells.js';
@@ -108,6 +109,7 @@ export class PoolFixture {
       driver: this.driver,
       reporter: this.heard.reporter(),
       decrypt: (_, value) => value,
+      journal: noJournal,
       responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
       stemCells,
       metrics: new InvokerMetrics(this.registry).of('invoker0'),

@@ -14,6 +14,7 @@ import {
 } from '../../../../invoker/containers/ContainerDriver.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { acknowledgedActivation } from '../../../../shared/messages/acknowledgement.js';
+import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { ContainerPool } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
 import { Registry } from 'prom-client';
@@ -222,6 +223,7 @@ describe('a pool, whatever happens', () => {
             driver,
             reporter: heard.reporter(),
             decrypt: (_, value) => value,
+            journal: noJournal,
             responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 1024 }),
             stemCells: [256, 128].map((memoryMB) => ({
               kind: 'nodejs:20',

@@ -136,7 +136,7 @@ describe('the embedded store', () => {
     const folder = await mkdtemp(join(tmpdir(), 'store.full-'));
     const script = fileURLToPath(new URL(`./fullDisk${extname(import.meta.url)}`, import.meta.url));
     // A limit on the size of files stands for the disk's end.
-    const limited = `trap '' XFSZ; ulimit -f 4000; exec "$0" "$@"`;
+    const limited = `trap '' XFSZ; ulimit -f 12000; exec "$0" "$@"`;
     const command = [...process.execArgv, script, folder];
     const { status, stdout } = spawnSync('bash', ['-c', limited, process.execPath, ...command], { encoding: 'utf8' });
     assert.equal(status, 0);
@@ -144,7 +144,7 @@ describe('the embedded store', () => {
     assert.ok(stored > 10);
     assert.equal(lost, 0);
     assert.equal(errors.length, 1);
-    assert.match(errors[0] ?? '', /^StoreError: the embedded store failed: /);
+    assert.match(errors[0] ?? '', /^StoreUnavailableError: the embedded store failed: /);
     const stores = await openEmbeddedStores(folder);
     const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
     assert.equal(await stores.activations.count('whisks.v2.1.0/activations', query), stored);

@@ -1,0 +1,81 @@
+import type { Logger } from '../../logging/Logger.js';
+import type { KeptEntries } from '../../store/KeptEntries.js';
+import { BusUnavailableError, type Topic } from '../Messaging.js';
+import type { Waiting } from './Group.js';
+
+export interface KeptMessagesParts {
+  readonly entries: KeptEntries;
+  /** Whether the messages of a topic are kept. */
+  readonly keeps: (topic: string) => boolean;
+  readonly log: Logger;
+}
+
+/** Keeps messages beyond the process, from `put` until they are handled. */
+export class KeptMessages {
+  readonly #parts: KeptMessagesParts;
+  /** Larger than the number of every message that an earlier run left. */
+  readonly #firstOwn: number;
+  #next: number;
+
+  constructor(parts: KeptMessagesParts) {
+    this.#parts = parts;
+    const numbers = parts.entries.keys().map(numberOf);
+    this.#firstOwn = numbers.reduce((largest, number) => Math.max(largest, number), 0) + 1;
+    this.#next = this.#firstOwn;
+  }
+
+  keeps(topic: string): boolean {
+    return this.#parts.keeps(topic);
+  }
+
+  /** Resolves once the message is durable. @throws BusUnavailableError */
+  async put<T>(topic: Topic<T>, item: Waiting<T>): Promise<void> {
+    const { entries } = this.#parts;
+    const key = `${topic.name}/${String(this.#next++).padStart(16, '0')}`;
+    try {
+      await entries.put(key, `${item.delivery.sentAt} ${topic.encode(item.message)}`);
+    } catch (error) {
+      throw new BusUnavailableError(`a message cannot be kept: ${(error as Error).message}`, { cause: error });
+    }
+    if (item.handled) entries.remove(key);
+    else item.onHandled = () => entries.remove(key);
+  }
+
+  /** The messages of a topic that an earlier run left, in their order. */
+  take<T>(topic: Topic<T>): Waiting<T>[] {
+    if (!this.keeps(topic.name)) return [];
+    const left = this.#parts.entries.list(`${topic.name}/`).filter(({ key }) => numberOf(key) < this.#firstOwn);
+    return left.flatMap(({ key, value }) => this.#item(topic, key, value));
+  }
+
+  /** Gives the messages of one topic to another, which has no consumer yet. Resolves once that is durable. */
+  async move(from: string, to: string): Promise<void> {
+    const { entries } = this.#parts;
+    for (const { key, value } of entries.list(`${from}/`)) {
+      await entries.put(`${to}${key.slice(from.length)}`, value);
+      entries.remove(key);
+    }
+  }
+
+  /** The topics of which an earlier run left messages. */
+  topics(): string[] {
+    return [...new Set(this.#parts.entries.keys().map((key) => key.slice(0, key.lastIndexOf('/'))))];
+  }
+
+  #item<T>(topic: Topic<T>, key: string, value: string): Waiting<T>[] {
+    const { entries, log } = this.#parts;
+    const space = value.indexOf(' ');
+    try {
+      const message = topic.decode(value.slice(space + 1));
+      const delivery = { sentAt: Number(value.slice(0, space)), redelivered: true };
+      return [{ message, delivery, onHandled: () => entries.remove(key) }];
+    } catch (error) {
+      log.error(`a message of topic ${topic.name} that an earlier run left cannot be read: it is dropped`, { error });
+      entries.remove(key);
+      return [];
+    }
+  }
+}
+
+/** Keys are a topic's name and a message's number. */
+const numberOf = (key: string): number => Number(key.slice(key.lastIndexOf('/') + 1));

@@ -1,0 +1,305 @@
+import {
+  closeSync,
+  fdatasync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { StoreUnavailableError } from '../ArtifactStore.js';
+import type { KeptEntries } from '../KeptEntries.js';
+import type { Durability } from './commits.js';
+import { encodeLine, readLines, type LogLine } from './logLine.js';
+
+/*
+ * Entries that come and go within milliseconds, in files that are only appended to: a put costs a write, and with durability
+ * `disk` a share of a flush. LMDB needs a commit with several pages for each, which takes longer than the entry lives.
+ *
+ * The life of a segment (a file):
+ *
+ *   spare    it has its full size, of zeros or of old lines           → current: the last one is full
+ *   current  lines are appended                                        → closed: the next line does not fit
+ *   closed   the oldest, and none of its entries is left               → spare, or removed
+ *            the oldest of too many, mostly of ended entries: the others are appended again
+ *                                                                  → spare, or removed
+ *
+ * Segments end in their order, the oldest first: a line that removes an entry is never gone before the entry's own line.
+ * A line's checksum covers the number of its segment, so that a spare's old lines do not count.
+ */
+
+const SEGMENT_BYTES = 8 * 1024 * 1024;
+const MAX_SEGMENTS = 16;
+const MAX_SPARES = 2;
+const MAX_LIVE_BYTES = 512 * 1024 * 1024;
+const NAME = /^(\d{8})\.log$/;
+
+interface Segment {
+  readonly number: number;
+  readonly file: number;
+  readonly size: number;
+  used: number;
+  /** The bytes of lines of entries that are there. */
+  live: number;
+}
+
+/** Where the line of an entry is. */
+interface Place {
+  readonly segment: Segment;
+  readonly at: number;
+  readonly bytes: number;
+}
+
+export interface EntryLogOptions {
+  readonly durability?: Durability | undefined;
+  readonly segmentBytes?: number | undefined;
+  readonly maxSegments?: number | undefined;
+  /** Beyond so many bytes of entries a put is refused. */
+  readonly maxLiveBytes?: number | undefined;
+  /** Called at each write that the file system refuses. */
+  readonly onFailure?: ((error: Error) => void) | undefined;
+}
+
+const flush = promisify(fdatasync);
+
+/** A log of entries in a folder of its own. One process at a time may open it. */
+export class EntryLog {
+  readonly #folder: string;
+  readonly #durability: Durability;
+  readonly #segmentBytes: number;
+  readonly #maxSegments: number;
+  readonly #maxLiveBytes: number;
+  readonly #onFailure: (error: Error) => void;
+  readonly #entries = new Map<string, Place>();
+  /** The oldest first; the last one is current. */
+  readonly #segments: Segment[] = [];
+  #spares: string[] = [];
+  #nextNumber = 1;
+  #liveBytes = 0;
+  /** The flush that begins when the one under way has ended. */
+  #nextFlush: Promise<void> | undefined;
+  #flushing: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** @throws what the file system throws where the folder cannot be read and written. */
+  constructor(folder: string, options: EntryLogOptions = {}) {
+    this.#folder = folder;
+    this.#durability = options.durability ?? 'disk';
+    this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#maxSegments = options.maxSegments ?? MAX_SEGMENTS;
+    this.#maxLiveBytes = options.maxLiveBytes ?? MAX_LIVE_BYTES;
+    this.#onFailure = options.onFailure ?? (() => {});
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const name of readdirSync(folder).toSorted()) {
+      if (NAME.test(name)) this.#load(name);
+      else if (name.startsWith('spare')) this.#spares.push(name);
+      else if (name.endsWith('.new')) unlinkSync(join(folder, name));
+    }
+    this.#open(0);
+    this.#dropOldest();
+  }
+
+  /** The entries whose keys begin with `name`, as a table. */
+  table(name: string): KeptEntries {
+    const prefix = `${name}/`;
+    return {
+      put: (key, value) => this.#put(prefix + key, value),
+      remove: (key) => this.#remove(prefix + key),
+      keys: () => this.#keys(prefix).map((key) => key.slice(prefix.length)),
+      list: (start = '') =>
+        this.#keys(prefix + start).map((key) => ({ key: key.slice(prefix.length), value: this.#read(key) })),
+    };
+  }
+
+  /** Resolves when all that was put is as durable as asked for. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await (this.#nextFlush ?? this.#flushing).catch(() => {});
+    this.#closed = true;
+    for (const { file } of this.#segments) closeSync(file);
+  }
+
+  async #put(key: string, value: string): Promise<void> {
+    if (this.#liveBytes > this.#maxLiveBytes) {
+      throw new StoreUnavailableError(`${this.#entries.size} pieces of accepted work wait: there is no room for more`);
+    }
+    try {
+      this.#append({ kind: 'put', key, value });
+      if (this.#durability === 'disk') await this.#flushed();
+    } catch (error) {
+      const reason = error instanceof Error ? error : new Error(String(error));
+      // Where the flush failed the line may be there: the entry is taken back.
+      this.#remove(key);
+      this.#onFailure(reason);
+      throw new StoreUnavailableError(`accepted work cannot be kept: ${reason.message}`, { cause: reason });
+    }
+  }
+
+  #remove(key: string): void {
+    const place = this.#entries.get(key);
+    if (!place || this.#closed) return;
+    this.#forget(key, place);
+    try {
+      this.#append({ kind: 'remove', key });
+    } catch (error) {
+      // On a full disk the entry comes back at the next start. Whoever takes it then finds that it has ended.
+      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#dropOldest();
+  }
+
+  #forget(key: string, place: Place): void {
+    this.#entries.delete(key);
+    this.#count(place, -1);
+  }
+
+  #enter(key: string, place: Place): void {
+    this.#entries.set(key, place);
+    this.#count(place, 1);
+  }
+
+  #count({ segment, bytes }: Place, sign: 1 | -1): void {
+    segment.live += sign * bytes;
+    this.#liveBytes += sign * bytes;
+  }
+
+  #keys(prefix: string): string[] {
+    return [...this.#entries.keys()].filter((key) => key.startsWith(prefix)).toSorted();
+  }
+
+  #read(key: string): string {
+    const place = this.#entries.get(key);
+    if (!place) return '';
+    const { segment, at, bytes } = place;
+    const content = Buffer.alloc(bytes);
+    readSync(segment.file, content, 0, bytes, at);
+    const [found] = readLines(content, segment.number);
+    return found?.line.kind === 'put' ? found.line.value : '';
+  }
+
+  #append(line: LogLine): void {
+    if (this.#closed) throw new Error('the log is closed');
+    let current = this.#current();
+    let bytes = encodeLine(line, current.number);
+    if (current.used + bytes.length > current.size) {
+      current = this.#open(bytes.length);
+      bytes = encodeLine(line, current.number);
+    }
+    writeAll(current.file, bytes, current.used);
+    if (line.kind === 'put') {
+      const before = this.#entries.get(line.key);
+      if (before) this.#count(before, -1);
+      this.#enter(line.key, { segment: current, at: current.used, bytes: bytes.length });
+    }
+    current.used += bytes.length;
+  }
+
+  #current(): Segment {
+    return this.#segments.at(-1) ?? this.#open(0);
+  }
+
+  /** Makes a new segment the current one: of a spare, or a new file whose room is taken at once. */
+  #open(atLeast: number): Segment {
+    const number = this.#nextNumber;
+    const path = join(this.#folder, `${String(number).padStart(8, '0')}.log`);
+    const size = Math.max(this.#segmentBytes, atLeast);
+    const spare = atLeast <= this.#segmentBytes ? this.#spares.pop() : undefined;
+    let file: number;
+    if (spare === undefined) {
+      const fresh = `${path}.new`;
+      file = openSync(fresh, 'w+', 0o600);
+      try {
+        writeAll(file, Buffer.alloc(size), 0);
+      } catch (error) {
+        closeSync(file);
+        unlinkSync(fresh);
+        throw error;
+      }
+      renameSync(fresh, path);
+    } else {
+      renameSync(join(this.#folder, spare), path);
+      file = openSync(path, 'r+');
+    }
+    this.#nextNumber++;
+    const segment: Segment = { number, file, size, used: 0, live: 0 };
+    this.#segments.push(segment);
+    if (this.#segments.length > this.#maxSegments) this.#moveOldest();
+    return segment;
+  }
+
+  /** Appends again what is left in the oldest segment, where that is little: else it would be done again and again. */
+  #moveOldest(): void {
+    const [oldest] = this.#segments;
+    if (!oldest || oldest.live > oldest.size / 2) return;
+    for (const [key, { segment }] of this.#entries) {
+      if (segment === oldest) this.#append({ kind: 'put', key, value: this.#read(key) });
+    }
+    // The old lines may go only when the new ones are durable.
+    this.#flushed().then(
+      () => this.#dropOldest(),
+      (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  #dropOldest(): void {
+    while (this.#segments.length > 1 && this.#segments[0]?.live === 0 && !this.#closed) {
+      const [oldest] = this.#segments.splice(0, 1) as [Segment];
+      // A flush of it may be under way.
+      void this.#flushing.catch(() => {}).then(() => closeSync(oldest.file));
+      const path = join(this.#folder, `${String(oldest.number).padStart(8, '0')}.log`);
+      if (this.#spares.length >= MAX_SPARES || oldest.size !== this.#segmentBytes) unlinkSync(path);
+      else {
+        const spare = `spare.${oldest.number}`;
+        renameSync(path, join(this.#folder, spare));
+        this.#spares.push(spare);
+      }
+    }
+  }
+
+  /** Reads a segment that an earlier run left. */
+  #load(name: string): void {
+    const number = Number(NAME.exec(name)?.[1]);
+    const path = join(this.#folder, name);
+    const content = readFileSync(path);
+    const segment: Segment = {
+      number,
+      file: openSync(path, 'r+'),
+      size: content.length,
+      used: content.length,
+      live: 0,
+    };
+    for (const { line, at, bytes } of readLines(content, number)) {
+      const before = this.#entries.get(line.key);
+      if (before) this.#forget(line.key, before);
+      if (line.kind === 'put') {
+        this.#enter(line.key, { segment, at, bytes });
+      }
+    }
+    this.#segments.push(segment);
+    this.#nextNumber = Math.max(this.#nextNumber, number + 1);
+  }
+
+  /** Resolves once all lines appended so far are on the disk. Those that wait at the same time share a flush. */
+  #flushed(): Promise<void> {
+    return (this.#nextFlush ??= this.#flushing
+      .catch(() => {})
+      .then(() => {
+        this.#nextFlush = undefined;
+        // A segment that was closed since the last flush may hold lines too.
+        const files = this.#segments.slice(-2).map(({ file }) => flush(file));
+        this.#flushing = Promise.all(files).then(() => {});
+        return this.#flushing;
+      }));
+  }
+}
+
+function writeAll(file: number, bytes: Buffer, position: number): void {
+  for (let written = 0; written < bytes.length;) {
+    written += writeSync(file, bytes, written, bytes.length - written, position + written);
+  }
+}

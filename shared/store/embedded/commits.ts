@@ -1,0 +1,92 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RootDatabase } from 'lmdb';
+import { RefusedByStoreError, StoreUnavailableError } from '../ArtifactStore.js';
+
+/** What a promise of a write stands for: `disk`, a power failure loses nothing; `process`, a kill of the process does not. */
+export type Durability = 'disk' | 'process';
+
+/** LMDB's promise of a flush stays open for ever where a later commit failed. */
+const FLUSH_LIMIT_MS = 10_000;
+
+/**
+ * The writes of an LMDB environment. LMDB commits together what waits at the same time; a promise resolves when its
+ * commit is as durable as asked for.
+ */
+export class Commits {
+  readonly #root: RootDatabase<string, Buffer>;
+  readonly #durability: Durability;
+  readonly #onFailure: (error: Error) => void;
+  readonly #underWay = new Set<Promise<unknown>>();
+
+  constructor(
+    root: RootDatabase<string, Buffer>,
+    durability: Durability,
+    onFailure: (error: Error) => void = () => {},
+  ) {
+    this.#root = root;
+    this.#durability = durability;
+    this.#onFailure = onFailure;
+  }
+
+  /**
+   * Resolves to what `write` resolves to, once that is durable.
+   * @throws RefusedByStoreError for what JSON cannot say; StoreUnavailableError where LMDB cannot write (a full disk, say).
+   */
+  durable<T>(write: () => Promise<T>): Promise<T> {
+    return this.#track(this.#run(write, true));
+  }
+
+  /** The same without the wait for the disk. */
+  done<T>(write: () => Promise<T>): Promise<T> {
+    return this.#track(this.#run(write, false));
+  }
+
+  /** Resolves when no write is under way. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+  }
+
+  async #run<T>(write: () => Promise<T>, flush: boolean): Promise<T> {
+    try {
+      const answer = await write();
+      if (flush && this.#durability === 'disk') await this.#flushed();
+      return answer;
+    } catch (error) {
+      const reason = await reasonOf(error);
+      // A value that JSON cannot express will not be expressed by another try.
+      if (reason instanceof RangeError || reason instanceof TypeError) {
+        throw new RefusedByStoreError(reason.message, { cause: reason });
+      }
+      this.#onFailure(reason);
+      throw new StoreUnavailableError(`the embedded store failed: ${reason.message}`, { cause: reason });
+    }
+  }
+
+  async #flushed(): Promise<void> {
+    const done = new AbortController();
+    const late = sleep(FLUSH_LIMIT_MS, 'late', { signal: done.signal }).catch(() => 'done');
+    const outcome = await Promise.race([this.#root.flushed, late]);
+    done.abort();
+    if (outcome === 'late') throw new Error(`the disk did not confirm a write within ${FLUSH_LIMIT_MS} ms`);
+  }
+
+  async #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
+    }
+  }
+}
+
+/** LMDB gives the reason of a failed commit by another promise, which must not stay unhandled. */
+async function reasonOf(error: unknown): Promise<Error> {
+  const { commitError } = error as { commitError?: Promise<never> };
+  try {
+    await commitError;
+  } catch (reason) {
+    return reason instanceof Error ? reason : new Error(String(reason));
+  }
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BegunJournal } from '../../../../invoker/activations/BegunJournal.js';
+
+const id = (n: number): string => n.toString(16).padStart(32, '0');
+
+describe('BegunJournal', () => {
+  let folder: string;
+  let path: string;
+  const opened: BegunJournal[] = [];
+  const open = (maxLines?: number): BegunJournal => {
+    const journal = new BegunJournal(path, maxLines);
+    opened.push(journal);
+    return journal;
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'begun-'));
+    path = join(folder, 'invokers', 'invoker0.begun');
+  });
+  afterEach(() => {
+    for (const journal of opened.splice(0)) journal.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('tells a successor what was begun, without having been closed', () => {
+    const first = open();
+    assert.equal(first.complete, false, 'there was no journal');
+    first.begin(id(1));
+    first.begin(id(2));
+    first.end(id(2));
+    assert.equal(first.hadBegun(id(1)), false, 'it was begun by this run');
+    const second = open();
+    assert.equal(second.complete, true);
+    assert.deepEqual(
+      [1, 2, 3].map((n) => second.hadBegun(id(n))),
+      [true, true, false],
+    );
+  });
+
+  it('forgets what the container did not take', () => {
+    const first = open();
+    first.begin(id(1));
+    first.retract(id(1));
+    first.begin(id(2));
+    first.retract(id(2));
+    first.begin(id(2));
+    const second = open();
+    assert.deepEqual(
+      [1, 2].map((n) => second.hadBegun(id(n))),
+      [false, true],
+    );
+  });
+
+  it('remembers over several starts', () => {
+    open().begin(id(1));
+    open().begin(id(2));
+    open();
+    const last = open();
+    assert.deepEqual(
+      [1, 2].map((n) => last.hadBegun(id(n))),
+      [true, true],
+    );
+  });
+
+  it('is bounded, and keeps the activations that are at work and the latest that ended', () => {
+    const first = open(10);
+    first.begin(id(0));
+    const size = statSync(path).size;
+    for (let n = 1; n <= 100; n++) {
+      first.begin(id(n));
+      first.end(id(n));
+    }
+    assert.equal(statSync(path).size, size);
+    const second = open(10);
+    assert.equal(second.hadBegun(id(0)), true, 'it is at work since long ago');
+    for (let n = 91; n <= 100; n++) assert.equal(second.hadBegun(id(n)), true, `${n}`);
+    assert.equal(second.hadBegun(id(1)), false);
+  });
+});

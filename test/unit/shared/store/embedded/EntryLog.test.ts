@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { StoreUnavailableError } from '../../../../../shared/store/ArtifactStore.js';
+import { EntryLog, type EntryLogOptions } from '../../../../../shared/store/embedded/EntryLog.js';
+
+const SMALL: EntryLogOptions = { segmentBytes: 1000, maxSegments: 3 };
+
+describe('EntryLog', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'entry-log-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  const segments = (): string[] => readdirSync(folder).filter((name) => /^\d/.test(name));
+
+  it('has after a kill what was put and not removed, in the order of the keys', async () => {
+    const log = new EntryLog(folder);
+    const [messages, runs] = [log.table('messages'), log.table('runs')];
+    await Promise.all([
+      messages.put('b', '2'),
+      messages.put('a', 'ä\n1'),
+      messages.put('c', '3'),
+      runs.put('a', 'run'),
+    ]);
+    messages.remove('c');
+    await messages.put('b', '2 again');
+    // The first one was never closed.
+    const next = new EntryLog(folder);
+    const expected = [
+      { key: 'a', value: 'ä\n1' },
+      { key: 'b', value: '2 again' },
+    ];
+    assert.deepEqual(next.table('messages').list(), expected);
+    assert.deepEqual(messages.list(), expected);
+    assert.deepEqual(next.table('messages').list('b'), expected.slice(1));
+    assert.deepEqual(next.table('messages').keys(), ['a', 'b']);
+    assert.deepEqual(next.table('runs').keys(), ['a']);
+  });
+
+  it('ends at a line that was cut off', async () => {
+    await new EntryLog(folder, SMALL).table('t').put('whole', 'x');
+    const [name = ''] = segments();
+    const path = join(folder, name);
+    const content = readFileSync(path);
+    const end = content.lastIndexOf('x') + 1;
+    // What a write leaves that did not come to its end.
+    content.copy(content, end, 0, end - 4);
+    writeFileSync(path, content);
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), ['whole']);
+  });
+
+  it('uses files again without finding their old entries, and gives the others back', async () => {
+    const log = new EntryLog(folder, SMALL);
+    const table = log.table('t');
+    for (let i = 0; i < 200; i++) {
+      await table.put(`k${i}`, 'x'.repeat(100));
+      table.remove(`k${i}`);
+    }
+    assert.ok(readdirSync(folder).length <= 4, readdirSync(folder).join());
+    await table.put('last', '');
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), ['last']);
+  });
+
+  it('keeps an old entry without keeping all the files since', async () => {
+    const log = new EntryLog(folder, SMALL);
+    const table = log.table('t');
+    await table.put('old', 'of long ago');
+    for (let i = 0; i < 100; i++) {
+      await table.put(`k${i}`, 'x'.repeat(100));
+      table.remove(`k${i}`);
+    }
+    assert.ok(segments().length <= 4, segments().join());
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').list(), [{ key: 'old', value: 'of long ago' }]);
+  });
+
+  it('takes an entry larger than a file, and more entries than the files have room for', async () => {
+    const log = new EntryLog(folder, SMALL);
+    const table = log.table('t');
+    await table.put('large', 'x'.repeat(5000));
+    for (let i = 0; i < 30; i++) await table.put(`k${i}`, 'x'.repeat(300));
+    const next = new EntryLog(folder, SMALL).table('t');
+    assert.equal(next.list('large')[0]?.value.length, 5000);
+    assert.equal(next.keys().length, 31);
+    for (const key of table.keys()) table.remove(key);
+    assert.equal(segments().length, 1);
+  });
+
+  it('refuses more than its bound, and takes more when entries have gone', async () => {
+    const table = new EntryLog(folder, { ...SMALL, maxLiveBytes: 500 }).table('t');
+    await table.put('a', 'x'.repeat(600));
+    await assert.rejects(table.put('b', ''), StoreUnavailableError);
+    table.remove('a');
+    await table.put('b', '');
+  });
+
+  it('refuses what it cannot write, and goes on when it can', async () => {
+    const failures: string[] = [];
+    const log = new EntryLog(folder, { ...SMALL, onFailure: ({ message }) => failures.push(message) });
+    const table = log.table('t');
+    await table.put('a', '1');
+    rmSync(folder, { recursive: true });
+    await assert.rejects(table.put('large', 'x'.repeat(2000)), StoreUnavailableError);
+    assert.equal(failures.length, 1);
+    await table.put('b', '2');
+    assert.deepEqual(table.keys(), ['a', 'b']);
+  });
+
+  it('knows after each start what a map would know (property)', async () => {
+    const step = fc.oneof(
+      { weight: 6, arbitrary: fc.record({ kind: fc.constant('put'), key: fc.nat(9), size: fc.nat(400) }) },
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant('remove'), key: fc.nat(9), size: fc.constant(0) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart'), key: fc.constant(0), size: fc.constant(0) }) },
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const own = mkdtempSync(join(folder, 'p-'));
+        const known = new Map<string, string>();
+        let table = new EntryLog(own, { ...SMALL, durability: 'process' }).table('t');
+        for (const { kind, key, size } of steps) {
+          if (kind === 'restart') table = new EntryLog(own, { ...SMALL, durability: 'process' }).table('t');
+          else if (kind === 'remove') {
+            known.delete(`k${key}`);
+            table.remove(`k${key}`);
+          } else {
+            const value = `${size}`.repeat(size);
+            known.set(`k${key}`, value);
+            await table.put(`k${key}`, value);
+          }
+        }
+        const expected = [...known]
+          .map(([key, value]) => ({ key, value }))
+          .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+        assert.deepEqual(table.list(), expected);
+        assert.deepEqual(new EntryLog(own, SMALL).table('t').list(), expected);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('removes a file that was not finished', async () => {
+    appendFileSync(join(folder, '00000007.log.new'), 'x');
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), []);
+    assert.deepEqual(readdirSync(folder), ['00000001.log']);
+  });
+});
