@@ -15,7 +15,7 @@ palette-whisk is ready at ${url} (in ${startMs} ms)
 
   API host     ${url}
   guest key    ${guestKey}
-  containers   ${containers.kind}: ${containers.reason}
+  containers   ${containers.kind === 'docker' ? 'docker' : 'process'}: ${containers.reason}
   data         ${dataFolder}
   operator     ${operator.token === undefined ? `user ${operator.credentials?.username}` : `${TOKEN_USER}:${operator.token} (until the next start)`}
 

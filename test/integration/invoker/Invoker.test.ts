@@ -366,13 +366,20 @@ function over(name: string, engine: Engine): void {
       for (const activationId of ids) await installation.send('large', { activationId });
       const waiting = (): number => installation.invoker.counts()?.waiting ?? 0;
       await until(() => waiting() > 0 && installation.acks.length + waiting() === 20);
-      // Five, and one more in each of the other containers that were at work.
+      // Five, and one more in each of the other containers that were at work: there are eight at the most.
       const ran = installation.acks.length;
-      assert.ok(ran < 10, `${ran} ran although there was no room for their records`);
+      assert.ok(ran < 14, `${ran} ran although there was no room for their records`);
       away = false;
       await until(() => installation.acks.length === 20);
-      await installation.activations.flush();
-      for (const id of ids) assert.ok(await stores.activations.get(`guest/${id}`), id);
+      // An acknowledgement may come before the record, which waits for the logs.
+      const isRecorded = async (id: string): Promise<boolean> => {
+        await installation.activations.flush();
+        return (await stores.activations.get(`guest/${id}`)) !== undefined;
+      };
+      for (const id of ids) {
+        for (let i = 0; i < 200 && !(await isRecorded(id)); i++) await pause(50);
+        assert.ok(await isRecorded(id), id);
+      }
     });
 
     it('lets what runs end when it is stopped, and removes its containers', async () => {

@@ -24,6 +24,7 @@ function faultTests(name: KafkaClientName): void {
   const open: Messaging[] = [];
 
   before(async function () {
+    this.timeout(120_000);
     skipWithoutOwnBroker(this);
     broker = await startBroker();
   });

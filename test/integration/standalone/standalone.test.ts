@@ -126,7 +126,7 @@ describe('the standalone server, as a process', function () {
     await refuses([...data('docker'), '--docker'], /Docker was asked for, but there is no Docker socket/, { env });
     const server = start(data('docker'), { env });
     await server.ready();
-    assert.match(server.output(), /containers +(?:sandbox: .*bubblewrap isolates|process: .*isolate nothing)/);
+    assert.match(server.output(), /containers +process: .*(?:bubblewrap isolates processes|processes isolate nothing)/);
   });
 
   it('finds at its second start what the first one left', async () => {
