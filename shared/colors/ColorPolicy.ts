@@ -151,7 +151,7 @@ export const POLICY_OPTIONS: PolicyOptions = {
   choices: 8,
   virtualNodes: 512,
   loadFactor: 1.25,
-  loadFloor: 4,
+  loadFloor: 8,
   maxColors: 1_000_000,
   // Ten minutes.
   liveReports: 60,

@@ -19,6 +19,8 @@ export class LiveColors {
   #counts = new Int32Array(16);
   #weights = new Float64Array(16);
   #arrears = new Float64Array(16);
+  /** Live colors and arrears over weight: kept, since each new color compares all of them. */
+  #levels = new Float64Array(16);
   readonly #members = new Set<number>();
   readonly #unhealthy = new Set<number>();
   readonly #behind = new Set<number>();
@@ -38,10 +40,12 @@ export class LiveColors {
   add(invoker: number): void {
     if (invoker >= this.#counts.length) this.#grow(invoker);
     (this.#counts[invoker] as number)++;
+    this.#relevel(invoker);
   }
 
   remove(invoker: number): void {
     (this.#counts[invoker] as number)--;
+    this.#relevel(invoker);
   }
 
   join(invokers: readonly number[]): void {
@@ -60,7 +64,10 @@ export class LiveColors {
     this.#members.delete(invoker);
     this.#unhealthy.delete(invoker);
     this.#behind.delete(invoker);
-    if (invoker < this.#arrears.length) this.#arrears[invoker] = 0;
+    if (invoker < this.#arrears.length) {
+      this.#arrears[invoker] = 0;
+      this.#relevel(invoker);
+    }
     this.#recount();
   }
 
@@ -74,6 +81,7 @@ export class LiveColors {
     for (const { invoker, weight } of weights) {
       if (invoker >= this.#counts.length) this.#grow(invoker);
       this.#weights[invoker] = weight;
+      this.#relevel(invoker);
     }
     this.#recount();
   }
@@ -81,7 +89,7 @@ export class LiveColors {
   /** Arrears that are more than what is missing to the mean are forgiven: colors died elsewhere. */
   limitArrears(): void {
     const level = this.#level();
-    for (const invoker of this.#behind) this.#fallBehind(invoker, Math.min(level, this.#levelOf(invoker)));
+    for (const invoker of this.#behind) this.#fallBehind(invoker, Math.min(level, this.#levels[invoker] as number));
   }
 
   /**
@@ -94,11 +102,12 @@ export class LiveColors {
     const count = candidates.length;
     if (count === 0) return undefined;
     let found = candidates[point % count] as number;
-    let fewest = this.#levelOf(found);
+    const levels = this.#levels;
+    let fewest = levels[found] as number;
     for (let step = 1, index = (point % count) + 1; step < count; step++, index++) {
       if (index >= count) index = 0;
       const candidate = candidates[index] as number;
-      const level = this.#levelOf(candidate);
+      const level = levels[candidate] as number;
       if (level < fewest) {
         found = candidate;
         fewest = level;
@@ -107,14 +116,15 @@ export class LiveColors {
     for (const invoker of this.#behind) {
       const left = (this.#arrears[invoker] as number) - (CATCH_UP * this.#weightOf(invoker)) / this.#totalWeight;
       this.#arrears[invoker] = Math.max(0, left);
+      this.#relevel(invoker);
       if (left <= 0) this.#behind.delete(invoker);
     }
     return found;
   }
 
-  /** Live colors and arrears over weight. */
-  #levelOf(invoker: number): number {
-    return ((this.#counts[invoker] as number) + (this.#arrears[invoker] as number)) / this.#weightOf(invoker);
+  #relevel(invoker: number): void {
+    const colors = (this.#counts[invoker] as number) + (this.#arrears[invoker] as number);
+    this.#levels[invoker] = colors / this.#weightOf(invoker);
   }
 
   /** The mean level of the candidates. */
@@ -129,6 +139,7 @@ export class LiveColors {
   #fallBehind(invoker: number, level: number): void {
     const arrears = level * this.#weightOf(invoker) - (this.#counts[invoker] as number);
     this.#arrears[invoker] = Math.max(0, arrears);
+    this.#relevel(invoker);
     if (arrears > 0) this.#behind.add(invoker);
     else this.#behind.delete(invoker);
   }
@@ -146,9 +157,10 @@ export class LiveColors {
 
   #grow(top: number): void {
     const size = (top + 1) * 2;
-    const [counts, weights, arrears] = [this.#counts, this.#weights, this.#arrears];
+    const [counts, weights, arrears, levels] = [this.#counts, this.#weights, this.#arrears, this.#levels];
     (this.#counts = new Int32Array(size)).set(counts);
     (this.#weights = new Float64Array(size)).set(weights);
     (this.#arrears = new Float64Array(size)).set(arrears);
+    (this.#levels = new Float64Array(size)).set(levels);
   }
 }

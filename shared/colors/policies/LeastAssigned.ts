@@ -48,10 +48,10 @@ export class LeastAssigned implements ColorPolicy {
     this.#ring = new Ring(options.seed, SPILL_POINTS);
   }
 
-  /** One update a color: its number in base 36, and its home. */
+  /** One update a color: its number, and its home. */
   readonly shared: SharedState = {
     adopt: ({ key, value }: SharedUpdate, ageMs: number): void => {
-      const color = Number.parseInt(key, 36);
+      const color = key === '' ? NaN : Number(key);
       if (!Number.isSafeInteger(color) || typeof value !== 'number' || !Number.isInteger(value)) return;
       if (value < 0 || value > 65_534) return;
       const known = this.#table.find(color);
@@ -61,7 +61,7 @@ export class LeastAssigned implements ColorPolicy {
       this.#table.told(entry, this.#now - Math.round(ageMs / REPORT_MS));
     },
     holds: ({ key, value }: SharedUpdate): boolean => {
-      const entry = this.#table.find(Number.parseInt(key, 36));
+      const entry = this.#table.find(Number(key));
       return entry !== NONE && this.#table.invokerOf(entry) === value;
     },
   };
@@ -171,6 +171,6 @@ export class LeastAssigned implements ColorPolicy {
 
   #tell(color: ColorKey, entry: number): void {
     this.#table.told(entry, this.#now);
-    this.#share({ key: color.toString(36), value: this.#table.invokerOf(entry) });
+    this.#share({ key: String(color), value: this.#table.invokerOf(entry) });
   }
 }

@@ -29,7 +29,7 @@ for (const policy of POLICY_NAMES) {
     }
   }
 }
-console.log(missed === 0 ? 'all goals of the simulation are met' : `${missed} goals are missed`);
+console.log(missed === 0 ? 'all goals of the simulation are met' : `goals that are missed: ${missed}`);
 
 if (!process.argv.includes('--simulated')) {
   console.log('\non a server with 4 invokers × 2 slots, 400 posts, 60 kept, hit 60 ms, miss 360 ms');

@@ -22,7 +22,7 @@ const leastAssigned = (options = POLICY_OPTIONS, share: (update: SharedUpdate) =
   new LeastAssigned({ options, share });
 /** Says that a color has its home at an invoker, as another controller would. */
 const adopt = (policy: ColorPolicy, color: number, invoker: number, ageMs = 0): void =>
-  policy.shared?.adopt({ key: color.toString(36), value: invoker }, ageMs);
+  policy.shared?.adopt({ key: String(color), value: invoker }, ageMs);
 const make = (name: PolicyName, invokers: number, options = POLICY_OPTIONS) => {
   const policy = createPolicy(name, options);
   policy.joined(range(invokers));
