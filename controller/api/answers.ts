@@ -22,7 +22,7 @@ import {
 import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
 import { BusUnavailableError, MessageTooLargeError } from '../../shared/messaging/Messaging.js';
 import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
-import { DocumentConflictError, StoreUnavailableError } from '../../shared/store/ArtifactStore.js';
+import { DocumentConflictError, StoreFullError, StoreUnavailableError } from '../../shared/store/ArtifactStore.js';
 import { CorruptedEntityError, WrongEntityTypeError } from '../../shared/store/EntityStore.js';
 
 export const CORRUPTED_MESSAGE = 'Resource is corrupted and cannot be read.';
@@ -45,7 +45,8 @@ export function toApiError(error: unknown): ApiError {
     return conflict('Resource by this name exists but is not in this collection.');
   }
   if (error instanceof CorruptedEntityError) return internalError(CORRUPTED_MESSAGE);
-  if (error instanceof StoreUnavailableError) return storeUnavailable();
+  if (error instanceof StoreFullError) return storeUnavailable(error.message);
+  if (error instanceof StoreUnavailableError) return storeUnavailable('The database does not answer. Try again later.');
   if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
   if (error instanceof MessageTooLargeError) return new ApiError(413);
   // The router throws it for a path whose percent-encoding is malformed.
@@ -53,8 +54,7 @@ export function toApiError(error: unknown): ApiError {
   return internalError();
 }
 
-const storeUnavailable = (): ApiError =>
-  new ApiError(503, 'The database does not answer. Try again later.', { 'retry-after': '5' });
+const storeUnavailable = (reason: string): ApiError => new ApiError(503, reason, { 'retry-after': '5' });
 
 /** Whether the error was logged where it arose. */
 export function wasLogged(error: unknown): boolean {

@@ -2,6 +2,7 @@ import { POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
 import { isPolicyFile } from '../../shared/colors/loadPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
+import type { RetentionLimits } from '../../shared/store/embedded/Retention.js';
 import type { Durability } from '../../shared/store/embedded/commits.js';
 import type { LogLevel } from '../../shared/logging/Logger.js';
 
@@ -11,6 +12,7 @@ export interface StandaloneOptions {
   readonly port: number;
   readonly dataFolder: string;
   readonly durability: Durability;
+  readonly keepActivations: RetentionLimits;
   /** Which container driver; undefined: Docker where an engine answers, else sandboxed processes, else plain ones. */
   readonly driver: 'docker' | 'sandbox' | 'process' | undefined;
   /** The user accepts that plain processes isolate nothing, and wants them on an address that others reach. */
@@ -39,6 +41,8 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --data DIR            where entities, users and activations are kept (default ./data)
   --durability LEVEL    what survives of that and of accepted work: disk (default), whatever happens; process, a kill of
                         the server, but not a power failure (answers come sooner where the disk is slow)
+  --keep-activations N  how long records of activations are kept: an age (7d, 12h), a size of the store (2GB), both (7d,2GB:
+                        whichever comes first; the default), or all
   --docker | --sandbox | --process
                         run actions in Docker containers, in processes that bubblewrap isolates, or in plain processes
                         that isolate nothing (default: the first of these that works here)
@@ -81,6 +85,7 @@ export function parseOptions(args: readonly string[]): StandaloneOptions | 'help
     host: values.host,
     port: integer('port', values.port, 0, 65_535),
     dataFolder: values.data,
+    keepActivations: retention(values['keep-activations']),
     durability: oneOf('durability', values.durability, ['disk', 'process']),
     driver: drivers[0],
     acceptsNoIsolation: values['i-know-processes-isolate-nothing'],
@@ -105,6 +110,7 @@ function parse(args: readonly string[]) {
         host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'string', short: 'p', default: '3233' },
         data: { type: 'string', default: 'data' },
+        'keep-activations': { type: 'string', default: '7d,2GB' },
         durability: { type: 'string', default: 'disk' },
         docker: { type: 'boolean', default: false },
         sandbox: { type: 'boolean', default: false },
@@ -129,6 +135,26 @@ function parse(args: readonly string[]) {
 
 function placeOption(text: string | undefined): WellKnownKeysFrom | undefined {
   return text === undefined ? undefined : oneOf('well-known-keys', text, ['loopback', 'anywhere']);
+}
+
+const AGES_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+const SIZES: Readonly<Record<string, number>> = { MB: 1024 ** 2, GB: 1024 ** 3, TB: 1024 ** 4 };
+
+function retention(text: string): RetentionLimits {
+  if (text === 'all') return {};
+  const limits: { maxAgeMs?: number; maxBytes?: number } = {};
+  for (const part of text.split(',')) {
+    const [, amount = '', unit = ''] = /^([1-9]\d{0,5})([a-zA-Z]{1,2})$/.exec(part.trim()) ?? [];
+    const age = AGES_MS[unit];
+    const size = SIZES[unit];
+    if (age !== undefined && limits.maxAgeMs === undefined) limits.maxAgeMs = Number(amount) * age;
+    else if (size !== undefined && limits.maxBytes === undefined) limits.maxBytes = Number(amount) * size;
+    else
+      throw new UsageError(
+        `--keep-activations takes an age (7d, 12h, 30m), a size (500MB, 10GB), both, or all, not '${text}'`,
+      );
+  }
+  return limits;
 }
 
 function policyOption(text: string | undefined): string | undefined {

@@ -21,6 +21,9 @@ import { openPlatform, type Platform } from '../../shared/platform/openPlatform.
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';
 import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
+import { diskMetrics } from '../../shared/metrics/measured.js';
+import { DiskSpace } from '../../shared/store/embedded/DiskSpace.js';
+import { Retention } from '../../shared/store/embedded/Retention.js';
 import { openEmbeddedStores, type EmbeddedStores } from '../../shared/store/embedded/open.js';
 import { KindAvailability } from '../../shared/runtimes/KindAvailability.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
@@ -68,14 +71,26 @@ export async function startStandalone(
   const { port } = await server.listen(options.port, options.host);
 
   let embedded: EmbeddedStores | undefined;
+  const disk = new DiskSpace({ folder: dataFolder, log: log.component('store') });
+  const onFailure = (error: Error): void => disk.writeFailed(error);
   const platform = await openPlatform(life, {
     log,
     runtimes,
     encryption: settings.encryption,
     topics: topics(),
-    openStores: async () => (embedded = await openEmbeddedStores(dataFolder, { durability: options.durability })),
+    openStores: async () =>
+      (embedded = await openEmbeddedStores(dataFolder, {
+        durability: options.durability,
+        onFailure,
+        mayWrite: () => disk.mayWrite(),
+      })),
+    requireRoom: () => disk.requireRoom(),
     openMessaging: async () => keptMessaging(embedded, options.invokers, log.component('bus')),
   });
+  await disk.start();
+  life.opened('disk space', async () => disk.stop());
+  diskMetrics(disk, platform.registry);
+  if (embedded) keepActivations(life, embedded, options, log);
   const work = embedded && new AcceptedRuns(embedded.runs);
   await work?.recover(platform.activations, Date.now(), log);
   const { stores } = platform;
@@ -166,6 +181,21 @@ export async function startStandalone(
   life.opened('requests', () => controller.drain(server, DRAIN_MS, { finishActivations: true }));
   controller.serve(server);
   return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
+}
+
+/** Removes old records from now on. */
+function keepActivations(
+  life: Lifecycle,
+  stores: EmbeddedStores,
+  { keepActivations: limits }: StandaloneOptions,
+  log: Logger,
+): void {
+  if (limits.maxAgeMs === undefined && limits.maxBytes === undefined) return;
+  const { activations } = stores;
+  const usedBytes = (): number => stores.usedBytes();
+  const retention = new Retention({ limits, activations, usedBytes, log: log.component('retention') });
+  life.opened('retention', () => retention.stop());
+  retention.start();
 }
 
 /** The bus of this process. What was accepted for an invoker outlives it. */

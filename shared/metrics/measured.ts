@@ -1,12 +1,17 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Messaging, Producer } from '../messaging/Messaging.js';
 import type { ArtifactStore, Stores } from '../store/ArtifactStore.js';
+import type { Logger } from '../logging/Logger.js';
+import type { DiskSpace } from '../store/embedded/DiskSpace.js';
+import { StoreHealth } from '../store/StoreHealth.js';
 import type { ActivationWriteObserver } from '../store/ActivationWriter.js';
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** The same stores, with the time that each call takes in `store_operation_seconds`, by database and operation. */
-export function measuredStores(stores: Stores, registry: Registry): Stores {
+export function measuredStores(stores: Stores, registry: Registry, log?: Logger): Stores {
+  const health = new StoreHealth(log);
+  storeHealthMetrics(health, registry);
   const seconds = new Histogram({
     name: 'store_operation_seconds',
     help: 'Time that the store takes, by database and operation',
@@ -19,7 +24,7 @@ export function measuredStores(stores: Stores, registry: Registry): Stores {
     const timed = async <T>(operation: string, work: Promise<T>): Promise<T> => {
       const begun = performance.now();
       try {
-        return await work;
+        return await health.watch(work);
       } finally {
         seconds.observe({ database, operation }, (performance.now() - begun) / 1000);
       }
@@ -29,6 +34,7 @@ export function measuredStores(stores: Stores, registry: Registry): Stores {
       put: (document, attachment) => timed('put', store.put(document, attachment)),
       putMany: (documents) => timed('putMany', store.putMany(documents)),
       delete: (id, revision) => timed('delete', store.delete(id, revision)),
+      deleteMany: (ids) => timed('deleteMany', store.deleteMany(ids)),
       query: (view, query) => timed('query', store.query(view, query)),
       count: (view, query) => timed('count', store.count(view, query)),
       readAttachment: (id, name) => timed('readAttachment', store.readAttachment(id, name)),
@@ -92,6 +98,32 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
     health: () => messaging.health(),
     close: () => messaging.close(),
   };
+}
+
+function storeHealthMetrics(health: StoreHealth, registry: Registry): void {
+  gauge(registry, 'store_up', 'Whether the store answers (1) or is away (0)', () => (health.isUp ? 1 : 0));
+  gauge(registry, 'store_last_answer_age_seconds', 'Time since the store answered last', () => health.ageMs / 1000);
+}
+
+/** The room on the disk of a data folder. */
+export function diskMetrics(disk: Pick<DiskSpace, 'isFull' | 'freeBytes'>, registry: Registry): void {
+  const full = 'Whether new work is refused since the disk of the data folder is full (1)';
+  gauge(registry, 'data_folder_full', full, () => (disk.isFull ? 1 : 0));
+  gauge(registry, 'data_folder_free_bytes', 'Free bytes on the disk of the data folder', () => disk.freeBytes);
+}
+
+/** A gauge that is read when the metrics are. */
+function gauge(registry: Registry, name: string, help: string, read: () => number): void {
+  registry.registerMetric(
+    new Gauge({
+      name,
+      help,
+      registers: [],
+      collect() {
+        this.set(read());
+      },
+    }),
+  );
 }
 
 /** Counts the records of activations that wait to be stored, and times their batches. */

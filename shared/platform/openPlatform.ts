@@ -18,6 +18,8 @@ export interface PlatformConfig {
   readonly openStores: () => Promise<Stores>;
   readonly openMessaging: () => Promise<Messaging>;
   /** The distance between writes of activation records; missing: none. */
+  /** Throws where no new work is to be taken: see `WriterOptions`. */
+  readonly requireRoom?: (() => void) | undefined;
   readonly recordPace?: Pick<ActivationWriteOptions, 'intervalMs' | 'maxIntervalMs'> | undefined;
 }
 
@@ -43,13 +45,14 @@ export async function openPlatform(life: Lifecycle, config: PlatformConfig): Pro
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
 
-  const stores = measuredStores(await config.openStores(), registry);
+  const stores = measuredStores(await config.openStores(), registry, log.component('store'));
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= stores.close());
   life.opened('store', close);
   life.beforeExit('store', close);
   const activations = new BatchingActivationStore(stores.activations, {
     ...config.recordPace,
+    ...(config.requireRoom ? { requireRoom: config.requireRoom } : {}),
     log: log.component('activations'),
     observer: activationWriteMetrics(registry),
   });

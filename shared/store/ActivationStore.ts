@@ -21,7 +21,7 @@ export interface ActivationStore {
   /**
    * Resolves when there is room for more records: at once, unless the store is away and many records wait for it. Callers
    * wait here before they begin work that makes a record.
-   * @throws TooManyRecordsError where there is no room for half a minute.
+   * @throws TooManyRecordsError where there is no room for half a minute; StoreFullError, at once, where the disk is full.
    */
   ready(): Promise<void>;
   /** Newest first. Without `docs` the summaries that the view emits, with it the records. */

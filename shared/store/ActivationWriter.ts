@@ -48,6 +48,8 @@ export interface WriterOptions {
   /** The first and the longest pause before a batch is tried again, in ms. */
   readonly retryDelayMs: number;
   readonly maxRetryDelayMs: number;
+  /** Throws where no new work is to be taken: `ready` fails of it at once. */
+  readonly requireRoom: () => void;
   readonly log: Logger;
   readonly observer: ActivationWriteObserver | undefined;
   /** Milliseconds since the epoch. */
@@ -104,6 +106,7 @@ export class ActivationWriter {
 
   /** See `ActivationStore.ready`. @throws TooManyRecordsError */
   async ready(): Promise<void> {
+    this.#options.requireRoom();
     const end = performance.now() + this.#options.patienceMs;
     while (this.#isFull()) {
       if (!(await this.#roomUntil(end))) throw new TooManyRecordsError(this.#backlogBytes);

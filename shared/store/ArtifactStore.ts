@@ -30,6 +30,7 @@ export type ViewName =
   | 'whisks.v2.1.0/activations'
   | 'whisks-filters.v2.1.1/activations'
   | 'palette.v1.0.0/activations-by-color'
+  | 'activations/byDate'
   | 'subjects.v2.0.0/identities'
   | 'namespaceThrottlings/blockedNamespaces';
 
@@ -96,6 +97,8 @@ export interface ArtifactStore {
   putMany(documents: readonly NewDocument[]): Promise<ManyWritten>;
   /** @throws DocumentConflictError; resolves to false where there is no such document. */
   delete(id: string, revision: string): Promise<boolean>;
+  /** Deletes documents, whatever their revisions. Those that are missing, or changed meanwhile, are left. @returns how many went */
+  deleteMany(ids: readonly string[]): Promise<number>;
   query(view: ViewName, query: ViewQuery): Promise<ViewRow[]>;
   /** How many rows the query has, `skip` taken off, `limit` aside. */
   count(view: ViewName, query: ViewQuery): Promise<number>;
@@ -128,7 +131,12 @@ export class StoreError extends Error {
 
 /** The store cannot be reached, does not answer in time, or says that it cannot work now. */
 export class StoreUnavailableError extends StoreError {
-  override readonly name = 'StoreUnavailableError';
+  override readonly name: string = 'StoreUnavailableError';
+}
+
+/** There is no room in the store: for reads it answers. The message is for users. */
+export class StoreFullError extends StoreUnavailableError {
+  override readonly name: string = 'StoreFullError';
 }
 
 /** The store answers, and refuses this request (a document that is too large for it): trying again does not help. */

@@ -45,6 +45,7 @@ export class BatchingActivationStore implements ActivationStore {
       maxIntervalMs,
       retryDelayMs: options.retryDelayMs ?? 50,
       maxRetryDelayMs: options.maxRetryDelayMs ?? 5000,
+      requireRoom: options.requireRoom ?? (() => {}),
       log: options.log ?? silentLogger,
       now: options.now ?? Date.now,
       observer: options.observer,

@@ -77,6 +77,12 @@ const activationsByColor: View = (doc) => {
   return [part(doc['namespace']), path].map((place) => ({ key: [place, color, part(doc['start'])], value }));
 };
 
+/** All activations by their start: for the removal of old ones. */
+const activationsByDate: View = (doc) =>
+  doc['activationId'] === undefined
+    ? []
+    : [{ key: part(doc['start']), value: [String(doc['_id']), asJson(doc['_rev'] ?? null)] }];
+
 /** Each namespace of a subject that is not blocked: under its name, and under the two halves of its key. */
 const identities: View = (doc) => {
   const namespaces = doc['namespaces'];
@@ -114,6 +120,7 @@ export const VIEWS: Readonly<Record<ViewName, View>> = {
   'whisks.v2.1.0/activations': activations,
   'whisks-filters.v2.1.1/activations': activationsByName,
   'palette.v1.0.0/activations-by-color': activationsByColor,
+  'activations/byDate': activationsByDate,
   'subjects.v2.0.0/identities': identities,
   'namespaceThrottlings/blockedNamespaces': blockedNamespaces,
 };
@@ -131,6 +138,7 @@ export const VIEWS_OF: Readonly<Record<DatabaseName, readonly ViewName[]>> = {
     'whisks.v2.1.0/activations',
     'whisks-filters.v2.1.1/activations',
     'palette.v1.0.0/activations-by-color',
+    'activations/byDate',
   ],
   subjects: ['subjects.v2.0.0/identities', 'namespaceThrottlings/blockedNamespaces'],
 };

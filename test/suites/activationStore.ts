@@ -70,6 +70,7 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
         return { ...(await inner.putMany(taken)), refused };
       },
       delete: (key, revision) => inner.delete(key, revision),
+      deleteMany: (ids) => inner.deleteMany(ids),
       query: (view, query) => inner.query(view, query),
       count: (view, query) => inner.count(view, query),
       listDocuments: (after, limit) => inner.listDocuments(after, limit),

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { AdminError } from '../../deploy/commands/admin/AdminError.js';
+import { isDataCommand } from '../../deploy/commands/admin/folders.js';
 import { parseCommandLine } from '../../deploy/commands/admin/commandLine.js';
 import { run } from '../../deploy/commands/admin/run.js';
-import type { Stores } from '../../shared/store/ArtifactStore.js';
+import type { NewDocument, Stores } from '../../shared/store/ArtifactStore.js';
 import { SubjectStore } from '../../shared/store/SubjectStore.js';
 
 const KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[A-Za-z0-9]{64}$/;
@@ -12,6 +13,7 @@ const KEY = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:[A-Za-z0-9]{64}$/;
 export function administrationSuite(open: () => Promise<Stores>): void {
   let stores: Stores;
   let user: string;
+  let now = Date.now();
   before(async function () {
     this.timeout(60_000);
     stores = await open();
@@ -23,9 +25,9 @@ export function administrationSuite(open: () => Promise<Stores>): void {
 
   async function admin(...args: string[]): Promise<string[]> {
     const { command } = parseCommandLine(args);
-    assert.ok(command.verb !== 'help');
+    assert.ok(command.verb !== 'help' && !isDataCommand(command));
     const lines: string[] = [];
-    for await (const line of run(command, stores)) lines.push(line);
+    for await (const line of run(command, stores, now)) lines.push(line);
     return lines;
   }
   const fails = (message: RegExp, ...args: string[]): Promise<void> =>
@@ -160,5 +162,27 @@ export function administrationSuite(open: () => Promise<Stores>): void {
     assert.equal(view.length, 2);
     assert.deepEqual((await dump('whisks', '-w', 'whisks.v2.1.0/actions')).rows, []);
     await fails(/whisks has no view "x": it has whisks.v2.1.0\/actions, /, 'db', 'get', 'whisks', '-w', 'x');
+  });
+
+  it('deletes old activations, of one namespace or of all, and goes on where it was', async () => {
+    const day = 86_400_000;
+    now = Date.now();
+    const record = (namespace: string, age: number): NewDocument & { activationId: string } => {
+      const activationId = randomUUID().replaceAll('-', '');
+      const fields = { namespace, name: 'n', start: now - age * day, end: now, annotations: [] };
+      return { _id: `${namespace}/${activationId}`, activationId, ...fields };
+    };
+    const other = `${user}-other`;
+    const [old, young, foreign] = [record(user, 31), record(user, 29), record(other, 31)];
+    await stores.activations.putMany([old, young, foreign]);
+    const left = async (): Promise<boolean[]> =>
+      Promise.all([old, young, foreign].map(async ({ _id }) => (await stores.activations.get(_id)) !== undefined));
+    const lines = await admin('activations', 'prune', '--older-than', '30d', '-ns', user);
+    assert.equal(lines.at(-1), `deleted 1 activations of ${user}`);
+    assert.deepEqual(await left(), [false, true, true]);
+    await admin('activations', 'prune', '--older-than', '30d');
+    assert.deepEqual(await left(), [false, true, false]);
+    assert.equal(await stores.activations.deleteMany([old._id, young._id, young._id]), 1);
+    await fails(/--older-than takes an age/, 'activations', 'prune', '--older-than', 'long');
   });
 }

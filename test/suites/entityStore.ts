@@ -260,6 +260,7 @@ function counting(store: ArtifactStore, reads: string[]): ArtifactStore {
     put: (document, attachment) => store.put(document, attachment),
     putMany: (documents) => store.putMany(documents),
     delete: (id, revision) => store.delete(id, revision),
+    deleteMany: (ids) => store.deleteMany(ids),
     query: (view, query) => store.query(view, query),
     count: (view, query) => store.count(view, query),
     listDocuments: (after, limit) => store.listDocuments(after, limit),

@@ -7,6 +7,7 @@ import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import type { Lifecycle } from '../../../shared/process/Lifecycle.js';
 import { openCouchStores } from '../../../shared/store/couchdb/open.js';
 import { openStoresOfServer } from '../../../shared/store/embedded/open.js';
+import { isDataCommand, runOnFolder } from './folders.js';
 import { parseCommandLine, USAGE } from './commandLine.js';
 import { run } from './run.js';
 import { generateKey, parseKey, printed } from './users.js';
@@ -39,12 +40,16 @@ export async function administer(life: Lifecycle, args: readonly string[]): Prom
   if (command.verb === 'user create' && command.generateOnly) {
     return print(printed(command.auth === undefined ? generateKey() : parseKey(command.auth)));
   }
+  if (isDataCommand(command)) {
+    for await (const line of runOnFolder(command, data ?? STANDARD_FOLDER, new Date())) await print(line);
+    return;
+  }
   const stores = await openStores(data);
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= stores.close());
   life.opened('store', close);
   life.beforeExit('store', close);
-  for await (const line of run(command, stores)) {
+  for await (const line of run(command, stores, Date.now())) {
     if (life.stopping.aborted) return;
     await print(line);
   }

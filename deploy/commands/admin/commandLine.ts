@@ -29,6 +29,13 @@ Administers the users and limits of a palette-whisk, or of an Apache OpenWhisk o
                            ${LIMIT_NAMES.slice(17).join(', ')}
   limits get NAMESPACE     print them, a line "name = value" each, values as JSON
   limits delete NAMESPACE
+  data check               read all of an embedded store, also while its server runs, and say whether it is whole
+  data backup FOLDER       copy it, as it is at this moment, into a new folder, also while its server runs
+  data restore FOLDER      put such a copy in its place, with the server stopped; what was there is kept beside it
+  data compact             give free space in it back to the disk, with the server stopped
+  activations prune --older-than AGE [-ns NAMESPACE]
+                           delete records of activations that began longer ago than AGE (such as 30d, 12h), of all namespaces
+                           or of one; goes on where it was when it is started again
   db get whisks|activations|subjects [-w DESIGN/VIEW] [--docs]
                            print a database, or one of its views, as JSON
 
@@ -56,6 +63,9 @@ export type Command =
   | { verb: 'user grant' | 'user revoke'; subject: string; namespace: string }
   | { verb: 'limits set'; namespace: string; limits: Partial<Record<LimitName, unknown>> }
   | { verb: 'limits get' | 'limits delete'; namespace: string }
+  | { verb: 'data check' | 'data compact' }
+  | { verb: 'data backup' | 'data restore'; folder: string }
+  | { verb: 'activations prune'; olderThanMs: number; namespace: string | undefined }
   | { verb: 'db get'; database: DatabaseName; view: string | undefined; docs: boolean };
 
 export interface CommandLine {
@@ -84,6 +94,7 @@ const OPTIONS: Readonly<Record<string, { name: string; value: boolean }>> = {
   '--key': { name: 'key', value: false },
   '-p': { name: 'pick', value: true },
   '--pick': { name: 'pick', value: true },
+  '--older-than': { name: 'olderThan', value: true },
   '-w': { name: 'view', value: true },
   '--view': { name: 'view', value: true },
   '--docs': { name: 'docs', value: false },
@@ -99,6 +110,7 @@ const TAKES: Readonly<Record<string, readonly string[]>> = {
   'user list': ['pick', 'all', 'key'],
   'user grant': ['namespace'],
   'user revoke': ['namespace'],
+  'activations prune': ['olderThan', 'namespace'],
   'db get': ['view', 'docs'],
 };
 
@@ -161,6 +173,16 @@ function commandOf(
     case 'limits get':
     case 'limits delete':
       return { verb, namespace: one('NAMESPACE') };
+    case 'data check':
+    case 'data compact':
+      exactly(verb, words, []);
+      return { verb };
+    case 'data backup':
+    case 'data restore':
+      return { verb, folder: one('FOLDER') };
+    case 'activations prune':
+      exactly(verb, words, []);
+      return { verb, olderThanMs: ageOf(options), namespace };
     case 'db get': {
       const database = one('DATABASE');
       if (!isDatabase(database)) throw new AdminError(`there is no database "${database}"`, 2);
@@ -169,6 +191,17 @@ function commandOf(
     default:
       throw new AdminError(`unknown command "${verb}" (--help lists them)`, 2);
   }
+}
+
+const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function ageOf(options: ReadonlyMap<string, string>): number {
+  const text = options.get('olderThan');
+  if (text === undefined) throw new AdminError('"activations prune" wants --older-than AGE', 2);
+  const [, amount, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
+  const unitMs = UNITS_MS[unit];
+  if (unitMs === undefined) throw new AdminError(`--older-than takes an age such as 30d, 12h or 90m, not '${text}'`, 2);
+  return Number(amount) * unitMs;
 }
 
 function pickOf(options: ReadonlyMap<string, string>): number | undefined {

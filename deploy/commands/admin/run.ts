@@ -1,18 +1,24 @@
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
+import { pruneActivations } from '../../../shared/store/prune.js';
 import { AdminError } from './AdminError.js';
 import type { Command } from './commandLine.js';
+import type { DataCommand } from './folders.js';
 import { dump } from './databases.js';
 import { deleteLimits, getLimits, setLimits } from './limits.js';
 import * as users from './users.js';
 
 /** Does what a command says. Yields what is to be printed, line by line. @throws AdminError */
-export async function* run(command: Exclude<Command, { verb: 'help' }>, stores: Stores): AsyncGenerator<string> {
-  if (command.verb === 'db get') yield* dump(stores, command.database, command);
+export async function* run(command: StoreCommand, stores: Stores, now: number): AsyncGenerator<string> {
+  if (command.verb === 'activations prune') yield* prune(command, stores, now);
+  else if (command.verb === 'db get') yield* dump(stores, command.database, command);
   else if ('subjects' in command) yield* setAllBlocked(command, stores);
   else yield* await linesOf(command, stores);
 }
 
-type Simple = Exclude<Command, { verb: 'help' | 'db get' | 'user block' | 'user unblock' }>;
+/** A command that works on an open store. */
+type StoreCommand = Exclude<Command, DataCommand | { verb: 'help' }>;
+
+type Simple = Exclude<StoreCommand, { verb: 'activations prune' | 'db get' | 'user block' | 'user unblock' }>;
 
 async function linesOf(command: Simple, { subjects }: Stores): Promise<string[]> {
   switch (command.verb) {
@@ -43,6 +49,27 @@ async function linesOf(command: Simple, { subjects }: Stores): Promise<string[]>
     default:
       throw new Error(`unknown command ${String(command satisfies never)}`);
   }
+}
+
+const PROGRESS_EVERY = 10_000;
+
+async function* prune(
+  { olderThanMs, namespace }: Extract<Command, { verb: 'activations prune' }>,
+  { activations }: Stores,
+  now: number,
+): AsyncGenerator<string> {
+  const before = now - olderThanMs;
+  const whose = namespace === undefined ? '' : ` of ${namespace}`;
+  yield `deleting activations${whose} that began before ${new Date(before).toISOString()} ...`;
+  let deleted = 0;
+  let said = 0;
+  for await (const more of pruneActivations(activations, { before, namespace })) {
+    deleted += more;
+    if (deleted - said < PROGRESS_EVERY) continue;
+    said = deleted;
+    yield `deleted ${deleted} so far`;
+  }
+  yield `deleted ${deleted} activations${whose}`;
 }
 
 /** Goes on to the next where one fails, and fails at the end. */

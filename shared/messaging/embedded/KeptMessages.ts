@@ -1,4 +1,5 @@
 import type { Logger } from '../../logging/Logger.js';
+import { StoreFullError } from '../../store/ArtifactStore.js';
 import type { KeptEntries } from '../../store/KeptEntries.js';
 import { BusUnavailableError, type Topic } from '../Messaging.js';
 import type { Waiting } from './Group.js';
@@ -35,6 +36,8 @@ export class KeptMessages {
     try {
       await entries.put(key, `${item.delivery.sentAt} ${topic.encode(item.message)}`);
     } catch (error) {
+      // A client is told why.
+      if (error instanceof StoreFullError) throw error;
       throw new BusUnavailableError(`a message cannot be kept: ${(error as Error).message}`, { cause: error });
     }
     if (item.handled) entries.remove(key);

@@ -35,6 +35,14 @@ const rowsSchema = z.object({
     }),
   ),
 });
+const revisionsSchema = z.object({
+  rows: z.array(
+    z.object({
+      id: z.string().optional(),
+      value: z.object({ rev: z.string(), deleted: z.boolean().optional() }).nullish(),
+    }),
+  ),
+});
 const reducedSchema = z.object({ rows: z.array(z.object({ value: z.number() })) });
 
 export interface CouchStoreOptions {
@@ -116,6 +124,23 @@ export class CouchStore implements ArtifactStore {
     // CouchDB answers 409 also for a document that somebody else deleted.
     if ((await this.get(id)) === undefined) return false;
     throw new DocumentConflictError(id);
+  }
+
+  async deleteMany(ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    const what = `deleting ${ids.length} documents`;
+    const path = `${this.#path()}/_all_docs`;
+    const found = await this.#json(what, { method: 'POST', path, body: couchJson({ keys: ids }) });
+    const docs = this.#parse(revisionsSchema, found, `answer to ${what}`).rows.flatMap(({ id, value }) =>
+      id === undefined || !value || value.deleted === true ? [] : [{ _id: id, _rev: value.rev, _deleted: true }],
+    );
+    if (docs.length === 0) return 0;
+    const body = couchJson({ docs });
+    const answer = await this.#json(what, { method: 'POST', path: `${this.#path()}/_bulk_docs`, body });
+    const results = this.#parse(bulkSchema, answer, `answer to ${what}`);
+    const refused = results.find(({ error }) => error !== undefined && error !== 'conflict');
+    if (refused) throw new StoreError(`${what} in ${this.#db}: ${refused.reason ?? refused.error}`);
+    return results.filter(({ error }) => error === undefined).length;
   }
 
   async query(view: ViewName, query: ViewQuery): Promise<ViewRow[]> {

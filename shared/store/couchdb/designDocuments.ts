@@ -171,7 +171,7 @@ for (var i = 0; i < doc.annotations.length; i++) {
   },
 };
 
-/** For tools that remove old records: nothing here asks them. */
+/** For the removal of old records. */
 const ACTIVATIONS_BY_DATE: DesignDocument = {
   _id: '_design/activations',
   language: 'javascript',

@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { StoreUnavailableError } from '../ArtifactStore.js';
+import { StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './commits.js';
 import { encodeLine, readLines, type LogLine } from './logLine.js';
@@ -136,6 +136,9 @@ export class EntryLog {
       // Where the flush failed the line may be there: the entry is taken back.
       this.#remove(key);
       this.#onFailure(reason);
+      if ((reason as NodeJS.ErrnoException).code === 'ENOSPC') {
+        throw new StoreFullError('The disk of the data folder is full.', { cause: reason });
+      }
       throw new StoreUnavailableError(`accepted work cannot be kept: ${reason.message}`, { cause: reason });
     }
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
+import * as z from 'zod';
 import type { Json } from '../../entities/keyvalue.js';
 import {
   DocumentConflictError,
@@ -23,7 +24,7 @@ type Text = Database<string, Buffer>;
 type Bytes = Database<Buffer, Buffer>;
 
 /** Raised when the views emit something else than before: the indexes on disk are then built anew. */
-const INDEX_VERSION = '2';
+const INDEX_VERSION = '3';
 const COUNT_CHUNK = 10_000;
 const REBUILD_CHUNK = 1000;
 
@@ -105,13 +106,20 @@ export class LmdbStore implements ArtifactStore {
       const current = this.#read(id);
       if (!current) return 'missing';
       if (current._rev !== revision) return 'conflict';
-      for (const key of this.#rowKeys(current)) void this.#rows.remove(key);
-      for (const name of Object.keys(attachmentsOf(current))) void this.#attachments.remove(attachmentKey(id, name));
-      void this.#documents.remove(encodeId(id));
+      this.#erase(current);
       return 'deleted';
     });
     if (outcome === 'conflict') throw new DocumentConflictError(id);
     return outcome === 'deleted';
+  }
+
+  async deleteMany(ids: readonly string[]): Promise<number> {
+    if (ids.length === 0) return 0;
+    return this.#write(() => {
+      const found = [...new Set(ids)].flatMap((id) => this.#read(id) ?? []);
+      for (const document of found) this.#erase(document);
+      return found.length;
+    });
   }
 
   async query(view: ViewName, query: ViewQuery): Promise<ViewRow[]> {
@@ -159,6 +167,11 @@ export class LmdbStore implements ArtifactStore {
     return [...found].map(({ value }) => JSON.parse(value) as StoredDocument);
   }
 
+  /** The bytes of its pages in use. */
+  usedBytes(): number {
+    return [this.#documents, this.#rows, this.#attachments].reduce((sum, table) => sum + pagesOf(table), 0);
+  }
+
   async close(): Promise<void> {
     this.#open = false;
     await this.#commits.settled();
@@ -182,6 +195,14 @@ export class LmdbStore implements ArtifactStore {
     void this.#documents.put(encodeId(_id), body === '{}' ? `${head}}` : `${head},${body.slice(1)}`);
     this.#putRows(document);
     return revision;
+  }
+
+  /** Inside a transaction: removes a document with its rows and attachments. */
+  #erase(document: StoredDocument): void {
+    for (const key of this.#rowKeys(document)) void this.#rows.remove(key);
+    for (const name of Object.keys(attachmentsOf(document)))
+      void this.#attachments.remove(attachmentKey(document._id, name));
+    void this.#documents.remove(encodeId(document._id));
   }
 
   #dropAttachmentsExcept(current: StoredDocument | undefined, document: NewDocument): void {
@@ -244,6 +265,18 @@ export class LmdbStore implements ArtifactStore {
   #checkOpen(): void {
     if (!this.#open) throw new StoreError('the store is closed');
   }
+}
+
+const statsSchema = z.object({
+  pageSize: z.number(),
+  treeBranchPageCount: z.number(),
+  treeLeafPageCount: z.number(),
+  overflowPages: z.number(),
+});
+
+function pagesOf(table: { getStats(): object }): number {
+  const { pageSize, treeBranchPageCount, treeLeafPageCount, overflowPages } = statsSchema.parse(table.getStats());
+  return pageSize * (treeBranchPageCount + treeLeafPageCount + overflowPages);
 }
 
 const rowKey = (view: number, key: ViewKey, id: string): Buffer =>

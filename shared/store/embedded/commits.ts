@@ -1,12 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
-import { RefusedByStoreError, StoreUnavailableError } from '../ArtifactStore.js';
+import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 
 /** What a promise of a write stands for: `disk`, a power failure loses nothing; `process`, a kill of the process does not. */
 export type Durability = 'disk' | 'process';
 
+const FULL_DISK = 'The disk of the data folder is full.';
+/** What LMDB says where a file cannot grow. */
+const FULL = /no space left|map_full|mapsize/i;
+
 /** LMDB's promise of a flush stays open for ever where a later commit failed. */
 const FLUSH_LIMIT_MS = 10_000;
+
+export interface CommitOptions {
+  /** Called at each write that LMDB could not do. */
+  readonly onFailure?: ((error: Error) => void) | undefined;
+  /** Asked before each write: where it is false, the write fails at once. */
+  readonly mayWrite?: (() => boolean) | undefined;
+}
 
 /**
  * The writes of an LMDB environment. LMDB commits together what waits at the same time; a promise resolves when its
@@ -16,16 +27,14 @@ export class Commits {
   readonly #root: RootDatabase<string, Buffer>;
   readonly #durability: Durability;
   readonly #onFailure: (error: Error) => void;
+  readonly #mayWrite: () => boolean;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(
-    root: RootDatabase<string, Buffer>,
-    durability: Durability,
-    onFailure: (error: Error) => void = () => {},
-  ) {
+  constructor(root: RootDatabase<string, Buffer>, durability: Durability, options: CommitOptions = {}) {
     this.#root = root;
     this.#durability = durability;
-    this.#onFailure = onFailure;
+    this.#onFailure = options.onFailure ?? (() => {});
+    this.#mayWrite = options.mayWrite ?? (() => true);
   }
 
   /**
@@ -47,6 +56,7 @@ export class Commits {
   }
 
   async #run<T>(write: () => Promise<T>, flush: boolean): Promise<T> {
+    if (!this.#mayWrite()) throw new StoreFullError(FULL_DISK);
     try {
       const answer = await write();
       if (flush && this.#durability === 'disk') await this.#flushed();
@@ -58,6 +68,7 @@ export class Commits {
         throw new RefusedByStoreError(reason.message, { cause: reason });
       }
       this.#onFailure(reason);
+      if (FULL.test(reason.message)) throw new StoreFullError(FULL_DISK, { cause: reason });
       throw new StoreUnavailableError(`the embedded store failed: ${reason.message}`, { cause: reason });
     }
   }

@@ -2,10 +2,11 @@ import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { open } from 'lmdb';
+import { open, type RootDatabase } from 'lmdb';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import { Commits, type Durability } from './commits.js';
+import { checkData, checkDataBeside, claimFormat, DATA_FILE, readFormat, refuseNewer } from './dataFolder.js';
 import { EntryLog } from './EntryLog.js';
 import { LmdbStore } from './LmdbStore.js';
 import { closeFiles, closeFolder } from './privacy.js';
@@ -17,6 +18,8 @@ export interface EmbeddedStores extends Stores {
   readonly messages: KeptEntries;
   /** Sequences, compositions and fired triggers that were accepted and have not ended. */
   readonly runs: KeptEntries;
+  /** The bytes of the databases' pages in use; the file may be larger. */
+  usedBytes(): number;
 }
 
 export interface EmbeddedOptions {
@@ -24,6 +27,8 @@ export interface EmbeddedOptions {
   readonly durability?: Durability | undefined;
   /** Called at each write that LMDB could not do. */
   readonly onFailure?: ((error: Error) => void) | undefined;
+  /** Whether the disk has room for any write; missing: it is tried. */
+  readonly mayWrite?: (() => boolean) | undefined;
 }
 
 /** Enough for three databases of three parts each. */
@@ -78,6 +83,13 @@ async function openLocked(
   options: EmbeddedOptions = {},
 ): Promise<EmbeddedStores> {
   try {
+    if (kind === 'server') {
+      claimFormat(folder);
+      checkData(folder);
+    } else {
+      refuseNewer(folder, readFormat(folder) ?? { format: 0, program: '' });
+      checkDataBeside(folder);
+    }
     const stores = await openIn(folder, lock, options, kind);
     await closeFiles(folder).catch(async (error: unknown) => {
       await stores.close();
@@ -86,6 +98,7 @@ async function openLocked(
     return stores;
   } catch (error) {
     await lock.release();
+    if (error instanceof StoreError) throw error;
     throw new StoreError(`cannot open the store in ${folder}: ${(error as Error).message}`, { cause: error });
   }
 }
@@ -95,8 +108,6 @@ function cannotWrite(folder: string, error: unknown): StoreError {
   return new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
 }
 
-/** What LMDB calls its file in a folder. */
-const DATA_FILE = 'data.mdb';
 /** Where accepted work is kept, in the data folder. */
 const ACCEPTED_FOLDER = 'accepted';
 
@@ -107,15 +118,9 @@ export async function openTemporaryStores(): Promise<EmbeddedStores> {
   return openIn(folder, lock, { durability: 'process' }, 'temporary');
 }
 
-async function openIn(
-  folder: string,
-  lock: FolderLock,
-  { durability = 'disk', onFailure }: EmbeddedOptions,
-  kind: 'server' | 'beside' | 'temporary',
-): Promise<EmbeddedStores> {
-  const temporary = kind === 'temporary';
-  const server = kind !== 'beside';
-  const root = open<string, Buffer>({
+/** @param durable whether its commits reach the disk at all. */
+export function openEnvironment(folder: string, durable: boolean): RootDatabase<string, Buffer> {
+  return open<string, Buffer>({
     path: folder,
     // Without this a folder with a dot in its name is taken for a file.
     noSubdir: false,
@@ -125,9 +130,20 @@ async function openIn(
     ...(mapsAtOnce ? { mapSize: MAP_BYTES } : {}),
     // With it, a commit that fails (a full disk) leaves a promise that nobody can handle, which would end the process.
     eventTurnBatching: false,
-    ...(temporary ? { noSync: true, overlappingSync: false } : {}),
+    ...(durable ? {} : { noSync: true, overlappingSync: false }),
   });
-  const commits = new Commits(root, durability, onFailure);
+}
+
+async function openIn(
+  folder: string,
+  lock: FolderLock,
+  { durability = 'disk', onFailure, mayWrite }: EmbeddedOptions,
+  kind: 'server' | 'beside' | 'temporary',
+): Promise<EmbeddedStores> {
+  const temporary = kind === 'temporary';
+  const server = kind !== 'beside';
+  const root = openEnvironment(folder, !temporary);
+  const commits = new Commits(root, durability, { onFailure, mayWrite });
   const whisks = await LmdbStore.open(root, 'whisks', commits);
   const activations = await LmdbStore.open(root, 'activations', commits);
   const subjects = await LmdbStore.open(root, 'subjects', commits);
@@ -146,6 +162,7 @@ async function openIn(
     subjects,
     messages: accepted?.table('messages') ?? NO_ENTRIES,
     runs: accepted?.table('runs') ?? NO_ENTRIES,
+    usedBytes: () => whisks.usedBytes() + activations.usedBytes() + subjects.usedBytes(),
     close: () => (closing ??= close()),
   };
 }

@@ -9,7 +9,7 @@ import { StoreError } from '../ArtifactStore.js';
 
 const FILES = ['data.mdb', 'lock.mdb'];
 /** What a folder may have beside them and still be the store's own. */
-const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format.json']);
+const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format.json', 'compacted']);
 const JOURNAL = /^invoker\d+\.begun/;
 const OTHERS = 0o077;
 

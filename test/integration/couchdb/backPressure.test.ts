@@ -105,8 +105,19 @@ describe('a controller whose CouchDB is away', function () {
     assert.ok(waiting >= MAX_BACKLOG_BYTES && waiting < 2 * MAX_BACKLOG_BYTES, `${waiting} bytes wait`);
     const invocation = request(base, 'POST', 'actions/hello', {});
     assert.equal(await Promise.race([held, invocation, sleep(500)]), undefined);
-    // What makes no records is answered as ever.
+    // What is known is answered as ever, what is not is refused with the reason.
     assert.equal((await request(base, 'GET', 'actions/hello')).status, 200);
+    for (const path of ['actions/unknown', 'actions', 'activations', 'rules']) {
+      const refused = await request(base, 'GET', path);
+      assert.deepEqual(
+        [refused.status, refused.body['error']],
+        [503, 'The database does not answer. Try again later.'],
+        path,
+      );
+    }
+    const stranger = `Basic ${Buffer.from(`11111111-1111-4111-8111-111111111111:${'A'.repeat(64)}`).toString('base64')}`;
+    const unknown = await fetch(`${base}/api/v1/namespaces/_/actions`, { headers: { authorization: stranger } });
+    assert.deepEqual([unknown.status, unknown.headers.get('retry-after')], [503, '5']);
 
     await couch.start();
     const { status, body } = await held;

@@ -54,7 +54,8 @@ describe('views', () => {
             const emitted: unknown = JSON.parse(JSON.stringify(VIEWS[view](parsed)));
             // Keys of other types than numbers and strings no range of ours asks for: they count as null.
             const theirs = emittedByDesign(database, view, parsed).map(({ key, value }) => ({
-              key: Array.isArray(key) ? key.map(part) : part(key),
+              // This view's key has one part.
+              key: Array.isArray(key) && view !== 'activations/byDate' ? key.map(part) : part(key),
               value,
             }));
             assert.deepEqual(emitted, theirs);

@@ -1,0 +1,15 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import * as z from 'zod';
+
+const manifestSchema = z.object({ version: z.string() });
+
+/** This program's version, as its `package.json` says: that of the sources, or of the folder above `dist`. */
+export function programVersion(): string {
+  const places = ['../../package.json', '../../../package.json'].map((path) =>
+    fileURLToPath(new URL(path, import.meta.url)),
+  );
+  const place = places.find((path) => existsSync(path));
+  if (place === undefined) return 'unknown';
+  return manifestSchema.parse(JSON.parse(readFileSync(place, 'utf8'))).version;
+}

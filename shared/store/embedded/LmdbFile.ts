@@ -1,0 +1,203 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+
+/*
+ * Reads an LMDB file without mapping it, to find damage. LMDB itself trusts its file: of a page that is not there, or is not
+ * what it should be, it ends the process with a signal.
+ *
+ * The format is that of LMDB's data version 2 as the package `lmdb` writes it (github: kriszyp/lmdb-js,
+ * `dependencies/lmdb/libraries/liblmdb/mdb.c`: MDB_page_header, MDB_meta, MDB_db, MDB_node). Numbers are little-endian.
+ *
+ *   page   number (8 bytes), transaction (8), pad (2), flags (2), lower and upper bound of the free space (2 + 2), or the
+ *          number of pages of an overflow (4); then offsets of nodes (2 each), counted from the end of this header
+ *   meta   in a page's body: magic (4), version (4), address (8), map size (8), tree of free pages (48), main tree (48), last
+ *          page (8), transaction (8)
+ *   tree   page size (4, in the first tree), flags (2), depth (2), numbers of branch, leaf and overflow pages (8 each),
+ *          entries (8), root (8)
+ *   node   low and high half of the data's size, or of a child's page number (2 + 2), flags (2, or the number's top), size of the key (2), key, data
+ */
+
+const HEADER = 24;
+const MAGIC = 0xbeefc0de;
+const VERSION = 2;
+const NO_PAGE = 0xffff_ffff_ffff_ffffn;
+const NODE = 8;
+const BRANCH = 0x01;
+const LEAF = 0x02;
+const OVERFLOW = 0x04;
+const META = 0x08;
+const BIG_DATA = 0x01;
+const SUB_TREE = 0x02;
+const DUPLICATES = 0x04;
+const TREE_BYTES = 48;
+const META_BYTES = 160;
+/** More levels than any file that a disk can hold. */
+const MAX_DEPTH = 32;
+
+export class DamagedFileError extends Error {
+  override readonly name = 'DamagedFileError';
+}
+
+export interface Findings {
+  /** Pages that were read. */
+  readonly pages: number;
+  readonly fileBytes: number;
+}
+
+interface Meta {
+  readonly pageSize: number;
+  readonly transaction: bigint;
+  readonly trees: readonly [Buffer, Buffer];
+}
+
+/**
+ * Checks an LMDB file: its size, its meta pages, and the pages that lead to the others. With `leaves` every page in use is read,
+ * else one in some fifty. An empty file is whole.
+ * @throws DamagedFileError that says what is wrong; what the file system throws.
+ */
+export function checkLmdbFile(path: string, { leaves }: { readonly leaves: boolean }): Findings {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    return size === 0 ? { pages: 0, fileBytes: 0 } : new Check(file, size, leaves).run();
+  } finally {
+    closeSync(file);
+  }
+}
+
+class Check {
+  readonly #file: number;
+  readonly #size: number;
+  readonly #leaves: boolean;
+  #pageSize = 4096;
+  #pages = 0;
+
+  constructor(file: number, size: number, leaves: boolean) {
+    this.#file = file;
+    this.#size = size;
+    this.#leaves = leaves;
+  }
+
+  run(): Findings {
+    const { pageSize, trees } = this.#meta();
+    this.#pageSize = pageSize;
+    const [free, main] = trees;
+    this.#tree(free, false);
+    this.#tree(main, true);
+    return { pages: this.#pages, fileBytes: this.#size };
+  }
+
+  /** The newest meta page. With overlapping flushes there are three: two in the first page, one in the second. */
+  #meta(): Meta {
+    const first = this.#metaAt(0);
+    if (!first) throw new DamagedFileError('its first page is not that of an LMDB database');
+    const { pageSize } = first;
+    if (this.#size < 2 * pageSize)
+      throw new DamagedFileError(`it ends after ${this.#size} bytes, within its first pages`);
+    const others = [pageSize / 2, pageSize].flatMap((at) => this.#metaAt(at) ?? []);
+    if (!this.#metaAt(pageSize)) throw new DamagedFileError('its second page is not that of an LMDB database');
+    for (const other of others) {
+      if (other.pageSize !== pageSize) throw new DamagedFileError('its meta pages contradict each other');
+    }
+    return [first, ...others].reduce((a, b) => (b.transaction > a.transaction ? b : a));
+  }
+
+  #metaAt(at: number): Meta | undefined {
+    const bytes = this.#read(at, HEADER + META_BYTES);
+    if (!bytes || (bytes.readUInt16LE(18) & META) === 0 || bytes.readUInt32LE(HEADER) !== MAGIC) return undefined;
+    const version = bytes.readUInt32LE(HEADER + 4) & 0xffff;
+    if (version !== VERSION) throw new DamagedFileError(`it has the unknown data version ${version}`);
+    const trees = HEADER + 24;
+    const pageSize = bytes.readUInt32LE(trees);
+    if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) {
+      throw new DamagedFileError(`its pages are said to have ${pageSize} bytes`);
+    }
+    return {
+      pageSize,
+      transaction: bytes.readBigUInt64LE(trees + 2 * TREE_BYTES + 8),
+      trees: [bytes.subarray(trees, trees + TREE_BYTES), bytes.subarray(trees + TREE_BYTES, trees + 2 * TREE_BYTES)],
+    };
+  }
+
+  /** @param named whether its leaves hold other trees. */
+  #tree(tree: Buffer, named: boolean): void {
+    const root = tree.readBigUInt64LE(40);
+    if (root === NO_PAGE) return;
+    const depth = tree.readUInt16LE(6);
+    if (depth < 1 || depth > MAX_DEPTH) throw new DamagedFileError(`a tree is said to have ${depth} levels`);
+    this.#page(root, depth, named);
+  }
+
+  /** @param level 1: a leaf. */
+  #page(number: bigint, level: number, named: boolean): void {
+    if (level === 1 && !this.#leaves && !named) return this.#mustExist(number);
+    const page = this.#pageAt(number);
+    const flags = page.readUInt16LE(18);
+    if ((flags & (BRANCH | LEAF)) !== (level > 1 ? BRANCH : LEAF)) {
+      throw new DamagedFileError(`page ${number} is not of the kind that it should be`);
+    }
+    for (const at of this.#nodes(page, number)) {
+      if (level > 1) this.#page(childOf(page, at), level - 1, named);
+      else this.#leafNode(page, at, number, named);
+    }
+  }
+
+  *#nodes(page: Buffer, number: bigint): Generator<number> {
+    const lower = page.readUInt16LE(20);
+    if (lower % 2 !== 0 || HEADER + lower > this.#pageSize) {
+      throw new DamagedFileError(`page ${number} has more entries than room`);
+    }
+    for (let i = 0; i < lower / 2; i++) {
+      const at = HEADER + page.readUInt16LE(HEADER + 2 * i);
+      if (at < HEADER + lower || at + NODE > this.#pageSize || at + NODE + page.readUInt16LE(at + 6) > this.#pageSize) {
+        throw new DamagedFileError(`page ${number} has an entry outside of it`);
+      }
+      yield at;
+    }
+  }
+
+  #leafNode(page: Buffer, at: number, number: bigint, named: boolean): void {
+    const flags = page.readUInt16LE(at + 4);
+    const data = at + NODE + page.readUInt16LE(at + 6);
+    const inPage = (flags & BIG_DATA) !== 0 ? 8 : page.readUInt16LE(at) + page.readUInt16LE(at + 2) * 65_536;
+    if (data + inPage > this.#pageSize) throw new DamagedFileError(`page ${number} has a value outside of it`);
+    if ((flags & BIG_DATA) !== 0) this.#overflow(page.readBigUInt64LE(data));
+    else if ((flags & SUB_TREE) !== 0 && (flags & DUPLICATES) === 0 && named) {
+      this.#tree(page.subarray(data, data + TREE_BYTES), false);
+    }
+  }
+
+  #overflow(number: bigint): void {
+    this.#mustExist(number);
+    if (!this.#leaves) return;
+    const page = this.#pageAt(number);
+    if ((page.readUInt16LE(18) & OVERFLOW) === 0) {
+      throw new DamagedFileError(`page ${number} is not of the kind that it should be`);
+    }
+    this.#mustExist(number + BigInt(page.readUInt32LE(20)) - 1n);
+  }
+
+  #mustExist(number: bigint): void {
+    if ((number + 1n) * BigInt(this.#pageSize) <= BigInt(this.#size)) return;
+    throw new DamagedFileError(`it ends after ${this.#size} bytes, before its page ${number}`);
+  }
+
+  #pageAt(number: bigint): Buffer {
+    this.#mustExist(number);
+    const page = this.#read(Number(number) * this.#pageSize, this.#pageSize);
+    if (!page || page.readBigUInt64LE(0) !== number)
+      throw new DamagedFileError(`page ${number} is not where it should be`);
+    this.#pages++;
+    return page;
+  }
+
+  #read(at: number, bytes: number): Buffer | undefined {
+    const content = Buffer.alloc(bytes);
+    return readSync(this.#file, content, 0, bytes, at) === bytes ? content : undefined;
+  }
+}
+
+/** The page number in a branch's node. */
+const childOf = (page: Buffer, at: number): bigint =>
+  BigInt(page.readUInt16LE(at)) |
+  (BigInt(page.readUInt16LE(at + 2)) << 16n) |
+  (BigInt(page.readUInt16LE(at + 4)) << 32n);

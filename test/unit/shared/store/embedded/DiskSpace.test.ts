@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { silentLogger, type Logger } from '../../../../../shared/logging/Logger.js';
+import { StoreFullError } from '../../../../../shared/store/ArtifactStore.js';
+import { DiskSpace } from '../../../../../shared/store/embedded/DiskSpace.js';
+
+const MB = 1024 * 1024;
+
+describe('DiskSpace', () => {
+  let free: number;
+  let lines: string[];
+  let disk: DiskSpace;
+  let clock: number;
+  beforeEach(() => {
+    free = 500 * MB;
+    lines = [];
+    clock = 0;
+    const keep = (message: string): void => void lines.push(message);
+    const log: Logger = { ...silentLogger, info: keep, error: keep };
+    const read = async () => ({ free, total: 1000 * MB });
+    disk = new DiskSpace({ folder: '/data', log, read, now: () => clock });
+  });
+
+  it('refuses new work while less than the reserve is free, and says so once', async () => {
+    await disk.check();
+    disk.requireRoom();
+    free = 49 * MB;
+    await disk.check();
+    await disk.check();
+    assert.throws(() => disk.requireRoom(), StoreFullError);
+    assert.equal(disk.isFull, true);
+    assert.deepEqual(lines, [
+      'The disk of the data folder /data is full, 49 MB are free. New work is refused with 503 until there is room.',
+    ]);
+    free = 60 * MB;
+    await disk.check();
+    assert.equal(disk.isFull, true, 'a little more is not enough');
+    free = 75 * MB;
+    clock = 2500;
+    await disk.check();
+    disk.requireRoom();
+    assert.equal(lines.at(-1), 'the disk of the data folder has room again, after 2.5 s: 75 MB are free');
+    assert.equal(lines.length, 2);
+  });
+
+  it('refuses it from a failed write on, until a look finds room and no write failed since the last', async () => {
+    await disk.check();
+    disk.writeFailed(new Error('no space left on device'));
+    assert.throws(() => disk.requireRoom(), StoreFullError);
+    disk.writeFailed(new Error('no space left on device'));
+    await disk.check();
+    assert.equal(disk.isFull, true);
+    await disk.check();
+    assert.equal(disk.isFull, false);
+    assert.equal(lines.length, 2);
+  });
+
+  it('bounds the reserve from below and from above', async () => {
+    const at = async (total: number, available: number): Promise<boolean> => {
+      const read = async () => ({ free: available * MB, total: total * MB });
+      const one = new DiskSpace({ folder: '/data', read });
+      await one.check();
+      return one.isFull;
+    };
+    assert.deepEqual([await at(40, 15), await at(40, 16)], [true, false]);
+    assert.deepEqual([await at(100_000, 63), await at(100_000, 64)], [true, false]);
+  });
+});

@@ -1,0 +1,216 @@
+import assert from 'node:assert/strict';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StoreError, type NewDocument } from '../../../../../shared/store/ArtifactStore.js';
+import { FORMAT } from '../../../../../shared/store/embedded/dataFolder.js';
+import { checkLmdbFile, DamagedFileError } from '../../../../../shared/store/embedded/LmdbFile.js';
+import {
+  backupFolder,
+  checkFolder,
+  compactFolder,
+  restoreFolder,
+} from '../../../../../shared/store/embedded/maintenance.js';
+import { openEmbeddedStores, openStoresOfServer } from '../../../../../shared/store/embedded/open.js';
+
+const PAGE = 4096;
+const activation = (n: number): NewDocument =>
+  ({
+    _id: `guest/${n}`,
+    activationId: `${n}`,
+    namespace: 'guest',
+    name: 'n',
+    start: n,
+    end: n,
+    annotations: [],
+    // Some are larger than a page.
+    logs: ['x'.repeat(n % 50 === 0 ? 9000 : 300)],
+  }) as NewDocument;
+
+describe('the data folder', function () {
+  this.timeout(30_000);
+  let folder: string;
+  let data: string;
+  let file: string;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'data-folder-'));
+    const stores = await openEmbeddedStores(join(folder, 'template'));
+    for (let n = 0; n < 3000; n += 500) {
+      await stores.activations.putMany(Array.from({ length: 500 }, (_, i) => activation(n + i)));
+    }
+    await stores.close();
+  });
+  after(() => rmSync(folder, { recursive: true, force: true }));
+  let count = 0;
+  beforeEach(async () => {
+    data = join(folder, `data${count++}`);
+    file = join(data, 'data.mdb');
+    await (await openEmbeddedStores(data)).close();
+    copyFileSync(join(folder, 'template', 'data.mdb'), file);
+    rmSync(join(data, 'lock.mdb'));
+  });
+
+  const refuses = (message: RegExp): Promise<void> =>
+    assert.rejects(openEmbeddedStores(data), (error: Error) => {
+      assert.ok(error instanceof StoreError, error.stack);
+      assert.match(error.message, message);
+      assert.ok(!error.message.includes('\n'));
+      return true;
+    });
+  const isWhole = async (where = data): Promise<void> => {
+    const stores = await openEmbeddedStores(where);
+    const query = { startKey: ['guest', 0], endKey: ['guest', '\ufff0'] };
+    assert.equal(await stores.activations.count('whisks.v2.1.0/activations', query), 3000);
+    await stores.close();
+  };
+
+  describe('says its format', () => {
+    const format = (): unknown => JSON.parse(readFileSync(join(data, 'format.json'), 'utf8'));
+
+    it('and the version of the program', () => {
+      const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+      assert.deepEqual(format(), { format: FORMAT, program: version });
+    });
+
+    it('and is upgraded where it is older', async () => {
+      rmSync(join(data, 'format.json'));
+      await isWhole();
+      assert.equal((format() as { format: number }).format, FORMAT);
+    });
+
+    it('and is refused where it is newer, before anything is changed', async () => {
+      writeFileSync(join(data, 'format.json'), JSON.stringify({ format: FORMAT + 1, program: '9.9.9' }));
+      const before = readFileSync(file);
+      await refuses(
+        /has format \d+, written by version 9\.9\.9; .* Use version 9\.9\.9 or newer, or another folder with --data/,
+      );
+      await assert.rejects(openStoresOfServer(data), /has format/);
+      assert.deepEqual(readFileSync(file), before);
+    });
+  });
+
+  describe('that is damaged is refused with what to do', () => {
+    const damaged = /data\.mdb is damaged: .* Restore a backup: npm run admin -- --data .* data restore BACKUP/;
+    const overwrite = (page: number, bytes: Buffer, at = 0): void => {
+      const content = readFileSync(file);
+      bytes.copy(content, page * PAGE + at);
+      writeFileSync(file, content);
+    };
+
+    it('where its end is missing', async () => {
+      truncateSync(file, Math.floor(statSync(file).size * 0.6));
+      await refuses(damaged);
+    });
+
+    it('where only its beginning is left', async () => {
+      truncateSync(file, 3000);
+      await refuses(damaged);
+    });
+
+    it('where its first page is overwritten', async () => {
+      overwrite(0, Buffer.alloc(PAGE, 'x'));
+      await refuses(damaged);
+    });
+
+    it('where its second page is overwritten', async () => {
+      overwrite(1, Buffer.alloc(PAGE));
+      await refuses(damaged);
+    });
+
+    it('where it is another file', async () => {
+      writeFileSync(file, 'not a database'.repeat(10_000));
+      await refuses(damaged);
+    });
+
+    it('where any page that leads to others is overwritten', async () => {
+      const content = readFileSync(file);
+      const branches = [];
+      for (let page = 2; page < content.length / PAGE; page++) {
+        if (content.readUInt16LE(page * PAGE + 18) === 1) branches.push(page);
+      }
+      let found = 0;
+      for (const page of branches) {
+        const copy = Buffer.from(content);
+        copy.fill('x', page * PAGE, (page + 1) * PAGE);
+        writeFileSync(join(data, 'copy'), copy);
+        try {
+          checkLmdbFile(join(data, 'copy'), { leaves: false });
+        } catch (error) {
+          assert.ok(error instanceof DamagedFileError);
+          found++;
+        }
+      }
+      // Others are of older transactions, and free.
+      assert.ok(found >= 3, `${found} of ${branches.length}`);
+    });
+  });
+
+  it('is checked through and through, also beside its server', async () => {
+    const server = await openEmbeddedStores(data);
+    const writing = Array.from({ length: 20 }, (_, n) => server.activations.putMany([activation(10_000 + n)]));
+    const { pages, format } = await checkFolder(data);
+    assert.ok(pages > 300);
+    assert.equal(format.format, FORMAT);
+    await Promise.all(writing);
+    await server.close();
+
+    // Only a check of all pages finds it.
+    const content = readFileSync(file);
+    let leaf = 0;
+    for (let page = 2; page < content.length / PAGE; page++)
+      if (content.readUInt16LE(page * PAGE + 18) === 2) leaf = page;
+    for (let page = 2; page < content.length / PAGE; page++) {
+      if (content.readUInt16LE(page * PAGE + 18) === 2) content.fill('x', page * PAGE + 16, page * PAGE + 200);
+    }
+    assert.ok(leaf > 0);
+    writeFileSync(file, content);
+    await assert.rejects(checkFolder(data), /is damaged/);
+  });
+
+  it('is backed up beside its server, and restored with the damaged file kept', async () => {
+    const backup = join(folder, `backup${count}`);
+    const server = await openEmbeddedStores(data);
+    assert.ok((await backupFolder(data, backup)) > 1_000_000);
+    await assert.rejects(backupFolder(data, backup), /is not empty/);
+    await assert.rejects(restoreFolder(data, backup, new Date(0)), /is in use by another server/);
+    await server.close();
+
+    truncateSync(file, 100_000);
+    const kept = await restoreFolder(data, backup, new Date(0));
+    assert.equal(statSync(kept ?? '').size, 100_000);
+    await isWhole();
+    const fresh = join(folder, `fresh${count}`);
+    assert.equal(await restoreFolder(fresh, backup, new Date(0)), undefined);
+    await isWhole(fresh);
+  });
+
+  it('refuses a damaged backup and one of a newer program, and leaves the data alone', async () => {
+    const backup = join(folder, `broken${count}`);
+    await backupFolder(data, backup);
+    writeFileSync(join(backup, 'format.json'), JSON.stringify({ format: FORMAT + 1, program: '9.9.9' }));
+    await assert.rejects(restoreFolder(data, backup, new Date(0)), /has format/);
+    rmSync(join(backup, 'format.json'));
+    truncateSync(join(backup, 'data.mdb'), 100_000);
+    await assert.rejects(restoreFolder(data, backup, new Date(0)), /is damaged/);
+    await isWhole();
+  });
+
+  it('gives free space back when it is compacted', async () => {
+    const stores = await openEmbeddedStores(data);
+    await stores.activations.deleteMany(Array.from({ length: 2500 }, (_, n) => `guest/${n}`));
+    await assert.rejects(compactFolder(data), /is in use by another server/);
+    await stores.close();
+    const { before, after } = await compactFolder(data);
+    assert.equal(after, statSync(file).size);
+    assert.ok(after < before / 2, `${before} → ${after}`);
+    const again = await openEmbeddedStores(data);
+    assert.ok(await again.activations.get('guest/2999'));
+    await again.close();
+  });
+
+  it('says that there is none', async () => {
+    await assert.rejects(checkFolder(join(folder, 'none')), /there is no store in/);
+    await assert.rejects(backupFolder(join(folder, 'none'), join(folder, 'nowhere')), /there is no store in/);
+  });
+});
