@@ -92,6 +92,8 @@ export class ActivationWriter {
   /** Called when the backlog has room again, or at the close. */
   readonly #onRoom = new Set<() => void>();
   #onIdle: (() => void)[] = [];
+  /** Called after each batch. */
+  readonly #onWritten = new Set<() => void>();
 
   constructor(store: Pick<ArtifactStore, 'putMany'>, options: WriterOptions) {
     this.#store = store;
@@ -102,6 +104,27 @@ export class ActivationWriter {
   /** A record that is not in the store yet. */
   waiting(namespace: string, activationId: string): ActivationRecord | undefined {
     return this.#waiting.get(idOf(namespace, activationId));
+  }
+
+  /** Resolves when the namespace's records that wait now are stored, or after `maxWaitMs`. */
+  async stored(namespace: string, maxWaitMs: number): Promise<void> {
+    const prefix = `${namespace}/`;
+    const ids = [...this.#waiting.keys()].filter((id) => id.startsWith(prefix));
+    const end = performance.now() + maxWaitMs;
+    while (ids.some((id) => this.#waiting.has(id)) && performance.now() < end) await this.#writtenUntil(end);
+  }
+
+  /** Resolves when a batch was written, or at `end`. */
+  #writtenUntil(end: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#onWritten.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, end - performance.now());
+      this.#onWritten.add(done);
+    });
   }
 
   /** See `ActivationStore.ready`. @throws TooManyRecordsError */
@@ -329,6 +352,7 @@ export class ActivationWriter {
     this.#backlogRecords -= batch.length;
     this.#options.observer?.backlog(this.#backlogRecords, this.#backlogBytes);
     if (!this.#isFull()) this.#tellOfRoom();
+    for (const onWritten of this.#onWritten) onWritten();
     if (this.#backlogRecords === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle();
   }
 

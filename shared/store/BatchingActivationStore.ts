@@ -19,6 +19,8 @@ interface ListOptions {
 const BY_NAMESPACE: ViewName = 'whisks.v2.1.0/activations';
 const BY_NAME: ViewName = 'whisks-filters.v2.1.1/activations';
 const BY_COLOR: ViewName = 'palette.v1.0.0/activations-by-color';
+/** A record that `get` finds is in the lists that are asked for after it: they wait for those on their way, up to this. */
+const LIST_PATIENCE_MS = 1000;
 /** Above every string of a key. */
 const TOP = '\ufff0';
 
@@ -93,14 +95,16 @@ export class BatchingActivationStore implements ActivationStore {
   ): Promise<JsonObject[] | ActivationRecord[]> {
     const { view, ...range } = rangeOf(namespace, filter);
     const { skip, limit, docs } = options;
+    await this.#writer.stored(namespace, LIST_PATIENCE_MS);
     const rows = await this.#store.query(view, { ...range, skip, limit, includeDocs: docs, descending: true });
     // A damaged record does not keep the others from being listed.
     if (docs) return rows.flatMap(({ doc }) => activationRecordSchema.safeParse(doc).data ?? []);
     return rows.map((row) => row.value as JsonObject);
   }
 
-  count(namespace: string, filter: ActivationFilter, skip: number): Promise<number> {
+  async count(namespace: string, filter: ActivationFilter, skip: number): Promise<number> {
     const { view, ...range } = rangeOf(namespace, filter);
+    await this.#writer.stored(namespace, LIST_PATIENCE_MS);
     return this.#store.count(view, { ...range, skip });
   }
 

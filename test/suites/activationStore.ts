@@ -134,6 +134,19 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     assert.equal((await stores.activations.get(`guest/${id(1)}`))?.['name'], 'hello');
   });
 
+  it('lists and counts a record that was found by its id, although it was on its way', async () => {
+    const stored = activations.store(record(1));
+    assert.ok(await activations.get('guest', id(1)));
+    const list = await activations.list('guest', {}, { skip: 0, limit: 0, docs: false });
+    assert.deepEqual(
+      list.map((one) => one['activationId']),
+      [id(1)],
+    );
+    const more = activations.store(record(2));
+    assert.equal(await activations.count('guest', {}, 0), 2);
+    await Promise.all([stored, more]);
+  });
+
   it('holds those who would make more records while too much waits', async () => {
     open({ maxBacklogBytes: 2500 });
     let comeBack = (): void => {};
