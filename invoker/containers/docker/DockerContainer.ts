@@ -13,6 +13,7 @@ import {
 } from '../ContainerDriver.js';
 import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
+import { engineCall, type EngineLimits } from './engineCall.js';
 import type { Ending, EngineEvents } from './EngineEvents.js';
 import { FrameDecoder } from './FrameDecoder.js';
 import { PROXY_PORT, type DockerSettings } from './settings.js';
@@ -23,6 +24,7 @@ export interface DockerContainerOptions {
   readonly spec: ContainerSpec;
   readonly settings: DockerSettings;
   readonly events: EngineEvents;
+  readonly limits: EngineLimits;
   readonly remove: () => Promise<void>;
 }
 
@@ -44,11 +46,16 @@ export class DockerContainer implements Container {
 
   /** @throws what kept it from starting; the container is left for the caller to remove */
   static async start(options: DockerContainerOptions): Promise<DockerContainer> {
-    const { container, settings, events } = options;
+    const { container, settings, events, limits } = options;
     const ending = events.watch(container.id);
-    const output = await container.attach({ stream: true, stdout: true, stderr: true });
-    await container.start();
-    const address = addressOf(await container.inspect(), settings);
+    const attached = container.attach({ stream: true, stdout: true, stderr: true });
+    const output = await engineCall('the request for output', limits.callMs, attached, (stream) => {
+      // A late stream: nothing reads it any more.
+      (stream as { destroy?: () => void }).destroy?.();
+    });
+    await engineCall('the start of a container', limits.callMs, container.start());
+    const info = await engineCall('the request for an address', limits.callMs, container.inspect());
+    const address = addressOf(info, settings);
     return new DockerContainer(options, output, address, ending);
   }
 
@@ -105,11 +112,13 @@ export class DockerContainer implements Container {
   async pause(): Promise<void> {
     // Its timers stand still meanwhile: once awake it would close connections that were idle for too long.
     this.#client.disconnect();
-    await this.#options.container.pause();
+    const { container, limits } = this.#options;
+    await engineCall('a pause', limits.pauseMs, container.pause());
   }
 
   async resume(): Promise<void> {
-    await this.#options.container.unpause();
+    const { container, limits } = this.#options;
+    await engineCall('the end of a pause', limits.pauseMs, container.unpause());
   }
 
   destroy(): Promise<void> {
@@ -139,13 +148,14 @@ export class DockerContainer implements Container {
 
   /** The kernel ended it, or V8 gave up (which it says on stderr). */
   async #diedOfMemory(): Promise<boolean> {
-    const { container, events } = this.#options;
+    const { container, events, limits } = this.#options;
     const told = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;
     await Promise.race([told, sleep(END_MS, undefined, { ref: false })]);
     if (this.#heapExhausted || this.#ending.outOfMemory) return true;
     if (this.#running || this.#destroyed || this.#ending.dead) return false;
     try {
-      return (await container.inspect()).State.OOMKilled;
+      const info = await engineCall('the request for a state', limits.pauseMs, container.inspect());
+      return info.State.OOMKilled;
     } catch {
       return false;
     }

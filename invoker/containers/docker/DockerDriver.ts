@@ -3,6 +3,7 @@ import { BLACKBOX } from '../../../shared/entities/exec.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
 import { DockerContainer } from './DockerContainer.js';
+import { engineCall, ENGINE_LIMITS, type EngineLimits } from './engineCall.js';
 import { EngineEvents } from './EngineEvents.js';
 import { Images, pullError, pullPolicy } from './images.js';
 import { mayBeDone, Remains, removeContainer, statusOf } from './removal.js';
@@ -19,6 +20,7 @@ export interface DockerDriverOptions extends Partial<DockerSettings> {
   readonly docker: Docker;
   readonly logger: Logger;
   readonly owner: string;
+  readonly limits?: EngineLimits | undefined;
 }
 
 /** How often to look for containers that the engine has and that were not told of. */
@@ -30,6 +32,7 @@ export class DockerDriver implements ContainerDriver {
   readonly #docker: Docker;
   readonly #logger: Logger;
   readonly #settings: DockerSettings;
+  readonly #limits: EngineLimits;
   readonly #images: Images;
   readonly #events: EngineEvents;
   readonly #containers = new Map<string, DockerContainer>();
@@ -38,19 +41,21 @@ export class DockerDriver implements ContainerDriver {
   readonly #known = new Set<string>();
   #strays: NodeJS.Timeout | undefined;
 
-  constructor({ docker, logger, ...settings }: DockerDriverOptions) {
+  constructor({ docker, logger, limits = ENGINE_LIMITS, ...settings }: DockerDriverOptions) {
+    this.#limits = limits;
     this.#docker = docker;
     this.#logger = logger;
     this.#settings = { ...DEFAULT_DOCKER_SETTINGS, ...settings };
-    this.#images = new Images(docker, logger);
+    this.#images = new Images(docker, logger, limits.pullMs);
     this.#events = new EngineEvents(docker, this.#settings.owner, logger);
   }
 
   async removeLeftovers(): Promise<number> {
     const filters = { label: [`${OWNER_LABEL}=${this.#settings.owner}`] };
-    const all = await this.#docker.listContainers({ all: true, filters });
+    const listed = this.#docker.listContainers({ all: true, filters });
+    const all = await engineCall('the request for a list', this.#limits.callMs, listed);
     const left = all.filter(({ Names }) => !Names.some((name) => this.#known.has(name.replace(/^\//, ''))));
-    await Promise.all(left.map(({ Id }) => removeContainer(this.#docker.getContainer(Id))));
+    await Promise.all(left.map(({ Id }) => removeContainer(this.#docker.getContainer(Id), this.#limits.callMs)));
     return left.length;
   }
 
@@ -84,8 +89,9 @@ export class DockerDriver implements ContainerDriver {
         spec,
         settings: this.#settings,
         events: this.#events,
+        limits: this.#limits,
         remove: async () => {
-          await removeContainer(made);
+          await removeContainer(made, this.#limits.callMs);
           this.#events.forget(made.id);
           this.#containers.delete(made.id);
           onRemoved();
@@ -95,7 +101,7 @@ export class DockerDriver implements ContainerDriver {
       return container;
     } catch (error) {
       this.#events.forget(made.id);
-      throw startError(spec, error, Remains.of(made));
+      throw startError(spec, error, Remains.of(made, this.#limits.callMs));
     }
   }
 
@@ -134,7 +140,7 @@ export class DockerDriver implements ContainerDriver {
     }
     const options = containerOptions(spec, this.#settings);
     try {
-      return await this.#docker.createContainer(options);
+      return await this.#created(options);
     } catch (error) {
       if (statusOf(error) !== 404) throw this.#notCreated(spec, error);
       if (policy === 'never') {
@@ -151,14 +157,22 @@ export class DockerDriver implements ContainerDriver {
       throw pullError(reference, error);
     }
     try {
-      return await this.#docker.createContainer(options);
+      return await this.#created(options);
     } catch (error) {
       throw this.#notCreated(spec, error);
     }
   }
 
+  /** A creation that is late may still be carried out: see `Remains.ofCutOff` and `#removeStrays`. */
+  #created(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
+    const creation = this.#docker.createContainer(options);
+    return engineCall('the creation of a container', this.#limits.callMs, creation);
+  }
+
   #notCreated(spec: ContainerSpec, error: unknown): ContainerStartError {
-    const cutOff = mayBeDone(error) ? Remains.ofCutOff(this.#docker.getContainer(engineName(spec))) : undefined;
+    const cutOff = mayBeDone(error)
+      ? Remains.ofCutOff(this.#docker.getContainer(engineName(spec)), this.#limits.callMs)
+      : undefined;
     return startError(spec, error, cutOff);
   }
 }

@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import * as z from 'zod';
 import type { Logger } from '../../../shared/logging/Logger.js';
+import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { OWNER_LABEL } from './settings.js';
 
 /** What is read of an event. The engine sends `oom` before the `die` of the same container. */
@@ -93,7 +94,10 @@ export class EngineEvents {
   async #listen(): Promise<void> {
     const filters = { type: ['container' as const], event: ['oom', 'die'], label: [`${OWNER_LABEL}=${this.#owner}`] };
     try {
-      const stream: EventStream = await this.#docker.getEvents({ filters });
+      const asked: Promise<EventStream> = this.#docker.getEvents({ filters });
+      const stream = await engineCall('the request for events', ENGINE_LIMITS.callMs, asked, (late) =>
+        late.destroy?.(),
+      );
       if (this.#state === 'closed') return stream.destroy?.();
       this.#stream = stream;
       let rest = '';

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { parseImageName } from '../../../shared/runtimes/image.js';
 import { ContainerStartError, type ContainerImage } from '../ContainerDriver.js';
+import { engineCall } from './engineCall.js';
 
 /** What to do about an image before a container is made of it. */
 export type PullPolicy =
@@ -29,9 +30,12 @@ export function pullPolicy(image: ContainerImage, localImagePrefix: string): Pul
 export class Images {
   readonly #docker: Docker;
   readonly #logger: Logger;
+  readonly #limitMs: number;
   readonly #pulls = new Map<string, Promise<void>>();
 
-  constructor(docker: Docker, logger: Logger) {
+  /** @param limitMs how long a pull may take, from its start to its end. */
+  constructor(docker: Docker, logger: Logger, limitMs: number) {
+    this.#limitMs = limitMs;
     this.#docker = docker;
     this.#logger = logger;
   }
@@ -51,13 +55,18 @@ export class Images {
     // Without a tag Docker would pull all of them.
     const name = parseImageName(reference);
     const tagged = name && name.tag === undefined && name.digest === undefined ? `${reference}:latest` : reference;
-    const progress: NodeJS.ReadableStream = await this.#docker.pull(tagged);
-    await new Promise<void>((resolve, reject) => {
-      this.#docker.modem.followProgress(progress, (error) => {
-        if (error) reject(error);
-        else resolve();
+    // A late pull is cut off: the engine keeps the layers that it has.
+    const late = new AbortController();
+    const pulled = (async () => {
+      const progress: NodeJS.ReadableStream = await this.#docker.pull(tagged, { abortSignal: late.signal });
+      await new Promise<void>((resolve, reject) => {
+        this.#docker.modem.followProgress(progress, (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
       });
-    });
+    })();
+    await engineCall(`the pull of ${reference}`, this.#limitMs, pulled).finally(() => late.abort());
     this.#logger.info(`pulled ${reference} in ${Math.round(performance.now() - start)} ms`);
   }
 }

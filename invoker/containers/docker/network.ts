@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import * as z from 'zod';
 import type { Logger } from '../../../shared/logging/Logger.js';
+import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { OWNER_LABEL } from './settings.js';
 
 /** The network that is made where none is configured. Its containers reach the outside world, but not each other. */
@@ -31,28 +32,33 @@ export interface ActionNetwork {
  *
  * @throws Error whose message says which network is missing or could not be made, and how to choose another one.
  */
-export async function actionNetwork(docker: Docker, name: string): Promise<ActionNetwork> {
-  const found = await inspect(docker, name);
+export async function actionNetwork(
+  docker: Docker,
+  name: string,
+  callMs = ENGINE_LIMITS.callMs,
+): Promise<ActionNetwork> {
+  const found = await inspect(docker, name, callMs);
   if (found) return found;
   if (name !== ISOLATED_NETWORK) throw new Error(`the Docker network '${name}' does not exist: create it, ${CHOOSE}`);
   try {
-    await docker.createNetwork({
+    const creation = docker.createNetwork({
       Name: name,
       Driver: 'bridge',
       CheckDuplicate: true,
       Options: { [ISOLATED]: 'false', 'com.docker.network.bridge.name': INTERFACE },
       Labels: { [OWNER_LABEL]: SHARED },
     });
+    await engineCall('the creation of a network', callMs, creation);
   } catch (error) {
     // Another process may be making it.
     for (let waited = 0; waited < MAKING_MS; waited += LOOK_MS) {
-      const made = await inspect(docker, name);
+      const made = await inspect(docker, name, callMs);
       if (made) return made;
       await sleep(LOOK_MS);
     }
     throw new Error(`the Docker network '${name}' cannot be created (${message(error)}): ${CHOOSE}`, { cause: error });
   }
-  const created = await inspect(docker, name);
+  const created = await inspect(docker, name, callMs);
   if (!created) throw new Error(`the Docker network '${name}' was created and is gone again: start once more`);
   return created;
 }
@@ -73,10 +79,10 @@ const networkSchema = z.object({
   IPAM: z.object({ Config: z.array(z.object({ Gateway: z.string().optional() })).nullish() }).nullish(),
 });
 
-async function inspect(docker: Docker, name: string): Promise<ActionNetwork | undefined> {
+async function inspect(docker: Docker, name: string, callMs: number): Promise<ActionNetwork | undefined> {
   let answer: unknown;
   try {
-    answer = await docker.getNetwork(name).inspect();
+    answer = await engineCall('the request for a network', callMs, docker.getNetwork(name).inspect());
   } catch (error) {
     if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
     throw new Error(`the Docker network '${name}' cannot be looked up (${message(error)})`, { cause: error });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import { engineCall, EngineTimeoutError } from './engineCall.js';
 
 /** When to try again to remove a container, in ms: an engine may be busy with it, or be starting anew. */
 const RETRIES = [200, 1000, 3000];
@@ -16,13 +17,14 @@ export function statusOf(error: unknown): number | undefined {
 
 /**
  * Removes a container in whatever state it is. Resolves once the engine has it no more, to whether it had it.
- * @throws what the engine says, after some attempts
+ * @param callMs how long the engine may take for one attempt.
+ * @throws what the engine says, after some attempts; EngineTimeoutError after the first attempt that it does not answer.
  */
-export async function removeContainer(container: Docker.Container): Promise<boolean> {
+export async function removeContainer(container: Docker.Container, callMs: number): Promise<boolean> {
   let polls = 0;
   for (let attempt = 0; ;) {
     try {
-      await container.remove({ force: true, v: true });
+      await engineCall('the removal of a container', callMs, container.remove({ force: true, v: true }));
       return true;
     } catch (error) {
       const status = statusOf(error);
@@ -33,7 +35,8 @@ export async function removeContainer(container: Docker.Container): Promise<bool
         continue;
       }
       const delay = RETRIES[attempt++];
-      if (delay === undefined) throw error;
+      // An engine that goes on later still removes it.
+      if (delay === undefined || error instanceof EngineTimeoutError) throw error;
       await sleep(delay);
     }
   }
@@ -49,9 +52,9 @@ export class Remains {
   }
 
   /** Of a container that the engine has. */
-  static of(container: Docker.Container): Remains {
+  static of(container: Docker.Container, callMs: number): Remains {
     return new Remains(async () => {
-      await removeContainer(container);
+      await removeContainer(container, callMs);
     });
   }
 
@@ -59,10 +62,10 @@ export class Remains {
    * Of a container whose creation was cut off. The engine may go on with it, and tell nobody: so it is looked for by its
    * name for a while.
    */
-  static ofCutOff(container: Docker.Container, now: () => number = Date.now): Remains {
+  static ofCutOff(container: Docker.Container, callMs: number, now: () => number = Date.now): Remains {
     const until = now() + APPEARS_MS;
     return new Remains(async () => {
-      while (!(await removeContainer(container)) && now() < until) await sleep(POLL_MS);
+      while (!(await removeContainer(container, callMs)) && now() < until) await sleep(POLL_MS);
     });
   }
 

@@ -6,12 +6,15 @@ import { startOwnCouch } from '../../integration/couchdb/couch.js';
 import { startBrokers } from '../../integration/kafka/brokers.js';
 import type { Parts } from './trials.js';
 
-/** An activation without an acknowledgement is given up after 15 s instead of 3 minutes: a trial need not wait so long. */
+/**
+ * An activation without an acknowledgement is given up after 60 s instead of 3 minutes, so that a trial need not wait so
+ * long. That is longer than a part is away in any trial: what a part finds when it is back must still run.
+ */
 const IMPATIENT = {
   CONFIG_whisk_timeLimit_std: '10 s',
   CONFIG_whisk_timeLimit_max: '20 s',
   CONFIG_whisk_loadbalancer_timeoutFactor: '1',
-  CONFIG_whisk_loadbalancer_timeoutAddon: '5 s',
+  CONFIG_whisk_loadbalancer_timeoutAddon: '50 s',
 };
 /** The load is the trial's, not the limits'. */
 const UNLIMITED = {

@@ -6,8 +6,12 @@
 export interface Answer {
   /** Of the activation, where the server accepted it. */
   readonly id: string | undefined;
-  /** HTTP status; 0 where the connection broke, or nobody listened. */
+  /** The client asked to wait for the result. */
+  readonly blocking: boolean;
+  /** HTTP status; 0 where the connection broke, or no process listened. */
   readonly status: number;
+  /** Why it was refused, in the words of the server or of the connection; empty where it was accepted. */
+  readonly reason: string;
   /** From the request until the answer. */
   readonly tookMs: number;
   /** The client gave up waiting. */
@@ -30,7 +34,15 @@ export interface History {
   readonly listed: readonly string[];
 }
 
-/** Counts of one trial; those from `lost` to `late` have to be 0. */
+/** How long answers may take, in ms. */
+export interface Limits {
+  /** To accept or to refuse an invocation. */
+  readonly answerMs: number;
+  /** To answer an accepted invocation whose client waits for the result. */
+  readonly resultMs: number;
+}
+
+/** Counts of one trial; those of `FAULTS` have to be 0. */
 export interface Verdict {
   readonly invocations: number;
   readonly accepted: number;
@@ -49,6 +61,7 @@ export interface Verdict {
   readonly unanswered: number;
   /** Answered after more than the limit. */
   readonly late: number;
+  /** Of refusals. A failed activation may be answered 500 too, with its record. */
   readonly 'errors (500)': number;
   readonly 'slowest answer (ms)': number;
 }
@@ -56,8 +69,7 @@ export interface Verdict {
 /** The counts that must be 0. */
 export const FAULTS = ['lost', 'unlisted', 'doubled', 'run twice', 'unanswered', 'late', 'errors (500)'] as const;
 
-/** @param limitMs the longest that an answer may take. */
-export function judge({ answers, runs, records, listed }: History, limitMs: number): Verdict {
+export function judge({ answers, runs, records, listed }: History, limits: Limits): Verdict {
   const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
   const recorded = new Map(records.map(({ id, success }) => [id, success]));
   const begun = new Set(runs);
@@ -75,10 +87,24 @@ export function judge({ answers, runs, records, listed }: History, limitMs: numb
     doubled: listed.length - inList.size,
     'run twice': repeated(runs),
     unanswered: answers.length - answered.length,
-    late: answered.filter(({ tookMs }) => tookMs > limitMs).length,
-    'errors (500)': answered.filter(({ status }) => status === 500).length,
+    late: answered.filter((answer) => isLate(answer, limits)).length,
+    'errors (500)': answered.filter(({ id, status }) => id === undefined && status === 500).length,
     'slowest answer (ms)': Math.round(Math.max(0, ...answered.map(({ tookMs }) => tookMs))),
   };
+}
+
+const isLate = ({ id, blocking, tookMs }: Answer, { answerMs, resultMs }: Limits): boolean =>
+  tookMs > (blocking && id !== undefined ? resultMs : answerMs);
+
+/** How often invocations were refused, by status and reason. */
+export function refusals(answers: readonly Answer[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { id, status, reason } of answers) {
+    if (id !== undefined) continue;
+    const key = `${status} ${reason}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
 }
 
 /** Whether everything that must be 0 is 0. */

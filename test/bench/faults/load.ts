@@ -99,18 +99,18 @@ export class Load {
   async #invoke(blocking: boolean): Promise<void> {
     const begun = performance.now();
     const path = `actions/${this.#options.action}${blocking ? '?blocking=true' : ''}`;
-    const answer = { id: undefined, status: 0, unanswered: false };
+    const took = (): number => performance.now() - begun;
+    const refused = { id: undefined, blocking, status: 0, reason: '', unanswered: false };
     try {
       const { status, text } = await this.#request('POST', path, {
         file: this.#file,
         ms: this.#options.runMs,
         bytes: this.#options.resultBytes ?? 1,
       });
-      const id = status === 200 || status === 202 || status === 502 ? activationIdOf(text) : undefined;
-      this.#answers.push({ ...answer, id, status, tookMs: performance.now() - begun });
+      this.#answers.push({ ...refused, status, ...outcomeOf(text), tookMs: took() });
     } catch (error) {
       const unanswered = error instanceof DOMException && error.name === 'TimeoutError';
-      this.#answers.push({ ...answer, unanswered, tookMs: performance.now() - begun });
+      this.#answers.push({ ...refused, reason: reasonOf(error), unanswered, tookMs: took() });
     }
   }
 
@@ -154,9 +154,22 @@ export class Load {
   }
 }
 
-function activationIdOf(text: string): string | undefined {
-  const { activationId } = JSON.parse(text) as { activationId?: string };
-  return activationId;
+/** The id of an activation, whether it succeeded or failed, or else why there is none. */
+function outcomeOf(text: string): Pick<Answer, 'id' | 'reason'> {
+  let body: { activationId?: unknown; error?: unknown };
+  try {
+    body = JSON.parse(text) as typeof body;
+  } catch {
+    return { id: undefined, reason: `not JSON: ${text.slice(0, 100)}` };
+  }
+  if (typeof body.activationId === 'string') return { id: body.activationId, reason: '' };
+  return { id: undefined, reason: typeof body.error === 'string' ? body.error.slice(0, 200) : 'no reason' };
+}
+
+function reasonOf(error: unknown): string {
+  const { cause, message } = error as Error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return code === '' ? message : code;
 }
 
 async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {

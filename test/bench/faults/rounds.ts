@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { startFaultCluster } from './cluster.js';
-import { judge, type Verdict } from './history.js';
+import { judge, refusals, type Limits, type Verdict } from './history.js';
 import { Load } from './load.js';
 import { StandaloneServer, type StandaloneTrial } from './standalone.js';
 import type { Trial } from './trials.js';
@@ -11,6 +11,8 @@ export interface Round {
   readonly round: number;
   readonly seed: number;
   readonly verdict: Verdict;
+  /** How often invocations were refused, by status and reason. */
+  readonly refusals: Readonly<Record<string, number>>;
 }
 
 export interface RoundOptions {
@@ -23,10 +25,10 @@ export interface RoundOptions {
 const BEFORE_MS = [800, 2500] as const;
 const AFTER_MS = 2000;
 const PER_SECOND = 30;
-/** How long an accepted activation may take to have its record: an invoker that does not come back is given up after 15 s. */
-const SETTLE_MS = 60_000;
-/** The longest that a request may take while a part is away, with room for a busy machine. */
-const ANSWER_LIMIT_MS = 33_000;
+/** How long an accepted activation may take to have its record: see `IMPATIENT`. */
+const SETTLE_MS = 150_000;
+/** 30 s to answer while a part is away, and 60 s for a result, with room for a busy machine. */
+const LIMITS: Limits = { answerMs: 33_000, resultMs: 63_000 };
 /** How long one run of the action takes. */
 const RUN_MS = 100;
 
@@ -91,7 +93,14 @@ async function eachRound(
       while (!over.signal.aborted) await load.run(500, PER_SECOND);
     })();
     await Promise.all([broken, loading]);
-    tell({ trial, round, seed: seed + round, verdict: judge(await load.history(SETTLE_MS), ANSWER_LIMIT_MS) });
+    const history = await load.history(SETTLE_MS);
+    tell({
+      trial,
+      round,
+      seed: seed + round,
+      verdict: judge(history, LIMITS),
+      refusals: refusals(history.answers),
+    });
   }
 }
 

@@ -45,9 +45,9 @@ if (standalone.length + distributed.length === 0) {
 if (values.couchdb !== undefined) process.env['COUCHDB_URL'] = values.couchdb;
 
 const verdicts = new Map<string, Verdict[]>();
-const tell = ({ trial, round, seed, verdict }: Round): void => {
+const tell = ({ trial, round, seed, verdict, refusals }: Round): void => {
   verdicts.set(trial, [...(verdicts.get(trial) ?? []), verdict]);
-  console.log(JSON.stringify({ trial, round, seed, sound: isSound(verdict), ...verdict }));
+  console.log(JSON.stringify({ trial, round, seed, sound: isSound(verdict), ...verdict, refusals }));
 };
 const seed = Number(values.seed);
 for (const trial of standalone) await standaloneRounds(trial, { rounds, seed, tell });

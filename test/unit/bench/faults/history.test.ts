@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { isSound, judge, total, type Answer, type History } from '../../../bench/faults/history.js';
+import { isSound, judge, refusals, total, type Answer, type History } from '../../../bench/faults/history.js';
 
-const accepted = (id: string, tookMs = 5): Answer => ({ id, status: 202, tookMs, unanswered: false });
-const refused = (status: number, tookMs = 5): Answer => ({ id: undefined, status, tookMs, unanswered: false });
-const LIMIT_MS = 1000;
+const base = { blocking: false, reason: '', unanswered: false };
+const accepted = (id: string, tookMs = 5): Answer => ({ ...base, id, status: 202, tookMs });
+const refused = (status: number, tookMs = 5): Answer => ({ ...base, id: undefined, status, tookMs });
+const LIMITS = { answerMs: 1000, resultMs: 2000 };
 
 function history(changes: Partial<History>): History {
   return {
@@ -20,7 +21,7 @@ function history(changes: Partial<History>): History {
 
 describe('the judge of fault trials', () => {
   it('finds nothing in a history in which every accepted activation ran once and has its record', () => {
-    const verdict = judge(history({ answers: [accepted('a'), accepted('b'), refused(503), refused(0)] }), LIMIT_MS);
+    const verdict = judge(history({ answers: [accepted('a'), accepted('b'), refused(503), refused(0)] }), LIMITS);
     assert.ok(isSound(verdict));
     assert.equal(verdict.accepted, 2);
     assert.equal(verdict.refused, 2);
@@ -42,19 +43,38 @@ describe('the judge of fault trials', () => {
   };
   for (const [name, [changes, counts]] of Object.entries(faults)) {
     it(`finds ${name}`, () => {
-      const verdict = judge(history(changes), LIMIT_MS);
+      const verdict = judge(history(changes), LIMITS);
       assert.ok(!isSound(verdict));
       for (const [count, value] of Object.entries(counts)) assert.equal(verdict[count as keyof typeof verdict], value);
-      assert.ok(!isSound(total([judge(history({}), LIMIT_MS), verdict])));
+      assert.ok(!isSound(total([judge(history({}), LIMITS), verdict])));
     });
   }
+
+  it('lets a client that waits for a result wait longer, and not one that is refused', () => {
+    const waiting = { ...accepted('b', 1999), blocking: true };
+    assert.equal(judge(history({ answers: [accepted('a'), waiting] }), LIMITS).late, 0);
+    assert.equal(judge(history({ answers: [{ ...waiting, tookMs: 2001 }] }), LIMITS).late, 1);
+    assert.equal(judge(history({ answers: [{ ...refused(503, 1999), blocking: true }] }), LIMITS).late, 1);
+  });
+
+  it('counts a failed activation that is answered 500 as accepted', () => {
+    const failed = { ...accepted('b'), blocking: true, status: 500 };
+    const verdict = judge(history({ answers: [accepted('a'), failed] }), LIMITS);
+    assert.ok(isSound(verdict));
+    assert.equal(verdict.accepted, 2);
+  });
+
+  it('says how often invocations were refused, and why', () => {
+    const away = { ...refused(503), reason: 'the bus is away' };
+    assert.deepEqual(refusals([accepted('a'), away, away, refused(0)]), { '503 the bus is away': 2, '0 ': 1 });
+  });
 
   it('tells failures of activations that never began from others', () => {
     const records = [
       { id: 'a', success: false },
       { id: 'b', success: false },
     ];
-    const verdict = judge(history({ records, runs: ['a'] }), LIMIT_MS);
+    const verdict = judge(history({ records, runs: ['a'] }), LIMITS);
     assert.equal(verdict.failed, 2);
     assert.equal(verdict['failed, not begun'], 1);
     assert.ok(isSound(verdict));
