@@ -1,5 +1,6 @@
 import type Docker from 'dockerode';
 import type { KindProbe } from '../../../shared/runtimes/KindAvailability.js';
+import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { pullPolicy } from './images.js';
 import { statusOf } from './removal.js';
 
@@ -22,7 +23,8 @@ export function dockerProbe(docker: Docker, localImagePrefix: string, built: Pro
       if (failure !== undefined) return failure;
     }
     try {
-      await docker.getImage(reference).inspect();
+      const inspected = docker.getImage(reference).inspect();
+      await engineCall('the request for an image', ENGINE_LIMITS.callMs, inspected);
       return undefined;
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
