@@ -1,7 +1,7 @@
 import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
 import type { ControllerConfig } from '../shared/config/controllerConfig.js';
 import type { Logger } from '../shared/logging/Logger.js';
-import { openKafka } from '../shared/messaging/openKafka.js';
+import { openKafka } from '../shared/messaging/clients/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
 import { openPlatform } from '../shared/platform/openPlatform.js';
 import type { Lifecycle } from '../shared/process/Lifecycle.js';

@@ -5,7 +5,7 @@ import type { InvokerProcessConfig } from '../shared/config/invokerConfig.js';
 import { assignInvokerId } from '../shared/invokers/invokerIds.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import { invokerInstance, type InvokerInstance } from '../shared/messages/instances.js';
-import { openKafka } from '../shared/messaging/openKafka.js';
+import { openKafka } from '../shared/messaging/clients/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
 import { openPlatform } from '../shared/platform/openPlatform.js';
 import { hideEnvironment } from '../shared/process/hideEnvironment.js';

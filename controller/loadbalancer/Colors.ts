@@ -1,6 +1,6 @@
 import { colorKey, type ColorKey } from '../../shared/colors/colorKey.js';
-import { type ColorPolicy, type PolicyOptions, type Room, type Weight } from '../../shared/colors/ColorPolicy.js';
-import { POLICIES, type PolicyMaker } from '../../shared/colors/policies.js';
+import type { ColorPolicy, PolicyMaker, PolicyOptions, Room, Weight } from '../../shared/colors/ColorPolicy.js';
+import { POLICIES } from '../../shared/colors/policies/policies.js';
 import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';

@@ -1,5 +1,5 @@
 import { POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
-import { isPolicyFile } from '../../shared/colors/loadPolicy.js';
+import { isPolicyFile } from '../../shared/config/loadPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { RetentionLimits } from '../../shared/store/embedded/Retention.js';

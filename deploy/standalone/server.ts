@@ -15,7 +15,7 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { KeptMessages } from '../../shared/messaging/embedded/KeptMessages.js';
-import { isPolicyFile, loadPolicy } from '../../shared/colors/loadPolicy.js';
+import { isPolicyFile, loadPolicy } from '../../shared/config/loadPolicy.js';
 import { topics } from '../../shared/messaging/topics.js';
 import { openPlatform, type Platform } from '../../shared/platform/openPlatform.js';
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';

@@ -161,3 +161,6 @@ export const POLICY_OPTIONS: PolicyOptions = {
   rebalanceTo: 1.05,
   maxBucketMoves: 164,
 };
+
+/** Makes a policy; called once for each pool of invokers in which it is used. */
+export type PolicyMaker = (surroundings: PolicySurroundings) => ColorPolicy;

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { colorKey, type ColorKey } from './colorKey.js';
-import { POLICY_OPTIONS, type ColorPolicy, type Room, type SharedUpdate } from './ColorPolicy.js';
+import { POLICY_OPTIONS, type ColorPolicy, type PolicyMaker, type Room, type SharedUpdate } from './ColorPolicy.js';
 import { imbalance } from './buckets.js';
-import type { PolicyMaker } from './policies.js';
 
 /** One rule of the contract. `check` throws an `AssertionError` if the policy breaks it. */
 export interface ContractCheck {

@@ -1,5 +1,4 @@
-import { POLICY_NAMES, POLICY_OPTIONS, type PolicyOptions } from '../colors/ColorPolicy.js';
-import type { PolicyMaker } from '../colors/policies.js';
+import { POLICY_NAMES, POLICY_OPTIONS, type PolicyMaker, type PolicyOptions } from '../colors/ColorPolicy.js';
 import { ConfigurationError, standard, type SettingValues } from './Setting.js';
 import { above, duration, integer, oneOf } from './values.js';
 

@@ -2,7 +2,7 @@ import type { TlsOptions } from 'node:tls';
 import type { WellKnownKeysFrom } from '../access/wellKnownKeys.js';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
 import { COLOR_SETTINGS, colorConfig, type ColorConfig } from './colorSettings.js';
-import type { KafkaClientName } from '../messaging/openKafka.js';
+import type { KafkaClientName } from '../messaging/clients/openKafka.js';
 import type { TopicLimits, TopicName } from '../messaging/topics.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';

@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { TlsOptions } from 'node:tls';
 import { parseArgs } from 'node:util';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
-import type { KafkaClientName } from '../messaging/openKafka.js';
+import type { KafkaClientName } from '../messaging/clients/openKafka.js';
 import type { TopicLimits, TopicName } from '../messaging/topics.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaOptions, KafkaSasl } from '../messaging/kafka/options.js';
-import { KAFKA_CLIENTS } from '../messaging/openKafka.js';
+import { KAFKA_CLIENTS } from '../messaging/clients/openKafka.js';
 import { isPem, keystore, readStore } from './keystore.js';
 import { ConfigurationError, optional, required, standard, type SettingValues } from './Setting.js';
 import { duration, flag, hosts, integer, oneOf, text } from './values.js';

@@ -1,5 +1,6 @@
 import type { LogLevel } from '../logging/Logger.js';
 import type { EncryptionConfig } from '../parameters/encryption.js';
+import type { RuntimesConfig } from '../runtimes/configured.js';
 import { LOCAL_IMAGE_PREFIX } from '../runtimes/manifest.js';
 import { optional, standard, type SettingValues } from './Setting.js';
 import { flag, oneOf, port, text } from './values.js';
@@ -51,15 +52,6 @@ export interface ProcessConfig {
   readonly logFormat: 'text' | 'json';
   readonly runtimes: RuntimesConfig;
   readonly encryption: EncryptionConfig;
-}
-
-export interface RuntimesConfig {
-  /** JSON, or `file:` and a path; undefined: the manifest that comes with the code. */
-  readonly manifest: string | undefined;
-  readonly defaultImagePrefix: string | undefined;
-  readonly defaultImageTag: string | undefined;
-  readonly bypassPullForLocalImages: boolean;
-  readonly localImagePrefix: string;
 }
 
 export function processConfig(values: SettingValues<typeof PROCESS_SETTINGS>): ProcessConfig {

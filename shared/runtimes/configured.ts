@@ -1,5 +1,14 @@
-import type { RuntimesConfig } from '../config/processSettings.js';
 import { loadManifest, parseManifest, type ManifestOptions, type Runtimes } from './manifest.js';
+
+/** What an operator sets of the runtimes. */
+export interface RuntimesConfig {
+  /** JSON, or `file:` and a path; undefined: the manifest that comes with the code. */
+  readonly manifest: string | undefined;
+  readonly defaultImagePrefix: string | undefined;
+  readonly defaultImageTag: string | undefined;
+  readonly bypassPullForLocalImages: boolean;
+  readonly localImagePrefix: string;
+}
 
 /**
  * The manifest that a process was configured with.

@@ -9,7 +9,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
-import { openKafka } from '../../shared/messaging/openKafka.js';
+import { openKafka } from '../../shared/messaging/clients/openKafka.js';
 import { startKafka } from '../integration/kafka/kafka.js';
 
 const COLUMNS = [

@@ -1,6 +1,6 @@
 import { mkdir, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findPackage, PROVIDED_PACKAGES } from '../../runtimes/packages.js';
+import { findPackage, PROVIDED_PACKAGES } from '../../runtimes/image/packages.js';
 
 /**
  * Lets actions below `folder` require the packages that they find in OpenWhisk's own image, and no others of this

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findPackages, PROVIDED_PACKAGES } from '../../runtimes/packages.js';
+import { findPackages, PROVIDED_PACKAGES } from '../../runtimes/image/packages.js';
 
 /** A program and its arguments. */
 export interface Command {

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findPackages, PROVIDED_PACKAGES } from '../packages.js';
+import { findPackages, PROVIDED_PACKAGES } from './packages.js';
 import { tar, type RootEntry } from './tar.js';
 
 /** Where the runtime lies in the image, and where actions live; a package installed beside both is found by both. */

@@ -1,13 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pacer } from '../../process/Pacer.js';
 import { BusUnavailableError } from '../Messaging.js';
-import type { Failure } from './library.js';
-
-/** A message as it goes to Kafka. */
-export interface Outgoing {
-  readonly key: string | null;
-  readonly value: Buffer;
-}
+import type { Failure, Outgoing } from './library.js';
 
 /*
  * The messages of one topic on their way out, in order.

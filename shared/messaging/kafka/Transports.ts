@@ -1,5 +1,4 @@
-import type { Failure, Transport } from './library.js';
-import type { Outgoing } from './Outbox.js';
+import type { Failure, Outgoing, Transport } from './library.js';
 
 /** The connected producers of one `KafkaProducer`: the one that new requests use, and former ones until they are done. */
 export class Transports {

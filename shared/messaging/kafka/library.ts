@@ -1,5 +1,3 @@
-import type { Outgoing } from './Outbox.js';
-
 /*
  * What the bus needs of a client library for Kafka. Everything here is one attempt, without a retry of its own that takes
  * long: when to try again, and for how long, is decided once for all libraries (`KafkaMessaging`, `KafkaProducer`,
@@ -104,4 +102,8 @@ export interface Sink {
   answered(): void;
   /** The library gave this membership up. */
   lost(error: unknown): void;
+} /** A message as it goes to Kafka. */
+export interface Outgoing {
+  readonly key: string | null;
+  readonly value: Buffer;
 }

@@ -10,7 +10,7 @@ import { combinedMessage } from '../../../shared/messages/acknowledgement.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
 import type { Messaging } from '../../../shared/messaging/Messaging.js';
-import { openKafka } from '../../../shared/messaging/openKafka.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { topics as makeTopics } from '../../../shared/messaging/topics.js';
 import { eventually } from '../../e2e/eventually.js';
 import { activationMessage, activationRecord } from '../../unit/controller/loadbalancer/messages.js';

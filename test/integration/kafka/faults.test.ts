@@ -7,7 +7,7 @@ import type { Logger } from '../../../shared/logging/Logger.js';
 import { BusUnavailableError, type Delivery, type Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
 import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
-import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
+import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/clients/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 /** The longest that a client may take to deliver from a broker that is back: see docs/decisions/0005. */

@@ -1,5 +1,5 @@
 /* A process for the fault tests: handles even numbers, keeps odd ones for ever, four at most. */
-import { openKafka, type KafkaClientName } from '../../../shared/messaging/openKafka.js';
+import { openKafka, type KafkaClientName } from '../../../shared/messaging/clients/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 const [client, hosts = '', name = ''] = process.argv.slice(2);

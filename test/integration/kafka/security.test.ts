@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { invokerConfig } from '../../../shared/config/invokerConfig.js';
-import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/openKafka.js';
+import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import type { Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
 import { signed } from '../certificates.js';

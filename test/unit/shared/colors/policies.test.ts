@@ -9,7 +9,7 @@ import {
   type PolicyName,
   type SharedUpdate,
 } from '../../../../shared/colors/ColorPolicy.js';
-import { POLICIES } from '../../../../shared/colors/policies.js';
+import { POLICIES } from '../../../../shared/colors/policies/policies.js';
 import { LeastAssigned } from '../../../../shared/colors/policies/LeastAssigned.js';
 import { policyContract } from '../../../../shared/colors/policyContract.js';
 import { colors, except, FREE, homesOf, range, seeded, unevenness, zipf } from './workload.js';
@@ -95,7 +95,7 @@ describe('every color policy', () => {
 
       it('answers the same in another process', () => {
         const script = `
-          const { POLICIES } = await import(${JSON.stringify(new URL('../../../../shared/colors/policies.js', import.meta.url).href)});
+          const { POLICIES } = await import(${JSON.stringify(new URL('../../../../shared/colors/policies/policies.js', import.meta.url).href)});
           const { POLICY_OPTIONS } = await import(${JSON.stringify(new URL('../../../../shared/colors/ColorPolicy.js', import.meta.url).href)});
           const { colorKey } = await import(${JSON.stringify(new URL('../../../../shared/colors/colorKey.js', import.meta.url).href)});
           const policy = POLICIES[${JSON.stringify(name)}]({ options: POLICY_OPTIONS, share: () => undefined });
@@ -210,7 +210,9 @@ describe('a policy with homes', () => {
   }
 });
 
-describe('consistent hashing', () => {
+describe('consistent hashing', function () {
+  // Hundreds of thousands of colors: minutes of work where the machine is busy with others'.
+  this.timeout(120_000);
   it('moves at most 1.25/n of the colors when one of n invokers joins or leaves', () => {
     for (const count of [2, 3, 5, 10, 20, 50]) {
       const policy = make('consistent-hashing', count);

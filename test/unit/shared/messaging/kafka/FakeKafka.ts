@@ -4,6 +4,7 @@ import type {
   Fetched,
   Fetcher,
   KafkaLibrary,
+  Outgoing,
   PartitionOffset,
   Place,
   Sink,
@@ -11,7 +12,6 @@ import type {
   TopicFacts,
   Transport,
 } from '../../../../../shared/messaging/kafka/library.js';
-import type { Outgoing } from '../../../../../shared/messaging/kafka/Outbox.js';
 
 /** An error whose meaning is its message. */
 export class FakeError extends Error {

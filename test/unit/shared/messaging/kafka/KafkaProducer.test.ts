@@ -6,7 +6,7 @@ import {
   MAX_OUTSTANDING_BYTES,
   SMALL_BYTES,
 } from '../../../../../shared/messaging/kafka/KafkaProducer.js';
-import type { Outgoing } from '../../../../../shared/messaging/kafka/Outbox.js';
+import type { Outgoing } from '../../../../../shared/messaging/kafka/library.js';
 import { Transports } from '../../../../../shared/messaging/kafka/Transports.js';
 import {
   BusFullError,

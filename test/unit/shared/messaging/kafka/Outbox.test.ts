@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { BusUnavailableError } from '../../../../../shared/messaging/Messaging.js';
 import { Pacer } from '../../../../../shared/process/Pacer.js';
-import type { Failure } from '../../../../../shared/messaging/kafka/library.js';
-import { Outbox, type Outgoing } from '../../../../../shared/messaging/kafka/Outbox.js';
+import type { Failure, Outgoing } from '../../../../../shared/messaging/kafka/library.js';
+import { Outbox } from '../../../../../shared/messaging/kafka/Outbox.js';
 
 const message = (text: string): Outgoing => ({ key: null, value: Buffer.from(text) });
 const texts = (messages: readonly Outgoing[]): string[] => messages.map(({ value }) => value.toString());

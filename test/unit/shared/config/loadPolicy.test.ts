@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isPolicyFile, loadPolicy } from '../../../../shared/colors/loadPolicy.js';
+import { isPolicyFile, loadPolicy } from '../../../../shared/config/loadPolicy.js';
 import { ConfigurationError } from '../../../../shared/config/Setting.js';
 
 describe('a policy of a user', () => {

@@ -2,7 +2,7 @@
  * Policies that map colors to invokers: the interface, the shipped policies, and the contract that each keeps. See
  * docs/policies.md.
  */
-export { colorKey, pointOf, type ColorKey } from './colorKey.js';
+export { colorKey, pointOf, type ColorKey } from '../colorKey.js';
 export {
   POLICY_NAMES,
   POLICY_OPTIONS,
@@ -10,12 +10,13 @@ export {
   type ColorPolicy,
   type InvokerLoad,
   type PolicyName,
+  type PolicyMaker,
   type PolicyOptions,
   type PolicySurroundings,
   type Room,
   type SharedState,
   type SharedUpdate,
   type Weight,
-} from './ColorPolicy.js';
-export { POLICIES, type PolicyMaker } from './policies.js';
-export { policyContract, type ContractCheck } from './policyContract.js';
+} from '../ColorPolicy.js';
+export { POLICIES } from './policies.js';
+export { policyContract, type ContractCheck } from '../policyContract.js';

@@ -1,8 +1,8 @@
-import { KafkaMessaging } from './kafka/KafkaMessaging.js';
-import type { KafkaOptions } from './kafka/options.js';
-import { kafkajsLibrary } from './kafkajs/kafkajs.js';
-import type { Messaging } from './Messaging.js';
-import { platformaticLibrary } from './platformatic/platformatic.js';
+import { KafkaMessaging } from '../kafka/KafkaMessaging.js';
+import type { KafkaOptions } from '../kafka/options.js';
+import { kafkajsLibrary } from '../kafkajs/kafkajs.js';
+import type { Messaging } from '../Messaging.js';
+import { platformaticLibrary } from '../platformatic/platformatic.js';
 
 /** The client libraries through which Kafka is spoken to; what speaks for which: docs/decisions. */
 export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const;

@@ -1,9 +1,8 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ConfigurationError } from '../config/Setting.js';
-import { isPolicyName } from './ColorPolicy.js';
-import type { PolicyMaker } from './policies.js';
-import { policyContract } from './policyContract.js';
+import { ConfigurationError } from './Setting.js';
+import { isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
+import { policyContract } from '../colors/policyContract.js';
 
 /** Whether a text names a file with a policy, and not a known policy. */
 export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\.[cm]?js$/.test(text);
