@@ -30,7 +30,7 @@ const entityName = z
   .regex(/^([\w]|[\w][\w@ .&-]*[\w@.&-])$/);
 const version = z.string().describe('major.minor.patch');
 
-export const keyValue = named(
+const keyValue = named(
   'KeyValue',
   z.object({
     key: z.string(),
@@ -58,7 +58,7 @@ const entity = {
   updated: milliseconds.optional(),
 };
 
-export const actionLimitsPut = named(
+const actionLimitsPut = named(
   'ActionLimitsPut',
   z.object({
     timeout: z.int().nullish().describe('Milliseconds.'),

@@ -66,7 +66,7 @@ export class OwnershipEntitlement implements Entitlement {
 }
 
 /** A kind is allowed if either list has it, or if both are empty or missing. */
-export function isKindAllowed(
+function isKindAllowed(
   kind: string,
   own: readonly string[] | undefined,
   everybody: readonly string[] | undefined,

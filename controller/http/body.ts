@@ -28,7 +28,7 @@ export const joined = (chunks: readonly Buffer[]): Buffer =>
   chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 
 /** The media type of a request, lower case and without parameters; undefined where it has none. */
-export function mediaType(req: IncomingMessage): string | undefined {
+function mediaType(req: IncomingMessage): string | undefined {
   const header = req.headers['content-type'];
   if (header === undefined) return undefined;
   const semicolon = header.indexOf(';');

@@ -8,7 +8,7 @@ import { sendJson } from './respond.js';
 const MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES;
 
 /** Answers `{error, code}`; `code` is the transaction's id. */
-export function sendError(req: Request, res: Response, error: ApiError): void {
+function sendError(req: Request, res: Response, error: ApiError): void {
   for (const [name, value] of Object.entries(error.headers ?? {})) res.setHeader(name, value);
   // The rest of the body is read and thrown away: a caller whose connection closes while it writes may lose this answer.
   if (Number(req.headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) res.setHeader('Connection', 'close');

@@ -15,7 +15,7 @@ declare global {
 }
 
 /** The header with which a request names its transaction, unless it is configured otherwise. */
-export const TRANSACTION_HEADER = 'X-Request-ID';
+const TRANSACTION_HEADER = 'X-Request-ID';
 
 /** Ids that only the system itself may begin with. */
 const SYSTEM_PREFIX = 'sid_';
@@ -26,7 +26,7 @@ const ACCEPTABLE = /^[\x21-\x7e]{1,128}$/;
  * The transaction of a request: the caller's own id where it has an acceptable one, else 32
  * letters and digits. `X-OW-Extra-Logging: on` asks for more log lines.
  */
-export function transactionOf(given: string | undefined, extraLogging: string | undefined, now: number): TransactionId {
+function transactionOf(given: string | undefined, extraLogging: string | undefined, now: number): TransactionId {
   const own = given !== undefined && !given.startsWith(SYSTEM_PREFIX) && ACCEPTABLE.test(given) ? given : undefined;
   const transid = newTransactionId(now, own);
   return extraLogging?.toLowerCase() === 'on' ? { ...transid, extraLogging: true } : transid;

@@ -60,7 +60,7 @@ export async function invokeFound(parts: ActivationParts, request: InvocationReq
 }
 
 /** The components of a sequence, each once; `namespace` takes the place of `_`. */
-export function componentResources(components: readonly string[], namespace: string): Resource[] {
+function componentResources(components: readonly string[], namespace: string): Resource[] {
   return [...new Set(components)].map((component) => {
     const { path, name } = inNamespace(readQualifiedName(component), namespace);
     return { path, collection: 'actions', name };

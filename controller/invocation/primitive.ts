@@ -48,7 +48,7 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
 }
 
 /** The message that asks an invoker for an invocation. `content`: the arguments of the action. */
-export function activationMessage(
+function activationMessage(
   request: InvocationRequest,
   activationId: string,
   content: Json,

@@ -18,7 +18,7 @@ const TOO_SHORT =
  * The segments of a path; empty ones do not count (`/a//b` is `a`, `b`).
  * @throws MalformedNameError if the path has no segments, or a segment that may not name an entity.
  */
-export function pathSegments(path: string): string[] {
+function pathSegments(path: string): string[] {
   if (path.length > MAX_PATH_LENGTH) throw new MalformedNameError('requirement failed: path is too long');
   const parts = path.split('/').filter((part) => part !== '');
   if (parts.length === 0) throw new MalformedNameError('requirement failed: path undefined');

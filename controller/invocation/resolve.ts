@@ -20,7 +20,7 @@ export interface ResolvedPackage {
 }
 
 /** The document id of the package that a binding refers to; undefined for a plain package. */
-export function boundPackage(pkg: PackageDocument): string | undefined {
+function boundPackage(pkg: PackageDocument): string | undefined {
   const { namespace, name } = pkg.binding;
   return namespace === undefined || name === undefined ? undefined : `${namespace}/${name}`;
 }
@@ -30,7 +30,7 @@ export function boundPackage(pkg: PackageDocument): string | undefined {
  * @returns undefined if the package, or a package that it refers to, does not exist.
  * @throws CircularBindingError
  */
-export async function resolvePackage(source: ActionReader, id: string): Promise<ResolvedPackage | undefined> {
+async function resolvePackage(source: ActionReader, id: string): Promise<ResolvedPackage | undefined> {
   const seen = new Set<string>();
   let parameters: readonly KeyValue[] = [];
   let next = id;

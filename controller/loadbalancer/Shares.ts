@@ -175,6 +175,6 @@ function sameSelection(a: InvokerInstance, b: InvokerInstance): boolean {
 const MB = 1024 * 1024;
 
 /** MB of an invoker for containers; 0 if it does not say. */
-export function memoryOf(instance: InvokerInstance): number {
+function memoryOf(instance: InvokerInstance): number {
   return Math.floor((parseSize(instance.userMemory) ?? 0) / MB);
 }

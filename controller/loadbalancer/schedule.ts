@@ -47,7 +47,7 @@ export interface InvokerChoice {
   readonly overloaded: boolean;
 }
 
-export function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
+function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
   return candidate.up && candidate.capacity.fits(resources.key, resources.concurrency, resources.memory);
 }
 
@@ -81,7 +81,7 @@ export function schedule(
 }
 
 /** Any invoker that is up, all equally likely; undefined where there is none. */
-export function overload(candidates: readonly Candidate[], random: () => number): InvokerChoice | undefined {
+function overload(candidates: readonly Candidate[], random: () => number): InvokerChoice | undefined {
   const up = candidates.filter((candidate) => candidate.up);
   const candidate = up[Math.floor(random() * up.length)];
   return candidate && { candidate, overloaded: true };

@@ -22,7 +22,7 @@ export interface LocalProcessOptions {
   readonly guards?: Guards | undefined;
 }
 
-export class ProcessStartError extends Error {
+class ProcessStartError extends Error {
   override name = 'ProcessStartError';
 }
 

@@ -3,7 +3,7 @@ import { within } from '../../shared/process/within.js';
 /** How often a wait says that it goes on, in ms. */
 const EVERY_MS = 5000;
 
-export class WaitError extends Error {
+class WaitError extends Error {
   override name = 'WaitError';
 }
 

@@ -145,7 +145,7 @@ export interface ContainerSettings {
 }
 
 /** @throws ConfigurationError */
-export function containerSettings(variables: Environment): ContainerSettings {
+function containerSettings(variables: Environment): ContainerSettings {
   const { dockerNetwork, extraHosts } = INVOKER_SETTINGS;
   const values = readSettings({ dockerNetwork, extraHosts }, variables);
   return { network: values.dockerNetwork, extraHosts: values.extraHosts };

@@ -29,7 +29,7 @@ export function folderGraph(imports: readonly FileImport[], group: (file: string
 }
 
 /** Everything that can be reached from `start` over at least one edge. */
-export function reachable(graph: FolderGraph, start: string): Set<string> {
+function reachable(graph: FolderGraph, start: string): Set<string> {
   const seen = new Set<string>();
   const open = [...(graph.get(start) ?? [])];
   for (let folder = open.pop(); folder !== undefined; folder = open.pop()) {

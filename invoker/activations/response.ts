@@ -10,7 +10,7 @@ export type Answer =
   | { readonly kind: 'timeout' }
   | { readonly kind: 'failure'; readonly failure: ConnectionFailure };
 
-export const success = (result: Json, size?: number): ActivationResponse => ({
+const success = (result: Json, size?: number): ActivationResponse => ({
   statusCode: StatusCode.success,
   result,
   ...sized(size),

@@ -22,7 +22,7 @@ export interface RemovalTimes {
   readonly maxDelayMs: number;
 }
 
-export const REMOVAL_TIMES: RemovalTimes = { attemptMs: 60_000, firstDelayMs: 1000, maxDelayMs: 60_000 };
+const REMOVAL_TIMES: RemovalTimes = { attemptMs: 60_000, firstDelayMs: 1000, maxDelayMs: 60_000 };
 
 /** More at once make an engine slower, not faster. */
 const AT_ONCE = 8;

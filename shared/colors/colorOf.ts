@@ -19,7 +19,7 @@ export interface ColorSources {
 }
 
 /** A color that is longer, in bytes of UTF-8, is replaced by its hash. */
-export const MAX_COLOR_BYTES = 256;
+const MAX_COLOR_BYTES = 256;
 
 /**
  * The color of an invocation: that of the request, else that of the action's annotation, else that of its cause, else

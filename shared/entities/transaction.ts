@@ -58,12 +58,4 @@ export function childTransactionId(parent: TransactionId, now: number = Date.now
   return parent.extraLogging ? { id, start: now, extraLogging: true, parent } : { id, start: now, parent };
 }
 
-/** Transactions that the system begins by itself. */
-export const systemTransaction = (
-  name: 'invoker' | 'controller' | 'invokerHealth' | 'loadbalancer' | 'unknown',
-): TransactionId => ({
-  id: `sid_${name}`,
-  start: Date.now(),
-});
-
 const randomId = (): string => randomUUID().replaceAll('-', '');

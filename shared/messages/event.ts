@@ -17,8 +17,7 @@ export const activationEventSchema = z.object({
 });
 export type ActivationEvent = z.infer<typeof activationEventSchema>;
 
-export const metricEventSchema = z.object({ metricName: z.string(), metricValue: z.number() });
-export type MetricEvent = z.infer<typeof metricEventSchema>;
+const metricEventSchema = z.object({ metricName: z.string(), metricValue: z.number() });
 
 const envelope = {
   source: z.string(),

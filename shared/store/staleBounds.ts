@@ -2,7 +2,7 @@ import { StoreUnavailableError } from './ArtifactStore.js';
 import type { StaleBounds } from './ReadThroughCache.js';
 
 /** How old a known identity or entity may be that is used while the store does not answer, in ms. */
-export const MAX_STALE_MS = 600_000;
+const MAX_STALE_MS = 600_000;
 
 /** A store that answers takes a few ms. A request is not held longer than this for one that may be frozen. */
 const PATIENCE_MS = 1000;

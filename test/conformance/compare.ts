@@ -41,7 +41,7 @@ const byKey = (a: unknown, b: unknown): number => keyOf(a).localeCompare(keyOf(b
 const keyOf = (value: unknown): string => (isFields(value) && typeof value['key'] === 'string' ? value['key'] : '');
 
 /** Replaces what differs from run to run, so that two servers' answers can be compared. */
-export function normalize(value: unknown, key = '', parent?: Fields): unknown {
+function normalize(value: unknown, key = '', parent?: Fields): unknown {
   if (key === 'code' && parent && 'error' in parent && typeof value === 'string') return '<tid>';
   if (VOLATILE.has(key) && (typeof value === 'string' || typeof value === 'number')) return `<${typeof value}>`;
   if (key === '__ow_headers') return '<headers>';

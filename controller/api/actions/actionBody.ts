@@ -53,6 +53,6 @@ export function readActionBody(json: Json, runtimes: Runtimes, sizes: SizeLimits
 }
 
 /** @throws ApiError 413 */
-export function checkSize(what: string, bytes: number, allowed: number): void {
+function checkSize(what: string, bytes: number, allowed: number): void {
   if (bytes > allowed) throw tooLarge(what, bytes, allowed);
 }

@@ -9,7 +9,7 @@ export interface ActionPath {
   readonly name: string;
 }
 
-export const NOT_ON_BINDING = 'Operation not permitted on package binding.';
+const NOT_ON_BINDING = 'Operation not permitted on package binding.';
 
 /**
  * Checks that the caller may do this to the action, and that its package is there. What is written goes to packages, not

@@ -49,7 +49,7 @@ interface InvokeOptions {
 }
 
 /** @throws ApiError 400 */
-export function readOptions(query: URLSearchParams, maxWaitMs: number): InvokeOptions {
+function readOptions(query: URLSearchParams, maxWaitMs: number): InvokeOptions {
   const blocking = booleanParameter(query, 'blocking', false);
   const result = booleanParameter(query, 'result', false);
   const given = query.get('timeout');

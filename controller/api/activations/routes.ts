@@ -50,7 +50,7 @@ async function find(ctx: ControllerContext, req: Request, res: Response): Promis
 }
 
 /** @throws ApiError 400 */
-export function checkActivationId(id: string): string {
+function checkActivationId(id: string): string {
   if (id.length !== ID_LENGTH) {
     throw badRequest(`Activation id length is ${id.length} but must be ${ID_LENGTH}.`);
   }

@@ -19,7 +19,7 @@ export const limitRoutes: Routes = (router, ctx) => {
   });
 };
 
-export function limitsView(limits: Limits, user: UserLimits): JsonBody {
+function limitsView(limits: Limits, user: UserLimits): JsonBody {
   const bounds = namespaceLimits(limits, user);
   return {
     ...user,

@@ -1,7 +1,7 @@
 import type { InvokerHealth } from '../../loadbalancer/LoadBalancer.js';
 
 /** An invoker as the lists of invokers name it: `invoker0/host`. */
-export function invokerName({ instance }: InvokerHealth): string {
+function invokerName({ instance }: InvokerHealth): string {
   return ['invoker' + String(instance.instance), instance.uniqueName, instance.displayedName]
     .filter((part) => part !== undefined)
     .join('/');

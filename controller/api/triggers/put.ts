@@ -56,7 +56,7 @@ export function newTrigger(namespace: string, name: string, body: EntityBody, no
 }
 
 /** The trigger after an update: fields that the body leaves out stay. */
-export function revisedTrigger(old: TriggerDocument, body: EntityBody, now: number): TriggerDocument {
+function revisedTrigger(old: TriggerDocument, body: EntityBody, now: number): TriggerDocument {
   return {
     ...old,
     parameters: [...(body.parameters ?? old.parameters)],

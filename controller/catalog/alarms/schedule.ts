@@ -81,7 +81,7 @@ export function wentOff(alarm: Alarm, now: number): Alarm {
 }
 
 /** Later than this, a time counts as missed: the server was down, or its clock was set. */
-export const MISSED_AFTER_MS = 30_000;
+const MISSED_AFTER_MS = 30_000;
 
 /** Whether its time passed while no controller was running. The one time of `once` cannot be missed. */
 export function isMissed(alarm: Alarm, now: number): boolean {

@@ -10,7 +10,7 @@ export const HEAP_EXHAUSTED = 'JavaScript heap out of memory';
 export type StreamName = 'stdout' | 'stderr';
 
 /** A line that stands in an activation's log: `TIMESTAMP stdout: text`. */
-export function logLine(time: string, stream: StreamName, text: string): string {
+function logLine(time: string, stream: StreamName, text: string): string {
   return `${time.padEnd(30)} ${stream}: ${text}`;
 }
 

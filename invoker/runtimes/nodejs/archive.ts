@@ -68,7 +68,7 @@ const DIRECTORY_HEADER = 0x02014b50;
 const SYMBOLIC_LINK = 0o120000;
 
 /** The entries of a zip, read by its central directory. */
-export function* zipEntries(zip: Buffer): Generator<Entry> {
+function* zipEntries(zip: Buffer): Generator<Entry> {
   let end = zip.length - 22;
   while (end >= 0 && zip.readUInt32LE(end) !== END_OF_DIRECTORY) end -= 1;
   if (end < 0) throw new Error('not a zip');
@@ -97,7 +97,7 @@ export function* zipEntries(zip: Buffer): Generator<Entry> {
 const BLOCK = 512;
 
 /** The entries of a tar, with the long names of GNU and of PAX. */
-export function* tarEntries(tar: Buffer): Generator<Entry> {
+function* tarEntries(tar: Buffer): Generator<Entry> {
   let longName: string | undefined;
   let longLink: string | undefined;
   for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0;) {

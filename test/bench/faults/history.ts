@@ -67,7 +67,7 @@ export interface Verdict {
 }
 
 /** The counts that must be 0. */
-export const FAULTS = ['lost', 'unlisted', 'doubled', 'run twice', 'unanswered', 'late', 'errors (500)'] as const;
+const FAULTS = ['lost', 'unlisted', 'doubled', 'run twice', 'unanswered', 'late', 'errors (500)'] as const;
 
 export function judge({ answers, runs, records, listed }: History, limits: Limits): Verdict {
   const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));

@@ -105,7 +105,7 @@ async function eachRound(
 }
 
 /** Numbers from 0 to 1 that a seed repeats (mulberry32). */
-export function generator(seed: number): () => number {
+function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

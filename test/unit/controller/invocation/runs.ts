@@ -41,7 +41,7 @@ export const crashed = new Outcome((request, id) => ({
 }));
 export const unheard = new Outcome((_, id) => ({ kind: 'accepted', activationId: id }));
 
-export function recordOf(
+function recordOf(
   request: InvocationRequest,
   activationId: string,
   response: ActivationRecord['response'],
