@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
-import { startFaultCluster } from './cluster.js';
+import { startFaultCluster, type FaultCluster } from './cluster.js';
 import { judge, refusals, type Limits, type Verdict } from './history.js';
 import { Load } from './load.js';
 import { StandaloneServer, type StandaloneTrial } from './standalone.js';
@@ -58,21 +58,28 @@ export async function distributedRounds(
   options: RoundOptions & { readonly brokers: number },
 ): Promise<void> {
   const cluster = await startFaultCluster(options.brokers);
-  const { topology } = cluster.parts;
-  const bases = (): string[] => topology.controllers.map(({ url }) => url);
-  const load = new Load({ bases, key: WELL_KNOWN_USERS.guest, action: 'steady', runMs: RUN_MS });
+  const load = clusterLoad(cluster);
   try {
     await load.install();
-    for (const trial of trials) {
-      await eachRound(trial.name, options, load, async (random) => {
-        await trial.fault(cluster.parts, random);
-        await topology.ready();
-      });
-    }
+    for (const trial of trials) await trialRounds(trial, cluster, load, options);
   } finally {
     load.close();
     await cluster.close();
   }
+}
+
+/** A load on all controllers of a cluster, in turns. */
+export function clusterLoad({ parts: { topology } }: FaultCluster): Load {
+  const bases = (): string[] => topology.controllers.map(({ url }) => url);
+  return new Load({ bases, key: WELL_KNOWN_USERS.guest, action: 'steady', runMs: RUN_MS });
+}
+
+/** Rounds of one trial, each of which ends with all parts up. */
+export function trialRounds(trial: Trial, { parts }: FaultCluster, load: Load, options: RoundOptions): Promise<void> {
+  return eachRound(trial.name, options, load, async (random) => {
+    await trial.fault(parts, random);
+    await parts.topology.ready();
+  });
 }
 
 async function eachRound(
