@@ -1,3 +1,6 @@
+/** What is expected where there is no room and nothing is known of durations, in ms. */
+const LEAST_WAIT_MS = 0.001;
+
 /**
  * What this controller may still send to one invoker: its share of the invoker's memory in MB, and for actions that
  * take several invocations in one container, the places that are free in containers already paid for.
@@ -62,7 +65,8 @@ export class InvokerCapacity {
    * next one waits until 4 have ended: 4 · 128 MB are missing, and 1024 MB come back in 40 ms; so it waits 20 ms.
    *
    * If nothing has ended for longer than that since the invoker became full, what runs takes longer than usual: the wait is at
-   * least that long. So one long call does not attract a queue.
+   * least that long. So one long call does not attract a queue. Only an invocation that has room waits for 0 ms: one that needs
+   * more than the whole share has none, also where nothing is in flight.
    *
    * @param now in ms.
    */
@@ -70,7 +74,7 @@ export class InvokerCapacity {
     if (this.fits(action, concurrency, memory)) return 0;
     const missing = memory - this.#free;
     const meanMs = this.#demanded > 0 ? this.#work / this.#demanded : 0;
-    return Math.max((missing * meanMs) / Math.max(1, this.#share), now - this.#progressAt);
+    return Math.max(LEAST_WAIT_MS, (missing * meanMs) / Math.max(1, this.#share), now - this.#progressAt);
   }
 
   /**

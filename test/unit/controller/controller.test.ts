@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
+import { operatorPolicy } from '../../../shared/access/operators.js';
 import { Controller, type ControllerParts } from '../../../controller/controller.js';
 import { BALANCER } from '../../../controller/loadbalancer/ShardingBalancer.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
@@ -34,6 +35,7 @@ async function setUp() {
       readinessFraction: 0,
       userEvents: false,
       build: { number: '0', date: '' },
+      operator: operatorPolicy(),
     },
     whisks: { get: () => Promise.resolve(undefined), put: () => Promise.resolve('1-0') },
     activations: { store: (record: ActivationRecord) => Promise.resolve(void stored.push(record)) },

@@ -118,7 +118,11 @@ describe('a colored invocation without patience', () => {
           }
         },
       ),
-      { numRuns: 300 },
+      {
+        numRuns: 300,
+        // Needs more than any share has, while nothing runs.
+        examples: [['consistent-hashing', [128, 128].map((memory) => ({ up: true, memory, used: 0 })), '!', 129]],
+      },
     );
   });
 });
