@@ -6,6 +6,7 @@
  * Each tier, and each folder of the integration tier, is a mocha process. As many run side by side as `TEST_LANES` says
  * (default: 2, or 1 on a single core); the output of one is printed when it ends. `--coverage` prints which lines the
  * unit and integration tests ran, and fails where a watched file has too few.
+ * Failures are repeated at the end, after the tables of coverage.
  *
  * Sources decide which tests there are, so that a compiled test whose source is gone does not run.
  */
@@ -19,12 +20,7 @@ import { COVERED_TIERS, reportCoverage } from './coverage.js';
 import { startBroker, type Broker } from './integration/kafka/broker.js';
 import { inLanes, inOrder, jobsOf, TIERS, type Job, type Tier } from './jobs.js';
 import { prepare } from './prepare.js';
-
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { failuresText, type Failure, type TierResult } from './results.js';
 
 const PROGRESS_MS = 60_000;
 
@@ -43,7 +39,8 @@ const tiers = TIERS.filter((tier) => named.length === 0 || named.includes(tier))
 const jobs = inOrder(tiers.flatMap((tier) => jobsOf(tier, testFiles(tier))));
 const lanes = Number(process.env['TEST_LANES'] ?? Math.min(2, availableParallelism()));
 
-const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+const total = { passed: 0, failed: 0, skipped: 0 };
+const failures: Failure[] = [];
 const work = mkdtempSync(join(tmpdir(), 'palette-whisk-test-'));
 const coverage = join(work, 'coverage');
 let broker: Broker | undefined;
@@ -52,18 +49,19 @@ try {
   for (const tier of real) await prepare(tier);
   broker = await sharedBroker();
   await inLanes(jobs, lanes, runJob);
-  if (withCoverage && !reportCoverage(root, coverage)) total.failed++;
+  if (withCoverage && !reportCoverage(root, coverage)) {
+    fail('coverage', 'a watched file has too few covered lines, or the report could not be made: see above');
+  }
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  total.failed++;
+  fail('the run', error instanceof Error ? error.message : String(error));
 } finally {
   await broker?.close();
   rmSync(work, { recursive: true, force: true });
 }
 if (process.env['CI'] === 'true' && total.skipped > 0) {
-  console.error(`under CI=true nothing may be skipped, but ${total.skipped} tests were`);
-  total.failed++;
+  fail('the run', `under CI=true nothing may be skipped, but ${total.skipped} tests were`);
 }
+if (failures.length > 0) console.error(`\n${failuresText(failures)}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
@@ -113,16 +111,20 @@ async function runJob(job: Job): Promise<void> {
     console.log(`\n== ${job.name}: ended after ${seconds()} s\n${readFileSync(outputFile, 'utf8')}`);
   }
   if (!existsSync(countsFile)) {
-    console.error(`the tests of ${job.name} ended without a result (${signal ?? `exit code ${status}`})`);
-    total.failed++;
+    fail(job.name, `its tests ended without a result (${signal ?? `exit code ${status}`})`);
     return;
   }
-  const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts;
-  // A process that failed after its last test (an unhandled rejection, say) has failed.
-  if (status !== 0 && counts.failed === 0) counts.failed = 1;
-  total.passed += counts.passed;
-  total.failed += counts.failed;
-  total.skipped += counts.skipped;
+  const result = JSON.parse(readFileSync(countsFile, 'utf8')) as TierResult;
+  if (status !== 0 && result.failed === 0) fail(job.name, 'the process failed after its last test');
+  total.passed += result.passed;
+  total.failed += result.failed;
+  total.skipped += result.skipped;
+  failures.push(...result.failures.map(({ title, reason }) => ({ title: `${job.name} / ${title}`, reason })));
+}
+
+function fail(title: string, reason: string): void {
+  total.failed++;
+  failures.push({ title, reason });
 }
 
 function testFiles(tier: Tier): string[] {

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { failuresText } from '../results.js';
+
+describe('the failures at the end of a run', () => {
+  it('name each test, and indent its reason', () => {
+    assert.equal(
+      failuresText([
+        { title: 'unit / a queue / keeps order', reason: 'AssertionError: 1 !== 2\n    at queue.test.ts:1' },
+        { title: 'coverage', reason: 'too few lines' },
+      ]),
+      [
+        'FAILED unit / a queue / keeps order',
+        '    AssertionError: 1 !== 2',
+        '        at queue.test.ts:1',
+        'FAILED coverage',
+        '    too few lines',
+      ].join('\n'),
+    );
+  });
+
+  it('show a bounded part of a long reason', () => {
+    const text = failuresText([{ title: 'unit', reason: 'x'.repeat(100_000) }]);
+    assert.ok(text.length < 2_000, `${text.length} characters`);
+  });
+});
