@@ -10,6 +10,8 @@ import { skipWithoutOwnBroker } from '../kafka/broker.js';
 const TRIALS = ['invoker killed', 'controller killed', 'broker killed', 'broker frozen', 'database killed'];
 /** Any one does; a failure prints it with the round. */
 const SEED = 13;
+/** As many containers of 256 MB as an invoker of the cluster has room for. */
+const CONTAINERS = 8;
 
 describe('a load of invocations', function () {
   this.timeout(600_000);
@@ -37,8 +39,11 @@ describe('a load of invocations', function () {
         table[name] = round.verdict;
         assert.ok(isSound(round.verdict), JSON.stringify(round));
         assert.ok(round.verdict.accepted > 10, JSON.stringify(round));
-        // Only what had begun fails with its invoker.
-        if (name === 'invoker killed') assert.equal(round.verdict['failed, not begun'], 0, JSON.stringify(round));
+        // Only what a container had been given fails with its invoker. A container that was given an activation and died
+        // before the action's first line leaves no trace of the run.
+        if (name === 'invoker killed') {
+          assert.ok(round.verdict['failed, not begun'] <= CONTAINERS, JSON.stringify(round));
+        }
       };
       await trialRounds(trial, cluster, load, { rounds: 1, seed: SEED, tell });
     });
