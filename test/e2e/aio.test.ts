@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { clientsInstalled, commandLine } from './clients.js';
+import { clientsInstalled, commandLine, commandSession, type CommandSession } from './clients.js';
 import { eventually } from './eventually.js';
 import { clientSuite } from './servers.js';
 
@@ -43,6 +43,9 @@ clientSuite('aio runtime', function (server) {
   this.timeout(300_000);
   /** `aio runtime ...words`; a word with blanks comes last, as an array. */
   let aio: (words: string, ...more: string[]) => Promise<string>;
+  /** The same in a process of its own, as users have it. */
+  let alone: (words: string) => Promise<string>;
+  let session: CommandSession | undefined;
   let folder: string;
 
   before(function () {
@@ -63,9 +66,13 @@ clientSuite('aio runtime', function (server) {
       USE_RUNTIME_AUTH: 'true',
     };
     const run = commandLine('', environment, folder);
-    aio = (words, ...more) => run('aio.cjs', 'runtime', ...words.split(' '), ...more);
+    alone = (words) => run('aio.cjs', 'runtime', ...words.split(' '));
+    const one = commandSession('aio.cjs', environment, folder);
+    session = one;
+    aio = (words, ...more) => one.run('runtime', ...words.split(' '), ...more);
   });
   after(() => {
+    session?.close();
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
@@ -73,7 +80,7 @@ clientSuite('aio runtime', function (server) {
   const json = async <T>(words: string): Promise<T> => JSON.parse((await aio(words)).replace(/^[^[{]*/, '')) as T;
 
   it('says where it works', async () => {
-    const properties = await aio('property get');
+    const properties = await alone('property get');
     assert.ok(properties.includes(server.base));
     assert.match(properties, /whisk API build number\s+\S/);
     assert.ok((await aio('namespace list')).includes(server.user.name));

@@ -1,4 +1,5 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile, fork, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,8 +57,7 @@ export function installClients(): void {
  */
 export function commandLine(folder: string, environment: Readonly<Record<string, string>>, cwd?: string): CommandLine {
   const clients = clientsFolder();
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(?:__OW_|WHISK_|OW_|NODE_OPTIONS$)/.test(name));
-  const env = { ...Object.fromEntries(inherited), ...environment };
+  const env = { ...cleanEnvironment(), ...environment };
   return async (script, ...args) => {
     try {
       const { stdout } = await run(process.execPath, [join(clients, folder, script), ...args], {
@@ -72,4 +72,40 @@ export function commandLine(folder: string, environment: Readonly<Record<string,
       throw new Error(`${script} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`, { cause: error });
     }
   };
+}
+
+export interface CommandSession {
+  readonly run: (...args: string[]) => Promise<string>;
+  readonly close: () => void;
+}
+
+/** Like {@link commandLine}, with one process for all runs of one script, which takes commands as messages. One at a time. */
+export function commandSession(
+  script: string,
+  environment: Readonly<Record<string, string>>,
+  cwd: string,
+): CommandSession {
+  const child = fork(join(clientsFolder(), script), ['--session'], {
+    env: { ...cleanEnvironment(), ...environment },
+    execArgv: [],
+    cwd,
+  });
+  return {
+    run: async (...args) => {
+      const answered = once(child, 'message', { signal: AbortSignal.timeout(SESSION_MS) });
+      child.send(args);
+      const [{ stdout, error }] = (await answered) as [{ stdout: string; error?: string }];
+      if (error !== undefined) throw new Error(`${script} ${args.join(' ')} failed:\n${stdout}${error}`);
+      return stdout;
+    },
+    close: () => child.kill(),
+  };
+}
+
+const SESSION_MS = 60_000;
+
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(?:__OW_|WHISK_|OW_|NODE_OPTIONS$|NODE_CHANNEL_)/.test(name)),
+  );
 }
