@@ -12,9 +12,9 @@ export interface CacheInvalidationParts {
 
 export interface CacheInvalidation {
   /**
-   * Tells the other controllers that a document changed. Resolves once the message has come back from the bus, when the
-   * others have it too, as near as can be told, so that a client finds its change on whichever controller it asks next;
-   * or after a second, where the bus is slow or away. Never rejects.
+   * Tells the other controllers that a document changed. Resolves when this controller has consumed its own message:
+   * then the others have most likely consumed it, too, and a client sees its change on each controller. Resolves after
+   * a second if the bus is slow or unavailable. Never rejects.
    */
   announce(id: string): Promise<void>;
   /** Calls `listener` with the id of each document that another controller changes from now on. */
@@ -22,7 +22,9 @@ export interface CacheInvalidation {
   close(): Promise<void>;
 }
 
-/** Keeps the caches of several controllers true: each tells the others what it changed (topic `cacheInvalidation`). */
+/**
+ * Keeps the caches of controllers consistent: each publishes the ids of changed documents (topic `cacheInvalidation`).
+ */
 export async function startCacheInvalidation(parts: CacheInvalidationParts): Promise<CacheInvalidation> {
   const { messaging, topic, controller, log } = parts;
   const instanceId = `controller${controller.asString}`;
@@ -41,7 +43,7 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
         for (const listener of listeners) listener(id);
         return;
       }
-      // The bus keeps the order, so that it is the first of those under way.
+      // The bus keeps the order, so the message belongs to the oldest pending announcement.
       returning.get(id)?.[0]?.();
     },
   });
@@ -58,7 +60,10 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
         const late = setTimeout(settle, RETURN_MS);
         returning.set(id, [...(returning.get(id) ?? []), settle]);
         producer.send(topic, { instanceId, key: { mainId: id } }).catch((error: unknown) => {
-          log.warn('other controllers were not told of a change; their caches expire by age', { error, id });
+          log.warn(
+            'could not announce a change to the other controllers; their caches are stale until entries expire',
+            { error, id },
+          );
           settle();
         });
       });
@@ -73,5 +78,5 @@ export async function startCacheInvalidation(parts: CacheInvalidationParts): Pro
   };
 }
 
-/** How long a change waits for its announcement, at most. */
+/** The longest time that a change waits for its announcement, in ms. */
 const RETURN_MS = 1000;

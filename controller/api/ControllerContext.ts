@@ -33,12 +33,12 @@ export interface ControllerContext {
   readonly invocation: Invocation;
   readonly balancer: LoadBalancer;
   readonly runtimes: Runtimes;
-  /** Why actions of a kind cannot run on this platform; undefined where they can, or where that is not known. */
+  /** Why actions of a kind cannot run on this platform; undefined if they can run or if it is unknown. */
   readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
   readonly limits: Limits;
   /** Encrypts parameters on their way into the store. */
   readonly parameterLock: ParameterLock;
-  /** Words errors for the records of triggers and alarms. */
+  /** Turns errors into messages for the records of triggers and alarms. */
   readonly explain: Explain;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
@@ -48,14 +48,14 @@ export interface ControllerContext {
   readonly journal: Pick<Journal, 'accept' | 'keep' | 'track'>;
   /** Called with the document id of each deleted trigger. Never rejects. */
   readonly onTriggerDeleted?: ((id: string) => Promise<void>) | undefined;
-  /** Whether new actions get the API key only where they ask for it. */
+  /** Whether a new action gets the API key only if it has the annotation `provide-api-key`. */
   readonly requireApiKeyAnnotation: boolean;
-  /** Whether changing and deleting actions and packages is answered with them. */
+  /** Whether the response to a change or a deletion contains the action or package. */
   readonly requireResponsePayload: boolean;
   readonly operator: OperatorPolicy;
-  /** The share of invokers that has to be up for the controller to call itself ready. */
+  /** The fraction of the invokers (0 to 1) that must be up before the controller reports that it is ready. */
   readonly readinessFraction: number;
   readonly build: Build;
-  /** What operators see of colors. */
+  /** The operator's view of colors. */
   readonly colors?: { readonly palette: Pick<Colors, 'view' | 'homes'>; readonly mistakes: ColorMistakes } | undefined;
 }

@@ -30,13 +30,13 @@ const PARAMETERS_NOT_ALLOWED = 'Request defines parameters that are not allowed 
 
 const CHALLENGE = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' };
 
-/** Errors that pass by themselves: a later request may succeed. */
+/** Temporary errors: a later request may succeed. */
 const UNAVAILABLE = [NoInvokersError, BusUnavailableError, TooManyRecordsError];
 
-/** Errors of the server that were logged where they arose, once and not for every request. */
+/** Server errors that are logged once at their source, not for every request. */
 const LOGGED_WHERE_THEY_AROSE = [ApiError, NoInvokersError, TooManyRecordsError, StoreUnavailableError];
 
-/** The answer to an error. An unexpected error becomes a 500 that says nothing of it. */
+/** The response to an error. The response to an unexpected error is a 500 without details. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof Refusal) return refusalAnswer(error);
@@ -49,19 +49,19 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof StoreUnavailableError) return storeUnavailable('The database does not answer. Try again later.');
   if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
   if (error instanceof MessageTooLargeError) return new ApiError(413);
-  // The router throws it for a path whose percent-encoding is malformed.
+  // The router throws this for a path with malformed percent-encoding.
   if (error instanceof URIError) return new ApiError(400);
   return internalError();
 }
 
 const storeUnavailable = (reason: string): ApiError => new ApiError(503, reason, { 'retry-after': '5' });
 
-/** Whether the error was logged where it arose. */
+/** Whether the error was logged at its source. */
 export function wasLogged(error: unknown): boolean {
   return LOGGED_WHERE_THEY_AROSE.some((kind) => error instanceof kind);
 }
 
-/** The wording of an error where a record takes the place of an answer. Failures of the server say nothing of their cause. */
+/** The error message for a record when no request waits. The message of a server failure omits the cause. */
 export const explain: Explain = (error) => {
   const { status: statusCode, message } = toApiError(error);
   const refused = statusCode < 500;

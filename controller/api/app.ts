@@ -20,17 +20,17 @@ export interface AppRoutes {
   readonly open: readonly Routes[];
   /** Below `/api/v1`, behind credentials: the collections of `/namespaces`. */
   readonly authenticated: readonly Routes[];
-  /** Where requests are counted, if anywhere. */
+  /** The registry for request metrics; missing: no metrics. */
   readonly registry?: Registry | undefined;
   readonly transactionHeader?: string | undefined;
 }
 
-/** The express application of a controller. What no route takes is answered 404 (and below `/api/v1` only to known users). */
+/** The express application of a controller. Responds 404 without a route; below `/api/v1` it authenticates first. */
 export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  // Queries are parsed where they are needed; see query.ts.
+  // Handlers parse queries themselves; see query.ts.
   app.set('query parser', false);
   app.set('case sensitive routing', true);
   app.use(transactions(ctx.clock, routes.transactionHeader));
@@ -43,7 +43,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
     sendText(res, 200, 'OK');
   });
   api.use(authenticated(ctx), acceptsJson);
-  // Express would answer HEAD with what GET gives; OpenWhisk's API has no HEAD.
+  // Express would route HEAD to GET, but OpenWhisk's API does not support HEAD.
   api.head('/{*path}', () => {
     throw noSuchRoute();
   });
@@ -62,7 +62,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   return app;
 }
 
-/** Paths mean exactly what they say: `actions/p` and `actions/p/` differ. */
+/** A strict router: `actions/p` and `actions/p/` are different paths. */
 function newRouter(ctx: ControllerContext, routes: readonly Routes[]): Router {
   const router = Router({ strict: true, caseSensitive: true });
   for (const add of routes) add(router, ctx);

@@ -7,18 +7,18 @@ import type { GivenColor } from '../invocation/Invocation.js';
 const COLOR_HEADER = 'x-openwhisk-color';
 /** The request header that chooses a policy: `least-assigned`, `; patience=0`, or `least-assigned; patience=0`. */
 const POLICY_HEADER = 'x-openwhisk-color-policy';
-/** In answers: whether the container served the color lately, and whether it ran at the color's home. */
+/** Response headers: whether the container recently served the color, and whether it ran at the color's home. */
 const HIT_HEADER = 'x-openwhisk-color-hit';
 const HOME_HEADER = 'x-openwhisk-color-home';
 
-/** What a request says of colors; undefined if it says nothing. */
+/** The color headers of a request; undefined without any. */
 export function givenColor(headers: IncomingHttpHeaders): GivenColor | undefined {
   const fromHeader = single(headers[COLOR_HEADER]);
   const policy = single(headers[POLICY_HEADER]);
   return fromHeader === undefined && policy === undefined ? undefined : { fromHeader, policy };
 }
 
-/** Says in the answer to a blocking invocation what its record says; nothing for one without a color. */
+/** Copies the color annotations of the record to response headers, if the invocation has a color. */
 export function setColorHeaders(res: ServerResponse, { annotations }: ActivationRecord): void {
   const hit = valueOf(annotations, 'colorHit');
   const home = valueOf(annotations, 'colorHome');

@@ -4,7 +4,9 @@ import { booleanParameter, listLimit, listSkip } from '../http/query.js';
 import type { Limits } from '../../shared/config/limits.js';
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
 
-/** The common part of the bodies of packages, triggers and rules. A missing field keeps its value, or gets its default. */
+/**
+ * The common part of the bodies of packages, triggers and rules. A missing field keeps its value, or gets its default.
+ */
 export interface EntityBody {
   readonly parameters?: readonly KeyValue[] | undefined;
   readonly annotations?: readonly KeyValue[] | undefined;
@@ -12,10 +14,10 @@ export interface EntityBody {
   readonly publish?: boolean | undefined;
 }
 
-/** Of a new entity. */
+/** The version of a new entity. */
 export const FIRST_VERSION = '0.0.1';
 
-/** @throws ApiError 400, and 413 where parameters or annotations are too large. */
+/** @throws ApiError 400; 413 if parameters or annotations are too large. */
 export function readEntityBody(json: Json, maxParameterBytes: number): EntityBody & { readonly fields: JsonObject } {
   const fields = bodyObject(json, 'exec');
   const sized = (field: string) => {
@@ -34,7 +36,7 @@ export function readEntityBody(json: Json, maxParameterBytes: number): EntityBod
 }
 
 /**
- * Creates the entity, or changes the existing one.
+ * Creates the entity or changes the existing one.
  * @throws ApiError 409 if it exists and may not be overwritten.
  */
 export async function createOrUpdate<T>(
@@ -48,7 +50,7 @@ export async function createOrUpdate<T>(
   return update(existing);
 }
 
-/** The part of a list that a request asks for. */
+/** The page of a list that a request asks for. */
 export interface Page {
   readonly skip: number;
   readonly limit: number;

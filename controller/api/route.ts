@@ -9,7 +9,7 @@ import { isAcceptable } from '../http/acceptance.js';
 import { contentType } from '../http/ContentType.js';
 import { entityNameOf, namespaceOf } from '../http/names.js';
 
-/** An authenticated request on a collection or on one of its entities. */
+/** An authenticated request on a collection or an entity. */
 export interface Call {
   readonly req: Request;
   readonly res: Response;
@@ -26,7 +26,7 @@ export interface EntityCall extends Call {
 export type CollectionHandler = (call: Call) => Promise<void> | void;
 export type EntityHandler = (call: EntityCall) => Promise<void> | void;
 
-/** Requires credentials, and puts the identity into the request. */
+/** Requires credentials and stores the identity in the request. */
 export function authenticated(ctx: ControllerContext): RequestHandler {
   return async (req, _res, next) => {
     const { headers, socket } = req;
@@ -38,7 +38,7 @@ export function authenticated(ctx: ControllerContext): RequestHandler {
 
 const JSON_TYPE = contentType('application/json');
 
-/** Refuses callers that accept no JSON, the API's only type, before anything is done. */
+/** Refuses callers that do not accept JSON, the API's only type, before the handler runs. */
 export const acceptsJson: RequestHandler = (req, _res, next) => {
   const { accept } = req.headers;
   if (accept !== undefined && accept !== '*/*' && !isAcceptable(JSON_TYPE, accept, undefined)) {
@@ -61,8 +61,8 @@ export function parameter(req: Request, name: string): string {
 }
 
 /**
- * Checks that the caller may do this to a resource.
- * @throws NotAuthorizedError and NotFoundError with the resource's own name, and what else `Entitlement.check` throws.
+ * Checks that the caller has this privilege on a resource.
+ * @throws NotAuthorizedError and NotFoundError with the resource's name, and the other errors of `Entitlement.check`.
  */
 export async function authorize(
   ctx: ControllerContext,
@@ -79,7 +79,7 @@ export async function authorize(
   }
 }
 
-/** The handlers of one collection. A missing method is answered as an unknown route. */
+/** The handlers of one collection. A missing method gets the response for an unknown route. */
 export interface CollectionRoutes {
   readonly collection: CollectionName;
   readonly list?: CollectionHandler;
@@ -92,8 +92,8 @@ export interface CollectionRoutes {
 const PRIVILEGES: Readonly<Record<string, Privilege>> = { GET: 'READ', PUT: 'PUT', POST: 'ACTIVATE', DELETE: 'DELETE' };
 
 /**
- * Adds the routes of a collection without nesting (packages, triggers, rules, activations): authorized, and with valid
- * names. `GET /namespaces/NS/COLLECTION`, and GET, PUT, POST, DELETE of `/namespaces/NS/COLLECTION/NAME`.
+ * Adds the routes of a flat collection (packages, triggers, rules): `GET /namespaces/NS/COLLECTION`, and GET, PUT, POST
+ * and DELETE of `/namespaces/NS/COLLECTION/NAME`. Checks names and privileges before a handler runs.
  */
 export function addCollection(router: Router, ctx: ControllerContext, routes: CollectionRoutes): void {
   const { collection, list } = routes;

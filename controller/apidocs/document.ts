@@ -4,10 +4,10 @@ import type { JsonObject } from '../../shared/entities/keyvalue.js';
 import { operations, type Answer, type Operation } from './operations.js';
 import { components, namedSchemas } from './schemas.js';
 
-/** Where this version of the API is. */
+/** The path prefix of this version of the API. */
 export const BASE = '/api/v1';
 
-/** The OpenAPI document of the API, made of its schemas. */
+/** The OpenAPI document of the API, generated from its schemas. */
 export function apiDocument(limits: Limits, version: string): JsonObject {
   const all = operations(limits);
   const schemas = new JsonSchemas(all.flatMap(schemasOf));
@@ -21,7 +21,13 @@ export function apiDocument(limits: Limits, version: string): JsonObject {
     tags: [...new Set(all.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: { basic: { type: 'http', scheme: 'basic', description: 'The two halves of an API key.' } },
+      securitySchemes: {
+        basic: {
+          type: 'http',
+          scheme: 'basic',
+          description: 'User name and password are the two halves of an API key.',
+        },
+      },
       schemas: schemas.named(),
     },
   };
@@ -63,7 +69,9 @@ function pathParameters(path: string): JsonObject[] {
     name,
     in: 'path',
     required: true,
-    ...(name === 'namespace' && path.startsWith('/namespaces') ? { description: "`_` is the caller's own." } : {}),
+    ...(name === 'namespace' && path.startsWith('/namespaces')
+      ? { description: "`_` is the caller's own namespace." }
+      : {}),
     schema: TEXT,
   }));
 }
@@ -75,7 +83,7 @@ function queryParameters(query: z.ZodObject, schemas: JsonSchemas): JsonObject[]
   });
 }
 
-/** JSON schemas of bodies and parameters. Those with a name are kept once, and referred to wherever they occur. */
+/** JSON schemas of bodies and parameters. A named schema is defined once; its uses refer to it. */
 class JsonSchemas {
   readonly #ids = new Map<z.ZodType, string>();
   readonly #schemas: Readonly<Record<string, JsonObject>>;
@@ -103,7 +111,7 @@ class JsonSchemas {
     );
   }
 
-  /** The marks of a schema that stands alone are of no use within a document. */
+  /** A named schema without `$schema` and `$id`, which are redundant inside a document. */
   #byId(id: string): JsonObject {
     const { $schema: _, $id: __, id: ___, ...schema } = this.#schemas[id] ?? {};
     return schema;

@@ -4,13 +4,13 @@ import * as schemas from './schemas.js';
 
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'patch' | 'head' | 'options';
 
-/** An answer: what it means, and the body if there is one. */
+/** A response: its description, and its body if it has one. */
 export interface Answer {
   readonly description: string;
   readonly body?: z.ZodType | undefined;
 }
 
-/** One method of one path, as the description lists it. Path parameters are taken from the path. */
+/** One method of one path. The path contains the path parameters. */
 export interface Operation {
   readonly method: Method;
   /** Below `/api/v1`, with `{parameters}`. */
@@ -19,33 +19,38 @@ export interface Operation {
   readonly tag: string;
   readonly summary: string;
   readonly query?: z.ZodObject | undefined;
-  /** Descriptions of request headers by their names. */
+  /** Descriptions of request headers by name. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: z.ZodType | undefined;
   readonly answers: Readonly<Record<number | string, Answer>>;
-  /** Answers without credentials. */
+  /** Whether it needs no credentials. */
   readonly open?: true | undefined;
 }
 
 const refused = (description: string): Answer => ({ description, body: schemas.errorBody });
 
 const BAD_REQUEST = { 400: refused('The request is malformed.') };
-const UNAUTHORIZED = { 401: refused('There are no credentials, or they do not hold.') };
-const FORBIDDEN = { 403: refused('The caller may not do this.') };
-const NOT_FOUND = { 404: refused('There is none of that name.') };
-const CONFLICT = { 409: refused('It exists already, was changed by somebody else, or is of another type.') };
-const TOO_LARGE = { 413: refused('The request, or a part of it, is over a limit.') };
-const TOO_MANY = { 429: refused('The namespace is over a limit on its invocations.') };
+const UNAUTHORIZED = { 401: refused('The credentials are missing or invalid.') };
+const FORBIDDEN = { 403: refused('The caller is not authorized.') };
+const NOT_FOUND = { 404: refused('No entity has this name.') };
+const CONFLICT = { 409: refused('The entity exists, was changed by another request, or has another type.') };
+const TOO_LARGE = { 413: refused('The request, or a part of it, exceeds a size limit.') };
+const TOO_MANY = { 429: refused('The namespace exceeds a limit on its invocations.') };
 
 const found = (description: string, body: z.ZodType): Answer => ({ description, body });
-const COLOR = { 'X-OpenWhisk-Color': 'A hint where to run: invocations of one color meet the same warm container.' };
+const COLOR = { 'X-OpenWhisk-Color': 'A locality hint: invocations of one color meet the same warm container.' };
 
-/** Every operation of the API. */
+/** All operations of the API. */
 export function operations(limits: Limits): Operation[] {
   const page = {
-    limit: z.int().min(0).max(limits.maxListLimit).default(limits.defaultListLimit).describe('0: as many as allowed.'),
+    limit: z
+      .int()
+      .min(0)
+      .max(limits.maxListLimit)
+      .default(limits.defaultListLimit)
+      .describe('The maximum number of entries. 0: as many as allowed.'),
     skip: z.int().min(0).default(0),
-    count: z.boolean().default(false).describe('Answer only how many there are.'),
+    count: z.boolean().default(false).describe('Return only the number of entries.'),
   };
   const overwrite = z.object({ overwrite: z.boolean().default(false) });
   const common = { ...BAD_REQUEST, ...UNAUTHORIZED, ...FORBIDDEN };
@@ -58,7 +63,7 @@ export function operations(limits: Limits): Operation[] {
     tag,
     summary: `Lists the ${tag}, newest first.`,
     query: z.object({ ...page, ...more }),
-    answers: { 200: found('Summaries, or their count.', schemas.listOf(tag, summary)), ...common },
+    answers: { 200: found('Summaries, or their number.', schemas.listOf(tag, summary)), ...common },
   });
   const entity = (
     tag: string,
@@ -73,7 +78,7 @@ export function operations(limits: Limits): Operation[] {
       path,
       id: `get-${name}${suffix}`,
       tag,
-      summary: `Answers the ${name}.`,
+      summary: `Returns the ${name}.`,
       answers: { 200: found(`The ${name}.`, body), ...common, ...NOT_FOUND },
     },
     {
@@ -81,10 +86,16 @@ export function operations(limits: Limits): Operation[] {
       path,
       id: `put-${name}${suffix}`,
       tag,
-      summary: `Makes the ${name}, or changes it.`,
+      summary: `Creates or changes the ${name}.`,
       query: overwrite,
       body: put,
-      answers: { 200: found(`The ${name} as it is now.`, body), ...common, ...NOT_FOUND, ...CONFLICT, ...TOO_LARGE },
+      answers: {
+        200: found(`The ${name} after the change.`, body),
+        ...common,
+        ...NOT_FOUND,
+        ...CONFLICT,
+        ...TOO_LARGE,
+      },
     },
     {
       method: 'delete',
@@ -92,13 +103,13 @@ export function operations(limits: Limits): Operation[] {
       id: `delete-${name}${suffix}`,
       tag,
       summary: `Deletes the ${name}.`,
-      answers: { 200: found(`The ${name} as it was.`, body), ...common, ...NOT_FOUND, ...CONFLICT },
+      answers: { 200: found(`The deleted ${name}.`, body), ...common, ...NOT_FOUND, ...CONFLICT },
     },
   ];
   const actionAt = (path: string, suffix: string): Operation[] => [
     ...entity('actions', 'action', path, suffix, schemas.action, schemas.actionPut).map((operation) =>
       operation.method === 'get'
-        ? { ...operation, query: z.object({ code: z.boolean().default(true).describe('With its code.') }) }
+        ? { ...operation, query: z.object({ code: z.boolean().default(true).describe('Include the code.') }) }
         : operation,
     ),
     {
@@ -110,7 +121,7 @@ export function operations(limits: Limits): Operation[] {
       headers: COLOR,
       query: z.object({
         blocking: z.boolean().default(false).describe('Wait for the result.'),
-        result: z.boolean().default(false).describe('Answer the result alone.'),
+        result: z.boolean().default(false).describe('Return only the result.'),
         timeout: z
           .int()
           .min(1)
@@ -121,7 +132,7 @@ export function operations(limits: Limits): Operation[] {
       body: schemas.payload,
       answers: {
         200: found('The activation, or its result.', z.union([schemas.activationRecord, z.unknown()])),
-        202: found('Not waited for, or not over in time.', schemas.activationId),
+        202: found('The request does not wait, or the wait timed out.', schemas.activationId),
         ...common,
         ...NOT_FOUND,
         ...TOO_LARGE,
@@ -138,7 +149,7 @@ export function operations(limits: Limits): Operation[] {
     id,
     tag: 'activations',
     summary,
-    answers: { 200: found('It.', body), ...common, ...NOT_FOUND },
+    answers: { 200: found('The requested data.', body), ...common, ...NOT_FOUND },
   });
 
   return [
@@ -165,25 +176,25 @@ export function operations(limits: Limits): Operation[] {
       path: '/docs',
       id: 'show-operations',
       tag: 'service',
-      summary: 'Leads to a page for readers.',
+      summary: 'Redirects to an HTML page.',
       open: true,
-      answers: { 308: { description: 'Where the page is.' } },
+      answers: { 308: { description: 'The location of the page.' } },
     },
     {
       method: 'get',
       path: '/namespaces',
       id: 'list-namespaces',
       tag: 'namespaces',
-      summary: 'The namespaces of the caller.',
-      answers: { 200: found('Their names.', z.array(z.string())), ...UNAUTHORIZED },
+      summary: "Lists the caller's namespaces.",
+      answers: { 200: found('The names of the namespaces.', z.array(z.string())), ...UNAUTHORIZED },
     },
     {
       method: 'get',
       path: `${namespace}/limits`,
       id: 'get-limits',
       tag: 'limits',
-      summary: 'The limits of the namespace.',
-      answers: { 200: found('Limits.', schemas.namespaceLimits), ...UNAUTHORIZED, ...FORBIDDEN },
+      summary: 'Returns the limits of the namespace.',
+      answers: { 200: found('The limits.', schemas.namespaceLimits), ...UNAUTHORIZED, ...FORBIDDEN },
     },
 
     listing('actions', schemas.actionSummary),
@@ -206,7 +217,10 @@ export function operations(limits: Limits): Operation[] {
       schemas.packagePut,
     ).map((operation) =>
       operation.method === 'delete'
-        ? { ...operation, query: z.object({ force: z.boolean().default(false).describe('With its actions.') }) }
+        ? {
+            ...operation,
+            query: z.object({ force: z.boolean().default(false).describe('Delete the actions of the package, too.') }),
+          }
         : operation,
     ),
 
@@ -221,7 +235,7 @@ export function operations(limits: Limits): Operation[] {
       body: schemas.payload,
       answers: {
         202: found('Its rules invoke their actions.', schemas.activationId),
-        204: { description: 'It has no active rules.' },
+        204: { description: 'The trigger has no active rules.' },
         ...common,
         ...NOT_FOUND,
         ...TOO_LARGE,
@@ -236,26 +250,32 @@ export function operations(limits: Limits): Operation[] {
       path: `${namespace}/rules/{rule}`,
       id: 'set-rule-state',
       tag: 'rules',
-      summary: 'Turns the rule on or off.',
+      summary: 'Activates or deactivates the rule.',
       body: schemas.ruleState,
-      answers: { 200: { description: 'It is as asked for.' }, ...common, ...NOT_FOUND, ...CONFLICT },
+      answers: { 200: { description: 'The rule has the requested status.' }, ...common, ...NOT_FOUND, ...CONFLICT },
     },
 
     listing('activations', schemas.activationSummary, {
-      name: z.string().optional().describe('Only of this action; `package/action` for one in a package.'),
-      since: z.int().optional().describe('Started at this time or later: milliseconds since the epoch.'),
-      upto: z.int().optional().describe('Started at this time or earlier: milliseconds since the epoch.'),
-      color: z.string().optional().describe('Only of this color.'),
-      docs: z.boolean().default(false).describe('Whole records.'),
+      name: z.string().optional().describe('Only activations of this action: `action` or `package/action`.'),
+      since: z
+        .int()
+        .optional()
+        .describe('Only activations that started at this time or later: milliseconds since the epoch.'),
+      upto: z
+        .int()
+        .optional()
+        .describe('Only activations that started at this time or earlier: milliseconds since the epoch.'),
+      color: z.string().optional().describe('Only activations of this color.'),
+      docs: z.boolean().default(false).describe('Return whole records.'),
     }),
-    activationAt('', 'get-activation', 'Answers the record of an activation.', schemas.activationRecord),
+    activationAt('', 'get-activation', 'Returns the record of an activation.', schemas.activationRecord),
     activationAt(
       '/result',
       'get-activation-result',
-      'Answers how it ended, and its result.',
+      'Returns the status and the result of an activation.',
       schemas.activationResponse,
     ),
-    activationAt('/logs', 'get-activation-logs', 'Answers what it wrote.', schemas.activationLogs),
+    activationAt('/logs', 'get-activation-logs', 'Returns the logs of an activation.', schemas.activationLogs),
 
     ...(['get', 'post', 'put', 'delete', 'patch', 'head', 'options'] as const).map(webAction),
   ];
@@ -268,14 +288,14 @@ const webAction = (method: Method): Operation => ({
   tag: 'web actions',
   open: true,
   summary:
-    'Calls a web action. The name may end in .http, .json, .html, .svg or .text; what follows it goes to the action.',
+    'Calls a web action. The name may end in .http, .json, .html, .svg or .text; the action gets the rest of the path.',
   answers: {
-    default: { description: 'What the action answers.' },
-    202: refused('It is not over in time.'),
+    default: { description: "The action's response." },
+    202: refused('The wait timed out.'),
     400: refused('The request sets protected parameters, or the result does not fit the extension.'),
-    401: refused('The action asks for credentials.'),
+    401: refused('The action requires credentials.'),
     ...NOT_FOUND,
-    406: refused('The caller does not take the type of the result.'),
+    406: refused('The caller does not accept the content type of the result.'),
     ...TOO_LARGE,
     ...TOO_MANY,
   },

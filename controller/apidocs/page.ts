@@ -1,6 +1,6 @@
 import type { Operation } from './operations.js';
 
-/** A page that lists the operations of the API, for readers without a tool for OpenAPI documents. */
+/** An HTML page that lists the operations of the API, for readers without an OpenAPI tool. */
 export function operationsPage(operations: readonly Operation[], documentUrl: string): string {
   const tags = [...new Set(operations.map(({ tag }) => tag))];
   const sections = tags.map((tag) => {
@@ -21,7 +21,7 @@ td:first-child { font-weight: 600; width: 5rem }
 </head>
 <body>
 <h1>OpenWhisk REST API</h1>
-<p>The same as an <a href="${escapeHtml(documentUrl)}">OpenAPI document</a>.</p>
+<p>See also the <a href="${escapeHtml(documentUrl)}">OpenAPI document</a>.</p>
 ${sections.join('\n')}
 </body>
 </html>

@@ -5,7 +5,7 @@ import { apiDocument, BASE } from './document.js';
 import { operations } from './operations.js';
 import { operationsPage } from './page.js';
 
-/** `/api-docs`, the OpenAPI document of the API, and `/docs`, the same for readers. Both below `/api/v1`, open to everybody. */
+/** `/api-docs` (the OpenAPI document) and `/docs` (an HTML page), below `/api/v1`. Neither requires credentials. */
 export const apiDocsRoutes: Routes = (router, ctx) => {
   const document = apiDocument(ctx.limits, ctx.build.number);
   const page = operationsPage(operations(ctx.limits), `${BASE}/api-docs`);

@@ -4,16 +4,16 @@ import { keyValueSchema } from '../../shared/entities/keyvalue.js';
 import { MAX_NAME_LENGTH } from '../../shared/entities/names.js';
 
 /*
- * The bodies of the REST API, as its description shows them. The readers of requests refuse what does not fit with the
- * texts that OpenWhisk's clients know; a test holds the schemas of requests here to what the readers take.
+ * The bodies of the REST API, for the OpenAPI document only. Requests are parsed by other readers, which refuse with
+ * the messages that OpenWhisk's clients know. A test compares the request schemas in this file with those readers.
  */
 
-/** Schemas with a name of their own in the description. */
+/** The schemas that have a name in the OpenAPI document. */
 export const components = z.registry<{ id: string; description?: string }>();
 
 const byId = new Map<string, z.ZodType>();
 
-/** The schemas with a name, by it. */
+/** The named schemas by name. */
 export const namedSchemas = (): ReadonlyMap<string, z.ZodType> => byId;
 
 function named<T extends z.ZodType>(id: string, schema: T, description?: string): T {
@@ -35,13 +35,16 @@ const keyValue = named(
   z.object({
     key: z.string(),
     value: z.unknown(),
-    init: z.boolean().optional().describe('Given to the container once, when it is initialized.'),
-    encryption: z.string().nullish().describe('The cipher of a value that is stored encrypted.'),
+    init: z
+      .boolean()
+      .optional()
+      .describe('Whether the container gets it once, as an environment variable at initialization.'),
+    encryption: z.string().nullish().describe('The cipher of an encrypted value.'),
   }),
   'A parameter or an annotation.',
 );
 
-/** What a client sends of every entity. A field that is null counts as missing. */
+/** The fields that clients send for every entity. A null field counts as missing. */
 const entityPut = {
   version: version.nullish(),
   publish: z.boolean().nullish(),
@@ -64,8 +67,8 @@ const actionLimitsPut = named(
     timeout: z.int().nullish().describe('Milliseconds.'),
     memory: z.int().min(0).nullish().describe('Megabytes.'),
     logs: z.int().min(0).nullish().describe('Megabytes.'),
-    concurrency: z.int().nullish().describe('Invocations that a container takes at once.'),
-    instances: z.int().min(0).nullish().describe('Containers at most.'),
+    concurrency: z.int().nullish().describe('The maximum number of concurrent invocations in one container.'),
+    instances: z.int().min(0).nullish().describe('The maximum number of containers.'),
   }),
 );
 
@@ -86,9 +89,9 @@ export const actionPut = named(
     ...entityPut,
     exec: execPut.nullish(),
     limits: actionLimitsPut.nullish(),
-    delAnnotations: z.array(z.string()).nullish().describe('Annotations to be removed.'),
+    delAnnotations: z.array(z.string()).nullish().describe('Names of annotations to remove.'),
   }),
-  'A new action, or what changes of one that is there.',
+  'A new action, or the changes of an existing action.',
 );
 
 export const packagePut = named(
@@ -98,7 +101,7 @@ export const packagePut = named(
     binding: z
       .union([z.object({ namespace: z.string(), name: entityName }), z.strictObject({})])
       .optional()
-      .describe('The package that this one is a binding of; `{}` for none.'),
+      .describe('The bound package; `{}` for a package that is not a binding.'),
   }),
 );
 
@@ -122,7 +125,7 @@ export const ruleState = named('RuleState', z.object({ status: z.enum(['active',
 export const payload = named(
   'Payload',
   z.record(z.string(), z.unknown()),
-  'Parameters, laid over those of the entity.',
+  'Parameters that override those of the entity.',
 );
 
 export const errorBody = named(
@@ -181,7 +184,7 @@ export const trigger = named(
     rules: z
       .record(z.string(), z.object({ action: pathName, status: z.enum(['active', 'inactive']) }))
       .optional()
-      .describe('By the full names of the rules.'),
+      .describe('Rules by their full names.'),
   }),
 );
 
@@ -216,7 +219,7 @@ export const activationResponse = named(
     statusCode: z.int().min(0).max(3).optional(),
     success: z.boolean(),
     result: z.unknown().optional(),
-    size: z.int().optional().describe('Bytes of the result.'),
+    size: z.int().optional().describe('The size of the result in bytes.'),
   }),
 );
 
@@ -262,6 +265,6 @@ export const apiInfo = named(
   }),
 );
 
-/** A list, or with `count=true` how many there are. */
+/** A list, or with `count=true` the number of entries. */
 export const listOf = (collection: string, summary: z.ZodType): z.ZodType =>
   z.union([z.array(summary), z.object({ [collection]: z.int() })]);

@@ -1,14 +1,16 @@
 import type { Caller } from '../../shared/access/caller.js';
 import type { Identity } from '../../shared/entities/identity.js';
 
-/** Finds out who calls. */
+/** Identifies the caller of a request. */
 export interface Authentication {
   /**
-   * The identity behind an `Authorization` header.
-   * @param caller where the request comes from; undefined for credentials that are not a request's own.
-   * @throws NotAuthenticatedError where there is no header, or not one of a known user.
+   * The identity for an `Authorization` header.
+   * @param caller the origin of the request; undefined if the credentials do not belong to a request.
+   * @throws NotAuthenticatedError if the header is missing or does not belong to a known user.
    */
   authenticate(authorization: string | undefined, caller?: Caller): Promise<Identity>;
-  /** The identity on whose behalf a namespace's own resources run when nobody signs; undefined where there is none. */
+  /**
+   * The identity that runs a namespace's resources when a request has no credentials; undefined if it does not exist.
+   */
   identityOfNamespace(namespace: string): Promise<Identity | undefined>;
 }

@@ -7,18 +7,18 @@ import { DocumentConflictError, type ArtifactStore } from '../../shared/store/Ar
 import type { AuthStore } from '../../shared/store/AuthStore.js';
 
 /*
- * Keys for actions of users whose own key everybody knows. Such a key works on the server's machine only, and an action
- * in a container is not there. So identities with a well-known key carry another one, with which their actions call back
- * from wherever they run: the same uuid, and a secret that is derived from one of the installation's.
+ * Keys for the actions of users with a well-known key. The controller accepts a well-known key only from the server's
+ * own machine, but actions call from containers. So the actions of such a user get another key, which is accepted from
+ * everywhere: the same uuid, and a secret that is derived from a secret of the installation.
  */
 
-/** Not the name of a subject, and no view looks at it. */
+/** The document of the secret. It is not a subject's name, and no view contains the document. */
 const DOCUMENT = 'palette-whisk:action-keys';
 const secretSchema = z.object({ secret: z.string().min(32) });
 
 /**
- * The secret from which the keys of actions are derived: the same for all controllers of an installation, made where it
- * is missing. @throws what the store throws.
+ * The secret from which the keys of actions are derived. All controllers of an installation share it; the first one
+ * creates it. @throws the store's errors.
  */
 export async function actionKeySecret(subjects: Pick<ArtifactStore, 'get' | 'put'>): Promise<string> {
   const read = async (): Promise<string | undefined> =>
@@ -31,7 +31,7 @@ export async function actionKeySecret(subjects: Pick<ArtifactStore, 'get' | 'put
     await subjects.put(document);
     return secret;
   } catch (error) {
-    // Another controller was faster.
+    // Another controller created it first.
     const other = error instanceof DocumentConflictError ? await read() : undefined;
     if (other === undefined) throw error;
     return other;
@@ -39,8 +39,8 @@ export async function actionKeySecret(subjects: Pick<ArtifactStore, 'get' | 'put
 }
 
 /**
- * The same subjects, where the identities with a well-known key have the key for actions instead, and are found by either.
- * @param secret asked for once a well-known key is in use, until it resolves.
+ * Wraps a store of subjects: identities with a well-known key get the key for actions instead, and both keys find them.
+ * @param secret called when a well-known key is first used, and again until it resolves.
  */
 export function withActionKeys(subjects: AuthStore, secret: () => Promise<string>): AuthStore {
   let known: Promise<string> | undefined;
@@ -73,7 +73,7 @@ export function withActionKeys(subjects: AuthStore, secret: () => Promise<string
   };
 }
 
-/** The first half of an identity's key, where everybody knows the key. */
+/** The first half of an identity's key if the key is well known. */
 function wellKnownUuid({ authkey }: Identity): string | undefined {
   const key = authkey['api_key'];
   if (typeof key !== 'string') return undefined;
@@ -82,6 +82,6 @@ function wellKnownUuid({ authkey }: Identity): string | undefined {
   return isWellKnownKey(uuid, key.slice(colon + 1)) ? uuid : undefined;
 }
 
-/** 64 letters and digits, as every key has. */
+/** 64 letters and digits, like every key. */
 const derived = (secret: string, uuid: string): string =>
   createHmac('sha256', secret).update(uuid.toLowerCase()).digest('hex');

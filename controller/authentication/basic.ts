@@ -13,8 +13,8 @@ export interface ApiKey {
 const BASIC = /^basic +([A-Za-z0-9+/=_-]+) *$/i;
 
 /**
- * The key in an `Authorization` header.
- * @returns undefined where the header is not of the scheme Basic; halves may be empty where what it carries is no key.
+ * Reads the key from an `Authorization` header.
+ * @returns undefined if the scheme is not Basic; with malformed credentials the halves may be empty.
  */
 export function readBasicCredentials(authorization: string | undefined): ApiKey | undefined {
   const encoded = authorization === undefined ? undefined : BASIC.exec(authorization)?.[1];
@@ -24,7 +24,7 @@ export function readBasicCredentials(authorization: string | undefined): ApiKey 
   return colon < 0 ? { uuid: text, key: '' } : { uuid: text.slice(0, colon), key: text.slice(colon + 1) };
 }
 
-/** What may be a key at all; anything else is not worth a look into the store. */
+/** The form of a key's uuid. Other texts are refused without a read from the store. */
 const UUID = /^[0-9a-fA-F]{1,8}(?:-[0-9a-fA-F]{1,4}){3}-[0-9a-fA-F]{1,12}$/;
 const SECRET_LENGTH = 64;
 
@@ -33,13 +33,13 @@ export function isApiKey({ uuid, key }: ApiKey): boolean {
 }
 
 export interface BasicOptions {
-  /** Where keys that everybody knows are accepted from; missing: this machine. */
+  /** The origins from which well-known keys are accepted; missing: this machine. */
   readonly wellKnownKeys?: WellKnownKeysFrom | undefined;
   /** The name of this machine. */
   readonly hostname: string;
 }
 
-/** OpenWhisk's authentication: an API key `uuid:key` of a subject's namespace, as Basic credentials. */
+/** OpenWhisk's authentication: the API key `uuid:key` of a subject's namespace as Basic credentials. */
 export function basicAuthentication(
   subjects: AuthStore,
   { wellKnownKeys = 'loopback', hostname }: BasicOptions,

@@ -3,7 +3,7 @@ import { isCrossSite } from '../../shared/access/caller.js';
 import { refuseOperator, type OperatorPolicy } from '../../shared/access/operators.js';
 import { ApiError } from '../http/ApiError.js';
 
-/** Lets only the operator through. */
+/** Refuses every caller but the operator. */
 export function operatorOnly(policy: OperatorPolicy): RequestHandler {
   return (req, _res, next) => {
     const { method, headers, socket } = req;
@@ -13,7 +13,7 @@ export function operatorOnly(policy: OperatorPolicy): RequestHandler {
   };
 }
 
-/** Lets no page of another site through. */
+/** Refuses requests from pages of other sites. */
 export const sameSiteOnly: RequestHandler = (req, _res, next) => {
   if (isCrossSite(req.headers)) throw new ApiError(403, 'Requests of other sites are refused.');
   next();

@@ -22,7 +22,7 @@ export interface ActionBody {
   readonly limits?: GivenLimits | undefined;
   readonly version?: string | undefined;
   readonly publish?: boolean | undefined;
-  /** Annotations to be removed. */
+  /** Names of annotations to remove. */
   readonly delAnnotations?: readonly string[] | undefined;
 }
 
@@ -32,7 +32,7 @@ export interface SizeLimits {
   readonly maxParameterBytes: number;
 }
 
-/** @throws ApiError 400, and 413 for a part that is too large. */
+/** @throws ApiError 400; 413 if the code, the parameters or the annotations are too large. */
 export function readActionBody(json: Json, runtimes: Runtimes, sizes: SizeLimits): ActionBody {
   const body = bodyObject(json, 'exec');
   const exec = optional(body, 'exec', (value) => readExec(value, runtimes));

@@ -2,7 +2,10 @@ import type { Action } from '../../../shared/entities/documents.js';
 import type { KeyValue } from '../../../shared/entities/keyvalue.js';
 import type { JsonBody } from '../../http/respond.js';
 
-/** An action as the API shows it: without the store's own fields. `parameters`: those merged with its package's. */
+/**
+ * An action as the API shows it: without the store's own fields.
+ * @param parameters the action's, merged with those of its package.
+ */
 export function actionView(action: Action, parameters: readonly KeyValue[] = action.parameters): JsonBody {
   return {
     namespace: action.namespace,
@@ -17,7 +20,7 @@ export function actionView(action: Action, parameters: readonly KeyValue[] = act
   };
 }
 
-/** Without the code: as `code=false` asks for. */
+/** The action without its code, for `code=false`. */
 export function withoutCode(action: Action): Action {
   const { code: _, ...exec } = action.exec;
   return { ...action, exec };

@@ -3,7 +3,7 @@ import type { Privilege } from '../../entitlement/Entitlement.js';
 import { badRequest, notFound } from '../../http/ApiError.js';
 import { authorize, type Call } from '../route.js';
 
-/** Which action a path names: `package` is missing for one in the default package. */
+/** The action that a path names; `package` is missing if it is in the default package. */
 export interface ActionPath {
   readonly package?: string | undefined;
   readonly name: string;
@@ -12,8 +12,8 @@ export interface ActionPath {
 const NOT_ON_BINDING = 'Operation not permitted on package binding.';
 
 /**
- * Checks that the caller may do this to the action, and that its package is there. What is written goes to packages, not
- * through bindings.
+ * Checks that the caller has this privilege on the action and that the package exists. Clients write actions to
+ * packages; they cannot write through a binding.
  * @returns the action's path: `namespace` or `namespace/package`
  * @throws ApiError 400, 403, 404, 409, 429
  */

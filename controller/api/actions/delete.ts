@@ -6,7 +6,7 @@ import { readAndWrite } from '../staleness.js';
 import { sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
-/** Deletes an action and answers its last state. Rules and sequences that name it stay. */
+/** Deletes an action and responds with its last state. Rules and sequences that name it remain. */
 export async function deleteAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const path = await authorizeAction(ctx, call, 'DELETE', target);
   const action = await readAndWrite(async () => {

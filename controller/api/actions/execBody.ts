@@ -8,8 +8,8 @@ import { imageReference, parseImageName } from '../../../shared/runtimes/image.j
 import type { Runtimes } from '../../../shared/runtimes/manifest.js';
 
 /**
- * Reads the `exec` of an action: `kind` is one of the manifest (`FAMILY:default` becomes the kind that it means), or
- * `blackbox`, or `sequence` (whose components come out as `/namespace/name`, `_` still in them).
+ * Reads the `exec` of an action. Its `kind` is `blackbox`, `sequence` or a kind of the manifest; `FAMILY:default`
+ * becomes the family's default kind. The components of a sequence become `/namespace/name`; a placeholder `_` remains.
  * @throws ApiError 400
  */
 export function readExec(value: Json, runtimes: Runtimes): Exec {
@@ -56,7 +56,7 @@ function readCode(value: JsonObject, kind: string, runtimes: Runtimes): Exec {
   const runtime = runtimes.resolve(kind);
   if (!runtime) throw malformedContent(unknownKind(kind, runtimes));
   const main = readMain(value, kind);
-  // Java's code was once kept under `jar`.
+  // Old clients send Java code as `jar`.
   const code = value['code'] ?? value['jar'];
   if (code === undefined || (!runtime.attached && typeof code !== 'string')) {
     const what = runtime.attached ? 'a string or attachment object' : 'a string';
@@ -75,13 +75,13 @@ function readMain(value: JsonObject, kind: string): string | undefined {
   throw malformedContent(`if defined, 'main' be a string in 'exec' for '${kind}' actions`);
 }
 
-/** Only the store names attachments: a client may not point at one. */
+/** The code as text. Only the store names attachments, so a client's reference to one is refused. */
 function inlineCode(code: Json): string {
   if (typeof code === 'string') return code;
   throw malformedContent(`Could not deserialize as attachment record: ${quoted(code)}`);
 }
 
-/** Characters of an unknown kind that the error quotes. */
+/** The error quotes at most this many characters of an unknown kind. */
 const MAX_KIND_LENGTH = 256;
 
 function unknownKind(kind: string, runtimes: Runtimes): string {
@@ -89,16 +89,19 @@ function unknownKind(kind: string, runtimes: Runtimes): string {
   return `The specified runtime '${kind.slice(0, MAX_KIND_LENGTH)}' is not supported by this platform. Valid values are: ${known}.`;
 }
 
-/** Whether code is a zip or another binary in base64. A text of only letters whose length is a multiple of 4 looks the same. */
+/**
+ * Whether code is a zip or another binary in base64. Text that consists of letters only, with a length that is a
+ * multiple of 4, is taken for base64, too.
+ */
 export function isBase64(code: string): boolean {
   const text = code.trim();
   if (text.length === 0 || text.length % 4 !== 0) return false;
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  // A search for what may not be there: a pattern for the whole would exhaust its stack on 48 MB.
+  // Search for a character that base64 does not allow: a pattern for the whole text overflows the stack at 48 MB.
   return !/[^A-Za-z0-9+/]/.test(padding === 0 ? text : text.slice(0, -padding));
 }
 
-/** The bytes of an `exec` that count against the limit on code. */
+/** The size in bytes of an `exec` that counts against the limit on code. */
 export function execSize(exec: Exec): number {
   const components = exec.components ?? [];
   return (

@@ -7,7 +7,7 @@ import { withoutCode } from './actionView.js';
 import { sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
-/** Answers an action, its package's parameters merged in; without its code where `code=false`. */
+/** Responds with an action, merged with its package's parameters; with `code=false` without the code. */
 export async function getAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const path = await authorizeAction(ctx, call, 'READ', target);
   const code = booleanParameter(queryOf(call.req), 'code', true);

@@ -10,8 +10,9 @@ import { activationView, invocationStatus } from '../activations/activationView.
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
 /**
- * Runs an action. Without `blocking`, or where the wait is over: 202 with the activation's id. Else 200 with the record
- * (with `result`: what the action returned), or 502 and 500 where it failed.
+ * Runs an action. Responds 202 with the activation id without `blocking` or after the wait timed out. Otherwise
+ * responds 200 with the record (with `result` only the action's result), 502 if the action failed, or 500 if the system
+ * failed.
  */
 export async function invokeAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const { user, req, res } = call;
@@ -36,7 +37,7 @@ export async function invokeAction(ctx: ControllerContext, call: Call, target: A
   const { result } = record.response;
   res.setHeader(ACTIVATION_ID_HEADER, record.activationId);
   setColorHeaders(res, record);
-  // A result that is an array is answered bare, asked for or not.
+  // An array is always sent as the bare result, with or without `result=true`.
   const bare = options.result || Array.isArray(result);
   sendJson(res, invocationStatus(record.response.statusCode), bare ? (result ?? {}) : activationView(record));
 }

@@ -4,7 +4,7 @@ import type { NamespaceLimits } from '../../../shared/config/namespaceLimits.js'
 import type { Json } from '../../../shared/entities/keyvalue.js';
 import type { ActionLimits } from '../../../shared/entities/limits.js';
 
-/** The limits that a body gives; those that it leaves out stay as they are. */
+/** The limits in a body. Missing limits keep their value. */
 export type GivenLimits = { readonly [limit in keyof ActionLimits]?: number | undefined };
 
 /** @throws ApiError 400 */
@@ -22,7 +22,7 @@ export function readLimits(value: Json): GivenLimits {
 function whole(value: Json, malformed: string, name = malformed): number {
   if (typeof value !== 'number') throw malformedContent(`${malformed} malformed`);
   if (!Number.isInteger(value)) throw malformedContent(`requirement failed: ${name} must be whole number`);
-  // Numbers that do not fit into 32 bits are taken by their low bits, as OpenWhisk does.
+  // Of a number that does not fit into 32 bits the low bits count, as in OpenWhisk.
   return value === (value | 0) ? value : Number(BigInt.asIntN(32, BigInt(value)));
 }
 
@@ -38,7 +38,7 @@ function instances(value: Json): number {
   throw malformedContent('requirement failed: Action container concurrency must be greater than or equal to 0.');
 }
 
-/** Checks given limits against a namespace's bounds. @throws ApiError 400 naming the first that is out of them. */
+/** Checks limits against a namespace's bounds. @throws ApiError 400 that names the first limit out of bounds. */
 export function checkLimits(given: GivenLimits, bounds: NamespaceLimits): void {
   const { memory, timeout, logs, concurrency } = given;
   if (memory !== undefined) checkSize('memory', memory, bounds.memory);
@@ -63,7 +63,7 @@ function checkSize(what: string, megabytes: number, { min, max }: { min: number;
 
 const outOfBounds = (detail: string): Error => badRequest(`requirement failed: ${detail}`);
 
-/** An action may not ask for more containers at a time than its namespace has invocations. @throws ApiError 400 */
+/** Limits an action's containers to the namespace's concurrent invocations. @throws ApiError 400 */
 export function checkInstances(given: GivenLimits | undefined, concurrentInvocations: number): void {
   if (given?.instances === undefined || given.instances <= concurrentInvocations) return;
   throw badRequest(

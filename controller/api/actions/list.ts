@@ -4,7 +4,7 @@ import { booleanParameter, listLimit, listSkip, queryOf } from '../../http/query
 import { sendJson } from '../../http/respond.js';
 import { authorize, type Call } from '../route.js';
 
-/** Lists the actions of a namespace, those in packages too. */
+/** Lists the actions of a namespace, including those in packages. */
 export async function listActions(ctx: ControllerContext, call: Call): Promise<void> {
   await authorize(ctx, call, 'READ', { path: call.namespace, collection: 'actions' });
   await list(ctx, call, call.namespace);

@@ -25,7 +25,7 @@ const SEQUENCE_FAULTS: Readonly<Record<SequenceFault, string>> = {
   'component missing': 'Sequence component does not exist.',
 };
 
-/** Creates an action, or with `overwrite=true` changes it. Answers 200 with the action. */
+/** Creates an action; with `overwrite=true` it changes an existing one. Responds 200 with the action. */
 export async function putAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const { user, req, res } = call;
   const path = await authorizeAction(ctx, call, 'PUT', target);
@@ -45,7 +45,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   else sendText(res, 200, 'OK');
 }
 
-/** Creates or changes the action. `limit`: concurrent invocations of the namespace. */
+/** Creates or changes the action. @param limit the namespace's limit on concurrent invocations. */
 async function writeAction(
   ctx: ControllerContext,
   target: FullyQualifiedName,
@@ -71,7 +71,10 @@ async function writeAction(
   return action;
 }
 
-/** Whether the caller may have this kind, the platform can run it, and read the components of a sequence (whose names come out absolute). */
+/**
+ * Checks that the caller may use the kind, that the platform can run it, and that the caller may read the components of
+ * a sequence. Returns the body with absolute component names.
+ */
 async function checkExec(ctx: ControllerContext, call: Call, body: ActionBody): Promise<ActionBody> {
   const { exec } = body;
   if (!exec) return body;

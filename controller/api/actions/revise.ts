@@ -7,17 +7,17 @@ import type { KeyValue } from '../../../shared/entities/keyvalue.js';
 import type { ActionLimits } from '../../../shared/entities/limits.js';
 import type { ActionBody } from './actionBody.js';
 
-/** Whether an action gets the caller's API key into its environment; new actions say no unless told otherwise. */
+/** The annotation that puts the caller's API key into the action's environment. New actions get the value `false`. */
 const PROVIDE_API_KEY = 'provide-api-key';
 const FIRST_VERSION = '0.0.1';
 
 export interface NewActionDefaults {
   readonly limits: Limits;
-  /** Whether the action gets the API key only where it asks for it. */
+  /** Whether the action gets the API key only if it has the annotation. */
   readonly requireApiKeyAnnotation: boolean;
 }
 
-/** A new action. `path` is `namespace` or `namespace/package`; `now` in ms since the epoch. */
+/** Makes a new action. `path` is `namespace` or `namespace/package`; `now` in ms since the epoch. */
 export function newAction(
   path: string,
   name: string,
@@ -50,7 +50,7 @@ export function newAction(
   };
 }
 
-/** The action after an update: fields that the body leaves out stay. `old` includes its code if the body has none. */
+/** The action after an update. Missing fields keep their value. `old` must include its code if the body has no code. */
 export function revisedAction(old: Action, body: ActionBody, now: number): Action {
   const exec = body.exec ?? old.exec;
   const removed = new Set(body.delAnnotations ?? []);
@@ -71,7 +71,7 @@ export function revisedAction(old: Action, body: ActionBody, now: number): Actio
   };
 }
 
-/** A sequence's parameters are its components; an action of another kind does not keep them. */
+/** A sequence keeps its components as parameters; they are removed if the kind changes. */
 function revisedParameters(old: Action, body: ActionBody): KeyValue[] {
   const wasSequence = old.exec.kind === SEQUENCE;
   if (body.exec) {
@@ -83,7 +83,7 @@ function revisedParameters(old: Action, body: ActionBody): KeyValue[] {
 
 const sequenceParameters = (exec: Exec): KeyValue[] => [{ key: '_actions', value: [...(exec.components ?? [])] }];
 
-/** Lists of actions do not have the `exec`; this tells clients the kind all the same. */
+/** Lists of actions omit `exec`, so clients read the kind from this annotation. */
 const execAnnotation = (exec: Exec): KeyValue => ({ key: 'exec', value: exec.kind });
 
 function withDefaults(given: ActionBody['limits'], fallback: ActionLimits): ActionLimits {

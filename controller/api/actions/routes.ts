@@ -20,7 +20,10 @@ const HANDLERS: Readonly<Record<string, ActionHandler>> = {
   DELETE: deleteAction,
 };
 
-/** Actions, in the default package and in packages. `actions/NAME` is an action, `actions/NAME/` the content of a package. */
+/**
+ * Routes of actions. `actions/NAME` is an action in the default package, `actions/NAME/` lists the actions of a
+ * package.
+ */
 export const actionRoutes: Routes = (router, ctx) => {
   router.get('/namespaces/:namespace/actions{/}', (req, res) => listActions(ctx, callOf(req, res)));
   router.get('/namespaces/:namespace/actions/:package/', (req, res) => {

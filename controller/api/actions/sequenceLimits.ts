@@ -3,13 +3,13 @@ import { readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { SEQUENCE } from '../../../shared/entities/exec.js';
 import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
 
-/** Why a sequence may not be stored. */
+/** Why a sequence is refused. */
 export type SequenceFault = 'empty' | 'too long' | 'cyclic' | 'component missing';
 
 /**
- * Checks that a sequence has components, that all of them exist, that it does not contain itself, directly or through
- * other sequences, and that it has at most `limit` actions once the sequences in it are unfolded. Names in `components`
- * are absolute. `sequence` need not exist yet.
+ * Checks that a sequence has components, that all of them exist, that it does not contain itself directly or through
+ * other sequences, and that it has at most `limit` actions after inner sequences are expanded. Names in `components`
+ * are absolute. `sequence` does not need to exist yet.
  */
 export async function checkSequence(
   source: ActionReader,
@@ -27,13 +27,13 @@ export async function checkSequence(
   return count > limit ? 'too long' : undefined;
 }
 
-/** Counts the actions of nested sequences, each sequence once however often it occurs. */
+/** Counts the actions of nested sequences. It reads each sequence only once, even if it occurs several times. */
 class SequenceWalk {
   readonly #source: ActionReader;
   readonly #own: string;
   readonly #limit: number;
   readonly #counted = new Map<string, number>();
-  /** Sequences on the way from the outermost one down to here. */
+  /** The sequences from the outermost one down to the current one. */
   readonly #open = new Set<string>();
 
   constructor(source: ActionReader, own: string, limit: number) {
@@ -57,7 +57,7 @@ class SequenceWalk {
     const name = await resolveActionName(this.#source, component);
     if (!name) return 'component missing';
     const id = documentId(name);
-    // Sequences written at the same time may refer to each other although each of them was checked.
+    // Two sequences that are written at the same time may refer to each other although each was checked.
     if (id === this.#own || this.#open.has(id)) return 'cyclic';
     const known = this.#counted.get(id);
     if (known !== undefined) return known;

@@ -6,13 +6,13 @@ import {
 } from '../../../shared/entities/activation.js';
 import type { JsonBody } from '../../http/respond.js';
 
-/** How the response of an activation is shown: in words, and without the number that is stored. */
+/** The response of an activation as the API shows it: with a text in the place of the status code. */
 export function responseView(response: ActivationResponse): JsonBody {
   const { statusCode, result, size } = response;
   return { result, size, status: STATUS_NAMES[statusCode], success: statusCode === StatusCode.success };
 }
 
-/** A record as the API shows it. A fired trigger has no end and no duration. */
+/** A record as the API shows it. The record of a trigger has neither end nor duration. */
 export function activationView(record: ActivationRecord): JsonBody {
   const ended = record.end !== 0;
   return {
@@ -32,7 +32,7 @@ export function activationView(record: ActivationRecord): JsonBody {
   };
 }
 
-/** The HTTP status of a blocking invocation that ended so. */
+/** The HTTP status of a blocking invocation with this status code. */
 export function invocationStatus(statusCode: StatusCode): number {
   if (statusCode === StatusCode.success) return 200;
   return statusCode === StatusCode.whiskError ? 500 : 502;

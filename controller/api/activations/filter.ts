@@ -5,7 +5,7 @@ import { boundedColor } from '../../../shared/colors/colorOf.js';
 import { isEntityName } from '../../../shared/entities/names.js';
 import type { ActivationFilter } from '../../../shared/store/ActivationStore.js';
 
-/** What a list of activations is asked for. */
+/** The query of a list of activations. */
 export interface ActivationQuery {
   readonly filter: ActivationFilter;
   readonly skip: number;

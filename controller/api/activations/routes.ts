@@ -12,7 +12,7 @@ import { readActivationQuery } from './filter.js';
 
 const ID_LENGTH = 32;
 
-/** Activations are read only: lists, records, and of a record its result or its logs. */
+/** Routes of activations, all read-only: lists, records, results and logs. */
 export const activationRoutes: Routes = (router, ctx) => {
   router.get('/namespaces/:namespace/activations{/}', async (req, res) => {
     const call = callOf(req, res);

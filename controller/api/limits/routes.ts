@@ -6,7 +6,7 @@ import { badRequest } from '../../http/ApiError.js';
 import { sendJson, type JsonBody } from '../../http/respond.js';
 import { authorize, callOf } from '../route.js';
 
-/** The limits of a namespace, the installation's defaults filled in. */
+/** The limits of a namespace. The installation's defaults replace missing limits. */
 export const limitRoutes: Routes = (router, ctx) => {
   router.get('/namespaces/:namespace/limits{/}', async (req, res) => {
     const call = callOf(req, res);

@@ -7,7 +7,7 @@ import { readAndWrite } from '../staleness.js';
 import { packageView } from './packageView.js';
 import { bindingOf } from './revise.js';
 
-/** Deletes a binding or an empty package; with `force=true` a package and all of its actions. */
+/** Deletes a binding or an empty package; with `force=true` also the package's actions. */
 export const deletePackage =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, namespace, name }) => {
@@ -35,7 +35,7 @@ async function empty(ctx: ControllerContext, id: string, force: boolean): Promis
   for (const { name } of contents) {
     if (typeof name !== 'string') continue;
     const action = await ctx.entities.getAction(`${id}/${name}`);
-    // Another request may have deleted it meanwhile.
+    // Another request may have deleted it in the meantime.
     if (action?._rev !== undefined) await ctx.entities.delete(action._id, action._rev);
   }
 }

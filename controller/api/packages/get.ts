@@ -8,7 +8,10 @@ import { actionsAndFeeds, packageView } from './packageView.js';
 import { bindingOf } from './revise.js';
 import { documentId } from '../../../shared/entities/names.js';
 
-/** Shows a package with its actions and feeds; of a binding those of the package behind it, and both's parameters. */
+/**
+ * Shows a package with its actions and feeds. For a binding, it shows those of the bound package, and merges
+ * parameters.
+ */
 export const getPackage =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, user, namespace, name }) => {

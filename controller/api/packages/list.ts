@@ -4,7 +4,7 @@ import { sendJson } from '../../http/respond.js';
 import type { CollectionHandler } from '../route.js';
 import { pageOf } from '../entityWrites.js';
 
-/** Lists a namespace's packages: all to its owner, the published ones to others. */
+/** Lists a namespace's packages: the owner sees all, other callers only the published ones. */
 export const listPackages =
   (ctx: ControllerContext): CollectionHandler =>
   async ({ req, res, user, namespace }) => {

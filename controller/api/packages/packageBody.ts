@@ -12,13 +12,13 @@ export interface PackageBody extends EntityBody {
   readonly binding?: Binding | undefined;
 }
 
-/** @param namespace takes the place of `_` in a binding. @throws ApiError 400, 413 */
+/** @param namespace replaces `_` in a binding. @throws ApiError 400, 413 */
 export function readPackageBody(json: Json, namespace: string, maxParameterBytes: number): PackageBody {
   const { fields, ...body } = readEntityBody(json, maxParameterBytes);
   return { ...body, binding: readBinding(fields, namespace) };
 }
 
-/** `{}` means none. */
+/** The binding; undefined for `{}`. */
 function readBinding(body: JsonObject, namespace: string): Binding | undefined {
   if (!Object.hasOwn(body, 'binding')) return undefined;
   const binding = body['binding'];

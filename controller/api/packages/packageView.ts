@@ -7,7 +7,7 @@ export function packageView(pkg: PackageDocument, parameters: readonly KeyValue[
   return { namespace, name, version, publish, annotations, binding, parameters, updated };
 }
 
-/** The actions of a package, as it is shown with them: those with an annotation `feed` are feeds. `summaries` from the store. */
+/** Splits the summaries of a package's actions (from the store) into actions and feeds, by the annotation `feed`. */
 export function actionsAndFeeds(summaries: readonly JsonObject[]): { actions: JsonObject[]; feeds: JsonObject[] } {
   const actions: JsonObject[] = [];
   const feeds: JsonObject[] = [];

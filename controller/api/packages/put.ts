@@ -14,12 +14,12 @@ import type { Identity } from '../../../shared/entities/identity.js';
 import { withOwnEncryption } from '../../../shared/parameters/encryption.js';
 import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 
-/** In paths of web actions this name stands for the default package. */
+/** The name of the default package in paths of web actions. */
 const RESERVED = 'default';
 const BINDING_MISSING = 'Binding references a package that does not exist.';
 const BINDING_INVALID = 'Cannot bind to a resource that is not a package.';
 
-/** Makes or changes a package or a binding. */
+/** Creates or changes a package or a binding. */
 export const putPackage =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
@@ -52,7 +52,7 @@ export const putPackage =
     sendChanged(res, packageView(document), ctx.requireResponsePayload);
   };
 
-/** Whether the caller may read the package that it binds to. */
+/** Checks that the caller may read the bound package. */
 async function checkAccess(ctx: ControllerContext, user: Identity, { namespace, name }: Binding): Promise<void> {
   try {
     await ctx.entitlement.check(user, 'READ', [{ path: namespace, collection: 'packages', name }]);
@@ -63,7 +63,7 @@ async function checkAccess(ctx: ControllerContext, user: Identity, { namespace, 
   }
 }
 
-/** Whether the package exists and is not a binding itself. */
+/** Checks that the bound package exists and is not itself a binding. */
 async function checkBindable(ctx: ControllerContext, { namespace, name }: Binding): Promise<void> {
   try {
     const provider = await ctx.entities.getPackage(`${namespace}/${name}`);

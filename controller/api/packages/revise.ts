@@ -5,7 +5,7 @@ import type { Binding, PackageBody } from './packageBody.js';
 import type { PackageDocument } from '../../../shared/entities/documents.js';
 import type { KeyValue } from '../../../shared/entities/keyvalue.js';
 
-/** A new package or binding. `now` in ms since the epoch. */
+/** Makes a new package or binding. `now` in ms since the epoch. */
 export function newPackage(namespace: string, name: string, body: PackageBody, now: number): PackageDocument {
   return {
     _id: `${namespace}/${name}`,
@@ -21,7 +21,7 @@ export function newPackage(namespace: string, name: string, body: PackageBody, n
   };
 }
 
-/** The package after an update: what the body leaves out stays. */
+/** The package after an update. Missing fields keep their value. */
 export function revisedPackage(old: PackageDocument, body: PackageBody, now: number): PackageDocument {
   const binding = body.binding ?? bindingOf(old);
   return {
@@ -35,12 +35,12 @@ export function revisedPackage(old: PackageDocument, body: PackageBody, now: num
   };
 }
 
-/** Where a binding leads; undefined for a plain package. */
+/** The package that a binding refers to; undefined for a plain package. */
 export function bindingOf({ binding: { namespace, name } }: PackageDocument): Binding | undefined {
   return namespace === undefined || name === undefined ? undefined : { namespace, name };
 }
 
-/** Lists of packages once had no `binding`; clients look at this annotation. Callers cannot set it themselves. */
+/** Clients recognize a binding in a list by this annotation. Callers cannot set it themselves. */
 function withBindingAnnotation(annotations: readonly KeyValue[], binding: Binding | undefined): KeyValue[] {
   const others = withoutKey(annotations, 'binding');
   return binding ? [...others, { key: 'binding', value: { ...binding } }] : others;

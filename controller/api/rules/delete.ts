@@ -8,7 +8,7 @@ import { editTrigger, triggerOf } from './triggerEdits.js';
 import type { RuleDocument } from '../../../shared/entities/documents.js';
 import { documentId } from '../../../shared/entities/names.js';
 
-/** Deletes a rule, active or not, and takes it out of its trigger. */
+/** Deletes a rule, active or not, and removes it from its trigger. */
 export const deleteRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, namespace, name }) => {
@@ -17,7 +17,7 @@ export const deleteRule =
     sendJson(res, 200, ruleView(rule, 'inactive'));
   };
 
-/** @returns the rule that was there; undefined where there was none. @throws DocumentConflictError, WrongEntityTypeError */
+/** @returns the deleted rule; undefined if it did not exist. @throws DocumentConflictError, WrongEntityTypeError */
 export async function removeRule(
   parts: Pick<ControllerContext, 'entities'>,
   id: string,

@@ -15,7 +15,7 @@ export const getRule =
     sendJson(res, 200, ruleView(rule, statusOf(await triggerOf(ctx, rule.trigger), rule._id)));
   };
 
-/** Lists rules; their states are not in it. */
+/** Lists rules without their states. */
 export const listRules =
   (ctx: ControllerContext): CollectionHandler =>
   async ({ req, res, namespace }) => {

@@ -2,11 +2,11 @@ import type { FullyQualifiedName } from '../../../shared/entities/names.js';
 import type { RuleDocument, RuleStatus, TriggerDocument } from '../../../shared/entities/documents.js';
 
 /*
- * A rule's action and status are kept in its trigger, so that a fire reads one document. Changing them makes a new
- * revision of the trigger, but neither a new version nor a new time of update.
+ * A trigger contains the action and the status of its rules, so that a fire reads only one document. A change of them
+ * makes a new revision of the trigger, but changes neither its version nor its time of update.
  */
 
-/** The trigger with the rule (by its document id) in it. */
+/** The trigger with the rule added, by the rule's document id. */
 export function withRule(
   trigger: TriggerDocument,
   rule: string,
@@ -16,14 +16,14 @@ export function withRule(
   return { ...trigger, rules: { ...trigger.rules, [rule]: { action, status } } };
 }
 
-/** The trigger without the rule; the same one where it has no such rule. */
+/** The trigger without the rule; the same object if it does not contain the rule. */
 export function withoutRule(trigger: TriggerDocument, rule: string): TriggerDocument {
   if (!trigger.rules || !Object.hasOwn(trigger.rules, rule)) return trigger;
   const { [rule]: _, ...rules } = trigger.rules;
   return { ...trigger, rules };
 }
 
-/** The rule's status; one whose trigger is gone, or does not know it, is inactive. */
+/** The rule's status: inactive if the trigger is missing or does not contain the rule. */
 export function statusOf(trigger: TriggerDocument | undefined, rule: string): RuleStatus {
   const rules = trigger?.rules;
   return rules && Object.hasOwn(rules, rule) ? (rules[rule]?.status ?? 'inactive') : 'inactive';

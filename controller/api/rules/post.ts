@@ -8,7 +8,7 @@ import { readStatus } from './ruleBody.js';
 import { editTrigger, triggerOf } from './triggerEdits.js';
 import { documentId } from '../../../shared/entities/names.js';
 
-/** Makes a rule active or inactive. Whether its action is still there shows at the next fire. */
+/** Makes a rule active or inactive. A missing action shows only at the next fire. */
 export const postRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {

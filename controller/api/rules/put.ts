@@ -17,7 +17,7 @@ import type { RuleDocument } from '../../../shared/entities/documents.js';
 import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
 import { CorruptedEntityError, WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 
-/** Creates or changes a rule, and puts it into its trigger. A new rule is active; a changed rule keeps its state. */
+/** Creates or changes a rule and adds it to its trigger. A new rule is active; a changed rule keeps its state. */
 export const putRule =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
@@ -91,7 +91,7 @@ async function updateRule(ctx: ControllerContext, rule: RuleDocument, body: Rule
   };
 }
 
-/** Checks that a new rule's trigger and action exist. They may be deleted later. @throws ApiError 400 */
+/** Checks that a new rule's trigger and action exist. Both may be deleted later. @throws ApiError 400 */
 async function checkExist(
   ctx: ControllerContext,
   trigger: FullyQualifiedName,

@@ -11,7 +11,7 @@ export interface RuleBody extends Omit<EntityBody, 'parameters'> {
   readonly action?: FullyQualifiedName | undefined;
 }
 
-/** @param namespace takes the place of `_` in names. @throws ApiError 400, 413 */
+/** @param namespace replaces `_` in names. @throws ApiError 400, 413 */
 export function readRuleBody(json: Json, namespace: string, maxParameterBytes: number): RuleBody {
   const { fields, annotations, version, publish } = readEntityBody(json, maxParameterBytes);
   const readName = (value: Json): FullyQualifiedName => {
@@ -31,7 +31,7 @@ export function readRuleBody(json: Json, namespace: string, maxParameterBytes: n
   };
 }
 
-/** `{status}`: the state that a rule is to have. @throws ApiError 400 */
+/** Reads `{status}`, the rule's new state. @throws ApiError 400 */
 export function readStatus(json: Json): RuleStatus {
   if (!isObject(json)) throw malformedContent(matchError(json));
   if (!Object.hasOwn(json, 'status')) throw malformedContent('key not found: status');
@@ -42,7 +42,7 @@ export function readStatus(json: Json): RuleStatus {
   throw malformedContent(`requirement failed: ${status} is not a recognized rule state`);
 }
 
-/** How OpenWhisk says that a value is of another type than asked for. */
+/** OpenWhisk's message for a value of the wrong type. */
 function matchError(value: Json): string {
   const type =
     value === null

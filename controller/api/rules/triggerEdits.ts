@@ -9,7 +9,7 @@ type Parts = Pick<ControllerContext, 'entities'>;
 const ATTEMPTS = 3;
 
 /**
- * Changes a trigger's rules, and tries again after a conflict: changes of two rules do not contradict each other.
+ * Changes a trigger's rules. Retries after a conflict, since changes of two rules are independent.
  * @returns undefined if the trigger does not exist. @throws DocumentConflictError
  */
 export async function editTrigger(
@@ -31,8 +31,9 @@ export async function editTrigger(
 }
 
 /**
- * The trigger of a rule, as it is in the store: it has the rule's status, which another controller may have changed just
- * now. Undefined if it is gone, or is not a trigger any more.
+ * Reads the trigger of a rule from the store, not from the cache: it contains the rule's status, which another
+ * controller may just have changed.
+ * @returns undefined if it does not exist or is not a trigger.
  */
 export async function triggerOf({ entities }: Parts, name: FullyQualifiedName): Promise<TriggerDocument | undefined> {
   try {

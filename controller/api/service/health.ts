@@ -1,6 +1,6 @@
 import type { InvokerHealth } from '../../loadbalancer/LoadBalancer.js';
 
-/** An invoker as the lists of invokers name it: `invoker0/host`. */
+/** An invoker's name in lists: `invoker0/host`. */
 function invokerName({ instance }: InvokerHealth): string {
   return ['invoker' + String(instance.instance), instance.uniqueName, instance.displayedName]
     .filter((part) => part !== undefined)
@@ -16,7 +16,7 @@ export function healthyCount(invokers: readonly InvokerHealth[]): number {
   return invokers.filter(({ status }) => status === 'up').length;
 }
 
-/** Whether so many invokers are up that the controller may be sent requests: `fraction` of them, and at least one. */
+/** Whether the controller is ready for requests: at least `fraction` of the invokers, and at least one, are up. */
 export function isReady(invokers: readonly InvokerHealth[], fraction: number): boolean {
   return invokers.length > 0 && healthyCount(invokers) / invokers.length >= fraction;
 }

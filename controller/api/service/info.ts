@@ -5,7 +5,7 @@ import type { Build } from '../ControllerContext.js';
 
 const MB = 1024 * 1024;
 
-/** What `GET /` says of the installation; `wsk` reads the limits and runtimes from it. */
+/** The response to `GET /`. `wsk` reads limits and runtimes from it. */
 export function serviceInfo(limits: Limits, runtimes: Runtimes): JsonBody {
   const { timeout, memory, logs } = limits;
   const bounds = (prefix: string): Record<string, number> => ({
@@ -35,7 +35,7 @@ export function serviceInfo(limits: Limits, runtimes: Runtimes): JsonBody {
   };
 }
 
-/** What `GET /api/v1` says of the API. */
+/** The response to `GET /api/v1`. */
 export function apiInfo(build: Build): JsonBody {
   return {
     description: 'OpenWhisk API',

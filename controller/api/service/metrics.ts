@@ -2,7 +2,7 @@ import type { Registry } from 'prom-client';
 import { operatorOnly } from '../../authentication/operator.js';
 import type { Routes } from '../app.js';
 
-/** `GET /metrics`, in Prometheus' text format, for the operator: it tells how busy an installation is. */
+/** `GET /metrics` in Prometheus' text format. Only the operator may read it, since it shows an installation's load. */
 export const metricsRoutes =
   (registry: Registry): Routes =>
   (router, ctx) => {

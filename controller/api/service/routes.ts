@@ -8,10 +8,10 @@ import { sendJson, sendText } from '../../http/respond.js';
 import { healthyCount, invokerStates, isReady } from './health.js';
 import { apiInfo, serviceInfo } from './info.js';
 
-/** Who runs the installation asks these, not its users. */
+/** Paths for the operator of the installation, not for its users. */
 const OPERATORS_PATHS = ['/invokers', '/activation', '/palette', '/disable', '/enable', '/metrics'];
 
-/** What the controller says about itself, outside of the API. */
+/** The controller's state and switches, outside of the API. */
 export const serviceRoutes: Routes = (router, ctx) => {
   const { balancer } = ctx;
   const operator = operatorOnly(ctx.operator);
@@ -22,7 +22,7 @@ export const serviceRoutes: Routes = (router, ctx) => {
     sendJson(res, 200, serviceInfo(ctx.limits, ctx.runtimes));
   });
 
-  // No page of another site reads these, or switches anything: not by CORS, nor by a form.
+  // Pages of other sites must not read or switch anything: neither through CORS nor through a form.
   router.use(OPERATORS_PATHS, sameSiteOnly, (req, res, next) => {
     if (req.method === 'OPTIONS') sendText(res, 200, 'OK');
     else next();
@@ -30,7 +30,7 @@ export const serviceRoutes: Routes = (router, ctx) => {
   router.get('/invokers/healthy/count', (_req, res) => {
     sendJson(res, 200, healthyCount(balancer.invokers()));
   });
-  // For probes, so without credentials: how many, not which.
+  // For probes, so without credentials: it gives only the number of invokers, not their names.
   router.get('/invokers/ready', (_req, res) => {
     const invokers = balancer.invokers();
     const healthy = healthyCount(invokers);
@@ -46,7 +46,7 @@ export const serviceRoutes: Routes = (router, ctx) => {
   router.get('/activation/count', operator, (_req, res) => {
     sendJson(res, 200, balancer.totalActiveActivations());
   });
-  // Without parameters the whole palette; with a namespace and a color, the homes of that color.
+  // Without parameters: the whole palette. With a namespace and a color: the homes of that color.
   router.get('/palette{/}', operator, (req, res) => {
     const query = queryOf(req);
     const namespace = query.get('namespace');

@@ -5,7 +5,7 @@ import type { EntityHandler } from '../route.js';
 import { readAndWrite } from '../staleness.js';
 import { triggerView } from './triggerView.js';
 
-/** Deletes a trigger. Its rules stay, without a trigger. */
+/** Deletes a trigger. Its rules remain, without a trigger. */
 export const deleteTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, namespace, name }) => {

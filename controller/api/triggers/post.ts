@@ -6,7 +6,7 @@ import { givenColor } from '../colorHeaders.js';
 import type { EntityHandler } from '../route.js';
 import { fireTrigger } from '../../invocation/fire.js';
 
-/** Fires a trigger: 202 with the id of its activation, or 204 where it has no active rule. */
+/** Fires a trigger. Responds 202 with the activation id, or 204 if the trigger has no active rule. */
 export const postTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, transid, namespace, name }) => {

@@ -12,13 +12,13 @@ import { triggerView } from './triggerView.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 import { isObject, valueOf, type Json } from '../../../shared/entities/keyvalue.js';
 
-/** Creates or changes a trigger. Its rules stay. */
+/** Creates or changes a trigger. A changed trigger keeps its rules. */
 export const putTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ req, res, user, namespace, name }) => {
     const json = await ctx.bodies.json(req);
     const { fields, ...body } = readEntityBody(json, namespaceLimits(ctx.limits, user.limits).maxParameterBytes);
-    // Triggers have no limits yet.
+    // Triggers have no limits, but OpenWhisk checks the field.
     optional(fields, 'limits', readLimits);
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
     const trigger = await readAndWrite(async () => {
@@ -37,7 +37,7 @@ function readLimits(value: Json): void {
   if (!isObject(value)) throw malformedContent('Object expected');
 }
 
-/** A new trigger. @throws ApiError 400 if its annotation `feed` is not a name. */
+/** Makes a new trigger. @throws ApiError 400 if its annotation `feed` is not a name. */
 export function newTrigger(namespace: string, name: string, body: EntityBody, now: number): TriggerDocument {
   const feed = valueOf(body.annotations ?? [], 'feed');
   if (feed !== undefined && (typeof feed !== 'string' || !isPath(feed))) throw badRequest('Feed name is not valid');
@@ -55,7 +55,7 @@ export function newTrigger(namespace: string, name: string, body: EntityBody, no
   };
 }
 
-/** The trigger after an update: fields that the body leaves out stay. */
+/** The trigger after an update. Missing fields keep their value. */
 function revisedTrigger(old: TriggerDocument, body: EntityBody, now: number): TriggerDocument {
   return {
     ...old,

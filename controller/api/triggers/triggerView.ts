@@ -1,6 +1,6 @@
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 
-/** A trigger as the API shows it, with its rules where it ever had some. */
+/** A trigger as the API shows it; `rules` is present if it ever had a rule. */
 export function triggerView(trigger: TriggerDocument) {
   const { namespace, name, version, publish, annotations, parameters, limits, updated, rules } = trigger;
   const view = { namespace, name, version, publish, annotations, parameters, limits, updated };
