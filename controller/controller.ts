@@ -54,32 +54,35 @@ import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 export interface ControllerConfig {
   readonly limits: Limits;
   readonly balancer: BalancerOptions;
-  /** Kinds that everybody may use; undefined: all of the manifest. */
+  /** The kinds that every user may use; undefined: all kinds of the manifest. */
   readonly allowedKinds?: readonly string[] | undefined;
   readonly sharedPackagesExecuteOnly: boolean;
   readonly operator: OperatorPolicy;
-  /** Where the keys that everybody knows are accepted from; missing: the controller's own machine. */
+  /** The origins from which well-known keys are accepted; missing: the controller's own machine. */
   readonly wellKnownKeys?: WellKnownKeysFrom | undefined;
   readonly readinessFraction: number;
-  /** Whether new actions get the API key only where they ask for it; missing: yes. */
+  /** Whether a new action gets the API key only if it has the annotation `provide-api-key`; missing: yes. */
   readonly requireApiKeyAnnotation?: boolean | undefined;
-  /** Whether changing and deleting actions and packages is answered with them; missing: yes. */
+  /** Whether the response to a change or a deletion contains the action or package; missing: yes. */
   readonly requireResponsePayload?: boolean | undefined;
-  /** The header that names a request's transaction; missing: `X-Request-ID`. */
+  /** The request header with the transaction id; missing: `X-Request-ID`. */
   readonly transactionHeader?: string | undefined;
-  /** Whether users' monitoring is told what ran (topic `events`). */
+  /** Whether to send events about activations to users' monitoring (topic `events`). */
   readonly userEvents: boolean;
   /**
-   * Whether the packages of `whisk.system` (utils, samples, alarms) are installed where they are missing, and alarms go
-   * off. Not where another provider of alarms has the installation; missing: no.
+   * Whether to install missing packages of `whisk.system` (utils, samples, alarms) and to run alarms; missing: no. To
+   * be switched off if the installation has another alarm provider.
    */
   readonly catalog?: boolean | undefined;
-  /** From this many bytes on an action's code is an attachment of its document; missing: as `CachedEntityStore` has it. */
+  /**
+   * The size in bytes from which an action's code is stored as an attachment; missing: the default of
+   * `CachedEntityStore`.
+   */
   readonly maxInlineBytes?: number | undefined;
   readonly build: Build;
 }
 
-/** What a controller is made of; whoever made these parts closes them after the controller has stopped. */
+/** The parts of a controller. The owner of the parts closes them after the controller has stopped. */
 export interface ControllerParts {
   readonly instance: ControllerInstance;
   readonly config: ControllerConfig;
@@ -90,18 +93,18 @@ export interface ControllerParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly runtimes: Runtimes;
-  /** Why actions of a kind cannot run on this platform; undefined where they can. Missing: not known. */
+  /** Why actions of a kind cannot run on this platform; undefined if they can run. Missing: unknown. */
   readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
   readonly encryption: ParameterLock & ParameterUnlock;
   readonly log: Logger;
   readonly registry: Registry;
-  /** What outlives this process of work that it accepted; missing: nothing does. */
+  /** Keeps accepted work beyond the end of this process; missing: accepted work ends with the process. */
   readonly work?: AcceptedWork | undefined;
   /** Milliseconds since the epoch. */
   readonly clock?: (() => number) | undefined;
 }
 
-/** The controller's half of OpenWhisk: the REST API, entitlement, invocation, and the load balancer. */
+/** OpenWhisk's controller: REST API, entitlement, invocation and load balancer. */
 export class Controller {
   readonly #log: Logger;
   readonly #context: ControllerContext;
@@ -133,7 +136,7 @@ export class Controller {
     });
   }
 
-  /** Joins the bus and assembles a controller. It answers no requests before `serve`. */
+  /** Joins the bus and assembles a controller. It takes no requests before `serve`. */
   static async start(parts: ControllerParts): Promise<Controller> {
     const bus = await joinBus(parts);
     try {
@@ -145,20 +148,20 @@ export class Controller {
     }
   }
 
-  /** What its routes work with. */
+  /** The context of the routes. */
   get context(): ControllerContext {
     return this.#context;
   }
 
-  /** Answers the requests of this server from now on. Alarms go off from now on. */
+  /** Serves the requests of this server and starts the alarms. */
   serve(server: HttpServer): void {
     server.serve(this.#app);
     this.#alarms?.start();
   }
 
   /**
-   * Takes no more requests, and lets what runs finish for at most `limitMs`: requests, then sequences that nobody waits
-   * for; with `finishActivations` also whatever was accepted.
+   * Takes no more requests, and waits for at most `limitMs` for the end of requests and of sequences without a waiting
+   * caller; with `finishActivations` also for all other accepted activations.
    */
   async drain(server: HttpServer, limitMs: number, { finishActivations = false } = {}): Promise<void> {
     const begun = performance.now();
@@ -166,10 +169,12 @@ export class Controller {
     await this.#alarms?.stop();
     await server.stop(limitMs);
     const left = (): number => Math.max(0, limitMs - (performance.now() - begun));
-    await within(this.#journal.idle(), left(), () => this.#log.warn('sequences were left unfinished'));
+    await within(this.#journal.idle(), left(), () => this.#log.warn('stopped before all sequences ended'));
     if (finishActivations) while (balancer.totalActiveActivations() > 0 && left() > 0) await sleep(DRAIN_POLL_MS);
-    // Activations may have been given up meanwhile.
-    await within(this.#journal.idle(), left(), () => this.#log.warn('records of activations were left unstored'));
+    // Activations may have been given up in the meantime.
+    await within(this.#journal.idle(), left(), () =>
+      this.#log.warn('stopped before all activation records were stored'),
+    );
   }
 
   /** Leaves the bus. */
@@ -178,7 +183,7 @@ export class Controller {
   }
 }
 
-/** What a controller shares with the other processes. */
+/** The parts that connect a controller to the other processes. */
 interface Bus {
   readonly invalidation: CacheInvalidation;
   readonly entities: CachedEntityStore;
@@ -187,7 +192,7 @@ interface Bus {
   readonly balancer: ShardingBalancer;
 }
 
-/** Keeps caches true, tells users' monitoring, and finds the invokers. */
+/** Starts cache invalidation, user events and the load balancer. */
 async function joinBus(parts: ControllerParts): Promise<Bus> {
   const { config, messaging, topics, instance, log, registry, activations } = parts;
   const clock = parts.clock ?? Date.now;
@@ -222,7 +227,7 @@ async function leaveBus({ balancer, invalidation }: { balancer: LoadBalancer; in
   await invalidation.close();
 }
 
-/** The action with which new invokers are tested. */
+/** Stores the action that tests new invokers. */
 async function putHealthTest({ runtimes, instance, config, whisks }: ControllerParts, now: number): Promise<void> {
   const javascript = runtimes.resolve('nodejs:default');
   if (!javascript) return;
@@ -231,9 +236,9 @@ async function putHealthTest({ runtimes, instance, config, whisks }: ControllerP
   await createHealthTestAction(whisks, test, now);
 }
 
-/** The way of an invocation, and what routes need besides. */
+/** The invocation path, and the other parts that routes need. */
 interface InvocationParts {
-  /** Actions that the controller does itself, by document id. The catalog adds its own. */
+  /** Actions that the controller runs itself, by document id. The catalog adds its own. */
   readonly builtins: Map<string, BuiltinAction>;
   readonly services: Omit<ControllerContext, 'onTriggerDeleted'>;
 }
@@ -304,7 +309,7 @@ interface Assembled {
   readonly alarms: AlarmProvider | undefined;
 }
 
-/** Installs the packages of `whisk.system` and their alarms, where this controller is to have them. */
+/** Installs the packages of `whisk.system` and starts an alarm provider, if the options ask for them. */
 async function addCatalog(parts: ControllerParts, bus: Bus, invocation: InvocationParts): Promise<Assembled> {
   const { builtins, services } = invocation;
   if (!parts.config.catalog) return { context: services, alarms: undefined };
@@ -325,7 +330,7 @@ async function addCatalog(parts: ControllerParts, bus: Bus, invocation: Invocati
 
 const DRAIN_POLL_MS = 20;
 
-/** Controllers take alarms one after the other, so that most are taken by the first one without a race. */
+/** The delay between the turns of two controllers, in ms: the first one takes most alarms without a race. */
 const ALARM_TURN_MS = 500;
 
 function alarmTurn({ asString }: ControllerInstance): number {

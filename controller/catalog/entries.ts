@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 
-/** What a parameter of a catalog's action is, as the annotation `parameters` tells clients. */
+/** The description of an action's parameter, for the annotation `parameters`. */
 export interface ParameterNote {
   readonly name: string;
   readonly required: boolean;
@@ -29,5 +29,5 @@ export interface CatalogPackage {
   readonly actions: readonly CatalogAction[];
 }
 
-/** An example of what goes in and what comes out, as annotations. */
+/** An example of input and output, as annotations. */
 export const example = (sampleInput: Json, sampleOutput: Json): JsonObject => ({ sampleInput, sampleOutput });

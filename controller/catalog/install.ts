@@ -14,7 +14,7 @@ import { DocumentConflictError, type ArtifactStore } from '../../shared/store/Ar
 export const CATALOG: readonly CatalogPackage[] = [utils, samples, alarms];
 
 const SYSTEM = 'whisk.system';
-/** No entity has this id: it has no slash. No view looks at this document. */
+/** The ledger's id. It has no slash, so it differs from the ids of all entities. No view contains the document. */
 const LEDGER = 'palette-whisk:catalog';
 
 /** The installed entries by document id: the digest of their source, and the revision of the document. */
@@ -30,13 +30,13 @@ export type InstallParts = Pick<ControllerContext, 'entities' | 'runtimes' | 'li
 };
 
 /**
- * Installs the catalog's packages and actions into the namespace `whisk.system`. It leaves alone what a user created,
- * changed or deleted there; a newer catalog replaces the entries of an older one. Costs one read if nothing changed.
+ * Installs the catalog's packages and actions into the namespace `whisk.system`. Entities that a user created, changed
+ * or deleted stay untouched; a newer catalog replaces the entries of an older one. Costs one read if nothing changed.
  */
 export async function installCatalog(parts: InstallParts, catalog: readonly CatalogPackage[] = CATALOG): Promise<void> {
   const kind = parts.runtimes.resolve('nodejs:default')?.kind;
   if (kind === undefined) {
-    parts.log.warn('the catalog was not installed: the manifest has no Node.js runtime');
+    parts.log.warn('could not install the catalog: the manifest has no Node.js runtime');
     return;
   }
   const before = (await readLedger(parts))?.installed ?? {};
@@ -61,8 +61,8 @@ const readLedger = async ({ whisks }: InstallParts): Promise<z.infer<typeof ledg
   ledgerSchema.optional().parse(await whisks.get(LEDGER));
 
 /**
- * Adds to the ledger. Another controller that starts at the same time may have installed, and noted, another part of the
- * catalog: both notes stay, or a newer catalog would take an entry for a user's own.
+ * Adds entries to the ledger. Keeps the entries that another controller adds at the same time: a newer catalog would
+ * not replace an entity that is missing from the ledger, since it might be a user's own.
  */
 async function addToLedger(parts: InstallParts, installed: Ledger): Promise<void> {
   for (;;) {
@@ -90,7 +90,7 @@ async function install(
   const existing = await parts.whisks.get(id);
   const foreign = known ? existing?._rev !== known.revision : existing !== undefined;
   if (foreign) {
-    parts.log.info('an entry of the catalog was left as it is: it was changed here', { id });
+    parts.log.info('kept an entry of the catalog that a user changed', { id });
     return;
   }
   try {

@@ -1,6 +1,6 @@
 import { example, type CatalogPackage } from './entries.js';
 
-/** For actions that call the API: how they do it with what an action finds in its environment. */
+/** Code for actions that call the API with the key from their environment. */
 const INVOKE = `async function invoke(path, params, blocking) {
   const { __OW_API_HOST: host, __OW_API_KEY: key } = process.env;
   const base = /^https?:/.test(host) ? host : 'https://' + host;
@@ -17,13 +17,13 @@ const INVOKE = `async function invoke(path, params, blocking) {
 }
 `;
 
-/** Such an action wants its caller's API key. */
+/** An action that calls the API needs its caller's API key. */
 const CALLS_API = { 'provide-api-key': true };
 
-/** `/whisk.system/samples`: actions to begin with. */
+/** `/whisk.system/samples`: sample actions for beginners. */
 export const samples: CatalogPackage = {
   name: 'samples',
-  description: 'Actions to begin with',
+  description: 'Sample actions for beginners',
   actions: [
     {
       name: 'helloWorld',
@@ -37,7 +37,7 @@ export const samples: CatalogPackage = {
     },
     {
       name: 'greeting',
-      description: 'Greets somebody',
+      description: 'Greets a person',
       takes: [
         { name: 'name', required: false, description: 'Whom to greet' },
         { name: 'place', required: false, description: 'Where they are from' },
@@ -53,7 +53,7 @@ export const samples: CatalogPackage = {
     },
     {
       name: 'helloPromises',
-      description: 'Waits for another action, and cuts its greeting into words',
+      description: 'Invokes another action and splits its greeting into words',
       takes: [
         { name: 'name', required: false, description: 'Whom to greet' },
         { name: 'place', required: false, description: 'Where they are from' },
@@ -72,8 +72,8 @@ async function main({ name, place }) {
     },
     {
       name: 'countdown',
-      description: 'Calls itself with one less until it comes to 0',
-      takes: [{ name: 'n', required: false, description: 'Where to begin' }],
+      description: 'Invokes itself with n - 1 until n is 0',
+      takes: [{ name: 'n', required: false, description: 'The number to count down from' }],
       annotations: { ...CALLS_API, ...example({ n: 3 }, { activationId: '10f95a603b6c4966b95a603b6cd96643' }) },
       code: `${INVOKE}
 function main(params) {
@@ -86,7 +86,7 @@ function main(params) {
     },
     {
       name: 'invoke',
-      description: 'Asks another action for the time',
+      description: 'Gets the time from another action',
       annotations: { ...CALLS_API, sampleOutput: { date: '2026-01-01T00:00:00.000Z' } },
       code: `${INVOKE}
 async function main() {
@@ -100,7 +100,7 @@ async function main() {
     {
       name: 'curl',
       description: 'Fetches a page',
-      takes: [{ name: 'payload', required: true, description: 'Its URL; http:// where it says nothing else' }],
+      takes: [{ name: 'payload', required: true, description: 'The URL; http:// by default' }],
       annotations: example({ payload: 'example.org' }, { msg: 'the page' }),
       code: `async function main({ payload }) {
   const url = /^[a-z]+:\\/\\//i.test(payload) ? payload : 'http://' + payload;
@@ -129,7 +129,7 @@ async function main() {
     },
     {
       name: 'wordCountAsync',
-      description: 'Counts the words of a text, a moment later',
+      description: 'Counts the words of a text asynchronously',
       takes: [{ name: 'payload', required: true, description: 'The text' }],
       annotations: example({ payload: 'Five fuzzy felines' }, { count: 3 }),
       code: `async function main({ payload }) {
@@ -143,7 +143,7 @@ async function main() {
     },
     {
       name: 'printParams',
-      description: 'Prints its parameters in the order of their names',
+      description: 'Prints its parameters, sorted by name',
       annotations: example({ b: 2, a: 1 }, { params: { a: 1, b: 2 } }),
       code: `function main(given) {
   const params = {};

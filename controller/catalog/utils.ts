@@ -1,13 +1,13 @@
 import { example, type CatalogPackage } from './entries.js';
 
-/** `/whisk.system/utils`: small actions to put between others in a sequence. */
+/** `/whisk.system/utils`: small actions for use in sequences. */
 export const utils: CatalogPackage = {
   name: 'utils',
-  description: 'Small actions that take data apart and put it together',
+  description: 'Small actions that split and join data',
   actions: [
     {
       name: 'echo',
-      description: 'Gives back what it gets',
+      description: 'Returns its parameters',
       takes: [{ name: 'payload', required: false, description: 'Anything' }],
       annotations: example({ payload: 'again' }, { payload: 'again' }),
       code: `function main(params) {
@@ -29,10 +29,10 @@ export const utils: CatalogPackage = {
     },
     {
       name: 'split',
-      description: 'Cuts a text into an array',
+      description: 'Splits a text into an array',
       takes: [
         { name: 'payload', required: true, description: 'The text' },
-        { name: 'separator', required: false, description: 'What stands between the parts; a line break by default' },
+        { name: 'separator', required: false, description: 'The separator; a line break by default' },
       ],
       annotations: example({ payload: 'a,b', separator: ',' }, { lines: ['a', 'b'], payload: 'a,b' }),
       code: `function main({ payload, separator }) {
@@ -74,7 +74,7 @@ export const utils: CatalogPackage = {
     },
     {
       name: 'date',
-      description: 'Tells the time',
+      description: 'Returns the time',
       annotations: { sampleOutput: { date: '2026-01-01T00:00:00.000Z' } },
       code: `function main() {
   const date = new Date();
@@ -85,7 +85,7 @@ export const utils: CatalogPackage = {
     },
     {
       name: 'namespace',
-      description: 'Tells in whose namespace it runs',
+      description: 'Returns the namespace in which it runs',
       annotations: { sampleOutput: { namespace: 'guest' } },
       code: `function main() {
   return { namespace: process.env.__OW_NAMESPACE };
@@ -94,8 +94,8 @@ export const utils: CatalogPackage = {
     },
     {
       name: 'smash',
-      description: 'Puts all properties under one',
-      takes: [{ name: '$fieldName', required: true, type: 'string', description: 'The name of that one' }],
+      description: 'Moves all parameters into one field',
+      takes: [{ name: '$fieldName', required: true, type: 'string', description: 'The name of the field' }],
       annotations: example({ a: 1, $fieldName: 'all' }, { all: { a: 1 } }),
       code: `function main({ $fieldName, ...rest }) {
   if (typeof $fieldName !== 'string') {
@@ -107,7 +107,7 @@ export const utils: CatalogPackage = {
     },
     {
       name: 'hosturl',
-      description: 'Makes the URL of an action or a trigger of the namespace in which it runs',
+      description: 'Returns the URL of an action or a trigger of its namespace',
       takes: [
         { name: 'path', required: false, type: 'string', description: 'The name, or package/name' },
         { name: 'web', required: false, type: 'boolean', description: 'Whether it is a web action' },

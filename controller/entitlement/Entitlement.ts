@@ -1,11 +1,11 @@
 import type { Identity } from '../../shared/entities/identity.js';
 
-/** What a caller wants to do with a resource, in the words of `Identity.rights`. */
+/** A privilege on a resource, as in `Identity.rights`. */
 export type Privilege = 'READ' | 'PUT' | 'DELETE' | 'ACTIVATE';
 
 export type CollectionName = 'actions' | 'packages' | 'triggers' | 'rules' | 'activations' | 'limits' | 'namespaces';
 
-/** An entity, or without a name a whole collection. */
+/** An entity; without a name a collection. */
 export interface Resource {
   /** `namespace`, or `namespace/package` for an action in a package. */
   readonly path: string;
@@ -13,18 +13,18 @@ export interface Resource {
   readonly name?: string | undefined;
 }
 
-/** The full name of a resource as refusals print it. */
+/** The full name of a resource in refusals. */
 export function fullName(resource: Resource): string {
   return resource.name === undefined ? resource.path : `${resource.path}/${resource.name}`;
 }
 
-/** Decides whether a caller may do what it asks for: by its rights, and by the limits on how much it may do. */
+/** Checks a caller's rights and limits. */
 export interface Entitlement {
   /**
-   * Checks the caller's rights on all of the resources, and, for `ACTIVATE` of actions and triggers, its limits (one
-   * invocation or one fire is counted, however many resources there are).
-   * @throws NotAuthorizedError with the resources, NotFoundError or WrongEntityTypeError for a package of the caller's own
-   * that does not exist or is something else, CircularBindingError, ThrottledError over a limit.
+   * Checks the caller's rights on all of the resources; for `ACTIVATE` of actions and triggers also its limits. The
+   * call counts as one invocation or one fire, for any number of resources.
+   * @throws NotAuthorizedError with the resources; NotFoundError or WrongEntityTypeError if the caller owns the
+   * namespace of a package that does not exist or has another type; CircularBindingError; ThrottledError over a limit.
    */
   check(
     user: Identity,
@@ -32,13 +32,13 @@ export interface Entitlement {
     resources: readonly Resource[],
     options?: { readonly throttle?: boolean | undefined },
   ): Promise<void>;
-  /** Counts one invocation against the caller's limits, where rights were checked in another way. @throws ThrottledError */
+  /** Counts one invocation against the caller's limits, without a check of rights. @throws ThrottledError */
   checkThrottles(user: Identity): void;
   /**
-   * Whether there is room for one more invocation right now. Asked again just before an invocation starts: others may
-   * have started since `check`. @throws ThrottledError
+   * Checks the limit on concurrent invocations for one more. To be called just before an invocation starts, since
+   * others may have started after `check`. @throws ThrottledError
    */
   checkConcurrency(user: Identity): void;
-  /** @throws KindNotAllowedError where the caller may not have actions of that kind. */
+  /** @throws KindNotAllowedError if the caller may not have actions of this kind. */
   checkKind(user: Identity, kind: string): void;
 }

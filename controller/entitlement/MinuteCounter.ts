@@ -1,8 +1,8 @@
 const MINUTE_MS = 60_000;
 
 /**
- * Counts requests of namespaces in the current minute of the clock. A refused request counts too. A new minute removes
- * the counts of the last.
+ * Counts the requests of namespaces in the current minute of the clock. Refused requests count, too. The counts start
+ * again at zero with each minute.
  */
 export class MinuteCounter {
   #minute = Number.NaN;

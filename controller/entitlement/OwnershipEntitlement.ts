@@ -8,13 +8,13 @@ import type { Throttles } from './Throttles.js';
 export interface EntitlementParts {
   readonly packages: PackageReader;
   readonly throttles: Throttles;
-  /** Kinds that everybody may use; undefined: all kinds. */
+  /** The kinds that every user may use; undefined: all kinds. */
   readonly allowedKinds?: readonly string[] | undefined;
 }
 
 /**
- * OpenWhisk's local entitlement: a namespace belongs to its owner, who may do anything in it; others may read and run
- * the actions of published packages.
+ * OpenWhisk's local entitlement: the owner of a namespace has all privileges in it; others may read and run the actions
+ * of published packages.
  */
 export class OwnershipEntitlement implements Entitlement {
   readonly #parts: EntitlementParts;
@@ -58,14 +58,14 @@ export class OwnershipEntitlement implements Entitlement {
     throw new KindNotAllowedError(kind);
   }
 
-  /** Several actions are one request (a sequence, a rule), and count once. */
+  /** Counts one request, even for several actions (a sequence, a rule). @throws ThrottledError */
   #throttle(user: Identity, resources: readonly Resource[]): void {
     if (resources.some((r) => r.collection === 'actions')) this.#parts.throttles.invocation(user);
     else if (resources.some((r) => r.collection === 'triggers')) this.#parts.throttles.fire(user);
   }
 }
 
-/** A kind is allowed if either list has it, or if both are empty or missing. */
+/** A kind is allowed if one of the lists contains it, or if both are empty or missing. */
 function isKindAllowed(
   kind: string,
   own: readonly string[] | undefined,

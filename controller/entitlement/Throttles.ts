@@ -7,17 +7,17 @@ import { judgeConcurrency, judgeRate, shareOfLimit } from './rates.js';
 
 export interface ThrottleSources {
   readonly limits: Limits;
-  /** Controllers that divide the limits. */
+  /** The number of controllers that share the limits. */
   clusterSize(): number;
-  /** Invocations of a namespace that this controller has in flight. */
+  /** The number of a namespace's invocations that this controller has in flight. */
   activeActivations(namespaceUuid: string): number;
   /** Milliseconds since the epoch. */
   clock(): number;
-  /** Called with a namespace's concurrent invocations, and whenever it passes a limit. */
+  /** Called with the number of a namespace's concurrent invocations, and each time that it exceeds a limit. */
   onMetric?: ((metric: UserMetric, value: number, user: Identity) => void) | undefined;
 }
 
-/** Keeps namespaces to their limits: invocations and fires per minute, invocations at a time. */
+/** Enforces the limits of namespaces: invocations and fires per minute, and concurrent invocations. */
 export class Throttles {
   readonly #sources: ThrottleSources;
   readonly #invocations = new MinuteCounter();
@@ -35,12 +35,12 @@ export class Throttles {
     this.#sources.onMetric?.('ConcurrentInvocations', active, user);
   }
 
-  /** Counts a trigger's fire. @throws ThrottledError */
+  /** Counts a fire of a trigger. @throws ThrottledError */
   fire(user: Identity): void {
     this.#rate(this.#fires, user, user.limits.firesPerMinute ?? this.#sources.limits.firesPerMinute);
   }
 
-  /** Whether there is room for one more invocation right now: returns how many that makes. @throws ThrottledError */
+  /** Checks the limit for one more concurrent invocation. @returns their number with it. @throws ThrottledError */
   concurrency(user: Identity): number {
     const sources = this.#sources;
     const limit = user.limits.concurrentInvocations ?? sources.limits.concurrentInvocations;

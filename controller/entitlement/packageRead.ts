@@ -2,17 +2,17 @@ import type { PackageDocument } from '../../shared/entities/documents.js';
 import { rootNamespace } from '../../shared/entities/names.js';
 import { CircularBindingError, NotFoundError } from '../refusals/refusals.js';
 
-/** Where packages are read from, by document id. */
+/** Reads packages by document id. */
 export interface PackageReader {
-  /** @throws WrongEntityTypeError where the document of that id is not a package. */
+  /** @throws WrongEntityTypeError if the document is not a package. */
   getPackage(id: string): Promise<PackageDocument | undefined>;
 }
 
 /**
- * Whether a caller may read a package: its own or a published one; a binding only where it is the caller's and leads to
- * such a package. Only an owner learns whether the package exists.
- * @throws NotFoundError or WrongEntityTypeError to the owner of a package that is missing or something else;
- * CircularBindingError; to the owner also what the source throws.
+ * Whether a caller may read a package: the caller owns it, or it is published. A binding must belong to the caller and
+ * lead to such a package. Only the owner learns whether the package exists.
+ * @throws NotFoundError or WrongEntityTypeError if the caller owns the namespace and the package is missing or has
+ * another type; CircularBindingError; to the owner also the errors of the source.
  */
 export async function mayReadPackage(source: PackageReader, namespace: string, id: string): Promise<boolean> {
   const seen = new Set<string>();

@@ -1,6 +1,7 @@
 /*
- * The limits of a namespace. Each controller counts alone and grants a share of the limit: with more than one controller
- * the limit is increased by a fifth, since requests are not spread evenly over the controllers, then divided.
+ * The limits of a namespace. Each controller counts alone and grants a share of the limit. With more than one
+ * controller the limit is increased by a fifth and then divided, since requests are not spread evenly over the
+ * controllers.
  *
  * Example: 60 invocations a minute and 3 controllers: ceil(60 * 1.2) = 72, and 72 / 3 = 24 for each.
  */
@@ -15,17 +16,17 @@ export function shareOfLimit(limit: number, clusterSize: number): number {
 
 export interface Verdict {
   readonly ok: boolean;
-  /** The count and its limit. */
+  /** The count and the limit. */
   readonly count: number;
   readonly allowed: number;
 }
 
-/** `count` invocations are in flight; the limit has to leave room for one more. */
+/** `count`: the invocations in flight, without the new one. */
 export function judgeConcurrency(count: number, allowed: number): Verdict {
   return { ok: count < allowed, count, allowed };
 }
 
-/** `count` includes this request. */
+/** `count`: the requests of this minute, including the new one. */
 export function judgeRate(count: number, allowed: number): Verdict {
   return { ok: count <= allowed, count, allowed };
 }

@@ -1,10 +1,10 @@
 import { rootNamespace } from '../../shared/entities/names.js';
 import type { CollectionName, Privilege, Resource } from './Entitlement.js';
 
-/** Every privilege; API keys carry them all. */
+/** All privileges. An API key has all of them. */
 export const ALL_PRIVILEGES: readonly Privilege[] = ['READ', 'PUT', 'DELETE', 'ACTIVATE'];
 
-/** The privileges of an owner on one entity of each collection. */
+/** The privileges of an owner on an entity, by collection. */
 const ENTITY_PRIVILEGES: Readonly<Record<CollectionName, readonly Privilege[]>> = {
   actions: ALL_PRIVILEGES,
   triggers: ALL_PRIVILEGES,
@@ -16,8 +16,8 @@ const ENTITY_PRIVILEGES: Readonly<Record<CollectionName, readonly Privilege[]>> 
 };
 
 /**
- * Whether a caller has a right on a resource by where the resource is: `yes` or `no`, or it depends on a package
- * (`package`: its document id) that the caller has to be able to read.
+ * Whether a caller has a right on a resource, by the resource's path: `yes`, `no`, or only if the caller may read a
+ * package (`package`: its document id).
  */
 export type ImplicitRight = 'yes' | 'no' | { readonly package: string };
 
@@ -26,7 +26,7 @@ export function implicitRight(namespace: string, privilege: Privilege, resource:
   const owner = rootNamespace(resource.path) === namespace;
   const { collection, name, path } = resource;
   if (name === undefined) {
-    // Every caller may list the packages of a namespace; the list for others leaves out the private ones.
+    // Every caller may list a namespace's packages; the list for others omits the private ones.
     return privilege === 'READ' && (owner || collection === 'packages') ? 'yes' : 'no';
   }
   if (collection === 'actions' && path.includes('/') && (privilege === 'READ' || privilege === 'ACTIVATE')) {

@@ -1,16 +1,16 @@
 import * as z from 'zod';
 import type { JsonObject } from '../../../shared/entities/keyvalue.js';
 
-/** A moment as a caller gave it, and gets it back: ms since the epoch, or a text that JavaScript reads as a date. */
+/** A date in the caller's form, kept for the response to `READ`: ms since the epoch, or a text that `Date` parses. */
 export type Moment = number | string;
 
-/** When an alarm goes off. */
+/** The times at which an alarm goes off. */
 export type Schedule =
   | {
       readonly kind: 'cron';
       /** Five fields, or six with seconds first. */
       readonly cron: string;
-      /** An IANA name; UTC where it is missing. */
+      /** An IANA name; missing: UTC. */
       readonly timezone?: string | undefined;
       readonly strict?: boolean | string | undefined;
       readonly startDate?: Moment | undefined;
@@ -29,14 +29,14 @@ export type Schedule =
     };
 
 export const DELETE_AFTER_FIRE = ['false', 'true', 'rules'] as const;
-/** Whether the trigger, or the trigger and its rules, go once it was fired. */
+/** Whether to delete the trigger, or the trigger and its rules, after the fire. */
 export type DeleteAfterFire = (typeof DELETE_AFTER_FIRE)[number];
 
 export interface AlarmStatus {
   readonly active: boolean;
   /** Milliseconds since the epoch. */
   readonly dateChanged: number;
-  /** Why it is not active. */
+  /** Why the alarm is not active. */
   readonly reason?: {
     readonly kind: 'AUTO' | 'USER';
     readonly statusCode?: number | undefined;
@@ -44,17 +44,17 @@ export interface AlarmStatus {
   };
 }
 
-/** An alarm that fires a trigger; it is known by the trigger's document id, `namespace/name`. */
+/** An alarm that fires a trigger. Its key is the trigger's document id, `namespace/name`. */
 export interface Alarm {
   readonly schedule: Schedule;
-  /** What the trigger is fired with. */
+  /** The payload of the trigger's activation. */
   readonly payload: JsonObject;
-  /** As given, -1 without a limit. */
+  /** In the caller's form; -1 without a limit. */
   readonly maxTriggers: number;
-  /** Missing without a limit. */
+  /** Fires left; missing without a limit. */
   readonly triggersLeft?: number | undefined;
   readonly status: AlarmStatus;
-  /** When it goes off next, ms since the epoch; missing where it is not active. */
+  /** The next time in ms since the epoch; missing if the alarm is not active. */
   readonly next?: number | undefined;
 }
 
@@ -86,7 +86,7 @@ export const alarmSchema: z.ZodType<Alarm> = z.object({
   next: z.number().optional(),
 }) as z.ZodType<Alarm>;
 
-/** The alarm switched off, and why. */
+/** The alarm, switched off for a reason. */
 export function switchedOff(alarm: Alarm, now: number, reason: NonNullable<AlarmStatus['reason']>): Alarm {
   const { next: _, ...rest } = alarm;
   return { ...rest, status: { active: false, dateChanged: now, reason } };

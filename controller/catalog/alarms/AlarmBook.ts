@@ -3,9 +3,12 @@ import { alarmSchema, type Alarm } from './Alarm.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { DocumentConflictError, type ArtifactStore, type NewDocument } from '../../../shared/store/ArtifactStore.js';
 
-/** How many documents hold the alarms: few enough to read all, many enough that two writers seldom conflict. */
+/** The number of documents that hold the alarms: few enough to read all, enough that two writers seldom conflict. */
 export const PAGES = 64;
-/** Ids of entities have a slash in them, so that no entity can have this one. And no view looks at these documents. */
+/**
+ * The prefix of the documents' ids. An entity's id contains a slash, so it cannot match. No view contains these
+ * documents.
+ */
 const PREFIX = 'palette-whisk:alarms:';
 const ATTEMPTS = 10;
 
@@ -17,7 +20,7 @@ interface PageDocument extends NewDocument {
 
 interface Page {
   readonly revision: string | undefined;
-  /** By their triggers' document ids. */
+  /** Alarms by their triggers' document ids. */
   readonly alarms: ReadonlyMap<string, Alarm>;
 }
 
@@ -32,8 +35,8 @@ export interface AlarmBookOptions {
 }
 
 /**
- * The alarms of an installation, in the database of entities. Each change replaces one revision of a page: if several
- * controllers make the same change (an alarm that went off), one succeeds, and the others see it done.
+ * The alarms of an installation, in the database of entities. Each change replaces one revision of a page. If several
+ * controllers make the same change (an alarm goes off), one of them succeeds, and the others read the result.
  */
 export class AlarmBook {
   readonly #store: AlarmBookOptions['store'];
@@ -47,12 +50,12 @@ export class AlarmBook {
     this.#onChange = onChange ?? (() => {});
   }
 
-  /** All alarms as they were last read, by page. */
+  /** All alarms by page, as last read. */
   pages(): IterableIterator<[page: string, alarms: ReadonlyMap<string, Alarm>]> {
     return [...this.#pages].map(([id, page]) => [id, page.alarms] as [string, ReadonlyMap<string, Alarm>]).values();
   }
 
-  /** The page on which a trigger's alarm is. */
+  /** The page of a trigger's alarm. */
   pageOf(trigger: string): string {
     let hash = 0;
     for (let i = 0; i < trigger.length; i++) hash = (Math.imul(hash, 31) + trigger.charCodeAt(i)) | 0;
@@ -76,7 +79,7 @@ export class AlarmBook {
     return page.alarms;
   }
 
-  /** The trigger's alarm, read anew. */
+  /** Reads the trigger's alarm from the store. */
   async get(trigger: string): Promise<Alarm | undefined> {
     return (await this.reload(this.pageOf(trigger))).get(trigger);
   }
@@ -111,7 +114,7 @@ export class AlarmBook {
     for (const [trigger, value] of Object.entries(alarms)) {
       const alarm = alarmSchema.safeParse(value);
       if (alarm.success) parsed.set(trigger, alarm.data);
-      else this.#log.warn('an alarm cannot be read and is left out', { page: _id, trigger });
+      else this.#log.warn('ignored an alarm that cannot be read', { page: _id, trigger });
     }
     return { revision: _rev, alarms: parsed };
   }

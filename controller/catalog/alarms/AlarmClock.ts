@@ -8,32 +8,34 @@ export interface AlarmClockOptions {
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /**
-   * How long after an alarm's time this controller takes it, ms: 0 for the first controller, more for the others, which
-   * take only what the first one left.
+   * The delay in ms after an alarm's time at which this controller takes it: 0 for the first controller, longer for the
+   * others, which take only the alarms that the first one missed.
    */
   readonly turnMs: number;
-  /** Whether triggers can be fired. Until then no alarm goes off; one that is due for too long counts as missed. */
+  /**
+   * Whether triggers can be fired. Until then no alarm goes off; an alarm that is due for too long counts as missed.
+   */
   readonly ready: () => boolean;
   /** Fires the trigger. Called once for each time of an alarm, on one controller. */
   readonly goOff: (trigger: string, alarm: Alarm) => Promise<void>;
   readonly log: Logger;
 }
 
-/** Timers take no more than 2^31 ms, and clocks are set. */
+/** The longest sleep: timers are limited to 2^31 ms, and the system's clock may be changed. */
 const LONGEST_SLEEP_MS = 60_000;
-/** How often all alarms are read again, in case the notice of a change was lost. */
+/** The interval at which all alarms are read again, in case the message about a change was lost. */
 const RELOAD_MS = 60_000;
-/** After the store failed. */
+/** The delay before the next attempt after a failure of the store. */
 const RETRY_MS = 5_000;
-/** Where it is not ready. */
+/** The delay before the next look while triggers cannot be fired. */
 const NOT_READY_MS = 500;
 
-/** Waits for the alarms of a book, and lets them go off: asleep until the next alarm (`look`), ringing, or stopped. */
+/** Lets the alarms of a book go off. States: asleep until the next alarm (`look` ends it), ringing, stopped. */
 export class AlarmClock {
   readonly #options: AlarmClockOptions;
   #timer: NodeJS.Timeout | undefined;
   #ringing: Promise<void> | undefined;
-  /** Asked to look again while it was looking. */
+  /** Whether `look` was called again during a look. */
   #again = false;
   #stopped = false;
   #reloaded = Number.NEGATIVE_INFINITY;
@@ -43,8 +45,8 @@ export class AlarmClock {
   }
 
   /**
-   * Lets due alarms go off, and sleeps until the next one. Called to begin, and whenever an alarm changed. While the store
-   * does not answer, it tries again.
+   * Lets due alarms go off and sleeps until the next one. To be called at the start and after each change of an alarm.
+   * Retries while the store is unavailable.
    */
   look(): void {
     if (this.#stopped) return;
@@ -69,7 +71,7 @@ export class AlarmClock {
       });
   }
 
-  /** No alarm goes off any more once this resolves; those under way are left to finish. */
+  /** After this resolves no further alarm goes off. Fires under way finish by themselves. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
@@ -87,7 +89,7 @@ export class AlarmClock {
     for (const [page, alarms] of book.pages()) {
       const due = clock() - turnMs;
       if (![...alarms.values()].some((alarm) => isDue(alarm, due))) continue;
-      // The first controller need not read the page: if its copy is old, the store refuses the change.
+      // The first controller does not read the page again: if its copy is old, the store refuses the change.
       if (turnMs > 0) await book.reload(page);
       await this.#ringPage(page);
     }
@@ -99,7 +101,7 @@ export class AlarmClock {
     let gone: [string, Alarm][] = [];
     await book.edit(page, (alarms) => {
       const due = [...alarms].filter(([, alarm]) => isDue(alarm, now - turnMs));
-      // A missed time is not made up for.
+      // A missed alarm is skipped.
       for (const [trigger, alarm] of due) {
         alarms.set(trigger, isMissed(alarm, now) ? switchedOn(alarm, now) : wentOff(alarm, now));
       }
@@ -107,7 +109,7 @@ export class AlarmClock {
     });
     for (const [trigger, alarm] of gone) {
       goOff(trigger, alarm).catch((error: unknown) => {
-        log.error('the trigger of an alarm was not fired', { error, trigger });
+        log.error('could not fire the trigger of an alarm', { error, trigger });
       });
     }
   }
@@ -124,7 +126,7 @@ export class AlarmClock {
 
   #sleep(ms: number): void {
     if (this.#stopped) return;
-    // The process may end while it sleeps.
+    // The timer does not keep the process alive.
     this.#timer = setTimeout(() => this.look(), ms).unref();
   }
 }

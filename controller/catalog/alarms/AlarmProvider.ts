@@ -19,23 +19,23 @@ import { WrongEntityTypeError, type EntityStore } from '../../../shared/store/En
 export interface AlarmProviderParts extends FireParts {
   readonly entities: EntityStore;
   readonly authentication: Authentication;
-  /** The database of entities, where the alarms are kept, too. */
+  /** The database of entities. It also holds the alarms. */
   readonly whisks: Pick<ArtifactStore, 'get' | 'put'>;
   /** Called with the id of each document of alarms that changes, so that other controllers can be told. */
   readonly onChange?: ((id: string) => void) | undefined;
   /** See `AlarmClock`. */
   readonly turnMs: number;
-  /** Whether actions can be run at all: alarms wait a little for that. */
+  /** Whether actions can run. Alarms wait for this for a short time. */
   readonly ready: () => boolean;
 }
 
-/** How often, and after how many ms times the square of the attempt, a throttled trigger is fired again. */
+/** Attempts to fire a throttled trigger. The delay in ms is `RETRY_MS` times the square of the attempt. */
 const ATTEMPTS = 10;
 const RETRY_MS = 1000;
 
 /**
- * What `/whisk.system/alarms` is about: its feeds keep alarms, and alarms fire triggers. Any number of controllers of one
- * installation may run one: an alarm's time is taken by one of them, whichever comes first.
+ * Runs the feeds of `/whisk.system/alarms`, which keep alarms, and fires the alarms' triggers. Each controller of an
+ * installation may run a provider: only one of them fires an alarm at each of its times.
  */
 export class AlarmProvider {
   readonly #parts: AlarmProviderParts;
@@ -57,13 +57,13 @@ export class AlarmProvider {
     });
   }
 
-  /** The feeds, by the document ids of their actions. */
+  /** The feeds by the document ids of their actions. */
   get feeds(): Builtins {
     const feed: BuiltinAction = (call) => this.#feed(call.user, call.args);
     return new Map(['alarm', 'interval', 'once'].map((name) => [`whisk.system/alarms/${name}`, feed]));
   }
 
-  /** Alarms go off from now on. */
+  /** Starts the alarms. */
   start(): void {
     this.#clock.look();
   }
@@ -73,27 +73,27 @@ export class AlarmProvider {
     await this.#clock.stop();
   }
 
-  /** Another controller changed a document; perhaps one of the alarms'. */
+  /** To be called when another controller changed a document. Reads it if it is a page of alarms. */
   changed(documentId: string): void {
     if (!this.#book.isPage(documentId)) return;
     this.#book.reload(documentId).then(
       () => this.#clock.look(),
-      (error: unknown) => this.#parts.log.warn('alarms of another controller are not known yet', { error }),
+      (error: unknown) => this.#parts.log.warn("could not read another controller's change of an alarm", { error }),
     );
   }
 
   /**
-   * A trigger was deleted: its alarm, if it has one, goes too. Never rejects: an alarm that is left finds no trigger when
-   * it goes off, and goes then.
+   * Deletes the alarm of a deleted trigger, if it has one. Never rejects: an alarm that remains is deleted when it goes
+   * off and finds no trigger.
    */
   async forget(trigger: string): Promise<void> {
     try {
-      // What this controller knows of may be old: another one may have made the alarm just now.
+      // Read the store: another controller may just have created the alarm.
       if (await this.#book.get(trigger)) {
         await this.#book.edit(this.#book.pageOf(trigger), (alarms) => void alarms.delete(trigger));
       }
     } catch (error) {
-      this.#parts.log.warn('the alarm of a deleted trigger was left', { error, trigger });
+      this.#parts.log.warn('could not delete the alarm of a deleted trigger', { error, trigger });
     }
   }
 
@@ -113,7 +113,9 @@ export class AlarmProvider {
     }
   }
 
-  /** The key that clients send along has to be one of the caller's; and the trigger has to be there, except to be deleted. */
+  /**
+   * Checks that the key in the parameters belongs to the caller, and that the trigger exists, except for a deletion.
+   */
   async #authorize(user: Identity, authKey: Json | undefined, name: string, event: LifecycleEvent): Promise<void> {
     const { authentication, entities } = this.#parts;
     const failed = new FeedError('Trigger authentication request failed.');
@@ -153,7 +155,7 @@ export class AlarmProvider {
       await this.#book.edit(page, (alarms) => void alarms.set(id, alarm));
       return SUCCESS;
     }
-    // What this controller knows of may be old.
+    // Read the store: this controller's copy may be old.
     await this.#book.reload(page);
     await this.#book.edit(page, (alarms) => {
       const alarm = alarms.get(id);
@@ -164,7 +166,10 @@ export class AlarmProvider {
     return SUCCESS;
   }
 
-  /** Fires the trigger, later again while its namespace is over a limit. Another refusal, or the last one, ends the alarm. */
+  /**
+   * Fires the trigger. Retries while its namespace is throttled. Another refusal, or the last one, switches the alarm
+   * off.
+   */
   async #goOff(id: string, alarm: Alarm): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       let refusal: Refusal;
@@ -185,7 +190,7 @@ export class AlarmProvider {
       const { signal } = this.#stopping;
       await sleep(RETRY_MS * attempt ** 2, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) {
-        this.#parts.log.warn('the trigger of an alarm was not fired before the controller stopped', {
+        this.#parts.log.warn('the controller stopped before it fired the trigger of an alarm', {
           trigger: id,
           error: refusal,
         });
@@ -250,7 +255,9 @@ function isLifecycleEvent(value: Json | undefined): value is LifecycleEvent {
   return (EVENTS as readonly unknown[]).includes(value);
 }
 
-/** The last part of a name such as `/namespace/trigger`: alarms are for triggers of the caller's own. */
+/**
+ * The last part of `/namespace/trigger`. The namespace is ignored, since an alarm's trigger is always the caller's own.
+ */
 function triggerName(value: Json | undefined): string {
   const name = typeof value === 'string' ? value.split('/').at(-1) : undefined;
   if (!name) throw new FeedError('no trigger name parameter was provided');

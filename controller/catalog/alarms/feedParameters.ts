@@ -9,12 +9,12 @@ import {
 import { BadScheduleError, nextTime, parseCron, switchedOn, timeOf } from './schedule.js';
 import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
 
-/** The feed's parameters are invalid. The message is the answer to the caller. */
+/** The feed's parameters are invalid. The caller gets the message. */
 export class FeedError extends Error {
   override readonly name = 'FeedError';
 }
 
-/** The alarm that `CREATE` asks for. `now` in ms since the epoch. @throws FeedError */
+/** Makes the alarm for `CREATE`. `now` in ms since the epoch. @throws FeedError */
 export function newAlarm(params: JsonObject, now: number): Alarm {
   const schedule = truthy(params['fireOnce'])
     ? newOnce(params, now)
@@ -36,7 +36,7 @@ export function newAlarm(params: JsonObject, now: number): Alarm {
   return { schedule, payload, maxTriggers, ...limit, status: { active: true, dateChanged: now }, next };
 }
 
-/** The alarm after `UPDATE`: missing parameters keep their value. It is active again. @throws FeedError */
+/** The alarm after `UPDATE`, which switches it on. Missing parameters keep their value. @throws FeedError */
 export function revisedAlarm(alarm: Alarm, params: JsonObject, now: number): Alarm {
   const schedule = revisedSchedule(alarm.schedule, params, now);
   const payload = truthy(params['trigger_payload']) ? readPayload(params['trigger_payload']) : undefined;
@@ -51,12 +51,12 @@ export function pausedAlarm(alarm: Alarm, now: number): Alarm {
   return alarm.status.active ? switchedOff(alarm, now, { kind: 'USER', message: 'Paused' }) : alarm;
 }
 
-/** The alarm after `UNPAUSE`; one that was switched off for another reason stays so. */
+/** The alarm after `UNPAUSE`. An alarm that was switched off for another reason stays off. */
 export function unpausedAlarm(alarm: Alarm, now: number): Alarm {
   return alarm.status.reason?.kind === 'USER' ? switchedOn(alarm, now) : alarm;
 }
 
-/** What `READ` answers. */
+/** The response to `READ`. */
 export function describeAlarm(
   trigger: { readonly namespace: string; readonly name: string },
   alarm: Alarm,
@@ -98,7 +98,9 @@ function newOnce(params: JsonObject, now: number): Schedule {
   return { kind: 'once', date, ...optional('deleteAfterFire', readDeleteAfterFire(params['deleteAfterFire'])) };
 }
 
-/** Without a `startDate` it begins in half a minute: by then the caller has also made the trigger's rules. */
+/**
+ * Without a `startDate` an interval starts after half a minute: the caller needs time to create the trigger's rules.
+ */
 const DEFAULT_START_MS = 30_000;
 
 function newInterval(params: JsonObject, now: number): Schedule {
@@ -123,7 +125,7 @@ function newCron(params: JsonObject, now: number): Schedule {
   };
 }
 
-/** @returns the same schedule where nothing of it was given. */
+/** @returns the same object if the parameters do not change it. */
 function revisedSchedule(schedule: Schedule, params: JsonObject, now: number): Schedule {
   const given = (name: string): boolean => truthy(params[name]);
   if (schedule.kind === 'once') {
@@ -203,7 +205,7 @@ function readStopDate(params: JsonObject, now: number, startDate: Moment | undef
   return truthy(params['stopDate']) ? readDate(params['stopDate'], 'stopDate', now, startDate) : undefined;
 }
 
-/** A date in the future, and after `startDate` where there is one. */
+/** Reads a date in the future, after `startDate` if it is given. @throws FeedError */
 function readDate(value: Json | undefined, name: string, now: number, startDate?: Moment): Moment {
   const valid = (typeof value === 'number' || typeof value === 'string') && !Number.isNaN(timeOf(value));
   if (!valid) throw new FeedError(`${name} parameter '${printed(value)}' is not a valid Date`);
@@ -214,10 +216,10 @@ function readDate(value: Json | undefined, name: string, now: number, startDate?
   return value;
 }
 
-/** Bytes of a payload as JSON: alarms are kept together. */
+/** The largest payload in bytes of JSON. It is bounded because many alarms share one document. */
 const MAX_PAYLOAD_BYTES = 64 * 1024;
 
-/** An object is the payload; a text, or anything else, is put into one. */
+/** The payload: an object as it is; a text or another value becomes a field of an object. */
 function readPayload(value: Json | undefined): JsonObject | undefined {
   if (value === undefined || value === null) return undefined;
   const bytes = Buffer.byteLength(JSON.stringify(value));

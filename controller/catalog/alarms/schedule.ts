@@ -6,7 +6,7 @@ export function timeOf(moment: Moment): number {
   return new Date(moment).getTime();
 }
 
-/** A malformed pattern, or an unknown timezone. The message is for the caller. */
+/** A malformed pattern or an unknown timezone. The caller gets the message. */
 export class BadScheduleError extends Error {
   override readonly name = 'BadScheduleError';
 }
@@ -16,7 +16,7 @@ export function parseCron(pattern: string, timezone: string | undefined): Cron {
   const zone = timezone ?? 'UTC';
   if (!isTimezone(zone)) throw new BadScheduleError('Invalid timezone.');
   const fields = pattern.trim().split(/\s+/).length;
-  // The library also takes a date for a pattern.
+  // The library accepts a date as a pattern, too.
   if (fields !== 5 && fields !== 6 && !pattern.trim().startsWith('@')) throw invalid(pattern);
   try {
     return new Cron(pattern, { timezone: zone, paused: true });
@@ -36,8 +36,8 @@ function isTimezone(zone: string): boolean {
 }
 
 /**
- * The next time of a schedule after `after` (both in ms since the epoch); undefined if there is none. The time of `once`
- * does not change, however late it is.
+ * The next time of a schedule after `after`, both in ms since the epoch; undefined after the last one. The time of
+ * `once` never changes, even if it has passed.
  * @throws BadScheduleError
  */
 export function nextTime(schedule: Schedule, after: number): number | undefined {
@@ -57,7 +57,7 @@ function beforeStop(next: number, stopDate: Moment | undefined): number | undefi
   return stopDate !== undefined && next > timeOf(stopDate) ? undefined : next;
 }
 
-/** The alarm switched on at `now`: its time is the first one after that. */
+/** The alarm, switched on: its next time is the first one after `now`. */
 export function switchedOn(alarm: Alarm, now: number): Alarm {
   const next = nextTime(alarm.schedule, now);
   if (next === undefined) return switchedOff(alarm, now, { kind: 'AUTO', message: NEVER_AGAIN });
@@ -66,7 +66,7 @@ export function switchedOn(alarm: Alarm, now: number): Alarm {
 
 const NEVER_AGAIN = 'Automatically disabled: the next scheduled trigger fire is after the stop date';
 
-/** The alarm after it went off at `now`: one less is left, and its next time is the first one after that. */
+/** The alarm after it went off: it has one fire less left, and its next time is the first one after `now`. */
 export function wentOff(alarm: Alarm, now: number): Alarm {
   const off = (message: string): Alarm => switchedOff(counted, now, { kind: 'AUTO', message });
   const counted = alarm.triggersLeft === undefined ? alarm : { ...alarm, triggersLeft: alarm.triggersLeft - 1 };
@@ -80,15 +80,15 @@ export function wentOff(alarm: Alarm, now: number): Alarm {
   return { ...counted, next };
 }
 
-/** Later than this, a time counts as missed: the server was down, or its clock was set. */
+/** An alarm that is due for longer counts as missed: the server was down, or its clock was changed. */
 const MISSED_AFTER_MS = 30_000;
 
-/** Whether its time passed while no controller was running. The one time of `once` cannot be missed. */
+/** Whether the alarm's time passed while no controller was running. An alarm of kind `once` is never missed. */
 export function isMissed(alarm: Alarm, now: number): boolean {
   return alarm.schedule.kind !== 'once' && isDue(alarm, now - MISSED_AFTER_MS);
 }
 
-/** Whether its time has come. */
+/** Whether the alarm must go off. */
 export function isDue(alarm: Alarm, now: number): boolean {
   return alarm.status.active && alarm.next !== undefined && alarm.next <= now;
 }
