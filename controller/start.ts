@@ -13,12 +13,12 @@ import { Controller } from './controller.js';
 import { HttpServer } from './http/HttpServer.js';
 import { balancerOptions } from './loadbalancer/ShardingBalancer.js';
 
-/** How long requests, and sequences that nobody waits for, may take to finish at the end, in ms. */
+/** The longest wait at the stop for requests and for sequences without a waiting caller, in ms. */
 const DRAIN_MS = 60_000;
-/** Beyond that: to leave bus and store. */
+/** The additional time to leave bus and store, in ms. */
 const LEAVE_MS = 30_000;
 
-/** Starts a controller as a process of its own, on CouchDB and Kafka: waits for both, and says so. */
+/** Starts a controller process on CouchDB and Kafka. Waits for both and logs the wait. */
 export async function startController(life: Lifecycle, config: ControllerConfig, log: Logger): Promise<void> {
   const operator = operatorPolicy(config.operator);
   life.stopWithin(DRAIN_MS + LEAVE_MS);

@@ -1,4 +1,4 @@
-/** The refusal of a request: it is answered as `{error, code}` with this status. Handlers of requests throw it. */
+/** Refuses a request with this status and the body `{error, code}`. Request handlers throw it. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -12,7 +12,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The text of a status unless the error has its own. Clients compare these texts. */
+/** The default message of a status. Clients compare these texts. */
 const DEFAULT_MESSAGES: Readonly<Record<number, string>> = {
   400: 'The request contains bad syntax or cannot be fulfilled.',
   401: 'Authentication is possible but has failed or not yet been provided.',
@@ -37,17 +37,17 @@ export const notFound = (message?: string): ApiError => new ApiError(404, messag
 export const internalError = (message?: string): ApiError => new ApiError(500, message);
 export const serviceUnavailable = (message?: string): ApiError => new ApiError(503, message);
 
-/** No route takes this path and method. */
+/** No route matches the path and method. */
 export const noSuchRoute = (): ApiError => new ApiError(404, 'The requested resource could not be found.');
 
-/** The body is not JSON, or not of the shape that the request needs. */
+/** The body is not JSON or does not have the required shape. */
 export const malformedContent = (detail: string): ApiError =>
   new ApiError(400, `The request content was malformed:\n${detail}`);
 
 export const malformedQuery = (parameter: string, detail: string): ApiError =>
   new ApiError(400, `The query parameter '${parameter}' was malformed:\n${detail}`);
 
-/** `what` (`Request`, `exec`, `parameters`) has more bytes than allowed. */
+/** A part of the request (`what`: `Request`, `exec`, `parameters`) has more bytes than allowed. */
 export const tooLarge = (what: string, bytes: number, allowed: number): ApiError =>
   new ApiError(413, `${what} larger than allowed: ${bytes} > ${allowed} bytes.`);
 

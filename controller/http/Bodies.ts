@@ -19,27 +19,27 @@ import { JsonReader, TooManyValuesError } from './JsonReader.js';
 const KB = 1024;
 const MB = 1024 * KB;
 
-/** Up to here a body is read without further ado; most are. */
+/** A body up to this size, as most are, is read without a reservation of memory. */
 const SMALL_BYTES = 64 * KB;
-/** Up to here `JSON.parse` reads a body, which blocks the process for at most some tens of ms. */
+/** A body up to this size is parsed by `JSON.parse`, which blocks the process for at most some tens of ms. */
 const PARSED_AT_ONCE_BYTES = MB;
-/** Values of a larger body. Parameters and annotations of 1 MB each hold fewer unless they are numbers of one digit. */
+/** The most values in a larger body. Only one-digit numbers could make 1 MB of parameters exceed it. */
 const MAX_VALUES = 250_000;
-/** About what a value takes beside its text. */
+/** The approximate memory of a value in addition to its text, in bytes. */
 const VALUE_BYTES = 64;
-/** After so many bytes of a large body it is the turn of other requests. */
+/** After this many bytes of a large body, other requests get a turn. */
 const BYTES_PER_TURN = 256 * KB;
 
-/** Of bodies over 64 KB that are being read and parsed, and of bodies over 1 MB until their requests are answered. */
+/** The memory for bodies over 64 KB while they are read and parsed, and for bodies over 1 MB until the response. */
 const MEDIUM_MEMORY_BYTES = 64 * MB;
 const LARGE_MEMORY_BYTES = 32 * MB;
 
-/** A request, and where its answer goes: what it holds is given back when that is closed. */
+/** A request and its response. The request's memory is released when the response closes. */
 type Incoming = IncomingMessage & { readonly res?: ServerResponse | undefined };
 
 /**
- * Reads the bodies of requests so that none is expensive for others: bytes, values and depth are bounded before anything is
- * built, the memory of all bodies together is bounded, and large ones are read step by step.
+ * Reads the bodies of requests so that a body does not slow down other requests. It checks bytes, values and depth
+ * before it builds a value, bounds the memory of all bodies together, and reads large bodies in steps.
  */
 export class Bodies {
   readonly #medium: BodyMemory;
@@ -53,8 +53,8 @@ export class Bodies {
 
   /**
    * Reads a whole body as bytes.
-   * @throws ApiError 413 where it is over `limit` bytes (as soon as that is known), 400 where the caller breaks off, 503
-   * where too many others are being read.
+   * @throws ApiError 413 as soon as it exceeds `limit` bytes; 400 if the caller disconnects; 503 if too many bodies are
+   * being read.
    */
   async read(req: Incoming, limit: number = MAX_BODY_BYTES): Promise<Buffer> {
     const chunks: Buffer[] = [];
@@ -68,7 +68,7 @@ export class Bodies {
   }
 
   /**
-   * Reads a JSON body that has to be there (`PUT`).
+   * Reads a required JSON body (`PUT`).
    * @throws ApiError 400, 413, 415, 503.
    */
   async json(req: Incoming, limit: number = MAX_BODY_BYTES): Promise<Json> {
@@ -79,11 +79,11 @@ export class Bodies {
   }
 
   /**
-   * Reads a JSON object; none at all counts as an empty one (`POST`).
+   * Reads a JSON object; a missing body counts as an empty object (`POST`).
    * @throws ApiError 400, 413, 415, 503.
    */
   async jsonObject(req: Incoming, limit: number = MAX_BODY_BYTES): Promise<JsonObject> {
-    // What is too large is refused as that, whatever its type is.
+    // A body that is too large gets 413, even if its type is wrong, too.
     if (!isJsonType(req)) await this.read(req, limit);
     requireJsonType(req);
     const value = await this.#readJson(req, limit);
@@ -136,12 +136,12 @@ export class Bodies {
     return value;
   }
 
-  /** Lets other requests have their turn between two steps with something of so many bytes, where that takes long. */
+  /** To be awaited between two steps with a value of this size: gives other requests a turn if the steps take long. */
   async pause(bytes: number): Promise<void> {
     if (bytes > PARSED_AT_ONCE_BYTES) await this.#nextTurn();
   }
 
-  /** Hands on the pieces of a body as they come. A piece is not read before `take` is done with the one before. */
+  /** Passes the chunks of a body to `take`. Reads the next chunk after `take` has processed the last one. */
   async #receive(
     req: Incoming,
     limit: number,
@@ -187,14 +187,14 @@ export class Bodies {
       }
     } catch (error) {
       share?.release();
-      // The caller gets its answer only after it has sent everything, so the rest is read and dropped.
+      // Read and discard the rest: the caller reads the response only after it has sent the whole body.
       req.resume();
       throw error;
     }
     if (memory !== this.#large || !req.res) share?.release();
   }
 
-  /** Resolves when other requests have had their turn: of those that wait here one goes on in each round of the loop. */
+  /** Resolves after other requests had a turn: one waiting request continues in each round of the event loop. */
   #nextTurn(): Promise<void> {
     this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve)));
     return this.#turn;
@@ -206,7 +206,7 @@ function memoryFor(bytes: number): 'none' | 'medium' | 'large' {
   return bytes <= PARSED_AT_ONCE_BYTES ? 'medium' : 'large';
 }
 
-/** @throws ApiError 400 where the caller breaks off. */
+/** @throws ApiError 400 if the caller disconnects. */
 async function* chunksOf(req: IncomingMessage): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of req.iterator({ destroyOnReturn: false })) yield chunk as Buffer;

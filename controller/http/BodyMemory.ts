@@ -1,18 +1,18 @@
 import { ApiError } from './ApiError.js';
 import { brokenOff } from './body.js';
 
-/** How long a request waits for memory before it is refused, in ms. */
+/** The longest wait of a request for memory, in ms. */
 const PATIENCE_MS = 30_000;
-/** So many requests at most hold memory or wait for it. */
+/** The most requests that hold memory or wait for it. */
 const MAX_HOLDERS = 64;
-/** When a refused client may try again, in seconds. */
+/** The delay after which a refused client should retry, in seconds. */
 const RETRY_AFTER_S = 5;
 
-/** What one request holds of the memory for bodies. */
+/** One request's share of the memory for bodies. */
 export interface Share {
-  /** Resolves once the request may keep so many bytes more. @throws ApiError 503 where none get free in time. */
+  /** Reserves more bytes; resolves when they are free. @throws ApiError 503 after the longest wait. */
   take(bytes: number): Promise<void>;
-  /** Gives all of it back. */
+  /** Releases the whole share. */
   release(): void;
 }
 
@@ -23,8 +23,8 @@ interface Waiting {
 }
 
 /**
- * The memory that large request bodies may take. A request that comes while it is used up waits, and its client is not read
- * from. The oldest request is always given what it needs: so one gets done, and the others after it.
+ * The memory for large request bodies. While it is used up, further requests wait and the server does not read from
+ * their clients. The oldest request always gets the memory that it needs, so requests finish one after the other.
  */
 export class BodyMemory {
   readonly #total: number;
@@ -39,12 +39,12 @@ export class BodyMemory {
     this.#patienceMs = patienceMs;
   }
 
-  /** Bytes that are held. */
+  /** The reserved bytes. */
   get used(): number {
     return this.#used;
   }
 
-  /** @throws ApiError 503 where too many requests hold or wait already. */
+  /** @throws ApiError 503 if too many requests hold memory or wait for it. */
   open(): Share {
     if (this.#holders.size >= MAX_HOLDERS) throw tooBusy();
     const holder: Holder = { held: 0, waiting: undefined };

@@ -1,18 +1,18 @@
 import { format, parse } from 'content-type';
 
 /**
- * Media types as Apache OpenWhisk's HTTP server understands them. What decides is whether a type is *text* (its body
- * is handed on as a string) or *binary* (handed on as base64): only the text types listed here are, and any type that
- * OpenWhisk's server does not know is text only if it comes with a `charset`.
+ * Media types as Apache OpenWhisk's HTTP server understands them. Actions get a *text* body as a string and a *binary*
+ * body as base64. Of the types that OpenWhisk's server knows, only those listed here are text. An unknown type is text
+ * only if it has a `charset`.
  */
 export interface ContentType {
-  /** `type/subtype` and the parameters other than `charset`, as rendered. */
+  /** `type/subtype` and the parameters other than `charset`, in the form of the header. */
   readonly mediaType: string;
   /** `type/subtype`. */
   readonly essence: string;
   readonly parameters: ReadonlyMap<string, string>;
   readonly binary: boolean;
-  /** A text type that may come in any charset: it is rendered with one. Others are binary or always UTF-8. */
+  /** A text type with a variable charset, which the header names. Other types are binary or always UTF-8. */
   readonly openCharset: boolean;
   readonly charset: string | undefined;
 }
@@ -41,7 +41,7 @@ const ALWAYS_UTF8 = new Set([
   'text/event-stream',
 ]);
 
-/** Everything else that OpenWhisk's server knows is binary; a `charset` does not change that. */
+/** The other types that OpenWhisk's server knows. They are binary even with a `charset`. */
 const KNOWN_BINARY_APPLICATIONS = new Set(
   words(`
     cbor excel font-woff gnutar grpc+proto java-archive lha lzx mspowerpoint msword octet-stream pdf postscript
@@ -53,14 +53,14 @@ const KNOWN_BINARY_APPLICATIONS = new Set(
 const KNOWN_BINARY = /^(?:audio|video|image|font|message|multipart)\/|^application\/vnd\.(?:ms-|oasis\.|openxml)/;
 
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
-// Quoted text may go into a header as it is: no control characters, nothing beyond Latin-1.
+// Quoted text must be safe in a header: no control characters and only Latin-1.
 const QUOTED = '"(?:[\\t\\x20\\x21\\x23-\\x5b\\x5d-\\x7e\\x80-\\xff]|\\\\[\\t\\x20-\\x7e\\x80-\\xff])*"';
-/** The grammar of RFC 9110 8.3.1: the library reads values that break it, and OpenWhisk's server refuses them. */
+/** The grammar of RFC 9110 8.3.1. The library accepts values that violate it; OpenWhisk's server refuses them. */
 const VALID = new RegExp(
   `^${TOKEN}[ \\t]*/${TOKEN}[ \\t]*(?:;[ \\t]*${TOKEN}[ \\t]*=[ \\t]*(?:${TOKEN}|${QUOTED})[ \\t]*)*$`,
 );
 
-/** Reads the value of a `Content-Type` header; undefined where it is not a valid one. */
+/** Parses the value of a `Content-Type` header; undefined if it is not valid. */
 export function parseContentType(value: string): ContentType | undefined {
   if (!VALID.test(value)) return undefined;
   const { type, parameters: given } = parse(value);
@@ -83,7 +83,7 @@ export function parseContentType(value: string): ContentType | undefined {
 
 const byName = ([a]: readonly [string, string], [b]: readonly [string, string]): number => (a < b ? -1 : 1);
 
-/** As `parseContentType`, for a value that is known to be one. */
+/** Parses a valid content type. @throws Error if it is not valid. */
 export function contentType(value: string): ContentType {
   const parsed = parseContentType(value);
   if (!parsed) throw new Error(`not a content type: ${value}`);
@@ -102,17 +102,17 @@ function canonicalCharset(name: string): string {
   return /^(?:UTF-|ISO-8859-|US-ASCII$|WINDOWS-)/.test(upper) ? upper.replace('WINDOWS-', 'windows-') : name;
 }
 
-/** The header's value. */
+/** The value for the header. */
 export function renderContentType(type: ContentType): string {
   return type.charset === undefined ? type.mediaType : `${type.mediaType}; charset=${type.charset}`;
 }
 
-/** The type in which a text of this media type is sent: UTF-8 whatever was asked for. */
+/** The content type for sending text of this type: always in UTF-8. */
 export function inUtf8(type: ContentType): ContentType {
   return type.openCharset ? { ...type, charset: 'UTF-8' } : type;
 }
 
-/** JSON, or a type that says that it is JSON (`application/hal+json`). */
+/** Whether it is JSON or a type with the suffix `+json` (`application/hal+json`). */
 export function isJsonFamily(type: ContentType): boolean {
   return type.mediaType === 'application/json' || type.mediaType.endsWith('+json');
 }

@@ -12,24 +12,24 @@ import { createServer as createNetServer, type AddressInfo, type Server as NetSe
 import type { TlsOptions } from 'node:tls';
 import { newTransactionId } from '../../shared/entities/transaction.js';
 
-/** Idle connections are kept longer than the longest wait of a blocking invocation. */
+/** The idle time after which a connection is closed: longer than the longest blocking invocation. */
 const KEEP_ALIVE_MS = 70_000;
-/** A request has to be there whole within this time. */
+/** The longest time for the arrival of a whole request. */
 const RECEIVE_MS = 65_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 
-/** So long, and so many, requests wait for a server that is being started. */
+/** How long, and how many, requests wait for a server that is starting. */
 const EARLY_MS = 60_000;
 const MAX_EARLY = 1000;
 
-/** A client that has not agreed on how to encrypt within this time is cut off. */
+/** The longest time for a TLS handshake. */
 const HANDSHAKE_MS = 10_000;
 
-/** What a connection has to do. */
+/** The state of a connection. */
 interface Connection {
-  /** Requests that are not answered to their end, in the order of their arrival. */
+  /** Requests without a complete response, in the order of their arrival. */
   readonly pending: Exchange[];
-  /** Set once bytes came that are not HTTP: nothing that follows them is read. */
+  /** Whether the client sent bytes that are not HTTP. The server does not read the bytes that follow. */
   broken: boolean;
 }
 
@@ -38,18 +38,18 @@ interface Exchange {
   readonly res: ServerResponse;
 }
 
-/** An HTTP or HTTPS server that can be stopped without cutting off those who wait for an answer. */
+/** An HTTP or HTTPS server with a graceful stop: pending requests get their response. */
 export class HttpServer {
   readonly #server: Server;
-  /** Listeners on further addresses, whose connections the server takes over. */
+  /** Listeners on further addresses. They pass their connections to the server. */
   readonly #doors: NetServer[] = [];
   readonly #connections = new Map<Socket, Connection>();
   #stopping = false;
   #handler: RequestListener | undefined;
-  /** Requests that came before there was a handler: each gets one, or 503. */
+  /** Requests that arrived before the handler. They wait for it, or get 503 after a timeout. */
   readonly #early = new Map<ServerResponse, { readonly req: IncomingMessage; readonly timer: NodeJS.Timeout }>();
 
-  /** @param handler undefined: requests wait until `serve` brings it. */
+  /** @param handler undefined: requests wait for the handler of `serve`. */
   constructor(
     handler?: RequestListener,
     options: { readonly maxConnections?: number | undefined; readonly tls?: TlsOptions | undefined } = {},
@@ -60,21 +60,21 @@ export class HttpServer {
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: RECEIVE_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      // Asked for below, where the answer says what is missing.
+      // `#onRequest` checks for the Host header, with an error message.
       requireHostHeader: false,
     };
     const listener: RequestListener = (req, res) => this.#onRequest(req, res);
     this.#server = tls
       ? createTlsServer({ ...settings, handshakeTimeout: HANDSHAKE_MS, ...tls }, listener)
       : createServer(settings, listener);
-    // A client that has sent its request may close its half of the connection, and still gets its answer.
+    // A client may close its half of the connection after the request and still gets its response.
     Object.assign(this.#server, { httpAllowHalfOpen: true });
     this.#server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => {
       this.#track(req, res);
       refuse(res, 417, 'The server does not support the expectation of the request.');
     });
     this.#server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
-      // Answers go out as they are, not when more has come together.
+      // Send responses at once instead of collecting data (Nagle's algorithm).
       socket.setNoDelay(true);
       this.#connections.set(socket, { pending: [], broken: false });
       socket.once('close', () => this.#connections.delete(socket));
@@ -85,7 +85,7 @@ export class HttpServer {
     );
   }
 
-  /** Answers requests with `handler`, also those that have come already. */
+  /** Serves requests with `handler`, including those that wait. */
   serve(handler: RequestListener): void {
     this.#handler = handler;
     for (const [res, { req, timer }] of this.#early) {
@@ -96,8 +96,8 @@ export class HttpServer {
   }
 
   /**
-   * Resolves to the address once connections are taken. Port 0 takes a free one. Called again it takes connections at
-   * another address too. @throws what `listen` fails with.
+   * Listens at an address; may be called again for further addresses. Resolves to the address. Port 0: any free port.
+   * @throws the error of `listen`.
    */
   listen(port: number, host: string): Promise<AddressInfo> {
     let listener: NetServer = this.#server;
@@ -122,7 +122,7 @@ export class HttpServer {
       refuse(res, 400, 'The request has no Host header.');
     } else {
       req.url = target.path;
-      // RFC 9112 3.2.2: the host of the target replaces the header.
+      // RFC 9112 3.2.2: the host in the target replaces the header.
       if (target.host !== undefined) req.headers.host = target.host;
       if (this.#handler) this.#handler(req, res);
       else if (this.#stopping || this.#early.size >= MAX_EARLY) unavailable(res);
@@ -130,7 +130,7 @@ export class HttpServer {
     }
   }
 
-  /** Remembers that a request waits for its answer. */
+  /** Tracks a request until its response is complete. */
   #track(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req;
     const pending = this.#connections.get(socket)?.pending ?? [];
@@ -143,7 +143,7 @@ export class HttpServer {
     });
   }
 
-  /** A server that has just been started is asked before it can answer. */
+  /** Keeps a request until the starting server has a handler, or refuses it. */
   #waitForHandler(req: IncomingMessage, res: ServerResponse): void {
     const timer = setTimeout(() => {
       this.#early.delete(res);
@@ -159,7 +159,7 @@ export class HttpServer {
   #onClientError(error: NodeJS.ErrnoException, socket: Socket): void {
     const connection = this.#connections.get(socket);
     if (!connection) {
-      // The connection failed before it spoke HTTP.
+      // The connection failed before any HTTP.
       socket.destroy();
       return;
     }
@@ -170,22 +170,22 @@ export class HttpServer {
     if (connection.broken) return;
     connection.broken = true;
     const latest = connection.pending.at(-1);
-    // The bad bytes belong to the body of the last request, or to one that has no answer of its own yet.
+    // The invalid bytes belong to the body of the last request or to a new request.
     const inBody = latest !== undefined && !latest.req.complete;
     const before = connection.pending.at(inBody ? -2 : -1);
     const answer = (): void => {
-      // A second answer to the same request would be taken for the next one's.
+      // The client would take a second response to the same request for the response to the next one.
       if (!socket.writable || (inBody && latest.res.headersSent)) socket.destroySoon();
       else socket.end(rawRefusal(...refusalOf(error)));
     };
-    // Answers leave in the order of their requests.
+    // Responses are sent in the order of their requests.
     if (before) before.res.once('close', answer);
     else answer();
   }
 
   /**
-   * Takes no more connections, lets requests under way finish for at most `limitMs`, and then cuts off the rest. Resolves
-   * when all connections are closed.
+   * Takes no more connections, waits at most `limitMs` for the responses to pending requests, then closes the remaining
+   * connections. Resolves when all connections are closed.
    */
   stop(limitMs: number): Promise<void> {
     this.#stopping = true;
@@ -205,8 +205,8 @@ export class HttpServer {
 }
 
 /**
- * The target of a request as a path with its query, and the host that an absolute-form target names (RFC 9112 3.2).
- * @returns undefined where it is neither a path, the asterisk, nor a URL.
+ * The target of a request as path and query, and the host of an absolute-form target (RFC 9112 3.2).
+ * @returns undefined if the target is not a path, an asterisk or a URL.
  */
 export function originForm(
   target: string,
@@ -230,21 +230,21 @@ function refusalOf({ code }: NodeJS.ErrnoException): Refusal {
   return [400, 'The request is not valid HTTP.'];
 }
 
-/** Answers a request that is not valid HTTP in the shape that every error has, and closes the connection. */
+/** Refuses a request that is not valid HTTP with the API's error body, and closes the connection. */
 function refuse(res: ServerResponse, status: number, message: string): void {
   const { headers, body } = refusal(message);
   res.writeHead(status, headers);
   res.end(body);
 }
 
-/** As `refuse`, for what Node could not read as a request. */
+/** The bytes of a refusal for input that Node could not parse as a request. */
 function rawRefusal(status: number, message: string): string {
   const { headers, body } = refusal(message);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
 }
 
-/** Answers a request that cannot be answered now, but perhaps by the next server at this address. */
+/** Refuses a request while the server starts or stops: the next server at this address may serve it. */
 function unavailable(res: ServerResponse): void {
   res.setHeader('Retry-After', '1');
   refuse(res, 503, 'The server is being started or stopped.');

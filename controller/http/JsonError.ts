@@ -1,4 +1,4 @@
-/** A text is not JSON, or beyond what is read of it; the message says where. */
+/** A text is not JSON or exceeds a limit of the parser. The message contains the position. */
 export class JsonError extends Error {
   override readonly name = 'JsonError';
 }

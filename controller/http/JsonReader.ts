@@ -5,8 +5,8 @@ import { JsonError } from './JsonError.js';
 import { JsonText } from './JsonText.js';
 
 /*
- * Reads a JSON text piece by piece, for bodies that are too large for `JSON.parse`: that one blocks the process for as
- * long as it takes, and builds all values before anybody can count them.
+ * Parses a JSON text chunk by chunk, for bodies that are too large for `JSON.parse`, which blocks the process and
+ * builds all values before they can be counted.
  *
  * States, and what leads out of each:
  *   value     a value must follow; its first byte leads to `string`, `number` or `word`, into an array (`first`) or an
@@ -25,7 +25,7 @@ export class TooManyValuesError extends Error {
   override readonly name = 'TooManyValuesError';
 }
 
-/** Numbers are read as doubles: more characters than this say nothing more. */
+/** The longest number in characters. Numbers become doubles, so more digits add no precision. */
 const MAX_NUMBER_LENGTH = 1000;
 
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
@@ -39,7 +39,7 @@ type Container = { readonly array: Json[] } | { readonly object: JsonObject; key
 
 const [QUOTE, COMMA, COLON, OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [...Buffer.from('",:[]{}')];
 
-/** `write` takes the bytes of a JSON text in UTF-8 in their order, `end` gives the value. */
+/** Parses JSON in UTF-8: call `write` with each chunk of bytes, then `end` for the value. */
 export class JsonReader {
   readonly #maxValues: number;
   #state: State = 'value';
@@ -47,19 +47,19 @@ export class JsonReader {
   #root: Json = null;
   #values = 0;
   readonly #text = new JsonText();
-  /** Whether the string that is being read is a key. */
+  /** Whether the current string is a key. */
   #isKey = false;
   #token = '';
   #offset = 0;
   #line = 1;
   #lineStart = 0;
 
-  /** @param maxValues how many values the text may hold, those in arrays and objects included. */
+  /** @param maxValues the most values in the text, including those in arrays and objects. */
   constructor(maxValues: number) {
     this.#maxValues = maxValues;
   }
 
-  /** The values so far. */
+  /** The number of values so far. */
   get values(): number {
     return this.#values;
   }
@@ -81,14 +81,14 @@ export class JsonReader {
     this.#offset += bytes.length;
   }
 
-  /** @throws JsonError where the text is not complete. */
+  /** @throws JsonError if the text is incomplete. */
   end(): Json {
     if (this.#state === 'number') this.#endNumber(0);
     if (this.#state !== 'after' || this.#stack.length > 0) this.#fail(undefined, 0, this.#expected());
     return this.#root;
   }
 
-  /** A byte outside of tokens that is not a blank. */
+  /** Handles a byte outside of tokens that is not whitespace. */
   #step(code: number, at: number): void {
     const state = this.#state;
     if (state === 'after') this.#afterValue(code, at);
@@ -144,14 +144,14 @@ export class JsonReader {
     if (top) this.#take('array' in top ? top.array : top.object);
   }
 
-  /** A value is complete. */
+  /** Adds a complete value to its array or object. */
   #take(value: Json): void {
     this.#state = 'after';
     const top = this.#stack.at(-1);
     if (!top) this.#root = value;
     else if ('array' in top) top.array.push(value);
     else if (top.key === '__proto__') {
-      // An assignment would set the prototype.
+      // An assignment would change the prototype.
       Object.defineProperty(top.object, top.key, { value, enumerable: true, configurable: true, writable: true });
     } else top.object[top.key] = value;
   }
@@ -212,7 +212,7 @@ export class JsonReader {
     return 'JSON Value';
   }
 
-  /** As `explainJsonError` says it, without the line: positions count bytes. */
+  /** Throws with a message like that of `explainJsonError`, without the text of the line. Positions count bytes. */
   #fail(code: number | undefined, at: number, expected: string): never {
     const index = this.#offset + at;
     const printable = code !== undefined && code >= 0x20 && code < 0x7f;
@@ -228,6 +228,6 @@ export class JsonReader {
 }
 
 const isDigit = (code: number): boolean => code >= 0x30 && code <= 0x39;
-/** `+`, `-`, `.`, `e` and `E` too. */
+/** Whether a byte may be part of a number: a digit, `+`, `-`, `.`, `e` or `E`. */
 const isOfNumber = (code: number): boolean =>
   isDigit(code) || code === 0x2b || code === 0x2d || code === 0x2e || code === 0x45 || code === 0x65;

@@ -1,17 +1,17 @@
 import { StringDecoder } from 'node:string_decoder';
 import { JsonError } from './JsonError.js';
 
-/** Bytes that are collected before they are decoded to a piece of text. */
+/** The bytes to collect before they are decoded to a piece of text. */
 const COLLECTED = 16 * 1024;
-/** Runs of at most so many bytes are copied one by one, which is faster than a call. */
+/** Runs up to this length are copied byte by byte, which is faster than a call. */
 const SHORT_RUN = 32;
 
-/** No body is longer; a text is only where its bytes are not UTF-8, and each becomes a character of three. */
+/** The longest text in bytes. Only invalid UTF-8 exceeds it: each invalid byte becomes a character of three bytes. */
 const MAX_LENGTH = 50 * 1024 * 1024;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
-/** The byte after a backslash, and the code that both stand for. */
+/** The byte after a backslash, and the character code of the escape. */
 const ESCAPES: ReadonlyMap<number, number> = new Map([
   [QUOTE, QUOTE],
   [0x2f, 0x2f],
@@ -25,36 +25,36 @@ const ESCAPES: ReadonlyMap<number, number> = new Map([
 const REPLACEMENT = 0xfffd;
 
 /**
- * A string of a JSON text as it arrives in pieces. Runs and escapes are collected as UTF-8, so that the pieces of text stay
- * few whatever the string holds: 48 MB of escapes take no more memory than 48 MB of letters. A lone surrogate, which UTF-8
- * cannot express, becomes a replacement character.
+ * A JSON string that arrives in chunks. Runs and escapes are collected as UTF-8, so that the text has few pieces: 48 MB
+ * of escapes take no more memory than 48 MB of letters. A lone surrogate becomes a replacement character, since UTF-8
+ * cannot express it.
  */
 export class JsonText {
   #pieces: string[] = [];
-  /** Of the pieces, in bytes of UTF-8. */
+  /** The length of the pieces in bytes of UTF-8. */
   #length = 0;
   readonly #bytes = Buffer.allocUnsafe(COLLECTED);
   #count = 0;
   readonly #decoder = new StringDecoder('utf8');
-  /** 0 outside of an escape, 1 after its backslash, then 2 to 5 before each digit of `\uXXXX`. */
+  /** The position in an escape: 0 outside, 1 after the backslash, 2 to 5 before each digit of `\uXXXX`. */
   #escape = 0;
   #unit = 0;
-  /** A high surrogate that waits for its other half; 0: none. */
+  /** A high surrogate without its low surrogate yet; 0: none. */
   #high = 0;
 
   get isInEscape(): boolean {
     return this.#escape > 0;
   }
 
-  /** What the text needs where it cannot go on. */
+  /** The expected input, for the message of an error. */
   get expected(): string {
     if (this.#escape === 0) return `'"'`;
     return this.#escape === 1 ? 'JSON escape sequence' : 'hex digit';
   }
 
   /**
-   * Reads on from `from`. @returns the index of the byte that ends the text, which is its quote or a byte that may not be
-   * there; -1 where it goes on beyond these bytes.
+   * Reads from the index `from`. @returns the index of the byte that ends the text (the quote or an invalid byte), or
+   * -1 if the text continues after these bytes.
    */
   read(bytes: Uint8Array, from: number): number {
     let at = from;
@@ -75,7 +75,7 @@ export class JsonText {
     return -1;
   }
 
-  /** The whole text; the next one begins. */
+  /** Returns the whole text and starts the next one. */
   take(): string {
     this.#dropHigh();
     const last = this.#decoder.write(this.#bytes.subarray(0, this.#count)) + this.#decoder.end();
@@ -112,7 +112,7 @@ export class JsonText {
     this.#pieces.push(piece);
   }
 
-  /** A byte of an escape; false where it may not be there. */
+  /** Handles a byte of an escape. @returns false if the byte is invalid. */
   #escaped(code: number): boolean {
     if (this.#escape === 1) {
       if (code === 0x75) {
@@ -148,7 +148,7 @@ export class JsonText {
     else this.#encode(unit >= 0xdc00 && unit <= 0xdfff ? REPLACEMENT : unit);
   }
 
-  /** The other half did not come. */
+  /** Replaces a high surrogate without a low surrogate. */
   #dropHigh(): void {
     if (this.#high === 0) return;
     this.#high = 0;

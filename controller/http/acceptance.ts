@@ -2,8 +2,8 @@ import Negotiator from 'negotiator';
 import type { ContentType } from './ContentType.js';
 
 /**
- * Whether a caller takes an answer of this type, by its `Accept` and `Accept-Charset` headers. Without them, or where
- * they cannot be read, it takes anything. The most specific range that fits decides, so `q=0` refuses.
+ * Whether a caller accepts a response of this type, by the headers `Accept` and `Accept-Charset`. A missing or
+ * malformed header accepts every type. The most specific matching range decides, so `q=0` refuses.
  */
 export function isAcceptable(
   type: ContentType,
@@ -22,13 +22,13 @@ function acceptsMediaType(type: ContentType, accept: string | undefined): boolea
   // Old clients send a lone `*`.
   const readable = ranges.map((range) => range.replace(/^\s*\*\s*(?=;|$)/, '*/*'));
   if (readable.length === 0 || !readable.every((range) => RANGE.test(range))) return true;
-  // The charset is a matter of its own header.
+  // The header `Accept-Charset` decides on the charset.
   const header = readable.join(',').replaceAll(CHARSET, '');
   return new Negotiator({ headers: { accept: header } }).mediaType([type.mediaType]) !== undefined;
 }
 
 function acceptsCharset(type: ContentType, header: string | undefined): boolean {
-  // Bytes have no charset, and a text that could come in any is not refused for ours.
+  // A binary type has no charset, and a type with a variable charset is not refused for UTF-8.
   if (type.binary || (type.openCharset && type.charset === undefined)) return true;
   if (header === undefined || header.trim() === '') return true;
   const charsets = header.replaceAll(/\butf8\b/gi, 'utf-8');

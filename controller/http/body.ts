@@ -4,12 +4,12 @@ import type { Json } from '../../shared/entities/keyvalue.js';
 import { ApiError, malformedContent, unsupportedContentType } from './ApiError.js';
 import { explainDepth, explainJsonError } from './jsonSyntax.js';
 
-/** The largest body of any request: an action with 48 MB of code, as base64 would be 64 MB, is refused as in OpenWhisk. */
+/** The largest body of a request in bytes. As in OpenWhisk, it refuses 48 MB of code in base64, which are 64 MB. */
 export const MAX_BODY_BYTES = 50 * 1024 * 1024;
 
 /**
- * Reads the body of a request that announced its length.
- * @throws ApiError 400 where the caller breaks off.
+ * Reads the body of a request with a known length.
+ * @throws ApiError 400 if the caller disconnects.
  */
 export function readAnnounced(req: IncomingMessage): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ export const brokenOff = (): ApiError => new ApiError(400, 'The request ended be
 export const joined = (chunks: readonly Buffer[]): Buffer =>
   chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
 
-/** The media type of a request, lower case and without parameters; undefined where it has none. */
+/** The media type of a request, in lower case and without parameters; undefined without the header. */
 function mediaType(req: IncomingMessage): string | undefined {
   const header = req.headers['content-type'];
   if (header === undefined) return undefined;
@@ -37,7 +37,7 @@ function mediaType(req: IncomingMessage): string | undefined {
 
 export const utf8 = new TextDecoder('utf-8');
 
-/** @throws ApiError 400 with the place of the mistake. */
+/** @throws ApiError 400 with the position of the error. */
 export function parseJson(bytes: Uint8Array, decoder: TextDecoder = utf8): Json {
   const text = decoder.decode(bytes);
   let value: Json;
@@ -53,7 +53,7 @@ export function parseJson(bytes: Uint8Array, decoder: TextDecoder = utf8): Json 
 
 const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
 
-/** How a request's text is encoded: as its type says where that is known, else UTF-8. */
+/** The decoder for a request's text: by the charset of its content type if it is known, otherwise UTF-8. */
 export function decoderOf(req: IncomingMessage): TextDecoder {
   const charset = CHARSET.exec(req.headers['content-type'] ?? '')?.[1]?.toLowerCase();
   if (charset === undefined || charset === 'utf-8' || charset === 'utf8') return utf8;
@@ -64,7 +64,10 @@ export function decoderOf(req: IncomingMessage): TextDecoder {
   }
 }
 
-/** Whether a body may be read as JSON. One that comes without a type counts as bytes, as in OpenWhisk; none at all is fine. */
+/**
+ * Whether to parse the body as JSON. As in OpenWhisk, a body without a content type is binary. A missing body is
+ * allowed.
+ */
 export function isJsonType(req: IncomingMessage): boolean {
   const { 'content-type': given, 'content-length': length = '0', 'transfer-encoding': encoding } = req.headers;
   if (given === undefined && encoding === undefined && Number(length) === 0) return true;

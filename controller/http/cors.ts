@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import type { RequestHandler } from 'express';
 
-/** The headers that OpenWhisk allows a browser to send. */
+/** The request headers that OpenWhisk allows to browsers. */
 const CORS_ALLOW_HEADERS = 'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent';
 
-/** The methods that the REST API allows. Web actions and the controller's own pages have others. */
+/** The methods of the REST API. Web actions and the controller's own pages have other methods. */
 const API_METHODS = 'GET, DELETE, POST, PUT, HEAD';
 export const SERVICE_METHODS = 'OPTIONS, GET, POST';
 

@@ -4,18 +4,18 @@ import { ApiError } from './ApiError.js';
 import { MAX_BODY_BYTES } from './body.js';
 import { sendJson } from './respond.js';
 
-/** A body that announces more bytes is not read to its end. */
+/** The server does not discard a larger body; it closes the connection. */
 const MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES;
 
-/** Answers `{error, code}`; `code` is the transaction's id. */
+/** Sends `{error, code}`; `code` is the transaction id. */
 function sendError(req: Request, res: Response, error: ApiError): void {
   for (const [name, value] of Object.entries(error.headers ?? {})) res.setHeader(name, value);
-  // The rest of the body is read and thrown away: a caller whose connection closes while it writes may lose this answer.
+  // Read and discard the rest of the body: if the connection closes while the caller writes, it may lose the response.
   if (Number(req.headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) res.setHeader('Connection', 'close');
   sendJson(res, error.status, { error: bounded(error.message), code: req.transid.id });
 }
 
-/** Characters of an error's text: it may quote what the caller sent. */
+/** The longest error message in characters: it may quote the caller's input. */
 const MAX_MESSAGE_LENGTH = 8192;
 
 function bounded(message: string): string {
@@ -23,14 +23,14 @@ function bounded(message: string): string {
   return message.trim() === '' ? ' ' : message;
 }
 
-/** What the application knows of the errors that its routes throw. */
+/** The application's knowledge of the errors of its routes. */
 export interface ErrorAnswers {
   toApiError(thrown: unknown): ApiError;
-  /** Whether the error was logged where it arose, once and not for every request. */
+  /** Whether the error is logged once at its source, not for every request. */
   wasLogged(thrown: unknown): boolean;
 }
 
-/** The one place where errors become answers. */
+/** Turns errors into responses. No other code does. */
 export function errorHandler(log: Logger, answers: ErrorAnswers): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {
     const error = answers.toApiError(thrown);
@@ -46,8 +46,8 @@ export function errorHandler(log: Logger, answers: ErrorAnswers): ErrorRequestHa
     try {
       sendError(req, res, error);
     } catch (failure) {
-      // A header that a handler left behind cannot be sent. An error here would end the process.
-      log.error('an error could not be answered as it was', { transid: req.transid, error: failure });
+      // A header that the handler set is invalid. An error thrown here would end the process.
+      log.error('could not send an error response', { transid: req.transid, error: failure });
       for (const name of res.getHeaderNames()) res.removeHeader(name);
       sendError(req, res, new ApiError(500));
     }

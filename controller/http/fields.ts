@@ -2,20 +2,20 @@ import { isObject, type Json, type JsonObject, type KeyValue } from '../../share
 import { malformedContent } from './ApiError.js';
 
 /*
- * Readers for the fields of bodies. Each takes a JSON value and gives it back typed, or throws the ApiError that
- * OpenWhisk's clients know. A field that is missing or null counts as not given.
+ * Readers for the fields of bodies. Each takes a JSON value and returns it typed, or throws the ApiError that
+ * OpenWhisk's clients know. A null field counts as missing.
  */
 
-/** The body as an object. `firstField` is what is missed first where it is none. */
+/** The body as an object. If it is not an object, the error names `firstField`, as in OpenWhisk. */
 export function bodyObject(body: Json, firstField: string): JsonObject {
   if (isObject(body)) return body;
   throw malformedContent(`Object expected in field '${firstField}'`);
 }
 
-/** Characters of a value, or of a text in it, that an error quotes. */
+/** An error quotes at most this many characters of a value, or of a text in it. */
 const MAX_QUOTED = 1000;
 
-/** A value as JSON for an error's text, cut where it is long. */
+/** A value as JSON for an error message; a long value is cut. */
 export function quoted(value: Json): string {
   const text = JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'string' && part.length > MAX_QUOTED ? part.slice(0, MAX_QUOTED) : part,
@@ -23,13 +23,13 @@ export function quoted(value: Json): string {
   return text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text;
 }
 
-/** Reads a field that may be missing. */
+/** Reads an optional field. */
 export function optional<T>(object: JsonObject, field: string, read: (value: Json) => T): T | undefined {
   const value = Object.hasOwn(object, field) ? object[field] : undefined;
   return value === undefined || value === null ? undefined : read(value);
 }
 
-/** `[{key, value, init?, encryption?}]`. Of several entries with one key the last one counts. */
+/** Reads `[{key, value, init?, encryption?}]`. Of several entries with one key the last one counts. */
 export function readParameters(value: Json): KeyValue[] {
   if (!Array.isArray(value)) throw malformedContent('parameters malformed!');
   const byKey = new Map<string, KeyValue>();
@@ -74,7 +74,7 @@ export function readStrings(value: Json): string[] {
 const MAX_VERSION_LENGTH = 64;
 const PART = /^[+-]?\d{1,10}$/;
 
-/** `major.minor.patch`; parts that are missing are 0. */
+/** Reads `major.minor.patch`. Missing parts are 0. */
 export function readVersion(value: Json): string {
   if (typeof value !== 'string' || value.length > MAX_VERSION_LENGTH) {
     throw malformedContent('semantic version malformed');
@@ -86,13 +86,13 @@ export function readVersion(value: Json): string {
   return numbers.map(Number).join('.');
 }
 
-/** The version after this one: its last part is one more. */
+/** The next version: the last part plus 1. */
 export function nextVersion(version: string): string {
   const [major = '0', minor = '0', patch = '0'] = version.split('.');
   return `${major}.${minor}.${Number(patch) + 1}`;
 }
 
-/** The bytes that parameters or annotations count as: their names, and their values as JSON. */
+/** The size of parameters or annotations in bytes: their names, and their values as JSON. */
 export function parametersSize(parameters: readonly KeyValue[]): number {
   let bytes = 0;
   for (const { key, value } of parameters) bytes += Buffer.byteLength(key) + Buffer.byteLength(JSON.stringify(value));

@@ -1,9 +1,9 @@
 import { MAX_DEPTH, nestsTooDeep } from '../../shared/entities/nesting.js';
 
 /**
- * Says what is wrong with a text that is no JSON, in the words that OpenWhisk's clients have always got
- * (`Unexpected character 'x' at input index 3 (line 1, position 4), expected ':'`, then the line and a caret).
- * `JSON.parse` decides whether a text is JSON; this runs only over those that are not.
+ * The error message for a text that is not JSON. OpenWhisk's clients know it: `Unexpected character 'x' at input index
+ * 3 (line 1, position 4), expected ':'`, then the line and a caret. `JSON.parse` decides whether a text is JSON; this
+ * runs only for texts that it refuses.
  */
 export function explainJsonError(text: string): string {
   const scanner = new Scanner(text);
@@ -18,7 +18,7 @@ export function explainJsonError(text: string): string {
 
 class Explained extends Error {}
 
-/** Explained as the end of the input. */
+/** The code for the end of the input. */
 const END = -1;
 
 class Scanner {
@@ -177,7 +177,7 @@ class Scanner {
     const column = at - lineStart + 1;
     const lineEnd = this.#text.indexOf('\n', lineStart);
     const quoted = this.#text.slice(lineStart, lineEnd < 0 ? undefined : lineEnd);
-    // A line may be a megabyte: then it is not quoted.
+    // A long line, such as a megabyte, is not quoted.
     const shown =
       quoted.length > MAX_QUOTED ? '' : Array.from(quoted, (c) => (isControl(c.charCodeAt(0)) ? '?' : c)).join('');
     throw new Explained(
@@ -195,7 +195,9 @@ const isControl = (code: number): boolean => code < 0x20 || (code >= 0x7f && cod
 export const tooDeep = (limit: number): string =>
   `JSON input nested too deeply:JSON input was nested more deeply than the configured limit of maxNesting = ${limit}`;
 
-/** Says so where objects and arrays of a valid JSON text nest deeper than OpenWhisk takes. */
+/**
+ * The error message if objects and arrays of a valid JSON text nest deeper than OpenWhisk allows; otherwise undefined.
+ */
 export function explainDepth(text: string): string | undefined {
   return nestsTooDeep(text) ? tooDeep(MAX_DEPTH) : undefined;
 }

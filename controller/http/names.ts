@@ -2,7 +2,7 @@ import { isEntityName, MAX_NAME_LENGTH, OWN_NAMESPACE } from '../../shared/entit
 import type { Identity } from '../../shared/entities/identity.js';
 import { badRequest } from './ApiError.js';
 
-/** The namespace that a path's segment names; `_` is the caller's own. @throws ApiError 400 */
+/** The namespace in a segment of a path; `_` is the caller's own namespace. @throws ApiError 400 */
 export function namespaceOf(segment: string, user: Identity): string {
   if (segment === OWN_NAMESPACE) return user.namespace.name;
   if (isEntityName(segment)) return segment;
@@ -13,7 +13,7 @@ export function namespaceOf(segment: string, user: Identity): string {
   );
 }
 
-/** The name of an entity in a path's segment (already decoded). @throws ApiError 400 */
+/** The entity name in a decoded segment of a path. @throws ApiError 400 */
 export function entityNameOf(segment: string): string {
   if (isEntityName(segment)) return segment;
   throw badRequest(

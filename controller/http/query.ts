@@ -4,14 +4,17 @@ import { malformedQuery } from './ApiError.js';
 
 const NONE = new URLSearchParams();
 
-/** The query of a request. Of a parameter that is there twice the first one counts. */
+/** The query of a request. Of a repeated parameter the first value counts. */
 export function queryOf(req: IncomingMessage): URLSearchParams {
   const url = req.url ?? '';
   const mark = url.indexOf('?');
   return mark < 0 ? NONE : new URLSearchParams(url.slice(mark + 1));
 }
 
-/** @throws ApiError 400 where it is neither. `1`, `yes`, `on` count as true, their opposites as false. */
+/**
+ * Reads a Boolean: `1`, `yes` and `on` count as true, their opposites as false.
+ * @throws ApiError 400 for other values.
+ */
 export function booleanParameter(query: URLSearchParams, name: string, fallback: boolean): boolean {
   const value = query.get(name);
   if (value === null) return fallback;
@@ -32,7 +35,7 @@ export function booleanParameter(query: URLSearchParams, name: string, fallback:
   }
 }
 
-/** `limit` of a list: 0 means the most that is allowed. @throws ApiError 400 */
+/** Reads `limit` of a list: 0 means the maximum. @throws ApiError 400 */
 export function listLimit(query: URLSearchParams, collection: string, limits: Limits): number {
   const value = query.get('limit');
   if (value === null) return limits.defaultListLimit;
@@ -45,7 +48,7 @@ export function listLimit(query: URLSearchParams, collection: string, limits: Li
   );
 }
 
-/** `skip` of a list. @throws ApiError 400 */
+/** Reads `skip` of a list. @throws ApiError 400 */
 export function listSkip(query: URLSearchParams, collection: string): number {
   const value = query.get('skip');
   if (value === null) return 0;
@@ -54,7 +57,7 @@ export function listSkip(query: URLSearchParams, collection: string): number {
   throw malformedQuery('skip', `The value '${n}' is not greater than or equal to 0 for ${collection}.`);
 }
 
-/** A 32-bit integer, as OpenWhisk reads them. */
+/** Reads a 32-bit integer, as OpenWhisk does. */
 function integer(parameter: string, value: string, collection: string): number {
   const n = /^[+-]?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
   if (n >= -0x8000_0000 && n <= 0x7fff_ffff) return n === 0 ? 0 : n;

@@ -2,10 +2,10 @@ import type { ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import type { Json } from '../../shared/entities/keyvalue.js';
 
-/** What may be sent as JSON: any JSON value, and interfaces made of such (which TypeScript does not take for `Json`). */
+/** A value that is sent as JSON. It includes interfaces, which TypeScript does not assign to `Json`. */
 export type JsonBody = Json | object;
 
-/** Answers with a JSON body. It is stringified once, here. */
+/** Sends a JSON response. */
 export function sendJson(res: ServerResponse, status: number, body: JsonBody): void {
   const text = JSON.stringify(body);
   res.statusCode = status;
@@ -14,17 +14,17 @@ export function sendJson(res: ServerResponse, status: number, body: JsonBody): v
   res.end(text);
 }
 
-/** As `sendJson`, for objects with texts of megabytes: they are written as fast as the client reads. */
+/** Like `sendJson`, for objects with texts of megabytes: writes in pieces, at the speed of the client. */
 export function sendJsonInPieces(res: ServerResponse, status: number, body: JsonBody): void {
   res.statusCode = status;
   res.setHeader('Content-Type', 'application/json');
-  // A client that goes away is nothing to report.
+  // A client that disconnects is not an error.
   pipeline(Readable.from(jsonPieces(body)), res, () => {});
 }
 
 const PIECE = 256 * 1024;
 
-/** The JSON text of a value. Long texts that are members of objects come in pieces. */
+/** The JSON text of a value. Long texts in objects are yielded in pieces. */
 export function* jsonPieces(value: unknown): Generator<string> {
   if (typeof value === 'string' && value.length > PIECE) {
     yield '"';
@@ -49,19 +49,19 @@ export function sendText(res: ServerResponse, status: number, text: string): voi
   res.end(text);
 }
 
-/** Answers without a body. */
+/** Sends a response without a body. */
 export function sendEmpty(res: ServerResponse, status: number): void {
   res.statusCode = status;
   res.end();
 }
 
-/** Answers a change of an entity: with what it is now, or where the installation wants no such payload with nothing. */
+/** Responds to a change with the new entity, or without a body if the installation disables the payload. */
 export function sendChanged(res: ServerResponse, entity: JsonBody, withPayload: boolean): void {
   if (withPayload) sendJson(res, 200, entity);
   else sendText(res, 200, 'OK');
 }
 
-/** Answers that an entity is gone: with what it was, or with nothing. */
+/** Responds to a deletion with the deleted entity, or without a body. */
 export function sendDeleted(res: ServerResponse, entity: JsonBody, withPayload: boolean): void {
   if (withPayload) sendJson(res, 200, entity);
   else sendEmpty(res, 204);

@@ -3,28 +3,28 @@ import { newTransactionId, type TransactionId } from '../../shared/entities/tran
 import type { Identity } from '../../shared/entities/identity.js';
 
 declare global {
-  // The one way to type what middleware adds to a request.
+  // A namespace is the only way to type properties that middleware adds to a request.
   // oxlint-disable-next-line typescript/no-namespace
   namespace Express {
     interface Request {
       transid: TransactionId;
-      /** Who calls; there on routes behind `authenticated`. */
+      /** The caller; present on routes behind `authenticated`. */
       identity?: Identity;
     }
   }
 }
 
-/** The header with which a request names its transaction, unless it is configured otherwise. */
+/** The default header for the transaction id. */
 const TRANSACTION_HEADER = 'X-Request-ID';
 
-/** Ids that only the system itself may begin with. */
+/** The prefix of the system's own transaction ids. */
 const SYSTEM_PREFIX = 'sid_';
-/** Printable ASCII without spaces, and not endless: it goes into a response header and every log line. */
+/** A valid id: printable ASCII without spaces, bounded, since it is part of a response header and of every log line. */
 const ACCEPTABLE = /^[\x21-\x7e]{1,128}$/;
 
 /**
- * The transaction of a request: the caller's own id where it has an acceptable one, else 32
- * letters and digits. `X-OW-Extra-Logging: on` asks for more log lines.
+ * The transaction of a request: the caller's id if it is valid, otherwise 32 random letters and digits.
+ * `X-OW-Extra-Logging: on` enables more log lines.
  */
 function transactionOf(given: string | undefined, extraLogging: string | undefined, now: number): TransactionId {
   const own = given !== undefined && !given.startsWith(SYSTEM_PREFIX) && ACCEPTABLE.test(given) ? given : undefined;
@@ -32,7 +32,7 @@ function transactionOf(given: string | undefined, extraLogging: string | undefin
   return extraLogging?.toLowerCase() === 'on' ? { ...transid, extraLogging: true } : transid;
 }
 
-/** Gives every request its transaction, and the id back in the response. */
+/** Adds a transaction to each request, and its id to the response. */
 export function transactions(clock: () => number, header: string = TRANSACTION_HEADER): RequestHandler {
   const lowerCase = header.toLowerCase();
   return (req, res, next) => {

@@ -1,15 +1,15 @@
 /*
- * Why the controller refuses what a caller asks for, below HTTP: each class carries the facts alone. Status codes and
- * the texts that clients of OpenWhisk know belong to the edge (`controller/api/answers.ts`). Refusals of the store, the
- * bus and the load balancer (`DocumentConflictError`, `BusUnavailableError`, `NoInvokersError`, …) stay where they arise.
+ * The controller's refusals, below HTTP: each class contains only the facts. Status codes and the texts that clients of
+ * OpenWhisk know belong to `controller/api/answers.ts`. The errors of the store, the bus and the load balancer
+ * (`DocumentConflictError`, `BusUnavailableError`, `NoInvokersError`, …) are defined in their own folders.
  */
 
-/** A refusal that is the caller's to deal with. Its message is for logs, not for clients. */
+/** A refusal that the caller can act on. Its message is for logs, not for clients. */
 export abstract class Refusal extends Error {}
 
 /**
- * Why a caller is not known: it sent no credentials, wrong ones, its namespace has no identity, or it is not on the server's
- * machine, where alone a key that everybody knows is accepted.
+ * Why authentication failed: credentials are missing or invalid, the namespace has no identity, or a caller on another
+ * machine used a well-known key.
  */
 export type AuthenticationFault = 'missing' | 'invalid' | 'no identity' | 'well known';
 
@@ -17,7 +17,7 @@ export class NotAuthenticatedError extends Refusal {
   override readonly name = 'NotAuthenticatedError';
   readonly fault: AuthenticationFault;
   constructor(fault: AuthenticationFault) {
-    super(`the caller is not known: ${fault}`);
+    super(`authentication failed: ${fault}`);
     this.fault = fault;
   }
 }
@@ -52,7 +52,7 @@ export class DeprecatedKindError extends Refusal {
   }
 }
 
-/** An entity does not exist. `resource`: its full name, where the answer is to say it. */
+/** An entity does not exist. `resource`: its full name if the response may contain it. */
 export class NotFoundError extends Refusal {
   override readonly name = 'NotFoundError';
   readonly resource: string | undefined;
@@ -73,24 +73,24 @@ export class CircularBindingError extends Refusal {
   }
 }
 
-/** The limits on how much a namespace may do: invocations (or fires) of this minute, invocations at the same time. */
+/** A limit of a namespace: invocations or fires per minute, or concurrent invocations. */
 export type RateLimit = 'per minute' | 'concurrent';
 
-/** The namespace is over one of its limits. A later request may be granted. */
+/** The namespace exceeds one of its limits. A later request may succeed. */
 export class ThrottledError extends Refusal {
   override readonly name = 'ThrottledError';
   readonly limit: RateLimit;
   readonly count: number;
   readonly allowed: number;
   constructor(limit: RateLimit, count: number, allowed: number) {
-    super(`too many requests (${limit}): ${count}, allowed are ${allowed}`);
+    super(`too many requests (${limit}): ${count} of ${allowed} allowed`);
     this.limit = limit;
     this.count = count;
     this.allowed = allowed;
   }
 }
 
-/** The request sets parameters that are reserved, or that the action declares final. */
+/** The request sets reserved parameters, or parameters that the action declares final. */
 export class ParametersNotAllowedError extends Refusal {
   override readonly name = 'ParametersNotAllowedError';
   constructor() {
@@ -98,14 +98,14 @@ export class ParametersNotAllowedError extends Refusal {
   }
 }
 
-/** How the edge words an error for clients. */
+/** An error in the words of the API. */
 export interface Explanation {
-  /** The HTTP status that stands for it. */
+  /** The HTTP status of the error. */
   readonly statusCode: number;
   readonly message: string;
   /** Whether the request was refused; false: the server failed. */
   readonly refused: boolean;
 }
 
-/** Words an error for the records of work that no HTTP request waits for. */
+/** Explains an error for a record when no HTTP request waits. */
 export type Explain = (error: unknown) => Explanation;
