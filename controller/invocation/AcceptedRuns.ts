@@ -11,16 +11,16 @@ import type { KeptEntries } from '../../shared/store/KeptEntries.js';
 import type { AcceptedWork } from './Journal.js';
 
 /*
- * Work that was accepted and has not ended, beyond the end of this process: sequences, compositions, fired triggers, and
- * results that were answered before their record was stored. What is kept of each is the record that it gets if the
- * process ends first. See docs/decisions/0013.
+ * Keeps accepted work beyond the end of this process: sequences, compositions, fired triggers, and results that were
+ * sent before their record was stored. For each it keeps the record that the next process stores if this process ends
+ * first. See docs/decisions/0013.
  */
 
 const entrySchema = z.object({ record: activationRecordSchema, ended: z.boolean() });
 
-/** The response of work whose process ended before it. */
+/** The response of work whose process ended first. */
 export function interrupted(): ActivationResponse {
-  const error = 'The server ended before this activation. What it had begun may have taken place.';
+  const error = 'The server stopped before this activation ended. Parts of it may have run.';
   return { statusCode: StatusCode.whiskError, result: { error } };
 }
 
@@ -39,7 +39,9 @@ export class AcceptedRuns implements AcceptedWork {
     this.#entries.remove(activationId);
   }
 
-  /** The activation ended with this record; the same with logs may follow. Resolves once that is durable. */
+  /**
+   * The activation ended with this record; the same record with logs may follow. Resolves once the record is durable.
+   */
   answered(record: ActivationRecord): Promise<void> {
     return this.#put(record, true);
   }
@@ -50,8 +52,8 @@ export class AcceptedRuns implements AcceptedWork {
   }
 
   /**
-   * Stores the records of what an earlier process left. A record that exists is left alone. To be called before work is
-   * accepted.
+   * Stores the records of work that an earlier process did not finish. Existing records stay unchanged. To be called
+   * before work is accepted.
    * @param now ms since the epoch.
    * @throws StoreError
    */
@@ -59,7 +61,7 @@ export class AcceptedRuns implements AcceptedWork {
     const left = this.#entries.list();
     await Promise.all(left.map((entry) => this.#recoverOne(entry, activations, now, log)));
     if (left.length > 0)
-      log.warn(`recorded ${left.length} activations that an earlier run of this server left unended`);
+      log.warn(`recorded ${left.length} activations that an earlier run of this server did not finish`);
   }
 
   async #recoverOne(
@@ -71,10 +73,10 @@ export class AcceptedRuns implements AcceptedWork {
     const entry = entrySchema.safeParse(JSON.parse(value));
     if (entry.success) {
       const { record, ended } = entry.data;
-      // A trigger's record has no end.
+      // The record of a trigger has no end.
       const end = ended || record.duration === undefined ? {} : { end: now, duration: now - record.start };
       await activations.store({ ...record, ...end });
-    } else log.error(`the entry of activation ${key} cannot be read: it is dropped`, { error: entry.error });
+    } else log.error(`dropped the entry of activation ${key}: it cannot be read`, { error: entry.error });
     this.#entries.remove(key);
   }
 

@@ -4,11 +4,11 @@ import type { Identity } from '../../shared/entities/identity.js';
 import type { Json, KeyValue } from '../../shared/entities/keyvalue.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 
-/** An action with package and binding resolved, and their parameters merged under the action's own. */
+/** An action with its package and binding resolved and their parameters merged. The action's own parameters win. */
 export interface ResolvedAction {
-  /** The document at its own place (never at a binding's), without code. */
+  /** The action's own document, never under the name of a binding, without code. */
   readonly action: Action;
-  /** The path of the binding through which it was reached (`namespace/binding`). */
+  /** The path of the binding in the request (`namespace/binding`). */
   readonly binding?: string | undefined;
   /** Package < binding < action. */
   readonly parameters: readonly KeyValue[];
@@ -20,9 +20,9 @@ export interface InvocationRequest {
   readonly target: ResolvedAction;
   /** The caller's payload; an object is merged over the action's parameters. */
   readonly payload: Json | undefined;
-  /** Wait at most so long (ms) for the result; undefined: do not wait. */
+  /** The longest wait for the result in ms; undefined: do not wait. */
   readonly waitMs: number | undefined;
-  /** The activation that causes this one (a sequence, a conductor, a trigger). */
+  /** The activation that causes this one (of a sequence, a conductor or a trigger). */
   readonly cause?: string | undefined;
   readonly color?: GivenColor | undefined;
 }
@@ -31,24 +31,29 @@ export interface InvocationRequest {
 export interface GivenColor {
   /** The request's header `X-OpenWhisk-Color`. */
   readonly fromHeader?: string | undefined;
-  /** The request's header `X-OpenWhisk-Color-Policy`, also for the steps of a composite. */
+  /** The request's header `X-OpenWhisk-Color-Policy`. It applies to the steps of a composite, too. */
   readonly policy?: string | undefined;
   /** The color of the cause. */
   readonly inherited?: string | undefined;
-  /** Only `inherited` counts: the step of a conductor has the color of its run, or none if the run has none. */
+  /**
+   * Whether only `inherited` counts: the step of a conductor has the color of its run, or no color if the run has none.
+   */
   readonly settled?: boolean | undefined;
   /** The query of a web request, unparsed. */
   readonly query?: string | undefined;
 }
 
-/** `record`: it finished within the wait. `accepted`: the caller does not wait, or no longer; the record comes later. */
+/**
+ * `record`: it finished within the wait. `accepted`: the caller does not wait, or the wait timed out; the record
+ * follows.
+ */
 export type InvocationOutcome =
   | { readonly kind: 'record'; readonly record: ActivationRecord }
   | { readonly kind: 'accepted'; readonly activationId: string };
 
 /**
- * Runs actions of every kind: primitive, sequence, conductor. Entitlement and rate limits were checked before.
- * @throws NoInvokersError, and what the bus and the store throw.
+ * Runs actions of all kinds: primitive, sequence, conductor. The caller must check entitlement and rate limits first.
+ * @throws NoInvokersError, and the errors of the bus and the store.
  */
 export interface Invocation {
   invoke(request: InvocationRequest): Promise<InvocationOutcome>;

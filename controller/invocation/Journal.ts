@@ -5,7 +5,7 @@ import type { UserEvents } from '../../shared/events/UserEvents.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 
-/** What outlives this process of work that was accepted and has not ended: see `AcceptedRuns.ts`. */
+/** Keeps accepted work beyond the end of this process: see `AcceptedRuns.ts`. */
 export interface AcceptedWork {
   /** Resolves once the record is durable. It is stored by the next process unless `ended` is called. */
   accepted(record: ActivationRecord): Promise<void>;
@@ -15,7 +15,7 @@ export interface AcceptedWork {
 }
 
 export interface JournalParts {
-  /** Missing: work that was accepted ends with this process. */
+  /** Missing: accepted work ends with this process. */
   readonly work?: AcceptedWork | undefined;
   readonly activations: Pick<ActivationStore, 'store'>;
   readonly events: Pick<UserEvents, 'activation'>;
@@ -23,9 +23,9 @@ export interface JournalParts {
 }
 
 /**
- * The one way of the controller's own records (sequences, compositions, built-in actions, triggers, lost activations) to
- * users' monitoring and into the store. It also counts work that goes on after its request was answered, so that a stop
- * can wait for both.
+ * Sends all records that the controller writes itself (of sequences, compositions, built-in actions, triggers, lost
+ * activations) to users' monitoring and the store. It also tracks work that continues after its response, so that a
+ * stop can wait for both.
  */
 export class Journal {
   readonly #parts: JournalParts;
@@ -37,9 +37,9 @@ export class Journal {
   }
 
   /**
-   * To be awaited before a caller gets the id of work that goes on in this process. `interrupted` is the work's record if
-   * the process ends before `keep` has stored another one.
-   * @throws StoreError where that cannot be kept: the work must not begin.
+   * To be awaited before a caller gets the id of work that continues in this process. `interrupted` makes the work's
+   * record for the case that the process ends before `keep` has stored another one.
+   * @throws StoreError if the record cannot be kept. The work must not start then.
    */
   async accept(interrupted: () => ActivationRecord, user: Identity): Promise<void> {
     if (!this.#parts.work || user.limits.storeActivations === false) return;
@@ -47,21 +47,21 @@ export class Journal {
   }
 
   /**
-   * To be awaited before a caller gets a result, and before `keep`: the record outlives this process, where it is to be sure
-   * of that. Never rejects.
+   * To be awaited before a caller gets a result, and before `keep`. If the installation keeps accepted work, the record
+   * then outlives this process. Never rejects.
    */
   async beforeAnswer(record: ActivationRecord, user: Identity): Promise<void> {
     if (!this.#parts.work || user.limits.storeActivations === false) return;
     try {
       await this.#parts.work.answered(record);
     } catch (error) {
-      this.#parts.log.warn(`the answer of ${record.activationId} could not be kept`, { error });
+      this.#parts.log.warn(`could not keep the result of activation ${record.activationId}`, { error });
     }
   }
 
   /**
-   * Tells users' monitoring of the activation, and stores its record unless the caller's namespace wants no records.
-   * Resolves once the record is stored or could not be stored, which is logged; never rejects.
+   * Sends the activation's event to users' monitoring, and stores its record unless the caller's namespace disables
+   * records. Resolves once the record is stored, or once its failure is logged; never rejects.
    */
   keep(record: ActivationRecord, user: Identity, transid: TransactionId): Promise<void> {
     const { activations, events, log, work } = this.#parts;
@@ -70,22 +70,22 @@ export class Journal {
     const stored = activations.store(record).then(
       () => work?.ended(record.activationId),
       (error: unknown) => {
-        log.error(`the record of activation ${record.activationId} was not stored`, { transid, error });
+        log.error(`could not store the record of activation ${record.activationId}`, { transid, error });
       },
     );
     return this.track(stored);
   }
 
-  /** Counts work as running until it settles. A rejection is logged, since the work's request may be over. */
+  /** Tracks work until it settles. Logs a rejection, since the work's request may be over. */
   track<T>(work: Promise<T>): Promise<T> {
     this.#running.add(work);
     work
-      .catch((error: unknown) => this.#parts.log.error('work that goes on after its request failed', { error }))
+      .catch((error: unknown) => this.#parts.log.error('work failed after the response to its request', { error }))
       .finally(() => this.#running.delete(work));
     return work;
   }
 
-  /** Resolves once nothing is running and every record is stored, what begins meanwhile included. */
+  /** Resolves once no work is running and every record is stored, including work that starts in the meantime. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }

@@ -9,7 +9,7 @@ import type { Json } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
 import type { Runtimes } from '../../shared/runtimes/manifest.js';
 
-/** What an action is invoked with. */
+/** The parts that an invocation needs. */
 export interface ActivationParts {
   readonly entities: ActionReader;
   readonly entitlement: Pick<Entitlement, 'check' | 'checkConcurrency'>;
@@ -18,9 +18,9 @@ export interface ActivationParts {
 }
 
 /**
- * Invokes an action on behalf of a rule, in the way that `POST` on the action does: the caller's rights and limits first,
- * then `invokeFound`. The namespace of `name` is not `_`.
- * @throws Refusal, WrongEntityTypeError, and what the invocation throws.
+ * Invokes an action on behalf of a rule, like `POST` on the action: checks the caller's rights and limits, then calls
+ * `invokeFound`. The namespace of `name` must not be `_`.
+ * @throws Refusal, WrongEntityTypeError, and the errors of the invocation.
  */
 export async function activateAction(
   parts: ActivationParts,
@@ -32,7 +32,7 @@ export async function activateAction(
   return invokeFound(parts, { ...request, target: await findAction(parts.entities, name) });
 }
 
-/** The action of that name. @throws NotFoundError, CircularBindingError, WrongEntityTypeError */
+/** Finds an action by name. @throws NotFoundError, CircularBindingError, WrongEntityTypeError */
 export async function findAction(source: ActionReader, name: FullyQualifiedName): Promise<ResolvedAction> {
   const target = await resolveAction(source, name);
   if (!target) throw new NotFoundError();
@@ -40,26 +40,26 @@ export async function findAction(source: ActionReader, name: FullyQualifiedName)
 }
 
 /**
- * Invokes an action on which the caller's rights were checked. Before that it checks the caller's rights on a sequence's
- * components, the final parameters, and whether the action's kind still runs.
- * @throws Refusal, and what the invocation throws.
+ * Invokes an action. The caller's rights on it must have been checked. Checks the rights on a sequence's components,
+ * the final parameters and that the action's kind is not deprecated.
+ * @throws Refusal, and the errors of the invocation.
  */
 export async function invokeFound(parts: ActivationParts, request: InvocationRequest): Promise<InvocationOutcome> {
   const { user, target, payload } = request;
   const { exec, annotations } = target.action;
   if (exec.components) {
     const components = componentResources(exec.components, user.namespace.name);
-    // The sequence itself was counted against the caller's limits.
+    // The sequence already counts against the caller's limits.
     await parts.entitlement.check(user, 'ACTIVATE', components, { throttle: false });
   }
   refuseFinal(immutableParameters(annotations, target.parameters), payload);
   refuseDeprecated(parts.runtimes, exec.kind);
-  // Other invocations may have started meanwhile. There is no `await` from here until this one counts.
+  // Other invocations may have started in the meantime. No `await` may follow before this one counts.
   parts.entitlement.checkConcurrency(user);
   return parts.invocation.invoke(request);
 }
 
-/** The components of a sequence, each once; `namespace` takes the place of `_`. */
+/** The components of a sequence without duplicates; `namespace` replaces `_`. */
 function componentResources(components: readonly string[], namespace: string): Resource[] {
   return [...new Set(components)].map((component) => {
     const { path, name } = inNamespace(readQualifiedName(component), namespace);
@@ -67,7 +67,7 @@ function componentResources(components: readonly string[], namespace: string): R
   });
 }
 
-/** Callers may not set the parameters of an action annotated `final`. @throws ParametersNotAllowedError */
+/** Refuses a payload that sets final parameters. @throws ParametersNotAllowedError */
 function refuseFinal(immutable: ReadonlySet<string>, payload: Json | undefined): void {
   if (immutable.size === 0 || payload === null || typeof payload !== 'object') return;
   if (Object.keys(payload).some((key) => immutable.has(key))) throw new ParametersNotAllowedError();

@@ -10,15 +10,15 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import type { ParameterUnlock } from '../../shared/parameters/encryption.js';
 
 /**
- * An action that runs in the controller instead of a container, since it needs parts that only a controller has. Resolves
- * to the action's result; as of any other action, a result with the field `error` is an application error.
+ * An action that runs in the controller instead of a container, since it needs the controller's parts. Resolves to the
+ * action's result. A result with the field `error` is an application error, as for every action.
  */
 export type BuiltinAction = (call: { readonly user: Identity; readonly args: JsonObject }) => Promise<JsonObject>;
 
-/** The annotation of actions that stand for built-in ones. An action of the same name without it runs in a container. */
+/** The annotation of entities for built-in actions. An action of the same name without it runs in a container. */
 export const BUILTIN_ANNOTATION = 'builtin';
 
-/** By the document id of the action that stands for it: an action of the system's own namespace. */
+/** Built-in actions by the document id of their entity, which is in the system's own namespace. */
 export type Builtins = ReadonlyMap<string, BuiltinAction>;
 
 export interface BuiltinParts {
@@ -30,7 +30,7 @@ export interface BuiltinParts {
   readonly log: Logger;
 }
 
-/** Runs built-in actions here, and leaves all others to `primitive`. Callers see no difference. */
+/** Runs built-in actions in this process and passes all others to `primitive`. Callers see no difference. */
 export function withBuiltins(primitive: Invocation, parts: BuiltinParts): Invocation {
   return {
     async invoke(request) {
@@ -64,7 +64,7 @@ async function respond(
   }
 }
 
-/** The parameters with encrypted values decrypted. */
+/** The parameters with decrypted values. */
 function unlocked(parameters: readonly KeyValue[], cipher: ParameterUnlock): KeyValue[] {
   return parameters.map((parameter) => {
     const { encryption, value } = parameter;

@@ -1,13 +1,13 @@
 import { valueOf, type KeyValue } from '../../shared/entities/keyvalue.js';
 import type { ColorRequest } from '../loadbalancer/LoadBalancer.js';
 
-/** The longest patience that an action or a caller may ask for, in ms. */
+/** The longest patience that an action or a caller may set, in ms. */
 const MAX_PATIENCE_MS = 60_000;
 
 /**
- * How a colored invocation wants its color mapped. The caller's header comes before the action's annotations `color-policy` and
- * `color-patience` (ms).
- * @param header `policy`, `policy; patience=ms` or `; patience=ms`. A part that cannot be read counts as an unknown policy.
+ * The requested policy and patience of a colored invocation. The caller's header overrides the action's annotations
+ * `color-policy` and `color-patience` (ms).
+ * @param header `policy`, `policy; patience=ms` or `; patience=ms`. A malformed part counts as an unknown policy.
  */
 export function requestedPolicy(
   header: string | undefined,
@@ -19,7 +19,7 @@ export function requestedPolicy(
   const patienceMs = given.patienceMs ?? (typeof patience === 'number' ? bounded(patience) : undefined);
   return {
     ...given,
-    // What is not text names no policy either, and is counted as such.
+    // A value that is not text counts as an unknown policy.
     policy: policy === undefined || typeof policy === 'string' ? policy : JSON.stringify(policy),
     ...(patienceMs === undefined ? {} : { patienceMs }),
   };
@@ -35,7 +35,7 @@ function parseHeader(header: string): Pick<ColorRequest, 'callerPolicy' | 'patie
   };
 }
 
-/** @returns undefined if it is not a duration. */
+/** @returns undefined if the value is not a duration. */
 function bounded(ms: number): number | undefined {
   return ms >= 0 ? Math.min(ms, MAX_PATIENCE_MS) : undefined;
 }

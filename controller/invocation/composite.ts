@@ -9,7 +9,7 @@ import type { Logger } from '../../shared/logging/Logger.js';
 
 /** The parts that sequences and compositions need. */
 export interface CompositeParts {
-  /** Runs one action that is neither a sequence nor a conductor, or a conductor as a plain action. */
+  /** Runs one action that is neither a sequence nor a conductor, or one step of a conductor. */
   readonly primitive: Invocation;
   readonly actions: ActionReader;
   readonly entitlement: Pick<Entitlement, 'check'>;
@@ -17,13 +17,13 @@ export interface CompositeParts {
   readonly log: Logger;
   readonly clock: () => number;
   readonly newActivationId: () => string;
-  /** Components of a sequence, and steps of a composition. */
+  /** The limit on the components of a sequence and the steps of a composition. */
   readonly maxSteps: number;
-  /** Notes annotations `color` that are not templates. */
+  /** Records annotations `color` that are not valid templates. */
   readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
 
-/** One run of a sequence or a composition. Its caller always waits for it. */
+/** One run of a sequence or a composition. The caller of these functions always waits for it. */
 export interface CompositeRun extends Pick<
   InvocationRequest,
   'transid' | 'user' | 'target' | 'payload' | 'cause' | 'color'
@@ -31,37 +31,39 @@ export interface CompositeRun extends Pick<
   readonly activationId: string;
 }
 
-/** Runs components of every kind; sequences and compositions reach each other through this. */
+/** Runs components of all kinds. Sequences and compositions call each other through it. */
 export interface Composites {
   /**
-   * `actionCount`: how many actions (sequences not counted) the enclosing sequences have run.
-   * Never rejects: an error is in the record.
+   * Runs a sequence. Never rejects: the record contains the error.
+   * @param actionCount the number of actions, without sequences, that the enclosing sequences have run.
    */
   sequence(run: CompositeRun, actionCount: number): Promise<{ record: ActivationRecord; actionCount: number }>;
   /**
-   * Runs an action that is not a sequence as a component: a conductor until it is done, any other for at most `waitMs`.
-   * `budget` is that of the enclosing composition, if any. @throws the errors of the invocation of a primitive action.
+   * Runs an action that is not a sequence as a component: a conductor until it is done, any other action for at most
+   * `waitMs`.
+   * @param budget of the enclosing composition, if any.
+   * @throws the errors of the invocation of a primitive action.
    */
   action(request: InvocationRequest, budget?: CompositionBudget): Promise<InvocationOutcome>;
-  /** `budget`: shared with the enclosing composition, if any. Never rejects. */
+  /** Runs a composition. Never rejects. @param budget of the enclosing composition, if any. */
   composition(run: CompositeRun, budget?: CompositionBudget): Promise<ActivationRecord>;
 }
 
-/** How much of the limit on steps a composition and those in it have used. Shared, and so changed in place. */
+/** The steps that a composition and its inner compositions have used. They share the object and change it in place. */
 export interface CompositionBudget {
   components: number;
   conductors: number;
 }
 
-/** How long a component is waited for beyond its own time limit, ms. */
+/** The additional wait for a component after its own time limit, in ms. */
 export const COMPONENT_GRACE_MS = 60_000;
 
 /**
- * Whether sequences and compositions in each other are nested deeper than they could be if none of them contained
- * itself. One may, where two were changed at the same time; and if it runs nothing else, no count of actions stops it.
+ * Whether nested sequences and compositions are so deep that one of them must contain itself. That can happen when two
+ * of them are changed at the same time. If such a cycle runs no other action, the limit on actions does not stop it.
  */
 export function isTooDeep(transid: TransactionId, maxSteps: number): boolean {
-  // Each sequence adds one transaction, each composition two.
+  // Each sequence adds one transaction, each composition adds two.
   let left = 3 * maxSteps;
   for (let at = transid.parent; at !== undefined; at = at.parent) if (--left < 0) return true;
   return false;

@@ -7,9 +7,9 @@ import { SEQUENCE } from '../../shared/entities/exec.js';
 export interface CompositeOutcome {
   readonly response: ActivationResponse;
   readonly components: readonly string[];
-  /** The sum of the components' durations, ms: the run itself took longer. */
+  /** The sum of the components' durations in ms. The run itself took longer. */
   readonly duration: number;
-  /** The largest memory limit of a component, MB; undefined if none has run. */
+  /** The largest memory limit of a component in MB; undefined if no component ran. */
   readonly memory: number | undefined;
   readonly start: number;
   readonly end: number;
@@ -17,7 +17,7 @@ export interface CompositeOutcome {
   readonly color: string | undefined;
 }
 
-/** The record of a sequence or a composition: its logs are the ids of its components. */
+/** The record of a sequence or a composition. Its logs are the activation ids of the components. */
 export function compositeRecord(run: CompositeRun, outcome: CompositeOutcome): ActivationRecord {
   const { action, binding } = run.target;
   const { timeout, logs } = action.limits;

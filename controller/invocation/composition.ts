@@ -18,8 +18,8 @@ import { documentId, type FullyQualifiedName } from '../../shared/entities/names
 import { childTransactionId, type TransactionId } from '../../shared/entities/transaction.js';
 
 /**
- * Runs a conductor again and again, with a component in between, until it names no further component. Holds one result
- * at a time, however many the steps. Does not store the record.
+ * Runs a conductor and its next component in turns, until the conductor names no further component. Keeps only the last
+ * result in memory. Does not store the record.
  */
 export async function runComposition(
   parts: CompositeParts,
@@ -32,7 +32,7 @@ export async function runComposition(
   return composition.record(response);
 }
 
-/** The end of a composition by an error. */
+/** An error that ended a composition. */
 class Aborted {
   readonly response: ActivationResponse;
   constructor(response: ActivationResponse) {
@@ -80,7 +80,8 @@ class Composition {
     let payload: Json | undefined = this.#run.payload;
     let state: JsonObject | undefined;
     for (;;) {
-      // A sequence of n actions takes n components and n + 1 runs of the conductor; twice as many leave room for errors.
+      // A sequence of n actions takes n components and n + 1 runs of the conductor. The limit is twice that, for
+      // errors.
       if (this.#budget.conductors > 2 * maxSteps) {
         return failure(StatusCode.applicationError, compositionErrors.tooLong);
       }
@@ -108,13 +109,13 @@ class Composition {
   #conduct(transid: TransactionId, payload: Json | undefined): Promise<ActivationRecord | Aborted> {
     const { target } = this.#run;
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
-    // A step of the conductor belongs to the run, and has its color whatever the annotation gives for the step.
+    // A step of the conductor always has the color of the run, not the color of the annotation for this step.
     const color = { ...passedOn(this.#color, this.#run.color), settled: true };
     const step = { ...this.#caused(transid, target, payload), waitMs, color };
     return this.#waitFor(() => this.#parts.primitive.invoke(step));
   }
 
-  /** The component's result, or an error that the conductor handles, or the end of the composition. */
+  /** Runs a component. Returns its result, an error for the conductor to handle, or the end of the composition. */
   async #component(
     name: FullyQualifiedName,
     params: JsonObject | undefined,
@@ -134,7 +135,7 @@ class Composition {
     const printed = documentId(name);
     const resource = { path: name.path, collection: 'actions', name: name.name } as const;
     try {
-      // The composition was counted against the caller's limits as a whole.
+      // The composition already counts against the caller's limits.
       await entitlement.check(this.#run.user, 'ACTIVATE', [resource], { throttle: false });
     } catch (error) {
       if (log.debugEnabled) log.debug('component of a composition refused', { transid, error, action: printed });
@@ -160,7 +161,7 @@ class Composition {
       const { record } = await this.#composites.sequence({ ...caused, activationId: this.#parts.newActivationId() }, 0);
       return { kind: 'record', record };
     }
-    // A composition itself does not count; its components do.
+    // The components of an inner composition count, not the composition itself.
     if (!isTruthy(target.action.annotations, 'conductor')) this.#budget.components += 1;
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
     return this.#composites.action({ ...caused, waitMs }, this.#budget);
@@ -171,7 +172,7 @@ class Composition {
     return { transid, user: this.#run.user, target, payload, cause: this.#run.activationId, color };
   }
 
-  /** Waits for a conductor or a component, and counts it. */
+  /** Waits for a conductor or a component and adds it to the record. */
   async #waitFor(invoke: () => Promise<InvocationOutcome>): Promise<ActivationRecord | Aborted> {
     const { log } = this.#parts;
     const { transid, activationId: composition } = this.#run;

@@ -2,7 +2,7 @@ import { readComponentName } from './qualifiedNames.js';
 import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
 
-/** What a conductor's result asks for. `state` is kept for the conductor's next run. */
+/** The next step that a conductor's result asks for. The conductor's next run gets `state`. */
 export type ConductorStep =
   | { readonly kind: 'done'; readonly result: Json }
   | {
@@ -14,8 +14,8 @@ export type ConductorStep =
   | { readonly kind: 'misnamed'; readonly action: Json; readonly state: JsonObject | undefined };
 
 /**
- * Reads a conductor's result: without `action` the composition is over and gives `params`, or the whole result
- * if it has no `params`. `params` and `state` that are not objects are put into one, under `value` and `state`.
+ * Reads a conductor's result. Without `action` the composition is over, and its result is `params`, or the whole result
+ * without `params`. If `params` or `state` is not an object, it becomes the field `value` or `state` of an object.
  */
 export function readStep(result: Json | undefined, namespace: string): ConductorStep {
   if (!isObject(result)) return { kind: 'done', result: result ?? {} };
@@ -27,13 +27,16 @@ export function readStep(result: Json | undefined, namespace: string): Conductor
   return action ? { kind: 'next', action, params, state } : { kind: 'misnamed', action: named, state };
 }
 
-/** The conductor's next payload: the state over the component's result. A result that is not an object is ignored. */
+/**
+ * The conductor's next payload: the component's result, overridden by the state. Ignores a result that is not an
+ * object.
+ */
 export function conductorPayload(payload: Json | undefined, state: JsonObject | undefined): JsonObject | undefined {
   if (!isObject(payload)) return undefined;
   return state ? { ...payload, ...state } : payload;
 }
 
-/** The messages that are handed back to a conductor as `{error}`. */
+/** The messages that a conductor gets as `{error}`. */
 export const compositionErrors = {
   tooLong: 'Too many actions in the composition.',
   failed: 'Activation failure during composition.',

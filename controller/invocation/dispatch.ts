@@ -10,7 +10,7 @@ import { StatusCode, type ActivationRecord, type ActivationResponse } from '../.
 import { SEQUENCE } from '../../shared/entities/exec.js';
 import { isTruthy } from '../../shared/entities/keyvalue.js';
 
-/** Runs actions of every kind: sequences and conductors here, in the controller; all others by `parts.primitive`. */
+/** Runs actions of all kinds: sequences and conductors in this process, all others through `parts.primitive`. */
 export function createDispatch(parts: CompositeParts): Invocation {
   const { journal, clock, newActivationId } = parts;
 
@@ -58,7 +58,7 @@ export function createDispatch(parts: CompositeParts): Invocation {
   };
 }
 
-/** A run that failed by an error of the controller's own leaves a record, like any other. */
+/** The record of a run that failed because of an error of the controller itself. */
 function failedRecord(
   { log, clock }: CompositeParts,
   run: CompositeRun,
@@ -72,7 +72,7 @@ function failedRecord(
   return emptyRecord(run, failure(StatusCode.whiskError, text), start, clock(), conductor);
 }
 
-/** The record of a run of which this process did not come to see the end. */
+/** The record of a run for the case that this process ends first. */
 function interruptedRecord({ clock }: CompositeParts, run: CompositeRun, conductor: boolean): ActivationRecord {
   const now = clock();
   return emptyRecord(run, interrupted(), now, now, conductor);
@@ -95,9 +95,9 @@ function runOf(request: InvocationRequest, activationId: string): CompositeRun {
 }
 
 /**
- * Begins a run. Resolves to the record if it comes within the wait, else to the id, once that outlives this process; the run
- * goes on.
- * @throws StoreError where it cannot be kept; where the caller does not wait, nothing was begun then.
+ * Starts a run. Resolves to the record if the run ends within the wait. Otherwise resolves to the id, once the run's
+ * record is durable, and the run continues.
+ * @throws StoreError if the record cannot be kept. Without a wait the run has not started then.
  */
 async function begin(
   parts: CompositeParts,
@@ -114,7 +114,7 @@ async function begin(
     void journal.track(finish());
     return accepted;
   }
-  // Its caller need not wait for that, unless the wait for the result is over first.
+  // The caller waits for this only if the wait for the result ends first.
   kept.catch(() => {});
   const record = journal.track(finish());
   return new Promise((resolve, reject) => {

@@ -17,13 +17,13 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What firing takes. */
+/** The parts that firing a trigger needs. */
 export interface FireParts extends ActivationParts {
   readonly journal: Pick<Journal, 'accept' | 'keep' | 'track'>;
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
-  /** Words the refusals of actions for the trigger's record. */
+  /** Explains refused actions in the trigger's record. */
   readonly explain: Explain;
   readonly colors?: { readonly mistakes: Pick<ColorMistakes, 'note'> } | undefined;
 }
@@ -35,22 +35,25 @@ export interface Fire {
   readonly payload: JsonObject;
   /** The request's headers; an alarm has none. */
   readonly headers?: IncomingHttpHeaders | undefined;
-  /** What the request says of colors. */
+  /** The request's color headers. */
   readonly color?: GivenColor | undefined;
 }
 
-/** A trigger that was fired. `done` resolves once its record is stored; it never rejects. */
+/** A fired trigger. `done` resolves once its record is stored; it never rejects. */
 export interface Fired {
   readonly activationId: string;
-  /** To be awaited before a caller gets the id. @throws StoreError where the fire cannot be kept: no rule is activated. */
+  /**
+   * To be awaited before a caller gets the id.
+   * @throws StoreError if the fire cannot be kept. No action was invoked then.
+   */
   readonly accepted: Promise<void>;
   readonly done: Promise<void>;
 }
 
 /**
- * Fires a trigger: the actions of its active rules are invoked without waiting for them, and the outcome of each rule
- * goes into the trigger's record.
- * @returns undefined if no rule is active: nothing happens then, and no record is written.
+ * Fires a trigger: invokes the actions of its active rules without waiting for their results, and writes the outcome of
+ * each rule to the trigger's record.
+ * @returns undefined if no rule is active: then it writes no record.
  */
 export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
   const rules = Object.entries(fire.trigger.rules ?? {});
@@ -67,7 +70,7 @@ export function fireTrigger(parts: FireParts, fire: Fire): Fired | undefined {
   return { activationId, accepted, done };
 }
 
-/** The record of a fire of which this process did not come to see the end. */
+/** The record of a fire for the case that this process ends first. */
 function interruptedFire({ trigger, user, payload }: Fire, activationId: string, start: number): ActivationRecord {
   const { name, version } = trigger;
   const record = triggerRecord({ activationId, user, name, version, start, payload, logs: [], color: undefined });
@@ -116,7 +119,7 @@ async function activate(
       parts,
       { path, name },
       {
-        // The same transaction: operators look for all that a trigger caused by one id.
+        // Use the same transaction, so that operators find everything that a trigger caused by one id.
         transid: { ...transid, start: parts.clock() },
         user,
         payload,
@@ -128,7 +131,8 @@ async function activate(
     return { kind: 'invoked', activationId };
   } catch (error) {
     const { refused, message } = parts.explain(error);
-    if (!refused) parts.log.error('action of a rule failed to start', { transid, error, action: `${path}/${name}` });
+    if (!refused)
+      parts.log.error('could not invoke the action of a rule', { transid, error, action: `${path}/${name}` });
     const statusCode = refused ? StatusCode.applicationError : StatusCode.whiskError;
     return { kind: 'refused', statusCode, error: message };
   }

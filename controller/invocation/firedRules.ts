@@ -6,7 +6,7 @@ import type { Identity } from '../../shared/entities/identity.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 
-/** Request headers that actions do not get: the caller's credentials, and headers about the body. */
+/** Request headers that are not passed to actions: the caller's credentials, and headers about the body. */
 const WITHHELD: ReadonlySet<string> = new Set([
   'authorization',
   'proxy-authorization',
@@ -15,7 +15,7 @@ const WITHHELD: ReadonlySet<string> = new Set([
   'transfer-encoding',
 ]);
 
-/** The headers of a fire as actions get them (`__ow_headers`). */
+/** The headers of a fire for its actions (`__ow_headers`). */
 export function forwardedHeaders(headers: IncomingHttpHeaders): JsonObject {
   const forwarded: JsonObject = {};
   for (const [name, value] of Object.entries(headers)) {
@@ -30,13 +30,13 @@ export type RuleResult =
   | { readonly kind: 'invoked'; readonly activationId: string }
   | { readonly kind: 'refused'; readonly statusCode: StatusCode; readonly error: string };
 
-/** An inactive rule is only mentioned. */
+/** The result of an inactive rule: its action is not invoked. */
 export function inactiveRule(id: string, rule: ReducedRule): RuleResult {
   const error = `Rule '${id}' is inactive, action '${printedName(rule.action)}' was not activated.`;
   return { kind: 'refused', statusCode: StatusCode.applicationError, error };
 }
 
-/** The line of a rule in the trigger's record. */
+/** The log line of a rule in the trigger's record. */
 export function ruleLogLine(id: string, rule: ReducedRule, result: RuleResult): string {
   const entry = { rule: id, action: printedName(rule.action) };
   return result.kind === 'invoked'
@@ -48,7 +48,7 @@ function printedName(name: FullyQualifiedName): string {
   return name.version === undefined ? documentId(name) : `${documentId(name)}@${name.version}`;
 }
 
-/** The record of a fired trigger: without duration and end, and with a line for each rule. */
+/** The record of a fired trigger. It has a log line for each rule, but neither duration nor end. */
 export function triggerRecord(fired: {
   readonly activationId: string;
   readonly user: Identity;

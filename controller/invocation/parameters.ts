@@ -2,8 +2,8 @@ import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.
 import { valueOf } from '../../shared/entities/keyvalue.js';
 
 /**
- * Lays `upper` over `lower`: an entry of `upper` replaces the whole entry of the same key (its `init` and `encryption`
- * too). Of several entries with one key in a list the last one counts. Package < binding < action.
+ * Merges two lists: an entry of `upper` replaces the entry of `lower` with the same key, including `init` and
+ * `encryption`. Of several entries with one key in a list the last one counts. Precedence: package < binding < action.
  */
 export function mergeParameters(lower: readonly KeyValue[], upper: readonly KeyValue[]): KeyValue[] {
   if (lower.length === 0) return withoutRepetitions(upper);
@@ -14,26 +14,26 @@ export function mergeParameters(lower: readonly KeyValue[], upper: readonly KeyV
   return [...merged.values()];
 }
 
-/** The list with one entry for each key, the last one given. */
+/** The list with only the last entry for each key. */
 export function withoutRepetitions(list: readonly KeyValue[]): KeyValue[] {
   if (list.length < 2) return [...list];
   return [...new Map(list.map((entry) => [entry.key, entry])).values()];
 }
 
-/** The list without the entries of that key. */
+/** The list without the entries of a key. */
 export function withoutKey(list: readonly KeyValue[], key: string): KeyValue[] {
   return list.filter((entry) => entry.key !== key);
 }
 
 /** The parameters as an object. */
 export function asObject(parameters: readonly KeyValue[]): JsonObject {
-  // Entries rather than assignments: a parameter named `__proto__` is a key like any other.
+  // Do not assign: a parameter named `__proto__` must become a plain key.
   return Object.fromEntries(parameters.map((entry) => [entry.key, entry.value]));
 }
 
 /**
- * The arguments of an action: the payload's fields over the action's parameters. An array replaces the parameters; a
- * payload that is neither an object nor an array is ignored.
+ * The arguments of an action: its parameters, overridden by the fields of the payload. An array replaces the
+ * parameters. Any other payload is ignored.
  */
 export function argumentsOf(parameters: readonly KeyValue[], payload: Json | undefined): Json[] | JsonObject {
   if (Array.isArray(payload)) return payload;
@@ -42,9 +42,8 @@ export function argumentsOf(parameters: readonly KeyValue[], payload: Json | und
 }
 
 /**
- * The names of the parameters that a caller may not set: all that have a value, on an action annotated `final` with
- * `true` itself.
- * @param parameters those of the action, merged with its package's and binding's.
+ * The names of the parameters that a caller may not set: all that have a value, if the annotation `final` is `true`.
+ * @param parameters the action's, merged with those of its package and binding.
  */
 export function immutableParameters(
   annotations: readonly KeyValue[],

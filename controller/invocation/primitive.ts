@@ -21,11 +21,11 @@ export interface PrimitiveParts {
   readonly controller: ControllerInstance;
   readonly newActivationId: () => string;
   readonly log: Logger;
-  /** Notes annotations `color` that are not templates. */
+  /** Records annotations `color` that are not valid templates. */
   readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
 
-/** Runs single actions: sends a message to an invoker, and waits for the result if the caller does. */
+/** Runs primitive actions: sends a message to an invoker, and waits for the result if the caller waits. */
 export function createPrimitive(parts: PrimitiveParts): Invocation {
   const describe = actionDescriptions(parts.runtimes);
   return {
@@ -47,7 +47,7 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
   };
 }
 
-/** The message that asks an invoker for an invocation. `content`: the arguments of the action. */
+/** The message for the invoker. `content`: the arguments of the action. */
 function activationMessage(
   request: InvocationRequest,
   activationId: string,
@@ -76,14 +76,14 @@ function activationMessage(
   };
 }
 
-/** The parameters that go to the environment at `/init`. */
+/** The names of the arguments that become environment variables at `/init`. */
 function initArguments(parameters: readonly KeyValue[]): string[] {
   const names: string[] = [];
   for (const { key, init } of parameters) if (init === true) names.push(key);
   return names;
 }
 
-/** The encrypted parameters with their ciphers, without those that the payload replaces. */
+/** The ciphers of the encrypted arguments, without those that the payload overrides. */
 function lockedArguments(parameters: readonly KeyValue[], payload: Json | undefined): Record<string, string> {
   const locked: Record<string, string> = {};
   const given = payload !== null && typeof payload === 'object' && !Array.isArray(payload) ? payload : undefined;
@@ -103,7 +103,7 @@ function colorRequest(
   return { value, ...requestedPolicy(request.color?.policy, request.target.action.annotations) };
 }
 
-/** Describes actions for the balancer; each action document once. */
+/** Describes actions for the balancer. Caches the description of each document. */
 function actionDescriptions(runtimes: Runtimes): (action: Action) => SchedulableAction {
   const known = new WeakMap<Action, SchedulableAction>();
   return (action) => {
@@ -127,8 +127,9 @@ function actionDescriptions(runtimes: Runtimes): (action: Action) => Schedulable
 }
 
 /**
- * The tags that an action requires of its invoker (`invoker-resources`), and whether strictly so (`invoker-resources-strict-policy`,
- * yes by default). As in OpenWhisk, a list that is not all texts counts as none.
+ * The tags that an action requires of its invoker (annotation `invoker-resources`), and whether they are mandatory
+ * (`invoker-resources-strict-policy`, true by default). As in OpenWhisk, a list with an element that is not text is
+ * ignored.
  */
 function requiredTags(annotations: readonly KeyValue[]): Pick<SchedulableAction, 'tags' | 'tagsStrict'> {
   const tags = valueOf(annotations, 'invoker-resources');

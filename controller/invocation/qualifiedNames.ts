@@ -1,12 +1,12 @@
 import { isEntityName, OWN_NAMESPACE, rootNamespace, type FullyQualifiedName } from '../../shared/entities/names.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 
-/** A malformed name; the message is the text that clients of OpenWhisk see. */
+/** A malformed name. The message is the text that OpenWhisk's clients know. */
 export class MalformedNameError extends Error {
   override readonly name = 'MalformedNameError';
 }
 
-/** A namespace, a package and an action take 770 characters. */
+/** The longest path in characters. A namespace, a package and an action take at most 770. */
 const MAX_PATH_LENGTH = 4096;
 
 const VERSION = /^\d{1,9}\.\d{1,9}\.\d{1,9}$/;
@@ -15,8 +15,8 @@ const TOO_SHORT =
   'requirement failed: The fully qualified name of the entity must contain at least the namespace and the name of the entity.';
 
 /**
- * The segments of a path; empty ones do not count (`/a//b` is `a`, `b`).
- * @throws MalformedNameError if the path has no segments, or a segment that may not name an entity.
+ * The segments of a path without empty ones (`/a//b` is `a`, `b`).
+ * @throws MalformedNameError if the path has no segments or a segment is not a valid entity name.
  */
 function pathSegments(path: string): string[] {
   if (path.length > MAX_PATH_LENGTH) throw new MalformedNameError('requirement failed: path is too long');
@@ -28,7 +28,7 @@ function pathSegments(path: string): string[] {
   return parts;
 }
 
-/** Whether the text is one or more names with slashes between. */
+/** Whether the text consists of one or more names, separated by slashes. */
 export function isPath(text: string): boolean {
   if (text.length > MAX_PATH_LENGTH) return false;
   const parts = text.split('/').filter((part) => part !== '');
@@ -36,7 +36,7 @@ export function isPath(text: string): boolean {
 }
 
 /**
- * Reads a fully qualified name as bodies carry it: `/namespace/package/name`, or `{path, name, version?}`.
+ * Reads a fully qualified name from a body: `/namespace/package/name` or `{path, name, version?}`.
  * @throws MalformedNameError
  */
 export function readQualifiedName(value: Json): FullyQualifiedName {
@@ -52,15 +52,15 @@ export function readQualifiedName(value: Json): FullyQualifiedName {
   throw new MalformedNameError('fully qualified name malformed');
 }
 
-/** The same name with the caller's namespace where it has the placeholder `_`. */
+/** The name with the caller's namespace in the place of `_`. */
 export function inNamespace(name: FullyQualifiedName, namespace: string): FullyQualifiedName {
   if (rootNamespace(name.path) !== OWN_NAMESPACE) return name;
   return { ...name, path: namespace + name.path.slice(OWN_NAMESPACE.length) };
 }
 
 /**
- * Reads the name of a component as a conductor gives it: `action` and `package/action` are the caller's own,
- * `/namespace/action` and `/namespace/package/action` are absolute, and so are three segments without a leading slash.
+ * Reads the name of a component from a conductor's result. `action` and `package/action` are in the caller's namespace;
+ * `/namespace/action`, `/namespace/package/action` and three segments without a leading slash are absolute.
  * @returns undefined for a malformed name.
  */
 export function readComponentName(value: Json, namespace: string): FullyQualifiedName | undefined {

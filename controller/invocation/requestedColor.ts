@@ -6,7 +6,7 @@ import type { GivenColor, InvocationRequest } from './Invocation.js';
 
 /**
  * The color of an invocation: from its request, its action's annotation or its cause.
- * @param mistakes notes an annotation that is not a template.
+ * @param mistakes records an annotation that is not a valid template.
  */
 export function requestedColor(
   { target, payload, color }: Pick<InvocationRequest, 'target' | 'payload' | 'color'>,
@@ -27,15 +27,16 @@ export function requestedColor(
   });
 }
 
-/** What a step of a composite, or an action that a trigger fires, gets: the color of its cause, and the caller's policy. */
+/** The colors for a step of a composite or an action of a trigger: the color of its cause, and the caller's policy. */
 export function passedOn(color: string | undefined, given: GivenColor | undefined): GivenColor {
   return given?.policy === undefined ? { inherited: color } : { inherited: color, policy: given.policy };
 }
 
 /**
- * The parameters that a template may name: the action's arguments, without encrypted defaults, and with the query of a
- * web request. A color is written into records, and two encrypted texts of one value differ, so that no two actions would
- * share a home. An action that is not raw gets only the parts of the query.
+ * The parameters that a template may use: the action's arguments, with the query of a web request, without encrypted
+ * defaults. Encrypted defaults are excluded because records contain the color, and because the ciphertexts of a value
+ * differ from action to action, so that no two actions would share a home. An action that is not raw gets only the
+ * query's parameters, so the template needs the query itself.
  */
 function templateParameters(defaults: readonly KeyValue[], payload: Json | undefined, query: string | undefined): Json {
   const open = defaults.some(({ encryption }) => encryption !== undefined)

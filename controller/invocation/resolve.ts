@@ -5,15 +5,15 @@ import type { Action, PackageDocument } from '../../shared/entities/documents.js
 import type { KeyValue } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
 
-/** Reads packages and actions. Both resolve to undefined for an unknown id. */
+/** Reads packages and actions. Both methods resolve to undefined for an unknown id. */
 export interface ActionReader {
-  /** @throws where the document of that id is not a package. */
+  /** @throws WrongEntityTypeError if the document is not a package. */
   getPackage(id: string): Promise<PackageDocument | undefined>;
-  /** The action without its code. @throws where the document of that id is not an action. */
+  /** Reads the action without its code. @throws WrongEntityTypeError if the document is not an action. */
   getAction(id: string): Promise<Action | undefined>;
 }
 
-/** A package at the end of its bindings, with the parameters gathered on the way (package < binding). */
+/** The package behind zero or more bindings, with the merged parameters (package < binding). */
 export interface ResolvedPackage {
   readonly package: PackageDocument;
   readonly parameters: readonly KeyValue[];
@@ -26,8 +26,8 @@ function boundPackage(pkg: PackageDocument): string | undefined {
 }
 
 /**
- * Follows the bindings from the package `id` (`namespace/name`) to the package that holds the actions.
- * @returns undefined if the package, or a package that it refers to, does not exist.
+ * Follows the bindings from the package `id` (`namespace/name`) to the package that contains the actions.
+ * @returns undefined if a package on the way does not exist.
  * @throws CircularBindingError
  */
 async function resolvePackage(source: ActionReader, id: string): Promise<ResolvedPackage | undefined> {
@@ -39,7 +39,7 @@ async function resolvePackage(source: ActionReader, id: string): Promise<Resolve
     seen.add(next);
     const found = await source.getPackage(next);
     if (!found) return undefined;
-    // The binding lies over the package, and was met first.
+    // The binding was read before its package and overrides it.
     parameters = mergeParameters(found.parameters, parameters);
     const bound = boundPackage(found);
     if (bound === undefined) return { package: found, parameters };
@@ -48,9 +48,8 @@ async function resolvePackage(source: ActionReader, id: string): Promise<Resolve
 }
 
 /**
- * Finds the action of that name (the caller checks the rights on it): `path` is a namespace, or
- * `namespace/package` where the package may be a binding. The one place where names of actions become documents: API,
- * web actions, rules, sequences and conductors all come here.
+ * Finds an action by its name, without a check of rights. The name's `path` is a namespace or `namespace/package`; the
+ * package may be a binding. API, web actions, rules, sequences and conductors all resolve names through this function.
  * @returns undefined if the package, the bound package or the action does not exist.
  * @throws CircularBindingError, and the source's error for a document of another type.
  */
@@ -74,7 +73,7 @@ export async function resolveAction(
   };
 }
 
-/** The name of the action behind the bindings, without looking whether it exists; undefined if its package does not exist. */
+/** The name of the action behind bindings, without a check that it exists; undefined if its package does not exist. */
 export async function resolveActionName(
   source: ActionReader,
   name: FullyQualifiedName,

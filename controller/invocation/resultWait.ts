@@ -5,13 +5,13 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import type { InvocationOutcome } from './Invocation.js';
 
 /*
- * A blocking invocation waits for its acknowledgement on the bus. The acknowledgement may be lost, or the record too large
- * for the bus, so the store is read as well:
+ * A blocking invocation waits for its acknowledgement on the bus. The acknowledgement may be lost, or the record may be
+ * too large for the bus, so the wait polls the store, too:
  *
  *   before the acknowledgement                     every 15 s
  *   after an acknowledgement without the record    after 1, 3, 5 and 7 s, one after the other, then every 15 s
  *
- * When the wait is over the caller gets the activation's id.
+ * When the wait times out, the caller gets the activation id.
  */
 const SLOW_POLL_MS = 15_000;
 const QUICK_POLLS_MS: readonly number[] = [1000, 3000, 5000, 7000];
@@ -23,7 +23,7 @@ export interface ResultWaitParts {
   readonly log: Logger;
 }
 
-/** Resolves to the record, or to the id after `waitMs`. Never rejects. */
+/** Resolves to the record, or after `waitMs` to the id. Never rejects. */
 export function waitForResult(
   pending: PendingActivation,
   waitMs: number,
@@ -43,7 +43,10 @@ export function waitForResult(
       try {
         await pending.keep?.();
       } catch (error) {
-        parts.log.warn('an activation is lost if this process ends', { error, activationId: pending.activationId });
+        parts.log.warn('could not make an activation durable: it is lost if this process ends', {
+          error,
+          activationId: pending.activationId,
+        });
       }
       if (!done) finish({ kind: 'accepted', activationId: pending.activationId });
     };
@@ -53,12 +56,15 @@ export function waitForResult(
         const record = await parts.fetch();
         if (record && !done) finish({ kind: 'record', record: { ...record, logs: [] } });
       } catch (error) {
-        parts.log.warn(`the record of ${pending.activationId} could not be read`, { transid: parts.transid, error });
+        parts.log.warn(`could not read the record of activation ${pending.activationId}`, {
+          transid: parts.transid,
+          error,
+        });
       }
     };
-    /** The series of looks that goes on; a look of an earlier series schedules no further one. */
+    /** The number of the current series of polls. A poll of an earlier series does not schedule another one. */
     let series = 0;
-    /** Begins a series of looks: one after each of the delays, in ms, then one every `SLOW_POLL_MS`. */
+    /** Starts a series of polls: one after each of the delays, in ms, then one every `SLOW_POLL_MS`. */
     const begin = (delays: readonly number[]): void => {
       const own = ++series;
       clearTimeout(poll);

@@ -23,8 +23,8 @@ const componentTimedOut = (activationId: string): string =>
   `Timeout reached when retrieving activation ${activationId} for sequence component.`;
 
 /**
- * Runs the components of a sequence one after the other; the result of each is the payload of the next. Holds one result
- * at a time, whatever the length. Does not store the record.
+ * Runs the components of a sequence one after the other. The result of each component is the payload of the next one.
+ * Keeps only the last result in memory. Does not store the record.
  */
 export async function runSequence(
   parts: CompositeParts,
@@ -41,7 +41,7 @@ export async function runSequence(
   let upcoming = findComponent(parts, components[0], namespace);
   for (let i = 0; i < components.length && !books.stopped; i++) {
     const found = await upcoming;
-    // The next component is looked up while this one runs.
+    // Look up the next component while this one runs.
     upcoming = findComponent(parts, components[i + 1], namespace);
     books = await runComponent(parts, composites, run, color, books, found);
   }
@@ -58,7 +58,7 @@ export async function runSequence(
 
 type Found = { readonly target: ResolvedAction } | { readonly missing: true } | { readonly error: unknown };
 
-/** Never rejects: its result may be read long after it has settled, or never. */
+/** Never rejects, since the caller may await the promise late or not at all. */
 async function findComponent(parts: CompositeParts, component: string | undefined, namespace: string): Promise<Found> {
   if (component === undefined) return { missing: true };
   try {

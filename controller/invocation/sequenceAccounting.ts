@@ -1,27 +1,27 @@
 import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { valueOf, type Json } from '../../shared/entities/keyvalue.js';
 
-/** The state of one run of a sequence. Plain data: each step makes a new state from the last. */
+/** The state of one run of a sequence, as immutable data: each step returns a new state. */
 export interface SequenceAccounting {
-  /** Actions run so far, sequences not counted, those of the enclosing sequences included. */
+  /** The number of actions so far, without sequences, including those of the enclosing sequences. */
   readonly actionCount: number;
-  /** The payload of the next component; at the end, the response of the sequence. Only the last response is kept. */
+  /** The last response: the payload of the next component, and at the end the response of the sequence. */
   readonly response: ActivationResponse;
-  /** The components' activation ids, in the order in which they ran; inner sequences have their own list. */
+  /** The components' activation ids in the order of their runs. Inner sequences have their own lists. */
   readonly components: readonly string[];
-  /** The sum of the components' durations, ms. */
+  /** The sum of the components' durations in ms. */
   readonly duration: number;
-  /** The largest memory limit of a component, MB; undefined before one has run. */
+  /** The largest memory limit of a component in MB; undefined before the first one. */
   readonly memory?: number | undefined;
-  /** Nothing more is run. */
+  /** Whether the sequence has ended. */
   readonly stopped: boolean;
 }
 
 export const SEQUENCE_TOO_LONG = 'Too many actions in the sequence.';
 
 /**
- * The books of a sequence that begins with this payload. Its status is "application error" because an input with an
- * `error` in it would be the result if nothing ran.
+ * The state at the start of a sequence. The status is "application error" because a payload with an `error` would be
+ * the result if no component ran.
  */
 export function beginSequence(actionCount: number, payload: Json | undefined): SequenceAccounting {
   return {
@@ -34,8 +34,9 @@ export function beginSequence(actionCount: number, payload: Json | undefined): S
 }
 
 /**
- * After a component has run: `actionCount` is the new total. A component whose result has an `error`, or that did not
- * succeed, ends the sequence with its own response; it still counts.
+ * The state after a component. A component that fails, or whose result has an `error`, ends the sequence with its own
+ * response; it still counts.
+ * @param actionCount the new total.
  */
 export function addComponent(
   books: SequenceAccounting,
@@ -54,7 +55,7 @@ export function addComponent(
   };
 }
 
-/** After a component without a record: it ends the sequence. */
+/** The state after a component without a record, which ends the sequence. */
 export function stopSequence(
   books: SequenceAccounting,
   response: ActivationResponse,
@@ -64,7 +65,7 @@ export function stopSequence(
   return { ...books, components, response, stopped: true };
 }
 
-/** The payload of the next component: a result that is an object or an array; anything else counts as no payload. */
+/** The payload of the next component: the last result if it is an object or an array, otherwise undefined. */
 export function nextPayload(books: SequenceAccounting): Json | undefined {
   const { result } = books.response;
   return result !== null && typeof result === 'object' ? result : undefined;
@@ -74,7 +75,7 @@ export function failure(statusCode: StatusCode, message: string): ActivationResp
   return { statusCode, result: { error: message } };
 }
 
-/** The memory limit that a record's annotation `limits` names, MB. */
+/** The memory limit in a record's annotation `limits`, in MB. */
 export function memoryOf(record: ActivationRecord): number | undefined {
   const limits = valueOf(record.annotations, 'limits');
   if (limits === null || typeof limits !== 'object' || Array.isArray(limits)) return undefined;

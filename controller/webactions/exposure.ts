@@ -2,13 +2,13 @@ import { immutableParameters } from '../invocation/parameters.js';
 import { sameSecret } from '../../shared/access/sameSecret.js';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
 
-/** How an action is offered to the web, as its annotations say. Only the JSON value `true` turns something on. */
+/** The web settings of an action, from its annotations. Only the JSON value `true` enables a setting. */
 export interface Exposure {
-  /** It gets its requests as they come, query and body unparsed. */
+  /** Whether the action gets query and body unparsed. */
   readonly raw: boolean;
-  /** It answers `OPTIONS` itself, and sets all of its CORS headers. */
+  /** Whether the action handles `OPTIONS` and sets all CORS headers itself. */
   readonly customOptions: boolean;
-  /** `require-whisk-auth`: undefined where anybody may call. */
+  /** The annotation `require-whisk-auth`; undefined: no credentials are required. */
   readonly requiredAuth: Json | undefined;
   /** The parameters that no caller may set. */
   readonly immutable: ReadonlySet<string>;
@@ -17,7 +17,8 @@ export interface Exposure {
 const isOn = (annotations: readonly KeyValue[], name: string): boolean => valueOf(annotations, name) === true;
 
 /**
- * @param parameters the action's own, over those of its package.
+ * Reads the web settings of an action.
+ * @param parameters the action's, merged with those of its package.
  * @returns undefined for an action that is not a web action.
  */
 export function exposureOf(annotations: readonly KeyValue[], parameters: readonly KeyValue[]): Exposure | undefined {
@@ -31,8 +32,8 @@ export function exposureOf(annotations: readonly KeyValue[], parameters: readonl
 }
 
 /**
- * Whether a caller meets what `require-whisk-auth` asks for: `true` any known user, a text or a number the same in the
- * header `X-Require-Whisk-Auth`. What is neither lets nobody in.
+ * Whether a caller satisfies `require-whisk-auth`. `true` requires a known user; a text or a number requires the same
+ * value in the header `X-Require-Whisk-Auth`. Any other value refuses all callers.
  */
 export function isAdmitted(required: Json | undefined, token: string | undefined, authenticated: boolean): boolean {
   if (required === undefined || required === false) return true;

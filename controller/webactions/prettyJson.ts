@@ -1,19 +1,19 @@
 import type { Json } from '../../shared/entities/keyvalue.js';
 
 /**
- * The blanks that a layout may add, in bytes. A value of 1 MB that nests 1000 deep would become 1 GB of indentation, so
- * beyond this bound a value is written without any layout.
+ * The most bytes of indentation. A value of 1 MB with a depth of 1000 would get 1 GB of indentation, so a value that
+ * exceeds the bound is written without indentation.
  */
 const MAX_INDENTATION = 4 * 1024 * 1024;
 
-/** JSON in lines, indented by two, as `.json` and a JSON body of `.http` send it. */
+/** JSON in lines, indented by two spaces, for `.json` and a JSON body of `.http`. */
 export function indentedJson(value: Json): string {
   return isLaidOutCheaply(value) ? JSON.stringify(value, undefined, 2) : JSON.stringify(value);
 }
 
 /**
- * JSON laid out as OpenWhisk prints it where it is sent as text: objects in lines, indented by two and their keys
- * sorted, arrays in one line.
+ * JSON in OpenWhisk's layout for text: objects in lines with sorted keys, indented by two spaces, and arrays in one
+ * line.
  */
 export function prettyJson(value: Json): string {
   if (!isLaidOutCheaply(value)) return JSON.stringify(value);
@@ -49,7 +49,7 @@ function isLaidOutCheaply(value: Json): boolean {
   return indentation(value, 1, MAX_INDENTATION) >= 0;
 }
 
-/** What is left of `budget` after the indentation of a value's members, negative where it does not suffice. */
+/** The rest of `budget` after the indentation of a value's members; negative if the budget is too small. */
 function indentation(value: Json, depth: number, budget: number): number {
   if (value === null || typeof value !== 'object') return budget;
   let left = budget;

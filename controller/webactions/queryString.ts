@@ -1,16 +1,16 @@
 import { ApiError, badRequest } from '../http/ApiError.js';
 
-/** One `key=value` of a query; `value` is undefined where there is no `=`. Decoded. */
+/** One decoded `key=value` of a query; `value` is undefined without `=`. */
 export interface QueryPair {
   readonly key: string;
   readonly value: string | undefined;
 }
 
-/** Parameters of a query or a form; one MB of them could be half a million. */
+/** The most parameters of a query or a form. Without the bound, 1 MB could contain half a million. */
 const MAX_PAIRS = 20_000;
 
 /**
- * Splits a query or a URL-encoded form. `+` is a space.
+ * Parses a query or a URL-encoded form. `+` is a space.
  * @throws ApiError 400 for a `%` without two hexadecimal digits, 413 for too many parameters.
  */
 export function parseQuery(text: string): QueryPair[] {
@@ -28,16 +28,16 @@ export function parseQuery(text: string): QueryPair[] {
 
 const decode = (text: string): string => percentDecode(text.includes('+') ? text.replaceAll('+', ' ') : text);
 
-/** Of a key that is there twice the last value counts. */
+/** The parameters of a query. Of a repeated key the last value counts. */
 export function queryParameters(pairs: readonly QueryPair[]): Record<string, string> {
-  // Not by assignment: `__proto__` is a key like any other here.
+  // Do not assign: `__proto__` must become a plain key.
   return Object.fromEntries(pairs.map(({ key, value }) => [key, value ?? '']));
 }
 
 const NOT_IN_QUERY = /[^A-Za-z0-9\-._~!$'()*,:@/?]/gu;
 const NOT_IN_SEGMENT = /[^A-Za-z0-9\-._~!$&'()*+,;=:@]/gu;
 
-/** The query written anew: only what has to be encoded is, a space as `+`. */
+/** Formats a query. Encodes only the characters that need it, and a space as `+`. */
 export function renderQuery(pairs: readonly QueryPair[]): string {
   return pairs
     .map(({ key, value }) => (value === undefined ? encodeQuery(key) : `${encodeQuery(key)}=${encodeQuery(value)}`))
@@ -47,7 +47,7 @@ export function renderQuery(pairs: readonly QueryPair[]): string {
 const encodeQuery = (text: string): string =>
   text.replaceAll(NOT_IN_QUERY, (c) => (c === ' ' ? '+' : percentEncode(c)));
 
-/** A segment of a path written anew: only what has to be encoded is. */
+/** Formats a segment of a path. Encodes only the characters that need it. */
 export const encodeSegment = (text: string): string => text.replaceAll(NOT_IN_SEGMENT, percentEncode);
 
 function percentEncode(char: string): string {
@@ -59,7 +59,7 @@ function percentEncode(char: string): string {
 const MALFORMED = /%(?![0-9A-Fa-f]{2})/;
 
 /**
- * Decodes `%XX`; bytes that are no UTF-8 become replacement characters.
+ * Decodes `%XX`. Invalid UTF-8 becomes replacement characters.
  * @throws ApiError 400 for a `%` without two hexadecimal digits.
  */
 export function percentDecode(text: string): string {

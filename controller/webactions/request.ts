@@ -18,27 +18,27 @@ import {
   type QueryPair,
 } from './queryString.js';
 
-/** The ways in which an action's result becomes an HTTP response. */
+/** The extensions of a web action's URL. Each is a way to turn a result into an HTTP response. */
 export const EXTENSIONS = ['http', 'json', 'html', 'svg', 'text'] as const;
 export type Extension = (typeof EXTENSIONS)[number];
 
-/** What a path below `/web` asks for. */
+/** The parts of a path below `/web`. */
 export interface WebTarget {
   readonly namespace: string;
-  /** Undefined for an action outside of any package, which is written `default`. */
+  /** Undefined for the default package, which the path writes as `default`. */
   readonly package: string | undefined;
   readonly action: string;
   readonly extension: Extension;
-  /** What is left of the path behind the action, encoded: empty, or beginning with a slash. */
+  /** The encoded rest of the path after the action: empty, or with a leading slash. */
   readonly path: string;
 }
 
-/** Parameters that tell an action of its request. Callers may not set them. */
+/** Parameters that describe the request to the action. Callers may not set them. */
 export const RESERVED = ['method', 'headers', 'path', 'user', 'query', 'body'].map((field) => `__ow_${field}`);
 
 /**
- * Reads the path below `/web` (encoded, with its leading slash), `/namespace/package/action.extension/...`.
- * @returns undefined where it names no action.
+ * Parses an encoded path below `/web`, with its leading slash: `/namespace/package/action.extension/...`.
+ * @returns undefined if it does not name an action.
  * @throws ApiError 400 for a malformed percent-encoding.
  */
 export function parseTarget(path: string): WebTarget | undefined {
@@ -58,7 +58,7 @@ export function parseTarget(path: string): WebTarget | undefined {
   };
 }
 
-/** `name.json` → `name` and `json`; where there is no extension that we know it is `http`, and the name is left whole. */
+/** Splits `name.json` into `name` and `json`. Without a known extension it returns the whole name and `http`. */
 export function splitExtension(name: string): { action: string; extension: Extension } {
   for (const extension of EXTENSIONS) {
     if (name.endsWith(`.${extension}`)) return { action: name.slice(0, -extension.length - 1), extension };
@@ -66,33 +66,33 @@ export function splitExtension(name: string): { action: string; extension: Exten
   return { action: name, extension: 'http' };
 }
 
-/** An HTTP request, apart from its body, as a web action learns of it. */
+/** The HTTP request for a web action, without its body. */
 export interface WebRequest {
-  /** In capitals. */
+  /** In upper case. */
   readonly method: string;
-  /** Names and values in turns, as they came. */
+  /** Names and values in turns, in the order of the request. */
   readonly rawHeaders: readonly string[];
   readonly path: string;
-  /** Undecoded, without the question mark; undefined where there is none. */
+  /** Encoded, without the question mark; undefined without a query. */
   readonly query: string | undefined;
-  /** The namespace of the caller, where it gave credentials that hold. */
+  /** The caller's namespace; undefined without valid credentials. */
   readonly user: string | undefined;
-  /** Whether the action is not told the header `Authorization`: it carries the caller's API key. */
+  /** Whether to remove the header `Authorization`, which contains the caller's API key. */
   readonly hideAuthorization?: boolean | undefined;
 }
 
 const OCTETS = contentType('application/octet-stream');
 
-/** The type of a request's body; a body without one, or with one that cannot be read, counts as bytes. */
+/** The type of a request's body. A body with a missing or malformed type is binary. */
 export function typeOfBody(header: string | undefined, hasBody: boolean): ContentType | undefined {
   const given = header === undefined ? undefined : parseContentType(header);
   return given ?? (hasBody ? OCTETS : undefined);
 }
 
 /**
- * The body as an action gets it: JSON and forms as values, unless the action takes its requests raw; other text as it
- * is, everything else as base64. Undefined where there is none.
- * @throws ApiError 400 for JSON or a form that cannot be read.
+ * The body for the action: JSON and forms as values, unless the action is raw; other text as a string, everything else
+ * as base64. Undefined without a body.
+ * @throws ApiError 400 for malformed JSON or a malformed form.
  */
 export function bodyValue(bytes: Buffer, type: ContentType | undefined, raw: boolean): Json | undefined {
   if (!type) return undefined;
@@ -100,16 +100,16 @@ export function bodyValue(bytes: Buffer, type: ContentType | undefined, raw: boo
   if (!raw && type.mediaType === 'application/x-www-form-urlencoded') {
     return queryParameters(parseQuery(bytes.toString('utf8')));
   }
-  // JSON is text, but a raw action has always got it as base64.
+  // JSON is text, but raw actions get it as base64, as in OpenWhisk.
   if (type.binary || type.mediaType === 'application/json') return bytes.toString('base64');
   return bytes.toString('utf8');
 }
 
 /**
- * The parameters that a web action is invoked with: what it is told of the request, then the query, then the body. A
- * raw action gets query and body as they are, in `__ow_query` and `__ow_body`.
+ * The arguments of a web action: the description of the request, then the query, then the body. A raw action gets query
+ * and body unparsed, in `__ow_query` and `__ow_body`.
  * @param immutable the action's parameters that a caller may not change.
- * @throws ParametersNotAllowedError where query or body set a reserved or an immutable parameter.
+ * @throws ParametersNotAllowedError if query or body set a reserved or an immutable parameter.
  */
 export function actionArguments(
   request: WebRequest,
@@ -141,7 +141,10 @@ function contextOf(request: WebRequest, type: ContentType | undefined): JsonObje
   };
 }
 
-/** The length and the framing of the body are the server's own business; its type is given as it was understood. */
+/**
+ * Request headers that are not passed on: the framing belongs to the server, and the parsed content type is added
+ * below.
+ */
 const HIDDEN = new Set(['content-length', 'transfer-encoding', 'content-type', 'x-ow-extra-logging']);
 
 function headersOf({ rawHeaders: raw, hideAuthorization }: WebRequest, type: ContentType | undefined): JsonObject {

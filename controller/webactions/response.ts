@@ -6,24 +6,24 @@ import { decodeBase64, looksLikeBase64 } from './base64.js';
 import { indentedJson, prettyJson } from './prettyJson.js';
 import type { Extension } from './request.js';
 
-/** An HTTP response that an action asked for. */
+/** The HTTP response of an action. */
 export interface WebResponse {
   readonly status: number;
-  /** Names and values; a name that is there several times is sent several times. Never the type or the length. */
+  /** Names and values; a repeated name is sent repeatedly. Without the content type and the length. */
   readonly headers: readonly (readonly [name: string, value: string])[];
-  /** Undefined where there is no body at all. */
+  /** Undefined without a body. */
   readonly body: { readonly type: ContentType; readonly content: string | Buffer } | undefined;
 }
 
 const HTML = contentType('text/html; charset=UTF-8');
 const SVG = contentType('image/svg+xml');
-/** A text may be sent in any charset that the caller takes; we send all of them as UTF-8. */
+/** The type of text. It has no charset here, since the response always uses UTF-8. */
 const TEXT = contentType('text/plain');
 const JSON_TYPE = contentType('application/json');
 
 /**
- * What of an activation's response goes to the caller: the result, or of an application error the value of `error`.
- * @throws ApiError 400 where the action failed otherwise, 404 where there is no `error`.
+ * The part of an activation's response that the caller gets: the result, or the field `error` of an application error.
+ * @throws ApiError 400 if the action failed in another way; 404 if `error` is missing.
  */
 export function projection(statusCode: StatusCode, result: Json | undefined): Json {
   const value = result ?? {};
@@ -35,8 +35,8 @@ export function projection(statusCode: StatusCode, result: Json | undefined): Js
 }
 
 /**
- * Turns an action's result into the response that the extension stands for.
- * @throws ApiError 400 where the result is not what the extension needs, 404 where `.text` finds no text.
+ * Turns an action's result into the response for the extension.
+ * @throws ApiError 400 if the result does not fit the extension; 404 if `.text` finds no text.
  */
 export function webResponse(result: Json, extension: Extension): WebResponse {
   return BY_EXTENSION[extension](result);
@@ -67,7 +67,7 @@ const ok = (type: ContentType, content: string | Buffer): WebResponse => ({
   body: { type, content },
 });
 
-/** `body`, or the field named like the extension; a result that is no object stands for itself. */
+/** The field `body`, or the field with the name of the extension; a result that is not an object is used as a whole. */
 function property(result: Json, name: string): Json | undefined {
   if (!isObject(result)) return result;
   return result['body'] === undefined ? result[name] : result['body'];
@@ -78,7 +78,7 @@ function requireText(value: Json | undefined, mediaType: string): string {
   return value;
 }
 
-/** `{ statusCode, headers, body }`, all optional. */
+/** The response for `{ statusCode, headers, body }`, all optional. */
 function httpResponse(result: Json): WebResponse {
   if (!isObject(result)) throw invalid('message/http');
   const headers = headersOf(result['headers']);
@@ -96,8 +96,8 @@ function httpResponse(result: Json): WebResponse {
 const isContentType = (name: string): boolean => name.toLowerCase() === 'content-type';
 
 /**
- * Headers that an action cannot set. They describe the connection and the framing of the response (RFC 9110 7.6.1), which
- * belong to the server; `expect` and `te` belong to requests. Node throws, or sends the headers too early, for some of them.
+ * Headers that an action cannot set. They describe the connection and the framing (RFC 9110 7.6.1), which belong to the
+ * server; `expect` and `te` belong to requests. For some of them Node throws or sends the headers too early.
  */
 const SET_BY_SERVER: ReadonlySet<string> = new Set([
   'connection',
@@ -119,8 +119,8 @@ const isSetByServer = (name: string): boolean => SET_BY_SERVER.has(name.toLowerC
 const allowsBody = (status: number): boolean => status !== 204 && status !== 205 && status !== 304;
 
 /**
- * A status as a whole number or as digits. What is below 200 would leave the caller waiting for the real response, so it
- * counts as invalid.
+ * Reads a status: an integer or digits. A status below 200 is invalid, since the caller would wait for the real
+ * response.
  */
 function statusOf(value: Json | undefined): number | undefined {
   if (value === undefined) return undefined;
@@ -131,8 +131,8 @@ function statusOf(value: Json | undefined): number | undefined {
 }
 
 /**
- * The bytes of all names and values of a response's headers. Few clients and proxies read more than that: curl stops at
- * 300 KB, Node's client at 16 KB unless it is told otherwise.
+ * The most bytes of names and values in a response's headers. Few clients and proxies read more: curl's limit is 300
+ * KB, the default of Node's client is 16 KB.
  */
 const MAX_HEADER_BYTES = 64 * 1024;
 
@@ -151,7 +151,7 @@ const NOT_IN_HEADER = /[\0-\x08\x0a-\x1f\x7f]/;
 // oxlint-disable-next-line no-control-regex
 const BEYOND_ASCII = /[^\0-\x7f]/;
 
-/** The headers of a response. It stops at the first one that is not valid, and where there are too many bytes of them. */
+/** The headers of a response. Throws at the first invalid header, and if the headers are too large. */
 class HeaderList {
   readonly entries: [name: string, value: string][] = [];
   #bytes = 0;
@@ -163,7 +163,7 @@ class HeaderList {
     }
     if (value === null || typeof value === 'object') throw invalid('message/http');
     const text = headerValue(String(value));
-    // A line break in a header would let the caller's input write the rest of the response.
+    // A line break in a header would let the caller's input inject headers or a body.
     if (!HEADER_NAME.test(name) || text === undefined) throw invalid('message/http');
     this.#bytes += name.length + text.length;
     if (this.#bytes > MAX_HEADER_BYTES) throw invalid('message/http');
@@ -171,7 +171,7 @@ class HeaderList {
   }
 }
 
-/** Node writes a header as Latin-1, so the value carries each byte of its UTF-8 form as one character. */
+/** The value in UTF-8, with one character for each byte, since Node writes headers as Latin-1. */
 function headerValue(text: string): string | undefined {
   if (text.length > MAX_HEADER_BYTES || NOT_IN_HEADER.test(text)) return undefined;
   return BEYOND_ASCII.test(text) ? Buffer.from(text).toString('latin1') : text;
@@ -181,7 +181,7 @@ function declaredType(declared: string | undefined, fallback: ContentType): Cont
   return declared === undefined ? fallback : parseContentType(declared);
 }
 
-/** Any JSON value but a string. */
+/** The body for a JSON value that is not a string. */
 function jsonBody(body: Json, declared: string | undefined): WebResponse['body'] {
   const type = declaredType(declared, JSON_TYPE);
   if (!type || !isJsonFamily(type)) throw typeMismatch();
@@ -191,11 +191,11 @@ function jsonBody(body: Json, declared: string | undefined): WebResponse['body']
   return { type: contentType(type.essence), content: prettyJson(body) };
 }
 
-/** A string is text, or base64 where the declared type is binary. */
+/** The body for a string: text, or base64 if the declared type is binary. */
 function textBody(body: string, declared: string | undefined): WebResponse['body'] {
   const type = declaredType(declared, HTML);
   if (!type) throw badRequest('Response did not specify a known content-type.');
-  // Actions have always been free to send JSON as base64, too.
+  // As in OpenWhisk, actions may send JSON as base64, too.
   if (!type.binary && !(isJsonFamily(type) && looksLikeBase64(body))) return { type: inUtf8(type), content: body };
   const bytes = decodeBase64(body);
   if (!bytes) throw typeMismatch();

@@ -19,7 +19,7 @@ import { HEADER_NAME, projection, webResponse, type WebResponse } from './respon
 
 const METHODS = ['OPTIONS', 'GET', 'DELETE', 'POST', 'PUT', 'HEAD', 'PATCH'];
 
-/** A web action, found and exported, and the one who pays for it. */
+/** A web action, its settings, and the owner of its namespace, whose limits apply. */
 interface Found {
   readonly owner: Identity;
   readonly target: ResolvedAction;
@@ -27,9 +27,9 @@ interface Found {
 }
 
 /**
- * `/web/{namespace}/{package}/{action}.{extension}/{path}`, below `/api/v1`: actions with the annotation `web-export`,
- * called by anybody in any method. The owner of the namespace pays. What is no path of a web action goes on to the rest of
- * the API.
+ * Web actions: `/web/{namespace}/{package}/{action}.{extension}/{path}` below `/api/v1`. Every caller may call an
+ * action with the annotation `web-export`, with any method. The limits of the namespace's owner apply. A path that does
+ * not name a web action is passed to the rest of the API.
  */
 export function webActionRoutes(router: Router, ctx: ControllerContext): void {
   router.use('/web', async (req, res, next) => {
@@ -52,7 +52,7 @@ interface Call extends Found {
   readonly res: Response;
   readonly wanted: WebTarget;
   readonly query: string | undefined;
-  /** Undefined for a caller without credentials, or with some that do not hold. */
+  /** Undefined for a caller without valid credentials. */
   readonly caller: Identity | undefined;
   readonly bytes: Buffer;
 }
@@ -65,14 +65,14 @@ async function answer(ctx: ControllerContext, call: Call): Promise<void> {
     sendEmpty(res, 200);
     return;
   }
-  // An action that answers preflight requests itself gets them whoever sends them: browsers send them unsigned.
+  // Preflight requests need no credentials, since browsers send none. The action handles them itself.
   const admitted = preflight || isAdmitted(exposure.requiredAuth, tokenOf(req), call.caller !== undefined);
   const payload = admitted ? payloadOf(call) : undefined;
-  // From here on the answer is the action's, also where it is a refusal.
+  // From here on the action's CORS headers apply, even to a refusal.
   if (!exposure.customOptions) setWebCors(req, res);
   if (!payload) throw new ApiError(401);
   const parameters = payload();
-  // Others may have started while this request was read.
+  // Other invocations may have started while the body was read.
   ctx.entitlement.checkConcurrency(call.owner);
   const outcome = await ctx.invocation.invoke({
     transid: req.transid,
@@ -86,7 +86,7 @@ async function answer(ctx: ControllerContext, call: Call): Promise<void> {
   send(req, res, outcome, call.wanted);
 }
 
-/** The body is read at once, and refused without the action's CORS headers; what is wrong with its values shows later. */
+/** Parses the body before the action's CORS headers are set. The returned function checks the values later. */
 function payloadOf({ req, wanted, query, caller, bytes, exposure }: Call): () => ReturnType<typeof actionArguments> {
   const hasBody = bytes.length > 0 || req.headers['transfer-encoding'] !== undefined;
   const type = typeOfBody(req.headers['content-type'], hasBody);
@@ -97,13 +97,13 @@ function payloadOf({ req, wanted, query, caller, bytes, exposure }: Call): () =>
     path: wanted.path,
     query,
     user: caller?.namespace.name,
-    // The key opened the door here; it is the caller's, and the action belongs to another user.
+    // The caller's key authenticated this request. The action belongs to another user, who must not get the key.
     hideAuthorization: caller !== undefined && exposure.requiredAuth !== undefined && exposure.requiredAuth !== false,
   };
   return () => actionArguments(request, type, body, exposure);
 }
 
-/** @throws ApiError 404 where there is no such web action, 403 and 429 as entitlement says. */
+/** @throws ApiError 404 if the web action does not exist, and the errors of `Entitlement.check`. */
 async function find(ctx: ControllerContext, wanted: WebTarget): Promise<Found> {
   const owner = await ctx.authentication.identityOfNamespace(wanted.namespace);
   if (!owner) throw notFound();
@@ -148,7 +148,7 @@ function send(req: Request, res: Response, outcome: InvocationOutcome, wanted: W
   write(res, response);
 }
 
-/** Errors are sent to everybody; other answers only in a type that the caller takes. */
+/** Refuses a response whose type the caller does not accept. Errors are sent in any case. @throws ApiError 406 */
 function refuseUnacceptable(req: Request, res: Response, response: WebResponse): void {
   if (!response.body || response.status >= 400) return;
   const { type } = response.body;
@@ -158,9 +158,9 @@ function refuseUnacceptable(req: Request, res: Response, response: WebResponse):
 }
 
 /**
- * Sends the response of an action. A header that the action sets replaces our CORS header of that name; the ids of
- * transaction and activation stay ours.
- * @throws ApiError 502 where Node refuses to send it. Nothing has been sent then.
+ * Sends the response of an action. The action's headers replace the server's CORS headers, but not the ids of
+ * transaction and activation.
+ * @throws ApiError 502 if Node refuses the response. Nothing has been sent then.
  */
 function write(res: Response, response: WebResponse): void {
   const byName = new Map<string, { name: string; values: string[] }>();
@@ -178,12 +178,12 @@ function write(res: Response, response: WebResponse): void {
     }
     if (type) res.setHeader('Content-Type', renderContentType(inUtf8(type)));
     if (response.status !== 204 && response.status !== 304) res.setHeader('Content-Length', bytes?.length ?? 0);
-    // The headers are written before Node knows of a body: otherwise it encodes them by what the body is.
+    // Write the headers first: otherwise Node encodes them by the type of the body.
     res.writeHead(response.status);
   } catch {
     for (const name of [...byName.keys(), 'content-type', 'content-length']) res.removeHeader(name);
     res.statusMessage = '';
-    throw new ApiError(502, 'The action answered with a response that cannot be sent.');
+    throw new ApiError(502, 'The response of the action is not valid HTTP.');
   }
   res.end(bytes);
 }
@@ -192,7 +192,7 @@ const CORS_HEADERS = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Metho
 
 const isCors = (name: string): boolean => CORS_HEADERS.some((ours) => ours.toLowerCase() === name.toLowerCase());
 
-/** Unlike those of the API: more methods, and every header that a preflight request asks for. */
+/** Sets the CORS headers of web actions: more methods than the API, and every header that a preflight request names. */
 function setWebCors(req: IncomingMessage, res: Response): void {
   setCors(res, METHODS.join(', '));
   const asked = single(req.headers['access-control-request-headers']);

@@ -61,7 +61,7 @@ describe('Journal', () => {
   it('logs a record that could not be stored with its transaction, and goes on', async () => {
     const { journal, logged } = setUp(() => Promise.reject(new Error('away')));
     await journal.keep(record, user, transid);
-    assert.deepEqual(logged, [[`the record of activation ${record.activationId} was not stored`, 'tid']]);
+    assert.deepEqual(logged, [[`could not store the record of activation ${record.activationId}`, 'tid']]);
     await journal.idle();
   });
 
