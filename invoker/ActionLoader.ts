@@ -1,4 +1,3 @@
-import { ZodError } from 'zod';
 import type { ActivationResponse } from '../shared/entities/activation.js';
 import type { Action } from '../shared/entities/documents.js';
 import { BLACKBOX, SEQUENCE } from '../shared/entities/exec.js';
@@ -8,9 +7,9 @@ import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
 import { pullsImage, type Runtimes } from '../shared/runtimes/manifest.js';
-import { WrongEntityTypeError, type EntityStore } from '../shared/store/EntityStore.js';
+import { CorruptedEntityError, WrongEntityTypeError, type EntityStore } from '../shared/store/EntityStore.js';
 import { executableAction, type ExecutableAction, type RuntimeOfKind } from './activations/ExecutableAction.js';
-import { applicationError, whiskError } from './activations/response.js';
+import { applicationError, developerError, whiskError } from './activations/response.js';
 import * as texts from './activations/texts.js';
 
 /** The action of a message, or why it cannot be run. */
@@ -25,7 +24,12 @@ export interface ActionLoaderParts {
   readonly log: Logger;
 }
 
-/** Reads the actions that messages ask for, at the revision that they name; where that is gone, the newest. */
+/**
+ * Reads the actions that messages ask for, at the revision that they name; where that is gone, the newest.
+ *
+ * Only a store that does not answer is an internal error, which counts against the invoker. What a user can do to an
+ * action between its invocation and here, and what a document may hold, is an error of the application or the developer.
+ */
 export class ActionLoader {
   readonly #parts: ActionLoaderParts;
   /** What was worked out of the store's actions, as long as the store keeps them. */
@@ -44,18 +48,17 @@ export class ActionLoader {
       action = await entities.getActionWithCode(id, message.revision);
     } catch (error) {
       log.error(`action ${id} could not be read`, { transid: message.transid, error });
-      const unreadable = error instanceof WrongEntityTypeError || error instanceof ZodError;
-      return none(whiskError(unreadable ? texts.actionMismatch : texts.actionFetchError));
+      return none(unreadable(error));
     }
     if (!action) return none(applicationError(texts.actionRemoved));
     const violation = this.#violation(action, message);
     if (violation !== undefined) return none(applicationError(violation));
-    if (action.exec.kind === SEQUENCE) {
-      log.error(`${id} is a sequence and came to an invoker`, { transid: message.transid });
-      return none(whiskError(texts.actionFetchError));
-    }
+    const { kind } = action.exec;
+    // It was an action when it was invoked.
+    if (kind === SEQUENCE) return none(applicationError(texts.becameSequence));
     const executable = this.#executable(action);
-    return executable ? { kind: 'action', action: executable } : none(whiskError(texts.actionMismatch));
+    if (executable) return { kind: 'action', action: executable };
+    return none(developerError(kind === BLACKBOX ? texts.withoutImage : texts.unknownKind(kind)));
   }
 
   /** Limits may have become tighter since the action was created: those of the installation, and of the namespace. */
@@ -85,6 +88,12 @@ export class ActionLoader {
       sentinelled: runtime.sentinelledLogs,
     };
   }
+}
+
+function unreadable(error: unknown): ActivationResponse {
+  if (error instanceof WrongEntityTypeError) return applicationError(texts.replaced);
+  if (error instanceof CorruptedEntityError) return developerError(texts.damaged(error.detail));
+  return whiskError(texts.actionFetchError);
 }
 
 function none(response: ActivationResponse): FetchedAction {

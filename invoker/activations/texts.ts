@@ -3,6 +3,9 @@
  * which its clients and tests match on.
  */
 
+/** No more than this of a document or a message is quoted, in characters. */
+const MAX_QUOTED = 256;
+
 export const abnormalInitialization = 'The action did not initialize and exited unexpectedly.';
 export const abnormalRun = 'The action did not produce a valid response and exited unexpectedly.';
 export const memoryExhausted = 'The action exhausted its memory and was aborted.';
@@ -10,6 +13,20 @@ export const resourceProvisionError = 'Failed to provision resources to run the 
 export const actionRemoved = 'Action could not be found or may have been deleted.';
 export const actionMismatch = 'Action version is not compatible and cannot be invoked.';
 export const actionFetchError = 'Action could not be fetched.';
+/** Ours, as are the next three: OpenWhisk says these with the two texts above, and counts them as errors of the invoker. */
+export const replaced = `${actionMismatch} Its name now stands for another kind of entity.`;
+export const becameSequence = `${actionMismatch} It has become a sequence.`;
+export const withoutImage = `${actionMismatch} It names no image.`;
+
+export function unknownKind(kind: string): string {
+  return `${actionMismatch} This platform has no runtime for its kind '${kind.slice(0, MAX_QUOTED)}'.`;
+}
+
+/** @param detail which field is wrong, and how. */
+export function damaged(detail: string): string {
+  return `${actionFetchError} Its document is damaged: ${detail.slice(0, MAX_QUOTED)}`;
+}
+
 export const namespaceBlocked = 'The action was not invoked due to a blacklisted namespace.';
 /** Ours: OpenWhisk loses such activations. */
 export const outcomeUnknown =

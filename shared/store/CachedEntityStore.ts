@@ -8,9 +8,15 @@ import {
 } from '../entities/documents.js';
 import type { ExecDocument } from '../entities/exec.js';
 import type { JsonObject } from '../entities/keyvalue.js';
-import { StoreError, type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
+import { type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
-import { WrongEntityTypeError, type EntityCollection, type EntityStore, type ListOptions } from './EntityStore.js';
+import {
+  CorruptedEntityError,
+  WrongEntityTypeError,
+  type EntityCollection,
+  type EntityStore,
+  type ListOptions,
+} from './EntityStore.js';
 import { deepFreeze } from './freeze.js';
 import { parseEntity, type EntityDocument, type EntityType } from './parseEntity.js';
 import { ReadThroughCache } from './ReadThroughCache.js';
@@ -29,6 +35,8 @@ export interface EntityCacheOptions {
   /** How old an entity may be that is given out while the store does not answer, in ms. */
   readonly maxStaleMs?: number | undefined;
   readonly now?: () => number;
+  /** How long to wait for code that is missing, before it is looked for again, at first, in ms. */
+  readonly missingCodeDelayMs?: number | undefined;
   /**
    * Called after each change with the document's id, so that other processes can be told. The change is reported to its
    * caller once the promise has settled; it never rejects.
@@ -55,6 +63,7 @@ export class CachedEntityStore implements EntityStore {
   readonly #store: ArtifactStore;
   readonly #onChange: (id: string) => void | Promise<void>;
   readonly #maxInlineBytes: number;
+  readonly #missingCodeDelayMs: number;
   readonly #documents: ReadThroughCache<EntityDocument>;
   readonly #withCode: ReadThroughCache<Action>;
   /** Actions without their code: one object as long as the document is cached. */
@@ -64,6 +73,7 @@ export class CachedEntityStore implements EntityStore {
     this.#store = store;
     this.#onChange = options.onChange ?? (() => {});
     this.#maxInlineBytes = options.maxInlineBytes ?? MAX_INLINE_BYTES;
+    this.#missingCodeDelayMs = options.missingCodeDelayMs ?? MISSING_CODE_DELAY_MS;
     const common = {
       maxAgeMs: options.maxAgeMs ?? 300_000,
       stale: staleBounds(options.maxStaleMs),
@@ -226,8 +236,8 @@ export class CachedEntityStore implements EntityStore {
       if (!document) return undefined;
       const code = await this.#codeOf(id, document.exec);
       if (code.found) return deepFreeze<Action>({ ...document, exec: { ...document.exec, code: code.code } });
-      if (attempt === MISSING_CODE_RETRIES) throw new StoreError(`the code of ${id} is missing`);
-      await sleep(MISSING_CODE_DELAY_MS * 2 ** attempt);
+      if (attempt === MISSING_CODE_RETRIES) throw new CorruptedEntityError(id, 'its code is missing');
+      await sleep(this.#missingCodeDelayMs * 2 ** attempt);
       this.#documents.invalidate(id);
     }
   }

@@ -70,7 +70,10 @@ export class WrongEntityTypeError extends Error {
 /** The document of that id is not an entity, or is damaged. The API answers 500. */
 export class CorruptedEntityError extends StoreError {
   override readonly name = 'CorruptedEntityError';
+  /** Which field is wrong, and how. */
+  readonly detail: string;
   constructor(id: string, detail: string) {
     super(`document ${id} is damaged: ${detail}`);
+    this.detail = detail;
   }
 }

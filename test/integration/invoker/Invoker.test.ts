@@ -283,8 +283,12 @@ function over(name: string, engine: Engine): void {
         );
         await installation.putAction('strange', '', { exec: { kind: 'cobol:85', code: '', binary: false } });
         assert.deepEqual((await installation.invoke('strange'))?.response, {
-          statusCode: 3,
-          result: { error: 'Action version is not compatible and cannot be invoked.' },
+          statusCode: 2,
+          result: {
+            error:
+              'Action version is not compatible and cannot be invoked. ' +
+              "This platform has no runtime for its kind 'cobol:85'.",
+          },
         });
         await installation.putAction('large', '', { limits: { timeout: 1000, memory: 1024, logs: 1, concurrency: 1 } });
         assert.deepEqual((await installation.invoke('large'))?.response, {

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { ActionLoader } from '../../../invoker/ActionLoader.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
+import { StatusCode } from '../../../shared/entities/activation.js';
 import type { Action } from '../../../shared/entities/documents.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
-import { StoreError } from '../../../shared/store/ArtifactStore.js';
-import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+import { StoreError, type ArtifactStore, type StoredDocument } from '../../../shared/store/ArtifactStore.js';
+import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
+import { CorruptedEntityError, WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 import { action, message } from './pool/setup.js';
 
 const runtimes = parseManifest({
@@ -77,22 +80,77 @@ describe('ActionLoader', () => {
     assert.equal(silent.kind === 'action' && silent.action.sentinelled, false);
   });
 
-  it('says why there is nothing to run', async () => {
+  it('says why there is nothing to run, and takes only a store that does not answer for its own fault', async () => {
     const f = new Fixture();
-    f.found = () => undefined;
-    assert.deepEqual(await f.failure(), [1, { error: 'Action could not be found or may have been deleted.' }]);
-    f.found = () => {
-      throw new WrongEntityTypeError('guest/hello', 'action');
+    const failing = (error: Error) => () => {
+      throw error;
     };
-    assert.deepEqual(await f.failure(), [3, { error: 'Action version is not compatible and cannot be invoked.' }]);
-    f.found = () => {
-      throw new StoreError('away');
-    };
-    assert.deepEqual(await f.failure(), [3, { error: 'Action could not be fetched.' }]);
-    f.found = () => action({ exec: { kind: 'unknown:1', code: '' } });
-    assert.deepEqual(await f.failure(), [3, { error: 'Action version is not compatible and cannot be invoked.' }]);
-    f.found = () => action({ exec: { kind: 'sequence', components: [] } });
-    assert.deepEqual(await f.failure(), [3, { error: 'Action could not be fetched.' }]);
+    const cases: [() => Action | undefined, number, string][] = [
+      [() => undefined, 1, 'Action could not be found or may have been deleted.'],
+      [
+        failing(new WrongEntityTypeError('guest/hello', 'action')),
+        1,
+        'Action version is not compatible and cannot be invoked. Its name now stands for another kind of entity.',
+      ],
+      [
+        () => action({ exec: { kind: 'sequence', components: [] } }),
+        1,
+        'Action version is not compatible and cannot be invoked. It has become a sequence.',
+      ],
+      [
+        () => action({ exec: { kind: 'unknown:1', code: '' } }),
+        2,
+        "Action version is not compatible and cannot be invoked. This platform has no runtime for its kind 'unknown:1'.",
+      ],
+      [
+        () => action({ exec: { kind: 'blackbox' } }),
+        2,
+        'Action version is not compatible and cannot be invoked. It names no image.',
+      ],
+      [
+        failing(new CorruptedEntityError('guest/hello', 'limits.memory: expected number')),
+        2,
+        'Action could not be fetched. Its document is damaged: limits.memory: expected number',
+      ],
+      [failing(new StoreError('away')), 3, 'Action could not be fetched.'],
+    ];
+    for (const [found, statusCode, error] of cases) {
+      f.found = found;
+      assert.deepEqual(await f.failure(), [statusCode, { error }]);
+    }
+  });
+
+  it('never takes for its own fault what a document of the store may hold', async () => {
+    const damaged = { ...action(), entityType: 'action' };
+    const anything = fc.oneof(
+      fc.jsonValue(),
+      fc.string({ minLength: 300, maxLength: 600 }),
+      fc.constantFrom('sequence', 'blackbox', '__proto__', 'constructor', { attachmentName: 'couch:gone' }),
+    );
+    const field = fc.constantFrom(
+      ...['namespace', 'name', 'version', 'annotations', 'parameters', 'limits', 'exec', 'updated', 'entityType'],
+      ...['exec.kind', 'exec.code', 'exec.image', 'exec.main', 'exec.binary', 'exec.components', 'limits.memory'],
+      ...['limits.timeout', 'limits.logs', 'limits.concurrency'],
+    );
+    await fc.assert(
+      fc.asyncProperty(field, anything, async (path, value) => {
+        const document = structuredClone(damaged) as unknown as StoredDocument & Record<string, unknown>;
+        const [outer = '', inner] = path.split('.');
+        if (inner === undefined) document[outer] = value;
+        else (document[outer] as Record<string, unknown>)[inner] = value;
+        const store = {
+          get: async () => document,
+          readAttachment: async () => undefined,
+        } as unknown as ArtifactStore;
+        const entities = new CachedEntityStore(store, { missingCodeDelayMs: 0 });
+        const loader = new ActionLoader({ entities, runtimes, limits: DEFAULT_LIMITS, log: silentLogger });
+        const fetched = await loader.fetch(message());
+        if (fetched.kind === 'action') return;
+        assert.notEqual(fetched.response.statusCode, StatusCode.whiskError);
+        assert.ok(JSON.stringify(fetched.response.result).length < 600);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('refuses an action that is over the limits that hold now', async () => {
