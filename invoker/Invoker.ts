@@ -5,7 +5,7 @@ import { createUserEvents, noUserEvents } from '../shared/events/UserEvents.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
 import type { InvokerInstance } from '../shared/messages/instances.js';
-import type { Consumer, Delivery, Messaging, Producer } from '../shared/messaging/Messaging.js';
+import type { Consumer, Delivery, Handled, Messaging, Producer } from '../shared/messaging/Messaging.js';
 import type { Topics } from '../shared/messaging/topics.js';
 import { within } from '../shared/process/within.js';
 import { type Runtimes } from '../shared/runtimes/manifest.js';
@@ -21,6 +21,7 @@ import * as texts from './activations/texts.js';
 import { BegunActivations } from './BegunActivations.js';
 import { NamespaceBlacklist } from './blacklist.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
+import { TaskLimit } from './containers/TaskLimit.js';
 import { HealthPings } from './health.js';
 import { ContainerPool } from './pool/ContainerPool.js';
 import type { PoolCounts } from './pool/counts.js';
@@ -40,8 +41,10 @@ export interface InvokerConfig {
   readonly idleContainerMs: number;
   /** Which part of the concurrency of all containers is fetched ahead, for actions with a concurrency over 1. */
   readonly concurrentPeekFactor: number;
-  /** So many activations it takes besides those that its containers run, so that those that wait take turns. */
+  /** So many activations it takes besides those that its containers run, so that those that wait take turns … */
   readonly waitingActivations: number;
+  /** … while the messages that it has are of at most so many bytes, or no more than its containers run. */
+  readonly waitingBytes: number;
   /** So many colors are remembered for each container. */
   readonly maxColors: number;
   readonly storeLevels: StoreLevels;
@@ -53,8 +56,8 @@ export const DEFAULT_INVOKER_CONFIG = {
   pauseGraceMs: 10_000,
   idleContainerMs: 600_000,
   concurrentPeekFactor: 0.5,
-  // What waits is lost with a process that is killed, or counts as begun: a bus that keeps it keeps it better.
-  waitingActivations: 0,
+  waitingActivations: 10_000,
+  waitingBytes: 64 * 1024 * 1024,
   maxColors: 1000,
   storeLevels: { blocking: 'STORE_ALWAYS', nonBlocking: 'STORE_ALWAYS' },
   userEvents: false,
@@ -62,6 +65,9 @@ export const DEFAULT_INVOKER_CONFIG = {
 
 /** How long a stop waits for the controllers to be told. */
 const FAREWELL_MS = 2000;
+
+/** So many records of earlier runs are looked for at once. */
+const LOOKUPS = 16;
 
 /** What an invoker works with. It closes none of it. */
 export interface InvokerParts {
@@ -95,8 +101,9 @@ export class Invoker {
   readonly #actions: ActionLoader;
   readonly #blacklist: NamespaceBlacklist;
   /** What becomes of the activations that are here. */
-  readonly #present = new Map<string, Promise<void>>();
+  readonly #present = new Map<string, Promise<Handled>>();
   readonly #begun = new BegunActivations();
+  readonly #lookups = new TaskLimit(LOOKUPS);
   /** So many of the next messages that were delivered before, and have no record, may have been begun by an earlier run. */
   #maybeBegun = 0;
   readonly #journal: ActivationJournal;
@@ -141,6 +148,10 @@ export class Invoker {
         topic,
         group: topic.name,
         maxInFlight: maxInFlight(config) + config.waitingActivations,
+        maxBytes: config.waitingBytes,
+        minInFlight: maxRunning(config),
+        // A successor tells what began from what did not as far as the journal reaches.
+        maxUncommitted: this.#journal.remembered,
         handle: (message, delivery) => this.#handle(message, delivery, reporter, pool),
       });
     } catch (error) {
@@ -154,8 +165,9 @@ export class Invoker {
   }
 
   /**
-   * Tells the controllers, takes no more activations, lets those that it has end within `limitMs`, and removes its
-   * containers. What has not ended by then ends with a record of failure.
+   * Tells the controllers, takes no more activations, and removes its containers. Activations that it has begin within the
+   * first half of `limitMs`; those that have not are left to the next run. What has begun and not ended within `limitMs` ends
+   * with a record of failure.
    */
   async stop(limitMs = 30_000): Promise<void> {
     const running = this.#running;
@@ -166,7 +178,13 @@ export class Invoker {
     await within(running.pings.disable(), FAREWELL_MS, () => undefined);
     // Also those that have not come as far as the pool end by themselves where they can.
     const finished = running.consumer.close();
-    await within(finished, limitMs, () => undefined);
+    const half = limitMs / 2;
+    await within(finished, half, () => {
+      const { waiting } = running.pool.counts();
+      if (waiting > 0) this.#log.info(`${waiting} activations have not begun: the next run takes them`);
+    });
+    running.pool.leaveWaiting();
+    await within(finished, half, () => undefined);
     await running.pool.close(0);
     await finished;
     await running.producer.close();
@@ -198,18 +216,34 @@ export class Invoker {
     return this.#running?.pool.counts();
   }
 
-  #handle(message: ActivationMessage, delivery: Delivery, reporter: Reporter, pool: ContainerPool): Promise<void> {
+  #handle(message: ActivationMessage, delivery: Delivery, reporter: Reporter, pool: ContainerPool): Promise<Handled> {
     if (!this.#begun.begin(message.activationId, this.#now())) {
       this.#log.warn(`activation ${message.activationId} was delivered twice; it runs once`, {
         transid: message.transid,
       });
       return this.#present.get(message.activationId) ?? Promise.resolve();
     }
-    const handled = this.#invoke(message, delivery, reporter, pool).finally(() =>
-      this.#present.delete(message.activationId),
-    );
+    // An earlier run has told everybody how it ended.
+    if (this.#journal.hadEnded(message.activationId)) return Promise.resolve();
+    const handled = this.#untilEnded(message, delivery, reporter, pool);
     this.#present.set(message.activationId, handled);
     return handled;
+  }
+
+  async #untilEnded(
+    message: ActivationMessage,
+    delivery: Delivery,
+    reporter: Reporter,
+    pool: ContainerPool,
+  ): Promise<Handled> {
+    const { activationId } = message;
+    try {
+      if ((await this.#invoke(message, delivery, reporter, pool)) === 'left') return 'left';
+    } finally {
+      this.#present.delete(activationId);
+    }
+    this.#journal.end(activationId, reporter.wasReported(activationId));
+    return undefined;
   }
 
   async #invoke(
@@ -217,20 +251,21 @@ export class Invoker {
     delivery: Delivery,
     reporter: Reporter,
     pool: ContainerPool,
-  ): Promise<void> {
+  ): Promise<Handled> {
     if (this.#blacklist.has(message.user.namespace.name)) {
       this.#log.warn(`namespace ${message.user.namespace.name} is blocked`, { transid: message.transid });
       const response = applicationError(texts.namespaceBlocked);
       return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now(), this.name));
     }
-    if (delivery.redelivered && (await this.#wasBegun(message, delivery, reporter))) return;
+    // The bus does not know it of a group that was killed before its first commit.
+    const maybeBegun = delivery.redelivered || this.#journal.hadBegun(message.activationId);
+    if (maybeBegun && (await this.#wasBegun(message, delivery, reporter))) return;
     const fetched = await this.#actions.fetch(message);
     if (fetched.kind === 'none') {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now(), this.name), true);
       return;
     }
-    await pool.submit(message, fetched.action);
-    this.#journal.end(message.activationId);
+    return pool.submit(message, fetched.action);
   }
 
   /**
@@ -244,7 +279,8 @@ export class Invoker {
     this.#decisions = new Promise((resolve) => (decided = resolve));
     let record: ActivationRecord | undefined;
     try {
-      record = await this.#parts.activations.get(message.user.namespace.name, message.activationId);
+      const namespace = message.user.namespace.name;
+      record = await this.#lookups.run(() => this.#parts.activations.get(namespace, message.activationId));
     } catch (error) {
       this.#log.warn('an earlier record could not be looked for', { transid: message.transid, error });
     }
@@ -317,10 +353,14 @@ interface Running {
  * How many activations an invoker has at a time: as many as its containers run, as many more that wait for them, and twice
  * as many that are being recorded, which takes a database longer than an action may take to run.
  */
-export function maxInFlight({ userMemoryMB, limits, concurrentPeekFactor }: InvokerConfig): number {
+export function maxInFlight(config: InvokerConfig): number {
+  return 4 * maxRunning(config);
+}
+
+/** How many activations its containers run at a time. */
+function maxRunning({ userMemoryMB, limits, concurrentPeekFactor }: InvokerConfig): number {
   const containers = Math.floor(userMemoryMB / limits.memory.min);
-  const running = Math.max(containers, Math.floor(containers * limits.concurrency.max * concurrentPeekFactor));
-  return 4 * Math.max(1, running);
+  return Math.max(1, containers, Math.floor(containers * limits.concurrency.max * concurrentPeekFactor));
 }
 
 /** The stem cells that the manifest asks for. */

@@ -43,9 +43,6 @@ export interface StandaloneServer {
 /** How long the creation of an action may wait to hear whether its kind can run. */
 const KIND_CHECK_MS = 500;
 
-/** How many activations an invoker takes besides those that run, so that namespaces take turns. */
-const WAITING_ACTIVATIONS = 10_000;
-
 /** How long requests, and then activations, may take to finish at the end, in ms. */
 const DRAIN_MS = 20_000;
 
@@ -165,8 +162,6 @@ export async function startStandalone(
         ...DEFAULT_INVOKER_CONFIG,
         instance: invokerInstance(instance, String(instance), options.userMemoryMB),
         userMemoryMB: options.userMemoryMB,
-        // The bus of this process keeps what waits no better than the invoker does.
-        waitingActivations: WAITING_ACTIVATIONS,
         limits,
         userEvents: settings.userEvents,
         pauseGraceMs: settings.pauseGraceMs,

@@ -2,39 +2,55 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, r
 import { dirname } from 'node:path';
 
 /*
- * Which activations an invoker has handed to a container. A successor that gets their messages again must not run them a
- * second time; whatever else it gets never began.
+ * Which activations an invoker has handed to a container, and which have ended. A successor that gets their messages again
+ * must not run them a second time; whatever else it gets never began.
  *
- * Two files of fixed-length lines, `+id` (begun) or `-id` (not taken by the container after all). A line is written before the
- * container gets the activation, without a wait for the disk: it outlives the process, though not the machine. A full
- * file becomes the `.old` one, whose predecessor goes. Activations that are at work then are carried over.
+ * Two files of fixed-length lines: `+id` (begun), `-id` (not taken by the container after all) or `=id` (ended: acknowledged
+ * and recorded). The first two are written at once, `+id` before the container gets the activation, without a wait for the
+ * disk: they outlive the process, though not the machine. An end is written with the next beginning, so that it costs no call of
+ * its own; where a kill takes it along, the successor asks the store for the record. A full file becomes the `.old` one,
+ * whose predecessor goes. Activations that are at work then are carried over.
  */
 
 const ID_LENGTH = 32;
 const LINE_LENGTH = ID_LENGTH + 2;
 const BEGUN = '+';
 const RETRACTED = '-';
-/** Far more than can have ended without their place in the topic being committed. */
-const MAX_LINES = 32_768;
+const ENDED = '=';
+/** Two files of 4.5 MB. */
+const MAX_LINES = 131_072;
+/** Lines of an activation that ends as most do: its beginning and its end. */
+const LINES_OF_ONE = 2;
+/** Ends wait for the next beginning; so many are written without one. */
+const MAX_UNWRITTEN = 64;
 
 /** What an invoker knows of beginnings, its predecessor's and its own. */
 export interface ActivationJournal {
   /** Whether the predecessor's beginnings are known. */
   readonly complete: boolean;
-  /** Whether the predecessor had handed the activation to a container. */
+  /** At least so many of the latest activations are remembered. */
+  readonly remembered: number;
+  /** Whether the predecessor had handed the activation to a container, and did not say how it ended. */
   hadBegun(activationId: string): boolean;
+  /** Whether the predecessor had acknowledged and recorded the activation. */
+  hadEnded(activationId: string): boolean;
   /** To be called before the activation is handed to a container. */
   begin(activationId: string): void;
   /** The container did not take it. */
   retract(activationId: string): void;
-  /** Its record is stored. */
-  end(activationId: string): void;
+  /**
+   * It is at work no more.
+   * @param reported whether it is acknowledged and recorded; else a successor looks for its record.
+   */
+  end(activationId: string, reported: boolean): void;
 }
 
 /** For an invoker that keeps no journal. */
 export const noJournal: ActivationJournal = {
   complete: false,
+  remembered: Infinity,
   hadBegun: () => false,
+  hadEnded: () => false,
   begin: () => {},
   retract: () => {},
   end: () => {},
@@ -43,11 +59,14 @@ export const noJournal: ActivationJournal = {
 /** The journal in a file. One process at a time may use it. */
 export class BegunJournal implements ActivationJournal {
   readonly complete: boolean;
+  readonly remembered: number;
   readonly #path: string;
   readonly #maxLines: number;
-  readonly #earlier: ReadonlySet<string>;
+  /** By activation: whether it had ended. */
+  readonly #earlier: ReadonlyMap<string, boolean>;
   readonly #atWork = new Set<string>();
-  readonly #line = Buffer.alloc(LINE_LENGTH, ' ');
+  /** Activations whose end is not written yet. */
+  #ended: string[] = [];
   #file = -1;
   #lines = 0;
 
@@ -58,72 +77,85 @@ export class BegunJournal implements ActivationJournal {
   constructor(path: string, maxLines = MAX_LINES) {
     this.#path = path;
     this.#maxLines = maxLines;
+    this.remembered = Math.floor(maxLines / LINES_OF_ONE);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.complete = existsSync(path);
     this.#earlier = readJournal(path);
-    this.#begin([...this.#earlier]);
+    this.#begin([...this.#earlier].map(([id, ended]) => lineOf(ended ? ENDED : BEGUN, id)));
   }
 
   hadBegun(activationId: string): boolean {
-    return this.#earlier.has(activationId);
+    return this.#earlier.get(activationId) === false;
+  }
+
+  hadEnded(activationId: string): boolean {
+    return this.#earlier.get(activationId) === true;
   }
 
   begin(activationId: string): void {
     if (this.#atWork.has(activationId)) return;
+    this.#append(lineOf(BEGUN, activationId));
     this.#atWork.add(activationId);
-    if (this.#lines >= this.#maxLines) this.#begin([...this.#atWork]);
-    else this.#append(BEGUN, activationId);
   }
 
   retract(activationId: string): void {
     this.#atWork.delete(activationId);
-    this.#append(RETRACTED, activationId);
+    this.#append(lineOf(RETRACTED, activationId));
   }
 
-  end(activationId: string): void {
+  end(activationId: string, reported: boolean): void {
     this.#atWork.delete(activationId);
+    if (!reported) return;
+    this.#ended.push(activationId);
+    if (this.#ended.length >= MAX_UNWRITTEN) this.#append('');
   }
 
   close(): void {
-    if (this.#file >= 0) closeSync(this.#file);
+    if (this.#file < 0) return;
+    this.#append('');
+    closeSync(this.#file);
     this.#file = -1;
   }
 
-  /** Begins a new file with these activations. Its room is taken at once, so that a full disk stops no activation. */
-  #begin(ids: readonly string[]): void {
+  /** Begins a new file with these lines. Its room is taken at once, so that a full disk stops no activation. */
+  #begin(lines: readonly string[]): void {
     const next = `${this.#path}.new`;
     rmSync(next, { force: true });
     const file = openSync(next, 'w', 0o600);
-    const lines = Math.max(this.#maxLines, ids.length + 1);
-    const content = Buffer.alloc(lines * LINE_LENGTH);
-    ids.forEach((id, i) => content.write(lineOf(BEGUN, id), i * LINE_LENGTH, 'latin1'));
+    const content = Buffer.alloc((Math.max(this.#maxLines, lines.length) + MAX_UNWRITTEN) * LINE_LENGTH);
+    content.write(lines.join(''), 'latin1');
     writeSync(file, content);
     if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.old`);
     renameSync(next, this.#path);
-    this.close();
+    if (this.#file >= 0) closeSync(this.#file);
     this.#file = file;
-    this.#lines = ids.length;
+    this.#lines = lines.length;
   }
 
-  #append(mark: string, activationId: string): void {
-    this.#line.write(lineOf(mark, activationId), 0, 'latin1');
-    writeSync(this.#file, this.#line, 0, LINE_LENGTH, this.#lines * LINE_LENGTH);
-    this.#lines++;
+  /** Writes the ends that are not written yet, and then this line. */
+  #append(line: string): void {
+    const text = this.#ended.map((id) => lineOf(ENDED, id)).join('') + line;
+    this.#ended = [];
+    if (text === '') return;
+    if (this.#lines >= this.#maxLines) this.#begin([...this.#atWork].map((id) => lineOf(BEGUN, id)));
+    writeSync(this.#file, text, this.#lines * LINE_LENGTH, 'latin1');
+    this.#lines += text.length / LINE_LENGTH;
   }
 }
 
 const lineOf = (mark: string, id: string): string => `${mark}${id.slice(0, ID_LENGTH).padEnd(ID_LENGTH)}\n`;
 
-/** The activations that had begun, by the files of an earlier run. */
-function readJournal(path: string): Set<string> {
-  const begun = new Set<string>();
+/** The activations that had begun, by the files of an earlier run: whether they had ended. */
+function readJournal(path: string): Map<string, boolean> {
+  const begun = new Map<string, boolean>();
   for (const file of [`${path}.old`, path, `${path}.new`]) {
     if (!existsSync(file)) continue;
     const content = readFileSync(file, 'latin1');
     for (let at = 0; at + LINE_LENGTH <= content.length; at += LINE_LENGTH) {
       const id = content.slice(at + 1, at + 1 + ID_LENGTH).trimEnd();
       const mark = content.charAt(at);
-      if (mark === BEGUN) begun.add(id);
+      if (mark === BEGUN) begun.set(id, false);
+      else if (mark === ENDED) begun.set(id, true);
       else if (mark === RETRACTED) begun.delete(id);
       else break;
     }

@@ -54,6 +54,8 @@ export interface ReporterParts {
 export class Reporter {
   readonly #parts: ReporterParts;
   readonly #completed = new Map<string, Topic<Acknowledgement>>();
+  /** Activations of which something could not be said or stored, until that is asked for. */
+  readonly #unreported = new Set<string>();
 
   constructor(parts: ReporterParts) {
     this.#parts = parts;
@@ -112,6 +114,11 @@ export class Reporter {
     await Promise.all([sent, this.#store(message, record)]);
   }
 
+  /** Whether all was said and stored of an activation that is over. To be asked once. */
+  wasReported(activationId: string): boolean {
+    return !this.#unreported.delete(activationId);
+  }
+
   /** Says again how an activation ended that was reported, or at least recorded, before. */
   async acknowledge(message: ActivationMessage, record: ActivationRecord): Promise<void> {
     const { transid, blocking } = message;
@@ -136,6 +143,7 @@ export class Reporter {
       }
     } catch (error) {
       log.error(`activation ${message.activationId} could not be acknowledged`, { transid: message.transid, error });
+      this.#unreported.add(message.activationId);
     }
   }
 
@@ -165,6 +173,7 @@ export class Reporter {
       await recorder.record(record, { transid: message.transid });
     } catch (error) {
       log.error(`activation ${message.activationId} was not stored`, { transid: message.transid, error });
+      this.#unreported.add(message.activationId);
     }
   }
 }

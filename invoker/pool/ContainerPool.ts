@@ -1,5 +1,6 @@
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { Handled } from '../../shared/messaging/Messaging.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import { executionRecord, type Execution } from '../activations/record.js';
 import type { Reporter } from '../activations/Reporter.js';
@@ -91,6 +92,8 @@ export class ContainerPool {
   #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
+  /** Nothing more begins: what waits is left to the next run. */
+  #leaving = false;
   #onIdle: (() => void) | undefined;
   #awaitingRoom = false;
 
@@ -115,8 +118,12 @@ export class ContainerPool {
     this.#sweeper.unref();
   }
 
-  /** Resolves once the activation is over: acknowledged and recorded. Never rejects. */
-  submit(received: ActivationMessage, action: ExecutableAction): Promise<void> {
+  /**
+   * Resolves once the activation is over (acknowledged and recorded), or to `left` where it did not begin before
+   * `leaveWaiting`. Never rejects.
+   */
+  submit(received: ActivationMessage, action: ExecutableAction): Promise<Handled> {
+    if (this.#leaving) return LEFT;
     let message = received;
     let unreadable: string | undefined;
     try {
@@ -126,10 +133,11 @@ export class ContainerPool {
     }
     return new Promise((resolve) => {
       this.#jobs++;
-      const job = newJob(message, action, ++this.#arrivals, () => {
-        resolve();
+      const end = (how: Handled): void => {
+        resolve(how);
         if (--this.#jobs === 0) this.#onIdle?.();
-      });
+      };
+      const job = newJob(message, action, ++this.#arrivals, { done: () => end(), leave: () => end('left') });
       if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
       else if (unreadable !== undefined) this.#giveUp(job, developerError(unreadable), unreadable);
       else this.#backlog.submit(job);
@@ -157,6 +165,13 @@ export class ContainerPool {
     const { table } = this.#containers;
     const { unremoved } = this.#containers;
     return { ...countContainers(table), unremoved, waiting: this.#backlog.size, activations: this.#jobs };
+  }
+
+  /** Begins no more activations: those that wait, and those that still come, are left to the next run of this invoker. */
+  leaveWaiting(): void {
+    if (this.#state !== 'open') return;
+    this.#leaving = true;
+    for (let job = this.#backlog.shift(); job; job = this.#backlog.shift()) job.leave();
   }
 
   /**
@@ -314,7 +329,8 @@ export class ContainerPool {
     this.#containers.drain(entry);
     if (fault !== 'memory') job.attempts++;
     if (fault === 'platform') job.platformFailed = true;
-    if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
+    if (this.#leaving) job.leave();
+    else if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
     else if (job.attempts < MAX_ATTEMPTS) this.#backlog.putBack(job);
     // Containers that take code and then refuse to run it are the action's own doing.
     else this.#giveUp(job, job.platformFailed ? whiskError(texts.abnormalRun) : developerError(texts.abnormalRun));
@@ -352,6 +368,8 @@ export class ContainerPool {
 }
 
 const WAIT = { kind: 'wait' } as const;
+
+const LEFT = Promise.resolve('left' as const);
 
 const NO_LOGS = Promise.resolve();
 

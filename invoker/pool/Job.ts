@@ -16,9 +16,16 @@ export interface Job extends ContainerRequest, Queued {
   colorHit: boolean;
   /** The activation is over: acknowledged and recorded. */
   readonly done: () => void;
+  /** The activation did not begin, and shall wait for the next run of this invoker. */
+  readonly leave: () => void;
 }
 
-export function newJob(message: ActivationMessage, action: ExecutableAction, arrival: number, done: () => void): Job {
+export function newJob(
+  message: ActivationMessage,
+  action: ExecutableAction,
+  arrival: number,
+  { done, leave }: Pick<Job, 'done' | 'leave'>,
+): Job {
   const namespace = message.user.namespace.name;
   const key = containerKey(namespace, action.path, action.revision);
   return {
@@ -35,5 +42,6 @@ export function newJob(message: ActivationMessage, action: ExecutableAction, arr
     platformFailed: false,
     colorHit: false,
     done,
+    leave,
   };
 }

@@ -55,6 +55,18 @@ export const INVOKER_SETTINGS = {
     '0.5',
     'Which part of the concurrency of all containers is fetched ahead.',
   ),
+  waitingActivations: standard(
+    'INVOKER_WAITING_ACTIVATIONS',
+    integer(0),
+    '10000',
+    'So many activations an invoker takes from its topic besides those that its containers run, so that namespaces and actions take turns. What waits longer than that is served first come, first served.',
+  ),
+  waitingMemory: standard(
+    'INVOKER_WAITING_MEMORY',
+    megabytes,
+    '64 m',
+    'The messages of all the activations that an invoker has are of so many bytes together; past that it takes only what its containers can run.',
+  ),
   pauseGrace: standard(
     'CONFIG_whisk_containerProxy_timeouts_pauseGrace',
     duration,
@@ -77,7 +89,7 @@ export const INVOKER_SETTINGS = {
     'INVOKER_DRAIN_TIMEOUT',
     duration,
     '60 s',
-    'How long an invoker that is told to stop lets its activations run.',
+    'How long an invoker that is told to stop lets its activations run. What has not begun after half of it stays in the topic.',
   ),
   containerDriver: standard(
     'CONTAINER_DRIVER',
@@ -168,6 +180,8 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly dedicatedNamespaces: readonly string[];
   readonly userMemoryMB: number;
   readonly concurrentPeekFactor: number;
+  readonly waitingActivations: number;
+  readonly waitingBytes: number;
   readonly pauseGraceMs: number;
   readonly idleContainerMs: number;
   readonly stateFolder: string;
@@ -224,6 +238,8 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
     dedicatedNamespaces: values.dedicatedNamespaces,
     userMemoryMB: values.userMemory,
     concurrentPeekFactor: values.concurrentPeekFactor,
+    waitingActivations: values.waitingActivations,
+    waitingBytes: values.waitingMemory * 1024 * 1024,
     pauseGraceMs: values.pauseGrace,
     idleContainerMs: values.idleContainer,
     stateFolder: values.stateFolder,

@@ -84,11 +84,27 @@ export interface ConsumerOptions<T> {
    */
   maxInFlight: number;
   /**
-   * Called once per message, in order, never from inside `send`. A message is handled once the promise settles (a
-   * rejection is logged); one that was not handled when the process died is delivered again to its successor.
+   * No more messages are fetched while those in flight have this many bytes together, as they are encoded, except for the
+   * first `minInFlight`. Missing: no bound. A bus inside the process encodes nothing, and does not look at it.
    */
-  handle(message: T, delivery: Delivery): Promise<void> | void;
+  maxBytes?: number | undefined;
+  /** So many messages may be in flight whatever their size. */
+  minInFlight?: number | undefined;
+  /**
+   * No more messages are fetched while this many lie behind the oldest that is not handled: a successor gets all of them
+   * again. Missing: no bound. A bus that keeps each message until it is handled does not look at it.
+   */
+  maxUncommitted?: number | undefined;
+  /**
+   * Called once per message, in order, never from inside `send`. A message is handled once the promise settles (a
+   * rejection is logged), unless it settles to `left`; what was not handled when the process ended is delivered again to
+   * its successor.
+   */
+  handle(message: T, delivery: Delivery): Promise<Handled> | Handled;
 }
+
+/** What became of a message. `left`: nothing, since the process ends; its successor shall have it. */
+export type Handled = void | 'left';
 
 /** What the bus knows of a message besides its content. */
 export interface Delivery {

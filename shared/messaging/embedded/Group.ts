@@ -1,5 +1,5 @@
 import type { Logger } from '../../logging/Logger.js';
-import type { ConsumerOptions, Delivery } from '../Messaging.js';
+import type { ConsumerOptions, Delivery, Handled } from '../Messaging.js';
 import { Queue } from '../../process/Queue.js';
 
 /** A message as it waits: with what the bus knows of it. */
@@ -119,7 +119,7 @@ export class Group<T> {
   }
 
   #hand(member: Member<T>, item: Waiting<T>): void {
-    let handled: Promise<void> | void;
+    let handled: Promise<Handled> | Handled;
     try {
       handled = member.options.handle(item.message, item.delivery);
     } catch (error) {
@@ -128,13 +128,13 @@ export class Group<T> {
       return;
     }
     if (!(handled instanceof Promise)) {
-      wasHandled(item);
+      if (handled !== 'left') wasHandled(item);
       return;
     }
     member.inFlight++;
-    const settle = (): void => {
+    const settle = (how: Handled): void => {
       member.inFlight--;
-      wasHandled(item);
+      if (how !== 'left') wasHandled(item);
       if (member.inFlight === 0) member.onIdle?.();
       this.#schedule();
     };

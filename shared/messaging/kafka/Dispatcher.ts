@@ -1,5 +1,5 @@
 import type { Logger } from '../../logging/Logger.js';
-import type { ConsumerOptions } from '../Messaging.js';
+import type { ConsumerOptions, Handled } from '../Messaging.js';
 import { InFlight } from './InFlight.js';
 import type { Fetched, PartitionOffset, Place } from './library.js';
 import { OffsetTracker } from './OffsetTracker.js';
@@ -20,7 +20,8 @@ export class Dispatcher<T> {
     this.#options = options;
     this.#log = log;
     this.#onProgress = onProgress;
-    this.inFlight = new InFlight(options.maxInFlight);
+    const { maxUncommitted = Infinity } = options;
+    this.inFlight = new InFlight(options, () => this.#uncommitted() < maxUncommitted);
   }
 
   /** Learns where the group stands, before a membership begins to fetch. */
@@ -42,7 +43,7 @@ export class Dispatcher<T> {
     const given = tracker.give(offset);
     if (!given) return;
     this.#onProgress();
-    let handled: Promise<void> | void;
+    let handled: Promise<Handled> | Handled;
     try {
       const message = this.#options.topic.decode(value?.toString() ?? '');
       handled = this.#options.handle(message, { sentAt: timestamp, redelivered: offset < backlogEnd });
@@ -51,13 +52,14 @@ export class Dispatcher<T> {
       this.#failed(offset, error);
     }
     if (!(handled instanceof Promise)) {
-      given.handled = true;
+      given.handled = handled !== 'left';
       return;
     }
-    this.inFlight.begin();
-    const settle = (): void => {
-      given.handled = true;
-      this.inFlight.end();
+    const bytes = value?.length ?? 0;
+    this.inFlight.begin(bytes);
+    const settle = (how: Handled): void => {
+      given.handled = how !== 'left';
+      this.inFlight.end(bytes);
       this.#onProgress();
     };
     handled.then(settle, (error: unknown) => {
@@ -76,6 +78,13 @@ export class Dispatcher<T> {
 
   committed(offsets: readonly PartitionOffset[]): void {
     for (const { partition, offset } of offsets) this.#partition(partition).tracker.committed(offset);
+  }
+
+  /** How many messages a successor would get again, of the partition that has the most. */
+  #uncommitted(): number {
+    let most = 0;
+    for (const { tracker } of this.#partitions.values()) most = Math.max(most, tracker.uncommitted);
+    return most;
   }
 
   #failed(offset: number, error: unknown): void {

@@ -1,26 +1,43 @@
 import { within } from '../../process/within.js';
+import type { ConsumerOptions } from '../Messaging.js';
 
-/** Counts the messages that are with a handler, and tells when there is room for another. */
+export type InFlightLimits = Pick<ConsumerOptions<unknown>, 'maxInFlight' | 'maxBytes' | 'minInFlight'>;
+
+/** Counts the messages that are with a handler, and their bytes, and tells when there is room for another. */
 export class InFlight {
-  readonly #limit: number;
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
+  readonly #minCount: number;
+  readonly #mayFetch: () => boolean;
   #count = 0;
+  #bytes = 0;
   #waiting: (() => void)[] = [];
   #onIdle: (() => void)[] = [];
 
-  constructor(limit: number) {
-    this.#limit = limit;
+  /** @param mayFetch another condition, which changes only when a message is handled. */
+  constructor({ maxInFlight, maxBytes, minInFlight }: InFlightLimits, mayFetch: () => boolean = () => true) {
+    this.#maxCount = maxInFlight;
+    this.#maxBytes = maxBytes ?? Infinity;
+    this.#minCount = minInFlight ?? 0;
+    this.#mayFetch = mayFetch;
   }
 
   get hasRoom(): boolean {
-    return this.#count < this.#limit;
+    if (this.#count >= this.#maxCount) return false;
+    if (this.#bytes >= this.#maxBytes && this.#count >= this.#minCount) return false;
+    return this.#mayFetch();
   }
 
-  begin(): void {
+  /** @param bytes of the message. */
+  begin(bytes: number): void {
     this.#count++;
+    this.#bytes += bytes;
   }
 
-  end(): void {
+  /** @param bytes of the message. */
+  end(bytes: number): void {
     this.#count--;
+    this.#bytes -= bytes;
     this.wake();
     if (this.#count === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }

@@ -24,11 +24,14 @@ export class OffsetTracker {
 
   /** The offset to commit; undefined where it is committed already. */
   committable(): number | undefined {
-    for (let oldest = this.#outstanding.peek(); oldest?.handled; oldest = this.#outstanding.peek()) {
-      this.#outstanding.shift();
-    }
-    const place = this.#outstanding.peek()?.offset ?? this.#next;
+    const place = this.#oldest()?.offset ?? this.#next;
     return place === this.#committed ? undefined : place;
+  }
+
+  /** How many messages were given from the oldest one on that is not handled: none of them can be committed. */
+  get uncommitted(): number {
+    const oldest = this.#oldest();
+    return oldest === undefined || this.#next === undefined ? 0 : this.#next - oldest.offset;
   }
 
   committed(offset: number | undefined): void {
@@ -44,6 +47,14 @@ export class OffsetTracker {
     if (this.#next === undefined || end >= this.#next) return;
     this.#next = undefined;
     while (this.#outstanding.shift());
+  }
+
+  /** The oldest message that is not handled. */
+  #oldest(): Given | undefined {
+    for (let oldest = this.#outstanding.peek(); oldest?.handled; oldest = this.#outstanding.peek()) {
+      this.#outstanding.shift();
+    }
+    return this.#outstanding.peek();
   }
 }
 

@@ -6,6 +6,7 @@ import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js
 import { OWNER_LABEL } from '../../../invoker/containers/docker/settings.js';
 import { ContainerPool } from '../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import type { Handled } from '../../../shared/messaging/Messaging.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
 import { executableAction } from '../../../invoker/activations/ExecutableAction.js';
@@ -42,7 +43,7 @@ describe('a pool whose container engine has trouble', function () {
     assert.fail(`${what}: ${JSON.stringify(pool.counts())}`);
   }
 
-  const run = (name: string, image = { kind: 'nodejs:20', reference: RUNTIME_IMAGE, pull: false }): Promise<void> =>
+  const run = (name: string, image = { kind: 'nodejs:20', reference: RUNTIME_IMAGE, pull: false }): Promise<Handled> =>
     pool.submit(
       message({ action: { path: 'guest', name, version: '0.0.1' } }),
       executableAction(

@@ -8,7 +8,7 @@ import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
-import type { ConsumerOptions, Messaging } from '../../../shared/messaging/Messaging.js';
+import type { ConsumerOptions, Handled, Messaging } from '../../../shared/messaging/Messaging.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
 import type { ArtifactStore, ViewRow } from '../../../shared/store/ArtifactStore.js';
@@ -47,7 +47,7 @@ class Fixture {
   readonly stored = new Map<string, ActivationRecord>();
   readonly fetching = new Gate();
   blocked: ViewRow[] = [];
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #inFlight = new Set<Promise<unknown>>();
   #consumer: ConsumerOptions<ActivationMessage> | undefined;
   readonly invoker = new Invoker({
     config: CONFIG,
@@ -84,7 +84,7 @@ class Fixture {
     this.fetching.open();
   }
 
-  deliver(sent: ActivationMessage, redelivered = false, sentAt = 0): Promise<void> {
+  deliver(sent: ActivationMessage, redelivered = false, sentAt = 0): Promise<Handled> {
     const handled = Promise.resolve(this.#consumer?.handle(sent, { sentAt, redelivered }));
     this.#inFlight.add(handled);
     return handled;

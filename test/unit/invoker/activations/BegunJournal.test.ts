@@ -30,7 +30,7 @@ describe('BegunJournal', () => {
     assert.equal(first.complete, false, 'there was no journal');
     first.begin(id(1));
     first.begin(id(2));
-    first.end(id(2));
+    first.end(id(2), false);
     assert.equal(first.hadBegun(id(1)), false, 'it was begun by this run');
     const second = open();
     assert.equal(second.complete, true);
@@ -65,13 +65,62 @@ describe('BegunJournal', () => {
     );
   });
 
+  it('tells what had ended from what had only begun, over several starts', () => {
+    const first = open();
+    for (const n of [1, 2, 3]) first.begin(id(n));
+    first.end(id(1), true);
+    first.end(id(2), false);
+    first.close();
+    const second = open();
+    const known = (journal: BegunJournal): boolean[][] =>
+      [1, 2, 3, 4].map((n) => [journal.hadBegun(id(n)), journal.hadEnded(id(n))]);
+    const expected = [
+      [false, true],
+      [true, false],
+      [true, false],
+      [false, false],
+    ];
+    assert.deepEqual(known(second), expected);
+    second.end(id(3), true);
+    second.close();
+    assert.deepEqual(known(open()), [expected[0], expected[1], [false, true], expected[3]]);
+  });
+
+  it('writes an end with the next beginning, and many ends without one', () => {
+    const first = open();
+    first.begin(id(1));
+    first.end(id(1), true);
+    const second = open();
+    assert.equal(second.hadEnded(id(1)), false, 'it was not written');
+    second.begin(id(2));
+    second.end(id(2), true);
+    second.begin(id(3));
+    const third = open();
+    assert.equal(third.hadEnded(id(2)), true);
+    for (let n = 10; n < 10 + 64; n++) third.begin(id(n));
+    for (let n = 10; n < 10 + 64; n++) third.end(id(n), true);
+    assert.equal(open().hadEnded(id(10)), true);
+  });
+
+  it('remembers as many of the latest as it says', () => {
+    const first = open(20);
+    assert.equal(first.remembered, 10);
+    for (let n = 0; n < 100; n++) {
+      first.begin(id(n));
+      first.end(id(n), true);
+    }
+    first.close();
+    const second = open(20);
+    for (let n = 90; n < 100; n++) assert.equal(second.hadEnded(id(n)), true, `${n}`);
+  });
+
   it('is bounded, and keeps the activations that are at work and the latest that ended', () => {
     const first = open(10);
     first.begin(id(0));
     const size = statSync(path).size;
     for (let n = 1; n <= 100; n++) {
       first.begin(id(n));
-      first.end(id(n));
+      first.end(id(n), false);
     }
     assert.equal(statSync(path).size, size);
     const second = open(10);

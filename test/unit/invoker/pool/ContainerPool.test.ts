@@ -5,6 +5,7 @@ import {
   ContainerTimeoutError,
 } from '../../../../invoker/containers/ContainerDriver.js';
 import { ok } from './FakeDriver.js';
+import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { executable, Gate, message, NODE_IMAGE, PoolFixture, settle } from './setup.js';
 
 const CELL = { kind: 'nodejs:20', memoryMB: 256, image: NODE_IMAGE, initialCount: 1 };
@@ -661,7 +662,7 @@ describe('ContainerPool', () => {
         if (path === '/run') await gate.pass();
         return ok({});
       };
-      const colored = (value: string): Promise<void> => f.run({}, { color: { value, hit: true } });
+      const colored = (value: string): Promise<Handled> => f.run({}, { color: { value, hit: true } });
       const first = [colored('red'), colored('blue')];
       await settle();
       gate.open();

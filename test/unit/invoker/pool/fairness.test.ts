@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ok } from './FakeDriver.js';
+import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { Gate, message, PoolFixture, settle } from './setup.js';
 
 const ORIGIN = message().user;
@@ -18,9 +19,9 @@ function fixture(userMemoryMB: number) {
     }
     return ok({});
   };
-  const call = (namespace: string, name: string, n: number): Promise<void> =>
+  const call = (namespace: string, name: string, n: number): Promise<Handled> =>
     f.run({ name }, { user: user(namespace), content: { n } });
-  const step = async (): Promise<void> => {
+  const step = async (): Promise<Handled> => {
     gate.one();
     await settle();
   };
@@ -28,6 +29,20 @@ function fixture(userMemoryMB: number) {
 }
 
 describe('a pool that is asked for more than it can run', () => {
+  it('lets what it has begun end, and leaves to the next run what it has not', async () => {
+    const { f, gate, began, call } = fixture(256);
+    const calls = [call('a', 'x', 0), call('a', 'x', 1), call('b', 'y', 0)];
+    await settle();
+    f.pool.leaveWaiting();
+    assert.deepEqual(await Promise.all(calls.slice(1)), ['left', 'left']);
+    assert.equal(await call('c', 'z', 0), 'left', 'it came later');
+    gate.open();
+    assert.equal(await calls[0], undefined);
+    assert.deepEqual(began, ['a/0']);
+    await f.pool.close(0);
+    assert.equal(f.heard.records.length, 1);
+  });
+
   it('serves another namespace next, however many activations of the first one wait', async () => {
     const { gate, began, call, step } = fixture(512);
     const all = Array.from({ length: 200 }, (_, n) => call('neighbour', 'x', n));
@@ -106,7 +121,7 @@ describe('a pool that is asked for more than it can run', () => {
         fc.constantFrom(256, 512, 1024),
         async (calls, userMemoryMB) => {
           const { f, gate, began, call, step } = fixture(userMemoryMB);
-          const all: Promise<void>[] = [];
+          const all: Promise<Handled>[] = [];
           const sent = new Map<string, string[]>();
           for (const [n, { namespace, name, steps }] of calls.entries()) {
             all.push(call(namespace, name, n));

@@ -6,7 +6,7 @@ import { silentLogger } from '../../../../shared/logging/Logger.js';
 import type { Acknowledgement } from '../../../../shared/messages/acknowledgement.js';
 import type { ActivationMessage } from '../../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
-import type { Producer, Topic } from '../../../../shared/messaging/Messaging.js';
+import type { Handled, Producer, Topic } from '../../../../shared/messaging/Messaging.js';
 import { topics } from '../../../../shared/messaging/topics.js';
 import { executableAction, type ExecutableAction } from '../../../../invoker/activations/ExecutableAction.js';
 import { Reporter } from '../../../../invoker/activations/Reporter.js';
@@ -130,7 +130,7 @@ export class PoolFixture {
     });
   }
 
-  run(over: Parameters<typeof action>[0] = {}, sent: Partial<ActivationMessage> = {}): Promise<void> {
+  run(over: Parameters<typeof action>[0] = {}, sent: Partial<ActivationMessage> = {}): Promise<Handled> {
     return this.pool.submit(message(sent), executable(over));
   }
 }

@@ -13,6 +13,7 @@ import {
   type PostOptions,
 } from '../../../../invoker/containers/ContainerDriver.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
+import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { acknowledgedActivation } from '../../../../shared/messages/acknowledgement.js';
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { ContainerPool } from '../../../../invoker/pool/ContainerPool.js';
@@ -215,7 +216,8 @@ describe('a pool, whatever happens', () => {
         fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }),
         fc.array(fate, { maxLength: 120, size: 'max' }),
         fc.boolean(),
-        async (scheduler, steps, fates, closeEarly) => {
+        fc.boolean(),
+        async (scheduler, steps, fates, leaves, closeEarly) => {
           const driver = new ChaosDriver(scheduler, fates);
           const heard = new Heard();
           let now = 0;
@@ -246,14 +248,17 @@ describe('a pool, whatever happens', () => {
               removal: { attemptMs: 60_000, firstDelayMs: 0, maxDelayMs: 0 },
             },
           });
+          /** What ended here, and what was left to the next run. */
           const sent: string[] = [];
-          const done: Promise<void>[] = [];
+          const left: string[] = [];
+          const done: Promise<Handled>[] = [];
           for (const what of steps) {
             if (what.do === 'run') {
               const color = what.color === undefined ? {} : { color: { value: what.color, hit: true } };
               const one = message({ blocking: what.blocking, ...color });
-              sent.push(one.activationId);
-              done.push(pool.submit(one, executable({ name: what.name, ...LIMITS[what.name] })));
+              const submitted = pool.submit(one, executable({ name: what.name, ...LIMITS[what.name] }));
+              done.push(submitted);
+              void submitted.then((how) => void (how === 'left' ? left : sent).push(one.activationId));
             } else if (what.do === 'sweep') {
               now += what.after;
               pool.sweep();
@@ -268,6 +273,7 @@ describe('a pool, whatever happens', () => {
             }
             assert.ok(pool.counts().usedMB <= USER_MEMORY_MB);
           }
+          if (leaves) pool.leaveWaiting();
           const closed = closeEarly ? pool.close(0) : undefined;
           await drain(scheduler, Promise.all(done));
           await drain(scheduler, closed ?? pool.close(0));
@@ -287,6 +293,8 @@ describe('a pool, whatever happens', () => {
             assert.ok(container.destroyed, 'each container is removed, the dead ones too');
           }
           assert.deepEqual(driver.violations, []);
+          assert.equal(sent.length + left.length, done.length);
+          assert.ok(leaves || left.length === 0);
           assert.equal(pool.counts().usedMB, 0);
           assert.equal(pool.counts().activations, 0);
         },

@@ -1,14 +1,18 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
 import { Dispatcher } from '../../../../../shared/messaging/kafka/Dispatcher.js';
-import type { Delivery } from '../../../../../shared/messaging/Messaging.js';
+import type { ConsumerOptions, Delivery, Handled } from '../../../../../shared/messaging/Messaging.js';
 import { recordingLogger } from './recordingLogger.js';
 
 describe('Dispatcher', () => {
-  function setup(handle: (text: string, delivery: Delivery) => Promise<void> | void) {
+  function setup(
+    handle: (text: string, delivery: Delivery) => Promise<Handled> | Handled,
+    limits: Partial<ConsumerOptions<string>> = {},
+  ) {
     const { log, lines } = recordingLogger();
     const topic = { name: 'texts', encode: String, decode: String, settings: {} };
-    const dispatcher = new Dispatcher<string>({ topic, group: 'g', maxInFlight: 2, handle }, log, () => undefined);
+    const options = { topic, group: 'g', maxInFlight: 2, handle, ...limits };
+    const dispatcher = new Dispatcher<string>(options, log, () => undefined);
     const dispatch = (offset: number, value: string | null = `m${offset}`): void =>
       dispatcher.dispatch({ partition: 0, offset, value: value === null ? null : Buffer.from(value), timestamp: 7 });
     return { dispatcher, dispatch, lines };
@@ -64,6 +68,39 @@ describe('Dispatcher', () => {
       'error: message 1 of topic texts could not be handled',
       'error: message 2 of topic texts could not be handled',
     ]);
+  });
+
+  it('does not commit a message that was left, nor those after it, and counts it no more', async () => {
+    const { dispatcher, dispatch } = setup(async (text) => (text === 'm1' ? 'left' : undefined));
+    for (const offset of [0, 1, 2]) dispatch(offset);
+    await dispatcher.inFlight.idle();
+    assert.deepEqual(dispatcher.committable(), [{ partition: 0, offset: 1 }]);
+  });
+
+  it('counts the bytes of messages as they come', async () => {
+    let end = (): void => {};
+    const { dispatcher, dispatch } = setup(() => new Promise<void>((resolve) => (end = resolve)), { maxBytes: 5 });
+    dispatch(0, '12345');
+    assert.equal(dispatcher.inFlight.hasRoom, false);
+    end();
+    await turn();
+    assert.equal(dispatcher.inFlight.hasRoom, true);
+  });
+
+  it('has no room while too many messages lie behind the oldest that is not handled', async () => {
+    let end = (): void => {};
+    const { dispatcher, dispatch } = setup(
+      (text) => (text === 'm0' ? new Promise<void>((resolve) => (end = resolve)) : undefined),
+      { maxUncommitted: 3 },
+    );
+    dispatch(0);
+    dispatch(1);
+    assert.equal(dispatcher.inFlight.hasRoom, true);
+    dispatch(2);
+    assert.equal(dispatcher.inFlight.hasRoom, false);
+    const room = dispatcher.inFlight.room(10_000);
+    end();
+    assert.equal(await room, true);
   });
 
   it('gives a message once, also when the next membership fetches it again', () => {
