@@ -136,11 +136,6 @@ export class Bodies {
     return value;
   }
 
-  /** To be awaited between two steps with a value of this size: gives other requests a turn if the steps take long. */
-  async pause(bytes: number): Promise<void> {
-    if (bytes > PARSED_AT_ONCE_BYTES) await this.#nextTurn();
-  }
-
   /** Passes the chunks of a body to `take`. Reads the next chunk after `take` has processed the last one. */
   async #receive(
     req: Incoming,

@@ -132,7 +132,7 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async putAction(action: Action): Promise<Action> {
-    const { exec, attachment } = storeCode(action.exec, this.#maxInlineBytes);
+    const { exec, attachment } = await storeCode(action.exec, this.#maxInlineBytes);
     const written = this.#withCode.write(action._id, async () => {
       const document = await this.#documents.write(action._id, async () => {
         const _rev = await this.#store.put({ ...action, exec } as EntityDocument, attachment);

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { bytesOfText } from '../entities/codeText.js';
 import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entities/exec.js';
 import type { Attachment } from './ArtifactStore.js';
 
@@ -22,16 +23,16 @@ export interface StoredExec {
 }
 
 /** Splits an exec into the part in its document and the attachment. `newName` gives attachments their names. */
-export function storeCode(
+export async function storeCode(
   exec: Exec,
   maxInlineBytes: number = MAX_INLINE_BYTES,
   newName: () => string = randomUUID,
-): StoredExec {
+): Promise<StoredExec> {
   const { code } = exec;
   // Only a sequence says nothing about `binary`.
   const stored = exec.kind === SEQUENCE ? exec : { ...exec, binary: exec.binary ?? false };
   if (code === undefined) return { exec: stored };
-  const bytes = Buffer.from(code, exec.binary ? 'base64' : 'utf8');
+  const bytes = await bytesOfText(code, exec.binary ? 'base64' : 'utf8');
   const attachmentType = exec.binary ? BYTES : TEXT;
   if (bytes.length >= maxInlineBytes) {
     const name = newName();

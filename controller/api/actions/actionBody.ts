@@ -33,12 +33,12 @@ export interface SizeLimits {
 }
 
 /** @throws ApiError 400; 413 if the code, the parameters or the annotations are too large. */
-export function readActionBody(json: Json, runtimes: Runtimes, sizes: SizeLimits): ActionBody {
+export async function readActionBody(json: Json, runtimes: Runtimes, sizes: SizeLimits): Promise<ActionBody> {
   const body = bodyObject(json, 'exec');
-  const exec = optional(body, 'exec', (value) => readExec(value, runtimes));
+  const exec = await optional(body, 'exec', (value) => readExec(value, runtimes));
   const parameters = optional(body, 'parameters', readParameters);
   const annotations = optional(body, 'annotations', readParameters);
-  if (exec) checkSize('exec', execSize(exec), sizes.maxCodeBytes);
+  if (exec) checkSize('exec', await execSize(exec), sizes.maxCodeBytes);
   if (parameters) checkSize('parameters', parametersSize(parameters), sizes.maxParameterBytes);
   if (annotations) checkSize('annotations', parametersSize(annotations), sizes.maxParameterBytes);
   return {

@@ -1,6 +1,7 @@
 import { MalformedNameError, readQualifiedName } from '../../invocation/qualifiedNames.js';
 import { malformedContent } from '../../http/ApiError.js';
 import { quoted } from '../../http/fields.js';
+import { isBase64, utf8Length } from '../../../shared/entities/codeText.js';
 import { BLACKBOX, SEQUENCE, type Exec } from '../../../shared/entities/exec.js';
 import { isObject, type Json, type JsonObject } from '../../../shared/entities/keyvalue.js';
 import { documentId } from '../../../shared/entities/names.js';
@@ -12,7 +13,7 @@ import type { Runtimes } from '../../../shared/runtimes/manifest.js';
  * becomes the family's default kind. The components of a sequence become `/namespace/name`; a placeholder `_` remains.
  * @throws ApiError 400
  */
-export function readExec(value: Json, runtimes: Runtimes): Exec {
+export async function readExec(value: Json, runtimes: Runtimes): Promise<Exec> {
   if (!isObject(value)) throw malformedContent('JSON object expected');
   if (typeof value['kind'] !== 'string') throw malformedContent("'kind' must be a string defined in 'exec'");
   const kind = value['kind'].trim().toLowerCase();
@@ -34,7 +35,7 @@ function readComponents(value: Json | undefined): string[] {
   });
 }
 
-function readBlackbox(value: JsonObject): Exec {
+async function readBlackbox(value: JsonObject): Promise<Exec> {
   const given = value['image'];
   if (typeof given !== 'string') {
     throw malformedContent(`'image' must be a string defined in 'exec' for '${BLACKBOX}' actions`);
@@ -47,12 +48,12 @@ function readBlackbox(value: JsonObject): Exec {
   return {
     kind: BLACKBOX,
     image: imageReference(image),
-    ...(text.trim() === '' ? { binary: false } : { code: text, binary: isBase64(text) }),
+    ...(text.trim() === '' ? { binary: false } : { code: text, binary: await isBase64(text) }),
     ...(main === undefined ? {} : { main }),
   };
 }
 
-function readCode(value: JsonObject, kind: string, runtimes: Runtimes): Exec {
+async function readCode(value: JsonObject, kind: string, runtimes: Runtimes): Promise<Exec> {
   const runtime = runtimes.resolve(kind);
   if (!runtime) throw malformedContent(unknownKind(kind, runtimes));
   const main = readMain(value, kind);
@@ -66,7 +67,7 @@ function readCode(value: JsonObject, kind: string, runtimes: Runtimes): Exec {
     throw malformedContent(`'main' must be a string defined in 'exec' for '${kind}' actions`);
   }
   const text = inlineCode(code);
-  return { kind: runtime.kind, code: text, binary: isBase64(text), ...(main === undefined ? {} : { main }) };
+  return { kind: runtime.kind, code: text, binary: await isBase64(text), ...(main === undefined ? {} : { main }) };
 }
 
 function readMain(value: JsonObject, kind: string): string | undefined {
@@ -89,23 +90,11 @@ function unknownKind(kind: string, runtimes: Runtimes): string {
   return `The specified runtime '${kind.slice(0, MAX_KIND_LENGTH)}' is not supported by this platform. Valid values are: ${known}.`;
 }
 
-/**
- * Whether code is a zip or another binary in base64. Text that consists of letters only, with a length that is a
- * multiple of 4, is taken for base64, too.
- */
-export function isBase64(code: string): boolean {
-  const text = code.trim();
-  if (text.length === 0 || text.length % 4 !== 0) return false;
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  // Search for a character that base64 does not allow: a pattern for the whole text overflows the stack at 48 MB.
-  return !/[^A-Za-z0-9+/]/.test(padding === 0 ? text : text.slice(0, -padding));
-}
-
 /** The size in bytes of an `exec` that counts against the limit on code. */
-export function execSize(exec: Exec): number {
+export async function execSize(exec: Exec): Promise<number> {
   const components = exec.components ?? [];
   return (
-    Buffer.byteLength(exec.code ?? '') +
+    (await utf8Length(exec.code ?? '')) +
     Buffer.byteLength(exec.main ?? '') +
     Buffer.byteLength(exec.image ?? '') +
     components.reduce((sum, name) => sum + Buffer.byteLength(name) - 1, 0)

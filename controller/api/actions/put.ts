@@ -31,7 +31,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
   const path = await authorizeAction(ctx, call, 'PUT', target);
   const bounds = namespaceLimits(ctx.limits, user.limits);
   const json = await ctx.bodies.json(req);
-  const given = readActionBody(json, ctx.runtimes, {
+  const given = await readActionBody(json, ctx.runtimes, {
     maxCodeBytes: ctx.limits.maxCodeBytes,
     maxParameterBytes: bounds.maxParameterBytes,
   });
@@ -64,7 +64,6 @@ async function writeAction(
   refuseDeprecated(ctx.runtimes, exec.kind);
 
   const now = ctx.clock();
-  await ctx.bodies.pause(body.exec?.code?.length ?? 0);
   const written = old ? revisedAction(old, body, now) : newAction(path, name, { ...body, exec }, ctx, now);
   const action = withOwnEncryption(written, old);
   await ctx.entities.putAction({ ...action, parameters: ctx.parameterLock.lock(action.parameters) });
