@@ -39,9 +39,13 @@ const MAX_SPARES = 2;
 const MAX_LIVE_BYTES = 512 * 1024 * 1024;
 const NAME = /^(\d{8})\.log$/;
 
-interface Segment {
-  readonly number: number;
+interface Flushable {
+  /** Its file descriptor. */
   readonly file: number;
+}
+
+interface Segment extends Flushable {
+  readonly number: number;
   readonly size: number;
   used: number;
   /** The bytes of lines of entries that are there. */
@@ -63,9 +67,9 @@ export interface EntryLogOptions {
   readonly maxLiveBytes?: number | undefined;
   /** Called at each write that the file system refuses. */
   readonly onFailure?: ((error: Error) => void) | undefined;
+  /** Brings what was written to a file, given by its descriptor, to the disk; missing: `fdatasync`. */
+  readonly flush?: ((file: number) => Promise<void>) | undefined;
 }
-
-const flush = promisify(fdatasync);
 
 /** A log of entries in a folder of its own. One process at a time may open it. */
 export class EntryLog {
@@ -75,6 +79,11 @@ export class EntryLog {
   readonly #maxSegments: number;
   readonly #maxLiveBytes: number;
   readonly #onFailure: (error: Error) => void;
+  readonly #flush: (file: number) => Promise<void>;
+  /** The folder itself: a segment is found after a power failure only where its name is on the disk, too. */
+  readonly #names: Flushable;
+  /** Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing. */
+  readonly #dirty = new Set<Flushable>();
   readonly #entries = new Map<string, Place>();
   /** The oldest first; the last one is current. */
   readonly #segments: Segment[] = [];
@@ -94,7 +103,9 @@ export class EntryLog {
     this.#maxSegments = options.maxSegments ?? MAX_SEGMENTS;
     this.#maxLiveBytes = options.maxLiveBytes ?? MAX_LIVE_BYTES;
     this.#onFailure = options.onFailure ?? (() => {});
+    this.#flush = options.flush ?? promisify(fdatasync);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#names = { file: openSync(folder, 'r') };
     for (const name of readdirSync(folder).toSorted()) {
       if (NAME.test(name)) this.#load(name);
       else if (name.startsWith('spare')) this.#spares.push(name);
@@ -121,7 +132,7 @@ export class EntryLog {
     if (this.#closed) return;
     await (this.#nextFlush ?? this.#flushing).catch(() => {});
     this.#closed = true;
-    for (const { file } of this.#segments) closeSync(file);
+    for (const { file } of [...this.#segments, this.#names]) closeSync(file);
   }
 
   async #put(key: string, value: string): Promise<void> {
@@ -193,6 +204,7 @@ export class EntryLog {
       current = this.#open(bytes.length);
       bytes = encodeLine(line, current.number);
     }
+    this.#dirty.add(current);
     writeAll(current.file, bytes, current.used);
     if (line.kind === 'put') {
       const before = this.#entries.get(line.key);
@@ -231,6 +243,7 @@ export class EntryLog {
     this.#nextNumber++;
     const segment: Segment = { number, file, size, used: 0, live: 0 };
     this.#segments.push(segment);
+    this.#dirty.add(this.#names);
     if (this.#segments.length > this.#maxSegments) this.#moveOldest();
     return segment;
   }
@@ -252,6 +265,7 @@ export class EntryLog {
   #dropOldest(): void {
     while (this.#segments.length > 1 && this.#segments[0]?.live === 0 && !this.#closed) {
       const [oldest] = this.#segments.splice(0, 1) as [Segment];
+      this.#dirty.delete(oldest);
       // A flush of it may be under way.
       void this.#flushing.catch(() => {}).then(() => closeSync(oldest.file));
       const path = join(this.#folder, `${String(oldest.number).padStart(8, '0')}.log`);
@@ -284,6 +298,8 @@ export class EntryLog {
       }
     }
     this.#segments.push(segment);
+    // The earlier run may have ended before its flush.
+    this.#dirty.add(segment);
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
 
@@ -293,11 +309,22 @@ export class EntryLog {
       .catch(() => {})
       .then(() => {
         this.#nextFlush = undefined;
-        // A segment that was closed since the last flush may hold lines too.
-        const files = this.#segments.slice(-2).map(({ file }) => flush(file));
-        this.#flushing = Promise.all(files).then(() => {});
+        const dirty = [...this.#dirty];
+        // What is appended during the flush may miss it.
+        this.#dirty.clear();
+        this.#flushing = Promise.all(dirty.map((each) => this.#flushOne(each))).then(() => {});
         return this.#flushing;
       }));
+  }
+
+  async #flushOne(written: Flushable): Promise<void> {
+    try {
+      await this.#flush(written.file);
+    } catch (error) {
+      const dropped = written !== this.#names && !this.#segments.some((segment) => segment === written);
+      if (!dropped) this.#dirty.add(written);
+      throw error;
+    }
   }
 }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { StoreUnavailableError } from '../../../../../shared/store/ArtifactStore.js';
+import type { KeptEntries } from '../../../../../shared/store/KeptEntries.js';
 import { EntryLog, type EntryLogOptions } from '../../../../../shared/store/embedded/EntryLog.js';
 
 const SMALL: EntryLogOptions = { segmentBytes: 1000, maxSegments: 3 };
@@ -139,6 +140,61 @@ describe('EntryLog', () => {
       }),
       { numRuns: 100 },
     );
+  });
+
+  describe('asks the disk to flush', () => {
+    /** A disk that says which file it flushed, and refuses while `refused` has a reason. */
+    const disk = { flushed: [] as string[], refused: undefined as Error | undefined };
+    const flush = (file: number): Promise<void> => {
+      disk.flushed.push(readlinkSync(`/proc/self/fd/${file}`).split('/').at(-1) ?? '');
+      return disk.refused ? Promise.reject(disk.refused) : Promise.resolve();
+    };
+    const flushedBy = async (work: () => Promise<unknown>): Promise<string[]> => {
+      disk.flushed = [];
+      await work();
+      return disk.flushed.toSorted();
+    };
+    const first = '00000001.log';
+    const second = '00000002.log';
+    let table: KeptEntries;
+    let own: string;
+    beforeEach(() => {
+      disk.refused = undefined;
+      table = new EntryLog(folder, { ...SMALL, flush }).table('t');
+      own = folder.split('/').at(-1) ?? '';
+    });
+
+    it('what was written since the last flush, and no other file', async () => {
+      assert.deepEqual(await flushedBy(() => table.put('a', 'x')), [first, own]);
+      assert.deepEqual(await flushedBy(() => table.put('b', 'x')), [first]);
+      assert.deepEqual(await flushedBy(() => table.put('c', 'x'.repeat(960))), [second, own]);
+      assert.deepEqual(await flushedBy(() => table.put('d', 'x')), [second]);
+    });
+
+    it('a file that was left behind full, where lines of it wait', async () => {
+      await table.put('a', 'x');
+      const both = (): Promise<unknown> => Promise.all([table.put('b', 'x'), table.put('c', 'x'.repeat(960))]);
+      assert.deepEqual(await flushedBy(both), [first, second, own]);
+    });
+
+    it('what it could not flush before', async () => {
+      await table.put('a', 'x');
+      disk.refused = new Error('EIO');
+      await assert.rejects(table.put('b', 'x'), StoreUnavailableError);
+      await assert.rejects(table.put('c', 'x'.repeat(960)), StoreUnavailableError);
+      disk.refused = undefined;
+      const names = await flushedBy(() => table.put('d', 'x'));
+      assert.deepEqual([names.includes(first), names.includes(second), names.includes(own)], [true, true, true]);
+      assert.equal((await flushedBy(() => table.put('e', 'x'))).includes(first), false);
+      assert.deepEqual(table.keys(), ['a', 'd', 'e']);
+    });
+
+    it('what an earlier run left, once', async () => {
+      await table.put('a', 'x');
+      const next = new EntryLog(folder, { ...SMALL, flush }).table('t');
+      assert.deepEqual(await flushedBy(() => next.put('b', 'x')), [first, second, own]);
+      assert.deepEqual(await flushedBy(() => next.put('c', 'x')), [second]);
+    });
   });
 
   it('removes a file that was not finished', async () => {
