@@ -13,6 +13,8 @@ import type { Logger } from '../logging/Logger.js';
  *                                        → ended (code 0): all closed; (code 1): one did not, or the limit has passed
  *                                        → ended (code 1): a second signal
  *   any state                            → ended (code 1): an error that nothing caught
+ *   any of these ends                    → killed by itself, with a line in the log: a part of `beforeExit` did not close,
+ *                                          for which Node's exit would wait without a limit
  */
 type State = 'starting' | 'running' | 'stopping' | 'ended';
 
@@ -149,8 +151,13 @@ export class Lifecycle {
     if (this.#state === 'ended') return;
     const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
     if (this.#log) this.#log.error(`${origin}: the process ends`, { error: stack });
-    else this.#process.stderr.write(`${this.#prefix}${origin}: ${stack.replaceAll(/\r?\n\s*/g, ' | ')}\n`);
+    else this.#say(`${origin}: ${stack.replaceAll(/\r?\n\s*/g, ' | ')}`);
     await this.#leave(1);
+  }
+
+  #say(line: string): void {
+    if (this.#log) this.#log.error(line);
+    else this.#process.stderr.write(`${this.#prefix}${line}\n`);
   }
 
   /** The last opened first; also what is opened meanwhile. Resolves to whether all closed within the limit. */
@@ -187,6 +194,7 @@ export class Lifecycle {
       LAST_MS,
     );
     if (!safe) {
+      this.#say(`${this.#last.map(({ name }) => name).join(', ')} cannot be closed: the process kills itself`);
       this.#process.kill(this.#process.pid, 'SIGKILL');
       // PID 1 does not get signals of its own namespace; abort reaches it.
       this.#process.abort();

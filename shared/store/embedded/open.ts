@@ -43,6 +43,10 @@ const MAP_BYTES = 16 * 1024 ** 3;
 const mapsAtOnce = process.platform !== 'win32' && (process.arch === 'x64' || process.arch === 'arm64');
 
 const CLOSE_MS = 2000;
+/** LMDB waits for ever after a commit that failed, or where the disk does not answer. */
+const STUCK =
+  `LMDB does not close within ${CLOSE_MS / 1000} s: a write failed earlier, or the disk does not answer. ` +
+  'Everything that was acknowledged is on the disk.';
 
 /**
  * The three databases on disk in `folder`, which is made where it is missing, and readable by this user alone.
@@ -151,10 +155,10 @@ async function openIn(
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
-    // After a commit that failed LMDB waits for ever; everything that was acknowledged is on the disk by now.
-    await withinTime(CLOSE_MS, root.close());
+    const inTime = await withinTime(CLOSE_MS, root.close());
     await accepted?.close();
     await lock.release();
+    if (!inTime) throw new StoreError(STUCK);
   };
   return {
     whisks,
@@ -175,10 +179,11 @@ const NO_ENTRIES: KeptEntries = {
   list: () => [],
 };
 
-/** Waits for `work`, but not longer than `ms`. */
-async function withinTime(ms: number, work: Promise<void>): Promise<void> {
+/** Whether `work` ended within `ms`. */
+async function withinTime(ms: number, work: Promise<void>): Promise<boolean> {
   const done = new AbortController();
-  const late = sleep(ms, undefined, { signal: done.signal }).catch(() => {});
-  await Promise.race([work, late]);
+  const late = sleep(ms, false, { signal: done.signal }).catch(() => false);
+  const inTime = await Promise.race([work.then(() => true), late]);
   done.abort();
+  return inTime;
 }

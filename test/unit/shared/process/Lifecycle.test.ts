@@ -140,6 +140,7 @@ describe('Lifecycle', () => {
     living.emit('uncaughtException', new Error('boom'), 'uncaughtException');
     await living.ended;
     assert.deepEqual(living.did.slice(0, 2), ['kill 4711 SIGKILL', 'abort']);
+    assert.equal(living.written.at(-1), 'test: store cannot be closed: the process kills itself\n');
   });
 });
 

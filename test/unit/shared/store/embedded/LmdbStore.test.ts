@@ -140,11 +140,17 @@ describe('the embedded store', () => {
     const command = [...process.execArgv, script, folder];
     const { status, stdout } = spawnSync('bash', ['-c', limited, process.execPath, ...command], { encoding: 'utf8' });
     assert.equal(status, 0);
-    const { stored, lost, errors } = JSON.parse(stdout) as { stored: number; lost: number; errors: string[] };
+    const { stored, lost, errors, closed } = JSON.parse(stdout) as {
+      stored: number;
+      lost: number;
+      errors: string[];
+      closed: string;
+    };
     assert.ok(stored > 10);
     assert.equal(lost, 0);
     assert.equal(errors.length, 1);
     assert.match(errors[0] ?? '', /^StoreUnavailableError: the embedded store failed: /);
+    assert.match(closed, /^StoreError: LMDB does not close within 2 s: a write failed earlier/);
     const stores = await openEmbeddedStores(folder);
     const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
     assert.equal(await stores.activations.count('whisks.v2.1.0/activations', query), stored);

@@ -23,5 +23,8 @@ for (let n = 0, failed = 0; failed < 3; n++) {
 }
 let lost = 0;
 for (const id of stored) if (!(await stores.activations.get(id))) lost++;
-await stores.close();
-process.stdout.write(JSON.stringify({ stored: stored.length, lost, errors: [...errors] }));
+const closed = await stores.close().then(
+  () => 'in order',
+  (error: unknown) => String(error),
+);
+process.stdout.write(JSON.stringify({ stored: stored.length, lost, errors: [...errors], closed }));
