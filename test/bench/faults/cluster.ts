@@ -24,16 +24,18 @@ const UNLIMITED = {
 
 export interface FaultCluster {
   readonly parts: Parts;
-  close(): Promise<void>;
+  /** @param keepLogs leaves what the processes logged, and says where. */
+  close(keepLogs?: boolean): Promise<void>;
 }
 
 /** Two controllers and two invokers, on brokers and a CouchDB of their own that can fail. */
 export async function startFaultCluster(brokerCount: number): Promise<FaultCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
   const [kafka, couch] = await Promise.all([startBrokers(brokerCount), startOwnCouch()]);
-  const closeEngines = async (): Promise<void> => {
+  const closeEngines = async (keepLogs: boolean): Promise<void> => {
     await Promise.all([kafka.close(), couch.close()]);
-    rmSync(folder, { recursive: true, force: true });
+    if (keepLogs) console.log(`the logs of controllers and invokers are in ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
   };
   try {
     const topology = await Topology.start({
@@ -52,13 +54,14 @@ export async function startFaultCluster(brokerCount: number): Promise<FaultClust
     const elect = brokerCount > 1 ? () => kafka.elect() : undefined;
     return {
       parts: { topology, brokers: kafka.brokers, couch, elect },
-      close: async () => {
-        await topology.stop();
-        await closeEngines();
+      close: async (keepLogs = false) => {
+        // What a failed round left frozen would hold up its own end.
+        await (keepLogs ? topology.kill() : topology.stop());
+        await closeEngines(keepLogs);
       },
     };
   } catch (error) {
-    await closeEngines();
+    await closeEngines(true);
     throw error;
   }
 }

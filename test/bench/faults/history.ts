@@ -14,6 +14,8 @@ export interface Answer {
   readonly reason: string;
   /** From the request until the answer. */
   readonly tookMs: number;
+  /** When it was answered, in ms of the same clock as `History.backAt`. */
+  readonly at: number;
   /** The client gave up waiting. */
   readonly unanswered: boolean;
 }
@@ -22,6 +24,8 @@ export interface Answer {
 export interface RecordSeen {
   readonly id: string;
   readonly success: boolean;
+  /** It says that a container had been given the activation when its invoker failed. */
+  readonly given: boolean;
 }
 
 export interface History {
@@ -32,6 +36,8 @@ export interface History {
   readonly records: readonly RecordSeen[];
   /** Ids as the list of activations has them. */
   readonly listed: readonly string[];
+  /** When what was broken was back, in ms of the clock of `Answer.at`. */
+  readonly backAt: number;
 }
 
 /** How long answers may take, in ms. */
@@ -40,6 +46,8 @@ export interface Limits {
   readonly answerMs: number;
   /** To answer an accepted invocation whose client waits for the result. */
   readonly resultMs: number;
+  /** A container that was given an activation and died before the action's first line leaves no trace of it. So many may. */
+  readonly containers: number;
 }
 
 /** Counts of one trial; those of `FAULTS` have to be 0. */
@@ -49,7 +57,7 @@ export interface Verdict {
   readonly refused: number;
   /** Accepted, and its record says failure. */
   readonly failed: number;
-  /** Of these, activations that never began. */
+  /** Of these, activations that never began, beyond those that containers may have been given: see `Limits.containers`. */
   readonly 'failed, not begun': number;
   /** Accepted, without a record. */
   readonly lost: number;
@@ -64,24 +72,39 @@ export interface Verdict {
   /** Of refusals. A failed activation may be answered 500 too, with its record. */
   readonly 'errors (500)': number;
   readonly 'slowest answer (ms)': number;
+  /** From when what was broken was back until the next invocation was accepted; -1 where none was. */
+  readonly 'back after (ms)': number;
 }
 
 /** The counts that must be 0. */
-const FAULTS = ['lost', 'unlisted', 'doubled', 'run twice', 'unanswered', 'late', 'errors (500)'] as const;
+const FAULTS = [
+  'failed, not begun',
+  'lost',
+  'unlisted',
+  'doubled',
+  'run twice',
+  'unanswered',
+  'late',
+  'errors (500)',
+] as const;
 
-export function judge({ answers, runs, records, listed }: History, limits: Limits): Verdict {
+export function judge({ answers, runs, records, listed, backAt }: History, limits: Limits): Verdict {
   const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
   const recorded = new Map(records.map(({ id, success }) => [id, success]));
   const begun = new Set(runs);
   const inList = new Set(listed);
   const failed = [...accepted].filter((id) => recorded.get(id) === false);
+  const given = new Set(records.flatMap((record) => (record.given ? [record.id] : [])));
+  const untraced = failed.filter((id) => !begun.has(id));
+  const givenUntraced = untraced.filter((id) => given.has(id)).length;
   const answered = answers.filter(({ unanswered }) => !unanswered);
+  const acceptedLater = answers.filter(({ id, at }) => id !== undefined && at >= backAt).map(({ at }) => at);
   return {
     invocations: answers.length,
     accepted: accepted.size,
     refused: answered.filter(({ id }) => id === undefined).length,
     failed: failed.length,
-    'failed, not begun': failed.filter((id) => !begun.has(id)).length,
+    'failed, not begun': untraced.length - Math.min(givenUntraced, limits.containers),
     lost: [...accepted].filter((id) => !recorded.has(id)).length,
     unlisted: [...accepted].filter((id) => recorded.has(id) && !inList.has(id)).length,
     doubled: listed.length - inList.size,
@@ -90,6 +113,7 @@ export function judge({ answers, runs, records, listed }: History, limits: Limit
     late: answered.filter((answer) => isLate(answer, limits)).length,
     'errors (500)': answered.filter(({ id, status }) => id === undefined && status === 500).length,
     'slowest answer (ms)': Math.round(Math.max(0, ...answered.map(({ tookMs }) => tookMs))),
+    'back after (ms)': acceptedLater.length === 0 ? -1 : Math.round(Math.min(...acceptedLater) - backAt),
   };
 }
 
@@ -110,7 +134,7 @@ export function refusals(answers: readonly Answer[]): Record<string, number> {
 /** Whether everything that must be 0 is 0. */
 export const isSound = (verdict: Verdict): boolean => FAULTS.every((fault) => verdict[fault] === 0);
 
-/** The verdicts of several rounds as one: sums, and the slowest answer of all. */
+/** The verdicts of several rounds as one: sums, and the longest times of all. */
 export function total(verdicts: readonly Verdict[]): Verdict {
   const sum = (count: keyof Verdict): number => verdicts.reduce((all, verdict) => all + verdict[count], 0);
   return {
@@ -127,6 +151,7 @@ export function total(verdicts: readonly Verdict[]): Verdict {
     late: sum('late'),
     'errors (500)': sum('errors (500)'),
     'slowest answer (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['slowest answer (ms)'])),
+    'back after (ms)': Math.max(-1, ...verdicts.map((verdict) => verdict['back after (ms)'])),
   };
 }
 

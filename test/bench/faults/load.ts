@@ -2,6 +2,7 @@ import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { outcomeUnknown } from '../../../invoker/activations/texts.js';
 import type { Answer, History, RecordSeen } from './history.js';
 
 /** A client gives up after this time: the longest wait of a blocking invocation, and then some. */
@@ -67,9 +68,9 @@ export class Load {
 
   /**
    * Everything that has happened since the last call. Waits until every request is answered and every accepted activation
-   * has its record, or `settleMs` have passed.
+   * has its record, or `settleMs` have passed. Times are those of `performance.now()`.
    */
-  async history(settleMs: number): Promise<History> {
+  async history(settleMs: number): Promise<Omit<History, 'backAt'>> {
     await Promise.all(this.#open);
     const answers = this.#answers;
     const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
@@ -107,10 +108,10 @@ export class Load {
         ms: this.#options.runMs,
         bytes: this.#options.resultBytes ?? 1,
       });
-      this.#answers.push({ ...refused, status, ...outcomeOf(text), tookMs: took() });
+      this.#answers.push({ ...refused, status, ...outcomeOf(text), tookMs: took(), at: performance.now() });
     } catch (error) {
       const unanswered = error instanceof DOMException && error.name === 'TimeoutError';
-      this.#answers.push({ ...refused, reason: reasonOf(error), unanswered, tookMs: took() });
+      this.#answers.push({ ...refused, reason: reasonOf(error), unanswered, tookMs: took(), at: performance.now() });
     }
   }
 
@@ -118,8 +119,8 @@ export class Load {
     try {
       const { status, text } = await this.#request('GET', `activations/${id}`);
       if (status !== 200) return undefined;
-      const { response } = JSON.parse(text) as { response: { success: boolean } };
-      return { id, success: response.success };
+      const { response } = JSON.parse(text) as { response: { success: boolean; result?: { error?: unknown } } };
+      return { id, success: response.success, given: response.result?.error === outcomeUnknown };
     } catch {
       return undefined;
     }
@@ -133,7 +134,7 @@ export class Load {
       for (let skip = 0; ; skip += PAGE) {
         const path = `activations?limit=${PAGE}&skip=${skip}&since=${since - 5000}`;
         const { status, text } = await this.#request('GET', path).catch(() => ({ status: 0, text: '' }));
-        const page = status === 200 ? (JSON.parse(text) as { activationId: string }[]) : [];
+        const page = status === 200 ? (JSON.parse(text) as readonly { activationId: string }[]) : [];
         ids.push(...page.map(({ activationId }) => activationId));
         if (page.length < PAGE) break;
       }

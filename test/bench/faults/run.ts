@@ -5,11 +5,13 @@
  *   npm run bench:faults -- [--rounds N] [--brokers 1|3] [--couchdb URL] [--only NAME] [--seed N] [--list]
  *
  * Exits with 1 where a trial finds a fault. Every round prints its counts as a line of JSON, with the seed that repeats it.
+ * A round that does not come to its end (a part does not start again) counts as a fault, and the next one begins.
  */
 import { parseArgs } from 'node:util';
 import { DISTRIBUTED } from './trials.js';
 import { isSound, total, type Verdict } from './history.js';
-import { distributedRounds, standaloneRounds, type Round } from './rounds.js';
+import { describeFailure } from '../../../shared/process/Lifecycle.js';
+import { distributedRounds, standaloneRounds, type FailedRound, type Round } from './rounds.js';
 import { STANDALONE } from './standalone.js';
 
 const { values } = parseArgs({
@@ -45,16 +47,23 @@ if (standalone.length + distributed.length === 0) {
 if (values.couchdb !== undefined) process.env['COUCHDB_URL'] = values.couchdb;
 
 const verdicts = new Map<string, Verdict[]>();
+const failures = new Map<string, number>();
 const tell = ({ trial, round, seed, verdict, refusals }: Round): void => {
   verdicts.set(trial, [...(verdicts.get(trial) ?? []), verdict]);
   console.log(JSON.stringify({ trial, round, seed, sound: isSound(verdict), ...verdict, refusals }));
 };
-const seed = Number(values.seed);
-for (const trial of standalone) await standaloneRounds(trial, { rounds, seed, tell });
-if (distributed.length > 0) await distributedRounds(distributed, { rounds, seed, tell, brokers });
+const tellFailure = ({ trial, round, seed, error }: FailedRound): void => {
+  failures.set(trial, (failures.get(trial) ?? 0) + 1);
+  console.log(JSON.stringify({ trial, round, seed, sound: false, failed: describeFailure(error) }));
+};
+const options = { rounds, seed: Number(values.seed), tell, tellFailure };
+for (const trial of standalone) await standaloneRounds(trial, options);
+if (distributed.length > 0) await distributedRounds(distributed, { ...options, brokers });
 
 const table = [...verdicts].map(([trial, each]) => [trial, total(each)] as const);
 console.table(Object.fromEntries(table));
+for (const [trial, count] of failures) console.log(`${count} of ${rounds} rounds failed: ${trial}`);
 const unsound = table.filter(([, verdict]) => !isSound(verdict)).map(([trial]) => trial);
-console.log(unsound.length === 0 ? 'nothing was lost, doubled or late' : `faults in: ${unsound.join(', ')}`);
-process.exit(unsound.length === 0 ? 0 : 1);
+const faulty = new Set([...unsound, ...failures.keys()]);
+console.log(faulty.size === 0 ? 'nothing was lost, doubled or late' : `faults in: ${[...faulty].join(', ')}`);
+process.exit(faulty.size === 0 ? 0 : 1);

@@ -1,20 +1,27 @@
 import assert from 'node:assert/strict';
-import { isSound, judge, refusals, total, type Answer, type History } from '../../../bench/faults/history.js';
+import {
+  isSound,
+  judge,
+  refusals,
+  total,
+  type Answer,
+  type History,
+  type RecordSeen,
+} from '../../../bench/faults/history.js';
 
-const base = { blocking: false, reason: '', unanswered: false };
+const base = { blocking: false, reason: '', unanswered: false, at: 500 };
 const accepted = (id: string, tookMs = 5): Answer => ({ ...base, id, status: 202, tookMs });
 const refused = (status: number, tookMs = 5): Answer => ({ ...base, id: undefined, status, tookMs });
-const LIMITS = { answerMs: 1000, resultMs: 2000 };
+const seen = (id: string, success: boolean, given = false): RecordSeen => ({ id, success, given });
+const LIMITS = { answerMs: 1000, resultMs: 2000, containers: 1 };
 
 function history(changes: Partial<History>): History {
   return {
     answers: [accepted('a'), accepted('b')],
     runs: ['a', 'b'],
-    records: [
-      { id: 'a', success: true },
-      { id: 'b', success: true },
-    ],
+    records: [seen('a', true), seen('b', true)],
     listed: ['b', 'a'],
+    backAt: 0,
     ...changes,
   };
 }
@@ -28,7 +35,7 @@ describe('the judge of fault trials', () => {
   });
 
   const faults: Record<string, [Partial<History>, Partial<ReturnType<typeof judge>>]> = {
-    'a record that is missing': [{ records: [{ id: 'a', success: true }], listed: ['a'] }, { lost: 1 }],
+    'a record that is missing': [{ records: [seen('a', true)], listed: ['a'] }, { lost: 1 }],
     'a record that the list lacks': [{ listed: ['a'] }, { unlisted: 1 }],
     'a record that the list has twice': [{ listed: ['a', 'b', 'a'] }, { doubled: 1 }],
     'an activation that ran twice': [{ runs: ['a', 'b', 'a'] }, { 'run twice': 1 }],
@@ -38,6 +45,13 @@ describe('the judge of fault trials', () => {
     'a request without an answer': [
       { answers: [accepted('a'), accepted('b'), { ...refused(0), unanswered: true }] },
       { unanswered: 1 },
+    ],
+    'an activation that failed and never began': [
+      {
+        records: [seen('a', true), seen('b', false)],
+        runs: ['a'],
+      },
+      { failed: 1, 'failed, not begun': 1 },
     ],
     'an internal error': [{ answers: [accepted('a'), accepted('b'), refused(500)] }, { 'errors (500)': 1 }],
   };
@@ -69,14 +83,22 @@ describe('the judge of fault trials', () => {
     assert.deepEqual(refusals([accepted('a'), away, away, refused(0)]), { '503 the bus is away': 2, '0 ': 1 });
   });
 
-  it('tells failures of activations that never began from others', () => {
-    const records = [
-      { id: 'a', success: false },
-      { id: 'b', success: false },
-    ];
-    const verdict = judge(history({ records, runs: ['a'] }), LIMITS);
-    assert.equal(verdict.failed, 2);
-    assert.equal(verdict['failed, not begun'], 1);
+  it('finds nothing in the failure of an activation that had begun', () => {
+    const records = [seen('a', true), seen('b', false)];
+    const verdict = judge(history({ records }), LIMITS);
+    assert.equal(verdict.failed, 1);
     assert.ok(isSound(verdict));
+  });
+
+  it('finds nothing in the failure of an activation that a container had been given, unless these are too many', () => {
+    const records = [seen('a', false, true), seen('b', false, true)];
+    assert.ok(isSound(judge(history({ records, runs: ['b'] }), LIMITS)));
+    assert.equal(judge(history({ records, runs: [] }), LIMITS)['failed, not begun'], 1);
+  });
+
+  it('says how long after the return of the part the next invocation was accepted', () => {
+    const answers = [accepted('a'), { ...refused(503), at: 1100 }, { ...accepted('b'), at: 1500 }];
+    assert.equal(judge(history({ answers, backAt: 1000 }), LIMITS)['back after (ms)'], 500);
+    assert.equal(judge(history({ answers, backAt: 1600 }), LIMITS)['back after (ms)'], -1);
   });
 });
