@@ -79,6 +79,8 @@ export interface ControllerConfig {
    * `CachedEntityStore`.
    */
   readonly maxInlineBytes?: number | undefined;
+  /** How old a known entity may be that is used while the store is away, in ms; missing: as `CachedEntityStore` has it. */
+  readonly maxStaleMs?: number | undefined;
   readonly build: Build;
 }
 
@@ -204,6 +206,7 @@ async function joinBus(parts: ControllerParts): Promise<Bus> {
   });
   const entities = new CachedEntityStore(parts.whisks, {
     maxInlineBytes: config.maxInlineBytes,
+    maxStaleMs: config.maxStaleMs,
     onChange: (id) => invalidation.announce(id),
   });
   invalidation.onChange((id) => entities.invalidate(id));

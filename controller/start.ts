@@ -39,15 +39,17 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
   });
 
   const { subjects } = platform.stores;
+  const { maxInlineBytes, maxStaleMs } = config.couchDb;
   const controller = await Controller.start({
     ...platform,
     whisks: platform.stores.whisks,
-    subjects: withActionKeys(new SubjectStore(subjects), () => actionKeySecret(subjects)),
+    subjects: withActionKeys(new SubjectStore(subjects, { maxStaleMs }), () => actionKeySecret(subjects)),
     instance: { asString: config.id, instanceType: 'controller' },
     config: {
       ...config,
       operator,
-      maxInlineBytes: config.couchDb.maxInlineBytes,
+      maxInlineBytes,
+      maxStaleMs,
       balancer: balancerOptions(config.loadBalancer, limits),
       build: { number: 'distributed', date: new Date().toISOString() },
     },

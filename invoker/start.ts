@@ -56,7 +56,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   const invoker = new Invoker({
     ...platform,
     config: { ...DEFAULT_INVOKER_CONFIG, ...config, instance },
-    entities: new CachedEntityStore(stores.whisks),
+    entities: new CachedEntityStore(stores.whisks, { maxStaleMs: config.couchDb.maxStaleMs }),
     subjects: stores.subjects,
     recorder: { record: (record) => activations.store(record), room: () => activations.room() },
     journal,

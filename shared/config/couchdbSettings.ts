@@ -1,5 +1,5 @@
 import { optional, required, standard, type SettingValues } from './Setting.js';
-import { bytes, flag, oneOf, port, text } from './values.js';
+import { bytes, duration, flag, oneOf, port, text } from './values.js';
 
 /** How to reach CouchDB and what its databases are called. */
 export const COUCHDB_SETTINGS = {
@@ -51,6 +51,12 @@ export const COUCHDB_SETTINGS = {
     '16 k',
     "Code up to this size is kept inside the action's document, larger code as an attachment.",
   ),
+  maxStale: standard(
+    'CONFIG_whisk_couchdb_maxStale',
+    duration,
+    '10 minutes',
+    'How old a known user, action, package, trigger or rule may be that is used while CouchDB is away (`0 s`: none). What was read in the last 10 s (users) or 5 minutes (entities) is used in any case.',
+  ),
   createDatabases: standard(
     'CONFIG_whisk_couchdb_create',
     flag,
@@ -73,6 +79,8 @@ export interface CouchDbConfig {
     readonly subjects: string;
   };
   readonly maxInlineBytes: number;
+  /** How old a known identity or entity may be that is used while CouchDB is away, in ms. */
+  readonly maxStaleMs: number;
   /** Make missing databases and design documents. */
   readonly create: boolean;
 }
@@ -95,6 +103,7 @@ export function couchDbConfig(values: SettingValues<typeof COUCHDB_SETTINGS>): C
       subjects: values.subjectsDdoc,
     },
     maxInlineBytes: values.maxInlineBytes,
+    maxStaleMs: values.maxStale,
     create: values.createDatabases,
   };
 }

@@ -8,7 +8,7 @@ import {
 } from '../entities/documents.js';
 import type { ExecDocument } from '../entities/exec.js';
 import type { JsonObject } from '../entities/keyvalue.js';
-import { type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
+import { StoreUnavailableError, type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
 import {
   CorruptedEntityError,
@@ -109,7 +109,7 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined> {
-    if (revision === undefined) return this.#withCode.get(id, () => this.#loadCode(id));
+    if (revision === undefined) return this.#latestWithCode(id);
     if (revision === null) return this.#withCode.reload(id, () => this.#readWithCode(id));
     const cached = await this.#withCode.get(id, () =>
       this.#documents.peek(id)?._rev === revision ? this.#loadCode(id) : this.#readWithCode(id),
@@ -206,7 +206,15 @@ export class CachedEntityStore implements EntityStore {
     fresh = false,
   ): Promise<Extract<EntityDocument, { entityType: T }> | undefined> {
     const read = (): Promise<EntityDocument | undefined> => this.#read(id);
-    const document = await (fresh ? this.#documents.refresh(id, read) : this.#documents.get(id, read));
+    return this.#typed(id, type, await (fresh ? this.#documents.refresh(id, read) : this.#documents.get(id, read)));
+  }
+
+  /** @throws WrongEntityTypeError */
+  #typed<T extends EntityType>(
+    id: string,
+    type: T,
+    document: EntityDocument | undefined,
+  ): Extract<EntityDocument, { entityType: T }> | undefined {
     if (document && document.entityType !== type) throw new WrongEntityTypeError(id, type);
     return document as Extract<EntityDocument, { entityType: T }> | undefined;
   }
@@ -224,6 +232,19 @@ export class CachedEntityStore implements EntityStore {
     return this.#notify(document._id, written);
   }
 
+  async #latestWithCode(id: string): Promise<Action | undefined> {
+    try {
+      return await this.#withCode.get(id, () => this.#loadCode(id));
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+      // Its document may be known without its code: from an invocation.
+      const document = await this.#get(id, 'action');
+      const location = document && locateCode(document.exec);
+      if (!document || !location || !('code' in location)) throw error;
+      return deepFreeze<Action>({ ...document, exec: { ...document.exec, code: location.code } });
+    }
+  }
+
   /** The action with its code, from the store although it may be cached. */
   async #readWithCode(id: string): Promise<Action | undefined> {
     await this.#documents.reload(id, () => this.#read(id));
@@ -232,7 +253,8 @@ export class CachedEntityStore implements EntityStore {
 
   async #loadCode(id: string): Promise<Action | undefined> {
     for (let attempt = 0; ; attempt++) {
-      const document = await this.#get(id, 'action');
+      // A stale document would be kept as a fresh action, and grow twice as old as is allowed.
+      const document = this.#typed(id, 'action', await this.#documents.getFresh(id, () => this.#read(id)));
       if (!document) return undefined;
       const code = await this.#codeOf(id, document.exec);
       if (code.found) return deepFreeze<Action>({ ...document, exec: { ...document.exec, code: code.code } });

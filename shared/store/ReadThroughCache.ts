@@ -60,9 +60,14 @@ export class ReadThroughCache<V extends {}> {
   /** The cached value where it is fresh, else what `load` resolves to, else the stale value. */
   get(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
     const cached = this.peek(key);
+    return cached === undefined ? this.#orStale(key, this.getFresh(key, load)) : Promise.resolve(cached);
+  }
+
+  /** The cached value where it is fresh, else what `load` resolves to. Never stale: for what is cached elsewhere again. */
+  getFresh(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
+    const cached = this.peek(key);
     if (cached !== undefined) return Promise.resolve(cached);
-    const reading = this.#operations.get(key)?.reading ?? this.reload(key, load);
-    return this.#orStale(key, reading);
+    return this.#operations.get(key)?.reading ?? this.reload(key, load);
   }
 
   /** What `load` resolves to, although a fresh value may be cached; the cached value while the store does not answer. */

@@ -4,6 +4,7 @@ import type { Action, PackageDocument, RuleDocument, TriggerDocument } from '../
 import {
   DocumentConflictError,
   StoreError,
+  StoreUnavailableError,
   type ArtifactStore,
   type NewDocument,
   type Stores,
@@ -54,6 +55,55 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     entities = new CachedEntityStore(counting(stores.whisks, reads), { onChange: (id) => void changed.push(id) });
   });
   afterEach(() => stores.close());
+
+  describe('while the store does not answer', () => {
+    let away: boolean;
+    let clock: number;
+    const reading = (maxStaleMs: number | undefined): CachedEntityStore => {
+      const failing: Pick<ArtifactStore, 'get'> = {
+        get: (id) => (away ? Promise.reject(new StoreUnavailableError('away')) : stores.whisks.get(id)),
+      };
+      return new CachedEntityStore(failing as ArtifactStore, { maxAgeMs: 10, maxStaleMs, now: () => clock });
+    };
+    beforeEach(async () => {
+      [away, clock] = [false, 0];
+      await entities.putAction(action('hello', 'function main() {}'));
+    });
+
+    for (const [maxStaleMs, name] of [
+      [undefined, 'ten minutes'],
+      [30_000, 'as long as it is told'],
+    ] as const) {
+      it(`knows what it knew before, for ${name}, and nothing else`, async () => {
+        const known = reading(maxStaleMs);
+        assert.ok(await known.getActionWithCode('guest/hello'));
+        away = true;
+        clock = maxStaleMs ?? 600_000;
+        assert.ok(await known.getActionWithCode('guest/hello'));
+        await assert.rejects(known.getActionWithCode('guest/other'), StoreUnavailableError);
+        clock += 1;
+        await assert.rejects(known.getActionWithCode('guest/hello'), StoreUnavailableError);
+      });
+    }
+
+    it('knows the code in a document that it knew without it', async () => {
+      const known = reading(undefined);
+      assert.ok(await known.getAction('guest/hello'));
+      away = true;
+      clock = 600_000;
+      assert.equal((await known.getActionWithCode('guest/hello'))?.exec.code, 'function main() {}');
+      clock += 1;
+      await assert.rejects(known.getActionWithCode('guest/hello'), StoreUnavailableError);
+    });
+
+    it('knows nothing that is not fresh where it is told so', async () => {
+      const known = reading(0);
+      assert.ok(await known.getActionWithCode('guest/hello'));
+      away = true;
+      clock = 11;
+      await assert.rejects(known.getActionWithCode('guest/hello'), StoreUnavailableError);
+    });
+  });
 
   it('stores an action and gives it back with and without its code, without asking the store again', async () => {
     const put = await entities.putAction(action('hello', 'function main() {}'));

@@ -32,6 +32,7 @@ describe('configuration', () => {
     assert.deepEqual(config.limits, DEFAULT_LIMITS);
     assert.equal(config.port, 8080);
     assert.equal(config.operator, undefined);
+    assert.equal(config.couchDb.maxStaleMs, 600_000);
     const invoker = invokerConfig(LEAST);
     assert.equal(invoker.id, undefined);
     assert.equal(invoker.uniqueName, hostname());
@@ -65,6 +66,7 @@ describe('configuration', () => {
         CONFIG_whisk_invoker_resource_tags: 'gpu, big',
         CONFIG_whisk_userEvents_enabled: 'TRUE',
         CONFIG_whisk_couchdb_databases_WhiskActivation: 'acts',
+        CONFIG_whisk_couchdb_maxStale: '30 s',
         WHISK_API_HOST_NAME: 'api.example.org',
       }),
     );
@@ -79,6 +81,7 @@ describe('configuration', () => {
     assert.deepEqual(config.tags, ['gpu', 'big']);
     assert.equal(config.userEvents, true);
     assert.equal(config.couchDb.databases.activations, 'acts');
+    assert.equal(config.couchDb.maxStaleMs, 30_000);
     assert.equal(config.apiHost, 'https://api.example.org:443');
   });
 
