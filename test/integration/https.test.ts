@@ -64,6 +64,16 @@ describe('a server with HTTPS, as the settings say', function () {
     }
   }
 
+  it('cuts off a client that does not agree on encryption in time', async () => {
+    const { tls } = controllerConfig(settings('server.p12'));
+    const server = new HttpServer((_, res) => res.end('served'), { tls, handshakeMs: 50 });
+    const { port } = await server.listen(0, '127.0.0.1');
+    stop = () => server.stop(0);
+    const silent = connect(port, '127.0.0.1');
+    silent.resume();
+    await once(silent, 'close');
+  });
+
   it('is not made unless it is asked for', () => {
     assert.equal(
       controllerConfig({ ...settings('server.p12'), CONFIG_whisk_controller_protocol: 'http' }).tls,

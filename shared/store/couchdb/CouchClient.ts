@@ -128,8 +128,14 @@ export class CouchClient {
     return answer.bytes;
   }
 
+  /** Lets requests under way finish. */
   async close(): Promise<void> {
     await this.#agent.close();
+  }
+
+  /** Breaks off requests under way: they reject. */
+  async abandon(): Promise<void> {
+    await this.#agent.destroy();
   }
 
   /** Bytes go past nano: it turns text into strings, and loses a connection that breaks in the middle of an attachment. */

@@ -47,9 +47,9 @@ export async function openCouchStores(
 ): Promise<Stores> {
   const client = new CouchClient({ ...options, ca: readAuthority(options.caFile) });
   try {
-    await untilItAnswers(client, options, log, signal);
+    await Promise.race([untilItAnswers(client, options, log, signal), told(signal, client.origin)]);
   } catch (error) {
-    await client.close();
+    await client.abandon();
     throw error;
   }
   const store = (name: DatabaseName, viewPatienceMs?: number) =>
@@ -85,6 +85,15 @@ function readAuthority(file: string | undefined): string | undefined {
   } catch (error) {
     throw new StoreError(`cannot read the certificates in ${file} (${(error as NodeJS.ErrnoException).code})`);
   }
+}
+
+/** Rejects once the signal aborts: a request may be under way to a CouchDB that is frozen. */
+function told(signal: AbortSignal | undefined, origin: string): Promise<never> {
+  return new Promise((_, reject) => {
+    const stop = (): void => reject(new StoreError(`CouchDB at ${origin} did not answer`));
+    if (signal?.aborted) stop();
+    else signal?.addEventListener('abort', stop, { once: true });
+  });
 }
 
 async function untilItAnswers(

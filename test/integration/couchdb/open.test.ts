@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { attach } from '../../suites/attach.js';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
@@ -111,6 +113,23 @@ describe('opening the stores in CouchDB', function () {
     const nobody: CouchOptions = { ...couch.options(), url: 'http://127.0.0.1:1' };
     const stop = AbortSignal.timeout(300);
     await assert.rejects(openCouchStores(nobody, silentLogger, stop), /did not answer/);
+  });
+
+  it('can be told to stop waiting for one that takes connections and does not answer', async () => {
+    const sockets = new Set<Socket>();
+    const frozen = createServer((socket) => void sockets.add(socket.on('error', () => undefined)));
+    frozen.listen(0, '127.0.0.1');
+    await once(frozen, 'listening');
+    const url = `http://127.0.0.1:${(frozen.address() as AddressInfo).port}`;
+    const stop = new AbortController();
+    const opening = assert.rejects(openCouchStores({ ...couch.options(), url }, silentLogger, stop.signal), {
+      message: `CouchDB at ${url} did not answer`,
+    });
+    await once(frozen, 'connection');
+    stop.abort();
+    await opening;
+    for (const socket of sockets) await once(socket.resume(), 'close');
+    frozen.close();
   });
 
   describe('credentials and TLS', () => {

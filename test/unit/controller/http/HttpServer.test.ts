@@ -12,10 +12,10 @@ describe('HttpServer', () => {
   after(() => server.stop(0));
 
   /** What the server says to these bytes until it closes the connection. */
-  const say = (text: string): Promise<string> =>
+  const say = (text: string, at = port): Promise<string> =>
     new Promise((resolve, reject) => {
       let answer = '';
-      const socket = connect(port, '127.0.0.1', () => socket.write(text));
+      const socket = connect(at, '127.0.0.1', () => socket.write(text));
       socket.on('data', (chunk) => (answer += chunk.toString()));
       socket.on('close', () => resolve(answer)).on('error', reject);
     });
@@ -33,6 +33,18 @@ describe('HttpServer', () => {
       const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as { error: unknown; code: unknown };
       assert.deepEqual(Object.keys(body), ['error', 'code']);
       assert.match(answer, new RegExp(`X-Request-ID: ${String(body.code)}\r\n`));
+    });
+  }
+
+  for (const [what, request] of [
+    ['head', 'GET / HTTP/1.1\r\nHost: x\r\n'],
+    ['body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{'],
+  ] as const) {
+    it(`refuses a request whose ${what} does not come to an end in time`, async () => {
+      const hasty = new HttpServer((req) => void req.resume(), { receiveMs: 50 });
+      const { port: at } = await hasty.listen(0, '127.0.0.1');
+      assert.match(await say(request, at), /^HTTP\/1.1 408 [^]*"error":"The request did not arrive in time\."/);
+      await hasty.stop(0);
     });
   }
 
