@@ -32,7 +32,7 @@ import { lostRecord } from './loadbalancer/lostActivations.js';
 import { ColorMistakes } from './loadbalancer/ColorMistakes.js';
 import { BalancerMetrics } from './loadbalancer/BalancerMetrics.js';
 import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
-import { ShardingBalancer, type BalancerOptions } from './loadbalancer/ShardingBalancer.js';
+import { ShardingBalancer, type BalancerOptions, type BalancerParts } from './loadbalancer/ShardingBalancer.js';
 import { webActionRoutes } from './webactions/routes.js';
 import type { OperatorPolicy } from '../shared/access/operators.js';
 import type { WellKnownKeysFrom } from '../shared/access/wellKnownKeys.js';
@@ -102,6 +102,8 @@ export interface ControllerParts {
   readonly registry: Registry;
   /** Keeps accepted work beyond the end of this process; missing: accepted work ends with the process. */
   readonly work?: AcceptedWork | undefined;
+  /** Told when other controllers come and go. */
+  readonly onControllers?: BalancerParts['onControllers'];
   /** Milliseconds since the epoch. */
   readonly clock?: (() => number) | undefined;
 }
@@ -220,6 +222,7 @@ async function joinBus(parts: ControllerParts): Promise<Bus> {
     logger: log.component('loadbalancer'),
     metrics: new BalancerMetrics(registry),
     options: config.balancer,
+    onControllers: parts.onControllers,
     onLost: (lost) => void journal.keep(lostRecord(lost, clock()), lost.user, lost.transid),
   });
   return { invalidation, entities, events, journal, balancer };

@@ -11,6 +11,8 @@ import { SubjectStore } from '../shared/store/SubjectStore.js';
 import { actionKeySecret, withActionKeys } from './authentication/actionKeys.js';
 import { Controller } from './controller.js';
 import { HttpServer } from './http/HttpServer.js';
+import { SharedRuns } from './invocation/SharedRuns.js';
+import { StandIns } from './invocation/StandIns.js';
 import { balancerOptions } from './loadbalancer/ShardingBalancer.js';
 
 /** The longest wait at the stop for requests and for sequences without a waiting caller, in ms. */
@@ -40,8 +42,20 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
 
   const { subjects } = platform.stores;
   const { maxInlineBytes, maxStaleMs } = config.couchDb;
+  const shared = { ...platform, log: log.component('accepted'), now: Date.now };
+  const work = await SharedRuns.start({ ...shared, topic: platform.topics.accepted(config.id) });
+  life.opened('accepted work', () => work.close());
+  const standIns = new StandIns({
+    ...shared,
+    topic: platform.topics.accepted,
+    self: config.id,
+    afterMs: config.standInAfterMs,
+  });
+  life.opened('work of silent controllers', () => standIns.close());
   const controller = await Controller.start({
     ...platform,
+    work,
+    onControllers: (controllers, silent) => standIns.changed(controllers, silent),
     whisks: platform.stores.whisks,
     subjects: withActionKeys(new SubjectStore(subjects, { maxStaleMs }), () => actionKeySecret(subjects)),
     instance: { asString: config.id, instanceType: 'controller' },

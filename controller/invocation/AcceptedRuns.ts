@@ -24,6 +24,13 @@ export function interrupted(): ActivationResponse {
   return { statusCode: StatusCode.whiskError, result: { error } };
 }
 
+/** The record of work that its process did not store. @param ended whether the work had ended by then. @param now ms since the epoch. */
+export function lastRecord(record: ActivationRecord, ended: boolean, now: number): ActivationRecord {
+  // The record of a trigger has no end.
+  if (ended || record.duration === undefined) return record;
+  return { ...record, end: now, duration: now - record.start };
+}
+
 export class AcceptedRuns implements AcceptedWork {
   readonly #entries: KeptEntries;
 
@@ -73,9 +80,7 @@ export class AcceptedRuns implements AcceptedWork {
     const entry = entrySchema.safeParse(JSON.parse(value));
     if (entry.success) {
       const { record, ended } = entry.data;
-      // The record of a trigger has no end.
-      const end = ended || record.duration === undefined ? {} : { end: now, duration: now - record.start };
-      await activations.store({ ...record, ...end });
+      await activations.store(lastRecord(record, ended, now));
     } else log.error(`dropped the entry of activation ${key}: it cannot be read`, { error: entry.error });
     this.#entries.remove(key);
   }

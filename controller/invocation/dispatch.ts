@@ -108,17 +108,16 @@ async function begin(
 ): Promise<InvocationOutcome> {
   const { journal } = parts;
   const accepted: InvocationOutcome = { kind: 'accepted', activationId: run.activationId };
-  const kept = journal.accept(() => interruptedRecord(parts, run, conductor), run.user);
+  const keep = (): Promise<void> => journal.accept(() => interruptedRecord(parts, run, conductor), run.user);
   if (waitMs === undefined) {
-    await kept;
+    await keep();
     void journal.track(finish());
     return accepted;
   }
-  // The caller waits for this only if the wait for the result ends first.
-  kept.catch(() => {});
+  // The caller gets the id only if the wait for the result ends first.
   const record = journal.track(finish());
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => void kept.then(() => resolve(accepted), reject), waitMs);
+    const timer = setTimeout(() => void keep().then(() => resolve(accepted), reject), waitMs);
     record.then((finished) => resolve({ kind: 'record', record: finished }), reject).finally(() => clearTimeout(timer));
   });
 }

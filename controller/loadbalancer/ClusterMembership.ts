@@ -17,8 +17,11 @@ export interface ClusterParts {
   readonly logger: Logger;
   readonly self: string;
   readonly options: ClusterOptions;
-  /** The controllers changed; in ascending order, this one counted. */
-  readonly onChange: (controllers: readonly string[]) => void;
+  /**
+   * The controllers changed; in ascending order, this one counted.
+   * @param silent those that are not there any more, and did not say goodbye
+   */
+  readonly onChange: (controllers: readonly string[], silent: readonly string[]) => void;
 }
 
 /** Sends this controller's heartbeats and listens to those of all. */
@@ -96,8 +99,11 @@ export class ClusterMembership {
     // One that is new has to hear of this one before its next heartbeat is due.
     if (now.length > this.#members.length) this.#beat();
     logger.info(`${now.length} controllers share the invokers: ${now.join(', ')}`);
+    const silent = this.#members.filter(
+      (one) => !now.includes(one) && !(beat.leaving === true && beat.controller === one),
+    );
     this.#members = now;
-    onChange(now);
+    onChange(now, silent);
   }
 
   /** One at a time: heartbeats that pile up while the bus is away would all come at once and look like time. */

@@ -78,6 +78,8 @@ export interface BalancerParts {
   readonly options: BalancerOptions;
   /** An invocation was given up: no acknowledgement in time. See `lostActivations.ts`. */
   readonly onLost: (lost: LostActivation) => void;
+  /** The controllers changed: see `ClusterParts.onChange`. */
+  readonly onControllers?: ((controllers: readonly string[], silent: readonly string[]) => void) | undefined;
   readonly now?: (() => number) | undefined;
   /** From 0 up to 1. */
   readonly random?: (() => number) | undefined;
@@ -183,7 +185,10 @@ export class ShardingBalancer implements LoadBalancer {
       logger,
       self: controller.asString,
       options: options.cluster,
-      onChange: (controllers) => balancer.#shares.updateCluster(controllers.length),
+      onChange: (controllers, silent) => {
+        balancer.#shares.updateCluster(controllers.length);
+        parts.onControllers?.(controllers, silent);
+      },
     });
     await balancer.#supervisor.start();
     if (options.settleMs > 0) await balancer.whenSettled(options.settleMs);

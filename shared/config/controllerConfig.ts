@@ -65,6 +65,12 @@ export const CONTROLLER_SETTINGS = {
     '10 s',
     'After so long without a ping an invoker counts as down.',
   ),
+  standInAfter: standard(
+    'CONTROLLER_STAND_IN_AFTER',
+    duration,
+    '30 seconds',
+    'After so long without a sign of life of another controller its sequences, compositions and triggers that had not ended are recorded as interrupted. A controller that is only frozen should be back by then.',
+  ),
   ...COLOR_SETTINGS,
   transactionHeader: standard(
     'CONFIG_whisk_transactions_header',
@@ -120,6 +126,8 @@ export interface ControllerConfig extends ProcessConfig {
     readonly offlineAfterMs: number;
     readonly colors: ColorConfig;
   };
+  /** How long another controller is silent before this one stands in for it, in ms. */
+  readonly standInAfterMs: number;
   readonly transactionHeader: string;
   readonly sharedPackagesExecuteOnly: boolean;
   readonly requireApiKeyAnnotation: boolean;
@@ -167,6 +175,7 @@ export function controllerConfig(environment: Environment, args: readonly string
       offlineAfterMs: values.invokerOffline,
       colors: colorConfig(values),
     },
+    standInAfterMs: values.standInAfter,
     transactionHeader: values.transactionHeader,
     sharedPackagesExecuteOnly: values.executeOnly,
     requireApiKeyAnnotation: values.requireApiKey,

@@ -1,4 +1,5 @@
 import { decodeAcknowledgement, encodeAcknowledgement, type Acknowledgement } from '../messages/acknowledgement.js';
+import { decodeAcceptedMessage, encodeAcceptedMessage, type AcceptedMessage } from '../messages/accepted.js';
 import { decodeActivationMessage, encodeActivationMessage, type ActivationMessage } from '../messages/activation.js';
 import {
   decodeCacheInvalidation,
@@ -33,6 +34,8 @@ export interface TopicLimits {
 
 /** What a message on `invokerN` and `completedN` may take besides its payload. */
 const OVERHEAD_BYTES = 6068;
+/** What a record has besides its result: the ids of a sequence's components above all. */
+const RECORD_BYTES = 64 * 1024;
 
 const MB = 1024 * 1024;
 const HOUR_MS = 3_600_000;
@@ -75,7 +78,10 @@ const CONTROLLERS_SETTINGS = {
   'segment.bytes': String(16 * MB),
 };
 
-/** All topics: those of OpenWhisk, and our own `colors` and `controllers`; `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
+/** Longer than a controller and all that could take its place are away. */
+const ACCEPTED_LIMITS: TopicLimits = { ...kept(48 * HOUR_MS), segmentBytes: 64 * MB };
+
+/** All topics: those of OpenWhisk, and our own `acceptedN`, `colors` and `controllers`; `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
 export function topics(prefix = '', options: TopicOptions = {}) {
   const { eventsPrefix = '', maxPayloadBytes = MB, limits = TOPIC_LIMITS } = options;
   const maxMessageBytes = maxPayloadBytes + OVERHEAD_BYTES;
@@ -91,6 +97,13 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       encode: encodeAcknowledgement,
       decode: decodeAcknowledgement,
       settings: settings({ ...limits.completed, maxMessageBytes }),
+    }),
+    /** Of each controller: sequences, compositions and fired triggers that it has accepted. */
+    accepted: (controller: string): Topic<AcceptedMessage> => ({
+      name: `${prefix}accepted${controller}`,
+      encode: encodeAcceptedMessage,
+      decode: decodeAcceptedMessage,
+      settings: settings({ ...ACCEPTED_LIMITS, maxMessageBytes: maxMessageBytes + RECORD_BYTES }),
     }),
     health: {
       name: `${prefix}health`,

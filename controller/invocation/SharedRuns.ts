@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { Logger } from '../../shared/logging/Logger.js';
+import type { AcceptedMessage } from '../../shared/messages/accepted.js';
+import type { Consumer, Messaging, Producer, Topic } from '../../shared/messaging/Messaging.js';
+import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+import { lastRecord } from './AcceptedRuns.js';
+import type { AcceptedWork } from './Journal.js';
+
+/*
+ * Work that a controller has accepted, on a topic of its own: see docs/decisions/0013. A run on the topic:
+ *
+ *   sent      → running    the controller gets its own message back, and holds it unhandled
+ *   running   → handled    the run has its record: the group's place in the topic may go past it
+ *   sent, running → orphaned   the process ended: the bus gives the message to the next member of the group, which is the
+ *                          same controller after its restart, or the one that stands in for it (`StandIns.ts`)
+ *   orphaned  → handled    its record is stored; one that is there is left alone
+ */
+
+export type AcceptedRun = Extract<AcceptedMessage, { readonly kind: 'run' }>;
+
+export interface SharedRunsParts {
+  readonly messaging: Pick<Messaging, 'ensureTopic' | 'producer' | 'consume'>;
+  /** `acceptedN` of this controller. */
+  readonly topic: Topic<AcceptedMessage>;
+  readonly activations: Pick<ActivationStore, 'store'>;
+  readonly log: Logger;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+interface Running {
+  readonly record: ActivationRecord;
+  /** Whether the record is how it ended, and is on its way into the store. */
+  readonly final: boolean;
+  /** Settles once the bus has it. */
+  readonly sent: Promise<void>;
+  readonly stored: Promise<void>;
+  readonly onStored: () => void;
+}
+
+/** So many messages are held unhandled at a time; beyond that the place in the topic lags, and no more is read. */
+const MAX_IN_FLIGHT = 1000;
+
+/** What this controller has accepted and not ended, kept on the bus beyond the end of its process. */
+export class SharedRuns implements AcceptedWork {
+  readonly #parts: SharedRunsParts;
+  readonly #producer: Producer;
+  readonly #life = randomUUID();
+  /** Bounded by the limits on concurrent invocations. */
+  readonly #running = new Map<string, Running>();
+  #consumer: Consumer | undefined;
+
+  private constructor(parts: SharedRunsParts, producer: Producer) {
+    this.#parts = parts;
+    this.#producer = producer;
+  }
+
+  /** Resolves once it takes work. What an earlier life of this controller left is recorded meanwhile. */
+  static async start(parts: SharedRunsParts): Promise<SharedRuns> {
+    const { messaging, topic } = parts;
+    await messaging.ensureTopic(topic);
+    const runs = new SharedRuns(parts, await messaging.producer());
+    runs.#consumer = await messaging.consume({
+      topic,
+      group: topic.name,
+      maxInFlight: MAX_IN_FLIGHT,
+      handle: (message) => runs.#handle(message),
+    });
+    return runs;
+  }
+
+  /** @throws BusUnavailableError where the bus does not take it: the work must not begin. */
+  async accepted(record: ActivationRecord): Promise<void> {
+    try {
+      await this.#keep(record, false);
+    } catch (error) {
+      // It may be on the topic nevertheless.
+      this.ended(record.activationId);
+      throw error;
+    }
+  }
+
+  ended(activationId: string): void {
+    this.#running.get(activationId)?.onStored();
+    this.#running.delete(activationId);
+  }
+
+  /** Nothing more where the work was accepted before: whoever finds that records it as interrupted. */
+  answered(record: ActivationRecord): Promise<void> {
+    return this.#keep(record, true);
+  }
+
+  /** Records what has not ended as interrupted, and leaves the bus. */
+  async close(): Promise<void> {
+    const { activations, log, now } = this.#parts;
+    const left = [...this.#running.values()].filter(({ final }) => !final);
+    const interrupted = left.map(async ({ record }) => {
+      await activations.store(lastRecord(record, false, now()));
+      this.ended(record.activationId);
+    });
+    await Promise.all([...interrupted, ...[...this.#running.values()].map(({ stored }) => stored)]);
+    if (left.length > 0) log.warn(`${left.length} activations had not ended: they are recorded as interrupted`);
+    await this.#consumer?.close();
+    await this.#producer.close();
+  }
+
+  #keep(record: ActivationRecord, final: boolean): Promise<void> {
+    const { activationId } = record;
+    // The wait of its caller may end while its result is on the way.
+    const before = this.#running.get(activationId);
+    if (before) return before.sent;
+    let onStored = (): void => undefined;
+    const stored = new Promise<void>((resolve) => (onStored = resolve));
+    const sent = this.#producer.send(this.#parts.topic, { kind: 'run', life: this.#life, record, ended: final });
+    // The message may be back before the bus says that it has it.
+    this.#running.set(activationId, { record, final, sent, stored, onStored });
+    return sent;
+  }
+
+  #handle(message: AcceptedMessage): Promise<void> | undefined {
+    if (message.kind === 'mark') return undefined;
+    if (message.life === this.#life) return this.#running.get(message.record.activationId)?.stored;
+    const { activations, log, now } = this.#parts;
+    const { activationId } = message.record;
+    log.warn(`activation ${activationId} was accepted by an earlier process and did not end: it is recorded`);
+    return recordOrphan(message, activations, now());
+  }
+}
+
+/** Stores the record of work whose process is gone; one that is there is left alone. */
+export function recordOrphan(
+  { record, ended }: AcceptedRun,
+  activations: Pick<ActivationStore, 'store'>,
+  now: number,
+): Promise<void> {
+  return activations.store(lastRecord(record, ended, now));
+}
