@@ -66,9 +66,10 @@ function marked(folder: string): string[] {
   return stdout.split('\n').filter((line) => line !== '');
 }
 
+/** A process whose main thread has ended keeps its ports until the other threads have ended, too. */
 const runs = (pid: number): boolean => {
-  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
-  return stdout.trim() !== '' && !stdout.startsWith('Z');
+  const { stdout } = spawnSync('ps', ['-L', '-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return stdout.split('\n').some((state) => state !== '' && !state.startsWith('Z'));
 };
 
 describe('npm run local', function () {

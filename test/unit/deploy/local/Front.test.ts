@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -90,6 +91,27 @@ describe('the front of npm run local', function () {
     // The other one, in its turn, and then again the first, whose read goes to the other.
     await ask('/api/v1/namespaces');
     assert.equal((await ask('/api/v1/namespaces')).status, 200);
+  });
+
+  it('loses no invocation to a controller that has just died', async () => {
+    const script = `const server = require('node:http').createServer((_, response) => response.end('{}'));
+      server.keepAliveTimeout = 60_000;
+      server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+    for (let round = 0; round < 5; round++) {
+      const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const [port] = (await once(child.stdout, 'data')) as [Buffer];
+      front?.forwardTo([`http://127.0.0.1:${port.toString().trim()}`, await answering()]);
+      await Promise.all(Array.from({ length: 8 }, () => ask('/x', { method: 'POST', body: '{}' })));
+      // The front runs in this process, which is busy until the controller is dead: it learns of the end with the next requests.
+      child.kill('SIGKILL');
+      const tasks = `/proc/${child.pid}/task`;
+      spawnSync('sh', [
+        '-c',
+        `until [ "$(cat ${tasks}/*/status | grep State:)" = "$(printf "State:\\tZ (zombie)")" ]; do :; done`,
+      ]);
+      const answers = await Promise.all(Array.from({ length: 8 }, () => ask('/x', { method: 'POST', body: '{}' })));
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
+    }
   });
 
   it('refuses a body that no controller would take', async () => {
