@@ -95,7 +95,7 @@ export interface ControllerParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly runtimes: Runtimes;
-  /** Why actions of a kind cannot run on this platform; undefined if they can run. Missing: unknown. */
+  /** Why actions of a kind cannot run on this platform; undefined if they can run. Missing: as the invokers say. */
   readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
   readonly encryption: ParameterLock & ParameterUnlock;
   readonly log: Logger;
@@ -292,7 +292,7 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
     },
     balancer,
     runtimes,
-    unavailable: parts.unavailable,
+    unavailable: parts.unavailable ?? (async (kind) => balancer.unavailable(kind)),
     limits,
     parameterLock: encryption,
     explain,

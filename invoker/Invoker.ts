@@ -87,6 +87,8 @@ export interface InvokerParts {
   readonly driver: ContainerDriver;
   readonly runtimes: Runtimes;
   readonly decrypt: Decrypt;
+  /** Kinds that cannot run here, with the reasons; undefined while that is not known. Missing: nothing is said of it. */
+  readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly metrics: InvokerMetrics;
   readonly log: Logger;
   readonly now?: (() => number) | undefined;
@@ -139,7 +141,8 @@ export class Invoker {
     const producer = await messaging.producer();
     const reporter = this.#reporter(producer);
     const pool = this.#pool(reporter);
-    const pings = new HealthPings(producer, topics.health, config.instance, this.#log);
+    const { unavailableKinds } = this.#parts;
+    const pings = new HealthPings(producer, topics.health, config.instance, this.#log, { unavailableKinds });
     await this.#blacklist.start();
     pool.start();
     let consumer: Consumer;

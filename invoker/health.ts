@@ -5,6 +5,9 @@ import type { Producer, Topic } from '../shared/messaging/Messaging.js';
 
 const PING_INTERVAL_MS = 1000;
 
+/** Which kinds cannot run is told with the first ping and each so many after it: it changes seldom, and may be long. */
+const PINGS_WITHOUT_KINDS = 10;
+
 /** Calls `beat` again and again, from one interval after now on. @returns what stops it */
 export type Ticker = (beat: () => void) => () => void;
 
@@ -20,6 +23,9 @@ export class HealthPings {
   readonly #instance: InvokerInstance;
   readonly #log: Logger;
   readonly #ticker: Ticker;
+  readonly #unavailableKinds: () => Readonly<Record<string, string>> | undefined;
+  /** So many pings went without the kinds. */
+  #withoutKinds = PINGS_WITHOUT_KINDS;
   /** Stops the pings. Undefined while there are none. */
   #stop: (() => void) | undefined;
   #underWay = false;
@@ -30,13 +36,21 @@ export class HealthPings {
     topic: Topic<PingMessage>,
     instance: InvokerInstance,
     log: Logger,
-    ticker = everySecond,
+    {
+      ticker = everySecond,
+      unavailableKinds = () => undefined,
+    }: {
+      readonly ticker?: Ticker | undefined;
+      /** Kinds that cannot run here, with the reasons; undefined while that is not known. */
+      readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
+    } = {},
   ) {
     this.#producer = producer;
     this.#topic = topic;
     this.#instance = instance;
     this.#log = log;
     this.#ticker = ticker;
+    this.#unavailableKinds = unavailableKinds;
   }
 
   get enabled(): boolean {
@@ -71,9 +85,17 @@ export class HealthPings {
     });
   }
 
+  #kinds(): Pick<PingMessage, 'unavailableKinds'> {
+    if (++this.#withoutKinds < PINGS_WITHOUT_KINDS) return {};
+    const unavailableKinds = this.#unavailableKinds();
+    if (unavailableKinds === undefined) return {};
+    this.#withoutKinds = 0;
+    return { unavailableKinds };
+  }
+
   async #ping(isEnabled: boolean): Promise<void> {
     try {
-      await this.#producer.send(this.#topic, { name: this.#instance, isEnabled });
+      await this.#producer.send(this.#topic, { name: this.#instance, isEnabled, ...this.#kinds() });
       if (this.#failing) this.#log.info('pings reach the controllers again');
       this.#failing = false;
     } catch (error) {

@@ -11,8 +11,7 @@ import { openPlatform } from '../shared/platform/openPlatform.js';
 import { hideEnvironment } from '../shared/process/hideEnvironment.js';
 import type { Lifecycle } from '../shared/process/Lifecycle.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
-import { KindAvailability } from '../shared/runtimes/KindAvailability.js';
-import type { Runtimes } from '../shared/runtimes/manifest.js';
+import { KindAvailability, type KindProbe } from '../shared/runtimes/KindAvailability.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
@@ -26,6 +25,9 @@ import { InvokerMetrics } from './pool/metrics.js';
 
 /** Beyond what activations may take to end: to leave the bus, and to remove containers, in ms. */
 const LEAVE_MS = 30_000;
+
+/** After so long it is asked again for the image of a kind that cannot run here, in ms. */
+const KINDS_FRESH_MS = 60_000;
 
 /** Starts an invoker as a process of its own, on CouchDB and Kafka: waits for both, and says so. */
 export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig, log: Logger): Promise<void> {
@@ -47,8 +49,17 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   const { stores, activations, encryption, registry } = platform;
   const instance = await instanceOf(config, stores.whisks);
   const owner = ownerOf(config.topicsPrefix, instance.instance, instance.uniqueName);
-  const driver = await containerDriver(config, owner, platform.runtimes, log);
+  const { driver, probe } = await containerDriver(config, owner, log);
   life.opened('containers', () => driver.close());
+
+  const kinds = new KindAvailability({
+    runtimes: platform.runtimes,
+    probe,
+    log: log.component('runtimes'),
+    now: Date.now,
+    freshMs: KINDS_FRESH_MS,
+  });
+  void kinds.announce();
 
   const journal = new BegunJournal(join(config.stateFolder, `${owner}.begun`));
   life.opened('journal', async () => journal.close());
@@ -61,6 +72,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
     recorder: { record: (record) => activations.store(record), room: () => activations.room() },
     journal,
     driver,
+    unavailableKinds: () => kinds.unavailable(),
     decrypt: (cipher, value) => encryption.decrypt(cipher, value),
     metrics: new InvokerMetrics(registry),
   });
@@ -94,9 +106,8 @@ async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): 
 async function containerDriver(
   { containers, runtimes: { localImagePrefix } }: InvokerProcessConfig,
   owner: string,
-  runtimes: Runtimes,
   log: Logger,
-): Promise<ContainerDriver> {
+): Promise<{ readonly driver: ContainerDriver; readonly probe: KindProbe }> {
   if (containers.driver !== 'docker') {
     const { ProcessDriver } = await import('./containers/process/ProcessDriver.js');
     const { detectSandbox } = await import('./containers/process/sandbox.js');
@@ -104,7 +115,8 @@ async function containerDriver(
     const found = sandbox ? await detectSandbox() : undefined;
     if (found?.usable === false) throw new ConfigurationError(found.reason);
     if (!sandbox) hideEnvironment();
-    return new ProcessDriver({ logger: log.component('process'), owner, sandbox });
+    const { processProbe } = await import('./containers/process/probeKind.js');
+    return { driver: new ProcessDriver({ logger: log.component('process'), owner, sandbox }), probe: processProbe };
   }
   const { detectDocker } = await import('./containers/docker/detect.js');
   const found = await detectDocker();
@@ -126,6 +138,5 @@ async function containerDriver(
   });
   const { dockerProbe } = await import('./containers/docker/probeKind.js');
   const probe = dockerProbe(found.docker, localImagePrefix, Promise.resolve());
-  void new KindAvailability({ runtimes, probe, log: log.component('runtimes'), now: Date.now }).announce();
-  return limitStarts(driver, parallelRuns);
+  return { driver: limitStarts(driver, parallelRuns), probe };
 }

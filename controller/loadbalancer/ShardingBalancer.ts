@@ -282,6 +282,11 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#closed || this.#disabled ? invokers.map(({ instance }) => ({ instance, status: 'down' })) : invokers;
   }
 
+  /** Why no invoker can run actions of a kind; undefined where one can, or that is not known. */
+  unavailable(kind: string): string | undefined {
+    return this.#supervisor.unavailable(kind);
+  }
+
   /** For the operators' view of colors. */
   get colors(): Pick<Colors, 'view' | 'homes'> {
     return this.#colors;

@@ -9,6 +9,7 @@ import {
   listed,
   pinged,
   ticked,
+  unavailableKind,
   type Outcome,
   type Step,
   type Supervised,
@@ -89,6 +90,11 @@ export class Supervisor {
       if (status === 'unhealthy' && outcomes.length === 0) return true;
     }
     return false;
+  }
+
+  /** Why no invoker can run actions of a kind; undefined where one can, or that is not known. */
+  unavailable(kind: string): string | undefined {
+    return unavailableKind(kind, this.#supervised.values(), this.#now());
   }
 
   async close(): Promise<void> {

@@ -53,7 +53,12 @@ export interface Supervised {
   readonly pingedAt: number;
   /** When the next test is due, while unhealthy or unresponsive. */
   readonly testAt: number;
+  /** Kinds that it said that it cannot run, with the reasons; missing: it said nothing of it. */
+  readonly unavailable?: { readonly kinds: Readonly<Record<string, string>>; readonly saidAt: number } | undefined;
 }
+
+/** What an invoker said of kinds counts for so long, in ms: it says it each 10 s. */
+const KINDS_MS = 30_000;
 
 export interface Step {
   readonly next: Supervised;
@@ -70,11 +75,12 @@ export function pinged(
 ): Step {
   const enabled = ping.isEnabled ?? true;
   const instance = ping.name;
+  const said = ping.unavailableKinds && { unavailable: { kinds: ping.unavailableKinds, saidAt: now } };
   if (!before) {
-    const next: Supervised = { instance, status: 'down', outcomes: [], pingedAt: now, testAt: Infinity };
+    const next: Supervised = { instance, status: 'down', outcomes: [], pingedAt: now, testAt: Infinity, ...said };
     return enabled ? enter(next, options.trustNew ? 'up' : 'unhealthy', now, options) : { next, test: false };
   }
-  const seen = { ...before, instance, pingedAt: now };
+  const seen = { ...before, instance, pingedAt: now, ...said };
   if (!enabled) return enter(seen, 'down', now, options);
   if (before.status === 'down') return enter(seen, options.trustNew ? 'up' : 'unhealthy', now, options);
   return { next: seen, test: false };
@@ -100,6 +106,18 @@ export function ticked(before: Supervised, now: number, options: SupervisionOpti
   if (now - before.pingedAt > options.offlineAfterMs) return enter(before, 'down', now, options);
   if (now < before.testAt) return { next: before, test: false };
   return { next: { ...before, testAt: now + options.testEveryMs }, test: true };
+}
+
+/** Why none of the invokers that are up can run actions of a kind; undefined where one can, or may be able to, or none is up. */
+export function unavailableKind(kind: string, invokers: Iterable<Supervised>, now: number): string | undefined {
+  let first: string | undefined;
+  for (const { status, unavailable } of invokers) {
+    if (status !== 'up') continue;
+    if (!unavailable || now - unavailable.saidAt > KINDS_MS || !Object.hasOwn(unavailable.kinds, kind))
+      return undefined;
+    first ??= unavailable.kinds[kind];
+  }
+  return first;
 }
 
 function judge(status: InvokerStatus, outcomes: readonly Outcome[], last: Outcome): InvokerStatus {

@@ -5,9 +5,19 @@ import { invokerInstanceSchema, type InvokerInstance } from './instances.js';
 export interface PingMessage {
   name: InvokerInstance;
   isEnabled?: boolean | undefined;
+  /**
+   * Kinds of action that the invoker cannot run, with the reasons; not in every ping. Ours; Apache OpenWhisk ignores it, and its
+   * invokers do not say it.
+   */
+  unavailableKinds?: Readonly<Record<string, string>> | undefined;
 }
 
-const schema = z.object({ name: invokerInstanceSchema, isEnabled: z.boolean().optional() });
+const schema = z.object({
+  name: invokerInstanceSchema,
+  isEnabled: z.boolean().optional(),
+  // A ping is a sign of life whatever this says.
+  unavailableKinds: z.record(z.string(), z.string()).optional().catch(undefined),
+});
 
 export const encodePing = (ping: PingMessage): string => JSON.stringify(ping);
 

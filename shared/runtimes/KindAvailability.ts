@@ -11,6 +11,8 @@ export interface KindAvailabilityParts {
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** After so long it is asked again for a kind that cannot run, in ms. */
+  readonly freshMs?: number | undefined;
 }
 
 /** So long what was found out counts, in ms: an image may come, a registry may be away for a moment. */
@@ -28,9 +30,10 @@ export class KindAvailability {
 
   /** Logs one line about all kinds that cannot run. Never rejects. */
   async announce(): Promise<void> {
-    const { runtimes, log } = this.#parts;
-    const kinds = [...runtimes.kinds.values()].filter(({ deprecated }) => !deprecated);
-    const reasons = await Promise.all(kinds.map(async ({ kind }) => ({ kind, reason: await this.reason(kind) })));
+    const { log } = this.#parts;
+    const reasons = await Promise.all(
+      this.#current().map(async ({ kind }) => ({ kind, reason: await this.reason(kind) })),
+    );
     const byReason = new Map<string, string[]>();
     for (const { kind, reason } of reasons) {
       if (reason !== undefined) byReason.set(reason, [...(byReason.get(reason) ?? []), kind]);
@@ -46,7 +49,8 @@ export class KindAvailability {
     const finding = this.#found.get(runtime.reference) ?? this.#find(runtime);
     const reason = await finding.reason;
     // What could not run may run by now: the next one who asks hears of it.
-    if (reason !== undefined && this.#parts.now() - finding.at >= FRESH_MS && !finding.again) {
+    const { now, freshMs = FRESH_MS } = this.#parts;
+    if (reason !== undefined && now() - finding.at >= freshMs && !finding.again) {
       finding.again = true;
       void this.#find(runtime, finding);
     }
@@ -58,9 +62,28 @@ export class KindAvailability {
     return within(this.reason(kind), limitMs, () => undefined);
   }
 
+  /** All kinds that cannot run, with the reasons; undefined while that is being found out for the first time. */
+  unavailable(): Record<string, string> | undefined {
+    const kinds: Record<string, string> = {};
+    let complete = true;
+    for (const { kind, reference } of this.#current()) {
+      void this.reason(kind);
+      const known = this.#found.get(reference)?.known;
+      if (!known) complete = false;
+      else if (known.reason !== undefined) kinds[kind] = known.reason;
+    }
+    return complete ? kinds : undefined;
+  }
+
+  /** Kinds that may still be created. */
+  #current(): Runtime[] {
+    return [...this.#parts.runtimes.kinds.values()].filter(({ deprecated }) => !deprecated);
+  }
+
   #find(runtime: Runtime, earlier?: Finding): Finding {
     const { probe, now } = this.#parts;
     const finding: Finding = { at: now(), reason: probe(runtime).catch(() => undefined), again: false };
+    void finding.reason.then((reason) => (finding.known = { reason }));
     if (!earlier) this.#found.set(runtime.reference, finding);
     else {
       void finding.reason.then(() => {
@@ -75,6 +98,8 @@ export class KindAvailability {
 interface Finding {
   at: number;
   readonly reason: Promise<string | undefined>;
+  /** What `reason` settled to. */
+  known?: { readonly reason: string | undefined };
   /** It is being found out again. */
   again: boolean;
 }

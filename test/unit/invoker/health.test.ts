@@ -23,7 +23,7 @@ describe('HealthPings', () => {
     beats.push(beat);
     return () => (beats = beats.filter((other) => other !== beat));
   };
-  const pings = new HealthPings(producer, topics().health, invokerInstance(0, '0', 1024), silentLogger, ticker);
+  const pings = new HealthPings(producer, topics().health, invokerInstance(0, '0', 1024), silentLogger, { ticker });
 
   /** Lets an interval pass. */
   const tick = async (): Promise<void> => {
@@ -59,5 +59,27 @@ describe('HealthPings', () => {
     assert.deepEqual(said, [false, false, false]);
     await tick();
     assert.equal(said.length, 3);
+  });
+
+  it('say which kinds cannot run with the first ping after that is known, and with each tenth from then on', async () => {
+    const kinds: unknown[] = [];
+    let known: Record<string, string> | undefined;
+    const quiet = new HealthPings(
+      { ...producer, send: async (_, message) => void kinds.push((message as PingMessage).unavailableKinds) },
+      topics().health,
+      invokerInstance(0, '0', 1024),
+      silentLogger,
+      { ticker, unavailableKinds: () => known },
+    );
+    quiet.enable();
+    await settle();
+    await tick();
+    known = { 'python:3': 'there is no image' };
+    for (let i = 0; i < 11; i++) await tick();
+    assert.deepEqual(
+      kinds.map((said) => said !== undefined),
+      [false, false, true, ...Array.from({ length: 9 }, () => false), true],
+    );
+    await quiet.disable();
   });
 });

@@ -107,6 +107,23 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
+  it('knows of a kind that none of its invokers can run', async () => {
+    const { balancer, bus, topics } = await setUp([512, 512]);
+    const says = async (invoker: number, unavailableKinds: Record<string, string>): Promise<void> => {
+      const name = invokerInstance(invoker, `host${invoker}`, 512);
+      await bus.send(topics.health, { name, isEnabled: true, unavailableKinds });
+      await settle();
+    };
+    assert.equal(balancer.unavailable('python:3'), undefined);
+    await says(0, { 'python:3': 'there is no image' });
+    assert.equal(balancer.unavailable('python:3'), undefined, 'the other has not said so');
+    await says(1, { 'python:3': 'there is no image' });
+    assert.equal(balancer.unavailable('python:3'), 'there is no image');
+    await says(0, {});
+    assert.equal(balancer.unavailable('python:3'), undefined);
+    await balancer.close();
+  });
+
   it('refuses where no invoker is up', async () => {
     const { balancer, bus, topics } = await setUp([]);
     await assert.rejects(balancer.publish(action, activationMessage()), NoInvokersError);

@@ -6,6 +6,7 @@ import {
   pinged,
   SUPERVISION,
   ticked,
+  unavailableKind,
   type Outcome,
   type Step,
   type Supervised,
@@ -28,6 +29,30 @@ function after(from: Supervised, outcomes: readonly Outcome[]): { next: Supervis
   return { next, tests };
 }
 const times = (count: number, outcome: Outcome): Outcome[] => Array.from({ length: count }, () => outcome);
+
+describe('the kinds that invokers cannot run', () => {
+  const cannot = { unavailableKinds: { 'python:3': 'there is no image' } };
+  const up = (said: object, now = 0): Supervised =>
+    pinged(undefined, { ...ping, ...said }, now, { ...SUPERVISION, trustNew: true }).next;
+
+  it('are those that every invoker that is up says it cannot run', () => {
+    assert.equal(unavailableKind('python:3', [up(cannot), up(cannot)], 0), 'there is no image');
+    assert.equal(unavailableKind('python:3', [up(cannot), up({ unavailableKinds: {} })], 0), undefined);
+    assert.equal(unavailableKind('nodejs:20', [up(cannot)], 0), undefined);
+    assert.equal(unavailableKind('constructor', [up(cannot)], 0), undefined);
+    const down = pinged(up({ unavailableKinds: {} }), { name, isEnabled: false }, 0, SUPERVISION).next;
+    assert.equal(unavailableKind('python:3', [up(cannot), down], 0), 'there is no image');
+  });
+
+  it('are not known where no invoker is up, where one says nothing of it, and where none has said it for long', () => {
+    assert.equal(unavailableKind('python:3', [], 0), undefined);
+    assert.equal(unavailableKind('python:3', [{ ...up(cannot), status: 'unhealthy' }], 0), undefined);
+    assert.equal(unavailableKind('python:3', [up(cannot), up({})], 0), undefined);
+    const quiet = pinged(up(cannot), ping, 30_000, SUPERVISION).next;
+    assert.equal(unavailableKind('python:3', [quiet], 30_000), 'there is no image');
+    assert.equal(unavailableKind('python:3', [quiet], 30_001), undefined);
+  });
+});
 
 describe('the health of an invoker', () => {
   it('begins unhealthy with a test, and is up at the first success', () => {

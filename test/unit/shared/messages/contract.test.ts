@@ -76,6 +76,19 @@ describe('messages of Apache OpenWhisk', () => {
   });
 });
 
+describe('pings', () => {
+  it('say which kinds cannot run, and count as signs of life whatever stands there', () => {
+    const [first] = messagesOf('health');
+    const ping = decodePing(JSON.stringify(first));
+    assert.equal(ping.unavailableKinds, undefined);
+    const unavailableKinds = { 'python:3': 'there is no image' };
+    assert.deepEqual(decodePing(encodePing({ ...ping, unavailableKinds })), { ...ping, unavailableKinds });
+    for (const wrong of [null, 7, ['python:3'], { 'python:3': 1 }]) {
+      assert.deepEqual(decodePing(JSON.stringify({ ...first, unavailableKinds: wrong })).name, ping.name);
+    }
+  });
+});
+
 describe('acknowledgements', () => {
   const recorded = messagesOf('completed0').map((value) => decodeAcknowledgement(JSON.stringify(value)));
   const ofKind = <K extends Acknowledgement['kind']>(kind: K): Extract<Acknowledgement, { kind: K }>[] =>

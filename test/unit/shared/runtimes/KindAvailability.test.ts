@@ -55,6 +55,21 @@ describe('KindAvailability', () => {
     assert.deepEqual(asked, ['nodejs:20', 'python:3', 'python:3']);
   });
 
+  it('tells all kinds that cannot run once that is known, and keeps asking for them', async () => {
+    const { kinds, state, asked } = fixture();
+    assert.equal(kinds.unavailable(), undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(kinds.unavailable(), { 'python:3': 'it cannot be pulled' });
+    state.python = undefined;
+    assert.deepEqual(kinds.unavailable(), { 'python:3': 'it cannot be pulled' });
+    assert.deepEqual(asked, ['nodejs:20', 'python:3']);
+    state.now += 60_000;
+    kinds.unavailable();
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(kinds.unavailable(), {});
+    assert.deepEqual(asked, ['nodejs:20', 'python:3', 'python:3']);
+  });
+
   it('takes a kind for one that can run where that cannot be found out, or not in time', async () => {
     const failing = new KindAvailability({
       runtimes,
