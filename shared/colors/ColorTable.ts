@@ -9,7 +9,7 @@ export const NONE = -1;
  *
  * Colors are numbers, so the table is arrays of numbers: a hash table with chains and a list in the order of use. That is
  * 34 bytes a color and up to twice that while it grows, with nothing for the garbage collector to walk; a `Map` with its
- * entries would take several times as much.
+ * entries would take several times as much. An entry is always within them: the defaults behind reads are for the compiler.
  */
 export class ColorTable {
   readonly #limit: number;
@@ -58,21 +58,21 @@ export class ColorTable {
 
   /** The entry of a color, without counting as a use; `NONE` for an unknown one. It is valid until the next `set`. */
   find(color: ColorKey): number {
-    let entry = this.#heads[this.#hash(color)] as number;
-    while (entry !== NONE && this.#keys[entry] !== color) entry = this.#chain[entry] as number;
+    let entry = this.#heads[this.#hash(color)] ?? NONE;
+    while (entry !== NONE && this.#keys[entry] !== color) entry = this.#chain[entry] ?? NONE;
     return entry;
   }
 
   invokerOf(entry: number): number {
-    return this.#invokers[entry] as number;
+    return this.#invokers[entry] ?? 0;
   }
 
   isLive(entry: number): boolean {
-    return (this.#seenAt[entry] as number) >= this.#liveSince;
+    return (this.#seenAt[entry] ?? 0) >= this.#liveSince;
   }
 
   toldAt(entry: number): number {
-    return this.#toldAt[entry] as number;
+    return this.#toldAt[entry] ?? 0;
   }
 
   told(entry: number, now: number): void {
@@ -120,9 +120,9 @@ export class ColorTable {
 
   /** Colors seen before `since` are no longer live. `onExpired` hears of each that was. */
   expire(since: number, onExpired: (entry: number) => void): void {
-    while (this.#oldestLive !== NONE && (this.#seenAt[this.#oldestLive] as number) < since) {
+    while (this.#oldestLive !== NONE && (this.#seenAt[this.#oldestLive] ?? 0) < since) {
       onExpired(this.#oldestLive);
-      this.#oldestLive = this.#newer[this.#oldestLive] as number;
+      this.#oldestLive = this.#newer[this.#oldestLive] ?? NONE;
     }
     this.#liveSince = since;
   }
@@ -133,25 +133,25 @@ export class ColorTable {
   }
 
   #enchain(entry: number): void {
-    const hash = this.#hash(this.#keys[entry] as number);
-    this.#chain[entry] = this.#heads[hash] as number;
+    const hash = this.#hash(this.#keys[entry] ?? 0);
+    this.#chain[entry] = this.#heads[hash] ?? NONE;
     this.#heads[hash] = entry;
   }
 
   #unchain(entry: number): void {
-    const hash = this.#hash(this.#keys[entry] as number);
-    let at = this.#heads[hash] as number;
+    const hash = this.#hash(this.#keys[entry] ?? 0);
+    let at = this.#heads[hash] ?? NONE;
     if (at === entry) {
-      this.#heads[hash] = this.#chain[entry] as number;
+      this.#heads[hash] = this.#chain[entry] ?? NONE;
       return;
     }
-    while (this.#chain[at] !== entry) at = this.#chain[at] as number;
-    this.#chain[at] = this.#chain[entry] as number;
+    while (this.#chain[at] !== entry) at = this.#chain[at] ?? NONE;
+    this.#chain[at] = this.#chain[entry] ?? NONE;
   }
 
   #unlink(entry: number): void {
-    const newer = this.#newer[entry] as number;
-    const older = this.#older[entry] as number;
+    const newer = this.#newer[entry] ?? NONE;
+    const older = this.#older[entry] ?? NONE;
     if (entry === this.#oldestLive) this.#oldestLive = newer;
     if (newer === NONE) this.#newest = older;
     else this.#older[newer] = older;

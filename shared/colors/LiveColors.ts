@@ -34,17 +34,17 @@ export class LiveColors {
 
   /** Invokers with live colors, members or not. */
   owners(): number[] {
-    return [...this.#counts.keys()].filter((invoker) => (this.#counts[invoker] as number) > 0);
+    return [...this.#counts.keys()].filter((invoker) => this.of(invoker) > 0);
   }
 
   add(invoker: number): void {
     if (invoker >= this.#counts.length) this.#grow(invoker);
-    (this.#counts[invoker] as number)++;
+    this.#counts[invoker] = this.of(invoker) + 1;
     this.#relevel(invoker);
   }
 
   remove(invoker: number): void {
-    (this.#counts[invoker] as number)--;
+    this.#counts[invoker] = this.of(invoker) - 1;
     this.#relevel(invoker);
   }
 
@@ -89,7 +89,7 @@ export class LiveColors {
   /** Arrears that are more than what is missing to the mean are forgiven: colors died elsewhere. */
   limitArrears(): void {
     const level = this.#level();
-    for (const invoker of this.#behind) this.#fallBehind(invoker, Math.min(level, this.#levels[invoker] as number));
+    for (const invoker of this.#behind) this.#fallBehind(invoker, Math.min(level, this.#levels[invoker] ?? 0));
   }
 
   /**
@@ -101,20 +101,20 @@ export class LiveColors {
     const candidates = this.#candidates;
     const count = candidates.length;
     if (count === 0) return undefined;
-    let found = candidates[point % count] as number;
+    let found = candidates[point % count] ?? 0;
     const levels = this.#levels;
-    let fewest = levels[found] as number;
+    let fewest = levels[found] ?? Infinity;
     for (let step = 1, index = (point % count) + 1; step < count; step++, index++) {
       if (index >= count) index = 0;
-      const candidate = candidates[index] as number;
-      const level = levels[candidate] as number;
+      const candidate = candidates[index] ?? 0;
+      const level = levels[candidate] ?? Infinity;
       if (level < fewest) {
         found = candidate;
         fewest = level;
       }
     }
     for (const invoker of this.#behind) {
-      const left = (this.#arrears[invoker] as number) - (CATCH_UP * this.#weightOf(invoker)) / this.#totalWeight;
+      const left = (this.#arrears[invoker] ?? 0) - (CATCH_UP * this.#weightOf(invoker)) / this.#totalWeight;
       this.#arrears[invoker] = Math.max(0, left);
       this.#relevel(invoker);
       if (left <= 0) this.#behind.delete(invoker);
@@ -123,21 +123,22 @@ export class LiveColors {
   }
 
   #relevel(invoker: number): void {
-    const colors = (this.#counts[invoker] as number) + (this.#arrears[invoker] as number);
-    this.#levels[invoker] = colors / this.#weightOf(invoker);
+    this.#levels[invoker] = this.#withArrears(invoker) / this.#weightOf(invoker);
+  }
+
+  #withArrears(invoker: number): number {
+    return this.of(invoker) + (this.#arrears[invoker] ?? 0);
   }
 
   /** The mean level of the candidates. */
   #level(): number {
     let total = 0;
-    for (const invoker of this.#candidates) {
-      total += (this.#counts[invoker] as number) + (this.#arrears[invoker] as number);
-    }
+    for (const invoker of this.#candidates) total += this.#withArrears(invoker);
     return this.#totalWeight > 0 ? total / this.#totalWeight : 0;
   }
 
   #fallBehind(invoker: number, level: number): void {
-    const arrears = level * this.#weightOf(invoker) - (this.#counts[invoker] as number);
+    const arrears = level * this.#weightOf(invoker) - this.of(invoker);
     this.#arrears[invoker] = Math.max(0, arrears);
     this.#relevel(invoker);
     if (arrears > 0) this.#behind.add(invoker);
@@ -145,7 +146,7 @@ export class LiveColors {
   }
 
   #weightOf(invoker: number): number {
-    return (this.#weights[invoker] as number) || 1;
+    return this.#weights[invoker] || 1;
   }
 
   #recount(): void {

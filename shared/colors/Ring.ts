@@ -1,5 +1,6 @@
 import { mix } from './colorKey.js';
 import type { ColorChoice, Weight } from './ColorPolicy.js';
+import { numberAt } from '../collections/at.js';
 
 /** At most so many times the usual number of points: the memory of one invoker may be out of all proportion. */
 const MOST = 16;
@@ -47,7 +48,7 @@ export class Ring {
     const added = [...new Set(members)].filter((member) => !this.has(member));
     if (added.length === 0) return;
     this.#members = [...this.#members, ...added].toSorted((a, b) => a - b);
-    const top = (this.#members.at(-1) as number) + 1;
+    const top = (this.#members.at(-1) ?? 0) + 1;
     if (this.#met.length < top) {
       this.#met = new Uint32Array(top * 2);
       this.#isMember = new Uint8Array(top * 2);
@@ -81,8 +82,8 @@ export class Ring {
     const count = this.#owners.length;
     let index = this.#indexOf(point);
     for (let step = 0; step < count; step++) {
-      const owner = this.#owners[index] as number;
-      if (suits(owner)) return owner;
+      const owner = this.#owners[index];
+      if (owner !== undefined && suits(owner)) return owner;
       index = index + 1 === count ? 0 : index + 1;
     }
     return undefined;
@@ -102,9 +103,9 @@ export class Ring {
     rank = 0,
   ): ColorChoice | undefined {
     const count = this.#owners.length;
-    if (count === 0) return undefined;
     let index = this.#indexOf(point);
-    const first = this.#owners[index] as number;
+    const first = this.#owners[index];
+    if (first === undefined) return undefined;
     let met = 0;
     let left = limit;
     if (first !== skip) {
@@ -119,8 +120,8 @@ export class Ring {
     const all = this.#members.length - (this.has(skip) ? 1 : 0);
     for (let step = 1; step < count && left > 0 && met < all; step++) {
       index = index + 1 === count ? 0 : index + 1;
-      const owner = this.#owners[index] as number;
-      if (this.#met[owner] === walk) continue;
+      const owner = this.#owners[index];
+      if (owner === undefined || this.#met[owner] === walk) continue;
       this.#met[owner] = walk;
       const answer = accepts(owner, rank + met);
       if (answer === true) return { invoker: owner, rank: rank + met };
@@ -136,7 +137,7 @@ export class Ring {
     let high = points.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((points[middle] as number) < point) low = middle + 1;
+      if ((points[middle] ?? Infinity) < point) low = middle + 1;
       else high = middle;
     }
     return low === points.length ? 0 : low;
@@ -179,8 +180,8 @@ export class Ring {
     });
     const points = this.#points;
     const owners = this.#owners;
-    this.#points = Uint32Array.from(keep, (index) => points[index] as number);
-    this.#owners = Uint16Array.from(keep, (index) => owners[index] as number);
+    this.#points = Uint32Array.from(keep, (index) => numberAt(points, index));
+    this.#owners = Uint16Array.from(keep, (index) => numberAt(owners, index));
   }
 
   #merge(added: Float64Array): void {
@@ -191,20 +192,18 @@ export class Ring {
     let fresh = 0;
     for (let to = 0; to < length; to++) {
       const key = added[fresh];
-      const oldKey = old < this.#points.length ? keyOf(this.#points[old], this.#owners[old]) : Infinity;
+      const oldKey =
+        old < this.#points.length ? numberAt(this.#points, old) * 65_536 + numberAt(this.#owners, old) : Infinity;
       if (key !== undefined && key < oldKey) {
         points[to] = Math.floor(key / 65_536);
         owners[to] = key % 65_536;
         fresh++;
       } else {
-        points[to] = this.#points[old] as number;
-        owners[to] = this.#owners[old++] as number;
+        points[to] = numberAt(this.#points, old);
+        owners[to] = numberAt(this.#owners, old++);
       }
     }
     this.#points = points;
     this.#owners = owners;
   }
 }
-
-const keyOf = (point: number | undefined, owner: number | undefined): number =>
-  (point as number) * 65_536 + (owner as number);

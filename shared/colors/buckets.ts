@@ -1,4 +1,5 @@
 import type { InvokerLoad } from './ColorPolicy.js';
+import { at, numberAt } from '../collections/at.js';
 
 /*
  * The table of `bucket-hashing`: which invoker owns each of the 16,384 buckets. Plain functions over it, so that
@@ -36,29 +37,27 @@ export function reconcile(
   if (members.length === 0) return next.fill(NOBODY);
   const weights = members.map(weightOf);
   const total = sum(weights);
-  const lists: Owned[] = members.map((_, i) => ({
+  const lists: Owned[] = weights.map((weight) => ({
     buckets: [],
-    share: total > 0 ? (BUCKETS * (weights[i] as number)) / total : BUCKETS / members.length,
+    share: total > 0 ? (BUCKETS * weight) / total : BUCKETS / members.length,
   }));
-  const indexOf = new Map(members.map((member, i) => [member, i]));
+  const listOf = new Map(members.map((member, i) => [member, at(lists, i)]));
   const ownerless: number[] = [];
   next.forEach((owner, bucket) => {
-    const i = indexOf.get(owner);
-    if (i === undefined) ownerless.push(bucket);
-    else (lists[i] as Owned).buckets.push(bucket);
+    const list = listOf.get(owner);
+    if (list) list.buckets.push(bucket);
+    else ownerless.push(bucket);
   });
-  const takers = lists.filter((list, i) => settling?.has(members[i] as number) ?? list.buckets.length === 0);
+  const takers = lists.filter((list, i) => settling?.has(at(members, i)) ?? list.buckets.length === 0);
   for (const bucket of ownerless) furthest(lists, -1).buckets.push(bucket);
   for (const taker of takers) {
     while (taker.buckets.length + 1 <= taker.share) {
       const giver = furthest(lists, 1);
       if (giver === taker || giver.buckets.length - 1 < giver.share - 1) break;
-      taker.buckets.push(giver.buckets.pop() as number);
+      taker.buckets.push(...giver.buckets.splice(-1));
     }
   }
-  lists.forEach(({ buckets }, i) => {
-    for (const bucket of buckets) next[bucket] = members[i] as number;
-  });
+  for (const [member, { buckets }] of listOf) for (const bucket of buckets) next[bucket] = member;
   return next;
 }
 
@@ -70,7 +69,7 @@ interface Owned {
 
 /** The member furthest above (sign 1) or below (sign -1) its share, in proportion; the first of equal ones. */
 function furthest(lists: readonly Owned[], sign: 1 | -1): Owned {
-  let found = lists[0] as Owned;
+  let found = at(lists, 0);
   let most = -Infinity;
   for (const list of lists) {
     // Where the bucket would be added or taken; as proportion, so that ties between equal members are exact.
@@ -118,7 +117,7 @@ export function rebalance(
   if (mean === 0) return [];
   const bucketsOf = new Map<number, { bucket: number; load: number }[]>();
   for (const [bucket, load] of bucketLoads(owners, uses, loads).entries()) {
-    const owner = owners[bucket] as number;
+    const owner = numberAt(owners, bucket);
     if (!loads.has(owner)) continue;
     const list = bucketsOf.get(owner);
     if (list) list.push({ bucket, load });
@@ -129,20 +128,20 @@ export function rebalance(
   const givers = new Set(bucketsOf.keys());
   while (moves.length < maxMoves && givers.size > 0) {
     const from = most(givers, loads, 1, weightOf);
-    const fromLoad = loads.get(from) as number;
+    const fromLoad = loads.get(from) ?? 0;
     const fromShare = fromLoad / weightOf(from);
     if (fromShare <= to * mean) break;
     const taker = most(loads.keys(), loads, -1, weightOf);
-    const takerLoad = loads.get(taker) as number;
+    const takerLoad = loads.get(taker) ?? 0;
     const takerWeight = weightOf(taker);
     const list = bucketsOf.get(from) ?? [];
-    const at = pick(list, to * mean * takerWeight - takerLoad, (fromShare - mean / 10) * takerWeight - takerLoad);
-    const picked = list[at];
+    const index = pick(list, to * mean * takerWeight - takerLoad, (fromShare - mean / 10) * takerWeight - takerLoad);
+    const picked = list[index];
     if (!picked || list.length === 1) {
       givers.delete(from);
       continue;
     }
-    list.splice(at, 1);
+    list.splice(index, 1);
     moves.push({ bucket: picked.bucket, from, to: taker });
     loads.set(from, fromLoad - picked.load);
     loads.set(taker, takerLoad + picked.load);
@@ -164,10 +163,10 @@ function pick(list: readonly { load: number }[], gentle: number, strict: number)
 
 function bucketLoads(owners: Uint16Array, uses: Float64Array, loads: ReadonlyMap<number, number>): Float64Array {
   const used = new Map<number, number>();
-  owners.forEach((owner, bucket) => used.set(owner, (used.get(owner) ?? 0) + (uses[bucket] as number)));
+  owners.forEach((owner, bucket) => used.set(owner, (used.get(owner) ?? 0) + numberAt(uses, bucket)));
   return uses.map((use, bucket) => {
-    const owner = owners[bucket] as number;
-    return use === 0 ? 0 : ((loads.get(owner) ?? 0) * use) / (used.get(owner) as number);
+    const owner = numberAt(owners, bucket);
+    return use === 0 ? 0 : ((loads.get(owner) ?? 0) * use) / (used.get(owner) ?? 1);
   });
 }
 
@@ -181,7 +180,7 @@ function most(
   let found = -1;
   let best = -Infinity;
   for (const invoker of invokers) {
-    const load = (sign * (loads.get(invoker) as number)) / weightOf(invoker);
+    const load = (sign * (loads.get(invoker) ?? 0)) / weightOf(invoker);
     if (load > best || (load === best && invoker < found)) {
       found = invoker;
       best = load;

@@ -28,8 +28,18 @@ export function policyContract(make: PolicyMaker): readonly ContractCheck[] {
   };
   const homeOf = (policy: ColorPolicy, color: ColorKey): number => policy.assign(color, FREE)?.invoker ?? -1;
   const hasHomes = (policy: ColorPolicy): boolean => {
-    policy.assign(COLORS[0] as ColorKey, FREE);
-    return policy.homes(COLORS[0] as ColorKey).length > 0;
+    const color = colorKey('contract', 'color');
+    policy.assign(color, FREE);
+    return policy.homes(color).length > 0;
+  };
+  /** How many of all colors each of the invokers 0 to 9 is home of. */
+  const countHomes = (policy: ColorPolicy): number[] => {
+    const counts = new Map(range(10).map((invoker) => [invoker, 0]));
+    for (const color of COLORS) {
+      const home = homeOf(policy, color);
+      counts.set(home, (counts.get(home) ?? 0) + 1);
+    }
+    return range(10).map((invoker) => counts.get(invoker) ?? 0);
   };
   const some = COLORS.slice(0, 300);
 
@@ -114,8 +124,7 @@ export function policyContract(make: PolicyMaker): readonly ContractCheck[] {
 
     'contract: spreads 20,000 colors over 10 equal invokers within 1.2 of the mean': () => {
       const policy = create(10);
-      const counts = range(10).map(() => 0);
-      for (const color of COLORS) (counts[homeOf(policy, color)] as number)++;
+      const counts = countHomes(policy);
       assert.ok(imbalance(counts) <= 1.2, `max/mean is ${imbalance(counts).toFixed(3)}`);
     },
 
@@ -125,8 +134,7 @@ export function policyContract(make: PolicyMaker): readonly ContractCheck[] {
       const weights = range(10).map((invoker) => (invoker < 5 ? 1024 : 4096));
       policy.weigh(weights.map((weight, invoker) => ({ invoker, weight, warmth: 1 })));
       policy.joined(range(10));
-      const counts = range(10).map(() => 0);
-      for (const color of COLORS) (counts[homeOf(policy, color)] as number)++;
+      const counts = countHomes(policy);
       assert.ok(imbalance(counts, weights) <= 1.15, `max/mean is ${imbalance(counts, weights).toFixed(3)}`);
     },
 

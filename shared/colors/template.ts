@@ -85,10 +85,10 @@ export function expandTemplate(
 }
 
 function scalarAt(parameters: Json | undefined, path: readonly string[]): string | undefined {
-  let value: Json | undefined = parameters;
+  let value: unknown = parameters;
   for (const key of path) {
     if (value === null || typeof value !== 'object' || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string, Json>)[key];
+    value = Reflect.get(value, key);
   }
   if (typeof value === 'string') return value === '' ? undefined : value;
   return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;

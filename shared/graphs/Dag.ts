@@ -1,3 +1,5 @@
+import { at, increase, numberAt } from '../collections/at.js';
+
 /** A step of a computation. `weight`: how long it takes, in any unit, the same as that of edges; 1 where it is missing. */
 export interface DagNode {
   readonly id: string;
@@ -91,34 +93,37 @@ function checked(weight: number | undefined, of: string, nodes: readonly string[
   return value;
 }
 
+const outgoingOf = ({ outgoing, outgoingStart }: Omit<IndexedDag, 'order'>, node: number): Int32Array =>
+  outgoing.subarray(outgoingStart[node], outgoingStart[node + 1]);
+
 /** The edges by one of their ends: where each node's begin, and the edges in that order. */
 function grouped(ends: Int32Array, nodes: number): [starts: Int32Array, edges: Int32Array] {
   const starts = new Int32Array(nodes + 1);
-  for (const end of ends) (starts[end + 1] as number)++;
-  for (let i = 0; i < nodes; i++) (starts[i + 1] as number) += starts[i] as number;
+  for (const end of ends) increase(starts, end + 1);
+  for (let i = 0; i < nodes; i++) increase(starts, i + 1, numberAt(starts, i));
   const next = starts.slice();
   const edges = new Int32Array(ends.length);
-  ends.forEach((end, e) => (edges[(next[end] as number)++] = e));
+  ends.forEach((end, e) => (edges[increase(next, end) - 1] = e));
   return [starts, edges];
 }
 
 function topologicalOrder(dag: Omit<IndexedDag, 'order'>): Int32Array {
   const count = dag.ids.length;
   const missing = new Int32Array(count);
-  for (const end of dag.to) (missing[end] as number)++;
+  for (const end of dag.to) increase(missing, end);
   const order = new Int32Array(count);
   let filled = 0;
   for (let i = 0; i < count; i++) if (missing[i] === 0) order[filled++] = i;
   for (let done = 0; done < filled; done++) {
-    const node = order[done] as number;
-    for (let at = dag.outgoingStart[node] as number; at < (dag.outgoingStart[node + 1] as number); at++) {
-      const next = dag.to[dag.outgoing[at] as number] as number;
-      if (--(missing[next] as number) === 0) order[filled++] = next;
+    const node = numberAt(order, done);
+    for (const edge of outgoingOf(dag, node)) {
+      const next = numberAt(dag.to, edge);
+      if (increase(missing, next, -1) === 0) order[filled++] = next;
     }
   }
   if (filled < count) {
     const cycle = findCycle(dag, missing);
-    throw new DagError(`there is a cycle: ${listed([...cycle, cycle[0] as string], ' → ')}`, cycle);
+    throw new DagError(`there is a cycle: ${listed([...cycle, at(cycle, 0)], ' → ')}`, cycle);
   }
   return order;
 }
@@ -132,12 +137,12 @@ function findCycle(dag: Omit<IndexedDag, 'order'>, missing: Int32Array): string[
     position.set(node, path.length);
     path.push(node);
     const edges = dag.incoming.subarray(dag.incomingStart[node], dag.incomingStart[node + 1]);
-    const edge = edges.find((e) => (missing[dag.from[e] as number] as number) > 0) as number;
-    node = dag.from[edge] as number;
+    const missed = edges.findIndex((e) => numberAt(missing, numberAt(dag.from, e)) > 0);
+    node = numberAt(dag.from, numberAt(edges, missed));
   }
   const cycle = path.slice(position.get(node)).toReversed();
   const first = cycle.indexOf(cycle.reduce((least, one) => Math.min(least, one)));
-  return [...cycle.slice(first), ...cycle.slice(0, first)].map((i) => dag.ids[i] as string);
+  return [...cycle.slice(first), ...cycle.slice(0, first)].map((i) => at(dag.ids, i));
 }
 
 /** Names for a message; of many the first ones. */
@@ -152,21 +157,19 @@ export function pathLengths(dag: IndexedDag): { readonly before: Float64Array; r
   const before = new Float64Array(order.length);
   const onward = new Float64Array(order.length);
   for (const node of order) {
-    const end = (before[node] as number) + (weights[node] as number);
-    for (let at = dag.outgoingStart[node] as number; at < (dag.outgoingStart[node + 1] as number); at++) {
-      const edge = dag.outgoing[at] as number;
-      const next = dag.to[edge] as number;
-      before[next] = Math.max(before[next] as number, end + (edgeWeights[edge] as number));
+    const end = numberAt(before, node) + numberAt(weights, node);
+    for (const edge of outgoingOf(dag, node)) {
+      const next = numberAt(dag.to, edge);
+      before[next] = Math.max(numberAt(before, next), end + numberAt(edgeWeights, edge));
     }
   }
   for (let i = order.length - 1; i >= 0; i--) {
-    const node = order[i] as number;
+    const node = numberAt(order, i);
     let longest = 0;
-    for (let at = dag.outgoingStart[node] as number; at < (dag.outgoingStart[node + 1] as number); at++) {
-      const edge = dag.outgoing[at] as number;
-      longest = Math.max(longest, (edgeWeights[edge] as number) + (onward[dag.to[edge] as number] as number));
+    for (const edge of outgoingOf(dag, node)) {
+      longest = Math.max(longest, numberAt(edgeWeights, edge) + numberAt(onward, numberAt(dag.to, edge)));
     }
-    onward[node] = longest + (weights[node] as number);
+    onward[node] = longest + numberAt(weights, node);
   }
   return { before, from: onward };
 }

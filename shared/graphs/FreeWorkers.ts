@@ -1,3 +1,5 @@
+import { numberAt } from '../collections/at.js';
+
 /**
  * When each worker is free, and which one is first: a tournament, in which every inner node has the winner of the two
  * below it. Of workers that are free at the same time the lower number wins.
@@ -17,11 +19,11 @@ export class FreeWorkers {
   }
 
   get first(): number {
-    return this.#winners[1] as number;
+    return numberAt(this.#winners, 1);
   }
 
   at(worker: number): number {
-    return this.#free[worker] as number;
+    return numberAt(this.#free, worker);
   }
 
   set(worker: number, free: number): void {
@@ -30,8 +32,8 @@ export class FreeWorkers {
   }
 
   #decide(node: number): void {
-    const left = this.#winners[2 * node] as number;
-    const right = this.#winners[2 * node + 1] as number;
+    const left = numberAt(this.#winners, 2 * node);
+    const right = numberAt(this.#winners, 2 * node + 1);
     // Beyond the last worker there is nobody.
     this.#winners[node] = (this.#free[right] ?? Infinity) < (this.#free[left] ?? Infinity) ? right : left;
   }

@@ -1,3 +1,5 @@
+import { at, numberAt } from '../collections/at.js';
+
 /** Nodes that may run, the one with the longest path ahead first: a binary heap. */
 export class ReadyNodes {
   readonly #ahead: Float64Array;
@@ -10,12 +12,12 @@ export class ReadyNodes {
 
   add(node: number): void {
     const heap = this.#heap;
-    let at = heap.push(node) - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#first(heap[at] as number, heap[parent] as number)) return;
-      this.#swap(at, parent);
-      at = parent;
+    let index = heap.push(node) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!this.#first(at(heap, index), at(heap, parent))) return;
+      this.#swap(index, parent);
+      index = parent;
     }
   }
 
@@ -25,25 +27,25 @@ export class ReadyNodes {
     const last = heap.pop();
     if (top === undefined || last === undefined || heap.length === 0) return top;
     heap[0] = last;
-    for (let at = 0; ;) {
-      let first = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) {
-        if (child < heap.length && this.#first(heap[child] as number, heap[first] as number)) first = child;
+    for (let index = 0; ;) {
+      let first = index;
+      for (const child of [2 * index + 1, 2 * index + 2]) {
+        if (child < heap.length && this.#first(at(heap, child), at(heap, first))) first = child;
       }
-      if (first === at) return top;
-      this.#swap(at, first);
-      at = first;
+      if (first === index) return top;
+      this.#swap(index, first);
+      index = first;
     }
   }
 
   #first(a: number, b: number): boolean {
-    const difference = (this.#ahead[a] as number) - (this.#ahead[b] as number);
+    const difference = numberAt(this.#ahead, a) - numberAt(this.#ahead, b);
     return difference > 0 || (difference === 0 && a < b);
   }
 
   #swap(a: number, b: number): void {
-    const kept = this.#heap[a] as number;
-    this.#heap[a] = this.#heap[b] as number;
+    const kept = at(this.#heap, a);
+    this.#heap[a] = at(this.#heap, b);
     this.#heap[b] = kept;
   }
 }

@@ -1,3 +1,4 @@
+import { numberAt } from '../collections/at.js';
 import { indexDag, pathLengths, type Coloring, type Dag } from './Dag.js';
 
 export interface ChainOptions {
@@ -30,22 +31,20 @@ export function chainColoring(dag: Dag, options: ChainOptions = {}): Coloring {
   const through = Float64Array.from(
     from,
     (node, e) =>
-      (before[node] as number) +
-      (indexed.weights[node] as number) +
-      (edgeWeights[e] as number) +
-      (onward[to[e] as number] as number),
+      numberAt(before, node) +
+      numberAt(indexed.weights, node) +
+      numberAt(edgeWeights, e) +
+      numberAt(onward, numberAt(to, e)),
   );
   const edges = Int32Array.from(from, (_, e) => e).toSorted(
     (a, b) =>
-      (through[b] as number) - (through[a] as number) ||
-      (edgeWeights[b] as number) - (edgeWeights[a] as number) ||
-      a - b,
+      numberAt(through, b) - numberAt(through, a) || numberAt(edgeWeights, b) - numberAt(edgeWeights, a) || a - b,
   );
   const hasNext = new Uint8Array(ids.length);
   const previous = new Int32Array(ids.length).fill(-1);
   for (const edge of edges) {
-    const start = from[edge] as number;
-    const end = to[edge] as number;
+    const start = numberAt(from, edge);
+    const end = numberAt(to, edge);
     if (hasNext[start] === 1 || previous[end] !== -1) continue;
     hasNext[start] = 1;
     previous[end] = start;
@@ -53,8 +52,8 @@ export function chainColoring(dag: Dag, options: ChainOptions = {}): Coloring {
   const chain = new Int32Array(ids.length);
   let chains = 0;
   for (const node of order) {
-    const before = previous[node] as number;
-    chain[node] = before < 0 ? chains++ : (chain[before] as number);
+    const before = numberAt(previous, node);
+    chain[node] = before < 0 ? chains++ : numberAt(chain, before);
   }
   const prefix = options.prefix ?? 'chain';
   return new Map(ids.map((id, i) => [id, `${prefix}-${chain[i]}`]));

@@ -1,3 +1,4 @@
+import { at, increase, numberAt } from '../collections/at.js';
 import { ReadyNodes } from './ReadyNodes.js';
 import { DagError, indexDag, pathLengths, type Coloring, type Dag, type DagNode } from './Dag.js';
 
@@ -95,7 +96,7 @@ export async function runDag<Node extends DagNode>(
   const parallel = options.parallel ?? 16;
   if (!(parallel >= 1)) throw new DagError(`nothing can run with ${parallel} at a time`, []);
   const results = new Map<string, NodeResult>();
-  const missing = Int32Array.from(ids, (_, i) => (incomingStart[i + 1] as number) - (incomingStart[i] as number));
+  const missing = Int32Array.from(ids, (_, i) => numberAt(incomingStart, i + 1) - numberAt(incomingStart, i));
   const ready = new ReadyNodes(ahead);
   missing.forEach((count, i) => {
     if (count === 0) ready.add(i);
@@ -123,19 +124,19 @@ export async function runDag<Node extends DagNode>(
   return results;
 
   async function run(i: number): Promise<void> {
-    const id = ids[i] as string;
+    const id = at(ids, i);
     try {
       const edges = incoming.subarray(incomingStart[i], incomingStart[i + 1]);
-      const inputs = new Map(Array.from(edges, (e) => inputOf(ids[from[e] as number] as string)));
-      const invocation = options.invocation(dag.nodes[i] as Node, inputs);
+      const inputs = new Map(Array.from(edges, (e) => inputOf(at(ids, numberAt(from, e)))));
+      const invocation = options.invocation(at<Node>(dag.nodes, i), inputs);
       results.set(id, await attempt(client, id, coloring.get(id), invocation, options, () => results.size, ids.length));
     } catch (error) {
       failure ??= new DagRunError(id, results, error);
       return;
     }
     for (const e of outgoing.subarray(outgoingStart[i], outgoingStart[i + 1])) {
-      const next = to[e] as number;
-      if (--(missing[next] as number) === 0) ready.add(next);
+      const next = numberAt(to, e);
+      if (increase(missing, next, -1) === 0) ready.add(next);
     }
   }
 

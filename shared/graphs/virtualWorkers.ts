@@ -1,3 +1,4 @@
+import { increase, numberAt } from '../collections/at.js';
 import { FreeWorkers } from './FreeWorkers.js';
 import { ReadyNodes } from './ReadyNodes.js';
 import { DagError, indexDag, pathLengths, type Coloring, type Dag } from './Dag.js';
@@ -51,7 +52,7 @@ export const earliestFinish: Scheduler = (dag, workers) => {
   const indexed = indexDag(dag);
   const { ids, weights, edgeWeights, from, incoming, incomingStart, outgoing, outgoingStart, to } = indexed;
   const { from: ahead } = pathLengths(indexed);
-  const missing = Int32Array.from(ids, (_, i) => (incomingStart[i + 1] as number) - (incomingStart[i] as number));
+  const missing = Int32Array.from(ids, (_, i) => numberAt(incomingStart, i + 1) - numberAt(incomingStart, i));
   const ready = new ReadyNodes(ahead);
   missing.forEach((count, i) => {
     if (count === 0) ready.add(i);
@@ -70,12 +71,12 @@ export const earliestFinish: Scheduler = (dag, workers) => {
     let arrivedWithoutLast = 0;
     let last = -1;
     for (const edge of edges) {
-      const before = from[edge] as number;
-      const worker = placed[before] as number;
-      const end = finish[before] as number;
-      local[worker] = seen[worker] === current ? Math.max(local[worker] as number, end) : end;
+      const before = numberAt(from, edge);
+      const worker = numberAt(placed, before);
+      const end = numberAt(finish, before);
+      local[worker] = seen[worker] === current ? Math.max(numberAt(local, worker), end) : end;
       seen[worker] = node;
-      const arrival = end + (edgeWeights[edge] as number);
+      const arrival = end + numberAt(edgeWeights, edge);
       if (arrival > arrived) {
         if (worker !== last) arrivedWithoutLast = arrived;
         arrived = arrival;
@@ -86,13 +87,13 @@ export const earliestFinish: Scheduler = (dag, workers) => {
     }
     const startOn = (worker: number): number => {
       const carried = worker === last ? arrivedWithoutLast : arrived;
-      const near = seen[worker] === current ? (local[worker] as number) : 0;
+      const near = seen[worker] === current ? numberAt(local, worker) : 0;
       return Math.max(free.at(worker), near, carried);
     };
     let best = free.first;
     let bestStart = startOn(best);
     for (const edge of edges) {
-      const worker = placed[from[edge] as number] as number;
+      const worker = numberAt(placed, numberAt(from, edge));
       const start = startOn(worker);
       if (start < bestStart || (start === bestStart && worker < best)) {
         best = worker;
@@ -100,13 +101,13 @@ export const earliestFinish: Scheduler = (dag, workers) => {
       }
     }
     placed[node] = best;
-    const end = bestStart + (weights[node] as number);
+    const end = bestStart + numberAt(weights, node);
     finish[node] = end;
     free.set(best, end);
     for (const edge of outgoing.subarray(outgoingStart[node], outgoingStart[node + 1])) {
-      const next = to[edge] as number;
-      if (--(missing[next] as number) === 0) ready.add(next);
+      const next = numberAt(to, edge);
+      if (increase(missing, next, -1) === 0) ready.add(next);
     }
   }
-  return new Map(ids.map((id, i) => [id, placed[i] as number]));
+  return new Map(ids.map((id, i) => [id, numberAt(placed, i)]));
 };

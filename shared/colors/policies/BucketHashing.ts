@@ -70,9 +70,9 @@ export class BucketHashing implements ColorPolicy {
   assign(color: ColorKey, room: Room): ColorChoice | undefined {
     const point = pointOf(color, this.#options.seed);
     const bucket = point & MASK;
-    (this.#uses[bucket] as number)++;
+    this.#uses[bucket] = (this.#uses[bucket] ?? 0) + 1;
     this.#recent.see(color, point >>> 14);
-    const home = this.#owners[bucket] as number;
+    const home = this.#owners[bucket] ?? NOBODY;
     if (home === NOBODY) return undefined;
     if (room.accepts(home, 0)) return { invoker: home, rank: 0 };
     return this.#walk(bucket, home, (invoker, rank) => room.accepts(invoker, rank));
@@ -131,12 +131,12 @@ export class BucketHashing implements ColorPolicy {
       for (const { bucket, to } of moves) this.#owners[bucket] = to;
       this.#moves += moves.length;
     }
-    for (let bucket = 0; bucket < BUCKETS; bucket++) (this.#uses[bucket] as number) /= 2;
+    for (const [bucket, uses] of this.#uses.entries()) this.#uses[bucket] = uses / 2;
   }
 
   homes(color: ColorKey): readonly number[] {
     const bucket = pointOf(color, this.#options.seed) & MASK;
-    const home = this.#owners[bucket] as number;
+    const home = this.#owners[bucket] ?? NOBODY;
     if (home === NOBODY) return [];
     const homes = [home];
     this.#walk(bucket, home, (invoker) => {
@@ -153,7 +153,7 @@ export class BucketHashing implements ColorPolicy {
       if (row) row.buckets++;
     }
     for (const color of this.#recent) {
-      const row = rows.get(this.#owners[pointOf(color, this.#options.seed) & MASK] as number);
+      const row = rows.get(this.#owners[pointOf(color, this.#options.seed) & MASK] ?? NOBODY);
       if (row) row.colors++;
     }
     return [...rows.values()];
@@ -175,7 +175,7 @@ export class BucketHashing implements ColorPolicy {
     // Where few own much, the same owners come again and again: a bound on the steps keeps the walk short.
     const steps = this.#options.choices * 8;
     for (let step = 1; step <= steps && asked.length < this.#options.choices; step++) {
-      const owner = this.#owners[mix(bucket ^ mix(step)) & MASK] as number;
+      const owner = this.#owners[mix(bucket ^ mix(step)) & MASK] ?? NOBODY;
       if (asked.includes(owner)) continue;
       if (accepts(owner, asked.length)) return { invoker: owner, rank: asked.length };
       asked.push(owner);

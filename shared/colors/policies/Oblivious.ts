@@ -19,8 +19,8 @@ abstract class Oblivious implements ColorPolicy {
     if (count === 0) return undefined;
     const start = this.start(count);
     for (let i = 0; i < count; i++) {
-      const invoker = this.#invokers[(start + i) % count] as number;
-      if (room.accepts(invoker, Infinity)) return { invoker, rank: Infinity };
+      const invoker = this.#invokers[(start + i) % count];
+      if (invoker !== undefined && room.accepts(invoker, Infinity)) return { invoker, rank: Infinity };
     }
     return undefined;
   }
