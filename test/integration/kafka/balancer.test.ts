@@ -80,7 +80,8 @@ describe('balancers on Kafka', function () {
       controller: { asString: id, instanceType: 'controller' },
       options: {
         ...BALANCER,
-        colors: { ...BALANCER.colors, policy, patienceMs: 0, parameters: POLICY_OPTIONS },
+        // On a busy machine one of the invokers here may lag behind, and buckets would move for it, as they should.
+        colors: { ...BALANCER.colors, policy, patienceMs: 0, parameters: { ...POLICY_OPTIONS, rebalanceAbove: 1000 } },
         settleMs: 5000,
       },
       onLost: () => assert.fail('nothing is lost here'),
