@@ -32,10 +32,15 @@ const BYTES_PER_TURN = 256 * KB;
 
 /** The memory for bodies over 64 KB while they are read and parsed, and for bodies over 1 MB until the response. */
 const MEDIUM_MEMORY_BYTES = 64 * MB;
-const LARGE_MEMORY_BYTES = 32 * MB;
+const LARGE_MEMORY_BYTES = 128 * MB;
+/** The share of one namespace in each of the two. */
+const SHARE_BYTES = 32 * MB;
 
 /** A request and its response. The request's memory is released when the response closes. */
-type Incoming = IncomingMessage & { readonly res?: ServerResponse | undefined };
+type Incoming = IncomingMessage & {
+  readonly res?: ServerResponse | undefined;
+  readonly identity?: { readonly namespace: { readonly name: string } } | undefined;
+};
 
 /**
  * Reads the bodies of requests so that a body does not slow down other requests. It checks bytes, values and depth
@@ -46,20 +51,22 @@ export class Bodies {
   readonly #large: BodyMemory;
   #turn: Promise<void> = Promise.resolve();
 
-  constructor({ mediumBytes = MEDIUM_MEMORY_BYTES, largeBytes = LARGE_MEMORY_BYTES } = {}) {
-    this.#medium = new BodyMemory(mediumBytes);
-    this.#large = new BodyMemory(largeBytes);
+  /** Bytes of memory for all bodies, and the share of each namespace in it. */
+  constructor({ mediumBytes = MEDIUM_MEMORY_BYTES, largeBytes = LARGE_MEMORY_BYTES, shareBytes = SHARE_BYTES } = {}) {
+    this.#medium = new BodyMemory({ total: mediumBytes, ofOne: shareBytes });
+    this.#large = new BodyMemory({ total: largeBytes, ofOne: shareBytes });
   }
 
   /**
    * Reads a whole body as bytes.
-   * @throws ApiError 413 as soon as it exceeds `limit` bytes; 400 if the caller disconnects; 503 if too many bodies are
-   * being read.
+   * @param namespace the namespace whose share of the memory it takes; by default that of the caller.
+   * @throws ApiError 413 as soon as it exceeds `limit` bytes; 400 if the caller disconnects; 429 or 503 if too many
+   * bodies are being read.
    */
-  async read(req: Incoming, limit: number = MAX_BODY_BYTES): Promise<Buffer> {
+  async read(req: Incoming, limit: number = MAX_BODY_BYTES, namespace = namespaceOf(req)): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    await this.#receive(req, limit, (chunk) => {
+    await this.#receive(req, limit, namespace, (chunk) => {
       chunks.push(chunk);
       bytes += chunk.length;
     });
@@ -69,7 +76,7 @@ export class Bodies {
 
   /**
    * Reads a required JSON body (`PUT`).
-   * @throws ApiError 400, 413, 415, 503.
+   * @throws ApiError 400, 413, 415, 429, 503.
    */
   async json(req: Incoming, limit: number = MAX_BODY_BYTES): Promise<Json> {
     requireJsonType(req);
@@ -80,7 +87,7 @@ export class Bodies {
 
   /**
    * Reads a JSON object; a missing body counts as an empty object (`POST`).
-   * @throws ApiError 400, 413, 415, 503.
+   * @throws ApiError 400, 413, 415, 429, 503.
    */
   async jsonObject(req: Incoming, limit: number = MAX_BODY_BYTES): Promise<JsonObject> {
     // A body that is too large gets 413, even if its type is wrong, too.
@@ -110,7 +117,7 @@ export class Bodies {
       }
       return share?.take((reader.values - before) * VALUE_BYTES);
     };
-    await this.#receive(req, limit, async (chunk, share) => {
+    await this.#receive(req, limit, namespaceOf(req), async (chunk, share) => {
       bytes += chunk.length;
       if (reader) {
         await feed(chunk, share);
@@ -140,6 +147,7 @@ export class Bodies {
   async #receive(
     req: Incoming,
     limit: number,
+    namespace: string,
     take: (chunk: Buffer, share: Share | undefined) => Promise<void> | void,
   ): Promise<void> {
     const { 'content-length': length = '0', 'transfer-encoding': encoding } = req.headers;
@@ -160,7 +168,7 @@ export class Bodies {
       const next = wanted === 'large' ? this.#large : this.#medium;
       if (next !== memory) {
         share?.release();
-        const held = next.open();
+        const held = next.open(namespace);
         share = held;
         memory = next;
         if (wanted === 'large') req.res?.once('close', () => held.release());
@@ -195,6 +203,9 @@ export class Bodies {
     return this.#turn;
   }
 }
+
+/** Of the caller; all callers without credentials have one share. */
+const namespaceOf = ({ identity }: Incoming): string => identity?.namespace.name ?? '';
 
 function memoryFor(bytes: number): 'none' | 'medium' | 'large' {
   if (bytes <= SMALL_BYTES) return 'none';

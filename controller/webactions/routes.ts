@@ -42,7 +42,11 @@ export function webActionRoutes(router: Router, ctx: ControllerContext): void {
     if (!METHODS.includes(req.method)) throw methodNotAllowed();
     const caller = await authenticateIfPossible(ctx, req);
     const found = await find(ctx, wanted);
-    const bytes = await ctx.bodies.read(req, maxPayloadBytes(ctx.limits, found.owner.limits));
+    const bytes = await ctx.bodies.read(
+      req,
+      maxPayloadBytes(ctx.limits, found.owner.limits),
+      found.owner.namespace.name,
+    );
     await answer(ctx, { req, res, wanted, query, caller, bytes, ...found });
   });
 }

@@ -3,8 +3,16 @@
  *
  *   npm run bench:bodies [-- NAME ...]
  *
- * For each kind of body it sends several at once to a standalone server, and prints how they were answered, the longest
- * that a `/ping` of another process waited meanwhile, and the memory that the server took on top of what it takes at rest.
+ * For each kind of body it sends several at once to a standalone server, and prints
+ *
+ *   - how they were answered, and how long that took,
+ *   - the longest that a `/ping` of another process waited meanwhile,
+ *   - the longest turn of the server's event loop, in processor time of its main thread,
+ *   - the longest time that this thread waited for a processor in one turn: what a busy machine adds,
+ *   - the memory that the server took on top of what it takes at rest.
+ *
+ * A stall over the goal is a fault if the main thread works that long in one turn. Otherwise the machine is busy: the thread
+ * waits for a processor, for memory or for a disk.
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +24,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
 import { freePort } from '../../deploy/local/ports.js';
+import type { LoopReport } from './loopProbe.js';
 
 const MB = 1024 * 1024;
 const AT_ONCE = 8;
@@ -100,6 +109,7 @@ interface Outcome {
   readonly statuses: string;
   readonly seconds: number;
   readonly stallMs: number;
+  readonly loop: LoopReport;
   readonly memoryMB: number;
 }
 
@@ -111,6 +121,8 @@ const server = spawn(
   process.execPath,
   [
     '--max-semi-space-size=4',
+    '--import',
+    new URL('loopProbe.js', import.meta.url).href,
     fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url)),
     '--port',
     String(port),
@@ -121,10 +133,11 @@ const server = spawn(
     '--process',
     '--no-catalog',
   ],
-  { stdio: ['ignore', 'pipe', 'inherit'] },
+  { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
 );
 let missed = 0;
 try {
+  if (!server.stdout) throw new Error('the server has no output');
   await once(server.stdout, 'data');
   const pinger = fork(new URL('pinger.js', import.meta.url), [`http://127.0.0.1:${port}`]);
   await sleep(1000);
@@ -134,15 +147,17 @@ try {
     `${AT_ONCE} bodies at once; without any the slowest ping takes ${(await worstPing(pinger)).toFixed(0)} ms`,
   );
   console.log(
-    `${'body'.padEnd(28)}${'answers'.padEnd(26)}${'seconds'.padStart(8)}${'stall ms'.padStart(10)}${'MB'.padStart(7)}`,
+    `${'body'.padEnd(28)}${'answers'.padEnd(26)}${'seconds'.padStart(8)}${'stall ms'.padStart(10)}` +
+      `${'work ms'.padStart(9)}${'wait ms'.padStart(9)}${'MB'.padStart(7)}`,
   );
   for (const body of bodies) {
-    const { statuses, seconds, stallMs, memoryMB } = await measure(body, pinger);
-    const bad = stallMs > MAX_STALL_MS || memoryMB > MAX_MEMORY_MB;
+    const { statuses, seconds, stallMs, loop, memoryMB } = await measure(body, pinger);
+    const bad = loop.workMs > MAX_STALL_MS || memoryMB > MAX_MEMORY_MB;
     if (bad) missed++;
+    const verdict = bad ? '  over the goal' : stallMs > MAX_STALL_MS ? '  busy machine' : '';
     console.log(
       `${body.name.padEnd(28)}${statuses.padEnd(26)}${seconds.toFixed(1).padStart(8)}${stallMs.toFixed(0).padStart(10)}` +
-        `${memoryMB.toFixed(0).padStart(7)}${bad ? '  over the goal' : ''}`,
+        `${loop.workMs.toFixed(0).padStart(9)}${loop.waitMs.toFixed(0).padStart(9)}${memoryMB.toFixed(0).padStart(7)}${verdict}`,
     );
   }
   pinger.kill();
@@ -159,6 +174,7 @@ process.exitCode = missed === 0 ? 0 : 1;
 async function measure(body: Body, pinger: ChildProcess): Promise<Outcome> {
   const bytes = body.bytes();
   await worstPing(pinger);
+  await loopReport();
   const rest = resident();
   let most = rest;
   const sampler = setInterval(() => (most = Math.max(most, resident())), 20);
@@ -166,6 +182,7 @@ async function measure(body: Body, pinger: ChildProcess): Promise<Outcome> {
   const statuses = await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => send(body, bytes, i)));
   const seconds = (performance.now() - begun) / 1000;
   const stallMs = await worstPing(pinger);
+  const loop = await loopReport();
   clearInterval(sampler);
   const counts = new Map<string, number>();
   for (const status of statuses) counts.set(status, (counts.get(status) ?? 0) + 1);
@@ -175,6 +192,7 @@ async function measure(body: Body, pinger: ChildProcess): Promise<Outcome> {
     statuses: [...counts].map(([status, count]) => `${count} x ${status}`).join(', '),
     seconds,
     stallMs,
+    loop,
     memoryMB: most - rest,
   };
 }
@@ -209,6 +227,13 @@ async function worstPing(pinger: ChildProcess): Promise<number> {
   pinger.send('report');
   const [{ worstMs }] = (await once(pinger, 'message')) as [{ worstMs: number }];
   return worstMs;
+}
+
+/** Of the server's main thread, since the last question. */
+async function loopReport(): Promise<LoopReport> {
+  server.send('report');
+  const [report] = (await once(server, 'message')) as [LoopReport];
+  return report;
 }
 
 /** Of the server, in MB. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database, RootDatabase } from 'lmdb';
 import * as z from 'zod';
 import type { Json } from '../../entities/keyvalue.js';
+import { nextTurn, SLICE } from '../../process/turns.js';
 import {
   DocumentConflictError,
   StoreError,
@@ -72,6 +72,7 @@ export class LmdbStore implements ArtifactStore {
 
   async put(document: NewDocument, attachment?: Attachment): Promise<string> {
     const digest = attachment && `md5-${await md5(attachment.bytes)}`;
+    const early = attachment && (await this.#putEarly(document._id, attachment));
     const revision = await this.#write(() => {
       const current = this.#read(document._id);
       if (current?._rev !== document._rev) return undefined;
@@ -81,12 +82,29 @@ export class LmdbStore implements ArtifactStore {
       const revpos = generation(document._rev) + 1;
       const stub = { content_type: contentType, revpos, digest, length: bytes.length, stub: true };
       const key = attachmentKey(document._id, name);
-      void this.#attachments.put(key, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length));
+      if (!early) void this.#attachments.put(key, asBuffer(bytes));
       const attachments = { ...attachmentsOf(document as StoredDocument), [name]: stub };
       return this.#replace(current, { ...document, _attachments: attachments } as NewDocument);
     });
-    if (revision === undefined) throw new DocumentConflictError(document._id);
+    if (revision === undefined) {
+      if (early) void this.#attachments.remove(early).catch(() => undefined);
+      throw new DocumentConflictError(document._id);
+    }
     return revision;
+  }
+
+  /**
+   * Stores a large attachment before its document. LMDB then copies it in its own thread; inside of a transaction the copy
+   * blocks the process. Nothing refers to it until the document is stored; if the process is killed before that, its space
+   * is lost. @returns its key, or undefined if it has to be stored together with the document.
+   */
+  async #putEarly(id: string, { name, bytes }: Attachment): Promise<Buffer | undefined> {
+    const key = attachmentKey(id, name);
+    // An attachment of this name belongs to a document that may stay.
+    if (bytes.length <= SLICE || this.#attachments.doesExist(key)) return undefined;
+    this.#checkOpen();
+    await this.#commits.done(() => this.#attachments.put(key, asBuffer(bytes)));
+    return key;
   }
 
   async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
@@ -284,6 +302,8 @@ const rowKey = (view: number, key: ViewKey, id: string): Buffer =>
 
 const attachmentKey = (id: string, name: string): Buffer => encodeId(`${id}\0${name}`);
 
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+
 const attachmentsOf = (document: StoredDocument): Record<string, Json> =>
   (document['_attachments'] ?? {}) as Record<string, Json>;
 
@@ -299,14 +319,11 @@ function generation(revision: string | undefined): number {
   return revision === undefined ? 0 : Number.parseInt(revision, 10) || 0;
 }
 
-/** Bytes that are hashed before other work has its turn. */
-const HASHED_AT_ONCE = 4 * 1024 * 1024;
-
 async function md5(bytes: Uint8Array): Promise<string> {
   const hash = createHash('md5');
-  for (let at = 0; at < bytes.length; at += HASHED_AT_ONCE) {
+  for (let at = 0; at < bytes.length; at += SLICE) {
     if (at > 0) await nextTurn();
-    hash.update(bytes.subarray(at, at + HASHED_AT_ONCE));
+    hash.update(bytes.subarray(at, at + SLICE));
   }
   return hash.digest('base64');
 }

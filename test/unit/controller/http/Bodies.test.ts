@@ -4,7 +4,7 @@ import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import type { ApiError } from '../../../../controller/http/ApiError.js';
 import { Bodies } from '../../../../controller/http/Bodies.js';
-import { BodyMemory } from '../../../../controller/http/BodyMemory.js';
+import { BodyMemory, type Share } from '../../../../controller/http/BodyMemory.js';
 
 /** A request with these headers, whose body comes in these pieces. */
 function request(headers: Record<string, string>, ...pieces: (string | Buffer)[]): IncomingMessage {
@@ -129,7 +129,7 @@ describe('Bodies, for large bodies', () => {
   });
 
   it('gives back the memory of a request when its answer is closed, and of a refused one at once', async () => {
-    const own = new Bodies({ largeBytes: MB });
+    const own = new Bodies({ largeBytes: 8 * MB, shareBytes: MB });
     const answers = [new EventEmitter(), new EventEmitter()];
     const text = `"${'x'.repeat(2 * MB)}"`;
     const [first, second] = answers.map((res) => own.json(Object.assign(large(text), { res }) as IncomingMessage));
@@ -146,12 +146,33 @@ describe('Bodies, for large bodies', () => {
   });
 });
 
+describe('Bodies, of several namespaces', () => {
+  it('reads a large body of one while another holds its own share with bodies that do not end', async () => {
+    const MB = 1024 * 1024;
+    const of = (name: string, stream: Readable): IncomingMessage =>
+      Object.assign(stream, {
+        headers: { ...json, ...chunked },
+        identity: { namespace: { name } },
+        res: new EventEmitter(),
+      }) as unknown as IncomingMessage;
+    const own = new Bodies({ largeBytes: 16 * MB, shareBytes: 2 * MB });
+    const endless = Array.from({ length: 8 }, () => new PassThrough());
+    const held = endless.map((stream) => own.json(of('greedy', stream)).catch(() => undefined));
+    for (const stream of endless) stream.write(`"${'x'.repeat(2 * MB)}`);
+    const value = await own.json(of('other', Readable.from([Buffer.from(`"${'y'.repeat(3 * MB)}"`)])));
+    assert.equal((value as string).length, 3 * MB);
+    for (const stream of endless) stream.destroy();
+    await Promise.all(held);
+  });
+});
+
 describe('BodyMemory', () => {
+  const TOO_MANY = { status: 429, headers: { 'Retry-After': '5' } };
   const BUSY = { status: 503, headers: { 'Retry-After': '5' } };
 
   it('always gives the oldest request what it needs, and the others what is left', async () => {
-    const memory = new BodyMemory(100, 10_000);
-    const [a, b, c] = [memory.open(), memory.open(), memory.open()];
+    const memory = new BodyMemory({ total: 100, ofOne: 100 }, 10_000);
+    const [a, b, c] = ['x', 'y', 'z'].map((name) => memory.open(name)) as [Share, Share, Share];
     await a.take(80);
     await b.take(20);
     await a.take(80);
@@ -170,18 +191,35 @@ describe('BodyMemory', () => {
   });
 
   it('refuses who waits for too long, and who comes when too many wait', async () => {
-    const memory = new BodyMemory(100, 5);
-    const first = memory.open();
+    const memory = new BodyMemory({ total: 100, ofOne: 100 }, 5);
+    const first = memory.open('x');
     await first.take(100);
-    await assert.rejects(memory.open().take(1), BUSY);
-    for (let i = 2; i < 64; i++) memory.open();
-    assert.throws(() => memory.open(), BUSY);
+    await assert.rejects(memory.open('y').take(1), BUSY);
+    for (let i = 2; i < 256; i++) memory.open(`namespace${i}`);
+    assert.throws(() => memory.open('z'), BUSY);
+  });
+
+  it('gives each namespace a share: one that has used it up waits or gets 429, and others go on', async () => {
+    const memory = new BodyMemory({ total: 1000, ofOne: 100 }, 20);
+    const first = memory.open('greedy');
+    // Its oldest request gets what it needs.
+    await first.take(150);
+    const second = memory.open('greedy');
+    const waiting = second.take(1);
+    const others = ['a', 'b', 'c'].map((name) => memory.open(name));
+    await Promise.all(others.map((other) => other.take(100)));
+    await assert.rejects(waiting, TOO_MANY);
+    for (let i = 2; i < 16; i++) memory.open('greedy');
+    assert.throws(() => memory.open('greedy'), TOO_MANY);
+    await memory.open('d').take(100);
+    first.release();
+    await second.take(100);
   });
 
   it('lets nobody wait whose connection is gone', async () => {
-    const memory = new BodyMemory(100, 10_000);
-    await memory.open().take(100);
-    const gone = memory.open();
+    const memory = new BodyMemory({ total: 100, ofOne: 100 }, 10_000);
+    await memory.open('x').take(100);
+    const gone = memory.open('y');
     const waiting = gone.take(1);
     gone.release();
     await assert.rejects(waiting, { status: 400 });

@@ -38,6 +38,27 @@ describe('the embedded store', () => {
       await second.close();
     });
 
+    it('keeps nothing of a large attachment whose document is refused, and overwrites none of that name', async () => {
+      const stores = await openEmbeddedStores(join(folder, 'refused'));
+      const large = (name: string, size: number) => ({
+        name,
+        contentType: 'application/octet-stream',
+        bytes: new Uint8Array(size).fill(7),
+      });
+      const size = 2 * 1024 * 1024;
+      const revision = await stores.whisks.put(document('w'), large('code', size));
+      for (const name of ['code', 'other']) {
+        await assert.rejects(stores.whisks.put(document('w'), large(name, size + 1)), DocumentConflictError);
+      }
+      assert.equal((await stores.whisks.readAttachment('ns/w', 'code'))?.length, size);
+      const next = { ...document('w'), _rev: revision };
+      await stores.whisks.put(next, large('newer', size + 2));
+      assert.equal(await stores.whisks.readAttachment('ns/w', 'other'), undefined);
+      assert.equal(await stores.whisks.readAttachment('ns/w', 'code'), undefined);
+      assert.equal((await stores.whisks.readAttachment('ns/w', 'newer'))?.length, size + 2);
+      await stores.close();
+    });
+
     // A CouchDB may take it for a first revision that it never saw.
     it('refuses the revision of a document that never was', async () => {
       const stores = await openEmbeddedStores(join(folder, 'never'));
