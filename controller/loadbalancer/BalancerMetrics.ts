@@ -5,7 +5,7 @@ import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
 
 const STATUSES: readonly InvokerStatus[] = ['up', 'unhealthy', 'unresponsive', 'down'];
 
-/** What is read of the balancer when metrics are asked for. */
+/** The balancer's values for gauges, read at each collection. */
 export interface Observed {
   inFlight(): number;
   invokers(): readonly InvokerHealth[];
@@ -16,7 +16,7 @@ export interface Observed {
 export class BalancerMetrics {
   readonly colors: ColorMetrics;
   readonly #registry: Registry;
-  /** Plain numbers: they are counted on the way of each invocation, and read when metrics are asked for. */
+  /** Plain numbers, since each invocation counts. The metrics read them at each collection. */
   readonly #acks: Record<AckKind, number> = { regular: 0, forced: 0, healthcheck: 0, late: 0 };
   readonly #overloads = { managed: 0, blackbox: 0 };
 
@@ -25,13 +25,13 @@ export class BalancerMetrics {
     this.colors = new ColorMetrics(registry);
     this.#counter(
       'loadbalancer_completion_acks_total',
-      'Completion acknowledgements: regular, forced (none came in time), late (after the forced one), healthcheck',
+      'Completion acknowledgements by kind: regular, forced (after a timeout), late (after the forced one), healthcheck',
       'kind',
       this.#acks,
     );
     this.#counter(
       'loadbalancer_overload_total',
-      'Invocations for which no invoker had room, sent to a random one',
+      'Invocations sent to a random invoker because no invoker had room',
       'type',
       this.#overloads,
     );
@@ -45,9 +45,9 @@ export class BalancerMetrics {
     this.#overloads[blackbox ? 'blackbox' : 'managed']++;
   }
 
-  /** Adds gauges that look at the balancer each time they are collected. */
+  /** Adds gauges that read the balancer at each collection. */
   observe(observed: Observed): void {
-    this.#gauge('loadbalancer_activations_inflight', 'Invocations of this controller under way', (gauge) =>
+    this.#gauge('loadbalancer_activations_inflight', 'Invocations of this controller in flight', (gauge) =>
       gauge.set(observed.inFlight()),
     );
     this.#gauge('loadbalancer_cluster_size', 'Controllers that share the invokers', (gauge) =>

@@ -5,7 +5,7 @@ import { heard, members, NOTHING_HEARD, type Heard } from './cluster.js';
 
 export interface ClusterOptions {
   readonly heartbeatMs: number;
-  /** A controller is gone when it missed so many heartbeats. */
+  /** The number of missed heartbeats after which a controller counts as gone. */
   readonly missed: number;
 }
 
@@ -24,7 +24,7 @@ export interface ClusterParts {
   readonly onChange: (controllers: readonly string[], silent: readonly string[]) => void;
 }
 
-/** Sends this controller's heartbeats and listens to those of all. */
+/** Sends this controller's heartbeats and consumes those of all controllers. */
 export class ClusterMembership {
   readonly #parts: ClusterParts;
   readonly #producer: Producer;
@@ -59,23 +59,23 @@ export class ClusterMembership {
     return this.#members;
   }
 
-  /** Whether this controller does what only one should do: the first of them. */
+  /** Whether this controller is the first one. The leader does the work that only one controller should do. */
   get isLeader(): boolean {
     return this.#members[0] === this.#parts.self;
   }
 
-  /** The others take over this one's share at once, until `rejoin`. Never rejects. */
+  /** Leaves the cluster until `rejoin`: the other controllers take over the share at once. Never rejects. */
   async leave(): Promise<void> {
     clearInterval(this.#timer);
     this.#timer = undefined;
     try {
       await this.#producer.send(this.#parts.topic, { controller: this.#parts.self, leaving: true });
     } catch (error) {
-      this.#parts.logger.debug('could not say goodbye to the other controllers', { error });
+      this.#parts.logger.debug('could not announce to the other controllers that this one leaves', { error });
     }
   }
 
-  /** Takes its share again. */
+  /** Joins the cluster again and takes its share. */
   rejoin(): void {
     clearInterval(this.#timer);
     this.#timer = setInterval(() => this.#beat(), this.#parts.options.heartbeatMs);
@@ -92,11 +92,11 @@ export class ClusterMembership {
 
   #hear(beat: Heartbeat): void {
     const { self, options, logger, onChange } = this.#parts;
-    if (beat.controller === self && beat.leaving === true) return; // Of an earlier life of this controller.
+    if (beat.controller === self && beat.leaving === true) return; // From an earlier process with this id.
     this.#heard = heard(this.#heard, beat, self);
     const now = members(this.#heard, self, options.missed);
     if (now.length === this.#members.length && now.every((one, i) => one === this.#members[i])) return;
-    // One that is new has to hear of this one before its next heartbeat is due.
+    // A new controller must learn of this one before this one's next regular heartbeat.
     if (now.length > this.#members.length) this.#beat();
     logger.info(`${now.length} controllers share the invokers: ${now.join(', ')}`);
     const silent = this.#members.filter(
@@ -106,7 +106,9 @@ export class ClusterMembership {
     onChange(now, silent);
   }
 
-  /** One at a time: heartbeats that pile up while the bus is away would all come at once and look like time. */
+  /**
+   * Sends one heartbeat at a time: a backlog would arrive at once after an outage of the bus and count as elapsed time.
+   */
   #beat(): void {
     if (this.#sending || this.#timer === undefined) return;
     this.#sending = true;

@@ -2,19 +2,19 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { imbalance } from '../../shared/colors/buckets.js';
 import type { PolicySource } from './policyChoice.js';
 
-/** What one policy did in one pool. Plain numbers: they are counted on the way of each colored invocation. */
+/** The counts of one policy in one pool. Plain numbers, since each colored invocation counts. */
 export interface PolicyCounts {
   /** Colored invocations that were placed. */
   assignments: number;
-  /** Of them, those that met their color's home. */
+  /** Of them, those placed at their color's home. */
   hits: number;
-  /** Of them, those that had to wait for room on their invoker. */
+  /** Of them, those expected to wait on their invoker. */
   waits: number;
-  /** Of them, those that went to one of the color's next choices. */
+  /** Of them, those placed at one of the color's next choices. */
   spills: number;
-  /** Of them, those that none of the choices took: they went where an uncolored one would. */
+  /** Of them, those that no choice accepted: they were placed like uncolored invocations. */
   strays: number;
-  /** By invoker: how many were placed there lately (halved every ten minutes or so). */
+  /** Recent placements by invoker (halved about every ten minutes). */
   readonly placed: Map<number, number>;
 }
 
@@ -27,17 +27,17 @@ export const newCounts = (): PolicyCounts => ({
   placed: new Map(),
 });
 
-/** A policy's counts as metrics see them. */
+/** A policy's counts for the metrics. */
 export interface Counted {
   readonly policy: string;
   readonly pool: string;
   readonly counts: PolicyCounts;
   readonly moves: number;
-  /** Of each invoker that is there: how much was placed there lately. */
+  /** Recent placements, for each present invoker. */
   readonly placed: readonly number[];
 }
 
-/** Metrics of colors: read from the policies when they are asked for. */
+/** Metrics of colors. They read the policies at each collection. */
 export class ColorMetrics {
   #read: () => Iterable<Counted> = () => [];
   readonly #unknown: Counter<'source'>;
@@ -57,23 +57,23 @@ export class ColorMetrics {
       });
       registry.registerMetric(metric);
     };
-    counter('color_assignments_total', 'Colored invocations that were placed', (one) => one.counts.assignments);
-    counter('color_hits_total', "Colored invocations on their color's home", (one) => one.counts.hits);
+    counter('color_assignments_total', 'Placed invocations with a color', (one) => one.counts.assignments);
+    counter('color_hits_total', "Colored invocations placed at their color's home", (one) => one.counts.hits);
     counter(
       'color_waits_total',
-      'Colored invocations that were expected to wait on the invoker that they were sent to',
+      'Colored invocations that were expected to wait on their invoker',
       (one) => one.counts.waits,
     );
     counter(
       'color_spills_total',
-      "Colored invocations on one of their color's next choices",
+      "Colored invocations placed at one of their color's next choices",
       (one) => one.counts.spills,
     );
-    counter('color_strays_total', 'Colored invocations placed as if they had no color', (one) => one.counts.strays);
-    counter('color_moves_total', 'Homes of colors, or buckets of them, that moved', (one) => one.moves);
+    counter('color_strays_total', 'Colored invocations placed like uncolored ones', (one) => one.counts.strays);
+    counter('color_moves_total', 'Moved homes of colors or of buckets of colors', (one) => one.moves);
     const gauge: Gauge = new Gauge({
       name: 'color_imbalance',
-      help: 'Colored invocations placed lately: those of the busiest invoker over the mean',
+      help: 'Recent colored invocations on the busiest invoker, divided by the mean of all invokers',
       labelNames: ['policy', 'pool'],
       registers: [],
       collect: () => {
@@ -83,25 +83,25 @@ export class ColorMetrics {
     registry.registerMetric(gauge);
     this.#waits = new Histogram({
       name: 'color_expected_wait_seconds',
-      help: 'Expected waits of the colored invocations that had to wait',
+      help: 'Expected waits of colored invocations on their invoker, without waits of zero',
       buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
       registers: [registry],
     });
     this.#unknown = new Counter({
       name: 'color_policy_unknown_total',
-      help: 'Colored invocations whose caller, action or namespace names a policy that is unknown or not allowed',
+      help: 'Colored invocations whose caller, action or namespace names an unknown or forbidden policy',
       labelNames: ['source'],
       registers: [registry],
     });
   }
 
-  /** A colored invocation is expected to wait for so long. */
+  /** Counts a colored invocation with an expected wait. */
   waits(counts: PolicyCounts, expectedMs: number): void {
     counts.waits++;
     this.#waits.observe(expectedMs / 1000);
   }
 
-  /** Where to read the policies' counts. */
+  /** Sets the source of the policies' counts. */
   observe(read: () => Iterable<Counted>): void {
     this.#read = read;
   }

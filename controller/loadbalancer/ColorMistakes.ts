@@ -2,23 +2,26 @@ import { Counter, type Registry } from 'prom-client';
 import type { Json } from '../../shared/entities/keyvalue.js';
 import type { TemplateMistake } from '../../shared/colors/template.js';
 
-/** An annotation `color` that is no template, as operators see it. */
+/** An invalid annotation `color`, for operators. */
 export interface SeenMistake extends TemplateMistake {
   /** The document's id: `namespace/name` or `namespace/package/name`. */
   readonly entity: string;
-  /** Its beginning, where it is long; of a list or an object only that it is one. */
+  /** The start of a long text; a placeholder for a list or an object. */
   readonly template: Json;
-  /** Invocations that it left without the annotation's color, since this controller started. */
+  /** Invocations without the annotation's color since this controller started. */
   readonly times: number;
 }
 
-/** At most so many are kept; the ones met longest ago go. */
+/** The most mistakes to keep; the least recently met one is removed. */
 const KEPT = 200;
 
-/** An annotation may have a megabyte; of a text so much is shown, in UTF-16 units. */
+/** The longest text to show, in UTF-16 units: an annotation may have a megabyte. */
 const SHOWN = 1000;
 
-/** The mistakes in color annotations that invocations met. A mistake never refuses anything: it is counted and shown. */
+/**
+ * The mistakes in color annotations that invocations met. A mistake does not refuse an invocation; it is counted and
+ * shown.
+ */
 export class ColorMistakes {
   readonly #seen = new Map<string, SeenMistake>();
   readonly #total: Counter;
@@ -26,7 +29,7 @@ export class ColorMistakes {
   constructor(registry: Registry) {
     this.#total = new Counter({
       name: 'color_template_mistakes_total',
-      help: 'Invocations of what has an annotation color that is no template',
+      help: 'Invocations whose annotation color is not a valid template',
       registers: [registry],
     });
   }
@@ -47,7 +50,7 @@ export class ColorMistakes {
 }
 
 function shown(template: Json): Json {
-  // Through a buffer, or the slice would hold all of the text.
+  // Copy through a buffer: the slice would keep the whole text in memory.
   if (typeof template === 'string') {
     return template.length <= SHOWN ? template : `${Buffer.from(template.slice(0, SHOWN)).toString()}…`;
   }

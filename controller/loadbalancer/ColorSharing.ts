@@ -11,24 +11,26 @@ export interface SharingParts {
   readonly topic: Topic<ColorMessage>;
   readonly logger: Logger;
   readonly self: string;
-  /** An update, in the topic's order; this controller's own ones too. */
+  /** Called with each update in the topic's order, including this controller's own updates. */
   readonly onUpdate: (update: ColorUpdate, ageMs: number) => void;
-  /** Whether an update still says what its policy knows. */
+  /** Whether an update still matches the state of its policy. */
   readonly holds: (update: ColorUpdate) => boolean;
   readonly now: () => number;
   /** The delays between attempts to join the topic, in ms; the last one is repeated. */
   readonly delaysMs?: readonly number[];
 }
 
-/** The replay at the start takes no longer than this; what comes later is taken over as it comes. */
+/** The longest replay at the start, in ms. Later messages are applied as they arrive. */
 const REPLAY_MS = 10_000;
 const DELAYS_MS = [1000, 2000, 5000, 10_000, 30_000];
-/** Updates that wait for the topic. Beyond that the oldest are dropped: a color that is not shared costs a hit. */
+/**
+ * The most updates that wait for the topic. The oldest ones are dropped then: an update that is not shared costs a hit.
+ */
 const MAX_WAITING = 10_000;
 
 /**
- * Tells the other controllers of a policy's updates, and hears of theirs
- * =======================================================================
+ * Shares the updates of policies with the other controllers
+ * ==========================================================
  *
  *             start                 consuming, mark sent            own mark came back, or 10 s
  *    idle ───────────▶ joining ────────────────────▶ replaying ────────────────────────────────▶ sharing
@@ -36,8 +38,8 @@ const MAX_WAITING = 10_000;
  *                       │   ▼                         ▼
  *                       └─ waiting ◀──────────────────┘              every state ── close ──▶ closed
  *
- * What is told before `sharing` waits, and is sent then if it still holds: a home that was given in ignorance of an earlier one
- * has given way to it. An update that the bus refuses waits too, for the next one.
+ * An update before the state `sharing` waits. It is sent afterwards if it still holds: the replay may have replaced a
+ * home by an earlier one. An update that the bus refuses waits for the next update.
  */
 export class ColorSharing {
   readonly #parts: SharingParts;
@@ -52,13 +54,13 @@ export class ColorSharing {
   }
 
   /**
-   * Joins the topic, however often that fails. Resolves once everything that was told before was taken over, or after the first
-   * failure: then the rest goes on by itself.
+   * Joins the topic and retries without end, since an installation also works without sharing. Resolves once all
+   * earlier updates are applied, or after the first failure; retries then run in the background.
    */
   start(): Promise<void> {
     return (this.#joined ??= this.#join(randomUUID()).catch((error: unknown) => {
       if (this.#closed.signal.aborted) return;
-      this.#parts.logger.warn('color assignments are not shared with the other controllers; trying again', { error });
+      this.#parts.logger.warn('could not share color assignments with the other controllers; retrying', { error });
       void this.#retry();
     }));
   }
@@ -93,7 +95,7 @@ export class ColorSharing {
           ref: false,
         });
         await this.#join(randomUUID());
-        this.#parts.logger.info('color assignments are shared with the other controllers again');
+        this.#parts.logger.info('shares color assignments with the other controllers again');
         return;
       } catch (error) {
         this.#parts.logger.debug('could not join the topic of color assignments', { error });
@@ -111,7 +113,7 @@ export class ColorSharing {
       const replayed = new Promise<void>((resolve) => (caughtUp = resolve));
       this.#consumer = await messaging.consume<ColorMessage>({
         topic,
-        // A group of its own for each attempt: it has read nothing, so it reads from the beginning.
+        // Use a new group for each attempt, so that it reads from the beginning.
         group: `${topic.name}-${self}-${nonce}`,
         from: 'earliest',
         maxInFlight: 1000,
@@ -122,7 +124,7 @@ export class ColorSharing {
       });
       await producer.send(topic, { kind: 'mark', controller: self, nonce });
       const deadline = setTimeout(() => {
-        logger.warn(`went on after ${REPLAY_MS} ms without all color assignments; the rest follows`);
+        logger.warn(`did not read all color assignments within ${REPLAY_MS} ms; the rest follows`);
         caughtUp();
       }, REPLAY_MS);
       this.#closed.signal.addEventListener('abort', () => caughtUp(), { once: true });

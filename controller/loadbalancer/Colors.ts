@@ -19,7 +19,7 @@ import { Warmth } from './Warmth.js';
 
 export interface ColorsParts {
   readonly messaging: Messaging;
-  /** Of what policies share. */
+  /** The topic of the policies' updates. */
   readonly topic: Topic<ColorMessage>;
   readonly logger: Logger;
   readonly metrics: ColorMetrics;
@@ -27,7 +27,7 @@ export interface ColorsParts {
   readonly shares: Shares;
   readonly totalUnderWay: () => number;
   readonly self: string;
-  /** Whether this controller moves buckets for all. */
+  /** Whether this controller moves buckets for all controllers. */
   readonly leads: () => boolean;
   /** In ms. */
   readonly now: () => number;
@@ -42,24 +42,24 @@ interface InUse {
   readonly healthy: Set<number>;
 }
 
-/** Policies at work at once, over all pools; the one made first goes. */
+/** The most policies in use over all pools; the oldest one is removed. */
 const MAX_IN_USE = 512;
 
 /**
- * The balancer's colors: which policy places an invocation, and what the policies have to know of the invokers, of the other
- * controllers (`ColorSharing`) and of time. A policy is made when the first invocation needs it, one for each pool of invokers: an
- * installation without colors has none.
+ * The balancer's colors: chooses the policy of an invocation, and informs policies about the invokers, the other
+ * controllers (`ColorSharing`) and the time. Each pool of invokers has its own policies, created at the first use. An
+ * installation without colors has no policies.
  *
- * An invoker, as a policy sees it
- * -------------------------------
+ * The states of an invoker for a policy
+ * -------------------------------------
  *
  *              first ping            up                    no ping for 10 s
  *    (absent) ───────────▶ member ──────▶ warming ──▶ warm ────────────────▶ down ── `goneAfterMs` ──▶ (absent)
  *                          (no work)   `moveMs`                               │
  *                                         ▲───────────── pings again ────────┘
  *
- * A member is the home of its colors, also while it is down: they use their next choices, and come home. While it warms up it
- * gets its share bit by bit (`Warmth`), so that its colors do not all meet an empty memory at once.
+ * A member stays the home of its colors while it is down: they use their next choices until it is back. While it warms
+ * up, it gets its share step by step (`Warmth`), since its cache is empty.
  */
 export class Colors {
   readonly #parts: ColorsParts;
@@ -93,7 +93,7 @@ export class Colors {
     parts.metrics.observe(() => this.#counted());
   }
 
-  /** With a default policy that shares a table, resolves once what was told before is known here. */
+  /** Resolves once all earlier updates are applied, if the default policy shares a table. */
   async start(): Promise<void> {
     const make = this.#policies.get(this.#parts.options.policy);
     if (make && this.#shares(make)) await this.#sharing?.start();
@@ -102,9 +102,9 @@ export class Colors {
   }
 
   /**
-   * Finds the place of a colored invocation: its color's home, one of the next choices, or where `uncolored` puts it. Sets
-   * `message.color`.
-   * @returns undefined if `uncolored` finds none.
+   * Places a colored invocation: at its color's home, at one of the next choices, or at the invoker that `uncolored`
+   * finds. Sets `message.color`.
+   * @returns undefined if `uncolored` finds no invoker.
    */
   place(
     pool: Pool,
@@ -148,7 +148,7 @@ export class Colors {
     message.color =
       patienceMs > 0 ? { value: color.value, hit, patience: Math.round(patienceMs) } : { value: color.value, hit };
     if (logger.debugEnabled) {
-      const how = hit ? 'its home' : choice ? 'a next choice' : 'as if it had none';
+      const how = hit ? 'its home' : choice ? 'a next choice' : 'like an uncolored one';
       const wait = waitMs > 0 ? `, ${Math.round(waitMs)} ms to wait` : '';
       logger.debug(`color ${color.value} by ${name}: invoker${instance}, ${how}${wait}`, { transid: message.transid });
     }
@@ -170,7 +170,7 @@ export class Colors {
     for (const inUse of this.#inUse.values()) this.#update(inUse);
   }
 
-  /** Called each second. */
+  /** To be called each second. */
   tick(): void {
     if (this.#inUse.size === 0) return;
     const { shares, leads, options } = this.#parts;
@@ -190,13 +190,13 @@ export class Colors {
     for (const { pool, policy, counts } of this.#inUse.values()) {
       for (const [invoker, count] of counts.placed) counts.placed.set(invoker, count * 0.99);
       policy.loadReport?.(loads, leading);
-      // Told each time, also unchanged: a controller that saw the invokers come in another order is put right.
+      // Publish the table even if it is unchanged: it corrects controllers that saw the invokers join in another order.
       const summary = leading ? policy.shared?.summary?.() : undefined;
       if (summary) this.#sharing?.tell({ kind: 'update', pool, policy: policy.name, ...summary });
     }
   }
 
-  /** For operators: the policies in use, and what each invoker is home of. */
+  /** For operators: the policies in use, and the colors of each invoker. */
   view(): PaletteView {
     const { options } = this.#parts;
     return {
@@ -222,7 +222,7 @@ export class Colors {
     };
   }
 
-  /** For operators: the home and the next choices of a color, by each policy in use. */
+  /** For operators: the home and the next choices of a color, for each policy in use. */
   homes(namespace: string, color: string): { pool: string; policy: string; homes: readonly number[] }[] {
     const key: ColorKey = colorKey(namespace, color);
     return [...this.#inUse.values()].map(({ pool, policy }) => ({
@@ -237,7 +237,7 @@ export class Colors {
     await this.#sharing?.close();
   }
 
-  /** The policy that an update is about; undefined for one that does not exist here. */
+  /** The policy of an update; undefined if this controller does not know it. */
   #named(pool: string, name: string): ColorPolicy | undefined {
     return parsePoolName(pool) && this.#policies.has(name) ? this.#use(pool, name).policy : undefined;
   }
@@ -247,7 +247,7 @@ export class Colors {
   }
 
   #use(pool: string, name: string): InUse {
-    // Nearly all invocations: the text of the key is not built anew for each.
+    // Nearly all invocations take this path: avoid building the key each time.
     const key = pool === 'managed' ? name : `${pool}/${name}`;
     let inUse = this.#inUse.get(key);
     if (!inUse) {
@@ -266,7 +266,7 @@ export class Colors {
     return inUse;
   }
 
-  /** Tells a policy what changed among the invokers of its pool. */
+  /** Updates a policy with the changed invokers of its pool. */
   #update(inUse: InUse): void {
     const { policy, members, healthy } = inUse;
     const selector = parsePoolName(inUse.pool);
@@ -315,7 +315,7 @@ export class Colors {
   }
 }
 
-/** What operators see of the colors. */
+/** The operator's view of colors. */
 export interface PaletteView {
   readonly policy: string;
   readonly patienceMs: number;
@@ -342,7 +342,7 @@ export interface PaletteView {
 
 const NO_REQUEST: ResourceRequest = { key: '', concurrency: 1, memory: 0 };
 
-/** The room for one invocation; the same object for all of them, since a policy keeps nothing of it. */
+/** The room for one invocation. One object serves all invocations, since a policy does not keep it. */
 class InvocationRoom implements Room, Waits {
   readonly patient = new PatientRoom(this);
   readonly #shares: Shares;

@@ -7,9 +7,9 @@ import type { Acknowledged, PendingActivation, SchedulableAction } from './LoadB
 import type { ResourceRequest } from './schedule.js';
 import type { Outcome } from './supervision.js';
 
-/** How long to wait for an acknowledgement. */
+/** The wait for an acknowledgement. */
 export interface CompletionOptions {
-  /** The least time limit that counts, in ms: a short one says nothing of the time in queues. */
+  /** The shortest time limit that counts, in ms: a short limit does not cover the time in queues. */
   readonly stdTimeoutMs: number;
   /** Twice by default: `/init` and `/run` may each take the whole time limit. */
   readonly timeoutFactor: number;
@@ -18,12 +18,12 @@ export interface CompletionOptions {
 
 export const COMPLETION: CompletionOptions = { stdTimeoutMs: 60_000, timeoutFactor: 2, timeoutAddonMs: 60_000 };
 
-/** How long an acknowledgement may take before the invocation is given up, in ms, for an action's time limit in ms. */
+/** The wait in ms after which an invocation is given up, from its action's time limit in ms. */
 export function completionTimeout(timeLimitMs: number, options: CompletionOptions): number {
   return Math.max(timeLimitMs, options.stdTimeoutMs) * options.timeoutFactor + options.timeoutAddonMs;
 }
 
-/** An invocation that was given up: what is needed to write a record of it. */
+/** An invocation that was given up, with the data for its record. */
 export interface LostActivation {
   readonly activationId: string;
   readonly user: Identity;
@@ -32,58 +32,58 @@ export interface LostActivation {
   readonly cause?: string | undefined;
   readonly color?: ActivationMessage['color'];
   readonly invoker: InvokerInstance;
-  /** When it was sent, in ms since the epoch. */
+  /** The time at which it was sent, in ms since the epoch. */
   readonly sentAt: number;
   readonly transid: ActivationMessage['transid'];
 }
 
-/** An invocation under way. */
+/** An invocation in flight. */
 interface InFlight {
   readonly lost: LostActivation;
   readonly namespaceUuid: string;
   readonly instance: number;
   readonly resources: ResourceRequest;
-  /** Its invoker had no room when it was sent. */
+  /** Whether its invoker had no room when it was sent. */
   readonly waits: boolean;
-  /** Its duration is known. */
+  /** Whether its duration has been counted. */
   measured: boolean;
   timer: NodeJS.Timeout;
-  /** The slot was given back (completion seen). */
+  /** Whether the slot is free (after the completion). */
   released: boolean;
-  /** It counts among those that its namespace has under way: until its caller has the result, or its slot is free. */
+  /** Whether it counts for its namespace: until its caller has the result or its slot is free. */
   counted: boolean;
-  /** For a blocking one whose result has not come. */
+  /** Resolves the caller's wait; undefined for a non-blocking invocation, and after the result. */
   resolve: ((result: Acknowledged) => void) | undefined;
 }
 
-/** An acknowledgement, in the words of the metrics. */
+/** The kinds of acknowledgements in the metrics. */
 export type AckKind = 'regular' | 'forced' | 'healthcheck' | 'late';
 
 export interface InFlightParts {
   readonly options: CompletionOptions;
-  /** Gives back the slot on an invoker. */
+  /** Releases the slot on an invoker. */
   readonly release: (instance: number, resources: ResourceRequest) => void;
-  /** The outcome counts for the invoker's health. */
+  /** Called with each outcome, for the invoker's health. */
   readonly finished: (invoker: InvokerInstance, outcome: Outcome) => void;
-  /** An invocation of an action took so long, its time in queues not counted, in ms. */
+  /** Called with the duration of an invocation in ms, without its time in queues. */
   readonly onDuration?: ((action: string, durationMs: number) => void) | undefined;
   /** In ms. */
   readonly now?: (() => number) | undefined;
   readonly onLost: (lost: LostActivation) => void;
   readonly onAck: (kind: AckKind) => void;
   /**
-   * Whether silence means anything: the bus hands on what invokers say. While it does not, nothing is given up, since what
-   * waits in the bus will still run.
+   * Whether the bus delivers messages. While it does not, no invocation is given up: those that wait in the bus will
+   * still run.
    */
   readonly busAnswers: () => boolean;
 }
 
-/** While the bus is away, and for the acknowledgements that come when it is back: so long once more, in ms. */
+/** The extension of a timeout during an outage of the bus, and for the acknowledgements after it, in ms. */
 const PATIENCE_MS = 10_000;
 
 /**
- * The activations of this controller that are in flight
- * =====================================================
+ * The activations in flight of this controller
+ * ============================================
  *
  *              add              completion                    result (blocking)
  *    (new) ───────────▶ running ───────────▶ result missing ────────────────────▶ (end)
@@ -92,12 +92,12 @@ const PATIENCE_MS = 10_000;
  *                        │                                    completion               │
  *                        └── undo; or the time is over: the caller gets `lost` ────────┘
  *
- * A running activation counts for its namespace and holds a slot of its invoker. Its result ends the wait of the caller, and
- * the namespace's count; its completion frees the slot. Both come in either order, or in one message. From each state the end
- * of the time leads out (`completionTimeout`); while the bus does not answer, that end is put off.
+ * A running activation counts for its namespace and holds a slot of its invoker. The result ends the caller's wait and
+ * the namespace's count; the completion frees the slot. They arrive in either order or in one message. Each state also
+ * ends with the timeout (`completionTimeout`), which is extended while the bus does not answer.
  *
- * An acknowledgement of an activation that is not in flight belongs to a health test, or is late: the activation's time was
- * over, or an earlier process with this controller's id sent it.
+ * An acknowledgement of an activation that is not in flight belongs to a health test or is late: the activation timed
+ * out, or an earlier process with this controller's id sent it.
  */
 export class InFlightActivations {
   readonly #parts: InFlightParts;
@@ -109,25 +109,25 @@ export class InFlightActivations {
     this.#parts = parts;
   }
 
-  /** Invocations whose slot is in use. */
+  /** The number of invocations with a slot in use. */
   get total(): number {
     return this.#total;
   }
 
-  /** Those whose slot is in use: activation id and action. */
+  /** The invocations with a slot in use: activation id and action. */
   list(): [activationId: string, action: string][] {
     const inUse = [...this.#activations].filter(([, entry]) => !entry.released);
     return inUse.map(([activationId, entry]) => [activationId, entry.resources.key]);
   }
 
-  /** Invocations of the namespace that are under way: those whose callers have the result are not, though their slots may be in use. */
+  /** The number of a namespace's invocations in flight, without those whose callers have the result. */
   ofNamespace(uuid: string): number {
     return this.#namespaces.get(uuid) ?? 0;
   }
 
   /**
    * @param now ms since the epoch.
-   * @param waits whether its invoker has no room.
+   * @param waits whether the invoker has no room.
    */
   add(
     message: ActivationMessage,
@@ -171,7 +171,7 @@ export class InFlightActivations {
     return { activationId, invoker, result };
   }
 
-  /** The message did not reach the bus: undoes `add`. */
+  /** Undoes `add` if the message did not reach the bus. */
   undo(activationId: string): void {
     const entry = this.#activations.get(activationId);
     if (!entry) return;
@@ -206,7 +206,7 @@ export class InFlightActivations {
     if (entry?.released && !entry.resolve) this.#end(activationId, entry);
   }
 
-  /** Ends every entry; those who wait are told that theirs is lost. Nothing is written of them: the invokers go on. */
+  /** Ends every wait with `lost`. Writes no records, since the invokers continue. */
   close(): void {
     for (const [activationId, entry] of this.#activations) {
       this.#end(activationId, entry);
@@ -216,7 +216,9 @@ export class InFlightActivations {
     this.#total = 0;
   }
 
-  /** By the record; without one by the clock, if it did not have to wait for room. */
+  /**
+   * Measures the duration by the record. Without a record it uses the clock, if the invocation did not wait for room.
+   */
   #measure(entry: InFlight, ack: Acknowledgement): void {
     const { onDuration, now } = this.#parts;
     if (!onDuration || entry.measured) return;
@@ -237,7 +239,7 @@ export class InFlightActivations {
     }
     this.#end(activationId, entry);
     entry.resolve?.({ kind: 'lost', activationId });
-    // With its slot free the invocation has ended on the invoker, which writes the record; only the result went missing.
+    // A free slot means that the invoker has ended the invocation and writes the record: only the result was lost.
     if (entry.released) return;
     this.#release(entry);
     this.#parts.onAck('forced');

@@ -1,25 +1,25 @@
-/** What is expected where there is no room and nothing is known of durations, in ms. */
+/** The expected wait without room if no duration is known, in ms. */
 const LEAST_WAIT_MS = 0.001;
 
 /**
- * What this controller may still send to one invoker: its share of the invoker's memory in MB, and for actions that
- * take several invocations in one container, the places that are free in containers already paid for.
+ * This controller's capacity on one invoker: its share of the invoker's memory in MB, and the free places in containers
+ * of actions with a concurrency limit over 1.
  *
- * An action with a concurrency limit of 1 takes its memory at each invocation. One with a limit `c > 1` takes its memory
- * once for each `c` invocations under way: the first one pays for a container and leaves `c - 1` places; when a whole
- * container's worth of places is free again, its memory is given back.
+ * An action with a concurrency limit of 1 takes its memory for each invocation. An action with a limit `c > 1` takes
+ * its memory once for each `c` invocations: the first one takes a container's memory and adds `c - 1` places. When all
+ * places of a container are free, its memory is released.
  *
- * The memory may go below zero: colored invocations wait at their home, an overloaded system has no room anywhere, and
- * `resize` shrinks a share that is in use. What does not fit waits on the invoker.
+ * The free memory may be negative: colored invocations wait at their home, invocations without room anywhere go to a
+ * random invoker, and `resize` shrinks a share in use. Invocations that do not fit wait on the invoker.
  */
 export class InvokerCapacity {
   #share: number;
   #free: number;
   #underWay = 0;
-  /** Of all invocations in flight: MB, and MB times the duration to be expected. */
+  /** Sums over all invocations in flight: MB, and MB times the expected duration. */
   #demanded = 0;
   #work = 0;
-  /** When an invocation last ended, or the invoker became full, whichever is later; in ms. */
+  /** The time at which an invocation last ended or the invoker became full, whichever is later; in ms. */
   #progressAt = 0;
   #concurrent: Map<string, { places: number; underWay: number }> | undefined;
 
@@ -33,7 +33,7 @@ export class InvokerCapacity {
     return this.#share;
   }
 
-  /** MB; below zero where more was given out than the share. */
+  /** Free MB; negative if invocations take more than the share. */
   get free(): number {
     return this.#free;
   }
@@ -42,12 +42,12 @@ export class InvokerCapacity {
     return this.#share - this.#free;
   }
 
-  /** Invocations that took something and did not release it yet. */
+  /** The number of invocations in flight. */
   get underWay(): number {
     return this.#underWay;
   }
 
-  /** Places free in containers of an action that are paid for, for those with a concurrency limit over 1. */
+  /** The free places in an action's containers, if its concurrency limit is over 1. */
   placesOf(action: string): number | undefined {
     return this.#concurrent?.get(action)?.places;
   }
@@ -58,15 +58,16 @@ export class InvokerCapacity {
   }
 
   /**
-   * How long an invocation would wait here for its memory, in ms, as far as can be expected: the memory that is missing,
-   * over the rate at which memory is given back. That rate is the share over the mean duration of what is in flight.
+   * The expected wait of an invocation for its memory, in ms: the missing memory divided by the rate at which memory is
+   * released. The rate is the share divided by the mean duration of the invocations in flight.
    *
-   * An example. A share of 1024 MB has room for 8 invocations of 128 MB, and 11 are in flight that take 40 ms on the mean. The
-   * next one waits until 4 have ended: 4 · 128 MB are missing, and 1024 MB come back in 40 ms; so it waits 20 ms.
+   * Example: a share of 1024 MB has room for 8 invocations of 128 MB. 11 are in flight, with a mean duration of 40 ms.
+   * The next one waits until 4 have ended: 4 · 128 MB are missing, and 1024 MB are released in 40 ms, so it waits 20
+   * ms.
    *
-   * If nothing has ended for longer than that since the invoker became full, what runs takes longer than usual: the wait is at
-   * least that long. So one long call does not attract a queue. Only an invocation that has room waits for 0 ms: one that needs
-   * more than the whole share has none, also where nothing is in flight.
+   * If no invocation has ended for longer than that since the invoker became full, the running ones take longer than
+   * usual. Then the expected wait is the elapsed time, so that one long invocation does not attract a queue. The wait
+   * is 0 only if the invocation has room. An invocation that needs more than the whole share never has room.
    *
    * @param now in ms.
    */
@@ -78,8 +79,8 @@ export class InvokerCapacity {
   }
 
   /**
-   * Takes what one invocation needs, whether it fits or not.
-   * @param durationMs how long it is expected to run.
+   * Takes the memory or the place for one invocation, even if it does not fit.
+   * @param durationMs the expected duration.
    * @param now in ms.
    */
   take(action: string, concurrency: number, memory: number, durationMs = 0, now = 0): void {
@@ -91,11 +92,13 @@ export class InvokerCapacity {
     if (hadRoom && this.#free < memory) this.#progressAt = now;
   }
 
-  /** Gives back what one invocation took; the arguments are those of its `take`, and the time. */
+  /**
+   * Releases the memory or the place of one invocation. The arguments are those of its `take`, with the current time.
+   */
   release(action: string, concurrency: number, memory: number, durationMs = 0, now = 0): void {
     this.#underWay--;
     this.#demanded -= memory;
-    // Sums of fractions drift: with nothing in flight they are zero.
+    // Sums of fractions drift: set them to zero when no invocation is in flight.
     this.#work = this.#underWay === 0 ? 0 : this.#work - memory * durationMs;
     this.#progressAt = now;
     if (concurrency <= 1) {
@@ -113,7 +116,7 @@ export class InvokerCapacity {
     if (entry.underWay === 0) this.#concurrent?.delete(action);
   }
 
-  /** Changes the share and goes on counting what is in use. */
+  /** Changes the share. The memory in use stays counted. */
   resize(share: number): void {
     this.#free += share - this.#share;
     this.#share = share;

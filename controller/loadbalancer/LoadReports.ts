@@ -1,15 +1,15 @@
 import type { InvokerLoad } from '../../shared/colors/ColorPolicy.js';
 import type { Candidate } from './schedule.js';
 
-/** A sample each second, a report of their means after so many. */
+/** The number of samples in a report. A sample is taken each second. */
 const SAMPLES = 10;
 
-/** Measures the load of invokers: MB in use, as this controller counts it, on the mean of ten samples. */
+/** Measures the load of invokers: the mean of ten samples of this controller's MB in use. */
 export class LoadReports {
   readonly #sums: number[] = [];
   #samples = 0;
 
-  /** Looks at the invokers once. @returns a report at each tenth call. */
+  /** Takes one sample of the invokers. @returns a report at each tenth call. */
   sample(candidates: readonly Candidate[]): InvokerLoad[] | undefined {
     for (const { instance, capacity } of candidates) this.#sums[instance] = (this.#sums[instance] ?? 0) + capacity.used;
     if (++this.#samples < SAMPLES) return undefined;

@@ -33,7 +33,7 @@ export interface BalancerOptions {
   readonly supervision: SupervisionOptions;
   readonly cluster: ClusterOptions;
   readonly colors: ColorConfig;
-  /** How long to wait at the start for the invokers to show up, in ms; 0: not at all. */
+  /** The longest wait at the start for the invokers' pings, in ms; 0: do not wait. */
   readonly settleMs: number;
 }
 
@@ -53,10 +53,10 @@ export const BALANCER: BalancerOptions = {
   settleMs: 0,
 };
 
-/** Invokers ping each second; this is a little longer. */
+/** A little longer than the interval of pings, which is a second. */
 const PING_PERIOD_MS = 1200;
 
-/** The balancer of a controller process, as its configuration has it. */
+/** The balancer's options for a controller process, from its configuration. */
 export function balancerOptions(config: ControllerConfig['loadBalancer'], limits: Limits): BalancerOptions {
   const { managedFraction, blackboxFraction, timeoutFactor, timeoutAddonMs, offlineAfterMs, colors } = config;
   return {
@@ -76,7 +76,7 @@ export interface BalancerParts {
   readonly metrics: BalancerMetrics;
   readonly controller: ControllerInstance;
   readonly options: BalancerOptions;
-  /** An invocation was given up: no acknowledgement in time. See `lostActivations.ts`. */
+  /** Called when an invocation is given up without an acknowledgement. See `lostActivations.ts`. */
   readonly onLost: (lost: LostActivation) => void;
   /** The controllers changed: see `ClusterParts.onChange`. */
   readonly onControllers?: ((controllers: readonly string[], silent: readonly string[]) => void) | undefined;
@@ -86,8 +86,8 @@ export interface BalancerParts {
 }
 
 /**
- * OpenWhisk's sharding balancer, with colors: see `schedule.ts` (where), `supervision.ts` (health), `InFlightActivations.ts` (what
- * is under way), `Colors.ts` (colors), `cluster.ts` (other controllers).
+ * OpenWhisk's sharding balancer, with colors. See `schedule.ts` (placement), `supervision.ts` (health),
+ * `InFlightActivations.ts` (invocations in flight), `Colors.ts` (colors) and `cluster.ts` (other controllers).
  */
 export class ShardingBalancer implements LoadBalancer {
   readonly #parts: BalancerParts;
@@ -164,8 +164,8 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   /**
-   * Resolves once acknowledgements and pings are consumed, and the invokers had `settleMs` to show up. The health test
-   * action has to be in the store by then.
+   * Resolves once it consumes acknowledgements and pings, and has waited up to `settleMs` for the invokers. The health
+   * test action must be in the store before the call.
    */
   static async start(parts: BalancerParts): Promise<ShardingBalancer> {
     const { messaging, topics, controller, options, logger } = parts;
@@ -224,7 +224,7 @@ export class ShardingBalancer implements LoadBalancer {
     if (overloaded) {
       this.#parts.metrics.overloaded(action.blackbox);
       if (this.#parts.logger.debugEnabled) {
-        this.#parts.logger.debug(`the system is overloaded: invoker${candidate.instance} was chosen at random`, {
+        this.#parts.logger.debug(`no invoker has room: chose invoker${candidate.instance} at random`, {
           transid: message.transid,
         });
       }
@@ -248,11 +248,11 @@ export class ShardingBalancer implements LoadBalancer {
   }
 
   /**
-   * Resolves once every invoker had the time to ping and to answer its first test, or after `limitMs`; earlier where none
-   * pings. A controller that takes requests before that would take the few invokers that it knows for all there are, and
-   * send colors astray.
+   * Resolves once every invoker had the time to ping and to answer its first test, or after `limitMs`; earlier if no
+   * invoker pings. A controller that took requests earlier would know only some of the invokers and place colors on
+   * wrong ones.
    *
-   * @param pingPeriodMs how long an invoker that lives is silent at most
+   * @param pingPeriodMs the longest time between two pings of a live invoker
    */
   async whenSettled(limitMs: number, pingPeriodMs = PING_PERIOD_MS): Promise<void> {
     const begun = performance.now();
@@ -278,7 +278,7 @@ export class ShardingBalancer implements LoadBalancer {
 
   invokers(): readonly InvokerHealth[] {
     const { invokers } = this.#supervisor;
-    // A controller that is out of service uses none.
+    // A controller that is out of service uses no invokers.
     return this.#closed || this.#disabled ? invokers.map(({ instance }) => ({ instance, status: 'down' })) : invokers;
   }
 
@@ -287,7 +287,7 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#supervisor.unavailable(kind);
   }
 
-  /** For the operators' view of colors. */
+  /** For the operator's view of colors. */
   get colors(): Pick<Colors, 'view' | 'homes'> {
     return this.#colors;
   }
@@ -343,7 +343,7 @@ export class ShardingBalancer implements LoadBalancer {
   }
 }
 
-/** Whether the bus answers, and has for long enough that the acknowledgements that waited for it are here. */
+/** Whether the bus has answered for so long that delayed acknowledgements have arrived. */
 const steady = ({ up, since }: BusState, now: number): boolean => up && now - since >= SETTLED_MS;
 
 const SETTLED_MS = 10_000;

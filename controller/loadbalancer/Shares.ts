@@ -5,22 +5,22 @@ import type { InvokerHealth } from './LoadBalancer.js';
 import { poolName, selects, type PoolSelector } from './pools.js';
 import { stepSizes, type Candidate } from './schedule.js';
 
-/** Invokers among which an action is placed, and the steps of the search among them. */
+/** The invokers for an action, and the step sizes of the search. */
 export interface Pool {
   readonly name: string;
   readonly candidates: readonly Candidate[];
   readonly stepSizes: readonly number[];
-  /** Invokers that take its work if none of its own has room. */
+  /** The invokers to use if none of these has room. */
   readonly fallback?: Pool | undefined;
 }
 
-/** How the invokers are divided; fractions from 0 to 1. */
+/** The division of the invokers, as fractions from 0 to 1. */
 export interface ShareOptions {
-  /** Of the invokers, for actions of the runtimes manifest. */
+  /** The fraction of the invokers for actions of the runtimes manifest. */
   readonly managedFraction: number;
-  /** Of the invokers, for users' own images; at least what the managed ones leave. */
+  /** The fraction of the invokers for users' own images: at least the rest of the managed fraction. */
   readonly blackboxFraction: number;
-  /** The least share of an invoker in MB: the smallest action has to fit. */
+  /** The smallest share of an invoker in MB, so that the smallest action fits. */
   readonly minMemory: number;
 }
 
@@ -31,16 +31,17 @@ interface Entry extends Candidate {
   memory: number;
 }
 
-/** Pools that are remembered; the lists of tags come from users. */
+/** The most pools to keep. It is bounded because the lists of tags come from users. */
 const MAX_POOLS = 256;
 
 /**
- * The part of the invokers that is this controller's to fill. Each of `clusterSize` controllers takes an equal share of
- * each invoker's memory. Which invokers an action may use is its pool (`pools.ts`): of those that need no tags, the first
- * take managed actions and the last ones blackbox actions; if they are few, the two overlap, and each has at least one.
+ * This controller's share of the invokers. Each of `clusterSize` controllers takes an equal share of each invoker's
+ * memory. An action's pool contains the invokers that it may use (`pools.ts`). Without tags, the first invokers take
+ * managed actions and the last ones blackbox actions. With few invokers the two pools overlap, and each has at least
+ * one invoker.
  *
- * With a new cluster size, Apache OpenWhisk forgets what is in flight and starts with nothing in use; here the shares change
- * and what is in use stays counted, so that a controller that joins does not overload every invoker.
+ * When the cluster size changes, Apache OpenWhisk starts again with nothing in use. Here, invocations in flight stay
+ * counted against the new share, so that a controller that joins does not overload every invoker.
  */
 export class Shares {
   readonly #options: ShareOptions;
@@ -49,7 +50,7 @@ export class Shares {
   readonly #entries: Entry[] = [];
   readonly #pools = new Map<string, Pool>();
   #clusterSize = 1;
-  /** Whether an invoker has tags or is dedicated to namespaces; if not, there are two pools. */
+  /** Whether no invoker has tags or is dedicated to namespaces: then there are only two pools. */
   #plain = true;
 
   constructor(options: ShareOptions) {
@@ -74,13 +75,13 @@ export class Shares {
     return this.#clusterSize;
   }
 
-  /** The invoker with that number, if it was ever seen. */
+  /** The invoker with this number; undefined if it never sent a ping. */
   candidate(instance: number): Candidate | undefined {
     return this.#entries[instance];
   }
 
   /**
-   * The invokers that may run an action.
+   * The pool of an action.
    * @returns a pool without candidates if no invoker has the tags.
    */
   pool(selector: PoolSelector): Pool {
@@ -92,13 +93,13 @@ export class Shares {
     return this.#pool({ ...selector, namespace: dedicated ? namespace : undefined });
   }
 
-  /** @param invokers all that were ever seen, in the order of their numbers and without gaps. */
+  /** @param invokers all invokers so far, in the order of their numbers and without gaps. */
   updateInvokers(invokers: readonly InvokerHealth[]): void {
     let divide = false;
     for (let index = 0; index < invokers.length; index++) {
       const health = invokers[index] as InvokerHealth;
       let entry = this.#entries[index];
-      // With thousands of gaps in the numbers, only what changed is worth a look.
+      // Process only changed entries: the numbers may have thousands of gaps.
       if (entry?.health === health) continue;
       const memory = memoryOf(health.instance);
       if (!entry) {
@@ -122,7 +123,7 @@ export class Shares {
     );
   }
 
-  /** @param size how many controllers there are; less than 1 counts as 1. */
+  /** @param size the number of controllers; less than 1 counts as 1. */
   updateCluster(size: number): void {
     const clusterSize = Math.max(1, size);
     if (clusterSize === this.#clusterSize) return;
@@ -174,7 +175,7 @@ function sameSelection(a: InvokerInstance, b: InvokerInstance): boolean {
 
 const MB = 1024 * 1024;
 
-/** MB of an invoker for containers; 0 if it does not say. */
+/** An invoker's memory for containers in MB; 0 if its ping does not name it. */
 function memoryOf(instance: InvokerInstance): number {
   return Math.floor((parseSize(instance.userMemory) ?? 0) / MB);
 }

@@ -20,20 +20,20 @@ export interface SupervisorParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly logger: Logger;
-  /** This controller's id; its consumer group is the topic with the id. */
+  /** This controller's id. The consumer group is the topic's name with the id. */
   readonly controllerId: string;
   readonly options: SupervisionOptions;
   /** Sends a test action to an invoker; it never rejects. */
   readonly sendTest: (invoker: number) => void;
-  /** An invoker is new, or its state or its description changed. */
+  /** Called when an invoker is new or its state or description changed. */
   readonly onChange: (invokers: readonly InvokerHealth[]) => void;
   readonly now?: () => number;
 }
 
-/** The list of invokers has no gaps, so that a number out of all proportion would fill the memory. */
+/** The highest invoker number. It is bounded because the list has no gaps: a huge number would exhaust the memory. */
 const MAX_INSTANCE = 65_000;
 
-/** Feeds pings, outcomes and time to the rules of `supervision.ts`, and acts on what they say. */
+/** Passes pings, outcomes and time to the decisions of `supervision.ts`, and applies the results. */
 export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #now: () => number;
@@ -84,7 +84,7 @@ export class Supervisor {
     for (const [instance, before] of this.#supervised) this.#step(instance, ticked(before, now, this.#parts.options));
   }
 
-  /** Whether an invoker that is there has not shown yet that it works, nor failed to. */
+  /** Whether a present invoker has neither passed nor failed a test yet. */
   get anyUntested(): boolean {
     for (const { status, outcomes } of this.#supervised.values()) {
       if (status === 'unhealthy' && outcomes.length === 0) return true;

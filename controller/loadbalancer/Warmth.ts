@@ -1,32 +1,32 @@
 import type { ColorKey } from '../../shared/colors/colorKey.js';
 
-/** An invoker that is warming up gets its share in so many steps. */
+/** The number of steps in which an invoker that warms up gets its share. */
 const STEPS = 10;
-/** Invokers that show up so soon after the start were there before: this controller is the newcomer. */
+/** Invokers that ping this soon after the start are old: this controller is new. */
 const START_MS = 10_000;
 
 /**
- * How far invokers have warmed up, from 0 to 1. One that joins has no colors yet: policies give it homes step by step. One
- * that comes back after it was down is the home of many, with an empty memory: a color comes home when its turn has come, by
- * its hash, and uses its next choices until then.
+ * The warmth of invokers, from 0 to 1. An invoker that joins has no colors yet: policies give it homes step by step. An
+ * invoker that returns is the home of many colors but has an empty cache: each color uses its next choices until its
+ * turn, which depends on its hash.
  */
 export class Warmth {
   readonly #moveMs: number;
   readonly #startedAt: number;
   readonly #known = new Set<number>();
-  /** When it was first seen, while it warms up; and how far it is. */
+  /** For joining invokers that warm up: the time of the first ping and the warmth. */
   readonly #joinedAt = new Map<number, number>();
   readonly #warm = new Map<number, number>();
-  /** When it came back, while it warms up. */
+  /** For returning invokers that warm up: the time of the return. */
   readonly #backAt = new Map<number, number>();
 
-  /** @param moveMs how long warming up takes; 0: no time. */
+  /** @param moveMs the duration of warming up; 0: none. */
   constructor(moveMs: number, startedAt: number) {
     this.#moveMs = moveMs;
     this.#startedAt = startedAt;
   }
 
-  /** An invoker is there; the first time it begins to warm up. */
+  /** To be called when an invoker pings. The first time starts the warm-up. */
   seen(invoker: number, now: number): void {
     if (this.#known.has(invoker)) return;
     this.#known.add(invoker);
@@ -35,13 +35,13 @@ export class Warmth {
     this.#warm.set(invoker, 1 / STEPS);
   }
 
-  /** An invoker pings again after it was down. */
+  /** To be called when an invoker pings again after it was down. */
 
   cameBack(invoker: number, now: number): void {
     if (this.#moveMs > 0 && now - this.#startedAt >= START_MS) this.#backAt.set(invoker, now);
   }
 
-  /** The warmth of an invoker's weight; a whole number of steps. */
+  /** The warmth of a joining invoker, for its weight; a whole number of steps. */
   ofJoined(invoker: number): number {
     return this.#warm.get(invoker) ?? 1;
   }
@@ -63,12 +63,12 @@ export class Warmth {
     return changed;
   }
 
-  /** Whether a color may use an invoker: not before its turn, if the invoker just came back. */
+  /** Whether a color may use an invoker. After the return of an invoker, colors wait for their turn. */
   admits(invoker: number, color: ColorKey, now: number): boolean {
     if (this.#backAt.size === 0) return true;
     const at = this.#backAt.get(invoker);
     if (at === undefined) return true;
-    // The higher bits of the color, by which no policy chooses.
+    // Use the higher bits of the color, since no policy uses them to choose an invoker.
     const turn = (Math.floor(color / 0x100000000) & 0x3ff) / 0x400;
     return turn * this.#moveMs <= now - at;
   }

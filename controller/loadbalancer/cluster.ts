@@ -1,13 +1,13 @@
 import type { Heartbeat } from '../../shared/messages/heartbeat.js';
 
 /*
- * Which controllers there are, from heartbeats on a topic of our own; why not Kafka's groups, ZooKeeper or a gossip
- * protocol: docs/decisions/0011-controller-membership.md.
+ * The membership of controllers, from heartbeats on a topic. For the reasons against Kafka's groups, ZooKeeper and
+ * gossip protocols, see docs/decisions/0011-controller-membership.md.
  */
 
 /**
- * What was heard: how many of this controller's own heartbeats came back, and for each other controller, how many had when
- * it was last heard of.
+ * The received heartbeats: the number of this controller's own heartbeats, and for each other controller that number at
+ * the time of its last heartbeat.
  */
 export interface Heard {
   readonly own: number;
@@ -16,7 +16,7 @@ export interface Heard {
 
 export const NOTHING_HEARD: Heard = { own: 0, others: new Map() };
 
-/** What is known after a heartbeat. */
+/** The state after a heartbeat. */
 export function heard(before: Heard, beat: Heartbeat, self: string): Heard {
   if (beat.controller === self) return { own: before.own + 1, others: before.others };
   const others = new Map(before.others);
@@ -26,18 +26,18 @@ export function heard(before: Heard, beat: Heartbeat, self: string): Heard {
 }
 
 /**
- * The controllers that are there, this one always counted, in ascending order. One is gone when `missed` of this one's
- * heartbeats came back from the bus since its last.
+ * The ids of the present controllers in ascending order, always including this one. Another controller is gone when
+ * `missed` of this one's heartbeats came back from the bus since its last heartbeat.
  *
- * So the bus is the clock: while it hands on nothing, not even our own heartbeats, nobody is judged, and an outage of the bus
- * does not make every controller believe that it is alone and may fill all invokers.
+ * So the bus is the clock: while it does not deliver even own heartbeats, no controller counts as gone. Otherwise an
+ * outage of the bus would make every controller assume that it is alone and may fill all invokers.
  */
 export function members(known: Heard, self: string, missed: number): string[] {
   const there = [...known.others].filter(([, at]) => known.own - at < missed).map(([controller]) => controller);
   return [...there, self].toSorted(byIdentifier);
 }
 
-/** Numbers by value and before names. */
+/** Sorts numbers by value, before names. */
 function byIdentifier(a: string, b: string): number {
   const [x, y] = [Number(a), Number(b)];
   if (Number.isNaN(x) && Number.isNaN(y)) return a < b ? -1 : 1;

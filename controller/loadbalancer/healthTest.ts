@@ -7,7 +7,7 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ControllerInstance } from '../../shared/messages/instances.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 
-/** The transaction of every test of an invoker's health; its acknowledgements are known by it. */
+/** The transaction id of all health tests. It identifies their acknowledgements. */
 export const HEALTH_TRANSACTION = 'sid_invokerHealth';
 
 const NAMESPACE = 'whisk.system';
@@ -17,13 +17,13 @@ export interface HealthTestOptions {
   readonly controller: ControllerInstance;
   /** A kind of the runtimes manifest that runs JavaScript, such as `nodejs:20`. */
   readonly kind: string;
-  /** MB; the least that an action may have. */
+  /** The smallest memory limit of an action, in MB. */
   readonly memory: number;
   /** Milliseconds. */
   readonly timeout: number;
 }
 
-/** The action that a controller runs on an invoker to see whether it works: it returns its parameters. */
+/** The action that tests an invoker: it returns its parameters. */
 export function healthTestAction(options: HealthTestOptions, now: number): ActionDocument {
   const name = `invokerHealthTestAction${options.controller.asString}`;
   return {
@@ -41,7 +41,7 @@ export function healthTestAction(options: HealthTestOptions, now: number): Actio
   };
 }
 
-/** Writes the test action to the store, over an older one. */
+/** Writes the test action to the store and replaces an older one. */
 export async function createHealthTestAction(
   whisks: ArtifactStore,
   options: HealthTestOptions,
@@ -52,7 +52,7 @@ export async function createHealthTestAction(
   await whisks.put(older ? { ...action, _rev: older._rev } : action);
 }
 
-/** Makes messages that run the test action; each process has an identity of its own for them, valid nowhere. */
+/** Makes messages that run the test action. Their identity is new for each process and has no rights. */
 export function healthTests(controller: ControllerInstance, startedAt: number): () => ActivationMessage {
   const uuid = randomUUID();
   const user: Identity = {
@@ -66,7 +66,7 @@ export function healthTests(controller: ControllerInstance, startedAt: number): 
   return () => ({
     transid,
     action: { path: NAMESPACE, name: `invokerHealthTestAction${controller.asString}`, version: VERSION },
-    // Without a revision the invoker reads the action from the store each time, which is part of the test.
+    // Without a revision the invoker reads the action from the store each time, so the test covers the store, too.
     revision: null,
     user,
     activationId: newActivationId(),

@@ -4,9 +4,9 @@ import { documentId } from '../../shared/entities/names.js';
 import type { LostActivation } from './InFlightActivations.js';
 
 /**
- * The record of an invocation that no invoker acknowledged in time: every accepted invocation has a record. It is stored
- * as a new document under the activation's id. A record of the invoker's own that came before it stays; one that comes
- * after it is not stored.
+ * The record of an invocation without an acknowledgement in time, since every accepted invocation has a record. It is
+ * stored as a new document under the activation id. If the invoker has stored its own record, that record remains; a
+ * later one of the invoker is not stored.
  * @param now ms since the epoch.
  */
 export function lostRecord(lost: LostActivation, now: number): ActivationRecord {
@@ -29,7 +29,7 @@ export function lostRecord(lost: LostActivation, now: number): ActivationRecord 
       path: documentId(action.name),
       waitTime: sentAt - lost.transid.start,
       kind: action.kind,
-      // Whether it exceeded its own limit is not known: the invoker ends an action that does.
+      // Unknown: the invoker enforces the action's own time limit.
       timeout: false,
       limits: limitsAnnotation(action),
       color: lost.color && { ...lost.color, invoker: name },

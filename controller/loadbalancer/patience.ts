@@ -1,58 +1,60 @@
 import type { ColorChoice, Room } from '../../shared/colors/ColorPolicy.js';
 
 /*
- * Where a colored invocation goes
- * ===============================
+ * The placement of a colored invocation
+ * =====================================
  *
- * The statement. A policy gives each color an order of invokers; the first is its home. A color is worth a short wait:
+ * A policy gives each color an order of invokers; the first one is its home. A colored invocation may wait for a short
+ * time:
  *
- *   1. It goes home if it is expected to wait there no longer than its patience.
- *   2. Else it goes to the one of its first few homes with the shortest expected wait, if that is within the patience;
- *      of those without a wait, to the least loaded.
- *   3. Else it goes to the first of its further choices that has room, else where an uncolored one finds room.
- *   4. If nothing has room it goes home and waits.
+ *   1. It goes to its home if the expected wait is within its patience.
+ *   2. Otherwise it goes to the one of its first few homes with the shortest expected wait, if that is within its patience.
+ *      Among homes without a wait it takes the least loaded one.
+ *   3. Otherwise it goes to the first of its further choices with room, or to the invoker for an uncolored invocation.
+ *   4. If no invoker has room, it goes to its home and waits.
  *
- * An example: a patience of 100 ms and three homes; its order is 4, 7, 1, 0. At invoker 4 it would wait 120 ms, at 7 60 ms
- * and at 1 80 ms: it goes to 7. If 7 and 1 had waits of over 100 ms and 0 had room, it would go to 0. If nothing had room it
- * would go to 4.
+ * Example: the patience is 100 ms, the order is 4, 7, 1, 0, and the first three are homes. The expected wait is 120 ms
+ * at invoker 4, 60 ms at 7 and 80 ms at 1: the invocation goes to 7. If the waits at 7 and 1 were over 100 ms and
+ * invoker 0 had room, it would go to 0. If no invoker had room, it would go to 4.
  *
- * What it trades. Without patience a home that is full passes invocations on at once. Elsewhere they find nothing in memory,
- * take longer, and fill slots there, so that more invocations are passed on: a burst moves the system into a state with few
- * hits that keeps itself up. A wait that is shorter than what the miss costs ends that. Its price: uncolored invocations that
- * meet such a home search one step further, and a hot color adds to the latency of others that have the same home.
+ * Trade-off: without patience, invocations leave a full home at once. On other invokers they miss the cache, take
+ * longer and fill slots, so that more invocations leave their homes: a burst moves the system into a stable state with
+ * few hits. A wait that is shorter than the cost of a miss prevents that. The price: uncolored invocations search one
+ * step further when they meet such a home, and a hot color adds latency to other colors with the same home.
  *
- * A patience of 0 passes invocations on at once: the first invoker in the order with room, else as if it had no color.
+ * With a patience of 0 an invocation goes to the first invoker in the order with room, or is placed like an uncolored
+ * one.
  */
 
-/** A wait that is longer than so many runs of the action costs more than what it may save. */
+/** The longest wait worth its cost, in runs of the action. */
 const WORTH_RUNS = 2;
 
 /**
- * The patience of an invocation, in ms: as configured, but no longer than two runs of its action.
+ * The patience of an invocation in ms: the configured patience, but at most two runs of its action.
  *
- * An example: with a patience of 100 ms, an action that takes 8 ms on the mean waits for at most 16 ms, one that takes 300 ms for
- * 100 ms.
+ * Example: with a patience of 100 ms, an action with a mean duration of 8 ms waits at most 16 ms, and an action with a
+ * mean duration of 300 ms waits at most 100 ms.
  */
 export function worthwhile(patienceMs: number, durationMs = Infinity): number {
   return Math.min(patienceMs, WORTH_RUNS * durationMs);
 }
 
-/** What the decision knows of the invokers, for one invocation. */
+/** The state of the invokers for one invocation. */
 export interface Waits {
   isUp(invoker: number): boolean;
-  /** How long the invocation would wait there, in ms; 0 with room. */
+  /** The expected wait of the invocation on this invoker, in ms; 0 with room. */
   expectedWait(invoker: number): number;
-  /** From 0 up: how full the invoker is. Compared only. */
+  /** The load of the invoker: 0 or more, only for comparison. */
   load(invoker: number): number;
-  /** Whether the color may use the invoker now; an invoker that just came back gets its colors bit by bit. */
+  /** Whether the color may use the invoker now. An invoker that returns gets its colors step by step. */
   admits(invoker: number): boolean;
 }
 
 const NOWHERE = -1;
 
 /**
- * The decision for one invocation after the other: it answers the policy's questions, and remembers what it may want to
- * come back to. One object for all invocations, since it is on the way of each.
+ * Decides on one invocation after the other: it answers the policy's queries and keeps the best home so far. One object
+ * serves all invocations, since this is the hot path.
  */
 export class PatientRoom implements Pick<Room, 'accepts'> {
   readonly #waits: Waits;
@@ -69,9 +71,9 @@ export class PatientRoom implements Pick<Room, 'accepts'> {
   }
 
   /**
-   * Begins with an invocation.
-   * @param patienceMs the longest wait to be expected.
-   * @param homes how many invokers of the order may make it wait.
+   * Starts with a new invocation.
+   * @param patienceMs the longest acceptable expected wait.
+   * @param homes the number of invokers, from the start of the order, where it may wait.
    */
   begin(patienceMs: number, homes: number): void {
     this.#patienceMs = patienceMs;
@@ -101,13 +103,13 @@ export class PatientRoom implements Pick<Room, 'accepts'> {
     return rank === this.#homes - 1 && this.#best !== NOWHERE;
   }
 
-  /** The invoker for what the policy chose: one of the first homes may be better. */
+  /** The invoker for the policy's choice. One of the first homes may be better. */
   chosen(choice: ColorChoice | undefined): ColorChoice | undefined {
     if (this.#best === NOWHERE || choice?.rank === 0) return choice;
     return { invoker: this.#best, rank: this.#bestRank };
   }
 
-  /** Where it waits if nothing has room; undefined if it goes where an uncolored one would. */
+  /** The invoker to wait on if no invoker has room; undefined: place it like an uncolored invocation. */
   get shelter(): number | undefined {
     return this.#patienceMs > 0 && this.#first !== NOWHERE ? this.#first : undefined;
   }

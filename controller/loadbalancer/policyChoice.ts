@@ -1,18 +1,18 @@
 import type { UserLimits } from '../../shared/entities/identity.js';
 import type { ColorRequest } from './LoadBalancer.js';
 
-/** Who named a policy. */
+/** The source of a policy's name. */
 export type PolicySource = 'caller' | 'action' | 'namespace';
 
 export interface PolicyChoiceParts {
   readonly exists: (policy: string) => boolean;
-  /** Hears of a policy that does not exist, or that the namespace may not use; it is ignored. */
+  /** Called for a policy that does not exist or that the namespace may not use. The name is ignored then. */
   readonly onUnknown: (source: PolicySource) => void;
 }
 
 /**
- * The policy of an invocation: the one that its caller names, else its action, else its namespace, else the installation's.
- * A namespace's limit `colorPolicies` says which ones its callers and actions may name; missing: all.
+ * The policy of an invocation: from its caller, its action, its namespace or the installation, in this order. The
+ * namespace's limit `colorPolicies` lists the policies that callers and actions may name; missing: all.
  */
 export function chosenPolicy(
   { callerPolicy, policy }: Pick<ColorRequest, 'callerPolicy' | 'policy'>,
@@ -20,7 +20,7 @@ export function chosenPolicy(
   fallback: string,
   { exists, onUnknown }: PolicyChoiceParts,
 ): string {
-  // Nearly all invocations name none.
+  // Nearly all invocations take this path: they name no policy.
   if (callerPolicy === undefined && policy === undefined && limits.colorPolicy === undefined) return fallback;
   const { colorPolicies } = limits;
   const allowed = (name: string): boolean => !Array.isArray(colorPolicies) || colorPolicies.includes(name);

@@ -1,30 +1,31 @@
 import type { InvokerInstance } from '../../shared/messages/instances.js';
 
 /*
- * Which invokers may run an action, by OpenWhisk's contract (docs/tag-based-scheduling.md, docs/dedicated-invokers.md and
- * ContainerManager.scala there):
+ * The invokers that may run an action, by OpenWhisk's rules (docs/tag-based-scheduling.md, docs/dedicated-invokers.md
+ * and ContainerManager.scala of OpenWhisk):
  *
- * - An invoker that is dedicated to namespaces runs actions for them alone.
- * - An action with tags (annotation `invoker-resources`) runs on invokers that have all of them. If none has, it is refused;
- *   with `invoker-resources-strict-policy: false` it runs on invokers without tags, else on any.
- * - An action without tags runs on invokers without tags, else on those with tags.
+ * - An invoker that is dedicated to namespaces runs only their actions.
+ * - An action with tags (annotation `invoker-resources`) runs on invokers that have all of the tags. Without such an
+ * invoker
+ *   it is refused; with `invoker-resources-strict-policy: false` it runs on invokers without tags, or else on any invoker.
+ * - An action without tags runs on invokers without tags, or else on invokers with tags.
  */
 
-/** What decides which invokers an action may use. */
+/** The properties that decide which invokers an action may use. */
 export interface PoolSelector {
-  /** `blackbox`: a user's own image. It does not matter with tags. */
+  /** `blackbox`: a user's own image. Ignored for an action with tags. */
   readonly kind: 'managed' | 'blackbox';
-  /** Missing: none. An empty list counts as none. */
+  /** Missing or empty: no tags. */
   readonly tags?: readonly string[] | undefined;
   /** Whether to refuse the action if no invoker has the tags. Missing: yes. */
   readonly strict?: boolean | undefined;
-  /** The namespace that invokes, if an invoker is dedicated to it. */
+  /** The invoking namespace, if an invoker is dedicated to it. */
   readonly namespace?: string | undefined;
 }
 
 /**
- * A name for a pool, the same in every controller: `managed`, `blackbox`, `tags:gpu,v2`, each with `@namespace` behind it if
- * invokers are dedicated to the namespace. `parsePoolName` reads it.
+ * The name of a pool, the same in every controller: `managed`, `blackbox` or `tags:gpu,v2`, with the suffix
+ * `@namespace` if invokers are dedicated to the namespace. `parsePoolName` parses it.
  */
 export function poolName({ kind, tags, strict, namespace }: PoolSelector): string {
   const texts = tags === undefined || tags.length === 0 ? undefined : [...new Set(tags)].toSorted();
@@ -47,7 +48,7 @@ export function parsePoolName(name: string): PoolSelector | undefined {
 }
 
 /**
- * The invokers for a selector, by their numbers: those it prefers, and those that do if none of these has room.
+ * The numbers of the invokers for a selector: the preferred ones, and those to use if none of them has room.
  * @param instances by number.
  */
 export function selects(

@@ -4,18 +4,19 @@ import type { InvokerCapacity } from './InvokerCapacity.js';
  * Apache OpenWhisk's sharding algorithm
  * =====================================
  *
- * The statement. Every pair of namespace and action has a hash. Of `n` invokers, the one at `hash mod n` is the action's
- * home, and the search for room always starts there. Where the home is not up or has no room for the action's memory,
- * the search goes on by a fixed step until every invoker was looked at once. The step is taken, by the same hash, from
- * the numbers below `n` that have no divisor in common with `n` nor with each other; so the walk meets each invoker
- * once, and two actions with the same home mostly go separate ways from there. If there is room nowhere, the system
- * is overloaded and an invoker that is up is chosen at random: it queues. If none is up, there is no answer.
+ * Every pair of namespace and action has a hash. Of `n` invokers, the one at `hash mod n` is the action's home, and the
+ * search for room starts there. If the home is not up or has no room for the action's memory, the search continues by a
+ * fixed step until it has visited every invoker once. The hash also chooses the step, from the numbers below `n` that
+ * are coprime to `n` and to each other. So the search visits each invoker once, and two actions with the same home
+ * usually take different paths. If no invoker has room, the system is overloaded: the invocation queues on a random
+ * invoker that is up. If no invoker is up, there is no result.
  *
- * What it trades. The home is where a warm container most likely is, and the hash makes every controller agree on it
- * without a word between them, also one of Apache OpenWhisk. In return, nothing is known of where containers really are;
- * two heavy actions with one home evict each other's containers though other invokers idle; and when `n` changes nearly
- * every action gets a new home. Capacity is each controller's own estimate: it counts what it sent, and takes an equal
- * share of each invoker (`shares.ts`), so that one busy controller may overload while the share of an idle one lies free.
+ * Trade-off: a warm container is most likely at the home, and the hash makes every controller, also one of Apache
+ * OpenWhisk, choose the same home without communication. On the other hand, the search does not know where containers
+ * really are. Two heavy actions with one home evict each other's containers while other invokers are idle. When `n`
+ * changes, nearly every action gets a new home. Capacity is each controller's own estimate: it counts its own
+ * invocations and takes an equal share of each invoker (`Shares.ts`), so a busy controller may be overloaded while the
+ * share of an idle one is free.
  */
 
 /** An invoker as the search sees it. */
@@ -23,27 +24,27 @@ export interface Candidate {
   /** The number of its topic. */
   readonly instance: number;
   readonly up: boolean;
-  /** Whether it ever sent a ping; if not, it only fills a gap in the numbers. */
+  /** Whether it ever sent a ping. Otherwise it only fills a gap in the numbers. */
   readonly seen: boolean;
-  /** MB for containers, as its ping says; not only this controller's share. */
+  /** The memory for containers in MB, from its ping; not only this controller's share. */
   readonly memory: number;
   readonly capacity: InvokerCapacity;
 }
 
-/** What one invocation takes of an invoker. */
+/** The resources that one invocation takes. */
 export interface ResourceRequest {
-  /** Name and version of the action: invocations of the same one share a container where `concurrency` lets them. */
+  /** The action's name and version. Invocations with the same key may share a container, up to `concurrency`. */
   readonly key: string;
   readonly concurrency: number;
   /** MB */
   readonly memory: number;
-  /** How long it is expected to run, in ms. Missing: not known. */
+  /** The expected duration in ms. Missing: unknown. */
   readonly durationMs?: number | undefined;
 }
 
 export interface InvokerChoice {
   readonly candidate: Candidate;
-  /** There was room nowhere. */
+  /** Whether no invoker had room. */
   readonly overloaded: boolean;
 }
 
@@ -54,12 +55,12 @@ function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
 /**
  * Finds the invoker for an invocation; takes no slot.
  *
- * An example: 10 invokers, all up, and a hash of 13. The home is `13 mod 10 = 3`. The step sizes for 10 are 1, 3 and 7,
- * and the hash takes the one at `13 mod 3 = 1`, so 3. The search looks at 3, 6, 9, 2, 5, 8, 1, 4, 7, 0.
+ * Example: 10 invokers are up, and the hash is 13. The home is `13 mod 10 = 3`. The step sizes for 10 are 1, 3 and 7,
+ * and the hash chooses index `13 mod 3 = 1`, so the step is 3. The search visits 3, 6, 9, 2, 5, 8, 1, 4, 7, 0.
  *
- * @param stepSizes of `stepSizes(candidates.length)`.
- * @param random a number from 0 up to 1, for the overload.
- * @returns undefined where no invoker is up.
+ * @param stepSizes the result of `stepSizes(candidates.length)`.
+ * @param random returns a number from 0 up to 1, for an overload.
+ * @returns undefined if no invoker is up.
  */
 export function schedule(
   candidates: readonly Candidate[],
@@ -80,7 +81,7 @@ export function schedule(
   return overload(candidates, random);
 }
 
-/** Any invoker that is up, all equally likely; undefined where there is none. */
+/** A random invoker that is up; undefined if no invoker is up. */
 function overload(candidates: readonly Candidate[], random: () => number): InvokerChoice | undefined {
   const up = candidates.filter((candidate) => candidate.up);
   const candidate = up[Math.floor(random() * up.length)];
@@ -88,9 +89,9 @@ function overload(candidates: readonly Candidate[], random: () => number): Invok
 }
 
 /**
- * The numbers from 1 to `count` that have no divisor in common with `count` nor with a smaller one of them. For 10: 1, 3, 7
- * (not 9, because of 3). These are 1 and the primes that do not divide `count`: a product of such primes has a divisor in
- * common with each of them. A sieve finds them, so that a high number of invokers does not hold up the process.
+ * The numbers from 1 to `count` that are coprime to `count` and to each other. For 10: 1, 3, 7 (not 9, because of 3).
+ * They are 1 and the primes that do not divide `count`. A sieve finds them, so that a large number of invokers does not
+ * block the process.
  */
 export function stepSizes(count: number): number[] {
   if (count < 1) return [];
@@ -105,15 +106,15 @@ export function stepSizes(count: number): number[] {
 }
 
 /**
- * The hash of an action for the namespace that invokes it: the two strings' Java hash codes, xored, without the sign.
- * @param action path and name, without version or leading slash.
+ * The hash of an action for its invoking namespace: the xor of the two strings' Java hash codes, without the sign.
+ * @param action the path and name, without version or leading slash.
  */
 export function generateHash(namespace: string, action: string): number {
-  // Java's abs() leaves its smallest number negative, which would be no index; ours is then 2^31.
+  // Java's abs() of the smallest integer is negative and not an index; here it becomes 2^31.
   return Math.abs(javaHashCode(namespace) ^ javaHashCode(action));
 }
 
-/** `String.hashCode` of Java: 31-adic over UTF-16 code units, in 32 bits with sign. */
+/** Java's `String.hashCode`: base 31 over UTF-16 code units, as a signed 32-bit integer. */
 export function javaHashCode(text: string): number {
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;

@@ -3,8 +3,8 @@ import type { PingMessage } from '../../shared/messages/ping.js';
 import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
 
 /*
- * The health of invokers, as pure functions
- * =========================================
+ * Decisions on the health of invokers
+ * ===================================
  *
  *              enabled ping                 success, errors within bounds
  *    (new) ───────────────▶ unhealthy ─────────────────────────────────────▶ up
@@ -15,24 +15,24 @@ import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
  *             ▲
  *             └── from any state: no ping for 10 s, or a ping that says "disabled"
  *
- * An invoker pings each second. A new one, and one that was down, is unhealthy until it has shown that it works: while it
- * is unhealthy or unresponsive it gets a test action at once, every ten seconds, and after each success, so that ten good
- * answers follow each other quickly. (Apache OpenWhisk tests once a minute, and goes on after a success only where the
- * invoker is unhealthy; an outage of Kafka that let a few activations time out then costs minutes after it is over.) It gets no user's work before it is up. What it did with users' work and
- * with tests goes into a buffer of the last ten outcomes, which decides. While the buffer has no more than three entries,
- * one error is enough to turn it back to unhealthy, and one success to turn it up.
+ * An invoker pings each second. A new invoker, or one that was down, is unhealthy until it passes tests. While it is
+ * unhealthy or unresponsive, it gets a test action at once, every ten seconds, and after each success, so that ten
+ * successes take little time. (Apache OpenWhisk tests once a minute, and repeats after a success only for an unhealthy
+ * invoker. After an outage of Kafka in which a few activations time out, its invokers need minutes to recover.) An
+ * invoker gets no users' invocations before it is up. The last ten outcomes of users' invocations and tests decide on
+ * the state. With at most three outcomes, one error makes the invoker unhealthy, and one success brings it up.
  *
- * A caveat that comes with the rule: an error that the invoker is not to blame for (its store is away) counts as its own.
+ * A limitation of the rule: an error outside of the invoker (its store is unavailable) counts as the invoker's error.
  */
 
 export type Outcome = 'success' | 'systemError' | 'timeout';
 
 export interface SupervisionOptions {
-  /** An invoker is down after so many ms without a ping. */
+  /** The time without a ping after which an invoker is down, in ms. */
   readonly offlineAfterMs: number;
-  /** While it is unhealthy, a test each so many ms. */
+  /** The interval of tests while an invoker is unhealthy, in ms. */
   readonly testEveryMs: number;
-  /** A new invoker is up with its first ping, without a test: for invokers in the same process. */
+  /** Whether a new invoker is up at its first ping, without a test: for invokers in the same process. */
   readonly trustNew: boolean;
 }
 
@@ -41,17 +41,17 @@ export const SUPERVISION: SupervisionOptions = { offlineAfterMs: 10_000, testEve
 const BUFFER_SIZE = 10;
 const TOLERATED = 3;
 
-/** What the buffer of an invoker that works well looks like: one for all, so that it costs nothing on the way of each invocation. */
+/** The buffer of an invoker that works well. All such invokers share it, so that it costs nothing on the hot path. */
 const ALL_WELL: readonly Outcome[] = Array.from({ length: BUFFER_SIZE }, () => 'success');
 
-/** One invoker. `outcomes`: the last ten, oldest first. */
+/** The state of one invoker. `outcomes`: the last ten, oldest first. */
 export interface Supervised {
   readonly instance: InvokerInstance;
   readonly status: InvokerStatus;
   readonly outcomes: readonly Outcome[];
-  /** When the last ping came. */
+  /** The time of the last ping. */
   readonly pingedAt: number;
-  /** When the next test is due, while unhealthy or unresponsive. */
+  /** The time of the next test while the invoker is unhealthy or unresponsive. */
   readonly testAt: number;
   /** Kinds that it said that it cannot run, with the reasons; missing: it said nothing of it. */
   readonly unavailable?: { readonly kinds: Readonly<Record<string, string>>; readonly saidAt: number } | undefined;
@@ -62,11 +62,11 @@ const KINDS_MS = 30_000;
 
 export interface Step {
   readonly next: Supervised;
-  /** Send a test action now. */
+  /** Whether to send a test action now. */
   readonly test: boolean;
 }
 
-/** A ping came. `before`: undefined for an invoker that was never seen. */
+/** The step after a ping. `before`: undefined for a new invoker. */
 export function pinged(
   before: Supervised | undefined,
   ping: PingMessage,
@@ -86,7 +86,7 @@ export function pinged(
   return { next: seen, test: false };
 }
 
-/** An invocation, a user's or a test's, ended or was given up. */
+/** The step after an invocation, of a user or a test, ended or was given up. */
 export function finished(before: Supervised, outcome: Outcome, now: number, options: SupervisionOptions): Step {
   if (before.outcomes === ALL_WELL && before.status === 'up' && outcome === 'success') {
     return { next: before, test: false };
@@ -100,7 +100,7 @@ export function finished(before: Supervised, outcome: Outcome, now: number, opti
   return again ? { ...step, test: true } : step;
 }
 
-/** Time passed. */
+/** The step after time passed. */
 export function ticked(before: Supervised, now: number, options: SupervisionOptions): Step {
   if (before.status === 'down') return { next: before, test: false };
   if (now - before.pingedAt > options.offlineAfterMs) return enter(before, 'down', now, options);
@@ -141,9 +141,9 @@ function enter(before: Supervised, status: InvokerStatus, now: number, options: 
 }
 
 /**
- * The list that the balancer and the API see, after a change of one invoker: one entry for each number up to the highest.
- * A number that never pinged is down, with the memory of the invoker behind the gap. Entries that did not change are the same
- * objects.
+ * The list of invokers for the balancer and the API after a change of one invoker: one entry for each number up to the
+ * highest. A number that never pinged is down, with the memory of the invoker after the gap. Unchanged entries are the
+ * same objects.
  */
 export function listed(before: readonly InvokerHealth[], changed: InvokerHealth): InvokerHealth[] {
   const list = before.slice();
