@@ -12,7 +12,7 @@ import { executableAction, type ExecutableAction, type RuntimeOfKind } from './a
 import { applicationError, developerError, whiskError } from './activations/response.js';
 import * as texts from './activations/texts.js';
 
-/** The action of a message, or why it cannot be run. */
+/** The action of a message, or the response if it cannot run. */
 export type FetchedAction =
   | { readonly kind: 'action'; readonly action: ExecutableAction }
   | { readonly kind: 'none'; readonly response: ActivationResponse };
@@ -28,18 +28,19 @@ export interface ActionLoaderParts {
  * Reads the actions that messages ask for, at the revision that they name; where that is gone, the newest.
  *
  * Only a store that does not answer is an internal error, which counts against the invoker. What a user can do to an
- * action between its invocation and here, and what a document may hold, is an error of the application or the developer.
+ * action between its invocation and here, and what a document may hold, is an error of the application or the
+ * developer.
  */
 export class ActionLoader {
   readonly #parts: ActionLoaderParts;
-  /** What was worked out of the store's actions, as long as the store keeps them. */
+  /** Derived actions, for as long as the store's cache holds the documents. */
   readonly #known = new WeakMap<Action, ExecutableAction | undefined>();
 
   constructor(parts: ActionLoaderParts) {
     this.#parts = parts;
   }
 
-  /** Never rejects: what goes wrong is the activation's response. */
+  /** Never rejects: an error becomes the activation's response. */
   async fetch(message: ActivationMessage): Promise<FetchedAction> {
     const { entities, log } = this.#parts;
     const id = documentId(message.action);
@@ -47,7 +48,7 @@ export class ActionLoader {
     try {
       action = await entities.getActionWithCode(id, message.revision);
     } catch (error) {
-      log.error(`action ${id} could not be read`, { transid: message.transid, error });
+      log.error(`could not read action ${id}`, { transid: message.transid, error });
       return none(unreadable(error));
     }
     if (!action) return none(applicationError(texts.actionRemoved));
@@ -61,7 +62,9 @@ export class ActionLoader {
     return none(developerError(kind === BLACKBOX ? texts.withoutImage : texts.unknownKind(kind)));
   }
 
-  /** Limits may have become tighter since the action was created: those of the installation, and of the namespace. */
+  /**
+   * The action's violation of a limit: installation and namespace may have lowered limits after the action was created.
+   */
   #violation(action: Action, message: ActivationMessage): string | undefined {
     return limitsViolation(action.limits, namespaceLimits(this.#parts.limits, message.user.limits));
   }

@@ -1,9 +1,10 @@
 /**
- * Remembers the ids of activations that were begun here, also after they have ended, so that a message that the bus
- * delivers twice runs once. It forgets after 5 to 10 minutes, longer than a producer sends a message again, and earlier
- * where there are very many.
+ * Remembers the ids of started activations, also after they have ended, so that a message that the bus delivers twice
+ * runs once. It forgets an id after 5 to 10 minutes, which is longer than producers retry, or earlier at a very high
+ * rate.
  *
- * Two generations of ids, of which the older goes as a whole: no timer and no list in order of age.
+ * It has two generations of ids and drops the older one as a whole, so it needs neither a timer nor a list sorted by
+ * age.
  */
 export class BegunActivations {
   readonly #maxIds: number;
@@ -11,12 +12,16 @@ export class BegunActivations {
   #older = new Set<string>();
   #since = Number.NEGATIVE_INFINITY;
 
-  /** @param maxIds of each generation. */
+  /** @param maxIds the most ids of a generation. */
   constructor(maxIds = MAX_IDS) {
     this.#maxIds = maxIds;
   }
 
-  /** Whether this is the first time that the activation is begun. @param now ms of any one clock. */
+  /**
+   * Notes the start of an activation.
+   * @returns false if it started before.
+   * @param now in ms, always of the same clock.
+   */
   begin(activationId: string, now: number): boolean {
     if (this.#recent.has(activationId) || this.#older.has(activationId)) return false;
     if (now - this.#since >= GENERATION_MS || this.#recent.size >= this.#maxIds) {
@@ -31,5 +36,5 @@ export class BegunActivations {
 
 const GENERATION_MS = 5 * 60_000;
 
-/** Some 10 MB. */
+/** About 10 MB. */
 const MAX_IDS = 100_000;

@@ -31,21 +31,21 @@ import type { StemCell } from './pool/StemCells.js';
 
 export interface InvokerConfig {
   readonly instance: InvokerInstance;
-  /** For containers; what `instance` tells the controllers. */
+  /** The memory for containers. `instance` reports it to the controllers. */
   readonly userMemoryMB: number;
   readonly limits: Limits;
-  /** Where containers find the API, for their `__OW_API_HOST`. */
+  /** The address of the API for containers (`__OW_API_HOST`). */
   readonly apiHost: string;
-  /** Idle for so long a container is paused, and for so long after that removed. */
+  /** The idle time before a container is paused; and the time after that before it is removed. */
   readonly pauseGraceMs: number;
   readonly idleContainerMs: number;
-  /** Which part of the concurrency of all containers is fetched ahead, for actions with a concurrency over 1. */
+  /** The fraction of all containers' concurrency to fetch ahead, for actions with a concurrency over 1. */
   readonly concurrentPeekFactor: number;
   /** So many activations it takes besides those that its containers run, so that those that wait take turns … */
   readonly waitingActivations: number;
   /** … while the messages that it has are of at most so many bytes, or no more than its containers run. */
   readonly waitingBytes: number;
-  /** So many colors are remembered for each container. */
+  /** The most colors to remember for each container. */
   readonly maxColors: number;
   readonly storeLevels: StoreLevels;
   readonly userEvents: boolean;
@@ -63,27 +63,27 @@ export const DEFAULT_INVOKER_CONFIG = {
   userEvents: false,
 } as const satisfies Partial<InvokerConfig>;
 
-/** How long a stop waits for the controllers to be told. */
+/** The longest wait for the last ping at a stop. */
 const FAREWELL_MS = 2000;
 
 /** So many records of earlier runs are looked for at once. */
 const LOOKUPS = 16;
 
-/** What an invoker works with. It closes none of it. */
+/** The parts of an invoker. Their owner closes them. */
 export interface InvokerParts {
   readonly config: InvokerConfig;
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly entities: Pick<EntityStore, 'getActionWithCode'>;
   readonly subjects: ArtifactStore;
-  /** Whether an activation was recorded already, asked only for messages that may have been delivered before. */
+  /** Reads existing records, only for messages that may have been delivered before. */
   readonly activations: { get(namespace: string, activationId: string): Promise<ActivationRecord | undefined> };
   readonly recorder: ActivationRecorder;
   /** See `ReporterParts.answers`. */
   readonly answers?: AnsweredRecords | undefined;
-  /** What an earlier run of this invoker has begun, and what this one begins. */
+  /** The activations that an earlier run of this invoker started, and those that this run starts. */
   readonly journal?: ActivationJournal | undefined;
-  /** This invoker's own. */
+  /** The container driver, not shared with other invokers. */
   readonly driver: ContainerDriver;
   readonly runtimes: Runtimes;
   readonly decrypt: Decrypt;
@@ -94,7 +94,7 @@ export interface InvokerParts {
   readonly now?: (() => number) | undefined;
 }
 
-/** Takes activations from its topic, runs them in containers, and tells how they ended. */
+/** Consumes activations from its topic, runs them in containers and reports their results. */
 export class Invoker {
   readonly name: string;
   readonly #parts: InvokerParts;
@@ -102,14 +102,14 @@ export class Invoker {
   readonly #log: Logger;
   readonly #actions: ActionLoader;
   readonly #blacklist: NamespaceBlacklist;
-  /** What becomes of the activations that are here. */
+  /** The activations of this invoker, until they are recorded. */
   readonly #present = new Map<string, Promise<Handled>>();
   readonly #begun = new BegunActivations();
   readonly #lookups = new TaskLimit(LOOKUPS);
-  /** So many of the next messages that were delivered before, and have no record, may have been begun by an earlier run. */
+  /** The number of next redelivered messages without a record that an earlier run may have started. */
   #maybeBegun = 0;
   readonly #journal: ActivationJournal;
-  /** Settles when it is decided of all messages that came before whether they were begun. */
+  /** Settles when all earlier messages are known to have started or not. */
   #decisions = Promise.resolve();
   #startedAt = 0;
   #running: Running | undefined;
@@ -125,16 +125,16 @@ export class Invoker {
     this.#blacklist = new NamespaceBlacklist(parts.subjects, this.#log);
   }
 
-  /** Begins to take activations, and says so to the controllers. */
+  /** Starts to consume activations and to ping the controllers. */
   async start(): Promise<void> {
     const { config, messaging, topics, driver } = this.#parts;
     const topic = topics.invoker(config.instance.instance);
     this.#startedAt = this.#now();
     const leftovers = await driver.removeLeftovers();
-    // Without the journal of the earlier run: only an invoker that was killed leaves containers, and it may have had so many
-    // activations at work.
+    // The earlier run left no journal. Only a killed invoker leaves containers, and each may have run as many
+    // activations as its concurrency allows.
     this.#maybeBegun = leftovers > 0 && !this.#journal.complete ? maxInFlight(config) : 0;
-    if (leftovers > 0) this.#log.warn(`removed ${leftovers} containers that an earlier run left behind`);
+    if (leftovers > 0) this.#log.warn(`removed ${leftovers} containers of an earlier run`);
     await messaging.ensureTopic(topic);
     await messaging.ensureTopic(topics.health);
     if (config.userEvents) await messaging.ensureTopic(topics.events);
@@ -168,18 +168,18 @@ export class Invoker {
   }
 
   /**
-   * Tells the controllers, takes no more activations, and removes its containers. Activations that it has begin within the
-   * first half of `limitMs`; those that have not are left to the next run. What has begun and not ended within `limitMs` ends
-   * with a record of failure.
+   * Tells the controllers, takes no more activations, and removes its containers. Activations that it has begin within
+   * the first half of `limitMs`; those that have not are left to the next run. What has begun and not ended within
+   * `limitMs` ends with a record of failure.
    */
   async stop(limitMs = 30_000): Promise<void> {
     const running = this.#running;
     if (!running) return;
     this.#running = undefined;
     this.#blacklist.stop();
-    // Where the bus is away the controllers find out by themselves.
+    // Without the bus the controllers notice the missing pings.
     await within(running.pings.disable(), FAREWELL_MS, () => undefined);
-    // Also those that have not come as far as the pool end by themselves where they can.
+    // Activations that have not reached the pool get time to end, too.
     const finished = running.consumer.close();
     const half = limitMs / 2;
     await within(finished, half, () => {
@@ -194,7 +194,7 @@ export class Invoker {
     this.#log.info(`${this.displayName} has stopped`);
   }
 
-  /** As OpenWhisk prints an invoker: `invoker0/unique name`. */
+  /** The invoker's name in OpenWhisk's form: `invoker0/unique name`. */
   get displayName(): string {
     const { uniqueName, displayedName } = this.#parts.config.instance;
     return [this.name, uniqueName, displayedName].filter((part) => part !== undefined).join('/');
@@ -204,24 +204,24 @@ export class Invoker {
     return this.#running?.pings.enabled ?? false;
   }
 
-  /** Asks for work again; says what came of it. */
+  /** Takes work again. Returns the text of the response. */
   enable(): string {
     return `${this.displayName} is ${this.#running?.pings.enable() ? 'now' : 'already'} enabled.`;
   }
 
-  /** Asks for no more work; what is on its way is still done. Says what came of it. */
+  /** Takes no more work, except for messages already on the bus. Resolves to the text of the response. */
   async disable(): Promise<string> {
     return `${this.displayName} is ${(await this.#running?.pings.disable()) ? 'now' : 'already'} disabled.`;
   }
 
-  /** What the pool has; undefined where the invoker does not run. */
+  /** The counts of the pool; undefined while the invoker does not run. */
   counts(): PoolCounts | undefined {
     return this.#running?.pool.counts();
   }
 
   #handle(message: ActivationMessage, delivery: Delivery, reporter: Reporter, pool: ContainerPool): Promise<Handled> {
     if (!this.#begun.begin(message.activationId, this.#now())) {
-      this.#log.warn(`activation ${message.activationId} was delivered twice; it runs once`, {
+      this.#log.warn(`activation ${message.activationId} was delivered twice: ignored the second message`, {
         transid: message.transid,
       });
       return this.#present.get(message.activationId) ?? Promise.resolve();
@@ -272,9 +272,9 @@ export class Invoker {
   }
 
   /**
-   * Deals with an activation that an earlier run of this invoker may have begun: an action is never begun twice. A recorded
-   * activation is acknowledged again. One that was at work when that run was killed ends with an internal error. Resolves to
-   * false where the activation did not begin, and is to be run.
+   * Handles an activation that an earlier run of this invoker may have started, since an action must not start twice. A
+   * recorded activation is acknowledged again. An activation that ran when that run was killed ends with an internal
+   * error. Resolves to false if the activation did not start and must run.
    */
   async #wasBegun(message: ActivationMessage, { sentAt }: Delivery, reporter: Reporter): Promise<boolean> {
     const earlier = this.#decisions;
@@ -285,11 +285,11 @@ export class Invoker {
       const namespace = message.user.namespace.name;
       record = await this.#lookups.run(() => this.#parts.activations.get(namespace, message.activationId));
     } catch (error) {
-      this.#log.warn('an earlier record could not be looked for', { transid: message.transid, error });
+      this.#log.warn('could not look for an earlier record', { transid: message.transid, error });
     }
-    // In the order of the topic: that run had the first ones of those that it did not record.
+    // The topic keeps the order: the earlier run had the first of the messages that it did not record.
     await earlier;
-    // What was sent when that run was over already waited for this one.
+    // A message that was sent after the end of the earlier run cannot have started in it.
     const guessed = !record && this.#maybeBegun > 0 && sentAt <= this.#startedAt;
     if (guessed) this.#maybeBegun--;
     const maybe = guessed || this.#journal.hadBegun(message.activationId);
@@ -353,8 +353,8 @@ interface Running {
 }
 
 /**
- * How many activations an invoker has at a time: as many as its containers run, as many more that wait for them, and twice
- * as many that are being recorded, which takes a database longer than an action may take to run.
+ * The most activations of an invoker at a time: those that its containers run, as many that wait, and twice as many
+ * that are being recorded, since recording may take longer than running.
  */
 export function maxInFlight(config: InvokerConfig): number {
   return 4 * maxRunning(config);
@@ -366,7 +366,7 @@ function maxRunning({ userMemoryMB, limits, concurrentPeekFactor }: InvokerConfi
   return Math.max(1, containers, Math.floor(containers * limits.concurrency.max * concurrentPeekFactor));
 }
 
-/** The stem cells that the manifest asks for. */
+/** The stem cells of the manifest. */
 export function stemCells(runtimes: Runtimes): StemCell[] {
   return [...runtimes.kinds.values()].flatMap((runtime) =>
     runtime.stemCells.map((cell) => ({

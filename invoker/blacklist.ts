@@ -3,7 +3,7 @@ import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 
 const POLL_INTERVAL_MS = 5 * 60_000;
 
-/** The namespaces whose activations are not run: blocked, or limited to none. Read from the subjects now and then. */
+/** The namespaces whose activations do not run: blocked, or with a limit of 0. Read from the subjects periodically. */
 export class NamespaceBlacklist {
   readonly #subjects: ArtifactStore;
   readonly #log: Logger;
@@ -19,7 +19,7 @@ export class NamespaceBlacklist {
     return this.#blocked.has(namespace);
   }
 
-  /** Reads the list, and goes on reading it every five minutes. */
+  /** Reads the list now and every five minutes. */
   async start(): Promise<void> {
     this.#timer = setInterval(() => void this.refresh(), POLL_INTERVAL_MS);
     this.#timer.unref();
@@ -30,7 +30,7 @@ export class NamespaceBlacklist {
     clearInterval(this.#timer);
   }
 
-  /** Reads the list. Where the store does not answer, the old one stays. */
+  /** Reads the list. Keeps the old list if the store does not answer. */
   async refresh(): Promise<void> {
     try {
       const rows = await this.#subjects.query('namespaceThrottlings/blockedNamespaces', {
@@ -39,7 +39,7 @@ export class NamespaceBlacklist {
       });
       this.#blocked = new Set(rows.map((row) => String(row.key)));
     } catch (error) {
-      this.#log.error('the blocked namespaces could not be read', { error });
+      this.#log.error('could not read the blocked namespaces', { error });
     }
   }
 }

@@ -8,7 +8,7 @@ const PING_INTERVAL_MS = 1000;
 /** Which kinds cannot run is told with the first ping and each so many after it: it changes seldom, and may be long. */
 const PINGS_WITHOUT_KINDS = 10;
 
-/** Calls `beat` again and again, from one interval after now on. @returns what stops it */
+/** Calls `beat` at an interval; the first time after one interval. @returns a function that stops it */
 export type Ticker = (beat: () => void) => () => void;
 
 const everySecond: Ticker = (beat) => {
@@ -16,7 +16,9 @@ const everySecond: Ticker = (beat) => {
   return () => clearInterval(timer);
 };
 
-/** Tells the controllers each second that the invoker lives; says once that it does not want work, then is silent. */
+/**
+ * Pings the controllers each second while the invoker is enabled. Announces that it is disabled, then sends nothing.
+ */
 export class HealthPings {
   readonly #producer: Producer;
   readonly #topic: Topic<PingMessage>;
@@ -26,7 +28,7 @@ export class HealthPings {
   readonly #unavailableKinds: () => Readonly<Record<string, string>> | undefined;
   /** So many pings went without the kinds. */
   #withoutKinds = PINGS_WITHOUT_KINDS;
-  /** Stops the pings. Undefined while there are none. */
+  /** Stops the pings; undefined while disabled. */
   #stop: (() => void) | undefined;
   #underWay = false;
   #failing = false;
@@ -57,7 +59,7 @@ export class HealthPings {
     return this.#stop !== undefined;
   }
 
-  /** False where it was enabled already. */
+  /** @returns false if it was already enabled. */
   enable(): boolean {
     if (this.#stop) return false;
     this.#stop = this.#ticker(() => this.#beat());
@@ -65,18 +67,18 @@ export class HealthPings {
     return true;
   }
 
-  /** Resolves, once the controllers can know, to false where it was disabled already. */
+  /** Resolves once the message is sent, to false if it was already disabled. */
   async disable(): Promise<boolean> {
     const wasEnabled = this.enabled;
     this.#stop?.();
     this.#stop = undefined;
     await this.#ping(false);
-    // Said twice, so that one that is lost does no harm: after it there is silence.
+    // Send it twice, in case one message is lost: no further ping follows.
     if (wasEnabled) await this.#ping(false);
     return wasEnabled;
   }
 
-  /** While the bus is away pings do not pile up: old ones would tell nothing. */
+  /** Sends one ping at a time: a backlog of old pings would be useless after an outage of the bus. */
   #beat(): void {
     if (this.#underWay) return;
     this.#underWay = true;
@@ -99,7 +101,7 @@ export class HealthPings {
       if (this.#failing) this.#log.info('pings reach the controllers again');
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) this.#log.error('the controllers could not be pinged', { error });
+      if (!this.#failing) this.#log.error('could not ping the controllers', { error });
       this.#failing = true;
     }
   }

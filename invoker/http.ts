@@ -9,15 +9,15 @@ import type { Invoker } from './Invoker.js';
 export interface InvokerServerParts {
   readonly invoker: Pick<Invoker, 'enable' | 'disable' | 'isEnabled'>;
   readonly registry: Registry;
-  /** Who may do more than ping. */
+  /** The credentials for all paths but `/ping`. */
   readonly operator: OperatorPolicy;
-  /** It speaks HTTPS; missing: HTTP. */
+  /** The options of HTTPS; missing: HTTP. */
   readonly tls?: TlsOptions | undefined;
 }
 
 /**
- * What an invoker answers on its own port: `GET /ping` for everyone; `GET /isEnabled`, `POST /enable`, `POST /disable`
- * and `GET /metrics` for its operator. Everything else is 404, and 401 without credentials.
+ * The server of an invoker's port: `GET /ping` without credentials; `GET /isEnabled`, `POST /enable`, `POST /disable`
+ * and `GET /metrics` for the operator. Responds 401 without credentials, and 404 for other paths.
  */
 export function invokerServer(parts: InvokerServerParts): Server {
   const listener: RequestListener = (request, response) => {
@@ -32,7 +32,7 @@ export function invokerServer(parts: InvokerServerParts): Server {
   return parts.tls ? createTlsServer(parts.tls, listener) : createServer(listener);
 }
 
-/** OpenWhisk's invoker does not say what is wrong with credentials. */
+/** As in OpenWhisk's invoker, the text does not explain the fault of the credentials. */
 const UNAUTHORIZED = 'Authentication is possible but has failed or not yet been provided.';
 
 type Reply =

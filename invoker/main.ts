@@ -1,6 +1,6 @@
 import { Lifecycle } from '../shared/process/Lifecycle.js';
 
-// Everything else is loaded once signals are handled.
+// Load the other modules after the signal handlers are installed.
 await Lifecycle.begin('palette-whisk invoker').run(async (life) => {
   const { keepHeapSmall } = await import('../shared/process/heap.js');
   const { environment } = await import('../shared/config/environment.js');

@@ -23,13 +23,13 @@ import { ownerOf } from './containers/owner.js';
 import { invokerServer } from './http.js';
 import { InvokerMetrics } from './pool/metrics.js';
 
-/** Beyond what activations may take to end: to leave the bus, and to remove containers, in ms. */
+/** The additional time to leave the bus and to remove containers after the activations ended, in ms. */
 const LEAVE_MS = 30_000;
 
 /** After so long it is asked again for the image of a kind that cannot run here, in ms. */
 const KINDS_FRESH_MS = 60_000;
 
-/** Starts an invoker as a process of its own, on CouchDB and Kafka: waits for both, and says so. */
+/** Starts an invoker process on CouchDB and Kafka. Waits for both and logs the wait. */
 export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig, log: Logger): Promise<void> {
   const operator = operatorPolicy(config.operator);
   life.stopWithin(config.drainTimeoutMs + LEAVE_MS);
@@ -102,7 +102,7 @@ async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): 
   };
 }
 
-/** Dockerode is loaded only where it is needed. */
+/** Makes the driver. Loads dockerode only for Docker. */
 async function containerDriver(
   { containers, runtimes: { localImagePrefix } }: InvokerProcessConfig,
   owner: string,

@@ -25,7 +25,7 @@ export class BalancerMetrics {
     this.colors = new ColorMetrics(registry);
     this.#counter(
       'loadbalancer_completion_acks_total',
-      'Completion acknowledgements by kind: regular, forced (after a timeout), late (after the forced one), healthcheck',
+      'Completion acknowledgements by kind: regular, forced (by a timeout), late (after the forced one), healthcheck',
       'kind',
       this.#acks,
     );

@@ -8,8 +8,8 @@ import type { ColorChoice, Room } from '../../shared/colors/ColorPolicy.js';
  * time:
  *
  *   1. It goes to its home if the expected wait is within its patience.
- *   2. Otherwise it goes to the one of its first few homes with the shortest expected wait, if that is within its patience.
- *      Among homes without a wait it takes the least loaded one.
+ *   2. Otherwise it goes to the one of its first few homes with the shortest expected wait, if that is within its
+ *      patience. Among homes without a wait it takes the least loaded one.
  *   3. Otherwise it goes to the first of its further choices with room, or to the invoker for an uncolored invocation.
  *   4. If no invoker has room, it goes to its home and waits.
  *

@@ -7,7 +7,7 @@ import type { InvokerInstance } from '../../shared/messages/instances.js';
  * - An invoker that is dedicated to namespaces runs only their actions.
  * - An action with tags (annotation `invoker-resources`) runs on invokers that have all of the tags. Without such an
  * invoker
- *   it is refused; with `invoker-resources-strict-policy: false` it runs on invokers without tags, or else on any invoker.
+ *   it is refused; with `invoker-resources-strict-policy: false` it runs on invokers without tags, else on any invoker.
  * - An action without tags runs on invokers without tags, or else on invokers with tags.
  */
 

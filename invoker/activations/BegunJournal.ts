@@ -2,14 +2,15 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, r
 import { dirname } from 'node:path';
 
 /*
- * Which activations an invoker has handed to a container, and which have ended. A successor that gets their messages again
- * must not run them a second time; whatever else it gets never began.
+ * Which activations an invoker has handed to a container, and which have ended. A successor that gets their messages
+ * again must not run them a second time; whatever else it gets never began.
  *
- * Two files of fixed-length lines: `+id` (begun), `-id` (not taken by the container after all) or `=id` (ended: acknowledged
- * and recorded). The first two are written at once, `+id` before the container gets the activation, without a wait for the
- * disk: they outlive the process, though not the machine. An end is written with the next beginning, so that it costs no call of
- * its own; where a kill takes it along, the successor asks the store for the record. A full file becomes the `.old` one,
- * whose predecessor goes. Activations that are at work then are carried over.
+ * Two files of fixed-length lines: `+id` (begun), `-id` (not taken by the container after all) or `=id` (ended:
+ * acknowledged and recorded). The first two are written at once, `+id` before the container gets the activation,
+ * without a wait for the disk: they outlive the process, though not the machine. An end is written with the next
+ * beginning, so that it costs no call of its own; where a kill takes it along, the successor asks the store for the
+ * record. A full file becomes the `.old` one, whose predecessor goes. Activations that are at work then are carried
+ * over.
  */
 
 const ID_LENGTH = 32;
@@ -24,9 +25,9 @@ const LINES_OF_ONE = 2;
 /** Ends wait for the next beginning; so many are written without one. */
 const MAX_UNWRITTEN = 64;
 
-/** What an invoker knows of beginnings, its predecessor's and its own. */
+/** The started activations of an invoker and of its earlier run. */
 export interface ActivationJournal {
-  /** Whether the predecessor's beginnings are known. */
+  /** Whether the journal of the earlier run is available. */
   readonly complete: boolean;
   /** At least so many of the latest activations are remembered. */
   readonly remembered: number;
@@ -34,9 +35,9 @@ export interface ActivationJournal {
   hadBegun(activationId: string): boolean;
   /** Whether the predecessor had acknowledged and recorded the activation. */
   hadEnded(activationId: string): boolean;
-  /** To be called before the activation is handed to a container. */
+  /** To be called before a container gets the activation. */
   begin(activationId: string): void;
-  /** The container did not take it. */
+  /** To be called if the container did not take it. */
   retract(activationId: string): void;
   /**
    * It is at work no more.
@@ -45,7 +46,7 @@ export interface ActivationJournal {
   end(activationId: string, reported: boolean): void;
 }
 
-/** For an invoker that keeps no journal. */
+/** A journal without content, for an invoker without a file. */
 export const noJournal: ActivationJournal = {
   complete: false,
   remembered: Infinity,
@@ -56,7 +57,7 @@ export const noJournal: ActivationJournal = {
   end: () => {},
 };
 
-/** The journal in a file. One process at a time may use it. */
+/** A journal in files. Only one process at a time may use it. */
 export class BegunJournal implements ActivationJournal {
   readonly complete: boolean;
   readonly remembered: number;
@@ -71,8 +72,8 @@ export class BegunJournal implements ActivationJournal {
   #lines = 0;
 
   /**
-   * Opens the journal at `path`; its folder is made where it is missing.
-   * @throws what the file system throws where it cannot be written.
+   * Opens the journal at `path` and creates a missing folder.
+   * @throws the file system's error if it is not writable.
    */
   constructor(path: string, maxLines = MAX_LINES) {
     this.#path = path;

@@ -4,13 +4,13 @@ import { isTruthy, type Json } from '../../shared/entities/keyvalue.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { ContainerImage } from '../containers/ContainerDriver.js';
 
-/** An action as the pool runs it: what does not change from one activation to the next, worked out once. */
+/** An action for the pool: the properties that all its activations share, derived once. */
 export interface ExecutableAction {
   /** `namespace/name` or `namespace/package/name`. */
   readonly path: string;
   readonly name: string;
   readonly version: string;
-  /** Tells one state of the action from another: a warm container serves only the state that it was initialized with. */
+  /** Identifies a state of the action: a warm container serves only the revision of its initialization. */
   readonly revision: string;
   readonly kind: string;
   readonly image: ContainerImage;
@@ -18,26 +18,26 @@ export interface ExecutableAction {
   readonly timeoutMs: number;
   /** 0: logs are not collected. */
   readonly logsMB: number;
-  /** How many activations one container takes at once. */
+  /** The limit on concurrent activations in one container. */
   readonly concurrency: number;
-  /** Whether the runtime ends each activation's logs with the sentinel. */
+  /** Whether the runtime writes a sentinel after each activation's logs. */
   readonly sentinelled: boolean;
-  /** Whether the action gets its caller's key. */
+  /** Whether the action gets its caller's API key. */
   readonly providesApiKey: boolean;
-  /** As the record's annotation carries them. */
+  /** The value of the record's annotation. */
   readonly limits: Json;
   readonly code: string | undefined;
   readonly binary: boolean;
   readonly main: string;
 }
 
-/** What a runtime needs to run an action of a kind. */
+/** The runtime of a kind. */
 export interface RuntimeOfKind {
   readonly image: ContainerImage;
   readonly sentinelled: boolean;
 }
 
-/** Works out how to run `action`, whose kind has that runtime. */
+/** Derives the executable form of `action` for the runtime of its kind. */
 export function executableAction(action: Action, runtime: RuntimeOfKind): ExecutableAction {
   const { exec, limits } = action;
   return {

@@ -16,20 +16,20 @@ import type { Topics } from '../../shared/messaging/topics.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
 import { isStored, type StoreLevels } from './storing.js';
 
-/** How long a slot that is free again may be called busy, to save the bus a request. */
+/** The longest delay in ms before a free slot is reported, to save a message on the bus. */
 const COMPLETION_PATIENCE_MS = 5;
 
-/** Where the records of activations go. */
+/** Stores the records of activations. */
 export interface ActivationRecorder {
   /** Resolves once the record is durable. */
   record(record: ActivationRecord, context: { readonly transid: TransactionId }): Promise<void> | void;
-  /** Resolves when there is room for more records, however long that takes; undefined: there is room. */
+  /** Resolves when there is room for more records, without a time limit; undefined: there is room. */
   room?(): Promise<void> | undefined;
 }
 
-/** Keeps the records of activations whose callers are answered before the record is stored. */
+/** Keeps the records of activations whose callers get the result before the record is stored. */
 export interface AnsweredRecords {
-  /** Resolves once the record is durable: as it is unless another one is stored. */
+  /** Resolves once the record is durable. The next process stores it unless another record is stored first. */
   answered(record: ActivationRecord): Promise<void>;
   /** The record is stored. */
   completed(activationId: string): void;
@@ -40,7 +40,7 @@ export interface ReporterParts {
   readonly producer: Producer;
   readonly topics: Topics;
   readonly recorder: ActivationRecorder;
-  /** With it, a caller that has a result finds its record, whatever happens next. Missing: the record comes later. */
+  /** Makes the record durable before the caller gets the result. Missing: the record is stored later. */
   readonly answers?: AnsweredRecords | undefined;
   readonly events: UserEvents;
   readonly storeLevels: StoreLevels;
@@ -48,8 +48,8 @@ export interface ReporterParts {
 }
 
 /**
- * Tells the controller and the store how activations ended: the result (where somebody waits for it) as soon as it is
- * there, the completion once the logs are read, in this order, or both at once; then the record.
+ * Reports ended activations to the controller and the store: first the result, if a caller waits for it, then the
+ * completion after the logs are read, or both in one message; then the record.
  */
 export class Reporter {
   readonly #parts: ReporterParts;
@@ -62,9 +62,9 @@ export class Reporter {
   }
 
   /**
-   * Reports an activation whose logs are not waited for. `combined` sends the combined acknowledgement also where nobody
-   * waits, as OpenWhisk does where an activation could not begin.
-   * Resolves once all is said and stored; never rejects.
+   * Reports an activation without waiting for logs. Resolves once it is acknowledged and stored; never rejects.
+   * @param combined sends the combined acknowledgement even if no caller waits, as OpenWhisk does if an activation
+   * cannot start.
    */
   async report(message: ActivationMessage, record: ActivationRecord, combined = false): Promise<void> {
     const { instance } = this.#parts;
@@ -78,19 +78,19 @@ export class Reporter {
     if (kept) this.#parts.answers?.completed(message.activationId);
   }
 
-  /** Reports an activation whose logs are on their way. Resolves once all is said and stored; never rejects. */
+  /** Reports an activation whose logs are being read. Resolves once it is acknowledged and stored; never rejects. */
   async reportWithLogs(message: ActivationMessage, record: ActivationRecord, logs: Promise<string[]>): Promise<void> {
     const { transid, blocking } = message;
-    // Logs come on the heels of the answer. Where they are at hand one message says it all, and costs half as much.
+    // Logs usually follow the response at once. Then one message is enough, and costs half as much.
     const atHand = blocking ? await Promise.race([logs, turn()]) : undefined;
     if (atHand) return this.report(message, withLogs(record, atHand));
     const kept = blocking && (await this.#keepAnswered(message, record));
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
     const whole = withLogs(record, await logs);
-    // The record does not wait for a bus that is away; the completion waits for its result.
+    // An outage of the bus does not delay the record. The completion waits for the result's message.
     const stored = this.#store(message, whole);
     await result;
-    // With its result told, nobody waits for the completion: it may go with the next result.
+    // After the result no caller waits for the completion: it may be sent with the next result.
     const patienceMs = blocking ? COMPLETION_PATIENCE_MS : 0;
     const completion = this.#send(message, completionMessage(transid, whole, this.#parts.instance), patienceMs);
     this.#parts.events.activation(whole, message.user.namespace.uuid);
@@ -98,14 +98,14 @@ export class Reporter {
     if (kept) this.#parts.answers?.completed(message.activationId);
   }
 
-  /** Acknowledges an activation that leaves no record: nobody shall wait for it. */
+  /** Acknowledges an activation without a record, so that no caller waits for it. */
   async acknowledgeOnly(message: ActivationMessage, record: ActivationRecord): Promise<void> {
     const ack = combinedMessage(message.transid, record, this.#parts.instance);
     this.#parts.events.activation(record, message.user.namespace.uuid);
     await this.#send(message, shrink(ack));
   }
 
-  /** Reports an activation that an earlier run of this invoker left behind. That is no sign that this one is unwell. */
+  /** Reports an activation of an earlier run of this invoker. It does not count against this invoker's health. */
   async reportLeftBehind(message: ActivationMessage, record: ActivationRecord): Promise<void> {
     const { instance, events } = this.#parts;
     const ack = { ...combinedMessage(message.transid, record, instance), isSystemError: false };
@@ -119,7 +119,7 @@ export class Reporter {
     return !this.#unreported.delete(activationId);
   }
 
-  /** Says again how an activation ended that was reported, or at least recorded, before. */
+  /** Acknowledges an activation again that was reported or recorded before. */
   async acknowledge(message: ActivationMessage, record: ActivationRecord): Promise<void> {
     const { transid, blocking } = message;
     const { instance } = this.#parts;
@@ -134,7 +134,8 @@ export class Reporter {
       try {
         await producer.send(topic, ack, { patienceMs, lasting: true });
       } catch (error) {
-        // The result is in the store, too: without it the message fits, also where much waits for a bus that is away.
+        // Without the result, which is in the store, the message fits, even if many messages wait during an outage of
+        // the bus.
         if (!(error instanceof MessageTooLargeError || error instanceof BusFullError)) throw error;
         await producer.send(topic, shrink(ack), { lasting: true });
       }
@@ -142,7 +143,7 @@ export class Reporter {
         log.debug(`posted ${ack.kind} of activation ${message.activationId}`, { transid: message.transid });
       }
     } catch (error) {
-      log.error(`activation ${message.activationId} could not be acknowledged`, { transid: message.transid, error });
+      log.error(`could not acknowledge activation ${message.activationId}`, { transid: message.transid, error });
       this.#unreported.add(message.activationId);
     }
   }
@@ -153,7 +154,7 @@ export class Reporter {
     return topic;
   }
 
-  /** Whether the record is kept until it is stored. A component's caller is this server: its record may come later. */
+  /** Whether the record was kept. The caller of a component is this server, so its record may be stored later. */
   async #keepAnswered(message: ActivationMessage, record: ActivationRecord): Promise<boolean> {
     const { answers, storeLevels, log } = this.#parts;
     if (!answers || message.cause !== undefined || !isStored(message, record.response, storeLevels)) return false;
@@ -161,7 +162,7 @@ export class Reporter {
       await answers.answered(record);
       return true;
     } catch (error) {
-      log.warn(`the answer of ${message.activationId} could not be kept`, { transid: message.transid, error });
+      log.warn(`could not keep the result of activation ${message.activationId}`, { transid: message.transid, error });
       return false;
     }
   }
@@ -172,7 +173,7 @@ export class Reporter {
     try {
       await recorder.record(record, { transid: message.transid });
     } catch (error) {
-      log.error(`activation ${message.activationId} was not stored`, { transid: message.transid, error });
+      log.error(`could not store activation ${message.activationId}`, { transid: message.transid, error });
       this.#unreported.add(message.activationId);
     }
   }

@@ -4,33 +4,36 @@ import { documentId } from '../../shared/entities/names.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from './ExecutableAction.js';
 
-/** Both in ms since the epoch. */
+/** Start and end, in ms since the epoch. */
 export interface Interval {
   readonly start: number;
   readonly end: number;
 }
 
-/** How an activation went. */
+/** The execution of an activation. */
 export interface Execution {
   readonly response: ActivationResponse;
-  /** `/init` and `/run` together; where neither was reached, the same instant twice. */
+  /** The time of `/init` and `/run`. Start and end are equal if neither was reached. */
   readonly total: Interval;
-  /** Only where this activation initialized the container. */
+  /** Present only if this activation initialized the container. */
   readonly init?: Interval | undefined;
   readonly timedOut: boolean;
-  /** Where it ran, for the record of a colored activation. */
+  /** The container, for the record of a colored activation. */
   readonly containerId?: string | undefined;
-  /** Whether that container served the activation's color lately. */
+  /** Whether that container recently served the activation's color. */
   readonly colorHit?: boolean | undefined;
 }
 
-/** `/run` with the time of `/init` in front of it, as records count: what lies between the two is not the action's. */
+/**
+ * The interval for the record: `/run`, extended at its start by the duration of `/init`. The time between them does not
+ * count.
+ */
 export function totalOf(run: Interval, init: Interval | undefined): Interval {
   return init ? { start: run.start - (init.end - init.start), end: run.end } : run;
 }
 
 /**
- * The record of an execution, without logs. A colored one also says its color, and where it ran.
+ * The record of an execution, without logs. A colored one contains its color, invoker and container, too.
  * @param invoker the invoker's name, such as `invoker0`.
  */
 export function executionRecord(
@@ -59,7 +62,7 @@ export function executionRecord(
   });
 }
 
-/** The record of an activation whose action could not be had: it took no time, and its kind is not known. */
+/** The record of an activation whose action could not be read: its duration is 0 and its kind is unknown. */
 export function fallbackRecord(
   message: ActivationMessage,
   response: ActivationResponse,

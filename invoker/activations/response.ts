@@ -4,7 +4,7 @@ import { nestsTooDeep } from '../../shared/entities/nesting.js';
 import type { ConnectionFailure, ContainerResponse } from '../containers/ContainerDriver.js';
 import * as texts from './texts.js';
 
-/** What came of a request to a container. */
+/** The outcome of a request to a container. */
 export type Answer =
   | { readonly kind: 'response'; readonly response: ContainerResponse }
   | { readonly kind: 'timeout' }
@@ -19,7 +19,7 @@ export const applicationError = (error: Json, size?: number): ActivationResponse
 export const developerError = (error: Json, size?: number): ActivationResponse => failed(2, error, size);
 export const whiskError = (error: Json): ActivationResponse => failed(3, error);
 
-/** The response of an activation whose `/init` gave no 200; `answer` is anything but a whole response with status 200. */
+/** The response of an activation whose `/init` failed: `answer` is not a complete response with status 200. */
 export function initFailure(answer: Answer, timeoutMs: number): ActivationResponse {
   if (answer.kind === 'timeout') return developerError(texts.timedOut(timeoutMs, true));
   if (answer.kind === 'failure') {
@@ -35,8 +35,8 @@ export function initFailure(answer: Answer, timeoutMs: number): ActivationRespon
 }
 
 /**
- * The response of an activation from the answer to its `/run`. A 200 with an object or an array is a success, unless the
- * object has a field `error`; then, whatever else it has, it is an application error. All the rest is the developer's.
+ * The response of an activation from the outcome of its `/run`. Status 200 with an object or an array is a success; an
+ * object with a field `error` is an application error. Everything else is a developer error.
  */
 export function runResponse(answer: Answer, timeoutMs: number): ActivationResponse {
   if (answer.kind === 'timeout') return developerError(texts.timedOut(timeoutMs, false));
@@ -55,7 +55,7 @@ export function runResponse(answer: Answer, timeoutMs: number): ActivationRespon
   return error === undefined ? success(value, body.length) : applicationError(error, body.length);
 }
 
-/** Whether a container that gave such a response may serve again. */
+/** Whether a container may serve again after this response. */
 export function isReusable(response: ActivationResponse): boolean {
   return response.statusCode === StatusCode.success || response.statusCode === StatusCode.applicationError;
 }
@@ -68,7 +68,7 @@ function sized(size: number | undefined): { size?: number } {
   return size === undefined ? {} : { size };
 }
 
-/** What nests too deeply counts as no JSON: it could be neither sent nor stored. */
+/** Parses JSON; undefined if it is invalid or nested too deeply to be sent or stored. */
 function parse(body: string): Json | undefined {
   try {
     const value = JSON.parse(body) as Json;
@@ -78,7 +78,7 @@ function parse(body: string): Json | undefined {
   }
 }
 
-/** The field `error`, where the object has one of its own; it may be null. */
+/** The object's own field `error`, which may be null; undefined without it. */
 function errorOf(value: JsonObject): Json | undefined {
   return Object.hasOwn(value, 'error') ? value['error'] : undefined;
 }

@@ -1,7 +1,7 @@
 import { StatusCode, type ActivationResponse } from '../../shared/entities/activation.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 
-/** Which records an installation keeps, in OpenWhisk's words. */
+/** The records that an installation stores, with OpenWhisk's names. */
 export const STORE_LEVELS = ['STORE_ALWAYS', 'STORE_FAILURES', 'STORE_FAILURES_NOT_APPLICATION_ERRORS'] as const;
 export type StoreLevel = (typeof STORE_LEVELS)[number];
 
@@ -13,8 +13,8 @@ export interface StoreLevels {
 export const STORE_ALWAYS: StoreLevels = { blocking: 'STORE_ALWAYS', nonBlocking: 'STORE_ALWAYS' };
 
 /**
- * Whether an activation's record is stored: never where its namespace wants none; always where its caller asked for
- * extra logging; otherwise as the installation's level says.
+ * Whether to store an activation's record: never if its namespace disables records; always if its caller asked for
+ * extra logging; otherwise by the installation's level.
  */
 export function isStored(message: ActivationMessage, response: ActivationResponse, levels: StoreLevels): boolean {
   if (message.user.limits.storeActivations === false) return false;

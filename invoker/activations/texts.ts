@@ -1,6 +1,6 @@
 /*
- * What users read in the records of activations that did not go well: OpenWhisk's texts (`http/ErrorResponse.scala`),
- * which its clients and tests match on.
+ * The error texts in users' records. They are OpenWhisk's (`http/ErrorResponse.scala`), since its clients and tests
+ * match on them.
  */
 
 /** No more than this of a document or a message is quoted, in characters. */
@@ -13,7 +13,9 @@ export const resourceProvisionError = 'Failed to provision resources to run the 
 export const actionRemoved = 'Action could not be found or may have been deleted.';
 export const actionMismatch = 'Action version is not compatible and cannot be invoked.';
 export const actionFetchError = 'Action could not be fetched.';
-/** Ours, as are the next three: OpenWhisk says these with the two texts above, and counts them as errors of the invoker. */
+/**
+ * Ours, as are the next three: OpenWhisk says these with the two texts above, and counts them as errors of the invoker.
+ */
 export const replaced = `${actionMismatch} Its name now stands for another kind of entity.`;
 export const becameSequence = `${actionMismatch} It has become a sequence.`;
 export const withoutImage = `${actionMismatch} It names no image.`;
@@ -28,10 +30,9 @@ export function damaged(detail: string): string {
 }
 
 export const namespaceBlocked = 'The action was not invoked due to a blacklisted namespace.';
-/** Ours: OpenWhisk loses such activations. */
-export const outcomeUnknown =
-  'The invoker failed while it had the action: whether it was run, and to its end, is not known.';
-/** Ours, as are the next two. */
+/** Not a text of OpenWhisk, which loses such activations. */
+export const outcomeUnknown = 'The invoker failed during this activation. It is unknown whether the action ran.';
+/** Not a text of OpenWhisk, like the next two. */
 export function unreadableParameter(name: string, cipher: string): string {
   return `The parameter '${name}' cannot be decrypted with ${cipher}: it was changed, or encrypted with another key.`;
 }
@@ -41,10 +42,10 @@ export function tooLarge(neededMB: number, availableMB: number): string {
   return `${resourceProvisionError} It needs ${neededMB} MB, and an invoker has ${availableMB} MB.`;
 }
 
-/** @param others how many other activations the container had. */
+/** @param others the number of other activations in the container. */
 export function sharedContainerEnded(others: number): string {
   const rest = others === 1 ? 'another activation' : `${others} other activations`;
-  return `${abnormalRun} The container ended while it ran ${rest} too, so one of those may have ended it.`;
+  return `${abnormalRun} The container also ran ${rest}, which may have ended it.`;
 }
 
 export const logFailure = 'There was an issue while collecting your logs. Data might be missing.';
@@ -62,7 +63,7 @@ export function invalidRunResponse(body: string): string {
   return `The action did not produce a valid JSON or JSON Array response${body === '' ? '.' : `: ${body}`}`;
 }
 
-/** Lengths in bytes. */
+/** `length` and `limit` in bytes. */
 export function truncatedResponse(part: string, length: number, limit: number): string {
   return `The action produced a response that exceeded the allowed length: ${length} > ${limit} bytes. The truncated response was: ${part}`;
 }

@@ -7,25 +7,25 @@ import {
   type PostOptions,
 } from './ContainerDriver.js';
 
-/** Where a container's proxy listens: a TCP address, or a Unix socket. */
+/** The address of a container's proxy: TCP or a Unix socket. */
 export type ContainerAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
 
 export interface ContainerClientOptions {
   readonly address: ContainerAddress;
-  /** Connections that may be open at once. */
+  /** The most open connections. */
   readonly concurrency: number;
   /** The container's token, sent with each request. */
   readonly token: string;
-  /** Asked when a connection broke: whether the container died of using too much memory. */
+  /** Called after a broken connection: whether the container was killed because of its memory. */
   readonly diedOfMemory: () => Promise<boolean>;
   /**
-   * Something before the container takes connections before the container does (a published port), and closes them
-   * again: until the first answer a broken connection is one that was refused.
+   * Whether a proxy in front of the container (a published port) accepts connections before the container does, and
+   * closes them. Then a broken connection before the first response counts as refused.
    */
   readonly proxied?: boolean | undefined;
 }
 
-/** Nobody listens there (yet), or had gone before the whole request was written (EPIPE): it was not served. */
+/** Codes of requests that were not served: no listener yet, or closed before the whole request was written (EPIPE). */
 const NOT_LISTENING = new Set([
   'ECONNREFUSED',
   'ENOENT',
@@ -35,16 +35,16 @@ const NOT_LISTENING = new Set([
   'EPIPE',
 ]);
 const RETRY_MS = 3;
-/** Carries the container's token; see `ContainerDriver`. */
+/** The header with the container's token; see `ContainerDriver`. */
 const TOKEN_HEADER = 'x-invoker-token';
 const TOKEN_ACCEPTED = 'accepted';
-/** Of a runtime that does not say how long it keeps an idle connection. */
+/** The idle time of connections if the runtime does not name one. */
 const IDLE_CONNECTION_MS = 4000;
 
-/** A token that only the invoker and one container's runtime know: 128 random bits as 22 characters. */
+/** Makes a secret of the invoker and one container's runtime: 128 random bits as 22 characters. */
 export const newToken = (): string => randomBytes(16).toString('base64url');
 
-/** Sends `/init` and `/run` to one container, over connections that stay open. */
+/** Sends `/init` and `/run` to one container over persistent connections. */
 export class ContainerClient {
   readonly #options: ContainerClientOptions;
   readonly #headers: Readonly<Record<string, string>>;
@@ -85,15 +85,15 @@ export class ContainerClient {
     }
   }
 
-  /** Closes the connections; the next request opens new ones. */
+  /** Closes the connections. The next request opens new ones. */
   disconnect(): void {
     const dispatcher = this.#dispatcher;
     this.#dispatcher = undefined;
-    // What is under way is told by its own handler.
+    // The handlers of pending requests report the error.
     dispatcher?.destroy().catch(() => undefined);
   }
 
-  /** The container is no more: what is under way fails, and nothing is tried again. */
+  /** To be called when the container is gone: pending requests fail without a retry. */
   close(): void {
     if (this.#gone) return;
     this.#gone = true;
@@ -157,7 +157,7 @@ export class ContainerClient {
         {
           onRequestStart(started) {
             controller = started;
-            if (settled) started.abort(new Error('not waited for any more'));
+            if (settled) started.abort(new Error('the request timed out'));
           },
           onResponseStart(_, statusCode, headers) {
             status = statusCode;
@@ -165,7 +165,7 @@ export class ContainerClient {
             const length = headers['content-length'];
             if (typeof length !== 'string') return fail(new Error('a response without a length'));
             announced = Number(length);
-            // One byte more than is kept tells whether the last character is whole.
+            // Read one byte more than needed to see whether the last character is complete.
             if (announced > options.maxResponseBytes) room = options.truncationBytes + 1;
           },
           onResponseData(_, chunk) {
@@ -173,7 +173,7 @@ export class ContainerClient {
             room -= chunk.length;
             if (room <= 0 && announced > options.maxResponseBytes) {
               finish();
-              controller?.abort(new Error('longer than what is kept'));
+              controller?.abort(new Error('the response is longer than the limit'));
             }
           },
           onResponseEnd: finish,
@@ -183,7 +183,7 @@ export class ContainerClient {
     });
   }
 
-  /** @param sent whether the request went out on a connection. */
+  /** @param sent whether the request was sent on a connection. */
   #connectionError(error: Error, sent: boolean): ContainerConnectionError {
     const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
     const refused = !sent || NOT_LISTENING.has(code) || (this.#options.proxied === true && !this.#answered);
@@ -191,7 +191,7 @@ export class ContainerClient {
   }
 }
 
-/** The text of the first bytes, without a character that is cut in two. */
+/** The text of the first bytes, without an incomplete last character. */
 export function utf8Prefix(bytes: Buffer, length: number): string {
   let end = Math.min(length, bytes.length);
   if (end < bytes.length) {

@@ -1,4 +1,4 @@
-/** Runs at most so many tasks at once; the others wait, in their order. */
+/** Limits the concurrent tasks; the others wait in their order. */
 export class TaskLimit {
   readonly #limit: number;
   readonly #waiting: (() => void)[] = [];
@@ -14,7 +14,7 @@ export class TaskLimit {
     try {
       return await task();
     } finally {
-      // The place goes straight to the next one.
+      // Pass the place directly to the next task.
       const next = this.#waiting.shift();
       if (next) next();
       else this.#running--;

@@ -1,7 +1,7 @@
 import type { ContainerDriver } from './ContainerDriver.js';
 import { TaskLimit } from './TaskLimit.js';
 
-/** The driver, made to start at most `limit` containers at a time; the others wait, in their order. 0: no limit. */
+/** Wraps a driver to start at most `limit` containers at a time; the others wait in their order. 0: no limit. */
 export function limitStarts(driver: ContainerDriver, limit: number): ContainerDriver {
   if (limit === 0) return driver;
   const starts = new TaskLimit(limit);

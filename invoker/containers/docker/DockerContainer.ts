@@ -19,7 +19,7 @@ import { FrameDecoder } from './FrameDecoder.js';
 import { PROXY_PORT, type DockerSettings } from './settings.js';
 
 export interface DockerContainerOptions {
-  /** Created, not started. */
+  /** Created but not started. */
   readonly container: Docker.Container;
   readonly spec: ContainerSpec;
   readonly settings: DockerSettings;
@@ -28,10 +28,12 @@ export interface DockerContainerOptions {
   readonly remove: () => Promise<void>;
 }
 
-/** How long a container that broke its connection may take to be seen as ended. */
+/** The longest wait after a broken connection until the end of the container is seen, in ms. */
 const END_MS = 500;
 
-/** A running container: its logs are followed on one stream from before its start, whose end is the container's end. */
+/**
+ * A running container. It reads the logs from one stream, opened before the start. The end of the stream is its end.
+ */
 export class DockerContainer implements Container {
   readonly id: string;
   readonly exited: Promise<void>;
@@ -44,13 +46,13 @@ export class DockerContainer implements Container {
   #heapExhausted = false;
   #destroyed: Promise<void> | undefined;
 
-  /** @throws what kept it from starting; the container is left for the caller to remove */
+  /** @throws the reason why it did not start. The caller must remove the container then. */
   static async start(options: DockerContainerOptions): Promise<DockerContainer> {
     const { container, settings, events, limits } = options;
     const ending = events.watch(container.id);
     const attached = container.attach({ stream: true, stdout: true, stderr: true });
     const output = await engineCall('the request for output', limits.callMs, attached, (stream) => {
-      // A late stream: nothing reads it any more.
+      // Close a stream that arrives after the timeout.
       (stream as { destroy?: () => void }).destroy?.();
     });
     await engineCall('the start of a container', limits.callMs, container.start());
@@ -88,7 +90,7 @@ export class DockerContainer implements Container {
       };
       output.once('end', end).once('close', end).once('error', end);
     });
-    // Its connections break by themselves; this ends attempts to make one.
+    // The connections break by themselves. This stops further attempts to connect.
     void this.exited.then(() => sleep(END_MS, undefined, { ref: false })).then(() => this.#client.close());
   }
 
@@ -101,7 +103,7 @@ export class DockerContainer implements Container {
   }
 
   async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
-    // A published port may take a connection for a while after the container has ended.
+    // A published port may accept connections for a while after the container has ended.
     if (!this.#running) throw new ContainerConnectionError('refused', 'the container has ended');
     if (path === '/run' && this.#options.spec.concurrency === 1) this.#logs.begin();
     const response = await this.#client.post(path, body, options);
@@ -110,7 +112,7 @@ export class DockerContainer implements Container {
   }
 
   async pause(): Promise<void> {
-    // Its timers stand still meanwhile: once awake it would close connections that were idle for too long.
+    // The timers of a paused runtime stop. When it resumes, it would close connections as idle for too long.
     this.#client.disconnect();
     const { container, limits } = this.#options;
     await engineCall('a pause', limits.pauseMs, container.pause());
@@ -123,7 +125,7 @@ export class DockerContainer implements Container {
 
   destroy(): Promise<void> {
     this.#destroyed ??= this.#destroy().catch((error: unknown) => {
-      // It may be tried again.
+      // Allow another attempt.
       this.#destroyed = undefined;
       throw error;
     });
@@ -146,7 +148,7 @@ export class DockerContainer implements Container {
     this.#logs.write(stream, chunk);
   }
 
-  /** The kernel ended it, or V8 gave up (which it says on stderr). */
+  /** Whether the kernel killed it because of its memory, or V8 exhausted its heap (seen on stderr). */
   async #diedOfMemory(): Promise<boolean> {
     const { container, events, limits } = this.#options;
     const told = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;

@@ -16,14 +16,14 @@ import {
 } from './settings.js';
 
 export interface DockerDriverOptions extends Partial<DockerSettings> {
-  /** Made without an agent of its own: that is its faster way. */
+  /** Without an own agent, which is faster. */
   readonly docker: Docker;
   readonly logger: Logger;
   readonly owner: string;
   readonly limits?: EngineLimits | undefined;
 }
 
-/** How often to look for containers that the engine has and that were not told of. */
+/** The interval in ms at which to look for containers of the engine that the driver does not know. */
 const STRAYS_MS = 60_000;
 
 /** Containers of a Docker Engine. */
@@ -37,7 +37,7 @@ export class DockerDriver implements ContainerDriver {
   readonly #events: EngineEvents;
   readonly #containers = new Map<string, DockerContainer>();
   readonly #starting = new Set<Promise<unknown>>();
-  /** Names of containers that are made, or used, or not removed yet. */
+  /** The names of containers from their creation until their removal. */
   readonly #known = new Set<string>();
   #strays: NodeJS.Timeout | undefined;
 
@@ -105,7 +105,7 @@ export class DockerDriver implements ContainerDriver {
     }
   }
 
-  /** Removes at once what is left of a container that did not start. The caller of `create` tries again where that fails. */
+  /** Removes the rest of a container that did not start. If that fails, the caller of `create` retries. */
   async #clear(spec: ContainerSpec, error: unknown): Promise<void> {
     try {
       if (error instanceof ContainerStartError) await error.remains?.destroy();
@@ -115,17 +115,17 @@ export class DockerDriver implements ContainerDriver {
     }
   }
 
-  /** Removes containers that the engine has, though it never said that it made them. Never rejects. */
+  /** Removes containers whose creation the engine did not confirm. Never rejects. */
   async #removeStrays(): Promise<void> {
     try {
       const removed = await this.removeLeftovers();
-      if (removed > 0) this.#logger.warn(`removed ${removed} containers that the engine had not told of`);
+      if (removed > 0) this.#logger.warn(`removed ${removed} containers whose creation the engine had not confirmed`);
     } catch (error) {
-      this.#logger.warn("the engine's containers could not be looked through", { error });
+      this.#logger.warn("could not list the engine's containers", { error });
     }
   }
 
-  /** Creates the container, pulling its image where that is called for. */
+  /** Creates the container. Pulls its image if the policy requires it. */
   async #make(spec: ContainerSpec): Promise<Docker.Container> {
     const { reference } = spec.image;
     const policy = pullPolicy(spec.image, this.#settings.localImagePrefix);
@@ -163,7 +163,7 @@ export class DockerDriver implements ContainerDriver {
     }
   }
 
-  /** A creation that is late may still be carried out: see `Remains.ofCutOff` and `#removeStrays`. */
+  /** The engine may complete a creation after the timeout: see `Remains.ofCutOff` and `#removeStrays`. */
   #created(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
     const creation = this.#docker.createContainer(options);
     return engineCall('the creation of a container', this.#limits.callMs, creation);
@@ -177,13 +177,13 @@ export class DockerDriver implements ContainerDriver {
   }
 }
 
-/** What an engine says of an image that is not fit to run: of its command, its user or its working directory. */
+/** The engine's errors for an unusable image: its command, its user or its working directory. */
 const IMAGE_FAULT =
   /executable file|no command specified|exec: |exec format|entrypoint|no such file or directory|permission denied|not a directory|is a directory|unable to find user|no matching entries|working directory|invalid reference/i;
-/** The same engine's words for trouble of its own machine. */
+/** The engine's errors for problems of its machine. */
 const MACHINE_FAULT = /no space left|cgroup|too many open files|temporarily unavailable|cannot allocate|network/i;
 
-/** What kept the container from starting; a user's image is told from the platform's own trouble. */
+/** Why the container did not start. Distinguishes faults of the user's image from faults of the platform. */
 function startError(spec: ContainerSpec, error: unknown, remains?: Remains): ContainerStartError {
   if (error instanceof ContainerStartError) {
     const imageFault = error.imageFault || (isUsers(spec) && error.endedAtOnce);
@@ -202,5 +202,5 @@ function startError(spec: ContainerSpec, error: unknown, remains?: Remains): Con
 
 const isUsers = ({ image }: ContainerSpec): boolean => image.kind === BLACKBOX;
 
-/** As the engine has it: see `containerOptions`. */
+/** The container's name in the engine: see `containerOptions`. */
 const engineName = ({ name }: ContainerSpec): string => containerName(name);

@@ -4,25 +4,25 @@ import type { Logger } from '../../../shared/logging/Logger.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { OWNER_LABEL } from './settings.js';
 
-/** What is read of an event. The engine sends `oom` before the `die` of the same container. */
+/** The fields to read from an event. The engine sends `oom` before the `die` of the same container. */
 const eventSchema = z.object({
   Action: z.enum(['oom', 'die']),
   Actor: z.object({ ID: z.string() }),
 });
 
-/** How long after the stream broke it listens again, in ms. */
+/** The delay before it listens again after the stream broke, in ms. */
 const RETRY_MS = 1000;
 
-/** Runs a function later, once. */
+/** Schedules a function once. */
 export type Later = (run: () => void) => NodeJS.Timeout;
 
 const later: Later = (run) => setTimeout(run, RETRY_MS).unref();
 
 type EventStream = NodeJS.ReadableStream & { destroy?: () => void };
 
-/** How a container ends, as far as the engine has told. */
+/** The end of a container, from the engine's events. */
 export class Ending {
-  /** The kernel ended a process of it for its memory. */
+  /** Whether the kernel killed a process of it because of its memory. */
   outOfMemory = false;
   dead = false;
   readonly died: Promise<void>;
@@ -44,8 +44,8 @@ export class Ending {
 }
 
 /**
- * Listens to what the engine tells of one owner's containers. To ask for the state of a container that is just ending
- * takes the engine some 100 ms, since it is busy with the end; its events come at once.
+ * Consumes the engine's events about one owner's containers. A query for the state of an ending container takes about
+ * 100 ms, since the engine is busy with the end; its events arrive at once.
  */
 export class EngineEvents {
   readonly #docker: Docker;
@@ -64,12 +64,12 @@ export class EngineEvents {
     this.#later = retryLater;
   }
 
-  /** Whether it hears the engine now: else a container has to be asked for. */
+  /** Whether it receives events now. Otherwise the container's state must be queried. */
   get listening(): boolean {
     return this.#stream !== undefined;
   }
 
-  /** From now on what is told of the container is kept, until it is forgotten. */
+  /** Collects the events of a container until `forget`. */
   watch(id: string): Ending {
     if (this.#state === 'new') {
       this.#state = 'open';
@@ -116,7 +116,7 @@ export class EngineEvents {
   #ended(error?: unknown): void {
     this.#stream = undefined;
     if (this.#state === 'closed') return;
-    if (this.#log.debugEnabled) this.#log.debug("the engine's events are not heard for the moment", { error });
+    if (this.#log.debugEnabled) this.#log.debug("cannot receive the engine's events now", { error });
     this.#retry = this.#later(() => void this.#listen());
   }
 

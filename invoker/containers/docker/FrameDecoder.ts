@@ -4,8 +4,8 @@ const HEADER_BYTES = 8;
 const STDERR = 2;
 
 /**
- * Takes apart the stream that Docker sends for a container without a terminal: frames of stdout and stderr, each after a
- * header of eight bytes (the stream's number, three zeros, the length). A frame may be handed on in pieces.
+ * Decodes Docker's stream for a container without a terminal: frames of stdout and stderr, each after a header of eight
+ * bytes (the stream's number, three zeros, the length). It may pass on a frame in pieces.
  */
 export class FrameDecoder {
   readonly #write: (stream: StreamName, chunk: Buffer) => void;

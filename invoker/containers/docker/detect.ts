@@ -7,25 +7,25 @@ export type Detection =
       readonly usable: true;
       readonly docker: Docker;
       readonly version: string;
-      /** How containers of this engine are reached from here. */
+      /** How this machine reaches the engine's containers. */
       readonly reach: DockerSettings['reach'];
     }
   | { readonly usable: false; /** One line, for the user. */ readonly reason: string };
 
-/** How long an engine may take to answer, in ms. */
+/** The longest wait for an engine's response, in ms. */
 const ANSWER_MS = 2000;
 
 /**
- * Whether a Docker Engine can be used here (at `DOCKER_HOST`, or the usual socket), and if not, why. Never rejects.
+ * Whether a Docker Engine is usable (at `DOCKER_HOST` or the default socket), and if not, why. Never rejects.
  *
- * @param answerMs how long the engine may take to answer
+ * @param answerMs the longest wait for the engine's response
  */
 export async function detectDocker(docker: Docker = new Docker(), answerMs = ANSWER_MS): Promise<Detection> {
   const place = placeOf(docker);
   const late = new AbortController();
   const timer = setTimeout(() => late.abort(), answerMs);
   try {
-    // The types do not know of the signal.
+    // The type declarations lack the signal.
     const ask = docker.info.bind(docker) as (options: { abortSignal: AbortSignal }) => Promise<unknown>;
     const info = engineInfoSchema.parse(await ask({ abortSignal: late.signal }));
     if (info.OSType !== undefined && info.OSType !== 'linux') {
@@ -39,7 +39,7 @@ export async function detectDocker(docker: Docker = new Docker(), answerMs = ANS
   }
 }
 
-/** What is read of the engine's answer. */
+/** The fields to read from the engine's response. */
 const engineInfoSchema = z.object({
   OSType: z.string().optional(),
   ServerVersion: z.string().optional(),
@@ -48,14 +48,16 @@ const engineInfoSchema = z.object({
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;
 
-/** An engine in a virtual machine, or without root, has networks that this machine has no route to. */
+/**
+ * How to reach containers: this machine has no route to the networks of an engine in a virtual machine or without root.
+ */
 export function reachOf(info: EngineInfo, platform: NodeJS.Platform): DockerSettings['reach'] {
   const rootless = info.SecurityOptions?.some((option) => option.includes('rootless')) ?? false;
   const desktop = info.OperatingSystem?.includes('Docker Desktop') ?? false;
   return platform !== 'linux' || rootless || desktop ? 'port' : 'address';
 }
 
-/** Why the engine at `place` cannot be used. */
+/** Why the engine at `place` is not usable. */
 export function unusable(error: unknown, place: string, answerMs = ANSWER_MS): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;
   switch (code) {

@@ -1,10 +1,10 @@
 import { within } from '../../../shared/process/within.js';
 
-/** How long calls of the Docker Engine may take, in ms; those of OpenWhisk's `whisk.docker.client.timeouts`. */
+/** The timeouts of calls to the Docker Engine in ms, as OpenWhisk's `whisk.docker.client.timeouts`. */
 export interface EngineLimits {
-  /** Making, starting, removing and looking up containers, networks and lists: each call. */
+  /** Each call that creates, starts, removes or inspects a container or a network, or that lists them. */
   readonly callMs: number;
-  /** A pause, and its end. */
+  /** A pause or a resume. */
   readonly pauseMs: number;
   /** The whole pull of an image. */
   readonly pullMs: number;
@@ -12,18 +12,18 @@ export interface EngineLimits {
 
 export const ENGINE_LIMITS: EngineLimits = { callMs: 60_000, pauseMs: 10_000, pullMs: 600_000 };
 
-/** The engine did not answer in time: it is frozen, or its machine is overloaded. */
+/** The engine did not respond in time: it is frozen, or its machine is overloaded. */
 export class EngineTimeoutError extends Error {
   override name = 'EngineTimeoutError';
 }
 
 /**
- * The result of a call of the engine. A call that is late is not cut off: an engine that goes on later carries out what
- * it was asked for, and the removal of a container is among that.
+ * The result of a call to the engine. A late call is not aborted, since the engine should still complete it, such as
+ * the removal of a container.
  *
  * @param what the call, such as `the creation of a container`.
- * @param onLate gets a result that comes after the limit.
- * @throws EngineTimeoutError after the limit; what the call throws.
+ * @param onLate called with a result that arrives after the limit.
+ * @throws EngineTimeoutError after the limit; the error of the call.
  */
 export function engineCall<T>(
   what: string,
@@ -33,6 +33,6 @@ export function engineCall<T>(
 ): Promise<T> {
   return within(call, limitMs, (): never => {
     call.then(onLate, () => undefined);
-    throw new EngineTimeoutError(`the Docker Engine did not answer ${what} within ${limitMs / 1000} s`);
+    throw new EngineTimeoutError(`the Docker Engine did not complete ${what} within ${limitMs / 1000} s`);
   });
 }

@@ -4,20 +4,20 @@ import { parseImageName } from '../../../shared/runtimes/image.js';
 import { ContainerStartError, type ContainerImage } from '../ContainerDriver.js';
 import { engineCall } from './engineCall.js';
 
-/** What to do about an image before a container is made of it. */
+/** When to pull an image before a container is created from it. */
 export type PullPolicy =
-  /** It is pulled, and has to be. */
+  /** Always; a failure is an error. */
   | 'required'
-  /** It is pulled where that works; an older one that is here will do. */
+  /** Always; after a failure a local image is used. */
   | 'tried'
-  /** It is pulled only where it is not here. */
+  /** Only if the image is not local. */
   | 'ifMissing'
-  /** It is made here, and in no registry. */
+  /** Never: the image is built locally and is not in a registry. */
   | 'never';
 
 /**
- * A user's image is pulled each time: with the tag `latest` (or none) nothing but the latest will do. An image of the
- * installation is pulled once.
+ * The policy for an image. A user's image is pulled each time; with the tag `latest` or without a tag the pull must
+ * succeed. An image of the installation is pulled once.
  */
 export function pullPolicy(image: ContainerImage, localImagePrefix: string): PullPolicy {
   const name = parseImageName(image.reference);
@@ -26,14 +26,14 @@ export function pullPolicy(image: ContainerImage, localImagePrefix: string): Pul
   return name?.digest === undefined && (name?.tag ?? 'latest') === 'latest' ? 'required' : 'tried';
 }
 
-/** The images of one engine: pulls them, each once at a time. */
+/** Pulls the images of one engine, with at most one pull of each image at a time. */
 export class Images {
   readonly #docker: Docker;
   readonly #logger: Logger;
   readonly #limitMs: number;
   readonly #pulls = new Map<string, Promise<void>>();
 
-  /** @param limitMs how long a pull may take, from its start to its end. */
+  /** @param limitMs the limit for a whole pull. */
   constructor(docker: Docker, logger: Logger, limitMs: number) {
     this.#limitMs = limitMs;
     this.#docker = docker;
@@ -52,10 +52,10 @@ export class Images {
 
   async #pull(reference: string): Promise<void> {
     const start = performance.now();
-    // Without a tag Docker would pull all of them.
+    // Without a tag Docker would pull all tags.
     const name = parseImageName(reference);
     const tagged = name && name.tag === undefined && name.digest === undefined ? `${reference}:latest` : reference;
-    // A late pull is cut off: the engine keeps the layers that it has.
+    // Abort a late pull: the engine keeps the layers that it has.
     const late = new AbortController();
     const pulled = (async () => {
       const progress: NodeJS.ReadableStream = await this.#docker.pull(tagged, { abortSignal: late.signal });
@@ -71,7 +71,7 @@ export class Images {
   }
 }
 
-/** The image cannot be pulled; in the words that OpenWhisk's users know. */
+/** The error for an image that cannot be pulled, with OpenWhisk's text. */
 export function pullError(reference: string, cause: unknown): ContainerStartError {
   return new ContainerStartError(`Failed to pull container image '${reference}'.`, { imageFault: true, cause });
 }

@@ -5,32 +5,35 @@ import type { Logger } from '../../../shared/logging/Logger.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { OWNER_LABEL } from './settings.js';
 
-/** The network that is made where none is configured. Its containers reach the outside world, but not each other. */
+/** The default network. Its containers reach the outside world, but not each other. */
 export const ISOLATED_NETWORK = 'palette-whisk-isolated';
 
-/** How long another process may take to make the network, and how often it is looked for. */
+/** The longest wait for another process that creates the network, and the interval between checks. */
 const MAKING_MS = 2000;
 const LOOK_MS = 100;
 
-/** The label of what belongs to every invoker of an engine, and so stays when one of them ends. */
+/** The label of objects that all invokers of an engine share. They remain when an invoker ends. */
 const SHARED = 'shared';
-/** Two networks cannot have one interface: that keeps processes that start at once from making two networks of the name. */
+/**
+ * The network's interface. It is unique, so processes that start at once cannot create two networks with the same name.
+ */
 const INTERFACE = 'palette-whisk0';
 const ISOLATED = 'com.docker.network.bridge.enable_icc';
 
 export interface ActionNetwork {
   readonly name: string;
-  /** The address at which its containers reach this machine, where the engine says one. */
+  /** The address of this machine for its containers, if the engine names one. */
   readonly gateway: string | undefined;
-  /** Whether its containers are kept from reaching each other. */
+  /** Whether its containers cannot reach each other. */
   readonly isolated: boolean;
 }
 
 /**
- * The network of action containers. `palette-whisk-isolated` is made where it is missing, by one of several processes
- * that start at once; any other network has to be there.
+ * The network of action containers. Creates `palette-whisk-isolated` if it is missing; if several processes start at
+ * once, only one of them creates it. Any other network must exist.
  *
- * @throws Error whose message says which network is missing or could not be made, and how to choose another one.
+ * @throws Error that names the missing network, or the one that could not be created, and explains how to choose
+ * another.
  */
 export async function actionNetwork(
   docker: Docker,
@@ -50,7 +53,7 @@ export async function actionNetwork(
     });
     await engineCall('the creation of a network', callMs, creation);
   } catch (error) {
-    // Another process may be making it.
+    // Another process may have created it.
     for (let waited = 0; waited < MAKING_MS; waited += LOOK_MS) {
       const made = await inspect(docker, name, callMs);
       if (made) return made;
@@ -59,11 +62,11 @@ export async function actionNetwork(
     throw new Error(`the Docker network '${name}' cannot be created (${message(error)}): ${CHOOSE}`, { cause: error });
   }
   const created = await inspect(docker, name, callMs);
-  if (!created) throw new Error(`the Docker network '${name}' was created and is gone again: start once more`);
+  if (!created) throw new Error(`the Docker network '${name}' was removed after its creation: start again`);
   return created;
 }
 
-/** Warns where the containers of different namespaces reach each other in the network. */
+/** Warns if containers of different namespaces can reach each other in the network. */
 export function warnOfOpenNetwork({ name, isolated }: ActionNetwork, log: Logger): void {
   if (isolated) return;
   log.warn(
@@ -85,7 +88,7 @@ async function inspect(docker: Docker, name: string, callMs: number): Promise<Ac
     answer = await engineCall('the request for a network', callMs, docker.getNetwork(name).inspect());
   } catch (error) {
     if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
-    throw new Error(`the Docker network '${name}' cannot be looked up (${message(error)})`, { cause: error });
+    throw new Error(`cannot inspect the Docker network '${name}' (${message(error)})`, { cause: error });
   }
   const { Options: options, IPAM: ipam } = networkSchema.parse(answer);
   const gateway = ipam?.Config?.map(({ Gateway }) => Gateway).find((address) => address?.includes('.'));

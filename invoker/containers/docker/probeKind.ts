@@ -4,13 +4,13 @@ import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { pullPolicy } from './images.js';
 import { statusOf } from './removal.js';
 
-/** How long a registry may take to answer, in ms. */
+/** The longest wait for a registry's response, in ms. */
 const REGISTRY_MS = 10_000;
 const MAX_REASON = 200;
 
 /**
- * Asks the engine whether it has a kind's image, and where it has not, whether the registry does: nothing is pulled.
- * @param built settles when the images that are built here are there, or cannot be.
+ * Checks whether the engine or else the registry has a kind's image, without a pull.
+ * @param built settles when the local builds of images have ended.
  */
 export function dockerProbe(docker: Docker, localImagePrefix: string, built: Promise<void>): KindProbe {
   return async ({ kind, reference }) => {
@@ -31,7 +31,7 @@ export function dockerProbe(docker: Docker, localImagePrefix: string, built: Pro
     }
     if (isLocal) return `the image ${reference} is not here; \`npm run runtimes\` builds it`;
     try {
-      // The types do not know of the signal.
+      // The type declarations lack the signal.
       const image = docker.getImage(reference);
       const ask = image.distribution.bind(image) as (options: { abortSignal: AbortSignal }) => Promise<unknown>;
       await ask({ abortSignal: AbortSignal.timeout(REGISTRY_MS) });

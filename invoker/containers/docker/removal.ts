@@ -2,23 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { engineCall, EngineTimeoutError } from './engineCall.js';
 
-/** When to try again to remove a container, in ms: an engine may be busy with it, or be starting anew. */
+/** The delays between attempts to remove a container, in ms: the engine may be busy with it or restart. */
 const RETRIES = [200, 1000, 3000];
-/** How often to ask whether a removal that another request began has ended, and how long at most, in ms. */
+/** The interval and the limit of checks for the end of another request's removal, in ms. */
 const POLL_MS = 200;
 const MAX_POLL_MS = 60_000;
-/** How long after its request was cut off an engine may still create a container, in ms. */
+/** The time after an aborted request in which the engine may still create the container, in ms. */
 const APPEARS_MS = 10_000;
 
-/** The status code of an engine's answer; undefined where the error is not an answer. */
+/** The status code of an engine's error; undefined if the error is not a response. */
 export function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : undefined;
 }
 
 /**
- * Removes a container in whatever state it is. Resolves once the engine has it no more, to whether it had it.
- * @param callMs how long the engine may take for one attempt.
- * @throws what the engine says, after some attempts; EngineTimeoutError after the first attempt that it does not answer.
+ * Removes a container in any state. Resolves once the engine no longer has it, to whether the engine had it.
+ * @param callMs the limit for one attempt.
+ * @throws the engine's error after some attempts; EngineTimeoutError after the first attempt without a response.
  */
 export async function removeContainer(container: Docker.Container, callMs: number): Promise<boolean> {
   let polls = 0;
@@ -35,14 +35,14 @@ export async function removeContainer(container: Docker.Container, callMs: numbe
         continue;
       }
       const delay = RETRIES[attempt++];
-      // An engine that goes on later still removes it.
+      // The engine may still complete the removal.
       if (delay === undefined || error instanceof EngineTimeoutError) throw error;
       await sleep(delay);
     }
   }
 }
 
-/** What is left, or may be left, of a container that did not start. */
+/** The possible rest of a container that did not start. */
 export class Remains {
   readonly #remove: () => Promise<void>;
   #removal: Promise<void> | undefined;
@@ -51,7 +51,7 @@ export class Remains {
     this.#remove = remove;
   }
 
-  /** Of a container that the engine has. */
+  /** The rest of a container that the engine has. */
   static of(container: Docker.Container, callMs: number): Remains {
     return new Remains(async () => {
       await removeContainer(container, callMs);
@@ -59,8 +59,8 @@ export class Remains {
   }
 
   /**
-   * Of a container whose creation was cut off. The engine may go on with it, and tell nobody: so it is looked for by its
-   * name for a while.
+   * The rest of a container whose creation was aborted. The engine may still complete it without a response, so this
+   * looks for it by name for a while.
    */
   static ofCutOff(container: Docker.Container, callMs: number, now: () => number = Date.now): Remains {
     const until = now() + APPEARS_MS;
@@ -69,7 +69,7 @@ export class Remains {
     });
   }
 
-  /** One attempt to remove it, which several callers may share. */
+  /** Makes one attempt to remove it. Several callers may share the attempt. */
   destroy(): Promise<void> {
     this.#removal ??= this.#remove().catch((error: unknown) => {
       this.#removal = undefined;
@@ -79,7 +79,7 @@ export class Remains {
   }
 }
 
-/** Whether a request that failed like this may have been carried out nevertheless. */
+/** Whether the engine may have completed a request that failed with this error. */
 export function mayBeDone(error: unknown): boolean {
   if (statusOf(error) !== undefined) return false;
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -1,15 +1,15 @@
 import type Docker from 'dockerode';
 import type { ContainerSpec } from '../ContainerDriver.js';
 
-/** The port that every runtime's proxy listens on. */
+/** The port of every runtime's proxy. */
 export const PROXY_PORT = 8080;
 export const OWNER_LABEL = 'org.palette-whisk.owner';
 
-/** How containers are made, whatever they are for. */
+/** The settings of all containers. */
 export interface DockerSettings {
-  /** Whose containers these are: leftovers of the same owner are removed at start. */
+  /** The owner of the containers. Its leftover containers are removed at the start. */
   readonly owner: string;
-  /** A Docker network by name. */
+  /** The name of a Docker network. */
   readonly network: string;
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
@@ -18,20 +18,20 @@ export interface DockerSettings {
   readonly extraHosts: readonly string[];
   readonly pidsLimit: number;
   readonly ulimits: ReadonlyArray<{ readonly name: string; readonly soft: number; readonly hard: number }>;
-  /** Linux capabilities that are taken away, and given nevertheless. */
+  /** Linux capabilities to drop and to add. */
   readonly dropCapabilities: readonly string[];
   readonly addCapabilities: readonly string[];
   /**
-   * Docker's own keeping of logs. `none`: they are followed as they are written, and with `json-file` the file of a
-   * long-lived container would only grow.
+   * Docker's log driver. `none` is enough, since the invoker reads the logs as they are written. With `json-file` the
+   * file of a long-lived container would grow without end.
    */
   readonly logDriver: string;
   /**
-   * How the proxies are reached: at the `address` that they have in their network, or at a `port` that the engine
-   * publishes on this machine (where the engine runs in a virtual machine or without root).
+   * How to reach the proxies: at their `address` in the network, or at a `port` that the engine publishes on this
+   * machine (for an engine in a virtual machine or without root).
    */
   readonly reach: 'address' | 'port';
-  /** Images of this prefix are in no registry. */
+  /** The prefix of images that are not in a registry. */
   readonly localImagePrefix: string;
 }
 
@@ -50,10 +50,10 @@ export const DEFAULT_DOCKER_SETTINGS: Omit<DockerSettings, 'owner'> = {
   localImagePrefix: 'palette-whisk',
 };
 
-/** A name as Docker takes it. */
+/** The name with only characters that Docker allows. */
 export const containerName = (name: string): string => name.replace(/[^a-zA-Z0-9_.-]/g, '_');
 
-/** What Docker is asked for. */
+/** The options for the creation of a container. */
 export function containerOptions(spec: ContainerSpec, settings: DockerSettings): Docker.ContainerCreateOptions {
   const memory = spec.memoryMB * 1024 * 1024;
   const environment = { ...(spec.concurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}), ...spec.environment };
@@ -69,9 +69,9 @@ export function containerOptions(spec: ContainerSpec, settings: DockerSettings):
     ...(published ? { ExposedPorts: { [port]: {} } } : {}),
     HostConfig: {
       Memory: memory,
-      // No swap beyond it.
+      // Do not allow swap.
       MemorySwap: memory,
-      // Whoever has more memory gets more of a busy processor; the invoker itself has 1024.
+      // A container with more memory gets a larger share of a busy processor. The invoker itself has 1024.
       CpuShares: Math.max(2, spec.memoryMB),
       NetworkMode: settings.network,
       Dns: [...settings.dns],

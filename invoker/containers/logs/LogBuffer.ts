@@ -1,20 +1,20 @@
-/** Ends an activation's part of a log stream, on a line of its own. */
+/** The line at the end of an activation's part of a log stream. */
 export const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
 
-/** The sentinel of a runtime that knows the container's token: an action cannot write this line. */
+/** The sentinel of a runtime with the container's token. An action cannot forge it. */
 export const signedSentinel = (token: string): string => `${SENTINEL} ${token}`;
 
-/** What V8 says on stderr before it ends the process. */
+/** The text that V8 writes to stderr before it ends the process. */
 export const HEAP_EXHAUSTED = 'JavaScript heap out of memory';
 
 export type StreamName = 'stdout' | 'stderr';
 
-/** A line that stands in an activation's log: `TIMESTAMP stdout: text`. */
+/** A line of an activation's log: `TIMESTAMP stdout: text`. */
 function logLine(time: string, stream: StreamName, text: string): string {
   return `${time.padEnd(30)} ${stream}: ${text}`;
 }
 
-/** The notices that OpenWhisk's users know, as lines of stderr. */
+/** OpenWhisk's notices, as lines of stderr. */
 export const NOTICES = {
   truncated: (time: string, limitBytes: number): string =>
     logLine(
@@ -29,38 +29,38 @@ export const NOTICES = {
 const SENTINEL_BYTES = Buffer.from(SENTINEL);
 const NEWLINE = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-/** What a line has besides its text: time, stream, and the end. */
+/** The bytes of a line in addition to its text: time, stream and line break. */
 const LINE_OVERHEAD_BYTES = 40;
-/** A line without an end is cut here, so that it cannot fill the memory. */
+/** The length at which a line without a line break is cut, so that it cannot exhaust the memory. */
 const MAX_LINE_BYTES = 1024 * 1024;
-/** Sentinels that nobody collects (an action may print them) are counted no further. */
+/** The most uncollected segments, since an action may print any number of sentinels. */
 const MAX_SEGMENTS = 4096;
 
 interface Line {
-  /** Place in the order in which lines arrived, over both streams. */
+  /** The position in the order of arrival, over both streams. */
   readonly order: number;
   readonly text: string;
 }
 
-/** What one stream carried between two sentinels. */
+/** The lines of one stream between two sentinels. */
 interface Segment {
   lines: Line[];
   bytes: number;
-  /** Lines were dropped. */
+  /** Whether lines were dropped. */
   overflowed: boolean;
 }
 
 interface Stream {
   readonly name: StreamName;
-  /** Ended by a sentinel, not yet taken. */
+  /** Segments that ended with a sentinel and were not taken yet. */
   done: Segment[];
   open: Segment;
-  /** The pieces of a line that has not ended, and their length together. */
+  /** The pieces of an incomplete line, and their total length. */
   partial: Buffer[];
   partialBytes: number;
-  /** Of all segments that are held. */
+  /** The bytes of all segments. */
   bytes: number;
-  /** Sentinels that come late, for what was already taken without them. */
+  /** The number of expected late sentinels, for lines that were taken without them. */
   late: number;
 }
 
@@ -70,8 +70,8 @@ export interface TakenLogs {
 }
 
 /**
- * The logs of one container, cut into activations by the sentinels of its two streams. Holds at most `maxBytes` of each
- * stream; lines beyond are dropped, and the buffer remembers that they were.
+ * The logs of one container, split into activations by the sentinels of the two streams. Holds at most `maxBytes` of
+ * each stream. Drops further lines and notes that.
  */
 export class LogBuffer {
   readonly #maxBytes: number;
@@ -80,7 +80,7 @@ export class LogBuffer {
   #signedOnly = false;
   #order = 0;
 
-  /** @param token the container's token, where its runtime may sign sentinels with it. */
+  /** @param token the container's token, if its runtime may sign sentinels. */
   constructor(maxBytes: number, token?: string) {
     this.#maxBytes = maxBytes;
     this.#signed = token === undefined ? undefined : Buffer.from(signedSentinel(token));
@@ -92,8 +92,8 @@ export class LogBuffer {
   }
 
   /**
-   * From now on only signed sentinels count: the runtime has said that it signs them. A plain sentinel that came before
-   * was the action's own text, so the parts that it cut are one part again.
+   * To be called when the runtime confirms that it signs sentinels: from then on only signed ones count. An earlier
+   * unsigned sentinel was the action's text, so the segments around it are merged.
    */
   requireSigned(): void {
     if (this.#signedOnly || this.#signed === undefined) return;
@@ -105,8 +105,8 @@ export class LogBuffer {
   }
 
   /**
-   * Drops everything that was not taken: a new activation begins, and these lines are not its own.
-   * @returns how many lines were dropped.
+   * Drops all lines that were not taken, at the start of an activation: they belong to earlier ones.
+   * @returns the number of dropped lines.
    */
   dropLeftovers(): number {
     let dropped = 0;
@@ -121,14 +121,14 @@ export class LogBuffer {
     return dropped;
   }
 
-  /** The place that the next line will have in the order of arrival. */
+  /** The position of the next line in the order of arrival. */
   get position(): number {
     return this.#order;
   }
 
   /**
-   * Drops the lines that arrived before `position` and were not taken.
-   * @returns how many lines were dropped.
+   * Drops the untaken lines before `position`.
+   * @returns the number of dropped lines.
    */
   dropBefore(position: number): number {
     let dropped = 0;
@@ -142,12 +142,12 @@ export class LogBuffer {
     return dropped;
   }
 
-  /** Whether both streams hold a sentinel: the logs of an activation are all there. */
+  /** Whether both streams contain a sentinel: the logs of an activation are complete. */
   get complete(): boolean {
     return this.#streams.stdout.done.length > 0 && this.#streams.stderr.done.length > 0;
   }
 
-  /** Takes in what a stream carried; `time` is called when there is a line to stamp. */
+  /** Adds a chunk of a stream. `time` returns the timestamp for a line. */
   write(name: StreamName, chunk: Buffer, time: () => string): void {
     const stream = this.#streams[name];
     let stamp: string | undefined;
@@ -157,7 +157,7 @@ export class LogBuffer {
       start = end + 1;
       const sentinel = this.#sentinelIn(line);
       if (sentinel >= 0) {
-        // An action's last text stands before the sentinel where the action did not end its line.
+        // Without a line break the action's last text is on the same line before the sentinel.
         if (sentinel > 0) this.#add(stream, line.subarray(0, sentinel), (stamp ??= time()));
         close(stream);
       } else {
@@ -171,9 +171,10 @@ export class LogBuffer {
   }
 
   /**
-   * The lines of one activation, in order of arrival: each stream up to its first sentinel, or all of it where it has none.
-   * @param maxBytes lines beyond are dropped, and the truncation notice is the last line.
-   * @param sentinelsToCome whether sentinels that are missing now are still expected, and belong to this activation.
+   * Takes the lines of one activation in the order of arrival: each stream up to its first sentinel, or the whole
+   * stream without one.
+   * @param maxBytes further lines are dropped, and the last line is the truncation notice.
+   * @param sentinelsToCome whether missing sentinels will still arrive and belong to this activation.
    */
   take(maxBytes: number, time: () => string, sentinelsToCome: boolean): TakenLogs {
     const out = this.#takeStream(this.#streams.stdout, time, sentinelsToCome);
@@ -194,7 +195,7 @@ export class LogBuffer {
     return { lines, truncated };
   }
 
-  /** Where the sentinel begins in a line; -1 without a sentinel. */
+  /** The index of the sentinel in a line; -1 without a sentinel. */
   #sentinelIn(line: Buffer): number {
     if (this.#signedOnly && this.#signed) return line.indexOf(this.#signed);
     return line.indexOf(SENTINEL_BYTES);
@@ -212,12 +213,12 @@ export class LogBuffer {
     return taken;
   }
 
-  /** Ends a line that has no end yet. */
+  /** Completes a line without a line break. */
   #flush(stream: Stream, time: string): void {
     if (stream.partialBytes > 0) this.#add(stream, ended(stream), time);
   }
 
-  /** Ends a long line without an end, except for its last bytes: they may be the beginning of a sentinel. */
+  /** Cuts a long line, except for its last bytes, which may be the start of a sentinel. */
   #cut(stream: Stream, time: string): void {
     const line = ended(stream);
     const kept = line.length - (this.#signed?.length ?? SENTINEL_BYTES.length);
@@ -244,7 +245,7 @@ function newStream(name: StreamName): Stream {
   return { name, done: [], open: newSegment(), partial: [], partialBytes: 0, bytes: 0, late: 0 };
 }
 
-/** The whole line, once its last piece is there. The pieces are joined once: joining each with the rest would take quadratic time. */
+/** The complete line. Joins the pieces only once: joining at each chunk would take quadratic time. */
 function ended(stream: Stream, last?: Buffer): Buffer {
   const { partial } = stream;
   if (partial.length === 0) return last ?? Buffer.alloc(0);
@@ -266,7 +267,7 @@ function joined(segments: readonly Segment[]): Segment {
   };
 }
 
-/** A sentinel came. */
+/** Ends the current segment at a sentinel. */
 function close(stream: Stream): void {
   const { open } = stream;
   stream.open = newSegment();

@@ -1,6 +1,6 @@
 /**
- * The time as it stands in logs, `2026-11-21T03:08:37.177253561Z`: the wall clock, with the finer digits of the monotonic
- * one, so that lines written in one millisecond keep their order.
+ * The timestamps of logs, `2026-11-21T03:08:37.177253561Z`: the wall clock with the finer digits of the monotonic
+ * clock, so that lines of the same millisecond keep their order.
  */
 export class LogClock {
   #offset = performance.timeOrigin;
@@ -8,13 +8,13 @@ export class LogClock {
   readonly now = (): string => {
     const fine = performance.now();
     const wall = Date.now();
-    // The wall clock was set, or the two have drifted apart.
+    // The wall clock was changed, or the two clocks have drifted apart.
     if (Math.abs(this.#offset + fine - wall) > 2) this.#offset = wall - fine;
     return formatTime(this.#offset + fine);
   };
 }
 
-/** A time in ms (with fractions) in ISO 8601, with nine digits of a second. */
+/** Formats a time in ms with fractions as ISO 8601 with nine fractional digits. */
 export function formatTime(ms: number): string {
   const whole = Math.floor(ms);
   const nanos = Math.floor((ms - whole) * 1e6);

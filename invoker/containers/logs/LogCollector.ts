@@ -2,9 +2,9 @@ import type { CollectedLogs, LogOptions } from '../ContainerDriver.js';
 import { LogBuffer, NOTICES, type StreamName } from './LogBuffer.js';
 import { LogClock } from './LogClock.js';
 
-/** More than any action's log limit. */
+/** More than the log limit of any action. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
-/** Without sentinels logs count as complete when nothing came for this long. */
+/** Without sentinels, logs count as complete after this time without output, in ms. */
 const QUIET_MS = 20;
 
 interface Waiter {
@@ -14,13 +14,13 @@ interface Waiter {
 }
 
 export interface LogCollectorOptions {
-  /** Of each stream. */
+  /** The size of the buffer of each stream. */
   readonly bufferBytes?: number | undefined;
-  /** The container's token, where its runtime may sign sentinels with it. */
+  /** The container's token, if its runtime may sign sentinels. */
   readonly token?: string | undefined;
 }
 
-/** Follows the two log streams of one container, and hands them out by activation, first come first served. */
+/** Reads the two log streams of one container and splits them by activation, in the order of the calls. */
 export class LogCollector {
   readonly #clock = new LogClock();
   readonly #buffer: LogBuffer;
@@ -29,9 +29,9 @@ export class LogCollector {
   #ended = false;
   #ran = false;
   #leftover = 0;
-  /** Activations that have begun and whose logs were not taken. */
+  /** The number of started activations whose logs were not taken. */
   #uncollected = 0;
-  /** Where the logs of the running activation begin at the earliest, while those of the last one were not taken. */
+  /** The first possible position of the running activation's logs, while those of the last one were not taken. */
   #begun: number | undefined;
 
   constructor({ bufferBytes = BUFFER_BYTES, token }: LogCollectorOptions = {}) {
@@ -43,15 +43,15 @@ export class LogCollector {
     return this.#buffer.signedOnly;
   }
 
-  /** The runtime signs its sentinels: no other sentinel counts any more. */
+  /** To be called when the runtime confirms that it signs its sentinels: then only signed ones count. */
   requireSigned(): void {
     this.#buffer.requireSigned();
   }
 
   /**
-   * An activation begins that has the container to itself: lines that are left over from earlier ones are dropped. The
-   * first activation keeps them, since the initialization logged them. The logs of the last activation may still be
-   * uncollected: then the lines that have arrived so far and that it does not take are dropped once it has taken its own.
+   * To be called at the start of an activation that has the container alone. Drops the remaining lines of earlier
+   * activations. The first activation keeps them, since the initialization wrote them. If the logs of the last
+   * activation are not collected yet, the remaining lines so far are dropped after their collection.
    */
   begin(): void {
     if (this.#uncollected > 0) this.#begun = this.#buffer.position;
@@ -69,7 +69,7 @@ export class LogCollector {
     }
   }
 
-  /** Nothing more will come. */
+  /** To be called at the end of the streams. */
   end(): void {
     this.#ended = true;
     for (const waiter of this.#waiters) this.#settle(waiter);

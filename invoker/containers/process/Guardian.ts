@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
 /**
- * Reads `+PID`, `-PID` and `quit` lines. Its input ends when the server ends, however that happens. Then it ends the groups
- * that are left and the processes that have the prefix in their environment. Their folders are left to the next start.
- * Signals that a terminal sends to the server do not reach it.
+ * Reads the lines `+PID`, `-PID` and `quit`. Its input ends when the server ends, for any reason. Then it kills the
+ * remaining process groups and all processes with the prefix in their environment. The next start removes their
+ * folders. It ignores signals from a terminal.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
@@ -25,13 +25,13 @@ done
 `;
 
 /**
- * A small process that outlives this one for a moment, and ends the action processes that it leaves behind. A stopped
- * process cannot notice that its parent has ended, so it cannot end itself.
+ * A small process that outlives this one for a moment and kills its remaining action processes. A paused action process
+ * cannot notice the end of its parent, so it cannot end itself.
  */
 export class Guardian {
   readonly #child: ChildProcess;
 
-  /** @param prefix with which the path of each guarded process's folder begins; each has its folder in its environment. */
+  /** @param prefix of the path of each guarded process's folder. Each process has the path in its environment. */
   constructor(prefix: string) {
     this.#child = spawn('/bin/sh', ['-c', SCRIPT, 'palette-whisk-guardian'], {
       cwd: '/',
@@ -39,13 +39,13 @@ export class Guardian {
       stdio: ['pipe', 'ignore', 'ignore'],
       env: { PATH: process.env['PATH'], PW_PREFIX: prefix },
     });
-    // Without a shell nothing is guarded: running processes still notice that their parent has ended.
+    // Without a shell there is no guard, but running processes notice the end of their parent.
     this.#child.on('error', () => undefined);
     this.#child.stdin?.on('error', () => undefined);
     this.#child.unref();
   }
 
-  /** Guards a process group by the id of its leader. */
+  /** Adds a process group by the id of its leader. */
   add(pid: number): void {
     this.#child.stdin?.write(`+${pid}\n`);
   }
@@ -54,7 +54,7 @@ export class Guardian {
     this.#child.stdin?.write(`-${pid}\n`);
   }
 
-  /** Ends the guardian, and nothing else. */
+  /** Ends the guardian without killing processes. */
   close(): void {
     this.#child.stdin?.end('quit\n');
   }

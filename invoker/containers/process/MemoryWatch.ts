@@ -1,9 +1,9 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 
-/** How often memory is looked at; between two looks a process may exceed its limit. */
+/** The interval of checks in ms. Between two checks a process may exceed its limit. */
 const INTERVAL_MS = 100;
 
-/** Whether `/proc` tells here how much memory a process uses. */
+/** Whether `/proc` shows the memory of processes. */
 export const canWatchMemory = process.platform === 'linux' && existsSync('/proc/self/status');
 
 interface Watched {
@@ -13,15 +13,15 @@ interface Watched {
 }
 
 /**
- * Looks at the memory of child processes and tells of one that uses more than it may. Node's own flag for a limit would
- * count the JavaScript heap only, and make every start slower: V8 throws its code cache away when flags differ.
+ * Checks the memory of child processes and reports a process over its limit. Node's flag for a limit counts only the
+ * JavaScript heap and slows down each start, since V8 discards its code cache when flags differ.
  */
 export class MemoryWatch {
   readonly #watched = new Map<number, Watched>();
   readonly #buffer = Buffer.alloc(4096);
   #timer: NodeJS.Timeout | undefined;
 
-  /** Calls `exceeded` once, if ever. */
+  /** Watches a process. Calls `exceeded` at most once. */
   add(pid: number, limitBytes: number, exceeded: () => void): void {
     this.#watched.set(pid, { file: openSync(`/proc/${pid}/status`, 'r'), limitBytes, exceeded });
     this.#timer ??= setInterval(() => this.#look(), INTERVAL_MS).unref();
@@ -43,7 +43,7 @@ export class MemoryWatch {
       try {
         length = readSync(file, this.#buffer, 0, this.#buffer.length, 0);
       } catch {
-        // It has ended, and is about to be removed.
+        // The process has ended and will be removed.
       }
       if (privateBytes(this.#buffer.toString('latin1', 0, length)) <= limitBytes) continue;
       this.remove(pid);
@@ -52,7 +52,7 @@ export class MemoryWatch {
   }
 }
 
-/** The bytes that a process has for itself, from the text of its `/proc/PID/status`; 0 where it has ended. */
+/** The private memory of a process in bytes, from the text of `/proc/PID/status`; 0 after its end. */
 export function privateBytes(status: string): number {
   return Number(/^RssAnon:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
 }

@@ -24,21 +24,21 @@ import { INFO_DESCRIPTOR, sandboxed } from './sandbox.js';
 
 export interface ProcessContainerOptions {
   readonly spec: ContainerSpec;
-  /** The process's own: working directory, socket, process id. Removed with it. */
+  /** The folder of the working directory, socket and process id. It is removed with the process. */
   readonly folder: string;
   readonly command: Command;
   readonly memory: MemoryWatch;
   readonly guardian: Guardian;
-  /** Files and folders to read in a sandbox; undefined: the process sees all that this one does. */
+  /** The readable files and folders in a sandbox; undefined: no sandbox, with the same access as this process. */
   readonly sandbox: { readonly readable: readonly string[] } | undefined;
 }
 
 const MB = 1024 * 1024;
 const SOCKET = 'socket';
-/** How long the last words of a process may take to be read. */
+/** The longest wait for the last output of a process, in ms. */
 const LAST_WORDS_MS = 200;
 
-/** A runtime in a child process, the leader of its own process group, which listens on a Unix socket. */
+/** A runtime in a child process, which leads its own process group and listens on a Unix socket. */
 export class ProcessContainer implements Container {
   readonly id: string;
   readonly exited: Promise<void>;
@@ -54,7 +54,7 @@ export class ProcessContainer implements Container {
   #destroyed: Promise<void> | undefined;
   #onDestroyed: () => void = () => undefined;
 
-  /** @throws what kept the process from being started */
+  /** @throws the reason why the process did not start */
   static async start(options: ProcessContainerOptions): Promise<ProcessContainer> {
     const { spec, folder, command } = options;
     const runtime: Command = {
@@ -63,7 +63,7 @@ export class ProcessContainer implements Container {
         ...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]),
         ...command.args,
         '--end-with-parent',
-        // The folder among the arguments tells a leftover from another process that got its id.
+        // The folder in the arguments distinguishes a leftover from an unrelated process with the same id.
         folder,
       ],
     };
@@ -73,9 +73,10 @@ export class ProcessContainer implements Container {
     const child = spawn(program, args, {
       cwd: folder,
       detached: true,
-      // The fourth is never written to: its end tells the child that this process is gone. The fifth is bubblewrap's.
+      // The fourth descriptor is never written: its end tells the child that this process is gone. The fifth is for
+      // bubblewrap.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(readable ? (['pipe'] as const) : [])],
-      // Nothing of this process's own environment: it may hold secrets.
+      // Do not pass on this process's environment: it may contain secrets.
       env: {
         PATH: process.env['PATH'],
         LANG: process.env['LANG'],
@@ -112,12 +113,12 @@ export class ProcessContainer implements Container {
       diedOfMemory: () => this.#diedOfMemory(),
     });
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
-    // What it started itself may keep its streams open after it: that is not waited for.
+    // Its own children may keep the streams open: do not wait for them.
     this.#closed = Promise.race([
       new Promise<void>((resolve) => child.once('close', () => resolve())),
       this.exited.then(() => sleep(LAST_WORDS_MS, undefined, { ref: false })),
     ]);
-    // The connections are left to break by themselves: that tells whether an answer still came.
+    // Let the connections break by themselves, so that a response in flight can still arrive.
     void this.#closed.then(() => {
       this.#client.close();
       this.#logs.end();
@@ -141,7 +142,7 @@ export class ProcessContainer implements Container {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Calls back once, when it was destroyed. */
+  /** Calls `callback` once, after the container is destroyed. */
   onDestroyed(callback: () => void): void {
     this.#onDestroyed = callback;
   }
@@ -202,17 +203,20 @@ export class ProcessContainer implements Container {
     this.#logs.write(stream, chunk);
   }
 
-  /** It was ended for that here; or V8 gave up, and said so on stderr, which may be read after the connection broke. */
+  /**
+   * Whether it was killed because of its memory, or V8 exhausted its heap: stderr may arrive after the connection
+   * broke.
+   */
   async #diedOfMemory(): Promise<boolean> {
     if (!this.#outOfMemory) await Promise.race([this.#closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
     return this.#outOfMemory;
   }
 }
 
-/** What bubblewrap says of the command that it runs: its process id, as this process sees it. */
+/** Bubblewrap's information about its command: the process id outside of the sandbox. */
 const sandboxInfoSchema = z.object({ 'child-pid': z.number().int().positive() });
 
-/** The process id of the command in a sandbox; undefined where the sandbox ended before it said so. */
+/** The process id of the command in a sandbox; undefined if the sandbox ended first. */
 async function innerPid(child: ChildProcess): Promise<number | undefined> {
   const stream = child.stdio[INFO_DESCRIPTOR];
   if (!stream || !('readable' in stream)) return undefined;

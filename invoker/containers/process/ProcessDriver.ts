@@ -12,18 +12,18 @@ import { nodeRuntimeCommand, nodeRuntimePaths } from './runtimeCommand.js';
 
 export interface ProcessDriverOptions {
   readonly logger: Logger;
-  /** Whose processes these are: leftovers of the same owner are ended at start. Letters, digits, `-` and `_`. */
+  /** The owner of the processes: letters, digits, `-` and `_`. Its leftover processes are killed at the start. */
   readonly owner: string;
-  /** Where sockets and working directories go; its path must be short (Unix sockets allow about 100 bytes). */
+  /** The folder of sockets and working directories. Its path must be short: Unix sockets allow about 100 bytes. */
   readonly folder?: string | undefined;
-  /** Whether each process runs in a sandbox of bubblewrap, which has to work here: see `detectSandbox`. */
+  /** Whether each process runs in a sandbox of bubblewrap, which must be usable: see `detectSandbox`. */
   readonly sandbox?: boolean | undefined;
 }
 
 /**
- * "Containers" that are child processes, for development where no container engine answers. Without a sandbox they
- * **isolate nothing**: an action reads and writes what this process may. Kinds of Node.js only. Memory is looked at from
- * time to time.
+ * Containers as child processes, for development without a container engine. Without a sandbox they **isolate
+ * nothing**: an action may read and write everything that this process may. They support only kinds of Node.js. Memory
+ * is checked periodically.
  */
 export class ProcessDriver implements ContainerDriver {
   readonly name = 'process';
@@ -34,7 +34,7 @@ export class ProcessDriver implements ContainerDriver {
   readonly #containers = new Set<ProcessContainer>();
   #packages: Promise<void> | undefined;
   #paths: readonly string[] | undefined;
-  /** Tells the folders of this run from those of earlier ones. */
+  /** Distinguishes the folders of this run from those of earlier runs. */
   readonly #run = `${Date.now().toString(36)}-`;
   #count = 0;
   #guardian: Guardian | undefined;
@@ -47,8 +47,8 @@ export class ProcessDriver implements ContainerDriver {
   async removeLeftovers(): Promise<number> {
     if (this.#options.sandbox !== true)
       this.#options.logger.warn(
-        'actions run as processes of this machine, which isolates nothing: any action may read and write what this ' +
-          'server may; use Docker for code that you do not trust',
+        'actions run as processes of this machine without isolation: an action may read and write everything that ' +
+          'this server may; use Docker for code that you do not trust',
       );
     return removeLeftoverProcesses(this.#folder, (name) => !name.startsWith(this.#run));
   }
@@ -90,7 +90,7 @@ export class ProcessDriver implements ContainerDriver {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
-  /** What a sandboxed runtime reads besides its folder; found once. */
+  /** The files that a sandboxed runtime reads in addition to its folder; determined once. */
   #readable(): readonly string[] {
     return (this.#paths ??= [...nodeRuntimePaths(), join(this.#folder, 'node_modules')]);
   }

@@ -4,15 +4,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { endTree } from './processTree.js';
 
-/** The file in a container's folder that holds its process id. */
+/** The file with the process id in a container's folder. */
 export const PID_FILE = 'pid';
 
 /**
- * Ends the processes whose folders an earlier run left in `folder`, and removes those folders.
- * @returns how many there were
+ * Kills the processes whose folders an earlier run left in `folder`, and removes those folders.
+ * @returns their number
  */
 export async function removeLeftoverProcesses(folder: string, isLeft: (name: string) => boolean): Promise<number> {
-  // What is provided to all of them stays.
+  // Keep the packages that all processes share.
   const names = (await readdir(folder).catch(() => [])).filter((name) => name !== 'node_modules' && isLeft(name));
   for (const name of names) {
     const path = join(folder, name);
@@ -23,7 +23,9 @@ export async function removeLeftoverProcesses(folder: string, isLeft: (name: str
   return names.length;
 }
 
-/** The id of a process may have gone to another one: its arguments tell (each of ours has its folder among them). */
+/**
+ * The arguments of a process. They contain the folder of a leftover, but not of an unrelated process with the same id.
+ */
 async function commandLine(pid: number): Promise<string> {
   try {
     return (await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)])).stdout;

@@ -1,5 +1,5 @@
 import type { KindProbe } from '../../../shared/runtimes/KindAvailability.js';
 
-/** Processes run kinds of Node.js only. */
+/** Processes support only kinds of Node.js. */
 export const processProbe: KindProbe = ({ kind }) =>
   Promise.resolve(kind.startsWith('nodejs:') ? undefined : 'without Docker only kinds of nodejs run');

@@ -1,12 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 
-/** A process can start children faster than they are ended, but not for ever: its own end comes first. */
+/**
+ * The most rounds of killing. A process may start children meanwhile, but it is killed itself, so a few rounds are
+ * enough.
+ */
 const ROUNDS = 5;
 
 /**
- * Ends a process group, and what its members started outside of the group: descendants, and processes that have `folder`
- * as the value of an environment variable. On systems without `/proc` it ends the group alone. A process that left the group, lost its parents and
- * cleared its environment is not found.
+ * Kills a process group and the processes that its members started outside of the group: descendants, and processes
+ * with `folder` as the value of an environment variable. Without `/proc` it kills only the group. It does not find a
+ * process that left the group, lost its parents and cleared its environment.
  *
  * @param pid the leader of the group.
  * @param folder the path of the group's own folder.
@@ -22,7 +25,7 @@ export async function endTree(pid: number, folder: string): Promise<void> {
   }
 }
 
-/** Ends a process and all that it started in its group, whether stopped or not. */
+/** Kills a process and its group, even if they are paused. */
 export function endGroup(pid: number): void {
   end(-pid);
 }
@@ -31,11 +34,11 @@ function end(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended already.
+    // The process has already ended.
   }
 }
 
-/** The process ids of all descendants of `pid`, given the parent of each process. */
+/** The process ids of all descendants of `pid`. @param parents the parent of each process. */
 export function descendants(pid: number, parents: ReadonlyMap<number, number>): number[] {
   const children = new Map<number, number[]>();
   for (const [child, parent] of parents) {
@@ -53,12 +56,12 @@ export function descendants(pid: number, parents: ReadonlyMap<number, number>): 
   return found;
 }
 
-/** The parent of a process, from the text of its `/proc/PID/stat`: the name, in parentheses, may hold any character. */
+/** The parent of a process, from `/proc/PID/stat`. The name in parentheses may contain any character. */
 export function parentOf(stat: string): number {
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
 }
 
-/** The parent of each process of this machine; empty where the system does not tell. */
+/** The parent of each process of this machine; empty without `/proc`. */
 async function processes(): Promise<Map<number, number>> {
   const parents = new Map<number, number>();
   await eachProcess(async (pid) => {
@@ -79,6 +82,6 @@ async function withVariable(value: string): Promise<number[]> {
 async function eachProcess(look: (pid: number) => Promise<void>): Promise<void> {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.filter((name) => /^\d+$/.test(name)).map(Number);
-  // A process that has ended meanwhile, or that belongs to another user, cannot be read.
+  // Skip a process that has ended or belongs to another user.
   await Promise.all(pids.map((pid) => look(pid).catch(() => undefined)));
 }

@@ -3,15 +3,14 @@ import { join } from 'node:path';
 import { findPackage, PROVIDED_PACKAGES } from '../../runtimes/image/packages.js';
 
 /**
- * Lets actions below `folder` require the packages that they find in OpenWhisk's own image, and no others of this
- * server's.
+ * Lets actions below `folder` require the packages of OpenWhisk's image, but no other packages of this server.
  */
 export async function providePackages(folder: string): Promise<void> {
   await mkdir(join(folder, 'node_modules'), { recursive: true, mode: 0o700 });
   for (const name of PROVIDED_PACKAGES) {
     const installed = findPackage(name, import.meta.dirname);
     const link = join(folder, 'node_modules', name);
-    // An earlier run may have linked another installation.
+    // An earlier run may have created a link to another installation.
     await rm(link, { force: true });
     if (installed === undefined) continue;
     await symlink(installed, link, 'dir').catch((error: NodeJS.ErrnoException) => {

@@ -10,14 +10,14 @@ export interface Command {
 }
 
 /**
- * How the Node.js runtime is run as a process of its own. From compiled code it is plain node; from the TypeScript
- * sources (tests, `npm run dev`) with the loader for those.
+ * The command that runs the Node.js runtime as a process: node for compiled code, with a loader for TypeScript sources
+ * (tests, `npm run dev`).
  */
 export function nodeRuntimeCommand(): Command {
   return runtime().command;
 }
 
-/** The files and folders that the Node.js runtime reads, with the packages that actions are provided with. */
+/** The files and folders that the Node.js runtime reads, with the provided packages of actions. */
 export function nodeRuntimePaths(): string[] {
   const { folder, project, fromSource } = runtime();
   const packages = fromSource
@@ -35,7 +35,7 @@ function runtime(): { command: Command; folder: string; project: string; fromSou
   return {
     command: { program: process.execPath, args: ['--disable-warning=ExperimentalWarning', ...loader, path] },
     folder,
-    // `package.json` says that the runtime's files are ES modules.
+    // `package.json` declares the runtime's files as ES modules.
     project: resolve(folder, fromSource ? '../../..' : '../../../..'),
     fromSource,
   };

@@ -6,16 +6,16 @@ import { promisify } from 'node:util';
 import type { Command } from './runtimeCommand.js';
 
 const BWRAP = 'bwrap';
-/** A sandbox starts in tens of milliseconds, or does not work here. */
+/** The limit for a trial sandbox in ms. It normally starts in tens of milliseconds. */
 const TRIAL_MS = 5000;
-/** The user as whom actions run inside; outside it is this process's user, without any of its rights. */
+/** The user of actions inside the sandbox. Outside it is this process's user, without its capabilities. */
 const INNER_ID = '1000';
-/** The descriptor on which bubblewrap says the process id of the command. */
+/** The descriptor to which bubblewrap writes the process id of the command. */
 export const INFO_DESCRIPTOR = 4;
 
-/** Folders of the system that programs need; a link (`/bin` to `/usr/bin`) stays a link. */
+/** System folders that programs need. A link (`/bin` to `/usr/bin`) stays a link. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32'];
-/** Files and folders of `/etc` that name resolution, certificates and time zones need. Nothing else of `/etc` is seen. */
+/** The visible parts of `/etc`: for name resolution, certificates and time zones. */
 const ETC = [
   'alternatives',
   'ca-certificates',
@@ -34,21 +34,21 @@ const ETC = [
 ];
 
 export interface SandboxedPaths {
-  /** Of this container alone: written inside and outside. */
+  /** The container's own folder, writable inside and outside. */
   readonly folder: string;
-  /** Read inside at the same path, where they are there. */
+  /** Existing paths that are readable inside, at the same path. */
   readonly readable: readonly string[];
-  /** The bytes that `/tmp` may hold, which is in memory. */
+  /** The size of `/tmp` in bytes. It is in memory. */
   readonly tmpBytes: number;
 }
 
-/** How a path of the system is there. */
+/** The kind of a system path. */
 export type PathKind = { readonly kind: 'missing' | 'there' } | { readonly kind: 'link'; readonly to: string };
 
 /**
- * A command that runs another one under bubblewrap: it sees the system's programs and libraries read-only, its own folder,
- * an own `/tmp`, no other process, and has no capability. It shares the network with this machine.
- * @param look how a path of this machine is there.
+ * Wraps a command in bubblewrap. It sees the system's programs and libraries (read-only), its own folder, its own
+ * `/tmp` and no other processes. It has no capabilities, but shares the network with this machine.
+ * @param look returns the kind of a path of this machine.
  */
 export function sandboxed(command: Command, paths: SandboxedPaths, look: (path: string) => PathKind = lookAt): Command {
   const system = SYSTEM.flatMap((path): string[] => {
@@ -68,14 +68,14 @@ export function sandboxed(command: Command, paths: SandboxedPaths, look: (path: 
   return { program: BWRAP, args: [...options, '--', command.program, ...command.args] };
 }
 
-/** Whether bubblewrap works here, and if not, why. Never rejects. */
+/** Whether bubblewrap is usable, and if not, why. Never rejects. */
 export async function detectSandbox(): Promise<{ readonly usable: true } | { readonly usable: false; reason: string }> {
   if (process.platform !== 'linux') return { usable: false, reason: 'bubblewrap runs on Linux only' };
   const trial = sandboxed(
     { program: process.execPath, args: ['--version'] },
     { folder: tmpdir(), readable: [], tmpBytes: 1024 * 1024 },
   );
-  // Nothing listens for the process id here.
+  // The trial does not read the process id.
   const args = trial.args.filter((_, i) => trial.args[i] !== '--info-fd' && trial.args[i - 1] !== '--info-fd');
   try {
     await promisify(execFile)(trial.program, args, { timeout: TRIAL_MS });

@@ -606,7 +606,7 @@ describe('ContainerPool', () => {
         assert.equal(response.statusCode, 2);
         assert.match(
           JSON.stringify(response.result),
-          /exited unexpectedly\. The container ended while it ran (another activation|2 other activations) too/,
+          /exited unexpectedly\. The container also ran (another activation|2 other activations), which may have ended it/,
         );
       }
     });

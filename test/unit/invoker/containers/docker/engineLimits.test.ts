@@ -68,7 +68,7 @@ describe('an engine that takes requests and does not answer', () => {
         .inspect()
         .then(({ Id }) => Id);
       engineCall('a question', LIMITS.callMs, inspected, resolve).then(assert.fail, (error: Error) => {
-        assert.match(error.message, /^the Docker Engine did not answer a question within 0.05 s$/);
+        assert.match(error.message, /^the Docker Engine did not complete a question within 0.05 s$/);
         held.get('GET /containers/a/json')?.writeHead(200, { 'content-type': 'application/json' }).end('{"Id":"a"}');
       });
     });

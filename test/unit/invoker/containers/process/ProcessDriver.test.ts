@@ -25,11 +25,11 @@ describe('process driver', () => {
     await driver.close();
   });
 
-  it('warns that it isolates nothing', async () => {
+  it('warns that actions run without isolation', async () => {
     const warnings: string[] = [];
     const logger = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
     await new ProcessDriver({ owner: `warn-${process.pid}`, logger }).removeLeftovers();
-    assert.match(warnings.join('\n'), /isolates nothing/);
+    assert.match(warnings.join('\n'), /without isolation/);
   });
 
   it('passes nothing of its own environment on', async () => {
