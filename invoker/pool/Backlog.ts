@@ -3,36 +3,39 @@ import type { ContainerPlacement, Decision } from './decide.js';
 import { FairQueue } from './FairQueue.js';
 import type { Job } from './Job.js';
 
-/** How the backlog finds out where a job can run, and sets it going. */
+/** The decisions and the effect that the backlog needs. */
 export interface BacklogParts<E extends ContainerEntry> {
   readonly place: (job: Job) => ContainerPlacement<E>;
-  /** A container that has the job's action already; undefined where none has room. */
+  /** A container of the job's action with room; undefined if no container has room. */
   readonly placeWarm: (job: Job) => Decision<E> | undefined;
-  /** What the containers of a namespace take, in MB. */
+  /** The memory of a namespace's containers in MB. */
   readonly memoryOf: (namespace: string) => number;
   readonly start: (job: Job, decision: Decision<E>) => void;
 }
 
-/** So many jobs may pass the one whose turn it is: then containers are kept free, or evicted, until it runs. */
+/** The most jobs that may pass the first one. After that, containers are kept free or evicted until it runs. */
 const MAX_PASSES = 8;
 
 /**
- * The jobs that wait for a container. They take turns (see `FairQueue`). Others pass the one whose turn it is only
+ * The jobs that wait for a container. They take turns (see `FairQueue`). The first job is the one whose turn it is.
+ * Another job may pass it in two cases:
  *
- * - where it has to wait for memory, and a container that serves them already has room, if their namespace is another one
- *   that has no more memory: a namespace alone waits no longer than first come, first served, and one with many containers
- *   does not keep one with few waiting, or
- * - where it came after them, and would evict such a container of its own namespace: a new container for each turn would
- *   cost more than turns that are a little longer.
+ * - The first job must wait for memory, a container of the other job's action has room, and the other job's namespace
+ * is
+ *   different and does not use more memory. So a single namespace is served in order of arrival, and a namespace with
+ *   many containers does not delay a namespace with few.
+ * - The first job arrived later and would evict such a container of its own namespace: longer turns cost less than a
+ * new
+ *   container for each turn.
  *
  * At most `MAX_PASSES` jobs pass a job.
  */
 export class Backlog<E extends ContainerEntry> {
   readonly #parts: BacklogParts<E>;
   readonly #queue = new FairQueue<Job>();
-  /** Actions whose containers had room lately. */
+  /** Actions whose containers recently had room. */
   readonly #roomy = new Set<string>();
-  /** The job whose turn it is, and how many passed it. */
+  /** The first job, and the number of jobs that passed it. */
   #first: Job | undefined;
   #passes = 0;
 
@@ -44,7 +47,7 @@ export class Backlog<E extends ContainerEntry> {
     return this.#queue.size;
   }
 
-  /** Starts the job where that is possible and fair, else it waits. */
+  /** Starts the job if that is possible and fair. Otherwise the job waits. */
   submit(job: Job): void {
     if (this.#queue.size === 0) {
       const placement = this.#parts.place(job);
@@ -53,17 +56,17 @@ export class Backlog<E extends ContainerEntry> {
       return;
     }
     this.#queue.push(job);
-    // The job whose turn it is could not run when there was room last.
+    // The first job could not run at the last change of room.
     if (this.#queue.firstOf(job.flow) !== job || this.#passes >= MAX_PASSES) return;
     if (this.#mayPass(job)) this.#tryToPass(job);
   }
 
-  /** Returns a job that was started, and that its container could not take. */
+  /** Returns a started job that its container did not take. */
   putBack(job: Job): void {
     this.#queue.putBack(job);
   }
 
-  /** Starts what can run now. `key`: what a container serves that may have room. */
+  /** Starts the jobs that can run now. @param key of a container that may have room. */
   startWaiting(key?: string): void {
     if (this.#queue.size === 0) return;
     if (key !== undefined) this.#roomy.add(flowOf(key));
@@ -106,7 +109,7 @@ export class Backlog<E extends ContainerEntry> {
     return this.#parts.memoryOf(namespace) <= this.#parts.memoryOf(first);
   }
 
-  /** Lets a job of the same namespace have the container that would be evicted for `job`. */
+  /** Starts a job of the same namespace in the container that would be evicted for `job`. */
   #letOwnPass(job: Job, evict: readonly E[]): boolean {
     if (this.#passes >= MAX_PASSES) return false;
     for (const { key } of evict) {

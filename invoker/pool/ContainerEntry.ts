@@ -2,40 +2,43 @@
 export type ContainerState =
   'creating' | 'prewarmed' | 'initializing' | 'warm' | 'pausing' | 'paused' | 'resuming' | 'draining' | 'removing';
 
-/** What the pool's decisions know of a container. Memory in MB, times in ms since the epoch. */
+/** The state of a container for the pool's decisions. Memory in MB, times in ms since the epoch. */
 export interface ContainerEntry {
   readonly id: number;
   readonly kind: string;
   readonly memoryMB: number;
   state: ContainerState;
-  /** What it serves: see `containerKey`. Undefined for a stem cell. */
+  /** The key of its activations: see `containerKey`. Undefined for a stem cell. */
   key: string | undefined;
-  /** Whose activations it serves; undefined for a stem cell. */
+  /** The namespace of its activations; undefined for a stem cell. */
   namespace: string | undefined;
-  /** How many activations it takes at once. */
+  /** The limit on its concurrent activations. */
   concurrency: number;
-  /** Activations that it has. */
+  /** The number of its activations. */
   active: number;
-  /** Activations whose logs are still being read; their container stays, but can run the next one already. */
+  /**
+   * The number of activations whose logs are still being read. The container can run the next one, but must not be
+   * removed.
+   */
   collecting: number;
   lastUsed: number;
-  /** When a stem cell is too old. */
+  /** The time at which a stem cell expires. */
   expires: number | undefined;
-  /** Colors lately served, the latest at the end. */
+  /** The recently served colors, the latest one last. */
   colors: Set<string> | undefined;
-  /** The list of its group that it stands in, where it has room, and its place there: see `WarmGroup`. */
+  /** Its list within its group, if it has room, and its position in the list: see `WarmGroup`. */
   listed: ContainerList | undefined;
   listedColors: number;
   previous: ContainerEntry | undefined;
   next: ContainerEntry | undefined;
   /**
-   * How the pool's memory counts it. `reserved`: it is created once memory is free. `held`: the engine has it, or is about
-   * to. `leaving`: its removal is under way. `stuck`: its removal failed, and is tried again.
+   * The state of its memory. `reserved`: it is created once memory is free. `held`: the engine has or creates it.
+   * `leaving`: it is being removed. `stuck`: its removal failed and is being retried.
    */
   memory: 'reserved' | 'held' | 'leaving' | 'stuck';
 }
 
-/** What a container can be taken out of. */
+/** A list of containers. */
 export interface ContainerList {
   delete(entry: ContainerEntry): void;
 }
@@ -62,17 +65,17 @@ export function newEntry(id: number, kind: string, memoryMB: number): ContainerE
   };
 }
 
-/** Ready at once, without being resumed first. */
+/** Whether it can serve at once, without a resume. */
 export function isAwake(entry: ContainerEntry): boolean {
   return entry.state === 'warm';
 }
 
-/** What a container serves: activations with the same key share containers, others do not. */
+/** The key of a container's activations. Only activations with the same key share containers. */
 export function containerKey(namespace: string, path: string, revision: string): string {
   return `${namespace}|${path}|${revision}`;
 }
 
-/** The key without the revision: the activations of one action keep their order, whatever its revision. */
+/** The key without the revision, since the activations of an action keep their order across revisions. */
 export function flowOf(key: string): string {
   return key.slice(0, key.lastIndexOf('|'));
 }

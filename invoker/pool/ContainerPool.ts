@@ -21,36 +21,36 @@ import { countContainers, type PoolCounts } from './counts.js';
 import { StemCells, type StemCell } from './StemCells.js';
 
 /*
- * The life of a container:
+ * The states of a container:
  *
  *   from          to            when
- *   creating      prewarmed     it is there: a stem cell
- *                 initializing  it is there, and an activation waits for it
- *                 removing      it could not be made, or the memory for it did not come free
+ *   creating      prewarmed     it was created as a stem cell
+ *                 initializing  it was created for an activation
+ *                 removing      its creation failed, or its memory did not become free
  *   prewarmed     initializing  an activation takes it
- *                 removing      it is too old, died, or is evicted
- *   initializing  warm          /init answered 200
- *                 draining      it did not
- *   warm          pausing       it has been idle for the grace time
- *                 draining      a run failed, logs cannot be had whole, or it died at work
- *                 removing      it died idle, or is evicted
+ *                 removing      it expired, died or is evicted
+ *   initializing  warm          /init responded 200
+ *                 draining      /init failed
+ *   warm          pausing       it was idle for the grace time
+ *                 draining      a run failed, logs are incomplete, or it died during an activation
+ *                 removing      it died while idle, or is evicted
  *   pausing       paused        the driver has paused it
- *                 draining      the driver could not, or it died
- *   paused        resuming      an activation comes, for it or for one of its colors
- *                 removing      it has been idle for too long, died, or is evicted
- *   resuming      warm          the driver has resumed it: what waited for that runs
- *                 draining      the driver could not, or it died
- *   draining      removing      its last activation has left, logs and all
- *   removing      (gone)        the driver has removed it; it is asked again until it has
+ *                 draining      the driver could not pause it, or it died
+ *   paused        resuming      an activation for it or for one of its colors arrives
+ *                 removing      it was idle for too long, died or is evicted
+ *   resuming      warm          the driver has resumed it
+ *                 draining      the driver could not resume it, or it died
+ *   draining      removing      its last activation has left, and its logs are read
+ *   removing      (gone)        the driver has removed it; failed removals are retried
  *
- * A container takes activations while it is warm (or pausing, paused, resuming: it is resumed first) and has room; where
- * its action allows more than one at a time also while it is being created or initialized: they wait for the first one,
- * and share its fate. It takes the next one as soon as the last has its result, while that one's logs are still being
- * read, since the runtime ended them with a sentinel before it answered. A container that failed once takes no more.
- * Its memory counts from its creation until the driver has removed it. A container that needs the memory of others that are
- * being removed is reserved: it is created once they are gone.
+ * A container with room takes activations while it is warm. While it is pausing, paused or resuming, it takes them and
+ * is resumed first. If its action has a concurrency over 1, it also takes them while it is created or initialized: they
+ * wait for the first activation, and fail with it. It takes the next activation as soon as the last one has its result.
+ * It need not wait for the logs, since the runtime writes the sentinel before it responds. After a failure it takes no
+ * more activations. Its memory counts from its creation until the driver has removed it. A container that needs the
+ * memory of containers being removed is reserved: it is created once they are gone.
  *
- * Activations that find no room wait, and take turns: see `Backlog.ts`.
+ * Activations without room wait and take turns: see `Backlog.ts`.
  */
 
 export interface PoolConfig extends SweepTimes, ContainersConfig {
@@ -65,24 +65,24 @@ export interface PoolParts extends ExecutionParts, ContainersParts {
   readonly metrics: PoolMetrics;
   readonly config: PoolConfig;
   /**
-   * Undefined: there is room for the record of another activation; else it resolves when there is. No activation begins
-   * until then, so that the consumer soon fetches no more. Missing: there always is.
+   * Returns undefined if there is room for another record, otherwise a promise that resolves once there is room. No
+   * activation starts until then, so that the consumer soon stops fetching. Missing: there is always room.
    */
   readonly roomForRecord?: (() => Promise<void> | undefined) | undefined;
 }
 
-/** An activation that this many containers could not take is given up. */
+/** The number of containers that may fail to take an activation before it is given up. */
 const MAX_ATTEMPTS = 5;
 
 const SWEEP_INTERVAL_MS = 1000;
 
-/** How long it may take to report what was ended at the close. */
+/** The longest wait at the close for reports of ended activations. */
 const REPORT_MS = 5000;
 
-/** How long the last removals may take. */
+/** The longest wait at the close for removals. */
 const REMOVAL_MS = 30_000;
 
-/** Runs activations in containers: reuses, creates and removes them, within its memory. */
+/** Runs activations in containers. Reuses, creates and removes containers within its memory. */
 export class ContainerPool {
   readonly #parts: PoolParts;
   readonly #containers: Containers;
@@ -111,7 +111,7 @@ export class ContainerPool {
     parts.metrics.observe(() => this.counts());
   }
 
-  /** Starts the stem cells and the periodic look at what is idle. */
+  /** Starts the stem cells and the periodic sweep. */
   start(): void {
     this.sweep();
     this.#sweeper = setInterval(() => this.sweep(), SWEEP_INTERVAL_MS);
@@ -144,7 +144,7 @@ export class ContainerPool {
     });
   }
 
-  /** Pauses and removes what has been idle for long enough, and fills up the stem cells. Called each second. */
+  /** Pauses and removes idle containers, and starts missing stem cells. To be called each second. */
   sweep(): void {
     if (this.#state !== 'open') return;
     const now = this.#parts.now();
@@ -153,21 +153,23 @@ export class ContainerPool {
     for (const entry of pause) this.#containers.pause(entry);
     for (const entry of [...remove, ...expired]) this.#containers.remove(entry);
     this.#backlog.startWaiting();
-    // Activations come first: a stem cell must not take the memory that one waits for.
+    // Start waiting activations first: a stem cell must not take their memory.
     if (this.#backlog.size > 0) return;
     for (const cell of this.#stemCells.missing((c) => table.stemCells(c.kind, c.memoryMB).size, now)) {
       this.#startStemCell(cell);
     }
   }
 
-  /** Containers by state, and what is waiting. */
+  /** The counts of containers by state, and of waiting activations. */
   counts(): PoolCounts {
     const { table } = this.#containers;
     const { unremoved } = this.#containers;
     return { ...countContainers(table), unremoved, waiting: this.#backlog.size, activations: this.#jobs };
   }
 
-  /** Begins no more activations: those that wait, and those that still come, are left to the next run of this invoker. */
+  /**
+   * Begins no more activations: those that wait, and those that still come, are left to the next run of this invoker.
+   */
   leaveWaiting(): void {
     if (this.#state !== 'open') return;
     this.#leaving = true;
@@ -175,8 +177,8 @@ export class ContainerPool {
   }
 
   /**
-   * Lets the activations that it has end for at most `limitMs`, then ends the rest with a record of failure, takes no
-   * more, and removes every container.
+   * Takes no more activations, waits at most `limitMs` for the end of its activations, ends the rest with a record of
+   * failure, and removes all containers.
    */
   async close(limitMs: number): Promise<void> {
     if (this.#state !== 'open') return;
@@ -203,7 +205,7 @@ export class ContainerPool {
     });
   }
 
-  /** Gives the job to the container that was chosen for it. */
+  /** Starts the job in the chosen container. */
   #start(job: Job, placement: Decision<PooledContainer>): void {
     const { table } = this.#containers;
     job.colorHit = metColor(placement, job.color);
@@ -225,7 +227,7 @@ export class ContainerPool {
     }
   }
 
-  /** Where there is no room, the waiting activations begin once there is. */
+  /** Whether there is room for a record. If not, waiting activations start as soon as there is room. */
   #hasRoomForRecord(): boolean {
     const room = this.#parts.roomForRecord?.();
     if (!room) return true;
@@ -239,14 +241,14 @@ export class ContainerPool {
     return false;
   }
 
-  /** Runs the job in a container that has to be prepared for it. */
+  /** Runs the job in a container that must be prepared first. */
   #serveFirst(entry: PooledContainer, job: Job, start: StartKind): void {
     entry.prepared = prepare(this.#parts, this.#containers, entry, job, start === 'prewarmed');
     this.#containers.table.assign(entry, job.color);
     this.#serve(entry, job, start);
   }
 
-  /** Runs the job in the container that it was assigned to. */
+  /** Runs the job in its assigned container. */
   #serve(entry: PooledContainer, job: Job, start: StartKind): void {
     this.#execute(entry, job, start).catch((error: unknown) => {
       this.#parts.log.error(`activation ${job.message.activationId} failed`, { transid: job.message.transid, error });
@@ -274,11 +276,11 @@ export class ContainerPool {
     this.#finish(entry, job, container, execution);
   }
 
-  /** Reports how the activation ended, and lets the container take the next one as soon as it can. */
+  /** Reports the ended activation. The container may take the next one as soon as possible. */
   #finish(entry: PooledContainer, job: Job, container: Container, ended: Execution): void {
     const { reporter, config, metrics } = this.#parts;
     const { message, action } = job;
-    // What a container that was taken away under the action says is no fault of the action.
+    // A failure in a container that the pool has removed is not the action's fault.
     const takenAway = this.#state === 'closed' && !isReusable(ended.response);
     const execution = takenAway ? { ...ended, response: whiskError(texts.abnormalRun) } : ended;
     const { response } = execution;
@@ -299,11 +301,11 @@ export class ContainerPool {
       return collected.lines;
     });
     void reporter.reportWithLogs(message, record, lines).then(job.done);
-    // A plain sentinel may be the action's own text: then the next run waits until these logs are collected.
+    // An unsigned sentinel may be the action's text: the next run must wait until these logs are collected.
     const overlap = reusable && action.sentinelled && (container.signsLogs || action.concurrency > 1);
     if (overlap) this.#containers.release(entry, true);
     void logs.then((collected) => {
-      // They are not kept as long as the container.
+      // Discard the logs: otherwise they stay in memory as long as the container.
       if (entry.logs === logs) entry.logs = NO_LOGS;
       if (!collected.complete) this.#containers.drain(entry);
       if (overlap) this.#containers.collected(entry);
@@ -311,7 +313,7 @@ export class ContainerPool {
     });
   }
 
-  /** The container could not be prepared. The activation that it was for is recorded as it went, those that waited with it. */
+  /** Handles a failed preparation: records the activation that prepared the container, and those that waited for it. */
   #notPrepared(entry: PooledContainer, job: Job, prepared: Prepared & { kind: 'failed' }, first: boolean): void {
     this.#containers.drain(entry);
     if (first && prepared.initialized && entry.container) {
@@ -323,7 +325,7 @@ export class ContainerPool {
     this.#containers.release(entry, false);
   }
 
-  /** The container cannot take the job after all: another one shall. */
+  /** Moves a job to another container, because its container did not take it. */
   #tryElsewhere(entry: PooledContainer, job: Job, fault: Fault): void {
     this.#parts.metrics.rescheduled();
     this.#containers.drain(entry);
@@ -332,19 +334,19 @@ export class ContainerPool {
     if (this.#leaving) job.leave();
     else if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
     else if (job.attempts < MAX_ATTEMPTS) this.#backlog.putBack(job);
-    // Containers that take code and then refuse to run it are the action's own doing.
+    // The action itself makes containers refuse to run after they took its code.
     else this.#giveUp(job, job.platformFailed ? whiskError(texts.abnormalRun) : developerError(texts.abnormalRun));
     this.#containers.release(entry, false);
   }
 
   /**
    * Ends an activation that never reached a container.
-   * @param reason for its logs.
+   * @param reason a line for its logs.
    */
   #giveUp(job: Job, response: ActivationResponse, reason?: string): void {
     const { log } = this.#parts;
     const { activationId, transid } = job.message;
-    log.warn(`activation ${activationId} of ${job.action.path} was not run`, { transid, result: response.result });
+    log.warn(`could not run activation ${activationId} of ${job.action.path}`, { transid, result: response.result });
     const now = this.#parts.now();
     this.#conclude(job, { response, total: { start: now, end: now }, timedOut: false }, false, reason);
   }
@@ -361,7 +363,7 @@ export class ContainerPool {
   #startStemCell(cell: StemCell): void {
     this.#containers.createStemCell(cell, (error) => {
       if (error === undefined) return this.#stemCells.succeeded(cell);
-      this.#parts.log.error(`no stem cell of kind ${cell.kind}`, { error });
+      this.#parts.log.error(`could not start a stem cell of kind ${cell.kind}`, { error });
       this.#stemCells.failed(cell, this.#parts.now());
     });
   }
@@ -373,7 +375,7 @@ const LEFT = Promise.resolve('left' as const);
 
 const NO_LOGS = Promise.resolve();
 
-/** Whether a color meets a container that served it lately. */
+/** Whether the container recently served the color. */
 function metColor(placement: Decision<PooledContainer>, color: string | undefined): boolean {
   return color !== undefined && placement.kind === 'warm' && placement.entry.colors?.has(color) === true;
 }

@@ -1,18 +1,18 @@
 import { namespaceOf, type ContainerEntry, type ContainerState } from './ContainerEntry.js';
 import { WarmGroup } from './WarmGroup.js';
 
-/** So many activations may have gone on before logs are read, besides those that run at once: they must not pile up. */
+/** The most ended activations with unread logs, in addition to the concurrency: logs must not pile up. */
 const LOGS_BEHIND = 3;
 
-/** The containers of a pool, and the indexes in which decisions look them up. No effects, no clock. */
+/** The containers of a pool, with indexes for the decisions. Has no effects and no clock. */
 export class ContainerTable<E extends ContainerEntry> {
   readonly capacityMB: number;
   readonly all = new Set<E>();
   readonly #maxColors: number;
   readonly #groups = new Map<string, WarmGroup<E>>();
-  /** Stem cells that are free, by kind and memory, in the order of their starts. */
+  /** Free stem cells by kind and memory, in the order of their starts. */
   readonly #stemCells = new Map<string, Set<E>>();
-  /** What the containers of each namespace take, those counted that are reserved. */
+  /** The memory of each namespace's containers in MB, including reserved ones. */
   readonly #namespaceMB = new Map<string, number>();
   #usedMB = 0;
   #leavingMB = 0;
@@ -23,17 +23,17 @@ export class ContainerTable<E extends ContainerEntry> {
     this.#maxColors = maxColors;
   }
 
-  /** What the engine's containers may take: also those that are being created or removed. */
+  /** The memory of the engine's containers, including those being created or removed. */
   get usedMB(): number {
     return this.#usedMB;
   }
 
-  /** What will be used once all removals under way have ended and all reservations are served. */
+  /** The used memory after all pending removals and reservations. */
   get committedMB(): number {
     return this.#usedMB + this.#reservedMB - this.#leavingMB;
   }
 
-  /** What the containers of a namespace take; those that are being removed serve it no more. */
+  /** The memory of a namespace's containers, without those being removed. */
   memoryOf(namespace: string): number {
     return this.#namespaceMB.get(namespace) ?? 0;
   }
@@ -46,7 +46,7 @@ export class ContainerTable<E extends ContainerEntry> {
     return this.#stemCells.get(`${kind}@${memoryMB}`) ?? NONE;
   }
 
-  /** Adds a container that is being created as a stem cell. */
+  /** Adds a stem cell that is being created. */
   addStemCell(entry: E): void {
     this.#add(entry);
     const name = `${entry.kind}@${entry.memoryMB}`;
@@ -55,18 +55,18 @@ export class ContainerTable<E extends ContainerEntry> {
     cells.add(entry);
   }
 
-  /** Adds a container for `key`: one that is being created, or one that is `reserved` until there is memory. */
+  /** Adds a container for `key` that is being created, or is `reserved` until memory is free. */
   addFor(entry: E, key: string, concurrency: number): void {
     this.#add(entry);
     this.#dedicate(entry, key, concurrency);
   }
 
-  /** Whether a container of that size can be created now, without going before those that are reserved. */
+  /** Whether a container of this size can be created now. Reserved containers come first. */
   fits(memoryMB: number): boolean {
     return this.#reservedMB === 0 && this.#usedMB + memoryMB <= this.capacityMB;
   }
 
-  /** Turns the reservation into a container that is being created; false where there is no memory yet. */
+  /** Turns a reserved container into one that is being created. @returns false if memory is not free yet. */
   claim(entry: E): boolean {
     if (entry.memory !== 'reserved' || this.#usedMB + entry.memoryMB > this.capacityMB) return false;
     entry.memory = 'held';
@@ -75,14 +75,14 @@ export class ContainerTable<E extends ContainerEntry> {
     return true;
   }
 
-  /** Gives a stem cell to `key`. */
+  /** Assigns a stem cell to `key`. */
   take(entry: E, key: string, concurrency: number): void {
     this.#stemCells.get(`${entry.kind}@${entry.memoryMB}`)?.delete(entry);
     if (entry.state === 'prewarmed') entry.state = 'initializing';
     this.#dedicate(entry, key, concurrency);
   }
 
-  /** Gives the container one more activation. */
+  /** Assigns one more activation to the container. */
   assign(entry: E, color: string | undefined): void {
     entry.active++;
     const group = this.#groupOf(entry);
@@ -91,7 +91,7 @@ export class ContainerTable<E extends ContainerEntry> {
     this.#index(entry, group);
   }
 
-  /** The activation left the container; `collecting` says whether its logs are still to be read. */
+  /** To be called when an activation leaves the container. @param collecting whether its logs are still being read. */
   release(entry: E, collecting: boolean, now: number): void {
     entry.active--;
     if (collecting) entry.collecting++;
@@ -103,22 +103,22 @@ export class ContainerTable<E extends ContainerEntry> {
     this.#index(entry, group);
   }
 
-  /** The logs of an activation that left before have been read. */
+  /** To be called when the logs of an ended activation are read. */
   collected(entry: E): void {
     entry.collecting--;
-    // Where it is in a list already it stays in its place: it was not used.
+    // Keep its position in a list: it was not used.
     if (entry.state !== 'removing' && entry.listed === undefined) this.#index(entry, this.#groupOf(entry));
   }
 
   setState(entry: E, state: ContainerState): void {
     const before = entry.state;
     entry.state = state;
-    // What was pausing was counted as asleep already, and was not used since.
+    // A pausing container is already in the list of paused ones and was not used since.
     if (entry.key !== undefined && !(before === 'pausing' && state === 'paused'))
       this.#index(entry, this.#groupOf(entry));
   }
 
-  /** The container serves no more: it leaves the indexes. Its memory counts until it is `removed`. */
+  /** Takes a container out of service and out of the indexes. Its memory counts until it is `removed`. */
   retire(entry: E): void {
     if (entry.state === 'removing') return;
     entry.state = 'removing';
@@ -134,14 +134,14 @@ export class ContainerTable<E extends ContainerEntry> {
     if (group?.members === 0) this.#groups.delete(entry.key);
   }
 
-  /** The removal of a retired container failed: nothing counts on its memory until it is `removed`. */
+  /** To be called when the removal of a retired container failed: its memory is not expected until it is `removed`. */
   stuck(entry: E): void {
     if (entry.memory !== 'leaving') return;
     entry.memory = 'stuck';
     this.#leavingMB -= entry.memoryMB;
   }
 
-  /** The engine has no more of the retired container: its memory is free. */
+  /** To be called when the engine has removed a retired container: its memory is free. */
   removed(entry: E): void {
     if (!this.all.delete(entry)) return;
     if (entry.memory === 'reserved') {
@@ -176,11 +176,11 @@ export class ContainerTable<E extends ContainerEntry> {
 
   #groupOf(entry: E): WarmGroup<E> {
     const group = this.#groups.get(entry.key ?? '');
-    if (!group) throw new Error(`container ${entry.id} is in state ${entry.state} and serves nobody`);
+    if (!group) throw new Error(`container ${entry.id} in state ${entry.state} has no group`);
     return group;
   }
 
-  /** Moves the container to the list that fits its state and its room. */
+  /** Moves the container to the list for its state and room. */
   #index(entry: E, group: WarmGroup<E>): void {
     const { state } = entry;
     const warm = state === 'warm' || state === 'pausing' || state === 'paused' || state === 'resuming';

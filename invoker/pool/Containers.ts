@@ -15,15 +15,15 @@ import type { StemCell } from './StemCells.js';
 
 export interface ContainersConfig {
   readonly userMemoryMB: number;
-  /** So many colors are remembered for each container. */
+  /** The most colors to remember for each container. */
   readonly maxColors: number;
-  /** What stem cells are prepared for. */
+  /** The concurrency of stem cells. */
   readonly maxConcurrency: number;
   /** Environment variables of every container, such as `__OW_API_HOST`. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The beginning of every container's name: who owns it. */
+  /** The prefix of all containers' names. It identifies the owner. */
   readonly namePrefix: string;
-  /** How removals that fail are tried again. */
+  /** The retries of failed removals. */
   readonly removal?: RemovalTimes | undefined;
 }
 
@@ -34,14 +34,14 @@ export interface ContainersParts {
   readonly now: () => number;
 }
 
-/** Makes, pauses, resumes and removes the pool's containers, and keeps its table (see `ContainerPool.ts`). */
+/** Creates, pauses, resumes and removes the pool's containers, and updates its table (see `ContainerPool.ts`). */
 export class Containers {
   readonly table: ContainerTable<PooledContainer>;
   readonly #parts: ContainersParts;
   readonly #removals: Removals;
-  /** Called when there may be room for a job that waits; with the key of the container that has it, where it is one. */
+  /** Called when there may be room for a waiting job. @param key of the container with room, if it is a container. */
   readonly #onRoom: (key?: string) => void;
-  /** Containers that wait for memory, in the order of their requests. */
+  /** Reserved containers in the order of their requests. */
   readonly #reservations: Reservation[] = [];
   #nextId = 1;
 
@@ -52,12 +52,12 @@ export class Containers {
     this.table = new ContainerTable(parts.config.userMemoryMB, parts.config.maxColors);
   }
 
-  /** Containers that could not be removed yet. */
+  /** The number of containers whose removal failed and is being retried. */
   get unremoved(): number {
     return this.#removals.failing;
   }
 
-  /** Begins to make a container for the job: at once, or when memory that is being freed is free. */
+  /** Creates a container for the job: at once, or after the removal of others. */
   createFor(job: Job): PooledContainer {
     const { image, concurrency, path } = job.action;
     const name = `${plain(job.message.user.namespace.name)}_${plain(path.slice(path.lastIndexOf('/') + 1))}`;
@@ -66,7 +66,7 @@ export class Containers {
     return entry;
   }
 
-  /** Begins to make a stem cell, where there is room for one; `settled` hears whether it came to be. */
+  /** Creates a stem cell if there is room. Calls `settled` at the end of the creation. */
   createStemCell(cell: StemCell, settled: (error?: unknown) => void): void {
     const { config, now } = this.#parts;
     if (!this.table.fits(cell.memoryMB)) return;
@@ -75,7 +75,7 @@ export class Containers {
     entry.created.then(
       () => {
         settled();
-        // It may be taken already, or the pool may have closed.
+        // It may already be taken, or the pool may have closed.
         if (entry.state !== 'creating' || entry.key !== undefined) return;
         entry.state = 'prewarmed';
         if (cell.reactive) entry.expires = now() + cell.reactive.ttlMs;
@@ -88,24 +88,24 @@ export class Containers {
     );
   }
 
-  /** The activation has left the container; `collecting` says whether its logs are still to be read. */
+  /** To be called when an activation leaves the container. @param collecting whether its logs are still being read. */
   release(entry: PooledContainer, collecting: boolean): void {
     this.table.release(entry, collecting, this.#parts.now());
     this.#afterUse(entry);
   }
 
-  /** The logs of an activation that left before have been read. */
+  /** To be called when the logs of an ended activation are read. */
   collected(entry: PooledContainer): void {
     this.table.collected(entry);
     this.#afterUse(entry);
   }
 
-  /** The container takes no more activations, and goes when the last one has left. */
+  /** Stops assigning activations to the container, and removes it after the last one. */
   drain(entry: PooledContainer): void {
     if (entry.state !== 'draining' && entry.state !== 'removing') this.table.setState(entry, 'draining');
   }
 
-  /** Removes the container, whatever it does. Its memory counts until the driver has removed it. */
+  /** Removes the container in any state. Its memory counts until the driver has removed it. */
   remove(entry: PooledContainer): void {
     if (entry.state === 'removing') return;
     if (entry.memory === 'reserved') return this.#cancel(entry);
@@ -121,16 +121,16 @@ export class Containers {
     });
   }
 
-  /** Removes every container, whatever it does. */
+  /** Removes all containers in any state. */
   removeAll(): void {
     for (const entry of this.table.all) this.remove(entry);
   }
 
-  /** Resolves when everything that was removed is gone, or `limitMs` are over. */
+  /** Resolves when all removals have ended, or after `limitMs`. */
   async removed(limitMs: number): Promise<void> {
     await Promise.all([...this.table.all].map((entry) => this.#madeOf(entry)));
     const left = await this.#removals.finish(limitMs);
-    if (left > 0) this.#parts.log.error(`${left} containers could not be removed`);
+    if (left > 0) this.#parts.log.error(`could not remove ${left} containers`);
   }
 
   /** Pauses an idle container. */
@@ -141,14 +141,14 @@ export class Containers {
     entry.changing = container.pause().then(
       () => {
         if (entry.state === 'pausing') this.table.setState(entry, 'paused');
-        // It can be evicted again.
+        // It can be evicted now.
         this.#onRoom(entry.key);
       },
       (error: unknown) => this.#unmovable(entry, error),
     );
   }
 
-  /** Resumes a container that is paused, or about to be; false where that fails. Several may wait for the same resuming. */
+  /** Resumes a pausing or paused container. Concurrent calls share one resume. @returns false if it fails. */
   async resume(entry: PooledContainer): Promise<boolean> {
     while (entry.changing) {
       const { changing } = entry;
@@ -165,7 +165,7 @@ export class Containers {
       () => {
         entry.changing = undefined;
         if (entry.state === 'resuming') this.table.setState(entry, 'warm');
-        // It may have been resumed for what comes next, and can be evicted.
+        // It may have been resumed in advance: then it can be evicted.
         this.#onRoom(entry.key);
       },
       (error: unknown) => this.#unmovable(entry, error),
@@ -209,13 +209,13 @@ export class Containers {
     return entry;
   }
 
-  /** The driver saw the container end. */
+  /** Handles the unexpected end of a container. */
   #gone(entry: PooledContainer): void {
     if (entry.state === 'removing') return;
     const { log } = this.#parts;
     if (log.debugEnabled) log.debug(`container ${entry.container?.id} ended while it was ${entry.state}`);
     if (entry.state === 'prewarmed' || isIdle(entry)) this.remove(entry);
-    // While it is being prepared, who prepares it finds out.
+    // During its preparation, the preparing code notices the end.
     else if (entry.state !== 'creating' && entry.state !== 'initializing') {
       this.drain(entry);
       this.#afterUse(entry);
@@ -223,7 +223,7 @@ export class Containers {
   }
 
   #unmovable(entry: PooledContainer, error: unknown): void {
-    this.#parts.log.warn(`container ${entry.container?.id} could not be paused or resumed`, { error });
+    this.#parts.log.warn(`could not pause or resume container ${entry.container?.id}`, { error });
     this.drain(entry);
     this.#afterUse(entry);
   }
@@ -233,13 +233,13 @@ export class Containers {
     this.#onRoom(entry.key);
   }
 
-  /** What there is to remove of the entry once its creation has ended; undefined where nothing is left of it. */
+  /** The object to destroy after the creation has ended; undefined if nothing is left. */
   #madeOf(entry: PooledContainer): Promise<{ destroy(): Promise<void> } | undefined> {
     if (entry.container) return Promise.resolve(entry.container);
     return entry.created.catch((error: unknown) => (error instanceof ContainerStartError ? error.remains : undefined));
   }
 
-  /** The driver has no more of the container: what waits for its memory goes on. */
+  /** Handles the end of a removal: requests that wait for its memory continue. */
   #removed(entry: PooledContainer): void {
     this.table.removed(entry);
     for (let next = this.#reservations[0]; next?.entry && this.table.claim(next.entry); next = this.#reservations[0]) {
@@ -249,7 +249,7 @@ export class Containers {
     this.#onRoom();
   }
 
-  /** The container stays for longer: those that counted on its memory look for another place. */
+  /** Handles a failed removal: requests that wait for its memory look for another place. */
   #stuck(entry: PooledContainer): void {
     this.table.stuck(entry);
     while (this.table.committedMB > this.table.capacityMB) {
@@ -268,7 +268,7 @@ export class Containers {
   }
 }
 
-/** A container that is created once there is memory for it. */
+/** A container that is created once its memory is free. */
 class Reservation {
   readonly created: Promise<Container>;
   entry: PooledContainer | undefined;
@@ -289,11 +289,11 @@ class Reservation {
   }
 
   cancel(): void {
-    this.#reject(new NoMemoryError('the memory for the container did not come free'));
+    this.#reject(new NoMemoryError('the memory for the container did not become free'));
   }
 }
 
 const DONE = Promise.resolve();
 
-/** What a container's name may hold. */
+/** The text with only the characters that a container's name may contain. */
 const plain = (text: string): string => text.replaceAll(/\W/g, '');

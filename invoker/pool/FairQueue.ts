@@ -1,29 +1,29 @@
 import { Queue } from './Queue.js';
 
-/** What the queue knows of an activation that waits. */
+/** The properties of a waiting activation that the queue uses. */
 export interface Queued {
   readonly namespace: string;
-  /** The action, in whatever revision: its activations keep their order. */
+  /** The action without its revision. The activations of a flow keep their order. */
   readonly flow: string;
-  /** What a turn costs. */
+  /** The cost of a turn. */
   readonly memoryMB: number;
-  /** Its place among all that came: of two, the later one has the higher number. */
+  /** The number of its arrival: higher for a later activation. */
   readonly arrival: number;
 }
 
 /**
- * Activations that wait, by turns: first among namespaces, then among the actions of the namespace whose turn it is, each
- * by deficit round robin (Shreedhar and Varghese, 1995) over the memory that activations need. Within an action the first
- * one that came is the first one to go. Each step takes constant time, amortized over the activations that it serves.
+ * Waiting activations that take turns: among namespaces, then among the actions of the current namespace. Both rounds
+ * use deficit round robin (Shreedhar and Varghese, 1995) over the activations' memory. The activations of an action are
+ * served in order of arrival. Each step takes amortized constant time.
  *
  * The states of a flow (a namespace, or an action within it):
  *
  *   from       to         when
- *   (absent)   waiting    its first activation comes: it joins the end of the round, without credit
- *              its turn   the same, where no other flow waits
- *   waiting    its turn   the round reaches it: it is credited with one quantum
- *   its turn   waiting    its credit does not pay for its first activation
- *   any        (absent)   its last activation is taken: its credit is lost
+ *   (absent)   waiting    its first activation arrives: it joins the end of the round without credit
+ *              its turn   the same, if no other flow waits
+ *   waiting    its turn   the round reaches it: its credit increases by one quantum
+ *   its turn   waiting    its credit is too small for its first activation
+ *   any        (absent)   its last activation is taken: it loses its credit
  */
 export class FairQueue<T extends Queued> {
   readonly #namespaces = new Map<string, NamespaceFlow<T>>();
@@ -36,13 +36,13 @@ export class FairQueue<T extends Queued> {
     return this.#size;
   }
 
-  /** Adds an activation behind those of its action. */
+  /** Adds an activation after those of its action. */
   push(item: T): void {
     this.#flowOf(item).items.push(item);
     this.#size++;
   }
 
-  /** Returns an activation that was taken: it goes before those of its action that came later. */
+  /** Returns an activation that was taken. It comes before those of its action that arrived later. */
   putBack(item: T): void {
     const { items } = this.#flowOf(item);
     const earlier: T[] = [];
@@ -55,7 +55,7 @@ export class FairQueue<T extends Queued> {
     this.#size++;
   }
 
-  /** The activation whose turn it is; it stays in the queue. */
+  /** The next activation, without removing it. */
   next(): T | undefined {
     return this.#round.current?.actions.current?.items.first;
   }
@@ -65,7 +65,7 @@ export class FairQueue<T extends Queued> {
     return this.#actions.get(flow)?.items.first;
   }
 
-  /** Removes and returns the first activation of an action, whose namespace and action pay for it, in turn or not. */
+  /** Removes and returns the first activation of an action, in turn or not. Its namespace and action pay for it. */
   take(flow: string): T | undefined {
     const action = this.#actions.get(flow);
     const item = action?.items.shift();
@@ -85,13 +85,13 @@ export class FairQueue<T extends Queued> {
     return item;
   }
 
-  /** Who is served out of turn owes at most one quantum: the round passes it over once. */
+  /** Charges a flow. A flow that is served out of turn owes at most one quantum, so the round skips it once. */
   #pay(flow: Flow, { memoryMB }: T): void {
     flow.credit = Math.max(flow.credit - memoryMB, -this.#quantum.memoryMB);
   }
 
   #flowOf(item: T): ActionFlow<T> {
-    // The largest that waits: then one quantum pays for whatever is first.
+    // The quantum is the largest waiting cost, so that one quantum pays for any first activation.
     this.#quantum.memoryMB = Math.max(this.#quantum.memoryMB, item.memoryMB);
     let action = this.#actions.get(item.flow);
     if (action) return action;
@@ -109,7 +109,7 @@ export class FairQueue<T extends Queued> {
   }
 }
 
-/** What each flow is credited with when the round reaches it, in MB. */
+/** The credit that each flow gets when the round reaches it, in MB. */
 interface Quantum {
   memoryMB: number;
 }
@@ -119,7 +119,7 @@ interface Flow {
   credit: number;
   previous: Flow;
   next: Flow;
-  /** What its first activation costs. */
+  /** The cost of its first activation. */
   readonly cost: number;
 }
 
@@ -156,7 +156,7 @@ class NamespaceFlow<T extends Queued> implements Flow {
   }
 }
 
-/** Flows in a circle, one of which has its turn. */
+/** A circle of flows, one of which has its turn. */
 class Round<F extends Flow> {
   readonly #quantum: Quantum;
   #current: F | undefined;
@@ -181,7 +181,7 @@ class Round<F extends Flow> {
     return flow;
   }
 
-  /** Adds a flow at the end of the round: before the one whose turn it is. */
+  /** Adds a flow at the end of the round, before the current one. */
   add(flow: F): void {
     const current = this.#current;
     if (!current) {

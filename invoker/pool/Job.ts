@@ -4,17 +4,17 @@ import { containerKey, flowOf } from './ContainerEntry.js';
 import type { ContainerRequest } from './decide.js';
 import type { Queued } from './FairQueue.js';
 
-/** An activation on its way through the pool. */
+/** An activation in the pool. */
 export interface Job extends ContainerRequest, Queued {
   readonly message: ActivationMessage;
   readonly action: ExecutableAction;
-  /** How often a container could not take it after all. */
+  /** The number of containers that failed to take it. */
   attempts: number;
-  /** Whether one of those times was the platform's fault: a container that was not resumed. */
+  /** Whether one of these failures was the platform's fault, such as a failed resume. */
   platformFailed: boolean;
-  /** Whether the container that it was given to served its color lately. */
+  /** Whether its container recently served its color. */
   colorHit: boolean;
-  /** The activation is over: acknowledged and recorded. */
+  /** Called when the activation is acknowledged and recorded. */
   readonly done: () => void;
   /** The activation did not begin, and shall wait for the next run of this invoker. */
   readonly leave: () => void;

@@ -5,23 +5,23 @@ import type { ContainerEntry } from './ContainerEntry.js';
 
 /** An entry of the pool's table, with its container. */
 export interface PooledContainer extends ContainerEntry {
-  /** As the driver knows it. */
+  /** The name for the driver. */
   readonly name: string;
   container: Container | undefined;
-  /** Settles when the container is there; rejects with what the driver says, or with a `NoMemoryError`. */
+  /** Resolves when the container is created; rejects with the driver's error or a `NoMemoryError`. */
   readonly created: Promise<Container>;
-  /** Of one that is being prepared for an activation: how that ends, for those that wait for it. */
+  /** The outcome of a pending preparation, for the activations that wait for it. */
   prepared: Promise<Prepared> | undefined;
-  /** There while it is paused, and while that changes: settles when the change under way is over. */
+  /** Defined while the container is pausing, paused or resuming. Settles at the end of the current change. */
   changing: Promise<void> | undefined;
-  /** Settles when the logs of all earlier activations are read: they come in order. */
+  /** Settles when the logs of all earlier activations are read, since they are read in order. */
   logs: Promise<unknown>;
 }
 
 /**
- * How the preparation of a container for an activation ended. `ok`: it is warm. `failed`: `execution` is how it ended
- * for that activation, `response` what those get that waited with it; `initialized` says whether it came as far as to
- * `/init`. `unsent`: the container never got the code, so another one may take the activation.
+ * The outcome of a container's preparation for an activation. `ok`: it is warm. `failed`: `execution` is for the record
+ * of that activation, `response` for those that waited for it; `initialized`: whether `/init` was sent. `unsent`: the
+ * container did not get the code, so another one may take the activation.
  */
 export type Prepared =
   | { readonly kind: 'ok'; readonly init: Interval }
@@ -36,12 +36,12 @@ export type Prepared =
   | { readonly kind: 'unsent'; readonly fault: Fault };
 
 /**
- * Why a container did not take an activation: it refused, or the platform did not have it ready, or there was no memory
- * for it after all, which is no fault.
+ * Why a container did not take an activation: it refused (`container`), the platform failed to prepare it (`platform`),
+ * or its memory did not become free (`memory`).
  */
 export type Fault = 'container' | 'platform' | 'memory';
 
-/** Memory that was to come free for a container did not. */
+/** The memory for a container did not become free. */
 export class NoMemoryError extends Error {
   override readonly name = 'NoMemoryError';
 }

@@ -1,4 +1,4 @@
-/** First in, first out, with a way back to the front for an item that was taken too early. */
+/** A first-in, first-out queue. An item that was taken too early can be returned to the front. */
 export class Queue<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
@@ -23,7 +23,7 @@ export class Queue<T> {
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (this.#head < this.#items.length) this.#items[this.#head++] = undefined;
-    // Items that were shifted are dropped together, when they are half of all.
+    // Drop shifted items together, when they are half of the array.
     if (this.#head > 64 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;

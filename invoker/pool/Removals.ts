@@ -2,37 +2,37 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import { within } from '../../shared/process/within.js';
 import { TaskLimit } from '../containers/TaskLimit.js';
 
-/** A container to remove, and who hears what came of it. */
+/** A container to remove, and the callbacks for the outcome. */
 export interface Removal {
-  /** As log lines name it. */
+  /** The name in log lines. */
   readonly name: string;
-  /** One attempt. Where it rejects, it is tried again. */
+  /** Makes one attempt. It is retried after a rejection. */
   readonly destroy: () => Promise<void>;
-  /** The first attempt failed. */
+  /** Called when the first attempt fails. */
   readonly onFailure: () => void;
   readonly onRemoved: () => void;
 }
 
 /** In ms. */
 export interface RemovalTimes {
-  /** An attempt that takes longer counts as failed. */
+  /** The limit for one attempt. */
   readonly attemptMs: number;
-  /** The pause after the first failed attempt; it doubles with each. */
+  /** The delay after the first failed attempt. It doubles with each attempt. */
   readonly firstDelayMs: number;
   readonly maxDelayMs: number;
 }
 
 const REMOVAL_TIMES: RemovalTimes = { attemptMs: 60_000, firstDelayMs: 1000, maxDelayMs: 60_000 };
 
-/** More at once make an engine slower, not faster. */
+/** The most concurrent removals. More would slow the engine down. */
 const AT_ONCE = 8;
 
-/** Every so many failed attempts the log says again that a container is still there. */
+/** The number of failed attempts between two log lines about a container. */
 const REPORT_EVERY = 10;
 
 /**
- * Removes containers, a few at a time. It tries until a container is gone or the pool ends, since its memory is used until
- * then.
+ * Removes containers, a few at a time. It retries until the container is gone or the pool ends, since the container
+ * uses its memory until then.
  */
 export class Removals {
   readonly #log: Logger;
@@ -47,7 +47,7 @@ export class Removals {
     this.#times = times;
   }
 
-  /** Containers whose removal failed at least once, and that are still there. */
+  /** The number of containers whose removal has failed and is being retried. */
   get failing(): number {
     return this.#failing;
   }
@@ -57,7 +57,7 @@ export class Removals {
     this.#pending.add(removed);
   }
 
-  /** Waits for all removals, at most `limitMs`, then gives up those that are left; resolves to how many these are. */
+  /** Waits at most `limitMs` for all removals, then gives up. Resolves to the number of remaining containers. */
   async finish(limitMs: number): Promise<number> {
     await within(Promise.all(this.#pending), limitMs, () => undefined);
     this.#stopped.abort();
@@ -75,7 +75,7 @@ export class Removals {
         );
         if (failures > 0) {
           this.#failing--;
-          this.#log.info(`container ${removal.name} is removed, after ${failures} failed attempts`);
+          this.#log.info(`removed container ${removal.name} after ${failures} failed attempts`);
         }
         removal.onRemoved();
         return;
@@ -85,7 +85,7 @@ export class Removals {
           removal.onFailure();
         }
         if (failures % REPORT_EVERY === 0) {
-          this.#log.error(`container ${removal.name} was not removed; it is tried again`, { error });
+          this.#log.error(`could not remove container ${removal.name}; retrying`, { error });
         }
         await this.#pause(this.#times.firstDelayMs * 2 ** Math.min(failures, 30));
         failures++;

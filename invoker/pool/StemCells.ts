@@ -1,18 +1,18 @@
 import type { ContainerImage } from '../containers/ContainerDriver.js';
 import { wantedStemCells, type StemCellPlan } from './decide.js';
 
-/** Containers of one kind and memory that are started before anybody asks. */
+/** Containers of one kind and memory that are started in advance. */
 export interface StemCell extends StemCellPlan {
   readonly kind: string;
   readonly memoryMB: number;
   readonly image: ContainerImage;
 }
 
-/** How often demand is looked at, for stem cells that follow it. */
+/** The interval of demand for reactive stem cells, in ms. */
 const DEMAND_INTERVAL_MS = 60_000;
 const MAX_BACKOFF_MS = 60_000;
 
-/** Says which stem cells to start, and keeps from trying too often what does not start. */
+/** Decides which stem cells to start. Delays further attempts for those that fail. */
 export class StemCells {
   readonly #plans: Plan[];
   #nextInterval: number;
@@ -28,7 +28,7 @@ export class StemCells {
     }));
   }
 
-  /** The stem cells to start now; each is named as often as it is missing. */
+  /** The stem cells to start now, once for each missing container. */
   missing(count: (cell: StemCell) => number, now: number): StemCell[] {
     const interval = now >= this.#nextInterval;
     if (interval) this.#nextInterval = now + DEMAND_INTERVAL_MS;
@@ -44,7 +44,7 @@ export class StemCells {
     return missing;
   }
 
-  /** A container of that kind and memory was not there when it was needed. */
+  /** Counts a cold start of this kind and memory. */
   countColdStart(kind: string, memoryMB: number): void {
     for (const plan of this.#plans) {
       if (plan.cell.kind === kind && plan.cell.memoryMB === memoryMB) plan.coldStarts++;
@@ -69,9 +69,9 @@ export class StemCells {
 interface Plan {
   readonly cell: StemCell;
   wanted: number;
-  /** In the current interval. */
+  /** The number of cold starts in the current interval. */
   coldStarts: number;
-  /** In a row. */
+  /** The number of consecutive failures. */
   failures: number;
   notBefore: number;
 }

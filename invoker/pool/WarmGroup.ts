@@ -1,27 +1,27 @@
 import { isAwake, type ContainerEntry, type ContainerList } from './ContainerEntry.js';
 
-/** So many containers are remembered as having served one color, the latest first asked. */
+/** The most containers to remember for one color. The latest one is preferred. */
 const MAX_HOMES = 4;
 
 /**
- * The containers of one action (in one revision, for one namespace), with those that have room in lists by how many
- * colors they lately served, the last used first. Finding a container for a color, or the one with the fewest colors,
- * looks at no container that it does not return.
+ * The containers of one action (of one revision and namespace). Those with room are in lists by their number of recent
+ * colors, the last used one first. So a search for a color's container, or for the container with the fewest colors,
+ * visits only the container that it returns.
  */
 export class WarmGroup<E extends ContainerEntry> {
-  /** Containers of the group, whatever they do. */
+  /** The number of containers in any state. */
   members = 0;
-  /** Activations that they have. */
+  /** The number of their activations. */
   active = 0;
-  /** When the last activation left one of them, in ms since the epoch. */
+  /** The time of the last end of an activation, in ms since the epoch. */
   lastUsed = 0;
-  /** With room, and ready at once. */
+  /** Containers with room that can serve at once. */
   readonly #awake = new ByColors<E>();
-  /** With room, once they are resumed. */
+  /** Containers with room that must be resumed first. */
   readonly #asleep = new ByColors<E>();
-  /** Being created or initialized for an action with a concurrency over 1, in the order of their starts. */
+  /** Containers being created or initialized for an action with a concurrency over 1, in the order of their starts. */
   readonly starting = new Set<E>();
-  /** By color: who served it and still counts it among its colors, the last one at the end. */
+  /** The containers that recently served a color, by color, the latest one last. */
   readonly #homes = new Map<string, E[]>();
   readonly #maxColors: number;
 
@@ -29,7 +29,9 @@ export class WarmGroup<E extends ContainerEntry> {
     this.#maxColors = maxColors;
   }
 
-  /** The container with room that last served the color, one that is awake before one that is not; undefined where there is none. */
+  /**
+   * The container with room that last served the color. Prefers awake containers. Undefined without such a container.
+   */
   home(color: string): E | undefined {
     const homes = this.#homes.get(color);
     let asleep: E | undefined;
@@ -44,23 +46,23 @@ export class WarmGroup<E extends ContainerEntry> {
     return asleep;
   }
 
-  /** Of the containers with room, those that are awake first, the last used one of those with the fewest colors. */
+  /** The container with room and the fewest colors. Prefers awake containers, then the last used one. */
   fewestColors(): E | undefined {
     return this.#awake.first() ?? this.#asleep.first();
   }
 
-  /** Puts a container that has room in front of its list. */
+  /** Adds a container with room at the front of its list. */
   enlist(entry: E): void {
     entry.listed?.delete(entry);
     (isAwake(entry) ? this.#awake : this.#asleep).add(entry);
   }
 
-  /** Takes a container that has no room, or is going away, out of its list. */
+  /** Removes a container without room, or a retired one, from its list. */
   delist(entry: E): void {
     entry.listed?.delete(entry);
   }
 
-  /** Notes that the container serves the color: it is the color's home from now on. */
+  /** Makes the container the latest home of the color. */
   serve(entry: E, color: string): void {
     const colors = (entry.colors ??= new Set());
     const homes = this.#homes.get(color);
@@ -79,7 +81,7 @@ export class WarmGroup<E extends ContainerEntry> {
     }
   }
 
-  /** Forgets a container that goes away. */
+  /** Removes a retired container. */
   remove(entry: E): void {
     this.members--;
     this.active -= entry.active;
@@ -88,7 +90,7 @@ export class WarmGroup<E extends ContainerEntry> {
     for (const color of entry.colors ?? []) this.#forget(entry, color);
   }
 
-  /** The container is no longer a home of the color, so it stands in the list of one color less. */
+  /** Removes a home of the color. The container moves to the list of one color less. */
   #lose(entry: E | undefined, color: string): void {
     entry?.colors?.delete(color);
     if (entry?.listed !== undefined) this.enlist(entry);
@@ -104,11 +106,13 @@ export class WarmGroup<E extends ContainerEntry> {
   }
 }
 
-/** Containers by how many colors they have: those of one number linked through their own fields, the last added first. */
+/**
+ * Containers by their number of colors. Each list is linked through the containers' fields, the last added one first.
+ */
 class ByColors<E extends ContainerEntry> implements ContainerList {
-  /** By number of colors. An action without colors has only the first list. */
+  /** Lists by number of colors. An action without colors has only the first list. */
   readonly #heads: (E | undefined)[] = [];
-  /** No list before this one has a container. */
+  /** All lists before this one are empty. */
   #lowest = 0;
 
   first(): E | undefined {

@@ -5,13 +5,13 @@ import * as texts from '../activations/texts.js';
 import type { CollectedLogs, Container } from '../containers/ContainerDriver.js';
 
 const MB = 1024 * 1024;
-/** At least this much time for the logs, and so much for each MB that they may have. */
+/** The timeout for logs depends on their limit in MB, counted as at least this. */
 const MIN_MB = 5;
 const MS_PER_MB = 2000;
 
 /**
- * The logs of the container's last activation. Where it ended by a fault of the action they may be incomplete: their end
- * is not waited for, and the last line says so. Never rejects.
+ * The logs of the container's last activation. After a fault of the action it does not wait for their end: they may be
+ * incomplete, and the last line says so. Never rejects.
  */
 export async function collectLogs(
   container: Container,
@@ -28,24 +28,24 @@ export async function collectLogs(
       timeoutMs: Math.max(action.logsMB, MIN_MB) * MS_PER_MB,
     });
   } catch (error) {
-    log.error(`the logs of container ${container.id} were not read`, { error });
+    log.error(`could not read the logs of container ${container.id}`, { error });
     collected = { lines: [texts.logFailure], complete: false, leftover: 0 };
   }
   if (collected.leftover > 0) {
-    log.warn(`container ${container.id} logged ${collected.leftover} lines between activations: they were dropped`);
+    log.warn(`dropped ${collected.leftover} lines that container ${container.id} logged between activations`);
   }
   if (!faulty) return collected;
   return { ...collected, lines: [...collected.lines, logLine(now(), texts.logWarningDeveloperError)] };
 }
 
-/** A line that the invoker adds to an activation's logs. */
+/** Formats a line that the invoker adds to an activation's logs. */
 export function logLine(now: number, text: string): string {
   return `${new Date(now).toISOString().padEnd(30)} stderr: ${text}`;
 }
 
-/** Throws away what the container wrote so far, which nobody wants and the driver would keep. */
+/** Discards the logs of the container so far: otherwise the driver keeps them in memory. */
 export function discardLogs(container: Container, log: Logger): void {
   container.collectLogs({ maxBytes: 0, expectSentinels: false, timeoutMs: 0 }).catch((error: unknown) => {
-    if (log.debugEnabled) log.debug(`the logs of container ${container.id} were not discarded`, { error });
+    if (log.debugEnabled) log.debug(`could not discard the logs of container ${container.id}`, { error });
   });
 }

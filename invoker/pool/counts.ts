@@ -5,13 +5,13 @@ import type { ContainerTable } from './ContainerTable.js';
 export interface PoolCounts {
   /** `busy`: warm, with at least one activation. */
   readonly containers: Readonly<Record<ContainerState | 'busy', number>>;
-  /** Those that are being created or removed counted. */
+  /** The memory of all containers, including those being created or removed. */
   readonly usedMB: number;
-  /** Containers whose removal failed, and is tried again. */
+  /** Containers whose removal failed and is being retried. */
   readonly unremoved: number;
-  /** Activations that wait for room. */
+  /** The number of waiting activations. */
   readonly waiting: number;
-  /** Activations that the pool has, those waiting counted. */
+  /** The number of activations in the pool, including waiting ones. */
   readonly activations: number;
 }
 

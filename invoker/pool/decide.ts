@@ -2,12 +2,12 @@ import { isAwake, type ContainerEntry } from './ContainerEntry.js';
 import type { ContainerTable } from './ContainerTable.js';
 
 /*
- * The pool's decisions, as functions of its `ContainerTable` and a request. They change nothing.
+ * The pool's decisions, as pure functions of its `ContainerTable` and a request.
  */
 
-/** What an activation needs. */
+/** The container that an activation needs. */
 export interface ContainerRequest {
-  /** What the container serves: see `containerKey`. */
+  /** The key of the container: see `containerKey`. */
   readonly key: string;
   readonly namespace: string;
   readonly kind: string;
@@ -16,9 +16,10 @@ export interface ContainerRequest {
 }
 
 /**
- * `warm`: this container serves the key already (or is being initialized for it, and has room); `wake` is the color's home,
- * which slept and is resumed for what comes next. `stemCell`: this one is taken for it. `cold`: make a new one, as soon as
- * those in `evict` are gone. `wait`: nothing can make room now. `never`: it is larger than the whole pool.
+ * Where to run an activation. `warm`: in this container, which serves the key or is being initialized for it; `wake` is
+ * the color's paused home, to be resumed for later activations. `stemCell`: in this stem cell. `cold`: in a new
+ * container, created after the removal of those in `evict`. `wait`: there is no room now. `never`: the activation
+ * exceeds the whole pool.
  */
 export type ContainerPlacement<E extends ContainerEntry> =
   | { readonly kind: 'warm'; readonly entry: E; readonly wake?: E }
@@ -27,15 +28,15 @@ export type ContainerPlacement<E extends ContainerEntry> =
   | { readonly kind: 'wait' }
   | { readonly kind: 'never' };
 
-/** A placement with which the activation goes on now. */
+/** A placement that starts the activation now. */
 export type Decision<E extends ContainerEntry> = Exclude<ContainerPlacement<E>, { kind: 'wait' }>;
 
 /**
- * Where an activation runs. In this order: the container with room that last served its color; the one with the fewest
- * colors; one that is just being initialized and will have room; a stem cell of its kind and memory, ready or at least
- * under way; a new container in free memory, or in the memory of idle ones. One that has to be resumed comes after one
- * that need not be, the home too: a color never waits where no color would not. Homes do not sleep while their action is
- * in use (`dueContainers`), so it seldom comes to that.
+ * Decides where an activation runs. In this order: the container with room that last served its color; the one with the
+ * fewest colors; one that is being initialized and will have room; a stem cell of its kind and memory, ready or being
+ * created; a new container in free memory or in the memory of idle containers. An awake container comes before a paused
+ * one, even before the paused home, so that a color never causes a wait. That case is rare, since homes are not paused
+ * while their action is in use (`dueContainers`).
  */
 export function place<E extends ContainerEntry>(
   table: ContainerTable<E>,
@@ -53,7 +54,7 @@ export function place<E extends ContainerEntry>(
   return evict.length === 0 ? { kind: 'wait' } : { kind: 'cold', evict };
 }
 
-/** Where an activation runs without a new container; undefined where no container of its key has room. */
+/** Decides where an activation runs without a new container; undefined if no container of its key has room. */
 export function placeWarm<E extends ContainerEntry>(
   table: ContainerTable<E>,
   request: ContainerRequest,
@@ -69,9 +70,9 @@ export function placeWarm<E extends ContainerEntry>(
 }
 
 /**
- * The idle containers to remove so that at least `missing` MB come free for a request: none, where all of them are not
- * enough, and never one more than needed. Stem cells go last. A namespace beyond its share does not evict what another one
- * within its share used lately: else each of its calls would find its container gone, and wait for a new one.
+ * The idle containers to remove to free at least `missing` MB for a request: none if all of them are not enough, and
+ * never more than needed. Stem cells are last. A namespace beyond its share does not evict containers that a namespace
+ * within its share recently used: otherwise each invocation of the latter would wait for a new container.
  */
 export function evictions<E extends ContainerEntry>(
   table: ContainerTable<E>,
@@ -96,7 +97,7 @@ export function evictions<E extends ContainerEntry>(
     freed += entry.memoryMB;
   }
   if (freed < missing) return [];
-  // A large one at the end may have made an earlier one unnecessary; the most valuable is spared first.
+  // A large container at the end may have made earlier ones unnecessary: keep the most valuable ones first.
   for (let i = chosen.length - 2; i >= 0; i--) {
     const memoryMB = chosen[i]?.memoryMB ?? 0;
     if (freed - memoryMB >= missing) {
@@ -107,13 +108,13 @@ export function evictions<E extends ContainerEntry>(
   return chosen;
 }
 
-/** So long a container that was used is spared, where its namespace is within its share. */
+/** The time after its use in which a container is spared, if its namespace is within its share. */
 const SPARE_MS = 10_000;
 
 /**
- * The namespaces whose lately used containers are not evicted for the request: none, where its own namespace stays within
- * its share with it; else the others that are within theirs. The pool's memory is shared equally by the namespaces that
- * used a container in the last `SPARE_MS`, and the request's own.
+ * The namespaces whose recently used containers are not evicted for the request. None if the request's namespace stays
+ * within its share; otherwise the other namespaces within their share. The namespaces that used a container in the last
+ * `SPARE_MS`, and the request's own, share the pool's memory equally.
  */
 function sparedNamespaces(
   table: ContainerTable<ContainerEntry>,
@@ -132,29 +133,30 @@ function sparedNamespaces(
   return recent;
 }
 
-/** A warm container with nothing to do, paused or not. */
+/** Whether a warm or paused container has neither activations nor unread logs. */
 export function isIdle(entry: ContainerEntry): boolean {
   return entry.active === 0 && entry.collecting === 0 && (entry.state === 'warm' || entry.state === 'paused');
 }
 
 /**
- * The order in which idle containers are given up: the least recently used first; of those that have been idle for about
- * as long (within a factor of two), the one that served the fewest colors first, since fewer colors lose their home with it. Without colors this is the order of last use.
+ * The order in which idle containers are removed: the least recently used first. Among containers with a similar idle
+ * time (within a factor of two), the one with the fewest colors comes first, since fewer colors lose their home.
+ * Without colors this is the order of last use.
  */
 export function compareIdle(a: ContainerEntry, b: ContainerEntry, now: number): number {
   return idleClass(b, now) - idleClass(a, now) || colors(a) - colors(b) || a.lastUsed - b.lastUsed || a.id - b.id;
 }
 
 export interface SweepTimes {
-  /** Idle for so long a container is paused. */
+  /** The idle time after which a container is paused. */
   readonly pauseGraceMs: number;
-  /** Idle for so long after that it is removed. */
+  /** The idle time after the pause after which it is removed. */
   readonly idleContainerMs: number;
 }
 
 /**
- * The idle containers that it is time to pause or to remove, the least valuable first. One that has colors stays awake
- * while any container of its action is in use: what comes for those colors finds it ready.
+ * The idle containers to pause or to remove now, the least valuable first. A container with colors stays awake while
+ * another container of its action is in use, so that it is ready for activations of its colors.
  */
 export function dueContainers<E extends ContainerEntry>(
   table: ContainerTable<E>,
@@ -191,10 +193,10 @@ function isNeeded<E extends ContainerEntry>(
   return group !== undefined && (group.active > 0 || now - group.lastUsed < pauseGraceMs);
 }
 
-/** How many stem cells of a kind and memory an installation wants, as the runtimes manifest says. */
+/** The number of stem cells of a kind and memory, from the runtimes manifest. */
 export interface StemCellPlan {
   readonly initialCount: number;
-  /** Follow the demand: so many more for each `threshold` cold starts in the last interval, within bounds. */
+  /** Follows the demand: adds `increment` for each `threshold` cold starts in the last interval, within bounds. */
   readonly reactive?:
     | {
         readonly minCount: number;
@@ -207,8 +209,8 @@ export interface StemCellPlan {
 }
 
 /**
- * How many stem cells there shall be: so many as the plan begins with, or what the cold starts of the last interval
- * (undefined: there was none yet) ask for.
+ * The wanted number of stem cells: the plan's initial count, or the number for the cold starts of the last interval
+ * (undefined: the first interval has not ended).
  */
 export function wantedStemCells({ initialCount, reactive }: StemCellPlan, coldStarts: number | undefined): number {
   if (coldStarts === undefined || !reactive) return initialCount;
@@ -216,7 +218,7 @@ export function wantedStemCells({ initialCount, reactive }: StemCellPlan, coldSt
   return Math.min(Math.max(reactive.minCount, grown), reactive.maxCount);
 }
 
-/** A stem cell that is ready, or else the one that will be first. */
+/** A ready stem cell, or else the one that will be ready first. */
 function readiest<E extends ContainerEntry>(cells: ReadonlySet<E>): E | undefined {
   let first: E | undefined;
   for (const cell of cells) {
@@ -235,7 +237,7 @@ function first<T>(items: Iterable<T>): T | undefined {
 
 const colors = (entry: ContainerEntry): number => entry.colors?.size ?? 0;
 
-/** 0 for less than a second, then 1 for each doubling. */
+/** The class of a container's idle time: 0 for less than a second, and 1 more for each doubling. */
 function idleClass(entry: ContainerEntry, now: number): number {
   return 32 - Math.clz32(Math.max(0, now - entry.lastUsed) / 1000);
 }

@@ -13,26 +13,26 @@ import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
 
-/** What `/init` and `/run` need besides the container and the activation. */
+/** The parts that `/init` and `/run` need in addition to the container and the activation. */
 export interface ExecutionParts {
-  /** Bytes of a result, and what is kept of a longer one; a namespace may have its own. */
+  /** The limit on a result, and the bytes to keep of a longer one. A namespace may have its own limits. */
   readonly responseLimits: (job: Job) => { readonly maxResponseBytes: number; readonly truncationBytes: number };
-  /** Is told before a container gets an activation, and where the container does not take it. */
+  /** Records that a container gets an activation, before the request, and that it did not take one. */
   readonly journal?: Pick<ActivationJournal, 'begin' | 'retract'> | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
 
 /**
- * How `/init` went. `unsent`: the code never reached the container (or the container is shutting down), so another one
- * may take it.
+ * The outcome of `/init`. `unsent`: the code did not reach the container, or the container is shutting down, so another
+ * one may take the activation.
  */
 export type Initialized =
   | { readonly kind: 'ok'; readonly interval: Interval }
   | { readonly kind: 'failed'; readonly response: ActivationResponse; readonly interval: Interval; timedOut: boolean }
   | { readonly kind: 'unsent' };
 
-/** Puts the action into the container. */
+/** Initializes the container with the job's action. */
 export async function initialize(parts: ExecutionParts, container: Container, job: Job): Promise<Initialized> {
   const { message, action } = job;
   const start = parts.now();
@@ -53,10 +53,10 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
 }
 
 /**
- * Runs an activation in an initialized container. Resolves to undefined where the activation did not begin (the request
- * never reached the container, or the runtime has stopped or is about to): another container may take it.
- * @param init the time that this activation spent on `/init`, if it did.
- * @param others how many other activations the container has when it answers.
+ * Runs an activation in an initialized container. Resolves to undefined if the activation did not start, because the
+ * request did not reach the container or the runtime has stopped. Another container may take it then.
+ * @param init the interval of `/init`, if this activation initialized the container.
+ * @param others returns the number of the container's other activations at the response.
  */
 export async function run(
   parts: ExecutionParts,
@@ -70,7 +70,7 @@ export async function run(
   const start = parts.now();
   const body = runBody(message, action, parameters, start + action.timeoutMs);
   const answer = await post(parts, container, '/run', body, job);
-  // One that took its code and then does not listen has ended itself: trying again would go on for ever.
+  // A container that took its code and does not listen has ended itself. A retry would do the same.
   const untaken = isShuttingDown(answer) || (init === undefined && isUnsent(answer));
   if (untaken || (action.concurrency > 1 && isStopped(answer))) {
     parts.journal?.retract(message.activationId);
@@ -114,7 +114,7 @@ async function post(
   }
 }
 
-/** A runtime that shuts down answers 503 and has not begun. */
+/** Whether the container did not start the activation. A runtime that shuts down responds 503. */
 function isUnsent(answer: Answer): boolean {
   return answer.kind === 'failure' ? answer.failure === 'refused' : isShuttingDown(answer);
 }
@@ -124,15 +124,15 @@ function isShuttingDown(answer: Answer): boolean {
 }
 
 /**
- * Another activation of the container failed in a way after which OpenWhisk's runtimes run nothing more. They refuse what
- * comes then with 403, and these words, without running it.
+ * Whether another activation has failed in a way after which OpenWhisk's runtimes run no more activations. They refuse
+ * with status 403 and this text.
  */
 function isStopped(answer: Answer): boolean {
   if (answer.kind !== 'response' || answer.response.status !== 403) return false;
   return /^\s*\{\s*"error"\s*:\s*"System not ready, status is /.test(answer.response.body);
 }
 
-/** A timeout lasted at least as long as it was allowed to, whatever the clock's rounding says. */
+/** The interval of a request. A timeout lasts at least as long as the limit, despite the rounding of the clock. */
 function intervalFrom(start: number, end: number, answer: Answer, timeoutMs: number): Interval {
   return { start, end: answer.kind === 'timeout' ? Math.max(end, start + timeoutMs) : Math.max(end, start) };
 }

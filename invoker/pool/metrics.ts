@@ -3,20 +3,20 @@ import { STATUS_NAMES, type ActivationRecord } from '../../shared/entities/activ
 import { valueOf } from '../../shared/entities/keyvalue.js';
 import type { PoolCounts } from './counts.js';
 
-/** How the container of an activation came to be: there already, a stem cell, or made for it. */
+/** The origin of an activation's container: existing, a stem cell, or created for it. */
 export type StartKind = 'warm' | 'prewarmed' | 'cold';
 
-/** What the pool counts. */
+/** The counters of a pool. */
 export interface PoolMetrics {
   started(kind: StartKind): void;
   ended(record: ActivationRecord): void;
-  /** A colored activation got its container; `met` says whether that lately served the color. */
+  /** Counts a colored activation. @param met whether its container recently served the color. */
   colored(met: boolean): void;
-  /** An activation had to look for another container. */
+  /** Counts an activation that its container did not take. */
   rescheduled(): void;
-  /** Lines that a container logged between two activations were dropped. */
+  /** Counts dropped lines that a container logged between two activations. */
   logLinesDropped(lines: number): void;
-  /** Where the present state of the pool is read when somebody asks for the metrics. */
+  /** Sets the source of the pool's gauges, read at each collection. */
   observe(counts: () => PoolCounts): void;
 }
 
@@ -38,57 +38,57 @@ export class InvokerMetrics {
     const registers = [registry];
     this.#starts = new Counter({
       name: 'invoker_container_starts_total',
-      help: 'Activations that ran, by how their container came to be: warm, prewarmed, cold',
+      help: 'Activations that ran, by the origin of their container: warm, prewarmed, cold',
       labelNames: ['invoker', 'start'],
       registers,
     });
     this.#activations = new Counter({
       name: 'invoker_activations_total',
-      help: 'Activations that ended, by outcome',
+      help: 'Ended activations by outcome',
       labelNames: ['invoker', 'status'],
       registers,
     });
     this.#rescheduled = new Counter({
       name: 'invoker_rescheduled_total',
-      help: 'Times that a container could not take its activation after all',
+      help: 'Activations that their container did not take',
       labelNames: ['invoker'],
       registers,
     });
     this.#logLinesDropped = new Counter({
       name: 'invoker_log_lines_dropped_total',
-      help: 'Lines that containers logged between two activations, and that no record has',
+      help: 'Dropped lines that containers logged between two activations',
       labelNames: ['invoker'],
       registers,
     });
     this.#colored = new Counter({
       name: 'invoker_colored_activations_total',
-      help: 'Colored activations, by whether their container had lately served the color: met, other',
+      help: 'Colored activations: met (their container recently served the color), other',
       labelNames: ['invoker', 'container'],
       registers,
     });
     const histogram = (name: string, help: string): Histogram =>
       new Histogram({ name: `invoker_${name}_seconds`, help, buckets: SECONDS, registers });
-    this.#wait = histogram('wait', 'From the request until its container has the activation');
-    this.#init = histogram('init', 'What /init took');
-    this.#run = histogram('run', 'What activations took, their /init counted');
-    this.#gauge(registry, 'waiting_activations', 'Activations that wait for room', (counts) => counts.waiting);
-    this.#gauge(registry, 'activations', 'Activations that the invoker has', (counts) => counts.activations);
+    this.#wait = histogram('wait', 'Time from the request until the container gets the activation');
+    this.#init = histogram('init', 'Duration of /init');
+    this.#run = histogram('run', 'Duration of activations, including /init');
+    this.#gauge(registry, 'waiting_activations', 'Activations that wait for a container', (counts) => counts.waiting);
+    this.#gauge(registry, 'activations', 'Activations in the invoker', (counts) => counts.activations);
     this.#gauge(
       registry,
       'container_memory_megabytes',
-      'Memory of all containers, also those that are being created or removed',
+      'Memory of all containers, including those being created or removed',
       (counts) => counts.usedMB,
     );
     this.#gauge(
       registry,
       'unremoved_containers',
-      'Containers whose removal failed, and is tried again',
+      'Containers whose removal failed and is being retried',
       (counts) => counts.unremoved,
     );
     this.#containers(registry);
   }
 
-  /** What the pool of one invoker counts, labelled with its name. */
+  /** The counters of one invoker's pool, labelled with its name. */
   of(invoker: string): PoolMetrics {
     const start = (kind: StartKind) => this.#starts.labels(invoker, kind);
     const started = { warm: start('warm'), prewarmed: start('prewarmed'), cold: start('cold') };

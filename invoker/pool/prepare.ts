@@ -8,8 +8,8 @@ import type { Job } from './Job.js';
 import { NoMemoryError, type PooledContainer, type Prepared } from './PooledContainer.js';
 
 /**
- * Waits until the container is there, and puts the job's action into it.
- * @param stemCell whether the container was begun before the job came.
+ * Waits until the container is created, and initializes it with the job's action.
+ * @param stemCell whether its creation started before the job.
  */
 export async function prepare(
   parts: ExecutionParts,
@@ -25,7 +25,7 @@ export async function prepare(
     if (error instanceof NoMemoryError) return { kind: 'unsent', fault: 'memory' };
     return stemCell ? { kind: 'unsent', fault: 'platform' } : notCreated(parts, job, error);
   }
-  // It may have been removed in the meantime: the pool is closing.
+  // The pool may have removed it while it closes.
   if (entry.state === 'removing') return { kind: 'unsent', fault: 'platform' };
   containers.table.setState(entry, 'initializing');
   const initialized = await initialize(parts, container, job);
@@ -39,7 +39,7 @@ export async function prepare(
     const { response, interval, timedOut } = initialized;
     return failed({ response, total: interval, init: interval, timedOut, containerId: container.id, colorHit: false });
   }
-  // A stem cell may just have died. A container made for the action that does so has ended by its own doing.
+  // A stem cell may just have died. If a container that was created for the action dies, the action has ended it.
   if (stemCell || container.running) return { kind: 'unsent', fault: stemCell ? 'platform' : 'container' };
   const response = developerError(texts.abnormalInitialization);
   const interval = { start: parts.now(), end: parts.now() };
@@ -60,8 +60,8 @@ function failed(execution: Execution): Prepared {
 function notCreated({ log, now }: ExecutionParts, job: Job, error: unknown): Prepared {
   const imageFault = error instanceof ContainerStartError && error.imageFault;
   const context = { transid: job.message.transid, error };
-  if (imageFault) log.warn(`the image of ${job.action.path} does not start`, context);
-  else log.error(`no container for ${job.action.path}`, context);
+  if (imageFault) log.warn(`could not start the image of ${job.action.path}`, context);
+  else log.error(`could not create a container for ${job.action.path}`, context);
   const response = imageFault ? developerError(error.message) : whiskError(texts.resourceProvisionError);
   return {
     kind: 'failed',
@@ -74,7 +74,7 @@ function notCreated({ log, now }: ExecutionParts, job: Job, error: unknown): Pre
 
 const MAX_REASON = 1000;
 
-/** What the container engine or the registry said. */
+/** The message of the container engine or the registry. */
 function reasonOf({ message, cause }: ContainerStartError): string {
   const said = cause instanceof Error ? cause.message : '';
   return (said === '' ? message : `${message} ${said}`).replaceAll(/\s+/g, ' ').slice(0, MAX_REASON);

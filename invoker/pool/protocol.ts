@@ -6,19 +6,19 @@ import * as texts from '../activations/texts.js';
 /** Decrypts one parameter value by the name of its cipher. */
 export type Decrypt = (cipher: string, value: string) => Json;
 
-/** An activation's parameters, parted: what goes to the environment at `/init`, and what the action gets at `/run`. */
+/** An activation's parameters: those for the environment at `/init`, and those for the action at `/run`. */
 export interface Arguments {
   readonly environment: JsonObject;
   readonly parameters: Json;
 }
 
-/** A parameter of the activation was changed, or is encrypted with another key. */
+/** An encrypted parameter was changed or has another key. */
 export class UnreadableParameterError extends Error {
   override readonly name = 'UnreadableParameterError';
 }
 
 /**
- * The activation with its locked parameters decrypted.
+ * The activation with decrypted parameters.
  * @throws UnreadableParameterError
  */
 export function unlock(message: ActivationMessage, decrypt: Decrypt): ActivationMessage {
@@ -39,7 +39,7 @@ export function unlock(message: ActivationMessage, decrypt: Decrypt): Activation
   return { ...message, content: parameters, lockedArgs: {} };
 }
 
-/** Parts the parameters of an activation that is unlocked. */
+/** Splits the parameters of an unlocked activation. */
 export function argumentsOf(message: ActivationMessage): Arguments {
   const { content, initArgs } = message;
   if (content === undefined || content === null || typeof content !== 'object') {
@@ -57,7 +57,7 @@ export function argumentsOf(message: ActivationMessage): Arguments {
   return { environment, parameters: rest };
 }
 
-/** The body of `/init`: the code, and the environment of everything that the container will run. */
+/** The body of `/init`: the code, and the environment of all activations. */
 export function initBody(
   message: ActivationMessage,
   action: ExecutableAction,
@@ -79,14 +79,14 @@ export function runBody(
   parameters: Json,
   deadline: number,
 ): string {
-  // Put together from parts of a fixed shape, which is several times as fast as one object spread together for each run.
+  // Objects of a fixed shape are several times as fast as spreads into one object for each run.
   const key = action.providesApiKey ? JSON.stringify(message.user.authkey) : '{}';
   const keyFields = key.length > 2 ? `${key.slice(1, -1)},` : '';
   const context = JSON.stringify(contextOf(message, deadline));
   return `{"value":${JSON.stringify(parameters)},${keyFields}${context.slice(1)}`;
 }
 
-/** What every action may know of its activation. */
+/** The activation's context, for every action. */
 function contextOf(message: ActivationMessage, deadline: number) {
   const { path, name, version } = message.action;
   return {
@@ -99,7 +99,7 @@ function contextOf(message: ActivationMessage, deadline: number) {
   };
 }
 
-/** As an environment variable holds it: text as it is, null as nothing, all else as JSON. */
+/** The value of an environment variable: text as it is, null as empty text, all others as JSON. */
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   return value === null || value === undefined ? '' : JSON.stringify(value);

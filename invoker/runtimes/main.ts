@@ -1,7 +1,7 @@
 import Docker from 'dockerode';
 import { ensureRuntimeImage } from './image/build.js';
 
-/** `npm run runtimes`: builds the image of the Node.js runtime where it is missing or out of date; `--force` in any case. */
+/** `npm run runtimes`: builds a missing or outdated image of the Node.js runtime; with `--force` always. */
 try {
   const start = performance.now();
   const image = await ensureRuntimeImage(new Docker(), { rebuild: process.argv.includes('--force') });
@@ -9,6 +9,8 @@ try {
   const done = image.built ? `built in ${seconds} s` : 'up to date';
   process.stdout.write(`${image.reference} (node ${image.node}): ${done}\n`);
 } catch (error) {
-  process.stderr.write(`cannot build the runtime's image: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.stderr.write(
+    `could not build the runtime's image: ${error instanceof Error ? error.message : String(error)}\n`,
+  );
   process.exitCode = 1;
 }

@@ -8,14 +8,15 @@ const FINGERPRINT = 'org.palette-whisk.fingerprint';
 
 export interface BuiltImage {
   readonly reference: string;
-  /** False where the image was there already, made of the same files. */
+  /** False if an image of the same files existed. */
   readonly built: boolean;
   readonly node: string;
 }
 
 /**
- * Makes sure that the engine has the image of the Node.js runtime, made of this machine's own node: no registry is asked.
- * @throws Error that says what is missing
+ * Makes sure that the engine has the image of the Node.js runtime. Builds it from this machine's node without a
+ * registry.
+ * @throws Error that names the missing part
  */
 export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: boolean } = {}): Promise<BuiltImage> {
   const entries = await collectRoot();
@@ -40,7 +41,7 @@ export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: bo
     ],
   });
   await finished(docker, stream);
-  // A container may still run in it; then it stays.
+  // The image remains if a container still uses it.
   if (earlier)
     await docker
       .getImage(earlier.Id)

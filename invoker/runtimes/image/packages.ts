@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-/** The packages that a Node.js action may require without bringing them, as in OpenWhisk's own image. */
+/** The packages that every Node.js action may require, as in OpenWhisk's image. */
 export const PROVIDED_PACKAGES: readonly string[] = ['openwhisk'];
 
-/** Where a package is installed, as seen from a folder. */
+/** The folder of a package, resolved from a folder; undefined if it is not installed. */
 export function findPackage(name: string, from: string): string | undefined {
   return createRequire(join(from, 'x.js'))
     .resolve.paths(name)
@@ -13,7 +13,7 @@ export function findPackage(name: string, from: string): string | undefined {
     .find((path) => existsSync(join(path, 'package.json')));
 }
 
-/** Where packages and what they depend on are installed, as seen from a folder; what is not installed is left out. */
+/** The folders of packages and their dependencies, resolved from a folder. Omits packages that are not installed. */
 export function findPackages(names: readonly string[], from: string): Set<string> {
   const found = new Set<string>();
   const visit = (name: string, from: string): void => {

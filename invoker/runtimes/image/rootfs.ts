@@ -7,16 +7,16 @@ import { promisify } from 'node:util';
 import { findPackages, PROVIDED_PACKAGES } from './packages.js';
 import { tar, type RootEntry } from './tar.js';
 
-/** Where the runtime lies in the image, and where actions live; a package installed beside both is found by both. */
+/** The runtime's folder in the image, and the folder of actions. Both resolve packages from their common parent. */
 export const RUNTIME_FOLDER = '/nodejsAction/runtime';
 export const ACTION_FOLDER = '/nodejsAction';
-/** Whom actions run as. */
+/** The user id of actions. */
 export const USER_ID = 10_001;
 export const NODE = '/usr/local/bin/node';
 
 /**
- * The libraries that `ldd` lists, by the path where the program looks for them.
- * @throws Error where one is missing
+ * The libraries in the output of `ldd`, by the path that the program uses.
+ * @throws Error if a library is missing
  */
 export function parseLdd(output: string): string[] {
   const missing = /^\s*(\S+) => not found/m.exec(output);
@@ -25,13 +25,13 @@ export function parseLdd(output: string): string[] {
 }
 
 /**
- * The files of the runtime's image: this machine's node with its libraries, the compiled runtime, and the little of
- * `/etc` that a program expects.
- * @throws Error that says what is missing
+ * The files of the runtime's image: this machine's node with its libraries, the compiled runtime, and the necessary
+ * files of `/etc`.
+ * @throws Error that names the missing part
  */
 export async function collectRoot(): Promise<RootEntry[]> {
   if (process.platform !== 'linux') {
-    throw new Error('the image is made of this machine’s own node, which has to be one for Linux');
+    throw new Error('the image contains this machine’s node, so the machine must run Linux');
   }
   const root = new Root();
   root.folder('/tmp', { mode: 0o1777 });
@@ -41,7 +41,7 @@ export async function collectRoot(): Promise<RootEntry[]> {
   root.file('/etc/nsswitch.conf', 'hosts: files dns\n');
 
   await root.program(process.execPath, NODE);
-  // `child_process.exec` needs one.
+  // `child_process.exec` needs a shell.
   if (existsSync('/bin/sh')) await root.program('/bin/sh', '/bin/sh');
   const certificates = '/etc/ssl/certs/ca-certificates.crt';
   if (existsSync(certificates)) root.copy(certificates, certificates);
@@ -55,8 +55,8 @@ export async function collectRoot(): Promise<RootEntry[]> {
 }
 
 /**
- * A hash of the image's content. It changes exactly when the content does: neither where the files lie on this machine nor
- * their times count, so that two checkouts of one version share an image.
+ * A hash of the image's content. Paths and times of the files on this machine do not count, so that two checkouts of
+ * one version share an image.
  */
 export async function fingerprint(entries: readonly RootEntry[]): Promise<string> {
   const hash = createHash('sha256');
@@ -74,7 +74,7 @@ function runtimeFiles(): Array<[name: string, data: Buffer]> {
     .map((name) => [name, readFileSync(join(folder, name))]);
 }
 
-/** Entries by path, each with the folders that it needs before it. */
+/** The entries by path. Each entry comes after its parent folders. */
 class Root {
   readonly #entries = new Map<string, RootEntry>();
 
@@ -108,11 +108,11 @@ class Root {
     }
   }
 
-  /** A program and the libraries that it is linked with. */
+  /** Adds a program and its libraries. */
   async program(from: string, path: string): Promise<void> {
     this.copy(from, path);
     const { stdout } = await promisify(execFile)('ldd', [from]).catch((error: unknown) => {
-      // A program that is linked statically needs none.
+      // A statically linked program needs no libraries.
       const text = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
       if (text.includes('not a dynamic executable') || text.includes('Not a valid dynamic program'))
         return { stdout: '' };
@@ -120,7 +120,7 @@ class Root {
     });
     for (const library of parseLdd(stdout)) {
       this.copy(library, library);
-      // Older C libraries load those that resolve names when they are first asked.
+      // Older C libraries load the libraries for name resolution at the first lookup.
       if (!/\/libc[.-]/.test(library)) continue;
       for (const name of ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2']) {
         const beside = join(dirname(library), name);

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 
-/** What goes into an image: a folder, a symbolic link, or a file with its bytes here or on this machine's disk. */
+/** An entry of an image: a folder, a symbolic link, or a file with its data in memory or on this machine's disk. */
 export type RootEntry =
   | { readonly type: 'folder'; readonly path: string; readonly mode?: number; readonly owner?: number }
   | { readonly type: 'link'; readonly path: string; readonly target: string }
@@ -16,7 +16,7 @@ export type RootEntry =
 const BLOCK = 512;
 const FLAGS = { file: '0', copy: '0', link: '2', folder: '5' } as const;
 
-/** Writes entries as a tar (ustar), in their order, with fixed times: the same entries make the same bytes. */
+/** Writes entries as a tar (ustar), in order and with fixed times, so that equal entries give equal bytes. */
 export async function* tar(entries: Iterable<RootEntry>): AsyncGenerator<Buffer> {
   for (const entry of entries) {
     yield header(entry);
@@ -63,7 +63,7 @@ function octal(value: number, width: number): string {
   return value.toString(8).padStart(width - 1, '0');
 }
 
-/** A ustar header has 100 bytes for the name and 155 for the folders before it. */
+/** Splits a path for a ustar header, which has 100 bytes for the name and 155 for the folders before it. */
 function splitPath(path: string): [prefix: string, name: string] {
   if (path.length <= 100) return ['', path];
   const slash = path.indexOf('/', path.length - 101);

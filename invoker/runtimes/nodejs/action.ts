@@ -6,8 +6,8 @@ import { compileFunction, constants } from 'node:vm';
 import type { ActionCode, Handler } from './service.js';
 
 /**
- * Turns an action's source into the function to call.
- * @throws what the user's code throws, or text that says what is missing
+ * Loads an action's source and returns its function.
+ * @throws the error of the user's code, or an error that names the missing part
  */
 export async function loadAction(source: ActionCode): Promise<Handler> {
   const handler = source.binary ? await loadArchive(source) : loadText(source);
@@ -15,7 +15,7 @@ export async function loadAction(source: ActionCode): Promise<Handler> {
   return handler as Handler;
 }
 
-/** Says what is wrong with an action. Without a stack: that would be ours, not the user's. */
+/** A fault of an action's code. It has no stack, since the stack would be that of the runtime. */
 class InitError extends Error {
   constructor(message: string) {
     super(message);
@@ -24,8 +24,8 @@ class InitError extends Error {
 }
 
 /**
- * Code as text is the body of a function with a module's names in scope, in sloppy mode unless it says otherwise. Its
- * entry is an expression seen from the end of that body, or failing that a property of its `exports`.
+ * Loads code as text. It becomes the body of a function with the variables of a module in scope, in sloppy mode unless
+ * it has `'use strict'`. The entry point is an expression at the end of that body, or else a property of its `exports`.
  */
 function loadText({ code, main }: ActionCode): unknown {
   const filename = resolve('action.js');
@@ -51,7 +51,7 @@ function compile(body: string, filename: string): (...args: unknown[]) => unknow
   try {
     return compileFunction(body, names, { filename, importModuleDynamically }) as (...args: unknown[]) => unknown;
   } catch (error) {
-    // Its stack begins with the place and an excerpt, and goes on with ours: the user needs message and place.
+    // The stack starts with the place and an excerpt, then contains the runtime's frames. Keep only message and place.
     if (error instanceof SyntaxError) {
       const place = /^.*:\d+$/m.exec(error.stack ?? '')?.[0] ?? filename;
       error.stack = `SyntaxError: ${error.message}\n    at ${place}`;
@@ -60,7 +60,7 @@ function compile(body: string, filename: string): (...args: unknown[]) => unknow
   }
 }
 
-/** Code as an archive is a package: its own `package.json` (or `index.js`) says where it starts. */
+/** Loads code as an archive. It is a package: `package.json` or `index.js` determines the entry point. */
 async function loadArchive({ code, main }: ActionCode): Promise<unknown> {
   const { unpack } = await import('./archive.js');
   const folder = mkdtempSync(resolve('action-'));
@@ -83,7 +83,7 @@ async function loadArchive({ code, main }: ActionCode): Promise<unknown> {
   return property(loaded, name);
 }
 
-/** Whether a file is an ES module: by its own name, else by what the archive's package.json says. */
+/** Whether a file is an ES module, by its extension or by the archive's package.json. */
 function isModule(file: string, folder: string): boolean {
   const extension = extname(file);
   if (extension !== '.js') return extension === '.mjs';

@@ -2,18 +2,18 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { crc32, gunzipSync, inflateRawSync } from 'node:zlib';
 
-/** A file, folder or link of an archive. `mode` holds the permission bits, 0 where the archive says nothing. */
+/** A file, folder or link of an archive. `mode`: the permission bits; 0 if the archive does not contain them. */
 export interface Entry {
   readonly path: string;
   readonly type: 'file' | 'folder' | 'link';
   readonly mode: number;
-  /** A link's target is its data. */
+  /** The content of a file, or the target of a link. */
   readonly data: Buffer;
 }
 
 /**
- * Unpacks a zip or tar.gz into a folder that is there.
- * @throws Error with a text for the user
+ * Unpacks a zip or tar.gz into an existing folder.
+ * @throws Error with a message for the user
  */
 export function unpack(archive: Buffer, folder: string): void {
   if (archive.length > 4 && archive.readUInt32BE(0) === 0x504b0304) {
@@ -47,7 +47,7 @@ function write(entries: Iterable<Entry>, folder: string): void {
       if (entry.mode & 0o111) chmodSync(path, entry.mode | 0o600);
     }
   }
-  // Links come last: nothing can be written through one to a place outside.
+  // Create links last, so that no file can be written through a link to a path outside.
   for (const link of links) {
     const path = inside(folder, link.path);
     mkdirSync(dirname(path), { recursive: true });
@@ -67,7 +67,7 @@ const END_OF_DIRECTORY = 0x06054b50;
 const DIRECTORY_HEADER = 0x02014b50;
 const SYMBOLIC_LINK = 0o120000;
 
-/** The entries of a zip, read by its central directory. */
+/** The entries of a zip, from its central directory. */
 function* zipEntries(zip: Buffer): Generator<Entry> {
   let end = zip.length - 22;
   while (end >= 0 && zip.readUInt32LE(end) !== END_OF_DIRECTORY) end -= 1;
@@ -96,7 +96,7 @@ function* zipEntries(zip: Buffer): Generator<Entry> {
 
 const BLOCK = 512;
 
-/** The entries of a tar, with the long names of GNU and of PAX. */
+/** The entries of a tar, including long names of GNU and PAX. */
 function* tarEntries(tar: Buffer): Generator<Entry> {
   let longName: string | undefined;
   let longLink: string | undefined;

@@ -1,8 +1,8 @@
 const ERROR_FIELDS = ['name', 'message', 'stack', 'code'] as const;
 
 /**
- * What a promise was rejected with, as plain data: an error's name, message, stack and code besides its own fields.
- * Functions in it are left out; what contains itself becomes `[Circular]`.
+ * The reason of a rejection as plain data: an error's name, message, stack and code in addition to its own fields.
+ * Omits functions; a circular reference becomes `[Circular]`.
  */
 export function serializeError(value: unknown): unknown {
   if (typeof value === 'function') return `[Function: ${value.name || 'anonymous'}]`;

@@ -1,9 +1,10 @@
 /* oxlint-disable no-console -- what an action logs is this process's own output */
 /**
  * The Node.js runtime of actions: an HTTP server for `POST /init` and `POST /run`, as OpenWhisk's invokers call them.
- * It is run by itself, in a container or as a child process: nothing here imports the rest of the project or a package.
+ * It runs alone in a container or as a child process, so its files must not import a package or the rest of the
+ * project.
  *
- * With the argument `--end-with-parent` it ends when descriptor 3 closes: the other end is held by what started it.
+ * With the argument `--end-with-parent` it ends when descriptor 3 closes, whose other end the parent holds.
  *
  * Environment: `PORT` (a number, or the path of a Unix socket; 8080), `__OW_ALLOW_CONCURRENT=true` lets `/run` overlap.
  */
@@ -16,23 +17,23 @@ import { loadAction } from './action.js';
 import { ActionService, type Reply } from './service.js';
 
 const MAX_BODY_BYTES = 48 * 1024 * 1024;
-/** Connections stay open between invocations: a warm call should not pay for a new one. */
+/** The idle time of connections: a warm invocation should not need a new connection. */
 const KEEP_ALIVE_MS = 600_000;
 
 const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
 const TOKEN_HEADER = 'x-invoker-token';
-// Taken once: an action may replace what it finds on `process`.
+// Keep references, since an action may replace the properties of `process`.
 const writeStdout = process.stdout.write.bind(process.stdout);
 const writeStderr = process.stderr.write.bind(process.stderr);
 
 /**
- * The invoker's token, from the first `/init` that has one. It signs the sentinels and admits later requests. No action
- * finds it in its environment or arguments.
+ * The invoker's token, from the first `/init` with a token. It signs the sentinels and authenticates later requests. It
+ * is neither in the action's environment nor in its arguments.
  */
 let token: string | undefined;
 
-// Actions may call `gc()`, as in OpenWhisk's image. The flag on the command line would cost each start some 15 ms: V8
-// throws its code cache away when flags differ.
+// Actions may call `gc()`, as in OpenWhisk's image. A flag on the command line would slow each start by about 15 ms,
+// since V8 discards its code cache when flags differ.
 Object.defineProperty(globalThis, 'gc', {
   configurable: true,
   get() {
@@ -120,7 +121,7 @@ server.headersTimeout = 0;
 const port = process.env['PORT'] ?? '8080';
 server.listen(/^\d+$/.test(port) ? Number(port) : port);
 
-// As process 1 of a container nothing else ends it.
+// Process 1 of a container has no default handlers for signals.
 process.on('SIGTERM', () => process.exit(0));
 process.on('SIGINT', () => process.exit(0));
 

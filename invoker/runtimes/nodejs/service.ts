@@ -1,14 +1,14 @@
 import { serializeError } from './errors.js';
 
-/** An action's function, as the user wrote it. */
+/** The user's function. */
 export type Handler = (args: unknown) => unknown;
 
-/** What `/init` says about the action. */
+/** The action in the body of `/init`. */
 export interface ActionCode {
   readonly code: string;
-  /** Name of the function: `main`, `a.b.c`, or of an archive also `module.function`. */
+  /** The name of the function: `main` or `a.b.c`; for an archive also `module.function`. */
   readonly main: string;
-  /** The code is a base64 archive (zip or tar.gz). */
+  /** Whether the code is a base64 archive (zip or tar.gz). */
   readonly binary: boolean;
 }
 
@@ -20,9 +20,9 @@ export interface Reply {
 }
 
 export interface ServiceOptions {
-  /** Whether one run may begin before another has ended. */
+  /** Whether runs may overlap. */
   readonly concurrent: boolean;
-  /** Where the variables of `/init` and `/run` go: `process.env`. */
+  /** The target of the variables of `/init` and `/run`: `process.env`. */
   readonly environment: Record<string, string | undefined>;
   readonly load: (source: ActionCode) => Promise<Handler>;
   /** Writes to the action's stderr. */
@@ -36,7 +36,8 @@ export interface ServiceOptions {
  * ready --init--> starting --ok--> ready (with a handler) --run--> running --> ready
  *                     \--fails--> stopped                              \--throws--> stopped
  * ```
- * When concurrent, a run leaves the state at ready. Stopped is for good: the invoker throws such a container away.
+ * With concurrency, a run does not change the state `ready`. The state `stopped` is final: the invoker removes the
+ * container.
  */
 type State = 'ready' | 'starting' | 'running' | 'stopped';
 
@@ -73,7 +74,7 @@ export class ActionService {
     return { status: 200, body: { OK: true } };
   }
 
-  /** Runs the action once; `body.value` holds its arguments, every other string is put into the environment. */
+  /** Runs the action once. `body.value` holds its arguments; all other strings become environment variables. */
   async run(body: Record<string, unknown>): Promise<Reply> {
     const handler = this.#handler;
     if (!handler) return this.#refuse('System not initialized.');
@@ -109,7 +110,7 @@ export class ActionService {
     const isObject = typeof result === 'object';
     if (!isObject) this.#options.log(`Result must be of type object but has type "${typeof result}":`, result);
     this.#options.endLogs();
-    // A concurrent run that threw has stopped the service meanwhile: that stays.
+    // Keep the state `stopped` if a concurrent run has failed in the meantime.
     if (this.#state === 'running') this.#state = 'ready';
     return isObject ? { status: 200, body: result } : failure(502, 'The action did not return a dictionary.');
   }
@@ -134,7 +135,7 @@ function stackOf(error: unknown): string {
   return error instanceof Error && error.stack ? error.stack : String(error);
 }
 
-/** Every falsy value is an empty variable. */
+/** The text of a variable. A falsy value becomes an empty text. */
 function variableText(value: unknown): string {
   if (typeof value === 'object' && value !== null) return JSON.stringify(value);
   return value ? `${value as string | number | true}` : '';

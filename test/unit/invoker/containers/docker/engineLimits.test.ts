@@ -51,7 +51,7 @@ describe('an engine that takes requests and does not answer', () => {
         .catch((cause: unknown) => cause);
       assert.ok(error instanceof ContainerStartError);
       const { cause } = error;
-      assert.ok(cause instanceof EngineTimeoutError || /did not answer/.test(error.message), error.message);
+      assert.ok(cause instanceof EngineTimeoutError || /did not complete/.test(error.message), error.message);
     }
     assert.ok(held.has('POST /images/create'));
   });
@@ -76,6 +76,6 @@ describe('an engine that takes requests and does not answer', () => {
   });
 
   it('is told from a network that is missing', async () => {
-    await assert.rejects(actionNetwork(docker, 'nowhere', LIMITS.callMs), /cannot be looked up .*did not answer/);
+    await assert.rejects(actionNetwork(docker, 'nowhere', LIMITS.callMs), /cannot inspect .*did not complete/);
   });
 });
