@@ -45,6 +45,8 @@ interface InFlight {
   readonly resources: ResourceRequest;
   /** Whether its invoker had no room when it was sent. */
   readonly waits: boolean;
+  /** How many activations its invoker had completed when it was sent. */
+  readonly completedBefore: number;
   /** Whether its duration has been counted. */
   measured: boolean;
   timer: NodeJS.Timeout;
@@ -103,6 +105,8 @@ export class InFlightActivations {
   readonly #parts: InFlightParts;
   readonly #activations = new Map<string, InFlight>();
   readonly #namespaces = new Map<string, number>();
+  /** How many activations each invoker has completed. */
+  readonly #completed = new Map<number, number>();
   #total = 0;
 
   constructor(parts: InFlightParts) {
@@ -156,6 +160,7 @@ export class InFlightActivations {
       instance: invoker.instance,
       resources,
       waits,
+      completedBefore: this.#completedBy(invoker),
       measured: false,
       timer,
       released: false,
@@ -191,6 +196,7 @@ export class InFlightActivations {
       this.#discount(entry);
     }
     if (ack.kind !== 'result') {
+      this.#completed.set(ack.instance.instance, this.#completedBy(ack.instance) + 1);
       const outcome = ack.isSystemError === true ? 'systemError' : 'success';
       if (entry && !entry.released) {
         this.#release(entry);
@@ -243,8 +249,14 @@ export class InFlightActivations {
     if (entry.released) return;
     this.#release(entry);
     this.#parts.onAck('forced');
-    this.#parts.finished(entry.lost.invoker, 'timeout');
+    // An invoker that has completed others since then is there: this one waited for longer than it may, behind others.
+    const { invoker } = entry.lost;
+    if (this.#completedBy(invoker) === entry.completedBefore) this.#parts.finished(invoker, 'timeout');
     this.#parts.onLost(entry.lost);
+  }
+
+  #completedBy({ instance }: InvokerInstance): number {
+    return this.#completed.get(instance) ?? 0;
   }
 
   #giveUpAfter(activationId: string, ms: number): NodeJS.Timeout {

@@ -22,6 +22,10 @@ import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
  * invoker gets no users' invocations before it is up. The last ten outcomes of users' invocations and tests decide on
  * the state. With at most three outcomes, one error makes the invoker unhealthy, and one success brings it up.
  *
+ * An activation that is given up counts as a timeout if its invoker has completed nothing since it was sent
+ * (`InFlightActivations.ts`): else the invoker is there, and a namespace that queues more than can run in time would take it
+ * away from all others.
+ *
  * A limitation of the rule: an error outside of the invoker (its store is unavailable) counts as the invoker's error.
  */
 

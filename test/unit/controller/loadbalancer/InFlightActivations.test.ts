@@ -139,6 +139,22 @@ describe('activations in flight', () => {
     assert.deepEqual([acks, outcomes, released], [['forced', 'late'], ['timeout'], [3]]);
   });
 
+  it('does not call an invoker unresponsive that has completed others since, when one has waited for too long', async () => {
+    const { inFlight, outcomes, acks } = setUp(20);
+    const waiting = activationMessage({ blocking: true });
+    const { result } = inFlight.add(waiting, { ...action, timeout: 1 }, resources, invoker, 0);
+    const other = activationMessage({ blocking: false });
+    inFlight.add(other, action, resources, invoker, 0);
+    inFlight.acknowledge(completionMessage(other.transid, activationRecord(other.activationId), invoker));
+    const alive = setTimeout(() => undefined, 1000);
+    assert.equal((await result).kind, 'lost');
+    const silent = activationMessage({ blocking: true });
+    assert.equal((await inFlight.add(silent, { ...action, timeout: 1 }, resources, invoker, 0).result).kind, 'lost');
+    clearTimeout(alive);
+    assert.deepEqual(acks, ['regular', 'forced', 'forced']);
+    assert.deepEqual(outcomes, ['success', 'timeout'], 'only the one after which nothing was completed');
+  });
+
   it('gives nothing up while the bus is away: what waits there will still run', async () => {
     let asked = 0;
     const { inFlight, lost, acks, outcomes } = setUp(5, () => {
