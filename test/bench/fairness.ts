@@ -1,7 +1,7 @@
 /*
- * npm run bench:fairness [-- --process] [--calls N]
+ * npm run bench:fairness [-- --process] [--distributed] [--calls N]
  *
- * Starts the standalone server with memory for four containers. A victim calls an action, one call after the other: first
+ * Starts the standalone server, or a controller and an invoker over Kafka, with memory for four containers. A victim calls an action, one call after the other: first
  * alone, then beside a neighbour of whom 500 calls wait all the time. Prints the latencies of both, and their ratios.
  * The goal: p50 at most twice, and p99 at most three times what they are alone, plus the duration of one running action.
  */
@@ -10,11 +10,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { startStandalone, type BenchServer } from './server.js';
+import { startDistributed, startStandalone, type BenchServer } from './server.js';
 import { latencies, timed, type Latencies } from './statistics.js';
 
 const { values } = parseArgs({
-  options: { process: { type: 'boolean', default: false }, calls: { type: 'string', default: '200' } },
+  options: {
+    process: { type: 'boolean', default: false },
+    distributed: { type: 'boolean', default: false },
+    calls: { type: 'string', default: '200' },
+  },
 });
 const CALLS = Number(values.calls);
 const SLOTS = 4;
@@ -27,15 +31,21 @@ const VICTIM = '11111111-1111-4111-8111-111111111111:' + 'v'.repeat(64);
 const NEIGHBOUR = '22222222-2222-4222-8222-222222222222:' + 'n'.repeat(64);
 const BLOCKING = '?blocking=true&result=true';
 
-process.env['LIMITS_ACTIONS_INVOKES_PERMINUTE'] = '10000000';
-process.env['LIMITS_ACTIONS_INVOKES_CONCURRENT'] = '100000';
+const UNLIMITED = {
+  LIMITS_ACTIONS_INVOKES_PERMINUTE: '10000000',
+  LIMITS_ACTIONS_INVOKES_CONCURRENT: '100000',
+};
+Object.assign(process.env, UNLIMITED);
 
 const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-fairness-'));
 const users = join(folder, 'users.json');
-writeFileSync(users, JSON.stringify({ victim: VICTIM, neighbour: NEIGHBOUR }));
-const memory = String(SLOTS * 256);
-const driver = values.process ? '--process' : '--docker';
-const server = await startStandalone([driver, '--no-catalog', '--memory', memory, '--users', users]);
+const keys = { victim: VICTIM, neighbour: NEIGHBOUR };
+writeFileSync(users, JSON.stringify(keys));
+const userMemoryMB = SLOTS * 256;
+const driver = values.process ? 'process' : 'docker';
+const server = values.distributed
+  ? await startDistributed({ driver, userMemoryMB, users: keys, environment: UNLIMITED })
+  : await startStandalone([`--${driver}`, '--no-catalog', '--memory', String(userMemoryMB), '--users', users]);
 try {
   await create(VICTIM, 'function main(args) { return args; }');
   await create(

@@ -56,7 +56,7 @@ const bare = await startBareContainers(values.image, CONNECTIONS, CODE);
 const measured: Measured[] = [];
 try {
   measured.push(await measure('standalone', () => startStandalone(['--docker', '--no-catalog'])));
-  if (!values['standalone-only']) measured.push(await measure('distributed', startDistributed));
+  if (!values['standalone-only']) measured.push(await measure('distributed', () => startDistributed()));
 } finally {
   await bare.remove();
 }

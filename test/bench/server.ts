@@ -61,8 +61,17 @@ export async function startStandalone(options: readonly string[]): Promise<Bench
   };
 }
 
+export interface DistributedOptions {
+  readonly driver?: 'docker' | 'process' | undefined;
+  readonly userMemoryMB?: number | undefined;
+  /** More users: their names, and their keys as `uuid:key`. */
+  readonly users?: Readonly<Record<string, string>> | undefined;
+  /** More settings for both processes. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Starts a controller and an invoker as processes, on a Kafka broker and a CouchDB (`KAFKA_HOSTS`, `COUCHDB_URL`, or the tests'). */
-export async function startDistributed(): Promise<BenchServer> {
+export async function startDistributed(options: DistributedOptions = {}): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
   const [kafka, couch] = await Promise.all([startKafka(), startCouch()]);
   const started = performance.now();
@@ -71,16 +80,18 @@ export async function startDistributed(): Promise<BenchServer> {
     couch: couch.options('bench_'),
     controllers: 1,
     invokers: 1,
-    driver: 'docker',
-    userMemoryMB: 4096,
+    driver: options.driver ?? 'docker',
+    userMemoryMB: options.userMemoryMB ?? 4096,
     folder,
     environment: {
       LIMITS_ACTIONS_INVOKES_PERMINUTE: '10000000',
       LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',
       CONFIG_logback_log_level: 'WARN',
       CONFIG_whisk_kafka_topics_prefix: kafka.prefix,
+      ...options.environment,
     },
   });
+  if (options.users) await topology.installUsers(options.users);
   const firstAnswerMs = performance.now() - started;
   const [controller] = topology.controllers;
   if (!controller) throw new Error('there is no controller');
