@@ -9,6 +9,7 @@ import { newPackage, revisedPackage } from '../api/packages/revise.js';
 import type { ControllerContext } from '../api/ControllerContext.js';
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
 import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
+import { retryConflicts } from '../../shared/store/conflicts.js';
 
 /** The packages of `whisk.system`. */
 export const CATALOG: readonly CatalogPackage[] = [utils, samples, alarms];
@@ -16,6 +17,8 @@ export const CATALOG: readonly CatalogPackage[] = [utils, samples, alarms];
 const SYSTEM = 'whisk.system';
 /** The ledger's id. It has no slash, so it differs from the ids of all entities. No view contains the document. */
 const LEDGER = 'palette-whisk:catalog';
+/** More controllers than start at once. */
+const ATTEMPTS = 100;
 
 /** The installed entries by document id: the digest of their source, and the revision of the document. */
 const ledgerSchema = z.object({
@@ -64,17 +67,12 @@ const readLedger = async ({ whisks }: InstallParts): Promise<z.infer<typeof ledg
  * Adds entries to the ledger. Keeps the entries that another controller adds at the same time: a newer catalog would
  * not replace an entity that is missing from the ledger, since it might be a user's own.
  */
-async function addToLedger(parts: InstallParts, installed: Ledger): Promise<void> {
-  for (;;) {
+function addToLedger(parts: InstallParts, installed: Ledger): Promise<void> {
+  return retryConflicts(ATTEMPTS, async () => {
     const ledger = await readLedger(parts);
     const all = { ...ledger?.installed, ...installed };
-    try {
-      await parts.whisks.put({ _id: LEDGER, _rev: ledger?._rev, installed: all } as never);
-      return;
-    } catch (error) {
-      if (!(error instanceof DocumentConflictError)) throw error;
-    }
-  }
+    await parts.whisks.put({ _id: LEDGER, _rev: ledger?._rev, installed: all } as never);
+  });
 }
 
 async function install(

@@ -11,6 +11,7 @@ import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
 import { newTransactionId } from '../../shared/entities/transaction.js';
+import { within } from '../../shared/process/within.js';
 
 /** The idle time after which a connection is closed: longer than the longest blocking invocation. */
 const KEEP_ALIVE_MS = 70_000;
@@ -201,15 +202,11 @@ export class HttpServer {
     this.#stopping = true;
     for (const res of this.#early.keys()) unavailable(res);
     for (const door of this.#doors) door.close();
-    return new Promise((resolve) => {
-      const deadline = setTimeout(() => {
-        this.#server.closeAllConnections();
-      }, limitMs);
-      this.#server.close(() => {
-        clearTimeout(deadline);
-        resolve();
-      });
-      for (const [socket, { pending }] of this.#connections) if (pending.length === 0) socket.end();
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const [socket, { pending }] of this.#connections) if (pending.length === 0) socket.end();
+    return within(closed, limitMs, () => {
+      this.#server.closeAllConnections();
+      return closed;
     });
   }
 }

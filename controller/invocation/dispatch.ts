@@ -9,6 +9,7 @@ import { failure } from './sequenceAccounting.js';
 import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { SEQUENCE } from '../../shared/entities/exec.js';
 import { isTruthy } from '../../shared/entities/keyvalue.js';
+import { within } from '../../shared/process/within.js';
 
 /** Runs actions of all kinds: sequences and conductors in this process, all others through `parts.primitive`. */
 export function createDispatch(parts: CompositeParts): Invocation {
@@ -116,8 +117,6 @@ async function begin(
   }
   // The caller gets the id only if the wait for the result ends first.
   const record = journal.track(finish());
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => void keep().then(() => resolve(accepted), reject), waitMs);
-    record.then((finished) => resolve({ kind: 'record', record: finished }), reject).finally(() => clearTimeout(timer));
-  });
+  const finished = record.then((record): InvocationOutcome => ({ kind: 'record', record }));
+  return within(finished, waitMs, () => Promise.race([finished, keep().then(() => accepted)]));
 }

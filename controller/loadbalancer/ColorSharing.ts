@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { Consumer, Messaging, Producer, Topic } from '../../shared/messaging/Messaging.js';
 import type { ColorMessage } from '../../shared/messages/color.js';
+import { retry } from '../../shared/process/retry.js';
+import { within } from '../../shared/process/within.js';
 
 export type ColorUpdate = Extract<ColorMessage, { kind: 'update' }>;
 
@@ -58,11 +59,7 @@ export class ColorSharing {
    * earlier updates are applied, or after the first failure; retries then run in the background.
    */
   start(): Promise<void> {
-    return (this.#joined ??= this.#join(randomUUID()).catch((error: unknown) => {
-      if (this.#closed.signal.aborted) return;
-      this.#parts.logger.warn('could not share color assignments with the other controllers; retrying', { error });
-      void this.#retry();
-    }));
+    return (this.#joined ??= new Promise((resolve) => void this.#joinAtLast(resolve).then(resolve)));
   }
 
   get isSharing(): boolean {
@@ -86,20 +83,28 @@ export class ColorSharing {
     await this.#leave();
   }
 
-  async #retry(): Promise<void> {
-    const delays = this.#parts.delaysMs ?? DELAYS_MS;
-    for (let attempt = 0; !this.#closed.signal.aborted; attempt++) {
-      try {
-        await sleep(delays[Math.min(attempt, delays.length - 1)], undefined, {
-          signal: this.#closed.signal,
-          ref: false,
-        });
+  /** Joins the topic. Retries until `close`, since an outage of the bus has no limit. Never rejects. */
+  async #joinAtLast(onFirstFailure: () => void): Promise<void> {
+    const { delaysMs = DELAYS_MS, logger } = this.#parts;
+    const { signal } = this.#closed;
+    try {
+      const join = async (failures: number): Promise<void> => {
         await this.#join(randomUUID());
-        this.#parts.logger.info('shares color assignments with the other controllers again');
-        return;
-      } catch (error) {
-        this.#parts.logger.debug('could not join the topic of color assignments', { error });
-      }
+        if (failures > 0) logger.info('shares color assignments with the other controllers again');
+      };
+      await retry(join, {
+        delayMs: (failures) => delaysMs[Math.min(failures, delaysMs.length) - 1],
+        onFailure: (error, failures) => {
+          if (failures === 1) {
+            logger.warn('could not share color assignments with the other controllers; retrying', { error });
+            onFirstFailure();
+          } else logger.debug('could not join the topic of color assignments', { error });
+        },
+        signal,
+        ref: false,
+      });
+    } catch (error) {
+      logger.debug('closed before it shared color assignments', { error });
     }
   }
 
@@ -123,13 +128,10 @@ export class ColorSharing {
         },
       });
       await producer.send(topic, { kind: 'mark', controller: self, nonce });
-      const deadline = setTimeout(() => {
-        logger.warn(`did not read all color assignments within ${REPLAY_MS} ms; the rest follows`);
-        caughtUp();
-      }, REPLAY_MS);
       this.#closed.signal.addEventListener('abort', () => caughtUp(), { once: true });
-      await replayed;
-      clearTimeout(deadline);
+      await within(replayed, REPLAY_MS, () => {
+        logger.warn(`did not read all color assignments within ${REPLAY_MS} ms; the rest follows`);
+      });
       this.#closed.signal.throwIfAborted();
       this.#producer = producer;
       this.#flush(producer);

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Pool, type Dispatcher } from 'undici';
+import { retry } from '../../shared/process/retry.js';
 import {
   ContainerConnectionError,
   ContainerTimeoutError,
@@ -63,25 +64,41 @@ export class ContainerClient {
   }
 
   /** See `Container.post`. */
-  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+    return path === '/run' ? this.#try(path, body, options.timeoutMs, options) : this.#init(body, options);
+  }
+
+  /** Tries until the runtime listens. */
+  async #init(body: string, options: PostOptions): Promise<ContainerResponse> {
     const deadline = performance.now() + options.timeoutMs;
     let left = options.timeoutMs;
-    for (;;) {
-      try {
-        if (this.#gone) throw new ContainerConnectionError('refused', 'the container is gone');
-        const response = await this.#send(path, body, left, options);
-        this.#answered = true;
-        return response;
-      } catch (error) {
-        if (!(error instanceof ContainerConnectionError)) throw error;
-        if (error.failure === 'broken' && (await this.#options.diedOfMemory())) {
-          throw new ContainerConnectionError('outOfMemory', error.message, { cause: error });
-        }
-        if (error.failure !== 'refused' || path !== '/init' || this.#gone) throw error;
-        left = deadline - performance.now() - RETRY_MS;
-        if (left <= 0) throw new ContainerTimeoutError(`not reachable in ${options.timeoutMs} ms`, { cause: error });
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
+    const isTooEarly = (error: unknown): boolean =>
+      error instanceof ContainerConnectionError && error.failure === 'refused' && !this.#gone;
+    try {
+      return await retry(() => this.#try('/init', body, left, options), {
+        isFinal: (error) => !isTooEarly(error),
+        delayMs: () => {
+          left = deadline - performance.now() - RETRY_MS;
+          return left > 0 ? RETRY_MS : undefined;
+        },
+      });
+    } catch (error) {
+      if (!isTooEarly(error)) throw error;
+      throw new ContainerTimeoutError(`not reachable in ${options.timeoutMs} ms`, { cause: error });
+    }
+  }
+
+  /** One request. */
+  async #try(path: string, body: string, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
+    try {
+      if (this.#gone) throw new ContainerConnectionError('refused', 'the container is gone');
+      const response = await this.#send(path, body, timeoutMs, options);
+      this.#answered = true;
+      return response;
+    } catch (error) {
+      const broken = error instanceof ContainerConnectionError && error.failure === 'broken';
+      if (!broken || !(await this.#options.diedOfMemory())) throw error;
+      throw new ContainerConnectionError('outOfMemory', error.message, { cause: error });
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { Handled } from '../../shared/messaging/Messaging.js';
+import { within } from '../../shared/process/within.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import { executionRecord, type Execution } from '../activations/record.js';
 import type { Reporter } from '../activations/Reporter.js';
@@ -194,15 +195,9 @@ export class ContainerPool {
     await this.#containers.removed(REMOVAL_MS);
   }
 
-  #untilIdle(limitMs: number): Promise<void> {
-    if (this.#jobs === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, limitMs);
-      this.#onIdle = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+  async #untilIdle(limitMs: number): Promise<void> {
+    if (this.#jobs === 0) return;
+    await within(new Promise<void>((resolve) => (this.#onIdle = resolve)), limitMs, () => undefined);
   }
 
   /** Starts the job in the chosen container. */

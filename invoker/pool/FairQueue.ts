@@ -1,4 +1,4 @@
-import { Queue } from './Queue.js';
+import { Queue } from '../../shared/process/Queue.js';
 
 /** The properties of a waiting activation that the queue uses. */
 export interface Queued {
@@ -46,7 +46,7 @@ export class FairQueue<T extends Queued> {
   putBack(item: T): void {
     const { items } = this.#flowOf(item);
     const earlier: T[] = [];
-    for (let first = items.first; first && first.arrival < item.arrival; first = items.first) {
+    for (let first = items.peek(); first && first.arrival < item.arrival; first = items.peek()) {
       earlier.push(first);
       items.shift();
     }
@@ -57,12 +57,12 @@ export class FairQueue<T extends Queued> {
 
   /** The next activation, without removing it. */
   next(): T | undefined {
-    return this.#round.current?.actions.current?.items.first;
+    return this.#round.current?.actions.current?.items.peek();
   }
 
   /** The first activation of an action. */
   firstOf(flow: string): T | undefined {
-    return this.#actions.get(flow)?.items.first;
+    return this.#actions.get(flow)?.items.peek();
   }
 
   /** Removes and returns the first activation of an action, in turn or not. Its namespace and action pay for it. */
@@ -135,7 +135,7 @@ class ActionFlow<T extends Queued> implements Flow {
   }
 
   get cost(): number {
-    return this.items.first?.memoryMB ?? 0;
+    return this.items.peek()?.memoryMB ?? 0;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Logger } from '../../shared/logging/Logger.js';
+import { backOff, retry } from '../../shared/process/retry.js';
 import { within } from '../../shared/process/within.js';
 import { TaskLimit } from '../containers/TaskLimit.js';
 
@@ -30,10 +31,7 @@ const AT_ONCE = 8;
 /** The number of failed attempts between two log lines about a container. */
 const REPORT_EVERY = 10;
 
-/**
- * Removes containers, a few at a time. It retries until the container is gone or the pool ends, since the container
- * uses its memory until then.
- */
+/** Removes containers, a few at a time. */
 export class Removals {
   readonly #log: Logger;
   readonly #times: RemovalTimes;
@@ -64,49 +62,40 @@ export class Removals {
     return this.#pending.size;
   }
 
-  async #remove(removal: Removal): Promise<void> {
-    const { attemptMs } = this.#times;
-    for (let failures = 0; !this.#stopped.signal.aborted;) {
-      try {
-        await this.#limit.run(() =>
-          within(removal.destroy(), attemptMs, () => {
-            throw new Error(`the removal took more than ${attemptMs / 1000} s`);
-          }),
-        );
-        if (failures > 0) {
-          this.#failing--;
-          this.#log.info(`removed container ${removal.name} after ${failures} failed attempts`);
-        }
-        removal.onRemoved();
-        return;
-      } catch (error) {
-        if (failures === 0) {
-          this.#failing++;
-          removal.onFailure();
-        }
-        if (failures % REPORT_EVERY === 0) {
-          this.#log.error(`could not remove container ${removal.name}; retrying`, { error });
-        }
-        await this.#pause(this.#times.firstDelayMs * 2 ** Math.min(failures, 30));
-        failures++;
-      }
-    }
-  }
-
-  #pause(ms: number): Promise<void> {
+  /** Retries until the container is gone or the pool ends, since the container uses its memory until then. Never rejects. */
+  async #remove({ name, destroy, onFailure, onRemoved }: Removal): Promise<void> {
+    const { attemptMs, firstDelayMs, maxDelayMs } = this.#times;
     const { signal } = this.#stopped;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.min(ms, this.#times.maxDelayMs));
-      timer.unref();
-      if (signal.aborted) resolve();
-      signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
+    const attempt = async (failures: number): Promise<void> => {
+      await this.#limit.run(() =>
+        within(destroy(), attemptMs, () => {
+          throw new Error(`the removal took more than ${attemptMs / 1000} s`);
+        }),
       );
-    });
+      if (failures > 0) this.#log.info(`removed container ${name} after ${failures} failed attempts`);
+    };
+    let failed = false;
+    try {
+      await retry(attempt, {
+        delayMs: backOff(firstDelayMs, maxDelayMs),
+        onFailure: (error, failures) => {
+          if (!failed) {
+            failed = true;
+            this.#failing++;
+            onFailure();
+          }
+          if (failures % REPORT_EVERY === 1) {
+            this.#log.error(`could not remove container ${name}; retrying`, { error });
+          }
+        },
+        signal,
+        ref: false,
+      });
+    } catch (error) {
+      this.#log.debug(`gave up the removal of container ${name}`, { error });
+      return;
+    }
+    if (failed) this.#failing--;
+    onRemoved();
   }
 }

@@ -1,6 +1,7 @@
 import { at, increase, numberAt } from '../collections/at.js';
 import { ReadyNodes } from './ReadyNodes.js';
 import { DagError, indexDag, pathLengths, type Coloring, type Dag, type DagNode } from './Dag.js';
+import { backOff, retry } from '../process/retry.js';
 
 /** What `runDag` needs of the client: `openwhisk()` of the npm package `openwhisk` has it. */
 export interface InvokingClient {
@@ -129,7 +130,8 @@ export async function runDag<Node extends DagNode>(
       const edges = incoming.subarray(incomingStart[i], incomingStart[i + 1]);
       const inputs = new Map(Array.from(edges, (e) => inputOf(at(ids, numberAt(from, e)))));
       const invocation = options.invocation(at<Node>(dag.nodes, i), inputs);
-      results.set(id, await attempt(client, id, coloring.get(id), invocation, options, () => results.size, ids.length));
+      const done = (): number => results.size;
+      results.set(id, await invokeNode(client, id, coloring.get(id), invocation, options, done, ids.length));
     } catch (error) {
       failure ??= new DagRunError(id, results, error);
       return;
@@ -145,7 +147,8 @@ export async function runDag<Node extends DagNode>(
   }
 }
 
-async function attempt<Node extends DagNode>(
+/** Invokes a node until that ends well; what the action itself answers is final. */
+function invokeNode<Node extends DagNode>(
   client: InvokingClient,
   node: string,
   color: string | undefined,
@@ -154,33 +157,33 @@ async function attempt<Node extends DagNode>(
   done: () => number,
   total: number,
 ): Promise<NodeResult> {
-  const { retries = 2, retryDelayMs = 200, patienceMs = 600_000, onProgress } = options;
-  for (let attempt = 1; ; attempt++) {
-    const begun = performance.now();
-    const report = (outcome: 'done' | 'again', activationId: string | undefined): void =>
-      onProgress?.({
-        node,
-        color,
-        activationId,
-        attempt,
-        milliseconds: performance.now() - begun,
-        outcome,
-        done: done() + (outcome === 'done' ? 1 : 0),
-        total,
-      });
-    try {
-      const headers = color === undefined ? {} : colorHeaders(color, options);
-      const answer = await client.actions.invoke({ name: action, params: params ?? {}, blocking: true, headers });
-      const activation = isFinished(answer) ? answer : await poll(client, answer, patienceMs);
-      report('done', activation.activationId);
-      return activation.response.result;
-    } catch (error) {
-      if (attempt > retries || options.signal?.aborted === true || !isTransient(error)) throw error;
-      report('again', undefined);
-      await new Promise((resolve) => setTimeout(resolve, retryDelayMs * 2 ** (attempt - 1)));
-      options.signal?.throwIfAborted();
-    }
-  }
+  const { retries = 2, retryDelayMs = 200, patienceMs = 600_000, onProgress, signal } = options;
+  let begun = 0;
+  const report = (outcome: 'done' | 'again', attempt: number, activationId: string | undefined): void =>
+    onProgress?.({
+      node,
+      color,
+      activationId,
+      attempt,
+      milliseconds: performance.now() - begun,
+      outcome,
+      done: done() + (outcome === 'done' ? 1 : 0),
+      total,
+    });
+  const invoke = async (failures: number): Promise<NodeResult> => {
+    begun = performance.now();
+    const headers = color === undefined ? {} : colorHeaders(color, options);
+    const answer = await client.actions.invoke({ name: action, params: params ?? {}, blocking: true, headers });
+    const activation = isFinished(answer) ? answer : await poll(client, answer, patienceMs);
+    report('done', failures + 1, activation.activationId);
+    return activation.response.result;
+  };
+  return retry(invoke, {
+    delayMs: backOff(retryDelayMs, Number.POSITIVE_INFINITY, retries),
+    isFinal: (error) => !isTransient(error),
+    onFailure: (_, failures) => report('again', failures, undefined),
+    signal,
+  });
 }
 
 function colorHeaders(

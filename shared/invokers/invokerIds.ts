@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { DocumentConflictError, type ArtifactStore } from '../store/ArtifactStore.js';
+import type { ArtifactStore } from '../store/ArtifactStore.js';
+import { retryConflicts } from '../store/conflicts.js';
 
 /**
  * Which number each invoker has, by its unique name; kept for ever, so that an invoker finds its topic again.
@@ -37,22 +38,20 @@ export function assignId(ids: InvokerIds, name: string, overwriteId?: number): {
  * The id of the invoker of that name, assigned at its first start and the same ever after.
  * @throws RangeError on an impossible `overwriteId`; what the store throws while it is away.
  */
-export async function assignInvokerId(whisks: ArtifactStore, name: string, overwriteId?: number): Promise<number> {
-  for (;;) {
+export function assignInvokerId(whisks: ArtifactStore, name: string, overwriteId?: number): Promise<number> {
+  return retryConflicts(ATTEMPTS, async () => {
     const document = await whisks.get(DOCUMENT_ID);
     const before = document ? documentSchema.parse(document).ids : {};
     const { ids, id } = assignId(before, name, overwriteId);
     if (ids === before) return id;
-    try {
-      const changed = { _id: DOCUMENT_ID, _rev: document?._rev, ids };
-      await whisks.put(changed);
-      return id;
-    } catch (error) {
-      // Another invoker was quicker: look again.
-      if (!(error instanceof DocumentConflictError)) throw error;
-    }
-  }
+    const changed = { _id: DOCUMENT_ID, _rev: document?._rev, ids };
+    await whisks.put(changed);
+    return id;
+  });
 }
+
+/** One invoker succeeds in each round of conflicts: enough for a thousand that start at once. */
+const ATTEMPTS = 1000;
 
 const documentSchema = z.object({ ids: z.record(z.string(), z.int().nonnegative()) });
 

@@ -1,8 +1,9 @@
 import type { Logger } from '../logging/Logger.js';
+import { within } from './within.js';
 
 /*
- * The life of a process. This file imports nothing at run time: a main file loads it first and everything else after it, so
- * that signals are handled while the rest is loaded. The first process of a container (PID 1) needs that: the kernel
+ * The life of a process. Keep this file's imports as few and as light as they are: a main file loads it first and everything
+ * else after it, so that signals are handled while the rest is loaded. The first process of a container (PID 1) needs that: the kernel
  * drops a signal that PID 1 has no handler for.
  *
  *   starting  parts are opened           → running: all are open
@@ -54,7 +55,6 @@ export class Lifecycle {
   #stopCode = 0;
   #signalAt: number | undefined;
   #log: Logger | undefined;
-  #end: (() => void) | undefined;
 
   private constructor(name: string, living: LivingProcess) {
     this.#prefix = name === '' ? '' : `${name}: `;
@@ -141,7 +141,6 @@ export class Lifecycle {
       this.stop(signal);
     } else if (now - this.#signalAt > SAME_SIGNAL_MS && this.#state === 'stopping') {
       this.#log?.warn(`second ${signal}: ending at once`);
-      this.#end?.();
       void this.#leave(1);
     }
   }
@@ -173,9 +172,14 @@ export class Lifecycle {
         }
       }
     };
-    const inTime = await within(closing(), limitMs, (end) => (this.#end = end));
-    if (!inTime && this.#state !== 'ended') this.#log?.error(`not finished after ${limitMs} ms: ending`);
-    return inTime && clean;
+    return within(
+      closing().then(() => clean),
+      limitMs,
+      () => {
+        if (this.#state !== 'ended') this.#log?.error(`not finished after ${limitMs} ms: ending`);
+        return false;
+      },
+    );
   }
 
   /**
@@ -186,13 +190,11 @@ export class Lifecycle {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
     const last = Promise.all(this.#last.map(async ({ close }) => close()));
-    const safe = await within(
-      last.then(
-        () => true,
-        () => false,
-      ),
-      LAST_MS,
+    const closed = last.then(
+      () => true,
+      () => false,
     );
+    const safe = await within(closed, LAST_MS, () => false);
     if (!safe) {
       this.#say(`${this.#last.map(({ name }) => name).join(', ')} cannot be closed: the process kills itself`);
       this.#process.kill(this.#process.pid, 'SIGKILL');
@@ -201,22 +203,6 @@ export class Lifecycle {
     }
     this.#process.exit(code);
   }
-}
-
-/** Whether the work ends, and does not resolve to false, in time. `onStart` gets a function that ends the wait. */
-async function within(
-  work: Promise<unknown>,
-  limitMs: number,
-  onStart: (end: () => void) => void = () => {},
-): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(() => resolve(false), limitMs);
-    onStart(() => resolve(false));
-  });
-  const done = await Promise.race([work.then((result) => result !== false), late]);
-  clearTimeout(timer);
-  return done;
 }
 
 /** An error may say with which code the process ends. */

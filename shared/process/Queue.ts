@@ -1,4 +1,7 @@
-/** First in, first out, with constant-time ends: a ring that doubles as it fills and halves as it empties. */
+/**
+ * First in, first out, with a way back to the front for an item that was taken too early. Each step takes constant time,
+ * amortized: a ring that doubles as it fills and halves as it empties.
+ */
 export class Queue<T> {
   #slots: (T | undefined)[] = empty<T>(SMALLEST);
   #head = 0;
@@ -9,8 +12,15 @@ export class Queue<T> {
   }
 
   push(item: T): void {
-    if (this.#size === this.#slots.length) this.#resize(this.#slots.length * 2);
+    this.#makeRoom();
     this.#slots[(this.#head + this.#size) & (this.#slots.length - 1)] = item;
+    this.#size++;
+  }
+
+  pushFront(item: T): void {
+    this.#makeRoom();
+    this.#head = (this.#head - 1) & (this.#slots.length - 1);
+    this.#slots[this.#head] = item;
     this.#size++;
   }
 
@@ -30,6 +40,10 @@ export class Queue<T> {
     return item;
   }
 
+  #makeRoom(): void {
+    if (this.#size === this.#slots.length) this.#resize(this.#slots.length * 2);
+  }
+
   #resize(capacity: number): void {
     const slots = empty<T>(capacity);
     for (let i = 0; i < this.#size; i++) slots[i] = this.#slots[(this.#head + i) & (this.#slots.length - 1)];
@@ -39,6 +53,6 @@ export class Queue<T> {
 }
 
 /** A power of two, as every capacity is, so that an index wraps by a mask. */
-const SMALLEST = 16;
+const SMALLEST = 8;
 
 const empty = <T>(capacity: number): (T | undefined)[] => Array.from<T | undefined>({ length: capacity });

@@ -9,13 +9,15 @@ export interface RetryOptions {
   onFailure?(error: unknown, failures: number): void;
   /** Ends the waiting between tries; its reason is thrown. A try that runs is not cut off. */
   readonly signal?: AbortSignal | undefined;
+  /** False: work in the background, whose waits do not keep a process from ending. */
+  readonly ref?: boolean | undefined;
   /** For tests. */
   readonly sleep?: ((ms: number, signal: AbortSignal | undefined) => Promise<unknown>) | undefined;
 }
 
 /** Calls `attempt` until it succeeds. @throws the last error, or the reason of an aborted signal. */
 export async function retry<R>(attempt: (failures: number) => Promise<R>, options: RetryOptions): Promise<R> {
-  const { signal, sleep = sleepUnlessAborted } = options;
+  const { signal, ref = true, sleep = (ms) => sleepUnlessAborted(ms, signal, ref) } = options;
   for (let failures = 0; ;) {
     signal?.throwIfAborted();
     try {
@@ -37,9 +39,9 @@ export const backOff =
   (failures: number): number | undefined =>
     failures > tries ? undefined : Math.min(maxMs, firstMs * 2 ** (failures - 1));
 
-async function sleepUnlessAborted(ms: number, signal: AbortSignal | undefined): Promise<void> {
+async function sleepUnlessAborted(ms: number, signal: AbortSignal | undefined, ref: boolean): Promise<void> {
   try {
-    await delay(ms, undefined, { signal });
+    await delay(ms, undefined, { signal, ref });
   } catch (error) {
     signal?.throwIfAborted();
     throw error;

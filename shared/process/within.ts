@@ -1,10 +1,14 @@
+/*
+ * This file imports nothing: `Lifecycle.ts` loads it before everything else.
+ */
+
 /**
  * The result of `work` if it settles within `limitMs`, and else what `late` returns or throws. The work itself goes on;
- * what becomes of it after its time is not looked at.
+ * a result or an error after the limit is ignored.
  *
  * @param limitMs from 0; infinite: no limit.
  */
-export async function within<T, L>(work: Promise<T>, limitMs: number, late: () => L): Promise<T | L> {
+export async function within<T, L>(work: Promise<T>, limitMs: number, late: () => L): Promise<T | Awaited<L>> {
   if (limitMs === Number.POSITIVE_INFINITY) return work;
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<typeof LATE>((resolve) => {
@@ -12,7 +16,7 @@ export async function within<T, L>(work: Promise<T>, limitMs: number, late: () =
   });
   try {
     const first = await Promise.race([work, limit]);
-    return first === LATE ? late() : first;
+    return first === LATE ? await late() : first;
   } finally {
     clearTimeout(timer);
   }

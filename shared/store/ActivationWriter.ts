@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { activationDocument, type ActivationRecord } from '../entities/activation.js';
 import type { Logger } from '../logging/Logger.js';
 import { Pacer } from '../process/Pacer.js';
+import { backOff, retry } from '../process/retry.js';
+import { within } from '../process/within.js';
 import { TooManyRecordsError } from './ActivationStore.js';
 import { RefusedByStoreError, StoreError, type ArtifactStore, type Refusal } from './ArtifactStore.js';
 
@@ -115,16 +117,12 @@ export class ActivationWriter {
   }
 
   /** Resolves when a batch was written, or at `end`. */
-  #writtenUntil(end: number): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        this.#onWritten.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, end - performance.now());
-      this.#onWritten.add(done);
-    });
+  async #writtenUntil(end: number): Promise<void> {
+    let onWritten = (): void => {};
+    const written = new Promise<void>((resolve) => (onWritten = resolve));
+    this.#onWritten.add(onWritten);
+    await within(written, end - performance.now(), () => undefined);
+    this.#onWritten.delete(onWritten);
   }
 
   /** See `ActivationStore.ready`. @throws TooManyRecordsError */
@@ -142,7 +140,7 @@ export class ActivationWriter {
   }
 
   async #untilRoom(): Promise<void> {
-    while (this.#isFull() && !this.#closed) await this.#roomUntil(undefined);
+    while (this.#isFull() && !this.#closed) await this.#roomUntil(Number.POSITIVE_INFINITY);
   }
 
   /**
@@ -172,10 +170,7 @@ export class ActivationWriter {
     if (this.#closed) return;
     this.#closed = true;
     this.#tellOfRoom();
-    const flushed = new AbortController();
-    const late = sleep(maxWaitMs, undefined, { signal: flushed.signal }).catch(() => {});
-    await Promise.race([this.flush(), late]);
-    flushed.abort();
+    await within(this.flush(), maxWaitMs, () => undefined);
     this.#end.abort();
     await this.flush();
   }
@@ -184,19 +179,14 @@ export class ActivationWriter {
     return this.#backlogBytes >= this.#options.maxBacklogBytes;
   }
 
-  /** Resolves to true when records were stored (or at the close), to false at `end`. */
-  #roomUntil(end: number | undefined): Promise<boolean> {
-    return new Promise((resolve) => {
-      const onRoom = (): void => {
-        clearTimeout(timer);
-        resolve(true);
-      };
-      const onEnd = (): void => {
-        this.#onRoom.delete(onRoom);
-        resolve(false);
-      };
-      const timer = end === undefined ? undefined : setTimeout(onEnd, end - performance.now());
-      this.#onRoom.add(onRoom);
+  /** Resolves to true when records were stored (or at the close), to false at `end`, which may be infinite. */
+  #roomUntil(end: number): Promise<boolean> {
+    let onRoom = (): void => {};
+    const room = new Promise<true>((resolve) => (onRoom = () => resolve(true)));
+    this.#onRoom.add(onRoom);
+    return within(room, end - performance.now(), () => {
+      this.#onRoom.delete(onRoom);
+      return false;
     });
   }
 
@@ -244,16 +234,27 @@ export class ActivationWriter {
   }
 
   async #writeUntilTaken(batch: readonly Pending[]): Promise<void> {
-    for (let delay = this.#options.retryDelayMs; ; delay = Math.min(2 * delay, this.#options.maxRetryDelayMs)) {
-      try {
-        return this.#settle(batch, await this.#putAll(batch));
-      } catch (error) {
-        this.#options.observer?.failed();
-        if (!isWorthAnotherTry(error)) return this.#findRefused(batch, error);
-        this.#reportAway(error);
-        if (!(await this.#pause(delay))) return this.#lose(batch, new StoreError(CLOSED));
-      }
+    const { retryDelayMs, maxRetryDelayMs, observer } = this.#options;
+    const { signal } = this.#end;
+    const pause = backOff(retryDelayMs, maxRetryDelayMs);
+    let refused: ReadonlyMap<string, Refusal>;
+    try {
+      refused = await retry(() => this.#putAll(batch), {
+        isFinal: (error) => !isWorthAnotherTry(error),
+        onFailure: (error) => {
+          observer?.failed();
+          this.#reportAway(error);
+        },
+        // A batch that begins after the end has one try.
+        delayMs: (failures) => (signal.aborted ? undefined : pause(failures)),
+        signal: signal.aborted ? undefined : signal,
+      });
+    } catch (error) {
+      if (error === signal.reason || isWorthAnotherTry(error)) return this.#lose(batch, new StoreError(CLOSED));
+      observer?.failed();
+      return this.#findRefused(batch, error);
     }
+    this.#settle(batch, refused);
   }
 
   async #putAll(batch: readonly Pending[]): Promise<ReadonlyMap<string, Refusal>> {

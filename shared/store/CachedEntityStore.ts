@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ruleDocumentSchema,
   type Action,
@@ -8,6 +7,7 @@ import {
 } from '../entities/documents.js';
 import type { ExecDocument } from '../entities/exec.js';
 import type { JsonObject } from '../entities/keyvalue.js';
+import { backOff, retry } from '../process/retry.js';
 import { StoreUnavailableError, type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
 import {
@@ -54,9 +54,12 @@ const VIEW: Readonly<Record<EntityCollection, ViewName>> = {
   rules: 'whisks.v2.1.0/rules',
 };
 
-/** OpenWhisk's controllers put an attachment after its document: a reader between the two tries again, so often, first after so many ms. */
+/** OpenWhisk's controllers write an attachment after its document. A reader between the two tries again, first after so many ms. */
 const MISSING_CODE_RETRIES = 5;
 const MISSING_CODE_DELAY_MS = 20;
+
+/** The document of an action names an attachment that does not exist. */
+class MissingCodeError extends CorruptedEntityError {}
 
 /** The entities of a database `whisks`, cached. Returned entities are frozen. */
 export class CachedEntityStore implements EntityStore {
@@ -251,24 +254,28 @@ export class CachedEntityStore implements EntityStore {
     return this.#loadCode(id);
   }
 
-  async #loadCode(id: string): Promise<Action | undefined> {
-    for (let attempt = 0; ; attempt++) {
+  #loadCode(id: string): Promise<Action | undefined> {
+    const load = async (failures: number): Promise<Action | undefined> => {
+      if (failures > 0) this.#documents.invalidate(id);
       // A stale document would be kept as a fresh action, and grow twice as old as is allowed.
       const document = this.#typed(id, 'action', await this.#documents.getFresh(id, () => this.#read(id)));
       if (!document) return undefined;
       const code = await this.#codeOf(id, document.exec);
-      if (code.found) return deepFreeze<Action>({ ...document, exec: { ...document.exec, code: code.code } });
-      if (attempt === MISSING_CODE_RETRIES) throw new CorruptedEntityError(id, 'its code is missing');
-      await sleep(this.#missingCodeDelayMs * 2 ** attempt);
-      this.#documents.invalidate(id);
-    }
+      return deepFreeze<Action>({ ...document, exec: { ...document.exec, code } });
+    };
+    return retry(load, {
+      delayMs: backOff(this.#missingCodeDelayMs, Number.POSITIVE_INFINITY, MISSING_CODE_RETRIES),
+      isFinal: (error) => !(error instanceof MissingCodeError),
+    });
   }
 
-  async #codeOf(id: string, exec: ExecDocument): Promise<{ found: boolean; code?: string | undefined }> {
+  /** @throws MissingCodeError */
+  async #codeOf(id: string, exec: ExecDocument): Promise<string | undefined> {
     const location = locateCode(exec);
-    if ('code' in location) return { found: true, code: location.code };
+    if ('code' in location) return location.code;
     const bytes = await this.#store.readAttachment(id, location.attachment);
-    return bytes ? { found: true, code: codeOfBytes(exec, bytes) } : { found: false };
+    if (!bytes) throw new MissingCodeError(id, 'its code is missing');
+    return codeOfBytes(exec, bytes);
   }
 
   /** Other processes are told of a failed change too: it may have taken place. */

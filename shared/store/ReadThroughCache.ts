@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { within } from '../process/within.js';
 
 /** What a cache holds, and for how long. */
 export interface CacheBounds<V> {
@@ -121,21 +122,10 @@ export class ReadThroughCache<V extends {}> {
     const entry = this.#entries.get(key);
     if (!stale || !entry || this.#age(entry) > stale.maxAgeMs) return reading;
     const begun = this.#operations.get(key)?.since ?? this.#bounds.now();
-    return new Promise((resolve, reject) => {
-      const waitMs = Math.max(0, stale.patienceMs - (this.#bounds.now() - begun));
-      const timer = setTimeout(() => resolve(entry.value), waitMs);
-      const settle = (): void => clearTimeout(timer);
-      reading.then(
-        (value) => {
-          settle();
-          resolve(value);
-        },
-        (error: unknown) => {
-          settle();
-          if (stale.isUnavailable(error)) resolve(entry.value);
-          else reject(error instanceof Error ? error : new Error(String(error)));
-        },
-      );
+    const waitMs = Math.max(0, stale.patienceMs - (this.#bounds.now() - begun));
+    return within(reading, waitMs, () => entry.value).catch((error: unknown) => {
+      if (stale.isUnavailable(error)) return entry.value;
+      throw error;
     });
   }
 

@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { DocumentConflictError, type ArtifactStore } from './ArtifactStore.js';
+import type { ArtifactStore } from './ArtifactStore.js';
+import { retryConflicts } from './conflicts.js';
 
 /*
  * The names of users who were installed from a file or by default, or deleted: what an administrator did to them stays,
@@ -16,22 +17,14 @@ export async function knownUsers(subjects: Pick<ArtifactStore, 'get'>): Promise<
 }
 
 /** Adds names that are not there yet. @throws what the store throws. */
-export async function rememberUsers(
-  subjects: Pick<ArtifactStore, 'get' | 'put'>,
-  names: readonly string[],
-): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+export function rememberUsers(subjects: Pick<ArtifactStore, 'get' | 'put'>, names: readonly string[]): Promise<void> {
+  return retryConflicts(ATTEMPTS, async () => {
     const { _rev, names: before } = await read(subjects);
     const all = new Set([...before, ...names]);
     if (all.size === before.length) return;
     const document = { _id: DOCUMENT, names: [...all].toSorted(), ...(_rev === undefined ? {} : { _rev }) };
-    try {
-      await subjects.put(document);
-      return;
-    } catch (error) {
-      if (!(error instanceof DocumentConflictError) || attempt === ATTEMPTS) throw error;
-    }
-  }
+    await subjects.put(document);
+  });
 }
 
 async function read(subjects: Pick<ArtifactStore, 'get'>): Promise<z.infer<typeof schema>> {

@@ -1,7 +1,7 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
 import { documentId, type FullyQualifiedName } from '../../../shared/entities/names.js';
-import { DocumentConflictError } from '../../../shared/store/ArtifactStore.js';
+import { retryConflicts } from '../../../shared/store/conflicts.js';
 import { WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
 
 type Parts = Pick<ControllerContext, 'entities'>;
@@ -12,22 +12,17 @@ const ATTEMPTS = 3;
  * Changes a trigger's rules. Retries after a conflict, since changes of two rules are independent.
  * @returns undefined if the trigger does not exist. @throws DocumentConflictError
  */
-export async function editTrigger(
+export function editTrigger(
   { entities }: Parts,
   id: string,
   edit: (trigger: TriggerDocument) => TriggerDocument,
 ): Promise<TriggerDocument | undefined> {
-  for (let attempt = 1; ; attempt++) {
+  return retryConflicts(ATTEMPTS, async () => {
     const trigger = await entities.getTrigger(id);
     if (!trigger) return undefined;
     const edited = edit(trigger);
-    if (edited === trigger) return trigger;
-    try {
-      return await entities.putTrigger(edited);
-    } catch (error) {
-      if (!(error instanceof DocumentConflictError) || attempt === ATTEMPTS) throw error;
-    }
-  }
+    return edited === trigger ? trigger : entities.putTrigger(edited);
+  });
 }
 
 /**

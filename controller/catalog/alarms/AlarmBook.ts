@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { alarmSchema, type Alarm } from './Alarm.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
-import { DocumentConflictError, type ArtifactStore, type NewDocument } from '../../../shared/store/ArtifactStore.js';
+import type { ArtifactStore, NewDocument } from '../../../shared/store/ArtifactStore.js';
+import { retryConflicts } from '../../../shared/store/conflicts.js';
 
 /** The number of documents that hold the alarms: few enough to read all, enough that two writers seldom conflict. */
 export const PAGES = 64;
@@ -88,23 +89,18 @@ export class AlarmBook {
    * Changes a page. After a conflict `edit` runs again on the newest revision.
    * @throws DocumentConflictError after ten conflicts.
    */
-  async edit(id: string, edit: Edit): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      if (attempt > 1 || !this.#pages.has(id)) await this.reload(id);
+  edit(id: string, edit: Edit): Promise<void> {
+    return retryConflicts(ATTEMPTS, async (conflicts) => {
+      if (conflicts > 0 || !this.#pages.has(id)) await this.reload(id);
       const page = this.#pages.get(id) ?? EMPTY;
       const alarms = new Map(page.alarms);
       edit(alarms);
       if (sameEntries(alarms, page.alarms)) return;
-      try {
-        const document: PageDocument = { _id: id, _rev: page.revision, alarms: Object.fromEntries(alarms) };
-        const revision = await this.#store.put(document);
-        this.#pages.set(id, { revision, alarms });
-        this.#onChange(id);
-        return;
-      } catch (error) {
-        if (!(error instanceof DocumentConflictError) || attempt === ATTEMPTS) throw error;
-      }
-    }
+      const document: PageDocument = { _id: id, _rev: page.revision, alarms: Object.fromEntries(alarms) };
+      const revision = await this.#store.put(document);
+      this.#pages.set(id, { revision, alarms });
+      this.#onChange(id);
+    });
   }
 
   #parse(document: unknown): Page {

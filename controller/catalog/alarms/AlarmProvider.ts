@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AlarmBook } from './AlarmBook.js';
 import { AlarmClock } from './AlarmClock.js';
 import { switchedOff, type Alarm } from './Alarm.js';
@@ -13,6 +12,7 @@ import type { Identity } from '../../../shared/entities/identity.js';
 import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
 import { newTransactionId } from '../../../shared/entities/transaction.js';
 import type { TriggerDocument } from '../../../shared/entities/documents.js';
+import { retry } from '../../../shared/process/retry.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
 import { WrongEntityTypeError, type EntityStore } from '../../../shared/store/EntityStore.js';
 
@@ -29,8 +29,8 @@ export interface AlarmProviderParts extends FireParts {
   readonly ready: () => boolean;
 }
 
-/** Attempts to fire a throttled trigger. The delay in ms is `RETRY_MS` times the square of the attempt. */
-const ATTEMPTS = 10;
+/** How often a throttled trigger is fired again. The delay in ms is `RETRY_MS` times the square of the failures. */
+const RETRIES = 10;
 const RETRY_MS = 1000;
 
 /**
@@ -171,31 +171,26 @@ export class AlarmProvider {
    * off.
    */
   async #goOff(id: string, alarm: Alarm): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      let refusal: Refusal;
-      try {
-        return await this.#fire(id, alarm);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
-        refusal = error;
-      }
-      const { statusCode, message } = this.#parts.explain(refusal);
-      if (!(refusal instanceof ThrottledError)) {
-        return this.#switchOff(id, statusCode, `Trigger automatically disabled: ${message}`);
-      }
-      if (attempt > ATTEMPTS) {
-        const always = 'Automatically disabled after continuously receiving a 429 status code when firing the trigger';
-        return this.#switchOff(id, statusCode, always);
-      }
-      const { signal } = this.#stopping;
-      await sleep(RETRY_MS * attempt ** 2, undefined, { signal }).catch(() => undefined);
+    const { signal } = this.#stopping;
+    let throttled: unknown;
+    try {
+      await retry(() => this.#fire(id, alarm), {
+        delayMs: (failures) => (failures > RETRIES ? undefined : RETRY_MS * failures ** 2),
+        isFinal: (error) => !(error instanceof ThrottledError),
+        onFailure: (error) => (throttled = error),
+        signal,
+      });
+    } catch (error) {
       if (signal.aborted) {
-        this.#parts.log.warn('the controller stopped before it fired the trigger of an alarm', {
-          trigger: id,
-          error: refusal,
-        });
+        const context = { trigger: id, error: throttled ?? error };
+        this.#parts.log.warn('the controller stopped before it fired the trigger of an alarm', context);
         return;
       }
+      if (!(error instanceof Refusal)) throw error;
+      const { statusCode, message } = this.#parts.explain(error);
+      const always = 'Automatically disabled after continuously receiving a 429 status code when firing the trigger';
+      const reason = error instanceof ThrottledError ? always : `Trigger automatically disabled: ${message}`;
+      await this.#switchOff(id, statusCode, reason);
     }
   }
 

@@ -1,6 +1,7 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { subjectDocumentSchema, type SubjectDocument } from '../../../shared/entities/documents.js';
-import { DocumentConflictError, type ArtifactStore } from '../../../shared/store/ArtifactStore.js';
+import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
+import { retryConflicts } from '../../../shared/store/conflicts.js';
 import { rememberUsers } from '../../../shared/store/knownUsers.js';
 import { SubjectStore } from '../../../shared/store/SubjectStore.js';
 import { AdminError } from './AdminError.js';
@@ -155,20 +156,12 @@ function existing(found: SubjectDocument | undefined, name: string): SubjectDocu
   return found;
 }
 
-/** Writes what `edit` makes of a subject; again from the start where somebody else changed it meanwhile. */
+/** Writes what `edit` makes of a subject; again from the read after a conflict. */
 async function change(
   subjects: ArtifactStore,
   name: string,
   edit: (found: SubjectDocument | undefined) => SubjectDocument,
 ): Promise<void> {
   if (name.includes('/')) throw new AdminError('a subject has no "/" in its name', 2);
-  for (let attempt = 1; ; attempt++) {
-    const edited = edit(await read(subjects, name));
-    try {
-      await subjects.put(edited);
-      return;
-    } catch (error) {
-      if (!(error instanceof DocumentConflictError) || attempt === 5) throw error;
-    }
-  }
+  await retryConflicts(5, async () => subjects.put(edit(await read(subjects, name))));
 }

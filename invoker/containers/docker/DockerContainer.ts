@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import { within } from '../../../shared/process/within.js';
 import { ContainerClient, newToken, type ContainerAddress } from '../ContainerClient.js';
 import {
   ContainerConnectionError,
@@ -91,7 +91,7 @@ export class DockerContainer implements Container {
       output.once('end', end).once('close', end).once('error', end);
     });
     // The connections break by themselves. This stops further attempts to connect.
-    void this.exited.then(() => sleep(END_MS, undefined, { ref: false })).then(() => this.#client.close());
+    void this.exited.then(() => setTimeout(() => this.#client.close(), END_MS).unref());
   }
 
   get signsLogs(): boolean {
@@ -151,8 +151,8 @@ export class DockerContainer implements Container {
   /** Whether the kernel killed it because of its memory, or V8 exhausted its heap (seen on stderr). */
   async #diedOfMemory(): Promise<boolean> {
     const { container, events, limits } = this.#options;
-    const told = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;
-    await Promise.race([told, sleep(END_MS, undefined, { ref: false })]);
+    const told: Promise<unknown> = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;
+    await within(told, END_MS, () => undefined);
     if (this.#heapExhausted || this.#ending.outOfMemory) return true;
     if (this.#running || this.#destroyed || this.#ending.dead) return false;
     try {

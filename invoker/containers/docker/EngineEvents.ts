@@ -1,8 +1,20 @@
 import type Docker from 'dockerode';
 import * as z from 'zod';
 import type { Logger } from '../../../shared/logging/Logger.js';
+import { retry, type RetryOptions } from '../../../shared/process/retry.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { OWNER_LABEL } from './settings.js';
+
+/*
+ * The states of EngineEvents:
+ *
+ *   idle      -> opening     `watch` is called for the first container
+ *   opening   -> listening   the engine answers with a stream
+ *   opening   -> opening     the engine does not answer: it retries after a pause and without an end, since an outage of the
+ *                            engine has no limit
+ *   listening -> opening     the stream ended: after a pause
+ *   any       -> closed      `close`
+ */
 
 /** The fields to read from an event. The engine sends `oom` before the `die` of the same container. */
 const eventSchema = z.object({
@@ -10,13 +22,8 @@ const eventSchema = z.object({
   Actor: z.object({ ID: z.string() }),
 });
 
-/** The delay before it listens again after the stream broke, in ms. */
+/** The delay before the next request for a stream, in ms. */
 const RETRY_MS = 1000;
-
-/** Schedules a function once. */
-export type Later = (run: () => void) => NodeJS.Timeout;
-
-const later: Later = (run) => setTimeout(run, RETRY_MS).unref();
 
 type EventStream = NodeJS.ReadableStream & { destroy?: () => void };
 
@@ -51,17 +58,20 @@ export class EngineEvents {
   readonly #docker: Docker;
   readonly #owner: string;
   readonly #log: Logger;
-  readonly #later: Later;
+  readonly #sleep: RetryOptions['sleep'];
   readonly #endings = new Map<string, Ending>();
+  readonly #closed = new AbortController();
+  #isFollowing = false;
   #stream: EventStream | undefined;
-  #retry: NodeJS.Timeout | undefined;
-  #state: 'new' | 'open' | 'closed' = 'new';
+  /** Whether the log says that the engine does not answer. */
+  #away = false;
 
-  constructor(docker: Docker, owner: string, log: Logger, retryLater = later) {
+  /** @param sleep for tests. */
+  constructor(docker: Docker, owner: string, log: Logger, sleep?: RetryOptions['sleep']) {
     this.#docker = docker;
     this.#owner = owner;
     this.#log = log;
-    this.#later = retryLater;
+    this.#sleep = sleep;
   }
 
   /** Whether it receives events now. Otherwise the container's state must be queried. */
@@ -71,9 +81,9 @@ export class EngineEvents {
 
   /** Collects the events of a container until `forget`. */
   watch(id: string): Ending {
-    if (this.#state === 'new') {
-      this.#state = 'open';
-      void this.#listen();
+    if (!this.#isFollowing) {
+      this.#isFollowing = true;
+      void this.#follow();
     }
     const ending = new Ending();
     this.#endings.set(id, ending);
@@ -85,39 +95,48 @@ export class EngineEvents {
   }
 
   close(): void {
-    this.#state = 'closed';
-    clearTimeout(this.#retry);
+    this.#closed.abort(new Error('the events are closed'));
     this.#stream?.destroy?.();
   }
 
-  /** Never rejects. */
-  async #listen(): Promise<void> {
-    const filters = { type: ['container' as const], event: ['oom', 'die'], label: [`${OWNER_LABEL}=${this.#owner}`] };
+  /** Listens until `close`. Never rejects. */
+  async #follow(): Promise<void> {
     try {
-      const asked: Promise<EventStream> = this.#docker.getEvents({ filters });
-      const stream = await engineCall('the request for events', ENGINE_LIMITS.callMs, asked, (late) =>
-        late.destroy?.(),
-      );
-      if (this.#state === 'closed') return stream.destroy?.();
-      this.#stream = stream;
-      let rest = '';
-      stream.on('data', (chunk: Buffer) => {
-        const lines = `${rest}${chunk.toString()}`.split('\n');
-        rest = lines.pop() ?? '';
-        for (const line of lines) this.#hear(line);
+      await retry(() => this.#listen(), {
+        delayMs: () => RETRY_MS,
+        onFailure: (error) => {
+          if (error instanceof StreamEndedError || this.#away) return;
+          this.#away = true;
+          this.#log.warn('cannot receive events of the Docker Engine; retrying', { error });
+        },
+        signal: this.#closed.signal,
+        ref: false,
+        sleep: this.#sleep,
       });
-      stream.on('error', () => undefined);
-      stream.once('close', () => this.#ended());
     } catch (error) {
-      this.#ended(error);
+      if (!this.#closed.signal.aborted) this.#log.error('stopped to receive events of the Docker Engine', { error });
     }
   }
 
-  #ended(error?: unknown): void {
+  /** Reads one stream. @throws StreamEndedError at its end; the error of a stream that does not open. */
+  async #listen(): Promise<never> {
+    const filters = { type: ['container' as const], event: ['oom', 'die'], label: [`${OWNER_LABEL}=${this.#owner}`] };
+    const asked: Promise<EventStream> = this.#docker.getEvents({ filters });
+    const stream = await engineCall('the request for events', ENGINE_LIMITS.callMs, asked, (late) => late.destroy?.());
+    if (this.#closed.signal.aborted) stream.destroy?.();
+    this.#stream = stream;
+    if (this.#away) this.#log.info('receives events of the Docker Engine again');
+    this.#away = false;
+    let rest = '';
+    stream.on('data', (chunk: Buffer) => {
+      const lines = `${rest}${chunk.toString()}`.split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) this.#hear(line);
+    });
+    stream.on('error', () => undefined);
+    await new Promise((resolve) => stream.once('close', resolve));
     this.#stream = undefined;
-    if (this.#state === 'closed') return;
-    if (this.#log.debugEnabled) this.#log.debug("cannot receive the engine's events now", { error });
-    this.#retry = this.#later(() => void this.#listen());
+    throw new StreamEndedError('the stream of events ended');
   }
 
   #hear(line: string): void {
@@ -131,4 +150,8 @@ export class EngineEvents {
     const parsed = eventSchema.safeParse(event);
     if (parsed.success) this.#endings.get(parsed.data.Actor.ID)?.hear(parsed.data.Action);
   }
+}
+
+class StreamEndedError extends Error {
+  override readonly name = 'StreamEndedError';
 }

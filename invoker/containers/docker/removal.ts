@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import { retry } from '../../../shared/process/retry.js';
 import { engineCall, EngineTimeoutError } from './engineCall.js';
 
 /** The delays between attempts to remove a container, in ms: the engine may be busy with it or restart. */
-const RETRIES = [200, 1000, 3000];
+const RETRY_DELAYS_MS = [200, 1000, 3000];
 /** The interval and the limit of checks for the end of another request's removal, in ms. */
 const POLL_MS = 200;
 const MAX_POLL_MS = 60_000;
@@ -22,25 +23,27 @@ export function statusOf(error: unknown): number | undefined {
  */
 export async function removeContainer(container: Docker.Container, callMs: number): Promise<boolean> {
   let polls = 0;
-  for (let attempt = 0; ;) {
+  let failures = 0;
+  const remove = async (): Promise<boolean> => {
     try {
       await engineCall('the removal of a container', callMs, container.remove({ force: true, v: true }));
       return true;
     } catch (error) {
-      const status = statusOf(error);
-      if (status === 404) return polls > 0;
-      const underWay = status === 409 && String(error).includes('already in progress');
-      if (underWay && ++polls * POLL_MS < MAX_POLL_MS) {
-        await sleep(POLL_MS);
-        continue;
-      }
-      const delay = RETRIES[attempt++];
-      // The engine may still complete the removal.
-      if (delay === undefined || error instanceof EngineTimeoutError) throw error;
-      await sleep(delay);
+      if (statusOf(error) === 404) return polls > 0;
+      throw error;
     }
-  }
+  };
+  return retry(remove, {
+    delayMs: (_, error) =>
+      isUnderWay(error) && ++polls * POLL_MS < MAX_POLL_MS ? POLL_MS : RETRY_DELAYS_MS[failures++],
+    // The engine may still complete the removal.
+    isFinal: (error) => error instanceof EngineTimeoutError,
+  });
 }
+
+/** Whether another request is removing the container. */
+const isUnderWay = (error: unknown): boolean =>
+  statusOf(error) === 409 && String(error).includes('already in progress');
 
 /** The possible rest of a container that did not start. */
 export class Remains {

@@ -2,8 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import * as z from 'zod';
+import { within } from '../../../shared/process/within.js';
 import { ContainerClient, newToken } from '../ContainerClient.js';
 import type {
   CollectedLogs,
@@ -114,10 +114,8 @@ export class ProcessContainer implements Container {
     });
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
     // Its own children may keep the streams open: do not wait for them.
-    this.#closed = Promise.race([
-      new Promise<void>((resolve) => child.once('close', () => resolve())),
-      this.exited.then(() => sleep(LAST_WORDS_MS, undefined, { ref: false })),
-    ]);
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    this.#closed = this.exited.then(() => within(closed, LAST_WORDS_MS, () => undefined));
     // Let the connections break by themselves, so that a response in flight can still arrive.
     void this.#closed.then(() => {
       this.#client.close();
@@ -208,7 +206,7 @@ export class ProcessContainer implements Container {
    * broke.
    */
   async #diedOfMemory(): Promise<boolean> {
-    if (!this.#outOfMemory) await Promise.race([this.#closed, sleep(LAST_WORDS_MS, undefined, { ref: false })]);
+    if (!this.#outOfMemory) await within(this.#closed, LAST_WORDS_MS, () => undefined);
     return this.#outOfMemory;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
+import { backOff, retry } from '../../process/retry.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { DatabaseName } from '../views.js';
 import { CouchClient, CouchError, pathOf, type CouchConnection } from './CouchClient.js';
@@ -96,34 +96,38 @@ function told(signal: AbortSignal | undefined, origin: string): Promise<never> {
   });
 }
 
+/** Tries until CouchDB answers or `signal` aborts: an outage may take any time. */
 async function untilItAnswers(
   client: CouchClient,
   options: CouchOptions,
   log: Logger,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  for (let pause = FIRST_PAUSE_MS, said = ''; ; pause = Math.min(2 * pause, LONGEST_PAUSE_MS)) {
-    try {
-      for (const name of ['whisks', 'activations', 'subjects'] as const) {
-        const db = options.databases[name];
-        if (options.create === false) await client.json({ path: pathOf(db) });
-        else await ensureDatabase(client, db, designsOf(name, options.designDocuments), log);
-      }
-      if (said !== '') log.info(`CouchDB at ${client.origin} answers`);
-      return;
-    } catch (error) {
-      if (!(error instanceof CouchError)) throw error;
-      if (isRefusal(error.status)) {
-        throw new StoreError(`CouchDB at ${client.origin} refuses: ${error.message} (${error.status})`, {
-          cause: error,
-        });
-      }
-      if (error.message !== said) log.warn(`waiting for CouchDB at ${client.origin}: ${error.message}`);
-      said = error.message;
+  let said = '';
+  const open = async (): Promise<void> => {
+    for (const name of ['whisks', 'activations', 'subjects'] as const) {
+      const db = options.databases[name];
+      if (options.create === false) await client.json({ path: pathOf(db) });
+      else await ensureDatabase(client, db, designsOf(name, options.designDocuments), log);
     }
-    await sleep(pause, undefined, signal ? { signal } : {}).catch(() => {
-      throw new StoreError(`CouchDB at ${client.origin} did not answer`);
+    if (said !== '') log.info(`CouchDB at ${client.origin} answers`);
+  };
+  try {
+    await retry(open, {
+      delayMs: backOff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
+      isFinal: (error) => !(error instanceof CouchError) || isRefusal(error.status),
+      onFailure: (error) => {
+        const { message } = error as CouchError;
+        if (message !== said) log.warn(`waiting for CouchDB at ${client.origin}: ${message}`);
+        said = message;
+      },
+      signal,
     });
+  } catch (error) {
+    if (signal?.aborted) throw new StoreError(`CouchDB at ${client.origin} did not answer`, { cause: error });
+    if (!(error instanceof CouchError)) throw error;
+    const text = `CouchDB at ${client.origin} refuses: ${error.message} (${error.status})`;
+    throw new StoreError(text, { cause: error });
   }
 }
 

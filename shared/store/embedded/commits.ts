@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
+import { within } from '../../process/within.js';
 import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 
 /** What a promise of a write stands for: `disk`, a power failure loses nothing; `process`, a kill of the process does not. */
@@ -74,11 +74,9 @@ export class Commits {
   }
 
   async #flushed(): Promise<void> {
-    const done = new AbortController();
-    const late = sleep(FLUSH_LIMIT_MS, 'late', { signal: done.signal }).catch(() => 'done');
-    const outcome = await Promise.race([this.#root.flushed, late]);
-    done.abort();
-    if (outcome === 'late') throw new Error(`the disk did not confirm a write within ${FLUSH_LIMIT_MS} ms`);
+    await within(this.#root.flushed, FLUSH_LIMIT_MS, () => {
+      throw new Error(`the disk did not confirm a write within ${FLUSH_LIMIT_MS} ms`);
+    });
   }
 
   async #track<T>(work: Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { open, type RootDatabase } from 'lmdb';
+import { within } from '../../process/within.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import { Commits, type Durability } from './commits.js';
@@ -155,7 +155,11 @@ async function openIn(
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
-    const inTime = await withinTime(CLOSE_MS, root.close());
+    const inTime = await within(
+      root.close().then(() => true),
+      CLOSE_MS,
+      () => false,
+    );
     await accepted?.close();
     await lock.release();
     if (!inTime) throw new StoreError(STUCK);
@@ -178,12 +182,3 @@ const NO_ENTRIES: KeptEntries = {
   keys: () => [],
   list: () => [],
 };
-
-/** Whether `work` ended within `ms`. */
-async function withinTime(ms: number, work: Promise<void>): Promise<boolean> {
-  const done = new AbortController();
-  const late = sleep(ms, false, { signal: done.signal }).catch(() => false);
-  const inTime = await Promise.race([work.then(() => true), late]);
-  done.abort();
-  return inTime;
-}
