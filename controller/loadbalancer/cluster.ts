@@ -34,13 +34,12 @@ export function heard(before: Heard, beat: Heartbeat, self: string): Heard {
  */
 export function members(known: Heard, self: string, missed: number): string[] {
   const there = [...known.others].filter(([, at]) => known.own - at < missed).map(([controller]) => controller);
-  return [...there, self].toSorted(byIdentifier);
+  return inOrder([...there, self]);
 }
 
 /** Sorts numbers by value, before names. */
-function byIdentifier(a: string, b: string): number {
-  const [x, y] = [Number(a), Number(b)];
-  if (Number.isNaN(x) && Number.isNaN(y)) return a < b ? -1 : 1;
-  if (Number.isNaN(x)) return 1;
-  return Number.isNaN(y) ? -1 : x - y;
+function inOrder(controllers: readonly string[]): string[] {
+  const isName = (controller: string): boolean => Number.isNaN(Number(controller));
+  const numbers = controllers.filter((controller) => !isName(controller));
+  return [...numbers.toSorted((a, b) => Number(a) - Number(b)), ...controllers.filter(isName).toSorted()];
 }

@@ -22,7 +22,7 @@ export class WarmGroup<E extends ContainerEntry> {
   /** Containers being created or initialized for an action with a concurrency over 1, in the order of their starts. */
   readonly starting = new Set<E>();
   /** The containers that recently served a color, by color, the latest one last. */
-  readonly #homes = new Map<string, E[]>();
+  readonly #homes = new Map<string, Set<E>>();
   readonly #maxColors: number;
 
   constructor(maxColors: number) {
@@ -33,17 +33,14 @@ export class WarmGroup<E extends ContainerEntry> {
    * The container with room that last served the color. Prefers awake containers. Undefined without such a container.
    */
   home(color: string): E | undefined {
-    const homes = this.#homes.get(color);
+    let awake: E | undefined;
     let asleep: E | undefined;
-    if (homes) {
-      for (let i = homes.length - 1; i >= 0; i--) {
-        const entry = homes[i];
-        if (entry?.listed === undefined) continue;
-        if (isAwake(entry)) return entry;
-        asleep ??= entry;
-      }
+    for (const entry of this.#homes.get(color) ?? []) {
+      if (entry.listed === undefined) continue;
+      if (isAwake(entry)) awake = entry;
+      else asleep = entry;
     }
-    return asleep;
+    return awake ?? asleep;
   }
 
   /** The container with room and the fewest colors. Prefers awake containers, then the last used one. */
@@ -65,16 +62,17 @@ export class WarmGroup<E extends ContainerEntry> {
   /** Makes the container the latest home of the color. */
   serve(entry: E, color: string): void {
     const colors = (entry.colors ??= new Set());
-    const homes = this.#homes.get(color);
-    if (colors.delete(color)) {
-      if (homes && homes.at(-1) !== entry) homes.push(...homes.splice(homes.indexOf(entry), 1));
-    } else if (homes) {
-      homes.push(entry);
-      if (homes.length > MAX_HOMES) this.#lose(homes.shift(), color);
-    } else {
-      this.#homes.set(color, [entry]);
-    }
+    let homes = this.#homes.get(color);
+    if (!homes) this.#homes.set(color, (homes = new Set()));
+    // Each goes to the end, where the latest is.
+    colors.delete(color);
     colors.add(color);
+    homes.delete(entry);
+    homes.add(entry);
+    if (homes.size > MAX_HOMES) {
+      const [oldest] = homes;
+      if (oldest !== undefined) this.#lose(oldest, color);
+    }
     if (colors.size > this.#maxColors) {
       const [oldest] = colors;
       if (oldest !== undefined) this.#forget(entry, oldest);
@@ -91,18 +89,16 @@ export class WarmGroup<E extends ContainerEntry> {
   }
 
   /** Removes a home of the color. The container moves to the list of one color less. */
-  #lose(entry: E | undefined, color: string): void {
-    entry?.colors?.delete(color);
-    if (entry?.listed !== undefined) this.enlist(entry);
+  #lose(entry: E, color: string): void {
+    this.#forget(entry, color);
+    if (entry.listed !== undefined) this.enlist(entry);
   }
 
   #forget(entry: E, color: string): void {
     entry.colors?.delete(color);
     const homes = this.#homes.get(color);
-    if (!homes) return;
-    const index = homes.indexOf(entry);
-    if (index >= 0) homes.splice(index, 1);
-    if (homes.length === 0) this.#homes.delete(color);
+    homes?.delete(entry);
+    if (homes?.size === 0) this.#homes.delete(color);
   }
 }
 
@@ -125,7 +121,7 @@ class ByColors<E extends ContainerEntry> implements ContainerList {
 
   add(entry: E): void {
     const colors = entry.colors?.size ?? 0;
-    if (colors < this.#lowest) this.#lowest = colors;
+    this.#lowest = Math.min(this.#lowest, colors);
     const head = this.#heads[colors];
     entry.listed = this;
     entry.listedColors = colors;

@@ -84,6 +84,15 @@ export function mutantsOf(source: string): Mutant[] {
 export const applied = (source: string, { start, end, replacement }: Mutant): string =>
   source.slice(0, start) + replacement + source.slice(end);
 
+/** The line of a mutant before and after, without the space around it. */
+export function linesOf(source: string, mutant: Mutant): { readonly line: string; readonly becomes: string } {
+  const begin = source.lastIndexOf('\n', mutant.start - 1) + 1;
+  const after = source.indexOf('\n', mutant.end);
+  const end = after < 0 ? source.length : after;
+  const becomes = source.slice(begin, mutant.start) + mutant.replacement + source.slice(mutant.end, end);
+  return { line: source.slice(begin, end).trim(), becomes: becomes.trim() };
+}
+
 function visit(node: Node, act: (node: Node) => void): void {
   act(node);
   for (const value of Object.values(node) as unknown[]) {

@@ -3,29 +3,40 @@
  *
  *   node dist/test/mutate/run.js [PART OF A FILE'S NAME ...]
  *
- * Works on a copy of what is compiled. Exits 1 where a mutant survives that `targets.ts` does not explain, or where an
- * explanation fits no mutant any more. Stryker was tried: the version that runs on Node.js 20 does not know this mocha.
+ * Exits 1 where a mutant survives that `targets.ts` does not explain, or where an explanation fits no surviving mutant.
+ * Stryker was tried: the version that runs on Node.js 20 does not know this mocha.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inLanes } from '../jobs.js';
-import { applied, mutantsOf, type Mutant } from './mutants.js';
+import { applied, linesOf, mutantsOf, type Mutant } from './mutants.js';
 import { EXPLAINED, TARGETS, type Explained, type Target } from './targets.js';
+import { Trials, UNCHANGED } from './trials.js';
 
-/** A mutant that loops for ever is noticed too. */
-const LIMIT_MS = 120_000;
+/** So many mutants share a process: each leaves its instances of the modules in memory. */
+const MUTANTS_EACH = 50;
+const LANES = 2;
 
-interface Result {
-  readonly killed: number;
-  readonly survivors: readonly string[];
-  readonly used: ReadonlySet<Explained>;
+/** What became of the mutants of a target. */
+interface Tally {
+  made: number;
+  killed: number;
+  /** Of the killed: those that made a test miss its deadline, as an endless loop does. */
+  late: number;
+  explained: number;
+  readonly survivors: string[];
 }
 
-const root = fileURLToPath(new URL('../../../', import.meta.url));
+interface Chunk {
+  readonly target: Target;
+  readonly source: string;
+  readonly mutants: readonly Mutant[];
+  readonly number: number;
+}
+
+const dist = fileURLToPath(new URL('../../', import.meta.url));
 const wanted = process.argv.slice(2);
 const targets = TARGETS.filter(({ file }) => wanted.length === 0 || wanted.some((part) => file.includes(part)));
 if (targets.length === 0) {
@@ -34,68 +45,100 @@ if (targets.length === 0) {
   );
   process.exit(2);
 }
-const results: Result[] = [];
-await inLanes(targets, Math.min(2, availableParallelism()), async (target) => {
-  results.push(await test(target));
-});
-const survivors = results.flatMap((result) => result.survivors);
-const idle = EXPLAINED.filter(
-  (one) => targets.some(({ file }) => file === one.file) && !results.some(({ used }) => used.has(one)),
+setPriority(10);
+const begun = performance.now();
+const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-mutate-'));
+const tallies = new Map<string, Tally>(
+  targets.map(({ file }) => [file, { made: 0, killed: 0, late: 0, explained: 0, survivors: [] }]),
 );
-for (const { file, code, change } of idle)
-  survivors.push(`${file}: no surviving mutant fits the explanation of "${code}" (${change})`);
-const killed = results.reduce((sum, result) => sum + result.killed, 0);
-const explained = results.reduce((sum, { used }) => sum + used.size, 0);
-if (survivors.length > 0) console.error(`\nThese survive:\n${survivors.join('\n')}`);
-console.log(`\n${killed} mutants killed, ${explained} explained, ${survivors.length} survive`);
-process.exitCode = survivors.length === 0 ? 0 : 1;
+const used = new Set<Explained>();
+try {
+  const chunks = targets.flatMap(chunksOf);
+  let left = chunks.length;
+  await inLanes(chunks, Math.min(LANES, availableParallelism()), async (chunk) => {
+    await test(chunk, tallyOf(chunk.target));
+    console.error(`${chunk.target.file}: ${chunk.mutants.length} mutants done, ${--left} parts are left`);
+  });
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+for (const one of EXPLAINED) {
+  if (!used.has(one)) {
+    tallies.get(one.file)?.survivors.push(`no surviving mutant fits the explanation of "${one.line}"`);
+  }
+}
+report();
 
-async function test(target: Target): Promise<Result> {
-  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-mutate-'));
+function chunksOf(target: Target): Chunk[] {
+  const source = readFileSync(join(dist, `${target.file}.js`), 'utf8');
+  const mutants = mutantsOf(source);
+  tallyOf(target).made = mutants.length;
+  return Array.from({ length: Math.ceil(mutants.length / MUTANTS_EACH) }, (_, number) => ({
+    target,
+    source,
+    number,
+    mutants: mutants.slice(number * MUTANTS_EACH, (number + 1) * MUTANTS_EACH),
+  }));
+}
+
+/** The tests run without a change first and last: what a mutant leaves behind in the process must not fail the next. */
+async function test({ target, source, mutants, number }: Chunk, tally: Tally): Promise<void> {
+  const sources = join(folder, `${target.file.replaceAll('/', '.')}.${number}`);
+  mkdirSync(sources);
+  writeFileSync(join(sources, `${UNCHANGED}.js`), source);
+  writeFileSync(join(sources, `${UNCHANGED}-again.js`), source);
+  const tests = target.tests.map((name) => join(dist, 'test/unit', `${name}.test.js`));
+  const trials = new Trials(join(dist, `${target.file}.js`), sources, tests);
   try {
-    cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
-    for (const name of ['node_modules', 'package.json', 'shared', 'test', 'docs', 'deploy'])
-      symlinkSync(join(root, name), join(folder, name));
-    const file = join(folder, 'dist', `${target.file}.js`);
-    const source = readFileSync(file, 'utf8');
-    if (!(await passes(folder, target))) {
-      const why = `${target.file}: its tests fail, or take over ${LIMIT_MS / 1000} s, without any change`;
-      return { killed: 0, survivors: [why], used: new Set() };
+    const failed = await trials.check();
+    if (failed !== undefined) {
+      tally.survivors.push(`its tests fail without any change: ${failed}`);
+      return;
     }
-    const lines = source.split('\n');
-    const survivors: string[] = [];
-    const used = new Set<Explained>();
-    const mutants = mutantsOf(source);
-    for (const mutant of mutants) {
-      writeFileSync(file, applied(source, mutant));
-      if (!(await passes(folder, target))) continue;
-      const code = lines[mutant.line - 1]?.trim() ?? '';
-      const reason = explanation(target, code, mutant);
-      if (reason) used.add(reason);
-      else survivors.push(`${target.file}.js:${mutant.line} ${mutant.change}: ${code}`);
+    for (const [index, mutant] of mutants.entries()) {
+      writeFileSync(join(sources, `${index}.js`), applied(source, mutant));
+      const { killedBy, late } = await trials.run(String(index));
+      if (killedBy === undefined) survived(target, source, mutant, tally);
+      else tally.killed++;
+      if (late) tally.late++;
     }
-    console.log(
-      [`${target.file}: ${mutants.length} mutants, ${survivors.length} survive unexplained`, ...survivors].join('\n  '),
-    );
-    return { killed: mutants.length - survivors.length - used.size, survivors, used };
+    const last = await trials.run(`${UNCHANGED}-again`);
+    if (last.killedBy !== undefined) tally.survivors.push(`its tests fail after mutants: ${last.killedBy}`);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    trials.end();
   }
 }
 
-function explanation({ file }: Target, code: string, { change }: Mutant): Explained | undefined {
-  return EXPLAINED.find((one) => one.file === file && one.code === code && one.change === change);
+function survived({ file }: Target, source: string, mutant: Mutant, tally: Tally): void {
+  const { line, becomes } = linesOf(source, mutant);
+  const reason = EXPLAINED.find((one) => one.file === file && one.line === line && one.becomes === becomes);
+  if (reason) {
+    used.add(reason);
+    tally.explained++;
+  } else tally.survivors.push(`line ${mutant.line}, ${mutant.change}: ${line}\n      becomes ${becomes}`);
 }
 
-async function passes(folder: string, { tests }: Target): Promise<boolean> {
-  const files = tests.map((name) => join(folder, 'dist/test/unit', `${name}.test.js`));
-  const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-  const child = spawn(process.execPath, [mocha, '--bail', '--exit', '--reporter', 'dot', ...files], {
-    cwd: folder,
-    stdio: 'ignore',
-    timeout: LIMIT_MS,
-    killSignal: 'SIGKILL',
-  });
-  const [status] = (await once(child, 'exit')) as [number | null];
-  return status === 0;
+function tallyOf({ file }: Target): Tally {
+  const tally = tallies.get(file);
+  if (!tally) throw new Error(`no target ${file}`);
+  return tally;
+}
+
+function report(): void {
+  const row = (name: string, ...cells: readonly (string | number)[]): string =>
+    name.padEnd(46) + cells.map((cell) => String(cell).padStart(11)).join('');
+  const total: Tally = { made: 0, killed: 0, late: 0, explained: 0, survivors: [] };
+  console.log(`\n${row('', 'mutants', 'killed', '(late)', 'explained', 'survive')}`);
+  for (const [file, { made, killed, late, explained, survivors }] of tallies) {
+    console.log(row(file, made, killed, late, explained, survivors.length));
+    total.made += made;
+    total.killed += killed;
+    total.late += late;
+    total.explained += explained;
+    total.survivors.push(...survivors.map((one) => `${file}: ${one}`));
+  }
+  console.log(row('all', total.made, total.killed, total.late, total.explained, total.survivors.length));
+  console.log(`\nIt took ${Math.round((performance.now() - begun) / 1000)} s.`);
+  if (total.survivors.length > 0) console.error(`\nThese survive:\n  ${total.survivors.join('\n  ')}`);
+  process.exitCode = total.survivors.length === 0 ? 0 : 1;
 }

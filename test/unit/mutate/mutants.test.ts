@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { applied, mutantsOf } from '../../mutate/mutants.js';
+import { applied, linesOf, mutantsOf } from '../../mutate/mutants.js';
 
 const changed = (source: string): string[] => mutantsOf(source).map((mutant) => applied(source, mutant));
 
@@ -25,6 +25,19 @@ describe('mutants', () => {
         [1, '1 to 2'],
         [4, '< to <='],
         [4, '2 to 3'],
+      ],
+    );
+  });
+
+  it('show their line before and after, of whatever length it is then', () => {
+    const source = 'const a = 0;\n  if (a > 0) f();\nconst b = 5;';
+    assert.deepEqual(
+      mutantsOf(source).map((mutant) => linesOf(source, mutant)),
+      [
+        { line: 'const a = 0;', becomes: 'const a = 1;' },
+        { line: 'if (a > 0) f();', becomes: 'if (!(a > 0)) f();' },
+        { line: 'if (a > 0) f();', becomes: 'if (a >= 0) f();' },
+        { line: 'if (a > 0) f();', becomes: 'if (a > 1) f();' },
       ],
     );
   });

@@ -20,6 +20,7 @@ describe('the members of the cluster', () => {
     assert.deepEqual(members(NOTHING_HEARD, '0', 3), ['0']);
     assert.deepEqual(of('1'), ['0', '1']);
     assert.deepEqual(of('0 10 9 b a'), ['0', '9', '10', 'a', 'b']);
+    assert.deepEqual(of('b 10 a 2'), ['0', '2', '10', 'a', 'b'], 'numbers by value, then names');
   });
 
   it('lose one that is silent while this one is heard', () => {
