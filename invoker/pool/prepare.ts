@@ -13,7 +13,7 @@ import { NoMemoryError, type PooledContainer, type Prepared } from './PooledCont
  */
 export async function prepare(
   parts: ExecutionParts,
-  containers: Containers,
+  containers: Pick<Containers, 'table' | 'drain'>,
   entry: PooledContainer,
   job: Job,
   stemCell: boolean,

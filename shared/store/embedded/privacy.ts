@@ -1,4 +1,4 @@
-import { chmod, readdir, stat } from 'node:fs/promises';
+import fileSystem from 'node:fs/promises';
 import { join } from 'node:path';
 import { StoreError } from '../ArtifactStore.js';
 
@@ -13,11 +13,14 @@ const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format
 const JOURNAL = /^invoker\d+\.begun/;
 const OTHERS = 0o077;
 
+/** The calls that change modes; a test may let them fail. */
+type Files = Pick<typeof fileSystem, 'stat' | 'readdir' | 'chmod'>;
+
 /**
  * Closes a folder to other users (0700). A folder that holds other files too, such as a home or `/tmp`, is not the store's to
  * close: there the modes of the files protect it. So they do where the folder belongs to another user.
  */
-export async function closeFolder(folder: string): Promise<void> {
+export async function closeFolder(folder: string, { stat, readdir, chmod }: Files = fileSystem): Promise<void> {
   const { mode } = await stat(folder);
   if ((mode & OTHERS) === 0) return;
   if ((await readdir(folder)).some((name) => !OURS.has(name) && !JOURNAL.test(name))) return;
@@ -27,7 +30,7 @@ export async function closeFolder(folder: string): Promise<void> {
 }
 
 /** Closes the store's files to other users (0600). @throws StoreError where this user may not, and others may read one. */
-export async function closeFiles(folder: string): Promise<void> {
+export async function closeFiles(folder: string, { stat, chmod }: Files = fileSystem): Promise<void> {
   for (const name of FILES) {
     const file = join(folder, name);
     try {
