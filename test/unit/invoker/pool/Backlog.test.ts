@@ -40,12 +40,10 @@ class Fixture {
   submitRevision(name: string, revision: string): Job {
     const [namespace = '', action = ''] = name.split('|');
     const user = { ...message().user, namespace: { name: namespace, uuid: namespace } };
-    const job = newJob(
-      message({ user }),
-      executable({ name: action, namespace, _rev: revision }),
-      ++this.#arrivals,
-      () => {},
-    );
+    const job = newJob(message({ user }), executable({ name: action, namespace, _rev: revision }), ++this.#arrivals, {
+      done: () => {},
+      leave: () => {},
+    });
     this.#names.set(job.flow, name);
     this.backlog.submit(job);
     return job;

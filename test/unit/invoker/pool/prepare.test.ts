@@ -21,7 +21,7 @@ class Fixture {
   entry: PooledContainer | undefined;
 
   async prepare(created: Promise<FakeContainer>, stemCell = false): Promise<Prepared> {
-    const job = newJob(message(), executable(), 1, () => {});
+    const job = newJob(message(), executable(), 1, { done: () => {}, leave: () => {} });
     created.catch(() => {});
     const entry: PooledContainer = {
       ...newEntry(1, 'nodejs:20', 256),
