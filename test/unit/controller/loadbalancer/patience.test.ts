@@ -153,7 +153,7 @@ describe('where a colored invocation goes', () => {
         fc.integer({ min: 1, max: 4 }),
         (invokers, patienceMs, homes) => {
           const order = invokers.map((_, n) => n);
-          const { choice, shelter } = decide({ ...invokers }, order, patienceMs, homes);
+          const { choice, shelter } = decide(invokers, order, patienceMs, homes);
           const usable = order.filter((n) => invokers[n]?.up && invokers[n]?.admits);
           const wait = (n: number): number => invokers[n]?.wait ?? 0;
           const load = (n: number): number => invokers[n]?.load ?? 0;
