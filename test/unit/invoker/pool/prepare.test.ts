@@ -89,7 +89,7 @@ describe('the preparation of a container', () => {
     assert.match(prepared.reason ?? '', /^It cannot be pulled\. no such image x+$/);
     assert.equal(prepared.reason?.length, 1000);
     assert.equal(prepared.initialized, false);
-    assert.deepEqual(f.logged, ['warn: the image of guest/hello does not start']);
+    assert.deepEqual(f.logged, ['warn: could not start the image of guest/hello']);
     const plain = failure(await f.prepare(Promise.reject(new ContainerStartError('It ended.', { imageFault: true }))));
     assert.equal(plain.reason, 'It ended.');
   });
@@ -100,7 +100,7 @@ describe('the preparation of a container', () => {
     assert.deepEqual(prepared.execution.response, { statusCode: 3, result: { error: texts.resourceProvisionError } });
     assert.deepEqual(prepared.response, { statusCode: 3, result: { error: texts.abnormalRun } });
     assert.equal(prepared.reason, undefined);
-    assert.deepEqual(f.logged, ['error: no container for guest/hello']);
+    assert.deepEqual(f.logged, ['error: could not create a container for guest/hello']);
   });
 
   it('lets another container take the activation where a stem cell did not start, or memory did not come free', async () => {
