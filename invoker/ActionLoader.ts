@@ -25,11 +25,10 @@ export interface ActionLoaderParts {
 }
 
 /**
- * Reads the actions that messages ask for, at the revision that they name; where that is gone, the newest.
+ * Reads the actions of messages, at the revision in the message. If that revision is gone, it reads the newest one.
  *
- * Only a store that does not answer is an internal error, which counts against the invoker. What a user can do to an
- * action between its invocation and here, and what a document may hold, is an error of the application or the
- * developer.
+ * Only an unavailable store causes an internal error, which counts against the invoker. Errors that users cause, by
+ * changes of the action after its invocation or by the content of the document, are application or developer errors.
  */
 export class ActionLoader {
   readonly #parts: ActionLoaderParts;
@@ -55,7 +54,7 @@ export class ActionLoader {
     const violation = this.#violation(action, message);
     if (violation !== undefined) return none(applicationError(violation));
     const { kind } = action.exec;
-    // It was an action when it was invoked.
+    // The document was an action at the time of the invocation.
     if (kind === SEQUENCE) return none(applicationError(texts.becameSequence));
     const executable = this.#executable(action);
     if (executable) return { kind: 'action', action: executable };

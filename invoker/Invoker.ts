@@ -41,9 +41,9 @@ export interface InvokerConfig {
   readonly idleContainerMs: number;
   /** The fraction of all containers' concurrency to fetch ahead, for actions with a concurrency over 1. */
   readonly concurrentPeekFactor: number;
-  /** So many activations it takes besides those that its containers run, so that those that wait take turns … */
+  /** The most waiting activations in addition to the running ones, so that namespaces take turns … */
   readonly waitingActivations: number;
-  /** … while the messages that it has are of at most so many bytes, or no more than its containers run. */
+  /** … up to this total size of messages in bytes. The activations that its containers run do not depend on it. */
   readonly waitingBytes: number;
   /** The most colors to remember for each container. */
   readonly maxColors: number;
@@ -66,7 +66,7 @@ export const DEFAULT_INVOKER_CONFIG = {
 /** The longest wait for the last ping at a stop. */
 const FAREWELL_MS = 2000;
 
-/** So many records of earlier runs are looked for at once. */
+/** The most concurrent lookups of records of earlier runs. */
 const LOOKUPS = 16;
 
 /** The parts of an invoker. Their owner closes them. */
@@ -87,7 +87,9 @@ export interface InvokerParts {
   readonly driver: ContainerDriver;
   readonly runtimes: Runtimes;
   readonly decrypt: Decrypt;
-  /** Kinds that cannot run here, with the reasons; undefined while that is not known. Missing: nothing is said of it. */
+  /**
+   * Kinds that cannot run here, with the reasons; undefined while that is not known. Missing: nothing is said of it.
+   */
   readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly metrics: InvokerMetrics;
   readonly log: Logger;
@@ -153,7 +155,7 @@ export class Invoker {
         maxInFlight: maxInFlight(config) + config.waitingActivations,
         maxBytes: config.waitingBytes,
         minInFlight: maxRunning(config),
-        // A successor tells what began from what did not as far as the journal reaches.
+        // The next run can only tell started activations from others within the reach of the journal.
         maxUncommitted: this.#journal.remembered,
         handle: (message, delivery) => this.#handle(message, delivery, reporter, pool),
       });
@@ -226,7 +228,7 @@ export class Invoker {
       });
       return this.#present.get(message.activationId) ?? Promise.resolve();
     }
-    // An earlier run has told everybody how it ended.
+    // An earlier run has acknowledged and recorded it.
     if (this.#journal.hadEnded(message.activationId)) return Promise.resolve();
     const handled = this.#untilEnded(message, delivery, reporter, pool);
     this.#present.set(message.activationId, handled);
@@ -260,7 +262,7 @@ export class Invoker {
       const response = applicationError(texts.namespaceBlocked);
       return reporter.acknowledgeOnly(message, fallbackRecord(message, response, this.#now(), this.name));
     }
-    // The bus does not know it of a group that was killed before its first commit.
+    // The bus cannot detect redelivery if the group was killed before its first commit.
     const maybeBegun = delivery.redelivered || this.#journal.hadBegun(message.activationId);
     if (maybeBegun && (await this.#wasBegun(message, delivery, reporter))) return;
     const fetched = await this.#actions.fetch(message);
@@ -360,7 +362,7 @@ export function maxInFlight(config: InvokerConfig): number {
   return 4 * maxRunning(config);
 }
 
-/** How many activations its containers run at a time. */
+/** The number of activations that its containers run at a time. */
 function maxRunning({ userMemoryMB, limits, concurrentPeekFactor }: InvokerConfig): number {
   const containers = Math.floor(userMemoryMB / limits.memory.min);
   return Math.max(1, containers, Math.floor(containers * limits.concurrency.max * concurrentPeekFactor));

@@ -2,15 +2,14 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, r
 import { dirname } from 'node:path';
 
 /*
- * Which activations an invoker has handed to a container, and which have ended. A successor that gets their messages
- * again must not run them a second time; whatever else it gets never began.
+ * The activations that an invoker passed to a container, and those that ended. The next run of the invoker may get
+ * their messages again and must not run them twice. Activations that are not in the journal have not started.
  *
- * Two files of fixed-length lines: `+id` (begun), `-id` (not taken by the container after all) or `=id` (ended:
- * acknowledged and recorded). The first two are written at once, `+id` before the container gets the activation,
- * without a wait for the disk: they outlive the process, though not the machine. An end is written with the next
- * beginning, so that it costs no call of its own; where a kill takes it along, the successor asks the store for the
- * record. A full file becomes the `.old` one, whose predecessor goes. Activations that are at work then are carried
- * over.
+ * It has two files of fixed-length lines: `+id` (started), `-id` (the container did not take it) or `=id` (ended:
+ * acknowledged and recorded). The first two are written at once, `+id` before the container gets the activation. They
+ * do not wait for the disk, so they outlive the process but not the machine. An end is written with the next start, to
+ * save a system call; if a kill loses it, the next run looks for the record in the store. A full file replaces the
+ * `.old` file. Activations that run at that time are copied to the new file.
  */
 
 const ID_LENGTH = 32;
@@ -20,28 +19,28 @@ const RETRACTED = '-';
 const ENDED = '=';
 /** Two files of 4.5 MB. */
 const MAX_LINES = 131_072;
-/** Lines of an activation that ends as most do: its beginning and its end. */
+/** The usual number of lines of an activation: start and end. */
 const LINES_OF_ONE = 2;
-/** Ends wait for the next beginning; so many are written without one. */
+/** The number of unwritten ends that are written without waiting for the next start. */
 const MAX_UNWRITTEN = 64;
 
 /** The started activations of an invoker and of its earlier run. */
 export interface ActivationJournal {
   /** Whether the journal of the earlier run is available. */
   readonly complete: boolean;
-  /** At least so many of the latest activations are remembered. */
+  /** The number of latest activations that the journal contains at least. */
   readonly remembered: number;
-  /** Whether the predecessor had handed the activation to a container, and did not say how it ended. */
+  /** Whether the earlier run had passed the activation to a container but had not reported its end. */
   hadBegun(activationId: string): boolean;
-  /** Whether the predecessor had acknowledged and recorded the activation. */
+  /** Whether the earlier run had acknowledged and recorded the activation. */
   hadEnded(activationId: string): boolean;
   /** To be called before a container gets the activation. */
   begin(activationId: string): void;
   /** To be called if the container did not take it. */
   retract(activationId: string): void;
   /**
-   * It is at work no more.
-   * @param reported whether it is acknowledged and recorded; else a successor looks for its record.
+   * To be called when the activation has ended.
+   * @param reported whether it is acknowledged and recorded. Otherwise the next run looks for its record.
    */
   end(activationId: string, reported: boolean): void;
 }
@@ -63,10 +62,10 @@ export class BegunJournal implements ActivationJournal {
   readonly remembered: number;
   readonly #path: string;
   readonly #maxLines: number;
-  /** By activation: whether it had ended. */
+  /** For each activation whether it ended. */
   readonly #earlier: ReadonlyMap<string, boolean>;
   readonly #atWork = new Set<string>();
-  /** Activations whose end is not written yet. */
+  /** The activations whose end is not written yet. */
   #ended: string[] = [];
   #file = -1;
   #lines = 0;
@@ -118,7 +117,7 @@ export class BegunJournal implements ActivationJournal {
     this.#file = -1;
   }
 
-  /** Begins a new file with these lines. Its room is taken at once, so that a full disk stops no activation. */
+  /** Starts a new file with these lines. Allocates its space at once, so that a full disk cannot stop an activation. */
   #begin(lines: readonly string[]): void {
     const next = `${this.#path}.new`;
     rmSync(next, { force: true });
@@ -133,7 +132,7 @@ export class BegunJournal implements ActivationJournal {
     this.#lines = lines.length;
   }
 
-  /** Writes the ends that are not written yet, and then this line. */
+  /** Writes the unwritten ends, then this line. */
   #append(line: string): void {
     const text = this.#ended.map((id) => lineOf(ENDED, id)).join('') + line;
     this.#ended = [];
@@ -146,7 +145,7 @@ export class BegunJournal implements ActivationJournal {
 
 const lineOf = (mark: string, id: string): string => `${mark}${id.slice(0, ID_LENGTH).padEnd(ID_LENGTH)}\n`;
 
-/** The activations that had begun, by the files of an earlier run: whether they had ended. */
+/** Reads the started activations of an earlier run, and for each whether it ended. */
 function readJournal(path: string): Map<string, boolean> {
   const begun = new Map<string, boolean>();
   for (const file of [`${path}.old`, path, `${path}.new`]) {

@@ -54,7 +54,7 @@ export interface ReporterParts {
 export class Reporter {
   readonly #parts: ReporterParts;
   readonly #completed = new Map<string, Topic<Acknowledgement>>();
-  /** Activations of which something could not be said or stored, until that is asked for. */
+  /** Activations that could not be acknowledged or stored, until `wasReported` is called. */
   readonly #unreported = new Set<string>();
 
   constructor(parts: ReporterParts) {
@@ -114,7 +114,7 @@ export class Reporter {
     await Promise.all([sent, this.#store(message, record)]);
   }
 
-  /** Whether all was said and stored of an activation that is over. To be asked once. */
+  /** Whether an ended activation was acknowledged and stored. To be called once. */
   wasReported(activationId: string): boolean {
     return !this.#unreported.delete(activationId);
   }

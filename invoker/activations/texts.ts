@@ -3,7 +3,7 @@
  * match on them.
  */
 
-/** No more than this of a document or a message is quoted, in characters. */
+/** The most characters of a document or a message to quote. */
 const MAX_QUOTED = 256;
 
 export const abnormalInitialization = 'The action did not initialize and exited unexpectedly.';
@@ -24,7 +24,7 @@ export function unknownKind(kind: string): string {
   return `${actionMismatch} This platform has no runtime for its kind '${kind.slice(0, MAX_QUOTED)}'.`;
 }
 
-/** @param detail which field is wrong, and how. */
+/** @param detail the invalid field and its error. */
 export function damaged(detail: string): string {
   return `${actionFetchError} Its document is damaged: ${detail.slice(0, MAX_QUOTED)}`;
 }

@@ -93,7 +93,7 @@ export class ContainerPool {
   #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
   #state: 'open' | 'closing' | 'closed' = 'open';
-  /** Nothing more begins: what waits is left to the next run. */
+  /** Whether no more activations start: waiting ones are left to the next run. */
   #leaving = false;
   #onIdle: (() => void) | undefined;
   #awaitingRoom = false;
@@ -120,7 +120,7 @@ export class ContainerPool {
   }
 
   /**
-   * Resolves once the activation is over (acknowledged and recorded), or to `left` where it did not begin before
+   * Runs an activation. Resolves once it is acknowledged and recorded, or to `left` if it had not started before
    * `leaveWaiting`. Never rejects.
    */
   submit(received: ActivationMessage, action: ExecutableAction): Promise<Handled> {

@@ -16,7 +16,7 @@ export interface Job extends ContainerRequest, Queued {
   colorHit: boolean;
   /** Called when the activation is acknowledged and recorded. */
   readonly done: () => void;
-  /** The activation did not begin, and shall wait for the next run of this invoker. */
+  /** Called when the activation did not start and is left to the next run of this invoker. */
   readonly leave: () => void;
 }
 

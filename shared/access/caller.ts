@@ -2,17 +2,17 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 
 /*
- * What a request says about where it comes from. Pure: the machine's own name comes in as an argument.
+ * The origin of a request, as pure functions: the machine's own name is an argument.
  */
 
-/** A request, as far as its origin is concerned. */
+/** The properties of a request that show its origin. */
 export interface Caller {
-  /** The address of the other end of the connection. */
+  /** The remote address of the connection. */
   readonly remoteAddress: string | undefined;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** A proxy adds these: the client is not the other end of the connection. */
+/** Headers that proxies add. With one of them, the client is not the remote end of the connection. */
 const FORWARDED = [
   'forwarded',
   'via',
@@ -30,10 +30,10 @@ const FORWARDED = [
 ];
 
 /**
- * Whether a program on the server's own machine sent the request, and no page of another site made a browser send it:
- * over the loopback interface, through no proxy, to a name of this machine. A proxy that adds no header and sends the
- * name `localhost` or a loopback address is not recognized.
- * @param hostname the machine's own name.
+ * Whether a program on the server's own machine sent the request, and not a browser for a page of another site. The
+ * request must use the loopback interface without a proxy and name this machine. It does not recognize a proxy that
+ * adds no header and sends the name `localhost` or a loopback address.
+ * @param hostname the name of this machine.
  */
 export function isLocal(caller: Caller, hostname: string): boolean {
   const { headers } = caller;
@@ -45,8 +45,8 @@ export function isLocal(caller: Caller, hostname: string): boolean {
 }
 
 /**
- * Whether a browser sent the request for a page of another origin than the server's own.
- * @param headers as the request has them; a request without `Origin` and `Sec-Fetch-Site` is not a browser's.
+ * Whether a browser sent the request for a page of another origin.
+ * @param headers of the request. Without `Origin` and `Sec-Fetch-Site` the client is not a browser.
  */
 export function isCrossSite(headers: IncomingHttpHeaders): boolean {
   const site = headers['sec-fetch-site'];
@@ -56,8 +56,8 @@ export function isCrossSite(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Whether the request names the server by something that no foreign site can have: an address, or a name of the machine.
- * A browser that was misled by DNS sends the foreign site's name (DNS rebinding).
+ * Whether the header `Host` contains an address or a name of this machine, which another site cannot have. After DNS
+ * rebinding, a browser sends the name of the other site.
  */
 export function namesServer({ host }: IncomingHttpHeaders, hostname: string): boolean {
   if (host === undefined) return true;
@@ -65,7 +65,7 @@ export function namesServer({ host }: IncomingHttpHeaders, hostname: string): bo
   return isIP(name) !== 0 || isNameOfMachine(name, hostname);
 }
 
-/** 127.0.0.0/8 and ::1, also as IPv4 in IPv6. */
+/** Whether it is in 127.0.0.0/8 or ::1, also as IPv4 in IPv6. */
 export function isLoopback(address: string): boolean {
   return /^(?:::1|(?:::ffff:)?127(?:\.\d{1,3}){3})$/i.test(address);
 }
@@ -74,14 +74,14 @@ function isNameOfMachine(name: string, hostname: string): boolean {
   return name === 'localhost' || name.endsWith('.localhost') || isLoopback(name) || name === hostname.toLowerCase();
 }
 
-/** The name or address in `name:port`, in lower case, without brackets and the root's dot. */
+/** The name or address in `name:port`, in lower case, without brackets and trailing dot. */
 function nameOf(host: string): string {
   const bracketed = /^\[([^\]]*)\](?::\d*)?$/.exec(host);
   const name = bracketed?.[1] ?? host.replace(/:\d*$/, '');
   return name.toLowerCase().replace(/\.$/, '');
 }
 
-/** `name:port` of the header `Origin`; undefined without one, empty for an origin that has none (`null`). */
+/** `name:port` of the header `Origin`; undefined without the header, empty for the origin `null`. */
 function originHost({ origin }: IncomingHttpHeaders): string | undefined {
   if (origin === undefined) return undefined;
   const host = /^https?:\/\/([^/]+)$/i.exec(origin)?.[1];

@@ -4,11 +4,11 @@ import { isCrossSite, isLocal, namesServer, type Caller } from './caller.js';
 import { sameSecret } from './sameSecret.js';
 
 /*
- * Who may look into, and switch off, a process: its operator, who is not a user of the API.
+ * The access of operators, who inspect a process and switch it off. They are not users of the API.
  *
- * With configured credentials, only who sends them. Without: who sends the token that the process printed at its start;
- * and what changes nothing is answered to programs on the server's own machine too. Pages of other sites are refused
- * whatever they send: a browser may add credentials that it remembers.
+ * With configured credentials, a request needs them. Otherwise a request needs the token that the process prints at its
+ * start, except for read-only requests of programs on the server's own machine. Requests from pages of other sites are
+ * always refused, since a browser may add saved credentials.
  */
 
 export interface OperatorCredentials {
@@ -16,22 +16,22 @@ export interface OperatorCredentials {
   readonly password: string;
 }
 
-/** What a process knows of its operators. */
+/** The access settings of a process. */
 export interface OperatorPolicy {
   readonly credentials: OperatorCredentials | undefined;
-  /** Undefined where there are credentials. */
+  /** Undefined with configured credentials. */
   readonly token: string | undefined;
   /** The name of the server's machine. */
   readonly hostname: string;
 }
 
-/** The policy of a process; without credentials it has a new token. */
+/** Makes the policy of a process. Without credentials it gets a new token. */
 export function operatorPolicy(credentials?: OperatorCredentials): OperatorPolicy {
   const token = credentials ? undefined : randomBytes(24).toString('base64url');
   return { credentials, token, hostname: hostname() };
 }
 
-/** The user that goes with the token where a client can send user and password only. */
+/** The user name for the token, for clients that can only send user and password. */
 export const TOKEN_USER = 'operator';
 
 export interface OperatorRequest extends Caller {
@@ -43,7 +43,7 @@ export interface OperatorRefusal {
   readonly message: string;
 }
 
-/** @returns why the request is refused; undefined where it is the operator's. */
+/** @returns the refusal; undefined if the request is the operator's. */
 export function refuseOperator(policy: OperatorPolicy, request: OperatorRequest): OperatorRefusal | undefined {
   if (isCrossSite(request.headers)) return { status: 403, message: 'Requests of other sites are refused.' };
   const given = credentialsIn(request.headers.authorization);

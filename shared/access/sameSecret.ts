@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 
-/** Whether both are the same, in a time that tells nothing about where, or whether, their lengths and letters differ. */
+/** Compares two secrets in a time that depends neither on their lengths nor on their content. */
 export function sameSecret(a: string, b: string): boolean {
-  // Digests have one length whatever the texts have.
+  // Digests have equal lengths.
   const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(a), digest(b));
 }

@@ -1,6 +1,6 @@
 import type { ColorKey } from './colorKey.js';
 
-/** Palette's five policies under its names, and the known stronger baseline of consistent hashing. */
+/** The five policies of Palette (EuroSys'23), and consistent hashing with bounded loads as a stronger baseline. */
 export const POLICY_NAMES = [
   'consistent-hashing',
   'bucket-hashing',
@@ -15,105 +15,105 @@ export function isPolicyName(name: string): name is PolicyName {
   return (POLICY_NAMES as readonly string[]).includes(name);
 }
 
-/** An invoker that was chosen, and its place in the color's order: 0 is the home. */
+/** The chosen invoker, and its rank in the color's order: 0 is the home. */
 export interface ColorChoice {
   readonly invoker: number;
   readonly rank: number;
 }
 
-/** What a policy may ask about the invokers at the moment of an assignment. */
+/** The state of the invokers during an assignment. */
 export interface Room {
   /**
-   * Whether the invoker takes this invocation. The answer may depend on the rank: a color waits at its home, and not elsewhere.
-   * @param rank the invoker's place in the color's order; 0 for its home.
+   * Whether the invoker accepts this invocation. The result may depend on the rank: a color may wait at its home only.
+   * @param rank of the invoker in the color's order; 0 for its home.
    */
   accepts(invoker: number, rank: number): boolean;
-  /** Invocations that the invoker has in flight. */
+  /** The number of the invoker's invocations in flight. */
   underWay(invoker: number): number;
-  /** Of all invokers together. */
+  /** The number of invocations in flight on all invokers. */
   readonly totalUnderWay: number;
 }
 
-/** What an invoker has to do: any unit, the same for all; such as MB in use, averaged since the last report. */
+/** The load of an invoker, in any unit, such as the mean of MB in use since the last report. */
 export interface InvokerLoad {
   readonly invoker: number;
   readonly load: number;
 }
 
-/** What an invoker should get of the colors. */
+/** The share of colors that an invoker should get. */
 export interface Weight {
   readonly invoker: number;
-  /** Over 0; its memory in MB. */
+  /** Its memory in MB; over 0. */
   readonly weight: number;
-  /** From 0 to 1: how far it has warmed up. Its share for now is its weight times this. */
+  /** The warmth from 0 to 1. The current share is the weight times the warmth. */
   readonly warmth: number;
 }
 
 /**
- * Something that a policy tells the same policy of the other controllers. Of updates with one key the latest holds.
- * A policy may put anything into the value that is JSON; the key has at most 100 characters.
+ * An update that a policy sends to the same policy of the other controllers. Of updates with one key the latest holds.
+ * The value is any JSON value; the key has at most 100 characters.
  */
 export interface SharedUpdate {
   readonly key: string;
   readonly value: string | number;
 }
 
-/** What a policy shares with the other controllers. */
+/** The state that a policy shares with the other controllers. */
 export interface SharedState {
   /**
-   * Takes over an update, of another controller or its own, in the order in which all controllers see them.
-   * @param ageMs how long ago it was sent.
+   * Applies an update of another controller or its own. All controllers apply updates in the same order.
+   * @param ageMs the time since it was sent.
    */
   adopt(update: SharedUpdate, ageMs: number): void;
-  /** Whether an update still says what this policy knows: one that was overtaken is not sent late. */
+  /** Whether an update still matches this policy's state. An outdated update is not sent. */
   holds(update: SharedUpdate): boolean;
-  /** All that one controller, the leader, says again at each load report. Missing: nothing. */
+  /** The update that the leader sends at each load report. Missing: none. */
   summary?(): SharedUpdate | undefined;
 }
 
-/** What a policy can use from the controller. */
+/** The controller's services for a policy. */
 export interface PolicySurroundings {
   readonly options: PolicyOptions;
-  /** Sends an update to the other controllers; returns at once. For policies with `shared`. */
+  /** Sends an update to the other controllers without waiting. For policies with `shared`. */
   readonly share: (update: SharedUpdate) => void;
 }
 
 /**
- * Maps colors to invokers. A policy does no I/O and knows no clock: what it answers follows from its seed and from the
- * calls so far, in every process alike. Invokers are numbers from 0 to 65,534.
+ * Maps colors to invokers. A policy has no I/O and no clock: its results depend only on its seed and the previous
+ * calls, so they are equal in every process. Invokers are numbers from 0 to 65,534.
  *
- * A policy says an order of invokers for each color; whether one has room, or is worth a wait, `room` decides. `policyContract`
- * (test suite, exported as `palette-whisk/policies`) checks the rules written here.
+ * A policy defines an order of invokers for each color. `room` decides whether an invoker has room or is worth a wait.
+ * `policyContract` (exported from `palette-whisk/policies`) tests these rules.
  */
 export interface ColorPolicy {
   readonly name: string;
   /**
-   * Asks `room` about the color's home, then about its next choices, always in the same order, each with its rank, and
-   * takes the first that accepts.
-   * @returns undefined if none of the first few choices accepts: the invocation then goes where an uncolored one would.
+   * Calls `room.accepts` for the color's home and then for its next choices, always in the same order and with their
+   * ranks, and chooses the first invoker that accepts.
+   * @returns undefined if none of the first choices accepts: the invocation is then placed like an uncolored one.
    */
   assign(color: ColorKey, room: Room): ColorChoice | undefined;
-  /** Invokers appear. A known one is left alone. */
+  /** Adds invokers. Ignores known ones. */
   joined(invokers: readonly number[]): void;
-  /** An invoker is gone for good: its colors get new homes. */
+  /** Removes an invoker: its colors get new homes. */
   left(invoker: number): void;
   /**
-   * An invoker cannot take work for now, or can again. It stays the home of its colors, which use their next choices
-   * meanwhile; no color gets a new home there. Missing: the policy does not care.
+   * To be called when an invoker becomes unhealthy or healthy. An unhealthy invoker stays the home of its colors, which
+   * use their next choices; no color gets a new home there. Missing: the policy ignores health.
    */
   becameHealthy?(invoker: number, healthy: boolean): void;
   /**
-   * The shares that invokers should get, relative to each other. They are said before an invoker joins, and again when they
-   * change: while an invoker warms up, step by step. Missing: all get the same.
+   * Sets the shares of invokers, relative to each other. Called before an invoker joins and after each change, such as
+   * the steps of a warm-up. Missing: all shares are equal.
    */
   weigh?(weights: readonly Weight[]): void;
-  /** The load of the invokers, every ten seconds; a policy may move homes because of it, and count time by it. */
+  /** Reports the load of the invokers every ten seconds. A policy may move homes, and may count reports as time. */
   loadReport?(loads: readonly InvokerLoad[], leads: boolean): void;
-  /** The home and the next choices of a color, without assigning it. A policy without homes has none. */
+  /** The home and the next choices of a color, without an assignment; empty for a policy without homes. */
   homes(color: ColorKey): readonly number[];
-  /** How many homes (of colors or of buckets, as far as the policy knows them) were moved so far. */
+  /** The number of moved homes of colors or buckets so far, as far as the policy knows them. */
   readonly moves: number;
-  /** Of each invoker: how many colors, of those the policy remembers, have their home there; and buckets, if it has any. */
+  /** For each invoker the number of known colors with their home there, and of buckets if the policy has buckets. */
   census(): readonly { readonly invoker: number; readonly colors: number; readonly buckets?: number }[];
   /** Missing: the policy shares nothing. */
   readonly shared?: SharedState;
@@ -122,28 +122,30 @@ export interface ColorPolicy {
 /** The parameters of all policies. */
 export interface PolicyOptions {
   readonly seed: number;
-  /** How many choices of a color are tried, its home counted. */
+  /** The most choices of a color to try, including its home. */
   readonly choices: number;
-  /** Points of an invoker on the ring of `consistent-hashing` and `bounded-load`. */
+  /** `consistent-hashing`, `bounded-load`: the number of an invoker's points on the ring. */
   readonly virtualNodes: number;
-  /** `bounded-load`: an invoker gets no more than so many times the mean. Over 1. */
+  /** `bounded-load`: the bound on an invoker's load as a multiple of the mean. Over 1. */
   readonly loadFactor: number;
-  /** `bounded-load`: an invoker always gets so many invocations at once, however few there are in all. */
+  /** `bounded-load`: the smallest bound on an invoker's concurrent invocations. */
   readonly loadFloor: number;
-  /** `least-assigned`: remembers so many colors; the ones not seen for longest are forgotten. */
+  /** `least-assigned`: the most colors to remember. The least recently used ones are forgotten. */
   readonly maxColors: number;
-  /** `least-assigned`: a color that was not used during so many load reports no longer counts for its home. */
+  /** `least-assigned`: the number of load reports without use after which a color no longer counts for its home. */
   readonly liveReports: number;
-  /** `least-assigned`: a color in use is told again after so many load reports, before the topic forgets it. */
+  /**
+   * `least-assigned`: the number of load reports after which a color in use is shared again, before the topic drops it.
+   */
   readonly tellAgainReports: number;
-  /** `bucket-hashing`: the least imbalance (max/mean) at which buckets begin to move, and that at which they stop. */
+  /** `bucket-hashing`: the imbalance (max/mean) at which moves of buckets start, and the one at which they stop. */
   readonly rebalanceAbove: number;
   readonly rebalanceTo: number;
-  /** `bucket-hashing`: moves at most so many of the 16,384 buckets at one load report. */
+  /** `bucket-hashing`: the most moves of the 16,384 buckets at one load report. */
   readonly maxBucketMoves: number;
 }
 
-/** Load reports come this often, in ms. */
+/** The interval of load reports, in ms. */
 export const REPORT_MS = 10_000;
 
 export const POLICY_OPTIONS: PolicyOptions = {
@@ -162,5 +164,5 @@ export const POLICY_OPTIONS: PolicyOptions = {
   maxBucketMoves: 164,
 };
 
-/** Makes a policy; called once for each pool of invokers in which it is used. */
+/** Makes a policy. Called once for each pool of invokers that uses it. */
 export type PolicyMaker = (surroundings: PolicySurroundings) => ColorPolicy;

@@ -3,13 +3,13 @@ import type { ColorKey } from './colorKey.js';
 export const NONE = -1;
 
 /**
- * An explicit table from colors to invokers that remembers up to `limit` colors and forgets the one not seen for longest.
- * Times are numbers that never go back, in any unit; a color is live while it was seen at or after a time that is given by
- * `expire`.
+ * A table from colors to invokers that keeps up to `limit` colors and forgets the least recently used one. Times are
+ * monotonic numbers in any unit. A color is live if it was used at or after the time of the last `expire`.
  *
- * Colors are numbers, so the table is arrays of numbers: a hash table with chains and a list in the order of use. That is
- * 34 bytes a color and up to twice that while it grows, with nothing for the garbage collector to walk; a `Map` with its
- * entries would take several times as much. An entry is always within them: the defaults behind reads are for the compiler.
+ * Colors are numbers, so the table consists of arrays of numbers: a hash table with chains, and a list in the order of
+ * use. That takes 34 bytes for each color, and up to twice as much while it grows, without objects for the garbage
+ * collector. A `Map` of entries would take several times as much. An entry is always within them: the defaults behind
+ * reads are for the compiler.
  */
 export class ColorTable {
   readonly #limit: number;
@@ -17,19 +17,19 @@ export class ColorTable {
   #size = 0;
   #keys: Float64Array;
   #invokers: Uint16Array;
-  /** By hash: the first entry. */
+  /** The first entry of each hash. */
   #heads: Int32Array;
   /** The next entry with the same hash. */
   #chain: Int32Array;
-  /** Towards the entry seen more lately, and less lately. */
+  /** The links to the next more recently and the next less recently used entry. */
   #newer: Int32Array;
   #older: Int32Array;
-  /** When it was last seen, and last told to other controllers. */
+  /** The times of the last use and of the last update to other controllers. */
   #seenAt: Int32Array;
   #toldAt: Int32Array;
   #newest = NONE;
   #oldest = NONE;
-  /** All from here to the newest are live. */
+  /** The least recently used live entry. */
   #oldestLive = NONE;
   #liveSince = -Infinity;
 
@@ -50,13 +50,16 @@ export class ColorTable {
     return this.#size;
   }
 
-  /** Bytes that the table takes. */
+  /** The size of the table in bytes. */
   get bytes(): number {
     const { length } = this.#heads;
     return this.#capacity * (8 + 2 + 5 * 4) + length * 4;
   }
 
-  /** The entry of a color, without counting as a use; `NONE` for an unknown one. It is valid until the next `set`. */
+  /**
+   * The entry of a color; `NONE` for an unknown color. Does not count as a use. The entry is valid until the next
+   * `set`.
+   */
   find(color: ColorKey): number {
     let entry = this.#heads[this.#hash(color)] ?? NONE;
     while (entry !== NONE && this.#keys[entry] !== color) entry = this.#chain[entry] ?? NONE;
@@ -79,7 +82,7 @@ export class ColorTable {
     this.#toldAt[entry] = now;
   }
 
-  /** The color was seen: it is live and the last to be forgotten. */
+  /** Marks a color as used: it is live and the last one to forget. */
   touch(entry: number, now: number): void {
     this.#seenAt[entry] = now;
     if (entry === this.#newest) {
@@ -91,8 +94,9 @@ export class ColorTable {
   }
 
   /**
-   * Gives a color an invoker, and touches it.
-   * @returns the entry of the color. The one forgotten for it was said to `onForgotten` before.
+   * Assigns an invoker to a color and marks the color as used.
+   * @param onForgotten called before the entry of another color is dropped for it.
+   * @returns the entry of the color.
    */
   set(color: ColorKey, invoker: number, now: number, onForgotten: (entry: number) => void): number {
     let entry = this.find(color);
@@ -118,7 +122,7 @@ export class ColorTable {
     return entry;
   }
 
-  /** Colors seen before `since` are no longer live. `onExpired` hears of each that was. */
+  /** Ends the life of colors that were last used before `since`. Calls `onExpired` for each of them. */
   expire(since: number, onExpired: (entry: number) => void): void {
     while (this.#oldestLive !== NONE && (this.#seenAt[this.#oldestLive] ?? 0) < since) {
       onExpired(this.#oldestLive);
@@ -127,7 +131,7 @@ export class ColorTable {
     this.#liveSince = since;
   }
 
-  /** The lower bits of a color are well spread as they are. */
+  /** The lower bits of a color are evenly distributed. */
   #hash(color: ColorKey): number {
     return (color >>> 0) & (this.#heads.length - 1);
   }
@@ -187,5 +191,5 @@ function grown<T extends Float64Array | Int32Array | Uint16Array>(from: T, to: T
   return to;
 }
 
-/** The power of two at or above. */
+/** The next power of two. */
 const headsFor = (capacity: number): number => 2 ** Math.ceil(Math.log2(capacity));

@@ -1,30 +1,31 @@
 import type { Weight } from './ColorPolicy.js';
 
-/** Of each new color, a newcomer gets so much more than its share while it catches up. */
+/** The additional share of new colors that a newcomer gets while it catches up. */
 const CATCH_UP = 0.2;
 
 /**
- * How many live colors each invoker is home of, and which invoker should get the next one: the one with the fewest for its
- * weight.
+ * Counts the live colors with their home on each invoker, and chooses the invoker for a new color: the one with the
+ * fewest colors for its weight.
  *
- * A newcomer has no colors, so by that rule alone it would get every new color until it has as many as the others: all chains
- * of a graph would meet there. So it starts in *arrears*: as many colors as the others have on the mean count as its own, though
- * it has not got them. With each color that is given anywhere, its arrears shrink by a fifth of its share of one; so it gets
- * 1.2 times its share of the new colors until it has caught up. An invoker that comes back starts in arrears too.
+ * A newcomer has no colors, so by that rule alone it would get every new color until it caught up, and all chains of a
+ * graph would run there. So it starts with *arrears*: the mean number of the others' colors counts as its own. With
+ * each new color anywhere, its arrears shrink by a fifth of its share of that color. So it gets 1.2 times its share of
+ * the new colors until it has caught up. An invoker that returns starts with arrears, too.
  *
- * An example: two invokers have 10 live colors each, and a third one joins with arrears of 10. The next three colors go to each
- * of them, in turn, and the arrears are 9.8. After some 75 new colors the third one has been given 30, the others 22 or 23.
+ * Example: two invokers have 10 live colors each, and a third one joins with arrears of 10. Each of them gets one of
+ * the next three colors, and the arrears are 9.8 then. After about 75 new colors the third one has got 30, the others
+ * 22 or 23.
  */
 export class LiveColors {
   #counts = new Int32Array(16);
   #weights = new Float64Array(16);
   #arrears = new Float64Array(16);
-  /** Live colors and arrears over weight: kept, since each new color compares all of them. */
+  /** Live colors and arrears, divided by the weight. Cached, since each new color compares all of them. */
   #levels = new Float64Array(16);
   readonly #members = new Set<number>();
   readonly #unhealthy = new Set<number>();
   readonly #behind = new Set<number>();
-  /** Members that new colors may go to: the healthy ones, or all if none is. */
+  /** The members that may get new colors: the healthy ones, or all if none is healthy. */
   #candidates: readonly number[] = [];
   #totalWeight = 0;
 
@@ -32,7 +33,7 @@ export class LiveColors {
     return this.#counts[invoker] ?? 0;
   }
 
-  /** Invokers with live colors, members or not. */
+  /** The invokers with live colors, members or not. */
   owners(): number[] {
     return [...this.#counts.keys()].filter((invoker) => this.of(invoker) > 0);
   }
@@ -86,15 +87,15 @@ export class LiveColors {
     this.#recount();
   }
 
-  /** Arrears that are more than what is missing to the mean are forgiven: colors died elsewhere. */
+  /** Reduces arrears to the distance to the mean, which is smaller after colors expired on other invokers. */
   limitArrears(): void {
     const level = this.#level();
     for (const invoker of this.#behind) this.#fallBehind(invoker, Math.min(level, this.#levels[invoker] ?? 0));
   }
 
   /**
-   * The candidate with the fewest live colors for its weight, which gets one. Of equal ones the first from `point` on, so that
-   * controllers that give homes to different colors at once choose different invokers.
+   * Gives a new color to the candidate with the fewest live colors for its weight. Among equal candidates it takes the
+   * first one from `point` on, so that controllers with different new colors choose different invokers.
    * @returns undefined without members.
    */
   least(point: number): number | undefined {
@@ -130,7 +131,7 @@ export class LiveColors {
     return this.of(invoker) + (this.#arrears[invoker] ?? 0);
   }
 
-  /** The mean level of the candidates. */
+  /** The candidates' mean level. */
   #level(): number {
     let total = 0;
     for (const invoker of this.#candidates) total += this.#withArrears(invoker);

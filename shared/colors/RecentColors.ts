@@ -1,8 +1,8 @@
 import type { ColorKey } from './colorKey.js';
 
 /**
- * A sample of the colors seen lately, for policies that keep no table: how many of them would move, and where they are at
- * home. Colors fall into slots by their hash, the later one stays; so a color counts once, however often it is seen.
+ * A sample of recent colors, for policies without a table, to count their moves and homes. A color's hash chooses its
+ * slot; a later color replaces an earlier one. So a color counts once, even if it is used often.
  */
 export class RecentColors {
   readonly #slots: Float64Array;

@@ -2,12 +2,12 @@ import { mix } from './colorKey.js';
 import type { ColorChoice, Weight } from './ColorPolicy.js';
 import { numberAt } from '../collections/at.js';
 
-/** At most so many times the usual number of points: the memory of one invoker may be out of all proportion. */
+/** The most points of a member, as a multiple of `pointsEach`: one invoker may have far more memory than the others. */
 const MOST = 16;
 
 /**
- * A circle of 2^32 points on which each member has many: from any point on, clockwise, the members come in an order that
- * hardly changes when one joins or leaves. A member has points in proportion to its weight.
+ * A ring of 2^32 points for consistent hashing. Each member has many points, in proportion to its weight. The clockwise
+ * order of the members from a point hardly changes when a member joins or leaves.
  */
 export class Ring {
   readonly #seed: number;
@@ -16,16 +16,16 @@ export class Ring {
   #owners = new Uint16Array(0);
   #members: readonly number[] = [];
   readonly #weights = new Map<number, Weight>();
-  /** By member: how many points it has. */
+  /** The number of points by member. */
   readonly #counts = new Map<number, number>();
-  /** The weight that gets `pointsEach` points: the power of two at or below the least weight of a member. */
+  /** The weight that gets `pointsEach` points: the largest power of two that is at most the smallest weight. */
   #unit = 1;
   #isMember = new Uint8Array(16);
-  /** By member: the last walk that met it. */
+  /** The last walk that visited each member. */
   #met = new Uint32Array(16);
   #walk = 0;
 
-  /** @param pointsEach of one member: the more, the more even the shares (they vary by about 1/√points). */
+  /** @param pointsEach the points of one member. The shares vary by about 1/√points. */
   constructor(seed: number, pointsEach: number) {
     this.#seed = seed;
     this.#pointsEach = pointsEach;
@@ -43,7 +43,7 @@ export class Ring {
     return this.#isMember[member] === 1;
   }
 
-  /** Adds members (0 to 65,535); one that is there is left alone. */
+  /** Adds members (0 to 65,535). Ignores known ones. */
   add(members: readonly number[]): void {
     const added = [...new Set(members)].filter((member) => !this.has(member));
     if (added.length === 0) return;
@@ -57,7 +57,7 @@ export class Ring {
     this.#repoint();
   }
 
-  /** Says what members weigh, present or future ones. One that was never weighed has a weight of 1. */
+  /** Sets the weights of present or future members. The default weight is 1. */
   weigh(weights: readonly Weight[]): void {
     for (const weight of weights) this.#weights.set(weight.invoker, weight);
     this.#repoint();
@@ -72,12 +72,14 @@ export class Ring {
     this.#repoint();
   }
 
-  /** The member whose point is the first at or after `point`; undefined without members. */
+  /** The member of the first point at or after `point`; undefined without members. */
   at(point: number): number | undefined {
     return this.#owners[this.#indexOf(point)];
   }
 
-  /** The first member from a point on that suits; one may be asked again and again. Undefined where none does. */
+  /**
+   * The first member from a point on that suits; undefined if none does. May call `suits` repeatedly for one member.
+   */
   first(point: number, suits: (member: number) => boolean): number | undefined {
     const count = this.#owners.length;
     let index = this.#indexOf(point);
@@ -90,10 +92,11 @@ export class Ring {
   }
 
   /**
-   * Goes from a point around and stops at the first member that `accepts` takes; each member is asked at most once.
-   * @param limit goes no further than so many members that said no; one that says undefined does not count as asked.
-   * @param skip a member that is not asked (already was), or -1.
-   * @param rank of the first one that is met.
+   * Walks around the ring from a point and stops at the first member that `accepts`. Calls it at most once for each
+   * member.
+   * @param limit the most members that may refuse. A member with the result undefined does not count.
+   * @param skip a member to skip, or -1.
+   * @param rank of the first visited member.
    */
   walk(
     point: number,
@@ -143,7 +146,7 @@ export class Ring {
     return low === points.length ? 0 : low;
   }
 
-  /** Gives each member as many points as its weight earns. A member's first points are always the same ones. */
+  /** Gives each member the points for its weight. The first points of a member are always the same. */
   #repoint(): void {
     let least = Infinity;
     for (const member of this.#members) least = Math.min(least, this.#weights.get(member)?.weight ?? 1);
@@ -160,7 +163,7 @@ export class Ring {
       }
       this.#counts.set(member, earned);
     }
-    // As `point * 65,536 + member`: members with the same point come in their own order.
+    // Sort by `point * 65,536 + member`, so that members with the same point are in order.
     if (added.length > 0) this.#merge(Float64Array.from(added).toSorted());
   }
 
@@ -171,7 +174,7 @@ export class Ring {
     return Math.max(1, Math.round(points));
   }
 
-  /** Takes all points of some members away. */
+  /** Removes all points of some members. */
   #drop(members: ReadonlySet<number>): void {
     for (const member of members) this.#counts.delete(member);
     const keep: number[] = [];

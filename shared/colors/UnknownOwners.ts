@@ -1,15 +1,15 @@
-/** After so many load reports an invoker that a shared table names, and that was never seen here, counts as gone. */
+/** The number of load reports after which an invoker counts as gone that only the shared table names. */
 const PATIENCE = 30;
 
 /**
- * Invokers that a table from other controllers, or from before a restart, names as homes, and that have not shown up here
- * yet. A controller that just started meets the invokers one by one: it must not give the colors of those that are
- * still to come to the first one. One that never comes is given up after a while.
+ * Invokers that a shared table names as homes, and that have not pinged yet. A controller that just started meets the
+ * invokers one by one. It must not give the colors of the missing invokers to the first ones. An invoker that never
+ * pings is given up after a while.
  */
 export class UnknownOwners {
   readonly #reports = new Map<number, number>();
 
-  /** @returns those that have been missing for too long now. */
+  /** @returns the invokers that have been missing for too long. */
   missing(invokers: Iterable<number>): number[] {
     const gone: number[] = [];
     const now = new Set(invokers);

@@ -2,14 +2,14 @@ import type { InvokerLoad } from './ColorPolicy.js';
 import { at, numberAt } from '../collections/at.js';
 
 /*
- * The table of `bucket-hashing`: which invoker owns each of the 16,384 buckets. Plain functions over it, so that
- * controllers that start from the same table and see the same change end with the same table.
+ * The table of `bucket-hashing`, with the owner of each of the 16,384 buckets. Its functions are pure, so that
+ * controllers with the same table and the same change get the same new table.
  */
 
-/** As many as Redis Cluster has hash slots. */
+/** The number of buckets, like the hash slots of Redis Cluster. */
 export const BUCKETS = 16_384;
 
-/** The owner of a bucket that has none. */
+/** The owner of an unowned bucket. */
 export const NOBODY = 0xffff;
 
 export function emptyTable(): Uint16Array {
@@ -17,15 +17,15 @@ export function emptyTable(): Uint16Array {
 }
 
 /**
- * The table after a change of the members or their weights: the buckets of those that left go to the members that are
- * furthest below their share; then a member that is more than one bucket below its share takes from those that are furthest
- * above theirs. No other bucket moves. Ties go to the lower number.
+ * The table after a change of the members or their weights. The buckets of members that left go to the members furthest
+ * below their share. Then each member that is more than one bucket below its share takes buckets from the members
+ * furthest above theirs. No other bucket moves. In a tie the lower number wins.
  *
- * An example: of 16,384 buckets invokers 0 and 1 own half each, and 2 joins with the same weight. A share is 5,461; 2 takes
- * from 0 and 1 in turn until it has 5,461.
+ * Example: invokers 0 and 1 own half of the 16,384 buckets each, and invoker 2 joins with the same weight. The share is
+ * 5,461, so 2 takes buckets from 0 and 1 in turn until it has 5,461.
  *
  * @param members in ascending order.
- * @param settling members that take up to their share; missing: those without any bucket.
+ * @param settling the members that take up to their share; missing: those without a bucket.
  */
 export function reconcile(
   owners: Uint16Array,
@@ -63,16 +63,16 @@ export function reconcile(
 
 interface Owned {
   readonly buckets: number[];
-  /** How many it should have. */
+  /** The number of buckets that it should have. */
   readonly share: number;
 }
 
-/** The member furthest above (sign 1) or below (sign -1) its share, in proportion; the first of equal ones. */
+/** The member furthest above (sign 1) or below (sign -1) its share, in proportion; the first one in a tie. */
 function furthest(lists: readonly Owned[], sign: 1 | -1): Owned {
   let found = at(lists, 0);
   let most = -Infinity;
   for (const list of lists) {
-    // Where the bucket would be added or taken; as proportion, so that ties between equal members are exact.
+    // Compare the proportions after the move, so that ties between equal members are exact.
     const by = (sign * (list.buckets.length + (sign === 1 ? 0 : 1))) / Math.max(list.share, 1e-9);
     if (by > most) {
       found = list;
@@ -89,20 +89,21 @@ export interface Move {
 }
 
 /**
- * The moves that even out the load, most useful first. The load of a bucket is its share of its owner's load, by how often
- * it was used. From the most to the least loaded invoker goes the bucket with the most load of those that leave the taker
- * at or below `to` times the mean; if all are too hot for that, the coolest of those that make the taker less loaded
- * than the giver was, by a tenth of the mean at least (else it would only go back and forth). A bucket that was not
- * used does not move, nor does an invoker's last one.
+ * The moves that balance the load, the most useful one first. The load of a bucket is its part of its owner's load, by
+ * its number of uses. Each move goes from the most to the least loaded invoker and takes the bucket with the most load
+ * that leaves the receiver at or below `to` times the mean. If all buckets are too hot for that, it takes the coolest
+ * bucket that leaves the receiver below the giver's former load by at least a tenth of the mean; without that margin
+ * the bucket would go back and forth. Unused buckets and an invoker's last bucket do not move.
  *
- * An example. Three invokers have the loads 60, 30 and 30, so a mean of 40; the first one's buckets a, b and c were used
- * 3, 2 and 1 times, so that their loads are 30, 20 and 10. With `to` at 1.05 a taker may come to 42. From the first to
- * the second goes c: 50, 40, 30. To the third neither a nor b may go by the first rule (60 and 50 are over 42) nor by the
- * second (not below 50 - 4). So one bucket moves, and max/mean falls from 1.5 to 1.25.
+ * Example: three invokers have the loads 60, 30 and 30, so the mean is 40. The first invoker's buckets a, b and c have
+ * 3, 2 and 1 uses, so their loads are 30, 20 and 10. With `to` at 1.05 a receiver may have 42. Bucket c moves from the
+ * first to the second invoker: 50, 40, 30. Then neither a nor b may move to the third one: the first rule fails (60 and
+ * 50 are over 42), and so does the second (neither is below 50 - 4). So one bucket moves, and max/mean falls from 1.5
+ * to 1.25.
  *
  * With weights, loads are compared in proportion to them.
  *
- * @param uses by bucket.
+ * @param uses the number of uses by bucket.
  */
 export function rebalance(
   owners: Uint16Array,
@@ -149,7 +150,9 @@ export function rebalance(
   return moves;
 }
 
-/** Of buckets by ascending load: the last at or below `gentle`, else the first used one below `strict`; -1 for none. */
+/**
+ * Of buckets by ascending load: the last one up to `gentle`, or else the first used one below `strict`; -1 for none.
+ */
 function pick(list: readonly { load: number }[], gentle: number, strict: number): number {
   let coolest = -1;
   let best = -1;
@@ -170,7 +173,7 @@ function bucketLoads(owners: Uint16Array, uses: Float64Array, loads: ReadonlyMap
   });
 }
 
-/** The invoker with the most (sign 1) or least (sign -1) load for its weight; of equal ones the lower number. */
+/** The invoker with the most (sign 1) or least (sign -1) load for its weight; in a tie the lower number. */
 function most(
   invokers: Iterable<number>,
   loads: ReadonlyMap<number, number>,
@@ -195,7 +198,7 @@ function sum(values: Iterable<number>): number {
   return total;
 }
 
-/** Max/mean of loads; 1 where there are none. With weights: of the loads in proportion to them. */
+/** The max/mean of loads, in proportion to weights if given; 1 without loads. */
 export function imbalance(loads: Iterable<number>, weights?: readonly number[]): number {
   let weight = 0;
   let total = 0;
@@ -210,7 +213,7 @@ export function imbalance(loads: Iterable<number>, weights?: readonly number[]):
   return total === 0 ? 1 : (max * weight) / total;
 }
 
-/** The table as text: 16,384 numbers of two bytes, little-endian, in base64. */
+/** The table as base64 of 16,384 little-endian numbers of two bytes. */
 export function encodeOwners(owners: Uint16Array): string {
   const bytes = Buffer.alloc(owners.length * 2);
   owners.forEach((owner, bucket) => bytes.writeUInt16LE(owner, bucket * 2));

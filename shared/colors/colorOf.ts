@@ -3,42 +3,44 @@ import { createHash } from 'node:crypto';
 import type { Json } from '../entities/keyvalue.js';
 import { expandTemplate, parseTemplate, type TemplateMistake } from './template.js';
 
-/** Where the color of one invocation may come from. */
+/** The possible sources of an invocation's color. */
 export interface ColorSources {
   /** The request header `X-OpenWhisk-Color`. */
   readonly header?: string | undefined;
   /** The action's annotation `color`: a color, or a template such as `user-{user.id}`. */
   readonly annotation?: Json | undefined;
-  /** What the action gets: the payload over the defaults of package, binding and action. */
+  /** The action's arguments: the payload merged over the defaults of package, binding and action. */
   readonly parameters: Json | undefined;
   readonly activationId: string;
   /** The color of the invocation that caused this one. */
   readonly inherited?: string | undefined;
-  /** Hears of an annotation that is no template. */
+  /** Called for an annotation that is not a valid template. */
   readonly onMistake?: ((mistake: TemplateMistake) => void) | undefined;
 }
 
-/** A color that is longer, in bytes of UTF-8, is replaced by its hash. */
+/** The longest color in bytes of UTF-8. A longer one is replaced by its hash. */
 const MAX_COLOR_BYTES = 256;
 
 /**
- * The color of an invocation: that of the request, else that of the action's annotation, else that of its cause, else
- * none. An annotation that is no template gives none, nor does one that names a value that is missing, null, empty or not
- * a scalar; the cause's counts then.
+ * The color of an invocation: from the request, or else from the action's annotation, or else from its cause. The
+ * annotation is ignored if it is not a valid template, or if it names a value that is missing, null, empty or not a
+ * scalar.
  */
 export function colorOf(sources: ColorSources): string | undefined {
   const color = fromHeader(sources.header) ?? fromAnnotation(sources) ?? nonEmpty(sources.inherited);
   return color === undefined ? undefined : boundedColor(color);
 }
 
-/** A color as it is used, stored and looked for: as it is, or its hash where it is too long. */
+/** The color for use, records and queries: the text itself, or its hash if it is too long. */
 export function boundedColor(color: string): string {
-  // A unit of UTF-16 takes at most three bytes of UTF-8, so that most colors need no counting.
+  // A UTF-16 unit takes at most three bytes of UTF-8, so most colors need no exact count.
   if (color.length * 3 <= MAX_COLOR_BYTES || Buffer.byteLength(color) <= MAX_COLOR_BYTES) return color;
   return createHash('sha256').update(color).digest('hex');
 }
 
-/** A header's text comes byte by byte, as Latin-1; what is UTF-8 is read as that, so that it matches the same annotation. */
+/**
+ * Decodes a header as UTF-8 if it is valid, so that it matches the same annotation. Node decodes headers as Latin-1.
+ */
 function fromHeader(header: string | undefined): string | undefined {
   if (header === undefined || header === '') return undefined;
   if (!/[\u0080-\u00ff]/.test(header) || /[^\0-\u00ff]/.test(header)) return header;

@@ -14,11 +14,11 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 const COLORS: readonly ColorKey[] = range(20_000).map((i) => colorKey('contract', `color-${i}`));
 
 /**
- * What every policy has to keep, as checks for any test runner:
+ * The rules for every policy, as checks for any test runner:
  *
  *     for (const { title, check } of policyContract(myPolicy)) it(title, check);
  *
- * A policy without homes (`homes` answers an empty list) is checked for what does not need any.
+ * For a policy without homes (`homes` returns an empty list) it omits the checks of homes.
  */
 export function policyContract(make: PolicyMaker): readonly ContractCheck[] {
   const create = (invokers: number, share: (update: SharedUpdate) => void = () => undefined): ColorPolicy => {

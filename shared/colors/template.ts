@@ -1,7 +1,7 @@
 import type { Json } from '../entities/keyvalue.js';
 
 /*
- * The annotation `color` of an action: text, in which `{...}` stands for a value.
+ * The annotation `color` of an action: a text with placeholders `{...}` for values.
  *
  *   blue              the color blue
  *   {postId}          the parameter postId
@@ -9,7 +9,7 @@ import type { Json } from '../entities/keyvalue.js';
  *   {$activation}     the activation's id: a color of its own for each run
  */
 
-/** What a template is made of, in order. */
+/** A part of a template. */
 export type TemplatePart =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'parameter'; readonly path: readonly string[] }
@@ -17,7 +17,7 @@ export type TemplatePart =
 
 export type Template = readonly TemplatePart[];
 
-/** What is wrong with a template, and where: `at` counts UTF-16 units from 0. */
+/** A mistake in a template. `at`: the index in UTF-16 units, from 0. */
 export interface TemplateMistake {
   readonly at: number;
   readonly message: string;
@@ -26,7 +26,7 @@ export interface TemplateMistake {
 export type ParsedTemplate =
   { readonly ok: true; readonly template: Template } | { readonly ok: false; readonly mistake: TemplateMistake };
 
-/** Reads an annotation's value. A number is its digits; any other value that is not text is a mistake. */
+/** Parses an annotation's value. A number counts as its text; any other value that is not text is a mistake. */
 export function parseTemplate(annotation: Json): ParsedTemplate {
   if (typeof annotation === 'number') return { ok: true, template: [{ kind: 'text', text: String(annotation) }] };
   if (typeof annotation !== 'string') return mistake(0, 'a color is text or a number');
@@ -45,7 +45,7 @@ export function parseTemplate(annotation: Json): ParsedTemplate {
     if (inner >= 0 && inner < close) return mistake(inner, 'a { inside of { }');
     const name = annotation.slice(open + 1, close);
     if (name === '$activation') parts.push({ kind: 'activation' });
-    else if (name.startsWith('$')) return mistake(open + 1, `there is no ${name}, only $activation`);
+    else if (name.startsWith('$')) return mistake(open + 1, `${name} is unknown; only $activation is allowed`);
     else {
       const path = name.split('.');
       const empty = path.indexOf('');
@@ -63,8 +63,8 @@ export function parseTemplate(annotation: Json): ParsedTemplate {
 const mistake = (at: number, message: string): ParsedTemplate => ({ ok: false, mistake: { at, message } });
 
 /**
- * The text that a template gives; undefined where a value is missing, null, empty or not a scalar, or all of it is empty.
- * Fields are looked up among own ones alone; in an array by index.
+ * Expands a template; undefined if a value is missing, null, empty or not a scalar, or if the result is empty. Looks up
+ * only own fields of objects, and elements of arrays by index.
  */
 export function expandTemplate(
   template: Template,

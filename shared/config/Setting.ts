@@ -1,17 +1,17 @@
 import type * as z from 'zod';
 import type { Environment } from './environment.js';
 
-/** One setting: an environment variable, what it means and how its text is read. */
+/** A setting: an environment variable with its description and its parser. */
 export interface Setting<T> {
   readonly name: string;
-  /** One sentence for the table of settings. */
+  /** The description in the table of settings: one sentence. */
   readonly about: string;
   readonly schema: z.ZodType<T, string>;
-  /** The text that holds where none is set; undefined: see `need`. */
+  /** The default text; undefined: see `need`. */
   readonly standard?: string | undefined;
-  /** Without a standard: `required`, or left out (`optional`). */
+  /** Whether it is required, optional, or has a default. */
   readonly need: 'required' | 'optional' | 'standard';
-  /** Its value is never printed. */
+  /** Whether its value must never be printed. */
   readonly secret: boolean;
 }
 
@@ -52,14 +52,14 @@ export type SettingValues<Table extends SettingTable> = {
   readonly [Key in keyof Table]: Table[Key] extends Setting<infer T> ? T : never;
 };
 
-/** A setting is missing or wrong: one line that names it. */
+/** A setting is missing or invalid. The message is one line that names it. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
 /**
  * Reads the settings of a table.
- * @throws ConfigurationError on the first that is missing or wrong. A secret's value is not in the message.
+ * @throws ConfigurationError for the first missing or invalid setting. The message never contains a secret.
  */
 export function readSettings<Table extends SettingTable>(table: Table, environment: Environment): SettingValues<Table> {
   const values = Object.entries(table).map(([key, setting]) => [key, readSetting(setting, environment)]);

@@ -16,29 +16,25 @@ import { ConfigurationError, optional, readSettings, required, standard } from '
 import { duration, flag, fraction, integer, oneOf, positive, text, topicPart } from './values.js';
 
 export const CONTROLLER_SETTINGS = {
-  id: required(
-    'CONTROLLER_ID',
-    topicPart,
-    "a name for this controller, different from every other controller's, such as 0, 1, 2 (or the first argument)",
-  ),
+  id: required('CONTROLLER_ID', topicPart, 'the unique id of this controller, such as 0, 1, 2 (or the first argument)'),
   username: optional(
     'CONFIG_whisk_controller_username',
     text,
-    'User of the operator’s endpoints (`/invokers`, `/disable`, …). Without one they answer on this machine only, and what changes something takes a token that is printed at the start.',
+    'The user of the operator’s endpoints (`/invokers`, `/disable`, …). Without it they accept only requests from this machine, and changes need a token that the process prints at its start.',
   ),
-  password: optional('CONFIG_whisk_controller_password', text, 'Password of that user.', { secret: true }),
+  password: optional('CONFIG_whisk_controller_password', text, 'The password of this user.', { secret: true }),
   wellKnownKeys: standard(
     'CONFIG_whisk_wellKnownKeys',
     oneOf('loopback', 'anywhere'),
     'loopback',
-    "Where the keys of `guest` and `whisk.system` that everybody knows are accepted from: `loopback` (the controller's own machine) or `anywhere`.",
+    "The origins from which the well-known keys of `guest` and `whisk.system` are accepted: `loopback` (the controller's own machine) or `anywhere`.",
   ),
   ...httpsSettings('controller'),
   readinessFraction: standard(
     'CONFIG_whisk_controller_readinessFraction',
     fraction,
     '100%',
-    'The share of invokers that has to be up for `/invokers/ready`.',
+    'The share of invokers that must be up for `/invokers/ready`.',
   ),
   managedFraction: standard(
     'CONFIG_whisk_loadbalancer_managedFraction',
@@ -56,14 +52,14 @@ export const CONTROLLER_SETTINGS = {
     'CONFIG_whisk_loadbalancer_timeoutFactor',
     positive,
     '2',
-    'An activation is given up after its time limit times this …',
+    'An activation is given up after this multiple of its time limit …',
   ),
-  timeoutAddon: standard('CONFIG_whisk_loadbalancer_timeoutAddon', duration, '1 m', '… and this on top.'),
+  timeoutAddon: standard('CONFIG_whisk_loadbalancer_timeoutAddon', duration, '1 m', '… plus this time.'),
   invokerOffline: standard(
     'CONFIG_whisk_loadbalancer_invokerOffline',
     duration,
     '10 s',
-    'After so long without a ping an invoker counts as down.',
+    'The time without a ping after which an invoker counts as down.',
   ),
   standInAfter: standard(
     'CONTROLLER_STAND_IN_AFTER',
@@ -76,46 +72,46 @@ export const CONTROLLER_SETTINGS = {
     'CONFIG_whisk_transactions_header',
     text,
     'X-Request-ID',
-    'The header with which a request names its transaction.',
+    "The request header with the transaction's id.",
   ),
   executeOnly: standard(
     'CONFIG_whisk_sharedPackagesExecuteOnly',
     flag,
     'false',
-    'Whether what is shared with a user may be run but not read.',
+    'Whether users may run but not read what others share with them.',
   ),
   requireApiKey: standard(
     'CONFIG_whisk_featureFlags_requireApiKeyAnnotation',
     flag,
     'true',
-    'Whether only actions annotated `provide-api-key` get the API key.',
+    'Whether a new action gets the API key only with the annotation `provide-api-key`.',
   ),
   requireResponsePayload: standard(
     'CONFIG_whisk_featureFlags_requireResponsePayload',
     flag,
     'true',
-    'Whether changing and deleting actions and packages is answered with them.',
+    'Whether the response to a change or a deletion contains the action or package.',
   ),
   catalog: standard(
     'SYSTEM_CATALOG',
     flag,
     'false',
-    'Whether the packages of `whisk.system` (utils, samples, alarms) are installed where they are missing, and alarms go off. Not beside another provider of alarms.',
+    'Whether to install missing packages of `whisk.system` (utils, samples, alarms) and to run alarms. Switch it off if the installation has another alarm provider.',
   ),
-  maxConnections: standard('MAX_CONNECTIONS', integer(1), '10000', 'How many connections are open at once.'),
+  maxConnections: standard('MAX_CONNECTIONS', integer(1), '10000', 'The most open connections.'),
   ...PROCESS_SETTINGS,
   ...KAFKA_SETTINGS,
   ...COUCHDB_SETTINGS,
   ...LIMIT_SETTINGS,
 };
 
-/** Everything that a controller process is told. */
+/** The configuration of a controller process. */
 export interface ControllerConfig extends ProcessConfig {
-  /** Names its topic `completedID`. */
+  /** The controller's id. Its topic is `completedID`. */
   readonly id: string;
   readonly operator: { readonly username: string; readonly password: string } | undefined;
   readonly wellKnownKeys: WellKnownKeysFrom;
-  /** Its server speaks HTTPS; undefined: HTTP. */
+  /** The options of HTTPS; undefined: HTTP. */
   readonly tls: TlsOptions | undefined;
   readonly readinessFraction: number;
   readonly loadBalancer: {
@@ -145,7 +141,7 @@ export interface ControllerConfig extends ProcessConfig {
 }
 
 /**
- * @param args the command line: the controller's id, where it is not in the environment.
+ * @param args the command line: the controller's id, if it is not in the environment.
  * @throws ConfigurationError
  */
 export function controllerConfig(environment: Environment, args: readonly string[] = []): ControllerConfig {

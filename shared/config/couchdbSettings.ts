@@ -1,71 +1,71 @@
 import { optional, required, standard, type SettingValues } from './Setting.js';
 import { bytes, duration, flag, oneOf, port, text } from './values.js';
 
-/** How to reach CouchDB and what its databases are called. */
+/** The connection to CouchDB and the names of its databases. */
 export const COUCHDB_SETTINGS = {
-  couchProtocol: standard('CONFIG_whisk_couchdb_protocol', oneOf('http', 'https'), 'http', 'How CouchDB is spoken to.'),
+  couchProtocol: standard('CONFIG_whisk_couchdb_protocol', oneOf('http', 'https'), 'http', 'The protocol of CouchDB.'),
   couchHost: required('CONFIG_whisk_couchdb_host', text, 'the host of CouchDB'),
   couchPort: standard('CONFIG_whisk_couchdb_port', port, '5984', 'The port of CouchDB.'),
-  couchUsername: optional('CONFIG_whisk_couchdb_username', text, 'User of CouchDB.'),
-  couchPassword: optional('CONFIG_whisk_couchdb_password', text, 'Password of that user.', { secret: true }),
+  couchUsername: optional('CONFIG_whisk_couchdb_username', text, 'The user of CouchDB.'),
+  couchPassword: optional('CONFIG_whisk_couchdb_password', text, 'The password of this user.', { secret: true }),
   couchCa: optional(
     'CONFIG_whisk_couchdb_caFile',
     text,
-    "File of PEM certificates that may sign CouchDB's, besides the well-known ones.",
+    "A PEM file of additional certificate authorities for CouchDB's certificate.",
   ),
   whisksDatabase: standard(
     'CONFIG_whisk_couchdb_databases_WhiskEntity',
     text,
     'whisk_local_whisks',
-    'Database of actions, packages, rules and triggers.',
+    'The database of actions, packages, rules and triggers.',
   ),
   activationsDatabase: standard(
     'CONFIG_whisk_couchdb_databases_WhiskActivation',
     text,
     'whisk_local_activations',
-    'Database of activations.',
+    'The database of activations.',
   ),
   subjectsDatabase: standard(
     'CONFIG_whisk_couchdb_databases_WhiskAuth',
     text,
     'whisk_local_subjects',
-    'Database of subjects and their keys.',
+    'The database of subjects and their keys.',
   ),
-  actionsDdoc: standard('CONFIG_whisk_db_actionsDdoc', text, 'whisks.v2.1.0', 'Design document of entities.'),
+  actionsDdoc: standard('CONFIG_whisk_db_actionsDdoc', text, 'whisks.v2.1.0', 'The design document of entities.'),
   activationsDdoc: standard(
     'CONFIG_whisk_db_activationsDdoc',
     text,
     'whisks.v2.1.0',
-    'Design document of activations.',
+    'The design document of activations.',
   ),
   activationsFilterDdoc: standard(
     'CONFIG_whisk_db_activationsFilterDdoc',
     text,
     'whisks-filters.v2.1.1',
-    'Design document of activations by name.',
+    'The design document of activations by name.',
   ),
-  subjectsDdoc: standard('CONFIG_whisk_db_subjectsDdoc', text, 'subjects.v2.0.0', 'Design document of subjects.'),
+  subjectsDdoc: standard('CONFIG_whisk_db_subjectsDdoc', text, 'subjects.v2.0.0', 'The design document of subjects.'),
   maxInlineBytes: standard(
     'CONFIG_whisk_db_maxInlineSize',
     bytes,
     '16 k',
-    "Code up to this size is kept inside the action's document, larger code as an attachment.",
+    "The largest code that is stored inside the action's document. Larger code becomes an attachment.",
   ),
   maxStale: standard(
     'CONFIG_whisk_couchdb_maxStale',
     duration,
     '10 minutes',
-    'How old a known user, action, package, trigger or rule may be that is used while CouchDB is away (`0 s`: none). What was read in the last 10 s (users) or 5 minutes (entities) is used in any case.',
+    'The largest age of cached users, actions, packages, triggers and rules while CouchDB is unavailable (`0 s`: none). Users of the last 10 s and entities of the last 5 minutes are used in any case.',
   ),
   createDatabases: standard(
     'CONFIG_whisk_couchdb_create',
     flag,
     'true',
-    'Whether missing databases and design documents are made at start.',
+    'Whether to create missing databases and design documents at the start.',
   ),
 };
 
-/** How to reach CouchDB. */
+/** The connection to CouchDB. */
 export interface CouchDbConfig {
   readonly url: string;
   readonly username: string | undefined;
@@ -81,7 +81,7 @@ export interface CouchDbConfig {
   readonly maxInlineBytes: number;
   /** How old a known identity or entity may be that is used while CouchDB is away, in ms. */
   readonly maxStaleMs: number;
-  /** Make missing databases and design documents. */
+  /** Whether to create missing databases and design documents. */
   readonly create: boolean;
 }
 

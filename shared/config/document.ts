@@ -8,7 +8,7 @@ import { PROCESS_SETTINGS } from './processSettings.js';
 import type { Setting, SettingTable } from './Setting.js';
 import { TOPIC_SETTINGS } from './topicSettings.js';
 
-/** The page `docs/configuration.md`: every setting, from the tables that the processes read them by. */
+/** The page `docs/configuration.md`, generated from the tables of settings. */
 export function configurationPage(): string {
   const shared: SettingTable = {
     ...PROCESS_SETTINGS,
@@ -23,12 +23,12 @@ export function configurationPage(): string {
       .map(([, setting]) => setting);
   return `# Configuration
 
-The controller and the invoker are told what they need by environment variables, under the names that Apache OpenWhisk's
-deployments use where it has one. A variable that is missing or wrong ends the process with one line that names it and
-exit code 1. An empty variable counts as not set. Sizes are written as \`256 m\` or \`1 GB\`, durations as \`100 ms\`,
-\`10 seconds\` or \`5 m\`. The standalone server takes the limits and the colors from here too; the rest it is told on its command line.
+Environment variables configure the controller and the invoker. They have the names of Apache OpenWhisk's deployments where
+OpenWhisk has the setting. If a variable is missing or invalid, the process prints one line that names it and ends with exit
+code 1. An empty variable counts as not set. Write sizes as \`256 m\` or \`1 GB\`, and durations as \`100 ms\`, \`10 seconds\` or
+\`5 m\`. The standalone server reads the limits and the colors from these variables, too; its command line sets the rest.
 
-This page is made from the code: \`npm run docs\`.
+\`npm run docs\` generates this page from the code.
 
 ## Controllers and invokers
 
@@ -40,8 +40,8 @@ ${settingsTable(Object.values(KAFKA_SETTINGS))}
 
 #### Topics
 
-With what they are made; topics that exist keep what they have. Those of \`invoker\` and \`completed\` take messages as large as
-activations may be.
+The settings of new topics; existing topics keep their settings. The message sizes of \`invoker\` and \`completed\` follow from
+the limits on activations.
 
 ${settingsTable(Object.values(TOPIC_SETTINGS).flatMap((settings): Setting<unknown>[] => Object.values(settings)))}
 
@@ -51,7 +51,7 @@ ${settingsTable(Object.values(COUCHDB_SETTINGS))}
 
 ### Limits
 
-They have to be the same on controllers and invokers.
+They must be the same on controllers and invokers.
 
 ${settingsTable(Object.values(LIMIT_SETTINGS))}
 

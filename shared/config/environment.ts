@@ -2,8 +2,8 @@
 export type Environment = Readonly<Record<string, string>>;
 
 /**
- * The environment of this process, the one place that reads it. An empty variable counts as not set: deployment tools
- * pass those on for what they have no value for.
+ * The environment of this process. No other code reads it. An empty variable counts as not set, since deployment tools
+ * pass on empty variables for missing values.
  */
 export function environment(variables: NodeJS.ProcessEnv = process.env): Environment {
   const set = Object.entries(variables).flatMap(([name, value]): [string, string][] => {

@@ -21,39 +21,39 @@ export const INVOKER_SETTINGS = {
   id: optional(
     'INVOKER_ID',
     integer(0, 100_000),
-    'The number of this invoker, where it is assigned by hand (or `--id`). Without it one is assigned to the unique name and kept in CouchDB.',
+    'The number of this invoker (or `--id`). Without it, the unique name gets a number, which CouchDB keeps.',
   ),
   uniqueName: optional(
     'INVOKER_NAME',
     text,
-    "A name for this invoker, different from every other invoker's, the same after a restart (or `--uniqueName`; default: the host's name).",
+    "The unique name of this invoker, unchanged by restarts (or `--uniqueName`; default: the host's name).",
   ),
-  displayedName: optional('DISPLAYED_NAME', text, 'A name to show beside it (or `--displayedName`).'),
+  displayedName: optional('DISPLAYED_NAME', text, 'An additional name to show (or `--displayedName`).'),
   username: optional(
     'CONFIG_whisk_invoker_username',
     text,
-    'User of `/enable` and `/disable`. Without one they answer on this machine only.',
+    'The user of `/enable` and `/disable`. Without it they accept only requests from this machine.',
   ),
-  password: optional('CONFIG_whisk_invoker_password', text, 'Password of that user.', { secret: true }),
+  password: optional('CONFIG_whisk_invoker_password', text, 'The password of this user.', { secret: true }),
   ...httpsSettings('invoker'),
-  tags: standard('CONFIG_whisk_invoker_resource_tags', list, ',', 'Tags that this invoker tells the controllers.'),
+  tags: standard('CONFIG_whisk_invoker_resource_tags', list, ',', 'The tags of this invoker.'),
   dedicatedNamespaces: standard(
     'CONFIG_whisk_invoker_dedicated_namespaces',
     list,
     ',',
-    'Namespaces that this invoker tells the controllers it is for.',
+    'The namespaces that this invoker is dedicated to.',
   ),
   userMemory: standard(
     'CONFIG_whisk_containerPool_userMemory',
     megabytes,
     '1024 m',
-    'Memory of this host for action containers.',
+    'The memory of this host for action containers.',
   ),
   concurrentPeekFactor: standard(
     'CONFIG_whisk_containerPool_concurrentPeekFactor',
     fraction,
     '0.5',
-    'Which part of the concurrency of all containers is fetched ahead.',
+    "The fraction of all containers' concurrency to fetch ahead.",
   ),
   waitingActivations: standard(
     'INVOKER_WAITING_ACTIVATIONS',
@@ -71,19 +71,19 @@ export const INVOKER_SETTINGS = {
     'CONFIG_whisk_containerProxy_timeouts_pauseGrace',
     duration,
     '10 s',
-    'After so long without work a container is paused …',
+    'The idle time after which a container is paused …',
   ),
   idleContainer: standard(
     'CONFIG_whisk_containerProxy_timeouts_idleContainer',
     duration,
     '10 m',
-    '… and after so long removed.',
+    '… and the time after which it is removed.',
   ),
   stateFolder: standard(
     'INVOKER_STATE_FOLDER',
     text,
     'data/invokers',
-    'Where an invoker keeps which activations it has begun, so that its successor runs none of them again. It should outlive the process, and a container that the process runs in.',
+    'The folder of the journal of started activations. After a restart, the invoker does not run them again. It should outlive the process and its container.',
   ),
   drainTimeout: standard(
     'INVOKER_DRAIN_TIMEOUT',
@@ -95,69 +95,84 @@ export const INVOKER_SETTINGS = {
     'CONTAINER_DRIVER',
     oneOf('docker', 'sandbox', 'process'),
     'docker',
-    'Where actions run: Docker, processes that bubblewrap isolates, or plain processes that isolate nothing (for development).',
+    'Where actions run: in Docker, in processes that bubblewrap isolates, or in processes without isolation (for development).',
   ),
   dockerNetwork: standard(
     'CONFIG_whisk_containerFactory_containerArgs_network',
     text,
     'palette-whisk-isolated',
-    'The Docker network of action containers. The default one is created where it is missing; its containers do not reach each other.',
+    'The Docker network of action containers. The default network is created if it is missing; its containers cannot reach each other.',
   ),
   extraHosts: standard(
     'CONTAINER_EXTRA_HOSTS',
     list,
     ',',
-    'More names that action containers know, each as `NAME:ADDRESS`. `host.docker.internal:host-gateway` lets them reach services of this host.',
+    'Additional host names for action containers, each as `NAME:ADDRESS`. With `host.docker.internal:host-gateway` they can reach services of this host.',
   ),
   dnsServers: optional(
     'CONFIG_whisk_containerFactory_containerArgs_dnsServers',
     list,
-    'DNS servers of action containers.',
+    'The DNS servers of action containers.',
   ),
   dnsSearch: standard(
     'CONFIG_whisk_containerFactory_containerArgs_dnsSearch',
     list,
     ',',
-    'DNS search domains of action containers.',
+    'The DNS search domains of action containers.',
   ),
   dnsOptions: standard(
     'CONFIG_whisk_containerFactory_containerArgs_dnsOptions',
     list,
     ',',
-    'DNS options of action containers.',
+    'The DNS options of action containers.',
   ),
-  pidsLimit: standard('CONTAINER_PIDS_LIMIT', integer(1), '1024', 'Processes and threads of an action container.'),
-  openFiles: standard('CONTAINER_OPEN_FILES', integer(1), '1024', 'Open files of a process in an action container.'),
+  pidsLimit: standard(
+    'CONTAINER_PIDS_LIMIT',
+    integer(1),
+    '1024',
+    'The most processes and threads of an action container.',
+  ),
+  openFiles: standard(
+    'CONTAINER_OPEN_FILES',
+    integer(1),
+    '1024',
+    'The most open files of a process in an action container.',
+  ),
   capabilities: standard(
     'CONTAINER_CAPABILITIES',
     list,
     ',',
-    'Linux capabilities that action containers have nevertheless, such as `NET_BIND_SERVICE`.',
+    'Linux capabilities to add to action containers, such as `NET_BIND_SERVICE`.',
   ),
   parallelRuns: standard(
     'CONFIG_whisk_docker_client_parallelRuns',
     integer(0),
     '10',
-    'How many containers are made at once (0: any number).',
+    'The most containers to create at once (0: no limit).',
   ),
-  apiHostProtocol: standard('WHISK_API_HOST_PROTO', oneOf('http', 'https'), 'https', 'How actions reach the API.'),
+  apiHostProtocol: standard(
+    'WHISK_API_HOST_PROTO',
+    oneOf('http', 'https'),
+    'https',
+    'The protocol with which actions reach the API.',
+  ),
   apiHostName: optional(
     'WHISK_API_HOST_NAME',
     text,
-    'The host under which actions reach the API (`__OW_API_HOST`; default: this host).',
+    'The host at which actions reach the API (`__OW_API_HOST`; default: this host).',
   ),
-  apiHostPort: standard('WHISK_API_HOST_PORT', port, '443', 'The port for it.'),
+  apiHostPort: standard('WHISK_API_HOST_PORT', port, '443', 'The port at which actions reach the API.'),
   storeBlocking: standard(
     'CONFIG_whisk_activation_storeBlockingResultLevel',
     oneOf(...STORE_LEVELS),
     'STORE_ALWAYS',
-    'Which blocking activations are recorded.',
+    'The blocking activations to record.',
   ),
   storeNonBlocking: standard(
     'CONFIG_whisk_activation_storeNonBlockingResultLevel',
     oneOf(...STORE_LEVELS),
     'STORE_ALWAYS',
-    'Which non-blocking activations are recorded.',
+    'The non-blocking activations to record.',
   ),
   ...PROCESS_SETTINGS,
   ...KAFKA_SETTINGS,
@@ -165,16 +180,16 @@ export const INVOKER_SETTINGS = {
   ...LIMIT_SETTINGS,
 };
 
-/** Everything that an invoker process is told. */
+/** The configuration of an invoker process. */
 export interface InvokerProcessConfig extends ProcessConfig {
-  /** Undefined: to be assigned by `uniqueName` (see `shared/invokerIds`). */
+  /** Undefined: to be assigned by `uniqueName` (see `shared/invokers/invokerIds.ts`). */
   readonly id: number | undefined;
   readonly uniqueName: string;
   readonly displayedName: string | undefined;
-  /** Take this id away from another name: see OpenWhisk's `--overwriteId`. */
+  /** An id to take from another name, as OpenWhisk's `--overwriteId`. */
   readonly overwriteId: number | undefined;
   readonly operator: { readonly username: string; readonly password: string } | undefined;
-  /** Its server speaks HTTPS; undefined: HTTP. */
+  /** The options of HTTPS; undefined: HTTP. */
   readonly tls: TlsOptions | undefined;
   readonly tags: readonly string[];
   readonly dedicatedNamespaces: readonly string[];
@@ -198,7 +213,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
     readonly addCapabilities: readonly string[];
     readonly parallelRuns: number;
   };
-  /** Such as `https://host:443`. */
+  /** The URL of the API, such as `https://host:443`. */
   readonly apiHost: string;
   readonly storeLevels: { readonly blocking: StoreLevelName; readonly nonBlocking: StoreLevelName };
   readonly userEvents: boolean;
@@ -214,7 +229,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
 export type StoreLevelName = (typeof STORE_LEVELS)[number];
 
 /**
- * @param args the command line, as OpenWhisk's invoker takes it: `--id`, `--uniqueName`, `--displayedName`, `--overwriteId`.
+ * @param args the command line with OpenWhisk's options: `--id`, `--uniqueName`, `--displayedName`, `--overwriteId`.
  * @throws ConfigurationError
  */
 export function invokerConfig(environment: Environment, args: readonly string[] = []): InvokerProcessConfig {
@@ -269,7 +284,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
   };
 }
 
-/** What the command line says: settings under their environment names, and `--overwriteId`, which has none. */
+/** Parses the command line into settings by their environment variables, and `--overwriteId`, which has no variable. */
 function commandLine(args: readonly string[]): { named: Environment; overwriteId: number | undefined } {
   const string = { type: 'string' } as const;
   const options = { id: string, uniqueName: string, displayedName: string, overwriteId: string };

@@ -5,7 +5,7 @@ import { isPem, keystore, readStore } from './keystore.js';
 import { ConfigurationError, optional, required, standard, type SettingValues } from './Setting.js';
 import { duration, flag, hosts, integer, oneOf, text } from './values.js';
 
-/** How to reach Kafka, by the names that OpenWhisk's deployments and Kafka's own clients use. */
+/** The connection to Kafka, with the names of OpenWhisk's deployments and Kafka's clients. */
 export const KAFKA_SETTINGS = {
   kafkaHosts: required('KAFKA_HOSTS', hosts, 'host:port of the Kafka brokers, separated by commas'),
   kafkaClient: standard(
@@ -18,13 +18,13 @@ export const KAFKA_SETTINGS = {
     'CONFIG_whisk_kafka_replicationFactor',
     integer(1, 100),
     '1',
-    'Replicas of each topic that is made.',
+    'The number of replicas of new topics.',
   ),
-  topicsPrefix: optional('CONFIG_whisk_kafka_topics_prefix', text, 'What the names of all topics begin with.'),
+  topicsPrefix: optional('CONFIG_whisk_kafka_topics_prefix', text, 'The prefix of all topic names.'),
   userEventPrefix: optional(
     'CONFIG_whisk_kafka_topics_userEvent_prefix',
     text,
-    'What the name of the topic `events` begins with.',
+    'The prefix of the name of the topic `events`.',
   ),
   securityProtocol: standard(
     'CONFIG_whisk_kafka_common_securityProtocol',
@@ -35,69 +35,69 @@ export const KAFKA_SETTINGS = {
   truststore: optional(
     'CONFIG_whisk_kafka_common_sslTruststoreLocation',
     text,
-    "File of certificates that may sign the brokers': PEM (`.pem`, `.crt`) or PKCS12.",
+    "The file of certificate authorities for the brokers' certificates: PEM (`.pem`, `.crt`) or PKCS12.",
   ),
   truststorePassword: optional(
     'CONFIG_whisk_kafka_common_sslTruststorePassword',
     text,
-    'Password of a PKCS12 truststore.',
+    'The password of a PKCS12 truststore.',
     { secret: true },
   ),
   keystore: optional(
     'CONFIG_whisk_kafka_common_sslKeystoreLocation',
     text,
-    'File with our certificate and key, where brokers ask for one: PEM or PKCS12.',
+    'The file of the client certificate and key, if brokers require one: PEM or PKCS12.',
   ),
   keystorePassword: optional(
     'CONFIG_whisk_kafka_common_sslKeystorePassword',
     text,
-    'Password of a PKCS12 keystore or of an encrypted PEM key.',
+    'The password of a PKCS12 keystore or of an encrypted PEM key.',
     { secret: true },
   ),
   endpointIdentification: optional(
     'CONFIG_whisk_kafka_common_sslEndpointIdentificationAlgorithm',
     oneOf('https', 'none'),
-    '`none`: the name in a broker’s certificate is not compared with its address (default `https`: it is).',
+    'Whether to compare the name in a broker’s certificate with its address: `https` (default) or `none`.',
   ),
   saslMechanism: standard(
     'CONFIG_whisk_kafka_common_saslMechanism',
     oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
     'PLAIN',
-    'How to authenticate with SASL.',
+    'The SASL mechanism.',
   ),
   saslJaasConfig: optional(
     'CONFIG_whisk_kafka_common_saslJaasConfig',
     text,
-    'User and password for SASL, as Kafka writes them: `… required username="…" password="…";`.',
+    'The user and password for SASL in Kafka’s format: `… required username="…" password="…";`.',
     { secret: true },
   ),
   sessionTimeout: standard(
     'CONFIG_whisk_kafka_consumer_sessionTimeoutMs',
     integer(1000, 600_000),
     '6000',
-    'How long (ms) brokers keep the place of a consumer that died; its successor waits for so long.',
+    'The time in ms after which brokers remove a dead consumer from its group. Its successor waits for that.',
   ),
   deliveryTimeout: standard(
     'CONFIG_whisk_kafka_producer_deliveryTimeoutMs',
     duration,
     '29 seconds',
-    'How long a message may be on its way to Kafka before its sender is told. With what comes before it, an invocation is answered with 503 within 30 s.',
+    'The time after which a send to Kafka fails. With the default, an invocation fails with 503 within 30 s.',
   ),
   acks: standard(
     'CONFIG_whisk_kafka_producer_acks',
     oneOf('all', '1'),
     'all',
-    'Which replicas have a message before it counts as accepted: all that are in sync, by idempotent producers, or (`1`) the leader alone: quicker, and lost with it.',
+    'The replicas that must have a message before it counts as accepted: all in-sync replicas, with idempotent producers (`all`), or only the leader (`1`), which is faster but loses messages with the leader.',
   ),
   userEvents: standard(
     'CONFIG_whisk_userEvents_enabled',
     flag,
     'false',
-    'Whether events about activations and limits go to the topic `events`.',
+    'Whether to send events about activations and limits to the topic `events`.',
   ),
 };
 
-/** @throws ConfigurationError where a file cannot be read or SASL lacks its user. */
+/** @throws ConfigurationError if a file cannot be read, or if SASL has no user. */
 export function kafkaOptions(values: SettingValues<typeof KAFKA_SETTINGS>, clientId: string): KafkaOptions {
   const { securityProtocol } = values;
   return {
@@ -126,12 +126,12 @@ function tlsOptions(values: KafkaValues): ConnectionOptions {
     const file = readStore(KAFKA_SETTINGS.truststore.name, values.truststore);
     if (isPem(file)) options.ca = file;
     else if (values.keystore === undefined) {
-      // The certificates of a PKCS12 file are trusted along with what else it holds.
+      // TLS trusts the certificates of a PKCS12 file in `pfx`.
       options.pfx = file;
       if (values.truststorePassword !== undefined) options.passphrase = values.truststorePassword;
     } else if (values.truststore !== values.keystore) {
       throw new ConfigurationError(
-        `${KAFKA_SETTINGS.truststore.name} must be a PEM file where ${KAFKA_SETTINGS.keystore.name} is another file`,
+        `${KAFKA_SETTINGS.truststore.name} must be a PEM file if ${KAFKA_SETTINGS.keystore.name} is another file`,
       );
     }
   }

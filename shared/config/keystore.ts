@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigurationError } from './Setting.js';
 
-/** The bytes of a file of keys or certificates. @throws ConfigurationError naming the setting. */
+/** Reads a file of keys or certificates. @throws ConfigurationError that names the setting. */
 export function readStore(setting: string, path: string): Buffer {
   try {
     return readFileSync(path);
@@ -14,24 +14,24 @@ export function readStore(setting: string, path: string): Buffer {
 
 export const isPem = (file: Buffer): boolean => file.includes('-----BEGIN ');
 
-/** A certificate with its key, from a PEM or a PKCS12 file, as TLS takes it. */
+/** The certificate and key of a PEM or PKCS12 file, as options for TLS. */
 export function keystore(file: Buffer, passphrase: string | undefined): SecureContextOptions {
   const options: SecureContextOptions = isPem(file) ? { cert: file, key: file } : { pfx: file };
   return passphrase === undefined ? options : { ...options, passphrase };
 }
 
 /**
- * The certificates of a keystore, as PEM. Those of a PKCS12 file that sign others TLS trusts by itself; what it has to be told
- * is the keystore's own.
+ * The certificates to trust from a keystore, as PEM. TLS trusts the authorities of a PKCS12 file by itself, so this
+ * returns only the keystore's own certificate for such a file.
  *
- * @throws Error where the file is none, or the password is another.
+ * @throws Error if the file is not a keystore or the password is wrong.
  */
 export function certificates(file: Buffer, passphrase: string | undefined): string | Buffer {
   const context = createSecureContext(keystore(file, passphrase));
   return isPem(file) ? file : ownCertificate(context);
 }
 
-/** There is nothing that reads PKCS12 but TLS itself: what it would show to a client is the certificate. */
+/** The keystore's own certificate. Only TLS can read PKCS12, so this takes the certificate that TLS would send. */
 function ownCertificate(secureContext: SecureContext): string {
   const nowhere = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
   const socket = new TLSSocket(nowhere, { isServer: true, secureContext });

@@ -1,13 +1,13 @@
 const MB = 1024 * 1024;
 
-/** A limit that users set within bounds, with the value that holds where they set none. */
+/** The bounds of a limit that users set, and its default. */
 export interface Bounds {
   readonly min: number;
   readonly max: number;
   readonly std: number;
 }
 
-/** The limits of an installation, OpenWhisk's names and defaults (its `application.conf`). */
+/** The limits of an installation, with the names and defaults of OpenWhisk's `application.conf`. */
 export interface Limits {
   /** Milliseconds. */
   readonly timeout: Bounds;
@@ -16,22 +16,22 @@ export interface Limits {
   /** Megabytes. */
   readonly logs: Bounds;
   readonly concurrency: Bounds;
-  /** Bytes of an invocation's payload, and of an action's result. */
+  /** The largest payload of an invocation and the largest result, in bytes. */
   readonly maxPayloadBytes: number;
-  /** What is kept of a result that is over `maxPayloadBytes`. */
+  /** The size to which a larger result is truncated, in bytes. */
   readonly truncationBytes: number;
-  /** Bytes of an entity's parameters or annotations. */
+  /** The largest parameters or annotations of an entity, in bytes. */
   readonly maxParameterBytes: number;
-  /** Bytes of an action's code. */
+  /** The largest code of an action, in bytes. */
   readonly maxCodeBytes: number;
-  /** Components of a sequence, and steps of a conductor. */
+  /** The most components of a sequence and steps of a conductor. */
   readonly maxSequenceLength: number;
   readonly maxListLimit: number;
   readonly defaultListLimit: number;
   readonly invocationsPerMinute: number;
   readonly concurrentInvocations: number;
   readonly firesPerMinute: number;
-  /** How long a blocking invocation waits before it answers 202, in ms. */
+  /** The longest wait of a blocking invocation before the response is 202, in ms. */
   readonly maxBlockingWaitMs: number;
 }
 

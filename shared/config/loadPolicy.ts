@@ -4,14 +4,14 @@ import { ConfigurationError } from './Setting.js';
 import { isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
 import { policyContract } from '../colors/policyContract.js';
 
-/** Whether a text names a file with a policy, and not a known policy. */
+/** Whether a text is the path of a policy's file instead of the name of a built-in policy. */
 export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\.[cm]?js$/.test(text);
 
 /**
- * Loads a policy from a JavaScript module whose default export makes it, and checks that it keeps the contract.
+ * Loads a policy from a JavaScript module whose default export is its maker, and checks the contract.
  * @param file relative to the working directory, or absolute.
- * @returns the name that the policy gives itself, and its maker.
- * @throws ConfigurationError: it cannot be loaded, or breaks a rule.
+ * @returns the policy's own name, and its maker.
+ * @throws ConfigurationError if it cannot be loaded or breaks a rule.
  */
 export async function loadPolicy(file: string): Promise<{ readonly name: string; readonly make: PolicyMaker }> {
   let loaded: unknown;
@@ -24,7 +24,7 @@ export async function loadPolicy(file: string): Promise<{ readonly name: string;
   if (typeof loaded !== 'function') {
     throw new ConfigurationError(`The color policy ${file} has no default export that is a function.`);
   }
-  // What it makes is checked below, by use.
+  // The checks below verify the object that it makes.
   const make = loaded as PolicyMaker;
   let name: unknown;
   for (const { title, check } of policyContract((surroundings) => {
@@ -42,7 +42,7 @@ export async function loadPolicy(file: string): Promise<{ readonly name: string;
   }
   if (typeof name !== 'string' || !/^[\w.-]{1,50}$/.test(name) || isPolicyName(name)) {
     throw new ConfigurationError(
-      `The color policy ${file} needs a name of its own, of letters, digits, dots and dashes; it has '${String(name)}'.`,
+      `The color policy ${file} needs a new name of letters, digits, dots and dashes, not '${String(name)}'.`,
     );
   }
   return { name, make };

@@ -8,7 +8,7 @@ export interface Range {
   readonly max: number;
 }
 
-/** The bounds of one namespace: its own where the installation's allow them. */
+/** The bounds of a namespace: its own bounds within those of the installation. */
 export interface NamespaceLimits {
   /** MB. */
   readonly memory: Range;
@@ -18,15 +18,15 @@ export interface NamespaceLimits {
   readonly timeout: Range;
   readonly concurrency: Range;
   readonly concurrentInvocations: number;
-  /** Bytes of an entity's parameters or annotations. */
+  /** The largest parameters or annotations of an entity, in bytes. */
   readonly maxParameterBytes: number;
-  /** The same in the words of who set it. */
+  /** The same as its configured text. */
   readonly maxParameterSize: string;
-  /** Bytes of an invocation's payload. */
+  /** The largest payload of an invocation, in bytes. */
   readonly maxPayloadBytes: number;
 }
 
-/** What holds for a namespace; `user` as its limits document has it. A value that is none counts as missing. */
+/** The limits of a namespace. `user`: its limits document. An invalid value counts as missing. */
 export function namespaceLimits(limits: Limits, user: UserLimits): NamespaceLimits {
   const range = (system: Range, min: unknown, max: unknown): Range => ({
     min: Math.max(wholeNumber(min) ?? system.min, system.min),
@@ -50,19 +50,22 @@ function maxParameters(limits: Limits, own: unknown): Pick<NamespaceLimits, 'max
     : { maxParameterBytes: ownBytes, maxParameterSize: String(own) };
 }
 
-/** The most that a namespace may send with an invocation; apart, since each invocation asks for it. */
+/**
+ * The largest payload of a namespace's invocations, in bytes. Separate from the others, since every invocation needs
+ * it.
+ */
 export function maxPayloadBytes(limits: Limits, user: UserLimits): number {
   if (user.maxPayloadSize === undefined) return limits.maxPayloadBytes;
   return Math.min(bytes(user.maxPayloadSize) ?? limits.maxPayloadBytes, limits.maxPayloadBytes);
 }
 
-/** How much is kept of a result that is over what the namespace may have. */
+/** The size to which a namespace's larger results are truncated, in bytes. */
 export function truncationBytes(limits: Limits, user: UserLimits): number {
   if (user.truncationSize === undefined) return limits.truncationBytes;
   return Math.min(bytes(user.truncationSize) ?? limits.truncationBytes, limits.truncationBytes);
 }
 
-/** What an action's limits exceed of those that its namespace may have, in OpenWhisk's words; undefined where nothing. */
+/** OpenWhisk's message for the first limit of an action that exceeds the namespace's bounds; undefined if none does. */
 export function limitsViolation(action: ActionLimits, allowed: NamespaceLimits): string | undefined {
   return (
     violation('duration', action.timeout, allowed.timeout, 'milliseconds') ??

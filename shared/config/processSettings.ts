@@ -5,46 +5,46 @@ import { LOCAL_IMAGE_PREFIX } from '../runtimes/manifest.js';
 import { optional, standard, type SettingValues } from './Setting.js';
 import { flag, oneOf, port, text } from './values.js';
 
-/** What controllers and invokers have in common. */
+/** The common settings of controllers and invokers. */
 export const PROCESS_SETTINGS = {
-  port: standard('PORT', port, '8080', 'Where the process listens.'),
-  host: standard('HOST', text, '0.0.0.0', 'The address that it binds.'),
+  port: standard('PORT', port, '8080', 'The port of the server.'),
+  host: standard('HOST', text, '0.0.0.0', 'The address of the server.'),
   logLevel: standard(
     'CONFIG_logback_log_level',
     oneOf('DEBUG', 'INFO', 'WARN', 'ERROR'),
     'INFO',
-    'The least level of the lines that are logged.',
+    'The lowest level of log lines to write.',
   ),
-  logFormat: standard('LOG_FORMAT', oneOf('text', 'json'), 'text', 'Log lines as text or as JSON.'),
+  logFormat: standard('LOG_FORMAT', oneOf('text', 'json'), 'text', 'The format of log lines.'),
   runtimesManifest: optional(
     'RUNTIMES_MANIFEST',
     text,
-    "The runtimes manifest, as JSON in OpenWhisk's `runtimes.json` format or `file:` and a path (default: ours).",
+    "The runtimes manifest, as JSON in OpenWhisk's `runtimes.json` format or `file:` and a path (default: the built-in manifest).",
   ),
   imagePrefix: optional(
     'CONFIG_whisk_runtimes_defaultImagePrefix',
     text,
-    'Prefix of images in a manifest that name none.',
+    'The prefix of images without a prefix in the manifest.',
   ),
-  imageTag: optional('CONFIG_whisk_runtimes_defaultImageTag', text, 'Tag of such images.'),
+  imageTag: optional('CONFIG_whisk_runtimes_defaultImageTag', text, 'The tag of images without a tag in the manifest.'),
   bypassPull: standard(
     'CONFIG_whisk_runtimes_bypassPullForLocalImages',
     flag,
     'false',
-    'Whether images with the local prefix are never pulled.',
+    'Whether to use images with the local prefix without a pull.',
   ),
   localImagePrefix: standard('CONFIG_whisk_runtimes_localImagePrefix', text, LOCAL_IMAGE_PREFIX, 'The local prefix.'),
   encryption: standard(
     'CONFIG_whisk_parameterStorage_current',
     oneOf('off', 'noop', 'aes-128', 'aes-256'),
     'off',
-    'How parameters are encrypted in the store.',
+    'The encryption of parameters in the store.',
   ),
-  aes128: optional('CONFIG_whisk_parameterStorage_aes128', text, 'Key of `aes-128`, in base64.', { secret: true }),
-  aes256: optional('CONFIG_whisk_parameterStorage_aes256', text, 'Key of `aes-256`, in base64.', { secret: true }),
+  aes128: optional('CONFIG_whisk_parameterStorage_aes128', text, 'The key of `aes-128` in base64.', { secret: true }),
+  aes256: optional('CONFIG_whisk_parameterStorage_aes256', text, 'The key of `aes-256` in base64.', { secret: true }),
 };
 
-/** What every process needs to know of itself. */
+/** The common configuration of all processes. */
 export interface ProcessConfig {
   readonly host: string;
   readonly port: number;

@@ -5,25 +5,25 @@ import { bytes, duration, orUnlimited } from './values.js';
 
 const variable = (topic: TopicName, what: keyof TopicLimits): string => `CONFIG_whisk_kafka_topics_${topic}_${what}`;
 
-/** How much a topic keeps, and for how long. */
+/** The retention settings of a topic. */
 const keeps = (topic: TopicName) => ({
   segmentBytes: standard(
     variable(topic, 'segmentBytes'),
     bytes,
     String(TOPIC_LIMITS[topic].segmentBytes),
-    `Size of a segment of the log of \`${topic}\`.`,
+    `The segment size of the topic \`${topic}\`.`,
   ),
   retentionBytes: standard(
     variable(topic, 'retentionBytes'),
     orUnlimited(bytes),
     String(TOPIC_LIMITS[topic].retentionBytes),
-    'How much of it is kept (-1: everything) …',
+    'The most bytes that it keeps (-1: no limit) …',
   ),
   retentionMs: standard(
     variable(topic, 'retentionMs'),
     orUnlimited(duration),
     String(TOPIC_LIMITS[topic].retentionMs),
-    '… and for how long (-1: for ever).',
+    '… and the longest time (-1: no limit).',
   ),
 });
 
@@ -31,13 +31,13 @@ const takes = (topic: TopicName) => ({
   maxMessageBytes: optional(
     variable(topic, 'maxMessageBytes'),
     bytes,
-    "The largest message that it takes (default: the brokers').",
+    "Its largest message (default: the brokers' setting).",
   ),
 });
 
 /**
- * With what topics are made, by the names that OpenWhisk's deployments use. Those of `invoker` and `completed` take messages
- * as large as activations may be, whatever is set.
+ * The settings of new topics, with the names of OpenWhisk's deployments. The size limits of `invoker` and `completed`
+ * follow from the limits of activations and cannot be set.
  */
 export const TOPIC_SETTINGS = {
   invoker: keeps('invoker'),

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /*
- * How the text of a setting is read. Sizes and durations are written as OpenWhisk writes them (`256 m`, `1 minute`). The
- * message of a wrong one completes "NAME must be …".
+ * The parsers of settings. Sizes and durations have OpenWhisk's format (`256 m`, `1 minute`). The message of an error
+ * completes "NAME must be …".
  */
 
 const MB = 1024 * 1024;
@@ -27,7 +27,7 @@ export const integer = (min: number, max: number = Number.MAX_SAFE_INTEGER): z.Z
     },
   );
 
-/** A share such as `90%` or `0.9`, as a number from 0 to 1. */
+/** Parses a share such as `90%` or `0.9` to a number from 0 to 1. */
 export const fraction = value('a share such as 90% or 0.9', (t) => {
   const match = /^(\d+(?:\.\d+)?)(%?)$/.exec(t);
   const number = match ? Number(match[1]) / (match[2] ? 100 : 1) : NaN;
@@ -84,7 +84,7 @@ export const duration = value('a duration such as 100 ms, 10 seconds or 5 minute
   return match && unit ? Number(match[1]) * unit : undefined;
 });
 
-/** The same, or -1 where there shall be no bound, as Kafka writes it. */
+/** Allows -1 for no limit, too, as Kafka does. */
 export const orUnlimited = (schema: z.ZodType<number, string>): z.ZodType<number, string> =>
   z.string().transform((text, context) => {
     if (text === '-1') return -1;

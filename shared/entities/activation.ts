@@ -1,21 +1,23 @@
 import * as z from 'zod';
 import { jsonSchema, keyValueSchema, type Json, type KeyValue } from './keyvalue.js';
 
-/** How an activation ended, as stored and as sent. The API turns `statusCode` into `status` and `success`. */
+/** The status codes of activations in records and messages. The API turns `statusCode` into `status` and `success`. */
 export const StatusCode = { success: 0, applicationError: 1, developerError: 2, whiskError: 3 } as const;
 export type StatusCode = (typeof StatusCode)[keyof typeof StatusCode];
 
-/** The API's word for each status code. */
+/** The API's text for each status code. */
 export const STATUS_NAMES = ['success', 'application error', 'action developer error', 'whisk internal error'] as const;
 
 export interface ActivationResponse {
   statusCode: StatusCode;
   result?: Json | undefined;
-  /** Bytes of the result as JSON; missing after a crash, a timeout or a failed pull. */
+  /** The size of the result's JSON in bytes; missing after a crash, a timeout or a failed pull. */
   size?: number | undefined;
 }
 
-/** The record of an activation, as acknowledgements carry it and (with `_id`, `entityType`, `updated`) as it is stored. Times in ms. */
+/**
+ * The record of an activation, for acknowledgements and (with `_id`, `entityType`, `updated`) the store. Times in ms.
+ */
 export interface ActivationRecord {
   activationId: string;
   namespace: string;
@@ -24,9 +26,9 @@ export interface ActivationRecord {
   subject: string;
   publish: boolean;
   start: number;
-  /** 0 for a fired trigger. */
+  /** 0 for a trigger. */
   end: number;
-  /** Missing for a fired trigger. */
+  /** Missing for a trigger. */
   duration?: number | undefined;
   cause?: string | undefined;
   response: ActivationResponse;
@@ -61,7 +63,7 @@ export type ActivationDocument = ActivationRecord & {
   updated: number;
 };
 
-/** The stored form of a record: its id is `namespace/activationId`. */
+/** The document of a record, with the id `namespace/activationId`. */
 export function activationDocument(record: ActivationRecord, now: number): ActivationDocument {
   return { _id: `${record.namespace}/${record.activationId}`, entityType: 'activation', ...record, updated: now };
 }

@@ -2,27 +2,29 @@ import type { ActivationRecord, ActivationResponse } from './activation.js';
 import type { Json, KeyValue } from './keyvalue.js';
 import type { ActionLimits } from './limits.js';
 
-/** The color of an activation, and where it ran; a sequence and a trigger have only the color. */
+/** The color and the place of an activation. A sequence and a trigger have only the color. */
 export interface RecordColor {
   readonly value: string;
   /** The invoker's name, such as `invoker0`. */
   readonly invoker?: string | undefined;
   readonly containerId?: string | undefined;
-  /** Whether its container served the color lately; missing if it reached none. */
+  /** Whether its container recently served the color; missing if it reached no container. */
   readonly served?: boolean | undefined;
   /** Whether it was sent to the color's home. */
   readonly hit?: boolean | undefined;
 }
 
-/** The annotations of a record, apart from `causedBy`, which follows from the cause. A missing fact has no annotation. */
+/**
+ * The annotations of a record, except for `causedBy`, which follows from the cause. Missing fields have no annotation.
+ */
 export interface RecordAnnotations {
-  /** Of a sequence or a composition: whether no other activation caused it. */
+  /** For a sequence or a composition: whether it has no cause. */
   readonly topmost?: boolean | undefined;
-  /** The path of the binding through which the action was reached. */
+  /** The path of the binding in the request. */
   readonly binding?: string | undefined;
   /** The document id of the action. */
   readonly path?: string | undefined;
-  /** From the request to the start, ms. The clocks of two hosts may differ: less than 0 becomes 0. */
+  /** The time from the request to the start in ms. A negative value becomes 0, since clocks of hosts may differ. */
   readonly waitTime?: number | undefined;
   readonly conductor?: boolean | undefined;
   readonly kind?: string | undefined;
@@ -30,21 +32,21 @@ export interface RecordAnnotations {
   readonly timeout?: boolean | undefined;
   /** See `limitsAnnotation`. */
   readonly limits?: Json | undefined;
-  /** Of an activation that initialized its container, ms. */
+  /** The duration of `/init` in ms, if the activation initialized its container. */
   readonly initTime?: number | undefined;
   readonly color?: RecordColor | undefined;
 }
 
-/** What a record says. Times in ms since the epoch. */
+/** The content of a record. Times in ms since the epoch. */
 export interface RecordFacts {
   readonly activationId: string;
   readonly user: { readonly subject: string; readonly namespace: { readonly name: string } };
   readonly name: string;
   readonly version?: string | undefined;
   readonly start: number;
-  /** Missing for a fired trigger: its record has no duration and the end 0. */
+  /** Missing for a trigger: its record has the end 0 and no duration. */
   readonly end?: number | undefined;
-  /** ms; missing: from the start to the end. */
+  /** In ms; missing: from the start to the end. */
   readonly duration?: number | undefined;
   /** The activation that caused this one. */
   readonly cause?: string | undefined;
@@ -54,7 +56,7 @@ export interface RecordFacts {
   readonly annotations: RecordAnnotations;
 }
 
-/** The record of an activation, as OpenWhisk writes it; the annotations of a color are ours. */
+/** Makes the record of an activation in OpenWhisk's form. The annotations of a color are an extension. */
 export function activationRecord(facts: RecordFacts): ActivationRecord {
   const { user, start, end, cause } = facts;
   return {
@@ -79,7 +81,7 @@ export function limitsAnnotation({ concurrency, logs, memory, timeout, instances
   return { concurrency, logs, memory, timeout, ...(instances === undefined ? {} : { instances }) };
 }
 
-/** In the order of OpenWhisk's records. */
+/** The annotations in the order of OpenWhisk's records. */
 function annotationsOf(facts: RecordAnnotations, caused: boolean): KeyValue[] {
   const { waitTime, color } = facts;
   const annotations: KeyValue[] = [];
@@ -87,7 +89,7 @@ function annotationsOf(facts: RecordAnnotations, caused: boolean): KeyValue[] {
     if (value !== undefined) annotations.push({ key, value });
   };
   add('topmost', facts.topmost);
-  // Whatever caused it: clients know this word alone.
+  // Clients know only this value, for any cause.
   if (caused) add('causedBy', 'sequence');
   add('binding', facts.binding);
   add('path', facts.path);
@@ -101,7 +103,7 @@ function annotationsOf(facts: RecordAnnotations, caused: boolean): KeyValue[] {
     add('color', color.value);
     add('invoker', color.invoker);
     add('container', color.containerId);
-    // Whether memory was met, and whether the home was: either may be true without the other.
+    // A hit of the cache and of the home are independent.
     add('colorHit', color.served);
     add('colorHome', color.hit);
   }

@@ -1,11 +1,11 @@
 import { nextTurn, SLICE } from '../process/turns.js';
 
 /*
- * Work on code of up to 48 MB. Each function works on a slice, then lets other requests have their turn: at once it would
- * hold them up for a tenth of a second each. Code up to one slice is worked on at once.
+ * Functions for code of up to 48 MB. Each of them processes one slice at a time and then gives other requests a turn.
+ * Without slices it would block them for a tenth of a second. Code up to one slice is processed at once.
  */
 
-/** The slices of a text in their order. No pair of surrogates is cut. */
+/** The slices of a text in order. Does not split surrogate pairs. */
 export function* slicesOf(text: string, size: number = SLICE): Generator<string> {
   for (let at = 0; at < text.length;) {
     let end = Math.min(text.length, at + size);
@@ -19,7 +19,9 @@ const isLowSurrogate = (code: number): boolean => code >= 0xdc00 && code <= 0xdf
 
 const NOT_BASE64 = /[^A-Za-z0-9+/]/;
 
-/** Whether code is a zip or another binary in base64. A text of only letters whose length is a multiple of 4 looks the same. */
+/**
+ * Whether code is a binary in base64. Text of only letters with a length that is a multiple of 4 counts as base64, too.
+ */
 export async function isBase64(code: string): Promise<boolean> {
   const text = code.trim();
   if (text.length === 0 || text.length % 4 !== 0) return false;
@@ -31,7 +33,7 @@ export async function isBase64(code: string): Promise<boolean> {
   return true;
 }
 
-/** The length of a text in bytes of UTF-8. */
+/** The length of a text in UTF-8 bytes. */
 export async function utf8Length(text: string): Promise<number> {
   if (text.length <= SLICE) return Buffer.byteLength(text);
   let bytes = 0;
@@ -42,7 +44,7 @@ export async function utf8Length(text: string): Promise<number> {
   return bytes;
 }
 
-/** The bytes of a text in UTF-8, or those that it says in base64. */
+/** The bytes of a text, decoded from base64 or encoded as UTF-8. */
 export async function bytesOfText(text: string, encoding: 'utf8' | 'base64'): Promise<Buffer> {
   if (text.length <= SLICE) return Buffer.from(text, encoding);
   const out = Buffer.allocUnsafeSlow(
@@ -52,7 +54,7 @@ export async function bytesOfText(text: string, encoding: 'utf8' | 'base64'): Pr
   for (const slice of slicesOf(text)) {
     const written = out.write(slice, at, encoding);
     at += written;
-    // With blanks or line ends in it the slices of base64 do not end where groups of four do.
+    // With whitespace in it, slices of base64 may split groups of four.
     if (encoding === 'base64' && slice.length === SLICE && written !== (SLICE / 4) * 3)
       return Buffer.from(text, encoding);
     await nextTurn();

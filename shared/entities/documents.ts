@@ -7,10 +7,11 @@ import { fullyQualifiedNameSchema, type FullyQualifiedName } from './names.js';
 /*
  * The documents of the databases `whisks`, `activations` and `subjects`, as Apache OpenWhisk writes them
  * (github: apache/openwhisk, `common/.../core/entity/*.scala`; recorded documents: `test/contract/`).
- * Schemas tolerate unknown fields and require only what is always there; interfaces say what we work with.
+ * Schemas accept unknown fields and require only fields that are always present. The interfaces describe the used
+ * fields.
  */
 
-/** What every entity has. `updated` in ms since the epoch; `_rev` is there once stored. */
+/** The fields of every entity. `updated` in ms since the epoch; `_rev` is present after the entity is stored. */
 export interface EntityFields {
   _id: string;
   _rev?: string | undefined;
@@ -49,7 +50,7 @@ export const actionDocumentSchema = z.object({
   limits: actionLimitsSchema,
 });
 
-/** An action with its code at hand. */
+/** An action with its code. */
 export type Action = Omit<ActionDocument, 'exec'> & { exec: Exec };
 
 export interface PackageDocument extends EntityFields {
@@ -67,7 +68,7 @@ export const packageDocumentSchema = z.object({
 
 export type RuleStatus = 'active' | 'inactive';
 
-/** A rule as its trigger knows it; the status of a rule lives only here. */
+/** A rule within its trigger. Only this contains the rule's status. */
 export interface ReducedRule {
   action: FullyQualifiedName;
   status: RuleStatus;
@@ -77,7 +78,7 @@ export interface TriggerDocument extends EntityFields {
   entityType: 'trigger';
   parameters: KeyValue[];
   limits: Record<string, Json>;
-  /** By the rule's document id, `namespace/name`. */
+  /** The rules by document id, `namespace/name`. */
   rules?: Record<string, ReducedRule> | undefined;
 }
 export const triggerDocumentSchema = z.object({
@@ -95,7 +96,7 @@ export interface RuleDocument extends EntityFields {
   trigger: FullyQualifiedName;
   action: FullyQualifiedName;
 }
-/** Old rules name their trigger and action by a text: the name of one in the rule's own namespace, or a path. */
+/** In old rules, trigger and action are texts: a name in the rule's namespace, or a path. */
 const nameSchema = z.union([fullyQualifiedNameSchema, z.string()]);
 export const ruleDocumentSchema = z
   .object({

@@ -1,8 +1,8 @@
 import * as z from 'zod';
 
 /**
- * Where code is kept when it is not inside the document. `mem:BASE64URL` carries it in the name; `couch:UUID` (or another
- * scheme) names an attachment of the same document. See `AttachedCode` in the store.
+ * The location of code outside of the document's text: `mem:BASE64URL` contains the code, `couch:UUID` (or another
+ * scheme) names an attachment of the same document. See `shared/store/code.ts`.
  */
 export const attachedSchema = z.object({
   attachmentName: z.string(),
@@ -12,7 +12,7 @@ export const attachedSchema = z.object({
 });
 export type Attached = z.infer<typeof attachedSchema>;
 
-/** What an action runs, as its document in the store carries it. `code` is plain text, base64 (`binary`), or attached. */
+/** The `exec` of an action's document. `code` is plain text, base64 (`binary`), or attached. */
 export const execDocumentSchema = z
   .object({
     kind: z.string(),
@@ -21,7 +21,7 @@ export const execDocumentSchema = z
     main: z.string().optional(),
     image: z.string().optional(),
     components: z.array(z.string()).optional(),
-    // Where old documents of Java actions have their code.
+    // Old documents of Java actions have their code here.
     jar: z.union([z.string(), attachedSchema]).optional(),
   })
   .transform(({ jar, ...exec }) => (jar === undefined ? exec : { ...exec, code: exec.code ?? jar }));
@@ -31,11 +31,11 @@ export interface ExecDocument {
   binary?: boolean | undefined;
   main?: string | undefined;
   image?: string | undefined;
-  /** Of a sequence: fully qualified names with a leading slash. */
+  /** For a sequence: fully qualified names with a leading slash. */
   components?: string[] | undefined;
 }
 
-/** An exec whose code, where it has any, is at hand: text, or base64 where `binary`. */
+/** An `exec` with its code, if it has code: text, or base64 if `binary`. */
 export interface Exec {
   kind: string;
   code?: string | undefined;

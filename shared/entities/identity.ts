@@ -1,6 +1,9 @@
 import * as z from 'zod';
 
-/** What a namespace may do, overriding the installation's defaults (the document `NAMESPACE/limits`). Rates are per minute. */
+/**
+ * The limits of a namespace, which override the installation's defaults (document `NAMESPACE/limits`). Rates per
+ * minute.
+ */
 export const userLimitsSchema = z.looseObject({
   invocationsPerMinute: z.int().optional(),
   concurrentInvocations: z.int().optional(),
@@ -21,14 +24,14 @@ export const userLimitsSchema = z.looseObject({
   warmedContainerKeepingCount: z.int().optional(),
   warmedContainerKeepingTimeout: z.string().optional(),
   maxActionInstances: z.int().optional(),
-  /** Ours: how the namespace's colors are mapped to invokers. An unknown policy is ignored where it is used. */
+  /** An extension: the policy for the namespace's colors. An unknown policy is ignored at its use. */
   colorPolicy: z.unknown().optional(),
-  /** Ours: the policies that callers and actions of the namespace may name; missing: all. */
+  /** An extension: the policies that callers and actions of the namespace may name; missing: all. */
   colorPolicies: z.unknown().optional(),
 });
 export type UserLimits = z.infer<typeof userLimitsSchema>;
 
-/** Who calls, as activation messages carry it (`user`). `authkey.api_key` is `uuid:key` for basic authentication. */
+/** The caller, as in activation messages (`user`). `authkey.api_key` is `uuid:key` for basic authentication. */
 export const identitySchema = z.object({
   subject: z.string(),
   namespace: z.object({ name: z.string(), uuid: z.string() }),

@@ -11,8 +11,8 @@ export const isObject = (value: Json | undefined): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * A parameter or an annotation as documents carry it. `init: true` marks a parameter that goes to the container's
- * environment at `/init`; `encryption` names the cipher of a value that is stored encrypted.
+ * A parameter or an annotation in a document. With `init: true` the parameter becomes an environment variable at
+ * `/init`; `encryption` names the cipher of an encrypted value.
  */
 export interface KeyValue {
   key: string;
@@ -30,13 +30,13 @@ export const keyValueSchema: z.ZodType<KeyValue> = z.object({
   encryption: z.string().optional(),
 });
 
-/** The value of the first entry named `key`, or undefined. */
+/** The value of the first entry with the key; undefined without such an entry. */
 export function valueOf(list: readonly KeyValue[], key: string): Json | undefined {
   for (const entry of list) if (entry.key === key) return entry.value;
   return undefined;
 }
 
-/** Whether the entry named `key` is there and is "truthy" as OpenWhisk reads annotations: not false, null, 0 or empty. */
+/** Whether an annotation is "truthy" in OpenWhisk's sense: present, and not false, null, 0 or empty. */
 export function isTruthy(list: readonly KeyValue[], key: string, whenMissing = false): boolean {
   const value = valueOf(list, key);
   if (value === undefined) return whenMissing;

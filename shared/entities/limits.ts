@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** An action's limits as its document carries them: `timeout` in ms, `memory` and `logs` in MB. */
+/** The limits in an action's document: `timeout` in ms, `memory` and `logs` in MB. */
 export const actionLimitsSchema = z.object({
   timeout: z.number(),
   memory: z.number(),

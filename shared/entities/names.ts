@@ -1,22 +1,22 @@
 import * as z from 'zod';
 
-/** At most this many characters in one name of an entity. */
+/** The longest name of an entity in characters. */
 export const MAX_NAME_LENGTH = 256;
 
-/** One or more word characters, then also spaces, `@`, `.`, `&` and `-`, not ending in a space. */
+/** A word character, then also spaces, `@`, `.`, `&` and `-`, without a space at the end. */
 const NAME = /^(?:\w|\w[\w@ .&-]{0,254}[\w@.&-])$/;
 
-/** Whether `name` may name an entity (a segment of a path). */
+/** Whether it is a valid name of an entity (a segment of a path). */
 export function isEntityName(name: string): boolean {
   return NAME.test(name);
 }
 
-/** The namespace placeholder that stands for the caller's own. */
+/** The placeholder for the caller's own namespace. */
 export const OWN_NAMESPACE = '_';
 
 /**
- * The full name of an entity as messages and rules carry it: `path` is `namespace` or `namespace/package`.
- * `binding` is the path of the package binding through which an action was reached.
+ * The full name of an entity in messages and rules. `path` is `namespace` or `namespace/package`; `binding` is the path
+ * of the binding in the request.
  */
 export const fullyQualifiedNameSchema = z.object({
   path: z.string(),
@@ -31,7 +31,7 @@ export interface FullyQualifiedName {
   binding?: string | undefined;
 }
 
-/** The document id of an entity, `namespace/name` or `namespace/package/name`; also its printed name without a leading slash. */
+/** The document id of an entity, `namespace/name` or `namespace/package/name`. It is also the printed name. */
 export function documentId(name: { path: string; name: string }): string {
   return `${name.path}/${name.name}`;
 }

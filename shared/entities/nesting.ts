@@ -1,9 +1,9 @@
-/** Objects and arrays nest less deep than this, as in OpenWhisk. */
+/** The bound on the depth of nested objects and arrays, as in OpenWhisk. */
 export const MAX_DEPTH = 1000;
 
 /**
- * Whether objects and arrays of a valid JSON text nest deeper than that: `JSON.parse` takes it, but it could not be written
- * again without exhausting the stack.
+ * Whether a valid JSON text exceeds `MAX_DEPTH`. `JSON.parse` accepts such a text, but `JSON.stringify` would overflow
+ * the stack.
  */
 export function nestsTooDeep(text: string): boolean {
   if (text.length <= MAX_DEPTH) return false;
@@ -19,7 +19,7 @@ export function nestsTooDeep(text: string): boolean {
   return false;
 }
 
-/** The index of the quote that ends the string that begins at `start`. */
+/** The index of the closing quote of the string at `start`. */
 function endOfString(text: string, start: number): number {
   let end = start;
   for (;;) {

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 
 /**
- * The id that ties together everything that one request causes, in logs, messages and error bodies.
- * On the wire: `[id, startMs]`, then `true` where there is extra logging, then the parent's transaction id where there is one.
+ * The transaction of a request: its id connects logs, messages and error bodies. The wire form is `[id, startMs]`,
+ * followed by `true` for extra logging and by the wire form of the parent, if any.
  */
 export interface TransactionId {
   readonly id: string;
-  /** When the transaction began, in ms since the epoch. */
+  /** The start of the transaction, in ms since the epoch. */
   readonly start: number;
   readonly extraLogging?: boolean;
   readonly parent?: TransactionId;
@@ -47,12 +47,12 @@ export function toWireTransactionId({ id, start, extraLogging, parent }: Transac
   return extraLogging ? [id, start, true] : [id, start];
 }
 
-/** A new transaction id of 32 letters and digits. */
+/** Makes a new transaction with an id of 32 letters and digits. */
 export function newTransactionId(now: number = Date.now(), id?: string): TransactionId {
   return { id: id ?? randomId(), start: now };
 }
 
-/** A transaction inside another one (a component of a sequence), logged as its parent is. */
+/** Makes a child transaction (for a component of a sequence), with the logging of its parent. */
 export function childTransactionId(parent: TransactionId, now: number = Date.now()): TransactionId {
   const id = randomId();
   return parent.extraLogging ? { id, start: now, extraLogging: true, parent } : { id, start: now, parent };

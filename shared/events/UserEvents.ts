@@ -5,11 +5,11 @@ import type { Producer, Topic } from '../messaging/Messaging.js';
 import type { EventMessage } from '../messages/event.js';
 import { activationEvent } from './activationEvent.js';
 
-/** The metrics that a controller tells of. */
+/** The metrics of user events. */
 export type UserMetric = 'ConcurrentInvocations' | 'ConcurrentRateLimit' | 'TimedRateLimit';
 
 /**
- * What users' monitoring is told on the topic `events`. Off by default. Never throws and never waits: an event that
+ * Sends events to users' monitoring on the topic `events`, if enabled. Never throws and never waits: an event that
  * cannot be sent is logged and lost.
  */
 export interface UserEvents {
@@ -21,7 +21,7 @@ export interface UserEvents {
 export const noUserEvents: UserEvents = { activation() {}, metric() {} };
 
 export interface UserEventsOptions {
-  /** Who tells: `controller0`, `invoker0`. */
+  /** The source of the events: `controller0`, `invoker0`. */
   readonly source: string;
   readonly producer: Pick<Producer, 'send'>;
   readonly topic: Topic<EventMessage>;
@@ -32,7 +32,7 @@ export interface UserEventsOptions {
 export function createUserEvents({ source, producer, topic, log, clock }: UserEventsOptions): UserEvents {
   const send = (message: EventMessage): void => {
     producer.send(topic, message).catch((error: unknown) => {
-      log.warn('user event was not sent', { error, eventType: message.eventType });
+      log.warn('could not send a user event', { error, eventType: message.eventType });
     });
   };
   return {

@@ -3,8 +3,8 @@ import { valueOf, type Json, type KeyValue } from '../entities/keyvalue.js';
 import type { ActivationEvent, EventMessage } from '../messages/event.js';
 
 /**
- * The user event of an activation; undefined for one whose record does not say what kind of action ran (a trigger).
- * @param source who tells: `controller` or `invoker` and its id.
+ * The user event of an activation; undefined if its record has no kind (a trigger).
+ * @param source `controller` or `invoker` with its id.
  * @param userId the uuid of the caller's namespace.
  */
 export function activationEvent(
@@ -44,7 +44,7 @@ export function activationEvent(
   };
 }
 
-/** The `statusCode` of an action's result, or of the `error` in it: what the action wants to be taken for. 400 where it is no integer. */
+/** The `statusCode` of an action's result, or of the `error` in it; 400 if it is not an integer. */
 function userDefinedStatusCode(result: Json | undefined): number | undefined {
   const given = field(field(result, 'error'), 'statusCode') ?? field(result, 'statusCode');
   if (given === undefined) return undefined;

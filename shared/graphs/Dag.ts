@@ -1,12 +1,12 @@
 import { at, increase, numberAt } from '../collections/at.js';
 
-/** A step of a computation. `weight`: how long it takes, in any unit, the same as that of edges; 1 where it is missing. */
+/** A step of a computation. `weight`: its duration, in the unit of all weights; missing: 1. */
 export interface DagNode {
   readonly id: string;
   readonly weight?: number | undefined;
 }
 
-/** What one node gives to another. `weight`: how long it takes to bring it to another invoker; 1 where it is missing. */
+/** Data from one node to another. `weight`: the duration of its transfer to another invoker; missing: 1. */
 export interface DagEdge {
   readonly from: string;
   readonly to: string;
@@ -19,10 +19,10 @@ export interface Dag {
   readonly edges: readonly DagEdge[];
 }
 
-/** The color of each node, by its id. */
+/** The color of each node by id. */
 export type Coloring = ReadonlyMap<string, string>;
 
-/** What was given is no graph to color. `nodes`: the ones concerned; of a cycle, in its order from the one given first. */
+/** The graph is invalid. `nodes`: the faulty nodes; for a cycle in its order, from the node that was given first. */
 export class DagError extends Error {
   override readonly name = 'DagError';
   readonly nodes: readonly string[];
@@ -33,8 +33,8 @@ export class DagError extends Error {
 }
 
 /**
- * A graph by numbers, as the algorithms want it: node `i` is `nodes[i]`, edge `e` goes from `from[e]` to `to[e]`; the edges
- * that go out of `i` are `outgoing[outgoingStart[i]]` to before `outgoing[outgoingStart[i + 1]]`, and those that come in
+ * A graph with numbers for nodes and edges. Node `i` is `nodes[i]`; edge `e` goes from `from[e]` to `to[e]`. The
+ * outgoing edges of `i` are `outgoing[outgoingStart[i]]` up to before `outgoing[outgoingStart[i + 1]]`; incoming edges
  * likewise.
  */
 export interface IndexedDag {
@@ -47,14 +47,15 @@ export interface IndexedDag {
   readonly outgoing: Int32Array;
   readonly incomingStart: Int32Array;
   readonly incoming: Int32Array;
-  /** Every node after those that it needs; among those that are ready, in the order in which they were given. */
+  /** A topological order. Nodes that are ready at the same time are in the given order. */
   readonly order: Int32Array;
 }
 
 /**
- * Checks a graph and numbers it.
- * @throws DagError for an id that is given twice, an edge from or to nowhere, a weight that is no number from 0 on, and a
- *   cycle, with the names of the nodes.
+ * Checks a graph and numbers its nodes and edges.
+ * @throws DagError with the names of the nodes: for a duplicate id, an edge with an unknown node, a weight that is
+ * negative or
+ *   not a finite number, and a cycle.
  */
 export function indexDag(dag: Dag): IndexedDag {
   const index = new Map<string, number>();
@@ -63,7 +64,7 @@ export function indexDag(dag: Dag): IndexedDag {
     if (index.has(id)) twice.push(id);
     else index.set(id, i);
   });
-  if (twice.length > 0) throw new DagError(`there is more than one node ${listed(twice)}`, twice);
+  if (twice.length > 0) throw new DagError(`duplicate nodes: ${listed(twice)}`, twice);
   const weights = Float64Array.from(dag.nodes, ({ id, weight }) => checked(weight, `node ${id}`, [id]));
   const from = new Int32Array(dag.edges.length);
   const to = new Int32Array(dag.edges.length);
@@ -78,7 +79,7 @@ export function indexDag(dag: Dag): IndexedDag {
     edgeWeights[e] = checked(edge.weight, `the edge from ${edge.from} to ${edge.to}`, [edge.from, edge.to]);
   });
   if (dangling.size > 0) {
-    throw new DagError(`edges name nodes that there are none of: ${listed([...dangling])}`, [...dangling]);
+    throw new DagError(`edges name unknown nodes: ${listed([...dangling])}`, [...dangling]);
   }
   const ids = dag.nodes.map(({ id }) => id);
   const [outgoingStart, outgoing] = grouped(from, ids.length);
@@ -96,7 +97,7 @@ function checked(weight: number | undefined, of: string, nodes: readonly string[
 const outgoingOf = ({ outgoing, outgoingStart }: Omit<IndexedDag, 'order'>, node: number): Int32Array =>
   outgoing.subarray(outgoingStart[node], outgoingStart[node + 1]);
 
-/** The edges by one of their ends: where each node's begin, and the edges in that order. */
+/** Groups the edges by one of their ends: the start index of each node, and the edges in that order. */
 function grouped(ends: Int32Array, nodes: number): [starts: Int32Array, edges: Int32Array] {
   const starts = new Int32Array(nodes + 1);
   for (const end of ends) increase(starts, end + 1);
@@ -128,7 +129,7 @@ function topologicalOrder(dag: Omit<IndexedDag, 'order'>): Int32Array {
   return order;
 }
 
-/** A cycle among the nodes that miss something: each of them has one before it that does too. */
+/** Finds a cycle among nodes that each have a predecessor among them. */
 function findCycle(dag: Omit<IndexedDag, 'order'>, missing: Int32Array): string[] {
   const path: number[] = [];
   const position = new Map<number, number>();
@@ -145,13 +146,13 @@ function findCycle(dag: Omit<IndexedDag, 'order'>, missing: Int32Array): string[
   return [...cycle.slice(first), ...cycle.slice(0, first)].map((i) => at(dag.ids, i));
 }
 
-/** Names for a message; of many the first ones. */
+/** A list of names for a message, at most 10. */
 function listed(names: readonly string[], separator = ', '): string {
   const shown = names.slice(0, 10).join(separator);
   return names.length > 10 ? `${shown}${separator}… (${names.length} in all)` : shown;
 }
 
-/** For each node the length of the longest path that ends before it, and of the longest that begins with it. */
+/** For each node the lengths of the longest path that ends before it and of the longest path that starts with it. */
 export function pathLengths(dag: IndexedDag): { readonly before: Float64Array; readonly from: Float64Array } {
   const { order, weights, edgeWeights } = dag;
   const before = new Float64Array(order.length);

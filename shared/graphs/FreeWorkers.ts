@@ -1,12 +1,15 @@
 import { numberAt } from '../collections/at.js';
 
 /**
- * When each worker is free, and which one is first: a tournament, in which every inner node has the winner of the two
- * below it. Of workers that are free at the same time the lower number wins.
+ * The time at which each worker is free, with the first free worker: a tournament tree, in which every inner node
+ * contains the winner of its two children. In a tie the lower number wins.
  */
 export class FreeWorkers {
   readonly #free: Float64Array;
-  /** The root is `#winners[1]`; below node `i` are `2i` and `2i + 1`, at the bottom the workers from `#leaves` on. */
+  /**
+   * The root is `#winners[1]`; the children of `i` are `2i` and `2i + 1`; the workers are at the bottom, from `#leaves`
+   * on.
+   */
   readonly #winners: Int32Array;
   readonly #leaves: number;
 
@@ -34,7 +37,7 @@ export class FreeWorkers {
   #decide(node: number): void {
     const left = numberAt(this.#winners, 2 * node);
     const right = numberAt(this.#winners, 2 * node + 1);
-    // Beyond the last worker there is nobody.
+    // Leaves beyond the last worker are never free.
     this.#winners[node] = (this.#free[right] ?? Infinity) < (this.#free[left] ?? Infinity) ? right : left;
   }
 }

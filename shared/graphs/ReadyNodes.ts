@@ -1,11 +1,11 @@
 import { at, numberAt } from '../collections/at.js';
 
-/** Nodes that may run, the one with the longest path ahead first: a binary heap. */
+/** A binary heap of ready nodes, the one with the longest path ahead first. */
 export class ReadyNodes {
   readonly #ahead: Float64Array;
   readonly #heap: number[] = [];
 
-  /** @param ahead of each node: the length of the longest path that begins with it. */
+  /** @param ahead for each node the length of the longest path that starts with it. */
   constructor(ahead: Float64Array) {
     this.#ahead = ahead;
   }

@@ -2,20 +2,20 @@ import { numberAt } from '../collections/at.js';
 import { indexDag, pathLengths, type Coloring, type Dag } from './Dag.js';
 
 export interface ChainOptions {
-  /** What colors begin with, such as the name of a run; `chain` where it is missing. */
+  /** The prefix of colors, such as the name of a run; missing: `chain`. */
   readonly prefix?: string | undefined;
 }
 
 /**
- * Chain coloring (Palette): splits a graph into simple paths that share no node, and gives each a color of its own. The
- * nodes of a path follow each other, so that nothing is lost by running them in one place, and what each hands to the next
- * stays there; paths that may run at the same time have different colors, and so different homes.
+ * Chain coloring (Palette): splits a graph into disjoint simple paths and gives each path its own color. The nodes of a
+ * path run one after the other, so running them in one place loses no time, and their data stays there. Paths that may
+ * run at the same time have different colors, and so different homes.
  *
- * Every node goes on to at most one of its successors and comes from at most one of its predecessors. Edges are taken
- * greedily: those on the longest paths through the whole graph first (they decide when it is done), of equally long ones
- * the heavier (it costs more to carry), then the earlier.
+ * A path continues with at most one successor of each node and at most one predecessor. The algorithm takes edges
+ * greedily: first those on the longest paths through the whole graph, which determine its duration; in a tie the
+ * heavier one, which costs more to transfer; then the earlier one.
  *
- * An example, with all weights 1 but that of b → d, which is 5:
+ * Example: all weights are 1, except for b → d, which is 5:
  *
  *     a → b → d      the longest path through b → d has 1 + 1 + 1 + 5 + 1 = 9 of a, b and d: a → b and b → d are
  *     a → c → d      taken first. Then a has its successor and d its predecessor, so that c is alone.

@@ -1,6 +1,6 @@
 /*
- * Coloring for callers who run graphs of invocations: `import { chainColoring, runDag } from 'palette-whisk/coloring'`.
- * See docs/graphs.md.
+ * Coloring for clients that run graphs of invocations: `import { chainColoring, runDag } from
+ * 'palette-whisk/coloring'`. See docs/graphs.md.
  */
 export { chainColoring, type ChainOptions } from './chainColoring.js';
 export { DagError, type Coloring, type Dag, type DagEdge, type DagNode } from './Dag.js';

@@ -3,7 +3,7 @@ import { ReadyNodes } from './ReadyNodes.js';
 import { DagError, indexDag, pathLengths, type Coloring, type Dag, type DagNode } from './Dag.js';
 import { backOff, retry } from '../process/retry.js';
 
-/** What `runDag` needs of the client: `openwhisk()` of the npm package `openwhisk` has it. */
+/** The client for `runDag`, such as `openwhisk()` of the npm package `openwhisk`. */
 export interface InvokingClient {
   readonly actions: {
     invoke(options: {
@@ -16,55 +16,55 @@ export interface InvokingClient {
   readonly activations: { get(options: { name: string }): Promise<unknown> };
 }
 
-/** The result of an action: what it returned. */
+/** The result of an action. */
 export type NodeResult = unknown;
 
-/** What is invoked for a node. */
+/** The invocation of a node. */
 export interface NodeInvocation {
   /** The action, such as `/_/resize` or `package/action`. */
   readonly action: string;
   readonly params?: object | undefined;
 }
 
-/** An invocation of a node ended well, or failed and is tried again. */
+/** An invocation of a node succeeded, or failed and is retried. */
 export interface Progress {
   readonly node: string;
   readonly color: string | undefined;
   readonly activationId: string | undefined;
-  /** 1 for the first. */
+  /** The number of the attempt, from 1. */
   readonly attempt: number;
-  /** Of this attempt. */
+  /** The duration of this attempt. */
   readonly milliseconds: number;
   readonly outcome: 'done' | 'again';
-  /** Nodes that are done, and all of them. */
+  /** The number of finished nodes, and of all nodes. */
   readonly done: number;
   readonly total: number;
 }
 
 export interface RunOptions<Node extends DagNode> {
-  /** The invocation of a node. `inputs`: the results of the nodes before it, by their ids. */
+  /** The invocation of a node. `inputs`: the results of its predecessors by id. */
   readonly invocation: (node: Node, inputs: ReadonlyMap<string, NodeResult>) => NodeInvocation;
-  /** At most so many invocations are under way; 16 where it is missing. */
+  /** The most concurrent invocations; missing: 16. */
   readonly parallel?: number | undefined;
-  /** A node that fails is tried so many times more; 2 where it is missing. An error of the action itself is final. */
+  /** The retries of a failed node; missing: 2. An error of the action itself is final. */
   readonly retries?: number | undefined;
-  /** Before the first retry, in ms; doubled for each further one. 200 where it is missing. */
+  /** The delay before the first retry in ms; it doubles with each retry. Missing: 200. */
   readonly retryDelayMs?: number | undefined;
-  /** How long an activation that outlasts the wait of its request is asked for, in ms; 10 minutes where it is missing. */
+  /** The time limit in ms for an activation that outlasts its blocking request; missing: 10 minutes. */
   readonly patienceMs?: number | undefined;
-  /** The policy that maps the colors to invokers; `least-assigned` if it is missing. */
+  /** The policy that maps the colors to invokers; missing: `least-assigned`. */
   readonly policy?: string | undefined;
   /**
-   * How long an invocation may be expected to wait for its color's home, in ms; 0 if it is missing: nodes that may run at the same
-   * time should.
+   * The longest expected wait of an invocation at its color's home, in ms; missing: 0, so that nodes that may run at
+   * the same time do so.
    */
   readonly colorPatienceMs?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /** Submits no more once it is aborted, and rejects when what is under way has ended. */
+  /** After an abort no node is submitted, and the run rejects when the running nodes have ended. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A node failed for good; nothing that needs it ran. `results`: of what was done before. */
+/** A node failed after all retries; its successors did not run. `results`: those of the finished nodes. */
 export class DagRunError extends Error {
   override readonly name = 'DagRunError';
   readonly node: string;
@@ -77,13 +77,13 @@ export class DagRunError extends Error {
 }
 
 /**
- * Runs a graph: each node is an invocation with its color, submitted once all that it needs is done; of those that are
- * ready, the one with the longest path ahead of it first. Resolves to the result of each node.
+ * Runs a graph. Each node is an invocation with its color, submitted when all of its predecessors are done. Of the
+ * ready nodes, the one with the longest path ahead comes first. Resolves to the result of each node.
  *
- * An attempt whose answer was lost may have run: actions that are run like this should bear a second time.
+ * An attempt whose response was lost may have run, so the actions should be idempotent.
  *
- * @param coloring of `chainColoring` or `virtualWorkers`; a node without a color runs uncolored.
- * @throws DagError before anything runs; DagRunError.
+ * @param coloring from `chainColoring` or `virtualWorkers`; a node without a color runs uncolored.
+ * @throws DagError for an invalid graph, before any node runs; DagRunError.
  */
 export async function runDag<Node extends DagNode>(
   client: InvokingClient,
@@ -95,7 +95,7 @@ export async function runDag<Node extends DagNode>(
   const { ids, from, to, incoming, incomingStart, outgoing, outgoingStart } = indexed;
   const { from: ahead } = pathLengths(indexed);
   const parallel = options.parallel ?? 16;
-  if (!(parallel >= 1)) throw new DagError(`nothing can run with ${parallel} at a time`, []);
+  if (!(parallel >= 1)) throw new DagError(`'parallel' must be at least 1, not ${parallel}`, []);
   const results = new Map<string, NodeResult>();
   const missing = Int32Array.from(ids, (_, i) => numberAt(incomingStart, i + 1) - numberAt(incomingStart, i));
   const ready = new ReadyNodes(ahead);
@@ -205,10 +205,10 @@ function isFinished(answer: unknown): answer is FinishedActivation {
   return isObject(answer) && typeof answer['activationId'] === 'string' && isObject(answer['response']);
 }
 
-/** Waits for the record of an activation that was accepted and outlasted its request. */
+/** Waits for the record of an activation that outlasted its blocking request. */
 async function poll(client: InvokingClient, accepted: unknown, patienceMs: number): Promise<FinishedActivation> {
   const activationId = isObject(accepted) ? accepted['activationId'] : undefined;
-  if (typeof activationId !== 'string') throw new TypeError('the answer to an invocation has no activation id');
+  if (typeof activationId !== 'string') throw new TypeError('the response to an invocation has no activation id');
   const begun = performance.now();
   for (let pause = 250; ; pause = Math.min(5000, pause * 1.5)) {
     await new Promise((resolve) => setTimeout(resolve, pause));
@@ -225,7 +225,7 @@ async function poll(client: InvokingClient, accepted: unknown, patienceMs: numbe
   }
 }
 
-/** The action itself failed; the same message that the client has for one that is waited for. */
+/** The action itself failed. The message is the same as for a blocking request. */
 class ActivationFailure extends Error {
   override readonly name = 'ActivationFailure';
   readonly statusCode = 502;
@@ -237,9 +237,9 @@ class ActivationFailure extends Error {
   }
 }
 
-/** Whether another attempt may end better: too many requests, no invoker, a server or a connection that broke. */
+/** Whether a retry may succeed: too many requests, no invoker, or a failed server or connection. */
 function isTransient(error: unknown): boolean {
-  // An action that failed answers 502 with its activation; a gateway that failed has none.
+  // The response for a failed action is 502 with its activation. The response of a failed gateway has no activation.
   if (isObject(error) && isFinished(error['error'])) return false;
   const status = statusOf(error);
   return status === undefined ? isNetworkError(error) : status === 408 || status === 429 || status >= 500;
@@ -253,7 +253,7 @@ function statusOf(error: unknown): number | undefined {
 function isNetworkError(error: unknown): boolean {
   if (!isObject(error)) return false;
   if (typeof error['code'] === 'string') return true;
-  // The client's own errors keep the network's message alone.
+  // The client's errors contain only the message of a network error.
   return /ECONN|EPIPE|ETIMEDOUT|ENETUNREACH|EAI_AGAIN|socket hang up/.test(messageOf(error));
 }
 
@@ -265,5 +265,5 @@ function messageOf(error: unknown): string {
   return isObject(error) && typeof error['message'] === 'string' ? error['message'] : 'unknown error';
 }
 
-/** Node sends headers in Latin-1, and a server reads them so: text beyond ASCII goes as its UTF-8 bytes. */
+/** Encodes a header as UTF-8 bytes, since Node writes and reads headers as Latin-1. */
 const encodeHeader = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');

@@ -4,22 +4,22 @@ import { ReadyNodes } from './ReadyNodes.js';
 import { DagError, indexDag, pathLengths, type Coloring, type Dag } from './Dag.js';
 
 /**
- * Says for each node, by its id, which of the workers 0 to `workers` - 1 runs it. Any scheduler for a fixed number of
- * machines will do: it never learns that its workers are colors.
+ * Assigns one of the workers 0 to `workers` - 1 to each node, by its id. Any scheduler for a fixed number of machines
+ * is suitable: it does not know that its workers are colors.
  */
 export type Scheduler = (dag: Dag, workers: number) => ReadonlyMap<string, number>;
 
 export interface WorkerOptions {
-  /** What colors begin with, such as the name of a run; `worker` where it is missing. */
+  /** The prefix of colors, such as the name of a run; missing: `worker`. */
   readonly prefix?: string | undefined;
 }
 
 /**
- * Virtual workers (Palette): runs a scheduler over workers that there are none of, and makes each worker a color. What the
- * scheduler puts on one worker meets one home, and where the platform has fewer invokers than workers, or more, or loses
- * one, the colors move and the schedule need not.
- * @param workers how many colors there may be.
- * @throws DagError, also where the scheduler forgets a node; RangeError for less than one worker.
+ * Virtual workers (Palette): runs a scheduler with virtual workers and makes each worker a color. The nodes of a worker
+ * share a home. If the number of invokers differs from the number of workers, or changes, the colors move and the
+ * schedule stays.
+ * @param workers the number of colors.
+ * @throws DagError, also if the scheduler omits a node; RangeError for less than one worker.
  */
 export function virtualWorkers(
   dag: Dag,
@@ -27,7 +27,8 @@ export function virtualWorkers(
   scheduler: Scheduler = earliestFinish,
   options: WorkerOptions = {},
 ): Coloring {
-  if (!(Number.isInteger(workers) && workers > 0)) throw new RangeError(`there can be no ${workers} workers`);
+  if (!(Number.isInteger(workers) && workers > 0))
+    throw new RangeError(`'workers' must be a positive integer, not ${workers}`);
   const assigned = scheduler(dag, workers);
   const prefix = options.prefix ?? 'worker';
   const wrong: string[] = [];
@@ -42,10 +43,10 @@ export function virtualWorkers(
 }
 
 /**
- * List scheduling as in HEFT: the node with the longest path ahead of it comes first, and goes to the worker where it is
- * finished earliest, given that what comes from another worker takes the edge's weight to arrive. Only the workers of its
- * predecessors, and the one that is free earliest, can be that one, so that a node costs no more than its edges and, by
- * the logarithm of their number, the workers. Of equal ones among these the lower number.
+ * List scheduling as in HEFT: the node with the longest path ahead comes first, and goes to the worker where it
+ * finishes earliest. Data from another worker takes the edge's weight to arrive. Only the workers of the node's
+ * predecessors and the first free worker can be that worker, so a node costs only its edges and the logarithm of the
+ * number of workers. In a tie the lower number wins.
  * @throws DagError
  */
 export const earliestFinish: Scheduler = (dag, workers) => {
@@ -60,13 +61,14 @@ export const earliestFinish: Scheduler = (dag, workers) => {
   const free = new FreeWorkers(workers);
   const finish = new Float64Array(ids.length);
   const placed = new Int32Array(ids.length);
-  /** Of the node at hand: when the last of its predecessors on a worker is finished, where there are any. */
+  /** For the current node: the end of its last predecessor on each worker. */
   const local = new Float64Array(workers);
   const seen = new Int32Array(workers).fill(-1);
   for (let node = ready.take(); node !== undefined; node = ready.take()) {
     const current = node;
     const edges = incoming.subarray(incomingStart[node], incomingStart[node + 1]);
-    // When everything has arrived on a worker without a predecessor, and when all but what comes from `last` has.
+    // The time at which all data has arrived on a worker without predecessors, and the same without the data from
+    // `last`.
     let arrived = 0;
     let arrivedWithoutLast = 0;
     let last = -1;

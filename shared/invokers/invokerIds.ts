@@ -3,20 +3,20 @@ import type { ArtifactStore } from '../store/ArtifactStore.js';
 import { retryConflicts } from '../store/conflicts.js';
 
 /**
- * Which number each invoker has, by its unique name; kept for ever, so that an invoker finds its topic again.
+ * The numbers of invokers by unique name. They are permanent, so that an invoker finds its topic again.
  *
- * One document holds them all, written only by whoever saw its newest revision: two invokers that start at once cannot
- * take the same number. (A compacted Kafka topic has no such comparison, and ZooKeeper, where Apache OpenWhisk keeps
- * them, would be one more engine to run.) It lies in the database of entities, where no view emits it.
+ * One document contains all numbers. A write needs the newest revision, so two invokers that start at once cannot take
+ * the same number. (A compacted Kafka topic has no such check, and ZooKeeper, where Apache OpenWhisk stores the
+ * numbers, would be one more system to run.) The document is in the database of entities, and no view contains it.
  */
 const DOCUMENT_ID = 'invokers/ids';
 
 export type InvokerIds = Readonly<Record<string, number>>;
 
 /**
- * The numbers with `name` among them: its own as it was, else the least that is free. With `overwriteId` it gets that
- * one, and who had it loses it.
- * @throws RangeError where `overwriteId` would leave a gap.
+ * Assigns a number to `name`: its existing number, or else the smallest free one. With `overwriteId` it takes that
+ * number from its former owner.
+ * @throws RangeError if `overwriteId` would leave a gap.
  */
 export function assignId(ids: InvokerIds, name: string, overwriteId?: number): { ids: InvokerIds; id: number } {
   const known = Object.hasOwn(ids, name) ? ids[name] : undefined;
@@ -35,8 +35,8 @@ export function assignId(ids: InvokerIds, name: string, overwriteId?: number): {
 }
 
 /**
- * The id of the invoker of that name, assigned at its first start and the same ever after.
- * @throws RangeError on an impossible `overwriteId`; what the store throws while it is away.
+ * The permanent id of an invoker, assigned at its first start.
+ * @throws RangeError for an impossible `overwriteId`; the store's errors.
  */
 export function assignInvokerId(whisks: ArtifactStore, name: string, overwriteId?: number): Promise<number> {
   return retryConflicts(ATTEMPTS, async () => {

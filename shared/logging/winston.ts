@@ -4,14 +4,14 @@ import type { LogFields, Logger, LogLevel } from './Logger.js';
 export interface LoggingOptions {
   level: LogLevel;
   format: 'text' | 'json';
-  /** Where lines go; standard output where it is left out. */
+  /** The target of lines; missing: standard output. */
   stream?: NodeJS.WritableStream | undefined;
 }
 
-/** What winston's formats get of a line. Each is text but the fields. */
+/** A line in winston's formats. All properties but `fields` are text. */
 type Info = winston.Logform.TransformableInfo;
 
-/** `[time] [LEVEL] [#tid_ID] [component] message name=value`, line breaks escaped so that a line stays a line. */
+/** Formats `[time] [LEVEL] [#tid_ID] [component] message name=value`, with escaped line breaks. */
 function textLine({ timestamp, level, component, transid, message, fields }: Info): string {
   let line = `[${text(timestamp)}] [${level.toUpperCase()}] [#tid_${text(transid ?? 'sid_unknown')}] [${text(component)}] ${text(message)}`;
   for (const [name, value] of Object.entries(objectOf(fields))) {
@@ -20,7 +20,7 @@ function textLine({ timestamp, level, component, transid, message, fields }: Inf
   return line.replaceAll('\r', '\\r').replaceAll('\n', '\\n');
 }
 
-/** One JSON object on a line: time, level, component, transid, message and the fields. */
+/** Formats one JSON object: time, level, component, transid, message and the fields. */
 function jsonLine({ timestamp, level, component, transid, message, fields }: Info): string {
   return JSON.stringify({ time: timestamp, level, component, transid, message, ...objectOf(fields) });
 }
@@ -29,7 +29,7 @@ const objectOf = (fields: unknown): object => (typeof fields === 'object' && fie
 
 const text = (value: unknown): string => (typeof value === 'string' ? value : String(value));
 
-/** A logger on winston; `end` resolves when everything is written. */
+/** Makes a logger on winston. `end` resolves when all lines are written. */
 export function createLogger(options: LoggingOptions): Logger & { end(): Promise<void> } {
   const root = winston.createLogger({
     level: options.level,
@@ -82,7 +82,9 @@ class WinstonLogger implements Logger {
   }
 }
 
-/** An error and its causes in one line; the stack only of errors that nobody expected (no code, not one of ours). */
+/**
+ * An error and its causes in one line. Only unexpected errors (without a code, and of a built-in class) have the stack.
+ */
 function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? '' : ` (cause: ${describeError(error.cause)})`;

@@ -4,8 +4,8 @@ import { toWireTransactionId, transactionIdSchema, type TransactionId } from '..
 import { invokerInstanceSchema, type InvokerInstance } from './instances.js';
 
 /**
- * What an invoker tells the controller of an activation (topic `completedN`): its result (`response`), that its slot is
- * free (`instance`), or both at once. `response` is the bare activation id where the record is too large for the bus.
+ * An invoker's message to the controller about an activation (topic `completedN`): the result (`response`), the free
+ * slot (`instance`), or both. `response` is only the activation id if the record is too large for the bus.
  */
 export interface ResultMessage {
   kind: 'result';
@@ -37,7 +37,7 @@ const schema = z.object({
   instance: invokerInstanceSchema.optional(),
 });
 
-/** The id of the activation that an acknowledgement is about. */
+/** The activation id of an acknowledgement. */
 export function acknowledgedActivation(ack: Acknowledgement): string {
   if (ack.kind === 'completion') return ack.activationId;
   return typeof ack.response === 'string' ? ack.response : ack.response.activationId;
@@ -65,7 +65,7 @@ export function combinedMessage(
   return { kind: 'combined', transid, response: withoutLogs(record), isSystemError, instance };
 }
 
-/** The same acknowledgement with the activation's id instead of its record, for a bus that refuses the whole. */
+/** The acknowledgement with the activation id instead of the record, if the record is too large for the bus. */
 export function shrink(ack: Acknowledgement): Acknowledgement {
   return ack.kind === 'completion' ? ack : { ...ack, response: acknowledgedActivation(ack) };
 }
@@ -75,7 +75,7 @@ export function encodeAcknowledgement(ack: Acknowledgement): string {
   return JSON.stringify({ ...fields, transid: toWireTransactionId(ack.transid) });
 }
 
-/** @throws SyntaxError, ZodError, or TypeError on a message that is none. */
+/** @throws SyntaxError, ZodError or TypeError for an invalid message. */
 export function decodeAcknowledgement(text: string): Acknowledgement {
   const { transid, activationId, response, isSystemError, instance } = schema.parse(JSON.parse(text));
   const error = isSystemError === null || isSystemError === undefined ? {} : { isSystemError };

@@ -5,16 +5,16 @@ import { fullyQualifiedNameSchema, type FullyQualifiedName } from '../entities/n
 import { toWireTransactionId, transactionIdSchema, type TransactionId } from '../entities/transaction.js';
 import { controllerInstanceSchema, type ControllerInstance } from './instances.js';
 
-/** The color that an invocation carries. Ours; Apache OpenWhisk ignores it. */
+/** The color of an invocation: an extension that Apache OpenWhisk ignores. */
 export interface MessageColor {
   readonly value: string;
   /** Whether the balancer sent it to the color's home. */
   readonly hit: boolean;
-  /** How long it may wait on the invoker for the container of its color, in ms; missing: not at all. */
+  /** The longest wait on the invoker for the container of its color, in ms; missing: no wait. */
   readonly patience?: number | undefined;
 }
 
-/** An invocation on its way from a controller to an invoker (topic `invokerN`). */
+/** A controller's message to an invoker: run this activation (topic `invokerN`). */
 export interface ActivationMessage {
   transid: TransactionId;
   action: FullyQualifiedName;
@@ -26,9 +26,9 @@ export interface ActivationMessage {
   blocking: boolean;
   /** The merged parameters: an object, an array, or missing. */
   content?: Json | undefined;
-  /** Names of the parameters that go to the environment at `/init`. */
+  /** The names of the parameters that become environment variables at `/init`. */
   initArgs: string[];
-  /** Names of encrypted parameters, with their cipher. */
+  /** The ciphers of encrypted parameters by name. */
   lockedArgs: Record<string, string>;
   cause?: string | undefined;
   traceContext?: Record<string, string> | undefined;
@@ -58,7 +58,7 @@ export function encodeActivationMessage(message: ActivationMessage): string {
   return JSON.stringify({ ...message, transid: toWireTransactionId(message.transid) });
 }
 
-/** @throws SyntaxError or ZodError on a message that is none. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export function decodeActivationMessage(text: string): ActivationMessage {
   return schema.parse(JSON.parse(text));
 }

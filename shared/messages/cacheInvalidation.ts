@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** A controller tells the others that an entity changed (topic `cacheInvalidation`); `mainId` is its document id. */
+/** A controller's message to the others: an entity changed (topic `cacheInvalidation`). `mainId`: its document id. */
 export interface CacheInvalidationMessage {
   /** `controller` and the controller's id. */
   instanceId: string;
@@ -14,5 +14,5 @@ const schema = z.object({
 
 export const encodeCacheInvalidation = (message: CacheInvalidationMessage): string => JSON.stringify(message);
 
-/** @throws SyntaxError or ZodError on a message that is none. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export const decodeCacheInvalidation = (text: string): CacheInvalidationMessage => schema.parse(JSON.parse(text));

@@ -1,25 +1,25 @@
 import * as z from 'zod';
 
 /**
- * What controllers tell each other of colors (topic `colors`, ours). A policy that keeps a table says what has to be the same
- * everywhere as updates with a key: each home that `least-assigned` gives, and the whole table of `bucket-hashing`.
+ * A controller's message to the others about colors (topic `colors`, an extension). A policy with a table shares it as
+ * updates with keys: `least-assigned` shares each new home, `bucket-hashing` the whole table.
  *
- * The rule if two controllers say different things of one key: the topic's order decides, and the later message holds. Each
- * controller applies every message in that order, its own too, so that all end with the same table; the one that lost moves the
- * color once. Compaction keeps the later message of a key, so that a controller that replays the topic at its start ends with the
- * same table.
+ * If two controllers send different updates for one key, the later message in the topic's order holds. Each controller
+ * applies all messages in that order, including its own, so that all have the same table in the end; the controller
+ * with the earlier message moves the color once. Compaction keeps the last message of a key, so a controller that
+ * replays the topic at its start gets the same table.
  */
 export type ColorMessage =
   | {
       readonly kind: 'update';
-      /** The invokers that it is about, such as `managed`. */
+      /** The pool of invokers, such as `managed`. */
       readonly pool: string;
       readonly policy: string;
-      /** What it is about, in the policy's own terms. */
+      /** The key, which the policy defines. */
       readonly key: string;
       readonly value: string | number;
     }
-  /** Tells the sender, when it comes back, that it has replayed everything before it. */
+  /** When the sender consumes its own mark, it has replayed all earlier messages. */
   | { readonly kind: 'mark'; readonly controller: string; readonly nonce: string };
 
 const schema = z.discriminatedUnion('kind', [
@@ -35,10 +35,10 @@ const schema = z.discriminatedUnion('kind', [
 
 export const encodeColorMessage = (message: ColorMessage): string => JSON.stringify(message);
 
-/** @throws SyntaxError or ZodError on a text that is not a message of colors. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export const decodeColorMessage = (text: string): ColorMessage => schema.parse(JSON.parse(text));
 
-/** By which the topic is compacted: the last message of each key and controller stays. */
+/** The key for the topic's compaction, which keeps the last message of each key and controller. */
 export function colorMessageKey(message: ColorMessage): string {
   return message.kind === 'mark' ? `mark/${message.controller}` : `${message.pool}/${message.policy}/${message.key}`;
 }

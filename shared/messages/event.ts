@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** What happened to one activation. Durations in ms; `initTime` is 0 for a warm start, `size` in bytes of the result. */
+/** The event of an activation. Durations in ms; `initTime` is 0 for a warm start; `size` of the result in bytes. */
 export const activationEventSchema = z.object({
   name: z.string(),
   activationId: z.string(),
@@ -36,5 +36,5 @@ export type EventMessage = z.infer<typeof eventMessageSchema>;
 
 export const encodeEvent = (message: EventMessage): string => JSON.stringify(message);
 
-/** @throws SyntaxError or ZodError on a message that is none. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export const decodeEvent = (text: string): EventMessage => eventMessageSchema.parse(JSON.parse(text));

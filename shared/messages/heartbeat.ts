@@ -1,6 +1,8 @@
 import * as z from 'zod';
 
-/** A controller's sign of life, each second (topic `controllers`, ours); the last one before an orderly end says `leaving`. */
+/**
+ * A controller's heartbeat, each second (topic `controllers`, an extension). The last one before a stop has `leaving`.
+ */
 export interface Heartbeat {
   readonly controller: string;
   readonly leaving?: boolean | undefined;
@@ -10,5 +12,5 @@ const schema = z.object({ controller: z.string(), leaving: z.boolean().optional(
 
 export const encodeHeartbeat = (beat: Heartbeat): string => JSON.stringify(beat);
 
-/** @throws SyntaxError or ZodError on a text that is not a heartbeat. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export const decodeHeartbeat = (text: string): Heartbeat => schema.parse(JSON.parse(text));

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 
-/** An invoker as pings and acknowledgements name it. `userMemory` is a size such as `"2147483648 B"`. */
+/** An invoker in pings and acknowledgements. `userMemory` is a size such as `"2147483648 B"`. */
 export const invokerInstanceSchema = z.object({
   instance: z.int(),
   instanceType: z.literal('invoker').default('invoker'),
@@ -22,7 +22,7 @@ export interface InvokerInstance {
   dedicatedNamespaces: string[];
 }
 
-/** A controller as activation messages name it; its acknowledgements go to the topic `completed` + `asString`. */
+/** A controller in activation messages. Its acknowledgements go to the topic `completed` + `asString`. */
 export const controllerInstanceSchema = z.object({
   asString: z.string(),
   instanceType: z.literal('controller').default('controller'),
@@ -35,14 +35,14 @@ export interface ControllerInstance {
 const MB = 1024 * 1024;
 const UNITS: Record<string, number> = { B: 1, K: 1024, KB: 1024, M: MB, MB, G: 1024 * MB, GB: 1024 * MB };
 
-/** Parses a size such as `"2147483648 B"`, `"256 MB"` or `"1 g"` into bytes; undefined where it is none. */
+/** Parses a size such as `"2147483648 B"`, `"256 MB"` or `"1 g"` into bytes; undefined if it is not a size. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d+)\s?([A-Za-z]+)$/.exec(text.trim());
   const unit = match?.[2] && UNITS[match[2].toUpperCase()];
   return match?.[1] && unit ? Number(match[1]) * unit : undefined;
 }
 
-/** An invoker instance with `userMemoryMB` MB for containers. */
+/** Makes an invoker instance with `userMemoryMB` MB for containers. */
 export function invokerInstance(instance: number, uniqueName: string, userMemoryMB: number): InvokerInstance {
   return {
     instance,

@@ -1,13 +1,13 @@
 import * as z from 'zod';
 import { invokerInstanceSchema, type InvokerInstance } from './instances.js';
 
-/** An invoker's sign of life, each second (topic `health`). */
+/** An invoker's ping, each second (topic `health`). */
 export interface PingMessage {
   name: InvokerInstance;
   isEnabled?: boolean | undefined;
   /**
-   * Kinds of action that the invoker cannot run, with the reasons; not in every ping. Ours; Apache OpenWhisk ignores it, and its
-   * invokers do not say it.
+   * Kinds of action that the invoker cannot run, with the reasons; not in every ping. Ours; Apache OpenWhisk ignores
+   * it, and its invokers do not say it.
    */
   unavailableKinds?: Readonly<Record<string, string>> | undefined;
 }
@@ -21,5 +21,5 @@ const schema = z.object({
 
 export const encodePing = (ping: PingMessage): string => JSON.stringify(ping);
 
-/** @throws SyntaxError or ZodError on a message that is none. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export const decodePing = (text: string): PingMessage => schema.parse(JSON.parse(text));

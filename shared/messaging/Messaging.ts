@@ -1,30 +1,29 @@
 /**
  * The bus between controllers and invokers. Two implementations pass the same behavioural suite: queues inside the
- * process (no serialization: a message arrives as the same object) and Kafka.
+ * process, without serialization, and Kafka.
  *
- * A topic is one ordered log. Consumers of different groups each see every message; within one group a message goes to
- * one consumer. A consumer that joins a group for the first time reads from the topic's beginning (`earliest`) unless
- * it asks for `latest`.
+ * A topic is an ordered log. Each group gets every message; within a group each message goes to one consumer. A new
+ * group reads from the beginning of the topic (`earliest`) unless it asks for `latest`.
  */
 export interface Messaging {
-  /** Creates the topic where it is missing. Waits, and says so, while the bus does not answer. */
+  /** Creates a missing topic. Waits while the bus does not answer, and logs that. */
   ensureTopic<T>(topic: Topic<T>): Promise<void>;
   producer(): Promise<Producer>;
-  /** Resolves once the consumer's place in the topic is settled: it sees every message sent from then on. */
+  /** Starts a consumer. Resolves once its position is settled: it gets every message that is sent from then on. */
   consume<T>(options: ConsumerOptions<T>): Promise<Consumer>;
-  /** Whether the bus answered lately. */
+  /** Whether the bus answers. */
   isHealthy(): boolean;
-  /** More of the same, for metrics and for those who judge by silence. */
+  /** The details of the bus's health, for metrics and for decisions based on missing messages. */
   health(): BusState;
-  /** Closes every producer and consumer made here. */
+  /** Closes all producers and consumers. */
   close(): Promise<void>;
 }
 
 export interface BusState {
   readonly up: boolean;
-  /** Since when it is so, in ms since the epoch. */
+  /** The start of this state, in ms since the epoch. */
   readonly since: number;
-  /** When the bus answered last, in ms since the epoch; undefined before the first answer. */
+  /** The time of the bus's last response, in ms since the epoch; undefined before the first one. */
   readonly answeredAt: number | undefined;
 }
 
@@ -32,9 +31,9 @@ export interface BusState {
 export interface Topic<in out T> {
   readonly name: string;
   encode(message: T): string;
-  /** @throws on a text that is not a message of this topic: it is logged and skipped. */
+  /** @throws if the text is not a message of this topic. The consumer logs and skips it then. */
   decode(text: string): T;
-  /** Raw broker settings, such as `retention.ms`. */
+  /** Broker settings such as `retention.ms`. */
   readonly settings: Readonly<Record<string, string>>;
   /** For a compacted topic: the key of a message. */
   key?(message: T): string;
@@ -42,34 +41,35 @@ export interface Topic<in out T> {
 
 export interface Producer {
   /**
-   * Resolves once the bus has the message (Kafka: all replicas in sync, unless set otherwise).
-   * @throws BusUnavailableError where the bus has not taken it in time, counted from this call, or too much waits already.
-   * @throws MessageTooLargeError where the encoded message is over the topic's `max.message.bytes` (queues inside the
-   * process encode nothing and take every size).
+   * Sends a message. Resolves once the bus has it (Kafka: by default all in-sync replicas).
+   * @throws BusUnavailableError if the bus does not accept it in time, or if too many messages wait.
+   * @throws MessageTooLargeError if the encoded message exceeds the topic's `max.message.bytes` (the embedded bus has
+   * no limit).
    */
   send<T>(topic: Topic<T>, message: T, options?: SendOptions): Promise<void>;
   /**
-   * Resolves once a message that was sent as `volatile` outlives the process, or was handled. Missing: all messages do.
+   * Makes a `volatile` message durable. Resolves once it is durable or handled. Missing: all messages are durable.
    * @throws BusUnavailableError
    */
   keep?<T>(topic: Topic<T>, message: T): Promise<void>;
-  /** Ends the producer; messages sent before are still delivered. */
+  /** Closes the producer. Earlier messages are still delivered. */
   close(): Promise<void>;
 }
 
 export interface SendOptions {
   /**
-   * Nobody was told of the message yet: a bus inside the process need not keep it beyond the process until `keep` is called.
+   * Whether the embedded bus may lose the message at the end of the process, until `keep` is called. For messages whose
+   * id no client has got yet.
    */
   readonly volatile?: boolean | undefined;
   /**
-   * The message may wait for so long, in ms, to go in one request with a later one of its topic: fewer requests for a bus
-   * that counts them. It never waits where the bus does not count. Default 0.
+   * The longest time in ms that the message may wait to share a request with later ones of its topic. The embedded bus
+   * never waits. Default: 0.
    */
   readonly patienceMs?: number;
   /**
-   * The message waits as long as an outage lasts, and fails only where too much waits already or the producer closes.
-   * For messages that their receiver cannot do without, such as acknowledgements.
+   * Whether the message waits for the end of an outage. It fails only if too many messages wait or the producer closes.
+   * For messages that the receiver needs in any case, such as acknowledgements.
    */
   readonly lasting?: boolean;
 }
@@ -79,72 +79,72 @@ export interface ConsumerOptions<T> {
   group: string;
   from?: 'earliest' | 'latest';
   /**
-   * At most this many messages are with `handle` at a time (a message counts until its promise settles); no more are
-   * fetched while it is reached.
+   * The most messages in flight: a message counts until the promise of `handle` settles. At the limit the consumer
+   * stops fetching.
    */
   maxInFlight: number;
   /**
-   * No more messages are fetched while those in flight have this many bytes together, as they are encoded, except for the
-   * first `minInFlight`. Missing: no bound. A bus inside the process encodes nothing, and does not look at it.
+   * The most bytes of encoded messages in flight, except for the first `minInFlight` messages. Beyond that the consumer
+   * stops fetching. Missing: no bound. The embedded bus ignores it, since it does not encode messages.
    */
   maxBytes?: number | undefined;
-  /** So many messages may be in flight whatever their size. */
+  /** The number of messages that may be in flight regardless of their size. */
   minInFlight?: number | undefined;
   /**
-   * No more messages are fetched while this many lie behind the oldest that is not handled: a successor gets all of them
-   * again. Missing: no bound. A bus that keeps each message until it is handled does not look at it.
+   * The most messages from the oldest unhandled one on, since a successor gets all of them again. Beyond that the
+   * consumer stops fetching. Missing: no bound. A bus that keeps each message until it is handled ignores it.
    */
   maxUncommitted?: number | undefined;
   /**
    * Called once per message, in order, never from inside `send`. A message is handled once the promise settles (a
-   * rejection is logged), unless it settles to `left`; what was not handled when the process ended is delivered again to
-   * its successor.
+   * rejection is logged), unless it settles to `left`; what was not handled when the process ended is delivered again
+   * to its successor.
    */
   handle(message: T, delivery: Delivery): Promise<Handled> | Handled;
 }
 
-/** What became of a message. `left`: nothing, since the process ends; its successor shall have it. */
+/** The outcome of a message. `left`: not handled, since the process ends; its successor gets the message. */
 export type Handled = void | 'left';
 
-/** What the bus knows of a message besides its content. */
+/** The metadata of a message. */
 export interface Delivery {
-  /** When it was sent, in ms since the epoch, by the clock of its sender. */
+  /** The time of sending in ms since the epoch, by the sender's clock. */
   readonly sentAt: number;
   /**
-   * Whether an earlier consumer of the group may have been given it already and died before it was handled. False is
-   * certain, true is not: every message that waited in the topic when this consumer resumed the group's place.
+   * Whether an earlier consumer of the group may have got it and died before it was handled. True for every message
+   * that was in the topic when this consumer resumed the group's position; false is certain.
    */
   readonly redelivered: boolean;
 }
 
 export interface Consumer {
-  /** Stops fetching; messages in flight are finished. */
+  /** Stops fetching, and waits for the messages in flight. */
   close(): Promise<void>;
 }
 
-/** The encoded message exceeds what the topic takes. */
+/** The encoded message exceeds the topic's limit. */
 export class MessageTooLargeError extends Error {
   override readonly name = 'MessageTooLargeError';
   readonly bytes: number;
   readonly limit: number;
   constructor(topic: string, bytes: number, limit: number) {
-    super(`a message of ${bytes} bytes is over the ${limit} bytes that topic ${topic} takes`);
+    super(`a message of ${bytes} bytes exceeds the limit of topic ${topic}, ${limit} bytes`);
     this.bytes = bytes;
     this.limit = limit;
   }
 }
 
-/** The bus is away. The message may have reached it nevertheless. */
+/** The bus is unavailable. It may have got the message nevertheless. */
 export class BusUnavailableError extends Error {
   override readonly name: string = 'BusUnavailableError';
 }
 
-/** Too much waits for the bus already. The message did not reach it; a small one may still be taken. */
+/** Too many messages wait for the bus. It did not get this message; a small message may still be accepted. */
 export class BusFullError extends BusUnavailableError {
   override readonly name: string = 'BusFullError';
 }
 
-/** The bus answers, and lets us not do this: wrong credentials, rights or certificates. Waiting does not mend it. */
+/** The bus refuses the request because of credentials, rights or certificates. A retry does not help. */
 export class BusRefusedError extends Error {
   override readonly name = 'BusRefusedError';
 }

@@ -13,26 +13,26 @@ import { decodePing, encodePing, type PingMessage } from '../messages/ping.js';
 import type { Topic } from './Messaging.js';
 
 export interface TopicOptions {
-  /** What the name of `events` begins with, as `CONFIG_whisk_kafka_topics_userEvent_prefix`. */
+  /** The prefix of the name of `events`, from `CONFIG_whisk_kafka_topics_userEvent_prefix`. */
   readonly eventsPrefix?: string | undefined;
   /** The largest payload and result of an activation, in bytes. */
   readonly maxPayloadBytes?: number | undefined;
-  /** Missing: as `TOPIC_LIMITS` has them. */
+  /** Missing: `TOPIC_LIMITS`. */
   readonly limits?: Readonly<Record<TopicName, TopicLimits>> | undefined;
 }
 
-/** With what a topic is made; one that is there keeps what it has. */
+/** The settings of a new topic. An existing topic keeps its settings. */
 export interface TopicLimits {
   readonly segmentBytes: number;
-  /** -1: everything is kept. */
+  /** -1: no limit. */
   readonly retentionBytes: number;
-  /** -1: for ever. */
+  /** -1: no limit. */
   readonly retentionMs: number;
-  /** Missing: as the brokers have it. */
+  /** Missing: the brokers' default. */
   readonly maxMessageBytes?: number | undefined;
 }
 
-/** What a message on `invokerN` and `completedN` may take besides its payload. */
+/** The most overhead of a message on `invokerN` and `completedN` in addition to its payload. */
 const OVERHEAD_BYTES = 6068;
 /** What a record has besides its result: the ids of a sequence's components above all. */
 const RECORD_BYTES = 64 * 1024;
@@ -56,7 +56,7 @@ export const TOPIC_LIMITS = {
 };
 export type TopicName = keyof typeof TOPIC_LIMITS;
 
-/** In Kafka's words. */
+/** The settings with Kafka's names. */
 const settings = ({ segmentBytes, retentionBytes, retentionMs, maxMessageBytes }: TopicLimits) => ({
   'segment.bytes': String(segmentBytes),
   'retention.bytes': String(retentionBytes),
@@ -81,7 +81,10 @@ const CONTROLLERS_SETTINGS = {
 /** Longer than a controller and all that could take its place are away. */
 const ACCEPTED_LIMITS: TopicLimits = { ...kept(48 * HOUR_MS), segmentBytes: 64 * MB };
 
-/** All topics: those of OpenWhisk, and our own `acceptedN`, `colors` and `controllers`; `prefix` as `CONFIG_whisk_kafka_topics_prefix`. */
+/**
+ * All topics: those of OpenWhisk, and our own `acceptedN`, `colors` and `controllers`; `prefix` as
+ * `CONFIG_whisk_kafka_topics_prefix`.
+ */
 export function topics(prefix = '', options: TopicOptions = {}) {
   const { eventsPrefix = '', maxPayloadBytes = MB, limits = TOPIC_LIMITS } = options;
   const maxMessageBytes = maxPayloadBytes + OVERHEAD_BYTES;
@@ -123,7 +126,7 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       decode: decodeEvent,
       settings: settings(limits.events),
     } satisfies Topic<EventMessage>,
-    /** The homes of colors, compacted: what no controller told for a week is forgotten. */
+    /** The homes of colors, compacted. Messages are dropped after a week without an update. */
     colors: {
       name: `${prefix}colors`,
       encode: encodeColorMessage,
@@ -131,7 +134,7 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       key: colorMessageKey,
       settings: COLORS_SETTINGS,
     } satisfies Topic<ColorMessage>,
-    /** Heartbeats of controllers. Only the newest matter: they are kept as briefly as the broker lets. */
+    /** Heartbeats of controllers. Only the newest ones matter, so the retention is short. */
     controllers: {
       name: `${prefix}controllers`,
       encode: encodeHeartbeat,

@@ -8,13 +8,13 @@ import type { ActivationWriteObserver } from '../store/ActivationWriter.js';
 
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** The same stores, with the time that each call takes in `store_operation_seconds`, by database and operation. */
+/** Wraps stores to measure the duration of each call (`store_operation_seconds`). */
 export function measuredStores(stores: Stores, registry: Registry, log?: Logger): Stores {
   const health = new StoreHealth(log);
   storeHealthMetrics(health, registry);
   const seconds = new Histogram({
     name: 'store_operation_seconds',
-    help: 'Time that the store takes, by database and operation',
+    help: 'Duration of store operations, by database and operation',
     labelNames: ['database', 'operation'] as const,
     buckets: SECONDS,
     registers: [registry],
@@ -51,20 +51,20 @@ export function measuredStores(stores: Stores, registry: Registry, log?: Logger)
 }
 
 /**
- * The same bus, with metrics of it: the time until it has a message by topic (a message's patience is part of it), whether
- * it answers, and when it did last.
+ * Wraps the bus to measure the time until it has accepted a message, including the message's patience, and the bus's
+ * health.
  */
 export function measuredMessaging(messaging: Messaging, registry: Registry): Messaging {
   const seconds = new Histogram({
     name: 'bus_send_seconds',
-    help: 'Time until the bus has taken a message, by topic',
+    help: 'Time until the bus has accepted a message, by topic',
     labelNames: ['topic'] as const,
     buckets: SECONDS,
     registers: [registry],
   });
   const up = new Gauge({
     name: 'bus_up',
-    help: '1 while the bus answers, 0 while it is away',
+    help: 'Whether the bus answers (1) or not (0)',
     registers: [],
     collect() {
       this.set(messaging.health().up ? 1 : 0);
@@ -72,7 +72,7 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
   });
   const age = new Gauge({
     name: 'bus_answer_age_seconds',
-    help: 'Time since the bus answered last; it is asked at least each second where something is consumed',
+    help: 'Time since the last response of the bus; consumers cause at least one request each second',
     registers: [],
     collect() {
       const { answeredAt } = messaging.health();
@@ -101,18 +101,23 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
 }
 
 function storeHealthMetrics(health: StoreHealth, registry: Registry): void {
-  gauge(registry, 'store_up', 'Whether the store answers (1) or is away (0)', () => (health.isUp ? 1 : 0));
-  gauge(registry, 'store_last_answer_age_seconds', 'Time since the store answered last', () => health.ageMs / 1000);
+  gauge(registry, 'store_up', 'Whether the store answers (1) or not (0)', () => (health.isUp ? 1 : 0));
+  gauge(
+    registry,
+    'store_last_answer_age_seconds',
+    'Time since the last response of the store',
+    () => health.ageMs / 1000,
+  );
 }
 
-/** The room on the disk of a data folder. */
+/** Adds gauges of the disk of a data folder. */
 export function diskMetrics(disk: Pick<DiskSpace, 'isFull' | 'freeBytes'>, registry: Registry): void {
-  const full = 'Whether new work is refused since the disk of the data folder is full (1)';
+  const full = 'Whether new work is refused because the disk of the data folder is full (1)';
   gauge(registry, 'data_folder_full', full, () => (disk.isFull ? 1 : 0));
   gauge(registry, 'data_folder_free_bytes', 'Free bytes on the disk of the data folder', () => disk.freeBytes);
 }
 
-/** A gauge that is read when the metrics are. */
+/** Adds a gauge that is read at each collection. */
 function gauge(registry: Registry, name: string, help: string, read: () => number): void {
   registry.registerMetric(
     new Gauge({
@@ -126,7 +131,7 @@ function gauge(registry: Registry, name: string, help: string, read: () => numbe
   );
 }
 
-/** Counts the records of activations that wait to be stored, and times their batches. */
+/** Counts the activation records that wait for the store, and measures the duration of batches. */
 export function activationWriteMetrics(registry: Registry): ActivationWriteObserver {
   const registers = [registry];
   const batch = new Histogram({
@@ -135,11 +140,19 @@ export function activationWriteMetrics(registry: Registry): ActivationWriteObser
     buckets: SECONDS,
     registers,
   });
-  const records = new Gauge({ name: 'activation_backlog_records', help: 'Activation records that wait', registers });
-  const bytes = new Gauge({ name: 'activation_backlog_bytes', help: 'About how many bytes they have', registers });
+  const records = new Gauge({
+    name: 'activation_backlog_records',
+    help: 'Activation records that wait for the store',
+    registers,
+  });
+  const bytes = new Gauge({
+    name: 'activation_backlog_bytes',
+    help: 'Approximate bytes of the activation records that wait for the store',
+    registers,
+  });
   const failures = new Counter({
     name: 'activation_batch_failures_total',
-    help: 'Batches that the store did not take and that were tried again',
+    help: 'Batches of activation records that failed and were retried',
     registers,
   });
   return {

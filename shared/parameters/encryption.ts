@@ -2,32 +2,33 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Json, KeyValue } from '../entities/keyvalue.js';
 
 /*
- * Parameters of actions and packages encrypted at rest, as OpenWhisk writes them. An encrypted value is a text: base64 of
+ * The encryption of stored parameters of actions and packages, in OpenWhisk's format. An encrypted value is the base64
+ * of
  *
  *   length of the nonce (4 bytes, big endian) | nonce | AES-GCM ciphertext of the value as JSON | tag (16 bytes)
  *
- * and the parameter carries the cipher's name in `encryption`. The nonce has 12 bytes for `aes-128` and 128 for `aes-256`.
- * Values stay encrypted on their way through controllers and the bus; the invoker opens them just before it runs.
+ * The parameter has the cipher's name in `encryption`. The nonce has 12 bytes for `aes-128` and 128 for `aes-256`.
+ * Values stay encrypted in controllers and on the bus; the invoker decrypts them just before it runs the action.
  */
 
 export interface EncryptionConfig {
-  /** What new values are written with: `off` (or `noop`), `aes-128`, `aes-256`. */
+  /** The cipher for new values: `off` (or `noop`), `aes-128`, `aes-256`. */
   readonly current: string;
-  /** Keys in base64. That of a cipher used earlier has to stay as long as there are values written with it. */
+  /** Keys in base64. The key of a former cipher is needed as long as values use it. */
   readonly aes128?: string | undefined;
   readonly aes256?: string | undefined;
 }
 
-/** Encrypts what is stored. */
+/** Encrypts parameters for the store. */
 export interface ParameterLock {
-  /** The parameters with every value encrypted that is not yet. */
+  /** Encrypts all values that are not encrypted yet. */
   lock(parameters: readonly KeyValue[]): KeyValue[];
 }
 
 /**
- * The document with `encryption` only on parameters that its stored state has exactly so: the field is the server's own. A
- * client that sends it with another value would have the server decrypt what it did not encrypt, or a secret that somebody
- * else's document shows encrypted.
+ * Removes `encryption` from parameters that differ from the stored document, since only the server may set the field.
+ * Otherwise a client could make the server decrypt any value, such as the ciphertext of a secret in another user's
+ * document.
  */
 export function withOwnEncryption<T extends { readonly parameters: readonly KeyValue[] }>(
   document: T,
@@ -44,11 +45,11 @@ export function withOwnEncryption<T extends { readonly parameters: readonly KeyV
   return { ...document, parameters };
 }
 
-/** Decrypts what an action is run with. */
+/** Decrypts the parameters of an activation. */
 export interface ParameterUnlock {
   /**
-   * The value that was written with the cipher of that name; the text as it is where there is no such cipher.
-   * @throws Error where it was changed or was written with another key.
+   * Decrypts a value. Returns the text unchanged for an unknown cipher.
+   * @throws Error if the value was changed or has another key.
    */
   decrypt(cipher: string, value: string): Json;
 }
@@ -66,7 +67,7 @@ const CIPHERS = {
 } as const;
 type CipherName = keyof typeof CIPHERS;
 
-/** @throws Error on a cipher that there is not, or a key that is missing or of another length. */
+/** @throws Error for an unknown cipher, or a key that is missing or has the wrong length. */
 export function parameterEncryption(config: EncryptionConfig): ParameterLock & ParameterUnlock {
   const ciphers = new Map<string, Cipher>();
   if (config.aes128) ciphers.set('aes-128', cipher('aes-128', config.aes128));
@@ -94,7 +95,7 @@ export const noEncryption: ParameterLock & ParameterUnlock = parameterEncryption
 function cipher(name: CipherName, keyBase64: string): Cipher {
   const { algorithm, keyBytes, nonceBytes } = CIPHERS[name];
   const key = Buffer.from(keyBase64, 'base64');
-  if (key.length !== keyBytes) throw new Error(`the key for ${name} has to be ${keyBytes} bytes, in base64`);
+  if (key.length !== keyBytes) throw new Error(`the key for ${name} must have ${keyBytes} bytes, in base64`);
   return { algorithm, key, nonceBytes };
 }
 

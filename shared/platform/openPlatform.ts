@@ -9,7 +9,7 @@ import type { Runtimes } from '../runtimes/manifest.js';
 import type { Stores } from '../store/ArtifactStore.js';
 import { BatchingActivationStore, type ActivationWriteOptions } from '../store/BatchingActivationStore.js';
 
-/** What the platform is made of where controllers and invokers run; the distributed and the standalone one differ here. */
+/** The configuration of the platform. The distributed and the standalone server differ in it. */
 export interface PlatformConfig {
   readonly log: Logger;
   readonly runtimes: Runtimes;
@@ -17,13 +17,13 @@ export interface PlatformConfig {
   readonly encryption: EncryptionConfig;
   readonly openStores: () => Promise<Stores>;
   readonly openMessaging: () => Promise<Messaging>;
-  /** The distance between writes of activation records; missing: none. */
-  /** Throws where no new work is to be taken: see `WriterOptions`. */
+  /** The interval of writes of activation records; missing: none. */
+  /** Throws if new work must be refused: see `WriterOptions`. */
   readonly requireRoom?: (() => void) | undefined;
   readonly recordPace?: Pick<ActivationWriteOptions, 'intervalMs' | 'maxIntervalMs'> | undefined;
 }
 
-/** All that a controller and an invoker have in common. The lifecycle closes it. */
+/** The common parts of controllers and invokers. The lifecycle closes them. */
 export interface Platform {
   readonly log: Logger;
   readonly registry: Registry;
@@ -36,8 +36,8 @@ export interface Platform {
 }
 
 /**
- * Opens metrics, stores, records and bus, in this order.
- * @throws what opening the stores or the bus throws.
+ * Opens metrics, stores, activation records and bus, in this order.
+ * @throws the errors of opening the stores or the bus.
  */
 export async function openPlatform(life: Lifecycle, config: PlatformConfig): Promise<Platform> {
   const { log, runtimes, topics } = config;

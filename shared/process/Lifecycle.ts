@@ -2,9 +2,9 @@ import type { Logger } from '../logging/Logger.js';
 import { within } from './within.js';
 
 /*
- * The life of a process. Keep this file's imports as few and as light as they are: a main file loads it first and everything
- * else after it, so that signals are handled while the rest is loaded. The first process of a container (PID 1) needs that: the kernel
- * drops a signal that PID 1 has no handler for.
+ * The life of a process. Keep this file's imports as few and as light as they are: a main file loads it first and
+ * everything else after it, so that signals are handled while the rest is loaded. The first process of a container (PID
+ * 1) needs that: the kernel drops a signal that PID 1 has no handler for.
  *
  *   starting  parts are opened           → running: all are open
  *                                        → stopping: a signal, or `stop`
@@ -19,7 +19,7 @@ import { within } from './within.js';
  */
 type State = 'starting' | 'running' | 'stopping' | 'ended';
 
-/** What a life needs of its process. */
+/** The interface of the process, for tests. */
 export interface LivingProcess {
   readonly pid: number;
   on(event: 'SIGTERM' | 'SIGINT', listener: (signal: NodeJS.Signals) => void): unknown;
@@ -35,13 +35,13 @@ interface Part {
   readonly close: () => Promise<void>;
 }
 
-/** How long closing may take at a stop, unless `stopWithin` says otherwise, in ms. */
+/** The default limit for closing all parts at a stop, in ms. */
 const STOP_MS = 60_000;
-/** The same where the start has failed. */
+/** The limit for closing all parts after a failed start, in ms. */
 const FAILED_START_MS = 10_000;
-/** How long the parts that are given to `beforeExit` may take, in ms. */
+/** The limit for the parts of `beforeExit`, in ms. */
 const LAST_MS = 3000;
-/** Under npm one Ctrl-C comes twice: from the terminal, and from npm, which passes it on. */
+/** The time in ms in which a repeated signal counts as the same: npm forwards a Ctrl-C that the terminal sends, too. */
 const SAME_SIGNAL_MS = 500;
 
 export class Lifecycle {
@@ -65,46 +65,46 @@ export class Lifecycle {
   }
 
   /**
-   * Handles signals and uncaught errors from now on.
-   * @param name what lines on the standard error begin with; empty: nothing.
+   * Installs handlers for signals and uncaught errors.
+   * @param name the prefix of lines on the standard error; empty: none.
    */
   static begin(name: string, living: LivingProcess = process): Lifecycle {
     return new Lifecycle(name, living);
   }
 
-  /** Aborted once the process is to stop. */
+  /** Aborted when the process stops. */
   get stopping(): AbortSignal {
     return this.#stopping.signal;
   }
 
-  /** Lines go there from now on; before, they go to the standard error. */
+  /** Sets the target of log lines. Before this call they go to the standard error. */
   logTo(log: Logger): void {
     this.#log = log;
   }
 
-  /** Closing all parts may take so long; after that the process ends with code 1. */
+  /** Sets the limit for closing all parts. After it the process ends with code 1. */
   stopWithin(limitMs: number): void {
     this.#limitMs = limitMs;
   }
 
-  /** Part of the process: closed at its stop, before all that was opened earlier. `close` is called once. */
+  /** Adds a part. It is closed at the stop, before all parts that were opened earlier. `close` is called once. */
   opened(name: string, close: () => Promise<void>): void {
     this.#parts.push({ name, close });
   }
 
   /**
-   * To be done before the process ends for any reason but a kill, also after an uncaught error: within three seconds, and
-   * without a wait for what runs. May be called besides the part's own close.
+   * Adds a function to run before the process ends for any reason but a kill, even after an uncaught error. It has
+   * three seconds and must not wait for running work. It may be called in addition to the part's own close.
    */
   beforeExit(name: string, close: () => Promise<void>): void {
     this.#last.push({ name, close });
   }
 
   /**
-   * Opens the process. Where `start` rejects, says why on the standard error, in one line where it is something that a
-   * user can change, closes what was opened, and ends the process with code 1, or the error's `exitCode`. Resolves at the
-   * end of `start`.
-   * @param interrupted the exit code where a signal comes before that end.
+   * Starts the process. Resolves at the end of `start`. If `start` rejects, it writes the reason to the standard error
+   * (in one line if the user can fix it), closes the open parts, and ends the process with code 1 or the error's
+   * `exitCode`.
+   * @param interrupted the exit code if a signal arrives before the end of `start`.
    */
   async run(start: (life: Lifecycle) => Promise<void>, interrupted = 0): Promise<void> {
     this.#stopCode = interrupted;
@@ -114,7 +114,7 @@ export class Lifecycle {
       this.#state = 'running';
       this.#stopCode = 0;
     } catch (error) {
-      // A start that a signal interrupts may fail of what was closed.
+      // After a signal, `start` may fail because parts are closed.
       if (this.#state !== 'starting') return;
       this.#state = 'stopping';
       this.#process.stderr.write(`${this.#prefix}${describeFailure(error)}\n`);
@@ -124,7 +124,7 @@ export class Lifecycle {
     }
   }
 
-  /** Stops the process as a signal does. */
+  /** Stops the process like a signal. */
   stop(reason: string): void {
     if (this.#state !== 'starting' && this.#state !== 'running') return;
     this.#state = 'stopping';
@@ -159,7 +159,10 @@ export class Lifecycle {
     else this.#process.stderr.write(`${this.#prefix}${line}\n`);
   }
 
-  /** The last opened first; also what is opened meanwhile. Resolves to whether all closed within the limit. */
+  /**
+   * Closes all parts, the last opened one first, including those opened meanwhile. Resolves to whether all closed in
+   * time.
+   */
   async #closeAll(limitMs: number): Promise<boolean> {
     let clean = true;
     const closing = async (): Promise<void> => {
@@ -183,8 +186,8 @@ export class Lifecycle {
   }
 
   /**
-   * Ends the process. Node's exit waits for its threads without a limit: a write of LMDB that is under way holds one, and
-   * goes on only while JavaScript runs. So such parts are closed first, and where they do not close, the process is killed.
+   * Ends the process. Node's exit waits for its threads without a limit. A pending write of LMDB blocks one, and
+   * continues only while JavaScript runs. So this closes such parts first, and kills the process if they do not close.
    */
   async #leave(code: number): Promise<void> {
     if (this.#state === 'ended') return;
@@ -198,23 +201,23 @@ export class Lifecycle {
     if (!safe) {
       this.#say(`${this.#last.map(({ name }) => name).join(', ')} cannot be closed: the process kills itself`);
       this.#process.kill(this.#process.pid, 'SIGKILL');
-      // PID 1 does not get signals of its own namespace; abort reaches it.
+      // PID 1 does not get signals from its own namespace; `abort` works.
       this.#process.abort();
     }
     this.#process.exit(code);
   }
 }
 
-/** An error may say with which code the process ends. */
+/** The exit code for an error: its `exitCode`, or 1. */
 function exitCodeOf(error: unknown): number {
   const code = error instanceof Error && 'exitCode' in error ? error.exitCode : undefined;
   return typeof code === 'number' ? code : 1;
 }
 
-/** The errors of the language: they are faults of ours, and a stack helps. */
+/** Built-in error classes. Such errors are faults of this program, so the stack helps. */
 const FAULTS = new Set(['Error', 'TypeError', 'RangeError', 'ReferenceError', 'SyntaxError', 'AssertionError']);
 
-/** One line for what a user can change: an error with a code, or of a class of ours. The stack for the rest. */
+/** One line for an error that the user can fix (with a code, or of an own class); the stack for other errors. */
 export function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };

@@ -1,17 +1,16 @@
 export interface PacerOptions {
-  /** A request begins no sooner than so many times the duration of the last one after that one began. */
+  /** The interval between the starts of two requests, as a multiple of the last request's duration. */
   readonly factor: number;
-  /** The least and the longest time between the beginnings of two requests, in ms. */
+  /** The bounds of that interval, in ms. */
   readonly minMs?: number;
   readonly maxMs: number;
 }
 
 /**
- * Decides when the next request should go to a server that takes many items in one request. A request after a pause goes
- * at once. In a rush the requests keep a distance that grows with the time that the server takes, so that a busy server is
- * asked less often, for more at a time.
+ * Decides on the time of the next request to a server that takes batches. After a pause a request is sent at once.
+ * Under load, the interval grows with the server's response time, so that a busy server gets fewer and larger requests.
  *
- * Times are in ms of any one clock.
+ * Times are in ms, always of the same clock.
  */
 export class Pacer {
   readonly #factor: number;
@@ -26,7 +25,7 @@ export class Pacer {
     this.#maxMs = maxMs;
   }
 
-  /** How long the next request should wait. */
+  /** The wait before the next request, in ms. */
   rest(now: number): number {
     const distance = Math.max(this.#minMs, Math.min(this.#maxMs, this.#factor * this.#tookMs));
     return Math.max(0, this.#began + distance - now);

@@ -1,6 +1,6 @@
 /**
- * First in, first out, with a way back to the front for an item that was taken too early. Each step takes constant time,
- * amortized: a ring that doubles as it fills and halves as it empties.
+ * First in, first out, with a way back to the front for an item that was taken too early. Each step takes constant
+ * time, amortized: a ring that doubles as it fills and halves as it empties.
  */
 export class Queue<T> {
   #slots: (T | undefined)[] = empty<T>(SMALLEST);
@@ -24,12 +24,12 @@ export class Queue<T> {
     this.#size++;
   }
 
-  /** The oldest item, left where it is. */
+  /** The oldest item, without removing it. */
   peek(): T | undefined {
     return this.#size === 0 ? undefined : this.#slots[this.#head];
   }
 
-  /** Takes the oldest item; undefined where there is none. */
+  /** Removes and returns the oldest item; undefined if the queue is empty. */
   shift(): T | undefined {
     if (this.#size === 0) return undefined;
     const item = this.#slots[this.#head];
@@ -52,7 +52,7 @@ export class Queue<T> {
   }
 }
 
-/** A power of two, as every capacity is, so that an index wraps by a mask. */
+/** The smallest capacity. Every capacity is a power of two, so that a mask wraps the index. */
 const SMALLEST = 8;
 
 const empty = <T>(capacity: number): (T | undefined)[] => Array.from<T | undefined>({ length: capacity });

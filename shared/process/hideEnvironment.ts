@@ -1,14 +1,16 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 
-/** Fields of `/proc/self/stat` behind the name: where the environment begins and ends in memory (`man 5 proc`, 50 and 51). */
+/**
+ * The fields of `/proc/self/stat` after the name with the start and end of the environment (`man 5 proc`, 50 and 51).
+ */
 const ENV_START = 47;
 const ENV_END = 48;
 
 /**
- * Clears the text of this process's environment that other processes of its user read in `/proc/PID/environ`. This process
- * keeps its variables. Where the system does not allow it, nothing changes.
+ * Clears the environment of this process in `/proc/PID/environ`, which other processes of its user can read. The
+ * process keeps its variables. Has no effect if the system does not allow it.
  *
- * @returns whether the text is cleared.
+ * @returns whether the environment is cleared.
  */
 export function hideEnvironment(): boolean {
   const saved = { ...process.env };
@@ -28,7 +30,7 @@ export function hideEnvironment(): boolean {
   } catch {
     return false;
   } finally {
-    // The cleared text was the variables' own storage: this stores each of them anew.
+    // The cleared memory was the storage of the variables: set all of them again.
     for (const [name, value] of Object.entries(saved)) process.env[name] = value;
   }
 }

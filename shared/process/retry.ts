@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface RetryOptions {
-  /** How long to wait, in ms, after so many failures (1 after the first); undefined: give up with the last error. */
+  /** The delay in ms after a number of failures (1 after the first one); undefined: give up with the last error. */
   delayMs(failures: number, error: unknown): number | undefined;
-  /** Whether trying again cannot help: the error is thrown at once. */
+  /** Whether a retry cannot help. Then the error is thrown at once. */
   isFinal?(error: unknown): boolean;
-  /** Called after each failure that is followed by another try. */
+  /** Called after each failure that is followed by a retry. */
   onFailure?(error: unknown, failures: number): void;
-  /** Ends the waiting between tries; its reason is thrown. A try that runs is not cut off. */
+  /** Ends the wait between attempts and throws the signal's reason. Does not abort a running attempt. */
   readonly signal?: AbortSignal | undefined;
   /** False: work in the background, whose waits do not keep a process from ending. */
   readonly ref?: boolean | undefined;
@@ -33,7 +33,7 @@ export async function retry<R>(attempt: (failures: number) => Promise<R>, option
   }
 }
 
-/** Delays that double from `firstMs` up to `maxMs`, for `tries` failures at most. */
+/** Delays that double from `firstMs` up to `maxMs`, for at most `tries` failures. */
 export const backOff =
   (firstMs: number, maxMs: number, tries = Number.POSITIVE_INFINITY) =>
   (failures: number): number | undefined =>

@@ -1,5 +1,5 @@
-/** Bytes or characters that are worked on before other work of the process has its turn: some ms of processor time. */
+/** The bytes or characters to process before other work gets a turn: some ms of processor time. */
 export const SLICE = 1024 * 1024;
 
-/** Resolves when what waits for the event loop has had its turn. */
+/** Resolves after the event loop has run other waiting work. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

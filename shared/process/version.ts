@@ -4,7 +4,7 @@ import * as z from 'zod';
 
 const manifestSchema = z.object({ version: z.string() });
 
-/** This program's version, as its `package.json` says: that of the sources, or of the folder above `dist`. */
+/** The version of this program, from the `package.json` of the sources or of the folder above `dist`. */
 export function programVersion(): string {
   const places = ['../../package.json', '../../../package.json'].map((path) =>
     fileURLToPath(new URL(path, import.meta.url)),

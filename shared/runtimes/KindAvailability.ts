@@ -2,7 +2,7 @@ import type { Logger } from '../logging/Logger.js';
 import { within } from '../process/within.js';
 import type { Runtime, Runtimes } from './manifest.js';
 
-/** Why actions of a kind cannot run on this machine; undefined where they can. Rejects where that cannot be found out. */
+/** Why actions of a kind cannot run on this machine; undefined if they can run. Rejects if it is unknown. */
 export type KindProbe = (runtime: Pick<Runtime, 'kind' | 'reference'>) => Promise<string | undefined>;
 
 export interface KindAvailabilityParts {
@@ -15,13 +15,18 @@ export interface KindAvailabilityParts {
   readonly freshMs?: number | undefined;
 }
 
-/** So long what was found out counts, in ms: an image may come, a registry may be away for a moment. */
+/**
+ * The time for which a finding is valid, in ms: an image may be added, or a registry may be unavailable for a moment.
+ */
 const FRESH_MS = 10_000;
 
-/** Knows which kinds cannot run here: it says so once at the start, and to the user who creates an action of such a kind. */
+/**
+ * Checks which kinds cannot run. Logs them once at the start, and gives the reason for a user who creates such an
+ * action.
+ */
 export class KindAvailability {
   readonly #parts: KindAvailabilityParts;
-  /** By image. Kinds that can run are not asked for again. */
+  /** The findings by image. Kinds that can run are not checked again. */
   readonly #found = new Map<string, Finding>();
 
   constructor(parts: KindAvailabilityParts) {
@@ -39,16 +44,16 @@ export class KindAvailability {
       if (reason !== undefined) byReason.set(reason, [...(byReason.get(reason) ?? []), kind]);
     }
     const missing = [...byReason].map(([reason, names]) => `${names.join(', ')} (${reason})`);
-    if (missing.length > 0) log.warn(`actions of these kinds cannot run here: ${missing.join('; ')}`);
+    if (missing.length > 0) log.warn(`actions of these kinds cannot run: ${missing.join('; ')}`);
   }
 
-  /** Why actions of the kind cannot run; undefined where they can, or where that cannot be found out. Never rejects. */
+  /** Why actions of the kind cannot run; undefined if they can run, or if it is unknown. Never rejects. */
   async reason(kind: string): Promise<string | undefined> {
     const runtime = this.#parts.runtimes.kinds.get(kind);
     if (!runtime) return undefined;
     const finding = this.#found.get(runtime.reference) ?? this.#find(runtime);
     const reason = await finding.reason;
-    // What could not run may run by now: the next one who asks hears of it.
+    // The kind may be available by now: check again for the next call.
     const { now, freshMs = FRESH_MS } = this.#parts;
     if (reason !== undefined && now() - finding.at >= freshMs && !finding.again) {
       finding.again = true;
@@ -57,7 +62,7 @@ export class KindAvailability {
     return reason;
   }
 
-  /** The same, but undefined where it is not known in `limitMs`. */
+  /** Like `reason`, but undefined if it is unknown after `limitMs`. */
   reasonWithin(kind: string, limitMs: number): Promise<string | undefined> {
     return within(this.reason(kind), limitMs, () => undefined);
   }
@@ -100,6 +105,6 @@ interface Finding {
   readonly reason: Promise<string | undefined>;
   /** What `reason` settled to. */
   known?: { readonly reason: string | undefined };
-  /** It is being found out again. */
+  /** Whether another check is running. */
   again: boolean;
 }

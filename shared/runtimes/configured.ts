@@ -1,8 +1,8 @@
 import { loadManifest, parseManifest, type ManifestOptions, type Runtimes } from './manifest.js';
 
-/** What an operator sets of the runtimes. */
+/** The operator's settings of runtimes. */
 export interface RuntimesConfig {
-  /** JSON, or `file:` and a path; undefined: the manifest that comes with the code. */
+  /** JSON, or `file:` and a path; undefined: the built-in manifest. */
   readonly manifest: string | undefined;
   readonly defaultImagePrefix: string | undefined;
   readonly defaultImageTag: string | undefined;
@@ -11,8 +11,8 @@ export interface RuntimesConfig {
 }
 
 /**
- * The manifest that a process was configured with.
- * @throws Error that says what is wrong with it
+ * The configured manifest of a process.
+ * @throws Error that describes the fault
  */
 export function configuredRuntimes(config: RuntimesConfig): Runtimes {
   const { manifest } = config;
@@ -27,7 +27,7 @@ export function configuredRuntimes(config: RuntimesConfig): Runtimes {
   try {
     json = JSON.parse(manifest);
   } catch (error) {
-    throw new Error(`The runtimes manifest is no JSON: ${String(error)}`, { cause: error });
+    throw new Error(`The runtimes manifest is not JSON: ${String(error)}`, { cause: error });
   }
   return parseManifest(json, options);
 }

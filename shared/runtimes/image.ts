@@ -1,7 +1,7 @@
-/** The image that the default manifest names for `nodejs:20`. */
+/** The image of `nodejs:20` in the default manifest. */
 export const RUNTIME_IMAGE = 'palette-whisk/action-nodejs:local';
 
-/** A container image's name in parts: `registry/prefix/name:tag@digest`, only `name` is always there. */
+/** The parts of a container image's name: `registry/prefix/name:tag@digest`. Only `name` is mandatory. */
 export interface ImageName {
   readonly name: string;
   readonly registry?: string | undefined;
@@ -10,7 +10,8 @@ export interface ImageName {
   readonly digest?: string | undefined;
 }
 
-// Docker's grammar of references. A first part is a registry where it has a dot or a port; else it belongs to the path.
+// Docker's grammar of references. The first part is a registry if it has a dot or a port; otherwise it belongs to the
+// path.
 const COMPONENT = '[a-z0-9]+(?:(?:\\.|_{1,2}|-+)[a-z0-9]+)*';
 const LABEL = '[a-zA-Z0-9-]+';
 const DOMAIN = `${LABEL}(?:\\.${LABEL})+(?::[0-9]+)?|${LABEL}(?:\\.${LABEL})*:[0-9]+`;
@@ -18,10 +19,10 @@ const TAG = '[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}';
 const DIGEST = '[A-Za-z0-9]+(?:[+._-][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}';
 const REFERENCE = new RegExp(`^(?:(${DOMAIN})/)?((?:${COMPONENT}/)*)(${COMPONENT})(?::(${TAG}))?(?:@(${DIGEST}))?$`);
 
-/** Docker takes 255 characters for the name, 128 for the tag, and a digest. */
+/** The longest name in characters. Docker allows 255 for the name, 128 for the tag, and a digest. */
 const MAX_LENGTH = 1000;
 
-/** Reads an image's name as `docker pull` takes it; undefined where it is none. */
+/** Parses an image's name in the form of `docker pull`; undefined if it is not valid. */
 export function parseImageName(text: string): ImageName | undefined {
   if (text.length > MAX_LENGTH) return undefined;
   const match = REFERENCE.exec(text);
@@ -36,7 +37,7 @@ export function parseImageName(text: string): ImageName | undefined {
   };
 }
 
-/** The name as `docker pull` takes it. `defaultRegistry` holds where the name itself says none. */
+/** The name for `docker pull`. @param defaultRegistry the registry if the name has none. */
 export function imageReference(image: ImageName, defaultRegistry = ''): string {
   const registry = image.registry ?? defaultRegistry;
   const slash = registry === '' || registry.endsWith('/') ? '' : '/';
@@ -46,7 +47,7 @@ export function imageReference(image: ImageName, defaultRegistry = ''): string {
   return `${registry}${slash}${prefix}${image.name}${tag}${digest}`;
 }
 
-/** Whether both name the same image; no tag means `latest`. */
+/** Whether two names refer to the same image. A missing tag means `latest`. */
 export function sameImage(a: ImageName, b: ImageName): boolean {
   return (
     a.name === b.name &&

@@ -4,66 +4,66 @@ import * as z from 'zod';
 import { imageReference, parseImageName, sameImage, type ImageName } from './image.js';
 import { parseBytes, parseDuration, quantity } from './quantities.js';
 
-/** Prewarmed containers that follow the demand: between `minCount` and `maxCount`, in steps of `increment`. */
+/** Stem cells that follow the demand: between `minCount` and `maxCount`, in steps of `increment`. */
 export interface ReactivePrewarming {
   readonly minCount: number;
   readonly maxCount: number;
-  /** How long a prewarmed container waits before it goes, in ms. */
+  /** The time after which an unused stem cell is removed, in ms. */
   readonly ttlMs: number;
-  /** So many cold starts in a minute make one step. */
+  /** The number of cold starts in a minute for one step. */
   readonly threshold: number;
   readonly increment: number;
 }
 
-/** Containers of a kind that are started before anyone asks. */
+/** Containers of a kind that are started in advance. */
 export interface StemCell {
   readonly initialCount: number;
   readonly memoryMB: number;
   readonly reactive?: ReactivePrewarming | undefined;
 }
 
-/** How actions of one kind are run. */
+/** The runtime of a kind. */
 export interface Runtime {
   readonly kind: string;
   readonly family: string;
   readonly image: ImageName;
-  /** As `docker pull` takes it. */
+  /** The image for `docker pull`. */
   readonly reference: string;
-  /** May be read and deleted; no longer created, updated or invoked. */
+  /** Whether actions may only be read and deleted, but not created, updated or invoked. */
   readonly deprecated: boolean;
-  /** The kind that `FAMILY:default` means. */
+  /** Whether it is the kind for `FAMILY:default`. */
   readonly default: boolean;
-  /** Whether code is kept as an attachment of the document rather than inside it. */
+  /** Whether code is stored as an attachment of the document instead of inside it. */
   readonly attached: boolean;
   readonly requireMain: boolean;
-  /** Whether the runtime ends both log streams with the sentinel. */
+  /** Whether the runtime writes the sentinel to both log streams. */
   readonly sentinelledLogs: boolean;
   readonly stemCells: readonly StemCell[];
 }
 
-/** Which kinds of action there are, read from a `runtimes.json`. */
+/** The kinds of actions, from a `runtimes.json`. */
 export interface Runtimes {
   readonly kinds: ReadonlyMap<string, Runtime>;
-  /** As the file has them. */
+  /** The runtimes by family, in the order of the file. */
   readonly families: ReadonlyMap<string, readonly Runtime[]>;
   readonly blackboxes: readonly ImageName[];
   /** The runtime of a kind, or of `FAMILY:default`. */
   resolve(kind: string): Runtime | undefined;
-  /** Whether an image is the installation's own (a known blackbox, or built on the spot): then nobody pulls it. */
+  /** Whether an image is never pulled: a known blackbox image, or a local build. */
   skipPull(image: ImageName): boolean;
 }
 
 export interface ManifestOptions {
-  /** Images of this prefix are built on the spot; they are in no registry. */
+  /** The prefix of local builds, which are not in a registry. */
   readonly localImagePrefix?: string | undefined;
-  /** Where the runtimes' images are, for those that name no registry themselves. */
+  /** The registry of the runtimes' images without a registry. */
   readonly registry?: string | undefined;
-  /** For runtimes' images that name none themselves. */
+  /** The default for images of the manifest that do not name one. */
   readonly defaultPrefix?: string | undefined;
   readonly defaultTag?: string | undefined;
 }
 
-/** The prefix of the images that `npm run runtimes` builds. */
+/** The prefix of images that `npm run runtimes` builds. */
 export const LOCAL_IMAGE_PREFIX = 'palette-whisk';
 
 const imageSchema = z.object({
@@ -163,8 +163,9 @@ function familyDefault(family: string, versions: readonly Runtime[]): Runtime {
 }
 
 /**
- * Reads a manifest of runtimes: what a `runtimes.json` holds, as `JSON.parse` gives it.
- * @throws Error that says what is wrong with it
+ * Parses a manifest of runtimes.
+ * @param json the parsed JSON of a `runtimes.json`
+ * @throws Error that describes the fault
  */
 export function parseManifest(json: unknown, options: ManifestOptions = {}): Runtimes {
   const parsed = manifestSchema.safeParse(json);
@@ -194,7 +195,7 @@ export function parseManifest(json: unknown, options: ManifestOptions = {}): Run
   };
 }
 
-/** What is listed of the runtimes for clients (`GET /`): OpenWhisk's fields, by family. */
+/** The list of runtimes for clients (`GET /`): OpenWhisk's fields, by family. */
 export function describeRuntimes(runtimes: Runtimes): Record<string, object[]> {
   const described: Record<string, object[]> = {};
   for (const [family, versions] of runtimes.families) {
@@ -210,14 +211,14 @@ export function describeRuntimes(runtimes: Runtimes): Record<string, object[]> {
   return described;
 }
 
-/** Whether a user's image is pulled before it is started. An unreadable name is left to the container engine to refuse. */
+/** Whether to pull a user's image before its start. The container engine refuses malformed names later. */
 export function pullsImage(runtimes: Runtimes, reference: string): boolean {
   const image = parseImageName(reference);
   return image === undefined || !runtimes.skipPull(image);
 }
 
 /**
- * Reads the manifest of a file; of the one that comes with the project where none is named.
+ * Reads the manifest of a file; the default is the built-in manifest.
  * @throws Error that names the file
  */
 export function loadManifest(file: string = defaultManifestFile(), options: ManifestOptions = {}): Runtimes {
@@ -230,7 +231,7 @@ export function loadManifest(file: string = defaultManifestFile(), options: Mani
   return parseManifest(json, { localImagePrefix: LOCAL_IMAGE_PREFIX, ...options });
 }
 
-/** The compiled module lies under `dist/`, where the compiler puts no JSON: the file stays with the sources. */
+/** The path of the built-in manifest. The compiler does not copy JSON to `dist/`, so the file is beside the sources. */
 function defaultManifestFile(): string {
   const beside = fileURLToPath(new URL('./runtimes.json', import.meta.url));
   return existsSync(beside)

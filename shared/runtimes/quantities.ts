@@ -4,8 +4,8 @@ const MEMORY = /^\s?(\d+)\s?(GB|MB|KB|B|G|M|K)\s?$/i;
 const BYTES: Readonly<Record<string, number>> = { B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
 
 /**
- * Reads an amount of memory such as `256 MB` or `1g`; in bytes.
- * @throws Error where it is none
+ * Parses an amount of memory such as `256 MB` or `1g` into bytes.
+ * @throws Error if it is not valid
  */
 export function parseBytes(text: string): number {
   const { amount, unit } = parseAmount(text);
@@ -13,8 +13,8 @@ export function parseBytes(text: string): number {
 }
 
 /**
- * An amount of memory as OpenWhisk writes it: `1g` becomes `1 GB`.
- * @throws Error where it is none
+ * Formats an amount of memory like OpenWhisk: `1g` becomes `1 GB`.
+ * @throws Error if it is not valid
  */
 export function writeBytes(text: string): string {
   const { amount, unit } = parseAmount(text);
@@ -40,8 +40,8 @@ const MILLISECONDS: ReadonlyArray<readonly [RegExp, number]> = [
 ];
 
 /**
- * Reads a length of time such as `2 minutes`; in ms.
- * @throws Error where it is none
+ * Parses a duration such as `2 minutes` into ms.
+ * @throws Error if it is not valid
  */
 export function parseDuration(text: string): number {
   const match = DURATION.exec(text);
@@ -54,7 +54,7 @@ export function parseDuration(text: string): number {
   return Number(match[1]) * unit[1];
 }
 
-/** The schema of a text that `parse` reads. */
+/** The schema of a text that `parse` accepts. */
 export function quantity<T>(parse: (text: string) => T): z.ZodType<T, string> {
   return z.string().transform((text, context) => {
     try {

@@ -54,7 +54,10 @@ const VIEW: Readonly<Record<EntityCollection, ViewName>> = {
   rules: 'whisks.v2.1.0/rules',
 };
 
-/** OpenWhisk's controllers write an attachment after its document. A reader between the two tries again, first after so many ms. */
+/**
+ * OpenWhisk's controllers write an attachment after its document. A reader between the two tries again, first after so
+ * many ms.
+ */
 const MISSING_CODE_RETRIES = 5;
 const MISSING_CODE_DELAY_MS = 20;
 

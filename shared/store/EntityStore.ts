@@ -19,9 +19,9 @@ export interface EntityStore {
   /** The action without its code. @throws WrongEntityTypeError */
   getAction(id: string): Promise<Action | undefined>;
   /**
-   * The action with its code at hand. An invoker names the revision that it was asked to run: a cached action of another
-   * revision is then read again (the newest is what comes, whatever its revision), and with null it is never taken from
-   * the cache. The same object is given out as long as the action is cached and unchanged.
+   * The action with its code at hand. An invoker names the revision that it was asked to run: a cached action of
+   * another revision is then read again (the newest is what comes, whatever its revision), and with null it is never
+   * taken from the cache. The same object is given out as long as the action is cached and unchanged.
    * @throws WrongEntityTypeError
    */
   getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined>;
@@ -32,12 +32,15 @@ export interface EntityStore {
    * @throws WrongEntityTypeError
    */
   getTrigger(id: string, fresh?: boolean): Promise<TriggerDocument | undefined>;
-  /** Asks the store each time: rules are read seldom, and their changes must be seen at once. @throws WrongEntityTypeError */
+  /**
+   * Asks the store each time: rules are read seldom, and their changes must be seen at once.
+   * @throws WrongEntityTypeError
+   */
   getRule(id: string): Promise<RuleDocument | undefined>;
 
   /**
-   * Writes an entity: a new one, or with `_rev` the successor of that revision. An action's code is put where it belongs
-   * (inline, attachment). Resolves to the entity with its new `_rev`.
+   * Writes an entity: a new one, or with `_rev` the successor of that revision. An action's code is put where it
+   * belongs (inline, attachment). Resolves to the entity with its new `_rev`.
    * @throws DocumentConflictError
    */
   putAction(action: Action): Promise<Action>;
@@ -70,7 +73,7 @@ export class WrongEntityTypeError extends Error {
 /** The document of that id is not an entity, or is damaged. The API answers 500. */
 export class CorruptedEntityError extends StoreError {
   override readonly name = 'CorruptedEntityError';
-  /** Which field is wrong, and how. */
+  /** The invalid field and its error. */
   readonly detail: string;
   constructor(id: string, detail: string) {
     super(`document ${id} is damaged: ${detail}`);

@@ -141,7 +141,7 @@ describe('a server with HTTPS, as the settings say', function () {
     openssl('pkcs12', '-export', '-legacy', '-passout', `pass:${PASSWORD}`, ...pair, '-out', path('old.p12'));
     assert.throws(
       () => controllerConfig(settings('old.p12')),
-      /keystorePath cannot be used: its encryption is too old: make it anew with openssl pkcs12 -export/,
+      /keystorePath cannot be used: its encryption is too old: create it again with openssl pkcs12 -export/,
     );
   });
 });

@@ -2,25 +2,25 @@ import type { ColorChoice, PolicyOptions, Room, Weight } from '../ColorPolicy.js
 import { ConsistentHashing } from './ConsistentHashing.js';
 
 /**
- * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, 2016): a color goes to the first invoker after
- * its point that has less than `loadFactor` times its share of the invocations in flight, this one counted. A hot color
- * grows its set of homes before any of them is full. Invokers at the bound are passed over, however many they are: only
- * those that are asked for room count as choices. Loads are what this controller sees: two controllers agree on the home
- * and on the order of the next choices, and may differ in how far a color has spilled.
+ * Consistent hashing with bounded loads (Mirrokni, Thorup, Zadimoghaddam, 2016): a color goes to the first invoker
+ * after its point with less than `loadFactor` times its share of the invocations in flight, including the new one. A
+ * hot color spreads over more invokers before any of them is full. Invokers at the bound are skipped and do not count
+ * as choices. Each controller counts its own load: controllers agree on the home and the order of the next choices, but
+ * may differ in the chosen one.
  *
- * The bound has a floor, `loadFloor`: with fewer invocations in flight than invokers the bound alone would be one or two, and
- * each color would go round the invokers.
+ * The bound is at least `loadFloor`: with fewer invocations in flight than invokers it would be one or two, and each
+ * color would visit all invokers in turn.
  *
- * An example: 4 invokers of equal weight with 5, 0, 2 and 2 invocations in flight, a factor of 1.25 and a floor of 1. With
- * the new one there are 10, 2.5 on the mean, so that the bound is ⌈1.25 · 2.5⌉ = 4: the first invoker gets no more, the others
- * do. With a floor of 6 the first one still gets it.
+ * Example: 4 invokers of equal weight have 5, 0, 2 and 2 invocations in flight; the factor is 1.25 and the floor is 1.
+ * With the new invocation there are 10, and the mean is 2.5, so the bound is ⌈1.25 · 2.5⌉ = 4: the first invoker gets
+ * no more. With a floor of 6 the first invoker gets the invocation.
  */
 export class BoundedLoad extends ConsistentHashing {
   override readonly name = 'bounded-load';
   readonly #options: PolicyOptions;
   readonly #unhealthy = new Set<number>();
   readonly #weights = new Map<number, number>();
-  /** Of the members that are healthy; undefined: to be counted. */
+  /** The total weight of the healthy members; undefined: to be computed. */
   #total: number | undefined;
 
   constructor(options: PolicyOptions) {
@@ -60,7 +60,7 @@ export class BoundedLoad extends ConsistentHashing {
         const bound = Math.max(loadFloor, Math.ceil(each * (this.#weights.get(invoker) ?? 1)));
         return room.underWay(invoker) < bound ? room.accepts(invoker, rank) : undefined;
       }) ??
-      // Those under the bound that it may ask are without room: room comes before evenness.
+      // The choices below the bound have no room: room is more important than balance.
       super.choose(point, room, choices)
     );
   }

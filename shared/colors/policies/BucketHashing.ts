@@ -25,10 +25,10 @@ import { UnknownOwners } from '../UnknownOwners.js';
 const MASK = BUCKETS - 1;
 
 /**
- * Bucket hashing: colors fall into 16,384 buckets by their hash, and a table says which invoker owns a bucket (`buckets.ts`).
- * The next choices of a color are the owners of further buckets, in an order given by its own. Against consistent hashing
- * it buys even shares (the counts of buckets differ by one), and buckets that can be moved where load is uneven; in
- * return there is a table, which controllers have to share.
+ * Bucket hashing: the hash of a color chooses one of 16,384 buckets, and a table contains the owner of each bucket
+ * (`buckets.ts`). The next choices are the owners of further buckets, in an order that depends on the color's bucket.
+ * Compared with consistent hashing, shares are even (bucket counts differ by one), and buckets can move to balance the
+ * load. The price is a table that controllers must share.
  */
 export class BucketHashing implements ColorPolicy {
   readonly name = 'bucket-hashing';
@@ -51,18 +51,18 @@ export class BucketHashing implements ColorPolicy {
     return this.#moves;
   }
 
-  /** The whole table, in one update: the leader says it at each load report, changed or not. */
+  /** One update contains the whole table. The leader sends it at each load report, even if it is unchanged. */
   readonly shared: SharedState = {
     adopt: ({ value }: SharedUpdate): void => {
       const table = typeof value === 'string' ? decodeOwners(value) : undefined;
       if (table) this.#settle(table);
     },
-    // A table is said again before long, and none has to be said late.
+    // The next table follows soon, so an old one is never sent late.
     holds: () => false,
     summary: () => ({ key: 'buckets', value: encodeOwners(this.#owners) }),
   };
 
-  /** The owners of all buckets; a copy. */
+  /** A copy of the owners of all buckets. */
   get table(): Uint16Array {
     return this.#owners.slice();
   }
@@ -110,8 +110,8 @@ export class BucketHashing implements ColorPolicy {
   }
 
   /**
-   * Moves buckets while the load is uneven: it begins above one bound and goes on, report by report, to a lower one. One
-   * controller, the leader, does it for all.
+   * Moves buckets to balance the load: starts above one bound and continues at each report down to a lower one. Only
+   * the leader moves buckets.
    */
   loadReport(loads: readonly InvokerLoad[], leads: boolean): void {
     if (!leads) return;
@@ -159,7 +159,7 @@ export class BucketHashing implements ColorPolicy {
     return [...rows.values()];
   }
 
-  /** What it should get for now; an invoker that was never weighed counts as the mean of the others. */
+  /** The current weight. An invoker without a weight gets the mean of the others. */
   #weightOf(invoker: number): number {
     const known = this.#weights.get(invoker);
     if (known) return Math.max(1e-9, known.weight * known.warmth);
@@ -169,10 +169,10 @@ export class BucketHashing implements ColorPolicy {
     return total / this.#weights.size;
   }
 
-  /** Asks the owners of further buckets, each once, up to the last choice. */
+  /** Tries the owners of further buckets, each of them once, up to the last choice. */
   #walk(bucket: number, home: number, accepts: (invoker: number, rank: number) => boolean): ColorChoice | undefined {
     const asked = [home];
-    // Where few own much, the same owners come again and again: a bound on the steps keeps the walk short.
+    // If a few invokers own most buckets, the walk meets them repeatedly: limit its steps.
     const steps = this.#options.choices * 8;
     for (let step = 1; step <= steps && asked.length < this.#options.choices; step++) {
       const owner = this.#owners[mix(bucket ^ mix(step)) & MASK] ?? NOBODY;
@@ -184,8 +184,8 @@ export class BucketHashing implements ColorPolicy {
   }
 
   /**
-   * Goes on with a table. An invoker that is not known here keeps its buckets, since whoever told the table may know more;
-   * one that is known here and has none gets its share, since they may know less.
+   * Installs a table. An unknown invoker keeps its buckets, since the sender may know more invokers. A known invoker
+   * without buckets gets its share, since the sender may know fewer.
    */
   #settle(table: Uint16Array, gone = NOBODY, heavier?: ReadonlySet<number>): void {
     const everybody = new Set([...table, ...this.#members]);
@@ -202,7 +202,7 @@ export class BucketHashing implements ColorPolicy {
   }
 }
 
-/** Buckets that had an owner and have another one. */
+/** The number of buckets whose owner changed. */
 function differences(before: Uint16Array, after: Uint16Array): number {
   let count = 0;
   before.forEach((owner, bucket) => {

@@ -4,10 +4,9 @@ import { RecentColors } from '../RecentColors.js';
 import { Ring } from '../Ring.js';
 
 /**
- * Consistent hashing: every invoker has many points on a circle, a color belongs to the invoker of the first point after
- * its own. Needs no shared state: controllers that know the same invokers agree. When one of n invokers joins or leaves,
- * only the colors that go to it or come from it move, about 1/n. What it cannot do is to even out colors that are
- * unequally hot.
+ * Consistent hashing: every invoker has many points on a ring, and a color belongs to the invoker of the next point. It
+ * needs no shared state: controllers that know the same invokers agree. When one of n invokers joins or leaves, only
+ * its colors move, about 1/n of all. It cannot balance colors that are unequally hot.
  */
 export class ConsistentHashing implements ColorPolicy {
   readonly name: 'consistent-hashing' | 'bounded-load' = 'consistent-hashing';

@@ -16,17 +16,19 @@ import { LiveColors } from '../LiveColors.js';
 import { Ring } from '../Ring.js';
 import { UnknownOwners } from '../UnknownOwners.js';
 
-/** Enough that a full home's colors spread over the others; the homes themselves are not taken from the ring. */
+/**
+ * The points of an invoker on the ring: enough to spread the colors of a full home. Homes do not depend on the ring.
+ */
 const SPILL_POINTS = 64;
 
 /**
- * Least assigned: a table says which invoker is the home of a color; a new color goes to the healthy invoker with the fewest
- * live colors for its weight (`LiveColors`). The next choices come from a ring. Colors are even to one, whatever their hashes;
- * in return every color seen takes memory, and controllers have to share the table. The colors not seen for longest are
- * forgotten beyond `maxColors`; a forgotten one that comes back is new.
+ * Least assigned: a table contains the home of each color. A new color goes to the healthy invoker with the fewest live
+ * colors for its weight (`LiveColors`). The next choices come from a ring. The counts of colors differ by at most one.
+ * The price is memory for every color, and a table that controllers must share. Beyond `maxColors` it forgets the least
+ * recently used colors; a forgotten color that returns is new.
  *
- * A color is told to the other controllers when it gets a home, and again every `tellAgainReports` while it is in use: the
- * topic forgets what was not said for a week.
+ * A color is shared with the other controllers when it gets a home, and every `tellAgainReports` while it is in use,
+ * since the topic drops messages after a week.
  */
 export class LeastAssigned implements ColorPolicy {
   readonly name = 'least-assigned';
@@ -37,7 +39,7 @@ export class LeastAssigned implements ColorPolicy {
   readonly #live = new LiveColors();
   readonly #unknownOwners = new UnknownOwners();
   readonly #left = new Set<number>();
-  /** Load reports so far: the time. */
+  /** The number of load reports so far, as the time. */
   #now = 0;
   #moves = 0;
 
@@ -48,7 +50,7 @@ export class LeastAssigned implements ColorPolicy {
     this.#ring = new Ring(options.seed, SPILL_POINTS);
   }
 
-  /** One update a color: its number, and its home. */
+  /** Each update contains one color and its home. */
   readonly shared: SharedState = {
     adopt: ({ key, value }: SharedUpdate, ageMs: number): void => {
       const color = key === '' ? NaN : Number(key);
@@ -70,7 +72,7 @@ export class LeastAssigned implements ColorPolicy {
     return this.#moves;
   }
 
-  /** Bytes of the table. */
+  /** The size of the table in bytes. */
   get bytes(): number {
     return this.#table.bytes;
   }
@@ -82,7 +84,7 @@ export class LeastAssigned implements ColorPolicy {
   assign(color: ColorKey, room: Room): ColorChoice | undefined {
     const home = this.#home(color);
     if (home === undefined) return undefined;
-    // A home that has not shown up yet, after a restart, is waited for as one that is down.
+    // After a restart, a home that has not pinged yet is treated like one that is down.
     if (this.#ring.has(home) && room.accepts(home, 0)) return { invoker: home, rank: 0 };
     const accepts = (invoker: number, rank: number): boolean => room.accepts(invoker, rank);
     return this.#ring.walk(this.#spillPoint(color), this.#options.choices - 1, accepts, home, 1);
@@ -95,7 +97,7 @@ export class LeastAssigned implements ColorPolicy {
   }
 
   left(invoker: number): void {
-    // Its colors move when they are next seen; if it is back before, they are at home again.
+    // Its colors move at their next use. If it returns before that, they stay.
     this.#ring.remove(invoker);
     this.#left.add(invoker);
     this.#live.leave(invoker);
@@ -133,17 +135,20 @@ export class LeastAssigned implements ColorPolicy {
     return homes;
   }
 
-  /** Of live colors. */
+  /** Counts live colors only. */
   census(): { invoker: number; colors: number }[] {
     return this.#ring.members.map((invoker) => ({ invoker, colors: this.#live.of(invoker) }));
   }
 
-  /** Another point than that of the home, or what spills from one invoker would all go to its neighbours on the ring. */
+  /**
+   * The point for next choices. It differs by color: otherwise all colors of a full invoker would go to the same
+   * neighbours.
+   */
   #spillPoint(color: ColorKey): number {
     return pointOf(color, this.#options.seed + 1);
   }
 
-  /** The home of a color, which is in use now; a new one for a color that has none, or whose invoker left. */
+  /** The home of a color in use. Chooses a new home for a new color, or if the invoker has left. */
   #home(color: ColorKey): number | undefined {
     const entry = this.#table.find(color);
     const known = entry === NONE ? undefined : this.#table.invokerOf(entry);

@@ -2,8 +2,8 @@ import { mix } from '../colorKey.js';
 import type { ColorChoice, ColorPolicy, PolicyOptions, Room } from '../ColorPolicy.js';
 
 /*
- * The two baselines that ignore the color: what locality is worth is measured against them. Their colors have no home, so that
- * none ever meets it: every choice is behind all homes.
+ * The two baselines that ignore the color, to measure the value of locality. Their colors have no home, so no choice
+ * counts as a hit.
  */
 
 abstract class Oblivious implements ColorPolicy {
@@ -11,7 +11,7 @@ abstract class Oblivious implements ColorPolicy {
   readonly moves = 0;
   #invokers: readonly number[] = [];
 
-  /** Where in the list of `count` invokers to begin. */
+  /** The first index to try in the list of `count` invokers. */
   protected abstract start(count: number): number;
 
   assign(_color: number, room: Room): ColorChoice | undefined {
@@ -42,7 +42,7 @@ abstract class Oblivious implements ColorPolicy {
   }
 }
 
-/** An invoker at random, all equally likely; where it does not accept, the one after it. */
+/** Chooses a random invoker, uniformly; if it does not accept, the next one. */
 export class RandomPolicy extends Oblivious {
   readonly name = 'random';
   #state: number;
@@ -53,13 +53,13 @@ export class RandomPolicy extends Oblivious {
   }
 
   protected start(count: number): number {
-    // A Weyl sequence through a mixer: as random as a load needs, and the same for the same seed.
+    // A Weyl sequence with a mixer is random enough, and the same for the same seed.
     this.#state = (this.#state + 0x9e3779b9) | 0;
     return Math.floor((mix(this.#state) / 0x100000000) * count);
   }
 }
 
-/** The invokers in turn. */
+/** Chooses the invokers in turn. */
 export class RoundRobinPolicy extends Oblivious {
   readonly name = 'round-robin';
   #turn: number;

@@ -1,5 +1,5 @@
 /**
- * Policies that map colors to invokers: the interface, the shipped policies, and the contract that each keeps. See
+ * Policies that map colors to invokers: the interface, the built-in policies, and the tests of the contract. See
  * docs/policies.md.
  */
 export { colorKey, pointOf, type ColorKey } from '../colorKey.js';

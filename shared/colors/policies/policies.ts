@@ -5,7 +5,7 @@ import { ConsistentHashing } from './ConsistentHashing.js';
 import { LeastAssigned } from './LeastAssigned.js';
 import { RandomPolicy, RoundRobinPolicy } from './Oblivious.js';
 
-/** The policies by their names. */
+/** The policies by name. */
 export const POLICIES: Readonly<Record<PolicyName, PolicyMaker>> = {
   'consistent-hashing': ({ options }) => new ConsistentHashing(options),
   'bucket-hashing': ({ options }) => new BucketHashing(options),

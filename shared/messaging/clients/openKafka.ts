@@ -4,11 +4,11 @@ import { kafkajsLibrary } from '../kafkajs/kafkajs.js';
 import type { Messaging } from '../Messaging.js';
 import { platformaticLibrary } from '../platformatic/platformatic.js';
 
-/** The client libraries through which Kafka is spoken to; what speaks for which: docs/decisions. */
+/** The supported client libraries for Kafka. For their comparison see docs/decisions. */
 export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const;
 export type KafkaClientName = (typeof KAFKA_CLIENTS)[number];
 
-/** The bus on Kafka. @throws Error where the library is not installed. */
+/** Opens the bus on Kafka. @throws Error if the library is not installed. */
 export async function openKafka(client: KafkaClientName, options: KafkaOptions): Promise<Messaging> {
   const library = client === 'kafkajs' ? kafkajsLibrary(options) : await platformaticLibrary(options);
   return new KafkaMessaging(library, options);

@@ -15,23 +15,23 @@ import type { KeptMessages } from './KeptMessages.js';
 
 export interface EmbeddedMessagingOptions {
   log?: Logger | undefined;
-  /** Messages that a topic keeps while no group ever consumed it; the oldest go. */
+  /** The most messages of a topic that never had a group. The oldest ones are dropped. */
   maxBacklog?: number | undefined;
-  /** Messages that wait for one group; past it the oldest go, and an error is logged. */
+  /** The most messages that wait for one group. Beyond that the oldest ones are dropped, and an error is logged. */
   maxWaiting?: number | undefined;
   now?: (() => number) | undefined;
-  /** Where the messages of some topics are kept until they are handled; missing: all end with the process. */
+  /** Keeps the messages of some topics until they are handled; missing: all messages end with the process. */
   kept?: KeptMessages | undefined;
 }
 
 /**
- * The bus inside one process: a message arrives as the object that was sent, in a microtask, without a timer.
+ * The bus inside one process. It delivers the same object in a microtask, without a timer.
  *
- * A topic keeps what its groups have not taken yet. While it never had a group it keeps a bounded backlog, which goes to
- * the first group that asks for `earliest`. A compacted topic keeps the last message of each key for every group to come.
+ * A topic keeps the messages that its groups have not taken yet. Before its first group it keeps a bounded backlog for
+ * the first group that asks for `earliest`. A compacted topic keeps the last message of each key for all future groups.
  *
- * A message of a kept topic is durable before `send` resolves and before it is delivered, unless it is sent as volatile. The
- * next process delivers again what was not handled. A kept topic has one group.
+ * A message of a kept topic is durable before `send` resolves and before it is delivered, unless it is volatile. The
+ * next process delivers unhandled messages again. A kept topic has only one group.
  */
 export class EmbeddedMessaging implements Messaging {
   readonly #topics = new Map<string, TopicLog>();
@@ -41,7 +41,7 @@ export class EmbeddedMessaging implements Messaging {
   readonly #maxWaiting: number;
   readonly #now: () => number;
   readonly #kept: KeptMessages | undefined;
-  /** Volatile messages of kept topics on their way. */
+  /** Volatile messages of kept topics that are not handled yet. */
   readonly #volatile = new WeakMap<object, Waiting<unknown>>();
   #closed = false;
 
@@ -91,7 +91,7 @@ export class EmbeddedMessaging implements Messaging {
     return !this.#closed;
   }
 
-  /** It answers as long as the process does. */
+  /** Always up. */
   health(): BusState {
     return { up: !this.#closed, since: Number.NEGATIVE_INFINITY, answeredAt: this.#now() };
   }
@@ -125,7 +125,7 @@ export class EmbeddedMessaging implements Messaging {
     const log = this.#topic(topic.name);
     if (topic.key) {
       const key = topic.key(item.message);
-      // Deleted first, so that the keys stay in the order of their last messages.
+      // Delete the key first, so that the keys stay in the order of their last messages.
       log.compacted.delete(key);
       log.compacted.set(key, item);
     } else if (log.groups.size === 0) {
@@ -161,13 +161,13 @@ export class EmbeddedMessaging implements Messaging {
   }
 }
 
-/** One settled promise for every `send`. */
+/** One resolved promise for all calls of `send`. */
 const SENT = Promise.resolve();
 
 interface TopicLog {
   readonly groups: Map<string, Group<unknown>>;
-  /** Until the first group comes. */
+  /** The messages before the first group. */
   backlog: Queue<Waiting<unknown>>;
-  /** Of a compacted topic: the last message of each key. */
+  /** For a compacted topic: the last message of each key. */
   readonly compacted: Map<string, Waiting<unknown>>;
 }

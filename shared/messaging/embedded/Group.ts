@@ -2,32 +2,32 @@ import type { Logger } from '../../logging/Logger.js';
 import type { ConsumerOptions, Delivery, Handled } from '../Messaging.js';
 import { Queue } from '../../process/Queue.js';
 
-/** A message as it waits: with what the bus knows of it. */
+/** A waiting message with its metadata. */
 export interface Waiting<T> {
   readonly message: T;
   readonly delivery: Delivery;
   handled?: boolean;
-  /** Of a message that outlives the process: called once it was handled. */
+  /** For a durable message: called once it is handled. */
   onHandled?: (() => void) | undefined;
 }
 
-/** One consumer of a group, and how many messages are with it. */
+/** A consumer of a group with its number of messages in flight. */
 export interface Member<T> {
   readonly options: ConsumerOptions<T>;
   inFlight: number;
   closed: boolean;
-  /** Called when the last message in flight of a closed member is done. */
+  /** Called when the last message in flight of a closed member is handled. */
   onIdle?: () => void;
 }
 
-/** A group of consumers that share a topic's messages, and what waits for them. */
+/** A group of consumers that share a topic's messages, with the waiting messages. */
 export class Group<T> {
   readonly #waiting = new Queue<Waiting<T>>();
   readonly #members: Member<T>[] = [];
   readonly #topic: string;
   readonly #maxWaiting: number;
   readonly #log: Logger;
-  /** Bound once: a closure per message would be garbage. */
+  /** Bound once, to avoid a closure for each message. */
   readonly #drain = (): void => this.#deliver();
   #scheduled = false;
   #next = 0;
@@ -43,7 +43,7 @@ export class Group<T> {
     return this.#waiting.size;
   }
 
-  /** Whether another message would displace one that waits. */
+  /** Whether another message would displace a waiting one. */
   get isFull(): boolean {
     return this.#waiting.size >= this.#maxWaiting;
   }
@@ -65,7 +65,7 @@ export class Group<T> {
     return member;
   }
 
-  /** Gives the member no more messages; resolves when those in flight are done. */
+  /** Removes a member. Resolves when its messages in flight are handled. */
   async leave(member: Member<T>): Promise<void> {
     if (!member.closed) {
       member.closed = true;
@@ -82,7 +82,7 @@ export class Group<T> {
     }
   }
 
-  /** Delivery runs in a microtask of its own, so that no handler runs inside `send`. */
+  /** Schedules delivery in a microtask, so that no handler runs inside `send`. */
   #schedule(): void {
     if (this.#scheduled || this.#waiting.size === 0 || this.#members.length === 0) return;
     this.#scheduled = true;
@@ -95,7 +95,7 @@ export class Group<T> {
       const member = this.#memberWithRoom();
       if (!member) return;
       if (budget === 0) {
-        // A long backlog must not keep timers and sockets waiting.
+        // A long backlog must not block timers and sockets.
         this.#scheduled = true;
         setImmediate(this.#drain);
         return;
@@ -105,7 +105,7 @@ export class Group<T> {
     }
   }
 
-  /** The members take turns. */
+  /** The next member with room, in turns. */
   #memberWithRoom(): Member<T> | undefined {
     for (let i = 0; i < this.#members.length; i++) {
       const at = (this.#next + i) % this.#members.length;
@@ -145,7 +145,7 @@ export class Group<T> {
   }
 
   #failed(error: unknown): void {
-    this.#log.error(`a message of topic ${this.#topic} could not be handled`, { error });
+    this.#log.error(`could not handle a message of topic ${this.#topic}`, { error });
   }
 }
 

@@ -11,10 +11,10 @@ export interface KeptMessagesParts {
   readonly log: Logger;
 }
 
-/** Keeps messages beyond the process, from `put` until they are handled. */
+/** Keeps messages durable, from `put` until they are handled. */
 export class KeptMessages {
   readonly #parts: KeptMessagesParts;
-  /** Larger than the number of every message that an earlier run left. */
+  /** The first number of this run, larger than the numbers of all messages of earlier runs. */
   readonly #firstOwn: number;
   #next: number;
 
@@ -36,22 +36,22 @@ export class KeptMessages {
     try {
       await entries.put(key, `${item.delivery.sentAt} ${topic.encode(item.message)}`);
     } catch (error) {
-      // A client is told why.
+      // The client gets the message.
       if (error instanceof StoreFullError) throw error;
-      throw new BusUnavailableError(`a message cannot be kept: ${(error as Error).message}`, { cause: error });
+      throw new BusUnavailableError(`cannot keep a message: ${(error as Error).message}`, { cause: error });
     }
     if (item.handled) entries.remove(key);
     else item.onHandled = () => entries.remove(key);
   }
 
-  /** The messages of a topic that an earlier run left, in their order. */
+  /** The messages of a topic from an earlier run, in order. */
   take<T>(topic: Topic<T>): Waiting<T>[] {
     if (!this.keeps(topic.name)) return [];
     const left = this.#parts.entries.list(`${topic.name}/`).filter(({ key }) => numberOf(key) < this.#firstOwn);
     return left.flatMap(({ key, value }) => this.#item(topic, key, value));
   }
 
-  /** Gives the messages of one topic to another, which has no consumer yet. Resolves once that is durable. */
+  /** Moves the messages of one topic to another topic without a consumer. Resolves once that is durable. */
   async move(from: string, to: string): Promise<void> {
     const { entries } = this.#parts;
     for (const { key, value } of entries.list(`${from}/`)) {
@@ -60,7 +60,7 @@ export class KeptMessages {
     }
   }
 
-  /** The topics of which an earlier run left messages. */
+  /** The topics with messages from an earlier run. */
   topics(): string[] {
     return [...new Set(this.#parts.entries.keys().map((key) => key.slice(0, key.lastIndexOf('/'))))];
   }
@@ -73,12 +73,12 @@ export class KeptMessages {
       const delivery = { sentAt: Number(value.slice(0, space)), redelivered: true };
       return [{ message, delivery, onHandled: () => entries.remove(key) }];
     } catch (error) {
-      log.error(`a message of topic ${topic.name} that an earlier run left cannot be read: it is dropped`, { error });
+      log.error(`dropped a message of topic ${topic.name} from an earlier run: it cannot be read`, { error });
       entries.remove(key);
       return [];
     }
   }
 }
 
-/** Keys are a topic's name and a message's number. */
+/** The message number in a key, which consists of the topic's name and the number. */
 const numberOf = (key: string): number => Number(key.slice(key.lastIndexOf('/') + 1));

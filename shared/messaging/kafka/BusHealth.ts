@@ -2,30 +2,30 @@ import type { Logger } from '../../logging/Logger.js';
 import { causeOf } from './causes.js';
 
 /*
- * Whether Kafka answers, as far as its clients here have seen.
+ * The health of Kafka, as seen by this process's clients.
  *
  *   unknown -> up     the first answer
  *   unknown -> down   the first failure: said at once
  *   up -> down        nothing but failures for 5 s, or a request without an answer for 5 s: said once
  *   down -> up        an answer: said with the duration
  *
- * A broker that is frozen is found by the request that it does not answer, one that is dead by failures.
+ * A frozen broker shows by a request without a response, a dead broker by failures.
  */
 export class BusHealth {
   readonly #log: Logger;
   readonly #where: string;
   readonly #now: () => number;
-  /** Since when all attempts failed. */
+  /** The start of the current series of failures. */
   #failingSince: number | undefined;
   /** The last failure, for the log. */
   #failure: unknown;
-  /** Requests without an answer yet, the oldest first, and when each began. */
+  /** The start times of pending requests, the oldest first. */
   readonly #asked = new Map<symbol, number>();
   #answeredAt: number | undefined;
   #state: 'unknown' | 'up' | 'down' = 'unknown';
   #since: number;
 
-  /** @param where the brokers, for the log. */
+  /** @param where the brokers' addresses, for the log. */
   constructor(log: Logger, where: string, now: () => number = Date.now) {
     this.#log = log;
     this.#where = where;
@@ -33,12 +33,12 @@ export class BusHealth {
     this.#since = now();
   }
 
-  /** When the present state began, in ms since the epoch. */
+  /** The start of the current state, in ms since the epoch. */
   get since(): number {
     return this.#since;
   }
 
-  /** When the bus answered last, in ms since the epoch; undefined before the first answer. */
+  /** The time of the last response, in ms since the epoch; undefined before the first one. */
   get answeredAt(): number | undefined {
     return this.#answeredAt;
   }
@@ -55,7 +55,7 @@ export class BusHealth {
     if (this.#state !== 'down') this.check();
   }
 
-  /** A request began; `settled` ends it. */
+  /** To be called at the start of a request; `settled` ends it. */
   asked(): symbol {
     const request = Symbol('request');
     this.#asked.set(request, this.#now());
@@ -71,7 +71,7 @@ export class BusHealth {
     return this.#state !== 'down';
   }
 
-  /** Notices what went by without an event: called now and then. */
+  /** Detects pending requests without a response. To be called periodically. */
   check(): void {
     if (this.#state === 'down') return;
     const now = this.#now();
@@ -81,21 +81,21 @@ export class BusHealth {
     if (!failing && !silent) return;
     this.#state = 'down';
     this.#since = (failing ? this.#failingSince : oldest) ?? now;
-    const cause = failing ? causeOf(this.#failure) : `a request had no answer for ${TOLERATED_MS / 1000} s`;
-    this.#log.warn(`the bus (Kafka at ${this.#where}) is away, and is waited for: ${cause}`);
+    const cause = failing ? causeOf(this.#failure) : `a request got no response for ${TOLERATED_MS / 1000} s`;
+    this.#log.warn(`the bus (Kafka at ${this.#where}) is unavailable, waiting for it: ${cause}`);
   }
 
   #up(): void {
     const now = this.#now();
     if (this.#state === 'down') {
       const seconds = ((now - this.#since) / 1000).toFixed(1);
-      this.#log.info(`the bus (Kafka at ${this.#where}) is back after ${seconds} s`);
+      this.#log.info(`the bus (Kafka at ${this.#where}) is available again after ${seconds} s`);
     }
     this.#state = 'up';
     this.#since = now;
   }
 
-  /** One that never answered is away from the first failure on. */
+  /** The tolerated time of failures. A bus that never answered is unavailable at the first failure. */
   #toleratedMs(): number {
     return this.#state === 'unknown' ? 0 : TOLERATED_MS;
   }

@@ -5,8 +5,8 @@ import type { Fetched, PartitionOffset, Place } from './library.js';
 import { OffsetTracker } from './OffsetTracker.js';
 
 /**
- * Gives messages to the handler, and knows which offsets may be committed. It outlives the memberships of its consumer:
- * what one of them fetched is not given again when the next one fetches it too.
+ * Passes messages to the handler and tracks the offsets to commit. It outlives the memberships of its consumer, so that
+ * it does not pass on a message again that a later membership fetches again.
  */
 export class Dispatcher<T> {
   readonly inFlight: InFlight;
@@ -15,7 +15,7 @@ export class Dispatcher<T> {
   readonly #onProgress: () => void;
   readonly #partitions = new Map<number, Partition>();
 
-  /** @param onProgress called when there may be something new to commit. */
+  /** @param onProgress called when there may be new offsets to commit. */
   constructor(options: ConsumerOptions<T>, log: Logger, onProgress: () => void) {
     this.#options = options;
     this.#log = log;
@@ -24,7 +24,7 @@ export class Dispatcher<T> {
     this.inFlight = new InFlight(options, () => this.#uncommitted() < maxUncommitted);
   }
 
-  /** Learns where the group stands, before a membership begins to fetch. */
+  /** Takes the group's positions, before a membership starts to fetch. */
   learn(places: readonly Place[]): void {
     for (const { partition, committed, end } of places) {
       const known = this.#partitions.get(partition);
@@ -37,7 +37,7 @@ export class Dispatcher<T> {
     }
   }
 
-  /** Gives a message to the handler, unless it had it before. The caller has seen that there is room. */
+  /** Passes a message to the handler, unless the handler had it before. The caller must check for room first. */
   dispatch({ partition, offset, value, timestamp }: Fetched): void {
     const { tracker, backlogEnd } = this.#partition(partition);
     const given = tracker.give(offset);
@@ -68,7 +68,7 @@ export class Dispatcher<T> {
     });
   }
 
-  /** What to commit now. */
+  /** The offsets to commit now. */
   committable(): PartitionOffset[] {
     return [...this.#partitions].flatMap(([partition, { tracker }]) => {
       const offset = tracker.committable();
@@ -80,7 +80,7 @@ export class Dispatcher<T> {
     for (const { partition, offset } of offsets) this.#partition(partition).tracker.committed(offset);
   }
 
-  /** How many messages a successor would get again, of the partition that has the most. */
+  /** The number of messages that a successor would get again, in the partition with the most. */
   #uncommitted(): number {
     let most = 0;
     for (const { tracker } of this.#partitions.values()) most = Math.max(most, tracker.uncommitted);
@@ -88,7 +88,7 @@ export class Dispatcher<T> {
   }
 
   #failed(offset: number, error: unknown): void {
-    this.#log.error(`message ${offset} of topic ${this.#options.topic.name} could not be handled`, { error });
+    this.#log.error(`could not handle message ${offset} of topic ${this.#options.topic.name}`, { error });
   }
 
   #partition(number: number): Partition {
@@ -103,6 +103,6 @@ export class Dispatcher<T> {
 
 interface Partition {
   readonly tracker: OffsetTracker;
-  /** Below it, messages may have been with an earlier process of the group. */
+  /** The end of the messages that an earlier process of the group may have got. */
   readonly backlogEnd: number;
 }

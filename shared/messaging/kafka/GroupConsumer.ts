@@ -8,7 +8,7 @@ import { Dispatcher } from './Dispatcher.js';
 import type { Failure, Fetcher, Place, Sink } from './library.js';
 
 /*
- * A member of a group that reads one topic.
+ * A consumer of one topic, as a member of a group.
  *
  *   joining -> member    the group let us in, and our place in the topic is settled
  *   joining -> joining   a try failed: again after a pause, without an end, since an outage may take any time
@@ -19,17 +19,17 @@ import type { Failure, Fetcher, Place, Sink } from './library.js';
  *   member  -> closing   `close`: nothing more is taken
  *   closing -> closed    the handler is done, the place is committed, the group is left
  *
- * Back-pressure: messages are given to the handler one by one as it has room, and none are fetched before all that were
- * are given. The group's place is committed past the messages that are handled, several times a second and on closing; a
- * successor gets what a killed process had not handled.
+ * Back-pressure: the handler gets one message after the other while it has room. The consumer fetches no more messages
+ * before the handler has got all earlier ones. It commits the offsets of handled messages several times a second and at
+ * the close. After a kill the successor gets the unhandled messages.
  */
 type State = 'joining' | 'member' | 'closing' | 'closed' | 'failed';
 
 export interface GroupConsumerParts<T> {
   readonly options: ConsumerOptions<T>;
-  /** Makes the next membership. */
+  /** Creates the next membership. */
   readonly fetcher: (sink: Sink) => Fetcher;
-  /** Where the group stands, as the broker says. */
+  /** The group's positions, from the broker. */
   readonly places: () => Promise<readonly Place[]>;
   readonly classify: (error: unknown) => Failure;
   readonly health: BusHealth;
@@ -40,19 +40,19 @@ export interface GroupConsumerParts<T> {
 
 /** In ms. */
 export interface ConsumerTimes {
-  /** What is handled stays uncommitted for so long at most. */
+  /** The longest time between the end of a handler and the commit. */
   readonly commitMs: number;
-  /** The bus answers, but commits fail for so long: the group is joined anew. */
+  /** The time of failing commits, while the bus answers, after which the consumer joins again. */
   readonly commitsFailMs: number;
-  /** The bus answers, but the coordinator does not know us for so long: the group is joined anew. */
+  /** The time without heartbeats from the coordinator, while the bus answers, after which the consumer joins again. */
   readonly silentMs: number;
-  /** How often it is looked whether one of these is so. */
+  /** The interval of checks of these two times. */
   readonly watchMs: number;
-  /** The first and the longest pause between two tries to join. */
+  /** The first and the longest delay between attempts to join. */
   readonly joinMs: readonly [first: number, longest: number];
-  /** The pause after a refusal: a person has to act. */
+  /** The delay after a refusal, which only a person can resolve. */
   readonly refusedMs: number;
-  /** What a last commit, or leaving, may take. */
+  /** The limit for the last commit and for leaving the group. */
   readonly lastMs: number;
 }
 
@@ -68,9 +68,9 @@ const TIMES: ConsumerTimes = {
 
 interface Membership {
   readonly fetcher: Fetcher;
-  /** When the coordinator was last seen to know it. */
+  /** The time of the last response of the coordinator. */
   aliveAt: number;
-  /** The library gave it up. */
+  /** Set when the library gives up the membership. */
   lost?: { readonly error: unknown };
 }
 
@@ -87,7 +87,7 @@ export class GroupConsumer<T> implements Consumer {
   #commitTimer: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
   #committing: Promise<void> | undefined;
-  /** When the commit began that has not succeeded yet, with or without others after it. */
+  /** The start of the first commit that has not succeeded yet. */
   #uncommittedSince: number | undefined;
   #commitError: unknown;
 
@@ -103,8 +103,8 @@ export class GroupConsumer<T> implements Consumer {
   }
 
   /**
-   * Joins the group; resolves once this consumer's place in the topic is settled.
-   * @throws BusRefusedError where the brokers do not let us. @throws Error where it is closed meanwhile.
+   * Joins the group. Resolves once this consumer's position is settled.
+   * @throws BusRefusedError if the brokers refuse it. @throws Error if it is closed in the meantime.
    */
   async start(): Promise<void> {
     const { topic, group } = this.#parts.options;
@@ -137,9 +137,9 @@ export class GroupConsumer<T> implements Consumer {
       onFailure: (error, failures) => {
         const failure = classify(error);
         if (failure === 'transient') health.failed(error);
-        // An outage is said by the health of the bus. This is for a bus that answers, and lets us not in.
+        // `BusHealth` logs outages. This is for a bus that answers but does not accept the consumer.
         if (failure === 'refused' || (failures % SAY_EVERY === 3 && health.isUp())) {
-          log.warn(`cannot join group ${options.group} yet, trying again: ${causeOf(error)}`, { error });
+          log.warn(`cannot join group ${options.group} yet, retrying: ${causeOf(error)}`, { error });
         }
       },
     });
@@ -188,25 +188,25 @@ export class GroupConsumer<T> implements Consumer {
       },
       lost: (error) => {
         if (!isCurrent()) return;
-        // One that is lost while it begins is a try that failed.
+        // A membership that is lost during its start is a failed attempt.
         membership().lost = { error };
         if (this.#state === 'member') this.#rejoin('has lost its membership', error);
       },
     };
   }
 
-  /** Looks whether the membership is one in name only. */
+  /** Checks whether the membership still works. */
   #check(): void {
     const { health } = this.#parts;
     health.check();
     const membership = this.#membership;
     if (this.#state !== 'member' || !membership || !health.isUp()) return;
-    // An outage does not count: only what is so since the bus is back.
+    // Count only the time since the end of the last outage.
     const since = (time: number): number => this.#now() - Math.max(time, health.since);
     if (this.#uncommittedSince !== undefined && since(this.#uncommittedSince) >= this.#times.commitsFailMs) {
-      this.#rejoin('cannot commit its place', this.#commitError);
+      this.#rejoin('cannot commit offsets', this.#commitError);
     } else if (since(membership.aliveAt) >= this.#times.silentMs) {
-      this.#rejoin('is not known by the coordinator of its group', undefined);
+      this.#rejoin('gets no response from the coordinator of its group', undefined);
     }
   }
 
@@ -215,7 +215,7 @@ export class GroupConsumer<T> implements Consumer {
     const membership = this.#membership;
     const began = this.#now();
     const cause = error === undefined ? '' : `: ${causeOf(error)}`;
-    log.warn(`the consumer of ${options.topic.name} ${what}; joining the group anew${cause}`, { error });
+    log.warn(`the consumer of ${options.topic.name} ${what}; joining the group again${cause}`, { error });
     if (error !== undefined && this.#parts.classify(error) === 'transient') health.failed(error);
     this.#membership = undefined;
     this.#state = 'joining';
@@ -232,7 +232,7 @@ export class GroupConsumer<T> implements Consumer {
     })();
   }
 
-  /** Also a library that hangs does not hold us up. */
+  /** Leaves the group, with a time limit, since a library may hang. */
   async #leave({ fetcher }: Membership): Promise<void> {
     await within(fetcher.close(), this.#times.lastMs, () => undefined);
   }
@@ -253,13 +253,13 @@ export class GroupConsumer<T> implements Consumer {
   async #commitNow(): Promise<void> {
     const membership = this.#membership;
     const offsets = this.#dispatcher.committable();
-    // Joining ends with a commit.
+    // The end of the join commits.
     if (offsets.length === 0 || !membership || this.#state === 'joining') return;
     this.#uncommittedSince ??= this.#now();
     try {
-      // A library that tries for long is cut off: the watch decides what is too long.
+      // Limit the library's own retries: the checks decide how long commits may fail.
       await within(membership.fetcher.commit(offsets), this.#times.lastMs, () => {
-        throw new Error(`a commit was not answered for ${this.#times.lastMs} ms`);
+        throw new Error(`a commit got no response for ${this.#times.lastMs} ms`);
       });
       if (this.#membership !== membership) return;
       this.#dispatcher.committed(offsets);
@@ -279,7 +279,7 @@ export class GroupConsumer<T> implements Consumer {
     inFlight.wake();
     if (this.#state === 'member') this.#state = 'closing';
     this.#membership?.fetcher.pause();
-    // A join that is under way is cut short by the closing of its membership.
+    // Closing the membership aborts a pending join.
     if (this.#state === 'joining' && this.#membership) await this.#leave(this.#membership);
     await within(Promise.allSettled([this.#joining]), this.#times.lastMs, () => undefined);
     await inFlight.idle();
@@ -295,5 +295,5 @@ export class GroupConsumer<T> implements Consumer {
 
 const KEEP_ALIVE_MS = 1000;
 
-/** So many failures to join are passed over between two that are said. */
+/** The number of failures to join between two log lines. */
 const SAY_EVERY = 10;

@@ -3,7 +3,7 @@ import type { ConsumerOptions } from '../Messaging.js';
 
 export type InFlightLimits = Pick<ConsumerOptions<unknown>, 'maxInFlight' | 'maxBytes' | 'minInFlight'>;
 
-/** Counts the messages that are with a handler, and their bytes, and tells when there is room for another. */
+/** Counts the messages in flight and their bytes, and waits for room. */
 export class InFlight {
   readonly #maxCount: number;
   readonly #maxBytes: number;
@@ -14,7 +14,7 @@ export class InFlight {
   #waiting: (() => void)[] = [];
   #onIdle: (() => void)[] = [];
 
-  /** @param mayFetch another condition, which changes only when a message is handled. */
+  /** @param mayFetch an additional condition, which may change only when a message is handled. */
   constructor({ maxInFlight, maxBytes, minInFlight }: InFlightLimits, mayFetch: () => boolean = () => true) {
     this.#maxCount = maxInFlight;
     this.#maxBytes = maxBytes ?? Infinity;
@@ -42,20 +42,20 @@ export class InFlight {
     if (this.#count === 0) for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 
-  /** Ends all waiting for room, whether or not there is any. */
+  /** Ends all waits for room, even without room. */
   wake(): void {
     if (this.#waiting.length === 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Waits for room, at most `limitMs`; resolves to whether there is any. */
+  /** Waits at most `limitMs` for room. Resolves to whether there is room. */
   async room(limitMs: number): Promise<boolean> {
     if (this.hasRoom) return true;
     await within(new Promise<void>((resolve) => this.#waiting.push(resolve)), limitMs, () => this.wake());
     return this.hasRoom;
   }
 
-  /** Resolves when no message is with the handler. */
+  /** Resolves when no message is in flight. */
   idle(): Promise<void> {
     return this.#count === 0 ? Promise.resolve() : new Promise((resolve) => this.#onIdle.push(resolve));
   }

@@ -19,7 +19,7 @@ import { REQUEST_TIMEOUT_MS, type KafkaOptions } from './options.js';
 import { replicationAdvice } from './replication.js';
 import { Transports } from './Transports.js';
 
-/** The bus on Kafka, through any client library. */
+/** The bus on Kafka, with any client library. */
 export class KafkaMessaging implements Messaging {
   readonly #library: KafkaLibrary;
   readonly #options: KafkaOptions;
@@ -111,7 +111,7 @@ export class KafkaMessaging implements Messaging {
     try {
       await (await admin).close();
     } catch (error) {
-      this.#log.debug('the connection for administration did not close', { error });
+      this.#log.debug('could not close the admin connection', { error });
     }
   }
 
@@ -120,10 +120,10 @@ export class KafkaMessaging implements Messaging {
     const durable = replicationFactor >= 3 ? { 'min.insync.replicas': '2', ...settings } : settings;
     try {
       if (await this.#administer((admin) => admin.createTopic(name, durable, replicationFactor))) {
-        this.#log.info(`made topic ${name}`);
+        this.#log.info(`created topic ${name}`);
       }
     } catch (error) {
-      // Where we may not make topics we may use those that were made for us.
+      // Without the right to create topics, existing topics are still usable.
       if (this.#library.classify(error) !== 'refused' || !(await this.#exists(name))) throw error;
     }
     if (this.#advised) return;
@@ -134,7 +134,7 @@ export class KafkaMessaging implements Messaging {
       this.#advised = true;
       this.#log.warn(advice);
     } catch (error) {
-      this.#log.debug(`the settings of topic ${name} are not known`, { error });
+      this.#log.debug(`could not read the settings of topic ${name}`, { error });
     }
   }
 
@@ -142,12 +142,12 @@ export class KafkaMessaging implements Messaging {
     try {
       return (await this.#administer((admin) => admin.places(topic, `${this.#options.clientId}-exists`))).length > 0;
     } catch (error) {
-      this.#log.debug(`topic ${topic} cannot be looked for`, { error });
+      this.#log.debug(`could not look for topic ${topic}`, { error });
       return false;
     }
   }
 
-  /** One connection for administration, kept while it works. */
+  /** Runs a request on the admin connection, which is kept while it works. */
   async #administer<R>(work: (admin: Admin) => Promise<R>): Promise<R> {
     this.#stop.signal.throwIfAborted();
     const connecting = (this.#admin ??= this.#library.admin());
@@ -159,7 +159,7 @@ export class KafkaMessaging implements Messaging {
       this.#health.answered();
       return result;
     } catch (error) {
-      // One that could not connect, or has lost its connection, is not kept.
+      // Do not keep a client that could not connect or lost its connection.
       if (this.#admin === connecting && (!connected || this.#library.classify(error) === 'transient')) {
         this.#admin = undefined;
         if (connected) void this.#closeAdmin(connecting);
@@ -168,7 +168,7 @@ export class KafkaMessaging implements Messaging {
     }
   }
 
-  /** Tries until Kafka answers. @throws BusRefusedError on a failure that waiting does not mend. */
+  /** Retries until Kafka answers. @throws BusRefusedError for a failure that a retry cannot resolve. */
   async #untilAnswered<R>(what: string, attempt: () => Promise<R>): Promise<R> {
     const isTransient = (error: unknown): boolean => this.#library.classify(error) === 'transient';
     try {
@@ -183,7 +183,7 @@ export class KafkaMessaging implements Messaging {
       });
     } catch (error) {
       if (this.#library.classify(error) !== 'refused') throw error;
-      throw new BusRefusedError(`Kafka refuses us ${what}: ${causeOf(error)}`, { cause: error });
+      throw new BusRefusedError(`Kafka refuses ${what}: ${causeOf(error)}`, { cause: error });
     }
   }
 }

@@ -19,11 +19,13 @@ export interface KafkaProducerParts {
   readonly classify: (error: unknown) => Failure;
   readonly health: BusHealth;
   readonly deliveryTimeoutMs?: number | undefined;
-  /** What the topic takes, as the brokers say; undefined where they do not. */
+  /** The topic's limit on messages in bytes, from the brokers; undefined if it is unknown. */
   readonly maxMessageBytes: (topic: string) => Promise<number | undefined>;
 }
 
-/** Sends each message at once, unless it has patience or comes in a rush; while Kafka is away it tries for a while. */
+/**
+ * Sends each message at once, unless it has patience or the load is high. Retries for a while during outages of Kafka.
+ */
 export class KafkaProducer implements Producer {
   readonly #parts: KafkaProducerParts;
   readonly #outboxes = new Map<string, Outbox>();
@@ -43,7 +45,7 @@ export class KafkaProducer implements Producer {
     if (value.length + RECORD_OVERHEAD_BYTES > limit) throw new MessageTooLargeError(topic.name, value.length, limit);
     const room = MAX_OUTSTANDING_BYTES + (value.length <= SMALL_BYTES ? RESERVED_BYTES : 0);
     if (this.#outstandingBytes + value.length > room) {
-      throw new BusFullError(`${Math.round(this.#outstandingBytes / 1024 / 1024)} MB wait to be sent to Kafka already`);
+      throw new BusFullError(`${Math.round(this.#outstandingBytes / 1024 / 1024)} MB already wait for Kafka`);
     }
     this.#outstandingBytes += value.length;
     const outbox = this.#outbox(topic.name, limit);
@@ -89,12 +91,12 @@ export class KafkaProducer implements Producer {
     return outbox;
   }
 
-  /** The error in the terms of the bus. */
+  /** Converts an error to an error of the bus. */
   async #explained(error: unknown, topic: string, bytes: number, limit: number, outbox: Outbox): Promise<Error> {
     if (error instanceof BusUnavailableError) return error;
     const failure = this.#parts.classify(error);
     if (failure === 'tooLarge') {
-      // The topic may have been made by someone else, with another limit than ours.
+      // The topic may have been created elsewhere with another limit.
       const actual = (await this.#limitOf(topic)) ?? limit;
       outbox.shrink(actual);
       return new MessageTooLargeError(topic, bytes, actual);
@@ -107,22 +109,22 @@ export class KafkaProducer implements Producer {
     try {
       return await this.#parts.maxMessageBytes(topic);
     } catch {
-      return undefined; // We may not ask for it: the refusal itself is what counts.
+      return undefined; // Without the right to read it, the refusal alone counts.
     }
   }
 }
 
-/** In a rush the requests of a topic take turns with pauses as long as they: docs/decisions/0005. */
+/** Under load, a pause as long as the last request follows each request: docs/decisions/0005. */
 const PACING = { factor: 2, maxMs: 10 };
 
 const MB = 1024 * 1024;
 
-/** What may wait for an answer of Kafka at a time, so that memory stays bounded while it is away. */
+/** The most bytes of unacknowledged messages, so that memory stays bounded during an outage. */
 export const MAX_OUTSTANDING_BYTES = 128 * MB;
 
-/** Past it, messages up to this size are taken until so many bytes more wait: an acknowledgement without its result. */
+/** Beyond the bound, messages up to this size are still accepted, such as an acknowledgement without its result. */
 export const SMALL_BYTES = 4096;
 const RESERVED_BYTES = 16 * MB;
 
-/** What closing waits for the last messages. */
+/** The longest wait for the last messages at the close, in ms. */
 const LAST_SENDS_MS = 5000;

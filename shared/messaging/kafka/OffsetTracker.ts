@@ -1,19 +1,19 @@
 import { Queue } from '../../process/Queue.js';
 
 /**
- * Which messages of one partition were given to the handler and which of them are handled. The offset to commit is that of
- * the oldest message that the handler still has, so that a successor gets that one again.
+ * Tracks the dispatched and the handled messages of one partition. The offset to commit is that of the oldest unhandled
+ * message, so that a successor gets it again.
  *
- * A partition may be read again from an older offset within one life of the process (the group was formed anew after a
- * lost session): messages that were given before are recognized here.
+ * After a lost session the process may read the partition again from an older offset. Then this recognizes messages
+ * that were dispatched before.
  */
 export class OffsetTracker {
   readonly #outstanding = new Queue<Given>();
-  /** The offset after the last one given; undefined before the first. */
+  /** The offset after the last dispatched message; undefined before the first one. */
   #next: number | undefined;
   #committed: number | undefined;
 
-  /** The mark by which to report the message handled; undefined where it was given before. */
+  /** Starts a message. @returns a handle to report its end; undefined if it was dispatched before. */
   give(offset: number): Given | undefined {
     if (this.#next !== undefined && offset < this.#next) return undefined;
     this.#next = offset + 1;
@@ -22,13 +22,13 @@ export class OffsetTracker {
     return given;
   }
 
-  /** The offset to commit; undefined where it is committed already. */
+  /** The offset to commit; undefined if it is already committed. */
   committable(): number | undefined {
     const place = this.#oldest()?.offset ?? this.#next;
     return place === this.#committed ? undefined : place;
   }
 
-  /** How many messages were given from the oldest one on that is not handled: none of them can be committed. */
+  /** The number of dispatched messages from the oldest unhandled one on. None of them can be committed. */
   get uncommitted(): number {
     const oldest = this.#oldest();
     return oldest === undefined || this.#next === undefined ? 0 : this.#next - oldest.offset;
@@ -39,8 +39,8 @@ export class OffsetTracker {
   }
 
   /**
-   * Learns what the broker says. A partition that ends before the last message given is a new one under an old name (the
-   * topic was deleted and made again): all of it is new.
+   * Takes the broker's offsets. If the partition ends before the last dispatched message, the topic was deleted and
+   * created again, so all of its messages are new.
    */
   learn(committed: number | undefined, end: number): void {
     this.#committed = committed;
@@ -49,7 +49,7 @@ export class OffsetTracker {
     while (this.#outstanding.shift());
   }
 
-  /** The oldest message that is not handled. */
+  /** The oldest unhandled message. */
   #oldest(): Given | undefined {
     for (let oldest = this.#outstanding.peek(); oldest?.handled; oldest = this.#outstanding.peek()) {
       this.#outstanding.shift();

@@ -4,7 +4,7 @@ import { BusUnavailableError } from '../Messaging.js';
 import type { Failure, Outgoing } from './library.js';
 
 /*
- * The messages of one topic on their way out, in order.
+ * The outgoing messages of one topic, in order.
  *
  *   empty    -> pending   a message that may wait a little (`patienceMs`) comes
  *   empty, pending -> sending   a message that may not wait comes, the patience of one is over, or `idle` is asked for
@@ -12,30 +12,30 @@ import type { Failure, Outgoing } from './library.js';
  *   sending  -> sending   the next batch: all that came meanwhile, after the pause that the pacer asks for
  *   sending  -> empty, pending   nothing is due any more
  *
- * The first message goes at once. Those that come while a request is under way, or before the next one's time has come,
- * go together: a rush costs few requests, and the fewer the busier the bus is.
+ * The first message is sent at once. Messages that arrive during a request, or before the time of the next request, are
+ * sent together: a burst needs few requests, and fewer the busier the bus is.
  *
- * Every message has a deadline, counted from when it was handed over. It is kept wherever the message is: deep in the
- * queue, in a request that is not answered, or between two tries.
+ * Every message has a deadline, counted from `add`. It holds in the queue, in a request without a response, and between
+ * two attempts.
  */
 export interface OutboxParts {
-  /** Of one request: what the topic takes, since a broker judges a batch as a whole. */
+  /** The size limit of a request: the topic's limit, since a broker checks a batch as a whole. */
   readonly maxBytes: number;
-  /** One try. A batch that is tried again has the same messages in the same order, unless some are overdue. */
+  /** Makes one attempt. A retried batch has the same messages in the same order, without expired ones. */
   readonly transmit: (messages: readonly Outgoing[]) => Promise<void>;
   readonly classify: (error: unknown) => Failure;
-  /** For each failure that is tried again. */
+  /** Called after each failure that is retried. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
-  /** How close together requests are; without it the next begins when the last has ended. */
+  /** The distance between requests; missing: the next one starts at the end of the last. */
   readonly pacer?: Pacer | undefined;
   /** In ms. */
   readonly retryMs?: number | undefined;
 }
 
 export interface Handover {
-  /** The message may wait for so long, in ms, to go with others. */
+  /** The longest time in ms that the message may wait to share a request. */
   readonly patienceMs?: number | undefined;
-  /** How long it may take until Kafka has it; infinite: as long as it takes. */
+  /** The time limit until Kafka has it; infinite: no limit. */
   readonly limitMs: number;
 }
 
@@ -43,15 +43,15 @@ export class Outbox {
   readonly #parts: OutboxParts;
   #maxBytes: number;
   #queue: Entry[] = [];
-  /** Those of the batch that is under way. */
+  /** The messages of the current batch. */
   #batch: readonly Entry[] = [];
   #flushing: Promise<void> | undefined;
-  /** Where all that wait have patience: when the first of them loses it. */
+  /** The end of the shortest patience, if all waiting messages have patience. */
   #patience: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
-  /** A message in the queue has no patience, or has lost it. */
+  /** Whether a message in the queue has no patience left. */
   #due = false;
   #overdue: NodeJS.Timeout | undefined;
-  /** For what is under way, when messages became overdue. */
+  /** Called when messages of the current batch expire. */
   #onExpiry: (() => void) | undefined;
 
   constructor(parts: OutboxParts) {
@@ -60,8 +60,8 @@ export class Outbox {
   }
 
   /**
-   * Resolves once the message was transmitted.
-   * @throws BusUnavailableError when its time is over; or what `transmit` threw, where trying again does not help.
+   * Adds a message. Resolves once it was transmitted.
+   * @throws BusUnavailableError after its time limit; the error of `transmit` if a retry does not help.
    */
   add(message: Outgoing, { patienceMs = 0, limitMs }: Handover): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -73,7 +73,7 @@ export class Outbox {
     });
   }
 
-  /** Sends what waits; resolves when nothing is under way. @param limitMs what is not sent by then fails. */
+  /** Sends all waiting messages. Resolves when all are done. @param limitMs the limit, after which messages fail. */
   async idle(limitMs = Number.POSITIVE_INFINITY): Promise<void> {
     if (limitMs !== Number.POSITIVE_INFINITY) {
       const latest = performance.now() + limitMs;
@@ -87,7 +87,7 @@ export class Outbox {
     this.#overdue = undefined;
   }
 
-  /** The topic takes less than was thought. */
+  /** Lowers the size limit of requests. */
   shrink(maxBytes: number): void {
     this.#maxBytes = Math.min(this.#maxBytes, maxBytes);
   }
@@ -123,7 +123,7 @@ export class Outbox {
     this.#flushing = undefined;
   }
 
-  /** Tries until every message of the batch has an end. */
+  /** Retries until every message of the batch succeeded or failed. */
   async #deliver(batch: readonly Entry[]): Promise<void> {
     for (;;) {
       const open = batch.filter(isOpen);
@@ -135,7 +135,8 @@ export class Outbox {
       } catch (error) {
         const failure = this.#parts.classify(error);
         if (failure === 'tooLarge' && open.length > 1) {
-          // The broker may take less than the topic was made with: each half may fit, and each message has its own fate.
+          // The broker's limit may be lower than the topic's setting. Halve the batch, so that messages that fit
+          // succeed.
           const half = Math.ceil(open.length / 2);
           await this.#deliver(open.slice(0, half));
           await this.#deliver(open.slice(half));
@@ -152,7 +153,7 @@ export class Outbox {
     }
   }
 
-  /** A request that hangs is left alone when every message in it is overdue. */
+  /** Sends a request. Abandons a request that hangs when all of its messages have expired. */
   async #transmit(open: readonly Entry[]): Promise<void> {
     const overdue = new Promise<never>((_, reject) => {
       this.#onExpiry = () => {
@@ -166,7 +167,7 @@ export class Outbox {
     }
   }
 
-  /** Waits, and no longer than a message of these is open. */
+  /** Waits, but only while one of these messages is open. */
   async #pause(ms: number, open: readonly Entry[]): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
@@ -179,7 +180,7 @@ export class Outbox {
     this.#onExpiry = undefined;
   }
 
-  /** One timer for the outbox, not one for each message: they nearly always end long before. */
+  /** Sets one timer for the whole outbox instead of one for each message, since messages nearly always end in time. */
   #expireIn(ms: number): NodeJS.Timeout {
     const timer = setTimeout(() => this.#expire(), Math.max(1, Math.ceil(ms)));
     timer.unref();
@@ -233,12 +234,12 @@ function fail(entry: Entry, error: unknown): void {
   entry.reject(error);
 }
 
-/** Timers count in ms: a shorter rest is none. */
+/** Timers have a resolution of 1 ms: skip shorter waits. */
 const NEGLIGIBLE_MS = 0.5;
 
 const RETRY_MS = 100;
 
-/** What a batch takes at most for itself, and for each record besides its value. */
+/** The most overhead of a batch, and of each record in addition to its value. */
 const BATCH_OVERHEAD_BYTES = 64;
 const OVERHEAD_BYTES = 32;
 

@@ -1,20 +1,22 @@
 import type { Failure, Outgoing, Transport } from './library.js';
 
-/** The connected producers of one `KafkaProducer`: the one that new requests use, and former ones until they are done. */
+/**
+ * The connected producers of one `KafkaProducer`: the current one for new requests, and old ones until they are done.
+ */
 export class Transports {
   readonly #open: () => Promise<Transport>;
-  /** Former ones that a doubtful request still needs, and by how many topics. */
+  /** The number of topics that still use each transport. */
   readonly #users = new Map<Transport, number>();
   #current: Transport;
   #renewing: Promise<Transport> | undefined;
 
-  /** @param open makes one try to connect another. */
+  /** @param open makes one attempt to connect a new transport. */
   constructor(first: Transport, open: () => Promise<Transport>) {
     this.#current = first;
     this.#open = open;
   }
 
-  /** The one to use now. `release` it. */
+  /** The current transport. The caller must `release` it. */
   acquire(): Transport {
     const transport = this.#current;
     this.#users.set(transport, (this.#users.get(transport) ?? 0) + 1);
@@ -30,7 +32,7 @@ export class Transports {
     }
   }
 
-  /** Puts another one in the place of `old`, unless that has been done already. @throws where it cannot connect. */
+  /** Replaces `old` by a new transport, unless it is already replaced. @throws if it cannot connect. */
   async renew(old: Transport): Promise<void> {
     if (this.#current !== old) return;
     this.#renewing ??= this.#open().finally(() => (this.#renewing = undefined));
@@ -47,17 +49,18 @@ export class Transports {
 }
 
 /**
- * Sends the requests of one topic, one at a time, so that each is written once.
+ * Sends the requests of one topic, one at a time, so that each message is written once.
  *
- * A broker recognizes a request that an idempotent producer sends again by its number, and does not look into it. A request
- * without an answer may have been written: so the same messages go again through the same transport, with the same number.
- * Other messages under that number would be taken for those that were written, and lost. They go through a new transport.
+ * A broker recognizes a repeated request of an idempotent producer by its sequence number, without a look at its
+ * content. A request without a response may have been written, so a retry sends the same messages through the same
+ * transport with the same number. Other messages with that number would be lost as duplicates, so they use a new
+ * transport.
  */
 export class TopicSender {
   readonly #topic: string;
   readonly #transports: Transports;
   readonly #classify: (error: unknown) => Failure;
-  /** A request whose outcome is not known. */
+  /** A request with an unknown outcome. */
   #doubtful: Request | undefined;
 
   constructor(topic: string, transports: Transports, classify: (error: unknown) => Failure) {
@@ -95,7 +98,7 @@ export class TopicSender {
 interface Request {
   readonly messages: readonly Outgoing[];
   readonly transport: Transport;
-  /** The broker does not know the transport's numbers any more. */
+  /** Whether the broker no longer knows the transport's sequence numbers. */
   broken: boolean;
 }
 

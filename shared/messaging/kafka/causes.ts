@@ -1,4 +1,4 @@
-/** Errors as Node and the client libraries throw them. */
+/** An error of Node or a client library. */
 export interface DetailedError extends Error {
   readonly code?: unknown;
   readonly type?: unknown;
@@ -7,7 +7,7 @@ export interface DetailedError extends Error {
   readonly canRetry?: unknown;
 }
 
-/** An error and all that it wraps, outermost first: causes, and the members of aggregates. */
+/** An error and all wrapped errors (causes and members of aggregates), the outermost first. */
 export function chain(error: unknown): DetailedError[] {
   const found: DetailedError[] = [];
   const visit = (one: unknown): void => {
@@ -20,10 +20,10 @@ export function chain(error: unknown): DetailedError[] {
   return found;
 }
 
-/** So many errors within one another are looked at. */
+/** The most wrapped errors to visit. */
 const MOST = 32;
 
-/** Codes of Node for certificates that were not accepted. */
+/** Node's codes for refused certificates. */
 const CERTIFICATE_CODES = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -41,7 +41,7 @@ const CERTIFICATE_CODES = new Set([
 export const isCertificateError = (error: unknown): boolean =>
   chain(error).some(({ code }) => CERTIFICATE_CODES.has(String(code)));
 
-/** What went wrong in the connection, in words for the operator; the innermost error says it. */
+/** The cause of a failed connection, as a message for operators, from the innermost error. */
 export function causeOf(error: unknown): string {
   const errors = chain(error);
   for (const { code, message } of errors) {

@@ -1,33 +1,33 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Logger } from '../../logging/Logger.js';
 
-/** How to reach Kafka and how to behave there. Every duration in ms. */
+/** The options of the Kafka clients. All durations in ms. */
 export interface KafkaOptions {
   /** `host:port`, one or more. */
   brokers: readonly string[];
-  /** How this process is named in the brokers' logs. */
+  /** The name of this process in the brokers' logs. */
   clientId: string;
   /**
-   * A name that this process has again after a crash and no other has: a client library that knows static membership
-   * takes its predecessor's place at once.
+   * A unique name of this process that stays the same after a crash. A client library with static membership takes over
+   * its former membership at once.
    */
   memberName?: string | undefined;
   tls?: ConnectionOptions | undefined;
   sasl?: KafkaSasl | undefined;
-  /** Of topics made here. */
+  /** The number of replicas of new topics. */
   replicationFactor?: number | undefined;
   /**
-   * A consumer that was killed holds its group's place for so long: its successor waits. Brokers refuse less than
-   * 6 s unless told otherwise (`group.min.session.timeout.ms`).
+   * The time after which brokers remove a killed consumer from its group. Its successor waits for that. By default
+   * brokers refuse less than 6 s (`group.min.session.timeout.ms`).
    */
   sessionTimeoutMs?: number | undefined;
-  /** How long a fetch waits at the broker for the first message. It does not delay messages, only closing. */
+  /** The longest wait of a fetch for the first message at the broker. It delays only the close, not messages. */
   fetchWaitMs?: number | undefined;
-  /** How long a message may be on its way to Kafka, from when it was handed over, before its sender is told. */
+  /** The time after which a send fails. */
   deliveryTimeoutMs?: number | undefined;
   /**
-   * Which replicas have a message before it counts as sent: all that are in sync, by idempotent producers (default), or
-   * the leader alone.
+   * The replicas that must have a message before it counts as sent: all in-sync replicas, with idempotent producers
+   * (default), or only the leader.
    */
   acks?: 'all' | '1' | undefined;
   log?: Logger | undefined;
@@ -41,17 +41,17 @@ export interface KafkaSasl {
 
 export const DEFAULT_SESSION_TIMEOUT_MS = 6000;
 export const DEFAULT_FETCH_WAIT_MS = 500;
-/** With what comes before it, whoever asked is told within 30 s. */
+/** With the steps before it, a request gets its response within 30 s. */
 export const DEFAULT_DELIVERY_TIMEOUT_MS = 29_000;
 
-/** A broker that does not answer a request for so long is taken for dead; asking again may find another one. */
+/** The time after which a broker without a response counts as dead. A retry may find another one. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 
-/** What a topic takes where it does not say: Kafka's default of `max.message.bytes`. */
+/** The default limit of a topic: Kafka's default of `max.message.bytes`. */
 export const DEFAULT_MAX_MESSAGE_BYTES = 1_048_588;
 
-/** What a record and the batch around it take on top of key and value, at most. */
+/** The most overhead of a record and its batch in addition to key and value. */
 export const RECORD_OVERHEAD_BYTES = 96;
 
-/** What a fetch asks for at most: two of the largest messages, and thousands of small ones. */
+/** The most bytes of a fetch: two of the largest messages, or thousands of small ones. */
 export const FETCH_BYTES = 2 * 1024 * 1024;

@@ -1,8 +1,7 @@
 import type { TopicFacts } from './library.js';
 
 /**
- * Why a topic cannot keep the promise that what was accepted is not lost with a broker, and what to do; undefined where
- * it keeps it.
+ * A warning if a topic can lose accepted messages with one broker, with advice; undefined if it cannot.
  */
 export function replicationAdvice(
   topic: string,
@@ -11,14 +10,14 @@ export function replicationAdvice(
 ): string | undefined {
   if (replicas === 1) {
     return (
-      `topic ${topic} has one replica: messages that were accepted are lost with the disk of its broker. ` +
+      `topic ${topic} has one replica: accepted messages are lost with the disk of its broker. ` +
       'For production use three brokers, CONFIG_whisk_kafka_replicationFactor=3 and min.insync.replicas=2'
     );
   }
   if (acks === '1') {
     return (
-      'CONFIG_whisk_kafka_producer_acks=1: messages that were accepted are lost when the leader of a topic dies before ' +
-      'it is copied. Set it to all'
+      'CONFIG_whisk_kafka_producer_acks=1: accepted messages are lost when the leader of a topic dies before they are ' +
+      'copied. Set it to all'
     );
   }
   if (minInsyncReplicas < 2) {

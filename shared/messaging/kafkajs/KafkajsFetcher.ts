@@ -3,7 +3,7 @@ import { within } from '../../process/within.js';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
 
-/** One membership through kafkajs, which calls us with each batch that it has fetched. */
+/** A membership of kafkajs, which calls back with each fetched batch. */
 export class KafkajsFetcher implements Fetcher {
   readonly #client: Client;
   readonly #subscription: Subscription;
@@ -25,8 +25,8 @@ export class KafkajsFetcher implements Fetcher {
       maxBytes: FETCH_BYTES,
       allowAutoTopicCreation: false,
       metadataMaxAge: 60_000,
-      // kafkajs looks for its brokers for minutes: a membership that outlasts a broker's restart need not wait for the end
-      // of its own session. Beginning anew is `GroupConsumer`'s, which knows the places of the group.
+      // Let kafkajs retry for minutes: a membership that survives a broker's restart need not wait for the end of its
+      // own session. Only `GroupConsumer` starts again, since it knows the group's positions.
       retry: {
         initialRetryTime: 50,
         maxRetryTime: 500,
@@ -53,7 +53,7 @@ export class KafkajsFetcher implements Fetcher {
         reject(error);
       });
     });
-    // It is awaited below; until then a crash must not count as unhandled.
+    // The promise is awaited below. Until then a rejection must not count as unhandled.
     joined.catch(() => undefined);
     await client.connect();
     await this.#endIfClosed();
@@ -63,7 +63,7 @@ export class KafkajsFetcher implements Fetcher {
     await joined;
     await this.#endIfClosed();
     for (const { partition, committed, end } of places) {
-      // Kafka would look up the end only with the first fetch: what is sent until then would be missed.
+      // Otherwise Kafka would determine the end at the first fetch, and earlier messages would be missed.
       if (from === 'latest' && committed === undefined) client.seek({ topic, partition, offset: String(end) });
     }
   }
@@ -88,14 +88,17 @@ export class KafkajsFetcher implements Fetcher {
     return this.#closed;
   }
 
-  /** kafkajs goes on with what it began before `disconnect`: it could join after that, and hold the group's place. */
+  /** Disconnects again if closed: kafkajs may complete a pending join after `disconnect` and keep the membership. */
   async #endIfClosed(): Promise<void> {
     if (!this.#closed) return;
     await this.#disconnect();
-    throw new Error('the membership was closed while it began');
+    throw new Error('the membership was closed during its start');
   }
 
-  /** While Kafka is away kafkajs does not stop looking for it; what it holds then ends with its tries. */
+  /**
+   * Disconnects with a time limit, since kafkajs retries during an outage. Its resources are released after its
+   * retries.
+   */
   async #disconnect(): Promise<void> {
     const disconnected = this.#client.disconnect().catch(() => undefined);
     await within(disconnected, DISCONNECT_MS, () => undefined);
@@ -104,7 +107,7 @@ export class KafkajsFetcher implements Fetcher {
   async #take(payload: EachBatchPayload): Promise<void> {
     const { batch } = payload;
     const sink = this.#sink;
-    // Heartbeats keep the membership while the handler is full.
+    // Send heartbeats to keep the membership while the handler has no room.
     const keepAlive = (): Promise<void> => payload.heartbeat();
     for (const { offset, value, timestamp } of batch.messages) {
       const room = sink.room(keepAlive);

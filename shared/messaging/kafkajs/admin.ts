@@ -5,7 +5,7 @@ import type { Admin } from '../kafka/library.js';
 // It cannot be imported by name.
 const { ConfigResourceTypes } = kafkajs;
 
-/** A connection of kafkajs for administration. */
+/** An admin client of kafkajs. */
 export async function kafkajsAdmin(kafka: Kafka): Promise<Admin> {
   const client = kafka.admin();
   try {

@@ -1,7 +1,7 @@
 import { chain, isCertificateError } from '../kafka/causes.js';
 import type { Failure } from '../kafka/library.js';
 
-/** What an error of kafkajs means. */
+/** The kind of a kafkajs error. */
 export function classify(error: unknown): Failure {
   const errors = chain(error);
   const some = (names: ReadonlySet<string>): boolean =>

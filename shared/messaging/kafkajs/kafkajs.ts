@@ -12,7 +12,7 @@ import { kafkajsTransport } from './transport.js';
 
 calmRequestQueue();
 
-/** Kafka through kafkajs. */
+/** The client library kafkajs. */
 export function kafkajsLibrary(options: KafkaOptions): KafkaLibrary {
   const log = options.log ?? silentLogger;
   const short = new Kafka(clientConfig(options, log, 3));
@@ -26,9 +26,8 @@ export function kafkajsLibrary(options: KafkaOptions): KafkaLibrary {
 }
 
 /**
- * How often a consumer looks for its brokers before it gives up and begins anew, some two minutes. A consumer that
- * outlasts a broker's restart is still the member that it was; one that begins anew has to wait for the end of its own
- * former session.
+ * The number of a consumer's retries before it gives up, about two minutes. A consumer that survives a broker's restart
+ * keeps its membership; a new one must wait for the end of the former session.
  */
 const CONSUMER_RETRIES = 240;
 
@@ -43,7 +42,7 @@ function clientConfig(options: KafkaOptions, log: Logger, retries: number): Kafk
     requestTimeout: REQUEST_TIMEOUT_MS + (options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS),
     retry: { initialRetryTime: 50, maxRetryTime: 500, multiplier: 2, retries },
     socketFactory: promptSockets,
-    // What kafkajs calls an error is, most of the time, an attempt that it repeats: we say ourselves what matters.
+    // Log errors of kafkajs as debug lines: most of them are attempts that it repeats. The bus logs those that matter.
     logLevel: log.debugEnabled ? logLevel.INFO : logLevel.NOTHING,
     logCreator: () => (entry) => {
       const { message, timestamp: _timestamp, logger: _logger, ...fields } = entry.log;
@@ -52,7 +51,7 @@ function clientConfig(options: KafkaOptions, log: Logger, retries: number): Kafk
   };
 }
 
-/** Sockets that send each request at once: kafkajs leaves Nagle's algorithm on. */
+/** Sockets without Nagle's algorithm, which kafkajs leaves on, so that each request is sent at once. */
 const promptSockets: ISocketFactory = ({ host, port, ssl, onConnect }) => {
   const socket = ssl
     ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)

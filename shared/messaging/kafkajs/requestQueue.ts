@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 
 /**
- * kafkajs 2.2.4 arms a timer after every response to look for requests that wait, and each timer arms the next: some
- * 800 wake-ups a second for every open connection, for ever, with a delay below zero (of which Node 24 complains).
- * The timer is needed only while requests do wait. kafkajs sees no more releases, so this mends it where it is.
+ * Patches a fault of kafkajs 2.2.4: after every response it sets a timer to check for waiting requests, and each timer
+ * sets the next one. That causes some 800 wake-ups a second for every open connection, with a negative delay (Node 24
+ * warns about it). The timer is needed only while requests wait. kafkajs has no more releases, so the patch is here.
  */
 export function calmRequestQueue(): void {
   const require = createRequire(import.meta.url);

@@ -8,7 +8,7 @@ export async function kafkajsTransport(kafka: Kafka, acks: 'all' | '1'): Promise
     allowAutoTopicCreation: false,
     metadataMaxAge: 60_000,
     idempotent: acks === 'all',
-    // Trying again is the producer's: kafkajs takes a refused connection for final after a few rounds of its own.
+    // `KafkaProducer` retries: kafkajs gives up a refused connection after a few rounds.
     retry: { initialRetryTime: 50, maxRetryTime: 200, retries: 2 },
   });
   try {

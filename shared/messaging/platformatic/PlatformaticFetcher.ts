@@ -3,7 +3,7 @@ import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kaf
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
 import { closeNow, type Library } from './library.js';
 
-/** One membership through the library: a stream that is read as fast as the handler has room. */
+/** A membership of the library: a stream that is read while the handler has room. */
 export class PlatformaticFetcher implements Fetcher {
   readonly #client: Client;
   readonly #subscription: Subscription;
@@ -19,7 +19,7 @@ export class PlatformaticFetcher implements Fetcher {
     this.#client = new library.Consumer({
       ...base,
       groupId: group,
-      // A static member that comes back after a crash takes its place at once, without waiting for the old session's end.
+      // A static member takes over its former membership after a crash, without a wait for the end of the old session.
       ...(options.memberName === undefined ? {} : { groupInstanceId: `${options.memberName}-${group}` }),
       sessionTimeout,
       heartbeatInterval: Math.floor(sessionTimeout / 4),
@@ -48,7 +48,7 @@ export class PlatformaticFetcher implements Fetcher {
     });
     if (this.#closed) {
       await closeNow(client);
-      throw new Error('the membership was closed while it began');
+      throw new Error('the membership was closed during its start');
     }
     this.#stream = stream;
     void this.#read(stream);
@@ -61,7 +61,7 @@ export class PlatformaticFetcher implements Fetcher {
     });
   }
 
-  /** The stream is not read any more once there is no room; it holds a bounded number of messages. */
+  /** No effect: without room the stream is not read, and it buffers a bounded number of messages. */
   pause(): void {
     this.#stream?.pause();
   }

@@ -3,7 +3,7 @@ import type { Admin } from '../kafka/library.js';
 import { isTopicMissing, isTopicThere } from './errors.js';
 import { closeNow, type Library } from './library.js';
 
-/** A client of the library for administration; it connects with its first request. */
+/** An admin client of the library. It connects with its first request. */
 export function platformaticAdmin(library: Library, options: BaseOptions): Admin {
   const client = new library.Admin(options);
   const replicasOf = async (topic: string): Promise<readonly number[]> => {

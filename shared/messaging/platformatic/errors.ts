@@ -1,7 +1,7 @@
 import { chain, isCertificateError } from '../kafka/causes.js';
 import type { Failure } from '../kafka/library.js';
 
-/** What an error of the library means. Its errors form trees: one wraps several, or has a cause. */
+/** The kind of an error of the library. Its errors form trees: one may wrap several, or have a cause. */
 export function classify(error: unknown): Failure {
   const errors = chain(error);
   const some = (names: ReadonlySet<string>): boolean =>

@@ -8,12 +8,14 @@ import { PlatformaticFetcher } from './PlatformaticFetcher.js';
 import { platformaticTransport } from './transport.js';
 
 /**
- * Kafka through `@platformatic/kafka`, which has to be installed beside us.
- * @throws Error where the package is not installed, or does not run on this Node.
+ * The client library `@platformatic/kafka`, an optional package.
+ * @throws Error if the package is not installed or does not support this version of Node.
  */
 export async function platformaticLibrary(options: KafkaOptions): Promise<KafkaLibrary> {
   const library = await import('@platformatic/kafka').catch((error: unknown) => {
-    throw new Error('the package @platformatic/kafka is not installed, or does not run on this Node', { cause: error });
+    throw new Error('the package @platformatic/kafka is not installed or does not support this version of Node', {
+      cause: error,
+    });
   });
   const base = clientOptions(options);
   return {
@@ -32,7 +34,7 @@ function clientOptions({ brokers, clientId, tls, sasl }: KafkaOptions): BaseOpti
     retryDelay: 100,
     timeout: REQUEST_TIMEOUT_MS,
     metadataMaxAge: 60_000,
-    // An address is not a server name.
+    // An IP address is not a server name.
     ...(tls ? { tls, tlsServerName: !brokers.some((broker) => isIP(broker.replace(/:\d+$/, ''))) } : {}),
     ...(sasl
       ? {

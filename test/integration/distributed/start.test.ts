@@ -84,7 +84,7 @@ describe('the start of a controller and of an invoker', function () {
       for (const { name } of [controller, invoker]) {
         const log = readFileSync(`${folder}/${name}.log`, 'utf8');
         assert.match(log, /CouchDB.*(?:wait|not answer)/i);
-        assert.match(log, /the bus \(Kafka at .*\) is away, and is waited for/);
+        assert.match(log, /the bus \(Kafka at .*\) is unavailable, waiting for it/);
       }
       const { status, body } = await request(controller.url, 'POST', 'actions/kept?blocking=true&result=true', {});
       assert.equal(status, 200);

@@ -118,7 +118,7 @@ function faultTests(name: KafkaClientName): void {
       handle: ({ n }) => void got.push(n),
     });
     const producing = messaging.producer();
-    await until(() => warnings.some((message) => /is away.*the connection is refused/.test(message)));
+    await until(() => warnings.some((message) => /is unavailable.*the connection is refused/.test(message)));
     await broker.start();
     await consuming;
     await (await producing).send(topic, { n: 7 });

@@ -39,7 +39,7 @@ describe('a policy of a user', () => {
     await assert.rejects(loadPolicy(join(folder, 'missing.js')), /missing\.js cannot be loaded/);
     await assert.rejects(loadPolicy(written('empty.js', 'export default 7;')), /no default export that is a function/);
     const taken = example.replace("name = 'rendezvous'", "name = 'random'");
-    await assert.rejects(loadPolicy(written('taken.js', taken)), /needs a name of its own/);
+    await assert.rejects(loadPolicy(written('taken.js', taken)), /needs a new name/);
   });
 
   it('is known by its file', () => {

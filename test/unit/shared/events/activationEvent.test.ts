@@ -125,6 +125,6 @@ describe('user events', () => {
     const events = createUserEvents({ ...options, log, producer: { send: () => Promise.reject(new Error('down')) } });
     events.metric('TimedRateLimit', 1, user);
     await new Promise((resolve) => setImmediate(resolve));
-    assert.deepEqual(warned, ['user event was not sent']);
+    assert.deepEqual(warned, ['could not send a user event']);
   });
 });

@@ -41,11 +41,11 @@ describe('a graph', () => {
   });
 
   it('is refused with the names that its edges dangle from', () => {
-    refused({ nodes: nodes('a'), edges: edges('a>b c>a') }, /none of: b, c/, ['b', 'c']);
+    refused({ nodes: nodes('a'), edges: edges('a>b c>a') }, /unknown nodes: b, c/, ['b', 'c']);
   });
 
   it('is refused with ids that are given twice, and with weights that are none', () => {
-    refused({ nodes: nodes('a', 'b', 'a'), edges: [] }, /more than one node a/, ['a']);
+    refused({ nodes: nodes('a', 'b', 'a'), edges: [] }, /duplicate nodes: a/, ['a']);
     for (const weight of [-1, NaN, Infinity]) {
       refused({ nodes: [{ id: 'a', weight }], edges: [] }, /weight of node a/, ['a']);
       refused({ nodes: nodes('a', 'b'), edges: [{ from: 'a', to: 'b', weight }] }, /from a to b/, ['a', 'b']);

@@ -37,7 +37,7 @@ describe('KindAvailability', () => {
   it('says once which kinds cannot run, and why', async () => {
     const { kinds, lines, asked } = fixture();
     await kinds.announce();
-    assert.deepEqual(lines, ['actions of these kinds cannot run here: python:3 (it cannot be pulled)']);
+    assert.deepEqual(lines, ['actions of these kinds cannot run: python:3 (it cannot be pulled)']);
     assert.deepEqual(asked, ['nodejs:20', 'python:3'], 'a deprecated kind is not asked for');
   });
 

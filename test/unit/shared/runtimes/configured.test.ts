@@ -32,7 +32,7 @@ describe('the manifest that a process was configured with', () => {
     assert.deepEqual(kinds(`file:${file}`), ['a:1', 'b:1']);
     rmSync(folder, { recursive: true });
     assert.throws(() => kinds(`file:${file}`), /Cannot read the runtimes manifest/);
-    assert.throws(() => kinds('{'), /The runtimes manifest is no JSON/);
+    assert.throws(() => kinds('{'), /The runtimes manifest is not JSON/);
   });
 
   it('fills in prefix and tag of images that name none', () => {

@@ -16,7 +16,7 @@ describe('BusHealth', () => {
     health.failed(refused);
     assert.equal(health.isUp(), false);
     assert.deepEqual(lines, [
-      'warn: the bus (Kafka at host:9092) is away, and is waited for: the connection is refused (connect ECONNREFUSED)',
+      'warn: the bus (Kafka at host:9092) is unavailable, waiting for it: the connection is refused (connect ECONNREFUSED)',
     ]);
   });
 
@@ -33,7 +33,7 @@ describe('BusHealth', () => {
     health.answered();
     health.answered();
     assert.equal(lines.length, 2);
-    assert.equal(lines[1], 'info: the bus (Kafka at host:9092) is back after 60.0 s');
+    assert.equal(lines[1], 'info: the bus (Kafka at host:9092) is available again after 60.0 s');
     assert.equal(health.since, 61_000);
     assert.equal(health.answeredAt, 61_000);
     assert.equal(health.isUp(), true);
@@ -66,6 +66,6 @@ describe('BusHealth', () => {
     assert.equal(health.isUp(), true);
     at(9000);
     assert.equal(health.isUp(), false);
-    assert.match(lines[0] ?? '', /a request had no answer for 5 s/);
+    assert.match(lines[0] ?? '', /a request got no response for 5 s/);
   });
 });

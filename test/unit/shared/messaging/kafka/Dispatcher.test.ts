@@ -65,8 +65,8 @@ describe('Dispatcher', () => {
     dispatcher.committed([{ partition: 0, offset: 3 }]);
     assert.deepEqual(dispatcher.committable(), []);
     assert.deepEqual(lines, [
-      'error: message 1 of topic texts could not be handled',
-      'error: message 2 of topic texts could not be handled',
+      'error: could not handle message 1 of topic texts',
+      'error: could not handle message 2 of topic texts',
     ]);
   });
 

@@ -41,7 +41,7 @@ describe('KafkaMessaging', () => {
     await Promise.all([messaging.ensureTopic(topic), messaging.ensureTopic(topic)]);
     await messaging.ensureTopic(topic);
     assert.equal(kafka.calls.filter((call) => call === 'createTopic').length, 1);
-    assert.deepEqual(lines, ['info: made topic t']);
+    assert.deepEqual(lines, ['info: created topic t']);
   });
 
   it('warns once where replicas are too few to keep the promise', async () => {
@@ -60,7 +60,7 @@ describe('KafkaMessaging', () => {
     });
     await messaging.ensureTopic(topic);
     assert.equal(kafka.calls.filter((call) => call === 'admin').length, 4);
-    assert.equal(lines.filter((line) => line.includes('is away')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('is unavailable')).length, 1);
     assert.equal(lines.filter((line) => line.includes('is back')).length, 1);
   });
 
@@ -82,7 +82,7 @@ describe('KafkaMessaging', () => {
     });
     await assert.rejects(messaging.ensureTopic(topic), (error: Error) => {
       assert.ok(error instanceof BusRefusedError);
-      assert.match(error.message, /^Kafka refuses us topic t: refused$/);
+      assert.match(error.message, /^Kafka refuses topic t: refused$/);
       return true;
     });
     kafka.faults.set('transport', () => {

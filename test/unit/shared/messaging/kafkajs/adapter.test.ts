@@ -101,7 +101,7 @@ describe('the fetcher of kafkajs', () => {
   it('does not join after it was closed, and leaves again where kafkajs joined meanwhile', async () => {
     const { client, fetcher } = setup();
     client.onConnect = () => fetcher.close();
-    await assert.rejects(fetcher.join(places), /closed while it began/);
+    await assert.rejects(fetcher.join(places), /closed during its start/);
     assert.deepEqual(client.calls, ['connect', 'disconnect', 'disconnect']);
   });
 

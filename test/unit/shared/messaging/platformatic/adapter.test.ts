@@ -123,7 +123,7 @@ describe('the fetcher of platformatic', () => {
     const { fetcher, sink, closes } = setup(streamOf([item(1n)]));
     const joining = fetcher.join(places);
     await fetcher.close();
-    await assert.rejects(joining, /closed while it began/);
+    await assert.rejects(joining, /closed during its start/);
     assert.equal(closes(), 2);
     assert.deepEqual(sink.messages, []);
   });
