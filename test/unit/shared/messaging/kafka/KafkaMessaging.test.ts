@@ -61,7 +61,7 @@ describe('KafkaMessaging', () => {
     await messaging.ensureTopic(topic);
     assert.equal(kafka.calls.filter((call) => call === 'admin').length, 4);
     assert.equal(lines.filter((line) => line.includes('is unavailable')).length, 1);
-    assert.equal(lines.filter((line) => line.includes('is back')).length, 1);
+    assert.equal(lines.filter((line) => line.includes('is available again')).length, 1);
   });
 
   it('does not keep a connection for administration that broke', async () => {
