@@ -201,8 +201,8 @@ export class GroupConsumer<T> implements Consumer {
     health.check();
     const membership = this.#membership;
     if (this.#state !== 'member' || !membership || !health.isUp()) return;
-    // Count only the time since the end of the last outage.
-    const since = (time: number): number => this.#now() - Math.max(time, health.since);
+    // Count only time in which the bus answers: neither an outage, nor the seconds before the outage is noticed.
+    const since = (time: number): number => (health.answeredAt ?? 0) - Math.max(time, health.since);
     if (this.#uncommittedSince !== undefined && since(this.#uncommittedSince) >= this.#times.commitsFailMs) {
       this.#rejoin('cannot commit offsets', this.#commitError);
     } else if (since(membership.aliveAt) >= this.#times.silentMs) {

@@ -72,8 +72,8 @@ export interface Verdict {
   /** Of refusals. A failed activation may be answered 500 too, with its record. */
   readonly 'errors (500)': number;
   readonly 'slowest answer (ms)': number;
-  /** From when what was broken was back until the next invocation was accepted; -1 where none was. */
-  readonly 'back after (ms)': number;
+  /** From the return of the broken part until the last refusal of an invocation that was sent after it; 0: none was refused. */
+  readonly 'refuses for (ms)': number;
 }
 
 /** The counts that must be 0. */
@@ -98,7 +98,7 @@ export function judge({ answers, runs, records, listed, backAt }: History, limit
   const untraced = failed.filter((id) => !begun.has(id));
   const givenUntraced = untraced.filter((id) => given.has(id)).length;
   const answered = answers.filter(({ unanswered }) => !unanswered);
-  const acceptedLater = answers.filter(({ id, at }) => id !== undefined && at >= backAt).map(({ at }) => at);
+  const refusedLater = answers.filter(({ id, at, tookMs }) => id === undefined && at - tookMs >= backAt);
   return {
     invocations: answers.length,
     accepted: accepted.size,
@@ -113,7 +113,7 @@ export function judge({ answers, runs, records, listed, backAt }: History, limit
     late: answered.filter((answer) => isLate(answer, limits)).length,
     'errors (500)': answered.filter(({ id, status }) => id === undefined && status === 500).length,
     'slowest answer (ms)': Math.round(Math.max(0, ...answered.map(({ tookMs }) => tookMs))),
-    'back after (ms)': acceptedLater.length === 0 ? -1 : Math.round(Math.min(...acceptedLater) - backAt),
+    'refuses for (ms)': Math.round(Math.max(0, ...refusedLater.map(({ at }) => at - backAt))),
   };
 }
 
@@ -151,7 +151,7 @@ export function total(verdicts: readonly Verdict[]): Verdict {
     late: sum('late'),
     'errors (500)': sum('errors (500)'),
     'slowest answer (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['slowest answer (ms)'])),
-    'back after (ms)': Math.max(-1, ...verdicts.map((verdict) => verdict['back after (ms)'])),
+    'refuses for (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['refuses for (ms)'])),
   };
 }
 

@@ -96,9 +96,10 @@ describe('the judge of fault trials', () => {
     assert.equal(judge(history({ records, runs: [] }), LIMITS)['failed, not begun'], 1);
   });
 
-  it('says how long after the return of the part the next invocation was accepted', () => {
-    const answers = [accepted('a'), { ...refused(503), at: 1100 }, { ...accepted('b'), at: 1500 }];
-    assert.equal(judge(history({ answers, backAt: 1000 }), LIMITS)['back after (ms)'], 500);
-    assert.equal(judge(history({ answers, backAt: 1600 }), LIMITS)['back after (ms)'], -1);
+  it('says for how long after the return of the part invocations are refused', () => {
+    const away = { ...refused(503, 5), at: 1004 };
+    const answers = [accepted('a'), away, { ...refused(503, 50), at: 1200 }, { ...accepted('b'), at: 1500 }];
+    assert.equal(judge(history({ answers, backAt: 1000 }), LIMITS)['refuses for (ms)'], 200);
+    assert.equal(judge(history({ answers: [away], backAt: 1000 }), LIMITS)['refuses for (ms)'], 0);
   });
 });

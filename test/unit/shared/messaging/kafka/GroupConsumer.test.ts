@@ -184,6 +184,24 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
+  it('keeps its membership while the bus is silent, also before that counts as an outage', async () => {
+    const { kafka, consumer, clock, health } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.faults.set('commit', () => {
+      throw new FakeError('transient');
+    });
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.includes('commit'));
+    clock.now += 60_000;
+    assert.ok(health.isUp());
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    kafka.faults.delete('commit');
+    await until(() => kafka.committed.get('g') === 1);
+    assert.equal(kafka.members.length, 1);
+    await consumer.close();
+  });
+
   it('keeps its membership through an outage, however long', async () => {
     const { kafka, consumer, clock, health } = setup();
     kafka.append('t', ['a']);

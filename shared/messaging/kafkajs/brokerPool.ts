@@ -1,0 +1,31 @@
+import { createRequire } from 'node:module';
+
+/**
+ * kafkajs 2.2.4 forgets a broker whose connection has closed, and ends a consumer that knows no broker any more. With a
+ * single broker each restart of it ends every consumer that had a fetch under way. A new consumer is a new member of its
+ * group, and waits until the group has given up the old member: 6 s and more after the return of the broker. So the last
+ * broker is kept. A consumer that cannot reach it tries again, and asks the addresses in its settings for other brokers.
+ */
+export function keepLastBroker(): void {
+  const require = createRequire(import.meta.url);
+  const { prototype } = require('kafkajs/src/cluster/brokerPool.js') as { prototype: BrokerPool };
+  const remove = prototype.removeBroker;
+  if (typeof remove !== 'function' || remove.keepsLast) return;
+  const keepLast: Removal = function (address) {
+    if (Object.keys(this.brokers).length > 1) remove.call(this, address);
+    // The metadata is asked for again.
+    else this.metadataExpireAt = null;
+  };
+  prototype.removeBroker = Object.assign(keepLast, { keepsLast: true });
+}
+
+interface Removal {
+  (this: BrokerPool, address: { readonly host: string; readonly port: number }): void;
+  keepsLast?: boolean;
+}
+
+interface BrokerPool {
+  readonly brokers: Readonly<Record<string, unknown>>;
+  metadataExpireAt: number | null;
+  removeBroker: Removal;
+}
