@@ -37,7 +37,7 @@ export class NamespaceBlacklist {
         startKey: '',
         endKey: '\uffff',
       });
-      this.#blocked = new Set(rows.map((row) => String(row.key)));
+      this.#blocked = new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
     } catch (error) {
       this.#log.error('could not read the blocked namespaces', { error });
     }

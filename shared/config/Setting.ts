@@ -63,6 +63,7 @@ export class ConfigurationError extends Error {
  */
 export function readSettings<Table extends SettingTable>(table: Table, environment: Environment): SettingValues<Table> {
   const values = Object.entries(table).map(([key, setting]) => [key, readSetting(setting, environment)]);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- each key has what its own setting's schema answered
   return Object.fromEntries(values) as SettingValues<Table>;
 }
 

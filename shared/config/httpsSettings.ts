@@ -2,6 +2,7 @@ import type { TlsOptions } from 'node:tls';
 import { certificates, keystore, readStore } from './keystore.js';
 import { ConfigurationError, optional, standard, type SettingValues } from './Setting.js';
 import { flag, oneOf, text } from './values.js';
+import { codeOf, messageOf } from '../errors/reasons.js';
 
 /** The protocol of a process's server, with the names of OpenWhisk's deployments. */
 export const httpsSettings = (process: 'controller' | 'invoker') => ({
@@ -51,11 +52,11 @@ export function httpsOptions(table: HttpsTable, values: SettingValues<HttpsTable
     // Trust the certificates themselves, even if they are not self-signed.
     return { ...options, ca: own, allowPartialTrustChain: true, requestCert: true, rejectUnauthorized: true };
   } catch (error) {
-    throw new ConfigurationError(`${name} cannot be used: ${reason(error as NodeJS.ErrnoException)}`, { cause: error });
+    throw new ConfigurationError(`${name} cannot be used: ${reason(error)}`, { cause: error });
   }
 }
 
-function reason({ code, message }: NodeJS.ErrnoException): string {
-  if (code !== 'ERR_CRYPTO_UNSUPPORTED_OPERATION') return message;
+function reason(error: unknown): string {
+  if (codeOf(error) !== 'ERR_CRYPTO_UNSUPPORTED_OPERATION') return messageOf(error);
   return 'its encryption is too old: create it again with openssl pkcs12 -export';
 }

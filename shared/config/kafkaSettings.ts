@@ -138,6 +138,12 @@ function tlsOptions(values: KafkaValues): ConnectionOptions {
   return options;
 }
 
+const SASL_MECHANISMS = {
+  PLAIN: 'plain',
+  'SCRAM-SHA-256': 'scram-sha-256',
+  'SCRAM-SHA-512': 'scram-sha-512',
+} as const;
+
 function saslOptions({ saslMechanism, saslJaasConfig }: KafkaValues): KafkaSasl {
   const { name, about } = KAFKA_SETTINGS.saslJaasConfig;
   if (saslJaasConfig === undefined) throw new ConfigurationError(`${name} is missing: ${about}`);
@@ -146,7 +152,7 @@ function saslOptions({ saslMechanism, saslJaasConfig }: KafkaValues): KafkaSasl 
   if (username === undefined || password === undefined) {
     throw new ConfigurationError(`${name} must contain username="…" and password="…"`);
   }
-  return { mechanism: saslMechanism.toLowerCase() as KafkaSasl['mechanism'], username, password };
+  return { mechanism: SASL_MECHANISMS[saslMechanism], username, password };
 }
 
 function quoted(text: string, name: string): string | undefined {

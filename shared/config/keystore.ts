@@ -2,13 +2,14 @@ import { readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext, type SecureContextOptions } from 'node:tls';
 import { ConfigurationError } from './Setting.js';
+import { messageOf } from '../errors/reasons.js';
 
 /** Reads a file of keys or certificates. @throws ConfigurationError that names the setting. */
 export function readStore(setting: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new ConfigurationError(`${setting} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw new ConfigurationError(`${setting} cannot be read: ${messageOf(error)}`, { cause: error });
   }
 }
 
@@ -35,8 +36,8 @@ export function certificates(file: Buffer, passphrase: string | undefined): stri
 function ownCertificate(secureContext: SecureContext): string {
   const nowhere = new Duplex({ read: () => {}, write: (_chunk, _encoding, done) => done() });
   const socket = new TLSSocket(nowhere, { isServer: true, secureContext });
-  const { raw } = socket.getCertificate() as { raw?: Buffer };
+  const certificate = socket.getCertificate();
   socket.destroy();
-  if (!raw) throw new Error('it has no certificate');
-  return `-----BEGIN CERTIFICATE-----\n${raw.toString('base64')}\n-----END CERTIFICATE-----\n`;
+  if (!certificate || !('raw' in certificate)) throw new Error('it has no certificate');
+  return `-----BEGIN CERTIFICATE-----\n${certificate.raw.toString('base64')}\n-----END CERTIFICATE-----\n`;
 }

@@ -84,8 +84,8 @@ export function limitsOf(values: SettingValues<typeof LIMIT_SETTINGS>): Limits {
   const bounds = (name: 'time' | 'memory' | 'logs' | 'concurrency'): Bounds => {
     const [min, max, std] = [values[`${name}Min`], values[`${name}Max`], values[`${name}Std`]];
     if (min > std || std > max) {
-      const [minName, maxName, stdName] = [`${name}Min`, `${name}Max`, `${name}Std`].map(
-        (key) => LIMIT_SETTINGS[key as keyof typeof LIMIT_SETTINGS].name,
+      const [minName, maxName, stdName] = ([`${name}Min`, `${name}Max`, `${name}Std`] as const).map(
+        (key) => LIMIT_SETTINGS[key].name,
       );
       throw new ConfigurationError(`${stdName} must lie between ${minName} and ${maxName}`);
     }

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url';
 import { ConfigurationError } from './Setting.js';
 import { isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
 import { policyContract } from '../colors/policyContract.js';
+import { messageOf } from '../errors/reasons.js';
 
 /** Whether a text is the path of a policy's file instead of the name of a built-in policy. */
 export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\.[cm]?js$/.test(text);
@@ -16,16 +17,16 @@ export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\
 export async function loadPolicy(file: string): Promise<{ readonly name: string; readonly make: PolicyMaker }> {
   let loaded: unknown;
   try {
-    const module = (await import(pathToFileURL(resolve(file)).href)) as { readonly default?: unknown };
-    loaded = module.default;
+    const module: unknown = await import(pathToFileURL(resolve(file)).href);
+    loaded = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined;
   } catch (error) {
     throw new ConfigurationError(`The color policy ${file} cannot be loaded: ${messageOf(error)}`, { cause: error });
   }
-  if (typeof loaded !== 'function') {
+  if (!isPolicyMaker(loaded)) {
     throw new ConfigurationError(`The color policy ${file} has no default export that is a function.`);
   }
   // The checks below verify the object that it makes.
-  const make = loaded as PolicyMaker;
+  const make = loaded;
   let name: unknown;
   for (const { title, check } of policyContract((surroundings) => {
     const policy = make(surroundings);
@@ -48,4 +49,5 @@ export async function loadPolicy(file: string): Promise<{ readonly name: string;
   return { name, make };
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** Of a function only the contract can say more: it is checked by use. */
+const isPolicyMaker = (loaded: unknown): loaded is PolicyMaker => typeof loaded === 'function';

@@ -54,11 +54,13 @@ export interface ProcessConfig {
   readonly encryption: EncryptionConfig;
 }
 
+const LOG_LEVELS = { DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
 export function processConfig(values: SettingValues<typeof PROCESS_SETTINGS>): ProcessConfig {
   return {
     host: values.host,
     port: values.port,
-    logLevel: values.logLevel.toLowerCase() as LogLevel,
+    logLevel: LOG_LEVELS[values.logLevel],
     logFormat: values.logFormat,
     runtimes: {
       manifest: values.runtimesManifest,

@@ -6,9 +6,36 @@ export interface JsonObject {
   [key: string]: Json;
 }
 
-/** Whether a JSON value is an object: neither an array nor null. */
-export const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
+/** Whether a value is an object: neither an array nor null. */
+export function isObject(value: Json | undefined): value is JsonObject;
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>>;
+export function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * Whether a value is a JSON value by itself: null, a boolean, a string, a number that is not NaN, an array or a plain object.
+ * A Date, a Map, a Buffer or another instance of a class is not, nor is undefined, a function or a bigint.
+ *
+ * It does not look into arrays and objects: a document may hold a megabyte, it comes out of `JSON.parse`, and that makes
+ * nothing else. Infinity passes: `JSON.parse` reads it from 1e999.
+ */
+export function isJson(value: unknown): value is Json {
+  if (typeof value === 'object') return value === null || Array.isArray(value) || isPlain(value);
+  return typeof value === 'string' || typeof value === 'boolean' || (typeof value === 'number' && !Number.isNaN(value));
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** The value of a JSON text. @throws SyntaxError */
+export function parseJson(text: string): Json {
+  const value: unknown = JSON.parse(text);
+  if (!isJson(value)) throw new SyntaxError('the text is not JSON');
+  return value;
+}
 
 /**
  * A parameter or an annotation in a document. With `init: true` the parameter becomes an environment variable at
@@ -21,7 +48,8 @@ export interface KeyValue {
   encryption?: string | undefined;
 }
 
-export const jsonSchema: z.ZodType<Json> = z.unknown() as unknown as z.ZodType<Json>;
+/** A JSON value, checked as far as `isJson` does. */
+export const jsonSchema: z.ZodType<Json> = z.custom<Json>(isJson, 'must be a JSON value');
 
 export const keyValueSchema: z.ZodType<KeyValue> = z.object({
   key: z.string(),

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Json, KeyValue } from '../entities/keyvalue.js';
+import { parseJson } from '../entities/keyvalue.js';
 
 /*
  * The encryption of stored parameters of actions and packages, in OpenWhisk's format. An encrypted value is the base64
@@ -117,5 +118,5 @@ function decrypt({ algorithm, key, nonceBytes }: Cipher, encrypted: string): Jso
   const gcm = createDecipheriv(algorithm, key, bytes.subarray(4, 4 + nonceBytes), { authTagLength: TAG_BYTES });
   gcm.setAuthTag(bytes.subarray(end));
   const text = Buffer.concat([gcm.update(bytes.subarray(4 + nonceBytes, end)), gcm.final()]);
-  return JSON.parse(text.toString('utf8')) as Json;
+  return parseJson(text.toString('utf8'));
 }

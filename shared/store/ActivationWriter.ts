@@ -288,8 +288,9 @@ export class ActivationWriter {
 
   /** The store refused the batch as a whole: halves it until the record at fault is alone. */
   async #findRefused(batch: readonly Pending[], error: unknown): Promise<void> {
-    const [pending] = batch as [Pending];
-    if (batch.length === 1) return this.#refused(pending, error);
+    const [pending, ...more] = batch;
+    if (!pending) return;
+    if (more.length === 0) return this.#refused(pending, error);
     const half = batch.length >> 1;
     await this.#writeUntilTaken(batch.slice(0, half));
     return this.#writeUntilTaken(batch.slice(half));

@@ -1,4 +1,4 @@
-import type { Json } from '../entities/keyvalue.js';
+import { isObject, type Json } from '../entities/keyvalue.js';
 
 /** A document as the store has it: CouchDB's `_id` and `_rev` and the entity's own fields. */
 export interface StoredDocument {
@@ -8,9 +8,15 @@ export interface StoredDocument {
 }
 
 /** A document to be written: without `_rev` it is new, with one it replaces that revision. */
-export interface NewDocument {
+export type NewDocument = {
   _id: string;
   _rev?: string | undefined;
+};
+
+/** The attachments that a document names, by their names. */
+export function attachmentsOf(document: NewDocument | StoredDocument): Readonly<Record<string, unknown>> {
+  const attachments: unknown = '_attachments' in document ? document['_attachments'] : undefined;
+  return isObject(attachments) ? attachments : {};
 }
 
 /** A key of a view: null, a number, a string, or an array of these, compared element by element as CouchDB does (null first,
@@ -48,7 +54,8 @@ export interface ViewQuery {
 
 export interface ViewRow {
   id: string;
-  key: ViewKey;
+  /** A \`ViewKey\`, unless the database has another view under that name. */
+  key: Json;
   value: Json;
   /** With `includeDocs`; for a value with an `_id` of its own, the document of that id (as CouchDB does), null where it is missing. */
   doc?: StoredDocument | null | undefined;

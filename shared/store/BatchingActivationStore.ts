@@ -5,6 +5,7 @@ import { ActivationWriter, type WriterOptions } from './ActivationWriter.js';
 import { CorruptedEntityError } from './EntityStore.js';
 import type { ActivationFilter, ActivationStore } from './ActivationStore.js';
 import type { ArtifactStore, StoredDocument, ViewKey, ViewName } from './ArtifactStore.js';
+import { summariesOf } from './summariesOf.js';
 
 const MB = 1024 * 1024;
 
@@ -99,7 +100,7 @@ export class BatchingActivationStore implements ActivationStore {
     const rows = await this.#store.query(view, { ...range, skip, limit, includeDocs: docs, descending: true });
     // A damaged record does not keep the others from being listed.
     if (docs) return rows.flatMap(({ doc }) => activationRecordSchema.safeParse(doc).data ?? []);
-    return rows.map((row) => row.value as JsonObject);
+    return summariesOf(rows);
   }
 
   async count(namespace: string, filter: ActivationFilter, skip: number): Promise<number> {

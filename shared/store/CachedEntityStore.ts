@@ -6,7 +6,7 @@ import {
   type TriggerDocument,
 } from '../entities/documents.js';
 import type { ExecDocument } from '../entities/exec.js';
-import type { JsonObject } from '../entities/keyvalue.js';
+import { isJson, isObject, type JsonObject } from '../entities/keyvalue.js';
 import { backOff, retry } from '../process/retry.js';
 import { StoreUnavailableError, type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
@@ -21,6 +21,7 @@ import { deepFreeze } from './freeze.js';
 import { parseEntity, type EntityDocument, type EntityType } from './parseEntity.js';
 import { ReadThroughCache } from './ReadThroughCache.js';
 import { staleBounds } from './staleBounds.js';
+import { summariesOf } from './summariesOf.js';
 
 const MB = 1024 * 1024;
 
@@ -181,7 +182,7 @@ export class CachedEntityStore implements EntityStore {
     // The view of rules emits only their keys: a rule's summary is the rule.
     // A damaged rule does not keep the others from being listed.
     if (includeDocs) return rows.flatMap(({ doc }) => ruleSummary(doc ?? undefined));
-    return rows.map((row) => row.value as JsonObject);
+    return summariesOf(rows);
   }
 
   count(collection: EntityCollection, path: string, skip: number): Promise<number> {
@@ -192,11 +193,11 @@ export class CachedEntityStore implements EntityStore {
     const view = 'whisks.v2.1.0/packages-public';
     if (namespace !== undefined) {
       const rows = await this.#store.query(view, { ...wholeOf(namespace), ...options, descending: true });
-      return rows.map((row) => row.value as JsonObject);
+      return summariesOf(rows);
     }
     // The view sorts by namespace first.
     const rows = await this.#store.query(view, EVERY_NAMESPACE);
-    const packages = rows.map((row) => row.value as JsonObject);
+    const packages = summariesOf(rows);
     packages.sort((a, b) => Number(b['updated']) - Number(a['updated']));
     return packages.slice(options.skip, options.limit === 0 ? undefined : options.skip + options.limit);
   }
@@ -221,8 +222,8 @@ export class CachedEntityStore implements EntityStore {
     type: T,
     document: EntityDocument | undefined,
   ): Extract<EntityDocument, { entityType: T }> | undefined {
-    if (document && document.entityType !== type) throw new WrongEntityTypeError(id, type);
-    return document as Extract<EntityDocument, { entityType: T }> | undefined;
+    if (document && !hasType(document, type)) throw new WrongEntityTypeError(id, type);
+    return document;
   }
 
   async #read(id: string): Promise<EntityDocument | undefined> {
@@ -292,7 +293,12 @@ export class CachedEntityStore implements EntityStore {
 }
 
 /** The cached document must not change with the object that the caller holds. */
-const copyOf = <T>(document: T): T => JSON.parse(JSON.stringify(document)) as T;
+const copyOf = <T extends EntityDocument>(document: T): T => structuredClone(document);
+
+const hasType = <T extends EntityType>(
+  document: EntityDocument,
+  type: T,
+): document is Extract<EntityDocument, { entityType: T }> => document.entityType === type;
 
 const wholeOf = (path: string) => ({ startKey: [path, 0], endKey: [path, TOP, TOP] }) as const;
 
@@ -302,5 +308,6 @@ function ruleSummary(document: StoredDocument | undefined): JsonObject[] {
   const parsed = ruleDocumentSchema.safeParse(document);
   if (!parsed.success) return [];
   const { _id, _rev, entityType: _, ...fields } = parsed.data;
-  return [fields as unknown as JsonObject];
+  const summary: unknown = fields;
+  return isJson(summary) && isObject(summary) ? [summary] : [];
 }

@@ -109,7 +109,7 @@ export class SubjectStore implements AuthStore {
   /** The names of the namespaces that may not run anything: blocked, or with a limit of 0. */
   async blockedNamespaces(): Promise<Set<string>> {
     const rows = await this.#store.query('namespaceThrottlings/blockedNamespaces', { startKey: '', endKey: TOP });
-    return new Set(rows.map((row) => String(row.key)));
+    return new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
   }
 
   /** All the keys with that first half. The second half stays out of the query: it is compared here, in constant time. */

@@ -35,10 +35,12 @@ export function parseEntity(document: StoredDocument): EntityDocument {
   return parsed.data;
 }
 
+const isEntityType = (type: unknown): type is EntityType => typeof type === 'string' && Object.hasOwn(SCHEMAS, type);
+
 /** The entity's type: its field `entityType`, or for an old document without it the fields by which its view knows it. */
 function entityTypeOf(document: StoredDocument): EntityType {
   const type = document['entityType'];
-  if (typeof type === 'string' && Object.hasOwn(SCHEMAS, type)) return type as EntityType;
+  if (isEntityType(type)) return type;
   if (document['exec'] !== undefined) return 'action';
   if (document['binding'] !== undefined) return 'package';
   return document['trigger'] === undefined ? 'trigger' : 'rule';

@@ -1,4 +1,4 @@
-import type { Json } from '../entities/keyvalue.js';
+import { isJson, type Json } from '../entities/keyvalue.js';
 import type { ViewKey, ViewName } from './ArtifactStore.js';
 
 /*
@@ -69,8 +69,7 @@ const activationsByName: View = (doc) => {
 /** The colored activations of a namespace, and of one action, by color and start. An uncolored one is in no row. */
 const activationsByColor: View = (doc) => {
   if (doc['activationId'] === undefined || !Array.isArray(doc['annotations'])) return [];
-  const found = doc['annotations'].find((one) => isObject(one) && one['key'] === 'color') as AnyDocument | undefined;
-  const color = found?.['value'];
+  const color = doc['annotations'].filter(isObject).find(({ key }) => key === 'color')?.['value'];
   if (typeof color !== 'string') return [];
   const value = activationSummary(doc);
   const path = `${String(doc['namespace'])}/${packagedName(doc['name'], doc['annotations'])}`;
@@ -203,5 +202,5 @@ const part = (value: unknown): string | number | null =>
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** Documents come from JSON, so what is in them is JSON. */
-const asJson = (value: unknown): Json => value as Json;
+/** Documents come from JSON, so what is in them is JSON; anything else becomes null, as in JSON's arrays. */
+const asJson = (value: unknown): Json => (isJson(value) ? value : null);

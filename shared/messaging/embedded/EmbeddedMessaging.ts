@@ -34,7 +34,7 @@ export interface EmbeddedMessagingOptions {
  * next process delivers unhandled messages again. A kept topic has only one group.
  */
 export class EmbeddedMessaging implements Messaging {
-  readonly #topics = new Map<string, TopicLog>();
+  readonly #topics = new Map<string, unknown>();
   readonly #leave = new Set<() => Promise<void>>();
   readonly #log: Logger;
   readonly #maxBacklog: number;
@@ -54,7 +54,7 @@ export class EmbeddedMessaging implements Messaging {
   }
 
   ensureTopic<T>(topic: Topic<T>): Promise<void> {
-    this.#topic(topic.name);
+    this.#topic(topic);
     return Promise.resolve();
   }
 
@@ -107,22 +107,22 @@ export class EmbeddedMessaging implements Messaging {
   }
 
   async #send<T>(kept: KeptMessages, topic: Topic<T>, message: T, volatile: boolean): Promise<void> {
-    for (const group of this.#topic(topic.name).groups.values()) {
+    for (const group of this.#topic(topic).groups.values()) {
       if (group.isFull) throw new BusUnavailableError(`topic ${topic.name} is full`);
     }
     const item = this.#item(message);
     if (volatile && typeof message === 'object' && message !== null) this.#volatile.set(message, item);
-    else await kept.put(topic, item);
+    else await kept.put(topic, message, item);
     this.#append(topic, item);
   }
 
   async #keep<T>(topic: Topic<T>, message: T): Promise<void> {
     const item = typeof message === 'object' && message !== null ? this.#volatile.get(message) : undefined;
-    if (item && !item.handled) await this.#kept?.put(topic, item as Waiting<T>);
+    if (item && !item.handled) await this.#kept?.put(topic, message, item);
   }
 
   #append<T>(topic: Topic<T>, item: Waiting<T>): void {
-    const log = this.#topic(topic.name);
+    const log = this.#topic(topic);
     if (topic.key) {
       const key = topic.key(item.message);
       // Delete the key first, so that the keys stay in the order of their last messages.
@@ -136,27 +136,27 @@ export class EmbeddedMessaging implements Messaging {
   }
 
   #group<T>(options: ConsumerOptions<T>): Group<T> {
-    const log = this.#topic(options.topic.name);
+    const log = this.#topic(options.topic);
     const known = log.groups.get(options.group);
-    if (known) return known as Group<T>;
+    if (known) return known;
     const group = new Group<T>(options.topic.name, this.#maxWaiting, this.#log);
     for (const item of this.#kept?.take(options.topic) ?? []) group.add(item);
     if (options.from !== 'latest') {
-      for (const item of log.compacted.values()) group.add(item as Waiting<T>);
-      for (let item = log.backlog.shift(); item; item = log.backlog.shift()) group.add(item as Waiting<T>);
+      for (const item of log.compacted.values()) group.add(item);
+      for (let item = log.backlog.shift(); item; item = log.backlog.shift()) group.add(item);
     } else {
       log.backlog = new Queue();
     }
-    log.groups.set(options.group, group as Group<unknown>);
+    log.groups.set(options.group, group);
     return group;
   }
 
-  #topic(name: string): TopicLog {
-    let log = this.#topics.get(name);
-    if (!log) {
-      log = { groups: new Map(), backlog: new Queue(), compacted: new Map() };
-      this.#topics.set(name, log);
-    }
+  #topic<T>({ name }: Topic<T>): TopicLog<T> {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a topic's name stands for one type of message
+    const known = this.#topics.get(name) as TopicLog<T> | undefined;
+    if (known) return known;
+    const log: TopicLog<T> = { groups: new Map(), backlog: new Queue(), compacted: new Map() };
+    this.#topics.set(name, log);
     return log;
   }
 }
@@ -164,10 +164,10 @@ export class EmbeddedMessaging implements Messaging {
 /** One resolved promise for all calls of `send`. */
 const SENT = Promise.resolve();
 
-interface TopicLog {
-  readonly groups: Map<string, Group<unknown>>;
+interface TopicLog<T> {
+  readonly groups: Map<string, Group<T>>;
   /** The messages before the first group. */
-  backlog: Queue<Waiting<unknown>>;
+  backlog: Queue<Waiting<T>>;
   /** For a compacted topic: the last message of each key. */
-  readonly compacted: Map<string, Waiting<unknown>>;
+  readonly compacted: Map<string, Waiting<T>>;
 }

@@ -3,6 +3,7 @@ import { StoreFullError } from '../../store/ArtifactStore.js';
 import type { KeptEntries } from '../../store/KeptEntries.js';
 import { BusUnavailableError, type Topic } from '../Messaging.js';
 import type { Waiting } from './Group.js';
+import { messageOf } from '../../errors/reasons.js';
 
 export interface KeptMessagesParts {
   readonly entries: KeptEntries;
@@ -30,15 +31,15 @@ export class KeptMessages {
   }
 
   /** Resolves once the message is durable. @throws BusUnavailableError */
-  async put<T>(topic: Topic<T>, item: Waiting<T>): Promise<void> {
+  async put<T>(topic: Topic<T>, message: T, item: Waiting<unknown>): Promise<void> {
     const { entries } = this.#parts;
     const key = `${topic.name}/${String(this.#next++).padStart(16, '0')}`;
     try {
-      await entries.put(key, `${item.delivery.sentAt} ${topic.encode(item.message)}`);
+      await entries.put(key, `${item.delivery.sentAt} ${topic.encode(message)}`);
     } catch (error) {
       // The client gets the message.
       if (error instanceof StoreFullError) throw error;
-      throw new BusUnavailableError(`cannot keep a message: ${(error as Error).message}`, { cause: error });
+      throw new BusUnavailableError(`cannot keep a message: ${messageOf(error)}`, { cause: error });
     }
     if (item.handled) entries.remove(key);
     else item.onHandled = () => entries.remove(key);

@@ -7,8 +7,9 @@ import { createRequire } from 'node:module';
  */
 export function calmRequestQueue(): void {
   const require = createRequire(import.meta.url);
-  const { prototype } = require('kafkajs/src/network/requestQueue/index.js') as { prototype: RequestQueue };
-  if (typeof prototype.scheduleCheckPendingRequests !== 'function') return;
+  const loaded: unknown = require('kafkajs/src/network/requestQueue/index.js');
+  if (!hasRequestQueue(loaded)) return;
+  const { prototype } = loaded;
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
     if (this.throttleCheckTimeoutId || this.pending.length === 0) return;
     const throttledMs = this.throttledUntil - Date.now();
@@ -24,6 +25,13 @@ export function calmRequestQueue(): void {
 
 const CHECK_INTERVAL_MS = 10;
 
+function hasRequestQueue(loaded: unknown): loaded is { readonly prototype: RequestQueue } {
+  if (typeof loaded !== 'function') return false;
+  const prototype: unknown = loaded.prototype;
+  return typeof prototype === 'object' && prototype !== null && 'scheduleCheckPendingRequests' in prototype;
+}
+
+/** The fields of an instance are those of kafkajs 2.2.4; an instance gets them from its constructor. */
 interface RequestQueue {
   pending: unknown[];
   throttledUntil: number;

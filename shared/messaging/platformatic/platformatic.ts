@@ -26,6 +26,12 @@ export async function platformaticLibrary(options: KafkaOptions): Promise<KafkaL
   };
 }
 
+const MECHANISMS = {
+  plain: 'PLAIN',
+  'scram-sha-256': 'SCRAM-SHA-256',
+  'scram-sha-512': 'SCRAM-SHA-512',
+} as const;
+
 function clientOptions({ brokers, clientId, tls, sasl }: KafkaOptions): BaseOptions {
   return {
     clientId,
@@ -39,7 +45,7 @@ function clientOptions({ brokers, clientId, tls, sasl }: KafkaOptions): BaseOpti
     ...(sasl
       ? {
           sasl: {
-            mechanism: sasl.mechanism.toUpperCase() as 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512',
+            mechanism: MECHANISMS[sasl.mechanism],
             username: sasl.username,
             password: sasl.password,
           },

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { rootCertificates } from 'node:tls';
 import nano from 'nano';
 import { Agent, request } from 'undici';
+import * as z from 'zod';
 import { StoreError, type Attachment } from '../ArtifactStore.js';
+import { messageOf } from '../../errors/reasons.js';
 
 /** How CouchDB is reached. */
 export interface CouchConnection {
@@ -76,6 +78,7 @@ export class CouchClient {
     this.#server = nano({
       url: this.#origin,
       headers: this.#authorization,
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nano takes an agent; its types name the class instead
       agentOptions: this.#agent as unknown as typeof Agent,
     });
   }
@@ -163,14 +166,22 @@ export class CouchClient {
 
 /** Keeps of an error what is safe to log: nano's errors carry the request. */
 function couchError(error: unknown): CouchError {
-  const { statusCode, message } = error as { statusCode?: unknown; message?: unknown };
-  const status = typeof statusCode === 'number' ? statusCode : 0;
-  return new CouchError(status, status === 0 ? `CouchDB does not answer: ${String(message)}` : String(message));
+  const status = statusOf(error);
+  const message = messageOf(error);
+  return new CouchError(status, status === 0 ? `CouchDB does not answer: ${message}` : message);
 }
+
+/** The status of the answer; 0 without one. */
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 0;
+  return typeof error.statusCode === 'number' ? error.statusCode : 0;
+}
+
+const refusalSchema = z.object({ error: z.string().optional(), reason: z.string().optional() });
 
 function reasonOf(bytes: Buffer): string {
   try {
-    const { error, reason } = JSON.parse(bytes.toString('utf8')) as { error?: string; reason?: string };
+    const { error, reason } = refusalSchema.parse(JSON.parse(bytes.toString('utf8')));
     return reason ?? error ?? 'CouchDB refused';
   } catch {
     return 'CouchDB refused';

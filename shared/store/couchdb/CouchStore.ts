@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { jsonSchema } from '../../entities/keyvalue.js';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import {
+  attachmentsOf,
   DocumentConflictError,
   RefusedByStoreError,
   StoreError,
@@ -12,13 +13,13 @@ import {
   type NewDocument,
   type Refusal,
   type StoredDocument,
-  type ViewKey,
   type ViewName,
   type ViewQuery,
   type ViewRow,
 } from '../ArtifactStore.js';
 import { CouchError, CouchTimeoutError, pathOf, type CouchClient, type CouchRequest } from './CouchClient.js';
 import { couchJson } from './couchJson.js';
+import { messageOf } from '../../errors/reasons.js';
 
 const documentSchema: z.ZodType<StoredDocument> = z.looseObject({ _id: z.string(), _rev: z.string() });
 const writtenSchema = z.object({ id: z.string(), rev: z.string() });
@@ -29,7 +30,7 @@ const rowsSchema = z.object({
   rows: z.array(
     z.object({
       id: z.string(),
-      key: z.custom<ViewKey>(),
+      key: jsonSchema,
       value: jsonSchema,
       doc: documentSchema.nullish(),
     }),
@@ -200,7 +201,7 @@ export class CouchStore implements ArtifactStore {
   }
 
   #viewPath(view: ViewName): string {
-    const [design, name] = view.split('/') as [string, string];
+    const [design = '', name = ''] = view.split('/');
     return `${this.#path()}/_design/${encodeURIComponent(this.#designName(design))}/_view/${encodeURIComponent(name)}`;
   }
 
@@ -231,9 +232,8 @@ export class CouchStore implements ArtifactStore {
   /** One request, so that no document is ever left without its attachment. */
   async #putWith(what: string, document: NewDocument, attachment: Attachment): Promise<unknown> {
     const { name, contentType, bytes } = attachment;
-    const { _attachments: others } = document as { _attachments?: object };
     const follows = { follows: true, content_type: contentType, length: bytes.length };
-    const json = couchJson({ ...document, _attachments: { ...others, [name]: follows } });
+    const json = couchJson({ ...document, _attachments: { ...attachmentsOf(document), [name]: follows } });
     try {
       return await this.#client.putMultipart(this.#path(document._id), json, attachment);
     } catch (error) {
@@ -254,7 +254,7 @@ export class CouchStore implements ArtifactStore {
 
   #asStoreError(error: unknown, what: string): StoreError {
     const status = error instanceof CouchError ? error.status : 0;
-    const message = `${what} in ${this.#db}: ${(error as Error).message}${status === 0 ? '' : ` (${status})`}`;
+    const message = `${what} in ${this.#db}: ${messageOf(error)}${status === 0 ? '' : ` (${status})`}`;
     if (REFUSALS.has(status)) return new RefusedByStoreError(message);
     return error instanceof CouchError && isAway(status) ? new StoreUnavailableError(message) : new StoreError(message);
   }

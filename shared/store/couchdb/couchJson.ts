@@ -1,4 +1,5 @@
 import { RefusedByStoreError } from '../ArtifactStore.js';
+import { messageOf } from '../../errors/reasons.js';
 
 /**
  * A value as JSON that CouchDB takes. JavaScript's strings may hold half a character (an emoji that was cut in two), which
@@ -18,6 +19,6 @@ function stringify(value: unknown): string {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    throw new RefusedByStoreError((error as Error).message, { cause: error });
+    throw new RefusedByStoreError(messageOf(error), { cause: error });
   }
 }

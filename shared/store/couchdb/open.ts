@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import * as z from 'zod';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import { backOff, retry } from '../../process/retry.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
@@ -6,6 +7,7 @@ import type { DatabaseName } from '../views.js';
 import { CouchClient, CouchError, pathOf, type CouchConnection } from './CouchClient.js';
 import { CouchStore } from './CouchStore.js';
 import { DESIGN_DOCUMENTS, DISPENSABLE, type DesignDocument } from './designDocuments.js';
+import { codeOf, messageOf } from '../../errors/reasons.js';
 
 export interface CouchOptions extends Omit<CouchConnection, 'ca'> {
   /** A file of certificates (PEM) to trust besides the well-known ones. */
@@ -83,7 +85,7 @@ function readAuthority(file: string | undefined): string | undefined {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new StoreError(`cannot read the certificates in ${file} (${(error as NodeJS.ErrnoException).code})`);
+    throw new StoreError(`cannot read the certificates in ${file} (${codeOf(error)})`);
   }
 }
 
@@ -117,7 +119,7 @@ async function untilItAnswers(
       delayMs: backOff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS),
       isFinal: (error) => !(error instanceof CouchError) || isRefusal(error.status),
       onFailure: (error) => {
-        const { message } = error as CouchError;
+        const message = messageOf(error);
         if (message !== said) log.warn(`waiting for CouchDB at ${client.origin}: ${message}`);
         said = message;
       },
@@ -144,6 +146,12 @@ const designsOf = (database: DatabaseName, names: DesignNames | undefined): read
 
 const DESIGN = '_design/';
 
+/** What matters of a design document that is there already. */
+const designSchema = z.looseObject({
+  views: z.record(z.string(), z.unknown()).optional(),
+  filters: z.record(z.string(), z.unknown()).optional(),
+});
+
 async function ensureDatabase(
   client: CouchClient,
   db: string,
@@ -165,7 +173,7 @@ async function ensureDatabase(
 /** Puts a design document, or adds to one what it lacks. A view that is there stays as it is. */
 async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocument, log: Logger): Promise<void> {
   const path = pathOf(db, wanted._id);
-  const found = (await getOrUndefined(client, path)) as Partial<DesignDocument> | undefined;
+  const found = designSchema.optional().parse(await getOrUndefined(client, path));
   const lacks = (have: object | undefined, want: object | undefined): boolean =>
     Object.keys(want ?? {}).some((name) => !(name in (have ?? {})));
   if (found && !lacks(found.views, wanted.views) && !lacks(found.filters, wanted.filters)) return;

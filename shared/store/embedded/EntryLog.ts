@@ -263,8 +263,10 @@ export class EntryLog {
   }
 
   #dropOldest(): void {
-    while (this.#segments.length > 1 && this.#segments[0]?.live === 0 && !this.#closed) {
-      const [oldest] = this.#segments.splice(0, 1) as [Segment];
+    while (this.#segments.length > 1 && !this.#closed) {
+      const [oldest] = this.#segments;
+      if (!oldest || oldest.live !== 0) return;
+      this.#segments.shift();
       this.#dirty.delete(oldest);
       // A flush of it may be under way.
       void this.#flushing.catch(() => {}).then(() => closeSync(oldest.file));

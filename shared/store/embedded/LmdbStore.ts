@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import * as z from 'zod';
-import type { Json } from '../../entities/keyvalue.js';
+import { isObject, parseJson, type Json, type JsonObject } from '../../entities/keyvalue.js';
 import { nextTurn, SLICE } from '../../process/turns.js';
 import {
+  attachmentsOf,
   DocumentConflictError,
   StoreError,
   type ArtifactStore,
@@ -17,7 +18,7 @@ import {
   type ViewRow,
 } from '../ArtifactStore.js';
 import type { Commits } from './commits.js';
-import { VIEWS, VIEWS_OF, type AnyDocument, type DatabaseName } from '../views.js';
+import { VIEWS, VIEWS_OF, type DatabaseName } from '../views.js';
 import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
 
 type Text = Database<string, Buffer>;
@@ -83,7 +84,7 @@ export class LmdbStore implements ArtifactStore {
       const stub = { content_type: contentType, revpos, digest, length: bytes.length, stub: true };
       const key = attachmentKey(document._id, name);
       if (!early) void this.#attachments.put(key, asBuffer(bytes));
-      const attachments = { ...attachmentsOf(document as StoredDocument), [name]: stub };
+      const attachments = { ...attachmentsOf(document), [name]: stub };
       return this.#replace(current, { ...document, _attachments: attachments } as NewDocument);
     });
     if (revision === undefined) {
@@ -151,7 +152,7 @@ export class LmdbStore implements ArtifactStore {
     });
     const rows: ViewRow[] = [];
     for (const { value } of found) {
-      const row = JSON.parse(value) as ViewRow;
+      const row = readRow(value);
       if (query.includeDocs) row.doc = this.#read(documentOf(row)) ?? null;
       rows.push(row);
     }
@@ -182,7 +183,7 @@ export class LmdbStore implements ArtifactStore {
     this.#checkOpen();
     const start = after === undefined ? Buffer.alloc(0) : Buffer.concat([encodeId(after), Buffer.of(0)]);
     const found = this.#documents.getRange({ start, limit });
-    return [...found].map(({ value }) => JSON.parse(value) as StoredDocument);
+    return [...found].map(({ value }) => readDocument(value));
   }
 
   /** The bytes of its pages in use. */
@@ -203,7 +204,7 @@ export class LmdbStore implements ArtifactStore {
 
   /** Inside a transaction: stores `document` over `current`, with its rows; answers the new revision. */
   #replace(current: StoredDocument | undefined, document: NewDocument): string {
-    const { _id, _rev, ...fields } = document as StoredDocument;
+    const { _id, _rev, ...fields } = document;
     const body = JSON.stringify(fields);
     const revision = `${generation(current?._rev) + 1}-${createHash('md5')
       .update(`${current?._rev ?? ''} ${body}`)
@@ -225,7 +226,7 @@ export class LmdbStore implements ArtifactStore {
 
   #dropAttachmentsExcept(current: StoredDocument | undefined, document: NewDocument): void {
     if (!current) return;
-    const kept = attachmentsOf(document as StoredDocument);
+    const kept = attachmentsOf(document);
     for (const name of Object.keys(attachmentsOf(current))) {
       if (!(name in kept)) void this.#attachments.remove(attachmentKey(current._id, name));
     }
@@ -233,7 +234,7 @@ export class LmdbStore implements ArtifactStore {
 
   #putRows(document: NewDocument): void {
     for (const [number, view] of this.#views.entries()) {
-      for (const { key, value } of VIEWS[view](document as unknown as AnyDocument)) {
+      for (const { key, value } of VIEWS[view](document)) {
         const row = JSON.stringify({ id: document._id, key, value } satisfies {
           id: string;
           key: ViewKey;
@@ -259,7 +260,7 @@ export class LmdbStore implements ArtifactStore {
       await this.#root.transaction(() => documents.forEach((document) => this.#putRows(document)));
     };
     for (const { value } of this.#documents.getRange({ snapshot: false })) {
-      batch.push(JSON.parse(value) as StoredDocument);
+      batch.push(readDocument(value));
       if (batch.length >= REBUILD_CHUNK) await flush();
     }
     await flush();
@@ -277,7 +278,7 @@ export class LmdbStore implements ArtifactStore {
 
   #read(id: string): StoredDocument | undefined {
     const text = this.#documents.get(encodeId(id));
-    return text === undefined ? undefined : (JSON.parse(text) as StoredDocument);
+    return text === undefined ? undefined : readDocument(text);
   }
 
   #checkOpen(): void {
@@ -304,8 +305,23 @@ const attachmentKey = (id: string, name: string): Buffer => encodeId(`${id}\0${n
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-const attachmentsOf = (document: StoredDocument): Record<string, Json> =>
-  (document['_attachments'] ?? {}) as Record<string, Json>;
+/** @throws StoreError for a text that this store did not write. */
+function readDocument(text: string): StoredDocument {
+  const document = parseJson(text);
+  if (!isStored(document)) throw new StoreError('a document in the store is damaged');
+  return document;
+}
+
+const isStored = (value: Json): value is JsonObject & { _id: string; _rev: string } =>
+  isObject(value) && typeof value['_id'] === 'string' && typeof value['_rev'] === 'string';
+
+/** @throws StoreError for a text that this store did not write. */
+function readRow(text: string): ViewRow {
+  const row = parseJson(text);
+  if (!isObject(row) || typeof row['id'] !== 'string') throw new StoreError('a row of a view in the store is damaged');
+  const { id, key = null, value = null } = row;
+  return { id, key, value };
+}
 
 /** Which document `includeDocs` adds to a row: that of the value's own `_id`, if it has one. */
 function documentOf(row: ViewRow): string {

@@ -91,9 +91,8 @@ export class Commits {
 
 /** LMDB gives the reason of a failed commit by another promise, which must not stay unhandled. */
 async function reasonOf(error: unknown): Promise<Error> {
-  const { commitError } = error as { commitError?: Promise<never> };
   try {
-    await commitError;
+    if (typeof error === 'object' && error !== null && 'commitError' in error) await error.commitError;
   } catch (reason) {
     return reason instanceof Error ? reason : new Error(String(reason));
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ViewKey } from '../ArtifactStore.js';
+import { numberAt } from '../../collections/at.js';
 
 /*
  * Bytes whose order is the order of view keys: null, numbers, strings, arrays; arrays element by element, a shorter one
@@ -44,8 +45,8 @@ function encodeNumber(value: number): Buffer {
   const out = Buffer.allocUnsafe(9);
   out[0] = NUMBER;
   out.writeDoubleBE(value === 0 ? 0 : value, 1);
-  if (value < 0) for (let i = 1; i < 9; i++) out[i] = ~(out[i] as number) & 0xff;
-  else out[1] = (out[1] as number) | 0x80;
+  if (value < 0) for (let i = 1; i < 9; i++) out[i] = ~numberAt(out, i) & 0xff;
+  else out[1] = numberAt(out, 1) | 0x80;
   return out;
 }
 

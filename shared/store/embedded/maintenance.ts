@@ -13,6 +13,7 @@ import {
 import type { Findings } from './LmdbFile.js';
 import { lockFolder } from './lock.js';
 import { openEnvironment } from './open.js';
+import { messageOf } from '../../errors/reasons.js';
 
 /* What is done to a data folder as a whole. Each throws StoreError with one line that says why it cannot be done. */
 
@@ -49,7 +50,7 @@ export async function backupFolder(folder: string, target: string): Promise<numb
   try {
     await root.backup(target, true);
   } catch (error) {
-    throw new StoreError(`the backup to ${target} failed: ${(error as Error).message}`, { cause: error });
+    throw new StoreError(`the backup to ${target} failed: ${messageOf(error)}`, { cause: error });
   } finally {
     await root.close();
   }

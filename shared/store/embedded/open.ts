@@ -11,6 +11,7 @@ import { EntryLog } from './EntryLog.js';
 import { LmdbStore } from './LmdbStore.js';
 import { closeFiles, closeFolder } from './privacy.js';
 import { lockFolder, type FolderLock } from './lock.js';
+import { codeOf, messageOf } from '../../errors/reasons.js';
 
 /** The databases on disk, and what of a server's work outlives it. */
 export interface EmbeddedStores extends Stores {
@@ -74,7 +75,7 @@ export async function openStoresOfServer(folder: string): Promise<Stores> {
   try {
     await access(join(folder, DATA_FILE), constants.W_OK);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new StoreError(`there is no store in ${folder}`);
+    if (codeOf(error) === 'ENOENT') throw new StoreError(`there is no store in ${folder}`);
     throw cannotWrite(folder, error);
   }
   return openLocked(folder, { release: async () => {} }, 'beside');
@@ -103,12 +104,12 @@ async function openLocked(
   } catch (error) {
     await lock.release();
     if (error instanceof StoreError) throw error;
-    throw new StoreError(`cannot open the store in ${folder}: ${(error as Error).message}`, { cause: error });
+    throw new StoreError(`cannot open the store in ${folder}: ${messageOf(error)}`, { cause: error });
   }
 }
 
 function cannotWrite(folder: string, error: unknown): StoreError {
-  const code = (error as NodeJS.ErrnoException).code ?? String(error);
+  const code = codeOf(error) ?? String(error);
   return new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
 }
 

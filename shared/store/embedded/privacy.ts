@@ -1,6 +1,7 @@
 import fileSystem from 'node:fs/promises';
 import { join } from 'node:path';
 import { StoreError } from '../ArtifactStore.js';
+import { codeOf, messageOf } from '../../errors/reasons.js';
 
 /*
  * The keys of users are in the store, so that nobody else may read it, also where the folder was made by another
@@ -37,10 +38,12 @@ export async function closeFiles(folder: string, { stat, chmod }: Files = fileSy
       const { mode } = await stat(file);
       if ((mode & OTHERS) !== 0) await chmod(file, 0o600);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      throw new StoreError(`cannot close ${file} to other users, and the users' keys are in it: ${code}`, {
-        cause: error,
-      });
+      throw new StoreError(
+        `cannot close ${file} to other users, and the users' keys are in it: ${codeOf(error) ?? messageOf(error)}`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }

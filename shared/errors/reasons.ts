@@ -1,0 +1,22 @@
+/* What a caught value says. Anything can be thrown, so nothing is taken for granted. */
+
+/** The message of an error; of any other value its text. */
+export function messageOf(error: unknown): string {
+  if (error instanceof Error) return error.message;
+  return hasMessage(error) ? error.message : String(error);
+}
+
+/** The code of an error, such as `ENOENT` of Node or the exit code of a program; undefined if it has none. */
+export function codeOf(error: unknown): string | number | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' || typeof error.code === 'number' ? error.code : undefined;
+}
+
+/** What a failed program wrote to its standard error, without blanks around it; '' if nothing is known. */
+export function stderrOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('stderr' in error)) return '';
+  return typeof error.stderr === 'string' ? error.stderr.trim() : '';
+}
+
+const hasMessage = (error: unknown): error is { readonly message: string } =>
+  typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';
