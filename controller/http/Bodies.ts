@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
+import { MAX_VALUES } from '../../shared/entities/nesting.js';
 import { ApiError, malformedContent, tooLarge } from './ApiError.js';
 import {
   brokenOff,
@@ -23,8 +24,6 @@ const MB = 1024 * KB;
 const SMALL_BYTES = 64 * KB;
 /** A body up to this size is parsed by `JSON.parse`, which blocks the process for at most some tens of ms. */
 const PARSED_AT_ONCE_BYTES = MB;
-/** The most values in a larger body. Only one-digit numbers could make 1 MB of parameters exceed it. */
-const MAX_VALUES = 250_000;
 /** The approximate memory of a value in addition to its text, in bytes. */
 const VALUE_BYTES = 64;
 /** After this many bytes of a large body, other requests get a turn. */

@@ -1,6 +1,6 @@
 import { StatusCode, type ActivationResponse } from '../../shared/entities/activation.js';
 import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
-import { nestsTooDeep } from '../../shared/entities/nesting.js';
+import { holdsTooManyValues, MAX_VALUES, nestsTooDeep } from '../../shared/entities/nesting.js';
 import type { ConnectionFailure, ContainerResponse } from '../containers/ContainerDriver.js';
 import * as texts from './texts.js';
 
@@ -47,6 +47,7 @@ export function runResponse(answer: Answer, timeoutMs: number): ActivationRespon
   if (truncated) {
     return applicationError(texts.truncatedResponse(body, truncated.length, truncated.limit), truncated.length);
   }
+  if (holdsTooManyValues(body)) return applicationError(texts.tooManyValues(MAX_VALUES), body.length);
   const value = parse(body);
   const error = isObject(value) ? errorOf(value) : undefined;
   if (status !== 200 || value === null || typeof value !== 'object') {
@@ -68,11 +69,12 @@ function sized(size: number | undefined): { size?: number } {
   return size === undefined ? {} : { size };
 }
 
-/** Parses JSON; undefined if it is invalid or nested too deeply to be sent or stored. */
+/** Parses JSON; undefined if it is invalid, nested too deeply to be sent or stored, or of too many values. */
 function parse(body: string): Json | undefined {
+  // Before it is parsed: to parse such a text takes far longer than to look at it.
+  if (nestsTooDeep(body) || holdsTooManyValues(body)) return undefined;
   try {
-    const value = JSON.parse(body) as Json;
-    return nestsTooDeep(body) ? undefined : value;
+    return JSON.parse(body) as Json;
   } catch {
     return undefined;
   }

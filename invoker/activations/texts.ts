@@ -63,6 +63,11 @@ export function invalidRunResponse(body: string): string {
   return `The action did not produce a valid JSON or JSON Array response${body === '' ? '.' : `: ${body}`}`;
 }
 
+/** Ours. */
+export function tooManyValues(limit: number): string {
+  return `The action produced a response of over 1 MB with more than ${limit} JSON values.`;
+}
+
 /** `length` and `limit` in bytes. */
 export function truncatedResponse(part: string, length: number, limit: number): string {
   return `The action produced a response that exceeded the allowed length: ${length} > ${limit} bytes. The truncated response was: ${part}`;

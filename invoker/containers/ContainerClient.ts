@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Pool, type Dispatcher } from 'undici';
 import { retry } from '../../shared/process/retry.js';
+import { BodyBytes } from './BodyBytes.js';
 import {
   ContainerConnectionError,
   ContainerTimeoutError,
@@ -156,11 +157,11 @@ export class ContainerClient {
       let accepted: { tokenAccepted?: true } = {};
       let announced = -1;
       let room = options.maxResponseBytes;
-      const chunks: Buffer[] = [];
+      let received = new BodyBytes(0);
       const finish = (): void => {
         if (settled) return;
         settle();
-        const bytes = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+        const bytes = received.bytes();
         if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...accepted });
         else {
           const truncated = { length: announced, limit: options.maxResponseBytes };
@@ -184,9 +185,10 @@ export class ContainerClient {
             announced = Number(length);
             // Read one byte more than needed to see whether the last character is complete.
             if (announced > options.maxResponseBytes) room = options.truncationBytes + 1;
+            received = new BodyBytes(Math.min(announced, room));
           },
           onResponseData(_, chunk) {
-            chunks.push(chunk);
+            received.push(chunk);
             room -= chunk.length;
             if (room <= 0 && announced > options.maxResponseBytes) {
               finish();

@@ -54,6 +54,19 @@ describe('the response of an activation', () => {
       assert.match(String((result as { error: unknown }).error), /^The action did not produce a valid JSON/);
     });
 
+    it('is an application error where a long one holds more values than can be read in time', () => {
+      const many = `[${'1,'.repeat(600_000)}1]`;
+      assert.deepEqual(runResponse(answered(many), 0), {
+        statusCode: 1,
+        result: { error: 'The action produced a response of over 1 MB with more than 250000 JSON values.' },
+        size: many.length,
+      });
+      const texts = JSON.stringify({ text: ',[{:'.repeat(400_000) });
+      assert.equal(runResponse(answered(texts), 0).statusCode, 0, 'a text is one value');
+      const short = `[${'1,'.repeat(400_000)}1]`;
+      assert.equal(runResponse(answered(short), 0).statusCode, 0, 'it is of less than 1 MB');
+    });
+
     it('is an application error where it was too long, with what is left of it', () => {
       assert.deepEqual(runResponse(answered('{"a":"xx', 200, { length: 2000, limit: 1000 }), 0), {
         statusCode: 1,
