@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
+import { readBounded } from '../../shared/config/readFile.js';
 import { subjectDocumentSchema, type SubjectDocument } from '../../shared/entities/documents.js';
+import { subjectsFault } from '../../shared/entities/subjects.js';
 import { WELL_KNOWN_USERS } from '../../shared/access/wellKnownKeys.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { knownUsers, rememberUsers } from '../../shared/store/knownUsers.js';
@@ -21,11 +22,14 @@ const usersFileSchema = z.union([z.record(z.string().min(5), apiKey), z.array(su
 export function readUsersFile(file: string): SubjectDocument[] {
   let parsed: z.infer<typeof usersFileSchema>;
   try {
-    parsed = usersFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    parsed = usersFileSchema.parse(JSON.parse(readBounded(file).toString()));
   } catch (error) {
     throw new UsageError(`the users file ${file} cannot be used: ${reason(error)}`);
   }
-  return Array.isArray(parsed) ? parsed : Object.entries(parsed).map(([name, key]) => subject(name, key));
+  const subjects = Array.isArray(parsed) ? parsed : Object.entries(parsed).map(([name, key]) => subject(name, key));
+  const fault = subjectsFault(subjects);
+  if (fault !== undefined) throw new UsageError(`the users file ${file} cannot be used: ${fault}`);
+  return subjects;
 }
 
 /**
@@ -63,7 +67,11 @@ export function subject(name: string, key: string): SubjectDocument {
   return { _id: name, subject: name, namespaces: [{ name, uuid: key.slice(0, colon), key: key.slice(colon + 1) }] };
 }
 
+/** A file may be wrong in as many places as it has users. */
+const MAX_REASON = 500;
+
 function reason(error: unknown): string {
-  if (error instanceof z.ZodError) return z.prettifyError(error).replaceAll(/\s*\n\s*/g, ' ');
-  return error instanceof Error ? error.message : String(error);
+  const text =
+    error instanceof z.ZodError ? z.prettifyError(error) : String(error instanceof Error ? error.message : error);
+  return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, MAX_REASON);
 }

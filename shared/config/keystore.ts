@@ -1,13 +1,13 @@
-import { readFileSync } from 'node:fs';
 import { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext, type SecureContextOptions } from 'node:tls';
+import { readBounded } from './readFile.js';
 import { ConfigurationError } from './Setting.js';
 import { messageOf } from '../errors/reasons.js';
 
 /** Reads a file of keys or certificates. @throws ConfigurationError that names the setting. */
 export function readStore(setting: string, path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readBounded(path);
   } catch (error) {
     throw new ConfigurationError(`${setting} cannot be read: ${messageOf(error)}`, { cause: error });
   }

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { readBounded } from '../config/readFile.js';
 import { imageReference, parseImageName, sameImage, type ImageName } from './image.js';
 import { parseBytes, parseDuration, quantity } from './quantities.js';
 
@@ -224,7 +225,7 @@ export function pullsImage(runtimes: Runtimes, reference: string): boolean {
 export function loadManifest(file: string = defaultManifestFile(), options: ManifestOptions = {}): Runtimes {
   let json: unknown;
   try {
-    json = JSON.parse(readFileSync(file, 'utf8'));
+    json = JSON.parse(readBounded(file).toString());
   } catch (error) {
     throw new Error(`Cannot read the runtimes manifest ${file}: ${String(error)}`, { cause: error });
   }

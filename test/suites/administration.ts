@@ -70,6 +70,19 @@ export function administrationSuite(open: () => Promise<Stores>): void {
     await fails(/no "\/" in its name/, 'user', 'create', `${user}/limits`);
   });
 
+  it('refuses names that no namespace can have, keys that no client can send, and numbers that cannot be stored', async () => {
+    for (const wrong of ['_users', 'new\nline', 'u'.repeat(257)]) {
+      await fails(/Subject name|name of a subject|control characters/, 'user', 'create', wrong, '-ns', user);
+    }
+    await fails(/cannot name a namespace/, 'user', 'create', user, '-ns', 'a/limits');
+    await fails(/cannot name a namespace/, 'user', 'create', `${user}+x`);
+    await admin('user', 'create', user);
+    await fails(/cannot name a namespace/, 'user', 'grant', user, 'sp'.repeat(200));
+    await fails(/visible ASCII/, 'user', 'create', `${user}2`, '-u', `${randomUUID()}:${'é'.repeat(64)}`);
+    await fails(/whole number up to/, 'limits', 'set', user, '--invocationsPerMinute', '9'.repeat(400));
+    await fails(/cannot name a namespace/, 'limits', 'set', '../x', '--invocationsPerMinute', '1');
+  });
+
   it('replaces a key', async () => {
     const [old = ''] = await admin('user', 'create', user);
     const [key = ''] = await admin('user', 'create', user, '-r');

@@ -1,5 +1,6 @@
 import { isPolicyName, POLICY_NAMES } from '../../../shared/colors/ColorPolicy.js';
 import { writeBytes } from '../../../shared/runtimes/quantities.js';
+import { namespaceFault } from '../../../shared/entities/subjects.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
 import { AdminError } from './AdminError.js';
 
@@ -55,6 +56,10 @@ export function parseLimit(name: LimitName, texts: readonly string[]): number | 
     throw new AdminError(`--${name} takes true or false, not '${text}'`, 2);
   }
   if (!/^\d+$/.test(text)) throw new AdminError(`--${name} takes a whole number, not '${text}'`, 2);
+  // A larger one would be stored as another number, or as none: nobody could log in to the namespace any more.
+  if (!Number.isSafeInteger(Number(text))) {
+    throw new AdminError(`--${name} takes a whole number up to ${Number.MAX_SAFE_INTEGER}`, 2);
+  }
   return Number(text);
 }
 
@@ -66,6 +71,8 @@ export async function setLimits(
   namespace: string,
   limits: Readonly<Partial<Record<LimitName, unknown>>>,
 ): Promise<string[]> {
+  const fault = namespaceFault(namespace);
+  if (fault !== undefined) throw new AdminError(fault, 2);
   const found = await subjects.get(idOf(namespace));
   await subjects.put({ ...found, ...limits, _id: idOf(namespace) });
   return [`Limits successfully set for "${namespace}"`];

@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { subjectDocumentSchema, type SubjectDocument } from '../../../shared/entities/documents.js';
+import { namespaceFault, subjectFault } from '../../../shared/entities/subjects.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
 import { retryConflicts } from '../../../shared/store/conflicts.js';
 import { rememberUsers } from '../../../shared/store/knownUsers.js';
@@ -16,7 +17,6 @@ export interface ApiKey {
   readonly key: string;
 }
 
-const MIN_SUBJECT_LENGTH = 5;
 const SECRET_LENGTH = 64;
 const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -34,6 +34,7 @@ export function parseKey(text: string): ApiKey {
   if (key.length !== SECRET_LENGTH || more.length > 0) {
     throw new AdminError(`authorization key must be ${SECRET_LENGTH} characters long`, 2);
   }
+  if (!/^[!-~]*$/.test(key)) throw new AdminError('authorization key must be of visible ASCII characters', 2);
   return { uuid: uuid.toLowerCase(), key };
 }
 
@@ -49,10 +50,8 @@ export interface CreateOptions {
 
 /** Makes a subject, or gives one that is there a key to another namespace. */
 export async function createUser(subjects: ArtifactStore, name: string, options: CreateOptions): Promise<string[]> {
-  if (name.length < MIN_SUBJECT_LENGTH) {
-    throw new AdminError(`Subject name must be at least ${MIN_SUBJECT_LENGTH} characters`, 2);
-  }
   const { namespace = name, key, replace } = options;
+  refuse(subjectFault(name) ?? namespaceFault(namespace));
   await change(subjects, name, (found) => {
     const subject: SubjectDocument = found ?? { _id: name, subject: name, namespaces: [] };
     return { ...subject, namespaces: withGrant(subject, { name: namespace, ...key }, replace) };
@@ -60,8 +59,13 @@ export async function createUser(subjects: ArtifactStore, name: string, options:
   return [printed(key)];
 }
 
+function refuse(fault: string | undefined): void {
+  if (fault !== undefined) throw new AdminError(fault, 2);
+}
+
 /** Gives a subject that is there a key to a namespace. */
 export async function grant(subjects: ArtifactStore, name: string, namespace: string, key: ApiKey): Promise<string[]> {
+  refuse(namespaceFault(namespace));
   await change(subjects, name, (found) => {
     const subject = existing(found, name);
     return { ...subject, namespaces: withGrant(subject, { name: namespace, ...key }, false) };
