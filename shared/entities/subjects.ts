@@ -15,7 +15,7 @@ export function subjectFault(name: string): string | undefined {
   for (const reserved of ['_', 'palette-whisk:']) {
     if (name.startsWith(reserved)) return `the name of a subject does not begin with "${reserved}"`;
   }
-  if ([...name].some((char) => char < ' ' || char === '\u007f') || name.trim() !== name) {
+  if (/\p{Cc}/u.test(name) || name.trim() !== name) {
     return 'a subject has no control characters in its name, and no space at its ends';
   }
   return undefined;
