@@ -8,15 +8,24 @@ import { createRequire } from 'node:module';
  */
 export function keepLastBroker(): void {
   const require = createRequire(import.meta.url);
-  const { prototype } = require('kafkajs/src/cluster/brokerPool.js') as { prototype: BrokerPool };
+  const loaded: unknown = require('kafkajs/src/cluster/brokerPool.js');
+  if (!hasBrokerPool(loaded)) return;
+  const { prototype } = loaded;
   const remove = prototype.removeBroker;
-  if (typeof remove !== 'function' || remove.keepsLast) return;
+  if (remove.keepsLast) return;
   const keepLast: Removal = function (address) {
     if (Object.keys(this.brokers).length > 1) remove.call(this, address);
     // The metadata is asked for again.
     else this.metadataExpireAt = null;
   };
   prototype.removeBroker = Object.assign(keepLast, { keepsLast: true });
+}
+
+function hasBrokerPool(loaded: unknown): loaded is { readonly prototype: BrokerPool } {
+  if (typeof loaded !== 'function') return false;
+  const prototype: unknown = loaded.prototype;
+  if (typeof prototype !== 'object' || prototype === null || !('removeBroker' in prototype)) return false;
+  return typeof prototype.removeBroker === 'function';
 }
 
 interface Removal {
