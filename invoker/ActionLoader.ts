@@ -1,6 +1,8 @@
 import type { ActivationResponse } from '../shared/entities/activation.js';
 import type { Action } from '../shared/entities/documents.js';
+import { bytesOfText } from '../shared/entities/codeText.js';
 import { BLACKBOX, SEQUENCE } from '../shared/entities/exec.js';
+import { LargeCode } from '../shared/entities/LargeCode.js';
 import { documentId } from '../shared/entities/names.js';
 import { limitsViolation, namespaceLimits } from '../shared/config/namespaceLimits.js';
 import type { Limits } from '../shared/config/limits.js';
@@ -71,9 +73,25 @@ export class ActionLoader {
   #executable(action: Action): ExecutableAction | undefined {
     if (this.#known.has(action)) return this.#known.get(action);
     const runtime = this.#runtime(action);
-    const executable = runtime && executableAction(action, runtime);
+    const executable = runtime && executableAction(this.#withLastingCode(action), runtime);
     this.#known.set(action, executable);
     return executable;
+  }
+
+  /** Large code is read when a container needs it. If the action was changed by then, the newest code runs. */
+  #withLastingCode(action: Action): Action {
+    const { exec } = action;
+    const { code } = exec;
+    if (!(code instanceof LargeCode)) return action;
+    const lasting = new LargeCode(code.bytes, async () => (await code.read()) ?? this.#newestCode(action));
+    return { ...action, exec: { ...exec, code: lasting } };
+  }
+
+  async #newestCode({ _id, exec }: Action): Promise<Uint8Array | undefined> {
+    const newest = (await this.#parts.entities.getActionWithCode(_id, null))?.exec;
+    if (!newest || newest.kind !== exec.kind || newest.binary !== exec.binary) return undefined;
+    const { code } = newest;
+    return typeof code === 'string' ? bytesOfText(code, newest.binary ? 'base64' : 'utf8') : code?.read();
   }
 
   #runtime({ exec }: Action): RuntimeOfKind | undefined {

@@ -23,6 +23,7 @@ import { NamespaceBlacklist } from './blacklist.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { TaskLimit } from './containers/TaskLimit.js';
 import { HealthPings } from './health.js';
+import { codeMemory } from './pool/execute.js';
 import { ContainerPool } from './pool/ContainerPool.js';
 import type { PoolCounts } from './pool/counts.js';
 import type { InvokerMetrics } from './pool/metrics.js';
@@ -327,6 +328,7 @@ export class Invoker {
       log: this.#log.component(`${this.name}.pool`),
       metrics: metrics.of(this.name),
       stemCells: stemCells(this.#parts.runtimes),
+      codeMemory: codeMemory(),
       responseLimits: ({ message: { user } }) => ({
         maxResponseBytes: maxPayloadBytes(limits, user.limits),
         truncationBytes: truncationBytes(limits, user.limits),

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { MAX_VALUES } from '../../shared/entities/nesting.js';
+import type { Share } from '../../shared/process/MemoryShares.js';
 import { ApiError, malformedContent, tooLarge } from './ApiError.js';
 import {
   brokenOff,
@@ -13,7 +14,7 @@ import {
   requireJsonType,
   utf8,
 } from './body.js';
-import { BodyMemory, type Share } from './BodyMemory.js';
+import { BodyMemory } from './BodyMemory.js';
 import { JsonError } from './JsonError.js';
 import { JsonReader, TooManyValuesError } from './JsonReader.js';
 
@@ -35,6 +36,12 @@ const LARGE_MEMORY_BYTES = 128 * MB;
 /** The share of one namespace in each of the two. */
 const SHARE_BYTES = 32 * MB;
 
+/** Of code that is on its way to clients: of all namespaces, and of one. */
+const ANSWER_BYTES = 128 * MB;
+const ANSWER_SHARE_BYTES = 64 * MB;
+/** A client has to take such a response within this time, in ms: 0.4 MB/s for the largest. */
+const ANSWER_LIMIT_MS = 120_000;
+
 /** A request and its response. The request's memory is released when the response closes. */
 type Incoming = IncomingMessage & {
   readonly res?: ServerResponse | undefined;
@@ -48,10 +55,19 @@ type Incoming = IncomingMessage & {
 export class Bodies {
   readonly #medium: BodyMemory;
   readonly #large: BodyMemory;
+  readonly #answers: BodyMemory;
+  readonly #reserved = new WeakSet<ServerResponse>();
   #turn: Promise<void> = Promise.resolve();
 
   /** Bytes of memory for all bodies, and the share of each namespace in it. */
-  constructor({ mediumBytes = MEDIUM_MEMORY_BYTES, largeBytes = LARGE_MEMORY_BYTES, shareBytes = SHARE_BYTES } = {}) {
+  constructor({
+    mediumBytes = MEDIUM_MEMORY_BYTES,
+    largeBytes = LARGE_MEMORY_BYTES,
+    shareBytes = SHARE_BYTES,
+    answerBytes = ANSWER_BYTES,
+    answerShareBytes = ANSWER_SHARE_BYTES,
+  } = {}) {
+    this.#answers = new BodyMemory({ total: answerBytes, ofOne: answerShareBytes });
     this.#medium = new BodyMemory({ total: mediumBytes, ofOne: shareBytes });
     this.#large = new BodyMemory({ total: largeBytes, ofOne: shareBytes });
   }
@@ -98,6 +114,26 @@ export class Bodies {
       throw malformedContent('JSON object expected');
     }
     return value;
+  }
+
+  /**
+   * Reserves memory for a large response, until it is sent: once, if a request asks again. Closes the connection of a client that takes it too slowly.
+   * @throws ApiError 429, 503; 400 if the client is gone.
+   */
+  async reserve(req: Incoming, bytes: number): Promise<void> {
+    const { res } = req;
+    if (!res) return;
+    if (res.closed) throw brokenOff();
+    if (this.#reserved.has(res)) return;
+    this.#reserved.add(res);
+    const share = this.#answers.open(namespaceOf(req));
+    let deadline: NodeJS.Timeout | undefined;
+    res.once('close', () => {
+      clearTimeout(deadline);
+      share.release();
+    });
+    await share.take(bytes);
+    deadline = setTimeout(() => res.destroy(), ANSWER_LIMIT_MS);
   }
 
   /** Undefined for an empty body. */

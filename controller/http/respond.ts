@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
+import { jsonCodePieces } from '../../shared/entities/codeText.js';
 import { nextTurn } from '../../shared/process/turns.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 
@@ -23,10 +24,21 @@ export function sendJsonInPieces(res: ServerResponse, status: number, body: Json
   pipeline(Readable.from(bytePieces(body)), res, () => {});
 }
 
+/** Code of an action as its bytes, to be sent as a JSON string: text in UTF-8, or a binary in base64. */
+export class CodeBytes {
+  readonly bytes: Uint8Array;
+  readonly binary: boolean;
+
+  constructor(bytes: Uint8Array, binary: boolean) {
+    this.bytes = bytes;
+    this.binary = binary;
+  }
+}
+
 /** The pieces as bytes, which the socket takes without a copy. Other requests get a turn after each piece. */
 async function* bytePieces(body: JsonBody): AsyncGenerator<Buffer> {
   for (const piece of jsonPieces(body)) {
-    yield Buffer.from(piece);
+    yield typeof piece === 'string' ? Buffer.from(piece) : piece;
     if (piece.length > SHORT) await nextTurn();
   }
 }
@@ -34,9 +46,13 @@ async function* bytePieces(body: JsonBody): AsyncGenerator<Buffer> {
 const SHORT = 1024;
 const PIECE = 256 * 1024;
 
-/** The JSON text of a value. Long texts in objects are yielded in pieces. */
-export function* jsonPieces(value: unknown): Generator<string> {
-  if (typeof value === 'string' && value.length > PIECE) {
+/** The JSON text of a value. Long texts in objects, and code as bytes, are yielded in pieces. */
+export function* jsonPieces(value: unknown): Generator<string | Buffer> {
+  if (value instanceof CodeBytes) {
+    yield '"';
+    yield* jsonCodePieces(value.bytes, value.binary);
+    yield '"';
+  } else if (typeof value === 'string' && value.length > PIECE) {
     yield '"';
     for (let at = 0; at < value.length; at += PIECE) yield JSON.stringify(value.slice(at, at + PIECE)).slice(1, -1);
     yield '"';

@@ -1,5 +1,6 @@
 import { limitsAnnotation } from '../../shared/entities/activationRecord.js';
 import type { Action } from '../../shared/entities/documents.js';
+import type { Exec } from '../../shared/entities/exec.js';
 import { isTruthy, type Json } from '../../shared/entities/keyvalue.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { ContainerImage } from '../containers/ContainerDriver.js';
@@ -26,7 +27,7 @@ export interface ExecutableAction {
   readonly providesApiKey: boolean;
   /** The value of the record's annotation. */
   readonly limits: Json;
-  readonly code: string | undefined;
+  readonly code: Exec['code'];
   readonly binary: boolean;
   readonly main: string;
 }

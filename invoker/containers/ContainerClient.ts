@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Readable } from 'node:stream';
 import { Client, Pool, type Dispatcher } from 'undici';
 import { retry } from '../../shared/process/retry.js';
 import { BodyBytes } from './BodyBytes.js';
@@ -7,6 +8,7 @@ import {
   ContainerTimeoutError,
   type ContainerResponse,
   type PostOptions,
+  type RequestBody,
 } from './ContainerDriver.js';
 
 /** The address of a container's proxy: TCP or a Unix socket. */
@@ -65,12 +67,12 @@ export class ContainerClient {
   }
 
   /** See `Container.post`. */
-  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+  post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     return path === '/run' ? this.#try(path, body, options.timeoutMs, options) : this.#init(body, options);
   }
 
   /** Tries until the runtime listens. */
-  async #init(body: string, options: PostOptions): Promise<ContainerResponse> {
+  async #init(body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     const deadline = performance.now() + options.timeoutMs;
     let left = options.timeoutMs;
     const isTooEarly = (error: unknown): boolean =>
@@ -90,7 +92,7 @@ export class ContainerClient {
   }
 
   /** One request. */
-  async #try(path: string, body: string, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
+  async #try(path: string, body: RequestBody, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
     try {
       if (this.#gone) throw new ContainerConnectionError('refused', 'the container is gone');
       const response = await this.#send(path, body, timeoutMs, options);
@@ -132,7 +134,7 @@ export class ContainerClient {
     return concurrency > 1 ? new Pool(origin, { ...options, connections: concurrency }) : new Client(origin, options);
   }
 
-  #send(path: string, body: string, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
+  #send(path: string, body: RequestBody, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
     return new Promise((resolve, reject) => {
       let controller: Dispatcher.DispatchController | undefined;
       let settled = false;
@@ -171,7 +173,7 @@ export class ContainerClient {
 
       const dispatcher = (this.#dispatcher ??= this.#connect());
       dispatcher.dispatch(
-        { path, method: 'POST', headers: this.#headers, body },
+        { path, method: 'POST', ...this.#content(body) },
         {
           onRequestStart(started) {
             controller = started;
@@ -200,6 +202,12 @@ export class ContainerClient {
         },
       );
     });
+  }
+
+  #content(body: RequestBody): Pick<Dispatcher.DispatchOptions, 'headers' | 'body'> {
+    if (typeof body === 'string') return { headers: this.#headers, body };
+    const headers = { ...this.#headers, 'content-length': String(body.bytes) };
+    return { headers, body: Readable.from(body.pieces(), { objectMode: false }) };
   }
 
   /** @param sent whether the request was sent on a connection. */

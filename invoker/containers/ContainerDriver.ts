@@ -52,10 +52,10 @@ export interface Container {
   /**
    * Sends a request to the container's proxy. Retries `/init` until the timeout while the container refuses
    * connections. Sends `/run` only once.
-   * @param body JSON text.
+   * @param body JSON.
    * @throws ContainerTimeoutError, ContainerConnectionError
    */
-  post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse>;
+  post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse>;
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** Removes the container in any state. A second call has no effect. */
@@ -92,6 +92,16 @@ export interface LogOptions {
   /** The longest wait for the sentinels. */
   timeoutMs: number;
 }
+
+/** A body that is written piece by piece: one of tens of MB would hold up the process. */
+export interface BodyInPieces {
+  /** Of all pieces together. */
+  readonly bytes: number;
+  /** The pieces from the first one on; a request that is tried again asks again. */
+  pieces(): AsyncIterable<Uint8Array>;
+}
+/** Text, or pieces. */
+export type RequestBody = string | BodyInPieces;
 
 export interface ContainerResponse {
   readonly status: number;

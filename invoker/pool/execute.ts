@@ -1,6 +1,8 @@
 import type { ActivationResponse } from '../../shared/entities/activation.js';
+import { LargeCode } from '../../shared/entities/LargeCode.js';
+import { MemoryShares, type Share } from '../../shared/process/MemoryShares.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import { developerError, initFailure, runResponse, type Answer } from '../activations/response.js';
+import { developerError, initFailure, runResponse, whiskError, type Answer } from '../activations/response.js';
 import { totalOf, type Execution, type Interval } from '../activations/record.js';
 import * as texts from '../activations/texts.js';
 import {
@@ -8,10 +10,27 @@ import {
   ContainerTimeoutError,
   type Container,
   type PostOptions,
+  type RequestBody,
 } from '../containers/ContainerDriver.js';
 import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
+
+const MB = 1024 * 1024;
+
+/** Memory for large code on its way into containers: one namespace leaves half of it to others. */
+export function codeMemory(): MemoryShares {
+  const refusal = (): Error => new Error('too many containers get large code at once');
+  return new MemoryShares({
+    total: 128 * MB,
+    ofOne: 64 * MB,
+    // Each has a container: the pool bounds them.
+    maxHolders: Number.POSITIVE_INFINITY,
+    maxHoldersOfOne: Number.POSITIVE_INFINITY,
+    patienceMs: 60_000,
+    errors: { tooBusy: refusal, tooMany: refusal, released: refusal },
+  });
+}
 
 /** The parts that `/init` and `/run` need in addition to the container and the activation. */
 export interface ExecutionParts {
@@ -19,6 +38,7 @@ export interface ExecutionParts {
   readonly responseLimits: (job: Job) => { readonly maxResponseBytes: number; readonly truncationBytes: number };
   /** Records that a container gets an activation, before the request, and that it did not take one. */
   readonly journal?: Pick<ActivationJournal, 'begin' | 'retract'> | undefined;
+  readonly codeMemory: MemoryShares;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -34,10 +54,34 @@ export type Initialized =
 
 /** Initializes the container with the job's action. */
 export async function initialize(parts: ExecutionParts, container: Container, job: Job): Promise<Initialized> {
+  const { code } = job.action;
+  if (!(code instanceof LargeCode)) return initializeWith(parts, container, job, undefined);
+  let share: Share | undefined;
+  try {
+    share = parts.codeMemory.open(job.namespace);
+    await share.take(code.bytes);
+    const bytes = await code.read();
+    if (!bytes) throw new Error('the action was changed, and is of another kind now');
+    return await initializeWith(parts, container, job, bytes);
+  } catch (error) {
+    parts.log.error(`the code of ${job.action.path} could not be read`, { transid: job.message.transid, error });
+    const interval = { start: parts.now(), end: parts.now() };
+    return { kind: 'failed', response: whiskError(texts.actionFetchError), interval, timedOut: false };
+  } finally {
+    share?.release();
+  }
+}
+
+async function initializeWith(
+  parts: ExecutionParts,
+  container: Container,
+  job: Job,
+  large: Uint8Array | undefined,
+): Promise<Initialized> {
   const { message, action } = job;
   const start = parts.now();
   const { environment } = argumentsOf(message);
-  const body = initBody(message, action, environment, start + action.timeoutMs);
+  const body = await initBody(message, action, environment, start + action.timeoutMs, large);
   const answer = await post(parts, container, '/init', body, job);
   const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
   if (isUnsent(answer)) {
@@ -98,7 +142,7 @@ async function post(
   parts: ExecutionParts,
   container: Container,
   path: '/init' | '/run',
-  body: string,
+  body: RequestBody,
   job: Job,
 ): Promise<Answer> {
   const { maxResponseBytes, truncationBytes } = parts.responseLimits(job);

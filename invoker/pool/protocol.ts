@@ -1,5 +1,8 @@
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
+import { jsonCodeLength, jsonCodePieces } from '../../shared/entities/codeText.js';
+import { nextTurn } from '../../shared/process/turns.js';
+import type { BodyInPieces, RequestBody } from '../containers/ContainerDriver.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import * as texts from '../activations/texts.js';
 
@@ -57,19 +60,41 @@ export function argumentsOf(message: ActivationMessage): Arguments {
   return { environment, parameters: rest };
 }
 
-/** The body of `/init`: the code, and the environment of all activations. */
-export function initBody(
+/**
+ * The body of `/init`: the code, and the environment of all activations.
+ * @param large the bytes of large code.
+ */
+export async function initBody(
   message: ActivationMessage,
   action: ExecutableAction,
   environment: JsonObject,
   deadline: number,
-): string {
+  large?: Uint8Array,
+): Promise<RequestBody> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) env[name] = textOf(value);
   const context = { ...(action.providesApiKey ? message.user.authkey : NONE), ...contextOf(message, deadline) };
   for (const [name, value] of Object.entries(context)) env[`__OW_${name.toUpperCase()}`] = textOf(value);
   const { name, binary, main, code } = action;
-  return JSON.stringify({ value: { name, binary, main, env, ...(code === undefined ? {} : { code }) } });
+  if (large) return inPieces(JSON.stringify({ value: { name, binary, main, env } }), large, binary);
+  return JSON.stringify({ value: { name, binary, main, env, ...(typeof code === 'string' ? { code } : {}) } });
+}
+
+/** Adds the code to the JSON of the rest. */
+async function inPieces(rest: string, code: Uint8Array, binary: boolean): Promise<BodyInPieces> {
+  const head = Buffer.from(`${rest.slice(0, -2)},"code":"`);
+  const tail = Buffer.from('"}}');
+  return {
+    bytes: head.length + (await jsonCodeLength(code, binary)) + tail.length,
+    async *pieces() {
+      yield head;
+      for (const piece of jsonCodePieces(code, binary)) {
+        yield piece;
+        await nextTurn();
+      }
+      yield tail;
+    },
+  };
 }
 
 /** The body of `/run`. `deadline` in ms since the epoch. */

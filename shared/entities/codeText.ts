@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { nextTurn, SLICE } from '../process/turns.js';
 
 /*
@@ -61,3 +62,33 @@ export async function bytesOfText(text: string, encoding: 'utf8' | 'base64'): Pr
   }
   return at === out.length ? out : out.subarray(0, at);
 }
+
+/** Bytes that become one piece of JSON; a multiple of three, so that the pieces of base64 fit together. */
+const PIECE = 192 * 1024;
+
+/**
+ * Code as the content of a JSON string, without its quotes, in pieces: text in UTF-8 escaped, a binary in base64. Whoever
+ * writes them gives others their turn between two pieces.
+ */
+export function* jsonCodePieces(bytes: Uint8Array, binary: boolean): Generator<Buffer> {
+  const decoder = binary ? undefined : new StringDecoder('utf8');
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    const piece = Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(PIECE, bytes.length - at));
+    yield decoder ? escaped(decoder.write(piece)) : Buffer.from(piece.toString('base64'), 'latin1');
+  }
+  const rest = decoder?.end() ?? '';
+  if (rest !== '') yield escaped(rest);
+}
+
+/** How many bytes the pieces have together. */
+export async function jsonCodeLength(bytes: Uint8Array, binary: boolean): Promise<number> {
+  if (binary) return Math.ceil(bytes.length / 3) * 4;
+  let length = 0;
+  for (const piece of jsonCodePieces(bytes, binary)) {
+    length += piece.length;
+    await nextTurn();
+  }
+  return length;
+}
+
+const escaped = (text: string): Buffer => Buffer.from(JSON.stringify(text).slice(1, -1));

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { LargeCode } from './LargeCode.js';
 
 /**
  * The location of code outside of the document's text: `mem:BASE64URL` contains the code, `couch:UUID` (or another
@@ -35,10 +36,10 @@ export interface ExecDocument {
   components?: string[] | undefined;
 }
 
-/** An `exec` with its code, if it has code: text, or base64 if `binary`. */
+/** An `exec` with its code, if it has code: text, base64 if `binary`, or a `LargeCode` that reads it. */
 export interface Exec {
   kind: string;
-  code?: string | undefined;
+  code?: string | LargeCode | undefined;
   binary?: boolean | undefined;
   main?: string | undefined;
   image?: string | undefined;

@@ -1,14 +1,24 @@
 import {
   ruleDocumentSchema,
   type Action,
+  type ActionDocument,
   type PackageDocument,
   type RuleDocument,
   type TriggerDocument,
 } from '../entities/documents.js';
-import type { ExecDocument } from '../entities/exec.js';
+import type { Attached, Exec } from '../entities/exec.js';
 import { isJson, isObject, type JsonObject } from '../entities/keyvalue.js';
+import { LargeCode } from '../entities/LargeCode.js';
 import { backOff, retry } from '../process/retry.js';
-import { StoreUnavailableError, type ArtifactStore, type StoredDocument, type ViewName } from './ArtifactStore.js';
+import { SLICE } from '../process/turns.js';
+import {
+  attachmentsOf,
+  StoreUnavailableError,
+  type ArtifactStore,
+  type NewDocument,
+  type StoredDocument,
+  type ViewName,
+} from './ArtifactStore.js';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from './code.js';
 import {
   CorruptedEntityError,
@@ -73,6 +83,10 @@ export class CachedEntityStore implements EntityStore {
   readonly #missingCodeDelayMs: number;
   readonly #documents: ReadThroughCache<EntityDocument>;
   readonly #withCode: ReadThroughCache<Action>;
+  /** What the store says of the attachments of documents, by their names (CouchDB's `_attachments`). */
+  readonly #stubs = new WeakMap<EntityDocument, Readonly<Record<string, unknown>>>();
+  /** How documents name large code. */
+  readonly #attached = new WeakMap<LargeCode, Attached>();
   /** Actions without their code: one object as long as the document is cached. */
   readonly #withoutCode = new WeakMap<EntityDocument, Action>();
 
@@ -94,7 +108,7 @@ export class CachedEntityStore implements EntityStore {
     this.#withCode = new ReadThroughCache<Action>({
       ...common,
       maxWeight: options.maxCodeBytes ?? 32 * MB,
-      weigh: (action) => JSON.stringify({ ...action, exec: undefined }).length + (action.exec.code?.length ?? 0),
+      weigh: (action) => JSON.stringify({ ...action, exec: undefined }).length + weightOf(action.exec.code),
     });
   }
 
@@ -139,13 +153,25 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async putAction(action: Action): Promise<Action> {
-    const { exec, attachment } = await storeCode(action.exec, this.#maxInlineBytes);
+    const { code } = action.exec;
+    const kept = code instanceof LargeCode ? this.#attached.get(code) : undefined;
+    const { exec, attachment } = kept
+      ? { exec: { ...action.exec, code: kept }, attachment: undefined }
+      : await storeCode(action.exec, this.#maxInlineBytes);
+    // A store knows an attachment that a document keeps only by what it said of it itself.
+    const before = kept && (await this.#store.get(action._id));
+    const stubs = before && { _attachments: attachmentsOf(before) };
     const written = this.#withCode.write(action._id, async () => {
       const document = await this.#documents.write(action._id, async () => {
-        const _rev = await this.#store.put({ ...action, exec } as EntityDocument, attachment);
-        return deepFreeze(copyOf({ ...action, exec, _rev }));
+        const next: NewDocument & ActionDocument = { ...action, exec, ...stubs };
+        const _rev = await this.#store.put(next, attachment);
+        const stored = deepFreeze(copyOf({ ...action, exec, _rev }));
+        const made = attachment && { [attachment.name]: { length: attachment.bytes.length, stub: true } };
+        this.#stubs.set(stored, stubs?._attachments ?? made ?? {});
+        return stored;
       });
-      return deepFreeze<Action>({ ...document, exec: { ...action.exec } });
+      const large = attachment && this.#largeCode(action._id, attachment.name, document);
+      return deepFreeze<Action>({ ...document, exec: { ...action.exec, ...(large ? { code: large } : {}) } });
     });
     return this.#notify(action._id, written);
   }
@@ -228,7 +254,10 @@ export class CachedEntityStore implements EntityStore {
 
   async #read(id: string): Promise<EntityDocument | undefined> {
     const document = await this.#store.get(id);
-    return document && deepFreeze(parseEntity(document));
+    if (!document) return undefined;
+    const entity = deepFreeze(parseEntity(document));
+    this.#stubs.set(entity, attachmentsOf(document));
+    return entity;
   }
 
   #put<T extends EntityDocument>(document: T): Promise<T> {
@@ -264,7 +293,7 @@ export class CachedEntityStore implements EntityStore {
       // A stale document would be kept as a fresh action, and grow twice as old as is allowed.
       const document = this.#typed(id, 'action', await this.#documents.getFresh(id, () => this.#read(id)));
       if (!document) return undefined;
-      const code = await this.#codeOf(id, document.exec);
+      const code = await this.#codeOf(id, document);
       return deepFreeze<Action>({ ...document, exec: { ...document.exec, code } });
     };
     return retry(load, {
@@ -274,12 +303,27 @@ export class CachedEntityStore implements EntityStore {
   }
 
   /** @throws MissingCodeError */
-  async #codeOf(id: string, exec: ExecDocument): Promise<string | undefined> {
+  async #codeOf(id: string, document: ActionDocument): Promise<Exec['code']> {
+    const { exec } = document;
     const location = locateCode(exec);
     if ('code' in location) return location.code;
+    const large = this.#largeCode(id, location.attachment, document);
+    if (large) return large;
     const bytes = await this.#store.readAttachment(id, location.attachment);
     if (!bytes) throw new MissingCodeError(id, 'its code is missing');
     return codeOfBytes(exec, bytes);
+  }
+
+  /** The code of an attachment whose size is known, and large. */
+  #largeCode(id: string, name: string, document: ActionDocument): LargeCode | undefined {
+    const stubs = this.#stubs.get(document) ?? {};
+    const stub = stubs[name];
+    const length = isObject(stub) ? stub['length'] : undefined;
+    const { code } = document.exec;
+    if (typeof length !== 'number' || length <= SLICE || typeof code !== 'object') return undefined;
+    const large = new LargeCode(length, () => this.#store.readAttachment(id, name));
+    this.#attached.set(large, code);
+    return large;
   }
 
   /** Other processes are told of a failed change too: it may have taken place. */
@@ -291,6 +335,9 @@ export class CachedEntityStore implements EntityStore {
     }
   }
 }
+
+/** In memory. Large code stays in the store. */
+const weightOf = (code: Exec['code']): number => (typeof code === 'string' ? code.length : 0);
 
 /** The cached document must not change with the object that the caller holds. */
 const copyOf = <T extends EntityDocument>(document: T): T => structuredClone(document);

@@ -19,9 +19,9 @@ export interface EntityStore {
   /** The action without its code. @throws WrongEntityTypeError */
   getAction(id: string): Promise<Action | undefined>;
   /**
-   * The action with its code at hand. An invoker names the revision that it was asked to run: a cached action of
-   * another revision is then read again (the newest is what comes, whatever its revision), and with null it is never
-   * taken from the cache. The same object is given out as long as the action is cached and unchanged.
+   * The action with its code at hand, or as a `LargeCode` that reads it. An invoker names the revision that it was asked
+   * to run: a cached action of another revision is then read again (the newest is what comes, whatever its revision), and
+   * with null it is never taken from the cache. The same object is given out as long as the action is cached and unchanged.
    * @throws WrongEntityTypeError
    */
   getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined>;

@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { bytesOfText } from '../entities/codeText.js';
+import { LargeCode } from '../entities/LargeCode.js';
 import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entities/exec.js';
-import type { Attachment } from './ArtifactStore.js';
+import { StoreError, type Attachment } from './ArtifactStore.js';
 
 /*
  * Where an action's code is kept. OpenWhisk never writes a user's code as a plain string: code under 16 KB goes into the
@@ -28,11 +29,13 @@ export async function storeCode(
   maxInlineBytes: number = MAX_INLINE_BYTES,
   newName: () => string = randomUUID,
 ): Promise<StoredExec> {
-  const { code } = exec;
+  const { code, ...rest } = exec;
   // Only a sequence says nothing about `binary`.
-  const stored = exec.kind === SEQUENCE ? exec : { ...exec, binary: exec.binary ?? false };
+  const stored = exec.kind === SEQUENCE ? rest : { ...rest, binary: exec.binary ?? false };
   if (code === undefined) return { exec: stored };
-  const bytes = await bytesOfText(code, exec.binary ? 'base64' : 'utf8');
+  const bytes =
+    code instanceof LargeCode ? await code.read() : await bytesOfText(code, exec.binary ? 'base64' : 'utf8');
+  if (!bytes) throw new StoreError('the code of the action was changed meanwhile');
   const attachmentType = exec.binary ? BYTES : TEXT;
   if (bytes.length >= maxInlineBytes) {
     const name = newName();
@@ -72,4 +75,5 @@ export function codeOfBytes(exec: ExecDocument, bytes: Uint8Array): string {
   return buffer.toString(exec.binary ? 'base64' : 'utf8');
 }
 
-const paddedBase64Url = (bytes: Buffer): string => bytes.toString('base64').replaceAll('+', '-').replaceAll('/', '_');
+const paddedBase64Url = (bytes: Uint8Array): string =>
+  Buffer.from(bytes).toString('base64').replaceAll('+', '-').replaceAll('/', '_');

@@ -1,5 +1,5 @@
 /*
- * What large request bodies cost other callers.
+ * What large request bodies, and large actions, cost other callers.
  *
  *   npm run bench:bodies [-- NAME ...]
  *
@@ -105,6 +105,22 @@ const BODIES: readonly Body[] = [
   { name: 'a large payload', method: 'POST', path: '/actions/none', bytes: () => code(48 * MB, 'x'), chunked: true },
 ];
 
+/** Done with actions of 40 MB, which the first of these creates. */
+const USES: readonly { readonly name: string; readonly run: () => Promise<string[]> }[] = [
+  { name: 'create', run: () => each((i) => send({ name: '', bytes: largeAction }, largeAction(), i)) },
+  { name: 'read', run: () => each((i) => read(i)) },
+  {
+    name: 'read slowly',
+    run: async () => (await Promise.all(Array.from({ length: 8 }, () => each((i) => read(i, true))))).flat(),
+  },
+  {
+    name: 'change',
+    run: () => each((i) => send({ name: '', bytes: largeAction }, Buffer.from('{"publish":true}'), i)),
+  },
+  { name: 'invoke', run: () => each((i) => invoke(i)) },
+  { name: 'delete', run: () => each((i) => read(i, false, 'DELETE')) },
+];
+
 interface Outcome {
   readonly statuses: string;
   readonly seconds: number;
@@ -150,13 +166,15 @@ try {
     `${'body'.padEnd(28)}${'answers'.padEnd(26)}${'seconds'.padStart(8)}${'stall ms'.padStart(10)}` +
       `${'work ms'.padStart(9)}${'wait ms'.padStart(9)}${'MB'.padStart(7)}`,
   );
-  for (const body of bodies) {
-    const { statuses, seconds, stallMs, loop, memoryMB } = await measure(body, pinger);
+  const kinds = bodies.map((body) => ({ name: body.name, run: () => sendAll(body) }));
+  const uses = wanted.length === 0 || wanted.includes('actions') ? USES : [];
+  for (const { name, run } of [...kinds, ...uses]) {
+    const { statuses, seconds, stallMs, loop, memoryMB } = await measure(run, pinger);
     const bad = loop.workMs > MAX_STALL_MS || memoryMB > MAX_MEMORY_MB;
     if (bad) missed++;
     const verdict = bad ? '  over the goal' : stallMs > MAX_STALL_MS ? '  busy machine' : '';
     console.log(
-      `${body.name.padEnd(28)}${statuses.padEnd(26)}${seconds.toFixed(1).padStart(8)}${stallMs.toFixed(0).padStart(10)}` +
+      `${name.padEnd(28)}${statuses.padEnd(26)}${seconds.toFixed(1).padStart(8)}${stallMs.toFixed(0).padStart(10)}` +
         `${loop.workMs.toFixed(0).padStart(9)}${loop.waitMs.toFixed(0).padStart(9)}${memoryMB.toFixed(0).padStart(7)}${verdict}`,
     );
   }
@@ -171,15 +189,23 @@ console.log(
 );
 process.exitCode = missed === 0 ? 0 : 1;
 
-async function measure(body: Body, pinger: ChildProcess): Promise<Outcome> {
+function each(work: (index: number) => Promise<string>): Promise<string[]> {
+  return Promise.all(Array.from({ length: AT_ONCE }, (_, i) => work(i)));
+}
+
+function sendAll(body: Body): Promise<string[]> {
   const bytes = body.bytes();
+  return each((i) => send(body, bytes, i));
+}
+
+async function measure(run: () => Promise<string[]>, pinger: ChildProcess): Promise<Outcome> {
   await worstPing(pinger);
   await loopReport();
   const rest = resident();
   let most = rest;
   const sampler = setInterval(() => (most = Math.max(most, resident())), 20);
   const begun = performance.now();
-  const statuses = await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => send(body, bytes, i)));
+  const statuses = await run();
   const seconds = (performance.now() - begun) / 1000;
   const stallMs = await worstPing(pinger);
   const loop = await loopReport();
@@ -219,6 +245,31 @@ function send(body: Body, bytes: Buffer, index: number): Promise<string> {
     req.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     req.end(bytes);
   });
+}
+
+function largeAction(): Buffer {
+  return filled(40 * MB, `${CODE}function main() { return {} } // `, 'x', '"}}');
+}
+
+/** Reads or deletes an action. @param slowly whether the client takes nothing for some seconds, and then leaves. */
+function read(index: number, slowly = false, method = 'GET'): Promise<string> {
+  return new Promise((resolve) => {
+    const path = `/api/v1/namespaces/_/actions/large${index}`;
+    const req = request({ port, method, path, headers: { authorization: AUTHORIZATION } }, (res) => {
+      if (!slowly) res.resume().once('end', () => resolve(String(res.statusCode)));
+      else {
+        setTimeout(() => res.destroy(), 5000);
+        res.once('close', () => resolve(`${res.statusCode} slowly`));
+      }
+    });
+    req.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    req.end();
+  });
+}
+
+function invoke(index: number): Promise<string> {
+  const path = `/actions/large${index}?blocking=true`;
+  return send({ name: '', method: 'POST', path, bytes: largeAction }, Buffer.from('{}'), index);
 }
 
 /** The slowest ping since the last question, one that is under way included. */

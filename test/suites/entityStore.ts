@@ -9,6 +9,7 @@ import {
   type NewDocument,
   type Stores,
 } from '../../shared/store/ArtifactStore.js';
+import { LargeCode } from '../../shared/entities/LargeCode.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
 import { WrongEntityTypeError } from '../../shared/store/EntityStore.js';
 
@@ -55,6 +56,30 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     entities = new CachedEntityStore(counting(stores.whisks, reads), { onChange: (id) => void changed.push(id) });
   });
   afterEach(() => stores.close());
+
+  it('leaves large code in the store until it is read, and does not write it again with a change of the rest', async () => {
+    const MB = 1024 * 1024;
+    const code = 'x'.repeat(2 * MB);
+    await entities.putAction(action('large', code));
+    for (const store of [entities, new CachedEntityStore(counting(stores.whisks, reads))]) {
+      const found = await store.getActionWithCode('guest/large');
+      assert.ok(found && found.exec.code instanceof LargeCode);
+      assert.equal(found.exec.code.bytes, 2 * MB);
+      assert.equal(Buffer.from((await found.exec.code.read()) ?? []).toString(), code);
+      const stub = async () => (await stores.whisks.get('guest/large'))?.['_attachments'];
+      const before = await stub();
+      await store.putAction({ ...found, version: '0.0.9' });
+      assert.deepEqual(await stub(), before);
+      assert.equal((await found.exec.code.read())?.length, 2 * MB);
+      entities.invalidate('guest/large');
+    }
+    const old = await entities.getActionWithCode('guest/large');
+    assert.ok(old && old.exec.code instanceof LargeCode);
+    assert.equal(old.version, '0.0.9');
+    await entities.putAction({ ...old, exec: { ...old.exec, code: 'small' } });
+    assert.equal(await old.exec.code.read(), undefined);
+    assert.equal((await entities.getActionWithCode('guest/large'))?.exec.code, 'small');
+  });
 
   describe('while the store does not answer', () => {
     let away: boolean;

@@ -1,12 +1,11 @@
 import type { Action } from '../../../shared/entities/documents.js';
 import type { KeyValue } from '../../../shared/entities/keyvalue.js';
-import type { JsonBody } from '../../http/respond.js';
 
 /**
  * An action as the API shows it: without the store's own fields.
  * @param parameters the action's, merged with those of its package.
  */
-export function actionView(action: Action, parameters: readonly KeyValue[] = action.parameters): JsonBody {
+export function actionView(action: Action, parameters: readonly KeyValue[] = action.parameters): object {
   return {
     namespace: action.namespace,
     name: action.name,

@@ -94,7 +94,7 @@ function unknownKind(kind: string, runtimes: Runtimes): string {
 export async function execSize(exec: Exec): Promise<number> {
   const components = exec.components ?? [];
   return (
-    (await utf8Length(exec.code ?? '')) +
+    (typeof exec.code === 'string' ? await utf8Length(exec.code) : 0) +
     Buffer.byteLength(exec.main ?? '') +
     Buffer.byteLength(exec.image ?? '') +
     components.reduce((sum, name) => sum + Buffer.byteLength(name) - 1, 0)

@@ -4,7 +4,7 @@ import { ApiError, notFound } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import type { Call } from '../route.js';
 import { withoutCode } from './actionView.js';
-import { sendAction } from './sendAction.js';
+import { readLargeCode, sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 
 /** Responds with an action, merged with its package's parameters; with `code=false` without the code. */
@@ -24,5 +24,5 @@ export async function getAction(ctx: ControllerContext, call: Call, target: Acti
   }
   const action = code ? await ctx.entities.getActionWithCode(resolved.action._id) : withoutCode(resolved.action);
   if (!action) throw notFound();
-  sendAction(call.res, action, resolved.parameters);
+  sendAction(call.res, action, await readLargeCode(ctx.bodies, call.req, action), resolved.parameters);
 }

@@ -12,7 +12,7 @@ import type { FullyQualifiedName } from '../../../shared/entities/names.js';
 import { withOwnEncryption } from '../../../shared/parameters/encryption.js';
 import { readAndWrite } from '../staleness.js';
 import { readActionBody, type ActionBody } from './actionBody.js';
-import { sendAction } from './sendAction.js';
+import { readLargeCode, sendAction } from './sendAction.js';
 import { authorizeAction, type ActionPath } from './authorizeAction.js';
 import { refuseDeprecated } from '../../invocation/deprecation.js';
 import { checkInstances, checkLimits } from './limitsBody.js';
@@ -41,7 +41,7 @@ export async function putAction(ctx: ControllerContext, call: Call, target: Acti
 
   const limit = bounds.concurrentInvocations;
   const action = await readAndWrite(() => writeAction(ctx, { path, name: target.name }, body, overwrite, limit));
-  if (ctx.requireResponsePayload) sendAction(res, action);
+  if (ctx.requireResponsePayload) sendAction(res, action, await readLargeCode(ctx.bodies, req, action));
   else sendText(res, 200, 'OK');
 }
 

@@ -10,6 +10,7 @@ import {
   type ContainerSpec,
   type LogOptions,
   type PostOptions,
+  type RequestBody,
 } from '../ContainerDriver.js';
 import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
@@ -102,7 +103,7 @@ export class DockerContainer implements Container {
     return this.#running;
   }
 
-  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+  async post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     // A published port may accept connections for a while after the container has ended.
     if (!this.#running) throw new ContainerConnectionError('refused', 'the container has ended');
     if (path === '/run' && this.#options.spec.concurrency === 1) this.#logs.begin();

@@ -12,6 +12,7 @@ import type {
   ContainerSpec,
   LogOptions,
   PostOptions,
+  RequestBody,
 } from '../ContainerDriver.js';
 import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
 import { LogCollector } from '../logs/LogCollector.js';
@@ -145,7 +146,7 @@ export class ProcessContainer implements Container {
     this.#onDestroyed = callback;
   }
 
-  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+  async post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     if (path === '/run' && !this.#overlapping) this.#logs.begin();
     const response = await this.#client.post(path, body, options);
     if (path === '/init' && response.tokenAccepted) this.#logs.requireSigned();

@@ -78,13 +78,15 @@ export class LmdbStore implements ArtifactStore {
       const current = this.#read(document._id);
       if (current?._rev !== document._rev) return undefined;
       this.#dropAttachmentsExcept(current, document);
-      if (!attachment) return this.#replace(current, document);
+      const others = keptAttachments(current, document);
+      if (!attachment)
+        return this.#replace(current, others ? ({ ...document, _attachments: others } as NewDocument) : document);
       const { name, contentType, bytes } = attachment;
       const revpos = generation(document._rev) + 1;
       const stub = { content_type: contentType, revpos, digest, length: bytes.length, stub: true };
       const key = attachmentKey(document._id, name);
       if (!early) void this.#attachments.put(key, asBuffer(bytes));
-      const attachments = { ...attachmentsOf(document), [name]: stub };
+      const attachments = { ...others, [name]: stub };
       return this.#replace(current, { ...document, _attachments: attachments } as NewDocument);
     });
     if (revision === undefined) {
@@ -321,6 +323,17 @@ function readRow(text: string): ViewRow {
   if (!isObject(row) || typeof row['id'] !== 'string') throw new StoreError('a row of a view in the store is damaged');
   const { id, key = null, value = null } = row;
   return { id, key, value };
+}
+
+/** What is known of the attachments that a document keeps; undefined if it names none. */
+function keptAttachments(
+  current: StoredDocument | undefined,
+  document: NewDocument,
+): Record<string, unknown> | undefined {
+  const named = attachmentsOf(document);
+  if (Object.keys(named).length === 0) return undefined;
+  const known = current ? attachmentsOf(current) : {};
+  return Object.fromEntries(Object.entries(named).map(([name, stub]) => [name, known[name] ?? stub]));
 }
 
 /** Which document `includeDocs` adds to a row: that of the value's own `_id`, if it has one. */

@@ -48,7 +48,10 @@ export class InProcessBalancer implements LoadBalancer {
     if (!action) throw new Error(`${path}/${name} is gone`);
     const { timeout, memory, logs, concurrency } = action.limits;
     const start = Date.now();
-    const response = await evaluate(action.exec.code ?? '', message.content ?? {});
+    const response = await evaluate(
+      typeof action.exec.code === 'string' ? action.exec.code : '',
+      message.content ?? {},
+    );
     const end = Date.now();
     const annotations: KeyValue[] = [
       { key: 'path', value: `${path}/${name}` },

@@ -4,6 +4,7 @@ import Docker from 'dockerode';
 import { Registry } from 'prom-client';
 import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { OWNER_LABEL } from '../../../invoker/containers/docker/settings.js';
+import { codeMemory } from '../../../invoker/pool/execute.js';
 import { ContainerPool } from '../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
 import type { Handled } from '../../../shared/messaging/Messaging.js';
@@ -73,6 +74,7 @@ describe('a pool whose container engine has trouble', function () {
       driver,
       reporter: heard.reporter(),
       decrypt: (_, value) => value,
+      codeMemory: codeMemory(),
       responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
       stemCells: [],
       metrics: new InvokerMetrics(new Registry()).of('invoker0'),

@@ -4,6 +4,7 @@ import { ActionLoader } from '../../../invoker/ActionLoader.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import { StatusCode } from '../../../shared/entities/activation.js';
 import type { Action } from '../../../shared/entities/documents.js';
+import { LargeCode } from '../../../shared/entities/LargeCode.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
@@ -42,6 +43,30 @@ class Fixture {
 }
 
 describe('ActionLoader', () => {
+  it('reads large code when it is asked for, and the newest where that of the revision is gone', async () => {
+    const f = new Fixture();
+    const of = (code: Action['exec']['code']): Action => action({ exec: { kind: 'nodejs:20', code, binary: false } });
+    let there = true;
+    let reads = 0;
+    f.found = () =>
+      of(
+        new LargeCode(3, async () => {
+          reads++;
+          return there ? Buffer.from('old') : undefined;
+        }),
+      );
+    const fetched = await f.source.fetch(message());
+    assert.ok(fetched.kind === 'action' && fetched.action.code instanceof LargeCode);
+    assert.equal(reads, 0);
+    const { code } = fetched.action;
+    assert.equal(Buffer.from((await code.read()) ?? []).toString(), 'old');
+    there = false;
+    f.found = () => of('new');
+    assert.equal(Buffer.from((await code.read()) ?? []).toString(), 'new');
+    f.found = () => action({ exec: { kind: 'python:3', code: 'new', binary: false } });
+    assert.equal(await code.read(), undefined);
+  });
+
   it('asks for the revision of the message, and works an action out once', async () => {
     const f = new Fixture();
     const stored = action();

@@ -4,7 +4,8 @@ import { EventEmitter } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import type { ApiError } from '../../../../controller/http/ApiError.js';
 import { Bodies } from '../../../../controller/http/Bodies.js';
-import { BodyMemory, type Share } from '../../../../controller/http/BodyMemory.js';
+import { BodyMemory } from '../../../../controller/http/BodyMemory.js';
+import type { Share } from '../../../../shared/process/MemoryShares.js';
 
 /** A request with these headers, whose body comes in these pieces. */
 function request(headers: Record<string, string>, ...pieces: (string | Buffer)[]): IncomingMessage {
@@ -163,6 +164,31 @@ describe('Bodies, of several namespaces', () => {
     assert.equal((value as string).length, 3 * MB);
     for (const stream of endless) stream.destroy();
     await Promise.all(held);
+  });
+});
+
+describe('Bodies.reserve', () => {
+  const MB = 1024 * 1024;
+  const reader = (name: string) => {
+    const res = new EventEmitter();
+    const req = Object.assign(request({}), { identity: { namespace: { name } }, res }) as unknown as IncomingMessage;
+    return { req, close: () => res.emit('close') };
+  };
+
+  it('lets slow readers of large code hold a bounded memory, those of one namespace a share of it', async () => {
+    const own = new Bodies({ answerBytes: 100 * MB, answerShareBytes: 50 * MB });
+    const [slow, second, other] = [reader('a'), reader('a'), reader('b')];
+    await own.reserve(slow.req, 48 * MB);
+    // Asked again, a request holds no more.
+    await own.reserve(slow.req, 48 * MB);
+    let done = false;
+    const waiting = own.reserve(second.req, 48 * MB).then(() => (done = true));
+    await own.reserve(other.req, 48 * MB);
+    assert.equal(done, false);
+    slow.close();
+    await waiting;
+    second.close();
+    other.close();
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { jsonPieces } from '../../../../controller/http/respond.js';
+import { CodeBytes, jsonPieces } from '../../../../controller/http/respond.js';
 
 describe('jsonPieces', () => {
   it('together are the JSON of the value', () => {
@@ -20,6 +20,15 @@ describe('jsonPieces', () => {
       }),
       { numRuns: 50 },
     );
+  });
+
+  it('write code from its bytes as they write it from its text', () => {
+    const text = 'é😀"\n'.repeat(100_000);
+    const zip = Buffer.from(Array.from({ length: 400_001 }, (_, i) => i % 256));
+    const written = (value: unknown) =>
+      Buffer.concat([...jsonPieces(value)].map((piece) => Buffer.from(piece))).toString();
+    const value = { a: 1, code: new CodeBytes(Buffer.from(text), false), zip: new CodeBytes(zip, true), b: {} };
+    assert.equal(written(value), JSON.stringify({ a: 1, code: text, zip: zip.toString('base64'), b: {} }));
   });
 
   it('are short', () => {

@@ -60,6 +60,32 @@ describe('container client', () => {
     assert.deepEqual(sent, ['the-token', 'the-token']);
   });
 
+  it('sends a body in pieces, with its length, and from its beginning each time', async () => {
+    const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(50_000, i));
+    const body = {
+      bytes: 2_000_000,
+      async *pieces() {
+        yield* pieces;
+      },
+    };
+    const port = await listen(() => undefined);
+    const [first] = servers.splice(0);
+    await new Promise((resolve) => first?.close(resolve));
+    const init = connect(port).post('/init', body, OPTIONS);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    const received: unknown[] = [];
+    await listen((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        received.push(request.headers['content-length'], Buffer.concat(chunks).equals(Buffer.concat(pieces)));
+        response.setHeader('content-length', 2).end('{}');
+      });
+    }, port);
+    assert.deepEqual(await init, { status: 200, body: '{}' });
+    assert.deepEqual(received, ['2000000', true]);
+  });
+
   it('sends /init again until somebody listens, /run once', async () => {
     const port = await listen(() => undefined);
     const [first] = servers.splice(0);

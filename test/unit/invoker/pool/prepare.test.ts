@@ -5,6 +5,7 @@ import { newEntry, type ContainerState } from '../../../../invoker/pool/Containe
 import { ContainerTable } from '../../../../invoker/pool/ContainerTable.js';
 import { newJob } from '../../../../invoker/pool/Job.js';
 import { NoMemoryError, type PooledContainer, type Prepared } from '../../../../invoker/pool/PooledContainer.js';
+import { codeMemory } from '../../../../invoker/pool/execute.js';
 import { prepare } from '../../../../invoker/pool/prepare.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { FakeContainer, FakeDriver, ok } from './FakeDriver.js';
@@ -37,6 +38,7 @@ class Fixture {
     const log = { ...silentLogger, warn: (text: string) => void this.logged.push(`warn: ${text}`) };
     return prepare(
       {
+        codeMemory: codeMemory(),
         responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
         log: { ...log, error: (text: string) => void this.logged.push(`error: ${text}`) },
         now: () => 7,

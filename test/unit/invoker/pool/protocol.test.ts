@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { executableAction } from '../../../../invoker/activations/ExecutableAction.js';
 import { argumentsOf, initBody, runBody, unlock, UnreadableParameterError } from '../../../../invoker/pool/protocol.js';
+import type { RequestBody } from '../../../../invoker/containers/ContainerDriver.js';
+import { LargeCode } from '../../../../shared/entities/LargeCode.js';
 import { action, executable, message, NODE_IMAGE } from './setup.js';
 
 describe('the protocol of action containers', () => {
@@ -43,10 +45,16 @@ describe('the protocol of action containers', () => {
   });
 
   describe('/init', () => {
-    it('has the code and the environment, every value a text', () => {
+    async function textOf(body: Promise<RequestBody>): Promise<string> {
+      const text = await body;
+      assert.ok(typeof text === 'string');
+      return text;
+    }
+
+    it('has the code and the environment, every value a text', async () => {
       const sent = message({ transid: { id: 'tid', start: 0 }, activationId: 'f'.repeat(32) });
       const environment = { TEXT: 'text', NUMBER: 1.5, FLAG: true, NOTHING: null, LIST: [1, { a: 2 }] };
-      assert.deepEqual(JSON.parse(initBody(sent, executable(), environment, 61_000)), {
+      assert.deepEqual(JSON.parse(await textOf(initBody(sent, executable(), environment, 61_000))), {
         value: {
           name: 'hello',
           main: 'main',
@@ -70,14 +78,43 @@ describe('the protocol of action containers', () => {
       });
     });
 
-    it('names the main function, says of binary code that it is, and has no code where the image brings it', () => {
+    it('names the main function, says of binary code that it is, and has no code where the image brings it', async () => {
       const zipped = executable({ exec: { kind: 'nodejs:20', code: 'UEsDBA==', binary: true, main: 'start' } });
-      const body = JSON.parse(initBody(message(), zipped, {}, 0)) as { value: Record<string, unknown> };
+      const body = JSON.parse(await textOf(initBody(message(), zipped, {}, 0))) as { value: Record<string, unknown> };
       assert.equal(body.value['binary'], true);
       assert.equal(body.value['main'], 'start');
       const image = executable({ exec: { kind: 'blackbox', image: 'me/mine' } });
-      assert.equal('code' in (JSON.parse(initBody(message(), image, {}, 0)) as { value: object }).value, false);
+      assert.equal(
+        'code' in (JSON.parse(await textOf(initBody(message(), image, {}, 0))) as { value: object }).value,
+        false,
+      );
     });
+  });
+
+  describe('/init of large code', () => {
+    for (const [what, binary, bytes] of [
+      ['text', false, Buffer.from('// é😀 "quoted"\n'.repeat(80_000))],
+      ['a binary', true, Buffer.from(Array.from({ length: 1_500_001 }, (_, i) => (i * 7) % 251))],
+    ] as const) {
+      it(`is what it would be in one piece, for ${what}`, async () => {
+        const code = new LargeCode(bytes.length, async () => bytes);
+        const large = executable({ exec: { kind: 'nodejs:20', code, binary } });
+        const sent = message();
+        const body = await initBody(sent, large, {}, 0, bytes);
+        assert.ok(typeof body === 'object');
+        const pieces: Uint8Array[] = [];
+        for await (const piece of body.pieces()) pieces.push(piece);
+        assert.ok(pieces.length > 4);
+        const text = Buffer.concat(pieces).toString();
+        assert.equal(Buffer.byteLength(text), body.bytes);
+        const small = executable({
+          exec: { kind: 'nodejs:20', code: bytes.toString(binary ? 'base64' : 'utf8'), binary },
+        });
+        const expected = await initBody(sent, small, {}, 0);
+        assert.ok(typeof expected === 'string');
+        assert.deepEqual(JSON.parse(text), JSON.parse(expected));
+      });
+    }
   });
 
   describe('/run', () => {

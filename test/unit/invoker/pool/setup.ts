@@ -12,6 +12,7 @@ import { executableAction, type ExecutableAction } from '../../../../invoker/act
 import { Reporter } from '../../../../invoker/activations/Reporter.js';
 import { STORE_ALWAYS } from '../../../../invoker/activations/storing.js';
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
+import { codeMemory } from '../../../../invoker/pool/execute.js';
 import { ContainerPool, type PoolConfig, type PoolParts } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
 import type { StemCell } from '../../../../invoker/pool/StemCells.js';
@@ -110,6 +111,7 @@ export class PoolFixture {
       reporter: this.heard.reporter(),
       decrypt: (_, value) => value,
       journal: noJournal,
+      codeMemory: codeMemory(),
       responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
       stemCells,
       metrics: new InvokerMetrics(this.registry).of('invoker0'),

@@ -16,6 +16,7 @@ import { silentLogger } from '../../../../shared/logging/Logger.js';
 import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { acknowledgedActivation } from '../../../../shared/messages/acknowledgement.js';
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
+import { codeMemory } from '../../../../invoker/pool/execute.js';
 import { ContainerPool } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
 import { Registry } from 'prom-client';
@@ -226,6 +227,7 @@ describe('a pool, whatever happens', () => {
             reporter: heard.reporter(),
             decrypt: (_, value) => value,
             journal: noJournal,
+            codeMemory: codeMemory(),
             responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 1024 }),
             stemCells: [256, 128].map((memoryMB) => ({
               kind: 'nodejs:20',
