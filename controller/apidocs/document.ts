@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import type { Limits } from '../../shared/config/limits.js';
-import type { JsonObject } from '../../shared/entities/keyvalue.js';
+import { isJson, isObject, type JsonObject } from '../../shared/entities/keyvalue.js';
 import { operations, type Answer, type Operation } from './operations.js';
 import { components, namedSchemas } from './schemas.js';
 
@@ -86,7 +86,7 @@ function queryParameters(query: z.ZodObject, schemas: JsonSchemas): JsonObject[]
 /** JSON schemas of bodies and parameters. A named schema is defined once; its uses refer to it. */
 class JsonSchemas {
   readonly #ids = new Map<z.ZodType, string>();
-  readonly #schemas: Readonly<Record<string, JsonObject>>;
+  readonly #schemas: Readonly<Record<string, unknown>>;
 
   constructor(used: readonly z.ZodType[]) {
     for (const schema of used) {
@@ -99,7 +99,7 @@ class JsonSchemas {
     const unrepresentable = 'any';
     const uri = (id: string): string => `#/components/schemas/${id}`;
     const { schemas } = z.toJSONSchema(registry, { io: 'input', unrepresentable, uri });
-    this.#schemas = schemas as unknown as Record<string, JsonObject>;
+    this.#schemas = schemas;
   }
 
   of(schema: z.ZodType): JsonObject {
@@ -116,7 +116,9 @@ class JsonSchemas {
 
   /** A named schema without `$schema` and `$id`, which are redundant inside a document. */
   #byId(id: string): JsonObject {
-    const { $schema: _, $id: __, id: ___, ...schema } = this.#schemas[id] ?? {};
+    const found = this.#schemas[id] ?? {};
+    if (!isJson(found) || !isObject(found)) throw new TypeError(`the schema ${id} is not JSON`);
+    const { $schema: _, $id: __, id: ___, ...schema } = found;
     return schema;
   }
 }

@@ -8,7 +8,7 @@ import { newAction, revisedAction } from '../api/actions/revise.js';
 import { newPackage, revisedPackage } from '../api/packages/revise.js';
 import type { ControllerContext } from '../api/ControllerContext.js';
 import type { Json, JsonObject, KeyValue } from '../../shared/entities/keyvalue.js';
-import { DocumentConflictError, type ArtifactStore } from '../../shared/store/ArtifactStore.js';
+import { DocumentConflictError, type ArtifactStore, type NewDocument } from '../../shared/store/ArtifactStore.js';
 import { retryConflicts } from '../../shared/store/conflicts.js';
 
 /** The packages of `whisk.system`. */
@@ -70,8 +70,12 @@ const readLedger = async ({ whisks }: InstallParts): Promise<z.infer<typeof ledg
 function addToLedger(parts: InstallParts, installed: Ledger): Promise<void> {
   return retryConflicts(ATTEMPTS, async () => {
     const ledger = await readLedger(parts);
-    const all = { ...ledger?.installed, ...installed };
-    await parts.whisks.put({ _id: LEDGER, _rev: ledger?._rev, installed: all } as never);
+    const all: NewDocument & { installed: Ledger } = {
+      _id: LEDGER,
+      _rev: ledger?._rev,
+      installed: { ...ledger?.installed, ...installed },
+    };
+    await parts.whisks.put(all);
   });
 }
 

@@ -250,7 +250,8 @@ function memoryFor(bytes: number): 'none' | 'medium' | 'large' {
 /** @throws ApiError 400 if the caller disconnects. */
 async function* chunksOf(req: IncomingMessage): AsyncGenerator<Buffer> {
   try {
-    for await (const chunk of req.iterator({ destroyOnReturn: false })) yield chunk as Buffer;
+    const chunks: AsyncIterable<unknown> = req.iterator({ destroyOnReturn: false });
+    for await (const chunk of chunks) if (Buffer.isBuffer(chunk)) yield chunk;
   } catch {
     throw brokenOff();
   }

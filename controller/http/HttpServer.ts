@@ -120,7 +120,9 @@ export class HttpServer {
       listener.once('error', reject);
       listener.listen(port, host, () => {
         listener.off('error', reject);
-        resolve(listener.address() as AddressInfo);
+        const address = listener.address();
+        if (address === null || typeof address === 'string') reject(new Error(`no port is open on ${host}`));
+        else resolve(address);
       });
     });
   }

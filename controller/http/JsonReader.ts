@@ -72,7 +72,7 @@ export class JsonReader {
       else if (this.#state === 'number') at = this.#number(bytes, at);
       else if (this.#state === 'word') at = this.#word(bytes, at);
       else {
-        const code = bytes[at] as number;
+        const code = bytes[at] ?? 0;
         if (code === 0x0a) this.#newLine(at + 1);
         else if (code !== 0x20 && code !== 0x09 && code !== 0x0d) this.#step(code, at);
         at++;
@@ -159,7 +159,7 @@ export class JsonReader {
   #string(bytes: Uint8Array, from: number): number {
     const end = this.#text.read(bytes, from);
     if (end < 0) return bytes.length;
-    const code = bytes[end] as number;
+    const code = bytes[end] ?? 0;
     if (code !== QUOTE || this.#text.isInEscape) this.#fail(code, end, this.#text.expected);
     const text = this.#text.take();
     const top = this.#stack.at(-1);
@@ -173,7 +173,7 @@ export class JsonReader {
 
   #number(bytes: Uint8Array, from: number): number {
     let at = from;
-    while (at < bytes.length && isOfNumber(bytes[at] as number)) at++;
+    while (at < bytes.length && isOfNumber(bytes[at] ?? 0)) at++;
     if (this.#token.length + at - from > MAX_NUMBER_LENGTH) {
       throw new JsonError(`Number too long: it has more than ${MAX_NUMBER_LENGTH} characters`);
     }
@@ -190,7 +190,7 @@ export class JsonReader {
   #word(bytes: Uint8Array, from: number): number {
     let at = from;
     for (; at < bytes.length && !WORDS.has(this.#token); at++) {
-      this.#token += String.fromCharCode(bytes[at] as number);
+      this.#token += String.fromCharCode(bytes[at] ?? 0);
       if (![...WORDS.keys()].some((word) => word.startsWith(this.#token))) this.#fail(bytes[at], at, 'JSON Value');
     }
     const value = WORDS.get(this.#token);

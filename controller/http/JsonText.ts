@@ -60,7 +60,7 @@ export class JsonText {
     let at = from;
     while (at < bytes.length) {
       if (this.#escape > 0) {
-        if (!this.#escaped(bytes[at] as number)) return at;
+        if (!this.#escaped(bytes[at] ?? 0)) return at;
         at++;
         continue;
       }
@@ -97,7 +97,7 @@ export class JsonText {
     } else if (length > SHORT_RUN) {
       this.#bytes.set(bytes.subarray(from, to), this.#count);
       this.#count += length;
-    } else for (let at = from; at < to; at++) this.#bytes[this.#count++] = bytes[at] as number;
+    } else for (let at = from; at < to; at++) this.#bytes[this.#count++] = bytes[at] ?? 0;
   }
 
   #makeRoom(length: number): void {
@@ -179,7 +179,7 @@ export class JsonText {
 function endOfRun(bytes: Uint8Array, from: number): number {
   let at = from;
   for (; at < bytes.length; at++) {
-    const code = bytes[at] as number;
+    const code = bytes[at] ?? 0;
     if (code === QUOTE || code === BACKSLASH || code < 0x20) break;
   }
   return at;

@@ -3,6 +3,7 @@ import { TextDecoder } from 'node:util';
 import type { Json } from '../../shared/entities/keyvalue.js';
 import { ApiError, malformedContent, unsupportedContentType } from './ApiError.js';
 import { explainDepth, explainJsonError } from './jsonSyntax.js';
+import { parseJson as parseText } from '../../shared/entities/keyvalue.js';
 
 /** The largest body of a request in bytes. As in OpenWhisk, it refuses 48 MB of code in base64, which are 64 MB. */
 export const MAX_BODY_BYTES = 50 * 1024 * 1024;
@@ -25,7 +26,7 @@ export function readAnnounced(req: IncomingMessage): Promise<Buffer> {
 export const brokenOff = (): ApiError => new ApiError(400, 'The request ended before its body did.');
 
 export const joined = (chunks: readonly Buffer[]): Buffer =>
-  chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+  chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
 
 /** The media type of a request, in lower case and without parameters; undefined without the header. */
 function mediaType(req: IncomingMessage): string | undefined {
@@ -42,7 +43,7 @@ export function parseJson(bytes: Uint8Array, decoder: TextDecoder = utf8): Json 
   const text = decoder.decode(bytes);
   let value: Json;
   try {
-    value = JSON.parse(text) as Json;
+    value = parseText(text);
   } catch {
     throw malformedContent(explainJsonError(text));
   }

@@ -19,10 +19,10 @@ export type ConductorStep =
  */
 export function readStep(result: Json | undefined, namespace: string): ConductorStep {
   if (!isObject(result)) return { kind: 'done', result: result ?? {} };
-  const params = Object.hasOwn(result, 'params') ? boxed(result['params'] as Json, 'value') : undefined;
-  if (!Object.hasOwn(result, 'action')) return { kind: 'done', result: params ?? result };
-  const state = Object.hasOwn(result, 'state') ? boxed(result['state'] as Json, 'state') : undefined;
-  const named = result['action'] as Json;
+  const { params: given, state: kept, action: named } = result;
+  const params = given === undefined ? undefined : boxed(given, 'value');
+  if (named === undefined) return { kind: 'done', result: params ?? result };
+  const state = kept === undefined ? undefined : boxed(kept, 'state');
   const action = readComponentName(named, namespace);
   return action ? { kind: 'next', action, params, state } : { kind: 'misnamed', action: named, state };
 }

@@ -13,7 +13,7 @@ import { LoadReports } from './LoadReports.js';
 import { PatientRoom, worthwhile, type Waits } from './patience.js';
 import { parsePoolName } from './pools.js';
 import { chosenPolicy } from './policyChoice.js';
-import type { Candidate, InvokerChoice, ResourceRequest } from './schedule.js';
+import type { InvokerChoice, ResourceRequest } from './schedule.js';
 import type { Pool, Shares } from './Shares.js';
 import { Warmth } from './Warmth.js';
 
@@ -131,11 +131,11 @@ export class Colors {
     if (choice) {
       if (hit) counts.hits++;
       else counts.spills++;
-      placed = { candidate: shares.candidate(choice.invoker) as Candidate, overloaded: false };
+      placed = { candidate: shares.known(choice.invoker), overloaded: false };
     } else {
       placed = uncolored();
       const shelter = placed?.overloaded === true ? room.patient.shelter : undefined;
-      if (shelter !== undefined) placed = { candidate: shares.candidate(shelter) as Candidate, overloaded: false };
+      if (shelter !== undefined) placed = { candidate: shares.known(shelter), overloaded: false };
       if (!placed) return undefined;
       hit = policy.homes(key)[0] === placed.candidate.instance;
       if (shelter !== undefined && hit) counts.hits++;
@@ -251,7 +251,8 @@ export class Colors {
     const key = pool === 'managed' ? name : `${pool}/${name}`;
     let inUse = this.#inUse.get(key);
     if (!inUse) {
-      const make = this.#policies.get(name) as PolicyMaker;
+      const make = this.#policies.get(name);
+      if (!make) throw new RangeError(`there is no color policy ${name}`);
       const policy = make({
         options: this.#parts.options.parameters,
         share: (update) => this.#sharing?.tell({ kind: 'update', pool, policy: name, ...update }),

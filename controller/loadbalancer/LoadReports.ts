@@ -15,7 +15,7 @@ export class LoadReports {
     if (++this.#samples < SAMPLES) return undefined;
     this.#samples = 0;
     return candidates.map(({ instance }) => {
-      const load = (this.#sums[instance] as number) / SAMPLES;
+      const load = (this.#sums[instance] ?? 0) / SAMPLES;
       this.#sums[instance] = 0;
       return { invoker: instance, load };
     });

@@ -26,6 +26,7 @@ import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from
 import { Shares, type Pool, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
 import { Supervisor } from './Supervisor.js';
+import { at } from '../../shared/collections/at.js';
 
 export interface BalancerOptions {
   readonly shares: ShareOptions;
@@ -229,7 +230,7 @@ export class ShardingBalancer implements LoadBalancer {
         });
       }
     }
-    const invoker = (this.#supervisor.invokers[candidate.instance] as InvokerHealth).instance;
+    const invoker = at(this.#supervisor.invokers, candidate.instance).instance;
     const now = this.#now();
     const waits = !candidate.capacity.fits(key, resources.concurrency, resources.memory);
     candidate.capacity.take(key, resources.concurrency, resources.memory, resources.durationMs, now);

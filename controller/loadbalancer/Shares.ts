@@ -4,6 +4,7 @@ import { InvokerCapacity } from './InvokerCapacity.js';
 import type { InvokerHealth } from './LoadBalancer.js';
 import { poolName, selects, type PoolSelector } from './pools.js';
 import { stepSizes, type Candidate } from './schedule.js';
+import { at } from '../../shared/collections/at.js';
 
 /** The invokers for an action, and the step sizes of the search. */
 export interface Pool {
@@ -80,6 +81,11 @@ export class Shares {
     return this.#entries[instance];
   }
 
+  /** The invoker with this number. @throws RangeError if it never sent a ping. */
+  known(instance: number): Candidate {
+    return at<Candidate>(this.#entries, instance);
+  }
+
   /**
    * The pool of an action.
    * @returns a pool without candidates if no invoker has the tags.
@@ -96,8 +102,7 @@ export class Shares {
   /** @param invokers all invokers so far, in the order of their numbers and without gaps. */
   updateInvokers(invokers: readonly InvokerHealth[]): void {
     let divide = false;
-    for (let index = 0; index < invokers.length; index++) {
-      const health = invokers[index] as InvokerHealth;
+    for (const [index, health] of invokers.entries()) {
       let entry = this.#entries[index];
       // Process only changed entries: the numbers may have thousands of gaps.
       if (entry?.health === health) continue;
@@ -147,8 +152,7 @@ export class Shares {
       this.#entries.map(({ health }) => health.instance),
       selector,
     );
-    const at = (instances: readonly number[]): Candidate[] =>
-      instances.map((instance) => this.#entries[instance] as Candidate);
+    const all = (instances: readonly number[]): Candidate[] => instances.map((instance) => this.known(instance));
     let own = preferred;
     if (selector.tags === undefined) {
       const share =
@@ -157,10 +161,10 @@ export class Shares {
           : Math.max(1, Math.floor(own.length * this.#blackboxFraction));
       own = selector.kind === 'managed' ? own.slice(0, share) : own.slice(-share);
     }
-    if (own.length === 0) return { name, candidates: at(others), stepSizes: stepSizes(others.length) };
+    if (own.length === 0) return { name, candidates: all(others), stepSizes: stepSizes(others.length) };
     const fallback =
-      others.length === 0 ? undefined : { name, candidates: at(others), stepSizes: stepSizes(others.length) };
-    return { name, candidates: at(own), stepSizes: stepSizes(own.length), fallback };
+      others.length === 0 ? undefined : { name, candidates: all(others), stepSizes: stepSizes(others.length) };
+    return { name, candidates: all(own), stepSizes: stepSizes(own.length), fallback };
   }
 
   #shareOf(memory: number): number {

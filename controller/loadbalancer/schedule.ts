@@ -74,8 +74,8 @@ export function schedule(
   const step = stepSizes[hash % stepSizes.length] ?? 1;
   let index = hash % count;
   for (let looked = 0; looked < count; looked++) {
-    const candidate = candidates[index] as Candidate;
-    if (hasRoom(candidate, resources)) return { candidate, overloaded: false };
+    const candidate = candidates[index];
+    if (candidate && hasRoom(candidate, resources)) return { candidate, overloaded: false };
     index = (index + step) % count;
   }
   return overload(candidates, random);

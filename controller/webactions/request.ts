@@ -150,9 +150,8 @@ const HIDDEN = new Set(['content-length', 'transfer-encoding', 'content-type', '
 function headersOf({ rawHeaders: raw, hideAuthorization }: WebRequest, type: ContentType | undefined): JsonObject {
   const entries: [string, string][] = [];
   for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase();
-    if (!HIDDEN.has(name) && !(hideAuthorization && name === 'authorization'))
-      entries.push([name, raw[i + 1] as string]);
+    const name = (raw[i] ?? '').toLowerCase();
+    if (!HIDDEN.has(name) && !(hideAuthorization && name === 'authorization')) entries.push([name, raw[i + 1] ?? '']);
   }
   if (type) entries.push(['content-type', renderContentType(type)]);
   return Object.fromEntries(entries);

@@ -178,7 +178,8 @@ function write(res: Response, response: WebResponse): void {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
   try {
     for (const { name, values } of byName.values()) {
-      res.setHeader(name, values.length === 1 ? (values[0] as string) : values);
+      const [first, ...more] = values;
+      res.setHeader(name, first !== undefined && more.length === 0 ? first : values);
     }
     if (type) res.setHeader('Content-Type', renderContentType(inUtf8(type)));
     if (response.status !== 204 && response.status !== 304) res.setHeader('Content-Length', bytes?.length ?? 0);

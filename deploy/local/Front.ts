@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { attempt, isRepeatable, readBody, BodyTooLargeError, type Passed } from './forwarding.js';
 import { Target } from './Target.js';
+import { portOf } from './ports.js';
 
 /** One address in front of several controllers, as a proxy gives them. */
 export interface Front {
@@ -44,7 +44,7 @@ export async function startFront({ port = 0, gateway, onChange }: FrontOptions =
   const listener: RequestListener = (incoming, outgoing) => {
     const first = turn++;
     // Those that answer come first; the others may have come back since they were asked.
-    const inTurns = targets.map((_, index) => targets[(first + index) % targets.length] as Target);
+    const inTurns = [...targets.slice(first % targets.length), ...targets.slice(0, first % targets.length)];
     void serve([...inTurns.filter(({ up }) => up), ...inTurns.filter(({ up }) => !up)], incoming, outgoing);
   };
   const open = async (place: { port: number; host: string }) => {
@@ -53,7 +53,7 @@ export async function startFront({ port = 0, gateway, onChange }: FrontOptions =
     return server;
   };
   const server = await open({ port, host: '127.0.0.1' });
-  const taken = (server.address() as AddressInfo).port;
+  const taken = portOf(server);
   const servers = [server, ...(gateway === undefined ? [] : [await open({ port: taken, host: gateway })])];
   const forget = (): void => {
     for (const target of targets) target.close();

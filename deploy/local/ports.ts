@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type Server } from 'node:net';
+import { at } from '../../shared/collections/at.js';
 
 /** Free ports of this machine. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -10,15 +11,21 @@ export async function freePorts(count: number): Promise<number[]> {
       return server;
     }),
   );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  const ports = servers.map(portOf);
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   return ports;
 }
 
+/** The port on which a server listens. @throws Error if it does not */
+export function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server does not listen on a port');
+  return address.port;
+}
+
 /** A free port of this machine. */
 export async function freePort(): Promise<number> {
-  const [port] = await freePorts(1);
-  return port as number;
+  return at(await freePorts(1), 0);
 }
 
 /** The connections that a frozen process has not taken may be as many as it allows. */

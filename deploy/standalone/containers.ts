@@ -15,6 +15,7 @@ import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import type { KindProbe } from '../../shared/runtimes/KindAvailability.js';
 import { LOCAL_IMAGE_PREFIX, type Runtimes } from '../../shared/runtimes/manifest.js';
 import { UsageError } from './options.js';
+import { stderrOf } from '../../shared/errors/reasons.js';
 
 export interface ChosenContainers {
   readonly kind: 'docker' | 'sandbox' | 'process';
@@ -117,8 +118,7 @@ async function runtimeImage(log: Logger): Promise<void> {
     });
     log.component('runtimes').info(stdout.trim());
   } catch (error) {
-    const { stderr } = error as { stderr?: string };
-    throw new ContainerStartError(stderr?.trim() || `the runtime's image cannot be built: ${String(error)}`, {
+    throw new ContainerStartError(stderrOf(error) || `the runtime's image cannot be built: ${String(error)}`, {
       imageFault: true,
       cause: error,
     });

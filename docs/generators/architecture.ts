@@ -15,6 +15,7 @@ import { circularEdges, dot, folderGraph, folderOf, roomOf, type FileImport } fr
 const FOLDERS = ['controller', 'invoker', 'shared', 'deploy'];
 const PICTURE = 'docs/architecture.svg';
 
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `cruise` checks its options and rules itself
 const configuration = JSON.parse(readFileSync('.dependency-cruiser.json', 'utf8')) as {
   options: ICruiseOptions;
   forbidden: NonNullable<IFlattenedRuleSet['forbidden']>;

@@ -94,7 +94,7 @@ function layout(dag: Dag): Map<string, Place> {
 function drawing(dag: Dag, places: ReadonlyMap<string, Place>, title: string, coloring: Coloring, top: number): string {
   const fills = new Map([...new Set(coloring.values())].toSorted().map((color, i) => [color, FILLS[i % FILLS.length]]));
   const corner = (id: string): { x: number; y: number } => {
-    const { column, row } = places.get(id) as Place;
+    const { column, row } = places.get(id) ?? { column: 0, row: 0 };
     return { x: MARGIN + column * COLUMN, y: top + TITLE + row * ROW };
   };
   const arrows = dag.edges.map(({ from, to }) => {
@@ -104,7 +104,7 @@ function drawing(dag: Dag, places: ReadonlyMap<string, Place>, title: string, co
   });
   const boxes = dag.nodes.map(({ id }) => {
     const { x, y } = corner(id);
-    const color = coloring.get(id) as string;
+    const color = coloring.get(id) ?? '';
     return `<g><rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="8" fill="${fills.get(color)}" stroke="#333"/><text x="${x + WIDTH / 2}" y="${y + 19}" text-anchor="middle" fill="#000">${id}</text><text x="${x + WIDTH / 2}" y="${y + 35}" text-anchor="middle" font-size="11" fill="#000">${color}</text></g>`;
   });
   return `<text x="${MARGIN}" y="${top + 14}" font-weight="600" fill="#000">${title}</text>\n${arrows.join('\n')}\n${boxes.join('\n')}`;

@@ -1,5 +1,5 @@
 import { StatusCode, type ActivationResponse } from '../../shared/entities/activation.js';
-import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
+import { isObject, parseJson, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import { holdsTooManyValues, MAX_VALUES, nestsTooDeep } from '../../shared/entities/nesting.js';
 import type { ConnectionFailure, ContainerResponse } from '../containers/ContainerDriver.js';
 import * as texts from './texts.js';
@@ -74,7 +74,7 @@ function parse(body: string): Json | undefined {
   // Before it is parsed: to parse such a text takes far longer than to look at it.
   if (nestsTooDeep(body) || holdsTooManyValues(body)) return undefined;
   try {
-    return JSON.parse(body) as Json;
+    return parseJson(body);
   } catch {
     return undefined;
   }

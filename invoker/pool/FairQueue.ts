@@ -86,7 +86,7 @@ export class FairQueue<T extends Queued> {
   }
 
   /** Charges a flow. A flow that is served out of turn owes at most one quantum, so the round skips it once. */
-  #pay(flow: Flow, { memoryMB }: T): void {
+  #pay(flow: { credit: number }, { memoryMB }: T): void {
     flow.credit = Math.max(flow.credit - memoryMB, -this.#quantum.memoryMB);
   }
 
@@ -115,20 +115,20 @@ interface Quantum {
 }
 
 /** A member of a round. */
-interface Flow {
+interface Flow<F> {
   credit: number;
-  previous: Flow;
-  next: Flow;
+  previous: F;
+  next: F;
   /** The cost of its first activation. */
   readonly cost: number;
 }
 
-class ActionFlow<T extends Queued> implements Flow {
+class ActionFlow<T extends Queued> implements Flow<ActionFlow<T>> {
   readonly items = new Queue<T>();
   readonly namespace: NamespaceFlow<T>;
   credit = 0;
-  previous: Flow = this;
-  next: Flow = this;
+  previous: ActionFlow<T> = this;
+  next: ActionFlow<T> = this;
 
   constructor(namespace: NamespaceFlow<T>) {
     this.namespace = namespace;
@@ -139,12 +139,12 @@ class ActionFlow<T extends Queued> implements Flow {
   }
 }
 
-class NamespaceFlow<T extends Queued> implements Flow {
+class NamespaceFlow<T extends Queued> implements Flow<NamespaceFlow<T>> {
   readonly name: string;
   readonly actions: Round<ActionFlow<T>>;
   credit = 0;
-  previous: Flow = this;
-  next: Flow = this;
+  previous: NamespaceFlow<T> = this;
+  next: NamespaceFlow<T> = this;
 
   constructor(name: string, actions: Round<ActionFlow<T>>) {
     this.name = name;
@@ -157,7 +157,7 @@ class NamespaceFlow<T extends Queued> implements Flow {
 }
 
 /** A circle of flows, one of which has its turn. */
-class Round<F extends Flow> {
+class Round<F extends Flow<F>> {
   readonly #quantum: Quantum;
   #current: F | undefined;
 
@@ -174,7 +174,7 @@ class Round<F extends Flow> {
     let flow = this.#current;
     if (!flow) return undefined;
     while (flow.credit < flow.cost) {
-      flow = flow.next as F;
+      flow = flow.next;
       flow.credit += this.#quantum.memoryMB;
     }
     this.#current = flow;
@@ -203,7 +203,7 @@ class Round<F extends Flow> {
     flow.previous.next = flow.next;
     flow.next.previous = flow.previous;
     if (this.#current !== flow) return;
-    this.#current = flow.next as F;
+    this.#current = flow.next;
     this.#current.credit += this.#quantum.memoryMB;
   }
 }

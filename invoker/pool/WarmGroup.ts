@@ -133,6 +133,7 @@ class ByColors<E extends ContainerEntry> implements ContainerList {
 
   delete(entry: ContainerEntry): void {
     if (entry.previous) entry.previous.next = entry.next;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only entries that `add` took, of type E, are linked
     else this.#heads[entry.listedColors] = entry.next as E | undefined;
     if (entry.next) entry.next.previous = entry.previous;
     entry.listed = entry.previous = entry.next = undefined;

@@ -1,5 +1,5 @@
 import type { PackageDocument } from '../../../shared/entities/documents.js';
-import { valueOf, type JsonObject, type KeyValue } from '../../../shared/entities/keyvalue.js';
+import { isObject, type JsonObject, type KeyValue } from '../../../shared/entities/keyvalue.js';
 
 /** A package as the API shows it: without the store's own fields. */
 export function packageView(pkg: PackageDocument, parameters: readonly KeyValue[] = pkg.parameters) {
@@ -12,7 +12,7 @@ export function actionsAndFeeds(summaries: readonly JsonObject[]): { actions: Js
   const actions: JsonObject[] = [];
   const feeds: JsonObject[] = [];
   for (const { name = '', version = '', annotations = [] } of summaries) {
-    const isFeed = Array.isArray(annotations) && valueOf(annotations as unknown as KeyValue[], 'feed') !== undefined;
+    const isFeed = Array.isArray(annotations) && annotations.some((one) => isObject(one) && one['key'] === 'feed');
     (isFeed ? feeds : actions).push({ name, version, annotations });
   }
   return { actions, feeds };

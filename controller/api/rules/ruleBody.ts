@@ -34,8 +34,8 @@ export function readRuleBody(json: Json, namespace: string, maxParameterBytes: n
 /** Reads `{status}`, the rule's new state. @throws ApiError 400 */
 export function readStatus(json: Json): RuleStatus {
   if (!isObject(json)) throw malformedContent(matchError(json));
-  if (!Object.hasOwn(json, 'status')) throw malformedContent('key not found: status');
-  const given = json['status'] as Json;
+  const given = json['status'];
+  if (given === undefined) throw malformedContent('key not found: status');
   if (typeof given !== 'string') throw malformedContent(matchError(given));
   const status = given.trim();
   if (status === 'active' || status === 'inactive') return status;

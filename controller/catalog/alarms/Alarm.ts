@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { JsonObject } from '../../../shared/entities/keyvalue.js';
+import { jsonSchema, type JsonObject } from '../../../shared/entities/keyvalue.js';
 
 /** A date in the caller's form, kept for the response to `READ`: ms since the epoch, or a text that `Date` parses. */
 export type Moment = number | string;
@@ -37,11 +37,13 @@ export interface AlarmStatus {
   /** Milliseconds since the epoch. */
   readonly dateChanged: number;
   /** Why the alarm is not active. */
-  readonly reason?: {
-    readonly kind: 'AUTO' | 'USER';
-    readonly statusCode?: number | undefined;
-    readonly message: string;
-  };
+  readonly reason?:
+    | {
+        readonly kind: 'AUTO' | 'USER';
+        readonly statusCode?: number | undefined;
+        readonly message: string;
+      }
+    | undefined;
 }
 
 /** An alarm that fires a trigger. Its key is the trigger's document id, `namespace/name`. */
@@ -73,7 +75,7 @@ export const alarmSchema: z.ZodType<Alarm> = z.object({
     z.object({ kind: z.literal('interval'), minutes: z.number(), startDate: moment, stopDate: moment.optional() }),
     z.object({ kind: z.literal('once'), date: moment, deleteAfterFire: z.enum(DELETE_AFTER_FIRE).optional() }),
   ]),
-  payload: z.record(z.string(), z.json()),
+  payload: z.record(z.string(), jsonSchema),
   maxTriggers: z.number(),
   triggersLeft: z.number().optional(),
   status: z.object({
@@ -84,7 +86,7 @@ export const alarmSchema: z.ZodType<Alarm> = z.object({
       .optional(),
   }),
   next: z.number().optional(),
-}) as z.ZodType<Alarm>;
+});
 
 /** The alarm, switched off for a reason. */
 export function switchedOff(alarm: Alarm, now: number, reason: NonNullable<AlarmStatus['reason']>): Alarm {

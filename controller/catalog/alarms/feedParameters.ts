@@ -235,6 +235,7 @@ const printed = (value: Json | undefined): string =>
   typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 
 function optional<K extends string, V>(key: K, value: V | undefined): { [key in K]?: V } {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- TypeScript types a computed key as any string
   return value === undefined ? {} : ({ [key]: value } as { [key in K]?: V });
 }
 

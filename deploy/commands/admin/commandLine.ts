@@ -2,6 +2,7 @@ import { AdminError } from './AdminError.js';
 import { isDatabase } from './databases.js';
 import { isList, LIMIT_NAMES, parseLimit, type LimitName } from './limits.js';
 import type { DatabaseName } from '../../../shared/store/views.js';
+import { at } from '../../../shared/collections/at.js';
 
 export const USAGE = `Usage: npm run --silent admin -- [--data DIR] COMMAND
 
@@ -135,7 +136,7 @@ function commandOf(
 ): Command {
   const namespace = options.get('namespace')?.trim();
   if (namespace === '') throw new AdminError('Namespace must not be empty', 2);
-  const one = (what: string): string => exactly(verb, words, [what])[0] as string;
+  const one = (what: string): string => at(exactly(verb, words, [what]), 0);
   switch (verb) {
     case 'user create':
       return {
@@ -162,13 +163,14 @@ function commandOf(
     case 'user grant':
     case 'user revoke': {
       const given = namespace === undefined ? words : [...words, namespace];
-      const [subject, space] = exactly(verb, given, ['SUBJECT', 'NAMESPACE']) as [string, string];
+      const [subject = '', space = ''] = exactly(verb, given, ['SUBJECT', 'NAMESPACE']);
       return { verb, subject, namespace: space };
     }
     case 'limits set': {
       if (limits.size === 0) throw new AdminError('"limits set" wants one or more limits', 2);
-      const values = [...limits].map(([name, texts]) => [name, parseLimit(name, texts)]);
-      return { verb, namespace: one('NAMESPACE'), limits: Object.fromEntries(values) as Record<LimitName, unknown> };
+      const values: Partial<Record<LimitName, unknown>> = {};
+      for (const [name, texts] of limits) values[name] = parseLimit(name, texts);
+      return { verb, namespace: one('NAMESPACE'), limits: values };
     }
     case 'limits get':
     case 'limits delete':
@@ -224,7 +226,7 @@ function split(args: readonly string[]) {
   const options = new Map<string, string>();
   const limits = new Map<LimitName, string[]>();
   for (let i = 0; i < args.length; i++) {
-    const arg = args[i] as string;
+    const arg = at(args, i);
     const [flag = '', inline] = arg.startsWith('--') ? cut(arg) : [arg];
     const value = (): string => {
       const text = inline ?? args[++i];
@@ -237,7 +239,7 @@ function split(args: readonly string[]) {
     else if (limit) {
       limits.set(limit, [value()]);
       // A list goes on up to the next option.
-      while (isList(limit) && args[i + 1]?.startsWith('-') === false) limits.get(limit)?.push(args[++i] as string);
+      while (isList(limit) && args[i + 1]?.startsWith('-') === false) limits.get(limit)?.push(at(args, ++i));
     } else if (arg.startsWith('-') && arg !== '-')
       throw new AdminError(`unknown option ${flag} (--help lists them)`, 2);
     else words.push(arg.trim());

@@ -30,7 +30,8 @@ const LIMIT_TYPES = {
 } as const;
 
 export type LimitName = keyof typeof LIMIT_TYPES;
-export const LIMIT_NAMES = Object.keys(LIMIT_TYPES) as LimitName[];
+const isLimitName = (name: string): name is LimitName => Object.hasOwn(LIMIT_TYPES, name);
+export const LIMIT_NAMES: readonly LimitName[] = Object.keys(LIMIT_TYPES).filter(isLimitName);
 export const isList = (name: LimitName): boolean => LIMIT_TYPES[name] === 'list';
 
 /** The value of a limit as given on a command line. @throws AdminError where it is none */

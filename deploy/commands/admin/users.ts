@@ -1,4 +1,5 @@
 import { randomInt, randomUUID } from 'node:crypto';
+import * as z from 'zod';
 import { subjectDocumentSchema, type SubjectDocument } from '../../../shared/entities/documents.js';
 import { namespaceFault, subjectFault } from '../../../shared/entities/subjects.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
@@ -16,6 +17,7 @@ export interface ApiKey {
   readonly uuid: string;
   readonly key: string;
 }
+const apiKeySchema: z.ZodType<ApiKey> = z.object({ uuid: z.string(), key: z.string() });
 
 const SECRET_LENGTH = 64;
 const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -119,7 +121,9 @@ export async function listUsers(
   const rows = await subjects.query('subjects.v2.0.0/identities', range);
   if (rows.length === 0) throw new AdminError(`no identities found for namespace "${namespace}"`);
   return rows.slice(0, options.limit).map((row) => {
-    const key = printed(row.value as unknown as ApiKey);
+    const parsed = apiKeySchema.safeParse(row.value);
+    if (!parsed.success) throw new AdminError(`subject ${row.id} is damaged`);
+    const key = printed(parsed.data);
     return options.keysOnly ? key : `${key}\t${row.id}`;
   });
 }

@@ -54,7 +54,7 @@ export class DockerContainer implements Container {
     const attached = container.attach({ stream: true, stdout: true, stderr: true });
     const output = await engineCall('the request for output', limits.callMs, attached, (stream) => {
       // Close a stream that arrives after the timeout.
-      (stream as { destroy?: () => void }).destroy?.();
+      if (isDestroyable(stream)) stream.destroy();
     });
     await engineCall('the start of a container', limits.callMs, container.start());
     const info = await engineCall('the request for an address', limits.callMs, container.inspect());
@@ -181,3 +181,6 @@ function addressOf(info: Docker.ContainerInspectInfo, settings: DockerSettings):
     endedAtOnce: true,
   });
 }
+
+const isDestroyable = (stream: object): stream is { destroy(): void } =>
+  'destroy' in stream && typeof stream.destroy === 'function';

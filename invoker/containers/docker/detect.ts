@@ -1,6 +1,7 @@
 import Docker from 'dockerode';
 import * as z from 'zod';
 import type { DockerSettings } from './settings.js';
+import { isObject } from '../../../shared/entities/keyvalue.js';
 
 export type Detection =
   | {
@@ -76,7 +77,8 @@ export function unusable(error: unknown, place: string, answerMs = ANSWER_MS): s
 }
 
 function placeOf(docker: Docker): string {
-  const modem = docker.modem as { socketPath?: unknown; host?: unknown; port?: unknown };
-  if (typeof modem.socketPath === 'string') return modem.socketPath;
-  return `${String(modem.host)}:${String(modem.port)}`;
+  const modem: unknown = docker.modem;
+  const place = isObject(modem) ? modem : {};
+  if (typeof place['socketPath'] === 'string') return place['socketPath'];
+  return `${String(place['host'])}:${String(place['port'])}`;
 }

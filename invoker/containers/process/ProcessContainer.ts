@@ -22,6 +22,7 @@ import { canWatchMemory, type MemoryWatch } from './MemoryWatch.js';
 import { endGroup, endTree } from './processTree.js';
 import type { Command } from './runtimeCommand.js';
 import { INFO_DESCRIPTOR, sandboxed } from './sandbox.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
 
 export interface ProcessContainerOptions {
   readonly spec: ContainerSpec;
@@ -89,8 +90,8 @@ export class ProcessContainer implements Container {
       },
     });
     if (child.pid === undefined) {
-      const [error] = (await once(child, 'error')) as [Error];
-      throw error;
+      const [error = undefined]: readonly unknown[] = await once(child, 'error');
+      throw error instanceof Error ? error : new Error(messageOf(error));
     }
     options.guardian.add(child.pid);
     const container = new ProcessContainer(child, child.pid, options);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Command } from './runtimeCommand.js';
+import { codeOf, stderrOf } from '../../../shared/errors/reasons.js';
 
 const BWRAP = 'bwrap';
 /** The limit for a trial sandbox in ms. It normally starts in tens of milliseconds. */
@@ -81,9 +82,8 @@ export async function detectSandbox(): Promise<{ readonly usable: true } | { rea
     await promisify(execFile)(trial.program, args, { timeout: TRIAL_MS });
     return { usable: true };
   } catch (error) {
-    const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: string };
-    if (code === 'ENOENT') return { usable: false, reason: 'bubblewrap (bwrap) is not installed' };
-    const said = stderr?.trim().split('\n')[0] ?? '';
+    if (codeOf(error) === 'ENOENT') return { usable: false, reason: 'bubblewrap (bwrap) is not installed' };
+    const [said = ''] = stderrOf(error).split('\n');
     return { usable: false, reason: `bubblewrap does not work here: ${said === '' ? String(error) : said}` };
   }
 }

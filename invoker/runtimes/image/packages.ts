@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import * as z from 'zod';
+
+const manifestSchema = z.object({ dependencies: z.record(z.string(), z.string()).default({}) });
 
 /** The packages that every Node.js action may require, as in OpenWhisk's image. */
 export const PROVIDED_PACKAGES: readonly string[] = ['openwhisk'];
@@ -20,10 +23,8 @@ export function findPackages(names: readonly string[], from: string): Set<string
     const folder = findPackage(name, from);
     if (folder === undefined || found.has(folder)) return;
     found.add(folder);
-    const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
-      dependencies?: Record<string, string>;
-    };
-    for (const dependency of Object.keys(manifest.dependencies ?? {})) visit(dependency, folder);
+    const manifest = manifestSchema.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+    for (const dependency of Object.keys(manifest.dependencies)) visit(dependency, folder);
   };
   for (const name of names) visit(name, from);
   return found;

@@ -25,9 +25,11 @@ export async function* tar(entries: Iterable<RootEntry>): AsyncGenerator<Buffer>
       yield entry.data;
       length = entry.data.length;
     } else if (entry.type === 'copy') {
-      for await (const chunk of createReadStream(entry.from)) {
-        yield chunk as Buffer;
-        length += (chunk as Buffer).length;
+      const chunks: AsyncIterable<unknown> = createReadStream(entry.from);
+      for await (const chunk of chunks) {
+        if (!Buffer.isBuffer(chunk)) throw new TypeError(`${entry.from} was not read as bytes`);
+        yield chunk;
+        length += chunk.length;
       }
       if (length !== entry.size) throw new Error(`${entry.from} changed while it was read`);
     }

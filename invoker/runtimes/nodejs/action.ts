@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compileFunction, constants } from 'node:vm';
-import type { ActionCode, Handler } from './service.js';
+import { isRecord, type ActionCode, type Handler } from './service.js';
 
 /**
  * Loads an action's source and returns its function.
@@ -11,8 +11,8 @@ import type { ActionCode, Handler } from './service.js';
  */
 export async function loadAction(source: ActionCode): Promise<Handler> {
   const handler = source.binary ? await loadArchive(source) : loadText(source);
-  if (typeof handler !== 'function') throw new InitError(`Action entrypoint '${source.main}' is not a function.`);
-  return handler as Handler;
+  if (!isFunction(handler)) throw new InitError(`Action entrypoint '${source.main}' is not a function.`);
+  return handler;
 }
 
 /** A fault of an action's code. It has no stack, since the stack would be that of the runtime. */
@@ -49,7 +49,9 @@ function compile(body: string, filename: string): (...args: unknown[]) => unknow
   const names = ['exports', 'require', 'module', '__filename', '__dirname', '__ow_entry'];
   const importModuleDynamically = constants.USE_MAIN_CONTEXT_DEFAULT_LOADER;
   try {
-    return compileFunction(body, names, { filename, importModuleDynamically }) as (...args: unknown[]) => unknown;
+    const compiled: unknown = compileFunction(body, names, { filename, importModuleDynamically });
+    if (!isFunction(compiled)) throw new TypeError('the code was not compiled to a function');
+    return compiled;
   } catch (error) {
     // The stack starts with the place and an excerpt, then contains the runtime's frames. Keep only message and place.
     if (error instanceof SyntaxError) {
@@ -89,11 +91,20 @@ function isModule(file: string, folder: string): boolean {
   if (extension !== '.js') return extension === '.mjs';
   const manifest = join(folder, 'package.json');
   if (!existsSync(manifest)) return false;
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { type?: unknown }).type === 'module';
+  const said: unknown = JSON.parse(readFileSync(manifest, 'utf8'));
+  return isRecord(said) && said['type'] === 'module';
 }
 
 function property(from: unknown, path: string): unknown {
   let value = from;
-  for (const name of path.split('.')) value = (value as Record<string, unknown>)[name];
+  for (const name of path.split('.')) {
+    if (value === null || value === undefined) {
+      throw new TypeError(`Cannot read properties of ${value} (reading '${name}')`);
+    }
+    value = Reflect.get(Object(value), name);
+  }
   return value;
 }
+
+/** All that is known of a user's function: it takes and returns anything. */
+const isFunction = (value: unknown): value is (...args: unknown[]) => unknown => typeof value === 'function';

@@ -23,9 +23,9 @@ function plain(from: object, above: readonly object[]): unknown {
   for (const [key, value] of Object.entries(from) as Array<[string, unknown]>) {
     if (typeof value !== 'function') to[key] = copy(value);
   }
-  const fields = from as Record<string, unknown>;
   for (const field of ERROR_FIELDS) {
-    if (typeof fields[field] === 'string') to[field] = fields[field];
+    const value: unknown = Reflect.get(from, field);
+    if (typeof value === 'string') to[field] = value;
   }
   if (from instanceof Error && from.cause !== undefined) to['cause'] = copy(from.cause);
   return to;

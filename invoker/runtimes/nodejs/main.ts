@@ -14,7 +14,7 @@ import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadAction } from './action.js';
-import { ActionService, type Reply } from './service.js';
+import { ActionService, isRecord, type Reply } from './service.js';
 
 const MAX_BODY_BYTES = 48 * 1024 * 1024;
 /** The idle time of connections: a warm invocation should not need a new connection. */
@@ -38,7 +38,8 @@ Object.defineProperty(globalThis, 'gc', {
   configurable: true,
   get() {
     setFlagsFromString('--expose-gc');
-    return runInNewContext('gc') as () => void;
+    const gc: unknown = runInNewContext('gc');
+    return gc;
   },
 });
 
@@ -79,12 +80,12 @@ async function answer(request: IncomingMessage, chunks: Buffer[]): Promise<Reply
   } catch {
     return BAD_REQUEST;
   }
-  if (request.method !== 'POST' || typeof body !== 'object' || body === null) return BAD_REQUEST;
-  if (request.url === '/run') return service.run(body as Record<string, unknown>);
+  if (request.method !== 'POST' || !isRecord(body)) return BAD_REQUEST;
+  if (request.url === '/run') return service.run(body);
   if (request.url === '/init') {
     const sent = request.headers[TOKEN_HEADER];
     if (typeof sent === 'string' && sent !== '') token ??= sent;
-    const reply = await service.init(body as Record<string, unknown>);
+    const reply = await service.init(body);
     return token === undefined ? reply : { ...reply, tokenAccepted: true };
   }
   return BAD_REQUEST;

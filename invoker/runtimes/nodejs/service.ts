@@ -55,7 +55,7 @@ export class ActionService {
   async init(body: Record<string, unknown>): Promise<Reply> {
     if (this.#handler) return this.#refuse('Cannot initialize the action more than once.');
     if (this.#state !== 'ready') return this.#refuse(`System not ready, status is ${this.#state}.`);
-    const value = (body['value'] ?? {}) as Record<string, unknown>;
+    const value = isRecord(body['value']) ? body['value'] : {};
     const { code, main, env } = value;
     if (typeof code !== 'string' || typeof main !== 'string' || code === '' || main === '') {
       return failure(403, 'Missing main/no code to execute.');
@@ -138,5 +138,9 @@ function stackOf(error: unknown): string {
 /** The text of a variable. A falsy value becomes an empty text. */
 function variableText(value: unknown): string {
   if (typeof value === 'object' && value !== null) return JSON.stringify(value);
-  return value ? `${value as string | number | true}` : '';
+  return typeof value === 'string' || typeof value === 'number' || value === true ? String(value || '') : '';
 }
+
+/** Whether a value has fields to read. */
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;

@@ -33,6 +33,7 @@ interface Removal {
   keepsLast?: boolean;
 }
 
+/** The fields of an instance are those of kafkajs 2.2.4. Its constructor sets them. */
 interface BrokerPool {
   readonly brokers: Readonly<Record<string, unknown>>;
   metadataExpireAt: number | null;

@@ -28,10 +28,12 @@ const CHECK_INTERVAL_MS = 10;
 function hasRequestQueue(loaded: unknown): loaded is { readonly prototype: RequestQueue } {
   if (typeof loaded !== 'function') return false;
   const prototype: unknown = loaded.prototype;
-  return typeof prototype === 'object' && prototype !== null && 'scheduleCheckPendingRequests' in prototype;
+  if (typeof prototype !== 'object' || prototype === null || !('scheduleCheckPendingRequests' in prototype))
+    return false;
+  return typeof prototype.scheduleCheckPendingRequests === 'function';
 }
 
-/** The fields of an instance are those of kafkajs 2.2.4; an instance gets them from its constructor. */
+/** The fields of an instance are those of kafkajs 2.2.4. Its constructor sets them. */
 interface RequestQueue {
   pending: unknown[];
   throttledUntil: number;
