@@ -49,7 +49,7 @@ export interface KeyValue {
 }
 
 /** A JSON value, checked as far as `isJson` does. */
-export const jsonSchema: z.ZodType<Json> = z.custom<Json>(isJson, 'must be a JSON value');
+export const jsonSchema: z.ZodType<Json> = z.unknown().refine(isJson, 'must be a JSON value');
 
 export const keyValueSchema: z.ZodType<KeyValue> = z.object({
   key: z.string(),
