@@ -90,8 +90,8 @@ export class ProcessContainer implements Container {
       },
     });
     if (child.pid === undefined) {
-      const [error = undefined]: readonly unknown[] = await once(child, 'error');
-      throw error instanceof Error ? error : new Error(messageOf(error));
+      const failed: readonly unknown[] = await once(child, 'error');
+      throw failed[0] instanceof Error ? failed[0] : new Error(messageOf(failed[0]));
     }
     options.guardian.add(child.pid);
     const container = new ProcessContainer(child, child.pid, options);
