@@ -95,10 +95,7 @@ class JsonSchemas {
     const registry = z.registry<{ id: string }>();
     for (const [schema, id] of this.#ids) registry.add(schema, { id });
     for (const [id, schema] of namedSchemas()) registry.add(schema, { id });
-    // JSON Schema has no word for a check of our own: it stands for any value there, as the schema of a JSON value does.
-    const unrepresentable = 'any';
-    const uri = (id: string): string => `#/components/schemas/${id}`;
-    const { schemas } = z.toJSONSchema(registry, { io: 'input', unrepresentable, uri });
+    const { schemas } = z.toJSONSchema(registry, { io: 'input', uri: (id) => `#/components/schemas/${id}` });
     this.#schemas = schemas;
   }
 
