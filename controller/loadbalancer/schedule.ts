@@ -96,10 +96,10 @@ function overload(candidates: readonly Candidate[], random: () => number): Invok
 export function stepSizes(count: number): number[] {
   if (count < 1) return [];
   const sizes = [1];
-  const composite = new Uint8Array(count + 1);
-  for (let prime = 2; prime <= count; prime++) {
+  const composite = new Uint8Array(count);
+  for (let prime = 2; prime < count; prime++) {
     if (composite[prime] === 1) continue;
-    for (let multiple = prime * prime; multiple <= count; multiple += prime) composite[multiple] = 1;
+    for (let multiple = prime * prime; multiple < count; multiple += prime) composite[multiple] = 1;
     if (count % prime !== 0) sizes.push(prime);
   }
   return sizes;

@@ -80,32 +80,22 @@ export function evictions<E extends ContainerEntry>(
   now: number,
   request: Pick<ContainerRequest, 'namespace' | 'memoryMB'>,
 ): E[] {
-  const candidates: E[] = [];
-  for (const entry of table.all) if (isIdle(entry) || entry.state === 'prewarmed') candidates.push(entry);
-  const spared = candidates.length === 0 ? NONE : sparedNamespaces(table, now, request);
-  if (spared.size > 0) {
-    const isFree = (entry: E): boolean =>
-      entry.namespace === undefined || !spared.has(entry.namespace) || now - entry.lastUsed >= SPARE_MS;
-    candidates.splice(0, candidates.length, ...candidates.filter(isFree));
-  }
-  candidates.sort((a, b) => compareStemCell(a, b) || compareIdle(a, b, now));
-  const chosen: E[] = [];
-  let freed = 0;
-  for (const entry of candidates) {
-    if (freed >= missing) break;
-    chosen.push(entry);
-    freed += entry.memoryMB;
-  }
+  const idle = [...table.all].filter((entry) => isIdle(entry) || entry.state === 'prewarmed');
+  const spared = idle.length === 0 ? NONE : sparedNamespaces(table, now, request);
+  const candidates = idle
+    .filter(
+      ({ namespace, lastUsed }) => namespace === undefined || !spared.has(namespace) || now - lastUsed >= SPARE_MS,
+    )
+    .toSorted((a, b) => compareStemCell(a, b) || compareIdle(a, b, now));
+  let freed = candidates.reduce((sum, { memoryMB }) => sum + memoryMB, 0);
   if (freed < missing) return [];
-  // A large container at the end may have made earlier ones unnecessary: keep the most valuable ones first.
-  for (let i = chosen.length - 2; i >= 0; i--) {
-    const memoryMB = chosen[i]?.memoryMB ?? 0;
-    if (freed - memoryMB >= missing) {
-      freed -= memoryMB;
-      chosen.splice(i, 1);
-    }
+  // The most valuable ones are at the end: each stays if the memory of the others is enough.
+  const chosen: E[] = [];
+  for (const entry of candidates.toReversed()) {
+    if (freed - entry.memoryMB >= missing) freed -= entry.memoryMB;
+    else chosen.push(entry);
   }
-  return chosen;
+  return chosen.toReversed();
 }
 
 /** The time after its use in which a container is spared, if its namespace is within its share. */
@@ -178,7 +168,7 @@ export function dueContainers<E extends ContainerEntry>(
   }
   pause.sort((a, b) => compareIdle(a, b, now));
   remove.sort((a, b) => compareIdle(a, b, now));
-  expired.sort((a, b) => (a.expires ?? 0) - (b.expires ?? 0));
+  expired.sort((a, b) => Number(a.expires) - Number(b.expires));
   return { pause, remove, expired };
 }
 
@@ -188,8 +178,7 @@ function isNeeded<E extends ContainerEntry>(
   { pauseGraceMs }: SweepTimes,
   now: number,
 ): boolean {
-  if (!entry.colors?.size || entry.key === undefined) return false;
-  const group = table.group(entry.key);
+  const group = entry.colors?.size ? table.group(entry.key ?? '') : undefined;
   return group !== undefined && (group.active > 0 || now - group.lastUsed < pauseGraceMs);
 }
 

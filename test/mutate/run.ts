@@ -115,7 +115,10 @@ function survived({ file }: Target, source: string, mutant: Mutant, tally: Tally
   if (reason) {
     used.add(reason);
     tally.explained++;
-  } else tally.survivors.push(`line ${mutant.line}, ${mutant.change}: ${line}\n      becomes ${becomes}`);
+    return;
+  }
+  tally.survivors.push(`line ${mutant.line}, ${mutant.change}: ${line}\n      becomes ${becomes}`);
+  console.error(`  survives: ${file}: ${tally.survivors.at(-1)}`);
 }
 
 function tallyOf({ file }: Target): Tally {

@@ -11,7 +11,7 @@ import type { BusHealth } from './BusHealth.js';
 import { causeOf } from './causes.js';
 import type { Failure } from './library.js';
 import { Outbox } from './Outbox.js';
-import { DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_MAX_MESSAGE_BYTES, RECORD_OVERHEAD_BYTES } from './options.js';
+import { DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_MAX_MESSAGE_BYTES, PACING, RECORD_OVERHEAD_BYTES } from './options.js';
 import { TopicSender, type Transports } from './Transports.js';
 
 export interface KafkaProducerParts {
@@ -113,9 +113,6 @@ export class KafkaProducer implements Producer {
     }
   }
 }
-
-/** Under load, a pause as long as the last request follows each request: docs/decisions/0005. */
-const PACING = { factor: 2, maxMs: 10 };
 
 const MB = 1024 * 1024;
 

@@ -55,3 +55,6 @@ export const RECORD_OVERHEAD_BYTES = 96;
 
 /** The most bytes of a fetch: two of the largest messages, or thousands of small ones. */
 export const FETCH_BYTES = 2 * 1024 * 1024;
+
+/** Under load, a pause as long as the last request follows each request: docs/decisions/0005. */
+export const PACING = { factor: 2, maxMs: 10 };

@@ -6,6 +6,9 @@ describe('the capacity of an invoker', () => {
   it('give out their memory and take it back', () => {
     const capacity = new InvokerCapacity(512);
     assert.equal(capacity.fits('a', 1, 512), true);
+    capacity.take('a', 1, 200);
+    assert.deepEqual([capacity.free, capacity.used], [312, 200]);
+    capacity.release('a', 1, 200);
     capacity.take('a', 1, 256);
     assert.equal(capacity.free, 256);
     assert.equal(capacity.fits('a', 1, 257), false);
@@ -110,5 +113,85 @@ describe('the capacity of an invoker', () => {
     capacity.take('a', 3, 128, 40, 0);
     assert.equal(capacity.expectedWait('a', 3, 128, 0), 0);
     assert.ok(capacity.expectedWait('b', 3, 128, 0) > 0);
+  });
+
+  it('count invocations from the first to the last', () => {
+    const capacity = new InvokerCapacity(256);
+    assert.equal(capacity.underWay, 0);
+    capacity.take('a', 1, 128);
+    capacity.take('b', 3, 128);
+    assert.equal(capacity.underWay, 2);
+    capacity.release('a', 1, 128);
+    assert.equal(capacity.underWay, 1);
+  });
+
+  it('has no place for an action with a concurrency limit of 1, whatever containers there are', () => {
+    const capacity = new InvokerCapacity(128);
+    capacity.take('a', 3, 128);
+    assert.equal(capacity.fits('a', 1, 128), false);
+  });
+
+  describe('the wait to be expected', () => {
+    const LEAST_MS = 0.001;
+
+    it('is in proportion to what is missing and to the mean duration, and independent of what ended', () => {
+      const capacity = new InvokerCapacity(1);
+      for (let round = 0; round < 2; round++) {
+        capacity.take('a', 1, 1, 40, 0);
+        assert.equal(capacity.expectedWait('a', 1, 1, 0), 40);
+        capacity.take('a', 1, 1, 20, 0);
+        assert.equal(capacity.expectedWait('a', 1, 1, 0), 2 * 30);
+        capacity.release('a', 1, 1, 20, 0);
+        assert.equal(capacity.expectedWait('a', 1, 1, 0), 40);
+        capacity.release('a', 1, 1, 40, 0);
+      }
+    });
+
+    it('is never 0 without room: not where no duration is known, nor where nothing is in flight', () => {
+      const capacity = new InvokerCapacity(128);
+      assert.equal(capacity.expectedWait('a', 1, 256, 0), LEAST_MS, 'larger than the share');
+      capacity.take('a', 1, 128);
+      capacity.take('a', 1, 128);
+      assert.equal(capacity.expectedWait('a', 1, 128, 0), LEAST_MS);
+      capacity.take('a', 1, 128, 40, 0);
+      capacity.release('a', 1, 128);
+      assert.equal(capacity.expectedWait('a', 1, 128, 0), (256 * 20) / 128, 'one of two takes 40 ms');
+    });
+
+    it('is at least the time since the invoker became full', () => {
+      const capacity = new InvokerCapacity(256);
+      assert.equal(capacity.expectedWait('a', 1, 512, 5), 5, 'it never had room for that');
+      capacity.take('a', 1, 128, 0, 50);
+      assert.equal(capacity.expectedWait('a', 1, 256, 60), 60, 'there is room for another one: it is not full');
+      capacity.take('a', 1, 128, 0, 70);
+      assert.equal(capacity.expectedWait('a', 1, 128, 90), 20);
+      capacity.take('a', 1, 128, 0, 80);
+      assert.equal(capacity.expectedWait('a', 1, 128, 90), 20, 'it was full already');
+    });
+
+    it('is at least the time since an invocation last ended', () => {
+      const capacity = new InvokerCapacity(128);
+      for (let i = 0; i < 3; i++) capacity.take('a', 1, 128);
+      assert.equal(capacity.expectedWait('a', 1, 128, 5), 5);
+      capacity.release('a', 1, 128, 0, 30);
+      assert.equal(capacity.expectedWait('a', 1, 128, 35), 5);
+      capacity.release('a', 1, 128);
+      assert.equal(capacity.expectedWait('a', 1, 128, 35), 35, 'by default the clock is at 0');
+    });
+
+    it('is finite on an invoker of which this controller has no share', () => {
+      const capacity = new InvokerCapacity(0);
+      capacity.take('a', 1, 128, 40, 0);
+      assert.equal(capacity.expectedWait('a', 1, 128, 0), 256 * 40);
+    });
+  });
+
+  it('fits the last place of a container', () => {
+    const capacity = new InvokerCapacity(128);
+    capacity.take('a', 2, 128);
+    assert.equal(capacity.placesOf('a'), 1);
+    assert.equal(capacity.fits('a', 2, 128), true);
+    capacity.take('a', 2, 128);
+    assert.equal(capacity.fits('a', 2, 128), false);
   });
 });

@@ -48,6 +48,14 @@ describe('the sharding schedule', () => {
     assert.deepEqual(walk, [3, 6, 9, 2, 5, 8, 1, 4, 7, 0]);
   });
 
+  it('steps by one without step sizes', () => {
+    const candidates = invokers(3, 1);
+    assert.deepEqual(
+      [0, 0, 0].map((hash) => place(candidates, hash, resources(1), [])),
+      [0, 1, 2],
+    );
+  });
+
   it('has no answer without invokers, or where none is up', () => {
     assert.equal(schedule([], [], 0, resources(1), never), undefined);
     assert.equal(

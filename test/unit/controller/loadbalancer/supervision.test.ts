@@ -158,6 +158,39 @@ describe('the health of an invoker', () => {
   });
 });
 
+describe('the tests of an invoker', () => {
+  it('follow from neither pings nor more of the same errors', () => {
+    const sick = fresh().next;
+    assert.equal(pinged(sick, ping, 1, SUPERVISION).test, false);
+    const broken = finished(sick, 'systemError', 1, SUPERVISION);
+    assert.equal(broken.next.status, 'unhealthy');
+    assert.equal(broken.test, false);
+  });
+
+  it('do not follow while it is up or down', () => {
+    const up = after(fresh().next, ['success']).next;
+    assert.equal(finished(up, 'success', 1, SUPERVISION).test, false);
+    const down = pinged(up, { name, isEnabled: false }, 5, SUPERVISION).next;
+    assert.equal(finished(down, 'success', 6, SUPERVISION).test, false);
+    assert.equal(finished(down, 'timeout', 6, SUPERVISION).test, false);
+    assert.equal(ticked(down, 1_000_000, SUPERVISION).test, false);
+  });
+
+  it('follow at once where it turns unhealthy, and then at their time', () => {
+    const well = after(fresh().next, times(7, 'success')).next;
+    const broken = finished(after(well, times(3, 'timeout')).next, 'timeout', 50, SUPERVISION);
+    assert.deepEqual([broken.next.status, broken.test, broken.next.testAt], ['unresponsive', true, 10_050]);
+  });
+
+  it('cost nothing for an invoker that works well: a further success changes nothing', () => {
+    const well = after(fresh().next, times(10, 'success')).next;
+    const step = finished(well, 'success', 1, SUPERVISION);
+    assert.equal(step.next, well, 'the same object');
+    assert.equal(step.test, false);
+    assert.notEqual(finished(well, 'timeout', 1, SUPERVISION).next, well);
+  });
+});
+
 describe('the list of invokers', () => {
   it('has no gaps: a number that never pinged is down', () => {
     const two = listed([], { instance: invokerInstance(2, 'b', 256), status: 'up' });

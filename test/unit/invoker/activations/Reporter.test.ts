@@ -14,7 +14,7 @@ import {
 } from '../../../../shared/messaging/Messaging.js';
 import { topics } from '../../../../shared/messaging/topics.js';
 import { executionRecord } from '../../../../invoker/activations/record.js';
-import { Reporter } from '../../../../invoker/activations/Reporter.js';
+import { Reporter, type ReporterParts } from '../../../../invoker/activations/Reporter.js';
 import { isStored, STORE_ALWAYS, type StoreLevel, type StoreLevels } from '../../../../invoker/activations/storing.js';
 import { executable, Gate, message, settle } from '../pool/setup.js';
 
@@ -31,6 +31,8 @@ class Listener {
   room = Infinity;
   /** The topics of messages that do not wait for a bus that is away. */
   readonly hasty: string[] = [];
+  /** How long each acknowledgement may be held back, in ms, in the order of their sending. */
+  readonly patience: (number | undefined)[] = [];
   recording: () => Promise<void> | void = () => {};
   /** The kinds of acknowledgements that were given to the bus, whether it has them yet or not. */
   readonly given: string[] = [];
@@ -43,6 +45,7 @@ class Listener {
       if (topic.name === 'events') this.events.push(sent as EventMessage);
       else {
         this.given.push((sent as Acknowledgement).kind);
+        this.patience.push(options?.patienceMs);
         const say = (): void => void this.said.push([topic.name, sent as Acknowledgement]);
         if (this.away) return this.away.pass().then(say);
         say();
@@ -52,7 +55,7 @@ class Listener {
     close: () => Promise.resolve(),
   };
 
-  reporter(storeLevels: StoreLevels = STORE_ALWAYS): Reporter {
+  reporter(storeLevels: StoreLevels = STORE_ALWAYS, over: Partial<ReporterParts> = {}): Reporter {
     return new Reporter({
       instance,
       producer: this.#producer,
@@ -72,6 +75,7 @@ class Listener {
       }),
       storeLevels,
       log: silentLogger,
+      ...over,
     });
   }
 }
@@ -266,6 +270,126 @@ describe('Reporter', () => {
     await heard.reporter().report(sent, recordOf(sent));
     assert.equal(heard.records.length, 0);
     assert.equal(heard.said.length, 1);
+  });
+
+  it('holds back a completion only after its result: an answer or a free slot is told at once', async () => {
+    const heard = new Listener();
+    const logs = new Gate();
+    const done = heard.reporter().reportWithLogs(
+      message(),
+      recordOf(),
+      logs.pass().then(() => []),
+    );
+    await settle();
+    logs.open();
+    await done;
+    const [result, completion] = heard.patience;
+    assert.equal(result, 0);
+    assert.ok(completion !== undefined && completion > 0);
+    const sent = message({ blocking: false });
+    await heard.reporter().reportWithLogs(sent, recordOf(sent), Promise.resolve([]));
+    assert.equal(heard.patience[2], 0);
+  });
+
+  it('does not count what an earlier run left behind as a fault of this one, and gives the record to who waits', async () => {
+    for (const blocking of [true, false]) {
+      const heard = new Listener();
+      const sent = message({ blocking });
+      const record = recordOf(sent, 3);
+      await heard.reporter().reportLeftBehind(sent, record);
+      const [, ack] = heard.said[0] ?? [];
+      assert.ok(ack?.kind === 'combined');
+      assert.equal(ack.isSystemError, false);
+      assert.deepEqual(ack.response, blocking ? record : sent.activationId);
+      assert.deepEqual([heard.records.length, heard.events.length], [1, 1]);
+    }
+  });
+
+  it('says again how an activation ended, with the record where a caller waits, and stores nothing', async () => {
+    for (const [blocking, kind] of [
+      [true, 'combined'],
+      [false, 'completion'],
+    ] as const) {
+      const heard = new Listener();
+      const sent = message({ blocking });
+      await heard.reporter().acknowledge(sent, recordOf(sent));
+      assert.deepEqual(
+        heard.said.map(([, ack]) => ack.kind),
+        [kind],
+      );
+      assert.deepEqual([heard.records.length, heard.events.length], [0, 0]);
+    }
+  });
+
+  it('writes each acknowledgement to the log where that is verbose, else none', async () => {
+    for (const debugEnabled of [true, false]) {
+      const lines: string[] = [];
+      const log = { ...silentLogger, debugEnabled, debug: (text: string) => void lines.push(text) };
+      const sent = message();
+      await new Listener().reporter(STORE_ALWAYS, { log }).acknowledge(sent, recordOf(sent));
+      assert.deepEqual(lines, debugEnabled ? [`posted combined of activation ${sent.activationId}`] : []);
+    }
+  });
+
+  describe('of a server that keeps the records of answered callers', () => {
+    /** What happened, in order. */
+    function keeping(levels: StoreLevels = STORE_ALWAYS, keep: () => Promise<void> = () => Promise.resolve()) {
+      const heard = new Listener();
+      const events: string[] = [];
+      const reporter = heard.reporter(levels, {
+        answers: {
+          answered: async () => {
+            events.push(`kept before ${heard.given.length} were told`);
+            await keep();
+          },
+          completed: () => void events.push(`over with ${heard.records.length} stored`),
+        },
+      });
+      return { reporter, events, heard };
+    }
+    const KEPT = ['kept before 0 were told', 'over with 1 stored'];
+
+    it('keeps the record before its caller is answered, until it is stored', async () => {
+      const { reporter, events } = keeping();
+      await reporter.report(message(), recordOf());
+      assert.deepEqual(events, KEPT);
+      const later = keeping();
+      const logs = new Gate();
+      const done = later.reporter.reportWithLogs(
+        message(),
+        recordOf(),
+        logs.pass().then(() => []),
+      );
+      await settle();
+      logs.open();
+      await done;
+      assert.deepEqual(later.events, KEPT);
+    });
+
+    it('keeps nothing where nobody is answered, nor where no record is stored', async () => {
+      const { reporter, events } = keeping();
+      const sent = message({ blocking: false });
+      await reporter.report(sent, recordOf(sent));
+      await reporter.reportWithLogs(sent, recordOf(sent), Promise.resolve([]));
+      assert.deepEqual(events, []);
+      const failures = keeping({ blocking: 'STORE_FAILURES', nonBlocking: 'STORE_FAILURES' });
+      await failures.reporter.report(message(), recordOf());
+      assert.deepEqual(failures.events, []);
+    });
+
+    it('keeps nothing of the component of a sequence, whose caller is this server', async () => {
+      const { reporter, events } = keeping();
+      const sent = message({ cause: 'f'.repeat(32) });
+      await reporter.report(sent, recordOf(sent));
+      assert.deepEqual(events, []);
+    });
+
+    it('answers the caller although the record could not be kept', async () => {
+      const { reporter, events, heard } = keeping(STORE_ALWAYS, () => Promise.reject(new Error('the disk is full')));
+      await reporter.report(message(), recordOf());
+      assert.deepEqual(events, ['kept before 0 were told']);
+      assert.deepEqual([heard.said.length, heard.records.length], [1, 1]);
+    });
   });
 });
 

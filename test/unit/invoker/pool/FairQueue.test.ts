@@ -195,4 +195,80 @@ describe('FairQueue', () => {
     const few = reads(2, 10);
     assert.ok(reads(200, 50) <= 2 * few + 2, 'the work for an activation does not grow with the queue');
   });
+
+  describe('gives a turn', () => {
+    /** The order of activations with these costs, as `a`, `b`, ... by namespace, or by action of one namespace. */
+    const order = (queue: FairQueue<Item>, ...items: readonly (readonly [string, number])[]): string => {
+      for (const [name, memoryMB] of items) queue.push(item(name, 'x', memoryMB));
+      return drain(queue)
+        .map((flow) => flow[0])
+        .join('');
+    };
+    const ofActions = (...items: readonly (readonly [string, number])[]): string => {
+      const queue = new FairQueue<Item>();
+      for (const [name, memoryMB] of items) queue.push(item('n', name, memoryMB));
+      return drain(queue)
+        .map((flow) => flow.at(-1))
+        .join('');
+    };
+    const times = (count: number, name: string, memoryMB: number) =>
+      Array.from({ length: count }, () => [name, memoryMB] as const);
+
+    it('as many activations as a quantum pays for exactly', () => {
+      const items = [...times(2, 'b', 256), ...times(4, 'a', 128)];
+      assert.equal(order(new FairQueue(), ...items), 'baabaa');
+      assert.equal(ofActions(...items), 'baabaa');
+    });
+
+    it('nothing more than its quantum to a flow that just came', () => {
+      // 128 and 129 MB are one more than a quantum of 256 MB pays for.
+      const items = [
+        ['a', 128],
+        ['a', 129],
+        ['b', 256],
+        ['b', 256],
+      ] as const;
+      assert.equal(order(new FairQueue(), ...items), 'abab');
+      assert.equal(ofActions(...items), 'abab');
+      const second = [
+        ['b', 256],
+        ['a', 128],
+        ['a', 129],
+        ['b', 256],
+      ] as const;
+      assert.equal(order(new FairQueue(), ...second), 'baba');
+      assert.equal(ofActions(...second), 'baba');
+    });
+
+    it('to the next flow where the last activation of one is gone', () => {
+      const items = [
+        ['a', 256],
+        ['b', 256],
+        ['b', 256],
+        ['c', 256],
+        ['c', 256],
+      ] as const;
+      assert.equal(order(new FairQueue(), ...items), 'abcbc');
+      assert.equal(ofActions(...items), 'abcbc');
+    });
+
+    it('of one activation where all need the least memory', () => {
+      assert.equal(order(new FairQueue(), ...times(2, 'a', 1), ...times(2, 'b', 1)), 'abab');
+    });
+
+    it('by the largest activation that waits, and by the next ones once the queue was empty', () => {
+      const queue = new FairQueue<Item>();
+      assert.equal(order(queue, ...times(2, 'b', 512), ...times(4, 'a', 128)), 'baaaab');
+      assert.equal(order(queue, ...times(2, 'a', 128), ...times(2, 'b', 128)), 'abab');
+      assert.equal(order(queue, ...times(2, 'a', 1), ...times(2, 'b', 1)), 'abab');
+    });
+
+    it('by the largest one also after all but one were taken', () => {
+      const queue = new FairQueue<Item>();
+      queue.push(item('a', 'x', 512));
+      queue.push(item('b', 'x', 128));
+      queue.take('a|x');
+      assert.equal(order(queue, ...times(3, 'b', 128), ...times(2, 'c', 128)), 'bbbbcc');
+    });
+  });
 });

@@ -146,7 +146,7 @@ describe('the rebalance of buckets', () => {
           assert.fail('still moving after 50 rounds');
         },
       ),
-      { numRuns: 50 },
+      { numRuns: 15 },
     );
   });
 });

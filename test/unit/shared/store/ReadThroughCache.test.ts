@@ -51,8 +51,18 @@ describe('ReadThroughCache', () => {
     );
     await cache.get('large', async () => 'too large');
     assert.equal(cache.peek('large'), undefined);
+    clock.now = 1000;
+    assert.equal(cache.peek('a'), 'aa');
     clock.now = 1001;
     assert.equal(cache.peek('a'), undefined);
+  });
+
+  it('counts the age of a value from when it was read', async () => {
+    const { cache, clock } = cacheOf();
+    clock.now = 5000;
+    await cache.get('k', async () => 'v');
+    clock.now = 6000;
+    assert.equal(cache.peek('k'), 'v');
   });
 
   it('does not keep what was being read when a change was heard of', async () => {
@@ -156,8 +166,28 @@ describe('ReadThroughCache', () => {
       assert.equal(reads, 1);
     });
 
+    it('lets who comes later wait for the rest of the patience only', async () => {
+      cache = new ReadThroughCache({
+        maxWeight: 100,
+        weigh: (v) => v.length,
+        maxAgeMs: 100,
+        stale: { ...stale, maxAgeMs: 60_000, patienceMs: 3000 },
+        now: () => clock.now,
+      });
+      await cache.get('k', async () => 'known');
+      clock.now = 10_000;
+      const read = deferred<string>();
+      const first = cache.get('k', () => read.promise);
+      clock.now = 12_999;
+      assert.equal(await cache.get('k', fail('not asked twice')), 'known');
+      read.resolve('new');
+      assert.equal(await first, 'new', 'the first one still had patience');
+    });
+
     it('bounds the age of the stale value, and passes on every other error', async () => {
       await assert.rejects(cache.get('k', fail('forbidden')), { message: 'forbidden' });
+      clock.now = 5000;
+      assert.equal(await cache.get('k', fail('away')), 'known');
       clock.now = 5001;
       await assert.rejects(cache.get('k', fail('away')), { message: 'away' });
     });

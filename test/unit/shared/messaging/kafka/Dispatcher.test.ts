@@ -122,4 +122,11 @@ describe('Dispatcher', () => {
     setup((text) => void seen.push(text)).dispatch(0, null);
     assert.deepEqual(seen, ['']);
   });
+
+  it('calls nothing redelivered of a partition of which it learned nothing', () => {
+    const seen: boolean[] = [];
+    const { dispatch } = setup((_, { redelivered }) => void seen.push(redelivered));
+    dispatch(0);
+    assert.deepEqual(seen, [false]);
+  });
 });

@@ -6,6 +6,7 @@ import {
   MAX_OUTSTANDING_BYTES,
   SMALL_BYTES,
 } from '../../../../../shared/messaging/kafka/KafkaProducer.js';
+import { RECORD_OVERHEAD_BYTES } from '../../../../../shared/messaging/kafka/options.js';
 import type { Outgoing } from '../../../../../shared/messaging/kafka/library.js';
 import { Transports } from '../../../../../shared/messaging/kafka/Transports.js';
 import {
@@ -119,18 +120,20 @@ describe('KafkaProducer', () => {
 
   it('refuses a message that the topic does not take without asking the broker', async () => {
     const { producer, sent } = setup(() => Promise.resolve());
-    await assert.rejects(producer.send(topicOf('t', 1000), 'x'.repeat(1000)), MessageTooLargeError);
+    const most = 1000 - RECORD_OVERHEAD_BYTES;
+    await assert.rejects(producer.send(topicOf('t', 1000), 'x'.repeat(most + 1)), MessageTooLargeError);
     assert.deepEqual(sent(0), []);
+    await producer.send(topicOf('t', 1000), 'x'.repeat(most));
+    assert.equal(sent(0).length, 1);
     await producer.close();
   });
 
   it('bounds the bytes that wait, and keeps room for small messages', async () => {
     const { producer } = setup(never, 300);
     const large = 'x'.repeat(MAX_OUTSTANDING_BYTES / 2);
-    const waiting = [
-      assert.rejects(producer.send(topicOf('t'), large), BusUnavailableError),
-      assert.rejects(producer.send(topicOf('t'), large), BusUnavailableError),
-    ];
+    const waiting = [assert.rejects(producer.send(topicOf('t'), large), BusUnavailableError)];
+    await assert.rejects(producer.send(topicOf('t'), `${large}x`), BusFullError);
+    waiting.push(assert.rejects(producer.send(topicOf('t'), large), BusUnavailableError));
     await assert.rejects(producer.send(topicOf('t'), 'y'.repeat(SMALL_BYTES + 1)), BusFullError);
     waiting.push(assert.rejects(producer.send(topicOf('t'), 'y'.repeat(SMALL_BYTES)), /in time/));
     await Promise.all(waiting);

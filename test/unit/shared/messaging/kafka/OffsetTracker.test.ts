@@ -55,4 +55,19 @@ describe('OffsetTracker', () => {
     if (lost) lost.handled = true;
     assert.equal(tracker.committable(), 0);
   });
+
+  it('counts what a successor would get again: all from the oldest message on that is not handled', () => {
+    const tracker = new OffsetTracker();
+    assert.equal(tracker.uncommitted, 0);
+    const given = [5, 6, 8].map((offset) => tracker.give(offset));
+    assert.equal(tracker.uncommitted, 4);
+    const [first, second, last] = given;
+    assert.ok(first && second && last);
+    second.handled = true;
+    assert.equal(tracker.uncommitted, 4);
+    first.handled = true;
+    assert.equal(tracker.uncommitted, 1);
+    last.handled = true;
+    assert.equal(tracker.uncommitted, 0);
+  });
 });
