@@ -352,6 +352,28 @@ describe('decisions of the pool', () => {
     assert.deepEqual(placed(CAPACITY), { kind: 'wait' }, 'one MB is missing');
   });
 
+  it('go to the home of the color, else to the container with the fewest colors', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const [red, blue] = [newEntry(1, 'k', 128), newEntry(2, 'k', 128)];
+    for (const [entry, color] of [
+      [red, 'red'],
+      [blue, 'blue'],
+    ] as const) {
+      table.addFor(entry, 'n|a', 1);
+      table.setState(entry, 'warm');
+      table.assign(entry, color);
+    }
+    for (const entry of [red, blue]) table.release(entry, false, 0);
+    const placed = (color: string | undefined) =>
+      place(table, { key: 'n|a', namespace: 'n', kind: 'k', memoryMB: 128, color }, 0);
+    assert.deepEqual(placed('red'), { kind: 'warm', entry: red });
+    assert.deepEqual(placed('blue'), { kind: 'warm', entry: blue });
+    assert.deepEqual(placed(undefined), { kind: 'warm', entry: blue }, 'the last used one of equal ones');
+    table.assign(blue, 'white');
+    table.release(blue, false, 0);
+    assert.deepEqual(placed('black'), { kind: 'warm', entry: red });
+  });
+
   it('take the stem cell that is ready, else the one that will be first', () => {
     const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
     const cells = [1, 2, 3].map((id) => newEntry(id, 'k', 128));
@@ -484,13 +506,10 @@ describe('decisions of the pool', () => {
         // What is free of `c`, and the stem cell, are not enough without what `b` has.
         return pool.evicts(300, 'a', 256).length === 0;
       };
-      assert.deepEqual([{ active: 1 }, { collecting: 1 }, { usedAgo: 0 }, {}, { usedAgo: 0, gone: true }].map(shares), [
-        true,
-        true,
-        true,
-        false,
-        false,
-      ]);
+      const counted: Has[] = [{ active: 1 }, { collecting: 1 }, { usedAgo: 0 }, { usedAgo: 9999 }];
+      const others: Has[] = [{ usedAgo: 10_000 }, {}, { usedAgo: 0, gone: true }];
+      assert.deepEqual(counted.map(shares), [true, true, true, true]);
+      assert.deepEqual(others.map(shares), [false, false, false]);
     });
   });
 
