@@ -1,6 +1,4 @@
-import { connect as connectTcp, isIP } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { Kafka, logLevel, type ISocketFactory, type KafkaConfig, type SASLOptions } from 'kafkajs';
+import { Kafka, logLevel, type KafkaConfig, type SASLOptions } from 'kafkajs';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import type { KafkaLibrary } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, REQUEST_TIMEOUT_MS, type KafkaOptions } from '../kafka/options.js';
@@ -9,6 +7,7 @@ import { keepLastBroker } from './brokerPool.js';
 import { classify } from './errors.js';
 import { KafkajsFetcher } from './KafkajsFetcher.js';
 import { calmRequestQueue } from './requestQueue.js';
+import { promptSockets } from './sockets.js';
 import { kafkajsTransport } from './transport.js';
 
 calmRequestQueue();
@@ -52,13 +51,3 @@ function clientConfig(options: KafkaOptions, log: Logger, retries: number): Kafk
     },
   };
 }
-
-/** Sockets without Nagle's algorithm, which kafkajs leaves on, so that each request is sent at once. */
-const promptSockets: ISocketFactory = ({ host, port, ssl, onConnect }) => {
-  const socket = ssl
-    ? connectTls({ host, port, ...(isIP(host) ? {} : { servername: host }), ...ssl }, onConnect)
-    : connectTcp({ host, port }, onConnect);
-  socket.setNoDelay(true);
-  socket.setKeepAlive(true, 60_000);
-  return socket;
-};

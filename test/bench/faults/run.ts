@@ -2,7 +2,7 @@
  * Breaks each part of the platform at a random moment while invocations arrive, and looks for activations that were lost,
  * run twice or answered late.
  *
- *   npm run bench:faults -- [--rounds N] [--brokers 1|3] [--couchdb URL] [--only NAME] [--seed N] [--list]
+ *   npm run bench:faults -- [--rounds N] [--brokers 1|3] [--couchdb URL] [--only NAME ...] [--seed N] [--list]
  *
  * Exits with 1 where a trial finds a fault. Every round prints its counts as a line of JSON, with the seed that repeats it.
  * A round that does not come to its end (a part does not start again) counts as a fault, and the next one begins.
@@ -19,7 +19,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     brokers: { type: 'string', default: '1' },
     couchdb: { type: 'string' },
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [''] },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     list: { type: 'boolean', default: false },
   },
@@ -32,7 +32,7 @@ if (!Number.isInteger(rounds) || rounds < 1 || !(brokers === 1 || brokers === 3)
   process.exit(2);
 }
 const chosen = <T extends { readonly name: string }>(trials: readonly T[]): T[] =>
-  trials.filter(({ name }) => name.includes(values.only));
+  trials.filter(({ name }) => values.only.some((only) => name.includes(only)));
 const standalone = chosen(STANDALONE).filter(({ ownDisk }) => ownDisk !== true || process.getuid?.() === 0);
 const distributed = chosen(DISTRIBUTED).filter(({ replicated }) => replicated !== true || brokers > 1);
 
@@ -41,7 +41,7 @@ if (values.list) {
   process.exit(0);
 }
 if (standalone.length + distributed.length === 0) {
-  console.error(`no trial has '${values.only}' in its name; --list shows the names`);
+  console.error(`no trial has '${values.only.join("' or '")}' in its name; --list shows the names`);
   process.exit(2);
 }
 if (values.couchdb !== undefined) process.env['COUCHDB_URL'] = values.couchdb;
