@@ -9,10 +9,11 @@ import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
 import { pullsImage, type Runtimes } from '../shared/runtimes/manifest.js';
-import { CorruptedEntityError, WrongEntityTypeError, type EntityStore } from '../shared/store/EntityStore.js';
+import type { EntityStore } from '../shared/store/EntityStore.js';
 import { executableAction, type ExecutableAction, type RuntimeOfKind } from './activations/ExecutableAction.js';
-import { applicationError, developerError, whiskError } from './activations/response.js';
+import { applicationError, developerError } from './activations/response.js';
 import * as texts from './activations/texts.js';
+import { unreadable } from './activations/unreadable.js';
 
 /** The action of a message, or the response if it cannot run. */
 export type FetchedAction =
@@ -108,12 +109,6 @@ export class ActionLoader {
       sentinelled: runtime.sentinelledLogs,
     };
   }
-}
-
-function unreadable(error: unknown): ActivationResponse {
-  if (error instanceof WrongEntityTypeError) return applicationError(texts.replaced);
-  if (error instanceof CorruptedEntityError) return developerError(texts.damaged(error.detail));
-  return whiskError(texts.actionFetchError);
 }
 
 function none(response: ActivationResponse): FetchedAction {

@@ -18,6 +18,7 @@ export const actionFetchError = 'Action could not be fetched.';
  */
 export const replaced = `${actionMismatch} Its name now stands for another kind of entity.`;
 export const becameSequence = `${actionMismatch} It has become a sequence.`;
+export const changedMeanwhile = `${actionMismatch} It was deleted, or changed to another kind, before it could run.`;
 export const withoutImage = `${actionMismatch} It names no image.`;
 
 export function unknownKind(kind: string): string {

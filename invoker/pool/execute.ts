@@ -2,9 +2,10 @@ import type { ActivationResponse } from '../../shared/entities/activation.js';
 import { LargeCode } from '../../shared/entities/LargeCode.js';
 import { MemoryShares, type Share } from '../../shared/process/MemoryShares.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import { developerError, initFailure, runResponse, whiskError, type Answer } from '../activations/response.js';
+import { applicationError, developerError, initFailure, runResponse, type Answer } from '../activations/response.js';
 import { totalOf, type Execution, type Interval } from '../activations/record.js';
 import * as texts from '../activations/texts.js';
+import { unreadable } from '../activations/unreadable.js';
 import {
   ContainerConnectionError,
   ContainerTimeoutError,
@@ -45,12 +46,13 @@ export interface ExecutionParts {
 
 /**
  * The outcome of `/init`. `unsent`: the code did not reach the container, or the container is shutting down, so another
- * one may take the activation.
+ * one may take the activation. `unread`: the store did not give the code.
  */
 export type Initialized =
   | { readonly kind: 'ok'; readonly interval: Interval }
   | { readonly kind: 'failed'; readonly response: ActivationResponse; readonly interval: Interval; timedOut: boolean }
-  | { readonly kind: 'unsent' };
+  | { readonly kind: 'unsent' }
+  | { readonly kind: 'unread'; readonly response: ActivationResponse };
 
 /** Initializes the container with the job's action. */
 export async function initialize(parts: ExecutionParts, container: Container, job: Job): Promise<Initialized> {
@@ -61,12 +63,11 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
     share = parts.codeMemory.open(job.namespace);
     await share.take(code.bytes);
     const bytes = await code.read();
-    if (!bytes) throw new Error('the action was changed, and is of another kind now');
+    if (!bytes) return { kind: 'unread', response: applicationError(texts.changedMeanwhile) };
     return await initializeWith(parts, container, job, bytes);
   } catch (error) {
     parts.log.error(`the code of ${job.action.path} could not be read`, { transid: job.message.transid, error });
-    const interval = { start: parts.now(), end: parts.now() };
-    return { kind: 'failed', response: whiskError(texts.actionFetchError), interval, timedOut: false };
+    return { kind: 'unread', response: unreadable(error) };
   } finally {
     share?.release();
   }

@@ -1,3 +1,4 @@
+import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { Execution } from '../activations/record.js';
 import { developerError, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
@@ -35,6 +36,7 @@ export async function prepare(
     return { kind: 'ok', init: initialized.interval };
   }
   containers.drain(entry);
+  if (initialized.kind === 'unread') return notStarted(parts, initialized.response);
   if (initialized.kind === 'failed') {
     const { response, interval, timedOut } = initialized;
     return failed({ response, total: interval, init: interval, timedOut, containerId: container.id, colorHit: false });
@@ -57,19 +59,20 @@ function failed(execution: Execution): Prepared {
   return { kind: 'failed', execution, response: execution.response, initialized: true, reason: undefined };
 }
 
-function notCreated({ log, now }: ExecutionParts, job: Job, error: unknown): Prepared {
+function notCreated(parts: ExecutionParts, job: Job, error: unknown): Prepared {
+  const { log } = parts;
   const imageFault = error instanceof ContainerStartError && error.imageFault;
   const context = { transid: job.message.transid, error };
   if (imageFault) log.warn(`could not start the image of ${job.action.path}`, context);
   else log.error(`could not create a container for ${job.action.path}`, context);
-  const response = imageFault ? developerError(error.message) : whiskError(texts.resourceProvisionError);
-  return {
-    kind: 'failed',
-    execution: { response, total: { start: now(), end: now() }, timedOut: false },
-    response: imageFault ? response : whiskError(texts.abnormalRun),
-    initialized: false,
-    reason: imageFault ? reasonOf(error) : undefined,
-  };
+  if (imageFault) return { ...notStarted(parts, developerError(error.message)), reason: reasonOf(error) };
+  return { ...notStarted(parts, whiskError(texts.resourceProvisionError)), response: whiskError(texts.abnormalRun) };
+}
+
+/** The container never got the action. */
+function notStarted({ now }: ExecutionParts, response: ActivationResponse): Prepared & { kind: 'failed' } {
+  const execution = { response, total: { start: now(), end: now() }, timedOut: false };
+  return { kind: 'failed', execution, response, initialized: false, reason: undefined };
 }
 
 const MAX_REASON = 1000;

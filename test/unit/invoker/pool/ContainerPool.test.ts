@@ -5,6 +5,9 @@ import {
   ContainerTimeoutError,
 } from '../../../../invoker/containers/ContainerDriver.js';
 import { ok } from './FakeDriver.js';
+import { LargeCode } from '../../../../shared/entities/LargeCode.js';
+import { StoreError } from '../../../../shared/store/ArtifactStore.js';
+import { CorruptedEntityError } from '../../../../shared/store/EntityStore.js';
 import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { executable, Gate, message, NODE_IMAGE, PoolFixture, settle } from './setup.js';
 
@@ -753,6 +756,33 @@ describe('ContainerPool', () => {
         [3, 3],
       );
     });
+  });
+
+  it('takes it for no fault of the invoker where large code is gone when a container needs it, and removes the container', async () => {
+    for (const [read, statusCode, error] of [
+      [
+        async () => undefined,
+        1,
+        'Action version is not compatible and cannot be invoked. ' +
+          'It was deleted, or changed to another kind, before it could run.',
+      ],
+      [
+        async () => Promise.reject(new CorruptedEntityError('guest/hello', 'its code is missing')),
+        2,
+        'Action could not be fetched. Its document is damaged: its code is missing',
+      ],
+      [async () => Promise.reject(new StoreError('away')), 3, 'Action could not be fetched.'],
+    ] as const) {
+      const f = new PoolFixture();
+      await f.pool.submit(message(), { ...executable(), code: new LargeCode(3, read) });
+      assert.deepEqual(f.heard.records[0]?.response, { statusCode, result: { error } });
+      await settle();
+      assert.deepEqual(
+        f.driver.containers.map(({ posts, collected, removed }) => [posts.length, collected.length, removed]),
+        [[0, 0, true]],
+      );
+      assert.equal(f.pool.counts().usedMB, 0);
+    }
   });
 
   it('throws the logs of an action with a log limit of 0 away, and acknowledges it at once', async () => {
