@@ -7,6 +7,7 @@ import { WELL_KNOWN_USERS } from '../../shared/access/wellKnownKeys.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { knownUsers, rememberUsers } from '../../shared/store/knownUsers.js';
 import { UsageError } from './options.js';
+import { messageOf } from '../../shared/errors/reasons.js';
 
 export { WELL_KNOWN_USERS };
 
@@ -71,7 +72,6 @@ export function subject(name: string, key: string): SubjectDocument {
 const MAX_REASON = 500;
 
 function reason(error: unknown): string {
-  const text =
-    error instanceof z.ZodError ? z.prettifyError(error) : String(error instanceof Error ? error.message : error);
+  const text = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
   return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, MAX_REASON);
 }

@@ -20,6 +20,7 @@ import { prepare } from './prepare.js';
 import { unlock, type Decrypt } from './protocol.js';
 import { countContainers, type PoolCounts } from './counts.js';
 import { StemCells, type StemCell } from './StemCells.js';
+import { messageOf } from '../../shared/errors/reasons.js';
 
 /*
  * The states of a container:
@@ -130,7 +131,7 @@ export class ContainerPool {
     try {
       message = unlock(received, this.#parts.decrypt);
     } catch (error) {
-      unreadable = error instanceof Error ? error.message : String(error);
+      unreadable = messageOf(error);
     }
     return new Promise((resolve) => {
       this.#jobs++;

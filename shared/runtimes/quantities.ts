@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { messageOf } from '../errors/reasons.js';
 
 const MEMORY = /^\s?(\d+)\s?(GB|MB|KB|B|G|M|K)\s?$/i;
 const BYTES: Readonly<Record<string, number>> = { B: 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 };
@@ -60,7 +61,7 @@ export function quantity<T>(parse: (text: string) => T): z.ZodType<T, string> {
     try {
       return parse(text);
     } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : String(error) });
+      context.addIssue({ code: 'custom', message: messageOf(error) });
       return z.NEVER;
     }
   });

@@ -2,6 +2,7 @@ import Docker from 'dockerode';
 import * as z from 'zod';
 import type { DockerSettings } from './settings.js';
 import { isObject } from '../../../shared/entities/keyvalue.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
 
 export type Detection =
   | {
@@ -72,7 +73,7 @@ export function unusable(error: unknown, place: string, answerMs = ANSWER_MS): s
     case 'ABORT_ERR':
       return `the Docker daemon at ${place} did not answer in ${answerMs / 1000} s`;
     default:
-      return `the Docker daemon at ${place} cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+      return `the Docker daemon at ${place} cannot be used: ${messageOf(error)}`;
   }
 }
 

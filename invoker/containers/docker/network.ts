@@ -4,6 +4,7 @@ import * as z from 'zod';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { OWNER_LABEL } from './settings.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
 
 /** The default network. Its containers reach the outside world, but not each other. */
 export const ISOLATED_NETWORK = 'palette-whisk-isolated';
@@ -59,7 +60,9 @@ export async function actionNetwork(
       if (made) return made;
       await sleep(LOOK_MS);
     }
-    throw new Error(`the Docker network '${name}' cannot be created (${message(error)}): ${CHOOSE}`, { cause: error });
+    throw new Error(`the Docker network '${name}' cannot be created (${messageOf(error)}): ${CHOOSE}`, {
+      cause: error,
+    });
   }
   const created = await inspect(docker, name, callMs);
   if (!created) throw new Error(`the Docker network '${name}' was removed after its creation: start again`);
@@ -88,11 +91,9 @@ async function inspect(docker: Docker, name: string, callMs: number): Promise<Ac
     answer = await engineCall('the request for a network', callMs, docker.getNetwork(name).inspect());
   } catch (error) {
     if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
-    throw new Error(`cannot inspect the Docker network '${name}' (${message(error)})`, { cause: error });
+    throw new Error(`cannot inspect the Docker network '${name}' (${messageOf(error)})`, { cause: error });
   }
   const { Options: options, IPAM: ipam } = networkSchema.parse(answer);
   const gateway = ipam?.Config?.map(({ Gateway }) => Gateway).find((address) => address?.includes('.'));
   return { name, gateway, isolated: options?.[ISOLATED] === 'false' };
 }
-
-const message = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -3,6 +3,7 @@ import type { KindProbe } from '../../../shared/runtimes/KindAvailability.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { pullPolicy } from './images.js';
 import { statusOf } from './removal.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
 
 /** The longest wait for a registry's response, in ms. */
 const REGISTRY_MS = 10_000;
@@ -43,7 +44,7 @@ export function dockerProbe(docker: Docker, localImagePrefix: string, built: Pro
 }
 
 function textOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return text
     .replace(/^\(HTTP code \d+\)[^-]*- /, '')
     .replaceAll(/\s+/g, ' ')

@@ -8,7 +8,8 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NewDocument } from '../../../../../shared/store/ArtifactStore.js';
 import { DocumentConflictError, StoreError } from '../../../../../shared/store/ArtifactStore.js';
-import { openEmbeddedStores, openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
+import { encodeId } from '../../../../../shared/store/embedded/keys.js';
+import { openEmbeddedStores, openEnvironment, openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
 import { artifactStoreSuite } from '../../../../suites/artifactStore.js';
 
 const document = (id: string): NewDocument =>
@@ -35,6 +36,22 @@ describe('the embedded store', () => {
       const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
       assert.equal(await second.activations.count('whisks.v2.1.0/activations', query), 2);
       assert.equal(Buffer.from((await second.whisks.readAttachment('ns/w', 'code')) ?? []).toString(), 'hello');
+      await second.close();
+    });
+
+    it('refuses a document that is not one, and goes on with the others', async () => {
+      const data = join(folder, 'damaged');
+      const first = await openEmbeddedStores(data);
+      for (const id of ['w', 'x']) await first.whisks.put(document(id));
+      await first.close();
+      const root = openEnvironment(data, true);
+      await root
+        .openDB('whisks', { keyEncoding: 'binary', encoding: 'string' })
+        .put(encodeId('ns/w'), '["not", "one"]');
+      await root.close();
+      const second = await openEmbeddedStores(data);
+      await assert.rejects(second.whisks.get('ns/w'), { name: 'StoreError', message: /is damaged/ });
+      assert.equal((await second.whisks.get('ns/x'))?.['name'], 'n');
       await second.close();
     });
 
