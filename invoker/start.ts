@@ -127,13 +127,17 @@ async function containerDriver(
     throw new ConfigurationError(error.message);
   });
   warnOfOpenNetwork(network, log);
-  const { driver: _, parallelRuns, openFiles, ...dockerSettings } = containers;
+  const { driver: _, parallelRuns, openFiles, diskBytes, ...dockerSettings } = containers;
+  if (diskBytes > 0 && !found.limitsDisk) {
+    log.warn('containers may fill the disk: the storage driver of Docker has no quotas (docs/security.md)');
+  }
   const driver = new DockerDriver({
     docker: found.docker,
     reach: found.reach,
     logger: log.component('docker'),
     owner,
     ...dockerSettings,
+    diskBytes: found.limitsDisk ? diskBytes : 0,
     ulimits: [{ name: 'nofile', soft: openFiles, hard: openFiles }],
   });
   const { dockerProbe } = await import('./containers/docker/probeKind.js');

@@ -41,7 +41,7 @@ export async function chooseContainers(
   wanted: 'docker' | 'sandbox' | 'process' | undefined,
   log: Logger,
   runtimes: Pick<Runtimes, 'kinds'>,
-  { network: networkName, extraHosts }: ContainerSettings = containerSettings(environment()),
+  { network: networkName, extraHosts, diskBytes }: ContainerSettings = containerSettings(environment()),
 ): Promise<ChosenContainers> {
   if (wanted === 'process') return processes('asked for with --process; they isolate nothing', false, log);
   if (wanted === 'sandbox') {
@@ -78,7 +78,15 @@ export async function chooseContainers(
     probe: dockerProbe(docker, LOCAL_IMAGE_PREFIX, image),
     driver: (owner) =>
       afterImage(
-        new DockerDriver({ docker, logger: log.component('docker'), owner, reach, network: network.name, extraHosts }),
+        new DockerDriver({
+          docker,
+          logger: log.component('docker'),
+          owner,
+          reach,
+          network: network.name,
+          extraHosts,
+          diskBytes: found.limitsDisk ? diskBytes : 0,
+        }),
         image,
       ),
   };
@@ -142,13 +150,14 @@ function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDri
 export interface ContainerSettings {
   readonly network: string;
   readonly extraHosts: readonly string[];
+  readonly diskBytes: number;
 }
 
 /** @throws ConfigurationError */
 function containerSettings(variables: Environment): ContainerSettings {
-  const { dockerNetwork, extraHosts } = INVOKER_SETTINGS;
-  const values = readSettings({ dockerNetwork, extraHosts }, variables);
-  return { network: values.dockerNetwork, extraHosts: values.extraHosts };
+  const { dockerNetwork, extraHosts, diskLimit } = INVOKER_SETTINGS;
+  const values = readSettings({ dockerNetwork, extraHosts, diskLimit }, variables);
+  return { network: values.dockerNetwork, extraHosts: values.extraHosts, diskBytes: values.diskLimit };
 }
 
 /**

@@ -13,7 +13,7 @@ import type { Limits } from './limits.js';
 import { topicLimits } from './topicSettings.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
 import { ConfigurationError, optional, readSettings, standard } from './Setting.js';
-import { duration, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
+import { bytes, duration, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
 
 const STORE_LEVELS = ['STORE_ALWAYS', 'STORE_FAILURES', 'STORE_FAILURES_NOT_APPLICATION_ERRORS'] as const;
 
@@ -132,6 +132,12 @@ export const INVOKER_SETTINGS = {
     '1024',
     'The most processes and threads of an action container.',
   ),
+  diskLimit: standard(
+    'CONTAINER_DISK_LIMIT',
+    bytes,
+    '4 g',
+    'The most that an action container may write to its disk (0: no limit). It has an effect only where the storage driver of Docker has quotas: see docs/security.md.',
+  ),
   openFiles: standard(
     'CONTAINER_OPEN_FILES',
     integer(1),
@@ -209,6 +215,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
     readonly dnsOptions: readonly string[];
     readonly extraHosts: readonly string[];
     readonly pidsLimit: number;
+    readonly diskBytes: number;
     readonly openFiles: number;
     readonly addCapabilities: readonly string[];
     readonly parallelRuns: number;
@@ -267,6 +274,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
       dnsOptions: values.dnsOptions,
       extraHosts: values.extraHosts,
       pidsLimit: values.pidsLimit,
+      diskBytes: values.diskLimit,
       openFiles: values.openFiles,
       addCapabilities: values.capabilities,
       parallelRuns: values.parallelRuns,

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Container, ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
+import type { Container, ContainerResponse, ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
 import { DockerDriver } from '../../invoker/containers/docker/DockerDriver.js';
 import { actionNetwork, ISOLATED_NETWORK } from '../../invoker/containers/docker/network.js';
 import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
@@ -158,6 +158,58 @@ if (!detected.usable) {
         message: 'The image palette-whisk/missing:local is not here; `npm run runtimes` builds it.',
         imageFault: true,
       });
+    });
+
+    it('holds the limit of processes against a fork bomb, beside which another container answers', async () => {
+      const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const [bomb, other] = await Promise.all(
+        ['bomb', 'other'].map((n) => driver.create({ ...spec, name: `${owner}-${n}` })),
+      );
+      assert.ok(bomb && other);
+      const init = (container: Container, code: string) =>
+        container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+      await init(other, 'const main = () => ({ alive: true })');
+      await init(
+        bomb,
+        `const { spawn } = require('child_process');
+        const main = () => { spawn('/bin/sh', ['-c', 'b() { b | b & }; b'], { stdio: 'ignore' }); return {} }`,
+      );
+      await bomb.post('/run', '{"value":{}}', options);
+      const processes = async (id: string): Promise<number> =>
+        (await docker.getContainer(id).stats({ stream: false })).pids_stats?.current ?? Number.POSITIVE_INFINITY;
+      let most = 0;
+      for (let i = 0; i < 10 && most < 60; i++) {
+        const current = await processes(bomb.id);
+        assert.ok(current <= 64, `${current} processes`);
+        most = Math.max(most, current);
+        const answer: ContainerResponse = await other.post('/run', '{"value":{}}', options);
+        assert.equal(answer.status, 200);
+      }
+      assert.ok(most >= 30, `the bomb made ${most} processes`);
+      await Promise.all([bomb.destroy(), other.destroy()]);
+    });
+
+    it('limits the disk of containers, or says once that the engine cannot', async () => {
+      const warnings: string[] = [];
+      const limited = new DockerDriver({
+        owner: `${owner}-disk`,
+        docker,
+        reach,
+        logger: { ...silentLogger, warn: (text) => void warnings.push(text) },
+        diskBytes: 1024 ** 3,
+      });
+      try {
+        const names = ['1', '2', '3'].map((n) => `${owner}-disk-${n}`);
+        const containers = await Promise.all(names.map((name) => limited.create({ ...spec, name })));
+        for (const { id } of containers) {
+          const { HostConfig: host } = await docker.getContainer(id).inspect();
+          assert.deepEqual(host.StorageOpt?.['size'], warnings.length === 0 ? String(1024 ** 3) : undefined);
+        }
+        assert.ok(warnings.length <= 1, warnings.join());
+        if (!detected.limitsDisk) assert.match(warnings[0] ?? '', /^containers may fill the disk/);
+      } finally {
+        await limited.close();
+      }
     });
 
     it('tells a user whose image cannot be pulled', async () => {

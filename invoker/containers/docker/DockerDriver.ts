@@ -31,7 +31,7 @@ export class DockerDriver implements ContainerDriver {
   readonly name = 'docker';
   readonly #docker: Docker;
   readonly #logger: Logger;
-  readonly #settings: DockerSettings;
+  #settings: DockerSettings;
   readonly #limits: EngineLimits;
   readonly #images: Images;
   readonly #events: EngineEvents;
@@ -138,9 +138,8 @@ export class DockerDriver implements ContainerDriver {
         pullFailure = error;
       }
     }
-    const options = containerOptions(spec, this.#settings);
     try {
-      return await this.#created(options);
+      return await this.#created(spec);
     } catch (error) {
       if (statusOf(error) !== 404) throw this.#notCreated(spec, error);
       if (policy === 'never') {
@@ -157,14 +156,28 @@ export class DockerDriver implements ContainerDriver {
       throw pullError(reference, error);
     }
     try {
-      return await this.#created(options);
+      return await this.#created(spec);
     } catch (error) {
       throw this.#notCreated(spec, error);
     }
   }
 
   /** The engine may complete a creation after the timeout: see `Remains.ofCutOff` and `#removeStrays`. */
-  #created(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
+  async #created(spec: ContainerSpec): Promise<Docker.Container> {
+    const { diskBytes } = this.#settings;
+    try {
+      return await this.#ask(containerOptions(spec, this.#settings));
+    } catch (error) {
+      if (diskBytes === 0 || !NO_DISK_LIMIT.test(String(error))) throw error;
+      if (this.#settings.diskBytes > 0) {
+        this.#settings = { ...this.#settings, diskBytes: 0 };
+        this.#logger.warn('containers may fill the disk: the storage driver of Docker has no quotas', { error });
+      }
+      return this.#ask(containerOptions(spec, this.#settings));
+    }
+  }
+
+  #ask(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
     const creation = this.#docker.createContainer(options);
     return engineCall('the creation of a container', this.#limits.callMs, creation);
   }
@@ -180,6 +193,8 @@ export class DockerDriver implements ContainerDriver {
 /** The engine's errors for an unusable image: its command, its user or its working directory. */
 const IMAGE_FAULT =
   /executable file|no command specified|exec: |exec format|entrypoint|no such file or directory|permission denied|not a directory|is a directory|unable to find user|no matching entries|working directory|invalid reference/i;
+/** The engine's error for a storage driver or a file system without quotas. */
+const NO_DISK_LIMIT = /storage-opt/i;
 /** The engine's errors for problems of its machine. */
 const MACHINE_FAULT = /no space left|cgroup|too many open files|temporarily unavailable|cannot allocate|network/i;
 

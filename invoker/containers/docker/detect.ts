@@ -11,6 +11,7 @@ export type Detection =
       readonly version: string;
       /** How this machine reaches the engine's containers. */
       readonly reach: DockerSettings['reach'];
+      readonly limitsDisk: boolean;
     }
   | { readonly usable: false; /** One line, for the user. */ readonly reason: string };
 
@@ -33,7 +34,13 @@ export async function detectDocker(docker: Docker = new Docker(), answerMs = ANS
     if (info.OSType !== undefined && info.OSType !== 'linux') {
       return { usable: false, reason: `the Docker daemon at ${place} runs ${info.OSType} containers, not Linux ones` };
     }
-    return { usable: true, docker, version: info.ServerVersion ?? 'unknown', reach: reachOf(info, process.platform) };
+    return {
+      usable: true,
+      docker,
+      version: info.ServerVersion ?? 'unknown',
+      reach: reachOf(info, process.platform),
+      limitsDisk: mayLimitDisk(info),
+    };
   } catch (error) {
     return { usable: false, reason: unusable(error, place, answerMs) };
   } finally {
@@ -47,6 +54,8 @@ const engineInfoSchema = z.object({
   ServerVersion: z.string().optional(),
   OperatingSystem: z.string().optional(),
   SecurityOptions: z.array(z.string()).nullish(),
+  Driver: z.string().optional(),
+  DriverStatus: z.array(z.array(z.string())).nullish(),
 });
 export type EngineInfo = z.infer<typeof engineInfoSchema>;
 
@@ -57,6 +66,17 @@ export function reachOf(info: EngineInfo, platform: NodeJS.Platform): DockerSett
   const rootless = info.SecurityOptions?.some((option) => option.includes('rootless')) ?? false;
   const desktop = info.OperatingSystem?.includes('Docker Desktop') ?? false;
   return platform !== 'linux' || rootless || desktop ? 'port' : 'address';
+}
+
+/**
+ * Whether the storage driver may limit the disk of a container: Btrfs and ZFS can, overlay2 can on XFS that is mounted with
+ * project quotas. The engine does not report the mount option; without it, it refuses to create a container with a limit.
+ * See https://docs.docker.com/reference/cli/docker/container/run/#storage-opt.
+ */
+export function mayLimitDisk({ Driver: driver, DriverStatus: status }: EngineInfo): boolean {
+  if (driver === 'btrfs' || driver === 'zfs') return true;
+  const [, filesystem] = status?.find(([name]) => name === 'Backing Filesystem') ?? [];
+  return driver === 'overlay2' && filesystem === 'xfs';
 }
 
 /** Why the engine at `place` is not usable. */

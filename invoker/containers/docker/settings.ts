@@ -17,6 +17,8 @@ export interface DockerSettings {
   /** Lines of `/etc/hosts`, as `NAME:ADDRESS`. */
   readonly extraHosts: readonly string[];
   readonly pidsLimit: number;
+  /** The most bytes that a container may write to its disk; 0: no limit. Not every storage driver has limits. */
+  readonly diskBytes: number;
   readonly ulimits: ReadonlyArray<{ readonly name: string; readonly soft: number; readonly hard: number }>;
   /** Linux capabilities to drop and to add. */
   readonly dropCapabilities: readonly string[];
@@ -42,6 +44,7 @@ export const DEFAULT_DOCKER_SETTINGS: Omit<DockerSettings, 'owner'> = {
   dnsOptions: [],
   extraHosts: [],
   pidsLimit: 1024,
+  diskBytes: 0,
   ulimits: [{ name: 'nofile', soft: 1024, hard: 1024 }],
   dropCapabilities: ['ALL'],
   addCapabilities: [],
@@ -79,6 +82,7 @@ export function containerOptions(spec: ContainerSpec, settings: DockerSettings):
       DnsOptions: [...settings.dnsOptions],
       ExtraHosts: [...settings.extraHosts],
       PidsLimit: settings.pidsLimit,
+      ...(settings.diskBytes > 0 ? { StorageOpt: { size: String(settings.diskBytes) } } : {}),
       Ulimits: settings.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
       CapDrop: [...settings.dropCapabilities],
       CapAdd: [...settings.addCapabilities],

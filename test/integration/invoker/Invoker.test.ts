@@ -149,6 +149,26 @@ function over(name: string, engine: Engine): void {
       assert.equal(Math.max(...results.map(({ most }) => most)), 5);
     });
 
+    it('runs elsewhere what a container refuses after another of its activations has thrown', async () => {
+      await install({ limits: { concurrency: { min: 1, max: 10, std: 1 } }, userMemoryMB: 2048 });
+      await installation.putAction(
+        'mixed',
+        `function main({ n, bad }) {
+          if (bad) throw new Error('thrown');
+          return new Promise((resolve) => setTimeout(resolve, 50, { n }));
+        }`,
+        { limits: { timeout: 60_000, memory: 256, logs: 10, concurrency: 10 } },
+      );
+      await installation.invoke('mixed', { content: { n: -1 } });
+      const records = await Promise.all(
+        Array.from({ length: 30 }, (_, n) => installation.invoke('mixed', { content: { n, bad: n % 10 === 4 } })),
+      );
+      for (const [n, record] of records.entries()) {
+        const expected = n % 10 === 4 ? { error: 'An error has occurred: Error: thrown' } : { n };
+        assert.deepEqual(record?.response.result, expected, `activation ${n}`);
+      }
+    });
+
     describe('when something goes wrong', () => {
       it('ends an action that outlasts its time limit', async () => {
         await install();

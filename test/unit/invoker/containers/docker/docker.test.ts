@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import fc from 'fast-check';
-import { detectDocker, reachOf, unusable } from '../../../../../invoker/containers/docker/detect.js';
+import { detectDocker, mayLimitDisk, reachOf, unusable } from '../../../../../invoker/containers/docker/detect.js';
 import { FrameDecoder } from '../../../../../invoker/containers/docker/FrameDecoder.js';
 import { pullPolicy } from '../../../../../invoker/containers/docker/images.js';
 import { containerOptions, DEFAULT_DOCKER_SETTINGS } from '../../../../../invoker/containers/docker/settings.js';
@@ -35,6 +35,26 @@ describe('frames of Docker’s log stream', () => {
         }
       }),
     );
+  });
+});
+
+describe('the disk of a container', () => {
+  const on = (Driver: string, filesystem?: string) =>
+    mayLimitDisk({ Driver, DriverStatus: filesystem === undefined ? null : [['Backing Filesystem', filesystem]] });
+
+  it('may be limited by storage drivers with quotas alone', () => {
+    assert.equal(on('overlay2', 'xfs'), true);
+    assert.equal(on('btrfs'), true);
+    assert.equal(on('zfs', 'extfs'), true);
+    for (const [driver, filesystem] of [
+      ['overlay2', 'extfs'],
+      ['overlay2'],
+      ['vfs', 'xfs'],
+      ['overlayfs', 'xfs'],
+    ] as const) {
+      assert.equal(on(driver, filesystem), false, driver);
+    }
+    assert.equal(mayLimitDisk({}), false);
   });
 });
 
@@ -69,6 +89,11 @@ describe('what Docker is asked for', () => {
   it('lets a container that may run several at once know it', () => {
     assert.deepEqual(containerOptions(spec, settings).Env, ['__OW_ALLOW_CONCURRENT=true', 'A=1']);
     assert.deepEqual(containerOptions({ ...spec, concurrency: 1 }, settings).Env, ['A=1']);
+  });
+
+  it('limits the disk where it is told how far, and asks for nothing where not', () => {
+    assert.deepEqual(containerOptions(spec, { ...settings, diskBytes: 5000 }).HostConfig?.StorageOpt, { size: '5000' });
+    assert.equal(containerOptions(spec, settings).HostConfig?.StorageOpt, undefined);
   });
 
   it('publishes the proxy’s port on this machine only, and only where there is no other way', () => {
