@@ -3,7 +3,7 @@ import { backOff, retry } from '../../process/retry.js';
 import { within } from '../../process/within.js';
 import { BusRefusedError, type Consumer, type ConsumerOptions } from '../Messaging.js';
 import type { BusHealth } from './BusHealth.js';
-import { causeOf } from './causes.js';
+import { causeAndRights, causeOf } from './causes.js';
 import { Dispatcher } from './Dispatcher.js';
 import type { Failure, Fetcher, Place, Sink } from './library.js';
 
@@ -90,6 +90,8 @@ export class GroupConsumer<T> implements Consumer {
   /** The start of the first commit that has not succeeded yet. */
   #uncommittedSince: number | undefined;
   #commitError: unknown;
+  /** When the broker refused this consumer last, during an outage of its rights. */
+  #refusedAt: number | undefined;
 
   constructor(parts: GroupConsumerParts<T>) {
     this.#parts = parts;
@@ -113,7 +115,7 @@ export class GroupConsumer<T> implements Consumer {
     } catch (error) {
       if (this.#stop.signal.aborted) throw error;
       this.#state = 'failed';
-      const text = `Kafka refuses to let group ${group} read topic ${topic.name}: ${causeOf(error)}`;
+      const text = `Kafka refuses to let group ${group} read topic ${topic.name}: ${this.#cause(error)}`;
       throw new BusRefusedError(text, { cause: error });
     }
     this.#watch = setInterval(() => this.#check(), this.#times.watchMs);
@@ -125,12 +127,17 @@ export class GroupConsumer<T> implements Consumer {
     return this.#closing;
   }
 
-  #join(isFinal: (error: unknown) => boolean): Promise<void> {
+  /** @param refusal the error that ended the last membership, if it is a refusal: it counts as the first failed try. */
+  #join(isFinal: (error: unknown) => boolean, refusal?: Error): Promise<void> {
     const { options, health, log, classify } = this.#parts;
     const [first, longest] = this.#times.joinMs;
     const pause = backOff(first, longest);
     this.#state = 'joining';
-    return retry(() => this.#tryToJoin(), {
+    const attempt = async (failures: number): Promise<void> => {
+      if (failures === 0 && refusal !== undefined) throw refusal;
+      await this.#tryToJoin();
+    };
+    return retry(attempt, {
       delayMs: (failures, error) => (classify(error) === 'refused' ? this.#times.refusedMs : pause(failures)),
       isFinal,
       signal: this.#stop.signal,
@@ -138,11 +145,26 @@ export class GroupConsumer<T> implements Consumer {
         const failure = classify(error);
         if (failure === 'transient') health.failed(error);
         // `BusHealth` logs outages. This is for a bus that answers but does not accept the consumer.
-        if (failure === 'refused' || (failures % SAY_EVERY === 3 && health.isUp())) {
+        if (failure === 'refused') this.#refused(error);
+        else if (failures % SAY_EVERY === 3 && health.isUp()) {
           log.warn(`cannot join group ${options.group} yet, retrying: ${causeOf(error)}`, { error });
         }
       },
     });
+  }
+
+  /** Logs the first refusal of an outage. `#check` logs its end: a broker may let in a member and refuse its requests. */
+  #refused(error: unknown): void {
+    const { log, options } = this.#parts;
+    const line = `group ${options.group} may not read topic ${options.topic.name}, retrying: ${this.#cause(error)}`;
+    if (this.#refusedAt === undefined) log.warn(line, { error });
+    else log.debug(line, { error });
+    this.#refusedAt = this.#now();
+  }
+
+  #cause(error: unknown): string {
+    const { topic, group } = this.#parts.options;
+    return causeAndRights(error, `READ on the group ${group}, and READ and DESCRIBE on the topic ${topic.name}`);
   }
 
   async #tryToJoin(): Promise<void> {
@@ -201,6 +223,10 @@ export class GroupConsumer<T> implements Consumer {
     health.check();
     const membership = this.#membership;
     if (this.#state !== 'member' || !membership || !health.isUp()) return;
+    if (this.#refusedAt !== undefined && this.#now() - this.#refusedAt >= 2 * this.#times.refusedMs) {
+      this.#refusedAt = undefined;
+      this.#parts.log.info(`group ${this.#parts.options.group} reads topic ${this.#parts.options.topic.name} again`);
+    }
     // Count only time in which the bus answers: neither an outage, nor the seconds before the outage is noticed.
     const since = (time: number): number => (health.answeredAt ?? 0) - Math.max(time, health.since);
     if (this.#uncommittedSince !== undefined && since(this.#uncommittedSince) >= this.#times.commitsFailMs) {
@@ -214,16 +240,21 @@ export class GroupConsumer<T> implements Consumer {
     const { options, log, health } = this.#parts;
     const membership = this.#membership;
     const began = this.#now();
-    const cause = error === undefined ? '' : `: ${causeOf(error)}`;
-    log.warn(`the consumer of ${options.topic.name} ${what}; joining the group again${cause}`, { error });
-    if (error !== undefined && this.#parts.classify(error) === 'transient') health.failed(error);
+    const failure = error === undefined ? undefined : this.#parts.classify(error);
+    const refusal = failure === 'refused' && error instanceof Error ? error : undefined;
+    if (refusal === undefined) {
+      const cause = error === undefined ? '' : `: ${causeOf(error)}`;
+      log.warn(`the consumer of ${options.topic.name} ${what}; joining the group again${cause}`, { error });
+    }
+    if (failure === 'transient') health.failed(error);
     this.#membership = undefined;
     this.#state = 'joining';
     this.#dispatcher.inFlight.wake();
     this.#joining = (async () => {
       if (membership) await this.#leave(membership);
       try {
-        await this.#join(() => false);
+        await this.#join(() => false, refusal);
+        if (this.#refusedAt !== undefined) return;
         log.info(`the consumer of ${options.topic.name} is a member again after ${this.#now() - began} ms`);
       } catch (failure) {
         if (!this.#stop.signal.aborted)

@@ -11,7 +11,7 @@ import {
   type Topic,
 } from '../Messaging.js';
 import { BusHealth } from './BusHealth.js';
-import { causeOf } from './causes.js';
+import { causeAndRights } from './causes.js';
 import { GroupConsumer } from './GroupConsumer.js';
 import { KafkaProducer } from './KafkaProducer.js';
 import type { Admin, KafkaLibrary } from './library.js';
@@ -45,7 +45,9 @@ export class KafkaMessaging implements Messaging {
   ensureTopic<T>(topic: Topic<T>): Promise<void> {
     let ensured = this.#ensured.get(topic.name);
     if (!ensured) {
-      ensured = this.#untilAnswered(`topic ${topic.name}`, () => this.#makeTopic(topic));
+      const { name } = topic;
+      const rights = `CREATE on the topic ${name}, or create it and grant DESCRIBE, READ and WRITE on it`;
+      ensured = this.#untilAnswered(`topic ${name}`, rights, () => this.#makeTopic(topic));
       this.#ensured.set(topic.name, ensured);
       ensured.catch(() => this.#ensured.delete(topic.name));
     }
@@ -53,7 +55,8 @@ export class KafkaMessaging implements Messaging {
   }
 
   async producer(): Promise<Producer> {
-    const transport = await this.#untilAnswered('a producer', () => this.#library.transport());
+    const rights = 'WRITE on the topics, or IDEMPOTENT_WRITE on the cluster';
+    const transport = await this.#untilAnswered('a producer', rights, () => this.#library.transport());
     const producer = new KafkaProducer({
       transports: new Transports(transport, () => this.#library.transport()),
       classify: (error) => this.#library.classify(error),
@@ -140,7 +143,7 @@ export class KafkaMessaging implements Messaging {
 
   async #exists(topic: string): Promise<boolean> {
     try {
-      return (await this.#administer((admin) => admin.places(topic, `${this.#options.clientId}-exists`))).length > 0;
+      return (await this.#administer((admin) => admin.describeTopic(topic))) !== undefined;
     } catch (error) {
       this.#log.debug(`could not look for topic ${topic}`, { error });
       return false;
@@ -169,7 +172,7 @@ export class KafkaMessaging implements Messaging {
   }
 
   /** Retries until Kafka answers. @throws BusRefusedError for a failure that a retry cannot resolve. */
-  async #untilAnswered<R>(what: string, attempt: () => Promise<R>): Promise<R> {
+  async #untilAnswered<R>(what: string, rights: string, attempt: () => Promise<R>): Promise<R> {
     const isTransient = (error: unknown): boolean => this.#library.classify(error) === 'transient';
     try {
       return await retry(attempt, {
@@ -183,7 +186,7 @@ export class KafkaMessaging implements Messaging {
       });
     } catch (error) {
       if (this.#library.classify(error) !== 'refused') throw error;
-      throw new BusRefusedError(`Kafka refuses ${what}: ${causeOf(error)}`, { cause: error });
+      throw new BusRefusedError(`Kafka refuses ${what}: ${causeAndRights(error, rights)}`, { cause: error });
     }
   }
 }

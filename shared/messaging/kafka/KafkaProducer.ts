@@ -8,7 +8,7 @@ import {
 } from '../Messaging.js';
 import { Pacer } from '../../process/Pacer.js';
 import type { BusHealth } from './BusHealth.js';
-import { causeOf } from './causes.js';
+import { causeAndRights } from './causes.js';
 import type { Failure } from './library.js';
 import { Outbox } from './Outbox.js';
 import { DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_MAX_MESSAGE_BYTES, PACING, RECORD_OVERHEAD_BYTES } from './options.js';
@@ -102,7 +102,8 @@ export class KafkaProducer implements Producer {
       return new MessageTooLargeError(topic, bytes, actual);
     }
     const what = failure === 'refused' ? 'refuses' : 'did not take';
-    return new BusUnavailableError(`Kafka ${what} a message for ${topic}: ${causeOf(error)}`, { cause: error });
+    const cause = causeAndRights(error, `WRITE on the topic ${topic}`);
+    return new BusUnavailableError(`Kafka ${what} a message for ${topic}: ${cause}`, { cause: error });
   }
 
   async #limitOf(topic: string): Promise<number | undefined> {

@@ -14,7 +14,8 @@ export function chain(error: unknown): DetailedError[] {
     if (!(one instanceof Error) || found.includes(one) || found.length >= MOST) return;
     found.push(one);
     visit(one.cause);
-    if (one instanceof AggregateError) for (const inner of one.errors) visit(inner);
+    // Besides AggregateError, kafkajs has an aggregate of its own.
+    if ('errors' in one && Array.isArray(one.errors)) for (const inner of one.errors) visit(inner);
   };
   visit(error);
   return found;
@@ -50,6 +51,16 @@ export function causeOf(error: unknown): string {
   }
   const innermost = errors.at(-1);
   return innermost === undefined ? String(error) : innermost.message;
+}
+
+/**
+ * The same as `causeOf`, and the rights to grant if the user has too few.
+ * @param rights the rights that the request needs, such as `WRITE on the topic t`.
+ */
+export function causeAndRights(error: unknown, rights: string): string {
+  const isDenied = (name: unknown): boolean => String(name).endsWith('_AUTHORIZATION_FAILED');
+  if (!chain(error).some(({ type, apiId }) => isDenied(type) || isDenied(apiId))) return causeOf(error);
+  return `${causeOf(error).replace(/\.$/, '')}: grant the user ${rights}`;
 }
 
 function meaning(code: string): string | undefined {

@@ -1,6 +1,8 @@
 import kafkajs, { type Kafka } from 'kafkajs';
 import { chain } from '../kafka/causes.js';
+import { unlessRefused } from '../kafka/classify.js';
 import type { Admin } from '../kafka/library.js';
+import { classify } from './errors.js';
 
 // It cannot be imported by name.
 const { ConfigResourceTypes } = kafkajs;
@@ -37,12 +39,10 @@ export async function kafkajsAdmin(kafka: Kafka): Promise<Admin> {
         throw error;
       }
       const configNames = ['min.insync.replicas', 'max.message.bytes'];
-      const { resources } = await client.describeConfigs({
-        includeSynonyms: false,
-        resources: [{ type: ConfigResourceTypes.TOPIC, name, configNames }],
-      });
+      const describe = { includeSynonyms: false, resources: [{ type: ConfigResourceTypes.TOPIC, name, configNames }] };
+      const described = await unlessRefused(client.describeConfigs(describe), classify);
       const value = (setting: string): number | undefined => {
-        const entry = resources[0]?.configEntries.find(({ configName }) => configName === setting);
+        const entry = described?.resources[0]?.configEntries.find(({ configName }) => configName === setting);
         return entry === undefined ? undefined : Number(entry.configValue);
       };
       return {

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { classify } from './errors.js';
 
 /**
  * kafkajs 2.2.4 forgets a broker whose connection has closed, and ends a consumer that knows no broker any more. With a
@@ -21,11 +22,44 @@ export function keepLastBroker(): void {
   prototype.removeBroker = Object.assign(keepLast, { keepsLast: true });
 }
 
+/**
+ * kafkajs 2.2.4 asks each broker for the coordinator of a group, and hides why they refuse. A consumer without the right to
+ * read its group then looks for the coordinator without an end. This throws the refusal of the last broker.
+ */
+export function throwRefusals(): void {
+  const loaded: unknown = createRequire(import.meta.url)('kafkajs/src/cluster/brokerPool.js');
+  if (!hasBrokerPool(loaded)) return;
+  const { prototype } = loaded;
+  const ask = prototype.withBroker;
+  if (ask.throwsRefusals === true) return;
+  const askAndThrow: Request = async function (request) {
+    const refusals: Error[] = [];
+    const answer = await ask.call(this, async (broker) => {
+      try {
+        return await request(broker);
+      } catch (error) {
+        if (error instanceof Error && classify(error) === 'refused') refusals.push(error);
+        throw error;
+      }
+    });
+    const refusal = refusals.at(-1);
+    if (answer === null && refusal) throw refusal;
+    return answer;
+  };
+  prototype.withBroker = Object.assign(askAndThrow, { throwsRefusals: true });
+}
+
 function hasBrokerPool(loaded: unknown): loaded is { readonly prototype: BrokerPool } {
   if (typeof loaded !== 'function') return false;
   const prototype: unknown = loaded.prototype;
-  if (typeof prototype !== 'object' || prototype === null || !('removeBroker' in prototype)) return false;
-  return typeof prototype.removeBroker === 'function';
+  if (typeof prototype !== 'object' || prototype === null) return false;
+  if (!('removeBroker' in prototype) || !('withBroker' in prototype)) return false;
+  return typeof prototype.removeBroker === 'function' && typeof prototype.withBroker === 'function';
+}
+
+interface Request {
+  (this: BrokerPool, request: (broker: unknown) => Promise<unknown>): Promise<unknown>;
+  throwsRefusals?: boolean;
 }
 
 interface Removal {
@@ -38,4 +72,5 @@ interface BrokerPool {
   readonly brokers: Readonly<Record<string, unknown>>;
   metadataExpireAt: number | null;
   removeBroker: Removal;
+  withBroker: Request;
 }

@@ -3,7 +3,7 @@ import { silentLogger, type Logger } from '../../logging/Logger.js';
 import type { KafkaLibrary } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, REQUEST_TIMEOUT_MS, type KafkaOptions } from '../kafka/options.js';
 import { kafkajsAdmin } from './admin.js';
-import { keepLastBroker } from './brokerPool.js';
+import { keepLastBroker, throwRefusals } from './brokerPool.js';
 import { classify } from './errors.js';
 import { KafkajsFetcher } from './KafkajsFetcher.js';
 import { calmRequestQueue } from './requestQueue.js';
@@ -12,6 +12,7 @@ import { kafkajsTransport } from './transport.js';
 
 calmRequestQueue();
 keepLastBroker();
+throwRefusals();
 
 /** The client library kafkajs. */
 export function kafkajsLibrary(options: KafkaOptions): KafkaLibrary {

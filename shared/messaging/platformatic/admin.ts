@@ -1,6 +1,7 @@
 import type { BaseOptions } from '@platformatic/kafka';
+import { unlessRefused } from '../kafka/classify.js';
 import type { Admin } from '../kafka/library.js';
-import { isTopicMissing, isTopicThere } from './errors.js';
+import { classify, isTopicMissing, isTopicThere } from './errors.js';
 import { closeNow, type Library } from './library.js';
 
 /** An admin client of the library. It connects with its first request. */
@@ -33,17 +34,14 @@ export function platformaticAdmin(library: Library, options: BaseOptions): Admin
         if (isTopicMissing(error)) return undefined;
         throw error;
       }
-      const [described] = await client.describeConfigs({
-        resources: [
-          {
-            resourceType: library.ConfigResourceTypes.TOPIC,
-            resourceName: topic,
-            configurationKeys: ['min.insync.replicas', 'max.message.bytes'],
-          },
-        ],
-      });
+      const resource = {
+        resourceType: library.ConfigResourceTypes.TOPIC,
+        resourceName: topic,
+        configurationKeys: ['min.insync.replicas', 'max.message.bytes'],
+      };
+      const described = await unlessRefused(client.describeConfigs({ resources: [resource] }), classify);
       const value = (setting: string): number | undefined => {
-        const entry = described?.configs.find(({ name }) => name === setting);
+        const entry = described?.[0]?.configs.find(({ name }) => name === setting);
         return entry === undefined ? undefined : Number(entry.value);
       };
       return {

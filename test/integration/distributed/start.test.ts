@@ -1,32 +1,9 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { skipWithoutOwnBroker } from '../kafka/broker.js';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
-
-const KNOWN = ['KAFKA_HOSTS', 'CONFIG_whisk_couchdb_host', 'CONTROLLER_ID'];
-
-/** Runs a process to its end. */
-async function run(
-  main: string,
-  args: string[],
-  settings: Record<string, string>,
-): Promise<{ code: number | null; stderr: string }> {
-  const source = import.meta.url.endsWith('.ts');
-  const file = fileURLToPath(new URL(`../../../${main}.${source ? 'ts' : 'js'}`, import.meta.url));
-  const bare = Object.fromEntries(Object.entries(process.env).filter(([name]) => !KNOWN.includes(name)));
-  const child = spawn(process.execPath, [...(source ? ['--import', 'tsx'] : []), file, ...args], {
-    env: { ...bare, ...settings },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  const [stderr] = await Promise.all([text(child.stderr), once(child, 'exit')]);
-  const code = child.exitCode;
-  return { code, stderr };
-}
+import { runToEnd } from './runToEnd.js';
 
 describe('the start of a controller and of an invoker', function () {
   this.timeout(180_000);
@@ -46,7 +23,7 @@ describe('the start of a controller and of an invoker', function () {
       ['invoker/main', ['--id', '-1'], engines, /^palette-whisk invoker: .*\n$/],
     ];
     for (const [main, args, settings, line] of cases) {
-      const { code, stderr } = await run(main, args, settings);
+      const { code, stderr } = await runToEnd(main, args, settings);
       assert.match(stderr, line);
       assert.equal(code, 1);
     }

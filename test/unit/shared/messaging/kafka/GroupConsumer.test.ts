@@ -149,8 +149,8 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
-  it('goes on trying after the first join, also where it is refused for a while', async () => {
-    const { kafka, consumer, lines } = setup();
+  it('goes on trying after the first join, and says once that it is refused and once that this is over', async () => {
+    const { kafka, consumer, lines, clock } = setup();
     await consumer.start();
     let refusals = 3;
     kafka.faults.set('join', () => {
@@ -158,7 +158,23 @@ describe('GroupConsumer', () => {
     });
     kafka.members[0]?.sink.lost(new Error('crash'));
     await until(() => refusals < 0 && consumer.state === 'member');
-    assert.equal(lines.filter((line) => line.includes('cannot join group')).length, 3);
+    clock.now += 2;
+    await until(() => lines.some((line) => line.includes('group g reads topic t again')));
+    assert.equal(lines.filter((line) => line.includes('group g may not read topic t')).length, 1);
+    await consumer.close();
+  });
+
+  it('says once that its requests are refused, although the group lets it in each time', async () => {
+    const { kafka, consumer, lines } = setup();
+    await consumer.start();
+    for (let loss = 0; loss < 3; loss++) {
+      await until(() => consumer.state === 'member');
+      kafka.members.at(-1)?.sink.lost(new FakeError('refused'));
+      await until(() => consumer.state === 'joining');
+    }
+    await until(() => consumer.state === 'member');
+    const warnings = lines.filter((line) => line.startsWith('warn'));
+    assert.deepEqual(warnings, ['warn: group g may not read topic t, retrying: refused']);
     await consumer.close();
   });
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { causeOf, isCertificateError } from '../../../../../shared/messaging/kafka/causes.js';
+import { causeAndRights, causeOf, isCertificateError } from '../../../../../shared/messaging/kafka/causes.js';
 
 const withCode = (code: string, message: string): Error => Object.assign(new Error(message), { code });
 
@@ -28,5 +28,14 @@ describe('the cause of a failed connection', () => {
     const error = new Error('round');
     error.cause = error;
     assert.equal(causeOf(error), 'round');
+  });
+
+  it('comes with the rights to grant where the brokers deny a request, also within an aggregate of kafkajs', () => {
+    const denied = Object.assign(new Error('Topic authorization failed.'), { type: 'TOPIC_AUTHORIZATION_FAILED' });
+    const aggregate = Object.assign(new Error('Topic creation errors'), { errors: [denied] });
+    for (const error of [denied, aggregate]) {
+      assert.equal(causeAndRights(error, 'READ on t'), 'Topic authorization failed: grant the user READ on t');
+    }
+    assert.equal(causeAndRights(new Error('a wrong password'), 'READ on t'), 'a wrong password');
   });
 });

@@ -1,0 +1,76 @@
+import { chain, isCertificateError, type DetailedError } from './causes.js';
+import type { Failure } from './library.js';
+
+/** How a client library names its errors. */
+export interface ErrorNames {
+  /** The names of one error: Kafka's and the library's own. */
+  readonly of: (error: DetailedError) => readonly unknown[];
+  /** Whether the library says that a retry may help. */
+  readonly isRetriable: (error: DetailedError) => boolean;
+  /** The library's own names of refusals and of errors that may go by. */
+  readonly refused: readonly string[];
+  readonly transient: readonly string[];
+}
+
+/** Tells the kind of an error: the kind of any error in its chain, the most specific kind first. */
+export function classifier(names: ErrorNames): (error: unknown) => Failure {
+  const refused = new Set([...REFUSED, ...names.refused]);
+  const transient = new Set([...TRANSIENT, ...names.transient]);
+  return (error) => {
+    const errors = chain(error);
+    const some = (set: ReadonlySet<string>): boolean =>
+      errors.some((one) => names.of(one).some((name) => set.has(String(name))));
+    if (some(TOO_LARGE)) return 'tooLarge';
+    if (some(refused) || isCertificateError(error)) return 'refused';
+    if (some(SEQUENCE)) return 'sequence';
+    return some(transient) || errors.some(names.isRetriable) ? 'transient' : 'other';
+  };
+}
+
+/** The result of a request, or undefined if the broker refuses the request. */
+export async function unlessRefused<R>(
+  request: Promise<R>,
+  classify: (error: unknown) => Failure,
+): Promise<R | undefined> {
+  try {
+    return await request;
+  } catch (error) {
+    if (classify(error) === 'refused') return undefined;
+    throw error;
+  }
+}
+
+/* Kafka's own names of errors. */
+
+const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+
+const REFUSED = [
+  'TOPIC_AUTHORIZATION_FAILED',
+  'GROUP_AUTHORIZATION_FAILED',
+  'CLUSTER_AUTHORIZATION_FAILED',
+  'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',
+  'SASL_AUTHENTICATION_FAILED',
+  'UNSUPPORTED_SASL_MECHANISM',
+  'SECURITY_DISABLED',
+  'POLICY_VIOLATION',
+];
+
+const SEQUENCE = new Set([
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'DUPLICATE_SEQUENCE_NUMBER',
+  'UNKNOWN_PRODUCER_ID',
+  'INVALID_PRODUCER_EPOCH',
+  'INVALID_PRODUCER_ID_MAPPING',
+]);
+
+const TRANSIENT = [
+  'LEADER_NOT_AVAILABLE',
+  'NOT_CONTROLLER',
+  'REQUEST_TIMED_OUT',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'KAFKA_STORAGE_ERROR',
+  'COORDINATOR_NOT_AVAILABLE',
+  'COORDINATOR_LOAD_IN_PROGRESS',
+];
