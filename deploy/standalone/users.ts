@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import * as z from 'zod';
-import { readBounded } from '../../shared/config/readFile.js';
+import { readBounded } from '../../shared/files/readBounded.js';
 import { subjectDocumentSchema, type SubjectDocument } from '../../shared/entities/documents.js';
 import { subjectsFault } from '../../shared/entities/subjects.js';
 import { WELL_KNOWN_USERS } from '../../shared/access/wellKnownKeys.js';

@@ -11,7 +11,7 @@ export const abnormalRun = 'The action did not produce a valid response and exit
 export const memoryExhausted = 'The action exhausted its memory and was aborted.';
 export const resourceProvisionError = 'Failed to provision resources to run the action.';
 export const actionRemoved = 'Action could not be found or may have been deleted.';
-export const actionMismatch = 'Action version is not compatible and cannot be invoked.';
+const actionMismatch = 'Action version is not compatible and cannot be invoked.';
 export const actionFetchError = 'Action could not be fetched.';
 /**
  * Ours, as are the next three: OpenWhisk says these with the two texts above, and counts them as errors of the invoker.

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContext, type SecureContextOptions } from 'node:tls';
-import { readBounded } from './readFile.js';
+import { readBounded } from '../files/readBounded.js';
 import { ConfigurationError } from './Setting.js';
 import { messageOf } from '../errors/reasons.js';
 

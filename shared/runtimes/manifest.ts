@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
-import { readBounded } from '../config/readFile.js';
+import { readBounded } from '../files/readBounded.js';
 import { imageReference, parseImageName, sameImage, type ImageName } from './image.js';
 import { parseBytes, parseDuration, quantity } from './quantities.js';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readBounded } from '../../../../shared/config/readFile.js';
+import { readBounded } from '../../../../shared/files/readBounded.js';
 
 describe('a file that an operator names', () => {
   let folder: string;
