@@ -1,5 +1,5 @@
-import { AlarmBook } from './AlarmBook.js';
-import { AlarmClock } from './AlarmClock.js';
+import { AlarmStore } from './AlarmStore.js';
+import { AlarmScheduler } from './AlarmScheduler.js';
 import { switchedOff, type Alarm } from './Alarm.js';
 import { describeAlarm, FeedError, newAlarm, pausedAlarm, revisedAlarm, unpausedAlarm } from './feedParameters.js';
 import { BadScheduleError } from './schedule.js';
@@ -23,7 +23,7 @@ export interface AlarmProviderParts extends FireParts {
   readonly whisks: Pick<ArtifactStore, 'get' | 'put'>;
   /** Called with the id of each document of alarms that changes, so that other controllers can be told. */
   readonly onChange?: ((id: string) => void) | undefined;
-  /** See `AlarmClock`. */
+  /** See `AlarmScheduler`. */
   readonly turnMs: number;
   /** Whether actions can run. Alarms wait for this for a short time. */
   readonly ready: () => boolean;
@@ -39,21 +39,21 @@ const RETRY_MS = 1000;
  */
 export class AlarmProvider {
   readonly #parts: AlarmProviderParts;
-  readonly #book: AlarmBook;
-  readonly #clock: AlarmClock;
+  readonly #store: AlarmStore;
+  readonly #scheduler: AlarmScheduler;
   readonly #stopping = new AbortController();
 
   constructor(parts: AlarmProviderParts) {
     this.#parts = parts;
     const { whisks, log, clock, turnMs, ready, onChange } = parts;
-    this.#book = new AlarmBook({ store: whisks, log, onChange });
-    this.#clock = new AlarmClock({
-      book: this.#book,
+    this.#store = new AlarmStore({ store: whisks, log, onChange });
+    this.#scheduler = new AlarmScheduler({
+      store: this.#store,
       clock,
       turnMs,
       ready,
       log,
-      goOff: (trigger, alarm) => this.#goOff(trigger, alarm),
+      fire: (trigger, alarm) => this.#fireOrSwitchOff(trigger, alarm),
     });
   }
 
@@ -65,19 +65,19 @@ export class AlarmProvider {
 
   /** Starts the alarms. */
   start(): void {
-    this.#clock.look();
+    this.#scheduler.check();
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    await this.#clock.stop();
+    await this.#scheduler.stop();
   }
 
   /** To be called when another controller changed a document. Reads it if it is a page of alarms. */
   changed(documentId: string): void {
-    if (!this.#book.isPage(documentId)) return;
-    this.#book.reload(documentId).then(
-      () => this.#clock.look(),
+    if (!this.#store.isPage(documentId)) return;
+    this.#store.reload(documentId).then(
+      () => this.#scheduler.check(),
       (error: unknown) => this.#parts.log.warn("could not read another controller's change of an alarm", { error }),
     );
   }
@@ -89,8 +89,8 @@ export class AlarmProvider {
   async forget(trigger: string): Promise<void> {
     try {
       // Read the store: another controller may just have created the alarm.
-      if (await this.#book.get(trigger)) {
-        await this.#book.edit(this.#book.pageOf(trigger), (alarms) => void alarms.delete(trigger));
+      if (await this.#store.get(trigger)) {
+        await this.#store.edit(this.#store.pageOf(trigger), (alarms) => void alarms.delete(trigger));
       }
     } catch (error) {
       this.#parts.log.warn('could not delete the alarm of a deleted trigger', { error, trigger });
@@ -105,7 +105,7 @@ export class AlarmProvider {
       const { lifecycleEvent: _, authKey, triggerName: __, ...params } = args;
       await this.#authorize(user, authKey, name, event);
       const answer = await this.#handle(event, { namespace: user.namespace.name, name }, params);
-      this.#clock.look();
+      this.#scheduler.check();
       return answer;
     } catch (error) {
       if (error instanceof FeedError || error instanceof BadScheduleError) return { error: { error: error.message } };
@@ -142,22 +142,22 @@ export class AlarmProvider {
     params: JsonObject,
   ): Promise<JsonObject> {
     const id = `${trigger.namespace}/${trigger.name}`;
-    const page = this.#book.pageOf(id);
+    const page = this.#store.pageOf(id);
     const now = this.#parts.clock();
     const missing = new FeedError(`could not find trigger /${id} in the database`);
     if (event === 'READ') {
-      const alarm = await this.#book.get(id);
+      const alarm = await this.#store.get(id);
       if (!alarm) throw missing;
       return describeAlarm(trigger, alarm);
     }
     if (event === 'CREATE') {
       const alarm = newAlarm(params, now);
-      await this.#book.edit(page, (alarms) => void alarms.set(id, alarm));
+      await this.#store.edit(page, (alarms) => void alarms.set(id, alarm));
       return SUCCESS;
     }
     // Read the store: this controller's copy may be old.
-    await this.#book.reload(page);
-    await this.#book.edit(page, (alarms) => {
+    await this.#store.reload(page);
+    await this.#store.edit(page, (alarms) => {
       const alarm = alarms.get(id);
       if (!alarm) throw missing;
       if (event === 'DELETE') alarms.delete(id);
@@ -170,7 +170,7 @@ export class AlarmProvider {
    * Fires the trigger. Retries while its namespace is throttled. Another refusal, or the last one, switches the alarm
    * off.
    */
-  async #goOff(id: string, alarm: Alarm): Promise<void> {
+  async #fireOrSwitchOff(id: string, alarm: Alarm): Promise<void> {
     const { signal } = this.#stopping;
     let throttled: unknown;
     try {
@@ -228,7 +228,7 @@ export class AlarmProvider {
 
   async #switchOff(id: string, statusCode: number, message: string): Promise<void> {
     const now = this.#parts.clock();
-    await this.#book.edit(this.#book.pageOf(id), (alarms) => {
+    await this.#store.edit(this.#store.pageOf(id), (alarms) => {
       const alarm = alarms.get(id);
       if (alarm?.status.active) alarms.set(id, switchedOff(alarm, now, { kind: 'AUTO', statusCode, message }));
     });

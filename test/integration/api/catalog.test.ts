@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PAGES } from '../../../controller/catalog/alarms/AlarmBook.js';
+import { PAGES } from '../../../controller/catalog/alarms/AlarmStore.js';
 import { CATALOG, installCatalog } from '../../../controller/catalog/install.js';
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import type { JsonObject } from '../../../shared/entities/keyvalue.js';

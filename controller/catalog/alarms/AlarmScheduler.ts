@@ -1,10 +1,21 @@
 import type { Alarm } from './Alarm.js';
-import type { AlarmBook } from './AlarmBook.js';
+import type { AlarmStore } from './AlarmStore.js';
 import { isDue, isMissed, switchedOn, wentOff } from './schedule.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 
-export interface AlarmClockOptions {
-  readonly book: AlarmBook;
+/*
+ * The states of the scheduler:
+ *
+ *   sleeping -> firing     `check` is called, or the timer ends: at the next alarm, and at least once a minute
+ *   firing   -> firing     `check` was called in the meantime
+ *   firing   -> sleeping   all due alarms are taken
+ *                          or the store failed: it retries every 5 s and without an end, since an outage of the store has no
+ *                          limit
+ *   any      -> stopped    `stop`
+ */
+
+export interface AlarmSchedulerOptions {
+  readonly store: AlarmStore;
   /** Milliseconds since the epoch. */
   readonly clock: () => number;
   /**
@@ -17,7 +28,7 @@ export interface AlarmClockOptions {
    */
   readonly ready: () => boolean;
   /** Fires the trigger. Called once for each time of an alarm, on one controller. */
-  readonly goOff: (trigger: string, alarm: Alarm) => Promise<void>;
+  readonly fire: (trigger: string, alarm: Alarm) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -27,20 +38,22 @@ const LONGEST_SLEEP_MS = 60_000;
 const RELOAD_MS = 60_000;
 /** The delay before the next attempt after a failure of the store. */
 const RETRY_MS = 5_000;
-/** The delay before the next look while triggers cannot be fired. */
+/** The delay before the next check while triggers cannot be fired. */
 const NOT_READY_MS = 500;
 
-/** Lets the alarms of a book go off. States: asleep until the next alarm (`look` ends it), ringing, stopped. */
-export class AlarmClock {
-  readonly #options: AlarmClockOptions;
+/** Fires the triggers of alarms on time. */
+export class AlarmScheduler {
+  readonly #options: AlarmSchedulerOptions;
   #timer: NodeJS.Timeout | undefined;
-  #ringing: Promise<void> | undefined;
-  /** Whether `look` was called again during a look. */
+  #firing: Promise<void> | undefined;
+  /** Whether `check` was called again while it fires. */
   #again = false;
+  /** Whether the log says that alarms are late. */
+  #late = false;
   #stopped = false;
   #reloaded = Number.NEGATIVE_INFINITY;
 
-  constructor(options: AlarmClockOptions) {
+  constructor(options: AlarmSchedulerOptions) {
     this.#options = options;
   }
 
@@ -48,26 +61,31 @@ export class AlarmClock {
    * Lets due alarms go off and sleeps until the next one. To be called at the start and after each change of an alarm.
    * Retries while the store is unavailable.
    */
-  look(): void {
+  check(): void {
     if (this.#stopped) return;
-    if (this.#ringing) {
+    if (this.#firing) {
       this.#again = true;
       return;
     }
     clearTimeout(this.#timer);
-    this.#ringing = this.#ring()
+    this.#firing = this.#fireDue()
       .then(
-        () => this.#sleep(this.#untilNext()),
+        () => {
+          if (this.#late) this.#options.log.info('alarms are on time again');
+          this.#late = false;
+          this.#sleep(this.#untilNext());
+        },
         (error: unknown) => {
-          this.#options.log.warn('alarms are late: the store failed', { error });
+          if (!this.#late) this.#options.log.warn('alarms are late: the store failed', { error });
+          this.#late = true;
           this.#sleep(RETRY_MS);
         },
       )
       .finally(() => {
-        this.#ringing = undefined;
+        this.#firing = undefined;
         if (!this.#again) return;
         this.#again = false;
-        this.look();
+        this.check();
       });
   }
 
@@ -75,31 +93,31 @@ export class AlarmClock {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#ringing;
+    await this.#firing;
     clearTimeout(this.#timer);
   }
 
-  async #ring(): Promise<void> {
-    const { book, clock, turnMs } = this.#options;
+  async #fireDue(): Promise<void> {
+    const { store, clock, turnMs } = this.#options;
     if (clock() - this.#reloaded >= RELOAD_MS) {
-      await book.load();
+      await store.load();
       this.#reloaded = clock();
     }
     if (!this.#options.ready()) return;
-    for (const [page, alarms] of book.pages()) {
+    for (const [page, alarms] of store.pages()) {
       const due = clock() - turnMs;
       if (![...alarms.values()].some((alarm) => isDue(alarm, due))) continue;
       // The first controller does not read the page again: if its copy is old, the store refuses the change.
-      if (turnMs > 0) await book.reload(page);
-      await this.#ringPage(page);
+      if (turnMs > 0) await store.reload(page);
+      await this.#firePage(page);
     }
   }
 
-  async #ringPage(page: string): Promise<void> {
-    const { book, clock, turnMs, goOff, log } = this.#options;
+  async #firePage(page: string): Promise<void> {
+    const { store, clock, turnMs, fire, log } = this.#options;
     const now = clock();
     let gone: [string, Alarm][] = [];
-    await book.edit(page, (alarms) => {
+    await store.edit(page, (alarms) => {
       const due = [...alarms].filter(([, alarm]) => isDue(alarm, now - turnMs));
       // A missed alarm is skipped.
       for (const [trigger, alarm] of due) {
@@ -108,16 +126,16 @@ export class AlarmClock {
       gone = due.filter(([, alarm]) => !isMissed(alarm, now));
     });
     for (const [trigger, alarm] of gone) {
-      goOff(trigger, alarm).catch((error: unknown) => {
+      fire(trigger, alarm).catch((error: unknown) => {
         log.error('could not fire the trigger of an alarm', { error, trigger });
       });
     }
   }
 
   #untilNext(): number {
-    const { book, clock, turnMs } = this.#options;
+    const { store, clock, turnMs } = this.#options;
     let next = Number.POSITIVE_INFINITY;
-    for (const [, alarms] of book.pages()) {
+    for (const [, alarms] of store.pages()) {
       for (const alarm of alarms.values()) if (alarm.status.active) next = Math.min(next, alarm.next ?? next);
     }
     const sleep = Math.min(LONGEST_SLEEP_MS, Math.max(0, next + turnMs - clock()));
@@ -127,6 +145,6 @@ export class AlarmClock {
   #sleep(ms: number): void {
     if (this.#stopped) return;
     // The timer does not keep the process alive.
-    this.#timer = setTimeout(() => this.look(), ms).unref();
+    this.#timer = setTimeout(() => this.check(), ms).unref();
   }
 }

@@ -28,7 +28,7 @@ interface Page {
 /** Changes a page's alarms in place. */
 export type Edit = (alarms: Map<string, Alarm>) => void;
 
-export interface AlarmBookOptions {
+export interface AlarmStoreOptions {
   readonly store: Pick<ArtifactStore, 'get' | 'put'>;
   readonly log: Logger;
   /** Called after each change with the id of the document, so that other controllers can be told. */
@@ -39,13 +39,13 @@ export interface AlarmBookOptions {
  * The alarms of an installation, in the database of entities. Each change replaces one revision of a page. If several
  * controllers make the same change (an alarm goes off), one of them succeeds, and the others read the result.
  */
-export class AlarmBook {
-  readonly #store: AlarmBookOptions['store'];
+export class AlarmStore {
+  readonly #store: AlarmStoreOptions['store'];
   readonly #log: Logger;
   readonly #onChange: (id: string) => void;
   readonly #pages = new Map<string, Page>();
 
-  constructor({ store, log, onChange }: AlarmBookOptions) {
+  constructor({ store, log, onChange }: AlarmStoreOptions) {
     this.#store = store;
     this.#log = log;
     this.#onChange = onChange ?? (() => {});
