@@ -119,7 +119,8 @@ export class Ring {
     }
     const walk = ++this.#walk >>> 0;
     this.#met[first] = walk;
-    if (skip >= 0 && skip < this.#met.length) this.#met[skip] = walk;
+    // Outside of the array, as with -1, this writes nothing.
+    this.#met[skip] = walk;
     const all = this.#members.length - (this.has(skip) ? 1 : 0);
     for (let step = 1; step < count && left > 0 && met < all; step++) {
       index = index + 1 === count ? 0 : index + 1;

@@ -3,7 +3,7 @@
  *
  *   node dist/test/mutate/run.js [PART OF A FILE'S NAME ...]
  *
- * Exits 1 where a mutant survives that `targets.ts` does not explain, or where an explanation fits no surviving mutant.
+ * Exits 1 where a mutant survives that `explained.ts` does not explain, or where an explanation fits no surviving mutant.
  * Stryker was tried: the version that runs on Node.js 20 does not know this mocha.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,8 +11,9 @@ import { availableParallelism, setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inLanes } from '../jobs.js';
+import { EXPLAINED, type Explained } from './explained.js';
 import { applied, linesOf, mutantsOf, type Mutant } from './mutants.js';
-import { EXPLAINED, TARGETS, type Explained, type Target } from './targets.js';
+import { TARGETS, type Target } from './targets.js';
 import { Trials, UNCHANGED } from './trials.js';
 
 /** So many mutants share a process: each leaves its instances of the modules in memory. */

@@ -268,7 +268,7 @@ describe('FairQueue', () => {
       queue.push(item('a', 'x', 512));
       queue.push(item('b', 'x', 128));
       queue.take('a|x');
-      assert.equal(order(queue, ...times(3, 'b', 128), ...times(2, 'c', 128)), 'bbbbcc');
+      assert.equal(order(queue, ...times(7, 'b', 128), ...times(4, 'c', 128)), 'bbbbccccbbbb');
     });
   });
 });

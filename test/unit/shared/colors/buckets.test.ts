@@ -66,6 +66,24 @@ describe('the table of buckets', () => {
     );
   });
 
+  it('is divided in proportion to the weights, or evenly where nothing weighs anything', () => {
+    const divided = (...weights: number[]): number[] => {
+      const counts = countsOf(reconcile(emptyTable(), range(weights.length), (member) => weights[member] ?? 0));
+      return weights.map((_, member) => counts.get(member) ?? 0);
+    };
+    assert.deepEqual(divided(1, 3), [4096, 12_288]);
+    assert.deepEqual(divided(0.25, 0.75), [4096, 12_288]);
+    assert.deepEqual(divided(0, 0), [8192, 8192]);
+    assert.deepEqual(divided(1, 0), [16_384, 0]);
+  });
+
+  it('takes from whoever is furthest above its share in proportion, and nothing that is within a share', () => {
+    const owners = new Uint16Array(BUCKETS).fill(0, 0, 3).fill(1, 3, 13_003).fill(2, 13_003);
+    const weights = [2, 8000, 8382];
+    const counts = countsOf(reconcile(owners, [0, 1, 2], (member) => weights[member] ?? 0, new Set([2])));
+    assert.deepEqual([counts.get(0), counts.get(1), counts.get(2)], weights);
+  });
+
   it('is the same for the same history', () => {
     const history = [[0, 1, 2], [0, 2, 3], [3], [1, 3, 4, 5]];
     const run = (): Uint16Array => history.reduce((owners, members) => reconcile(owners, members), emptyTable());
@@ -80,6 +98,24 @@ describe('the rebalance of buckets', () => {
     const loads = [60, 30, 30].map((load, invoker) => ({ invoker, load }));
     const moves = rebalance(owners, usesOf({ 0: 3, 1: 2, 2: 1, 3: 1, 4: 1 }), loads, 1.05, 100);
     assert.deepEqual(moves, [{ bucket: 2, from: 0, to: 1 }]);
+  });
+
+  it('leaves alone a load that is just as high as it may be', () => {
+    const owners = new Uint16Array(BUCKETS).fill(1);
+    owners.set([0, 0, 0, 0, 0, 0]);
+    const uses = usesOf({ 0: 1, 1: 1, 2: 1, 3: 1, 4: 1, 5: 1, 6: 1 });
+    const moved = (load: number): number =>
+      rebalance(
+        owners,
+        uses,
+        [
+          { invoker: 0, load },
+          { invoker: 1, load: 80 - load },
+        ],
+        1.5,
+        1,
+      ).length;
+    assert.deepEqual([moved(60), moved(61)], [0, 1]);
   });
 
   it('moves no more than it may', () => {

@@ -129,4 +129,16 @@ describe('Dispatcher', () => {
     dispatch(0);
     assert.deepEqual(seen, [false]);
   });
+
+  it('counts an empty record as no bytes, and nothing before the first message as not committed', () => {
+    const pending = () => new Promise<void>(() => {});
+    const empty = setup(pending, { maxBytes: 1 });
+    empty.dispatch(0, null);
+    assert.equal(empty.dispatcher.inFlight.hasRoom, true);
+    const fresh = setup(pending, { maxUncommitted: 1 });
+    fresh.dispatcher.learn([{ partition: 0, committed: 3, end: 5 }]);
+    assert.equal(fresh.dispatcher.inFlight.hasRoom, true);
+    fresh.dispatch(3);
+    assert.equal(fresh.dispatcher.inFlight.hasRoom, false);
+  });
 });

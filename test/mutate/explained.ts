@@ -1,0 +1,273 @@
+/** A mutant that no test can notice, and why. */
+export interface Explained {
+  readonly file: string;
+  /** The compiled line, and what the mutant makes of it; both without the space around them. */
+  readonly line: string;
+  readonly becomes: string;
+  readonly reason: string;
+}
+
+export const EXPLAINED: readonly Explained[] = [
+  {
+    file: 'invoker/pool/WarmGroup',
+    line: '#lowest = 0;',
+    becomes: '#lowest = 1;',
+    reason: 'It is a lower bound, and `add` lowers it for the first container with no color.',
+  },
+  {
+    file: 'invoker/pool/WarmGroup',
+    line: 'for (; this.#lowest < this.#heads.length; this.#lowest++) {',
+    becomes: 'for (; this.#lowest <= this.#heads.length; this.#lowest++) {',
+    reason: 'The list one past the last is undefined, so the loop goes on to its end; `add` lowers the bound again.',
+  },
+  {
+    file: 'controller/loadbalancer/cluster',
+    line: 'export const NOTHING_HEARD = { own: 0, others: new Map() };',
+    becomes: 'export const NOTHING_HEARD = { own: 1, others: new Map() };',
+    reason:
+      'Only differences between two counts of own heartbeats are compared; where the count begins does not matter.',
+  },
+  {
+    file: 'controller/loadbalancer/patience',
+    line: 'const NOWHERE = -1;',
+    becomes: 'const NOWHERE = -2;',
+    reason: 'Any number that is not the number of an invoker serves; those are 0 and up.',
+  },
+  {
+    file: 'controller/loadbalancer/patience',
+    line: '#patienceMs = 0;',
+    becomes: '#patienceMs = 1;',
+    reason: '`begin` sets it before each invocation.',
+  },
+  {
+    file: 'controller/loadbalancer/patience',
+    line: '#homes = 1;',
+    becomes: '#homes = 2;',
+    reason: '`begin` sets it before each invocation.',
+  },
+  {
+    file: 'controller/loadbalancer/patience',
+    line: '#bestRank = 0;',
+    becomes: '#bestRank = 1;',
+    reason: 'It is read only where there is a best invoker, and set together with it.',
+  },
+  {
+    file: 'controller/loadbalancer/patience',
+    line: '#bestWait = 0;',
+    becomes: '#bestWait = 1;',
+    reason: 'It is read only where there is a best invoker, and set together with it.',
+  },
+  {
+    file: 'controller/loadbalancer/patience',
+    line: '#bestLoad = 0;',
+    becomes: '#bestLoad = 1;',
+    reason: 'It is read only where there is a best invoker, and set together with it.',
+  },
+  {
+    file: 'invoker/pool/Backlog',
+    line: '#passes = 0;',
+    becomes: '#passes = 1;',
+    reason: 'No job passes before one has its turn, and then the count begins at 0.',
+  },
+  {
+    file: 'invoker/pool/FairQueue',
+    line: 'for (let first = items.peek(); first && first.arrival < item.arrival; first = items.peek()) {',
+    becomes: 'for (let first = items.peek(); first && first.arrival <= item.arrival; first = items.peek()) {',
+    reason: 'No two activations have the same arrival, and the one that is put back is not in the queue.',
+  },
+  {
+    file: 'invoker/pool/FairQueue',
+    line: 'if (!action || !item)',
+    becomes: 'if (!action && !item)',
+    reason: 'Both are there or neither: an action leaves the map with its last activation.',
+  },
+  {
+    file: 'invoker/pool/FairQueue',
+    line: 'return this.items.peek()?.memoryMB ?? 0;',
+    becomes: 'return this.items.peek()?.memoryMB ?? 1;',
+    reason: 'An action in a round has an activation: it leaves the round with its last one, before a cost is read.',
+  },
+  {
+    file: 'invoker/pool/FairQueue',
+    line: 'return this.actions.current?.cost ?? 0;',
+    becomes: 'return this.actions.current?.cost ?? 1;',
+    reason: 'A namespace in a round has an action: it leaves the round with its last one, before a cost is read.',
+  },
+  {
+    file: 'controller/loadbalancer/schedule',
+    line: 'for (let looked = 0; looked < count; looked++) {',
+    becomes: 'for (let looked = 0; looked <= count; looked++) {',
+    reason: 'After all invokers the walk is back at the first one, which had no room.',
+  },
+  {
+    file: 'controller/loadbalancer/schedule',
+    line: 'for (let prime = 2; prime < count; prime++) {',
+    becomes: 'for (let prime = 2; prime <= count; prime++) {',
+    reason: 'The count divides itself, so it is no step size.',
+  },
+  {
+    file: 'controller/loadbalancer/schedule',
+    line: 'for (let multiple = prime * prime; multiple < count; multiple += prime)',
+    becomes: 'for (let multiple = prime * prime; multiple <= count; multiple += prime)',
+    reason: 'The mark of the count itself lies behind the end of the array, and is not read.',
+  },
+  {
+    file: 'controller/loadbalancer/supervision',
+    line: 'for (let gap = list.length; gap < instance; gap++) {',
+    becomes: 'for (let gap = list.length; gap <= instance; gap++) {',
+    reason: 'The entry of the changed invoker itself is overwritten right after the loop.',
+  },
+  {
+    file: 'shared/store/ReadThroughCache',
+    line: 'const waitMs = Math.max(0, stale.patienceMs - (this.#bounds.now() - begun));',
+    becomes: 'const waitMs = Math.max(1, stale.patienceMs - (this.#bounds.now() - begun));',
+    reason: 'Node.js makes a timer of 0 ms one of 1 ms.',
+  },
+  {
+    file: 'invoker/pool/decide',
+    line: 'return 32 - Math.clz32(Math.max(0, now - entry.lastUsed) / 1000);',
+    becomes: 'return 32 - Math.clz32(Math.max(1, now - entry.lastUsed) / 1000);',
+    reason: 'Times of less than a second are one class, so that 0 ms and 1 ms are alike.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'const walk = ++this.#walk >>> 0;',
+    becomes: 'const walk = --this.#walk >>> 0;',
+    reason: 'Walks need numbers that differ; 2^32 of them differ whichever way they are counted.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: '#walk = 0;',
+    becomes: '#walk = 1;',
+    reason: 'Walks need numbers that differ, and not 0; the first one gets 2 instead of 1.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'const top = (this.#members.at(-1) ?? 0) + 1;',
+    becomes: 'const top = (this.#members.at(-1) ?? 1) + 1;',
+    reason: 'There is a last member: one was just added.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'const top = (this.#members.at(-1) ?? 0) + 1;',
+    becomes: 'const top = (this.#members.at(-1) ?? 0) + 2;',
+    reason: 'The arrays are one longer than they need to be.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (this.#met.length < top) {',
+    becomes: 'if (this.#met.length <= top) {',
+    reason: 'The arrays grow one member sooner than they need to.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'this.#met = new Uint32Array(top * 2);',
+    becomes: 'this.#met = new Uint32Array(top * 3);',
+    reason: 'How much longer than needed the array becomes changes only how often it grows.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'this.#isMember = new Uint8Array(top * 2);',
+    becomes: 'this.#isMember = new Uint8Array(top * 3);',
+    reason: 'How much longer than needed the array becomes changes only how often it grows.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'for (let step = 0; step < count; step++) {',
+    becomes: 'for (let step = 0; step <= count; step++) {',
+    reason: 'After all points the walk is back at the first one, whose member did not suit.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'walk(point, limit, accepts, skip = -1, rank = 0) {',
+    becomes: 'walk(point, limit, accepts, skip = -2, rank = 0) {',
+    reason: 'Neither is the number of a member, and a typed array takes neither as an index.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'const all = this.#members.length - (this.has(skip) ? 1 : 0);',
+    becomes: 'const all = this.#members.length + (this.has(skip) ? 1 : 0);',
+    reason:
+      'It ends a walk as soon as all were asked; without it the walk goes on past members that were met, to its last point.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'for (let step = 1; step < count && left > 0 && met < all; step++) {',
+    becomes: 'for (let step = 1; step < count && left > 0 && met <= all; step++) {',
+    reason:
+      'It ends a walk as soon as all were asked; without it the walk goes on past members that were met, to its last point.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'for (let step = 1; step < count && left > 0 && met < all; step++) {',
+    becomes: 'for (let step = 1; step <= count && left > 0 && met < all; step++) {',
+    reason: 'After all points the walk is back at the first one, whose member was met.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'for (let step = 1; step < count && left > 0 && met < all; step++) {',
+    becomes: 'for (let step = 1; step < count && left > 0 && met < all; step--) {',
+    reason: 'Each member has a point, so that all are met within one round, and `met < all` ends the walk.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (least > 0 && least < Infinity)',
+    becomes: 'if (least > 0 && least <= Infinity)',
+    reason: 'The least weight is infinite only without members; the unit is then set anew when a member comes.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (this.#earned(member) < (this.#counts.get(member) ?? 0))',
+    becomes: 'if (this.#earned(member) <= (this.#counts.get(member) ?? 0))',
+    reason: 'A member with the right number of points loses them, and gets the same ones again.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (this.#earned(member) < (this.#counts.get(member) ?? 0))',
+    becomes: 'if (this.#earned(member) < (this.#counts.get(member) ?? 1))',
+    reason: 'A member earns at least one point, so that a new one is not below 1.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (shrunk.size > 0)',
+    becomes: 'if (shrunk.size >= 0)',
+    reason: 'To drop the points of no member copies the others.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (added.length > 0)',
+    becomes: 'if (added.length >= 0)',
+    reason: 'To merge no points copies the others.',
+  },
+  {
+    file: 'shared/colors/Ring',
+    line: 'if (key !== undefined && key < oldKey) {',
+    becomes: 'if (key !== undefined && key <= oldKey) {',
+    reason: 'Two equal keys are the same point of the same member, in whichever order.',
+  },
+  {
+    file: 'shared/colors/buckets',
+    line: 'export function reconcile(owners, members, weightOf = () => 1, settling) {',
+    becomes: 'export function reconcile(owners, members, weightOf = () => 2, settling) {',
+    reason: 'A share is a weight over the sum of all: a factor that all have cancels out.',
+  },
+  {
+    file: 'shared/colors/buckets',
+    line: 'furthest(lists, -1).buckets.push(bucket);',
+    becomes: 'furthest(lists, -2).buckets.push(bucket);',
+    reason:
+      'Only the sign of the factor, and whether it is 1, decide; the comparison is between values with the same factor.',
+  },
+  {
+    file: 'shared/colors/buckets',
+    line: 'const taker = most(loads.keys(), loads, -1, weightOf);',
+    becomes: 'const taker = most(loads.keys(), loads, -2, weightOf);',
+    reason: 'The comparison is between values with the same factor, and -2 has the sign of -1.',
+  },
+  {
+    file: 'shared/colors/buckets',
+    line: 'const takerLoad = loads.get(taker) ?? 0;',
+    becomes: 'const takerLoad = loads.get(taker) ?? 1;',
+    reason: 'The taker is a key of the map.',
+  },
+];
