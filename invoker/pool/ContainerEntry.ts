@@ -22,6 +22,8 @@ export interface ContainerEntry {
    */
   collecting: number;
   lastUsed: number;
+  /** The time at which it got its latest activation. */
+  lastAssigned: number;
   /** The time at which a stem cell expires. */
   expires: number | undefined;
   /** The recently served colors, the latest one last. */
@@ -55,6 +57,7 @@ export function newEntry(id: number, kind: string, memoryMB: number): ContainerE
     active: 0,
     collecting: 0,
     lastUsed: 0,
+    lastAssigned: 0,
     expires: undefined,
     colors: undefined,
     listed: undefined,

@@ -10,6 +10,8 @@ import * as texts from '../activations/texts.js';
 import type { Container } from '../containers/ContainerDriver.js';
 import { Backlog } from './Backlog.js';
 import { collectLogs, discardLogs, logLine } from './collectLogs.js';
+import { meanAfter } from './colorPatience.js';
+import { ColorWaits } from './ColorWaits.js';
 import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
 import { dueContainers, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
@@ -52,7 +54,8 @@ import { messageOf } from '../../shared/errors/reasons.js';
  * more activations. Its memory counts from its creation until the driver has removed it. A container that needs the
  * memory of containers being removed is reserved: it is created once they are gone.
  *
- * Activations without room wait and take turns: see `Backlog.ts`.
+ * Activations without room wait and take turns: see `Backlog.ts`. A colored activation may wait for the container of its
+ * color first: see `ColorWaits.ts`.
  */
 
 export interface PoolConfig extends SweepTimes, ContainersConfig {
@@ -71,6 +74,8 @@ export interface PoolParts extends ExecutionParts, ContainersParts {
    * activation starts until then, so that the consumer soon stops fetching. Missing: there is always room.
    */
   readonly roomForRecord?: (() => Promise<void> | undefined) | undefined;
+  /** Calls `run` after `ms`, and returns a function that cancels the call. Missing: with a timer. */
+  readonly after?: ((ms: number, run: () => void) => () => void) | undefined;
 }
 
 /** The number of containers that may fail to take an activation before it is given up. */
@@ -90,6 +95,7 @@ export class ContainerPool {
   readonly #containers: Containers;
   readonly #stemCells: StemCells;
   readonly #backlog: Backlog<PooledContainer>;
+  readonly #colorWaits: ColorWaits<Job, PooledContainer>;
   #jobs = 0;
   #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
@@ -101,8 +107,22 @@ export class ContainerPool {
 
   constructor(parts: PoolParts) {
     this.#parts = parts;
-    this.#containers = new Containers(parts, (key) => this.#backlog.startWaiting(key));
+    this.#containers = new Containers(parts, (key) => this.#onRoom(key));
     const { table } = this.#containers;
+    this.#colorWaits = new ColorWaits<Job, PooledContainer>({
+      table,
+      now: parts.now,
+      after: parts.after ?? afterTimeout,
+      start: (job, entry, waitedMs) => {
+        parts.metrics.waitedForColor(true, waitedMs);
+        this.#start(job, { kind: 'warm', entry });
+      },
+      giveUp: (job, waitedMs) => {
+        parts.metrics.waitedForColor(false, waitedMs);
+        this.#backlog.putBack(job);
+      },
+      goOn: () => this.#backlog.startWaiting(),
+    });
     this.#backlog = new Backlog<PooledContainer>({
       place: (job) => (this.#hasRoomForRecord() ? place(table, job, parts.now()) : WAIT),
       placeWarm: (job) => (this.#hasRoomForRecord() ? placeWarm(table, job) : undefined),
@@ -142,7 +162,7 @@ export class ContainerPool {
       const job = newJob(message, action, ++this.#arrivals, { done: () => end(), leave: () => end('left') });
       if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
       else if (unreadable !== undefined) this.#giveUp(job, developerError(unreadable), unreadable);
-      else this.#backlog.submit(job);
+      else if (this.#backlog.size > 0 || !this.#colorWaits.admit(job)) this.#backlog.submit(job);
     });
   }
 
@@ -166,7 +186,12 @@ export class ContainerPool {
   counts(): PoolCounts {
     const { table } = this.#containers;
     const { unremoved } = this.#containers;
-    return { ...countContainers(table), unremoved, waiting: this.#backlog.size, activations: this.#jobs };
+    return {
+      ...countContainers(table),
+      unremoved,
+      waiting: this.#backlog.size + this.#colorWaits.size,
+      activations: this.#jobs,
+    };
   }
 
   /**
@@ -175,7 +200,7 @@ export class ContainerPool {
   leaveWaiting(): void {
     if (this.#state !== 'open') return;
     this.#leaving = true;
-    for (let job = this.#backlog.shift(); job; job = this.#backlog.shift()) job.leave();
+    for (let job = this.#nextWaiting(); job; job = this.#nextWaiting()) job.leave();
   }
 
   /**
@@ -188,7 +213,7 @@ export class ContainerPool {
     clearInterval(this.#sweeper);
     await this.#untilIdle(limitMs);
     this.#state = 'closed';
-    for (let job = this.#backlog.shift(); job; job = this.#backlog.shift()) {
+    for (let job = this.#nextWaiting(); job; job = this.#nextWaiting()) {
       this.#giveUp(job, whiskError(texts.abnormalRun));
     }
     this.#containers.removeAll();
@@ -201,12 +226,23 @@ export class ContainerPool {
     await within(new Promise<void>((resolve) => (this.#onIdle = resolve)), limitMs, () => undefined);
   }
 
+  #nextWaiting(): Job | undefined {
+    return this.#colorWaits.shift() ?? this.#backlog.shift();
+  }
+
+  /** Starts waiting activations. @param key of the container with room, if it is a container. */
+  #onRoom(key?: string): void {
+    if (key !== undefined && this.#colorWaits.size > 0 && this.#hasRoomForRecord()) this.#colorWaits.serve(key);
+    this.#backlog.startWaiting(key);
+  }
+
   /** Starts the job in the chosen container. */
   #start(job: Job, placement: Decision<PooledContainer>): void {
     const { table } = this.#containers;
     job.colorHit = metColor(placement, job.color);
     if (job.color !== undefined) this.#parts.metrics.colored(job.colorHit);
     if (placement.kind === 'warm') {
+      placement.entry.lastAssigned = this.#parts.now();
       table.assign(placement.entry, job.color);
       this.#serve(placement.entry, job, 'warm');
       if (placement.wake) void this.#containers.resume(placement.wake);
@@ -239,6 +275,7 @@ export class ContainerPool {
 
   /** Runs the job in a container that must be prepared first. */
   #serveFirst(entry: PooledContainer, job: Job, start: StartKind): void {
+    entry.lastAssigned = this.#parts.now();
     entry.prepared = prepare(this.#parts, this.#containers, entry, job, start === 'prewarmed');
     this.#containers.table.assign(entry, job.color);
     this.#serve(entry, job, start);
@@ -282,6 +319,8 @@ export class ContainerPool {
     const { response } = execution;
     const record = executionRecord(message, action, execution, config.invokerName);
     metrics.ended(record);
+    const group = this.#containers.table.group(job.key);
+    if (group) group.meanRunMs = meanAfter(group.meanRunMs, runMs(execution));
     const reusable = isReusable(response);
     if (!reusable) this.#containers.drain(entry);
     if (action.logsMB === 0) {
@@ -370,6 +409,15 @@ const WAIT = { kind: 'wait' } as const;
 const LEFT = Promise.resolve('left' as const);
 
 const NO_LOGS = Promise.resolve();
+
+const afterTimeout = (ms: number, run: () => void): (() => void) => {
+  const timer = setTimeout(run, ms);
+  return () => clearTimeout(timer);
+};
+
+/** The duration of `/run` in ms. */
+const runMs = ({ total, init }: Execution): number =>
+  total.end - total.start - (init === undefined ? 0 : init.end - init.start);
 
 /** Whether the container recently served the color. */
 function metColor(placement: Decision<PooledContainer>, color: string | undefined): boolean {

@@ -1,11 +1,12 @@
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import { containerKey, flowOf } from './ContainerEntry.js';
+import type { ColoredJob } from './ColorWaits.js';
 import type { ContainerRequest } from './decide.js';
 import type { Queued } from './FairQueue.js';
 
 /** An activation in the pool. */
-export interface Job extends ContainerRequest, Queued {
+export interface Job extends ContainerRequest, ColoredJob, Queued {
   readonly message: ActivationMessage;
   readonly action: ExecutableAction;
   /** The number of containers that failed to take it. */
@@ -38,6 +39,7 @@ export function newJob(
     kind: action.kind,
     memoryMB: action.memoryMB,
     color: message.color?.value,
+    patienceMs: message.color?.patience ?? 0,
     attempts: 0,
     platformFailed: false,
     colorHit: false,

@@ -15,6 +15,8 @@ export class WarmGroup<E extends ContainerEntry> {
   active = 0;
   /** The time of the last end of an activation, in ms since the epoch. */
   lastUsed = 0;
+  /** The running average of its runs, in ms; undefined before the end of the first run. */
+  meanRunMs: number | undefined;
   /** Containers with room that can serve at once. */
   readonly #awake = new ByColors<E>();
   /** Containers with room that must be resumed first. */
@@ -41,6 +43,15 @@ export class WarmGroup<E extends ContainerEntry> {
       else asleep = entry;
     }
     return awake ?? asleep;
+  }
+
+  /** The warm containers without room that recently served the color. */
+  busyHomes(color: string): E[] {
+    const busy: E[] = [];
+    for (const entry of this.#homes.get(color) ?? []) {
+      if (entry.listed === undefined && isAwake(entry)) busy.push(entry);
+    }
+    return busy;
   }
 
   /** The container with room and the fewest colors. Prefers awake containers, then the last used one. */

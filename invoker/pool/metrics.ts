@@ -12,6 +12,8 @@ export interface PoolMetrics {
   ended(record: ActivationRecord): void;
   /** Counts a colored activation. @param met whether its container recently served the color. */
   colored(met: boolean): void;
+  /** Counts an activation that waited for a container of its color. @param met whether it got one. */
+  waitedForColor(met: boolean, waitedMs: number): void;
   /** Counts an activation that its container did not take. */
   rescheduled(): void;
   /** Counts dropped lines that a container logged between two activations. */
@@ -29,6 +31,7 @@ export class InvokerMetrics {
   readonly #rescheduled: Counter<'invoker'>;
   readonly #logLinesDropped: Counter<'invoker'>;
   readonly #colored: Counter<'invoker' | 'container'>;
+  readonly #colorWait: Histogram<'outcome'>;
   readonly #wait: Histogram;
   readonly #init: Histogram;
   readonly #run: Histogram;
@@ -66,6 +69,13 @@ export class InvokerMetrics {
       labelNames: ['invoker', 'container'],
       registers,
     });
+    this.#colorWait = new Histogram({
+      name: 'invoker_color_wait_seconds',
+      help: 'Waits for a busy container of the color, by outcome: met, elsewhere (the patience was over)',
+      labelNames: ['outcome'],
+      buckets: SECONDS,
+      registers,
+    });
     const histogram = (name: string, help: string): Histogram =>
       new Histogram({ name: `invoker_${name}_seconds`, help, buckets: SECONDS, registers });
     this.#wait = histogram('wait', 'Time from the request until the container gets the activation');
@@ -97,10 +107,12 @@ export class InvokerMetrics {
     const linesDropped = this.#logLinesDropped.labels(invoker);
     const met = this.#colored.labels(invoker, 'met');
     const other = this.#colored.labels(invoker, 'other');
+    const waits = { met: this.#colorWait.labels('met'), elsewhere: this.#colorWait.labels('elsewhere') };
     return {
       started: (kind) => started[kind].inc(),
       rescheduled: () => rescheduled.inc(),
       logLinesDropped: (lines) => linesDropped.inc(lines),
+      waitedForColor: (wasMet, waitedMs) => waits[wasMet ? 'met' : 'elsewhere'].observe(waitedMs / 1000),
       colored: (wasMet) => (wasMet ? met : other).inc(),
       ended: (record) => {
         ended[record.response.statusCode]?.inc();

@@ -104,7 +104,7 @@ export class PoolFixture {
   constructor(
     config: Partial<PoolConfig> = {},
     stemCells: readonly StemCell[] = [],
-    parts: Partial<Pick<PoolParts, 'decrypt'>> = {},
+    parts: Partial<Pick<PoolParts, 'decrypt' | 'after'>> = {},
   ) {
     this.pool = new ContainerPool({
       driver: this.driver,
