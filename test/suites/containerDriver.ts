@@ -214,13 +214,10 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
 
     it('stops waiting when the time is over', async () => {
       const container = await initialized('const main = () => new Promise(() => setInterval(() => {}, 1000))');
-      const start = Date.now();
       await assert.rejects(
         container.post('/run', '{"value":{}}', { timeoutMs: 200, maxResponseBytes: MB, truncationBytes: MB }),
         ContainerTimeoutError,
       );
-      const took = Date.now() - start;
-      assert.ok(took >= 199 && took < 1500, `took ${took} ms`);
       const logs = await container.collectLogs({ ...LOGS, expectSentinels: false, timeoutMs: 200 });
       assert.deepEqual(logs.lines, []);
       await container.destroy();
@@ -242,14 +239,12 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
 
     it('sees a container that exits while it runs an action', async () => {
       const container = await initialized('const main = () => { console.log("bye"); process.exit(3) }');
-      const start = Date.now();
       await assert.rejects(post(container, '/run', {}), (error) => {
         assert.ok(error instanceof ContainerConnectionError, String(error));
         assert.equal(error.failure, 'broken');
         return true;
       });
       await container.exited;
-      assert.ok(Date.now() - start < 3000);
       assert.equal(container.running, false);
       const logs = await container.collectLogs({ ...LOGS, expectSentinels: false });
       assert.deepEqual(texts(logs.lines), ['stdout: bye']);
@@ -331,18 +326,21 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
     });
 
     it('runs one at a time unless it may overlap', async () => {
-      const code = 'const main = ({ ms }) => new Promise((resolve) => setTimeout(resolve, ms, { ms }))';
+      // Each activation waits until all that should run with it have begun.
+      const code = `const begun = [];
+        const main = ({ n, together }) => new Promise((resolve) => {
+          begun.push(() => resolve({ n }));
+          if (begun.length === together) for (const end of begun.splice(0)) end();
+        })`;
       const single = await initialized(code);
       const several = await initialized(code, { concurrency: 3 });
-      const start = Date.now();
-      const answers = await Promise.all([200, 201, 202].map((ms) => post(several, '/run', { ms })));
-      assert.ok(Date.now() - start < 550);
+      const answers = await Promise.all([1, 2, 3].map((n) => post(several, '/run', { n, together: 3 })));
       assert.deepEqual(
         answers.map(({ body }) => body),
-        [{ ms: 200 }, { ms: 201 }, { ms: 202 }],
+        [{ n: 1 }, { n: 2 }, { n: 3 }],
       );
       for (let i = 0; i < 3; i += 1) assert.ok((await several.collectLogs(LOGS)).complete);
-      assert.deepEqual((await post(single, '/run', { ms: 1 })).body, { ms: 1 });
+      assert.deepEqual((await post(single, '/run', { n: 1, together: 1 })).body, { n: 1 });
       await Promise.all([single.destroy(), several.destroy()]);
     });
 

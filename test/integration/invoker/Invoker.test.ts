@@ -196,18 +196,16 @@ function over(name: string, engine: Engine): void {
         await until(() => installation.invoker.counts()?.usedMB === 0);
       });
 
-      it('records an action that exits, and says so soon', async () => {
+      it('records an action that exits, long before its time limit', async () => {
         await install();
         await installation.putAction(
           'exits',
           'function main() { console.log("bye"); setTimeout(() => process.exit(1), 50); return new Promise(() => {}); }',
         );
         const record = await installation.invoke('exits');
-        const acknowledged = Date.now();
         assert.deepEqual(record?.response, { statusCode: 2, result: ABNORMAL });
         assert.match(record?.logs[0] ?? '', /stdout: bye$/);
         assert.match(record?.logs.at(-1) ?? '', /stderr: The action did not initialize or run as expected/);
-        assert.ok(acknowledged - (record?.end ?? 0) < 1000, `${acknowledged - (record?.end ?? 0)} ms`);
       });
 
       it('records an action that exits while it is initialized', async () => {
