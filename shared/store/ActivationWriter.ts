@@ -8,7 +8,7 @@ import { TooManyRecordsError } from './ActivationStore.js';
 import { RefusedByStoreError, StoreError, type ArtifactStore, type Refusal } from './ArtifactStore.js';
 
 /*
- * The states of a record on its way into the store:
+ * The states of a record until it is stored:
  *
  *   from        to          when
  *   queued      under way   its batch begins
@@ -20,37 +20,37 @@ import { RefusedByStoreError, StoreError, type ArtifactStore, type Refusal } fro
  *   set aside   under way   after a pause, alone
  *               lost        it failed MAX_ATTEMPTS_ASIDE times while others were stored, or the process ends
  *
- * A record that is queued, under way or set aside counts in the backlog. `stored` and `lost` are final: `store` resolves
- * or rejects. A record that is set aside occupies no place of a batch, so it holds up no other record.
+ * A record that is queued, under way or set aside counts in the backlog. `stored` and `lost` are final: `store`
+ * resolves or rejects. A record that is set aside occupies no place of a batch, so it holds up no other record.
  */
 
-/** What metrics want to know. */
+/** The metrics of the writer. */
 export interface ActivationWriteObserver {
-  /** A batch is durable; `ms` is how long the store took. */
+  /** A batch is durable. @param ms the duration of the store's operation. */
   stored(records: number, ms: number): void;
-  /** The store did not take a batch; it is tried again. */
+  /** A batch failed and is retried. */
   failed(): void;
-  /** Records that wait to be stored, and about how many bytes they have. */
+  /** The number of waiting records, and their approximate bytes. */
   backlog(records: number, bytes: number): void;
 }
 
 export interface WriterOptions {
   readonly maxBatchRecords: number;
   readonly maxBatchBytes: number;
-  /** From so many waiting bytes on, `ready` and `room` wait. */
+  /** The number of waiting bytes from which `ready` and `room` wait. */
   readonly maxBacklogBytes: number;
   /** The longest wait of `ready`, in ms. */
   readonly patienceMs: number;
-  /** Batches under way at the same time. */
+  /** The most concurrent batches. */
   readonly concurrency: number;
-  /** The distance between the beginnings of two batches, in ms: under load fewer and larger ones cost less. */
+  /** The smallest interval between the starts of two batches, in ms: fewer and larger batches cost less. */
   readonly intervalMs: number;
-  /** The longest such distance, in ms; between the two it is five times what the last batch took. */
+  /** The longest such interval, in ms. Between the bounds it is five times the duration of the last batch. */
   readonly maxIntervalMs: number;
-  /** The first and the longest pause before a batch is tried again, in ms. */
+  /** The first and the longest delay before a batch is retried, in ms. */
   readonly retryDelayMs: number;
   readonly maxRetryDelayMs: number;
-  /** Throws where no new work is to be taken: `ready` fails of it at once. */
+  /** Throws if new work must be refused. `ready` fails with the error at once. */
   readonly requireRoom: () => void;
   readonly log: Logger;
   readonly observer: ActivationWriteObserver | undefined;
@@ -58,15 +58,15 @@ export interface WriterOptions {
   readonly now: () => number;
 }
 
-/** A record on its way into the store. */
+/** A record that is not stored yet. */
 interface Pending {
   readonly record: ActivationRecord;
   readonly updated: number;
-  /** An estimate. */
+  /** The estimated size in bytes. */
   readonly bytes: number;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-  /** How often it was tried alone, and how many records were stored when it was set aside. */
+  /** The number of attempts alone, and the number of stored records when it was set aside. */
   attemptsAside: number;
   storedBefore: number;
 }
@@ -79,7 +79,7 @@ export class ActivationWriter {
   readonly #store: Pick<ArtifactStore, 'putMany'>;
   readonly #options: WriterOptions;
   readonly #pace: Pacer;
-  /** By document id, from `write` until the record is durable or lost. */
+  /** The records by document id, from `write` until they are durable or lost. */
   readonly #waiting = new Map<string, ActivationRecord>();
   #queue: Pending[] = [];
   #backlogRecords = 0;
@@ -89,9 +89,9 @@ export class ActivationWriter {
   #storedRecords = 0;
   #away = false;
   #closed = false;
-  /** Aborted when no batch is tried again. */
+  /** Aborted at the end of retries. */
   readonly #end = new AbortController();
-  /** Called when the backlog has room again, or at the close. */
+  /** Called when the backlog has room, and at the close. */
   readonly #onRoom = new Set<() => void>();
   #onIdle: (() => void)[] = [];
   /** Called after each batch. */
@@ -103,12 +103,12 @@ export class ActivationWriter {
     this.#pace = new Pacer({ factor: 5, minMs: options.intervalMs, maxMs: options.maxIntervalMs });
   }
 
-  /** A record that is not in the store yet. */
+  /** The waiting record of an activation; undefined if it does not wait. */
   waiting(namespace: string, activationId: string): ActivationRecord | undefined {
     return this.#waiting.get(idOf(namespace, activationId));
   }
 
-  /** Resolves when the namespace's records that wait now are stored, or after `maxWaitMs`. */
+  /** Resolves when the namespace's currently waiting records are stored, or after `maxWaitMs`. */
   async stored(namespace: string, maxWaitMs: number): Promise<void> {
     const prefix = `${namespace}/`;
     const ids = [...this.#waiting.keys()].filter((id) => id.startsWith(prefix));
@@ -116,7 +116,7 @@ export class ActivationWriter {
     while (ids.some((id) => this.#waiting.has(id)) && performance.now() < end) await this.#writtenUntil(end);
   }
 
-  /** Resolves when a batch was written, or at `end`. */
+  /** Resolves when a batch is written, or at `end`. */
   async #writtenUntil(end: number): Promise<void> {
     let onWritten = (): void => {};
     const written = new Promise<void>((resolve) => (onWritten = resolve));
@@ -144,8 +144,8 @@ export class ActivationWriter {
   }
 
   /**
-   * Resolves once the record is durable.
-   * @throws RefusedByStoreError where the store does not take this record; StoreError where the writer was closed before.
+   * Writes a record. Resolves once it is durable.
+   * @throws RefusedByStoreError if the store refuses the record; StoreError if the writer closes first.
    */
   write(record: ActivationRecord): Promise<void> {
     if (this.#closed) return Promise.reject(new StoreError('the store of activations is closed'));
@@ -165,7 +165,7 @@ export class ActivationWriter {
     while (this.#backlogRecords > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
   }
 
-  /** Takes no more records, waits up to `maxWaitMs` for those that wait, and gives up the rest. */
+  /** Takes no more records, waits up to `maxWaitMs` for the waiting ones, and gives up the rest. */
   async close(maxWaitMs: number): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -179,7 +179,7 @@ export class ActivationWriter {
     return this.#backlogBytes >= this.#options.maxBacklogBytes;
   }
 
-  /** Resolves to true when records were stored (or at the close), to false at `end`, which may be infinite. */
+  /** Resolves to true when records are stored or at the close, to false at `end`, which may be infinite. */
   #roomUntil(end: number): Promise<boolean> {
     let onRoom = (): void => {};
     const room = new Promise<true>((resolve) => (onRoom = () => resolve(true)));
@@ -270,7 +270,7 @@ export class ActivationWriter {
     return new Map(refused.map((refusal) => [refusal.id, refusal]));
   }
 
-  /** Parts a batch of which the store took all or some. */
+  /** Settles a batch of which the store accepted all or some records. */
   #settle(batch: readonly Pending[], refused: ReadonlyMap<string, Refusal>): void {
     const refusalOf = ({ record }: Pending): Refusal | undefined =>
       refused.get(idOf(record.namespace, record.activationId));
@@ -286,7 +286,9 @@ export class ActivationWriter {
     }
   }
 
-  /** The store refused the batch as a whole: halves it until the record at fault is alone. */
+  /**
+   * Finds the faulty record of a batch that the store refused as a whole: halves the batch until the record is alone.
+   */
   async #findRefused(batch: readonly Pending[], error: unknown): Promise<void> {
     const [pending, ...more] = batch;
     if (!pending) return;
@@ -302,20 +304,21 @@ export class ActivationWriter {
       this.#lose([pending], error instanceof Error ? error : new StoreError(String(error)));
       return;
     }
-    // Logs are most of a large record. Without them the record still says what happened.
+    // Logs are the largest part of a large record. Without them the record still has the result.
     this.#options.log.warn('the store refused a record: storing it without its logs', { error, ...idFields(record) });
     this.#queue.push({ ...pending, record: { ...record, logs: [LOGS_LEFT_OUT] } });
     this.#schedule();
   }
 
-  /** Tries the record again alone, beside the others. */
+  /** Retries a record alone, in parallel to the others. */
   #setAside(pending: Pending, reason: string, othersTaken: boolean): void {
     const { log, maxRetryDelayMs, retryDelayMs } = this.#options;
     const error = new StoreError(reason);
-    if (othersTaken) log.warn('the store took other records, but not this one', { error, ...idFields(pending.record) });
+    if (othersTaken)
+      log.warn('the store accepted other records but not this one', { error, ...idFields(pending.record) });
     else this.#reportAway(error);
     if (pending.attemptsAside === 0) pending.storedBefore = this.#storedRecords;
-    // While the store takes no record at all, this one is not at fault.
+    // While the store accepts no record at all, this record is not the cause.
     const othersStored = this.#storedRecords > pending.storedBefore;
     if (pending.attemptsAside >= MAX_ATTEMPTS_ASIDE && othersStored) {
       this.#refused(pending, new RefusedByStoreError(reason));
@@ -342,7 +345,7 @@ export class ActivationWriter {
 
   #lose(batch: readonly Pending[], error: Error): void {
     for (const { record } of batch) {
-      this.#options.log.error('an activation record is lost', { error, ...idFields(record) });
+      this.#options.log.error('lost an activation record', { error, ...idFields(record) });
       this.#waiting.delete(idOf(record.namespace, record.activationId));
     }
     this.#release(batch);
@@ -362,10 +365,10 @@ export class ActivationWriter {
     this.#options.observer?.backlog(this.#backlogRecords, this.#backlogBytes);
     if (this.#away) return;
     this.#away = true;
-    this.#options.log.warn('activation records wait: the store does not take them', { error });
+    this.#options.log.warn('activation records wait: the store does not accept them', { error });
   }
 
-  /** Waits before the next try; resolves to false where the writer ends instead. */
+  /** Waits before a retry. Resolves to false if the writer ends. */
   async #pause(ms: number): Promise<boolean> {
     const { signal } = this.#end;
     await sleep(ms, undefined, { signal }).catch(() => {});
@@ -373,19 +376,22 @@ export class ActivationWriter {
   }
 }
 
-/** An error of this program (a TypeError, say) comes again at each try, and is no reason to hold up other records. */
+/**
+ * Whether a retry may help. An error of this program, such as a TypeError, would repeat and must not block other
+ * records.
+ */
 function isWorthAnotherTry(error: unknown): boolean {
   return error instanceof StoreError && !(error instanceof RefusedByStoreError);
 }
 
-/** What stands in the place of logs that the store did not take. */
-const LOGS_LEFT_OUT = 'Logs were left out: with them the activation record was too large for the store.';
+/** The line that replaces refused logs. */
+const LOGS_LEFT_OUT = 'The logs were omitted: with them the activation record was too large for the store.';
 
 const idOf = (namespace: string, activationId: string): string => `${namespace}/${activationId}`;
 
 const idFields = ({ namespace, activationId }: ActivationRecord): object => ({ namespace, activationId });
 
-/** An estimate of a record's bytes as JSON. */
+/** The estimated size of a record's JSON in bytes. */
 function roughSize({ response, logs }: ActivationRecord): number {
   let size = 1000 + (response.size ?? 0);
   for (const line of logs) size += line.length;

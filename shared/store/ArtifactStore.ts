@@ -24,8 +24,8 @@ export function attachmentsOf(document: NewDocument | StoredDocument): Readonly<
 export type ViewKey = string | number | null | readonly (string | number | null)[];
 
 /**
- * The named views, with the design document and view that OpenWhisk's databases have them under (`palette.v1.0.0` is our
- * own), and what they emit: see `views.ts`.
+ * The named views, with the design document and view that OpenWhisk's databases have them under (`palette.v1.0.0` is
+ * our own), and what they emit: see `views.ts`.
  */
 export type ViewName =
   | 'whisks.v2.1.0/actions'
@@ -57,7 +57,10 @@ export interface ViewRow {
   /** A \`ViewKey\`, unless the database has another view under that name. */
   key: Json;
   value: Json;
-  /** With `includeDocs`; for a value with an `_id` of its own, the document of that id (as CouchDB does), null where it is missing. */
+  /**
+   * With `includeDocs`; for a value with an `_id` of its own, the document of that id (as CouchDB does), null where it
+   * is missing.
+   */
   doc?: StoredDocument | null | undefined;
 }
 
@@ -93,7 +96,8 @@ export interface ArtifactStore {
   /**
    * Writes a document, and an attachment with it, and resolves to the new revision once both are durable: either both
    * are stored or neither. Attachments that the document does not name (`_attachments`) go.
-   * @throws DocumentConflictError where the document exists and `_rev` is not its revision, or it was deleted and there is one.
+   * @throws DocumentConflictError where the document exists and `_rev` is not its revision, or it was deleted and there
+   * is one.
    */
   put(document: NewDocument, attachment?: Attachment): Promise<string>;
   /**
@@ -104,7 +108,10 @@ export interface ArtifactStore {
   putMany(documents: readonly NewDocument[]): Promise<ManyWritten>;
   /** @throws DocumentConflictError; resolves to false where there is no such document. */
   delete(id: string, revision: string): Promise<boolean>;
-  /** Deletes documents, whatever their revisions. Those that are missing, or changed meanwhile, are left. @returns how many went */
+  /**
+   * Deletes documents, whatever their revisions. Those that are missing, or changed meanwhile, are left.
+   * @returns how many went
+   */
   deleteMany(ids: readonly string[]): Promise<number>;
   query(view: ViewName, query: ViewQuery): Promise<ViewRow[]>;
   /** How many rows the query has, `skip` taken off, `limit` aside. */

@@ -1,11 +1,11 @@
 import type { Identity } from '../entities/identity.js';
 
-/** Who may call: the database `subjects`, cached for a short while. */
+/** The identities of callers: the database `subjects`, with a short-lived cache. */
 export interface AuthStore {
   /**
-   * The identity with that API key, with its namespace's limits; undefined for an unknown key or a blocked subject.
-   * Secrets are compared in constant time.
-   * @throws StoreUnavailableError where the store does not answer and the key is not known from before.
+   * The identity for an API key, with its namespace's limits; undefined for an unknown key or a blocked subject.
+   * Compares secrets in constant time.
+   * @throws StoreUnavailableError if the store does not answer and the key is not cached.
    */
   identityByKey(uuid: string, key: string): Promise<Identity | undefined>;
   /** One of a namespace's identities, for calls without a key (web actions). */

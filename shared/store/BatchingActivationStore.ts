@@ -9,7 +9,7 @@ import { summariesOf } from './summariesOf.js';
 
 const MB = 1024 * 1024;
 
-/** How records are written; every option has a default. */
+/** The options of writing records. Every option has a default. */
 export type ActivationWriteOptions = Partial<WriterOptions>;
 
 interface ListOptions {
@@ -20,16 +20,16 @@ interface ListOptions {
 const BY_NAMESPACE: ViewName = 'whisks.v2.1.0/activations';
 const BY_NAME: ViewName = 'whisks-filters.v2.1.1/activations';
 const BY_COLOR: ViewName = 'palette.v1.0.0/activations-by-color';
-/** A record that `get` finds is in the lists that are asked for after it: they wait for those on their way, up to this. */
+/** The longest wait of a list for waiting records, in ms, so that it contains a record that `get` has already found. */
 const LIST_PATIENCE_MS = 1000;
 /** Above every string of a key. */
 const TOP = '\ufff0';
 
 /**
- * The database `activations`. Records are written in batches: the first one after a pause goes at once, and those that
- * come while it is under way go together next. While the store is away records are kept and tried again until it is back,
- * and `ready` and `room` hold new work. A record is lost only when the store refuses that very record or the process
- * ends; then `store` rejects. A waiting record can already be read here. `ActivationWriter.ts` has the states.
+ * The database `activations`, with batched writes. The first record after a pause is written at once; records that
+ * arrive meanwhile form the next batch. While the store is unavailable, records are kept and retried, and `ready` and
+ * `room` delay new work. A record is lost only if the store refuses it or the process ends; then `store` rejects.
+ * Waiting records can already be read. For the states see `ActivationWriter.ts`.
  */
 export class BatchingActivationStore implements ActivationStore {
   readonly #store: ArtifactStore;
@@ -60,14 +60,14 @@ export class BatchingActivationStore implements ActivationStore {
   }
 
   /**
-   * Resolves when there is room for more records, however long that takes, or when the store is closed; undefined: there
-   * is room. An invoker waits here before it takes an activation: the others stay in its topic.
+   * Resolves when there is room for more records, without a time limit, or when the store is closed; undefined: there
+   * is room. An invoker waits for this before it takes an activation; further ones stay in its topic.
    */
   room(): Promise<void> | undefined {
     return this.#writer.room();
   }
 
-  /** @throws RefusedByStoreError where the store does not take this record; StoreError where it was closed before. */
+  /** @throws RefusedByStoreError if the store refuses the record; StoreError if the store is closed first. */
   store(record: ActivationRecord): Promise<void> {
     return this.#writer.write(record);
   }
@@ -98,7 +98,7 @@ export class BatchingActivationStore implements ActivationStore {
     const { skip, limit, docs } = options;
     await this.#writer.stored(namespace, LIST_PATIENCE_MS);
     const rows = await this.#store.query(view, { ...range, skip, limit, includeDocs: docs, descending: true });
-    // A damaged record does not keep the others from being listed.
+    // Skip damaged records, so that the others are listed.
     if (docs) return rows.flatMap(({ doc }) => activationRecordSchema.safeParse(doc).data ?? []);
     return summariesOf(rows);
   }
@@ -115,8 +115,8 @@ export class BatchingActivationStore implements ActivationStore {
   }
 
   /**
-   * Takes no more records, and waits up to `maxWaitMs` for those that wait to become durable. The rest is lost: its
-   * `store` rejects, and the log names each record.
+   * Takes no more records, and waits up to `maxWaitMs` for the waiting ones. The rest is lost: `store` rejects, and the
+   * log names each record.
    */
   close(maxWaitMs = 10_000): Promise<void> {
     return this.#writer.close(maxWaitMs);
@@ -125,11 +125,11 @@ export class BatchingActivationStore implements ActivationStore {
 
 function parseRecord(document: StoredDocument): ActivationRecord {
   const parsed = activationRecordSchema.safeParse(document);
-  if (!parsed.success) throw new CorruptedEntityError(document._id, 'it is not a record of an activation');
+  if (!parsed.success) throw new CorruptedEntityError(document._id, 'it is not an activation record');
   return parsed.data;
 }
 
-/** Which rows of which view a list is of. */
+/** The view and the range of rows of a list. */
 function rangeOf(
   namespace: string,
   { name, since, upto, color }: ActivationFilter,

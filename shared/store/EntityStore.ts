@@ -6,63 +6,64 @@ export type EntityCollection = 'actions' | 'packages' | 'triggers' | 'rules';
 
 export interface ListOptions {
   readonly skip: number;
-  /** 0: as many as there are. */
+  /** 0: no limit. */
   readonly limit: number;
 }
 
 /**
  * The entities of the database `whisks`, typed and cached: a second `get` of an unchanged entity costs no round trip.
- * Ids are document ids (`namespace/name`, `namespace/package/name`). Documents are never changed by those who got them.
- * Every `get` resolves to undefined where there is no such document.
+ * Ids are document ids (`namespace/name`, `namespace/package/name`). Callers must not change documents. Every `get`
+ * resolves to undefined if the document does not exist.
  */
 export interface EntityStore {
   /** The action without its code. @throws WrongEntityTypeError */
   getAction(id: string): Promise<Action | undefined>;
   /**
-   * The action with its code at hand, or as a `LargeCode` that reads it. An invoker names the revision that it was asked
-   * to run: a cached action of another revision is then read again (the newest is what comes, whatever its revision), and
-   * with null it is never taken from the cache. The same object is given out as long as the action is cached and unchanged.
+   * The action with its code at hand, or as a `LargeCode` that reads it. An invoker names the revision that it was
+   * asked to run: a cached action of another revision is then read again (the newest is what comes, whatever its
+   * revision), and with null it is never taken from the cache. The same object is given out as long as the action is
+   * cached and unchanged.
    * @throws WrongEntityTypeError
    */
   getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined>;
   /** @throws WrongEntityTypeError */
   getPackage(id: string): Promise<PackageDocument | undefined>;
   /**
-   * @param fresh ask the store although the trigger may be cached: another controller may have changed it just now
+   * @param fresh whether to read the store instead of the cache, since another controller may just have changed the
+   * trigger
    * @throws WrongEntityTypeError
    */
   getTrigger(id: string, fresh?: boolean): Promise<TriggerDocument | undefined>;
   /**
-   * Asks the store each time: rules are read seldom, and their changes must be seen at once.
+   * Always reads the store: rules are read seldom, and changes must be seen at once.
    * @throws WrongEntityTypeError
    */
   getRule(id: string): Promise<RuleDocument | undefined>;
 
   /**
-   * Writes an entity: a new one, or with `_rev` the successor of that revision. An action's code is put where it
-   * belongs (inline, attachment). Resolves to the entity with its new `_rev`.
+   * Writes an entity: a new one, or with `_rev` the successor of that revision. Stores an action's code inline or as an
+   * attachment. Resolves to the entity with its new `_rev`.
    * @throws DocumentConflictError
    */
   putAction(action: Action): Promise<Action>;
   putPackage(document: PackageDocument): Promise<PackageDocument>;
   putTrigger(document: TriggerDocument): Promise<TriggerDocument>;
   putRule(document: RuleDocument): Promise<RuleDocument>;
-  /** @throws DocumentConflictError; resolves to false where there is no such document. */
+  /** Deletes an entity. Resolves to false if it does not exist. @throws DocumentConflictError */
   delete(id: string, revision: string): Promise<boolean>;
 
   /**
-   * The summaries of a namespace's entities (for actions also of `namespace/package`), newest first, as the views emit
-   * them.
+   * The summaries of a namespace's entities from the views (for actions also of `namespace/package`), the newest first.
    */
   list(collection: EntityCollection, path: string, options: ListOptions): Promise<JsonObject[]>;
-  /** How many there are, `skip` taken off. */
+  /** The number of entities after `skip`. */
   count(collection: EntityCollection, path: string, skip: number): Promise<number>;
-  /** The published packages of all namespaces or of one, newest first. */
+  /** The published packages of all namespaces or of one, the newest first. */
   listPublicPackages(namespace: string | undefined, options: ListOptions): Promise<JsonObject[]>;
   countPublicPackages(namespace: string | undefined, skip: number): Promise<number>;
 }
 
-/** The document of that id is of another type: a package where an action was asked for. The API answers 409. */
+/** The document has another type, such as a package instead of an action. The API responds 409. */
 export class WrongEntityTypeError extends Error {
   override readonly name = 'WrongEntityTypeError';
   constructor(id: string, expected: string) {
@@ -70,7 +71,7 @@ export class WrongEntityTypeError extends Error {
   }
 }
 
-/** The document of that id is not an entity, or is damaged. The API answers 500. */
+/** The document is not an entity or is damaged. The API responds 500. */
 export class CorruptedEntityError extends StoreError {
   override readonly name = 'CorruptedEntityError';
   /** The invalid field and its error. */

@@ -1,14 +1,14 @@
 /**
- * A small ordered table of texts that outlives the process: work that was accepted and has not ended. What is in it at the
- * start, an earlier run left.
+ * A small, ordered and durable table of texts, for accepted work that has not ended. Entries at the start are from an
+ * earlier run.
  */
 export interface KeptEntries {
-  /** Resolves once the entry is durable. @throws StoreError where it cannot be. */
+  /** Resolves once the entry is durable. @throws StoreError if it cannot be stored. */
   put(key: string, value: string): Promise<void>;
-  /** Removes the entry, at the latest with the next successful write. A kill before that leaves it. */
+  /** Removes the entry, at the latest with the next successful write. After a kill before that, it remains. */
   remove(key: string): void;
-  /** The keys of all entries, in their order. */
+  /** The keys of all entries, in order. */
   keys(): string[];
-  /** The entries whose keys begin with `prefix`, in the order of their keys. */
+  /** The entries whose keys have the prefix, in the order of keys. */
   list(prefix?: string): { readonly key: string; readonly value: string }[];
 }

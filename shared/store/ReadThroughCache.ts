@@ -1,27 +1,27 @@
 import { LRUCache } from 'lru-cache';
 import { within } from '../process/within.js';
 
-/** What a cache holds, and for how long. */
+/** The bounds of a cache. */
 export interface CacheBounds<V> {
-  /** The largest sum of the weights of the values; the least recently used value goes first. */
+  /** The largest sum of weights. Beyond it the least recently used values are removed. */
   readonly maxWeight: number;
-  /** A whole number above 0. */
+  /** The weight of a value: a positive integer. */
   weigh(value: V): number;
-  /** How long a value is fresh, in ms. */
+  /** The time for which a value is fresh, in ms. */
   readonly maxAgeMs: number;
-  /** Missing: a value that is not fresh is never given out. */
+  /** Missing: stale values are never returned. */
   readonly stale?: StaleBounds | undefined;
-  /** Milliseconds, monotonic. */
+  /** The monotonic time in ms. */
   now(): number;
 }
 
-/** When a value is given out although it is not fresh: while the store does not answer. */
+/** The bounds of stale values, which are returned only while the store does not answer. */
 export interface StaleBounds {
-  /** How long after it was read, in ms. */
+  /** The largest age in ms. */
   readonly maxAgeMs: number;
-  /** How long a caller waits for the store before it gets the stale value, in ms. */
+  /** The wait for the store before a caller gets the stale value, in ms. */
   readonly patienceMs: number;
-  /** Whether an error of a read means that the store does not answer. Any other error is the caller's. */
+  /** Whether an error means that the store does not answer. Other errors are passed to the caller. */
   isUnavailable(error: unknown): boolean;
 }
 
@@ -30,17 +30,17 @@ interface Entry<V> {
   readonly since: number;
 }
 
-/** A read or a write under way. The last one registered for a key decides what is cached, unless it is displaced. */
+/** A pending read or write. The last one of a key determines the cached value, unless it is displaced. */
 interface Operation<V> {
-  /** Of a read: its outcome, and when it began. */
+  /** For a read: its outcome, and its start. */
   readonly reading?: Promise<V | undefined>;
   readonly since: number;
 }
 
 /**
- * Caches what was read from a store, by key. Overlapping reads of a key share one request. A value that was read before
- * a change became known is never cached after it: a change displaces the reads and writes under way; a displaced operation
- * still answers its callers, but its value is not cached. A missing value is not cached.
+ * Caches values from a store by key. Overlapping reads of a key share one request. A change displaces pending reads and
+ * writes: their callers still get the values, but the values are not cached. So a value from before a known change is
+ * never cached after it. Missing values are not cached.
  */
 export class ReadThroughCache<V extends {}> {
   readonly #bounds: CacheBounds<V>;
@@ -52,31 +52,33 @@ export class ReadThroughCache<V extends {}> {
     this.#entries = new LRUCache({ maxSize: bounds.maxWeight, sizeCalculation: ({ value }) => bounds.weigh(value) });
   }
 
-  /** The cached value where it is fresh. */
+  /** The cached value if it is fresh. */
   peek(key: string): V | undefined {
     const entry = this.#entries.get(key);
     return entry && this.#age(entry) <= this.#bounds.maxAgeMs ? entry.value : undefined;
   }
 
-  /** The cached value where it is fresh, else what `load` resolves to, else the stale value. */
+  /** The cached value if it is fresh, or else the result of `load`, or else the stale value. */
   get(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
     const cached = this.peek(key);
     return cached === undefined ? this.#orStale(key, this.getFresh(key, load)) : Promise.resolve(cached);
   }
 
-  /** The cached value where it is fresh, else what `load` resolves to. Never stale: for what is cached elsewhere again. */
+  /**
+   * The cached value where it is fresh, else what `load` resolves to. Never stale: for what is cached elsewhere again.
+   */
   getFresh(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
     const cached = this.peek(key);
     if (cached !== undefined) return Promise.resolve(cached);
     return this.#operations.get(key)?.reading ?? this.reload(key, load);
   }
 
-  /** What `load` resolves to, although a fresh value may be cached; the cached value while the store does not answer. */
+  /** The result of `load`, even if a fresh value is cached; the cached value while the store does not answer. */
   refresh(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
     return this.#orStale(key, this.reload(key, load));
   }
 
-  /** What `load`, begun now, resolves to; it replaces the cached value. Never stale. */
+  /** The result of a new `load`, which replaces the cached value. Never stale. */
   async reload(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
     const reading = load();
     if (this.#isWriting(key)) return reading;
@@ -92,7 +94,7 @@ export class ReadThroughCache<V extends {}> {
     }
   }
 
-  /** Runs a change of what is stored under `key`, and caches what it resolves to. Until then nothing is cached. */
+  /** Runs a change of the key's value and caches its result. During the change the key is not cached. */
   async write<W extends V | undefined>(key: string, change: () => Promise<W>): Promise<W> {
     const operation: Operation<V> = { since: this.#bounds.now() };
     this.#entries.delete(key);
@@ -100,23 +102,23 @@ export class ReadThroughCache<V extends {}> {
     try {
       const value = await change();
       if (this.#finish(key, operation)) this.#keep(key, value);
-      // Displaced: a read that began since may have seen the value before the change.
+      // Displaced: a later read may have got the value from before the change.
       else this.invalidate(key);
       return value;
     } catch (error) {
-      // The change may have taken place.
+      // The change may have been stored.
       this.invalidate(key);
       throw error;
     }
   }
 
-  /** Another process changed what is stored under `key`. */
+  /** Removes a key after another process's change. */
   invalidate(key: string): void {
     this.#entries.delete(key);
     this.#operations.delete(key);
   }
 
-  /** The outcome of a read, or the stale value where the store does not answer in time. */
+  /** The outcome of a read, or the stale value if the store does not answer in time. */
   #orStale(key: string, reading: Promise<V | undefined>): Promise<V | undefined> {
     const { stale } = this.#bounds;
     const entry = this.#entries.get(key);
@@ -133,13 +135,13 @@ export class ReadThroughCache<V extends {}> {
     return this.#bounds.now() - since;
   }
 
-  /** During a write every read asks the store, and the write decides what is cached. */
+  /** Whether a write is pending. Then every read uses the store, and the write determines the cached value. */
   #isWriting(key: string): boolean {
     const operation = this.#operations.get(key);
     return operation !== undefined && operation.reading === undefined;
   }
 
-  /** Whether the operation was not displaced. */
+  /** Ends an operation. @returns whether it was not displaced. */
   #finish(key: string, operation: Operation<V>): boolean {
     return this.#operations.get(key) === operation && this.#operations.delete(key);
   }

@@ -2,7 +2,7 @@ import { silentLogger, type Logger } from '../logging/Logger.js';
 import { StoreFullError, StoreUnavailableError } from './ArtifactStore.js';
 
 /*
- * Whether the store answers:
+ * The health of the store:
  *
  *   answering → away        a request fails since the store is unavailable: a warning
  *   away      → answering   any request is answered: a line with the duration
@@ -24,12 +24,12 @@ export class StoreHealth {
     return this.#awaySince === undefined;
   }
 
-  /** How long ago the store answered last, in ms. */
+  /** The time since the store's last response, in ms. */
   get ageMs(): number {
     return this.#now() - this.#answeredAt;
   }
 
-  /** Resolves, or rejects, as the request does. */
+  /** Observes a request, and settles like it. */
   async watch<T>(request: Promise<T>): Promise<T> {
     try {
       const answer = await request;
@@ -47,13 +47,13 @@ export class StoreHealth {
     if (this.#awaySince === undefined) return;
     const seconds = ((this.#now() - this.#awaySince) / 1000).toFixed(1);
     this.#awaySince = undefined;
-    this.#log.info(`the store answers again, after ${seconds} s`);
+    this.#log.info(`the store answers again after ${seconds} s`);
   }
 
   #failed(error: StoreUnavailableError): void {
     if (this.#awaySince !== undefined) return;
     this.#awaySince = this.#now();
-    this.#log.warn('the store does not answer: known identities and entities are used, other requests get 503', {
+    this.#log.warn('the store does not answer: cached identities and entities are used, other requests get 503', {
       error,
     });
   }

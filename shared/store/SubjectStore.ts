@@ -9,16 +9,16 @@ import { ReadThroughCache } from './ReadThroughCache.js';
 import { staleBounds } from './staleBounds.js';
 
 export interface SubjectCacheOptions {
-  /** The longest that a changed key, limit or block goes unnoticed, in ms. */
+  /** The longest time until a changed key, limit or block is noticed, in ms. */
   readonly maxAgeMs?: number;
-  /** How old an identity may be that is used while the store does not answer, in ms. */
+  /** The largest age of cached identities while the store does not answer, in ms. */
   readonly maxStaleMs?: number | undefined;
-  /** Namespaces and keys kept. */
+  /** The most cached namespaces and keys. */
   readonly maxEntries?: number;
   readonly now?: () => number;
 }
 
-/** A namespace's key, and the identity that it stands for. */
+/** A namespace's key with its identity. */
 interface Credentials {
   readonly key: string;
   readonly identity: Identity;
@@ -36,8 +36,8 @@ const amount = z.int().min(0).optional();
 const size = quantity(writeBytes).optional();
 
 /**
- * The limits of a namespace are a document of their own: its `_id` and `_rev` are not limits. Limits travel with each
- * invocation, and OpenWhisk's invokers read no message with one that they do not understand.
+ * The limits document of a namespace, without `_id` and `_rev`. Each activation message contains the limits, and
+ * OpenWhisk's invokers refuse messages with unknown limits.
  */
 const limitsSchema = z.preprocess(
   withoutNulls,
@@ -58,13 +58,13 @@ const limitsSchema = z.preprocess(
     .strip(),
 );
 
-/** As OpenWhisk has it, a limit that is null is not set. */
+/** Removes null limits, which count as not set, as in OpenWhisk. */
 function withoutNulls(document: unknown): unknown {
   if (typeof document !== 'object' || document === null) return {};
   return Object.fromEntries(Object.entries(document).filter(([, value]) => value !== null));
 }
 
-/** A wrong key of a known uuid may be new: the store is asked, but not more often than this. */
+/** The shortest interval of reads for a wrong key of a known uuid, in ms: the key may be new. */
 const REFRESH_AFTER_MS = 1000;
 
 /** The database `subjects`, cached by the first half of the key and by namespace. Returned identities are frozen. */
@@ -106,24 +106,26 @@ export class SubjectStore implements AuthStore {
     });
   }
 
-  /** The names of the namespaces that may not run anything: blocked, or with a limit of 0. */
+  /** The names of namespaces that may not run actions: blocked, or with a limit of 0. */
   async blockedNamespaces(): Promise<Set<string>> {
     const rows = await this.#store.query('namespaceThrottlings/blockedNamespaces', { startKey: '', endKey: TOP });
     return new Set(rows.flatMap(({ key }) => (typeof key === 'string' ? [key] : [])));
   }
 
-  /** All the keys with that first half. The second half stays out of the query: it is compared here, in constant time. */
+  /**
+   * Reads all keys with this uuid. The second half is not part of the query: it is compared later, in constant time.
+   */
   async #loadCredentials(uuid: string) {
     const since = this.#now();
     const range = { startKey: [uuid], endKey: [uuid, TOP] };
     const rows = await this.#store.query(IDENTITIES, { ...range, includeDocs: true });
-    // A namespace may be named like the uuid: its row has a key of one part.
+    // A namespace may have the same name as the uuid. Its row has a key of one part.
     const credentials = rows.filter((row) => Array.isArray(row.key) && row.key.length === 2).map(credentialsOf);
     return credentials.length === 0 ? undefined : { since, credentials };
   }
 }
 
-/** @throws StoreError where several subjects have that very key: nobody can say who calls. */
+/** The identity of a key. @throws StoreError if several subjects have the same key. */
 function matching(uuid: string, key: string, credentials: readonly Credentials[]): Identity | undefined {
   const found = credentials.filter((candidate) => sameSecret(candidate.key, key));
   if (found.length > 1) throw new StoreError(`the uuid ${uuid} is not unique`);
@@ -140,7 +142,7 @@ function credentialsOf(row: ViewRow): Credentials {
     namespace: { name: namespace, uuid },
     authkey: { api_key: `${uuid}:${key}` },
     rights: ALL_RIGHTS,
-    // As OpenWhisk has it, limits that cannot be read are none.
+    // As in OpenWhisk, invalid limits count as not set.
     limits: limits.success ? limits.data : {},
   };
   return { key, identity: deepFreeze(identity) };

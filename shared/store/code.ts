@@ -5,11 +5,12 @@ import { SEQUENCE, type Attached, type Exec, type ExecDocument } from '../entiti
 import { StoreError, type Attachment } from './ArtifactStore.js';
 
 /*
- * Where an action's code is kept. OpenWhisk never writes a user's code as a plain string: code under 16 KB goes into the
- * name of the attachment (`mem:` and base64url), larger code becomes an attachment of the document (`couch:` and its name).
+ * The location of an action's code. OpenWhisk never stores a user's code as a plain string: code under 16 KB is part of
+ * the attachment's name (`mem:` and base64url), larger code becomes an attachment of the document (`couch:` and its
+ * name).
  */
 
-/** From this many bytes on code is an attachment, unless the installation says otherwise. */
+/** The default size in bytes from which code becomes an attachment. */
 export const MAX_INLINE_BYTES = 16 * 1024;
 
 const INLINE = 'mem:';
@@ -17,20 +18,20 @@ const ATTACHMENT = 'couch:';
 const TEXT = 'text/plain; charset=UTF-8';
 const BYTES = 'application/octet-stream';
 
-/** The stored form of an exec: the exec of the document, and the attachment that is put with it, if any. */
+/** The stored form of an `exec`: the document's `exec` and an optional attachment. */
 export interface StoredExec {
   readonly exec: ExecDocument;
   readonly attachment?: Attachment;
 }
 
-/** Splits an exec into the part in its document and the attachment. `newName` gives attachments their names. */
+/** Splits an `exec` into the document's part and the attachment. @param newName makes the attachment's name. */
 export async function storeCode(
   exec: Exec,
   maxInlineBytes: number = MAX_INLINE_BYTES,
   newName: () => string = randomUUID,
 ): Promise<StoredExec> {
   const { code, ...rest } = exec;
-  // Only a sequence says nothing about `binary`.
+  // Only a sequence omits `binary`.
   const stored = exec.kind === SEQUENCE ? rest : { ...rest, binary: exec.binary ?? false };
   if (code === undefined) return { exec: stored };
   const bytes =
@@ -53,10 +54,10 @@ export async function storeCode(
   return { exec: { ...stored, code: inline } };
 }
 
-/** Where the code of a stored exec is: in the document, or in an attachment of it. */
+/** The code of a stored `exec`, or the name of its attachment. */
 export type CodeLocation = { readonly code: string | undefined } | { readonly attachment: string };
 
-/** Finds the code of a stored exec; a name without a scheme is an attachment's own name, as old documents have it. */
+/** Finds the code of a stored `exec`. In old documents the attachment's name has no scheme. */
 export function locateCode(exec: ExecDocument): CodeLocation {
   const { code } = exec;
   if (code === undefined || typeof code === 'string') return { code };
@@ -69,7 +70,7 @@ export function locateCode(exec: ExecDocument): CodeLocation {
   };
 }
 
-/** Stored bytes as `Exec.code` has them: text, or base64 of binary code. */
+/** Converts stored bytes to `Exec.code`: text, or base64 for binary code. */
 export function codeOfBytes(exec: ExecDocument, bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return buffer.toString(exec.binary ? 'base64' : 'utf8');

@@ -3,11 +3,11 @@ import type { ArtifactStore } from './ArtifactStore.js';
 import { retryConflicts } from './conflicts.js';
 
 /*
- * The names of users who were installed from a file or by default, or deleted: what an administrator did to them stays,
- * whatever file a server is started with.
+ * The names of users who were installed from a file or by default, or deleted. A server does not install them again, so
+ * that an administrator's changes remain.
  */
 
-/** Not the name of a subject, and no view looks at it. */
+/** The document's id. It is not a subject's name, and no view contains the document. */
 const DOCUMENT = 'palette-whisk:known-users';
 const schema = z.object({ _rev: z.string().optional(), names: z.array(z.string()) });
 const ATTEMPTS = 5;
@@ -16,7 +16,7 @@ export async function knownUsers(subjects: Pick<ArtifactStore, 'get'>): Promise<
   return new Set((await read(subjects)).names);
 }
 
-/** Adds names that are not there yet. @throws what the store throws. */
+/** Adds new names. @throws the store's errors. */
 export function rememberUsers(subjects: Pick<ArtifactStore, 'get' | 'put'>, names: readonly string[]): Promise<void> {
   return retryConflicts(ATTEMPTS, async () => {
     const { _rev, names: before } = await read(subjects);

@@ -1,9 +1,9 @@
 import type { ArtifactStore, ViewName, ViewQuery } from './ArtifactStore.js';
 
 export interface PruneOptions {
-  /** Records that began before this, in ms since the epoch, are deleted. */
+  /** Records with an earlier start, in ms since the epoch, are deleted. */
   readonly before: number;
-  /** Undefined: those of all namespaces. */
+  /** Undefined: the records of all namespaces. */
   readonly namespace?: string | undefined;
   readonly batch?: number | undefined;
 }
@@ -11,8 +11,8 @@ export interface PruneOptions {
 const BATCH = 500;
 
 /**
- * Deletes the records of activations that began before a time, the oldest first, in batches, so that it may be ended and begun
- * anew at any time. Yields after each batch how many it has deleted.
+ * Deletes the activation records that started before a time, the oldest first, in batches. It may be stopped and
+ * started again at any time. Yields the number of deleted records after each batch.
  */
 export async function* pruneActivations(
   activations: Pick<ArtifactStore, 'query' | 'deleteMany'>,
@@ -26,7 +26,7 @@ export async function* pruneActivations(
     const rows = await activations.query(view, { ...range, limit: batch });
     const deleted = await activations.deleteMany(rows.map(({ id }) => id));
     if (deleted > 0) yield deleted;
-    // A view that is behind goes on naming what was deleted.
+    // An outdated view still contains deleted records.
     if (deleted === 0 || rows.length < batch) return;
   }
 }

@@ -163,7 +163,9 @@ function activationSummary(doc: AnyDocument): Json {
   };
 }
 
-/** `package/name` where the annotations `binding` or `path` say that the action was reached in a package, else the name. */
+/**
+ * `package/name` where the annotations `binding` or `path` say that the action was reached in a package, else the name.
+ */
 function packagedName(name: unknown, annotations: readonly unknown[]): string {
   let path: unknown;
   let binding: unknown;

@@ -193,7 +193,7 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
     assert.deepEqual((await activations.get('guest', id(3)))?.logs, ['short']);
     const reduced = await activations.get('guest', id(4));
     assert.deepEqual(reduced?.response.result, { n: 4 });
-    assert.match(reduced.logs.join('\n'), /^Logs were left out/);
+    assert.match(reduced.logs.join('\n'), /^The logs were omitted/);
   });
 
   it('says so when a record cannot be stored at all', async () => {

@@ -6,14 +6,14 @@ import * as z from 'zod';
 import { StoreError, type Attachment } from '../ArtifactStore.js';
 import { messageOf } from '../../errors/reasons.js';
 
-/** How CouchDB is reached. */
+/** The connection to CouchDB. */
 export interface CouchConnection {
   /** `http` or `https`, host and port. */
   readonly url: string;
-  /** Without one no credentials are sent. */
+  /** Missing: no credentials are sent. */
   readonly username?: string | undefined;
   readonly password?: string | undefined;
-  /** Certificates (PEM) to trust besides the well-known ones. */
+  /** Additional trusted certificates (PEM). */
   readonly ca?: string | undefined;
   readonly maxConnections?: number | undefined;
   readonly timeoutMs?: number | undefined;
@@ -21,16 +21,16 @@ export interface CouchConnection {
 
 export interface CouchRequest {
   readonly method?: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
-  /** Encoded already: nano would take an id with `_local` in it for that of a local document. */
+  /** The encoded path: nano would treat an id that contains `_local` as the id of a local document. */
   readonly path: string;
   readonly qs?: Readonly<Record<string, unknown>>;
-  /** JSON as text. */
+  /** The JSON text. */
   readonly body?: string;
-  /** Where this one has less time than others. */
+  /** The time limit; missing: the client's default. */
   readonly timeoutMs?: number | undefined;
 }
 
-/** What CouchDB answered to a request that it did not do; status 0 where it did not answer. */
+/** CouchDB's error response; status 0 without a response. */
 export class CouchError extends StoreError {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -39,14 +39,14 @@ export class CouchError extends StoreError {
   }
 }
 
-/** It did not answer in the time that the request had. */
+/** CouchDB did not answer within the time limit. */
 export class CouchTimeoutError extends CouchError {
   constructor(ms: number) {
     super(0, `CouchDB does not answer within ${ms} ms`);
   }
 }
 
-/** The path of a database, or of a document in it. */
+/** The path of a database or a document. */
 export function pathOf(database: string, id?: string): string {
   const db = encodeURIComponent(database);
   if (id === undefined) return db;
@@ -56,7 +56,7 @@ export function pathOf(database: string, id?: string): string {
 
 const DESIGN = '_design/';
 
-/** Requests to one CouchDB: kept-alive connections, a bounded number of them, and a time limit on each request. */
+/** A client of one CouchDB: a bounded number of persistent connections, and a time limit for each request. */
 export class CouchClient {
   readonly #agent: Agent;
   readonly #server: nano.ServerScope;
@@ -83,12 +83,12 @@ export class CouchClient {
     });
   }
 
-  /** Where CouchDB is, without credentials. */
+  /** CouchDB's URL without credentials. */
   get origin(): string {
     return this.#origin;
   }
 
-  /** @returns the answer's JSON. @throws CouchError */
+  /** @returns the response's JSON. @throws CouchError */
   async json({ method = 'GET', body, timeoutMs = this.#timeoutMs, ...rest }: CouchRequest): Promise<unknown> {
     const signal = AbortSignal.timeout(timeoutMs);
     const options = { ...rest, method, ...(body === undefined ? {} : { body, dontStringify: true }), signal };
@@ -98,17 +98,19 @@ export class CouchClient {
     } catch (error) {
       throw signal.aborted ? new CouchTimeoutError(timeoutMs) : couchError(error);
     }
-    // nano answers '' where the connection broke in the middle of a body.
+    // nano returns '' if the connection breaks in the middle of a body.
     if (answer === '') {
-      throw signal.aborted ? new CouchTimeoutError(timeoutMs) : new CouchError(0, 'CouchDB broke off its answer');
+      throw signal.aborted
+        ? new CouchTimeoutError(timeoutMs)
+        : new CouchError(0, 'CouchDB did not complete its response');
     }
     return answer;
   }
 
   /**
-   * Writes a document with an attachment that its JSON announces (`_attachments` with `follows`), as multipart/related
+   * Writes a document with an attachment that its JSON declares (`_attachments` with `follows`), as multipart/related
    * (https://docs.couchdb.org/en/stable/api/document/common.html#creating-multiple-attachments).
-   * @returns the answer's JSON. @throws CouchError
+   * @returns the response's JSON. @throws CouchError
    */
   async putMultipart(path: string, json: string, { name, contentType, bytes }: Attachment): Promise<unknown> {
     const boundary = randomUUID();
@@ -123,7 +125,7 @@ export class CouchClient {
     return JSON.parse(answer.bytes.toString('utf8'));
   }
 
-  /** @returns undefined where there is none. @throws CouchError */
+  /** @returns undefined if it does not exist. @throws CouchError */
   async getAttachment(path: string): Promise<Uint8Array | undefined> {
     const answer = await this.#raw('GET', path, {}, undefined);
     if (answer.status === 404) return undefined;
@@ -141,7 +143,7 @@ export class CouchClient {
     await this.#agent.destroy();
   }
 
-  /** Bytes go past nano: it turns text into strings, and loses a connection that breaks in the middle of an attachment. */
+  /** Sends bytes without nano, which decodes text and does not report a connection that breaks within an attachment. */
   async #raw(
     method: 'GET' | 'PUT',
     path: string,
@@ -164,7 +166,7 @@ export class CouchClient {
   }
 }
 
-/** Keeps of an error what is safe to log: nano's errors carry the request. */
+/** Converts an error to one that is safe to log: nano's errors contain the request. */
 function couchError(error: unknown): CouchError {
   const status = statusOf(error);
   const message = messageOf(error);

@@ -47,18 +47,18 @@ const revisionsSchema = z.object({
 const reducedSchema = z.object({ rows: z.array(z.object({ value: z.number() })) });
 
 export interface CouchStoreOptions {
-  /** What the database calls a design document of ours. */
+  /** Maps the name of a design document to its name in the database. */
   readonly designName?: ((design: string) => string) | undefined;
   /**
-   * A view that CouchDB has not brought up to date in so many ms is asked for what it has. Without it lists wait as long as
-   * any request may take, and then fail.
+   * The longest wait in ms for a view's index. After that, queries return the rows of the outdated index. Missing:
+   * queries wait for the usual time limit and then fail.
    */
   readonly viewPatienceMs?: number | undefined;
   readonly log?: Logger | undefined;
   readonly now?: (() => number) | undefined;
 }
 
-/** So long a view that took too long is not waited for again: CouchDB may be at it for hours. */
+/** The time in ms for which queries do not wait for an outdated index again, since CouchDB may need hours. */
 const BEHIND_MS = 15_000;
 
 /** One database of a CouchDB. */
@@ -69,7 +69,7 @@ export class CouchStore implements ArtifactStore {
   readonly #viewPatienceMs: number | undefined;
   readonly #log: Logger;
   readonly #now: () => number;
-  /** Until when each view is taken to be behind. */
+  /** The time until which each view counts as outdated. */
   readonly #behind = new Map<ViewName, number>();
 
   constructor(client: CouchClient, database: string, options: CouchStoreOptions = {}) {
@@ -122,7 +122,7 @@ export class CouchStore implements ArtifactStore {
     const deleted = await this.#json(`deleting ${id}`, request, [404, 409]);
     if (!(deleted instanceof CouchError)) return true;
     if (deleted.status === 404) return false;
-    // CouchDB answers 409 also for a document that somebody else deleted.
+    // CouchDB also responds 409 if another request has deleted the document.
     if ((await this.get(id)) === undefined) return false;
     throw new DocumentConflictError(id);
   }
@@ -179,7 +179,7 @@ export class CouchStore implements ArtifactStore {
 
   async listDocuments(after: string | undefined, limit: number): Promise<StoredDocument[]> {
     const documents: StoredDocument[] = [];
-    // Design documents stand between the others and are left out: as many more are asked for.
+    // The range contains design documents, which are skipped: read as many documents again.
     for (let last = after; documents.length < limit;) {
       const missing = limit - documents.length;
       const range = last === undefined ? {} : { startkey: last, skip: 1 };
@@ -209,7 +209,7 @@ export class CouchStore implements ArtifactStore {
     return `${this.#path(id)}/${encodeURIComponent(name)}`;
   }
 
-  /** What a view has when it is up to date, or has so far where that takes too long. */
+  /** The rows of the up-to-date view, or of the outdated one if the update takes too long. */
   async #view(what: string, view: ViewName, qs: CouchRequest['qs'] & object): Promise<unknown> {
     const path = this.#viewPath(view);
     const timeoutMs = this.#viewPatienceMs;
@@ -222,14 +222,15 @@ export class CouchStore implements ArtifactStore {
         return answer;
       } catch (error) {
         if (!(error instanceof CouchTimeoutError)) throw this.#asStoreError(error, what);
-        if (until === undefined) this.#log.warn(`${view} in ${this.#db} is behind: lists show what it has so far`);
+        if (until === undefined)
+          this.#log.warn(`${view} in ${this.#db} is outdated: lists may miss the newest entries`);
         this.#behind.set(view, this.#now() + BEHIND_MS);
       }
     }
     return this.#json(what, { path, qs: { ...qs, stale: 'update_after' } });
   }
 
-  /** One request, so that no document is ever left without its attachment. */
+  /** Writes both in one request, so that a document never lacks its attachment. */
   async #putWith(what: string, document: NewDocument, attachment: Attachment): Promise<unknown> {
     const { name, contentType, bytes } = attachment;
     const follows = { follows: true, content_type: contentType, length: bytes.length };
@@ -242,7 +243,7 @@ export class CouchStore implements ArtifactStore {
     }
   }
 
-  /** The answer, or a CouchError with one of the statuses `expected`. @throws StoreError for any other */
+  /** The response, or a CouchError with one of the `expected` statuses. @throws StoreError for other statuses */
   async #json(what: string, request: CouchRequest, expected: readonly number[] = []): Promise<unknown> {
     try {
       return await this.#client.json(request);
@@ -262,20 +263,20 @@ export class CouchStore implements ArtifactStore {
   #parse<T>(schema: z.ZodType<T>, answer: unknown, what: string): T {
     const parsed = schema.safeParse(answer);
     if (!parsed.success)
-      throw new StoreError(`${what} in ${this.#db} is not what CouchDB says: ${parsed.error.message}`);
+      throw new StoreError(`${what} in ${this.#db} does not have CouchDB's format: ${parsed.error.message}`);
     return parsed.data;
   }
 }
 
-/** No answer, or one that says that CouchDB (or a proxy in front of it) cannot work now. */
+/** Whether CouchDB, or a proxy in front of it, is unavailable. */
 const isAway = (status: number): boolean => status === 0 || status === 429 || status >= 500;
 
-/** The request itself is at fault: malformed, not acceptable, too large. */
+/** The statuses of invalid requests: malformed, not acceptable, too large. */
 const REFUSALS = new Set([400, 406, 413, 415]);
 
 /**
- * Errors of single documents in an answer about several that no later try changes. `forbidden` and `unauthorized` are what
- * a `validate_doc_update` throws. Others may pass: a full disk, a node that is away.
+ * Final errors of single documents in a response about several. A `validate_doc_update` throws `forbidden` and
+ * `unauthorized`. Other errors may be temporary: a full disk, an unavailable node.
  */
 const REFUSALS_OF_ONE = new Set([
   'forbidden',
@@ -286,7 +287,7 @@ const REFUSALS_OF_ONE = new Set([
   'document_too_large',
 ]);
 
-/** The views that count. That of blocked namespaces sums ones, which is the same. */
+/** The views with a reduce function that counts. The one of blocked namespaces sums ones, which is the same. */
 const REDUCED: ReadonlySet<ViewName> = new Set([
   'whisks.v2.1.0/actions',
   'whisks.v2.1.0/packages',

@@ -1,11 +1,11 @@
 import type { DatabaseName } from '../views.js';
 
 /*
- * The design documents of each database, under OpenWhisk's names and with the keys and values that its views emit. Written
- * in the JavaScript of 2011, which every CouchDB runs. What they emit is what `views.ts` emits: a test holds them together.
+ * The design documents of each database, with OpenWhisk's names and the keys and values of its views. They use the
+ * JavaScript of 2011, which every CouchDB supports. A test compares their rows with those of `views.ts`.
  *
- * A view's name carries its version. A database that has a design document keeps it: its views may be large, and
- * Apache OpenWhisk may be using them.
+ * A view's name contains its version. An existing design document stays unchanged: its views may be large, and Apache
+ * OpenWhisk may use them.
  */
 
 export interface DesignDocument {
@@ -15,7 +15,7 @@ export interface DesignDocument {
   readonly filters?: Readonly<Record<string, string>>;
 }
 
-/** Copies the fields of `doc` that are there. */
+/** Copies the existing fields of `doc`. */
 const PICK = `function pick(doc, fields) {
   var out = {};
   for (var i = 0; i < fields.length; i++) if (doc[fields[i]] !== undefined) out[fields[i]] = doc[fields[i]];
@@ -25,7 +25,7 @@ const PICK = `function pick(doc, fields) {
 const SUMMARY = `['namespace', 'name', 'version', 'publish', 'annotations']`;
 const LISTED = `['namespace', 'name', 'version', 'publish', 'annotations', 'updated']`;
 
-/** Emits under the entity's namespace and, for one in a package, under the root namespace too. */
+/** Emits a row for the entity's namespace and, for an entity in a package, for the root namespace. */
 const EMIT_TWICE = `function emitTwice(doc, value) {
   if (typeof doc.namespace !== 'string') return;
   var root = doc.namespace.split('/')[0];
@@ -145,7 +145,7 @@ emit([doc.namespace + '/' + packagedName(doc), doc.start], summaryOf(doc));`,
   },
 };
 
-/** Our own: what Apache OpenWhisk does not know of, it does not ask for. */
+/** An extension, which Apache OpenWhisk does not use. */
 const ACTIVATIONS_BY_COLOR: DesignDocument = {
   _id: '_design/palette.v1.0.0',
   language: 'javascript',
@@ -180,7 +180,7 @@ const ACTIVATIONS_BY_DATE: DesignDocument = {
   },
 };
 
-/** The records with logs, but for those of sequences, whose logs are the ids of their components. */
+/** The records with logs, except for those of sequences, whose logs are the ids of their components. */
 const LOG_CLEANUP: DesignDocument = {
   _id: '_design/logCleanup',
   language: 'javascript',
@@ -236,7 +236,7 @@ const BLOCKED: DesignDocument = {
   },
 };
 
-/** For replication: what is neither deleted nor a design document. */
+/** For replication: documents that are neither deleted nor design documents. */
 const SNAPSHOT_FILTERS: DesignDocument = {
   _id: '_design/snapshotFilters',
   language: 'javascript',
@@ -261,7 +261,7 @@ export const DESIGN_DOCUMENTS: Readonly<Record<DatabaseName, readonly DesignDocu
   subjects: [IDENTITIES, BLOCKED, SNAPSHOT_FILTERS],
 };
 
-/** Those that invocations and OpenWhisk's API do without. Where ours is missing, activations are not listed by color. */
+/** Design documents that neither invocations nor OpenWhisk's API need. Without ours, lists by color do not work. */
 export const DISPENSABLE: ReadonlySet<string> = new Set(
   [ACTIVATIONS_BY_COLOR, ACTIVATIONS_BY_DATE, LOG_CLEANUP, SNAPSHOT_FILTERS].map(({ _id }) => _id),
 );

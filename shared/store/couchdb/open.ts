@@ -10,13 +10,13 @@ import { DESIGN_DOCUMENTS, DISPENSABLE, type DesignDocument } from './designDocu
 import { codeOf, messageOf } from '../../errors/reasons.js';
 
 export interface CouchOptions extends Omit<CouchConnection, 'ca'> {
-  /** A file of certificates (PEM) to trust besides the well-known ones. */
+  /** A file of additional trusted certificates (PEM). */
   readonly caFile?: string | undefined;
   /** The name of each database. */
   readonly databases: Readonly<Record<DatabaseName, string>>;
-  /** Where an installation has the views under other names than OpenWhisk's. */
+  /** The names of the design documents, if they differ from OpenWhisk's. */
   readonly designDocuments?: DesignNames | undefined;
-  /** Whether what is missing is made (the standard). Otherwise it is taken to be there. */
+  /** Whether to create missing databases and design documents (default: yes). Otherwise they must exist. */
   readonly create?: boolean | undefined;
 }
 
@@ -28,19 +28,21 @@ export interface DesignNames {
   readonly subjects: string;
 }
 
-/** What lies between two batches of records, in ms: each costs CouchDB, and us, milliseconds of work, however few they are. */
+/**
+ * The interval of batches of records, in ms: each batch costs CouchDB and this process milliseconds, even a small one.
+ */
 export const COMMIT_PACE = { intervalMs: 25, maxIntervalMs: 100 };
 
-/** So long a list of activations waits for the newest. */
+/** The longest wait of a list of activations for the newest ones, in ms. */
 const HISTORY_PATIENCE_MS = 5000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
 /**
- * The three databases of a CouchDB, made where they are missing, with their views. While CouchDB does not answer this
- * waits and says so. A user who is no administrator of databases that Apache OpenWhisk set up can open them too.
+ * Opens the three databases of a CouchDB and creates missing databases and views. Waits while CouchDB does not answer,
+ * and logs that. Existing databases of Apache OpenWhisk do not need an administrator.
  *
- * @throws StoreError where CouchDB answers and refuses (credentials, rights), or when `signal` aborts.
+ * @throws StoreError if CouchDB refuses (credentials, rights), or when `signal` aborts.
  */
 export async function openCouchStores(
   options: CouchOptions,
@@ -62,14 +64,15 @@ export async function openCouchStores(
     });
   return {
     whisks: store('whisks'),
-    // Millions of records may come before their views. Of entities and keys a part would be taken for the whole.
+    // Only lists of activations may be incomplete: an index of millions of records takes long, but entities and keys
+    // must be complete.
     activations: store('activations', HISTORY_PATIENCE_MS),
     subjects: store('subjects'),
     close: () => client.close(),
   };
 }
 
-/** What an installation calls one of our design documents. */
+/** The installation's name of a design document. */
 function designName(database: DatabaseName, design: string, names: DesignNames | undefined): string {
   if (!names) return design;
   const renamed: Readonly<Record<DatabaseName, Readonly<Record<string, string>>>> = {
@@ -133,11 +136,11 @@ async function untilItAnswers(
   }
 }
 
-/** Waiting does not help against these; 404 and 409 come of others that set up the same databases. */
+/** Whether a retry cannot help. 404 and 409 may result from other processes that create the same databases. */
 const isRefusal = (status: number): boolean =>
   status >= 400 && status < 500 && ![404, 408, 409, 412, 429].includes(status);
 
-/** The design documents of a database under the names that the installation has for them. */
+/** The design documents of a database, with the installation's names. */
 const designsOf = (database: DatabaseName, names: DesignNames | undefined): readonly DesignDocument[] =>
   DESIGN_DOCUMENTS[database].map((design) => {
     const name = design._id.slice(DESIGN.length);
@@ -161,16 +164,16 @@ async function ensureDatabase(
   if ((await getOrUndefined(client, pathOf(db))) === undefined) {
     try {
       await client.json({ method: 'PUT', path: pathOf(db) });
-      log.info(`made the database ${db}`);
+      log.info(`created the database ${db}`);
     } catch (error) {
-      // Another process was faster.
+      // Another process created it first.
       if (!(error instanceof CouchError) || error.status !== 412) throw error;
     }
   }
   for (const design of designs) await ensureDesign(client, db, design, log);
 }
 
-/** Puts a design document, or adds to one what it lacks. A view that is there stays as it is. */
+/** Writes a design document, or adds missing views to an existing one. Existing views stay unchanged. */
 async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocument, log: Logger): Promise<void> {
   const path = pathOf(db, wanted._id);
   const found = designSchema.optional().parse(await getOrUndefined(client, path));
@@ -188,7 +191,7 @@ async function ensureDesign(client: CouchClient, db: string, wanted: DesignDocum
     log.info(`${found ? 'upgraded' : 'put'} ${wanted._id} in ${db}`);
   } catch (error) {
     if (!(error instanceof CouchError)) throw error;
-    // Another process was faster, maybe with a part only of what is wanted.
+    // Another process wrote it first, perhaps with only a part of the views.
     if (error.status === 409) return ensureDesign(client, db, wanted, log);
     if (![401, 403].includes(error.status)) throw error;
     const missing = `${wanted._id} is missing in ${db}, and this user may not put it: ${error.message}`;

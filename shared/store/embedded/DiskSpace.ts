@@ -3,12 +3,12 @@ import { silentLogger, type Logger } from '../../logging/Logger.js';
 import { StoreFullError } from '../ArtifactStore.js';
 
 /*
- * Whether there is room for new work on the disk of a data folder:
+ * The state of the disk of a data folder:
  *
  *   room → full   less than the reserve is free, or a write failed: said once, new work is refused
  *   full → room   more than the reserve and a half is free, and the last second saw no failed write: said once
  *
- * The reserve is for the records of what was accepted before.
+ * The reserve is for the records of work that was accepted earlier.
  */
 
 const MB = 1024 * 1024;
@@ -16,10 +16,10 @@ const CHECK_MS = 1000;
 const RESERVE_FRACTION = 0.05;
 const MIN_RESERVE_BYTES = 16 * MB;
 const MAX_RESERVE_BYTES = 64 * MB;
-/** Room for a batch of records. */
+/** The space for a batch of records. */
 const MIN_WRITE_BYTES = 8 * MB;
 
-/** The bytes of a file system, and those that are free to this process. */
+/** The total bytes of a file system, and the bytes available to this process. */
 export interface DiskBytes {
   readonly free: number;
   readonly total: number;
@@ -41,7 +41,7 @@ export class DiskSpace {
   #timer: NodeJS.Timeout | undefined;
   #fullSince: number | undefined;
   #failedSinceCheck = false;
-  /** A write failed, and no look has found room for one since. */
+  /** Whether a write failed and no check has found space since. */
   #noRoomAtAll = false;
   #free = Number.NaN;
 
@@ -52,7 +52,7 @@ export class DiskSpace {
     this.#now = now;
   }
 
-  /** Looks now, and then each second. */
+  /** Checks the disk now and each second. */
   async start(): Promise<void> {
     await this.check();
     this.#timer = setInterval(() => void this.check(), CHECK_MS);
@@ -67,24 +67,24 @@ export class DiskSpace {
     return this.#fullSince !== undefined;
   }
 
-  /** As of the last look; NaN before the first. */
+  /** The free bytes at the last check; NaN before the first one. */
   get freeBytes(): number {
     return this.#free;
   }
 
-  /** @throws StoreFullError where new work is refused. */
+  /** @throws StoreFullError if new work must be refused. */
   requireRoom(): void {
     if (this.#fullSince !== undefined) throw this.#refusal();
   }
 
   /**
-   * Whether a write of accepted work's records is worth a try: within the reserve it is, on a disk that is full to its end not.
+   * Whether to attempt to write records of accepted work: yes within the reserve, no on a completely full disk.
    */
   mayWrite(): boolean {
     return !this.#noRoomAtAll;
   }
 
-  /** A write to the folder failed. */
+  /** To be called when a write to the folder fails. */
   writeFailed(error: Error): void {
     this.#failedSinceCheck = true;
     this.#noRoomAtAll = true;
@@ -101,7 +101,7 @@ export class DiskSpace {
     try {
       disk = await this.#read(this.#folder);
     } catch (error) {
-      this.#log.warn(`cannot find out how much of the disk of ${this.#folder} is free`, { error });
+      this.#log.warn(`cannot read the free space of the disk of ${this.#folder}`, { error });
       return;
     }
     this.#free = disk.free;
@@ -112,19 +112,17 @@ export class DiskSpace {
     } else if (!failed && !this.#failedSinceCheck && disk.free >= 1.5 * reserve) {
       const seconds = ((this.#now() - this.#fullSince) / 1000).toFixed(1);
       this.#fullSince = undefined;
-      this.#log.info(
-        `the disk of the data folder has room again, after ${seconds} s: ${megabytes(disk.free)} are free`,
-      );
+      this.#log.info(`the disk of the data folder has free space again after ${seconds} s: ${megabytes(disk.free)}`);
     }
   }
 
   #enterFull(details: { readonly error?: Error }): void {
     this.#fullSince = this.#now();
-    this.#log.error(`${this.#refusal().message} New work is refused with 503 until there is room.`, details);
+    this.#log.error(`${this.#refusal().message} New work is refused with 503 until there is free space.`, details);
   }
 
   #refusal(): StoreFullError {
-    const free = Number.isNaN(this.#free) ? '' : `, ${megabytes(this.#free)} are free`;
+    const free = Number.isNaN(this.#free) ? '' : `, ${megabytes(this.#free)} free`;
     return new StoreFullError(`The disk of the data folder ${this.#folder} is full${free}.`);
   }
 }

@@ -18,10 +18,10 @@ import type { Durability } from './commits.js';
 import { encodeLine, readLines, type LogLine } from './logLine.js';
 
 /*
- * Entries that come and go within milliseconds, in files that are only appended to: a put costs a write, and with durability
- * `disk` a share of a flush. LMDB needs a commit with several pages for each, which takes longer than the entry lives.
+ * A log of short-lived entries in append-only files: a put costs one write, and with durability `disk` a share of a
+ * flush. LMDB would need a commit of several pages for each, which takes longer than the entry's life of milliseconds.
  *
- * The life of a segment (a file):
+ * The states of a segment (a file):
  *
  *   spare    it has its full size, of zeros or of old lines           → current: the last one is full
  *   current  lines are appended                                        → closed: the next line does not fit
@@ -29,8 +29,8 @@ import { encodeLine, readLines, type LogLine } from './logLine.js';
  *            the oldest of too many, mostly of ended entries: the others are appended again
  *                                                                  → spare, or removed
  *
- * Segments end in their order, the oldest first: a line that removes an entry is never gone before the entry's own line.
- * A line's checksum covers the number of its segment, so that a spare's old lines do not count.
+ * Segments are released in order, the oldest first, so a line that removes an entry outlives the entry's line. A line's
+ * checksum covers the segment's number, so that old lines of a spare are invalid.
  */
 
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -48,11 +48,11 @@ interface Segment extends Flushable {
   readonly number: number;
   readonly size: number;
   used: number;
-  /** The bytes of lines of entries that are there. */
+  /** The bytes of lines of live entries. */
   live: number;
 }
 
-/** Where the line of an entry is. */
+/** The position of an entry's line. */
 interface Place {
   readonly segment: Segment;
   readonly at: number;
@@ -63,15 +63,15 @@ export interface EntryLogOptions {
   readonly durability?: Durability | undefined;
   readonly segmentBytes?: number | undefined;
   readonly maxSegments?: number | undefined;
-  /** Beyond so many bytes of entries a put is refused. */
+  /** The most bytes of live entries. Beyond it a put is refused. */
   readonly maxLiveBytes?: number | undefined;
-  /** Called at each write that the file system refuses. */
+  /** Called when the file system refuses a write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
   /** Brings what was written to a file, given by its descriptor, to the disk; missing: `fdatasync`. */
   readonly flush?: ((file: number) => Promise<void>) | undefined;
 }
 
-/** A log of entries in a folder of its own. One process at a time may open it. */
+/** A log of entries in its own folder. Only one process at a time may open it. */
 export class EntryLog {
   readonly #folder: string;
   readonly #durability: Durability;
@@ -82,20 +82,22 @@ export class EntryLog {
   readonly #flush: (file: number) => Promise<void>;
   /** The folder itself: a segment is found after a power failure only where its name is on the disk, too. */
   readonly #names: Flushable;
-  /** Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing. */
+  /**
+   * Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing.
+   */
   readonly #dirty = new Set<Flushable>();
   readonly #entries = new Map<string, Place>();
-  /** The oldest first; the last one is current. */
+  /** The segments, the oldest first; the last one is current. */
   readonly #segments: Segment[] = [];
   #spares: string[] = [];
   #nextNumber = 1;
   #liveBytes = 0;
-  /** The flush that begins when the one under way has ended. */
+  /** The flush that starts after the current one. */
   #nextFlush: Promise<void> | undefined;
   #flushing: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** @throws what the file system throws where the folder cannot be read and written. */
+  /** @throws the file system's error if the folder is not readable and writable. */
   constructor(folder: string, options: EntryLogOptions = {}) {
     this.#folder = folder;
     this.#durability = options.durability ?? 'disk';
@@ -115,7 +117,7 @@ export class EntryLog {
     this.#dropOldest();
   }
 
-  /** The entries whose keys begin with `name`, as a table. */
+  /** A table of the entries whose keys have the prefix `name`. */
   table(name: string): KeptEntries {
     const prefix = `${name}/`;
     return {
@@ -127,7 +129,7 @@ export class EntryLog {
     };
   }
 
-  /** Resolves when all that was put is as durable as asked for. */
+  /** Resolves when all entries are durable. */
   async close(): Promise<void> {
     if (this.#closed) return;
     await (this.#nextFlush ?? this.#flushing).catch(() => {});
@@ -137,20 +139,20 @@ export class EntryLog {
 
   async #put(key: string, value: string): Promise<void> {
     if (this.#liveBytes > this.#maxLiveBytes) {
-      throw new StoreUnavailableError(`${this.#entries.size} pieces of accepted work wait: there is no room for more`);
+      throw new StoreUnavailableError(`the limit of accepted work is reached: ${this.#entries.size} items wait`);
     }
     try {
       this.#append({ kind: 'put', key, value });
       if (this.#durability === 'disk') await this.#flushed();
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
-      // Where the flush failed the line may be there: the entry is taken back.
+      // After a failed flush the line may exist: remove the entry again.
       this.#remove(key);
       this.#onFailure(reason);
       if ((reason as NodeJS.ErrnoException).code === 'ENOSPC') {
         throw new StoreFullError('The disk of the data folder is full.', { cause: reason });
       }
-      throw new StoreUnavailableError(`accepted work cannot be kept: ${reason.message}`, { cause: reason });
+      throw new StoreUnavailableError(`cannot keep accepted work: ${reason.message}`, { cause: reason });
     }
   }
 
@@ -161,7 +163,7 @@ export class EntryLog {
     try {
       this.#append({ kind: 'remove', key });
     } catch (error) {
-      // On a full disk the entry comes back at the next start. Whoever takes it then finds that it has ended.
+      // On a full disk the entry is present again at the next start. Its reader then finds that the work has ended.
       this.#onFailure(error instanceof Error ? error : new Error(String(error)));
     }
     this.#dropOldest();
@@ -218,7 +220,7 @@ export class EntryLog {
     return this.#segments.at(-1) ?? this.#open(0);
   }
 
-  /** Makes a new segment the current one: of a spare, or a new file whose room is taken at once. */
+  /** Opens a new current segment: a spare, or a new file whose space is allocated at once. */
   #open(atLeast: number): Segment {
     const number = this.#nextNumber;
     const path = join(this.#folder, `${String(number).padStart(8, '0')}.log`);
@@ -248,14 +250,17 @@ export class EntryLog {
     return segment;
   }
 
-  /** Appends again what is left in the oldest segment, where that is little: else it would be done again and again. */
+  /**
+   * Moves the live entries of the oldest segment to the end, if they are few. Otherwise the move would repeat too
+   * often.
+   */
   #moveOldest(): void {
     const [oldest] = this.#segments;
     if (!oldest || oldest.live > oldest.size / 2) return;
     for (const [key, { segment }] of this.#entries) {
       if (segment === oldest) this.#append({ kind: 'put', key, value: this.#read(key) });
     }
-    // The old lines may go only when the new ones are durable.
+    // Release the old lines only after the new ones are durable.
     this.#flushed().then(
       () => this.#dropOldest(),
       (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))),
@@ -268,7 +273,7 @@ export class EntryLog {
       if (!oldest || oldest.live !== 0) return;
       this.#segments.shift();
       this.#dirty.delete(oldest);
-      // A flush of it may be under way.
+      // A flush of the segment may be pending.
       void this.#flushing.catch(() => {}).then(() => closeSync(oldest.file));
       const path = join(this.#folder, `${String(oldest.number).padStart(8, '0')}.log`);
       if (this.#spares.length >= MAX_SPARES || oldest.size !== this.#segmentBytes) unlinkSync(path);
@@ -280,7 +285,7 @@ export class EntryLog {
     }
   }
 
-  /** Reads a segment that an earlier run left. */
+  /** Reads a segment of an earlier run. */
   #load(name: string): void {
     const number = Number(NAME.exec(name)?.[1]);
     const path = join(this.#folder, name);
@@ -305,7 +310,7 @@ export class EntryLog {
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
 
-  /** Resolves once all lines appended so far are on the disk. Those that wait at the same time share a flush. */
+  /** Resolves once all lines so far are on the disk. Concurrent calls share a flush. */
   #flushed(): Promise<void> {
     return (this.#nextFlush ??= this.#flushing
       .catch(() => {})

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 /*
- * Reads an LMDB file without mapping it, to find damage. LMDB itself trusts its file: of a page that is not there, or is not
- * what it should be, it ends the process with a signal.
+ * Reads an LMDB file without mapping it, to find damage. LMDB itself trusts its file: a missing or invalid page ends
+ * the process with a signal.
  *
  * The format is that of LMDB's data version 2 as the package `lmdb` writes it (github: kriszyp/lmdb-js,
  * `dependencies/lmdb/libraries/liblmdb/mdb.c`: MDB_page_header, MDB_meta, MDB_db, MDB_node). Numbers are little-endian.
@@ -30,7 +30,7 @@ const SUB_TREE = 0x02;
 const DUPLICATES = 0x04;
 const TREE_BYTES = 48;
 const META_BYTES = 160;
-/** More levels than any file that a disk can hold. */
+/** More levels than the tree of any real file. */
 const MAX_DEPTH = 32;
 
 export class DamagedFileError extends Error {
@@ -38,7 +38,7 @@ export class DamagedFileError extends Error {
 }
 
 export interface Findings {
-  /** Pages that were read. */
+  /** The number of checked pages. */
   readonly pages: number;
   readonly fileBytes: number;
 }
@@ -50,9 +50,9 @@ interface Meta {
 }
 
 /**
- * Checks an LMDB file: its size, its meta pages, and the pages that lead to the others. With `leaves` every page in use is read,
- * else one in some fifty. An empty file is whole.
- * @throws DamagedFileError that says what is wrong; what the file system throws.
+ * Checks an LMDB file: its size, its meta pages and its branch pages. With `leaves` it reads every page in use,
+ * otherwise about one in fifty. An empty file is valid.
+ * @throws DamagedFileError that describes the damage; the file system's errors.
  */
 export function checkLmdbFile(path: string, { leaves }: { readonly leaves: boolean }): Findings {
   const file = openSync(path, 'r');
@@ -86,7 +86,7 @@ class Check {
     return { pages: this.#pages, fileBytes: this.#size };
   }
 
-  /** The newest meta page. With overlapping flushes there are three: two in the first page, one in the second. */
+  /** The newest meta page. With overlapping flushes the file has three: two in the first page, one in the second. */
   #meta(): Meta {
     const first = this.#metaAt(0);
     if (!first) throw new DamagedFileError('its first page is not that of an LMDB database');
@@ -109,7 +109,7 @@ class Check {
     const trees = HEADER + 24;
     const pageSize = bytes.readUInt32LE(trees);
     if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) {
-      throw new DamagedFileError(`its pages are said to have ${pageSize} bytes`);
+      throw new DamagedFileError(`its page size is ${pageSize} bytes`);
     }
     return {
       pageSize,
@@ -118,12 +118,12 @@ class Check {
     };
   }
 
-  /** @param named whether its leaves hold other trees. */
+  /** @param named whether its leaves contain other trees. */
   #tree(tree: Buffer, named: boolean): void {
     const root = tree.readBigUInt64LE(40);
     if (root === NO_PAGE) return;
     const depth = tree.readUInt16LE(6);
-    if (depth < 1 || depth > MAX_DEPTH) throw new DamagedFileError(`a tree is said to have ${depth} levels`);
+    if (depth < 1 || depth > MAX_DEPTH) throw new DamagedFileError(`a tree has ${depth} levels`);
     this.#page(root, depth, named);
   }
 
@@ -133,7 +133,7 @@ class Check {
     const page = this.#pageAt(number);
     const flags = page.readUInt16LE(18);
     if ((flags & (BRANCH | LEAF)) !== (level > 1 ? BRANCH : LEAF)) {
-      throw new DamagedFileError(`page ${number} is not of the kind that it should be`);
+      throw new DamagedFileError(`page ${number} has the wrong type`);
     }
     for (const at of this.#nodes(page, number)) {
       if (level > 1) this.#page(childOf(page, at), level - 1, named);
@@ -144,7 +144,7 @@ class Check {
   *#nodes(page: Buffer, number: bigint): Generator<number> {
     const lower = page.readUInt16LE(20);
     if (lower % 2 !== 0 || HEADER + lower > this.#pageSize) {
-      throw new DamagedFileError(`page ${number} has more entries than room`);
+      throw new DamagedFileError(`page ${number} has too many entries`);
     }
     for (let i = 0; i < lower / 2; i++) {
       const at = HEADER + page.readUInt16LE(HEADER + 2 * i);
@@ -171,7 +171,7 @@ class Check {
     if (!this.#leaves) return;
     const page = this.#pageAt(number);
     if ((page.readUInt16LE(18) & OVERFLOW) === 0) {
-      throw new DamagedFileError(`page ${number} is not of the kind that it should be`);
+      throw new DamagedFileError(`page ${number} has the wrong type`);
     }
     this.#mustExist(number + BigInt(page.readUInt32LE(20)) - 1n);
   }
@@ -185,7 +185,7 @@ class Check {
     this.#mustExist(number);
     const page = this.#read(Number(number) * this.#pageSize, this.#pageSize);
     if (!page || page.readBigUInt64LE(0) !== number)
-      throw new DamagedFileError(`page ${number} is not where it should be`);
+      throw new DamagedFileError(`page ${number} is at the wrong position`);
     this.#pages++;
     return page;
   }
@@ -196,7 +196,7 @@ class Check {
   }
 }
 
-/** The page number in a branch's node. */
+/** The page number in a node of a branch. */
 const childOf = (page: Buffer, at: number): bigint =>
   BigInt(page.readUInt16LE(at)) |
   (BigInt(page.readUInt16LE(at + 2)) << 16n) |

@@ -24,15 +24,14 @@ import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
 type Text = Database<string, Buffer>;
 type Bytes = Database<Buffer, Buffer>;
 
-/** Raised when the views emit something else than before: the indexes on disk are then built anew. */
+/** To be increased when the rows of views change. Then the indexes on disk are rebuilt. */
 const INDEX_VERSION = '3';
 const COUNT_CHUNK = 10_000;
 const REBUILD_CHUNK = 1000;
 
 /**
- * One database in an LMDB environment: documents by id as JSON text, the rows of the views by their sortable key, and
- * attachments. A write changes all three in one transaction, and resolves once it is on the disk; LMDB groups the
- * transactions that wait at the same time.
+ * A database in an LMDB environment: documents as JSON text by id, the rows of views by sortable key, and attachments.
+ * A write changes all three in one transaction and resolves once it is durable. LMDB groups waiting transactions.
  */
 export class LmdbStore implements ArtifactStore {
   readonly #root: RootDatabase<string, Buffer>;
@@ -52,7 +51,7 @@ export class LmdbStore implements ArtifactStore {
     this.#views = VIEWS_OF[name];
   }
 
-  /** Opens the database `name`; builds its indexes where they are of another version. */
+  /** Opens the database `name`. Rebuilds indexes of another version. */
   static async open(root: RootDatabase<string, Buffer>, name: DatabaseName, commits: Commits): Promise<LmdbStore> {
     const store = new LmdbStore(root, name, commits);
     const versionKey = Buffer.from(`indexes of ${name}`);
@@ -64,7 +63,7 @@ export class LmdbStore implements ArtifactStore {
     return store;
   }
 
-  // The methods are async so that what LMDB throws synchronously (a full disk, a closed store) rejects their promise.
+  // The methods are async, so that synchronous errors of LMDB (a full disk, a closed store) become rejections.
 
   async get(id: string): Promise<StoredDocument | undefined> {
     this.#checkOpen();
@@ -97,13 +96,13 @@ export class LmdbStore implements ArtifactStore {
   }
 
   /**
-   * Stores a large attachment before its document. LMDB then copies it in its own thread; inside of a transaction the copy
-   * blocks the process. Nothing refers to it until the document is stored; if the process is killed before that, its space
-   * is lost. @returns its key, or undefined if it has to be stored together with the document.
+   * Stores a large attachment before its document. LMDB then copies it in its own thread; inside of a transaction the
+   * copy blocks the process. Nothing refers to it until the document is stored; if the process is killed before that,
+   * its space is lost. @returns its key, or undefined if it has to be stored together with the document.
    */
   async #putEarly(id: string, { name, bytes }: Attachment): Promise<Buffer | undefined> {
     const key = attachmentKey(id, name);
-    // An attachment of this name belongs to a document that may stay.
+    // An attachment with this name belongs to a document that may remain.
     if (bytes.length <= SLICE || this.#attachments.doesExist(key)) return undefined;
     this.#checkOpen();
     await this.#commits.done(() => this.#attachments.put(key, asBuffer(bytes)));
@@ -165,7 +164,7 @@ export class LmdbStore implements ArtifactStore {
     this.#checkOpen();
     const { from, to } = this.#range(view, query);
     let count = 0;
-    // A long count is cut into pieces, so that it does not hold up the requests beside it.
+    // Split a long count into pieces, so that it does not block other requests.
     for (let start = from; ;) {
       const [next] = [...this.#rows.getKeys({ start, end: to, offset: COUNT_CHUNK, limit: 1 })];
       if (!next) return Math.max(0, count + this.#rows.getKeysCount({ start, end: to }) - (query.skip ?? 0));
@@ -188,7 +187,7 @@ export class LmdbStore implements ArtifactStore {
     return [...found].map(({ value }) => readDocument(value));
   }
 
-  /** The bytes of its pages in use. */
+  /** The bytes of the database's pages in use. */
   usedBytes(): number {
     return [this.#documents, this.#rows, this.#attachments].reduce((sum, table) => sum + pagesOf(table), 0);
   }
@@ -198,13 +197,13 @@ export class LmdbStore implements ArtifactStore {
     await this.#commits.settled();
   }
 
-  /** Runs `action` inside a write transaction; resolves to its answer once the transaction is durable. */
+  /** Runs `action` in a write transaction. Resolves to its result once the transaction is durable. */
   async #write<T>(action: () => T): Promise<T> {
     this.#checkOpen();
     return this.#commits.durable(() => this.#root.transaction(action));
   }
 
-  /** Inside a transaction: stores `document` over `current`, with its rows; answers the new revision. */
+  /** Within a transaction: replaces `current` by `document`, with its rows. @returns the new revision */
   #replace(current: StoredDocument | undefined, document: NewDocument): string {
     const { _id, _rev, ...fields } = document;
     const body = JSON.stringify(fields);
@@ -218,7 +217,7 @@ export class LmdbStore implements ArtifactStore {
     return revision;
   }
 
-  /** Inside a transaction: removes a document with its rows and attachments. */
+  /** Within a transaction: removes a document with its rows and attachments. */
   #erase(document: StoredDocument): void {
     for (const key of this.#rowKeys(document)) void this.#rows.remove(key);
     for (const name of Object.keys(attachmentsOf(document)))
@@ -268,7 +267,7 @@ export class LmdbStore implements ArtifactStore {
     await flush();
   }
 
-  /** No key equals either end: every row's key goes on with the id of its document. */
+  /** The range of keys of a query. No key equals an end, since every row's key ends with the id of its document. */
   #range(view: ViewName, query: ViewQuery): { from: Buffer; to: Buffer } {
     const number = this.#views.indexOf(view);
     if (number < 0) throw new StoreError(`this database has no view ${view}`);
@@ -336,14 +335,14 @@ function keptAttachments(
   return Object.fromEntries(Object.entries(named).map(([name, stub]) => [name, known[name] ?? stub]));
 }
 
-/** Which document `includeDocs` adds to a row: that of the value's own `_id`, if it has one. */
+/** The id of the document that `includeDocs` adds to a row: the value's own `_id`, or else the row's id. */
 function documentOf(row: ViewRow): string {
   const value = row.value;
   const id = value !== null && typeof value === 'object' && !Array.isArray(value) ? value['_id'] : undefined;
   return typeof id === 'string' ? id : row.id;
 }
 
-/** The number before the dash of a revision, 0 of none. */
+/** The number before the dash of a revision; 0 without a revision. */
 function generation(revision: string | undefined): number {
   return revision === undefined ? 0 : Number.parseInt(revision, 10) || 0;
 }

@@ -3,10 +3,10 @@ import { silentLogger, type Logger } from '../../logging/Logger.js';
 import type { ArtifactStore } from '../ArtifactStore.js';
 import { pruneActivations } from '../prune.js';
 
-/** How long records of activations are kept: until the first of these bounds is reached. */
+/** The bounds on activation records. Records beyond any of them are removed. */
 export interface RetentionLimits {
   readonly maxAgeMs?: number | undefined;
-  /** Of the databases' pages in use, in bytes. */
+  /** The most bytes of the databases' pages in use. */
   readonly maxBytes?: number | undefined;
 }
 
@@ -23,13 +23,13 @@ export interface RetentionParts {
 }
 
 const INTERVAL_MS = 60_000;
-/** Between two batches, so that a large removal does not hold up requests. */
+/** The pause between two batches in ms, so that a large removal does not block requests. */
 const PAUSE_MS = 20;
 const BATCH = 500;
-/** The part of the size that is left after a removal, so that not every pass removes something. */
+/** The fraction of the size that remains after a removal, so that not every pass removes records. */
 const LEFT = 0.95;
 
-/** Removes old records of activations, now and then. */
+/** Removes old activation records periodically. */
 export class Retention {
   readonly #parts: RetentionParts;
   readonly #log: Logger;
@@ -46,13 +46,13 @@ export class Retention {
     this.#running = this.#run();
   }
 
-  /** Resolves when the batch under way has ended. */
+  /** Resolves when the current batch has ended. */
   async stop(): Promise<void> {
     this.#end.abort();
     await this.#running;
   }
 
-  /** Removes what is beyond the limits. @returns how many records. @throws StoreError */
+  /** Removes the records beyond the limits. @returns their number. @throws StoreError */
   async pass(): Promise<number> {
     const { limits, now = Date.now } = this.#parts;
     const old = limits.maxAgeMs === undefined ? 0 : await this.#remove(now() - limits.maxAgeMs, () => true);
@@ -80,10 +80,9 @@ export class Retention {
     while (!this.#end.signal.aborted) {
       try {
         const removed = await this.pass();
-        if (removed > 0)
-          this.#log.info(`removed ${removed} records of activations that were beyond --keep-activations`);
+        if (removed > 0) this.#log.info(`removed ${removed} activation records beyond --keep-activations`);
       } catch (error) {
-        this.#log.warn('old records of activations could not be removed: trying again in a minute', { error });
+        this.#log.warn('could not remove old activation records: retrying in a minute', { error });
       }
       await this.#pause(this.#parts.intervalMs ?? INTERVAL_MS);
     }

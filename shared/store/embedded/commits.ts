@@ -2,26 +2,29 @@ import type { RootDatabase } from 'lmdb';
 import { within } from '../../process/within.js';
 import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 
-/** What a promise of a write stands for: `disk`, a power failure loses nothing; `process`, a kill of the process does not. */
+/**
+ * The durability of a resolved write. `disk`: it survives a power failure; `process`: it survives a kill of the
+ * process.
+ */
 export type Durability = 'disk' | 'process';
 
 const FULL_DISK = 'The disk of the data folder is full.';
-/** What LMDB says where a file cannot grow. */
+/** LMDB's errors if a file cannot grow. */
 const FULL = /no space left|map_full|mapsize/i;
 
-/** LMDB's promise of a flush stays open for ever where a later commit failed. */
+/** The limit for a flush, since LMDB's promise never settles after a later commit has failed. */
 const FLUSH_LIMIT_MS = 10_000;
 
 export interface CommitOptions {
-  /** Called at each write that LMDB could not do. */
+  /** Called for each failed write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
-  /** Asked before each write: where it is false, the write fails at once. */
+  /** Called before each write. If it returns false, the write fails at once. */
   readonly mayWrite?: (() => boolean) | undefined;
 }
 
 /**
- * The writes of an LMDB environment. LMDB commits together what waits at the same time; a promise resolves when its
- * commit is as durable as asked for.
+ * The writes of an LMDB environment. LMDB groups waiting writes into one commit. A promise resolves when its commit has
+ * the configured durability.
  */
 export class Commits {
   readonly #root: RootDatabase<string, Buffer>;
@@ -38,19 +41,20 @@ export class Commits {
   }
 
   /**
-   * Resolves to what `write` resolves to, once that is durable.
-   * @throws RefusedByStoreError for what JSON cannot say; StoreUnavailableError where LMDB cannot write (a full disk, say).
+   * Runs a write. Resolves to its result once it is durable.
+   * @throws RefusedByStoreError for values that JSON cannot express; StoreUnavailableError if LMDB cannot write, such
+   * as on a full disk.
    */
   durable<T>(write: () => Promise<T>): Promise<T> {
     return this.#track(this.#run(write, true));
   }
 
-  /** The same without the wait for the disk. */
+  /** Like `durable`, without the wait for the disk. */
   done<T>(write: () => Promise<T>): Promise<T> {
     return this.#track(this.#run(write, false));
   }
 
-  /** Resolves when no write is under way. Never rejects. */
+  /** Resolves when no write is pending. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#underWay);
   }
@@ -63,7 +67,7 @@ export class Commits {
       return answer;
     } catch (error) {
       const reason = await reasonOf(error);
-      // A value that JSON cannot express will not be expressed by another try.
+      // A retry does not help for a value that JSON cannot express.
       if (reason instanceof RangeError || reason instanceof TypeError) {
         throw new RefusedByStoreError(reason.message, { cause: reason });
       }
@@ -89,7 +93,7 @@ export class Commits {
   }
 }
 
-/** LMDB gives the reason of a failed commit by another promise, which must not stay unhandled. */
+/** The reason of a failed commit. LMDB provides it with another promise, which must not stay unhandled. */
 async function reasonOf(error: unknown): Promise<Error> {
   try {
     if (typeof error === 'object' && error !== null && 'commitError' in error) await error.commitError;

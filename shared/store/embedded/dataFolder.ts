@@ -5,25 +5,25 @@ import { programVersion } from '../../process/version.js';
 import { StoreError } from '../ArtifactStore.js';
 import { checkLmdbFile, DamagedFileError, type Findings } from './LmdbFile.js';
 
-/** What LMDB calls its file in a folder. */
+/** The name of LMDB's file in a folder. */
 export const DATA_FILE = 'data.mdb';
 const FORMAT_FILE = 'format.json';
 
 /**
- * The version of what is in a data folder. Raised when an older program cannot use a newer folder; a newer program upgrades
- * an older one. 1: the first one that says so. (0: earlier folders, which are the same but for the file.)
+ * The format of a data folder. To be increased when older programs cannot use a newer folder; a newer program upgrades
+ * older folders. 1: the first format with this file (0: earlier folders, which differ only in the missing file).
  */
 export const FORMAT = 1;
 
 export interface FolderFormat {
   readonly format: number;
-  /** The version of the program that used the folder last. */
+  /** The version of the last program that used the folder. */
   readonly program: string;
 }
 
 const formatSchema = z.object({ format: z.int().min(0), program: z.string() });
 
-/** The format of a folder; undefined where it has no data. @throws StoreError where the file that says so is damaged */
+/** The format of a folder; undefined for a folder without data. @throws StoreError if the file is damaged */
 export function readFormat(folder: string): FolderFormat | undefined {
   const path = join(folder, FORMAT_FILE);
   if (!existsSync(path)) return existsSync(join(folder, DATA_FILE)) ? { format: 0, program: 'before 0.2' } : undefined;
@@ -35,7 +35,7 @@ export function readFormat(folder: string): FolderFormat | undefined {
   }
 }
 
-/** @throws StoreError where a newer program wrote the folder. */
+/** @throws StoreError if a newer program wrote the folder. */
 export function refuseNewer(folder: string, { format, program }: FolderFormat): void {
   if (format <= FORMAT) return;
   throw new StoreError(
@@ -44,8 +44,8 @@ export function refuseNewer(folder: string, { format, program }: FolderFormat): 
 }
 
 /**
- * Says in the folder that it has this program's format. To be called before anything is written into it.
- * @throws StoreError where a newer program wrote the folder.
+ * Writes this program's format to the folder. To be called before all other writes.
+ * @throws StoreError if a newer program wrote the folder.
  */
 export function claimFormat(folder: string): void {
   const found = readFormat(folder);
@@ -58,8 +58,8 @@ export function claimFormat(folder: string): void {
 }
 
 /**
- * `checkData` beside a server that writes the file: a page that it used again in the middle of the check looks damaged, but not
- * three times in a row.
+ * Like `checkData`, while a server writes the file. A page that the server reuses during the check looks damaged, but
+ * not three times in a row.
  */
 export function checkDataBeside(folder: string): void {
   for (let attempt = 1; ; attempt++) {
@@ -73,9 +73,9 @@ export function checkDataBeside(folder: string): void {
 }
 
 /**
- * Looks for damage in the folder's data file before it is mapped.
+ * Checks the folder's data file for damage before it is mapped.
  * @param leaves see `checkLmdbFile`
- * @throws StoreError that says what to do.
+ * @throws StoreError that explains what to do.
  */
 export function checkData(folder: string, leaves = false): Findings | undefined {
   const path = join(folder, DATA_FILE);

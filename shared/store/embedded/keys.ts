@@ -3,8 +3,8 @@ import type { ViewKey } from '../ArtifactStore.js';
 import { numberAt } from '../../collections/at.js';
 
 /*
- * Bytes whose order is the order of view keys: null, numbers, strings, arrays; arrays element by element, a shorter one
- * first. Strings compare by code point.
+ * Encodes view keys as bytes in the same order: null, numbers, strings, arrays. Arrays are compared element by element,
+ * and a shorter one comes first. Strings are compared by code point.
  */
 
 const END = 0x00;
@@ -13,22 +13,22 @@ const NULL = 0x10;
 const NUMBER = 0x20;
 const STRING = 0x30;
 const ARRAY = 0x40;
-/** Above every encoded key. */
+/** A byte above every encoded key. */
 export const AFTER_ALL = 0xff;
 
-/** LMDB takes keys of 1978 bytes: a view's number, a view key and a document id must fit together. */
+/** The longest parts of a key: a view's number, a view key and a document id must fit into LMDB's 1978 bytes. */
 const MAX_VIEW_KEY = 1000;
 const MAX_ID = 900;
 
 /**
- * The sortable form of a view key. Of one over 1000 bytes the tail is replaced by its hash: looking it up still works,
- * but among keys that differ only behind there the order is arbitrary. OpenWhisk's names end at 770 bytes.
+ * The sortable form of a view key. In a key over 1000 bytes a hash replaces the tail: lookups still work, but the order
+ * of keys that differ only there is arbitrary. OpenWhisk's names have at most 770 bytes.
  */
 export function encodeViewKey(key: ViewKey): Buffer {
   return bounded(Buffer.concat(encode(key)), MAX_VIEW_KEY);
 }
 
-/** The form of a document's id as a key of its own. */
+/** The key of a document's id. */
 export function encodeId(id: string): Buffer {
   return bounded(Buffer.from(id, 'utf8'), MAX_ID);
 }
@@ -40,7 +40,7 @@ function encode(key: ViewKey | null): Buffer[] {
   return [Buffer.of(ARRAY), ...key.flatMap(encode), Buffer.of(END)];
 }
 
-/** IEEE 754 doubles sort as unsigned integers once the sign bit is flipped, negative ones with all bits flipped. */
+/** Flips the sign bit of a double, or all bits if it is negative: then doubles sort like unsigned integers. */
 function encodeNumber(value: number): Buffer {
   const out = Buffer.allocUnsafe(9);
   out[0] = NUMBER;
@@ -50,7 +50,7 @@ function encodeNumber(value: number): Buffer {
   return out;
 }
 
-/** The bytes 0 and 1 as two bytes each, so that 0 can end the string. */
+/** Encodes the bytes 0 and 1 as two bytes each, so that 0 can end the string. */
 function escaped(text: string): Buffer {
   const bytes = Buffer.from(text, 'utf8');
   if (!bytes.some((byte) => byte <= ESCAPE)) return bytes;

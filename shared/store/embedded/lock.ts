@@ -5,20 +5,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreError } from '../ArtifactStore.js';
 import { codeOf } from '../../errors/reasons.js';
 
-/** Holds a folder until it is released or the process ends. */
+/** The lock of a folder, held until its release or the end of the process. */
 export interface FolderLock {
   release(): Promise<void>;
 }
 
 const FILE = 'in-use.sock';
-/** Longer than another process takes from finding a dead lock to removing it. */
+/** Longer than another process needs from finding a stale lock to removing it, in ms. */
 const TAKEOVER_CHECK_MS = 100;
 
 /**
- * Locks a folder against other processes with a listening Unix socket in it: the operating system ends the lock with
- * the process, however that ends, and it holds between containers that share a volume (process ids would not).
+ * Locks a folder against other processes with a listening Unix socket in it. The operating system releases the lock at
+ * the end of the process in any case. Unlike process ids, it works between containers that share a volume.
  *
- * @throws StoreError where another process has the folder, with that process's id where it answers.
+ * @throws StoreError if another process has the folder, with that process's id if it answers.
  */
 export async function lockFolder(folder: string): Promise<FolderLock> {
   const { path, done } = reachable(join(folder, FILE), folder);
@@ -35,18 +35,19 @@ async function lockAt(path: string, folder: string): Promise<FolderLock> {
 
   const owner = await askOwner(path);
   if (owner !== undefined) throw inUse(folder, owner);
-  // Left by a process that was killed. Two successors may find it at once: the one whose socket stays has the folder.
+  // The socket is from a killed process. Two successors may find it at once: the one whose socket remains has the
+  // folder.
   unlinkIfThere(path);
   if (!(await listen(server, path))) throw inUse(folder, '');
   const mine = statSync(path).ino;
   await sleep(TAKEOVER_CHECK_MS);
   if (inodeOf(path) === mine) return held(server);
-  // Closing would remove the winner's socket, since it has the same path: the server only stops being referenced.
+  // Do not close the server: that would remove the winner's socket at the same path. Only unreference it.
   server.unref();
   throw inUse(folder, '');
 }
 
-/** The address of a Unix socket has room for 107 bytes; Linux reaches a longer path through the folder's descriptor. */
+/** A usable path of a Unix socket, which is limited to 107 bytes. On Linux a longer path works through a descriptor. */
 function reachable(path: string, folder: string): { path: string; done: () => void } {
   if (Buffer.byteLength(path) <= 100 || process.platform !== 'linux') return { path, done: () => {} };
   const descriptor = openSync(folder, 'r');
@@ -61,7 +62,7 @@ function held(server: Server): FolderLock {
   return { release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-/** Resolves to false where the path exists already. */
+/** Resolves to false if the path exists. */
 function listen(server: Server, path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const failed = (error: NodeJS.ErrnoException): void => {
@@ -77,7 +78,7 @@ function listen(server: Server, path: string): Promise<boolean> {
   });
 }
 
-/** The id of the process that listens at `path`; '' where it does not answer, undefined where none listens. */
+/** The id of the process that listens at `path`; '' if it does not answer, undefined if no process listens. */
 function askOwner(path: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     let pid = '';

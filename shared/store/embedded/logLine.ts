@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
 
 /*
- * A line of an `EntryLog`: length of the rest (4 bytes), checksum (4 bytes), kind (1 byte), length of the key (2 bytes), key,
- * value. Numbers are big-endian, texts UTF-8. The checksum covers the segment's number and all that follows it.
+ * A line of an `EntryLog`: length of the rest (4 bytes), checksum (4 bytes), kind (1 byte), length of the key (2
+ * bytes), key, value. Numbers are big-endian, texts UTF-8. The checksum covers the segment's number and all that
+ * follows it.
  */
 
 export type LogLine =
@@ -25,7 +26,9 @@ export function encodeLine(line: LogLine, segment: number): Buffer {
   return bytes;
 }
 
-/** The whole lines at the beginning of `content`. The first that is cut off, damaged, or of another segment ends them. */
+/**
+ * The valid lines at the start of `content`, up to the first one that is incomplete, damaged, or of another segment.
+ */
 export function* readLines(
   content: Buffer,
   segment: number,

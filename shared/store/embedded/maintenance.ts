@@ -15,17 +15,17 @@ import { lockFolder } from './lock.js';
 import { openEnvironment } from './open.js';
 import { messageOf } from '../../errors/reasons.js';
 
-/* What is done to a data folder as a whole. Each throws StoreError with one line that says why it cannot be done. */
+/* Operations on a whole data folder. Each throws a StoreError with one line that explains the failure. */
 
 export interface Checked extends Findings {
   readonly format: FolderFormat;
 }
 
-/** Reads every page in use. The folder's server may be running. */
+/** Checks every page in use. The folder's server may run. */
 export async function checkFolder(folder: string): Promise<Checked> {
   const format = existing(folder);
   checkDataBeside(folder);
-  // A read transaction keeps the pages that are read from being used again by the server.
+  // A read transaction prevents the server from reusing the pages.
   const root = openEnvironment(folder, true);
   const transaction = root.useReadTransaction();
   try {
@@ -39,8 +39,8 @@ export async function checkFolder(folder: string): Promise<Checked> {
 }
 
 /**
- * Copies a folder's databases, as they are at this moment, into the new folder `target`. The folder's server may be running.
- * Accepted work is left out: it is done where it was accepted. @returns the bytes of the copy
+ * Copies a snapshot of a folder's databases into the new folder `target`. The folder's server may run. Accepted work is
+ * not copied, since the server finishes it. @returns the size of the copy in bytes
  */
 export async function backupFolder(folder: string, target: string): Promise<number> {
   existing(folder);
@@ -60,8 +60,8 @@ export async function backupFolder(folder: string, target: string): Promise<numb
 }
 
 /**
- * Puts a backup in the place of a folder's databases. No server may use the folder.
- * @returns where the replaced data file is now; undefined where there was none.
+ * Replaces a folder's databases by a backup. No server may use the folder.
+ * @returns the new path of the replaced data file; undefined if there was no data file.
  */
 export async function restoreFolder(folder: string, backup: string, now: Date): Promise<string | undefined> {
   refuseNewer(backup, existing(backup));
@@ -85,7 +85,10 @@ export async function restoreFolder(folder: string, backup: string, now: Date): 
   }
 }
 
-/** Writes the data file anew without its free pages. No server may use the folder. @returns its size before and after, in bytes */
+/**
+ * Rewrites the data file without free pages. No server may use the folder.
+ * @returns the sizes before and after in bytes
+ */
 export async function compactFolder(folder: string): Promise<{ readonly before: number; readonly after: number }> {
   existing(folder);
   const lock = await lockFolder(folder);

@@ -13,22 +13,22 @@ import { closeFiles, closeFolder } from './privacy.js';
 import { lockFolder, type FolderLock } from './lock.js';
 import { codeOf, messageOf } from '../../errors/reasons.js';
 
-/** The databases on disk, and what of a server's work outlives it. */
+/** The databases on disk, and the durable work of a server. */
 export interface EmbeddedStores extends Stores {
-  /** Messages that were accepted and not handled. */
+  /** Accepted messages that are not handled yet. */
   readonly messages: KeptEntries;
-  /** Sequences, compositions and fired triggers that were accepted and have not ended. */
+  /** Accepted sequences, compositions and fired triggers that have not ended. */
   readonly runs: KeptEntries;
-  /** The bytes of the databases' pages in use; the file may be larger. */
+  /** The bytes of the databases' pages in use. The file may be larger. */
   usedBytes(): number;
 }
 
 export interface EmbeddedOptions {
-  /** What a promise of a write stands for; missing: `disk`. */
+  /** The durability of a resolved write; missing: `disk`. */
   readonly durability?: Durability | undefined;
-  /** Called at each write that LMDB could not do. */
+  /** Called for each failed write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
-  /** Whether the disk has room for any write; missing: it is tried. */
+  /** Whether the disk has space for a write; missing: every write is attempted. */
   readonly mayWrite?: (() => boolean) | undefined;
 }
 
@@ -36,9 +36,9 @@ export interface EmbeddedOptions {
 const MAX_DATABASES = 16;
 
 /**
- * Addresses that the file is mapped into at once (no memory). Otherwise LMDB maps it anew each time it has outgrown its
- * map, and keeps the old maps with their pages: the process looks several times as large as its data. Beyond this size,
- * and on Windows, where the file would be made that large, it does so nevertheless.
+ * The size of the address range for the file's map (it takes no memory). With a smaller map, LMDB would map the file
+ * again each time that it outgrows the map and keep the old maps, so that the process looks several times as large as
+ * its data. That still happens beyond this size, and on Windows, where the file would get the size of the map.
  */
 const MAP_BYTES = 16 * 1024 ** 3;
 const mapsAtOnce = process.platform !== 'win32' && (process.arch === 'x64' || process.arch === 'arm64');
@@ -50,13 +50,13 @@ const STUCK =
   'Everything that was acknowledged is on the disk.';
 
 /**
- * The three databases on disk in `folder`, which is made where it is missing, and readable by this user alone.
+ * Opens the three databases in `folder`. Creates a missing folder, readable only by this user.
  *
- * @throws StoreError with one clear line where the folder cannot be written or another server has it.
+ * @throws StoreError with a one-line message if the folder is not writable or another server has it.
  */
 export async function openEmbeddedStores(folder: string, options: EmbeddedOptions = {}): Promise<EmbeddedStores> {
   try {
-    // The users' keys are in it.
+    // The folder contains the users' keys.
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await access(folder, constants.W_OK | constants.X_OK);
     await closeFolder(folder);
@@ -67,9 +67,9 @@ export async function openEmbeddedStores(folder: string, options: EmbeddedOption
 }
 
 /**
- * The databases of a server that may be running: another process reads and writes them besides it. For administration.
+ * Opens the databases of a server that may run at the same time, for administration.
  *
- * @throws StoreError where there are none, or they cannot be written.
+ * @throws StoreError if they do not exist or are not writable.
  */
 export async function openStoresOfServer(folder: string): Promise<Stores> {
   try {
@@ -113,27 +113,27 @@ function cannotWrite(folder: string, error: unknown): StoreError {
   return new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
 }
 
-/** Where accepted work is kept, in the data folder. */
+/** The folder of accepted work within the data folder. */
 const ACCEPTED_FOLDER = 'accepted';
 
-/** The three databases in a folder of their own under the system's temporary folder; closing them removes it. For tests. */
+/** Opens the three databases in a temporary folder, which is removed at the close. For tests. */
 export async function openTemporaryStores(): Promise<EmbeddedStores> {
   const folder = await mkdtemp(join(tmpdir(), 'palette-whisk-'));
   const lock = { release: () => rm(folder, { recursive: true, force: true }) };
   return openIn(folder, lock, { durability: 'process' }, 'temporary');
 }
 
-/** @param durable whether its commits reach the disk at all. */
+/** @param durable whether commits are written to the disk. */
 export function openEnvironment(folder: string, durable: boolean): RootDatabase<string, Buffer> {
   return open<string, Buffer>({
     path: folder,
-    // Without this a folder with a dot in its name is taken for a file.
+    // Without this, LMDB treats a folder with a dot in its name as a file.
     noSubdir: false,
     keyEncoding: 'binary',
     encoding: 'string',
     maxDbs: MAX_DATABASES,
     ...(mapsAtOnce ? { mapSize: MAP_BYTES } : {}),
-    // With it, a commit that fails (a full disk) leaves a promise that nobody can handle, which would end the process.
+    // With this, a failed commit (a full disk) leaves an unhandled promise, which would end the process.
     eventTurnBatching: false,
     ...(durable ? {} : { noSync: true, overlappingSync: false }),
   });
@@ -176,7 +176,7 @@ async function openIn(
   };
 }
 
-/** Administration beside a server leaves its work alone. */
+/** A table without entries, since administration does not touch a server's work. */
 const NO_ENTRIES: KeptEntries = {
   put: () => Promise.reject(new StoreError('only a server accepts work')),
   remove: () => {},

@@ -4,12 +4,12 @@ import { StoreError } from '../ArtifactStore.js';
 import { codeOf, messageOf } from '../../errors/reasons.js';
 
 /*
- * The keys of users are in the store, so that nobody else may read it, also where the folder was made by another
- * program, or by an earlier version.
+ * The store contains users' keys, so other users of the machine must not read it, even if another program or an earlier
+ * version created the folder.
  */
 
 const FILES = ['data.mdb', 'lock.mdb'];
-/** What a folder may have beside them and still be the store's own. */
+/** Files that the store's own folder may contain. */
 const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format.json', 'compacted']);
 const JOURNAL = /^invoker\d+\.begun/;
 const OTHERS = 0o077;
@@ -18,8 +18,8 @@ const OTHERS = 0o077;
 type Files = Pick<typeof fileSystem, 'stat' | 'readdir' | 'chmod'>;
 
 /**
- * Closes a folder to other users (0700). A folder that holds other files too, such as a home or `/tmp`, is not the store's to
- * close: there the modes of the files protect it. So they do where the folder belongs to another user.
+ * Closes a folder to other users (mode 0700). Leaves a folder with other files, such as a home or `/tmp`, and a folder
+ * of another user: there the modes of the files protect the store.
  */
 export async function closeFolder(folder: string, { stat, readdir, chmod }: Files = fileSystem): Promise<void> {
   const { mode } = await stat(folder);
@@ -30,7 +30,7 @@ export async function closeFolder(folder: string, { stat, readdir, chmod }: File
   });
 }
 
-/** Closes the store's files to other users (0600). @throws StoreError where this user may not, and others may read one. */
+/** Closes the store's files to other users (0600). @throws StoreError if that fails for a file that others may read. */
 export async function closeFiles(folder: string, { stat, chmod }: Files = fileSystem): Promise<void> {
   for (const name of FILES) {
     const file = join(folder, name);

@@ -88,7 +88,7 @@ describe('a view of CouchDB that is behind its database', function () {
     assert.deepEqual(await list(), ['up to date']);
     assert.deepEqual(await list(), ['up to date']);
     assert.deepEqual(lines, [
-      `${VIEW} in ${database()} is behind: lists show what it has so far`,
+      `${VIEW} in ${database()} is outdated: lists may miss the newest entries`,
       `${VIEW} in ${database()} is up to date`,
     ]);
     await behind.close();

@@ -47,7 +47,7 @@ describe('opening the stores in CouchDB', function () {
     const { log, lines } = keepingLog();
     await (await openCouchStores(options, log)).close();
     const { whisks, activations, subjects } = options.databases;
-    assert.equal(lines.filter((line) => line.startsWith('made the database')).length, 3);
+    assert.equal(lines.filter((line) => line.startsWith('created the database')).length, 3);
     const views = async (db: string, design: string) =>
       Object.keys((await json(`${db}/_design/${design}`))['views'] as object).toSorted();
     assert.deepEqual(await views(whisks, 'whisks.v2.1.0'), [

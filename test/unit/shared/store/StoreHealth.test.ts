@@ -23,8 +23,8 @@ describe('StoreHealth', () => {
     assert.equal(health.isUp, true);
     assert.equal(health.ageMs, 0);
     assert.deepEqual(lines, [
-      'the store does not answer: known identities and entities are used, other requests get 503',
-      'the store answers again, after 12.5 s',
+      'the store does not answer: cached identities and entities are used, other requests get 503',
+      'the store answers again after 12.5 s',
     ]);
   });
 });

@@ -29,7 +29,7 @@ describe('DiskSpace', () => {
     assert.throws(() => disk.requireRoom(), StoreFullError);
     assert.equal(disk.isFull, true);
     assert.deepEqual(lines, [
-      'The disk of the data folder /data is full, 49 MB are free. New work is refused with 503 until there is room.',
+      'The disk of the data folder /data is full, 49 MB free. New work is refused with 503 until there is free space.',
     ]);
     free = 60 * MB;
     await disk.check();
@@ -38,7 +38,7 @@ describe('DiskSpace', () => {
     clock = 2500;
     await disk.check();
     disk.requireRoom();
-    assert.equal(lines.at(-1), 'the disk of the data folder has room again, after 2.5 s: 75 MB are free');
+    assert.equal(lines.at(-1), 'the disk of the data folder has free space again after 2.5 s: 75 MB');
     assert.equal(lines.length, 2);
   });
 
