@@ -4,11 +4,11 @@ import { attempt, isRepeatable, readBody, BodyTooLargeError, type Passed } from 
 import { Target } from './Target.js';
 import { portOf } from './ports.js';
 
-/** One address in front of several controllers, as a proxy gives them. */
+/** A reverse proxy with one address for several controllers. */
 export interface Front {
   readonly base: string;
   readonly port: number;
-  /** From now on requests go to these, in turns. */
+  /** Sets the controllers, which get the requests in turns. */
   forwardTo(controllers: readonly string[]): void;
   close(): void;
 }
@@ -16,34 +16,34 @@ export interface Front {
 export interface FrontOptions {
   /** Missing or 0: any free port. */
   readonly port?: number | undefined;
-  /** An address besides 127.0.0.1, from which containers come. */
+  /** An additional address besides 127.0.0.1, for requests from containers. */
   readonly gateway?: string | undefined;
-  /** Called once when a controller stops to answer, and once when it answers again after `awayMs`. */
+  /** Called once when a controller stops answering, and once when it answers again after `awayMs`. */
   readonly onChange?: ((controller: string, awayMs: number | undefined) => void) | undefined;
 }
 
-/** How long the answer of a blocking invocation may take, as behind nginx, in ms. */
+/** The longest wait for the response to a blocking invocation, as behind nginx, in ms. */
 const ANSWER_MS = 75_000;
-/** How long a request waits for a controller that no longer answers, in ms. */
+/** The longest wait of a request for a controller that does not answer `/ping`, in ms. */
 const AWAY_MS = 30_000;
-/** A client sends its request within this time, in ms. */
+/** The longest time for the arrival of a request, in ms. */
 const REQUEST_MS = 60_000;
 
 /**
- * It has its address before there are controllers, so that these can be told.
+ * Starts the proxy. It has its address before the controllers start, since they need the address.
  *
- * A request goes to the next controller that answers. Where a controller does not take it, another one gets it. Where a
- * controller took it and then fails, another one is asked only if the request is repeatable: an invocation must not run
- * twice.
+ * A request goes to the next controller that answers. If a controller does not take it, another one gets it. If a
+ * controller took it and then fails, another one gets it only if the request is repeatable, since an invocation must
+ * not run twice.
  *
- * @throws what listening fails with.
+ * @throws the error of `listen`.
  */
 export async function startFront({ port = 0, gateway, onChange }: FrontOptions = {}): Promise<Front> {
   let targets: readonly Target[] = [];
   let turn = 0;
   const listener: RequestListener = (incoming, outgoing) => {
     const first = turn++;
-    // Those that answer come first; the others may have come back since they were asked.
+    // Try controllers that answer first. The others may be available again since the last check.
     const inTurns = [...targets.slice(first % targets.length), ...targets.slice(0, first % targets.length)];
     void serve([...inTurns.filter(({ up }) => up), ...inTurns.filter(({ up }) => !up)], incoming, outgoing);
   };
@@ -76,11 +76,11 @@ export async function startFront({ port = 0, gateway, onChange }: FrontOptions =
   };
 }
 
-/** Answers a request from one of the targets, which are asked in their order. Never rejects. */
+/** Forwards a request to the targets, in order, until one of them responds. Never rejects. */
 async function serve(targets: readonly Target[], incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   let body: Buffer;
   try {
-    // A request goes on once the whole of it is there, as behind nginx.
+    // Forward a request after it has arrived completely, as nginx does.
     body = await readBody(incoming);
   } catch (error) {
     if (error instanceof BodyTooLargeError) refuse(outgoing, 413, error.message);
@@ -97,19 +97,19 @@ async function serve(targets: readonly Target[], incoming: IncomingMessage, outg
   }
   if (targets.length === 0) refuse(outgoing, 503, 'The controllers are starting.');
   else if (last === 'unsent') refuse(outgoing, 503, 'No controller takes requests.');
-  else if (last === 'broken') refuse(outgoing, 502, `The controller ended before its answer.${mayRun(repeatable)}`);
-  else refuse(outgoing, 504, `The controller did not answer in time.${mayRun(repeatable)}`);
+  else if (last === 'broken') refuse(outgoing, 502, `The controller ended before its response.${mayRun(repeatable)}`);
+  else refuse(outgoing, 504, `The controller did not respond in time.${mayRun(repeatable)}`);
 }
 
 const mayRun = (repeatable: boolean): string =>
-  repeatable ? '' : ' It may have taken the request, so no other one was asked.';
+  repeatable ? '' : ' It may have taken the request, so the request was not repeated.';
 
 function refuse(outgoing: ServerResponse, status: number, error: string): void {
   if (outgoing.headersSent) return;
   outgoing.writeHead(status, {
     'content-type': 'application/json',
     ...(status === 503 ? { 'retry-after': '1' } : {}),
-    // What is left of a body that is too large is not read.
+    // Do not read the rest of a body that is too large.
     ...(status === 413 ? { connection: 'close' } : {}),
   });
   outgoing.end(JSON.stringify({ error }));

@@ -7,18 +7,18 @@ import { within } from '../../shared/process/within.js';
 import type { Guards } from './RunGuardian.js';
 
 export interface LocalProcessOptions {
-  /** Such as `controller0`. */
+  /** The name, such as `controller0`. */
   readonly name: string;
-  /** The main file without its ending, from the project's root: `controller/main`. */
+  /** The main file without its extension, relative to the project's root: `controller/main`. */
   readonly main: string;
   readonly args: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
   readonly port: number;
-  /** How it speaks. */
+  /** The protocol of its server. */
   readonly protocol: 'http' | 'https';
-  /** What it prints is appended there. */
+  /** The file to which its output is appended. */
   readonly logFile: string;
-  /** Is told of the process as long as it runs. */
+  /** Guards the process while it runs. */
   readonly guards?: Guards | undefined;
 }
 
@@ -26,10 +26,10 @@ class ProcessStartError extends Error {
   override name = 'ProcessStartError';
 }
 
-/** A controller or an invoker as a process of its own on this machine. */
+/** A controller or an invoker as a process on this machine. */
 export class LocalProcess {
   readonly name: string;
-  /** Where it answers. */
+  /** The URL of its server. */
   readonly url: string;
   readonly #options: LocalProcessOptions;
   #process: ChildProcess | undefined;
@@ -45,12 +45,12 @@ export class LocalProcess {
   }
 
   /**
-   * Starts it, and resolves once it answers.
-   * @throws ProcessStartError with the end of its log where it ends before, or does not answer within the limit.
+   * Starts the process. Resolves once it answers.
+   * @throws ProcessStartError with the end of its log, if it ends first or does not answer within the limit.
    */
   async start(limitMs = START_MS): Promise<void> {
     const { main, args, environment, port, logFile, name, guards } = this.#options;
-    // From sources, or compiled: as this file is.
+    // Run sources or compiled files, like this file.
     const source = import.meta.url.endsWith('.ts');
     const file = fileURLToPath(new URL(`../../${main}.${source ? 'ts' : 'js'}`, import.meta.url));
     const output = openSync(logFile, 'a');
@@ -66,7 +66,7 @@ export class LocalProcess {
       guards.add(pid, name);
       started.once('exit', () => guards.remove(pid));
     }
-    // Whoever started it and dies must not leave it behind.
+    // Kill it at the exit of this process.
     process.once('exit', this.#killNow);
     for (const end = Date.now() + limitMs; !(await this.answers()); await sleep(50)) {
       const ended = started.exitCode !== null || started.signalCode !== null;
@@ -77,7 +77,7 @@ export class LocalProcess {
     }
   }
 
-  /** The last line of its log; empty where there is none. */
+  /** The last line of its log; empty without a line. */
   lastLine(): string {
     try {
       return readFileSync(this.#options.logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
@@ -89,7 +89,7 @@ export class LocalProcess {
   /** Whether it answers requests. */
   async answers(): Promise<boolean> {
     try {
-      // A frozen process takes connections, and does not answer.
+      // A frozen process accepts connections but does not answer.
       const response = await fetch(`${this.url}/ping`, { signal: AbortSignal.timeout(ANSWER_MS) });
       await response.arrayBuffer();
       return response.ok;
@@ -103,12 +103,12 @@ export class LocalProcess {
     this.#process?.kill(signal);
   }
 
-  /** As `kill -9` does. */
+  /** Kills the process, like `kill -9`. */
   kill(): Promise<number | null> {
     return this.#end('SIGKILL', KILL_MS);
   }
 
-  /** In order: it lets what runs finish. After the limit it is killed. Resolves to its exit code; null: it was killed. */
+  /** Stops the process gracefully, and kills it after the limit. Resolves to its exit code; null if it was killed. */
   stop(limitMs = STOP_MS): Promise<number | null> {
     return this.#end('SIGTERM', limitMs);
   }
@@ -125,7 +125,7 @@ export class LocalProcess {
     if (running.exitCode === null && running.signalCode === null) {
       const ended = once(running, 'exit');
       running.kill(signal);
-      // A frozen process gets its signal once it goes on.
+      // A frozen process handles the signal only after SIGCONT.
       running.kill('SIGCONT');
       await within(ended, limitMs, () => {
         running.kill('SIGKILL');
@@ -136,13 +136,13 @@ export class LocalProcess {
   }
 }
 
-/** A busy machine may take long; a process that ends at its start is seen at once. */
+/** The limit for a start, for busy machines. A process that ends during its start is noticed at once. */
 export const START_MS = 180_000;
 const ANSWER_MS = 2000;
-/** More than controllers (90 s) and invokers (150 s with the defaults) take for their own. */
+/** The limit for a stop: more than the limits of controllers (90 s) and invokers (150 s by default). */
 export const STOP_MS = 160_000;
-/** The kernel ends a killed process at once, unless its disk is stuck. */
+/** The limit for a kill. The kernel ends a killed process at once, unless its disk hangs. */
 const KILL_MS = 10_000;
 
-/** As the images of `deploy/docker` start them: V8's young generation of 3 x 16 MB is more than these processes are worth. */
+/** The arguments of the images in `deploy/docker`: V8's default young generation of 3 x 16 MB is too large for them. */
 const NODE_ARGUMENTS = ['--max-semi-space-size=4'];

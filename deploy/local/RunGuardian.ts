@@ -1,19 +1,19 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
 
-/** The variable that every process of a run has. Its value is the run's folder. */
+/** The environment variable of all processes of a run. Its value is the run's folder. */
 export const RUN_VARIABLE = 'PALETTE_WHISK_LOCAL_RUN';
 
 /**
- * How long controllers and invokers may take to end in order once the runner is gone, in s. Invokers remove their
- * containers, and report what has just ended.
+ * The time for a graceful stop of controllers and invokers after the end of the runner, in s. Invokers remove their
+ * containers and report ended activations.
  */
 export const ORDERLY_END_S = 10;
 
 /**
- * Reads `process PID`, `gone PID`, `path PATH`, `owner LABEL` and `quit` lines. Its input ends when the runner ends, however
- * that happens. Then it asks the processes to end, kills those that are left and all that have the run's variable, and
- * removes containers and paths. Signals that a terminal sends to the runner do not reach it.
+ * Reads the lines `process PID`, `gone PID`, `path PATH`, `owner LABEL` and `quit`. Its input ends when the runner
+ * ends, for any reason. Then it stops the processes, kills the remaining ones and all processes with the run's
+ * variable, and removes containers and paths. It ignores signals from a terminal.
  */
 const SCRIPT = `
 trap '' HUP INT TERM
@@ -52,7 +52,7 @@ done
 printf '%s' "$paths" | while read -r path; do rm -rf -- "$path"; done
 `;
 
-/** What a process tells of its children. */
+/** Guards child processes. */
 export interface Guards {
   /** @param name such as `controller0`. */
   add(pid: number, name: string): void;
@@ -60,13 +60,13 @@ export interface Guards {
 }
 
 /**
- * A small process that outlives the runner of `npm run local` for some seconds, and ends what a killed runner leaves
- * behind: controllers and invokers in order, then brokers and the database.
+ * A small process that outlives the runner of `npm run local` for some seconds. After a kill of the runner it stops the
+ * controllers and invokers gracefully, then the brokers and the database.
  */
 export class RunGuardian implements Guards {
   readonly #child: ChildProcess;
 
-  /** @param run the run's folder, which its processes have in `RUN_VARIABLE`. */
+  /** @param run the run's folder, the value of `RUN_VARIABLE` in its processes. */
   constructor(run: string) {
     this.#child = spawn('/bin/sh', ['-c', SCRIPT, 'palette-whisk-local-guardian'], {
       cwd: '/',
@@ -74,13 +74,13 @@ export class RunGuardian implements Guards {
       stdio: ['pipe', 'ignore', 'ignore'],
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], PW_MARK: `${RUN_VARIABLE}=${run}` },
     });
-    // Without a shell nothing is guarded. A next start ends controllers and invokers that are left.
+    // Without a shell there is no guard. The next start ends remaining controllers and invokers.
     this.#child.on('error', () => undefined);
     this.#child.stdin?.on('error', () => undefined);
     this.#child.unref();
   }
 
-  /** A controller or an invoker. */
+  /** Adds a controller or an invoker. */
   add(pid: number): void {
     this.#tell(`process ${pid}`);
   }
@@ -89,17 +89,17 @@ export class RunGuardian implements Guards {
     this.#tell(`gone ${pid}`);
   }
 
-  /** A file or a folder to be removed. */
+  /** Adds a file or a folder to remove. */
   addPath(path: string): void {
     this.#tell(`path ${path}`);
   }
 
-  /** The containers with this owner's label are removed. */
+  /** Adds an owner whose containers are removed, by their label. */
   addOwner(owner: string): void {
     this.#tell(`owner ${owner}`);
   }
 
-  /** Ends the guardian, and nothing else. */
+  /** Ends the guardian without other effects. */
   close(): void {
     this.#child.stdin?.end('quit\n');
   }

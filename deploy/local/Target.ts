@@ -1,14 +1,14 @@
 import { Agent } from 'node:http';
 
 /*
- * A controller behind the front:
+ * The states of a controller behind the front:
  *
  *   up     → away   it refuses a connection, or leaves `/ping` without an answer for `PING_MS`
  *   away   → up     it answers `/ping`
  *   either → closed the front ends; nothing is asked any more
  */
 
-/** How often a controller is asked whether it answers, and for how long, in ms. A frozen process takes connections. */
+/** The interval and the timeout of pings, in ms. They detect frozen processes, which still accept connections. */
 const EVERY_MS = 1000;
 const PING_MS = 2000;
 
@@ -21,7 +21,7 @@ export class Target {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** @param onChange told once that it is away, and once after how many ms it answers again. */
+  /** @param onChange called once when it stops answering, and once with the duration when it answers again. */
   constructor(url: string, onChange: (awayMs: number | undefined) => void) {
     this.url = new URL(url);
     this.#onChange = onChange;
@@ -32,13 +32,13 @@ export class Target {
     return this.#awaySince === undefined;
   }
 
-  /** Calls `whenAway` once it does not answer any more. Returns what ends that. */
+  /** Calls `whenAway` when it stops answering. Returns a function that ends the watch. */
   watch(whenAway: () => void): () => void {
     this.#watchers.add(whenAway);
     return () => void this.#watchers.delete(whenAway);
   }
 
-  /** It did not take a request. */
+  /** To be called when it did not take a request. */
   failed(): void {
     if (this.#awaySince !== undefined || this.#closed) return;
     this.#awaySince = performance.now();

@@ -10,33 +10,35 @@ import type { Guards } from './RunGuardian.js';
 import { waiting } from './waits.js';
 
 export interface TopologyOptions {
-  /** `host:port` of Kafka, separated by commas. */
+  /** Kafka's brokers as `host:port`, separated by commas. */
   readonly kafkaHosts: string;
   readonly couch: CouchOptions;
   readonly controllers: number;
   readonly invokers: number;
   /** Where actions run. */
   readonly driver: 'docker' | 'sandbox' | 'process';
-  /** Memory for containers of each invoker, in MB. */
+  /** The memory for containers of each invoker, in MB. */
   readonly userMemoryMB?: number | undefined;
-  /** Invokers are told their numbers; missing: these are assigned to their names. */
+  /** Whether invokers get their numbers on the command line; missing: CouchDB assigns the numbers to their names. */
   readonly numbered?: boolean | undefined;
-  /** Logs of the processes go there. */
+  /** The folder of the processes' logs. */
   readonly folder: string;
-  /** More settings for all of them. */
+  /** Additional environment variables for all processes. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
-  /** Is told of the processes as long as they run. */
+  /** Guards the processes while they run. */
   readonly guards?: Guards | undefined;
-  /** Gets a line for the user about each wait; missing: nothing is said. */
+  /** Prints a line for the user about each wait; missing: prints nothing. */
   readonly say?: ((line: string) => void) | undefined;
 }
 
-/** How long CouchDB may take to be ready, and, once all answer, until every controller has every invoker up, in ms. */
+/**
+ * The limit for CouchDB, and the limit until every controller has every invoker up after all processes answer, in ms.
+ */
 const USERS_MS = 60_000;
 const READY_MS = 120_000;
 const ANSWER_MS = 2000;
 
-/** Controllers and invokers as processes of this machine, on a Kafka and a CouchDB that are there. */
+/** Controllers and invokers as processes of this machine, on an existing Kafka and CouchDB. */
 export class Topology {
   readonly controllers: readonly LocalProcess[];
   readonly invokers: readonly LocalProcess[];
@@ -73,7 +75,7 @@ export class Topology {
       );
   }
 
-  /** Starts everything at once, in no particular order, and waits until every controller has every invoker up. */
+  /** Starts all processes at once, and waits until every controller has every invoker up. */
   static async start(options: TopologyOptions): Promise<Topology> {
     mkdirSync(options.folder, { recursive: true });
     const topology = new Topology(options, await freePorts(options.controllers + options.invokers));
@@ -100,12 +102,12 @@ export class Topology {
       silent.delete(one);
     });
     const detail = (): string => `not yet ${named([...silent])}${lastWords([...silent])}`;
-    // Each process has the same limit, and an error of its own with the end of its log.
+    // Each process has the same limit, and its own error with the end of its log.
     const what = `${named(this.#all)} to answer`;
     await waiting({ what, limitMs: START_MS + ANSWER_MS + 1000, say, detail }, Promise.all(starts));
   }
 
-  /** Resolves once every controller has so many invokers up. @throws WaitError after `limitMs`. */
+  /** Resolves once every controller has this number of invokers up. @throws WaitError after `limitMs`. */
   async ready(invokers = this.invokers.length, limitMs = READY_MS): Promise<void> {
     const over = new AbortController();
     const counts = new Map<string, number>();
@@ -125,7 +127,7 @@ export class Topology {
     }
   }
 
-  /** Ends everything in order, controllers first. What does not end within its limit is killed. */
+  /** Stops all processes gracefully, the controllers first. Kills a process after its limit. */
   async stop(): Promise<void> {
     for (const parts of [this.controllers, this.invokers]) {
       const what = `${named(parts)} to finish what they run`;
@@ -138,7 +140,7 @@ export class Topology {
     await Promise.all(this.#all.map((one) => one.kill()));
   }
 
-  /** Puts users, given by name and `uuid:key`, into the database, besides the well-known ones. */
+  /** Writes the well-known users and additional `users` (`uuid:key` by name) to the database. */
   async installUsers(users: Readonly<Record<string, string>> = {}): Promise<void> {
     const stores = await openCouchStores(this.#options.couch, silentLogger);
     try {
@@ -150,14 +152,14 @@ export class Topology {
   }
 }
 
-/** The name under which an invoker keeps its number. */
+/** The unique name of an invoker, which determines its number. */
 export const uniqueName = (index: number): string => `invoker-${index}`;
 
 const named = (parts: readonly LocalProcess[]): string => parts.map(({ name }) => name).join(', ');
 
-/** What the first of them has said last. */
+/** The last log line of the first process. */
 function lastWords([first]: readonly LocalProcess[]): string {
-  // Without the time, the level and the transaction.
+  // Omit the time, the level and the transaction.
   const line = first?.lastLine().replace(/^(?:\[[^\]]*\] )+/, '') ?? '';
   return line === '' ? '' : `, whose last line is: ${line.slice(0, 120)}`;
 }
@@ -172,7 +174,7 @@ async function healthyInvokers(controller: LocalProcess): Promise<number> {
   }
 }
 
-/** The environment of every process. */
+/** The environment variables of all processes. */
 function settings(options: TopologyOptions): Record<string, string> {
   const { kafkaHosts, couch, driver, userMemoryMB, environment, folder } = options;
   return {
@@ -185,7 +187,7 @@ function settings(options: TopologyOptions): Record<string, string> {
   };
 }
 
-/** The settings of a CouchDB, as processes are told them. */
+/** The environment variables for a CouchDB. */
 export function couchSettings({ url, username, password, databases }: CouchOptions): Record<string, string> {
   const { protocol, hostname, port } = new URL(url);
   return {

@@ -2,16 +2,16 @@ import { request, type IncomingMessage, type OutgoingHttpHeaders, type ServerRes
 import { isLoopback } from '../../shared/access/caller.js';
 import type { Target } from './Target.js';
 
-/** As nginx is told in `deploy/nginx/nginx.conf`: 48 MB of code in base64, and the rest of the request. */
+/** The largest body, as in `deploy/nginx/nginx.conf`: 48 MB of code in base64 and the rest of the request. */
 const MAX_BODY_BYTES = 65 * 1024 * 1024;
-/** How long a connection to a controller of this machine may take, in ms. */
+/** The limit for a connection to a controller on this machine, in ms. */
 const CONNECT_MS = 2000;
 
 export class BodyTooLargeError extends Error {
   override name = 'BodyTooLargeError';
 }
 
-/** @throws BodyTooLargeError; Error where the client goes away before its end. */
+/** @throws BodyTooLargeError; Error if the client disconnects before the end. */
 export async function readBody(incoming: IncomingMessage, maxBytes = MAX_BODY_BYTES): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -24,9 +24,9 @@ export async function readBody(incoming: IncomingMessage, maxBytes = MAX_BODY_BY
 }
 
 /**
- * Whether a request may be sent again after a controller has taken it. Reads are repeatable, and an update that overwrites
- * whatever is there. A web action runs with any method. A second DELETE, or a PUT that creates, would be answered otherwise
- * than the first one.
+ * Whether a request may be sent again after a controller has taken it. Reads and updates with `overwrite=true` are
+ * repeatable. Web actions are not, since they run with any method. A repeated DELETE, or a PUT without overwrite, would
+ * get another response than the first one.
  */
 export function isRepeatable(method: string, url: string): boolean {
   const { pathname, searchParams } = new URL(url, 'http://front');
@@ -36,21 +36,21 @@ export function isRepeatable(method: string, url: string): boolean {
 }
 
 /**
- * What became of a request to one controller. `unsent`: it did not get the request. `broken`: it ended the connection.
- * `silent`: it did not answer in time. `answered`: the client has its answer, or has gone.
+ * The outcome of a request to one controller. `unsent`: it did not get the request. `broken`: it ended the connection.
+ * `silent`: it did not respond in time. `answered`: the client has the response or has disconnected.
  */
 export type Passed = 'answered' | 'unsent' | 'broken' | 'silent';
 
 export interface Limits {
-  /** A repeatable request does not wait for a controller that is away. */
+  /** Whether the request is repeatable: then it does not wait for a controller that stops answering. */
   readonly repeatable: boolean;
-  /** How long the answer may take, in ms. */
+  /** The limit for the response, in ms. */
   readonly answerMs: number;
-  /** The same for the answer of a controller that is away then, and for each part of an answer that has begun. */
+  /** The limit for a controller that stops answering, and for each chunk of a response, in ms. */
   readonly awayMs: number;
 }
 
-/** Sends a request to one controller, and its answer to the client. Never rejects. */
+/** Forwards a request to one controller, and the response to the client. Never rejects. */
 export function attempt(
   target: Target,
   { method, url, headers, socket: client }: IncomingMessage,
@@ -67,8 +67,8 @@ export function attempt(
       method,
       path: url,
       headers: forwarded(headers, body, client.remoteAddress),
-      // On a kept connection nobody can tell whether a controller that dies has taken a request. A connection of its own is
-      // refused by a dead controller, so that the next one can be asked. It costs about 0.1 ms.
+      // On a kept connection nobody can tell whether a controller that dies has taken a request. A connection of its
+      // own is refused by a dead controller, so that the next one can be asked. It costs about 0.1 ms.
       agent: repeatable ? target.agent : false,
     });
     const timers: NodeJS.Timeout[] = [];
@@ -76,7 +76,7 @@ export function attempt(
       stopWatching();
       for (const timer of timers) clearTimeout(timer);
       outgoing.off('close', gone);
-      // What still comes of it is not looked at.
+      // Ignore later errors.
       passed.on('error', () => undefined);
       if (outcome !== 'answered') passed.destroy();
       resolve(outcome);
@@ -111,7 +111,7 @@ export function attempt(
     passed.once('response', (answer) => {
       settle('answered');
       outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      // An answer that breaks off must not look like a whole one.
+      // An incomplete response must not look complete.
       answer.once('error', () => outgoing.destroy());
       const idle = setTimeout(() => outgoing.destroy(), awayMs);
       answer.on('data', () => void idle.refresh());
@@ -125,7 +125,7 @@ export function attempt(
   });
 }
 
-/** The client's headers, for a body that is whole. The controllers take the front for the client, unless it says who that is. */
+/** The client's headers for a complete body, with the client's address, since the controllers see only the front. */
 function forwarded(headers: IncomingMessage['headers'], body: Buffer, from = 'unknown'): OutgoingHttpHeaders {
   const { 'transfer-encoding': _, expect: __, connection: ___, ...rest } = headers;
   const length = body.length > 0 ? { 'content-length': body.length } : {};

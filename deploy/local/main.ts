@@ -1,6 +1,6 @@
 /*
- * `npm run local`: runs `run.ts` in a process group of its own. A terminal sends its Ctrl-C to every process of a group at
- * once, and these have to end one after the other.
+ * `npm run local`: runs `run.ts` in its own process group. A terminal sends Ctrl-C to all processes of a group at once,
+ * but these processes must end one after the other.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -11,12 +11,13 @@ const run = fileURLToPath(new URL(`./run.${source ? 'ts' : 'js'}`, import.meta.u
 const child = fork(run, process.argv.slice(2), { detached: true });
 process.on('SIGINT', () => child.kill('SIGINT'));
 process.on('SIGTERM', () => child.kill('SIGTERM'));
-// The terminal is gone. Where this process is killed, the runner ends too; where both are, their guardian ends the rest.
+// The terminal was closed. If this process is killed, the runner ends, too; if both are killed, the guardian ends the
+// rest.
 process.on('SIGHUP', () => child.kill('SIGTERM'));
 child.once('exit', (code, signal) => {
   if (signal !== null) {
     process.stderr.write(
-      `palette-whisk local: the runner was ended by ${signal}; what it started ends within ${ORDERLY_END_S + 5} s\n`,
+      `palette-whisk local: ${signal} ended the runner; its processes end within ${ORDERLY_END_S + 5} s\n`,
     );
   }
   process.exit(code ?? 1);

@@ -2,15 +2,16 @@ import { parseArgs } from 'node:util';
 
 export const USAGE = `Usage: npm run local -- [options]
 
-Starts controllers and invokers as processes of this machine, on the Kafka of KAFKA_HOSTS and the CouchDB of COUCHDB_URL,
-or on such as the tests use where these are not set. All that it makes there is removed at its end: Ctrl-C.
+Starts controllers and invokers as processes of this machine. They use the Kafka of KAFKA_HOSTS and the CouchDB of
+COUCHDB_URL, or the engines of the tests if these variables are not set. At its end (Ctrl-C) it removes all topics and
+databases that it created.
 
-  --port PORT       where the controllers answer in turns (default 3233; 0: any free one)
-  --controllers N   how many (default 2)
-  --invokers N      how many (default 2)
-  --docker          run actions in Docker containers, or refuse to start (default: where a Docker Engine answers)
+  --port PORT       the port of the front, which forwards to the controllers in turns (default 3233; 0: any free port)
+  --controllers N   the number of controllers (default 2)
+  --invokers N      the number of invokers (default 2)
+  --docker          run actions in Docker containers, or refuse to start (default if a Docker Engine answers)
   --sandbox         run actions in processes that bubblewrap isolates, or refuse to start
-  --process         run actions in plain processes
+  --process         run actions in processes without isolation
   --memory MB       memory for action containers of each invoker (default 2048)
 `;
 
@@ -22,7 +23,7 @@ export interface LocalOptions {
   readonly memoryMB: number;
 }
 
-/** @throws Error that says what is wrong with the command line. */
+/** @throws Error that describes the fault of the command line. */
 export function parseOptions(args: readonly string[]): LocalOptions | 'help' {
   const { values } = parseArgs({
     args: [...args],

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server } from 'node:net';
 import { at } from '../../shared/collections/at.js';
 
-/** Free ports of this machine. */
+/** Finds free ports of this machine. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
@@ -23,12 +23,12 @@ export function portOf(server: Server): number {
   return address.port;
 }
 
-/** A free port of this machine. */
+/** Finds a free port of this machine. */
 export async function freePort(): Promise<number> {
   return at(await freePorts(1), 0);
 }
 
-/** The connections that a frozen process has not taken may be as many as it allows. */
+/** The limit for a connection, in ms: the backlog of a frozen process may be full. */
 const CONNECT_MS = 2000;
 
 /** Whether a process listens on a port of this machine. */

@@ -1,11 +1,11 @@
 import { Lifecycle } from '../../shared/process/Lifecycle.js';
 
-// A terminal that is gone takes no more lines; what runs is ended all the same.
+// After the terminal is closed, writes fail. Ignore that, so that the processes are stopped.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
 await Lifecycle.begin('palette-whisk local').run(async (life) => {
-  // The process that started this one is gone.
+  // The parent process has ended.
   process.once('disconnect', () => life.stop('the parent process is gone'));
   const { createLogger } = await import('../../shared/logging/winston.js');
   const { parseOptions, USAGE } = await import('./options.js');

@@ -8,9 +8,9 @@ import * as z from 'zod';
 import { UsageError } from '../standalone/options.js';
 import { ORDERLY_END_S } from './RunGuardian.js';
 
-/** A run of `npm run local`: who holds a port, and the ids of controllers and invokers. */
+/** A run of `npm run local`: the owner of a port and of the ids of controllers and invokers. */
 const runSchema = z.object({
-  /** Of the runner. */
+  /** The process id of the runner. */
   pid: z.int().positive(),
   /** ISO 8601. */
   since: z.string(),
@@ -18,14 +18,14 @@ const runSchema = z.object({
 });
 export type Run = z.infer<typeof runSchema>;
 
-/** How long what a killed run left behind may take to end, and how much of that its guardian has, in ms. */
+/** The limit for the end of a killed run's processes, and the part of it for the run's guardian, in ms. */
 const LIMITS = { leftoversMs: (ORDERLY_END_S + 10) * 1000, guardianMs: (ORDERLY_END_S + 5) * 1000 };
 const LOOK_MS = 200;
-/** The main files, as they are among the arguments of a process: the id of a process may have gone to another one. */
+/** The main files in a process's arguments, to detect unrelated processes with the same id. */
 const RUNNER = /deploy\/local\/run\.[jt]s/;
 const PART = /(?:controller|invoker)\/main\.[jt]s/;
 
-/** Where the run behind a port is noted down. */
+/** The file with the run of a port. */
 export const runFile = (port: number): string =>
   join(tmpdir(), `palette-whisk-local-${userInfo().username.replaceAll(/\W/g, '-')}-${port}.json`);
 
@@ -34,9 +34,9 @@ export function writeRun(file: string, run: Run): void {
 }
 
 /**
- * Waits until what an earlier run left behind has ended, and ends it where nobody else does.
- * @param say gets a line for the user.
- * @throws UsageError where a run is on the port, or a process does not end.
+ * Waits for the end of an earlier run's processes, and kills them if its guardian does not.
+ * @param say prints a line for the user.
+ * @throws UsageError if a run uses the port, or if a process does not end.
  */
 export async function endEarlierRun(
   file: string,
@@ -61,7 +61,7 @@ export async function endEarlierRun(
   const began = performance.now();
   const waited = (): number => performance.now() - began;
   while (left.length > 0 && waited() < leftoversMs) {
-    // The guardian of that run ends them. It may have been killed too.
+    // The guardian of that run ends them, unless it was killed, too.
     if (waited() >= guardianMs) for (const { pid } of left) kill(pid);
     await sleep(LOOK_MS);
     left = await running(run);
@@ -74,7 +74,7 @@ function readRun(file: string): Run | undefined {
   try {
     return runSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
-    // There was no run, or its file is damaged: then a held port or id is reported by what needs it.
+    // There was no run, or its file is damaged. Then the start reports a port or an id that is in use.
     return undefined;
   }
 }
@@ -87,7 +87,7 @@ async function running({ processes }: Run): Promise<Run['processes']> {
 const named = (processes: Run['processes']): string =>
   processes.map(({ name, pid }) => `${name} (pid ${pid})`).join(', ');
 
-/** The arguments of a process; empty where it has ended. */
+/** The arguments of a process; empty after its end. */
 async function commandLine(pid: number): Promise<string> {
   try {
     return (await promisify(execFile)('ps', ['-ww', '-o', 'args=', '-p', String(pid)])).stdout;
@@ -100,6 +100,6 @@ function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // It has ended.
+    // The process has ended.
   }
 }

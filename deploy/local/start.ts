@@ -19,7 +19,7 @@ import { RUN_VARIABLE, RunGuardian } from './RunGuardian.js';
 import { couchSettings, Topology, uniqueName } from './Topology.js';
 import { waiting } from './waits.js';
 
-/** One user who has the machine to himself meets no rate limit: see docs/decisions/0003. */
+/** No rate limits by default, since the machine has only one user: see docs/decisions/0003. */
 const unlimited = ({ name }: { readonly name: string }, standard: string) => ({
   [name]: process.env[name] ?? standard,
 });
@@ -31,10 +31,10 @@ const UNLIMITED = {
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
-/** How long the engines may take: Maven loads Kafka once, npm the stand-in for CouchDB, and Docker builds an image. */
+/** The limit for engines: Maven downloads Kafka once, npm the stand-in for CouchDB, and Docker builds an image. */
 const ENGINES_MS = 600_000;
 
-/** Starts it all, and says where it is. */
+/** Starts all parts and prints their addresses. */
 export async function startLocal(life: Lifecycle, options: LocalOptions, log: Logger): Promise<void> {
   if (options.port !== 0) await endEarlierRun(runFile(options.port), options.port, print);
   const containers = await chooseContainers(options.driver, log, loadManifest());
@@ -54,15 +54,15 @@ export async function startLocal(life: Lifecycle, options: LocalOptions, log: Lo
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-local-'));
   const file = runFile(front.port);
   const guardian = new RunGuardian(folder);
-  // Everything that is started from now on carries the mark.
+  // All processes that are started from here on have the variable.
   process.env[RUN_VARIABLE] = folder;
   guardian.addPath(folder);
   guardian.addPath(file);
   life.opened('guardian', () => Promise.resolve(guardian.close()));
-  // As in earlier runs: invokers remove the containers of one that was killed.
+  // Use the same owners as earlier runs, so that invokers remove the containers of a killed run.
   const prefix = `local-${front.port}-`;
   const owners = Array.from({ length: options.invokers }, (_, index) => ownerOf(prefix, index, uniqueName(index)));
-  // Invokers that could not end in order leave these.
+  // The folders of invokers that were killed remain.
   const invokerFolders = containers.kind === 'docker' ? [] : owners.map((owner) => processFolder(owner));
   for (const path of invokerFolders) guardian.addPath(path);
   for (const owner of containers.kind === 'docker' ? owners : []) guardian.addOwner(owner);
@@ -142,13 +142,13 @@ logs         ${folder}
 Ctrl-C ends it, and removes all that it has made.`);
 }
 
-/** Waits for an engine that is being started. */
+/** Waits for the start of an engine. */
 async function engine<T extends { close(): Promise<void> }>(
   life: Lifecycle,
   name: string,
   starting: Promise<T>,
 ): Promise<T> {
-  // Also where its wait was given up.
+  // Close the engine even if the wait was given up.
   void starting.then(
     (started) => life.opened(name, () => started.close()),
     () => undefined,
@@ -156,7 +156,10 @@ async function engine<T extends { close(): Promise<void> }>(
   return waiting({ what: `${name} to start`, limitMs: ENGINES_MS, say: print }, starting);
 }
 
-/** Puts the temporary files of what \`work\` starts into \`folder\`. Invokers need short paths, and get the usual folder. */
+/**
+ * Sets the temporary folder of processes that `work` starts. Invokers use the default folder, since they need short
+ * paths.
+ */
 async function withTemporaryFiles<T>(folder: string, work: () => Promise<T>): Promise<T> {
   const before = process.env['TMPDIR'];
   process.env['TMPDIR'] = folder;
@@ -168,7 +171,7 @@ async function withTemporaryFiles<T>(folder: string, work: () => Promise<T>): Pr
   }
 }
 
-/** What the administration has to be told to find the database, for a shell. */
+/** The environment variables for the admin command, in a shell's syntax. */
 function adminEnvironment(couch: CouchOptions): string {
   const standards = new Map(Object.values(COUCHDB_SETTINGS).map(({ name, standard }) => [name, standard ?? '']));
   return Object.entries(couchSettings(couch))

@@ -1,6 +1,6 @@
 import { within } from '../../shared/process/within.js';
 
-/** How often a wait says that it goes on, in ms. */
+/** The interval of lines about a wait, in ms. */
 const EVERY_MS = 5000;
 
 class WaitError extends Error {
@@ -8,16 +8,16 @@ class WaitError extends Error {
 }
 
 export interface Wait {
-  /** Such as `Kafka to answer`. */
+  /** The awaited event, such as `Kafka to answer`. */
   readonly what: string;
   readonly limitMs: number;
-  /** Gets a line for the user at the start of the wait, every 5 s, and at its end. */
+  /** Prints a line for the user at the start of the wait, every 5 s, and at its end. */
   readonly say: (line: string) => void;
-  /** What is known meanwhile, such as the last line of a log. */
+  /** The current state, such as the last line of a log. */
   readonly detail?: (() => string) | undefined;
 }
 
-/** Says what is waited for and for how long. @throws WaitError after the limit; what `work` throws. */
+/** Waits for `work` and prints the progress. @throws WaitError after the limit; the error of `work`. */
 export async function waiting<T>({ what, limitMs, say, detail }: Wait, work: Promise<T>): Promise<T> {
   const began = performance.now();
   const seconds = (): number => Math.round((performance.now() - began) / 1000);
@@ -29,7 +29,7 @@ export async function waiting<T>({ what, limitMs, say, detail }: Wait, work: Pro
   const timer = setInterval(() => say(`  ${seconds()} s: still waiting for ${what}${known()}`), EVERY_MS);
   try {
     return await within(work, limitMs, () => {
-      throw new WaitError(`waited ${limitMs / 1000} s for ${what} in vain${known()}`);
+      throw new WaitError(`timed out after ${limitMs / 1000} s waiting for ${what}${known()}`);
     });
   } finally {
     clearInterval(timer);

@@ -3,8 +3,8 @@ import type { StandaloneServer } from './server.js';
 import { WELL_KNOWN_USERS } from './users.js';
 
 /**
- * The lines that the server prints once it answers.
- * @param startMs from the start of the process, in ms.
+ * The lines that the server prints after its start.
+ * @param startMs the duration of the start, in ms.
  */
 export function banner(server: StandaloneServer, startMs: number): string {
   const { url, containers, dataFolder, operator } = server;

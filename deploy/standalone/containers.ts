@@ -19,23 +19,23 @@ import { stderrOf } from '../../shared/errors/reasons.js';
 
 export interface ChosenContainers {
   readonly kind: 'docker' | 'sandbox' | 'process';
-  /** Why this one, for the user. */
+  /** The reason for this choice, for the user. */
   readonly reason: string;
-  /** The address at which containers reach this machine; undefined where they share its loopback. */
+  /** The address of this machine for containers; undefined if they share its loopback interface. */
   readonly gateway: string | undefined;
-  /** Settles when the Node.js runtime's image is there, or cannot be made. */
+  /** Settles when the build of the Node.js runtime's image has succeeded or failed. */
   readonly image: Promise<void>;
-  /** Finds out whether actions of a kind can run. */
+  /** Checks whether actions of a kind can run. */
   readonly probe: KindProbe;
-  /** A driver for one invoker; `owner` tells its containers from those of others. */
+  /** Makes a driver for one invoker. `owner` identifies its containers. */
   driver(owner: string): ContainerDriver;
 }
 
 /**
- * The driver that is asked for, else the first that works here: Docker, sandboxed processes, plain processes. Dockerode is
- * loaded only where it is needed.
- * @param runtimes the kinds of action: where one of them names the Node.js runtime's image, it is built.
- * @throws UsageError where the driver that was asked for cannot be used.
+ * Chooses the requested driver, or else the first usable one: Docker, sandboxed processes, processes without isolation.
+ * Loads dockerode only for Docker.
+ * @param runtimes the kinds of actions. If one of them uses the Node.js runtime's image, the image is built.
+ * @throws UsageError if the requested driver is not usable.
  */
 export async function chooseContainers(
   wanted: 'docker' | 'sandbox' | 'process' | undefined,
@@ -68,7 +68,7 @@ export async function chooseContainers(
   warnOfOpenNetwork(network, log);
   const image = namesRuntimeImage(runtimes) ? runtimeImage(log) : Promise.resolve();
   image.catch(() => {
-    // Said by the first container that needs it.
+    // The first container that needs the image reports the error.
   });
   return {
     kind: 'docker',
@@ -93,7 +93,7 @@ export async function chooseContainers(
 }
 
 function processes(reason: string, sandbox: boolean, log: Logger): ChosenContainers {
-  // Actions may read what the system tells of other processes of their user.
+  // Actions may read the system's information about other processes of their user.
   if (!sandbox) hideEnvironment();
   return {
     kind: sandbox ? 'sandbox' : 'process',
@@ -105,19 +105,19 @@ function processes(reason: string, sandbox: boolean, log: Logger): ChosenContain
   };
 }
 
-/** Whether any kind runs in the image that is built here. */
+/** Whether a kind uses the image of the Node.js runtime. */
 export const namesRuntimeImage = ({ kinds }: Pick<Runtimes, 'kinds'>): boolean =>
   [...kinds.values()].some(({ reference }) => reference === RUNTIME_IMAGE);
 
-/** How long the build of the runtime's image may take, in ms. */
+/** The limit for the build of the runtime's image, in ms. */
 const BUILD_MS = 600_000;
 
 /**
- * Builds the Node.js runtime's image where it is missing or out of date, in a process of its own: it reads the whole of
- * node, which this process need not remember.
+ * Builds a missing or outdated image of the Node.js runtime. It runs in another process, since it reads the whole of
+ * node into memory.
  */
 async function runtimeImage(log: Logger): Promise<void> {
-  // From sources (`npm run dev`) as this process runs them, with its loader.
+  // Run the sources with this process's loader (`npm run dev`), or the compiled file.
   const source = import.meta.url.endsWith('.ts');
   const build = fileURLToPath(new URL(`../../invoker/runtimes/main.${source ? 'ts' : 'js'}`, import.meta.url));
   try {
@@ -133,7 +133,7 @@ async function runtimeImage(log: Logger): Promise<void> {
   }
 }
 
-/** A driver whose containers of the Node.js runtime's image wait until it is built. */
+/** Wraps a driver: containers of the Node.js runtime's image wait for its build. */
 function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDriver {
   return {
     name: driver.name,
@@ -146,7 +146,7 @@ function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDri
   };
 }
 
-/** What of the invoker's settings concerns the containers of a standalone server. */
+/** The invoker's settings that apply to the containers of a standalone server. */
 export interface ContainerSettings {
   readonly network: string;
   readonly extraHosts: readonly string[];
@@ -161,7 +161,7 @@ function containerSettings(variables: Environment): ContainerSettings {
 }
 
 /**
- * Refuses to let others in where their actions could read and write everything that this user may.
+ * Refuses to accept requests from other machines if actions run without isolation.
  * @throws UsageError
  */
 export function requireIsolation(
@@ -170,8 +170,9 @@ export function requireIsolation(
 ): void {
   if (kind !== 'process' || acceptsNoIsolation || isLoopback(host)) return;
   throw new UsageError(
-    `--host ${host} lets other machines in, and plain processes isolate nothing: use --docker or --sandbox, or add ` +
-      '--i-know-processes-isolate-nothing to let whoever has a key read and write all that this user may',
+    `--host ${host} accepts requests from other machines, and plain processes isolate nothing: use --docker or ` +
+      '--sandbox, or add --i-know-processes-isolate-nothing to let every user with a key read and write everything ' +
+      'that this user may',
   );
 }
 

@@ -1,6 +1,6 @@
 import { Lifecycle } from '../../shared/process/Lifecycle.js';
 
-// Everything else is loaded once signals are handled.
+// Load the other modules after the signal handlers are installed.
 await Lifecycle.begin('palette-whisk').run(async (life) => {
   const { keepHeapSmall } = await import('../../shared/process/heap.js');
   const { createLogger } = await import('../../shared/logging/winston.js');

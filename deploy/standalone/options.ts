@@ -6,26 +6,29 @@ import type { RetentionLimits } from '../../shared/store/embedded/Retention.js';
 import type { Durability } from '../../shared/store/embedded/commits.js';
 import type { LogLevel } from '../../shared/logging/Logger.js';
 
-/** What the standalone server can be told on its command line. */
+/** The command line's options of the standalone server. */
 export interface StandaloneOptions {
   readonly host: string;
   readonly port: number;
   readonly dataFolder: string;
   readonly durability: Durability;
   readonly keepActivations: RetentionLimits;
-  /** Which container driver; undefined: Docker where an engine answers, else sandboxed processes, else plain ones. */
+  /**
+   * The container driver; undefined: Docker if an engine answers, else sandboxed processes, else processes without
+   * isolation.
+   */
   readonly driver: 'docker' | 'sandbox' | 'process' | undefined;
-  /** The user accepts that plain processes isolate nothing, and wants them on an address that others reach. */
+  /** Whether the user accepts processes without isolation on an address that other machines reach. */
   readonly acceptsNoIsolation: boolean;
   readonly invokers: number;
-  /** Memory for containers of each invoker, in MB. */
+  /** The memory for containers of each invoker, in MB. */
   readonly userMemoryMB: number;
   readonly usersFile: string | undefined;
   readonly manifestFile: string | undefined;
   /** Undefined: what the environment says. */
   readonly wellKnownKeys: WellKnownKeysFrom | undefined;
   /** Undefined: what the environment says. */
-  /** A policy's name, or a JavaScript file with one. */
+  /** The name of a policy, or the path of a JavaScript file with a policy. */
   readonly colorPolicy: string | undefined;
   readonly logLevel: LogLevel;
   readonly logFormat: 'text' | 'json';
@@ -36,44 +39,44 @@ export const USAGE = `Usage: npm start -- [options]
 
 Starts controller, invoker, store and bus of palette-whisk in one process.
 
-  --port PORT           where the API listens (default 3233; 0 takes a free one)
-  --host HOST           the address it binds (default 127.0.0.1; 0.0.0.0 for every one)
-  --data DIR            where entities, users and activations are kept (default ./data)
-  --durability LEVEL    what survives of that and of accepted work: disk (default), whatever happens; process, a kill of
-                        the server, but not a power failure (answers come sooner where the disk is slow)
-  --keep-activations N  how long records of activations are kept: an age (7d, 12h), a size of the store (2GB), both (7d,2GB:
-                        whichever comes first; the default), or all
+  --port PORT           the port of the API (default 3233; 0: any free port)
+  --host HOST           the address of the API (default 127.0.0.1; 0.0.0.0: all addresses)
+  --data DIR            the folder of entities, users and activations (default ./data)
+  --durability LEVEL    disk (default): data and accepted work survive a power failure; process: they survive a kill of the
+  server, but not a power failure (faster responses on a slow disk)
+  --keep-activations N  the limit on activation records: an age (7d, 12h), a size of the store (2GB), both (7d,2GB, the
+  default: the first one that is reached), or all (no limit)
   --docker | --sandbox | --process
-                        run actions in Docker containers, in processes that bubblewrap isolates, or in plain processes
-                        that isolate nothing (default: the first of these that works here)
+  run actions in Docker containers, in processes that bubblewrap isolates, or in processes
+  without isolation (default: the first of these that is usable)
   --i-know-processes-isolate-nothing
-                        let plain processes run on a --host that others reach: whoever has a key can read and write
-                        all that this user may
-  --invokers N          how many invokers (default 1)
-  --memory MB           memory for action containers of each invoker (default 2048)
-  --users FILE          more users: a JSON object of "name": "uuid:key", or an array of subject documents; each is made
-                        once: later npm run admin changes them
-  --well-known-keys WHERE  accept the keys of guest and whisk.system that everybody knows from loopback (default: this
-                        machine only) or anywhere
+  allow processes without isolation on a --host that other machines reach: every user with a key
+  can read and write everything that this user may
+  --invokers N          the number of invokers (default 1)
+  --memory MB           the memory for action containers of each invoker (default 2048)
+  --users FILE          additional users: a JSON object of "name": "uuid:key", or an array of subject documents; each is
+  created once; npm run admin changes existing users
+  --well-known-keys WHERE  accept the well-known keys of guest and whisk.system from loopback (default: this machine
+  only) or anywhere
   --runtimes FILE       a runtimes manifest in OpenWhisk's runtimes.json format
   --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin,
-                        or a file with a policy of your own, such as ./mine.js (docs/policies.md)
+                        or a file with your own policy, such as ./mine.js (docs/policies.md)
   --no-catalog          do not install the packages of whisk.system
   --log-level LEVEL     debug, info (default), warn or error
   --log-format FORMAT   text (default) or json
-  --help                this text
+  --help                print this text
 
 Limits and other settings are environment variables: see docs/configuration.md.
 `;
 
-/** Something on the command line cannot be used; the message says what, in one line. */
+/** The command line is invalid. The message is one line. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
 /**
- * Reads the command line.
- * @returns `'help'` where help was asked for.
+ * Parses the command line.
+ * @returns `'help'` for `--help`.
  * @throws UsageError
  */
 export function parseOptions(args: readonly string[]): StandaloneOptions | 'help' {

@@ -32,7 +32,7 @@ import type { StandaloneOptions } from './options.js';
 import { standaloneSettings } from './settings.js';
 import { installUsers, readUsersFile } from './users.js';
 
-/** A standalone server that answers requests. */
+/** A running standalone server. */
 export interface StandaloneServer {
   readonly url: string;
   readonly containers: ChosenContainers;
@@ -40,15 +40,15 @@ export interface StandaloneServer {
   readonly operator: OperatorPolicy;
 }
 
-/** How long the creation of an action may wait to hear whether its kind can run. */
+/** The longest wait of an action's creation for the check of its kind, in ms. */
 const KIND_CHECK_MS = 500;
 
-/** How long requests, and then activations, may take to finish at the end, in ms. */
+/** The longest wait at the stop for requests, and then for activations, in ms. */
 const DRAIN_MS = 20_000;
 
 /**
  * Starts controller, invokers, store and bus in this process.
- * @throws UsageError, StoreError, or what binding the address fails with.
+ * @throws UsageError, StoreError, or the error of `listen`.
  */
 export async function startStandalone(
   life: Lifecycle,
@@ -62,7 +62,7 @@ export async function startStandalone(
   const moreUsers = options.usersFile === undefined ? [] : readUsersFile(options.usersFile);
   const runtimes = loadManifest(options.manifestFile);
 
-  // The address first: where it is taken, that is said at once. Requests that are early wait.
+  // Bind the address first, to report at once that it is in use. Early requests wait.
   const server = new HttpServer();
   life.opened('address', () => server.stop(0));
   const { port } = await server.listen(options.port, options.host);
@@ -93,7 +93,7 @@ export async function startStandalone(
   const { stores } = platform;
   const left = await installUsers(stores.subjects, moreUsers);
   if (left.length > 0) {
-    log.warn('users differ from the users file and are left as they are: npm run admin changes them', {
+    log.warn('kept existing users that differ from the users file: npm run admin changes users', {
       users: left.join(', '),
     });
   }
@@ -118,13 +118,13 @@ export async function startStandalone(
     work,
     whisks: stores.whisks,
     unavailable: (kind) => kinds.reasonWithin(kind, KIND_CHECK_MS),
-    // Actions in containers are not on this machine's loopback interface, where well-known keys work.
+    // Well-known keys work only from this machine's loopback interface, but actions call from containers.
     subjects:
       containers.kind === 'docker' ? withActionKeys(subjects, () => actionKeySecret(stores.subjects)) : subjects,
     instance: { asString: '0', instanceType: 'controller' },
     config: {
       limits,
-      // Invokers in the same process need no proof that they work: the first invocation does not wait for one.
+      // Invokers in the same process need no health test, so that the first invocation need not wait for it.
       balancer: {
         ...BALANCER,
         supervision: { ...BALANCER.supervision, trustNew: true },
@@ -132,7 +132,7 @@ export async function startStandalone(
           ...settings.colors,
           policy: ownPolicy?.name ?? options.colorPolicy ?? settings.colors.policy,
           custom: ownPolicy && { [ownPolicy.name]: ownPolicy.make },
-          // There is no other controller, and nothing outlives this process.
+          // There are no other controllers, and no color table outlives this process.
           shared: false,
         },
       },
@@ -172,13 +172,13 @@ export async function startStandalone(
     life.opened(`invoker${instance}`, () => invoker.stop(DRAIN_MS));
     await invoker.start();
   }
-  // Requests end first, and what was accepted, while invokers still run it: it is on the bus of this process only.
+  // Drain requests and accepted work first, while invokers still run: the work is only on the bus of this process.
   life.opened('requests', () => controller.drain(server, DRAIN_MS, { finishActivations: true }));
   controller.serve(server);
   return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
 }
 
-/** Removes old records from now on. */
+/** Starts the removal of old activation records. */
 function keepActivations(
   life: Lifecycle,
   stores: EmbeddedStores,
@@ -193,7 +193,7 @@ function keepActivations(
   retention.start();
 }
 
-/** The bus of this process. What was accepted for an invoker outlives it. */
+/** The bus of this process. Accepted activations outlive the process. */
 async function keptMessaging(
   stores: EmbeddedStores | undefined,
   invokers: number,
@@ -201,7 +201,7 @@ async function keptMessaging(
 ): Promise<EmbeddedMessaging> {
   if (!stores) return new EmbeddedMessaging({ log });
   const kept = new KeptMessages({ entries: stores.messages, keeps: (topic) => INVOKER_TOPIC.test(topic), log });
-  // An earlier run may have had more invokers.
+  // Move messages of invokers that this run does not have.
   for (const topic of kept.topics()) {
     const number = Number(INVOKER_TOPIC.exec(topic)?.[1]);
     if (number >= invokers) await kept.move(topic, topics().invoker(number % invokers).name);
@@ -211,7 +211,7 @@ async function keptMessaging(
 
 const INVOKER_TOPIC = /^invoker(\d+)$/;
 
-/** What all invokers of this process share. */
+/** The shared parts of all invokers of this process. */
 function invokerParts({ stores, activations, encryption, registry, ...platform }: Platform) {
   return {
     ...platform,
@@ -224,13 +224,13 @@ function invokerParts({ stores, activations, encryption, registry, ...platform }
   };
 }
 
-/** The address under which a server that is bound to `host` is reached from its own machine. */
+/** The address at which this machine reaches a server that is bound to `host`. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** Tells the containers of servers with different data folders apart. */
+/** A hash that distinguishes the containers of servers with different data folders. */
 function fingerprint(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }

@@ -8,7 +8,7 @@ import type { Limits } from '../../shared/config/limits.js';
 import { ConfigurationError, readSettings, type Setting } from '../../shared/config/Setting.js';
 import type { EncryptionConfig } from '../../shared/parameters/encryption.js';
 
-/** What the standalone server takes from the environment: settings of the distributed processes that make sense in one. */
+/** The standalone server's settings in the environment: those of the distributed processes that apply to it. */
 export interface StandaloneSettings {
   readonly limits: Limits;
   readonly colors: ColorConfig;
@@ -21,7 +21,7 @@ export interface StandaloneSettings {
   readonly idleContainerMs: number;
 }
 
-/** One user who has the machine to himself meets no rate limit: see docs/decisions/0003. */
+/** No rate limits by default, since the machine has only one user: see docs/decisions/0003. */
 const unlimited = (setting: Setting<number>, standard: string): Setting<number> => ({ ...setting, standard });
 
 const SETTINGS = {
@@ -42,7 +42,7 @@ const SETTINGS = {
   idleContainer: INVOKER_SETTINGS.idleContainer,
 };
 
-/** @throws ConfigurationError on the first variable that is wrong. */
+/** @throws ConfigurationError for the first invalid variable. */
 export function standaloneSettings(environment: Environment): StandaloneSettings {
   const values = readSettings(SETTINGS, environment);
   const { username, password } = values;

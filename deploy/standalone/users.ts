@@ -17,8 +17,8 @@ const apiKey = z.string().regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[A
 const usersFileSchema = z.union([z.record(z.string().min(5), apiKey), z.array(subjectDocumentSchema)]);
 
 /**
- * Reads a file of users: an object of `"name": "uuid:key"`, or an array of subject documents as CouchDB has them.
- * @throws UsageError saying what is wrong with the file.
+ * Reads a file of users: an object of `"name": "uuid:key"`, or an array of subject documents.
+ * @throws UsageError that describes the fault of the file.
  */
 export function readUsersFile(file: string): SubjectDocument[] {
   let parsed: z.infer<typeof usersFileSchema>;
@@ -34,9 +34,9 @@ export function readUsersFile(file: string): SubjectDocument[] {
 }
 
 /**
- * Puts the well-known users and `more` into the store, each once: a user who is there, or was there and was deleted, is left
- * as the administrator left it.
- * @returns the names of `more` who are not as the file has them.
+ * Creates the well-known users and `more`, each of them only once: existing and deleted users stay as the administrator
+ * left them.
+ * @returns the names of `more` whose users differ from the file.
  */
 export async function installUsers(subjects: ArtifactStore, more: readonly SubjectDocument[]): Promise<string[]> {
   const wellKnown = Object.entries(WELL_KNOWN_USERS).map(([name, key]) => subject(name, key));
@@ -62,7 +62,7 @@ function isSame(existing: object | undefined, user: SubjectDocument): boolean {
   return isDeepStrictEqual(fields, wanted);
 }
 
-/** A user with one namespace, which has the user's name; `key` as `uuid:key`. */
+/** Makes a user with one namespace of the same name. @param key as `uuid:key`. */
 export function subject(name: string, key: string): SubjectDocument {
   const colon = key.indexOf(':');
   return { _id: name, subject: name, namespaces: [{ name, uuid: key.slice(0, colon), key: key.slice(colon + 1) }] };

@@ -1,11 +1,11 @@
 /*
- * Checks how files and folders import each other, types included, and draws docs/architecture.svg.
+ * Checks the imports between files and folders, including types, and draws docs/architecture.svg.
  *
  *   npm run docs:graph              checks and draws
  *   node dist/docs/generators/architecture.js --check    checks only (a part of `npm run lint`)
  *
- * Exits 1 on a circle of files or folders. dependency-cruiser reads the imports, with swc as its parser: its own way
- * to read TypeScript needs the compiler's JavaScript API, which TypeScript 7 no longer has.
+ * Exits with 1 for a circle of files or folders. dependency-cruiser reads the imports with the parser swc, since its
+ * TypeScript parser needs the compiler's JavaScript API, which TypeScript 7 no longer has.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { instance } from '@viz-js/viz';
@@ -49,7 +49,7 @@ if (!process.argv.includes('--check')) {
   process.stdout.write(`${PICTURE} is written\n`);
 }
 
-/** Names some of the imports behind an edge between folders, so that the reader sees where to cut. */
+/** Some of the imports of an edge between folders, to show where to cut. */
 function filesOf(edge: string): string {
   const behind = imports.filter(({ from, to }) => `${folderOf(from)} -> ${folderOf(to)}` === edge);
   const named = behind.slice(0, 3).map(({ from, to }) => `${from.split('/').at(-1)} imports ${to.split('/').at(-1)}`);

@@ -1,20 +1,23 @@
 /*
- * What the imports between files say about their folders: circles, and the picture of docs/architecture.md.
- * Pure: the files' imports come in, texts go out.
+ * The graph of folders from the imports between files: its circles, and the picture of docs/architecture.md. All
+ * functions are pure.
  */
 
-/** One file imports another. Paths are relative to the project's root, with `/`. Imports of types count as well. */
+/** An import of a file, including imports of types. Paths are relative to the project's root, with `/`. */
 export interface FileImport {
   readonly from: string;
   readonly to: string;
 }
 
-/** Which folder imports which. Keys are folders; a folder stands in its own set never. */
+/** The imported folders of each folder, without the folder itself. */
 export type FolderGraph = ReadonlyMap<string, ReadonlySet<string>>;
 
 export const folderOf = (file: string): string => file.slice(0, Math.max(0, file.lastIndexOf('/')));
 
-/** The first two parts of a file's folder: `controller/api` for `controller/api/rules/put.ts`, `controller` for `controller/main.ts`. */
+/**
+ * The first two parts of a file's folder: `controller/api` for `controller/api/rules/put.ts`, `controller` for
+ * `controller/main.ts`.
+ */
 export const roomOf = (file: string): string => folderOf(file).split('/').slice(0, 2).join('/');
 
 /** The graph of folders, where `group` says which folder a file is in. */
@@ -28,7 +31,7 @@ export function folderGraph(imports: readonly FileImport[], group: (file: string
   return graph;
 }
 
-/** Everything that can be reached from `start` over at least one edge. */
+/** The folders that can be reached from `start` over at least one edge. */
 function reachable(graph: FolderGraph, start: string): Set<string> {
   const seen = new Set<string>();
   const open = [...(graph.get(start) ?? [])];
@@ -40,7 +43,7 @@ function reachable(graph: FolderGraph, start: string): Set<string> {
   return seen;
 }
 
-/** The edges that lie on a circle, as `from -> to`: all empty where every pair of folders imports one way only. */
+/** The edges on a circle, as `from -> to`. */
 export function circularEdges(graph: FolderGraph): string[] {
   const edges: string[] = [];
   for (const [from, targets] of graph)
@@ -48,7 +51,7 @@ export function circularEdges(graph: FolderGraph): string[] {
   return edges.toSorted();
 }
 
-/** Leaves out each edge that a longer way implies, so that the picture can be read. Edges on a circle stay. */
+/** Removes edges that a longer path implies, to simplify the picture. Edges on a circle remain. */
 export function withoutShortcuts(graph: FolderGraph): FolderGraph {
   return new Map(
     [...graph].map(([from, targets]) => [
@@ -64,7 +67,7 @@ export function withoutShortcuts(graph: FolderGraph): FolderGraph {
   );
 }
 
-/** The graph in Graphviz's language, a box around each top-level folder; edges on a circle are red. */
+/** The graph in Graphviz's language, with a box around each top-level folder. Edges on a circle are red. */
 export function dot(graph: FolderGraph): string {
   const circular = new Set(circularEdges(graph));
   const tops = [...new Set([...graph.keys()].map((folder) => folder.split('/')[0] ?? folder))].toSorted();

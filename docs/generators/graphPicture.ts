@@ -1,10 +1,13 @@
 import { chainColoring, virtualWorkers, type Coloring, type Dag } from '../../shared/graphs/index.js';
 
 /*
- * The picture of docs/graphs.md: one small graph, colored in both ways by the library itself.
+ * The picture of docs/graphs.md: a small graph that the library colors in both ways.
  */
 
-/** A few pictures are fetched, cut, labelled and put into an album. Weights of nodes: seconds; of edges: seconds to carry. */
+/**
+ * Pictures are fetched, cut, labelled and added to an album. Weights are seconds: of nodes to run, of edges to
+ * transfer.
+ */
 export const ALBUM: Dag = {
   nodes: [
     { id: 'list', weight: 1 },
@@ -35,7 +38,7 @@ export const ALBUM: Dag = {
   ],
 };
 
-/** Told apart also by those who see fewer colors (Okabe and Ito); the name of the color is written on each node too. */
+/** Colors for readers with color blindness, too (Okabe and Ito). Each node also shows the color's name. */
 const FILLS = ['#56b4e9', '#e69f00', '#009e73', '#cc79a7', '#f0e442', '#d55e00'];
 const WIDTH = 104;
 const HEIGHT = 44;
@@ -71,10 +74,10 @@ interface Place {
   readonly row: number;
 }
 
-/** A column for each number of edges that lie before a node at most, a row for each node of a column. */
+/** The places of nodes: the column is the length of the longest path to a node, the row its number in the column. */
 function layout(dag: Dag): Map<string, Place> {
   const columns = new Map<string, number>(dag.nodes.map(({ id }) => [id, 0]));
-  // As many rounds as there are nodes reach the end of the longest path.
+  // After as many rounds as nodes, the longest path is complete.
   for (const _ of dag.nodes) {
     for (const { from, to } of dag.edges) {
       columns.set(to, Math.max(columns.get(to) ?? 0, (columns.get(from) ?? 0) + 1));

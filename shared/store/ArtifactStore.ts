@@ -1,13 +1,13 @@
 import { isObject, type Json } from '../entities/keyvalue.js';
 
-/** A document as the store has it: CouchDB's `_id` and `_rev` and the entity's own fields. */
+/** A stored document: CouchDB's `_id` and `_rev` and the entity's fields. */
 export interface StoredDocument {
   readonly _id: string;
   readonly _rev: string;
   readonly [field: string]: unknown;
 }
 
-/** A document to be written: without `_rev` it is new, with one it replaces that revision. */
+/** A document to write. Without `_rev` it is new; with `_rev` it replaces that revision. */
 export type NewDocument = {
   _id: string;
   _rev?: string | undefined;
@@ -19,8 +19,10 @@ export function attachmentsOf(document: NewDocument | StoredDocument): Readonly<
   return isObject(attachments) ? attachments : {};
 }
 
-/** A key of a view: null, a number, a string, or an array of these, compared element by element as CouchDB does (null first,
- * then numbers, then strings); a shorter array comes first. */
+/**
+ * A key of a view: null, a number, a string, or an array of these. Arrays are compared element by element, as in
+ * CouchDB: null before numbers before strings; a shorter array comes first.
+ */
 export type ViewKey = string | number | null | readonly (string | number | null)[];
 
 /**
@@ -41,13 +43,13 @@ export type ViewName =
   | 'namespaceThrottlings/blockedNamespaces';
 
 export interface ViewQuery {
-  /** Inclusive, in ascending order of keys whatever `descending` says. */
+  /** The smallest key, inclusive, even with `descending`. */
   startKey: ViewKey;
-  /** Inclusive. */
+  /** The largest key, inclusive. */
   endKey: ViewKey;
   descending?: boolean;
   skip?: number;
-  /** No limit where it is missing or 0. */
+  /** Missing or 0: no limit. */
   limit?: number;
   includeDocs?: boolean;
 }
@@ -64,34 +66,34 @@ export interface ViewRow {
   doc?: StoredDocument | null | undefined;
 }
 
-/** Bytes that are stored beside a document. `name`: letters, digits, `-`, `_` and `.`. */
+/** An attachment of a document. `name`: letters, digits, `-`, `_` and `.`. */
 export interface Attachment {
   readonly name: string;
   readonly contentType: string;
   readonly bytes: Uint8Array;
 }
 
-/** What became of documents that were written together. */
+/** The outcome of a write of several documents. */
 export interface ManyWritten {
-  /** Ids of documents that exist already: they are left alone. */
+  /** The ids of existing documents, which stay unchanged. */
   readonly conflicts: readonly string[];
-  /** Documents that the store did not take, while it may have taken the others. */
+  /** The refused documents. The others may be stored. */
   readonly refused: readonly Refusal[];
 }
 
 export interface Refusal {
   readonly id: string;
   readonly reason: string;
-  /** Whether the document itself is the reason: trying again does not help. */
+  /** Whether the document itself is the reason, so that a retry does not help. */
   readonly final: boolean;
 }
 
 /**
- * One database of documents, their attachments and their views. Embedded (on disk) and CouchDB pass the same
- * behavioural suite. Documents are plain JSON; a caller never changes one that it got.
+ * A database of documents, their attachments and views. The embedded store (on disk) and CouchDB pass the same
+ * behavioural suite. Documents are plain JSON; callers must not change them.
  */
 export interface ArtifactStore {
-  /** @returns undefined where there is no such document. */
+  /** @returns undefined if the document does not exist. */
   get(id: string): Promise<StoredDocument | undefined>;
   /**
    * Writes a document, and an attachment with it, and resolves to the new revision once both are durable: either both
@@ -101,12 +103,12 @@ export interface ArtifactStore {
    */
   put(document: NewDocument, attachment?: Attachment): Promise<string>;
   /**
-   * Writes many new documents at once. Resolves when all are durable but those that it names.
-   * @throws RefusedByStoreError where the request as a whole is refused, for one of its documents; StoreError where the
-   * store does not answer. Nothing may be stored then.
+   * Writes many new documents at once. Resolves when all are durable, except for those in the result.
+   * @throws RefusedByStoreError if the store refuses the whole request because of one document; StoreError if the store
+   * does not answer. The documents may not be stored then.
    */
   putMany(documents: readonly NewDocument[]): Promise<ManyWritten>;
-  /** @throws DocumentConflictError; resolves to false where there is no such document. */
+  /** Deletes a document. Resolves to false if it does not exist. @throws DocumentConflictError */
   delete(id: string, revision: string): Promise<boolean>;
   /**
    * Deletes documents, whatever their revisions. Those that are missing, or changed meanwhile, are left.
@@ -114,10 +116,10 @@ export interface ArtifactStore {
    */
   deleteMany(ids: readonly string[]): Promise<number>;
   query(view: ViewName, query: ViewQuery): Promise<ViewRow[]>;
-  /** How many rows the query has, `skip` taken off, `limit` aside. */
+  /** The number of rows of the query after `skip`. Ignores `limit`. */
   count(view: ViewName, query: ViewQuery): Promise<number>;
   readAttachment(id: string, name: string): Promise<Uint8Array | undefined>;
-  /** Up to `limit` documents in the order of their ids, those after `after`: to walk through a whole database. */
+  /** Up to `limit` documents after the id `after`, in the order of ids, for a walk through a whole database. */
   listDocuments(after: string | undefined, limit: number): Promise<StoredDocument[]>;
   close(): Promise<void>;
 }
@@ -130,7 +132,7 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** Another process changed the document, or it exists already. */
+/** Another process changed the document, or it already exists. */
 export class DocumentConflictError extends Error {
   override readonly name = 'DocumentConflictError';
   constructor(id: string) {
@@ -138,22 +140,22 @@ export class DocumentConflictError extends Error {
   }
 }
 
-/** The store does not answer, or answered with an error that is not the caller's. Trying again may help. */
+/** The store does not answer, or responded with an error that the caller did not cause. A retry may help. */
 export class StoreError extends Error {
   override readonly name: string = 'StoreError';
 }
 
-/** The store cannot be reached, does not answer in time, or says that it cannot work now. */
+/** The store cannot be reached, does not answer in time, or reports that it is unavailable. */
 export class StoreUnavailableError extends StoreError {
   override readonly name: string = 'StoreUnavailableError';
 }
 
-/** There is no room in the store: for reads it answers. The message is for users. */
+/** The store is full. Reads still work. The message is for users. */
 export class StoreFullError extends StoreUnavailableError {
   override readonly name: string = 'StoreFullError';
 }
 
-/** The store answers, and refuses this request (a document that is too large for it): trying again does not help. */
+/** The store refuses this request, such as a document that is too large. A retry does not help. */
 export class RefusedByStoreError extends StoreError {
   override readonly name = 'RefusedByStoreError';
 }

@@ -36,21 +36,21 @@ import { summariesOf } from './summariesOf.js';
 const MB = 1024 * 1024;
 
 export interface EntityCacheOptions {
-  /** Bytes of documents kept, and of actions with their code; about. */
+  /** The approximate sizes of the caches of documents and of actions with code, in bytes. */
   readonly maxDocumentBytes?: number;
   readonly maxCodeBytes?: number;
-  /** From this many bytes on an action's code is an attachment of its document. */
+  /** The size in bytes from which an action's code is stored as an attachment. */
   readonly maxInlineBytes?: number | undefined;
-  /** The longest that a change of another process goes unnoticed if its notice is lost, in ms. */
+  /** The longest time in ms until another process's change is noticed if its message is lost. */
   readonly maxAgeMs?: number;
-  /** How old an entity may be that is given out while the store does not answer, in ms. */
+  /** The largest age of cached entities while the store does not answer, in ms. */
   readonly maxStaleMs?: number | undefined;
   readonly now?: () => number;
-  /** How long to wait for code that is missing, before it is looked for again, at first, in ms. */
+  /** The first delay before missing code is read again, in ms. */
   readonly missingCodeDelayMs?: number | undefined;
   /**
-   * Called after each change with the document's id, so that other processes can be told. The change is reported to its
-   * caller once the promise has settled; it never rejects.
+   * Called after each change with the document's id, to announce it to other processes. The change resolves after this
+   * promise has settled. The promise never rejects.
    */
   readonly onChange?: ((id: string) => void | Promise<void>) | undefined;
 }
@@ -87,7 +87,7 @@ export class CachedEntityStore implements EntityStore {
   readonly #stubs = new WeakMap<EntityDocument, Readonly<Record<string, unknown>>>();
   /** How documents name large code. */
   readonly #attached = new WeakMap<LargeCode, Attached>();
-  /** Actions without their code: one object as long as the document is cached. */
+  /** Actions without their code: the same object as long as the document is cached. */
   readonly #withoutCode = new WeakMap<EntityDocument, Action>();
 
   constructor(store: ArtifactStore, options: EntityCacheOptions = {}) {
@@ -112,7 +112,7 @@ export class CachedEntityStore implements EntityStore {
     });
   }
 
-  /** Another process changed the document: it is removed from the caches. */
+  /** Removes a document from the caches after another process's change. */
   invalidate(id: string): void {
     this.#documents.invalidate(id);
     this.#withCode.invalidate(id);
@@ -136,7 +136,7 @@ export class CachedEntityStore implements EntityStore {
       this.#documents.peek(id)?._rev === revision ? this.#loadCode(id) : this.#readWithCode(id),
     );
     if (cached?._rev === revision) return cached;
-    // The cached revision, or the one that another caller was reading, is another: older, as a rule.
+    // The cached or concurrently read revision differs; usually it is older.
     return this.#withCode.reload(id, () => this.#readWithCode(id));
   }
 
@@ -205,8 +205,8 @@ export class CachedEntityStore implements EntityStore {
     const includeDocs = collection === 'rules';
     const query = { ...wholeOf(path), ...options, descending: true, includeDocs };
     const rows = await this.#store.query(VIEW[collection], query);
-    // The view of rules emits only their keys: a rule's summary is the rule.
-    // A damaged rule does not keep the others from being listed.
+    // The view of rules contains only keys: a rule's summary is the rule itself.
+    // Skip damaged rules, so that the others are listed.
     if (includeDocs) return rows.flatMap(({ doc }) => ruleSummary(doc ?? undefined));
     return summariesOf(rows);
   }
@@ -273,7 +273,7 @@ export class CachedEntityStore implements EntityStore {
       return await this.#withCode.get(id, () => this.#loadCode(id));
     } catch (error) {
       if (!(error instanceof StoreUnavailableError)) throw error;
-      // Its document may be known without its code: from an invocation.
+      // The document may be cached without its code, by an invocation.
       const document = await this.#get(id, 'action');
       const location = document && locateCode(document.exec);
       if (!document || !location || !('code' in location)) throw error;
@@ -281,7 +281,7 @@ export class CachedEntityStore implements EntityStore {
     }
   }
 
-  /** The action with its code, from the store although it may be cached. */
+  /** Reads the action with its code from the store, not from the cache. */
   async #readWithCode(id: string): Promise<Action | undefined> {
     await this.#documents.reload(id, () => this.#read(id));
     return this.#loadCode(id);
@@ -290,7 +290,7 @@ export class CachedEntityStore implements EntityStore {
   #loadCode(id: string): Promise<Action | undefined> {
     const load = async (failures: number): Promise<Action | undefined> => {
       if (failures > 0) this.#documents.invalidate(id);
-      // A stale document would be kept as a fresh action, and grow twice as old as is allowed.
+      // A stale document would be cached as a fresh action, for twice the allowed age.
       const document = this.#typed(id, 'action', await this.#documents.getFresh(id, () => this.#read(id)));
       if (!document) return undefined;
       const code = await this.#codeOf(id, document);
@@ -326,7 +326,7 @@ export class CachedEntityStore implements EntityStore {
     return large;
   }
 
-  /** Other processes are told of a failed change too: it may have taken place. */
+  /** Announces a change to other processes, even a failed one, since it may have been stored. */
   async #notify<T>(id: string, change: Promise<T>): Promise<T> {
     try {
       return await change;
@@ -339,7 +339,7 @@ export class CachedEntityStore implements EntityStore {
 /** In memory. Large code stays in the store. */
 const weightOf = (code: Exec['code']): number => (typeof code === 'string' ? code.length : 0);
 
-/** The cached document must not change with the object that the caller holds. */
+/** A deep copy, so that the cached document does not change with the caller's object. */
 const copyOf = <T extends EntityDocument>(document: T): T => structuredClone(document);
 
 const hasType = <T extends EntityType>(

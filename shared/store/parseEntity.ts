@@ -23,8 +23,8 @@ const SCHEMAS = {
 } as const;
 
 /**
- * A stored document as the entity that it is.
- * @throws CorruptedEntityError where it is not an entity, or is damaged.
+ * Parses a stored document as an entity.
+ * @throws CorruptedEntityError if it is not an entity or is damaged.
  */
 export function parseEntity(document: StoredDocument): EntityDocument {
   const parsed = SCHEMAS[entityTypeOf(document)].safeParse(document);

@@ -2,12 +2,12 @@ import { isJson, type Json } from '../entities/keyvalue.js';
 import type { ViewKey, ViewName } from './ArtifactStore.js';
 
 /*
- * What each named view emits for a document: the rows that the JavaScript views of OpenWhisk's design documents yield
- * (facts from github: apache/openwhisk, `ansible/files/*_design_document*.json`). A view is a pure function over one
- * document; a field that is missing stays out of the value, as it does in JSON.
+ * The rows of each view for a document, equal to those of the JavaScript views of OpenWhisk's design documents (facts
+ * from github: apache/openwhisk, `ansible/files/*_design_document*.json`). A view is a pure function of one document.
+ * The value omits missing fields, as JSON does.
  */
 
-/** A document as far as a view knows it: anything may be missing or of another type. */
+/** A document for a view. Each field may be missing or have another type. */
 export type AnyDocument = Readonly<Record<string, unknown>>;
 
 export interface Emitted {
@@ -20,7 +20,7 @@ export type View = (document: AnyDocument) => Emitted[];
 /** The databases of an installation. */
 export type DatabaseName = 'whisks' | 'activations' | 'subjects';
 
-/** An action under its namespace, and under the root namespace too where it is in a package. */
+/** An action by its namespace and, for an action in a package, by the root namespace. */
 const actions: View = (doc) => {
   if (doc['exec'] === undefined || !isObject(doc['exec'])) return [];
   const exec = { binary: asJson(doc['exec']['binary'] || false) };
@@ -66,7 +66,7 @@ const activationsByName: View = (doc) => {
   return [{ key: [path, part(doc['start'])], value: activationSummary(doc) }];
 };
 
-/** The colored activations of a namespace, and of one action, by color and start. An uncolored one is in no row. */
+/** The colored activations of a namespace, and of one action, by color and start. Uncolored ones have no row. */
 const activationsByColor: View = (doc) => {
   if (doc['activationId'] === undefined || !Array.isArray(doc['annotations'])) return [];
   const color = doc['annotations'].filter(isObject).find(({ key }) => key === 'color')?.['value'];
@@ -76,13 +76,13 @@ const activationsByColor: View = (doc) => {
   return [part(doc['namespace']), path].map((place) => ({ key: [place, color, part(doc['start'])], value }));
 };
 
-/** All activations by their start: for the removal of old ones. */
+/** All activations by start, for the removal of old ones. */
 const activationsByDate: View = (doc) =>
   doc['activationId'] === undefined
     ? []
     : [{ key: part(doc['start']), value: [String(doc['_id']), asJson(doc['_rev'] ?? null)] }];
 
-/** Each namespace of a subject that is not blocked: under its name, and under the two halves of its key. */
+/** The namespaces of subjects that are not blocked, by name and by the two halves of the key. */
 const identities: View = (doc) => {
   const namespaces = doc['namespaces'];
   if (!Array.isArray(namespaces) || doc['blocked']) return [];
@@ -99,7 +99,7 @@ const identities: View = (doc) => {
   });
 };
 
-/** The namespaces that may do nothing: a limit of theirs is 0, or their subject is blocked. */
+/** The blocked namespaces: with a limit of 0, or with a blocked subject. */
 const blockedNamespaces: View = (doc) => {
   const id = String(doc['_id']);
   if (id.includes('/limits')) {
@@ -124,7 +124,7 @@ export const VIEWS: Readonly<Record<ViewName, View>> = {
   'namespaceThrottlings/blockedNamespaces': blockedNamespaces,
 };
 
-/** Which views each database keeps. */
+/** The views of each database. */
 export const VIEWS_OF: Readonly<Record<DatabaseName, readonly ViewName[]>> = {
   whisks: [
     'whisks.v2.1.0/actions',
@@ -147,7 +147,7 @@ const UPDATED = ['updated'] as const;
 
 const summary = (doc: AnyDocument): Record<string, Json> => pick(doc, SUMMARY);
 
-/** What lists of activations show; `end`, `duration` and `statusCode` only of one that ended. */
+/** The summary of an activation for lists. `end`, `duration` and `statusCode` are present only if it has ended. */
 function activationSummary(doc: AnyDocument): Json {
   const end = doc['end'] === 0 ? undefined : doc['end'];
   const response = doc['response'];
@@ -198,7 +198,7 @@ function definedFields(fields: Readonly<Record<string, unknown>>): Record<string
   return pick(fields, Object.keys(fields));
 }
 
-/** A key's part as JSON has it: what is missing becomes null. */
+/** A part of a key. A missing value becomes null. */
 const part = (value: unknown): string | number | null =>
   typeof value === 'string' || typeof value === 'number' ? value : null;
 

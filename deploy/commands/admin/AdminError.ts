@@ -1,4 +1,4 @@
-/** What was asked for cannot be done; the message says why in one line. `exitCode` is 2 where the command line is at fault. */
+/** The command failed. The message is one line. `exitCode` is 2 for an invalid command line. */
 export class AdminError extends Error {
   override readonly name = 'AdminError';
   readonly exitCode: 1 | 2;

@@ -12,7 +12,7 @@ import { parseCommandLine, USAGE } from './commandLine.js';
 import { run } from './run.js';
 import { generateKey, parseKey, printed } from './users.js';
 
-/** Whoever administers is there to wait no longer than this for CouchDB. */
+/** The longest wait for CouchDB, in ms: a person is waiting. */
 const COUCHDB_WAIT_MS = 10_000;
 const STANDARD_FOLDER = 'data';
 
@@ -25,13 +25,13 @@ async function openStores(data: string | undefined): Promise<Stores> {
   return openStoresOfServer(data ?? STANDARD_FOLDER);
 }
 
-/** Waits where the reader is slower. */
+/** Prints a line. Waits for a slow reader. */
 async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, 'drain');
 }
 
 /**
- * Does what the command line says.
+ * Runs the command of the command line.
  * @throws AdminError, StoreError, ConfigurationError, DocumentConflictError
  */
 export async function administer(life: Lifecycle, args: readonly string[]): Promise<void> {

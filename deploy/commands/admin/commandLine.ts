@@ -9,40 +9,40 @@ export const USAGE = `Usage: npm run --silent admin -- [--data DIR] COMMAND
 Administers the users and limits of a palette-whisk, or of an Apache OpenWhisk on CouchDB.
 
   user create SUBJECT [-ns NAMESPACE] [-u UUID:KEY] [-r] [-g] [-s]
-                           make a subject, or give one a key to another namespace; prints the key
-                           (-u: this key; -r: in the place of the old one; -g: only print one; -s: print nothing)
+  create a subject, or give a subject a key to another namespace; prints the key
+  (-u: use this key; -r: replace the old key; -g: only print a new key; -s: print nothing)
   user delete SUBJECT [-ns NAMESPACE]
                            delete a subject, or only its key to a namespace
   user get SUBJECT [-ns NAMESPACE] [-a]
                            print a subject's key; -a: all its namespaces and keys
   user list NAMESPACE [-p N] [-a] [-k]
-                           print the keys to a namespace and who has them (one, N, all; -k: only the keys)
-  user whois UUID:KEY      print whose key that is
-  user block SUBJECT...    refuse these subjects all they ask
-  user unblock SUBJECT...
-  user grant SUBJECT NAMESPACE     give a subject that is there a key to a namespace; prints it
-  user revoke SUBJECT NAMESPACE    take it away
+                           print the keys to a namespace with their subjects (one, N or all; -k: only the keys)
+  user whois UUID:KEY      print the subject of a key
+  user block SUBJECT...    refuse all requests of these subjects
+  user unblock SUBJECT...  accept requests of these subjects again
+  user grant SUBJECT NAMESPACE     give an existing subject a key to a namespace; prints the key
+  user revoke SUBJECT NAMESPACE    remove a subject's key to a namespace
   limits set NAMESPACE --NAME VALUE...
                            set limits of a namespace: ${LIMIT_NAMES.slice(0, 4).join(', ')},
                            ${LIMIT_NAMES.slice(4, 9).join(', ')},
                            ${LIMIT_NAMES.slice(9, 13).join(', ')},
                            ${LIMIT_NAMES.slice(13, 17).join(', ')},
                            ${LIMIT_NAMES.slice(17).join(', ')}
-  limits get NAMESPACE     print them, a line "name = value" each, values as JSON
-  limits delete NAMESPACE
-  data check               read all of an embedded store, also while its server runs, and say whether it is whole
-  data backup FOLDER       copy it, as it is at this moment, into a new folder, also while its server runs
-  data restore FOLDER      put such a copy in its place, with the server stopped; what was there is kept beside it
-  data compact             give free space in it back to the disk, with the server stopped
+  limits get NAMESPACE     print the limits of a namespace, one "name = value" in a line, values as JSON
+  limits delete NAMESPACE  delete the limits of a namespace
+  data check               check an embedded store for damage; its server may run
+  data backup FOLDER       copy a snapshot of an embedded store into a new folder; its server may run
+  data restore FOLDER      replace an embedded store by a backup and keep the old data file; its server must not run
+  data compact             release the free space of an embedded store; its server must not run
   activations prune --older-than AGE [-ns NAMESPACE]
-                           delete records of activations that began longer ago than AGE (such as 30d, 12h), of all namespaces
-                           or of one; goes on where it was when it is started again
+                           delete activation records that are older than AGE (such as 30d, 12h), of all namespaces or
+                           of one; may be stopped and started again
   db get whisks|activations|subjects [-w DESIGN/VIEW] [--docs]
                            print a database, or one of its views, as JSON
 
-The database is the embedded store in DIR (also while its server runs), or the CouchDB that the environment names
-(CONFIG_whisk_couchdb_*, see docs/configuration.md), or else the embedded store in ./data. Exit code 1: it cannot be done;
-2: the command line is at fault.
+The database is the embedded store in DIR (its server may run), or the CouchDB in the environment variables
+CONFIG_whisk_couchdb_* (see docs/configuration.md), or else the embedded store in ./data. Exit code 1: the command failed;
+2: the command line is invalid.
 `;
 
 export type Command =
@@ -75,7 +75,7 @@ export interface CommandLine {
   readonly data: string | undefined;
 }
 
-/** The names that an option goes by, and whether it takes a value. */
+/** The options by flag: their names, and whether they have a value. */
 const OPTIONS: Readonly<Record<string, { name: string; value: boolean }>> = {
   '--data': { name: 'data', value: true },
   '-ns': { name: 'namespace', value: true },
@@ -103,7 +103,7 @@ const OPTIONS: Readonly<Record<string, { name: string; value: boolean }>> = {
   '--help': { name: 'help', value: false },
 };
 
-/** Which options each command takes besides `--data`. */
+/** The options of each command in addition to `--data`. */
 const TAKES: Readonly<Record<string, readonly string[]>> = {
   'user create': ['namespace', 'auth', 'revoke', 'genonly', 'silent'],
   'user delete': ['namespace'],
@@ -115,7 +115,7 @@ const TAKES: Readonly<Record<string, readonly string[]>> = {
   'db get': ['view', 'docs'],
 };
 
-/** @throws AdminError that says what is wrong, in one line. */
+/** @throws AdminError with a one-line message. */
 export function parseCommandLine(args: readonly string[]): CommandLine {
   const { words, options, limits } = split(args);
   const data = options.get('data');
@@ -158,7 +158,7 @@ function commandOf(
       return { verb, auth: one('UUID:KEY') };
     case 'user block':
     case 'user unblock':
-      if (words.length === 0) throw new AdminError(`"${verb}" wants one or more SUBJECT`, 2);
+      if (words.length === 0) throw new AdminError(`"${verb}" needs one or more SUBJECT`, 2);
       return { verb, subjects: [...words] };
     case 'user grant':
     case 'user revoke': {
@@ -167,7 +167,7 @@ function commandOf(
       return { verb, subject, namespace: space };
     }
     case 'limits set': {
-      if (limits.size === 0) throw new AdminError('"limits set" wants one or more limits', 2);
+      if (limits.size === 0) throw new AdminError('"limits set" needs one or more limits', 2);
       const values: Partial<Record<LimitName, unknown>> = {};
       for (const [name, texts] of limits) values[name] = parseLimit(name, texts);
       return { verb, namespace: one('NAMESPACE'), limits: values };
@@ -187,7 +187,7 @@ function commandOf(
       return { verb, olderThanMs: ageOf(options), namespace };
     case 'db get': {
       const database = one('DATABASE');
-      if (!isDatabase(database)) throw new AdminError(`there is no database "${database}"`, 2);
+      if (!isDatabase(database)) throw new AdminError(`unknown database "${database}"`, 2);
       return { verb, database, view: options.get('view'), docs: options.has('docs') };
     }
     default:
@@ -199,7 +199,7 @@ const UNITS_MS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d:
 
 function ageOf(options: ReadonlyMap<string, string>): number {
   const text = options.get('olderThan');
-  if (text === undefined) throw new AdminError('"activations prune" wants --older-than AGE', 2);
+  if (text === undefined) throw new AdminError('"activations prune" needs --older-than AGE', 2);
   const [, amount, unit = ''] = /^(\d{1,6})([mhd])$/.exec(text) ?? [];
   const unitMs = UNITS_MS[unit];
   if (unitMs === undefined) throw new AdminError(`--older-than takes an age such as 30d, 12h or 90m, not '${text}'`, 2);
@@ -215,12 +215,12 @@ function pickOf(options: ReadonlyMap<string, string>): number | undefined {
 
 function exactly(verb: string, words: readonly string[], wanted: readonly string[]): readonly string[] {
   if (words.length !== wanted.length || words.includes('')) {
-    throw new AdminError(`"${verb}" wants ${wanted.join(' ')}`, 2);
+    throw new AdminError(`"${verb}" needs ${wanted.join(' ')}`, 2);
   }
   return words;
 }
 
-/** Parts the words of a command from its options. */
+/** Splits the arguments into words, options and limits. */
 function split(args: readonly string[]) {
   const words: string[] = [];
   const options = new Map<string, string>();
@@ -230,7 +230,7 @@ function split(args: readonly string[]) {
     const [flag = '', inline] = arg.startsWith('--') ? cut(arg) : [arg];
     const value = (): string => {
       const text = inline ?? args[++i];
-      if (text === undefined) throw new AdminError(`${flag} wants a value`, 2);
+      if (text === undefined) throw new AdminError(`${flag} needs a value`, 2);
       return text;
     };
     const option = OPTIONS[flag];
@@ -238,7 +238,7 @@ function split(args: readonly string[]) {
     if (option) options.set(option.name, option.value ? value() : '');
     else if (limit) {
       limits.set(limit, [value()]);
-      // A list goes on up to the next option.
+      // A list ends at the next option.
       while (isList(limit) && args[i + 1]?.startsWith('-') === false) limits.get(limit)?.push(at(args, ++i));
     } else if (arg.startsWith('-') && arg !== '-')
       throw new AdminError(`unknown option ${flag} (--help lists them)`, 2);

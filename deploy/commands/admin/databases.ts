@@ -3,14 +3,14 @@ import { VIEWS_OF, type DatabaseName } from '../../../shared/store/views.js';
 import { AdminError } from './AdminError.js';
 
 const PAGE = 500;
-/** Below and above every key of the views, whether of one part or of several. */
+/** The range of all keys of a view. */
 const EVERYTHING = { startKey: null, endKey: ['\ufff0'] };
 
 export const isDatabase = (name: string): name is DatabaseName => Object.hasOwn(VIEWS_OF, name);
 
 /**
- * The rows of a database, or of one of its views, as lines of one JSON document in the shape of CouchDB's answers. They come
- * page by page: a database may be larger than the memory.
+ * Yields the rows of a database or a view as lines of one JSON document in CouchDB's format. Reads page by page, since
+ * a database may be larger than the memory.
  */
 export async function* dump(
   stores: Stores,

@@ -1,12 +1,12 @@
 import { backupFolder, checkFolder, compactFolder, restoreFolder } from '../../../shared/store/embedded/maintenance.js';
 import type { Command } from './commandLine.js';
 
-/** What is done to the folder of an embedded store as a whole. */
+/** A command on the folder of an embedded store. */
 export type DataCommand = Extract<Command, { verb: `data ${string}` }>;
 
 export const isDataCommand = (command: Command): command is DataCommand => command.verb.startsWith('data ');
 
-/** Does what a command says to a data folder. Yields the lines to print. @throws StoreError */
+/** Runs a command on a data folder. Yields the lines to print. @throws StoreError */
 export async function* runOnFolder(command: DataCommand, data: string, now: Date): AsyncGenerator<string> {
   switch (command.verb) {
     case 'data check': {
@@ -23,13 +23,13 @@ export async function* runOnFolder(command: DataCommand, data: string, now: Date
     case 'data restore': {
       const kept = await restoreFolder(data, command.folder, now);
       yield `${data} has the databases of ${command.folder}`;
-      if (kept !== undefined) yield `the data file that was there is ${kept}`;
+      if (kept !== undefined) yield `the old data file is ${kept}`;
       return;
     }
     case 'data compact': {
       yield `compacting ${data} ...`;
       const { before, after } = await compactFolder(data);
-      yield `${data} took ${megabytes(before)}, and takes ${megabytes(after)}`;
+      yield `compacted ${data} from ${megabytes(before)} to ${megabytes(after)}`;
       return;
     }
     default:

@@ -4,7 +4,7 @@ import { namespaceFault } from '../../../shared/entities/subjects.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
 import { AdminError } from './AdminError.js';
 
-/** How the text of each limit of a namespace becomes its value; `list` takes several texts. */
+/** The type of each limit's value. A `list` takes several texts. */
 const LIMIT_TYPES = {
   invocationsPerMinute: 'number',
   firesPerMinute: 'number',
@@ -34,7 +34,7 @@ const isLimitName = (name: string): name is LimitName => Object.hasOwn(LIMIT_TYP
 export const LIMIT_NAMES: readonly LimitName[] = Object.keys(LIMIT_TYPES).filter(isLimitName);
 export const isList = (name: LimitName): boolean => LIMIT_TYPES[name] === 'list';
 
-/** The value of a limit as given on a command line. @throws AdminError where it is none */
+/** Parses the value of a limit from the command line. @throws AdminError if it is invalid */
 export function parseLimit(name: LimitName, texts: readonly string[]): number | boolean | string | string[] {
   const type = LIMIT_TYPES[name];
   const text = texts.at(-1) ?? '';
@@ -66,7 +66,7 @@ export function parseLimit(name: LimitName, texts: readonly string[]): number | 
 
 const idOf = (namespace: string): string => `${namespace}/limits`;
 
-/** Sets some limits of a namespace; those that were set before and are not named stay. */
+/** Sets limits of a namespace. The other limits stay unchanged. */
 export async function setLimits(
   subjects: ArtifactStore,
   namespace: string,
@@ -79,7 +79,7 @@ export async function setLimits(
   return [`Limits successfully set for "${namespace}"`];
 }
 
-/** A line `name = value` for each limit that is set, values as JSON. */
+/** A line `name = value` for each limit, with values as JSON. */
 export async function getLimits(subjects: ArtifactStore, namespace: string): Promise<string[]> {
   const found = await subjects.get(idOf(namespace));
   if (!found) return ['No limits found, default system limits apply'];
@@ -90,7 +90,7 @@ export async function getLimits(subjects: ArtifactStore, namespace: string): Pro
 
 export async function deleteLimits(subjects: ArtifactStore, namespace: string): Promise<string[]> {
   const found = await subjects.get(idOf(namespace));
-  if (!found) throw new AdminError(`there are no limits of "${namespace}"`);
+  if (!found) throw new AdminError(`"${namespace}" has no limits`);
   await subjects.delete(found._id, found._rev);
   return ['Limits deleted'];
 }

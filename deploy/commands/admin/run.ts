@@ -7,7 +7,7 @@ import { dump } from './databases.js';
 import { deleteLimits, getLimits, setLimits } from './limits.js';
 import * as users from './users.js';
 
-/** Does what a command says. Yields what is to be printed, line by line. @throws AdminError */
+/** Runs a command. Yields the lines to print. @throws AdminError */
 export async function* run(command: StoreCommand, stores: Stores, now: number): AsyncGenerator<string> {
   if (command.verb === 'activations prune') yield* prune(command, stores, now);
   else if (command.verb === 'db get') yield* dump(stores, command.database, command);
@@ -60,7 +60,7 @@ async function* prune(
 ): AsyncGenerator<string> {
   const before = now - olderThanMs;
   const whose = namespace === undefined ? '' : ` of ${namespace}`;
-  yield `deleting activations${whose} that began before ${new Date(before).toISOString()} ...`;
+  yield `deleting activations${whose} that started before ${new Date(before).toISOString()} ...`;
   let deleted = 0;
   let said = 0;
   for await (const more of pruneActivations(activations, { before, namespace })) {
@@ -72,7 +72,7 @@ async function* prune(
   yield `deleted ${deleted} activations${whose}`;
 }
 
-/** Goes on to the next where one fails, and fails at the end. */
+/** Blocks or unblocks all subjects. After a failure it continues with the next one, and fails at the end. */
 async function* setAllBlocked(
   command: Extract<Command, { verb: 'user block' | 'user unblock' }>,
   { subjects }: Stores,

@@ -8,9 +8,9 @@ import { rememberUsers } from '../../../shared/store/knownUsers.js';
 import { SubjectStore } from '../../../shared/store/SubjectStore.js';
 import { AdminError } from './AdminError.js';
 
-/* What is done to subjects. Each resolves to the lines to print, and throws AdminError where it cannot be done. */
+/* Operations on subjects. Each resolves to the lines to print, and throws an AdminError if it fails. */
 
-/** A namespace that a subject has a key to. */
+/** A namespace of a subject, with the key. */
 type Grant = SubjectDocument['namespaces'][number];
 
 export interface ApiKey {
@@ -23,7 +23,7 @@ const SECRET_LENGTH = 64;
 const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** A new key. */
+/** Makes a new key. */
 export function generateKey(): ApiKey {
   const letter = (): string => LETTERS_AND_DIGITS.charAt(randomInt(LETTERS_AND_DIGITS.length));
   return { uuid: randomUUID(), key: Array.from({ length: SECRET_LENGTH }, letter).join('') };
@@ -43,14 +43,14 @@ export function parseKey(text: string): ApiKey {
 export const printed = ({ uuid, key }: ApiKey): string => `${uuid}:${key}`;
 
 export interface CreateOptions {
-  /** The subject's own, where it is missing. */
+  /** Missing: the subject's own namespace. */
   readonly namespace?: string | undefined;
   readonly key: ApiKey;
-  /** Puts the key in the place of one that is there. */
+  /** Whether to replace an existing key. */
   readonly replace: boolean;
 }
 
-/** Makes a subject, or gives one that is there a key to another namespace. */
+/** Creates a subject, or gives an existing subject a key to another namespace. */
 export async function createUser(subjects: ArtifactStore, name: string, options: CreateOptions): Promise<string[]> {
   const { namespace = name, key, replace } = options;
   refuse(subjectFault(name) ?? namespaceFault(namespace));
@@ -65,7 +65,7 @@ function refuse(fault: string | undefined): void {
   if (fault !== undefined) throw new AdminError(fault, 2);
 }
 
-/** Gives a subject that is there a key to a namespace. */
+/** Gives an existing subject a key to a namespace. */
 export async function grant(subjects: ArtifactStore, name: string, namespace: string, key: ApiKey): Promise<string[]> {
   refuse(namespaceFault(namespace));
   await change(subjects, name, (found) => {
@@ -75,7 +75,7 @@ export async function grant(subjects: ArtifactStore, name: string, namespace: st
   return [printed(key)];
 }
 
-/** Takes a subject's key to a namespace away. */
+/** Removes a subject's key to a namespace. */
 export async function revoke(subjects: ArtifactStore, name: string, namespace: string): Promise<string[]> {
   await change(subjects, name, (found) => {
     const subject = existing(found, name);
@@ -91,13 +91,13 @@ export async function revoke(subjects: ArtifactStore, name: string, namespace: s
 export async function deleteUser(subjects: ArtifactStore, name: string): Promise<string[]> {
   const found = await read(subjects, name);
   const { _rev = '' } = existing(found, name);
-  // First: a file of users does not bring back a user who is deleted.
+  // Remember the name first: a users file must not install a deleted user again.
   await rememberUsers(subjects, [name]);
   if (!(await subjects.delete(name, _rev))) throw new AdminError(`Subject "${name}" does not exist`);
   return ['Subject deleted'];
 }
 
-/** A subject's key to one namespace, or with `all` its namespaces and keys, a line each. */
+/** A subject's key to one namespace; with `all` its namespaces and keys, one in a line. */
 export async function getUser(
   subjects: ArtifactStore,
   name: string,
@@ -111,7 +111,7 @@ export async function getUser(
   return found.map(printed);
 }
 
-/** The keys to a namespace, whoever has them; at most `limit`. */
+/** The keys of all subjects to a namespace; at most `limit`. */
 export async function listUsers(
   subjects: ArtifactStore,
   namespace: string,
@@ -128,14 +128,14 @@ export async function listUsers(
   });
 }
 
-/** Whose key that is, and to which namespace. */
+/** The subject and the namespace of a key. */
 export async function whois(subjects: ArtifactStore, { uuid, key }: ApiKey): Promise<string[]> {
   const identity = await new SubjectStore(subjects).identityByKey(uuid, key);
   if (!identity) throw new AdminError('Subject id is not recognized');
   return [`subject: ${identity.subject}`, `namespace: ${identity.namespace.name}`];
 }
 
-/** Refuses a subject all it asks, or lets it ask again. */
+/** Blocks or unblocks a subject. */
 export async function setBlocked(subjects: ArtifactStore, name: string, blocked: boolean): Promise<string[]> {
   await change(subjects, name, (found) => ({ ...existing(found, name), blocked }));
   return [`"${name}" ${blocked ? 'blocked' : 'unblocked'} successfully`];
@@ -151,11 +151,11 @@ function withGrant(subject: SubjectDocument, grant: Grant, replace: boolean): Gr
 }
 
 async function read(subjects: ArtifactStore, name: string): Promise<SubjectDocument | undefined> {
-  // The limits of a namespace and the design documents are in the same database.
+  // The same database contains limits and design documents, whose ids have a slash.
   const found = name.includes('/') ? undefined : await subjects.get(name);
   if (!found) return undefined;
   const parsed = subjectDocumentSchema.safeParse(found);
-  if (!parsed.success) throw new AdminError(`the document of "${name}" is not one of a subject`);
+  if (!parsed.success) throw new AdminError(`the document of "${name}" is not a subject`);
   return parsed.data;
 }
 

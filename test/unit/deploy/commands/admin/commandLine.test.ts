@@ -95,7 +95,7 @@ describe("the administrator's command line", () => {
     ['limits set ns --storeActivations maybe', /takes true or false/],
     ['limits set ns --maxPayloadSize 2048', /--maxPayloadSize takes a size such as '512 KB', not '2048'/],
     ['limits set ns --colorPolicy magic', /--colorPolicy is one of consistent-hashing, .*, not 'magic'/],
-    ['db get other', /there is no database "other"/],
+    ['db get other', /unknown database "other"/],
   ] as const) {
     it(`says what is wrong with: ${line}`, () => {
       assert.throws(
