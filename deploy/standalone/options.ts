@@ -42,22 +42,22 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --port PORT           the port of the API (default 3233; 0: any free port)
   --host HOST           the address of the API (default 127.0.0.1; 0.0.0.0: all addresses)
   --data DIR            the folder of entities, users and activations (default ./data)
-  --durability LEVEL    disk (default): data and accepted work survive a power failure; process: they survive a kill of the
-  server, but not a power failure (faster responses on a slow disk)
+  --durability LEVEL    disk (default): data and accepted work survive a power failure; process: they survive a kill of
+                        the server, but not a power failure (faster responses on a slow disk)
   --keep-activations N  the limit on activation records: an age (7d, 12h), a size of the store (2GB), both (7d,2GB, the
-  default: the first one that is reached), or all (no limit)
+                        default: the first one that is reached), or all (no limit)
   --docker | --sandbox | --process
-  run actions in Docker containers, in processes that bubblewrap isolates, or in processes
-  without isolation (default: the first of these that is usable)
+                        run actions in Docker containers, in processes that bubblewrap isolates, or in processes
+                        without isolation (default: the first of these that is usable)
   --i-know-processes-isolate-nothing
-  allow processes without isolation on a --host that other machines reach: every user with a key
-  can read and write everything that this user may
+                        allow processes without isolation on a --host that other machines reach: every user with a key
+                        can read and write everything that this user may
   --invokers N          the number of invokers (default 1)
   --memory MB           the memory for action containers of each invoker (default 2048)
   --users FILE          additional users: a JSON object of "name": "uuid:key", or an array of subject documents; each is
-  created once; npm run admin changes existing users
+                        created once; npm run admin changes existing users
   --well-known-keys WHERE  accept the well-known keys of guest and whisk.system from loopback (default: this machine
-  only) or anywhere
+                        only) or anywhere
   --runtimes FILE       a runtimes manifest in OpenWhisk's runtimes.json format
   --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin,
                         or a file with your own policy, such as ./mine.js (docs/policies.md)

@@ -9,8 +9,8 @@ export const USAGE = `Usage: npm run --silent admin -- [--data DIR] COMMAND
 Administers the users and limits of a palette-whisk, or of an Apache OpenWhisk on CouchDB.
 
   user create SUBJECT [-ns NAMESPACE] [-u UUID:KEY] [-r] [-g] [-s]
-  create a subject, or give a subject a key to another namespace; prints the key
-  (-u: use this key; -r: replace the old key; -g: only print a new key; -s: print nothing)
+                           create a subject, or give a subject a key to another namespace; prints the key
+                           (-u: use this key; -r: replace the old key; -g: only print a new key; -s: print nothing)
   user delete SUBJECT [-ns NAMESPACE]
                            delete a subject, or only its key to a namespace
   user get SUBJECT [-ns NAMESPACE] [-a]
