@@ -79,7 +79,10 @@ export interface ControllerConfig {
    * `CachedEntityStore`.
    */
   readonly maxInlineBytes?: number | undefined;
-  /** How old a known entity may be that is used while the store is away, in ms; missing: as `CachedEntityStore` has it. */
+  /**
+   * The largest age of cached entities while the store is unavailable, in ms; missing: the default of
+   * `CachedEntityStore`.
+   */
   readonly maxStaleMs?: number | undefined;
   readonly build: Build;
 }
@@ -95,14 +98,14 @@ export interface ControllerParts {
   readonly messaging: Messaging;
   readonly topics: Topics;
   readonly runtimes: Runtimes;
-  /** Why actions of a kind cannot run on this platform; undefined if they can run. Missing: as the invokers say. */
+  /** Why actions of a kind cannot run on this platform; undefined if they can run. Missing: the invokers report it. */
   readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
   readonly encryption: ParameterLock & ParameterUnlock;
   readonly log: Logger;
   readonly registry: Registry;
   /** Keeps accepted work beyond the end of this process; missing: accepted work ends with the process. */
   readonly work?: AcceptedWork | undefined;
-  /** Told when other controllers come and go. */
+  /** Called when other controllers join or leave. */
   readonly onControllers?: BalancerParts['onControllers'];
   /** Milliseconds since the epoch. */
   readonly clock?: (() => number) | undefined;

@@ -89,7 +89,7 @@ export interface InvokerParts {
   readonly runtimes: Runtimes;
   readonly decrypt: Decrypt;
   /**
-   * Kinds that cannot run here, with the reasons; undefined while that is not known. Missing: nothing is said of it.
+   * The kinds that this invoker cannot run, with the reasons; undefined while that is unknown. Missing: not reported.
    */
   readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly metrics: InvokerMetrics;
@@ -171,9 +171,9 @@ export class Invoker {
   }
 
   /**
-   * Tells the controllers, takes no more activations, and removes its containers. Activations that it has begin within
-   * the first half of `limitMs`; those that have not are left to the next run. What has begun and not ended within
-   * `limitMs` ends with a record of failure.
+   * Tells the controllers, takes no more activations, and removes its containers. Its waiting activations may start
+   * within the first half of `limitMs`; the others are left to the next run. Started activations that do not end within
+   * `limitMs` get a record of failure.
    */
   async stop(limitMs = 30_000): Promise<void> {
     const running = this.#running;
@@ -187,7 +187,7 @@ export class Invoker {
     const half = limitMs / 2;
     await within(finished, half, () => {
       const { waiting } = running.pool.counts();
-      if (waiting > 0) this.#log.info(`${waiting} activations have not begun: the next run takes them`);
+      if (waiting > 0) this.#log.info(`left ${waiting} activations to the next run: they have not started`);
     });
     running.pool.leaveWaiting();
     await within(finished, half, () => undefined);

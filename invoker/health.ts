@@ -5,7 +5,7 @@ import type { Producer, Topic } from '../shared/messaging/Messaging.js';
 
 const PING_INTERVAL_MS = 1000;
 
-/** Which kinds cannot run is told with the first ping and each so many after it: it changes seldom, and may be long. */
+/** The number of pings between two reports of kinds that cannot run. The report may be long and seldom changes. */
 const PINGS_WITHOUT_KINDS = 10;
 
 /** Calls `beat` at an interval; the first time after one interval. @returns a function that stops it */
@@ -26,7 +26,7 @@ export class HealthPings {
   readonly #log: Logger;
   readonly #ticker: Ticker;
   readonly #unavailableKinds: () => Readonly<Record<string, string>> | undefined;
-  /** So many pings went without the kinds. */
+  /** The number of pings since the last report of kinds. */
   #withoutKinds = PINGS_WITHOUT_KINDS;
   /** Stops the pings; undefined while disabled. */
   #stop: (() => void) | undefined;
@@ -43,7 +43,7 @@ export class HealthPings {
       unavailableKinds = () => undefined,
     }: {
       readonly ticker?: Ticker | undefined;
-      /** Kinds that cannot run here, with the reasons; undefined while that is not known. */
+      /** The kinds that this invoker cannot run, with the reasons; undefined while that is unknown. */
       readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
     } = {},
   ) {

@@ -26,7 +26,7 @@ import { InvokerMetrics } from './pool/metrics.js';
 /** The additional time to leave the bus and to remove containers after the activations ended, in ms. */
 const LEAVE_MS = 30_000;
 
-/** After so long it is asked again for the image of a kind that cannot run here, in ms. */
+/** The delay before another check for the image of a kind that cannot run, in ms. */
 const KINDS_FRESH_MS = 60_000;
 
 /** Starts an invoker process on CouchDB and Kafka. Waits for both and logs the wait. */

@@ -17,7 +17,7 @@ export const CATALOG: readonly CatalogPackage[] = [utils, samples, alarms];
 const SYSTEM = 'whisk.system';
 /** The ledger's id. It has no slash, so it differs from the ids of all entities. No view contains the document. */
 const LEDGER = 'palette-whisk:catalog';
-/** More controllers than start at once. */
+/** More than the number of controllers that start at once. */
 const ATTEMPTS = 100;
 
 /** The installed entries by document id: the digest of their source, and the revision of the document. */

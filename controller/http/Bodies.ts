@@ -117,7 +117,8 @@ export class Bodies {
   }
 
   /**
-   * Reserves memory for a large response, until it is sent: once, if a request asks again. Closes the connection of a client that takes it too slowly.
+   * Reserves memory for a large response, until it is sent: once, if a request asks again. Closes the connection of a
+   * client that takes it too slowly.
    * @throws ApiError 429, 503; 400 if the client is gone.
    */
   async reserve(req: Incoming, bytes: number): Promise<void> {
@@ -239,7 +240,7 @@ export class Bodies {
   }
 }
 
-/** Of the caller; all callers without credentials have one share. */
+/** The caller's namespace. All callers without credentials have one share. */
 const namespaceOf = ({ identity }: Incoming): string => identity?.namespace.name ?? '';
 
 function memoryFor(bytes: number): 'none' | 'medium' | 'large' {

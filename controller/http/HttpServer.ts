@@ -41,7 +41,7 @@ interface Exchange {
   readonly res: ServerResponse;
 }
 
-/** Times in ms; missing: the standard. */
+/** Times in ms; missing: the defaults. */
 export interface HttpServerOptions {
   readonly maxConnections?: number | undefined;
   readonly tls?: TlsOptions | undefined;

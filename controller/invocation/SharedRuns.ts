@@ -8,7 +8,7 @@ import { lastRecord } from './AcceptedRuns.js';
 import type { AcceptedWork } from './Journal.js';
 
 /*
- * Work that a controller has accepted, on a topic of its own: see docs/decisions/0013. A run on the topic:
+ * The accepted work of a controller, on its own topic: see docs/decisions/0013. The states of a run on the topic:
  *
  *   sent      → running    the controller gets its own message back, and holds it unhandled
  *   running   → handled    the run has its record: the group's place in the topic may go past it
@@ -31,18 +31,18 @@ export interface SharedRunsParts {
 
 interface Running {
   readonly record: ActivationRecord;
-  /** Whether the record is how it ended, and is on its way into the store. */
+  /** Whether it is the final record, which is being stored. */
   readonly final: boolean;
-  /** Settles once the bus has it. */
+  /** Settles once the bus has the message. */
   readonly sent: Promise<void>;
   readonly stored: Promise<void>;
   readonly onStored: () => void;
 }
 
-/** So many messages are held unhandled at a time; beyond that the place in the topic lags, and no more is read. */
+/** The most unhandled messages. Beyond that no further messages are read. */
 const MAX_IN_FLIGHT = 1000;
 
-/** What this controller has accepted and not ended, kept on the bus beyond the end of its process. */
+/** Keeps this controller's accepted work on the bus, beyond the end of its process. */
 export class SharedRuns implements AcceptedWork {
   readonly #parts: SharedRunsParts;
   readonly #producer: Producer;
@@ -56,7 +56,7 @@ export class SharedRuns implements AcceptedWork {
     this.#producer = producer;
   }
 
-  /** Resolves once it takes work. What an earlier life of this controller left is recorded meanwhile. */
+  /** Resolves once it takes work. Work of an earlier process of this controller is recorded in the meantime. */
   static async start(parts: SharedRunsParts): Promise<SharedRuns> {
     const { messaging, topic } = parts;
     await messaging.ensureTopic(topic);
@@ -70,12 +70,12 @@ export class SharedRuns implements AcceptedWork {
     return runs;
   }
 
-  /** @throws BusUnavailableError where the bus does not take it: the work must not begin. */
+  /** @throws BusUnavailableError if the bus does not accept it. The work must not start then. */
   async accepted(record: ActivationRecord): Promise<void> {
     try {
       await this.#keep(record, false);
     } catch (error) {
-      // It may be on the topic nevertheless.
+      // The message may be on the topic nevertheless.
       this.ended(record.activationId);
       throw error;
     }
@@ -86,12 +86,12 @@ export class SharedRuns implements AcceptedWork {
     this.#running.delete(activationId);
   }
 
-  /** Nothing more where the work was accepted before: whoever finds that records it as interrupted. */
+  /** Does not send work again that was accepted before: a successor would record it as interrupted. */
   answered(record: ActivationRecord): Promise<void> {
     return this.#keep(record, true);
   }
 
-  /** Records what has not ended as interrupted, and leaves the bus. */
+  /** Records unfinished work as interrupted and leaves the bus. */
   async close(): Promise<void> {
     const { activations, log, now } = this.#parts;
     const left = [...this.#running.values()].filter(({ final }) => !final);
@@ -100,20 +100,20 @@ export class SharedRuns implements AcceptedWork {
       this.ended(record.activationId);
     });
     await Promise.all([...interrupted, ...[...this.#running.values()].map(({ stored }) => stored)]);
-    if (left.length > 0) log.warn(`${left.length} activations had not ended: they are recorded as interrupted`);
+    if (left.length > 0) log.warn(`recorded ${left.length} unfinished activations as interrupted`);
     await this.#consumer?.close();
     await this.#producer.close();
   }
 
   #keep(record: ActivationRecord, final: boolean): Promise<void> {
     const { activationId } = record;
-    // The wait of its caller may end while its result is on the way.
+    // The caller's wait may time out while the result arrives.
     const before = this.#running.get(activationId);
     if (before) return before.sent;
     let onStored = (): void => undefined;
     const stored = new Promise<void>((resolve) => (onStored = resolve));
     const sent = this.#producer.send(this.#parts.topic, { kind: 'run', life: this.#life, record, ended: final });
-    // The message may be back before the bus says that it has it.
+    // The message may be consumed before the send resolves.
     this.#running.set(activationId, { record, final, sent, stored, onStored });
     return sent;
   }
@@ -123,12 +123,12 @@ export class SharedRuns implements AcceptedWork {
     if (message.life === this.#life) return this.#running.get(message.record.activationId)?.stored;
     const { activations, log, now } = this.#parts;
     const { activationId } = message.record;
-    log.warn(`activation ${activationId} was accepted by an earlier process and did not end: it is recorded`);
+    log.warn(`recorded activation ${activationId}, which an earlier process accepted and did not finish`);
     return recordOrphan(message, activations, now());
   }
 }
 
-/** Stores the record of work whose process is gone; one that is there is left alone. */
+/** Stores the record of work whose process has ended. An existing record stays unchanged. */
 export function recordOrphan(
   { record, ended }: AcceptedRun,
   activations: Pick<ActivationStore, 'store'>,

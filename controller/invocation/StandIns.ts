@@ -7,7 +7,7 @@ import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 import { recordOrphan } from './SharedRuns.js';
 
 /*
- * What this controller knows of another one that has fallen silent:
+ * The states of another controller that has stopped sending heartbeats:
  *
  *   silent       → forgotten     it is there again
  *                → standing in   it was silent for long, and this controller is the first of those that are there
@@ -15,7 +15,7 @@ import { recordOrphan } from './SharedRuns.js';
  *   standing in  → forgotten     everything on its topic up to our mark has a record
  *                → silent        the bus did not hand out its topic in time: the controller may be alive, and read it itself
  *
- * A controller that says goodbye has recorded what it had not ended, and is not silent.
+ * A controller that announces its end has recorded its unfinished work and does not count as silent.
  */
 
 export interface StandInsParts {
@@ -27,17 +27,17 @@ export interface StandInsParts {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly self: string;
-  /** How long a controller is silent before another stands in for it, in ms. */
+  /** The time without heartbeats after which another controller stands in, in ms. */
   readonly afterMs: number;
 }
 
-/** A killed consumer holds its group's place for some seconds. */
+/** The limit for the delivery of the topic, in ms: a killed consumer keeps its membership for some seconds. */
 const HANDOUT_MS = 60_000;
 
-/** Records what controllers had accepted that died and do not come back. */
+/** Records the accepted work of controllers that died and do not return. */
 export class StandIns {
   readonly #parts: StandInsParts;
-  /** One for each controller that is silent: bounded by the controllers that there have been. */
+  /** A timer for each silent controller: bounded by the number of controllers so far. */
   readonly #silent = new Map<string, NodeJS.Timeout>();
   #members: readonly string[] = [];
   #producer: Promise<Producer> | undefined;
@@ -48,8 +48,8 @@ export class StandIns {
   }
 
   /**
-   * @param members the controllers that are there, in ascending order
-   * @param silent those that were there until now, and did not say goodbye
+   * @param members the present controllers, in ascending order
+   * @param silent the controllers that left without an announcement
    */
   changed(members: readonly string[], silent: readonly string[]): void {
     this.#members = members;
@@ -83,7 +83,9 @@ export class StandIns {
     const timer = this.#silent.get(controller);
     try {
       const recorded = await this.#standIn(controller);
-      log.warn(`controller${controller} is gone: recorded ${recorded} activations that it had accepted and not ended`);
+      log.warn(
+        `controller${controller} is gone: recorded ${recorded} activations that it had accepted but not finished`,
+      );
       if (this.#silent.get(controller) === timer) this.#forget(controller);
     } catch (error) {
       if (this.#closed) return;
@@ -92,7 +94,7 @@ export class StandIns {
     }
   }
 
-  /** Resolves to how many activations it has stored. @throws where the bus does not hand out the topic in time. */
+  /** Resolves to the number of stored records. @throws if the bus does not deliver the topic in time. */
   async #standIn(controller: string): Promise<number> {
     const { messaging, topic: topicOf, activations, now } = this.#parts;
     const topic = topicOf(controller);
@@ -107,7 +109,7 @@ export class StandIns {
       group: topic.name,
       maxInFlight: 128,
       handle: async (message) => {
-        // The controller is back: what it accepts now is its own, and it gets this again.
+        // The controller is back. It gets its messages again.
         if (marked) return producer.send(topic, message);
         if (message.kind === 'run') {
           recorded += 1;
@@ -121,7 +123,7 @@ export class StandIns {
     try {
       await producer.send(topic, { kind: 'mark', nonce });
       await within(mark, HANDOUT_MS, () => {
-        throw new Error(`the bus did not hand out topic ${topic.name} within ${HANDOUT_MS / 1000} s`);
+        throw new Error(`the bus did not deliver topic ${topic.name} within ${HANDOUT_MS / 1000} s`);
       });
     } finally {
       await consumer.close();

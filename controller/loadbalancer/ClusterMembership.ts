@@ -18,8 +18,8 @@ export interface ClusterParts {
   readonly self: string;
   readonly options: ClusterOptions;
   /**
-   * The controllers changed; in ascending order, this one counted.
-   * @param silent those that are not there any more, and did not say goodbye
+   * Called when the controllers change, with their ids in ascending order, including this one.
+   * @param silent the controllers that left without an announcement
    */
   readonly onChange: (controllers: readonly string[], silent: readonly string[]) => void;
 }

@@ -79,7 +79,7 @@ export interface BalancerParts {
   readonly options: BalancerOptions;
   /** Called when an invocation is given up without an acknowledgement. See `lostActivations.ts`. */
   readonly onLost: (lost: LostActivation) => void;
-  /** The controllers changed: see `ClusterParts.onChange`. */
+  /** Called when the controllers change: see `ClusterParts.onChange`. */
   readonly onControllers?: ((controllers: readonly string[], silent: readonly string[]) => void) | undefined;
   readonly now?: (() => number) | undefined;
   /** From 0 up to 1. */
@@ -283,7 +283,7 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#closed || this.#disabled ? invokers.map(({ instance }) => ({ instance, status: 'down' })) : invokers;
   }
 
-  /** Why no invoker can run actions of a kind; undefined where one can, or that is not known. */
+  /** Why no invoker can run actions of a kind; undefined if an invoker can, or if it is unknown. */
   unavailable(kind: string): string | undefined {
     return this.#supervisor.unavailable(kind);
   }

@@ -92,7 +92,7 @@ export class Supervisor {
     return false;
   }
 
-  /** Why no invoker can run actions of a kind; undefined where one can, or that is not known. */
+  /** Why no invoker can run actions of a kind; undefined if an invoker can, or if it is unknown. */
   unavailable(kind: string): string | undefined {
     return unavailableKind(kind, this.#supervised.values(), this.#now());
   }

@@ -13,7 +13,7 @@ import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
  *                             │       (more than 3 timeouts: unresponsive)
  *           down ─────────────┘
  *             ▲
- *             └── from any state: no ping for 10 s, or a ping that says "disabled"
+ *             └── from any state: no ping for 10 s, or a ping of a disabled invoker
  *
  * An invoker pings each second. A new invoker, or one that was down, is unhealthy until it passes tests. While it is
  * unhealthy or unresponsive, it gets a test action at once, every ten seconds, and after each success, so that ten
@@ -22,9 +22,9 @@ import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
  * invoker gets no users' invocations before it is up. The last ten outcomes of users' invocations and tests decide on
  * the state. With at most three outcomes, one error makes the invoker unhealthy, and one success brings it up.
  *
- * An activation that is given up counts as a timeout if its invoker has completed nothing since it was sent
- * (`InFlightActivations.ts`): else the invoker is there, and a namespace that queues more than can run in time would take it
- * away from all others.
+ * An activation that is given up counts as a timeout only if its invoker has completed no activation since it was sent
+ * (`InFlightActivations.ts`). Otherwise the invoker works, and a namespace with a long queue would make it unusable for
+ * the others.
  *
  * A limitation of the rule: an error outside of the invoker (its store is unavailable) counts as the invoker's error.
  */
@@ -57,11 +57,11 @@ export interface Supervised {
   readonly pingedAt: number;
   /** The time of the next test while the invoker is unhealthy or unresponsive. */
   readonly testAt: number;
-  /** Kinds that it said that it cannot run, with the reasons; missing: it said nothing of it. */
+  /** The kinds that the invoker cannot run, with the reasons; missing: not reported. */
   readonly unavailable?: { readonly kinds: Readonly<Record<string, string>>; readonly saidAt: number } | undefined;
 }
 
-/** What an invoker said of kinds counts for so long, in ms: it says it each 10 s. */
+/** The time for which an invoker's report of kinds is valid, in ms. It reports every 10 s. */
 const KINDS_MS = 30_000;
 
 export interface Step {
@@ -112,7 +112,9 @@ export function ticked(before: Supervised, now: number, options: SupervisionOpti
   return { next: { ...before, testAt: now + options.testEveryMs }, test: true };
 }
 
-/** Why none of the invokers that are up can run actions of a kind; undefined where one can, or may be able to, or none is up. */
+/**
+ * Why no invoker that is up can run actions of a kind; undefined if one can or may be able to, or if no invoker is up.
+ */
 export function unavailableKind(kind: string, invokers: Iterable<Supervised>, now: number): string | undefined {
   let first: string | undefined;
   for (const { status, unavailable } of invokers) {

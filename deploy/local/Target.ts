@@ -3,9 +3,9 @@ import { Agent } from 'node:http';
 /*
  * The states of a controller behind the front:
  *
- *   up     → away   it refuses a connection, or leaves `/ping` without an answer for `PING_MS`
+ *   up     → away   it refuses a connection, or does not answer `/ping` within `PING_MS`
  *   away   → up     it answers `/ping`
- *   either → closed the front ends; nothing is asked any more
+ *   either → closed the front ends; no more pings
  */
 
 /** The interval and the timeout of pings, in ms. They detect frozen processes, which still accept connections. */

@@ -67,7 +67,7 @@ export function attempt(
       method,
       path: url,
       headers: forwarded(headers, body, client.remoteAddress),
-      // On a kept connection nobody can tell whether a controller that dies has taken a request. A connection of its
+      // On a kept connection it is unknown whether a controller that dies has taken a request. A connection of its
       // own is refused by a dead controller, so that the next one can be asked. It costs about 0.1 ms.
       agent: repeatable ? target.agent : false,
     });

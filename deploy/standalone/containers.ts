@@ -46,13 +46,13 @@ export async function chooseContainers(
   if (wanted === 'process') return processes('asked for with --process; they isolate nothing', false, log);
   if (wanted === 'sandbox') {
     const sandbox = await detectSandbox();
-    if (!sandbox.usable) throw new UsageError(`A sandbox was asked for, but ${sandbox.reason}`);
+    if (!sandbox.usable) throw new UsageError(`--sandbox is not possible: ${sandbox.reason}`);
     return processes('asked for with --sandbox; bubblewrap isolates them', true, log);
   }
   const { detectDocker } = await import('../../invoker/containers/docker/detect.js');
   const found = await detectDocker();
   if (!found.usable) {
-    if (wanted === 'docker') throw new UsageError(`Docker was asked for, but ${found.reason}`);
+    if (wanted === 'docker') throw new UsageError(`--docker is not possible: ${found.reason}`);
     const sandbox = await detectSandbox();
     return sandbox.usable
       ? processes(`${found.reason}; bubblewrap isolates processes`, true, log)

@@ -25,7 +25,7 @@ export interface StandaloneOptions {
   readonly userMemoryMB: number;
   readonly usersFile: string | undefined;
   readonly manifestFile: string | undefined;
-  /** Undefined: what the environment says. */
+  /** Undefined: use the environment. */
   readonly wellKnownKeys: WellKnownKeysFrom | undefined;
   /** Undefined: what the environment says. */
   /** The name of a policy, or the path of a JavaScript file with a policy. */

@@ -68,7 +68,7 @@ export function subject(name: string, key: string): SubjectDocument {
   return { _id: name, subject: name, namespaces: [{ name, uuid: key.slice(0, colon), key: key.slice(colon + 1) }] };
 }
 
-/** A file may be wrong in as many places as it has users. */
+/** The longest error in characters, since each user of a file may have a fault. */
 const MAX_REASON = 500;
 
 function reason(error: unknown): string {

@@ -71,7 +71,7 @@ function sized(size: number | undefined): { size?: number } {
 
 /** Parses JSON; undefined if it is invalid, nested too deeply to be sent or stored, or of too many values. */
 function parse(body: string): Json | undefined {
-  // Before it is parsed: to parse such a text takes far longer than to look at it.
+  // Check this before parsing, which takes far longer.
   if (nestsTooDeep(body) || holdsTooManyValues(body)) return undefined;
   try {
     return parseJson(body);

@@ -14,7 +14,7 @@ export const actionRemoved = 'Action could not be found or may have been deleted
 const actionMismatch = 'Action version is not compatible and cannot be invoked.';
 export const actionFetchError = 'Action could not be fetched.';
 /**
- * Ours, as are the next three: OpenWhisk says these with the two texts above, and counts them as errors of the invoker.
+ * Not a text of OpenWhisk, like the next three. OpenWhisk uses the two texts above and counts these as invoker errors.
  */
 export const replaced = `${actionMismatch} Its name now stands for another kind of entity.`;
 export const becameSequence = `${actionMismatch} It has become a sequence.`;
@@ -64,7 +64,7 @@ export function invalidRunResponse(body: string): string {
   return `The action did not produce a valid JSON or JSON Array response${body === '' ? '.' : `: ${body}`}`;
 }
 
-/** Ours. */
+/** Not a text of OpenWhisk. */
 export function tooManyValues(limit: number): string {
   return `The action produced a response of over 1 MB with more than ${limit} JSON values.`;
 }

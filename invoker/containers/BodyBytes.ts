@@ -1,9 +1,9 @@
-/** So many chunks are kept as they came. */
+/** The most chunks to keep without copying them together. */
 const MAX_CHUNKS = 64;
 
 /**
- * Collects the bytes of a body of a known length. A container may send it in millions of tiny chunks, each of which would take
- * far more memory than its bytes: they are copied together.
+ * Collects the bytes of a body of a known length. Copies chunks together, since a container may send millions of tiny
+ * chunks, which take far more memory than their bytes.
  */
 export class BodyBytes {
   readonly #capacity: number;
@@ -11,7 +11,7 @@ export class BodyBytes {
   #length = 0;
   #whole: Buffer | undefined;
 
-  /** @param capacity bytes that are kept at most; what comes after them is dropped. */
+  /** @param capacity the most bytes to keep; further bytes are dropped. */
   constructor(capacity: number) {
     this.#capacity = capacity;
   }

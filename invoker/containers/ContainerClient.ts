@@ -71,7 +71,7 @@ export class ContainerClient {
     return path === '/run' ? this.#try(path, body, options.timeoutMs, options) : this.#init(body, options);
   }
 
-  /** Tries until the runtime listens. */
+  /** Retries until the runtime listens. */
   async #init(body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     const deadline = performance.now() + options.timeoutMs;
     let left = options.timeoutMs;
@@ -91,7 +91,7 @@ export class ContainerClient {
     }
   }
 
-  /** One request. */
+  /** Sends one request. */
   async #try(path: string, body: RequestBody, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
     try {
       if (this.#gone) throw new ContainerConnectionError('refused', 'the container is gone');

@@ -1,7 +1,7 @@
 /*
- * Reads of elements that the caller knows to be there. The compiler does not know that an index is within bounds, and an
- * assertion would only hide a mistake: these functions name it. Lists and typed arrays have a function each, since V8
- * reads fast only where few kinds of array meet; the inner loops of choosing a home use a default instead of either.
+ * Reads of elements at valid indexes. The compiler cannot check an index, and an assertion would hide a mistake; these
+ * functions throw instead. Lists and typed arrays have separate functions, since V8 optimizes only code with few kinds
+ * of arrays. The inner loops of the choice of a home use a default value instead.
  */
 
 /** An array of numbers. */
@@ -28,8 +28,8 @@ export function numberAt(numbers: Numbers, index: number): number {
 }
 
 /**
- * Adds to the number of a typed array at an index from 0; takes away where `by` is negative.
- * @returns what it is afterwards.
+ * Adds `by` to the number of a typed array at an index from 0.
+ * @returns the new number.
  * @throws RangeError beyond its ends.
  */
 export function increase(numbers: Numbers, index: number, by = 1): number {
@@ -39,4 +39,4 @@ export function increase(numbers: Numbers, index: number, by = 1): number {
 }
 
 const outside = ({ length }: { readonly length: number }, index: number): RangeError =>
-  new RangeError(`there is no element ${index} in a list of ${length}`);
+  new RangeError(`index ${index} is out of the range of a list of ${length}`);

@@ -32,7 +32,7 @@ export function policyContract(make: PolicyMaker): readonly ContractCheck[] {
     policy.assign(color, FREE);
     return policy.homes(color).length > 0;
   };
-  /** How many of all colors each of the invokers 0 to 9 is home of. */
+  /** The number of colors with their home on each of the invokers 0 to 9. */
   const countHomes = (policy: ColorPolicy): number[] => {
     const counts = new Map(range(10).map((invoker) => [invoker, 0]));
     for (const color of COLORS) {

@@ -122,7 +122,7 @@ export interface ControllerConfig extends ProcessConfig {
     readonly offlineAfterMs: number;
     readonly colors: ColorConfig;
   };
-  /** How long another controller is silent before this one stands in for it, in ms. */
+  /** The time without heartbeats after which this controller stands in for another one, in ms. */
   readonly standInAfterMs: number;
   readonly transactionHeader: string;
   readonly sharedPackagesExecuteOnly: boolean;

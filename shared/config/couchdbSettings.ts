@@ -79,7 +79,7 @@ export interface CouchDbConfig {
     readonly subjects: string;
   };
   readonly maxInlineBytes: number;
-  /** How old a known identity or entity may be that is used while CouchDB is away, in ms. */
+  /** The largest age of cached identities and entities while CouchDB is unavailable, in ms. */
   readonly maxStaleMs: number;
   /** Whether to create missing databases and design documents. */
   readonly create: boolean;

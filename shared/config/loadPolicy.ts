@@ -49,5 +49,5 @@ export async function loadPolicy(file: string): Promise<{ readonly name: string;
   return { name, make };
 }
 
-/** Of a function only the contract can say more: it is checked by use. */
+/** Whether it is a function. The contract's tests check the rest. */
 const isPolicyMaker = (loaded: unknown): loaded is PolicyMaker => typeof loaded === 'function';

@@ -14,11 +14,11 @@ export function isObject(value: unknown): boolean {
 }
 
 /**
- * Whether a value is a JSON value by itself: null, a boolean, a string, a number that is not NaN, an array or a plain object.
- * A Date, a Map, a Buffer or another instance of a class is not, nor is undefined, a function or a bigint.
+ * Whether a value is a JSON value by itself: null, a boolean, a string, a number that is not NaN, an array or a plain
+ * object. A Date, a Map, a Buffer or another instance of a class is not, nor is undefined, a function or a bigint.
  *
- * It does not look into arrays and objects: a document may hold a megabyte, it comes out of `JSON.parse`, and that makes
- * nothing else. Infinity passes: `JSON.parse` reads it from 1e999.
+ * Does not check the elements of arrays and objects: a document may have a megabyte, and it comes from `JSON.parse`,
+ * which returns only JSON values. Accepts Infinity, which `JSON.parse` returns for 1e999.
  */
 export function isJson(value: unknown): value is Json {
   if (typeof value === 'object') return value === null || Array.isArray(value) || isPlain(value);
@@ -48,7 +48,7 @@ export interface KeyValue {
   encryption?: string | undefined;
 }
 
-/** A JSON value, checked as far as `isJson` does. */
+/** A JSON value, checked with `isJson`. */
 export const jsonSchema: z.ZodType<Json> = z.unknown().refine(isJson, 'must be a JSON value');
 
 export const keyValueSchema: z.ZodType<KeyValue> = z.object({

@@ -31,15 +31,15 @@ function endOfString(text: string, start: number): number {
   }
 }
 
-/** A JSON text of at most so many characters may hold as many values as fit. */
+/** The length in characters up to which the values of a JSON text are not limited. */
 const UNCOUNTED_LENGTH = 1024 * 1024;
 
-/** The most values in one JSON text, names of fields included. */
+/** The most values in one JSON text, including names of fields. */
 export const MAX_VALUES = 250_000;
 
 /**
- * Whether a long JSON text holds so many values that reading it would take the event loop for too long: to read a value takes
- * far longer than to pass over its text.
+ * Whether a long JSON text has so many values that parsing it would block the event loop for too long. Parsing a value
+ * takes far longer than skipping its text.
  */
 export function holdsTooManyValues(text: string): boolean {
   if (text.length <= UNCOUNTED_LENGTH) return false;

@@ -11,7 +11,7 @@ export function subjectFault(name: string): string | undefined {
   if (name.length < MIN_SUBJECT_LENGTH) return `Subject name must be at least ${MIN_SUBJECT_LENGTH} characters`;
   if (name.length > MAX_NAME_LENGTH) return `Subject name must be at most ${MAX_NAME_LENGTH} characters`;
   if (name.includes('/')) return 'a subject has no "/" in its name';
-  // CouchDB, and we ourselves, keep other documents under such names.
+  // CouchDB and palette-whisk have other documents with these prefixes.
   for (const reserved of ['_', 'palette-whisk:']) {
     if (name.startsWith(reserved)) return `the name of a subject does not begin with "${reserved}"`;
   }
@@ -31,7 +31,7 @@ export function namespaceFault(name: string): string | undefined {
   );
 }
 
-/** Returns what is wrong with the subjects of a file, the first fault only; undefined if nothing is. */
+/** Returns the first fault of the subjects of a file; undefined without a fault. */
 export function subjectsFault(subjects: readonly SubjectDocument[]): string | undefined {
   const names = new Set<string>();
   const uuids = new Set<string>();
@@ -39,7 +39,7 @@ export function subjectsFault(subjects: readonly SubjectDocument[]): string | un
     const fault = subjectFault(subject);
     if (fault !== undefined) return `"${subject.slice(0, MAX_NAME_LENGTH)}": ${fault}`;
     if (_id !== subject) return `"${subject}": its _id is another name`;
-    if (names.has(subject)) return `"${subject}" is there twice`;
+    if (names.has(subject)) return `"${subject}" is a duplicate`;
     names.add(subject);
     for (const { name, uuid, key } of namespaces) {
       const spaceFault = namespaceFault(name);
@@ -47,7 +47,7 @@ export function subjectsFault(subjects: readonly SubjectDocument[]): string | un
       if (!UUID.test(uuid) || !SECRET.test(key)) {
         return `"${subject}": a key is a UUID and a secret of at most 256 visible ASCII characters without a colon`;
       }
-      if (uuids.has(uuid)) return `"${subject}": the UUID of a key is there twice`;
+      if (uuids.has(uuid)) return `"${subject}": the UUID of a key is a duplicate`;
       uuids.add(uuid);
     }
   }

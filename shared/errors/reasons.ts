@@ -1,6 +1,6 @@
-/* What a caught value says. Anything can be thrown, so nothing is taken for granted. */
+/* Readers of caught values. They make no assumptions, since any value can be thrown. */
 
-/** The message of an error; of any other value its text. */
+/** The message of an error; for other values their text. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message;
   return hasMessage(error) ? error.message : String(error);
@@ -12,7 +12,7 @@ export function codeOf(error: unknown): string | number | undefined {
   return typeof error.code === 'string' || typeof error.code === 'number' ? error.code : undefined;
 }
 
-/** What a failed program wrote to its standard error, without blanks around it; '' if nothing is known. */
+/** The trimmed standard error of a failed program; '' if it is unknown. */
 export function stderrOf(error: unknown): string {
   if (typeof error !== 'object' || error === null || !('stderr' in error)) return '';
   return typeof error.stderr === 'string' ? error.stderr.trim() : '';

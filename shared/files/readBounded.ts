@@ -7,7 +7,7 @@ const MAX_BYTES = 16 * MB;
 
 /**
  * The bytes of a file, or of a pipe, that an operator names.
- * @throws Error if it cannot be read, or holds over `maxBytes`
+ * @throws Error if it cannot be read or has more than `maxBytes`
  */
 export function readBounded(path: string, maxBytes = MAX_BYTES): Buffer {
   const file = openSync(path, 'r');

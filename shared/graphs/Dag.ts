@@ -124,7 +124,7 @@ function topologicalOrder(dag: Omit<IndexedDag, 'order'>): Int32Array {
   }
   if (filled < count) {
     const cycle = findCycle(dag, missing);
-    throw new DagError(`there is a cycle: ${listed([...cycle, at(cycle, 0)], ' → ')}`, cycle);
+    throw new DagError(`the graph has a cycle: ${listed([...cycle, at(cycle, 0)], ' → ')}`, cycle);
   }
   return order;
 }

@@ -147,7 +147,7 @@ export async function runDag<Node extends DagNode>(
   }
 }
 
-/** Invokes a node until that ends well; what the action itself answers is final. */
+/** Invokes a node with retries. A response of the action itself is final. */
 function invokeNode<Node extends DagNode>(
   client: InvokingClient,
   node: string,

@@ -1,18 +1,18 @@
 import * as z from 'zod';
 import { activationRecordSchema, type ActivationRecord } from '../entities/activation.js';
 
-/** What a controller keeps on the bus for whoever comes after it (topics `acceptedN`, ours). */
+/** A controller's message to its successor about accepted work (topics `acceptedN`, an extension). */
 export type AcceptedMessage =
   | {
       readonly kind: 'run';
-      /** Of the process that accepted it: a controller that starts again has another one. */
+      /** The id of the accepting process. It changes with each start of a controller. */
       readonly life: string;
-      /** What is stored if that process ends first. */
+      /** The record to store if that process ends first. */
       readonly record: ActivationRecord;
-      /** Whether that is how it ended, and not how it was interrupted. */
+      /** Whether it is the final record, not that of an interruption. */
       readonly ended: boolean;
     }
-  /** Tells its sender, when it comes back, that everything before it was read. */
+  /** When the sender consumes its own mark, it has read all earlier messages. */
   | { readonly kind: 'mark'; readonly nonce: string };
 
 const schema = z.discriminatedUnion('kind', [
@@ -22,5 +22,5 @@ const schema = z.discriminatedUnion('kind', [
 
 export const encodeAcceptedMessage = (message: AcceptedMessage): string => JSON.stringify(message);
 
-/** @throws SyntaxError or ZodError on a text that is not such a message. */
+/** @throws SyntaxError or ZodError for an invalid message. */
 export const decodeAcceptedMessage = (text: string): AcceptedMessage => schema.parse(JSON.parse(text));

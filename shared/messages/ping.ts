@@ -6,8 +6,8 @@ export interface PingMessage {
   name: InvokerInstance;
   isEnabled?: boolean | undefined;
   /**
-   * Kinds of action that the invoker cannot run, with the reasons; not in every ping. Ours; Apache OpenWhisk ignores
-   * it, and its invokers do not say it.
+   * The kinds that the invoker cannot run, with the reasons; not in every ping. An extension that Apache OpenWhisk
+   * ignores and does not send.
    */
   unavailableKinds?: Readonly<Record<string, string>> | undefined;
 }
@@ -15,7 +15,7 @@ export interface PingMessage {
 const schema = z.object({
   name: invokerInstanceSchema,
   isEnabled: z.boolean().optional(),
-  // A ping is a sign of life whatever this says.
+  // An invalid value must not invalidate the ping.
   unavailableKinds: z.record(z.string(), z.string()).optional().catch(undefined),
 });
 

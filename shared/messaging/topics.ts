@@ -34,7 +34,7 @@ export interface TopicLimits {
 
 /** The most overhead of a message on `invokerN` and `completedN` in addition to its payload. */
 const OVERHEAD_BYTES = 6068;
-/** What a record has besides its result: the ids of a sequence's components above all. */
+/** The most bytes of a record in addition to its result, mainly the ids of a sequence's components. */
 const RECORD_BYTES = 64 * 1024;
 
 const MB = 1024 * 1024;
@@ -78,7 +78,7 @@ const CONTROLLERS_SETTINGS = {
   'segment.bytes': String(16 * MB),
 };
 
-/** Longer than a controller and all that could take its place are away. */
+/** Longer than an outage of a controller and all controllers that could stand in for it. */
 const ACCEPTED_LIMITS: TopicLimits = { ...kept(48 * HOUR_MS), segmentBytes: 64 * MB };
 
 /**
@@ -101,7 +101,7 @@ export function topics(prefix = '', options: TopicOptions = {}) {
       decode: decodeAcknowledgement,
       settings: settings({ ...limits.completed, maxMessageBytes }),
     }),
-    /** Of each controller: sequences, compositions and fired triggers that it has accepted. */
+    /** One topic for each controller: its accepted sequences, compositions and fired triggers. */
     accepted: (controller: string): Topic<AcceptedMessage> => ({
       name: `${prefix}accepted${controller}`,
       encode: encodeAcceptedMessage,

@@ -2,9 +2,9 @@ import type { Logger } from '../logging/Logger.js';
 import { within } from './within.js';
 
 /*
- * The life of a process. Keep this file's imports as few and as light as they are: a main file loads it first and
- * everything else after it, so that signals are handled while the rest is loaded. The first process of a container (PID
- * 1) needs that: the kernel drops a signal that PID 1 has no handler for.
+ * The life of a process. Keep this file's imports few and light: a main file loads it first, so that signals are
+ * handled while the other modules load. The first process of a container (PID 1) needs that, since the kernel drops
+ * signals without a handler for PID 1.
  *
  *   starting  parts are opened           → running: all are open
  *                                        → stopping: a signal, or `stop`

@@ -9,7 +9,7 @@ export interface RetryOptions {
   onFailure?(error: unknown, failures: number): void;
   /** Ends the wait between attempts and throws the signal's reason. Does not abort a running attempt. */
   readonly signal?: AbortSignal | undefined;
-  /** False: work in the background, whose waits do not keep a process from ending. */
+  /** False: the waits do not keep the process alive, for background work. */
   readonly ref?: boolean | undefined;
   /** For tests. */
   readonly sleep?: ((ms: number, signal: AbortSignal | undefined) => Promise<unknown>) | undefined;

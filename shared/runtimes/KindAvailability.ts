@@ -11,7 +11,7 @@ export interface KindAvailabilityParts {
   readonly log: Logger;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** After so long it is asked again for a kind that cannot run, in ms. */
+  /** The delay before another check of a kind that cannot run, in ms. */
   readonly freshMs?: number | undefined;
 }
 
@@ -67,7 +67,7 @@ export class KindAvailability {
     return within(this.reason(kind), limitMs, () => undefined);
   }
 
-  /** All kinds that cannot run, with the reasons; undefined while that is being found out for the first time. */
+  /** All kinds that cannot run, with the reasons; undefined during the first check. */
   unavailable(): Record<string, string> | undefined {
     const kinds: Record<string, string> = {};
     let complete = true;
@@ -80,7 +80,7 @@ export class KindAvailability {
     return complete ? kinds : undefined;
   }
 
-  /** Kinds that may still be created. */
+  /** The kinds that are not deprecated. */
   #current(): Runtime[] {
     return [...this.#parts.runtimes.kinds.values()].filter(({ deprecated }) => !deprecated);
   }
@@ -103,7 +103,7 @@ export class KindAvailability {
 interface Finding {
   at: number;
   readonly reason: Promise<string | undefined>;
-  /** What `reason` settled to. */
+  /** The result of `reason`. */
   known?: { readonly reason: string | undefined };
   /** Whether another check is running. */
   again: boolean;

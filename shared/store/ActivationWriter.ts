@@ -245,7 +245,7 @@ export class ActivationWriter {
           observer?.failed();
           this.#reportAway(error);
         },
-        // A batch that begins after the end has one try.
+        // A batch that starts after the end has only one attempt.
         delayMs: (failures) => (signal.aborted ? undefined : pause(failures)),
         signal: signal.aborted ? undefined : signal,
       });

@@ -13,7 +13,7 @@ export type NewDocument = {
   _rev?: string | undefined;
 };
 
-/** The attachments that a document names, by their names. */
+/** The attachments of a document by name. */
 export function attachmentsOf(document: NewDocument | StoredDocument): Readonly<Record<string, unknown>> {
   const attachments: unknown = '_attachments' in document ? document['_attachments'] : undefined;
   return isObject(attachments) ? attachments : {};
@@ -111,7 +111,7 @@ export interface ArtifactStore {
   /** Deletes a document. Resolves to false if it does not exist. @throws DocumentConflictError */
   delete(id: string, revision: string): Promise<boolean>;
   /**
-   * Deletes documents, whatever their revisions. Those that are missing, or changed meanwhile, are left.
+   * Deletes documents of any revision. Skips missing and concurrently changed ones.
    * @returns how many went
    */
   deleteMany(ids: readonly string[]): Promise<number>;

@@ -65,7 +65,8 @@ export class ReadThroughCache<V extends {}> {
   }
 
   /**
-   * The cached value where it is fresh, else what `load` resolves to. Never stale: for what is cached elsewhere again.
+   * The cached value if it is fresh, otherwise the result of `load`. Never stale, so that the caller may cache it
+   * again.
    */
   getFresh(key: string, load: () => Promise<V | undefined>): Promise<V | undefined> {
     const cached = this.peek(key);

@@ -4,8 +4,8 @@ import { StoreFullError, StoreUnavailableError } from './ArtifactStore.js';
 /*
  * The health of the store:
  *
- *   answering → away        a request fails since the store is unavailable: a warning
- *   away      → answering   any request is answered: a line with the duration
+ *   answering → away        a request fails because the store is unavailable; logs a warning
+ *   away      → answering   a request succeeds; logs the duration
  */
 export class StoreHealth {
   readonly #log: Logger;

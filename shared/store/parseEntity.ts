@@ -38,7 +38,7 @@ export function parseEntity(document: StoredDocument): EntityDocument {
 const isEntityType = (type: unknown): type is EntityType => typeof type === 'string' && Object.hasOwn(SCHEMAS, type);
 
 /**
- * The entity's type: its field `entityType`, or for an old document without it the fields by which its view knows it.
+ * The entity's type: its field `entityType`, or for old documents the fields that its view checks.
  */
 function entityTypeOf(document: StoredDocument): EntityType {
   const type = document['entityType'];

@@ -164,7 +164,7 @@ function activationSummary(doc: AnyDocument): Json {
 }
 
 /**
- * `package/name` where the annotations `binding` or `path` say that the action was reached in a package, else the name.
+ * `package/name` for an action in a package, by the annotations `binding` and `path`; otherwise the name.
  */
 function packagedName(name: unknown, annotations: readonly unknown[]): string {
   let path: unknown;
@@ -204,5 +204,5 @@ const part = (value: unknown): string | number | null =>
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 
-/** Documents come from JSON, so what is in them is JSON; anything else becomes null, as in JSON's arrays. */
+/** A value of a document as JSON. Documents come from JSON; any other value becomes null, as in JSON's arrays. */
 const asJson = (value: unknown): Json => (isJson(value) ? value : null);

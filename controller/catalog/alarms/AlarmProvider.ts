@@ -29,7 +29,7 @@ export interface AlarmProviderParts extends FireParts {
   readonly ready: () => boolean;
 }
 
-/** How often a throttled trigger is fired again. The delay in ms is `RETRY_MS` times the square of the failures. */
+/** The retries of a throttled trigger. The delay in ms is `RETRY_MS` times the square of the failures. */
 const RETRIES = 10;
 const RETRY_MS = 1000;
 

@@ -57,7 +57,7 @@ export function parseLimit(name: LimitName, texts: readonly string[]): number | 
     throw new AdminError(`--${name} takes true or false, not '${text}'`, 2);
   }
   if (!/^\d+$/.test(text)) throw new AdminError(`--${name} takes a whole number, not '${text}'`, 2);
-  // A larger one would be stored as another number, or as none: nobody could log in to the namespace any more.
+  // A larger number would be stored as another number or as null, and no user could log in to the namespace.
   if (!Number.isSafeInteger(Number(text))) {
     throw new AdminError(`--${name} takes a whole number up to ${Number.MAX_SAFE_INTEGER}`, 2);
   }

@@ -10,8 +10,8 @@ import { OWNER_LABEL } from './settings.js';
  *
  *   idle      -> opening     `watch` is called for the first container
  *   opening   -> listening   the engine answers with a stream
- *   opening   -> opening     the engine does not answer: it retries after a pause and without an end, since an outage of the
- *                            engine has no limit
+ *   opening   -> opening     the engine does not answer: retries after a pause, without a limit, since an outage may
+ *                            take any time
  *   listening -> opening     the stream ended: after a pause
  *   any       -> closed      `close`
  */
@@ -63,7 +63,7 @@ export class EngineEvents {
   readonly #closed = new AbortController();
   #isFollowing = false;
   #stream: EventStream | undefined;
-  /** Whether the log says that the engine does not answer. */
+  /** Whether the outage of the engine is logged. */
   #away = false;
 
   /** @param sleep for tests. */
@@ -114,7 +114,7 @@ export class EngineEvents {
         sleep: this.#sleep,
       });
     } catch (error) {
-      if (!this.#closed.signal.aborted) this.#log.error('stopped to receive events of the Docker Engine', { error });
+      if (!this.#closed.signal.aborted) this.#log.error('stopped receiving events of the Docker Engine', { error });
     }
   }
 

@@ -4,10 +4,10 @@ import { causeOf } from './causes.js';
 /*
  * The health of Kafka, as seen by this process's clients.
  *
- *   unknown -> up     the first answer
- *   unknown -> down   the first failure: said at once
- *   up -> down        nothing but failures for 5 s, or a request without an answer for 5 s: said once
- *   down -> up        an answer: said with the duration
+ *   unknown -> up     the first response
+ *   unknown -> down   the first failure; logs it at once
+ *   up -> down        only failures for 5 s, or a request without a response for 5 s; logs it once
+ *   down -> up        a response; logs the duration
  *
  * A frozen broker shows by a request without a response, a dead broker by failures.
  */

@@ -10,14 +10,14 @@ import type { Failure, Fetcher, Place, Sink } from './library.js';
 /*
  * A consumer of one topic, as a member of a group.
  *
- *   joining -> member    the group let us in, and our place in the topic is settled
- *   joining -> joining   a try failed: again after a pause, without an end, since an outage may take any time
+ *   joining -> member    the consumer joined the group, and its position is settled
+ *   joining -> joining   an attempt failed: retries after a pause, without a limit, since an outage may take any time
  *   joining -> failed    the first join was refused (rights, credentials): `start` rejects
- *   joining -> closed    `close`: a membership that was on its way is given back
- *   member  -> joining   the library gave up, or the bus answers but commits or heartbeats fail for seconds: the
- *                        coordinator of the group has moved, or does not know us any more
- *   member  -> closing   `close`: nothing more is taken
- *   closing -> closed    the handler is done, the place is committed, the group is left
+ *   joining -> closed    `close`: leaves a group that it was joining
+ *   member  -> joining   the library gave up, or commits or heartbeats fail for seconds while the bus answers: the
+ *                        coordinator of the group has moved or does not know the member
+ *   member  -> closing   `close`: takes no more messages
+ *   closing -> closed    the handler is done, offsets are committed, and the consumer has left the group
  *
  * Back-pressure: the handler gets one message after the other while it has room. The consumer fetches no more messages
  * before the handler has got all earlier ones. It commits the offsets of handled messages several times a second and at

@@ -6,11 +6,11 @@ import type { Failure, Outgoing } from './library.js';
 /*
  * The outgoing messages of one topic, in order.
  *
- *   empty    -> pending   a message that may wait a little (`patienceMs`) comes
- *   empty, pending -> sending   a message that may not wait comes, the patience of one is over, or `idle` is asked for
- *   sending  -> retrying  Kafka does not take the request; after a pause it is sent again, without what is overdue
- *   sending  -> sending   the next batch: all that came meanwhile, after the pause that the pacer asks for
- *   sending  -> empty, pending   nothing is due any more
+ *   empty    -> pending   a message with patience (`patienceMs`) is added
+ *   empty, pending -> sending   a message without patience is added, a patience ends, or `idle` is called
+ *   sending  -> retrying  the request fails; it is retried after a pause, without expired messages
+ *   sending  -> sending   the next batch: all messages that were added meanwhile, after the pacer's pause
+ *   sending  -> empty, pending   no message is due
  *
  * The first message is sent at once. Messages that arrive during a request, or before the time of the next request, are
  * sent together: a burst needs few requests, and fewer the busier the bus is.

@@ -2,10 +2,10 @@ import { createRequire } from 'node:module';
 import { classify } from './errors.js';
 
 /**
- * kafkajs 2.2.4 forgets a broker whose connection has closed, and ends a consumer that knows no broker any more. With a
- * single broker each restart of it ends every consumer that had a fetch under way. A new consumer is a new member of its
- * group, and waits until the group has given up the old member: 6 s and more after the return of the broker. So the last
- * broker is kept. A consumer that cannot reach it tries again, and asks the addresses in its settings for other brokers.
+ * Patches kafkajs 2.2.4 to keep its last broker. Without the patch it removes a broker whose connection closed, and
+ * ends a consumer without brokers: each restart of a single broker ends all consumers with a pending fetch. A new
+ * consumer is a new member of its group and waits for the end of the old member's session: 6 s or more after the return
+ * of the broker. With the patch, a consumer retries, and looks for other brokers at the configured addresses.
  */
 export function keepLastBroker(): void {
   const require = createRequire(import.meta.url);
@@ -16,7 +16,7 @@ export function keepLastBroker(): void {
   if (remove.keepsLast) return;
   const keepLast: Removal = function (address) {
     if (Object.keys(this.brokers).length > 1) remove.call(this, address);
-    // The metadata is asked for again.
+    // Force a new request for the metadata.
     else this.metadataExpireAt = null;
   };
   prototype.removeBroker = Object.assign(keepLast, { keepsLast: true });

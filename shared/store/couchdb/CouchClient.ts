@@ -78,7 +78,8 @@ export class CouchClient {
     this.#server = nano({
       url: this.#origin,
       headers: this.#authorization,
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nano takes an agent; its types name the class instead
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nano takes an agent; its types name the class
+      // instead
       agentOptions: this.#agent as unknown as typeof Agent,
     });
   }
@@ -133,12 +134,12 @@ export class CouchClient {
     return answer.bytes;
   }
 
-  /** Lets requests under way finish. */
+  /** Waits for pending requests. */
   async close(): Promise<void> {
     await this.#agent.close();
   }
 
-  /** Breaks off requests under way: they reject. */
+  /** Aborts pending requests: they reject. */
   async abandon(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -173,7 +174,7 @@ function couchError(error: unknown): CouchError {
   return new CouchError(status, status === 0 ? `CouchDB does not answer: ${message}` : message);
 }
 
-/** The status of the answer; 0 without one. */
+/** The status of the response; 0 without a response. */
 function statusOf(error: unknown): number {
   if (typeof error !== 'object' || error === null || !('statusCode' in error)) return 0;
   return typeof error.statusCode === 'number' ? error.statusCode : 0;

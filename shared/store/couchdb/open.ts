@@ -92,7 +92,7 @@ function readAuthority(file: string | undefined): string | undefined {
   }
 }
 
-/** Rejects once the signal aborts: a request may be under way to a CouchDB that is frozen. */
+/** Rejects once the signal aborts, since a request to a frozen CouchDB may be pending. */
 function told(signal: AbortSignal | undefined, origin: string): Promise<never> {
   return new Promise((_, reject) => {
     const stop = (): void => reject(new StoreError(`CouchDB at ${origin} did not answer`));
@@ -101,7 +101,7 @@ function told(signal: AbortSignal | undefined, origin: string): Promise<never> {
   });
 }
 
-/** Tries until CouchDB answers or `signal` aborts: an outage may take any time. */
+/** Retries until CouchDB answers or `signal` aborts, since an outage may take any time. */
 async function untilItAnswers(
   client: CouchClient,
   options: CouchOptions,
@@ -149,7 +149,7 @@ const designsOf = (database: DatabaseName, names: DesignNames | undefined): read
 
 const DESIGN = '_design/';
 
-/** What matters of a design document that is there already. */
+/** The used fields of an existing design document. */
 const designSchema = z.looseObject({
   views: z.record(z.string(), z.unknown()).optional(),
   filters: z.record(z.string(), z.unknown()).optional(),

@@ -5,8 +5,8 @@ import { StoreFullError } from '../ArtifactStore.js';
 /*
  * The state of the disk of a data folder:
  *
- *   room → full   less than the reserve is free, or a write failed: said once, new work is refused
- *   full → room   more than the reserve and a half is free, and the last second saw no failed write: said once
+ *   room → full   less than the reserve is free, or a write failed; logs it once, and new work is refused
+ *   full → room   more than 1.5 times the reserve is free, and no write failed in the last second; logs it once
  *
  * The reserve is for the records of work that was accepted earlier.
  */

@@ -25,7 +25,7 @@ import { encodeLine, readLines, type LogLine } from './logLine.js';
  *
  *   spare    it has its full size, of zeros or of old lines           → current: the last one is full
  *   current  lines are appended                                        → closed: the next line does not fit
- *   closed   the oldest, and none of its entries is left               → spare, or removed
+ *   closed   it is the oldest, and has no live entries                 → spare, or removed
  *            the oldest of too many, mostly of ended entries: the others are appended again
  *                                                                  → spare, or removed
  *
@@ -67,7 +67,7 @@ export interface EntryLogOptions {
   readonly maxLiveBytes?: number | undefined;
   /** Called when the file system refuses a write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
-  /** Brings what was written to a file, given by its descriptor, to the disk; missing: `fdatasync`. */
+  /** Flushes a file by its descriptor; missing: `fdatasync`. */
   readonly flush?: ((file: number) => Promise<void>) | undefined;
 }
 
@@ -80,7 +80,7 @@ export class EntryLog {
   readonly #maxLiveBytes: number;
   readonly #onFailure: (error: Error) => void;
   readonly #flush: (file: number) => Promise<void>;
-  /** The folder itself: a segment is found after a power failure only where its name is on the disk, too. */
+  /** The folder's descriptor. A segment survives a power failure only if its name in the folder is flushed, too. */
   readonly #names: Flushable;
   /**
    * Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing.
@@ -317,7 +317,7 @@ export class EntryLog {
       .then(() => {
         this.#nextFlush = undefined;
         const dirty = [...this.#dirty];
-        // What is appended during the flush may miss it.
+        // The flush may not include lines that are appended meanwhile.
         this.#dirty.clear();
         this.#flushing = Promise.all(dirty.map((each) => this.#flushOne(each))).then(() => {});
         return this.#flushing;

@@ -30,7 +30,7 @@ export async function checkFolder(folder: string): Promise<Checked> {
   const transaction = root.useReadTransaction();
   try {
     const findings = checkData(folder, true);
-    if (!findings) throw new StoreError(`there is no store in ${folder}`);
+    if (!findings) throw new StoreError(`${folder} does not contain a store`);
     return { ...findings, format };
   } finally {
     transaction.done();
@@ -109,7 +109,7 @@ export async function compactFolder(folder: string): Promise<{ readonly before: 
 
 function existing(folder: string): FolderFormat {
   const format = readFormat(folder);
-  if (!format) throw new StoreError(`there is no store in ${folder}`);
+  if (!format) throw new StoreError(`${folder} does not contain a store`);
   return format;
 }
 

@@ -44,7 +44,7 @@ const MAP_BYTES = 16 * 1024 ** 3;
 const mapsAtOnce = process.platform !== 'win32' && (process.arch === 'x64' || process.arch === 'arm64');
 
 const CLOSE_MS = 2000;
-/** LMDB waits for ever after a commit that failed, or where the disk does not answer. */
+/** The limit for the close: LMDB's close never ends after a failed commit, or if the disk hangs. */
 const STUCK =
   `LMDB does not close within ${CLOSE_MS / 1000} s: a write failed earlier, or the disk does not answer. ` +
   'Everything that was acknowledged is on the disk.';
@@ -75,7 +75,7 @@ export async function openStoresOfServer(folder: string): Promise<Stores> {
   try {
     await access(join(folder, DATA_FILE), constants.W_OK);
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') throw new StoreError(`there is no store in ${folder}`);
+    if (codeOf(error) === 'ENOENT') throw new StoreError(`${folder} does not contain a store`);
     throw cannotWrite(folder, error);
   }
   return openLocked(folder, { release: async () => {} }, 'beside');

@@ -135,7 +135,7 @@ describe('an invoker on Kafka', function () {
       await eventually(async () => assert.ok(first.namespaces.includes('victim'), first.namespaces.join()));
     } finally {
       const stopped = life.close();
-      await eventually(async () => assert.match(lines.join(), /have not begun: the next run takes them/));
+      await eventually(async () => assert.match(lines.join(), /to the next run: they have not started/));
       first.endAll();
       await stopped;
     }

@@ -123,7 +123,7 @@ describe('the standalone server, as a process', function () {
 
   it('says why Docker cannot be used where it is asked for, and goes on with processes where it is not', async () => {
     const env = { DOCKER_HOST: `unix://${join(folder, 'no.sock')}` };
-    await refuses([...data('docker'), '--docker'], /Docker was asked for, but there is no Docker socket/, { env });
+    await refuses([...data('docker'), '--docker'], /--docker is not possible: there is no Docker socket/, { env });
     const server = start(data('docker'), { env });
     await server.ready();
     assert.match(server.output(), /containers +process: .*(?:bubblewrap isolates processes|processes isolate nothing)/);

@@ -45,7 +45,7 @@ describe('the keys of actions', () => {
     await others.close();
   });
 
-  it('leave a key that nobody else knows as it is, and write nothing for it', async () => {
+  it('keep a secret key unchanged, and write nothing for it', async () => {
     assert.equal(await keyOf(open(), ALICE), ALICE);
     assert.equal(await stores.subjects.get('palette-whisk:action-keys'), undefined);
   });

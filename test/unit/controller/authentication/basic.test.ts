@@ -58,7 +58,7 @@ describe('basicAuthentication', () => {
     await assert.rejects(authentication.authenticate(basic(`${uuid}:${'x'.repeat(64)}`)), { fault: 'invalid' });
   });
 
-  it('does not ask the store for what is no key', async () => {
+  it('does not read the store for an invalid key', async () => {
     asked.length = 0;
     await assert.rejects(authentication.authenticate(basic('nonsense')), { fault: 'invalid' });
     assert.deepEqual(asked, []);

@@ -50,7 +50,7 @@ describe('Bodies.json', () => {
     await assert.rejects(bodies.json(request(chunked, '1')), { status: 415 });
   });
 
-  it('reads the encoding that the type names, and UTF-8 where it names none that is known', async () => {
+  it('decodes the charset of the content type, and UTF-8 for an unknown or missing one', async () => {
     const latin1 = Buffer.from('"\u00e9"', 'latin1');
     const typed = (charset: string) => ({ 'content-type': `application/json; charset=${charset}`, ...chunked });
     assert.equal(await bodies.json(request(typed('ISO-8859-1'), latin1)), '\u00e9');
@@ -100,7 +100,7 @@ describe('Bodies, for large bodies', () => {
     assert.deepEqual(await bodies.json(large(Buffer.from(text, 'utf16le'), utf16)), value);
   });
 
-  it('refuses too many values, too deep ones and those that are not JSON, and quotes none of them', async () => {
+  it('refuses too many values, too deep ones and invalid JSON, and quotes none of them', async () => {
     for (const [text, status, message] of [
       [`[${'0,'.repeat(MB)}0]`, 413, /^Request larger than allowed: it holds more than \d+ values\.$/],
       ['['.repeat(2 * MB), 400, /nested too deeply/],
@@ -225,7 +225,7 @@ describe('BodyMemory', () => {
     assert.throws(() => memory.open('z'), BUSY);
   });
 
-  it('gives each namespace a share: one that has used it up waits or gets 429, and others go on', async () => {
+  it('gives each namespace a share: one that has used it up waits or gets 429, while others continue', async () => {
     const memory = new BodyMemory({ total: 1000, ofOne: 100 }, 20);
     const first = memory.open('greedy');
     // Its oldest request gets what it needs.
@@ -242,7 +242,7 @@ describe('BodyMemory', () => {
     await second.take(100);
   });
 
-  it('lets nobody wait whose connection is gone', async () => {
+  it('ends the wait of a request whose connection has closed', async () => {
     const memory = new BodyMemory({ total: 100, ofOne: 100 }, 10_000);
     await memory.open('x').take(100);
     const gone = memory.open('y');

@@ -15,7 +15,7 @@ describe('ContentType', () => {
     assert.equal(renderContentType(type), 'text/html; level=1; charset=UTF-8');
   });
 
-  it('refuses what is no content type', () => {
+  it('refuses an invalid content type', () => {
     for (const text of [
       '',
       'xyzbar',

@@ -80,7 +80,7 @@ describe('a built-in action', () => {
     assert.deepEqual([outcome.record.cause, valueOf(outcome.record.annotations, 'causedBy')], ['c', 'sequence']);
   });
 
-  it('is not waited for where nobody asked', async () => {
+  it('responds at once if the caller does not wait', async () => {
     const { invocation, stored } = setUp(() => Promise.resolve({}));
     const outcome = await invocation.invoke(request({ waitMs: undefined }));
     assert.deepEqual(outcome, { kind: 'accepted', activationId: stored[0]?.activationId });

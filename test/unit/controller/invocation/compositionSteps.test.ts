@@ -34,7 +34,7 @@ describe('a conductor’s result', () => {
     });
   });
 
-  it('names no action where the name is none', () => {
+  it('has no action if the name is invalid', () => {
     for (const action of [7, null, '', '/a', 'a/b/c/d', { name: 'a' }]) {
       assert.deepEqual(read({ action, state: { s: 1 } }), { kind: 'misnamed', action, state: { s: 1 } });
     }
@@ -46,7 +46,7 @@ describe('what a conductor gets', () => {
     assert.deepEqual(conductorPayload({ n: 1, $step: 0 }, { $step: 1 }), { n: 1, $step: 1 });
     assert.deepEqual(conductorPayload({ n: 1 }, undefined), { n: 1 });
   });
-  it('is nothing where there is no object', () => {
+  it('is undefined without an object', () => {
     for (const payload of [undefined, null, 7, 'x', [1]]) {
       assert.equal(conductorPayload(payload, { $step: 1 }), undefined);
     }

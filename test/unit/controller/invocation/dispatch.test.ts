@@ -31,7 +31,7 @@ describe('a run that fails by an error of the controller\u2019s own', () => {
       assert.equal(runs.events.length, 1);
     });
 
-    it(`is answered with the record where somebody waits: ${id}`, async () => {
+    it(`resolves to the record if the caller waits: ${id}`, async () => {
       const runs = new Runs(source, {});
       runs.noteMistake = () => {
         throw new Error('a fault of ours');

@@ -38,7 +38,7 @@ describe('the line of a rule in its trigger’s record', () => {
     });
   });
 
-  it('says why there is none', () => {
+  it('contains the reason for a missing activation', () => {
     const refused = { kind: 'refused', statusCode: 3, error: 'why' } as const;
     const expected = { statusCode: 3, success: false, error: 'why', rule: 'ns/r', action: 'ns/p/a' };
     assert.deepEqual(parse(ruleLogLine('ns/r', rule, refused)), expected);

@@ -76,7 +76,7 @@ describe('immutable parameters', () => {
   it('are those with a value on a final action', () => {
     assert.deepEqual(immutableParameters([{ key: 'final', value: true }], parameters), new Set(['set']));
   });
-  it('are none on any other action', () => {
+  it('are empty for all other actions', () => {
     assert.equal(immutableParameters([{ key: 'final', value: false }], parameters).size, 0);
     assert.equal(immutableParameters([], parameters).size, 0);
   });

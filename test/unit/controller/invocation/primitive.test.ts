@@ -123,7 +123,7 @@ describe('a primitive invocation', () => {
     assert.equal((await publish({ color: { fromHeader: 'h', ...inherited } }, colored)).color?.value, 'h');
   });
 
-  it('hands on a color policy that is no text as one that there is none of', async () => {
+  it('passes on a color policy that is not text as an unknown policy', async () => {
     for (const value of [7, null, ['random']]) {
       const annotations = [
         { key: 'color', value: 'blue' },

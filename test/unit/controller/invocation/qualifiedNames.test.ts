@@ -54,7 +54,7 @@ describe('the name of a component, from a conductor', () => {
     assert.deepEqual(read('/other/pkg/action'), { path: 'other/pkg', name: 'action' });
   });
 
-  it('is none with one absolute segment, with more than three, or where it is no name', () => {
+  it('is undefined with one absolute segment, with more than three, or with an invalid name', () => {
     for (const value of ['/action', '/a/b/c/d', 'a/b/c/d', '', '/', 'a!']) assert.equal(read(value), undefined, value);
     for (const value of [7, null, {}, ['a']]) assert.equal(readComponentName(value, 'me'), undefined);
   });

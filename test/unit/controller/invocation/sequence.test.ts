@@ -190,7 +190,7 @@ describe('a sequence', () => {
     assert.ok(most <= 4, `${most} results alive at once`);
   });
 
-  it('is not waited for where nobody asked, and ends all the same', async () => {
+  it('ends without a waiting caller, too', async () => {
     const it = runs();
     const outcome = await it.start('ns/two', { n: 1 });
     assert.equal(outcome.kind, 'accepted');
@@ -256,7 +256,7 @@ describe('the color of a sequence', () => {
     assert.deepEqual(it.requests[0]?.color, { inherited: 'red' });
   });
 
-  it('is none where nothing names one', async () => {
+  it('is undefined without a source', async () => {
     const it = of('');
     const record = await it.run('ns/seq', {});
     assert.equal(valueOf(record.annotations, 'color'), undefined);

@@ -99,7 +99,7 @@ describe('the books of a sequence', () => {
     for (const result of [undefined, null, 'text', 7, true]) assert.equal(after(result), undefined);
   });
 
-  it('keep the id of a component of which there is no record', () => {
+  it('keep the id of a component without a record', () => {
     const books = stopSequence(beginSequence(3, {}), failure(3, 'lost'), 'id');
     assert.deepEqual(books.components, ['id']);
     assert.deepEqual([books.stopped, books.actionCount, books.response.statusCode], [true, 3, 3]);

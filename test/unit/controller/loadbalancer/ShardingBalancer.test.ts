@@ -107,7 +107,7 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
-  it('knows of a kind that none of its invokers can run', async () => {
+  it('reports a kind that no invoker can run', async () => {
     const { balancer, bus, topics } = await setUp([512, 512]);
     const says = async (invoker: number, unavailableKinds: Record<string, string>): Promise<void> => {
       const name = invokerInstance(invoker, `host${invoker}`, 512);

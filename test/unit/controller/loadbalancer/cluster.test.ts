@@ -23,7 +23,7 @@ describe('the members of the cluster', () => {
     assert.deepEqual(of('b 10 a 2'), ['0', '2', '10', 'a', 'b'], 'numbers by value, then names');
   });
 
-  it('lose one that is silent while this one is heard', () => {
+  it('lose a silent controller while own heartbeats arrive', () => {
     assert.deepEqual(of('1 0 0'), ['0', '1']);
     assert.deepEqual(of('1 0 0 0'), ['0']);
     assert.deepEqual(of('1 0 0 0 1'), ['0', '1']);

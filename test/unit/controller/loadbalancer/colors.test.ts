@@ -151,7 +151,7 @@ describe('a colored invocation with patience', () => {
     );
   });
 
-  it('takes no room from an uncolored one that would find some: that one is placed as without colors', () => {
+  it('does not take room from an uncolored invocation, which is placed as without colors', () => {
     const { shares, place, take } = setUp(
       'consistent-hashing',
       [0, 1, 2, 3].map(() => ({ up: true, memory: 512, used: 0 })),

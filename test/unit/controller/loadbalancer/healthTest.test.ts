@@ -34,7 +34,7 @@ describe('the test of an invoker', () => {
     }
   });
 
-  it('is a message that reads the action anew each time, in the name of nobody', () => {
+  it('is a message that makes the invoker read the action each time, with an identity without rights', () => {
     const next = healthTests(controller, 5);
     const [one, two] = [next(), next()];
     assert.notEqual(one.activationId, two.activationId);

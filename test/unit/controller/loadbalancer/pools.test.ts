@@ -40,7 +40,7 @@ describe('the pools of invokers', () => {
     assert.deepEqual(selects(TAGGED, managed()), { preferred: [8, 9], others: [0, 1, 2, 3, 4, 5, 6, 7] });
   });
 
-  it('have nobody for tags that no invoker has, unless the action says that they are a wish', () => {
+  it('have no invoker for tags that no invoker has, unless the tags are optional', () => {
     assert.deepEqual(selects(TAGGED, managed({ tags: ['tpu'] })), { preferred: [], others: [] });
     const wish = selects(TAGGED, managed({ tags: ['tpu'], strict: false }));
     assert.deepEqual(wish, { preferred: [8, 9], others: [0, 1, 2, 3, 4, 5, 6, 7] });

@@ -55,7 +55,7 @@ describe('isAdmitted', () => {
     assert.ok(!isAdmitted(7, '70', false));
   });
 
-  it('lets nobody in where what is required makes no sense', () => {
+  it('refuses all callers if the required value is invalid', () => {
     for (const required of [null, [], ['a'], {}]) assert.ok(!isAdmitted(required, 'a', true));
   });
 });

@@ -64,7 +64,7 @@ describe('parseTarget', () => {
     });
   });
 
-  it('finds no action in anything shorter, or with names that are none', () => {
+  it('finds no action in a shorter path or in one with invalid names', () => {
     for (const path of ['', '/', '/a', '/a/b', '/a/b/', '//b/c', '/a//c', '/a/b/$c', '/a/%2F/c', '/ü/b/c']) {
       assert.equal(parseTarget(path), undefined, path);
     }

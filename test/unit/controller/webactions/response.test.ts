@@ -63,7 +63,7 @@ describe('webResponse for .html and .svg', () => {
     assert.deepEqual(sent({ body: '<svg/>' }, 'svg'), svg);
   });
 
-  it('refuses what is no text', () => {
+  it('refuses a result that is not text', () => {
     for (const value of [{}, { body: null, html: 'x', svg: 'x' }, { body: {} }, [], 1, null]) {
       refused(value, "Response is not valid 'text/html'.", 'html');
       refused(value, "Response is not valid 'image/svg+xml'.", 'svg');
@@ -98,14 +98,14 @@ describe('webResponse for .http', () => {
   const INVALID = "Response is not valid 'message/http'.";
   const MISMATCH = 'Response type in header did not match generated content type.';
 
-  it('is 204 where there is no body, unless a status is given', () => {
+  it('is 204 without a body, unless a status is given', () => {
     for (const result of [{}, { body: '' }, { body: null }]) {
       assert.deepEqual(sent(result), { status: 204 });
       assert.deepEqual(sent({ ...result, statusCode: 201 }), { status: 201 });
     }
   });
 
-  it('sends status and headers, but no type where there is no body', () => {
+  it('sends status and headers, but no content type without a body', () => {
     assert.deepEqual(sent({ statusCode: 302, headers: { location: 'http://x/', 'Content-Type': 'a/b' } }), {
       status: 302,
       headers: [['location', 'http://x/']],
@@ -119,7 +119,7 @@ describe('webResponse for .http', () => {
     }
   });
 
-  it('refuses a result that is no object', () => {
+  it('refuses a result that is not an object', () => {
     for (const result of ['x', 1, null, [], true]) refused(result, INVALID);
   });
 
@@ -135,7 +135,7 @@ describe('webResponse for .http', () => {
     });
   });
 
-  it('refuses headers that are none, or that would break the response', () => {
+  it('refuses invalid headers and headers that would break the response', () => {
     for (const headers of ['x', null, [], { a: null }, { a: {} }, { a: ['x', null] }]) refused({ headers }, INVALID);
     for (const headers of [{ 'a b': 'x' }, { '': 'x' }, { a: 'x\r\ny: z' }, { a: 'x\0' }])
       refused({ headers }, INVALID);
@@ -203,7 +203,7 @@ describe('webResponse for .http', () => {
     refused({ body: 'not base64!', headers: { 'content-type': 'image/png' } }, MISMATCH);
   });
 
-  it('refuses a type that is none', () => {
+  it('refuses an invalid content type', () => {
     refused({ body: 'x', headers: { 'content-type': 'xyzbar' } }, 'Response did not specify a known content-type.');
     refused({ body: {}, headers: { 'content-type': 'xyzbar' } }, MISMATCH);
   });

@@ -46,7 +46,7 @@ describe('the front of npm run local', function () {
     assert.equal((await ask('/')).status, 503);
   });
 
-  it('passes over a controller that nobody listens for, and says so once', async () => {
+  it('skips a controller that does not listen, and reports that once', async () => {
     const dead = `http://127.0.0.1:${await freePort()}`;
     front?.forwardTo([dead, await answering()]);
     for (let n = 0; n < 6; n++) assert.equal((await ask('/x', { method: 'POST', body: '{}' })).status, 200);
@@ -102,7 +102,8 @@ describe('the front of npm run local', function () {
       const [port] = (await once(child.stdout, 'data')) as [Buffer];
       front?.forwardTo([`http://127.0.0.1:${port.toString().trim()}`, await answering()]);
       await Promise.all(Array.from({ length: 8 }, () => ask('/x', { method: 'POST', body: '{}' })));
-      // The front runs in this process, which is busy until the controller is dead: it learns of the end with the next requests.
+      // The front runs in this process, which is busy until the controller is dead: it learns of the end with the next
+      // requests.
       child.kill('SIGKILL');
       const tasks = `/proc/${child.pid}/task`;
       spawnSync('sh', [

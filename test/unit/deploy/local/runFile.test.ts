@@ -62,7 +62,7 @@ describe('an earlier run of npm run local on the same port', () => {
     assert.equal(left.signalCode, 'SIGKILL');
   });
 
-  it('leaves alone a process that has got the id of one that ended', async () => {
+  it('does not touch an unrelated process with the id of an ended one', async () => {
     const other = await running('something/else.js');
     writeRun(file, { pid: other.pid, since, processes: [{ name: 'controller0', pid: other.pid }] });
     await endEarlierRun(file, 3233, (line) => lines.push(line), limits);

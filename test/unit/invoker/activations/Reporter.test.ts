@@ -154,7 +154,7 @@ describe('Reporter', () => {
     assert.equal(heard.events.length, 1);
   });
 
-  it('sends the completion alone of what nobody waits for', async () => {
+  it('sends only the completion if no caller waits', async () => {
     const heard = new Listener();
     const sent = message({ blocking: false });
     await heard.reporter().reportWithLogs(sent, recordOf(sent), Promise.resolve([]));

@@ -86,7 +86,7 @@ describe('container client', () => {
     assert.deepEqual(received, ['2000000', true]);
   });
 
-  it('sends /init again until somebody listens, /run once', async () => {
+  it('retries /init until the container listens, and sends /run once', async () => {
     const port = await listen(() => undefined);
     const [first] = servers.splice(0);
     await new Promise((resolve) => first?.close(resolve));
@@ -100,7 +100,7 @@ describe('container client', () => {
     assert.deepEqual(await init, { status: 200, body: '{"a":1}' });
   });
 
-  it('gives up when nobody listens in time', async () => {
+  it('gives up if the container does not listen in time', async () => {
     const port = await listen(() => undefined);
     const [first] = servers.splice(0);
     await new Promise((resolve) => first?.close(resolve));

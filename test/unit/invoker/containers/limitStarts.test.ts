@@ -32,7 +32,7 @@ describe('limitStarts', () => {
     assert.equal((await limited.create(spec('e'))).running, true);
   });
 
-  it('is the driver itself where there is no limit', () => {
+  it('is the driver itself without a limit', () => {
     const driver = new FakeDriver();
     assert.equal(limitStarts(driver, 0), driver);
   });

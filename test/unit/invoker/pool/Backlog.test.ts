@@ -229,7 +229,7 @@ describe('Backlog', () => {
       assert.deepEqual(turns(['a|x', 'a|y', 'a|x'], ({ key }) => [key]).started, ['a|x#1', 'a|y#2', 'a|x#3']);
     });
 
-    it('evicts a container that none of them uses, and a stem cell', () => {
+    it('evicts an unused container, and a stem cell', () => {
       for (const key of [undefined, 'a|other|1-a']) {
         assert.deepEqual(turns(['a|x', 'a|x', 'a|y'], () => [key]).started, ['a|x#1', 'a|y#3', 'a|x#2'], key);
       }

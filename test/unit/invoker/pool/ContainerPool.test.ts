@@ -274,7 +274,7 @@ describe('ContainerPool', () => {
       assert.equal(f.driver.containers.length, 3, 'another memory is another container');
     });
 
-    it('gives one that is still being created to who needs it', async () => {
+    it('assigns one that is still being created', async () => {
       const f = new PoolFixture({}, [CELL]);
       const gate = new Gate();
       f.driver.creating = () => gate.pass();
@@ -286,7 +286,7 @@ describe('ContainerPool', () => {
       assert.equal(f.driver.containers.length, 1);
     });
 
-    it('replaces one that died, and does not hurry what cannot start', async () => {
+    it('replaces one that died, and delays one that cannot start', async () => {
       const f = new PoolFixture({}, [CELL]);
       f.pool.sweep();
       await settle();
@@ -455,7 +455,7 @@ describe('ContainerPool', () => {
       assert.equal(f.pool.counts().usedMB, 0);
     });
 
-    it('says why a parameter could not be decrypted, takes no container for it, and blames nobody else', async () => {
+    it('explains an undecryptable parameter as the user’s error, without a container', async () => {
       const f = new PoolFixture({}, [], {
         decrypt: () => {
           throw new Error('unable to authenticate data');
@@ -695,7 +695,7 @@ describe('ContainerPool', () => {
       assert.equal(f.driver.containers.length, 2);
     });
 
-    it('keeps the homes of an action awake while it is in use, and wakes one that slept for what comes next', async () => {
+    it('keeps the homes of an action awake while it is in use, and resumes a paused one in advance', async () => {
       const { f, colored } = await redAndBlue();
       const sweepAfter = async (ms: number): Promise<void> => {
         f.now += ms;

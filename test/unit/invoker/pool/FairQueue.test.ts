@@ -127,7 +127,7 @@ describe('FairQueue', () => {
     );
   });
 
-  it('starves nobody: between two activations of a flow the others have no more than a turn or two', () => {
+  it('starves no flow: between two activations of a flow the others have at most two turns', () => {
     fc.assert(
       fc.property(
         fc.array(

@@ -115,7 +115,7 @@ describe('WarmGroup', () => {
     assert.deepEqual(homesOf(6), [false, false, true, true, true, true]);
   });
 
-  it('counts a container that is no longer a home with one color less', () => {
+  it('counts one color less for a container that is no longer its home', () => {
     const table = new ContainerTable<ContainerEntry>(4096, 8);
     const entries = Array.from({ length: 5 }, (_, id) => newEntry(id, 'k', 128));
     for (const entry of entries) {
@@ -139,7 +139,7 @@ describe('WarmGroup', () => {
     assert.equal(warm.fewestColors(), undefined, 'none has room');
   });
 
-  it('prefers a container that served no color to one that served some, whichever was used last', () => {
+  it('prefers a container without colors to one with colors, regardless of their last use', () => {
     const { group: warm, entries } = group(2);
     const [plain, colored] = entries;
     assert.ok(plain && colored);

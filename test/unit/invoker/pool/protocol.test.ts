@@ -7,7 +7,7 @@ import { action, executable, message, NODE_IMAGE } from './setup.js';
 
 describe('the protocol of action containers', () => {
   describe('arguments', () => {
-    it('are an empty object where there are none, and an array as it is', () => {
+    it('are an empty object if they are missing, and an unchanged array', () => {
       assert.deepEqual(argumentsOf(message({ content: undefined })), { environment: {}, parameters: {} });
       assert.deepEqual(argumentsOf(message({ content: [1, 'two'], initArgs: ['0'] })), {
         environment: {},

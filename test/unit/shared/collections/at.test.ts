@@ -9,9 +9,9 @@ describe('at', () => {
   });
 
   it('names the index and the length of a list that does not have it', () => {
-    const error = { name: 'RangeError', message: 'there is no element 2 in a list of 2' };
+    const error = { name: 'RangeError', message: 'index 2 is out of the range of a list of 2' };
     assert.throws(() => at(['a', 'b'], 2), error);
-    assert.throws(() => at([], -1), { name: 'RangeError', message: 'there is no element -1 in a list of 0' });
+    assert.throws(() => at([], -1), { name: 'RangeError', message: 'index -1 is out of the range of a list of 0' });
     assert.throws(() => at(['a'], 0.5), RangeError);
     assert.throws(() => at([undefined], 0), RangeError);
   });
@@ -25,7 +25,7 @@ describe('numberAt', () => {
   });
 
   it('names the index and the length of an array that does not have it', () => {
-    const error = { name: 'RangeError', message: 'there is no element 3 in a list of 3' };
+    const error = { name: 'RangeError', message: 'index 3 is out of the range of a list of 3' };
     assert.throws(() => numberAt(new Int32Array(3), 3), error);
     assert.throws(() => numberAt(new Uint8Array(1), NaN), RangeError);
   });

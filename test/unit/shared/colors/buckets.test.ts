@@ -15,7 +15,7 @@ const usesOf = (uses: Readonly<Record<number, number>>): Float64Array => {
 };
 
 describe('the table of buckets', () => {
-  it('is divided evenly, and has nobody where there is nobody', () => {
+  it('is divided evenly, and has no owners without members', () => {
     for (const count of [1, 3, 7, 1000]) {
       const counts = [...countsOf(reconcile(emptyTable(), range(count))).values()];
       assert.equal(counts.length, count);
@@ -51,7 +51,7 @@ describe('the table of buckets', () => {
     );
   });
 
-  it('takes the share of one that joins from the fullest, and gives what one leaves to the emptiest', () => {
+  it('gives a joining member buckets of the fullest, and those of a leaving member to the emptiest', () => {
     const uneven = new Uint16Array(BUCKETS).fill(0, 0, 9000).fill(1, 9000, 14_000).fill(2, 14_000);
     const joined = countsOf(reconcile(uneven, [0, 1, 2, 3]));
     // A fair share is 4,096: 4,000 until the first has no more than the second, then from both in turn.

@@ -11,7 +11,7 @@ describe('the color of an invocation', () => {
     assert.equal(colorOf(sources), undefined);
   });
 
-  it('reads a header in UTF-8, and one that is none as it is', () => {
+  it('decodes a header as UTF-8, and keeps one that is not UTF-8', () => {
     assert.equal(colorOf({ ...sources, header: Buffer.from('blü 😀').toString('latin1') }), 'blü 😀');
     assert.equal(colorOf({ ...sources, header: 'caf\u00e9' }), 'café');
   });
@@ -27,7 +27,7 @@ describe('the color of an invocation', () => {
     assert.equal(colorOf({ ...sources, parameters: ['x', 'y'], annotation: '{1}' }), 'y');
   });
 
-  it('is none where a value of the template is missing, null, empty or not a scalar', () => {
+  it('is undefined if a value of the template is missing, null, empty or not a scalar', () => {
     const parameters = { nothing: null, empty: '', object: {}, list: [1] };
     for (const path of [
       'missing',

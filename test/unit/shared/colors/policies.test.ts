@@ -35,13 +35,13 @@ describe('every color policy', () => {
     describe(name, () => {
       for (const { title, check } of policyContract(POLICIES[name])) it(title, check);
 
-      it('chooses among the invokers that are there, and none where there are none', () => {
+      it('chooses among the present invokers, and none without invokers', () => {
         assert.equal(createPolicy(name).assign(1, FREE), undefined);
         const policy = make(name, 3);
         for (const home of homesOf(policy, COLORS.slice(0, 100))) assert.ok(home >= 0 && home < 3);
       });
 
-      it('chooses none that does not accept', () => {
+      it('chooses only invokers that accept', () => {
         const invokers = fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { minLength: 1, maxLength: 8 });
         fc.assert(
           fc.property(invokers, fc.nat(), fc.func(fc.boolean()), (there, color, accepts) => {
@@ -261,7 +261,7 @@ describe('bucket hashing', () => {
     assert.ok(movesAt(policy, 75, 125) > 0);
   });
 
-  it('moves no more buckets at a report than it may, from the busiest invoker, and none for one that is unhealthy', () => {
+  it('moves at most the allowed buckets at a report, from the busiest invoker and to healthy ones only', () => {
     const policy = make('bucket-hashing', 3, { ...POLICY_OPTIONS, maxBucketMoves: 10 });
     const before = homesOf(policy, COLORS);
     assert.equal(movesAt(policy, 300, 10, 20), 10);

@@ -17,7 +17,7 @@ describe('the settings of colors', () => {
     });
   });
 
-  it('refuse a policy that there is none of, and say which there are', () => {
+  it('refuse an unknown policy and list the known ones', () => {
     assert.equal(read({ COLOR_POLICY: 'least-assigned' }).policy, 'least-assigned');
     assert.throws(
       () => read({ COLOR_POLICY: 'magic' }),

@@ -26,12 +26,12 @@ describe('the subjects of a file', () => {
     ['the name of a document of CouchDB', [user({ _id: '_design', subject: '_design' })], /does not begin with "_"$/],
     ['the name of limits', [user({ _id: 'guest/limits', subject: 'guest/limits' })], /no "\/" in its name$/],
     ['two names', [user({ _id: 'guest' })], /its _id is another name$/],
-    ['the same name twice', [user(), user()], /^"alice" is there twice$/],
+    ['the same name twice', [user(), user()], /^"alice" is a duplicate$/],
     ['a namespace that cannot be named', [withSpace({ name: '../x' })], /^"alice": "\.\.\/x" cannot name a namespace/],
     ['an endless namespace', [withSpace({ name: 'x'.repeat(100_000) })], /^"alice": "x{256}…" cannot name/],
     ['a key without a UUID', [withSpace({ uuid: 'x' })], /a key is a UUID and a secret/],
     ['a key that no client can send', [withSpace({ key: 'a:b' })], /a key is a UUID and a secret/],
-    ['the same key twice', [user(), { ...user(), _id: 'carol', subject: 'carol' }], /is there twice$/],
+    ['the same key twice', [user(), { ...user(), _id: 'carol', subject: 'carol' }], /is a duplicate$/],
   ];
   for (const [what, subjects, fault] of faults) {
     it(`are refused with ${what}`, () => assert.match(subjectsFault(subjects) ?? 'nothing is wrong', fault));

@@ -25,7 +25,7 @@ describe('reasons of errors', () => {
     assert.equal(stderrOf(error), 'broken');
   });
 
-  it('read what is no error', () => {
+  it('read values that are not errors', () => {
     assert.equal(messageOf({ message: 'of a foreign realm' }), 'of a foreign realm');
     assert.equal(messageOf('text'), 'text');
     assert.equal(messageOf(undefined), 'undefined');

@@ -44,7 +44,7 @@ describe('a graph', () => {
     refused({ nodes: nodes('a'), edges: edges('a>b c>a') }, /unknown nodes: b, c/, ['b', 'c']);
   });
 
-  it('is refused with ids that are given twice, and with weights that are none', () => {
+  it('is refused with duplicate ids and with invalid weights', () => {
     refused({ nodes: nodes('a', 'b', 'a'), edges: [] }, /duplicate nodes: a/, ['a']);
     for (const weight of [-1, NaN, Infinity]) {
       refused({ nodes: [{ id: 'a', weight }], edges: [] }, /weight of node a/, ['a']);
@@ -196,7 +196,7 @@ describe('virtual workers', () => {
     );
   });
 
-  it('take any scheduler, and refuse one that forgets a node or invents a worker', () => {
+  it('accept any scheduler, and refuse one that omits a node or returns an unknown worker', () => {
     const dag = { nodes: nodes('a', 'b'), edges: [] };
     const mine = virtualWorkers(
       dag,

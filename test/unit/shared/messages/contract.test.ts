@@ -43,7 +43,7 @@ describe('messages of Apache OpenWhisk', () => {
         for (const value of messagesOf(topic)) assert.deepEqual(JSON.parse(pass(JSON.stringify(value))), value);
       });
 
-      it('are parsed with fields that nobody knows yet, in every object', () => {
+      it('are parsed with unknown fields in every object', () => {
         for (const value of messagesOf(topic)) pass(JSON.stringify(withUnknownFields(value)));
       });
 
@@ -136,7 +136,7 @@ describe('acknowledgements', () => {
     }
   });
 
-  it('are refused where they are none', () => {
+  it('are refused if they are invalid', () => {
     for (const text of ['', '{', '[]', '{}', '{"transid":["a",1]}', '{"transid":["a",1],"activationId":"x"}']) {
       assert.throws(() => decodeAcknowledgement(text), text);
     }
@@ -177,7 +177,9 @@ describe('an activation message', () => {
   });
 });
 
-/** The paths of fields that only some of a topic's messages have, in the recording's notation, without array indexes. */
+/**
+ * The paths of fields that only some of a topic's messages have, in the recording's notation, without array indexes.
+ */
 function optionalPaths(topic: string): string[] {
   return Object.entries(recording.fieldsObserved.kinds)
     .filter(([kind]) => kind === topic || kind.startsWith(`${topic} `))

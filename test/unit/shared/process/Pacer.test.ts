@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Pacer } from '../../../../shared/process/Pacer.js';
 
 describe('Pacer', () => {
-  it('lets the first request go at once, and one that comes after a pause', () => {
+  it('sends the first request at once, and a request after a pause', () => {
     const pace = new Pacer({ factor: 2, maxMs: 10 });
     assert.equal(pace.rest(1000), 0);
     pace.began(1000);

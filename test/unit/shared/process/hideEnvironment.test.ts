@@ -8,7 +8,7 @@ describe('hiding the environment', function () {
   if (process.platform !== 'linux') return;
   this.timeout(10_000);
 
-  it('keeps the variables for the process, its children and nobody else', async () => {
+  it('keeps the variables for the process and its children only', async () => {
     const module = new URL('../../../../shared/process/hideEnvironment.js', import.meta.url);
     const code = `
       import { execFileSync } from 'node:child_process';

@@ -41,7 +41,7 @@ describe('KindAvailability', () => {
     assert.deepEqual(asked, ['nodejs:20', 'python:3'], 'a deprecated kind is not asked for');
   });
 
-  it('asks once for a kind that can run, and again after a while for one that could not', async () => {
+  it('checks a kind that can run only once, and one that cannot run again after a while', async () => {
     const { kinds, asked, state } = fixture();
     assert.equal(await kinds.reason('nodejs:20'), undefined);
     assert.equal(await kinds.reason('python:3'), 'it cannot be pulled');
@@ -70,7 +70,7 @@ describe('KindAvailability', () => {
     assert.deepEqual(asked, ['nodejs:20', 'python:3', 'python:3']);
   });
 
-  it('takes a kind for one that can run where that cannot be found out, or not in time', async () => {
+  it('assumes that a kind can run if that is unknown, or not known in time', async () => {
     const failing = new KindAvailability({
       runtimes,
       log: silentLogger,

@@ -65,7 +65,7 @@ describe('the body of a rule', () => {
     assert.deepEqual([empty.trigger, empty.action], [undefined, undefined]);
   });
 
-  it('is refused where it is none', () => {
+  it('is refused if it is invalid', () => {
     const bad = (body: Json) => refusal(() => readRuleBody(body, 'me', 1000));
     assert.equal(bad({ trigger: 7 }), '400 fully qualified name malformed');
     assert.match(bad({ trigger: 'alone' }), /^400 requirement failed: The fully qualified name of the entity/);
@@ -79,7 +79,7 @@ describe('the state that a rule is to have', () => {
     assert.equal(readStatus({ status: 'inactive', more: 1 }), 'inactive');
   });
 
-  it('is refused where it is none, in OpenWhisk’s words', () => {
+  it('is refused if it is invalid, with OpenWhisk’s message', () => {
     const bad = (body: Json) => refusal(() => readStatus(body));
     assert.equal(bad({}), '400 key not found: status');
     assert.equal(bad({ status: 'sleepy' }), '400 requirement failed: sleepy is not a recognized rule state');

@@ -71,7 +71,7 @@ describe('an alarm whose trigger is refused', () => {
     assert.equal((await status())['active'], true);
   });
 
-  it('is not made by somebody with a wrong key', async () => {
+  it('is not created with a wrong key', async () => {
     const { feed } = setUp(undefined);
     assert.deepEqual(await feed({ ...ALARM, authKey: 'uuid:key' }), {
       error: { error: 'Trigger authentication request failed.' },

@@ -179,7 +179,7 @@ describe('the store of alarms', () => {
     assert.ok(alarms.isPage(alarms.pageOf('ns/a')) && !alarms.isPage('ns/a'));
   });
 
-  it('leaves out an alarm that it cannot read, and says so', async () => {
+  it('skips an unreadable alarm and logs that', async () => {
     const store = new Documents();
     const warned: unknown[] = [];
     const log = { ...silentLogger, warn: (_: string, fields?: object) => void warned.push(fields) };

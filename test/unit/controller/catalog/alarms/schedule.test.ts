@@ -30,7 +30,7 @@ describe('a cron pattern', () => {
     assert.equal(nextTime(schedule, at('2026-01-01T00:00:00Z')), at('2026-01-01T14:00:00Z'));
   });
 
-  it('is refused where it is none', () => {
+  it('is refused if it is invalid', () => {
     for (const pattern of ['1700000000000', '2030-01-01T00:00:00Z', '60 * * * *', 'a b c d e', '* * * * * * *', '']) {
       assert.throws(
         () => parseCron(pattern, undefined),

@@ -51,7 +51,7 @@ describe('administration', () => {
     it('says in one line on the standard error what is wrong, by exit codes 1 and 2', () => {
       const missing = join(folder, 'missing');
       const none = admin('--data', missing, 'user', 'get', 'guest');
-      assert.deepEqual(none, { status: 1, stdout: '', stderr: `there is no store in ${missing}\n` });
+      assert.deepEqual(none, { status: 1, stdout: '', stderr: `${missing} does not contain a store\n` });
       const usage = admin('user', 'frobnicate');
       assert.deepEqual(usage, {
         status: 2,

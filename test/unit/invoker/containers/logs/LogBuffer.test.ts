@@ -101,7 +101,7 @@ describe('log buffer', () => {
     assert.deepEqual(buffer.take(MB, time, false), { lines: [`${TIME} stdout: next`], truncated: false });
   });
 
-  it('holds no more than it may over several sentinels that nobody collects', () => {
+  it('stays within its bound over several uncollected sentinels', () => {
     const buffer = new LogBuffer(1000);
     for (let i = 0; i < 100; i += 1) write(buffer, 'stdout', `${'y'.repeat(60)}\n${SENTINEL}\n`);
     let lines = 0;

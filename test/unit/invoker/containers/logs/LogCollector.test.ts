@@ -51,7 +51,7 @@ describe('log collector', () => {
       assert.equal(second.leftover, 1);
     });
 
-    it('drops nothing of an activation whose logs nobody has asked for when the next one begins', async () => {
+    it('keeps the uncollected logs of an activation when the next one starts', async () => {
       const collector = new LogCollector({ token: 'token' });
       collector.requireSigned();
       collector.begin();

@@ -84,7 +84,7 @@ describe('the Node.js runtime', () => {
     assert.match(String(stack), /^TypeError: no\n\s+at main \(.*action\.js:1:/);
   });
 
-  it('goes on after a result that is none', async () => {
+  it('continues after an invalid result', async () => {
     const { service, init, logged } = start();
     await init('const main = ({ x }) => x');
     assert.equal((await service.run({ value: { x: 'text' } })).status, 502);

@@ -68,7 +68,7 @@ describe('EmbeddedMessaging', () => {
     assert.deepEqual(got, [1]);
   });
 
-  it('keeps a bounded backlog while nobody ever listened, the newest', async () => {
+  it('keeps a bounded backlog of the newest messages before the first consumer', async () => {
     const bus = new EmbeddedMessaging({ maxBacklog: 3 });
     const producer = await bus.producer();
     for (let n = 0; n < 10; n++) await producer.send(topic, { n });

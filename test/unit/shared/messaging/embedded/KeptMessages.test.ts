@@ -83,7 +83,7 @@ describe('messages that outlive the process', () => {
     await delivered;
   });
 
-  it('are none of those sent as volatile, until they are to be kept', async () => {
+  it('do not contain volatile messages until `keep` is called', async () => {
     const bus = open();
     const producer = await bus.producer();
     const messages = [1, 2, 3].map((n) => ({ n }));

@@ -53,7 +53,7 @@ describe('BusHealth', () => {
     assert.equal(lines.length, 1);
   });
 
-  it('takes a bus that leaves a request without an answer for 5 s for one that is away', () => {
+  it('counts a bus that does not answer a request for 5 s as unavailable', () => {
     const { health, lines, at } = setup();
     health.answered();
     const first = health.asked();

@@ -42,7 +42,7 @@ describe('Dispatcher', () => {
     assert.deepEqual(seen, [false, false, false]);
   });
 
-  it('counts a message until its promise settles, and commits none that is not handled', async () => {
+  it('counts a message until its promise settles, and commits only handled messages', async () => {
     const done: (() => void)[] = [];
     const { dispatcher, dispatch, lines } = setup((text) => {
       if (text === 'm2') throw new Error('at once');

@@ -105,7 +105,7 @@ describe('the fetcher of kafkajs', () => {
     assert.deepEqual(client.calls, ['connect', 'disconnect', 'disconnect']);
   });
 
-  it('hands a batch over as there is room, and keeps the membership alive while there is none', async () => {
+  it('passes on a batch while there is room, and keeps the membership alive without room', async () => {
     const { client, sink, fetcher } = setup();
     await fetcher.join(places);
     let beats = 0;
@@ -229,7 +229,7 @@ describe('the administration through kafkajs', () => {
     assert.equal(closed, 1);
   });
 
-  it('waits for nothing where nobody listens, and says that it may go by', async () => {
+  it('reports a refused connection at once, as transient', async () => {
     const library = kafkajsLibrary({ ...OPTIONS, tls: { rejectUnauthorized: false } });
     const error: unknown = await library.admin().catch((failure: unknown) => failure);
     assert.equal(library.classify(error), 'transient');

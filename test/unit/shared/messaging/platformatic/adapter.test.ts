@@ -110,7 +110,7 @@ describe('the fetcher of platformatic', () => {
     assert.match(String(broken.sink.lostWith[0]), /broke/);
   });
 
-  it('stops where there is no room any more', async () => {
+  it('stops when there is no more room', async () => {
     const { fetcher, sink } = setup(streamOf([item(1n), item(2n)]));
     sink.roomFor = 1;
     await fetcher.join(places);

@@ -20,7 +20,7 @@ describe('DiskSpace', () => {
     disk = new DiskSpace({ folder: '/data', log, read, now: () => clock });
   });
 
-  it('refuses new work while less than the reserve is free, and says so once', async () => {
+  it('refuses new work while less than the reserve is free, and logs that once', async () => {
     await disk.check();
     disk.requireRoom();
     free = 49 * MB;

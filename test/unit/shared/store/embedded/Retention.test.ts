@@ -54,7 +54,7 @@ describe('Retention', function () {
     assert.equal(await retention({ maxBytes: bound }).pass(), 0);
   });
 
-  it('takes whichever bound comes first, and none where there is none', async () => {
+  it('applies the bound that is reached first, and removes nothing without a bound', async () => {
     assert.equal(await retention({}).pass(), 0);
     assert.equal(await retention({ maxBytes: 1e9, maxAgeMs: 9000 }).pass(), 1000);
   });

@@ -209,8 +209,8 @@ describe('the data folder', function () {
     await again.close();
   });
 
-  it('says that there is none', async () => {
-    await assert.rejects(checkFolder(join(folder, 'none')), /there is no store in/);
-    await assert.rejects(backupFolder(join(folder, 'none'), join(folder, 'nowhere')), /there is no store in/);
+  it('reports a missing store', async () => {
+    await assert.rejects(checkFolder(join(folder, 'none')), /does not contain a store/);
+    await assert.rejects(backupFolder(join(folder, 'none'), join(folder, 'nowhere')), /does not contain a store/);
   });
 });
