@@ -78,8 +78,7 @@ export class CouchClient {
     this.#server = nano({
       url: this.#origin,
       headers: this.#authorization,
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nano takes an agent; its types name the class
-      // instead
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- nano takes an agent; its types name the class instead
       agentOptions: this.#agent as unknown as typeof Agent,
     });
   }

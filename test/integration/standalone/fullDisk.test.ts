@@ -103,7 +103,7 @@ if (process.getuid?.() === 0) {
       }, 30_000);
       assert.equal(await metric('data_folder_full'), 0);
       assert.ok((await metric('data_folder_free_bytes')) > 16 * MB);
-      assert.match(server.output(), /has room again, after/);
+      assert.match(server.output(), /has free space again after/);
       for (const id of accepted) {
         await eventually(async () => assert.equal((await call('GET', `activations/${id}`)).status, 200, id), 30_000);
       }
