@@ -7,6 +7,8 @@ import type { Answer, History, RecordSeen } from './history.js';
 
 /** A client gives up after this time: the longest wait of a blocking invocation, and then some. */
 const CLIENT_MS = 90_000;
+/** How long CouchDB may take to bring its view up to date with the thousands of records of a round. */
+const LIST_MS = 60_000;
 /** How many records or list pages are asked for at once. */
 const READERS = 8;
 const PAGE = 200;
@@ -126,10 +128,10 @@ export class Load {
     }
   }
 
-  /** The ids of all activations since a time, by pages. The list may be a moment behind, so it is asked again. */
+  /** The ids of all activations since a time, by pages. A view of CouchDB may be behind, so the list is asked for again. */
   async #list(since: number, expected: number): Promise<string[]> {
     let ids: string[] = [];
-    for (const end = Date.now() + 10_000; ; await sleep(500)) {
+    for (const end = Date.now() + LIST_MS; ; await sleep(500)) {
       ids = [];
       for (let skip = 0; ; skip += PAGE) {
         const path = `activations?limit=${PAGE}&skip=${skip}&since=${since - 5000}`;
