@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { pipeline, Readable } from 'node:stream';
 import { jsonCodePieces } from '../../shared/entities/codeText.js';
-import { nextTurn } from '../../shared/process/turns.js';
+import { nextTurn } from '../../shared/entities/turns.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 
 /** A value that is sent as JSON. It includes interfaces, which TypeScript does not assign to `Json`. */

@@ -1,7 +1,7 @@
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import { jsonCodeLength, jsonCodePieces } from '../../shared/entities/codeText.js';
-import { nextTurn } from '../../shared/process/turns.js';
+import { nextTurn } from '../../shared/entities/turns.js';
 import type { BodyInPieces, RequestBody } from '../containers/ContainerDriver.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import * as texts from '../activations/texts.js';

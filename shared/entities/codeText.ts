@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { nextTurn, SLICE } from '../process/turns.js';
+import { nextTurn, SLICE } from './turns.js';
 
 /*
  * Functions for code of up to 48 MB. Each of them processes one slice at a time and then gives other requests a turn.

@@ -10,7 +10,7 @@ import type { Attached, Exec } from '../entities/exec.js';
 import { isJson, isObject, type JsonObject } from '../entities/keyvalue.js';
 import { LargeCode } from '../entities/LargeCode.js';
 import { backOff, retry } from '../process/retry.js';
-import { SLICE } from '../process/turns.js';
+import { SLICE } from '../entities/turns.js';
 import {
   attachmentsOf,
   StoreUnavailableError,

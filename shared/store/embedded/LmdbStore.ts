@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import * as z from 'zod';
 import { isObject, parseJson, type Json, type JsonObject } from '../../entities/keyvalue.js';
-import { nextTurn, SLICE } from '../../process/turns.js';
+import { nextTurn, SLICE } from '../../entities/turns.js';
 import {
   attachmentsOf,
   DocumentConflictError,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { bytesOfText, isBase64, slicesOf, utf8Length } from '../../../../shared/entities/codeText.js';
-import { SLICE } from '../../../../shared/process/turns.js';
+import { SLICE } from '../../../../shared/entities/turns.js';
 
 /** Resolves to what `work` resolves to, and to how many turns others had meanwhile. */
 async function withTurns<T>(work: Promise<T>): Promise<{ value: T; turns: number }> {
