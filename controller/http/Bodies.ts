@@ -28,7 +28,7 @@ const PARSED_AT_ONCE_BYTES = MB;
 /** The approximate memory of a value in addition to its text, in bytes. */
 const VALUE_BYTES = 64;
 /** After this many bytes of a large body, other requests get a turn. */
-const BYTES_PER_TURN = 256 * KB;
+const BYTES_PER_TURN = 64 * KB;
 
 /** The memory for bodies over 64 KB while they are read and parsed, and for bodies over 1 MB until the response. */
 const MEDIUM_MEMORY_BYTES = 64 * MB;
@@ -164,7 +164,10 @@ export class Bodies {
       reader = new JsonReader(MAX_VALUES);
       const early = chunks;
       chunks = [];
-      for (const piece of early) await feed(piece, share);
+      for (const piece of early) {
+        await feed(piece, share);
+        await this.#nextTurn();
+      }
     });
     if (bytes === 0) return undefined;
     if (bytes > SMALL_BYTES) await this.#nextTurn();

@@ -126,7 +126,7 @@ describe('Bodies, for large bodies', () => {
     setImmediate(others);
     await bodies.json(large(`"${'\\n'.repeat(2 * MB)}"`));
     reading = false;
-    assert.ok(turns >= 16, `${turns} turns for 4 MB`);
+    assert.ok(turns >= 32, `${turns} turns for 4 MB`);
   });
 
   it('gives back the memory of a request when its answer is closed, and of a refused one at once', async () => {
