@@ -4,17 +4,18 @@ import { join } from 'node:path';
 import { Topology } from '../../../deploy/local/Topology.js';
 import { startOwnCouch } from '../../integration/couchdb/couch.js';
 import { startBrokers } from '../../integration/kafka/brokers.js';
+import { newPrefix } from '../../integration/kafka/kafka.js';
 import type { Parts } from './trials.js';
 
 /**
- * An activation without an acknowledgement is given up after 60 s instead of 3 minutes, so that a trial need not wait so
- * long. That is longer than a part is away in any trial: what a part finds when it is back must still run.
+ * An activation without an acknowledgement is given up after 2 minutes instead of 3, so that a trial need not wait so
+ * long. That is longer than a part is away in any trial, on a busy machine too: what a part finds when it is back must run.
  */
 const IMPATIENT = {
   CONFIG_whisk_timeLimit_std: '10 s',
   CONFIG_whisk_timeLimit_max: '20 s',
   CONFIG_whisk_loadbalancer_timeoutFactor: '1',
-  CONFIG_whisk_loadbalancer_timeoutAddon: '50 s',
+  CONFIG_whisk_loadbalancer_timeoutAddon: '110 s',
 };
 /** The load is the trial's, not the limits'. */
 const UNLIMITED = {
@@ -49,6 +50,8 @@ export async function startFaultCluster(brokerCount: number): Promise<FaultClust
         ...UNLIMITED,
         ...IMPATIENT,
         CONFIG_whisk_kafka_replicationFactor: String(brokerCount),
+        // Another cluster on this machine would remove the containers of invokers with the same number and prefix.
+        CONFIG_whisk_kafka_topics_prefix: newPrefix(),
       },
     });
     const elect = brokerCount > 1 ? () => kafka.elect() : undefined;

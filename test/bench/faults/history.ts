@@ -26,6 +26,8 @@ export interface RecordSeen {
   readonly success: boolean;
   /** It says that a container had been given the activation when its invoker failed. */
   readonly given: boolean;
+  /** Why it failed, in the words of the record; empty where it succeeded. */
+  readonly error: string;
 }
 
 export interface History {
@@ -128,6 +130,13 @@ export function refusals(answers: readonly Answer[]): Record<string, number> {
     const key = `${status} ${reason}`;
     counts[key] = (counts[key] ?? 0) + 1;
   }
+  return counts;
+}
+
+/** How often accepted activations failed, by the error in the record. */
+export function failures(records: readonly RecordSeen[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { success, error } of records) if (!success) counts[error] = (counts[error] ?? 0) + 1;
   return counts;
 }
 

@@ -122,7 +122,9 @@ export class Load {
       const { status, text } = await this.#request('GET', `activations/${id}`);
       if (status !== 200) return undefined;
       const { response } = JSON.parse(text) as { response: { success: boolean; result?: { error?: unknown } } };
-      return { id, success: response.success, given: response.result?.error === outcomeUnknown };
+      const { success, result } = response;
+      const error = success ? '' : String(result?.error).slice(0, 200);
+      return { id, success, given: error === outcomeUnknown, error };
     } catch {
       return undefined;
     }

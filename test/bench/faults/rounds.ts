@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { startFaultCluster, type FaultCluster } from './cluster.js';
-import { judge, refusals, type Limits, type Verdict } from './history.js';
+import { failures, judge, refusals, type Limits, type Verdict } from './history.js';
 import { Load } from './load.js';
 import { StandaloneServer, type StandaloneTrial } from './standalone.js';
 import type { Trial } from './trials.js';
@@ -13,6 +13,8 @@ export interface Round {
   readonly verdict: Verdict;
   /** How often invocations were refused, by status and reason. */
   readonly refusals: Readonly<Record<string, number>>;
+  /** How often accepted activations failed, by the error in the record. */
+  readonly failures: Readonly<Record<string, number>>;
 }
 
 export interface RoundOptions {
@@ -38,7 +40,7 @@ const BEFORE_MS = [800, 2500] as const;
 const AFTER_MS = 2000;
 const PER_SECOND = 30;
 /** How long an accepted activation may take to have its record: see `IMPATIENT`. */
-const SETTLE_MS = 150_000;
+const SETTLE_MS = 210_000;
 /**
  * 30 s to answer while a part is away, and 60 s for a result, with room for a busy machine; as many containers of 256 MB
  * as an invoker has room for.
@@ -182,7 +184,14 @@ async function playRound(
   const outcomes = await Promise.allSettled([broken, loading]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   const history = { ...(await load.history(SETTLE_MS)), backAt };
-  return { trial, round, seed: seed + round, verdict: judge(history, LIMITS), refusals: refusals(history.answers) };
+  return {
+    trial,
+    round,
+    seed: seed + round,
+    verdict: judge(history, LIMITS),
+    refusals: refusals(history.answers),
+    failures: failures(history.records),
+  };
 }
 
 /** Numbers from 0 to 1 that a seed repeats (mulberry32). */

@@ -44,13 +44,15 @@ if (standalone.length + distributed.length === 0) {
   console.error(`no trial has '${values.only.join("' or '")}' in its name; --list shows the names`);
   process.exit(2);
 }
+// Brokers, controllers and invokers end with this process, which has to end by itself for that.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 if (values.couchdb !== undefined) process.env['COUCHDB_URL'] = values.couchdb;
 
 const verdicts = new Map<string, Verdict[]>();
 const failures = new Map<string, number>();
-const tell = ({ trial, round, seed, verdict, refusals }: Round): void => {
+const tell = ({ trial, round, seed, verdict, refusals, failures: why }: Round): void => {
   verdicts.set(trial, [...(verdicts.get(trial) ?? []), verdict]);
-  console.log(JSON.stringify({ trial, round, seed, sound: isSound(verdict), ...verdict, refusals }));
+  console.log(JSON.stringify({ trial, round, seed, sound: isSound(verdict), ...verdict, refusals, failures: why }));
 };
 const tellFailure = ({ trial, round, seed, error }: FailedRound): void => {
   failures.set(trial, (failures.get(trial) ?? 0) + 1);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  failures,
   isSound,
   judge,
   refusals,
@@ -12,7 +13,12 @@ import {
 const base = { blocking: false, reason: '', unanswered: false, at: 500 };
 const accepted = (id: string, tookMs = 5): Answer => ({ ...base, id, status: 202, tookMs });
 const refused = (status: number, tookMs = 5): Answer => ({ ...base, id: undefined, status, tookMs });
-const seen = (id: string, success: boolean, given = false): RecordSeen => ({ id, success, given });
+const seen = (id: string, success: boolean, given = false): RecordSeen => ({
+  id,
+  success,
+  given,
+  error: success ? '' : 'it failed',
+});
 const LIMITS = { answerMs: 1000, resultMs: 2000, containers: 1 };
 
 function history(changes: Partial<History>): History {
@@ -94,6 +100,10 @@ describe('the judge of fault trials', () => {
     const records = [seen('a', false, true), seen('b', false, true)];
     assert.ok(isSound(judge(history({ records, runs: ['b'] }), LIMITS)));
     assert.equal(judge(history({ records, runs: [] }), LIMITS)['failed, not begun'], 1);
+  });
+
+  it('says how often activations failed, and why', () => {
+    assert.deepEqual(failures([seen('a', true), seen('b', false), seen('c', false)]), { 'it failed': 2 });
   });
 
   it('says for how long after the return of the part invocations are refused', () => {

@@ -38,6 +38,7 @@ describe('the rounds of fault trials', () => {
     seed: options.seed + round,
     verdict,
     refusals: {},
+    failures: {},
   });
 
   it('are all played on the same stage', async () => {
