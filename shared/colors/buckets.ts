@@ -53,7 +53,7 @@ export function reconcile(
   for (const taker of takers) {
     while (taker.buckets.length + 1 <= taker.share) {
       const giver = furthest(lists, 1);
-      if (giver === taker || giver.buckets.length - 1 < giver.share - 1) break;
+      if (giver === taker || giver.buckets.length < giver.share) break;
       taker.buckets.push(...giver.buckets.splice(-1));
     }
   }

@@ -51,6 +51,9 @@ describe('the kinds that invokers cannot run', () => {
     const quiet = pinged(up(cannot), ping, 30_000, SUPERVISION).next;
     assert.equal(unavailableKind('python:3', [quiet], 30_000), 'there is no image');
     assert.equal(unavailableKind('python:3', [quiet], 30_001), undefined);
+    const later = up(cannot, 100_000);
+    assert.equal(unavailableKind('python:3', [later], 130_000), 'there is no image');
+    assert.equal(unavailableKind('python:3', [later], 130_001), undefined);
   });
 });
 
