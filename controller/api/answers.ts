@@ -4,6 +4,7 @@ import {
   ParametersNotAllowedError,
   KindNotAllowedError,
   NotAuthenticatedError,
+  NoInstancesError,
   NotAuthorizedError,
   NotFoundError,
   Refusal,
@@ -47,6 +48,8 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof CorruptedEntityError) return internalError(CORRUPTED_MESSAGE);
   if (error instanceof StoreFullError) return storeUnavailable(error.message);
   if (error instanceof StoreUnavailableError) return storeUnavailable('The database does not answer. Try again later.');
+  // An action with tags learns which ones no invoker has.
+  if (error instanceof NoInvokersError && error.tags.length > 0) return new ApiError(503, error.message);
   if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
   if (error instanceof MessageTooLargeError) return new ApiError(413);
   // The router throws this for a path with malformed percent-encoding.
@@ -70,6 +73,9 @@ export const explain: Explain = (error) => {
 
 function refusalAnswer(refusal: Refusal): ApiError {
   if (refusal instanceof ThrottledError) return new ApiError(429, throttled(refusal));
+  if (refusal instanceof NoInstancesError) {
+    return new ApiError(429, "The action cannot run: its limit 'instances' is 0. Set it to 1 or more.");
+  }
   if (refusal instanceof NotAuthorizedError) return new ApiError(403, notAuthorized(refusal.resources));
   if (refusal instanceof NotAuthenticatedError) return notAuthenticated(refusal);
   if (refusal instanceof NotFoundError) {

@@ -68,7 +68,11 @@ const actionLimitsPut = named(
     memory: z.int().min(0).nullish().describe('Megabytes.'),
     logs: z.int().min(0).nullish().describe('Megabytes.'),
     concurrency: z.int().nullish().describe('The maximum number of concurrent invocations in one container.'),
-    instances: z.int().min(0).nullish().describe('The maximum number of containers.'),
+    instances: z
+      .int()
+      .min(0)
+      .nullish()
+      .describe('The maximum number of containers at once. Further invocations wait. With 0, invocations are refused.'),
   }),
 );
 

@@ -9,6 +9,7 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ControllerInstance } from '../../shared/messages/instances.js';
 import { pullsImage, type Runtimes } from '../../shared/runtimes/manifest.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
+import { NoInstancesError } from '../refusals/refusals.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
 import { requestedPolicy } from './colorPolicy.js';
 import { requestedColor } from './requestedColor.js';
@@ -31,6 +32,8 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
   return {
     async invoke(request) {
       const activationId = parts.newActivationId();
+      // As in OpenWhisk, the limit may be stored, but nothing can run.
+      if (request.target.action.limits.instances === 0) throw new NoInstancesError();
       const { transid, user, target, waitMs } = request;
       const content = argumentsOf(target.parameters, request.payload);
       const message = activationMessage(request, activationId, content, parts.controller);
@@ -116,6 +119,7 @@ function actionDescriptions(runtimes: Runtimes): (action: Action) => Schedulable
         memory: limits.memory,
         logs: limits.logs,
         concurrency: limits.concurrency,
+        ...(limits.instances === undefined ? {} : { instances: limits.instances }),
         timeout: limits.timeout,
         ...requiredTags(action.annotations),
         blackbox: exec.kind === BLACKBOX && pullsImage(runtimes, exec.image ?? ''),

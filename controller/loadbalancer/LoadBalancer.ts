@@ -14,6 +14,8 @@ export interface SchedulableAction {
   readonly logs: number;
   /** The limit on concurrent invocations in one container. */
   readonly concurrency: number;
+  /** The limit `instances`: the most containers that the action has at once. Missing: no limit. */
+  readonly instances?: number | undefined;
   /** The action's time limit in ms. */
   readonly timeout: number;
   /**
@@ -105,10 +107,12 @@ export interface LoadBalancer {
 export class NoInvokersError extends Error {
   override readonly name = 'NoInvokersError';
 
-  /** @param tags the action's tags that no invoker has. */
+  /** The action's tags, if no invoker that is up has all of them. */
+  readonly tags: readonly string[];
   constructor(tags: readonly string[] = []) {
     super(
       tags.length === 0 ? 'No invokers available' : `No invoker with the resources ${tags.join(', ')} is available.`,
     );
+    this.tags = tags;
   }
 }

@@ -22,7 +22,8 @@ import {
   type SchedulableAction,
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './BalancerMetrics.js';
-import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from './schedule.js';
+import { chooseShare, divideInstances, type InstanceShare } from './instances.js';
+import { generateHash, schedule, searchOrder, type ResourceRequest, type InvokerChoice } from './schedule.js';
 import { Shares, type Pool, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
 import { Supervisor } from './Supervisor.js';
@@ -334,7 +335,32 @@ export class ShardingBalancer implements LoadBalancer {
       const other = schedule(pool.fallback.candidates, pool.fallback.stepSizes, hash, resources, this.#random);
       return own && other?.overloaded !== false ? own : other;
     };
+    if (action.instances !== undefined) {
+      message.instances = action.instances;
+      const limited = this.#placeLimited(pool, action, action.instances, message, resources);
+      if (color !== undefined) message.color = { value: color.value, hit: false };
+      // Without a share, no invoker that is up is large enough for one container: the invoker says so.
+      return limited ?? uncolored();
+    }
     return color === undefined ? uncolored() : this.#colors.place(pool, message, color, resources, uncolored);
+  }
+
+  /** Places an invocation of an action with a limit on its containers. Its color decides only among containers. */
+  #placeLimited(
+    pool: Pool,
+    action: SchedulableAction,
+    instances: number,
+    message: ActivationMessage,
+    resources: ResourceRequest,
+  ): InvokerChoice | undefined {
+    const hash = generateHash(message.user.namespace.name, documentId(action.name));
+    const divided = ({ candidates, stepSizes }: Pool): InstanceShare[] =>
+      divideInstances(searchOrder(candidates, stepSizes, hash), instances, action.memory);
+    const own = divided(pool);
+    const placed = chooseShare(own.length === 0 && pool.fallback ? divided(pool.fallback) : own, resources);
+    if (!placed) return undefined;
+    message.instances = placed.instances;
+    return placed;
   }
 
   #sendTest(invoker: number, message: ActivationMessage): void {

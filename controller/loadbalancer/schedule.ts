@@ -48,7 +48,7 @@ export interface InvokerChoice {
   readonly overloaded: boolean;
 }
 
-function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
+export function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
   return candidate.up && candidate.capacity.fits(resources.key, resources.concurrency, resources.memory);
 }
 
@@ -119,4 +119,20 @@ export function javaHashCode(text: string): number {
   let hash = 0;
   for (let i = 0; i < text.length; i++) hash = (Math.imul(hash, 31) + text.charCodeAt(i)) | 0;
   return hash;
+}
+
+/** The invokers in the order of the search of `schedule`. */
+export function* searchOrder(
+  candidates: readonly Candidate[],
+  stepSizes: readonly number[],
+  hash: number,
+): Generator<Candidate> {
+  const count = candidates.length;
+  const step = stepSizes[hash % stepSizes.length] ?? 1;
+  let index = hash % count;
+  for (let looked = 0; looked < count; looked++) {
+    const candidate = candidates[index];
+    if (candidate) yield candidate;
+    index = (index + step) % count;
+  }
 }

@@ -90,6 +90,14 @@ export class ThrottledError extends Refusal {
   }
 }
 
+/** The action may have no container: its limit `instances` is 0. */
+export class NoInstancesError extends Refusal {
+  override readonly name = 'NoInstancesError';
+  constructor() {
+    super('the limit on containers of the action is 0');
+  }
+}
+
 /** The request sets reserved parameters, or parameters that the action declares final. */
 export class ParametersNotAllowedError extends Refusal {
   override readonly name = 'ParametersNotAllowedError';

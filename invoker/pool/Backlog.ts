@@ -11,6 +11,8 @@ export interface BacklogParts<E extends ContainerEntry> {
   /** The memory of a namespace's containers in MB. */
   readonly memoryOf: (namespace: string) => number;
   readonly start: (job: Job, decision: Decision<E>) => void;
+  /** Takes a job whose action has as many containers as it may have. */
+  readonly park: (job: Job) => void;
 }
 
 /** The most jobs that may pass the first one. After that, containers are kept free or evicted until it runs. */
@@ -51,6 +53,7 @@ export class Backlog<E extends ContainerEntry> {
   submit(job: Job): void {
     if (this.#queue.size === 0) {
       const placement = this.#parts.place(job);
+      if (placement.kind === 'limited') return this.#parts.park(job);
       if (placement.kind !== 'wait') return this.#parts.start(job, placement);
       this.#queue.push(job);
       return;
@@ -82,6 +85,10 @@ export class Backlog<E extends ContainerEntry> {
         return;
       }
       this.#queue.take(job.flow);
+      if (placement.kind === 'limited') {
+        this.#parts.park(job);
+        continue;
+      }
       this.#parts.start(job, placement);
     }
     this.#roomy.clear();

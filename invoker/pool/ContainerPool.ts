@@ -12,6 +12,7 @@ import { Backlog } from './Backlog.js';
 import { collectLogs, discardLogs, logLine } from './collectLogs.js';
 import { meanAfter } from './colorPatience.js';
 import { ColorWaits } from './ColorWaits.js';
+import { InstanceWaits } from './InstanceWaits.js';
 import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
 import { dueContainers, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
@@ -55,7 +56,8 @@ import { messageOf } from '../../shared/errors/reasons.js';
  * memory of containers being removed is reserved: it is created once they are gone.
  *
  * Activations without room wait and take turns: see `Backlog.ts`. A colored activation may wait for the container of its
- * color first: see `ColorWaits.ts`.
+ * color first: see `ColorWaits.ts`. An activation whose action has as many containers as it may have waits for one of
+ * them: see `InstanceWaits.ts`.
  */
 
 export interface PoolConfig extends SweepTimes, ContainersConfig {
@@ -96,6 +98,7 @@ export class ContainerPool {
   readonly #stemCells: StemCells;
   readonly #backlog: Backlog<PooledContainer>;
   readonly #colorWaits: ColorWaits<Job, PooledContainer>;
+  readonly #instanceWaits = new InstanceWaits<Job>((job) => this.#backlog.putBack(job));
   #jobs = 0;
   #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
@@ -128,6 +131,7 @@ export class ContainerPool {
       placeWarm: (job) => (this.#hasRoomForRecord() ? placeWarm(table, job) : undefined),
       memoryOf: (namespace) => table.memoryOf(namespace),
       start: (job, placement) => this.#start(job, placement),
+      park: (job) => this.#instanceWaits.park(job),
     });
     this.#stemCells = new StemCells(parts.stemCells, parts.now());
     parts.metrics.observe(() => this.counts());
@@ -162,6 +166,7 @@ export class ContainerPool {
       const job = newJob(message, action, ++this.#arrivals, { done: () => end(), leave: () => end('left') });
       if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
       else if (unreadable !== undefined) this.#giveUp(job, developerError(unreadable), unreadable);
+      else if (this.#instanceWaits.holds(job)) this.#instanceWaits.park(job);
       else if (this.#backlog.size > 0 || !this.#colorWaits.admit(job)) this.#backlog.submit(job);
     });
   }
@@ -174,6 +179,7 @@ export class ContainerPool {
     const { pause, remove, expired } = dueContainers(table, this.#parts.config, now);
     for (const entry of pause) this.#containers.pause(entry);
     for (const entry of [...remove, ...expired]) this.#containers.remove(entry);
+    this.#instanceWaits.serveAll();
     this.#backlog.startWaiting();
     // Start waiting activations first: a stem cell must not take their memory.
     if (this.#backlog.size > 0) return;
@@ -189,7 +195,7 @@ export class ContainerPool {
     return {
       ...countContainers(table),
       unremoved,
-      waiting: this.#backlog.size + this.#colorWaits.size,
+      waiting: this.#backlog.size + this.#colorWaits.size + this.#instanceWaits.size,
       activations: this.#jobs,
     };
   }
@@ -227,18 +233,22 @@ export class ContainerPool {
   }
 
   #nextWaiting(): Job | undefined {
-    return this.#colorWaits.shift() ?? this.#backlog.shift();
+    return this.#colorWaits.shift() ?? this.#backlog.shift() ?? this.#instanceWaits.shift();
   }
 
   /** Starts waiting activations. @param key of the container with room, if it is a container. */
   #onRoom(key?: string): void {
     if (key !== undefined && this.#colorWaits.size > 0 && this.#hasRoomForRecord()) this.#colorWaits.serve(key);
+    if (key === undefined) this.#instanceWaits.serveAll();
+    else this.#instanceWaits.serve(key);
     this.#backlog.startWaiting(key);
   }
 
   /** Starts the job in the chosen container. */
   #start(job: Job, placement: Decision<PooledContainer>): void {
     const { table } = this.#containers;
+    // Its container may have room for another one.
+    if (job.instances !== undefined) this.#instanceWaits.serve(job.key);
     job.colorHit = metColor(placement, job.color);
     if (job.color !== undefined) this.#parts.metrics.colored(job.colorHit);
     if (placement.kind === 'warm') {

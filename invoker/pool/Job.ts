@@ -39,6 +39,7 @@ export function newJob(
     kind: action.kind,
     memoryMB: action.memoryMB,
     color: message.color?.value,
+    instances: message.instances,
     patienceMs: message.color?.patience ?? 0,
     attempts: 0,
     platformFailed: false,

@@ -13,23 +13,26 @@ export interface ContainerRequest {
   readonly kind: string;
   readonly memoryMB: number;
   readonly color: string | undefined;
+  /** The most containers of the key. Missing: no limit. */
+  readonly instances?: number | undefined;
 }
 
 /**
  * Where to run an activation. `warm`: in this container, which serves the key or is being initialized for it; `wake` is
  * the color's paused home, to be resumed for later activations. `stemCell`: in this stem cell. `cold`: in a new
- * container, created after the removal of those in `evict`. `wait`: there is no room now. `never`: the activation
- * exceeds the whole pool.
+ * container, created after the removal of those in `evict`. `wait`: there is no room now. `limited`: the action has as
+ * many containers as it may have, and none of them has room. `never`: the activation exceeds the whole pool.
  */
 export type ContainerPlacement<E extends ContainerEntry> =
   | { readonly kind: 'warm'; readonly entry: E; readonly wake?: E }
   | { readonly kind: 'stemCell'; readonly entry: E }
   | { readonly kind: 'cold'; readonly evict: readonly E[] }
   | { readonly kind: 'wait' }
+  | { readonly kind: 'limited' }
   | { readonly kind: 'never' };
 
 /** A placement that starts the activation now. */
-export type Decision<E extends ContainerEntry> = Exclude<ContainerPlacement<E>, { kind: 'wait' }>;
+export type Decision<E extends ContainerEntry> = Exclude<ContainerPlacement<E>, { kind: 'wait' | 'limited' }>;
 
 /**
  * Decides where an activation runs. In this order: the container with room that last served its color; the one with the
@@ -45,6 +48,7 @@ export function place<E extends ContainerEntry>(
 ): ContainerPlacement<E> {
   const warm = placeWarm(table, request);
   if (warm) return warm;
+  if (request.instances !== undefined && (table.group(request.key)?.members ?? 0) >= request.instances) return LIMITED;
   const cell = readiest(table.stemCells(request.kind, request.memoryMB));
   if (cell) return { kind: 'stemCell', entry: cell };
   if (request.memoryMB > table.capacityMB) return { kind: 'never' };
@@ -218,6 +222,8 @@ function readiest<E extends ContainerEntry>(cells: ReadonlySet<E>): E | undefine
 }
 
 const NONE: ReadonlySet<string> = new Set();
+
+const LIMITED = { kind: 'limited' } as const;
 
 function first<T>(items: Iterable<T>): T | undefined {
   for (const item of items) return item;

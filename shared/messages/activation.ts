@@ -33,6 +33,11 @@ export interface ActivationMessage {
   cause?: string | undefined;
   traceContext?: Record<string, string> | undefined;
   color?: MessageColor | undefined;
+  /**
+   * The most containers of the action on this invoker: its part of the action's limit `instances`. An extension that
+   * Apache OpenWhisk ignores. Missing: no limit.
+   */
+  instances?: number | undefined;
 }
 
 const schema = z.object({
@@ -52,6 +57,7 @@ const schema = z.object({
   cause: z.string().optional(),
   traceContext: z.record(z.string(), z.string()).optional(),
   color: z.object({ value: z.string(), hit: z.boolean(), patience: z.number().optional() }).optional(),
+  instances: z.number().optional(),
 });
 
 export function encodeActivationMessage(message: ActivationMessage): string {

@@ -201,6 +201,23 @@ describe('colors', function () {
     assert.equal(byRing?.homes.length, 4);
   });
 
+  it('are headers of the answers of blocking and web invocations', async () => {
+    await caller.createAction('page', COUNT, { 'web-export': true });
+    const ask = async (path: string, method = 'GET'): Promise<(string | null)[]> => {
+      const headers = {
+        'x-openwhisk-color': 'shown',
+        authorization: `Basic ${Buffer.from(GUEST_KEY).toString('base64')}`,
+      };
+      const answer = await fetch(`${server.base}/api/v1/${path}`, { method, headers });
+      assert.equal(answer.status, 200, await answer.text());
+      return ['x-openwhisk-color-hit', 'x-openwhisk-color-home'].map((name) => answer.headers.get(name));
+    };
+    const blocking = 'namespaces/_/actions/page?blocking=true';
+    assert.deepEqual(await ask(blocking, 'POST'), ['false', 'true']);
+    assert.deepEqual(await ask(blocking, 'POST'), ['true', 'true']);
+    assert.deepEqual(await ask('web/guest/default/page.json'), ['true', 'true']);
+  });
+
   it('run a graph with the client: a chain stays in one container', async () => {
     await caller.createAction('step', COUNT, {});
     const dag: Dag = {
@@ -228,5 +245,57 @@ describe('colors', function () {
       ['a', 'd'].map((id) => eventually(() => caller.request('GET', `/activations/${activations.get(id) ?? ''}`))),
     );
     assert.equal(annotation(records[0] as JsonObject, 'container'), annotation(records[1] as JsonObject, 'container'));
+  });
+});
+
+describe('an action that needs certain invokers or containers', function () {
+  this.timeout(60_000);
+  let server: TestServer;
+  let caller: Caller;
+
+  before(async () => {
+    server = await testServer(['--process', '--invokers', '2', '--memory', '512', '--no-catalog']);
+    caller = new Caller(server.base);
+  });
+  after(async () => {
+    await caller?.close();
+    await server?.stop();
+  });
+
+  it('is refused with a text that names the tags which no invoker has', async () => {
+    await caller.createAction('infer', COUNT, { 'invoker-resources': ['gpu'] });
+    await assert.rejects(
+      caller.request('POST', '/actions/infer?blocking=true', {}),
+      /answered 503: .*No invoker with the resources gpu is available/,
+    );
+    await caller.createAction('wish', COUNT, {
+      'invoker-resources': ['gpu'],
+      'invoker-resources-strict-policy': false,
+    });
+    await caller.request('POST', '/actions/wish?blocking=true', {});
+  });
+
+  it('has no more containers than its limit, whatever comes at once', async () => {
+    const code = 'const id = Math.random(); const main = () => new Promise((end) => setTimeout(end, 20, { id }));';
+    const limited = async (name: string, instances: number): Promise<void> => {
+      const body = { exec: { kind: 'nodejs:20', code }, limits: { memory: 128, instances } };
+      await caller.request('PUT', `/actions/${name}?overwrite=true`, body);
+    };
+    for (const [name, instances] of [
+      ['single', 1],
+      ['pair', 2],
+    ] as const) {
+      await limited(name, instances);
+      const records = await Promise.all(
+        Array.from({ length: 12 }, (_, i) =>
+          caller.request('POST', `/actions/${name}?blocking=true`, {}, i % 2 ? { 'X-OpenWhisk-Color': `c${i}` } : {}),
+        ),
+      );
+      const ids = new Set(records.map((record) => resultOf(record)['id']));
+      assert.ok(ids.size <= instances, `${name}: ${ids.size} containers`);
+    }
+    await limited('none', 0);
+    await assert.rejects(caller.request('POST', '/actions/none?blocking=true', {}), /429: .*'instances' is 0/);
+    await assert.rejects(limited('many', 1001), /400: .*must not exceed your namespace concurrency of 1000/);
   });
 });

@@ -5,6 +5,7 @@ import {
   CircularBindingError,
   DeprecatedKindError,
   KindNotAllowedError,
+  NoInstancesError,
   NotAuthenticatedError,
   NotAuthorizedError,
   NotFoundError,
@@ -86,6 +87,20 @@ describe('toApiError', () => {
     assert.deepEqual(toApiError(new NotAuthenticatedError('missing')).headers, challenge);
     assert.deepEqual(toApiError(new NotAuthenticatedError('invalid')).headers, challenge);
     assert.equal(toApiError(new NotAuthenticatedError('no identity')).headers, undefined);
+  });
+});
+
+describe('toApiError', () => {
+  it('names the tags that no invoker has', () => {
+    const { status, message } = toApiError(new NoInvokersError(['gpu', 'v2']));
+    assert.equal(status, 503);
+    assert.match(message, /No invoker with the resources gpu, v2/);
+  });
+
+  it('says that an action without containers cannot run', () => {
+    const { status, message } = toApiError(new NoInstancesError());
+    assert.equal(status, 429);
+    assert.match(message, /'instances' is 0/);
   });
 });
 

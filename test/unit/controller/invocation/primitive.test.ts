@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { InvocationRequest } from '../../../../controller/invocation/Invocation.js';
 import { createPrimitive } from '../../../../controller/invocation/primitive.js';
+import { NoInstancesError } from '../../../../controller/refusals/refusals.js';
 import type { ColorRequest, SchedulableAction } from '../../../../controller/loadbalancer/LoadBalancer.js';
 import type { Action } from '../../../../shared/entities/documents.js';
 import type { KeyValue } from '../../../../shared/entities/keyvalue.js';
@@ -65,6 +66,13 @@ async function publish(request: Partial<InvocationRequest>, target = action(), p
 }
 
 describe('a primitive invocation', () => {
+  it('carries the limit on containers, and is refused if that is 0', async () => {
+    const limited = (instances: number): Action => action({ limits: { ...action().limits, instances } });
+    assert.equal((await publish({}, limited(2))).action.instances, 2);
+    assert.equal('instances' in (await publish({})).action, false);
+    await assert.rejects(publish({}, limited(0)), NoInstancesError);
+  });
+
   it('names the action at its own place, its revision, and the binding that led there', async () => {
     const { message } = await publish({ target: { action: action(), binding: 'me/b', parameters: [] } });
     assert.deepEqual(message.action, { path: 'ns/p', name: 'a', version: '0.0.7', binding: 'me/b' });

@@ -20,6 +20,8 @@ class Fixture {
   readonly warm = new Set<string>();
   /** By namespace. */
   readonly memory: Record<string, number> = {};
+  /** The jobs whose action may have no more containers. */
+  readonly parked: string[] = [];
   readonly #names = new Map<string, string>();
   #arrivals = 0;
   readonly backlog = new Backlog<ContainerEntry>({
@@ -30,6 +32,7 @@ class Fixture {
       this.started.push(`${this.#nameOf(job)}#${job.arrival}`);
       this.decisions.push(kind);
     },
+    park: (job) => this.parked.push(`${this.#nameOf(job)}#${job.arrival}`),
   });
 
   /** Submits a job for each name: `a|x` is of the action `x` in the namespace `a`. */

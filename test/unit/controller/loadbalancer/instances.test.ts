@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { chooseShare, divideInstances } from '../../../../controller/loadbalancer/instances.js';
+import { InvokerCapacity } from '../../../../controller/loadbalancer/InvokerCapacity.js';
+import { searchOrder, stepSizes, type Candidate } from '../../../../controller/loadbalancer/schedule.js';
+import { HELLO, installation, settle } from './installation.js';
+import { activationMessage } from './messages.js';
+
+const invoker = (instance: number, memory: number, up = true): Candidate => ({
+  instance,
+  up,
+  seen: true,
+  memory,
+  capacity: new InvokerCapacity(memory),
+});
+const parts = (shares: ReturnType<typeof divideInstances>): [number, number][] =>
+  shares.map(({ candidate, instances }) => [candidate.instance, instances]);
+
+describe("the division of an action's limit on containers", () => {
+  it('fills one invoker after the other, in the order of the search', () => {
+    const order = [invoker(2, 1024), invoker(0, 1024), invoker(1, 1024)];
+    assert.deepEqual(parts(divideInstances(order, 5, 256)), [
+      [2, 4],
+      [0, 1],
+    ]);
+    assert.deepEqual(parts(divideInstances(order, 3, 256)), [[2, 3]]);
+    assert.deepEqual(parts(divideInstances(order, 0, 256)), []);
+  });
+
+  it('leaves out invokers that are down or too small', () => {
+    const order = [invoker(0, 1024, false), invoker(1, 128), invoker(2, 512)];
+    assert.deepEqual(parts(divideInstances(order, 5, 256)), [[2, 2]]);
+  });
+
+  it('gives away the limit, unless the memory of all invokers is less', () => {
+    const size = fc.record({ memory: fc.integer({ min: 0, max: 4096 }), up: fc.boolean() });
+    fc.assert(
+      fc.property(
+        fc.array(size),
+        fc.nat(40),
+        fc.constantFrom(128, 256, 512),
+        fc.nat(),
+        (sizes, limit, memory, hash) => {
+          const candidates = sizes.map(({ memory: mb, up }, i) => invoker(i, mb, up));
+          const order = [...searchOrder(candidates, stepSizes(candidates.length), hash)];
+          assert.equal(new Set(order).size, candidates.length);
+          const shares = divideInstances(order, limit, memory);
+          const room = sizes.reduce((sum, one) => sum + (one.up ? Math.floor(one.memory / memory) : 0), 0);
+          const given = shares.reduce((sum, { instances }) => sum + instances, 0);
+          assert.equal(given, Math.min(limit, room));
+          for (const { candidate, instances } of shares)
+            assert.ok(instances * memory <= candidate.memory && candidate.up);
+        },
+      ),
+    );
+  });
+
+  it('sends to the first invoker with room, else to the one with the smaller load', () => {
+    const request = { key: 'a', concurrency: 1, memory: 256 };
+    const [first, second] = [invoker(0, 512), invoker(1, 256)];
+    const shares = divideInstances([first, second], 3, 256);
+    const chosen: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const share = chooseShare(shares, request);
+      assert.ok(share);
+      assert.equal(share.overloaded, i >= 3);
+      share.candidate.capacity.take('a', 1, 256);
+      chosen.push(share.candidate.instance);
+    }
+    assert.deepEqual(chosen, [0, 0, 1, 0, 1]);
+    assert.equal(chooseShare([], request), undefined);
+  });
+});
+
+describe('an invocation of an action with a limit on its containers', () => {
+  it('is told its part of the limit, which is the same for all controllers and for each color', async () => {
+    const { start, arrivals, pingAll } = await installation({ invokers: 4, memory: 512, hold: true });
+    const balancers = [await start('0'), await start('1')];
+    await pingAll();
+    const limited = { ...HELLO, instances: 3 };
+    for (let i = 0; i < 12; i++) {
+      const color = i % 3 === 0 ? undefined : { value: `color${i}` };
+      const message = { ...activationMessage(), activationId: `id${i}` };
+      await balancers[i % 2]?.publish(limited, message, color);
+    }
+    await settle();
+    const told = new Map(arrivals.map(({ invoker: number, message }) => [number, message.instances]));
+    assert.equal(arrivals.length, 12);
+    assert.equal(
+      [...told.values()].reduce<number>((sum, part) => sum + (part ?? Infinity), 0),
+      3,
+    );
+    assert.equal(arrivals.filter(({ message }) => message.color !== undefined).length, 8);
+    for (const balancer of balancers) await balancer.close();
+  });
+});

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import * as fc from 'fast-check';
+import type { Handled } from '../../../../shared/messaging/Messaging.js';
+import { ok } from './FakeDriver.js';
+import { Gate, message, PoolFixture, settle } from './setup.js';
+
+interface Sent {
+  readonly namespace?: string;
+  readonly instances?: number;
+  readonly concurrency?: number;
+  readonly color?: string;
+}
+
+/** A pool in which each run passes the gate of its namespace. */
+function gated(userMemoryMB = 2048) {
+  const f = new PoolFixture({ userMemoryMB, maxConcurrency: 4 });
+  const gates = new Map<string, Gate>();
+  const gate = (namespace: string): Gate => {
+    const known = gates.get(namespace) ?? new Gate();
+    gates.set(namespace, known);
+    return known;
+  };
+  f.driver.answer = async ({ path, body }) => {
+    if (path === '/run') await gate(String(body['namespace'])).pass();
+    return ok({});
+  };
+  const submit = ({ namespace = 'limited', instances, concurrency = 1, color }: Sent = {}): Promise<Handled> =>
+    f.run(
+      { namespace, concurrency },
+      {
+        user: { ...message().user, namespace: { name: namespace, uuid: namespace } },
+        ...(color === undefined ? {} : { color: { value: color, hit: true, patience: 100 } }),
+        ...(instances === undefined ? {} : { instances }),
+      },
+    );
+  return { f, gate, submit };
+}
+
+describe('an action with a limit on its containers', () => {
+  it('gets no more containers than that; what exceeds it waits for one of them, in order', async () => {
+    const { f, gate, submit } = gated();
+    const all = Array.from({ length: 5 }, () => submit({ instances: 2 }));
+    await settle();
+    assert.equal(f.driver.containers.length, 2);
+    assert.equal(f.pool.counts().waiting, 3);
+    gate('limited').one();
+    await settle();
+    assert.equal(f.pool.counts().waiting, 2);
+    gate('limited').open();
+    await Promise.all(all);
+    assert.equal(f.driver.containers.length, 2);
+    assert.equal(f.pool.counts().waiting, 0);
+  });
+
+  it('does not hold up other actions while it waits', async () => {
+    const { f, gate, submit } = gated();
+    const limited = [submit({ instances: 1 }), submit({ instances: 1 })];
+    await settle();
+    const other = submit({ namespace: 'other' });
+    gate('other').open();
+    await other;
+    assert.equal(f.driver.containers.length, 2);
+    gate('limited').open();
+    await Promise.all(limited);
+  });
+
+  it('uses each place in its containers', async () => {
+    const { f, gate, submit } = gated();
+    const all = Array.from({ length: 6 }, () => submit({ instances: 1, concurrency: 3 }));
+    await settle();
+    assert.equal(f.driver.containers.length, 1);
+    assert.equal(f.pool.counts().waiting, 3);
+    gate('limited').open();
+    await Promise.all(all);
+    assert.equal(f.driver.containers.length, 1);
+  });
+
+  it('gets another container when one of them has died', async () => {
+    const { f, gate, submit } = gated();
+    const first = submit({ instances: 1 });
+    await settle();
+    const second = submit({ instances: 1 });
+    await settle();
+    assert.equal(f.driver.containers.length, 1);
+    f.driver.containers[0]?.die();
+    gate('limited').open();
+    await Promise.all([first, second]);
+    assert.ok(f.driver.alive.length <= 1);
+    assert.equal(f.heard.records.length, 2);
+  });
+
+  it('leaves its waiting activations to the next run of the invoker', async () => {
+    const { f, gate, submit } = gated();
+    const running = submit({ instances: 1 });
+    const waiting = submit({ instances: 1 });
+    await settle();
+    f.pool.leaveWaiting();
+    assert.equal(await waiting, 'left');
+    gate('limited').open();
+    await running;
+  });
+
+  it('never exceeds its limit and ends all activations, whatever comes', async () => {
+    const sent = fc.record({
+      namespace: fc.constantFrom('a', 'b', 'c'),
+      color: fc.option(fc.constantFrom('red', 'blue'), { nil: undefined }),
+    });
+    const limits = fc.record({ a: fc.integer({ min: 1, max: 3 }), b: fc.integer({ min: 1, max: 3 }) });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.oneof(sent, fc.constantFrom('a', 'b', 'c')), { maxLength: 40 }),
+        limits,
+        fc.constantFrom(512, 1024, 4096),
+        async (steps, limit, memory) => {
+          const { f, gate, submit } = gated(memory);
+          const all: Promise<Handled>[] = [];
+          for (const step of steps) {
+            if (typeof step === 'string') gate(step).one();
+            else {
+              const instances = step.namespace === 'c' ? undefined : limit[step.namespace === 'a' ? 'a' : 'b'];
+              all.push(
+                submit({
+                  namespace: step.namespace,
+                  ...(instances === undefined ? {} : { instances }),
+                  ...(step.color === undefined ? {} : { color: step.color }),
+                }),
+              );
+            }
+            await settle();
+            for (const { spec } of f.driver.containers) assert.match(spec.name, /_[abc]_/);
+            for (const namespace of ['a', 'b'] as const) {
+              const alive = f.driver.alive.filter(({ spec }) => spec.name.includes(`_${namespace}_`)).length;
+              assert.ok(alive <= limit[namespace], `${alive} containers, ${limit[namespace]} allowed`);
+            }
+          }
+          for (const namespace of ['a', 'b', 'c']) gate(namespace).open();
+          await Promise.all(all);
+          assert.equal(f.heard.records.length, all.length);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+});
