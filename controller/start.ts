@@ -9,7 +9,7 @@ import { configuredRuntimes } from '../shared/runtimes/configured.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { SubjectStore } from '../shared/store/SubjectStore.js';
 import { actionKeySecret, withActionKeys } from './authentication/actionKeys.js';
-import { Controller } from './controller.js';
+import { Controller } from './Controller.js';
 import { HttpServer } from './http/HttpServer.js';
 import { SharedRuns } from './invocation/SharedRuns.js';
 import { StandIns } from './invocation/StandIns.js';

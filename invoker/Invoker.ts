@@ -19,14 +19,14 @@ import { applicationError, whiskError } from './activations/response.js';
 import type { StoreLevels } from './activations/storing.js';
 import * as texts from './activations/texts.js';
 import { BegunActivations } from './BegunActivations.js';
-import { NamespaceBlacklist } from './blacklist.js';
+import { NamespaceBlacklist } from './NamespaceBlacklist.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { TaskLimit } from './containers/TaskLimit.js';
-import { HealthPings } from './health.js';
+import { HealthPings } from './HealthPings.js';
 import { codeMemory } from './pool/execute.js';
 import { ContainerPool } from './pool/ContainerPool.js';
 import type { PoolCounts } from './pool/counts.js';
-import type { InvokerMetrics } from './pool/metrics.js';
+import type { InvokerMetrics } from './pool/InvokerMetrics.js';
 import type { Decrypt } from './pool/protocol.js';
 import type { StemCell } from './pool/StemCells.js';
 

@@ -21,7 +21,7 @@ import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { limitStarts } from './containers/limitStarts.js';
 import { ownerOf } from './containers/owner.js';
 import { invokerServer } from './http.js';
-import { InvokerMetrics } from './pool/metrics.js';
+import { InvokerMetrics } from './pool/InvokerMetrics.js';
 
 /** The additional time to leave the bus and to remove containers after the activations ended, in ms. */
 const LEAVE_MS = 30_000;

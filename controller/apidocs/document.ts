@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import type { Limits } from '../../shared/config/limits.js';
 import { isJson, isObject, type JsonObject } from '../../shared/entities/keyvalue.js';
-import { operations, type Answer, type Operation } from './operations.js';
+import { operations, type ResponseDescription, type Operation } from './operations.js';
 import { components, namedSchemas } from './schemas.js';
 
 /** The path prefix of this version of the API. */
@@ -44,7 +44,7 @@ function schemasOf({ query, body, answers }: Operation): z.ZodType[] {
 function describe(operation: Operation, schemas: JsonSchemas): JsonObject {
   const { id, tag, summary, query, headers = {}, body, answers, open } = operation;
   const json = (schema: z.ZodType): JsonObject => ({ 'application/json': { schema: schemas.of(schema) } });
-  const response = (answer: Answer): JsonObject => ({
+  const response = (answer: ResponseDescription): JsonObject => ({
     description: answer.description,
     ...(answer.body ? { content: json(answer.body) } : {}),
   });

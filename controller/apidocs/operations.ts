@@ -5,7 +5,7 @@ import * as schemas from './schemas.js';
 export type Method = 'get' | 'put' | 'post' | 'delete' | 'patch' | 'head' | 'options';
 
 /** A response: its description, and its body if it has one. */
-export interface Answer {
+export interface ResponseDescription {
   readonly description: string;
   readonly body?: z.ZodType | undefined;
 }
@@ -22,12 +22,12 @@ export interface Operation {
   /** Descriptions of request headers by name. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly body?: z.ZodType | undefined;
-  readonly answers: Readonly<Record<number | string, Answer>>;
+  readonly answers: Readonly<Record<number | string, ResponseDescription>>;
   /** Whether it needs no credentials. */
   readonly open?: true | undefined;
 }
 
-const refused = (description: string): Answer => ({ description, body: schemas.errorBody });
+const refused = (description: string): ResponseDescription => ({ description, body: schemas.errorBody });
 
 const BAD_REQUEST = { 400: refused('The request is malformed.') };
 const UNAUTHORIZED = { 401: refused('The credentials are missing or invalid.') };
@@ -37,7 +37,7 @@ const CONFLICT = { 409: refused('The entity exists, was changed by another reque
 const TOO_LARGE = { 413: refused('The request, or a part of it, exceeds a size limit.') };
 const TOO_MANY = { 429: refused('The namespace exceeds a limit on its invocations.') };
 
-const found = (description: string, body: z.ZodType): Answer => ({ description, body });
+const found = (description: string, body: z.ZodType): ResponseDescription => ({ description, body });
 const COLOR = { 'X-OpenWhisk-Color': 'A locality hint: invocations of one color meet the same warm container.' };
 
 /** All operations of the API. */

@@ -41,7 +41,7 @@ export function isRepeatable(method: string, url: string): boolean {
  */
 export type Passed = 'answered' | 'unsent' | 'broken' | 'silent';
 
-export interface Limits {
+export interface AttemptLimits {
   /** Whether the request is repeatable: then it does not wait for a controller that stops answering. */
   readonly repeatable: boolean;
   /** The limit for the response, in ms. */
@@ -56,7 +56,7 @@ export function attempt(
   { method, url, headers, socket: client }: IncomingMessage,
   body: Buffer,
   outgoing: ServerResponse,
-  { repeatable, answerMs, awayMs }: Limits,
+  { repeatable, answerMs, awayMs }: AttemptLimits,
 ): Promise<Passed> {
   return new Promise((resolve) => {
     let sent = false;

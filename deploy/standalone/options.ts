@@ -3,7 +3,7 @@ import { isPolicyFile } from '../../shared/config/loadPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { RetentionLimits } from '../../shared/store/embedded/Retention.js';
-import type { Durability } from '../../shared/store/embedded/commits.js';
+import type { Durability } from '../../shared/store/embedded/Commits.js';
 import type { LogLevel } from '../../shared/logging/Logger.js';
 
 /** The command line's options of the standalone server. */

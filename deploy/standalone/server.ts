@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { actionKeySecret, withActionKeys } from '../../controller/authentication/actionKeys.js';
-import { Controller } from '../../controller/controller.js';
+import { Controller } from '../../controller/Controller.js';
 import { HttpServer } from '../../controller/http/HttpServer.js';
 import { AcceptedRuns } from '../../controller/invocation/AcceptedRuns.js';
 import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
 import { BegunJournal } from '../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
-import { InvokerMetrics } from '../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../invoker/pool/InvokerMetrics.js';
 import { operatorPolicy, type OperatorPolicy } from '../../shared/access/operators.js';
 import { environment } from '../../shared/config/environment.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';

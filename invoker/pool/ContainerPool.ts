@@ -17,7 +17,7 @@ import { Containers, type ContainersConfig, type ContainersParts } from './Conta
 import { dueContainers, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
 import { newJob, type Job } from './Job.js';
-import type { PoolMetrics, StartKind } from './metrics.js';
+import type { PoolMetrics, StartKind } from './InvokerMetrics.js';
 import type { Fault, PooledContainer, Prepared } from './PooledContainer.js';
 import { prepare } from './prepare.js';
 import { unlock, type Decrypt } from './protocol.js';

@@ -17,7 +17,7 @@ export interface ReactivePrewarming {
 }
 
 /** Containers of a kind that are started in advance. */
-export interface StemCell {
+export interface StemCellRule {
   readonly initialCount: number;
   readonly memoryMB: number;
   readonly reactive?: ReactivePrewarming | undefined;
@@ -39,7 +39,7 @@ export interface Runtime {
   readonly requireMain: boolean;
   /** Whether the runtime writes the sentinel to both log streams. */
   readonly sentinelledLogs: boolean;
-  readonly stemCells: readonly StemCell[];
+  readonly stemCells: readonly StemCellRule[];
 }
 
 /** The kinds of actions, from a `runtimes.json`. */
@@ -120,7 +120,7 @@ function imageName(image: z.infer<typeof imageSchema>): ImageName {
   };
 }
 
-function stemCell(cell: z.infer<typeof stemCellSchema>): StemCell {
+function stemCell(cell: z.infer<typeof stemCellSchema>): StemCellRule {
   const { reactive } = cell;
   return {
     initialCount: cell.initialCount ?? cell.count ?? 1,

@@ -5,7 +5,7 @@ import { Pacer } from '../process/Pacer.js';
 import { backOff, retry } from '../process/retry.js';
 import { within } from '../process/within.js';
 import { TooManyRecordsError } from './ActivationStore.js';
-import { RefusedByStoreError, StoreError, type ArtifactStore, type Refusal } from './ArtifactStore.js';
+import { RefusedByStoreError, StoreError, type ArtifactStore, type WriteRefusal } from './ArtifactStore.js';
 
 /*
  * The states of a record until it is stored:
@@ -237,7 +237,7 @@ export class ActivationWriter {
     const { retryDelayMs, maxRetryDelayMs, observer } = this.#options;
     const { signal } = this.#end;
     const pause = backOff(retryDelayMs, maxRetryDelayMs);
-    let refused: ReadonlyMap<string, Refusal>;
+    let refused: ReadonlyMap<string, WriteRefusal>;
     try {
       refused = await retry(() => this.#putAll(batch), {
         isFinal: (error) => !isWorthAnotherTry(error),
@@ -257,7 +257,7 @@ export class ActivationWriter {
     this.#settle(batch, refused);
   }
 
-  async #putAll(batch: readonly Pending[]): Promise<ReadonlyMap<string, Refusal>> {
+  async #putAll(batch: readonly Pending[]): Promise<ReadonlyMap<string, WriteRefusal>> {
     const begin = performance.now();
     const documents = batch.map(({ record, updated }) => activationDocument(record, updated));
     const { refused } = await this.#store.putMany(documents);
@@ -271,8 +271,8 @@ export class ActivationWriter {
   }
 
   /** Settles a batch of which the store accepted all or some records. */
-  #settle(batch: readonly Pending[], refused: ReadonlyMap<string, Refusal>): void {
-    const refusalOf = ({ record }: Pending): Refusal | undefined =>
+  #settle(batch: readonly Pending[], refused: ReadonlyMap<string, WriteRefusal>): void {
+    const refusalOf = ({ record }: Pending): WriteRefusal | undefined =>
       refused.get(idOf(record.namespace, record.activationId));
     const taken = refused.size === 0 ? batch : batch.filter((pending) => !refusalOf(pending));
     if (taken.length > 0) this.#taken(taken);

@@ -78,10 +78,10 @@ export interface ManyWritten {
   /** The ids of existing documents, which stay unchanged. */
   readonly conflicts: readonly string[];
   /** The refused documents. The others may be stored. */
-  readonly refused: readonly Refusal[];
+  readonly refused: readonly WriteRefusal[];
 }
 
-export interface Refusal {
+export interface WriteRefusal {
   readonly id: string;
   readonly reason: string;
   /** Whether the document itself is the reason, so that a retry does not help. */

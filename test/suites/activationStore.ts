@@ -6,7 +6,7 @@ import {
   StoreError,
   type ArtifactStore,
   type NewDocument,
-  type Refusal,
+  type WriteRefusal,
   type Stores,
 } from '../../shared/store/ArtifactStore.js';
 import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
@@ -39,7 +39,7 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
   let troubles: (() => Promise<void>)[];
   let refuses: (document: ActivationRecord) => boolean;
   /** What the store says of single records, while it takes the others. */
-  let refusesOne: (document: ActivationRecord) => Omit<Refusal, 'id'> | undefined;
+  let refusesOne: (document: ActivationRecord) => Omit<WriteRefusal, 'id'> | undefined;
   let activations: BatchingActivationStore;
 
   beforeEach(async () => {
@@ -61,7 +61,7 @@ export function activationStoreSuite(openStores: () => Promise<Stores>): void {
         batches.push(documents.map(({ _id }) => _id.slice('guest/'.length)));
         await troubles.shift()?.();
         if ((documents as unknown as ActivationRecord[]).some(refuses)) throw new RefusedByStoreError('too large');
-        const refused: Refusal[] = [];
+        const refused: WriteRefusal[] = [];
         for (const document of documents as unknown as (ActivationRecord & NewDocument)[]) {
           const refusal = refusesOne(document);
           if (refusal) refused.push({ id: document._id, ...refusal });

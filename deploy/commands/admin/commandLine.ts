@@ -45,7 +45,7 @@ CONFIG_whisk_couchdb_* (see docs/configuration.md), or else the embedded store i
 2: the command line is invalid.
 `;
 
-export type Command =
+export type AdminCommand =
   | { verb: 'help' }
   | {
       verb: 'user create';
@@ -70,7 +70,7 @@ export type Command =
   | { verb: 'db get'; database: DatabaseName; view: string | undefined; docs: boolean };
 
 export interface CommandLine {
-  readonly command: Command;
+  readonly command: AdminCommand;
   /** The folder of an embedded store. */
   readonly data: string | undefined;
 }
@@ -133,7 +133,7 @@ function commandOf(
   words: readonly string[],
   options: ReadonlyMap<string, string>,
   limits: ReadonlyMap<LimitName, readonly string[]>,
-): Command {
+): AdminCommand {
   const namespace = options.get('namespace')?.trim();
   if (namespace === '') throw new AdminError('Namespace must not be empty', 2);
   const one = (what: string): string => at(exactly(verb, words, [what]), 0);

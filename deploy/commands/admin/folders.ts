@@ -1,10 +1,10 @@
 import { backupFolder, checkFolder, compactFolder, restoreFolder } from '../../../shared/store/embedded/maintenance.js';
-import type { Command } from './commandLine.js';
+import type { AdminCommand } from './commandLine.js';
 
 /** A command on the folder of an embedded store. */
-export type DataCommand = Extract<Command, { verb: `data ${string}` }>;
+export type DataCommand = Extract<AdminCommand, { verb: `data ${string}` }>;
 
-export const isDataCommand = (command: Command): command is DataCommand => command.verb.startsWith('data ');
+export const isDataCommand = (command: AdminCommand): command is DataCommand => command.verb.startsWith('data ');
 
 /** Runs a command on a data folder. Yields the lines to print. @throws StoreError */
 export async function* runOnFolder(command: DataCommand, data: string, now: Date): AsyncGenerator<string> {

@@ -1,7 +1,7 @@
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import { pruneActivations } from '../../../shared/store/prune.js';
 import { AdminError } from './AdminError.js';
-import type { Command } from './commandLine.js';
+import type { AdminCommand } from './commandLine.js';
 import type { DataCommand } from './folders.js';
 import { dump } from './databases.js';
 import { deleteLimits, getLimits, setLimits } from './limits.js';
@@ -16,7 +16,7 @@ export async function* run(command: StoreCommand, stores: Stores, now: number): 
 }
 
 /** A command that works on an open store. */
-type StoreCommand = Exclude<Command, DataCommand | { verb: 'help' }>;
+type StoreCommand = Exclude<AdminCommand, DataCommand | { verb: 'help' }>;
 
 type Simple = Exclude<StoreCommand, { verb: 'activations prune' | 'db get' | 'user block' | 'user unblock' }>;
 
@@ -54,7 +54,7 @@ async function linesOf(command: Simple, { subjects }: Stores): Promise<string[]>
 const PROGRESS_EVERY = 10_000;
 
 async function* prune(
-  { olderThanMs, namespace }: Extract<Command, { verb: 'activations prune' }>,
+  { olderThanMs, namespace }: Extract<AdminCommand, { verb: 'activations prune' }>,
   { activations }: Stores,
   now: number,
 ): AsyncGenerator<string> {
@@ -74,7 +74,7 @@ async function* prune(
 
 /** Blocks or unblocks all subjects. After a failure it continues with the next one, and fails at the end. */
 async function* setAllBlocked(
-  command: Extract<Command, { verb: 'user block' | 'user unblock' }>,
+  command: Extract<AdminCommand, { verb: 'user block' | 'user unblock' }>,
   { subjects }: Stores,
 ): AsyncGenerator<string> {
   const failed: string[] = [];

@@ -5,7 +5,7 @@ import { ContainerStartError, type Container, type ContainerDriver, type Contain
 import { DockerContainer } from './DockerContainer.js';
 import { engineCall, ENGINE_LIMITS, type EngineLimits } from './engineCall.js';
 import { EngineEvents } from './EngineEvents.js';
-import { Images, pullError, pullPolicy } from './images.js';
+import { Images, pullError, pullPolicy } from './Images.js';
 import { mayBeDone, Remains, removeContainer, statusOf } from './removal.js';
 import {
   containerName,

@@ -1,7 +1,7 @@
 import type Docker from 'dockerode';
 import type { KindProbe } from '../../../shared/runtimes/KindAvailability.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
-import { pullPolicy } from './images.js';
+import { pullPolicy } from './Images.js';
 import { statusOf } from './removal.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
 

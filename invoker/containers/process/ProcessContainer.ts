@@ -20,7 +20,7 @@ import type { Guardian } from './Guardian.js';
 import { PID_FILE } from './leftovers.js';
 import { canWatchMemory, type MemoryWatch } from './MemoryWatch.js';
 import { endGroup, endTree } from './processTree.js';
-import type { Command } from './runtimeCommand.js';
+import type { RuntimeCommand } from './runtimeCommand.js';
 import { INFO_DESCRIPTOR, sandboxed } from './sandbox.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
 
@@ -28,7 +28,7 @@ export interface ProcessContainerOptions {
   readonly spec: ContainerSpec;
   /** The folder of the working directory, socket and process id. It is removed with the process. */
   readonly folder: string;
-  readonly command: Command;
+  readonly command: RuntimeCommand;
   readonly memory: MemoryWatch;
   readonly guardian: Guardian;
   /** The readable files and folders in a sandbox; undefined: no sandbox, with the same access as this process. */
@@ -59,7 +59,7 @@ export class ProcessContainer implements Container {
   /** @throws the reason why the process did not start */
   static async start(options: ProcessContainerOptions): Promise<ProcessContainer> {
     const { spec, folder, command } = options;
-    const runtime: Command = {
+    const runtime: RuntimeCommand = {
       program: command.program,
       args: [
         ...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]),

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { findPackages, PROVIDED_PACKAGES } from '../../runtimes/image/packages.js';
 
 /** A program and its arguments. */
-export interface Command {
+export interface RuntimeCommand {
   readonly program: string;
   readonly args: readonly string[];
 }
@@ -13,7 +13,7 @@ export interface Command {
  * The command that runs the Node.js runtime as a process: node for compiled code, with a loader for TypeScript sources
  * (tests, `npm run dev`).
  */
-export function nodeRuntimeCommand(): Command {
+export function nodeRuntimeCommand(): RuntimeCommand {
   return runtime().command;
 }
 
@@ -26,7 +26,7 @@ export function nodeRuntimePaths(): string[] {
   return [folder, join(project, 'package.json'), ...packages];
 }
 
-function runtime(): { command: Command; folder: string; project: string; fromSource: boolean } {
+function runtime(): { command: RuntimeCommand; folder: string; project: string; fromSource: boolean } {
   const fromSource = import.meta.url.endsWith('.ts');
   const main = new URL(`../../runtimes/nodejs/main${fromSource ? '.ts' : '.js'}`, import.meta.url);
   const loader = fromSource ? ['--import', createRequire(import.meta.url).resolve('tsx')] : [];

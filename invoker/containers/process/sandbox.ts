@@ -3,7 +3,7 @@ import { existsSync, lstatSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Command } from './runtimeCommand.js';
+import type { RuntimeCommand } from './runtimeCommand.js';
 import { codeOf, stderrOf } from '../../../shared/errors/reasons.js';
 
 const BWRAP = 'bwrap';
@@ -51,7 +51,11 @@ export type PathKind = { readonly kind: 'missing' | 'there' } | { readonly kind:
  * `/tmp` and no other processes. It has no capabilities, but shares the network with this machine.
  * @param look returns the kind of a path of this machine.
  */
-export function sandboxed(command: Command, paths: SandboxedPaths, look: (path: string) => PathKind = lookAt): Command {
+export function sandboxed(
+  command: RuntimeCommand,
+  paths: SandboxedPaths,
+  look: (path: string) => PathKind = lookAt,
+): RuntimeCommand {
   const system = SYSTEM.flatMap((path): string[] => {
     const found = look(path);
     if (found.kind === 'missing') return [];

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import { extname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { compileFunction, constants } from 'node:vm';
-import { isRecord, type ActionCode, type Handler } from './service.js';
+import { isRecord, type ActionCode, type Handler } from './ActionService.js';
 
 /**
  * Loads an action's source and returns its function.

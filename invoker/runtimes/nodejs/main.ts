@@ -14,7 +14,7 @@ import { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { loadAction } from './action.js';
-import { ActionService, isRecord, type Reply } from './service.js';
+import { ActionService, isRecord, type Reply } from './ActionService.js';
 
 const MAX_BODY_BYTES = 48 * 1024 * 1024;
 /** The idle time of connections: a warm invocation should not need a new connection. */

@@ -3,7 +3,7 @@ import { BoundedLoad } from './BoundedLoad.js';
 import { BucketHashing } from './BucketHashing.js';
 import { ConsistentHashing } from './ConsistentHashing.js';
 import { LeastAssigned } from './LeastAssigned.js';
-import { RandomPolicy, RoundRobinPolicy } from './Oblivious.js';
+import { RandomPolicy, RoundRobinPolicy } from './oblivious.js';
 
 /** The policies by name. */
 export const POLICIES: Readonly<Record<PolicyName, PolicyMaker>> = {

@@ -11,7 +11,7 @@ import {
   type Attachment,
   type ManyWritten,
   type NewDocument,
-  type Refusal,
+  type WriteRefusal,
   type StoredDocument,
   type ViewName,
   type ViewQuery,
@@ -104,7 +104,7 @@ export class CouchStore implements ArtifactStore {
     const answer = await this.#json(what, { method: 'POST', path: `${this.#path()}/_bulk_docs`, body });
     const results = this.#parse(bulkSchema, answer, `answer to ${what}`);
     const conflicts: string[] = [];
-    const refused: Refusal[] = [];
+    const refused: WriteRefusal[] = [];
     for (const [index, { id, error, reason }] of results.entries()) {
       if (error === undefined) continue;
       const failed = id ?? documents[index]?._id ?? '';

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
-import type { Durability } from './commits.js';
+import type { Durability } from './Commits.js';
 import { encodeLine, readLines, type LogLine } from './logLine.js';
 
 /*

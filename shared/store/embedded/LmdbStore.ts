@@ -17,7 +17,7 @@ import {
   type ViewQuery,
   type ViewRow,
 } from '../ArtifactStore.js';
-import type { Commits } from './commits.js';
+import type { Commits } from './Commits.js';
 import { VIEWS, VIEWS_OF, type DatabaseName } from '../views.js';
 import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import * as z from 'zod';
 import { programVersion } from '../../process/version.js';
 import { StoreError } from '../ArtifactStore.js';
-import { checkLmdbFile, DamagedFileError, type Findings } from './LmdbFile.js';
+import { checkLmdbFile, DamagedFileError, type Findings } from './lmdbFile.js';
 
 /** The name of LMDB's file in a folder. */
 export const DATA_FILE = 'data.mdb';

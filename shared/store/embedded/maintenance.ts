@@ -10,7 +10,7 @@ import {
   refuseNewer,
   type FolderFormat,
 } from './dataFolder.js';
-import type { Findings } from './LmdbFile.js';
+import type { Findings } from './lmdbFile.js';
 import { lockFolder } from './lock.js';
 import { openEnvironment } from './open.js';
 import { messageOf } from '../../errors/reasons.js';

@@ -5,7 +5,7 @@ import { open, type RootDatabase } from 'lmdb';
 import { within } from '../../process/within.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
-import { Commits, type Durability } from './commits.js';
+import { Commits, type Durability } from './Commits.js';
 import { checkData, checkDataBeside, claimFormat, DATA_FILE, readFormat, refuseNewer } from './dataFolder.js';
 import { EntryLog } from './EntryLog.js';
 import { LmdbStore } from './LmdbStore.js';

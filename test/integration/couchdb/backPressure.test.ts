@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import { Controller } from '../../../controller/controller.js';
+import { Controller } from '../../../controller/Controller.js';
 import { BALANCER } from '../../../controller/loadbalancer/ShardingBalancer.js';
 import { installUsers } from '../../../deploy/standalone/users.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';

@@ -3,7 +3,7 @@ import type { ContainerDriver } from '../../../invoker/containers/ContainerDrive
 import { noJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, type InvokerConfig } from '../../../invoker/Invoker.js';
 import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
-import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { newActivationId } from '../../../shared/entities/activationId.js';

@@ -6,7 +6,7 @@ import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js
 import { OWNER_LABEL } from '../../../invoker/containers/docker/settings.js';
 import { codeMemory } from '../../../invoker/pool/execute.js';
 import { ContainerPool } from '../../../invoker/pool/ContainerPool.js';
-import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import type { Handled } from '../../../shared/messaging/Messaging.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';

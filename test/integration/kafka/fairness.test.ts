@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Registry } from 'prom-client';
 import { BegunJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../../invoker/Invoker.js';
-import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';

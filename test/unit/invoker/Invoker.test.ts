@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import { noJournal, type ActivationJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, maxInFlight, stemCells } from '../../../invoker/Invoker.js';
-import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';

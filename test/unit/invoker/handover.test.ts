@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { BegunJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../../invoker/Invoker.js';
-import { InvokerMetrics } from '../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';

@@ -14,7 +14,7 @@ import { STORE_ALWAYS } from '../../../../invoker/activations/storing.js';
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { codeMemory } from '../../../../invoker/pool/execute.js';
 import { ContainerPool, type PoolConfig, type PoolParts } from '../../../../invoker/pool/ContainerPool.js';
-import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../../invoker/pool/InvokerMetrics.js';
 import type { StemCell } from '../../../../invoker/pool/StemCells.js';
 import { FakeDriver } from './FakeDriver.js';
 

@@ -18,7 +18,7 @@ import { acknowledgedActivation } from '../../../../shared/messages/acknowledgem
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { codeMemory } from '../../../../invoker/pool/execute.js';
 import { ContainerPool } from '../../../../invoker/pool/ContainerPool.js';
-import { InvokerMetrics } from '../../../../invoker/pool/metrics.js';
+import { InvokerMetrics } from '../../../../invoker/pool/InvokerMetrics.js';
 import { Registry } from 'prom-client';
 import { executable, Heard, message, NODE_IMAGE } from './setup.js';
 

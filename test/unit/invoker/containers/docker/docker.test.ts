@@ -7,7 +7,7 @@ import Docker from 'dockerode';
 import fc from 'fast-check';
 import { detectDocker, mayLimitDisk, reachOf, unusable } from '../../../../../invoker/containers/docker/detect.js';
 import { FrameDecoder } from '../../../../../invoker/containers/docker/FrameDecoder.js';
-import { pullPolicy } from '../../../../../invoker/containers/docker/images.js';
+import { pullPolicy } from '../../../../../invoker/containers/docker/Images.js';
 import { containerOptions, DEFAULT_DOCKER_SETTINGS } from '../../../../../invoker/containers/docker/settings.js';
 import type { StreamName } from '../../../../../invoker/containers/logs/LogBuffer.js';
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StoreError, type NewDocument } from '../../../../../shared/store/ArtifactStore.js';
 import { FORMAT } from '../../../../../shared/store/embedded/dataFolder.js';
-import { checkLmdbFile, DamagedFileError } from '../../../../../shared/store/embedded/LmdbFile.js';
+import { checkLmdbFile, DamagedFileError } from '../../../../../shared/store/embedded/lmdbFile.js';
 import {
   backupFolder,
   checkFolder,

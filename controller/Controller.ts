@@ -51,7 +51,7 @@ import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import type { AuthStore } from '../shared/store/AuthStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 
-export interface ControllerConfig {
+export interface ControllerSettings {
   readonly limits: Limits;
   readonly balancer: BalancerOptions;
   /** The kinds that every user may use; undefined: all kinds of the manifest. */
@@ -90,7 +90,7 @@ export interface ControllerConfig {
 /** The parts of a controller. The owner of the parts closes them after the controller has stopped. */
 export interface ControllerParts {
   readonly instance: ControllerInstance;
-  readonly config: ControllerConfig;
+  readonly config: ControllerSettings;
   /** The database of entities; the controller caches it. */
   readonly whisks: ArtifactStore;
   readonly activations: ActivationStore;

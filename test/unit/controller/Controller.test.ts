@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Registry } from 'prom-client';
 import { operatorPolicy } from '../../../shared/access/operators.js';
-import { Controller, type ControllerParts } from '../../../controller/controller.js';
+import { Controller, type ControllerParts } from '../../../controller/Controller.js';
 import { BALANCER } from '../../../controller/loadbalancer/ShardingBalancer.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';

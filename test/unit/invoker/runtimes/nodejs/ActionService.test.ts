@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { loadAction } from '../../../../../invoker/runtimes/nodejs/action.js';
-import { ActionService, type Reply } from '../../../../../invoker/runtimes/nodejs/service.js';
+import { ActionService, type Reply } from '../../../../../invoker/runtimes/nodejs/ActionService.js';
 
 interface Started {
   readonly service: ActionService;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { HealthPings, type Ticker } from '../../../invoker/health.js';
+import { HealthPings, type Ticker } from '../../../invoker/HealthPings.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
 import type { PingMessage } from '../../../shared/messages/ping.js';
