@@ -13,7 +13,7 @@ import type { Limits } from './limits.js';
 import { topicLimits } from './topicSettings.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
 import { ConfigurationError, optional, readSettings, standard } from './Setting.js';
-import { bytes, duration, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
+import { bytes, duration, gpus, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
 
 const STORE_LEVELS = ['STORE_ALWAYS', 'STORE_FAILURES', 'STORE_FAILURES_NOT_APPLICATION_ERRORS'] as const;
 
@@ -150,6 +150,11 @@ export const INVOKER_SETTINGS = {
     ',',
     'Linux capabilities to add to action containers, such as `NET_BIND_SERVICE`.',
   ),
+  gpus: optional(
+    'CONTAINER_GPUS',
+    gpus,
+    'The GPUs of each action container: `all`, a number, or `device=ID,ID`, as for `docker run --gpus`. Docker needs a driver for them.',
+  ),
   parallelRuns: standard(
     'CONFIG_whisk_docker_client_parallelRuns',
     integer(0),
@@ -218,6 +223,7 @@ export interface InvokerProcessConfig extends ProcessConfig {
     readonly diskBytes: number;
     readonly openFiles: number;
     readonly addCapabilities: readonly string[];
+    readonly gpus: 'all' | number | readonly string[] | undefined;
     readonly parallelRuns: number;
   };
   /** The URL of the API, such as `https://host:443`. */
@@ -277,6 +283,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
       diskBytes: values.diskLimit,
       openFiles: values.openFiles,
       addCapabilities: values.capabilities,
+      gpus: values.gpus,
       parallelRuns: values.parallelRuns,
     },
     apiHost: `${values.apiHostProtocol}://${values.apiHostName ?? hostname()}:${values.apiHostPort}`,

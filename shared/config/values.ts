@@ -66,6 +66,14 @@ export const list = value('words separated by commas', (t) =>
     .filter((word) => word !== ''),
 );
 
+/** `all`, a number of GPUs, or ids after `device=`, as `docker run --gpus` takes them. */
+export const gpus = value<'all' | number | readonly string[]>('all, a number from 1, or device=ID,ID', (t) => {
+  if (t === 'all') return t;
+  if (/^[1-9]\d{0,3}$/.test(t)) return Number(t);
+  const ids = /^device=([\w-]+(?:,[\w-]+)*)$/.exec(t)?.[1];
+  return ids?.split(',');
+});
+
 /** A size such as `256 m`, `1 GB` or `1024` (bytes), in bytes. */
 export const bytes = value('a size such as 256 m or 1 GB', parseBytes);
 

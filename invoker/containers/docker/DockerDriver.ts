@@ -195,6 +195,10 @@ const IMAGE_FAULT =
   /executable file|no command specified|exec: |exec format|entrypoint|no such file or directory|permission denied|not a directory|is a directory|unable to find user|no matching entries|working directory|invalid reference/i;
 /** The engine's error for a storage driver or a file system without quotas. */
 const NO_DISK_LIMIT = /storage-opt/i;
+/** The engine's error for GPUs without a driver for them. */
+const NO_GPUS = /could not select device driver/i;
+const NO_GPUS_TEXT =
+  'Docker has no driver for GPUs on this machine: install the NVIDIA Container Toolkit, or unset CONTAINER_GPUS.';
 /** The engine's errors for problems of its machine. */
 const MACHINE_FAULT = /no space left|cgroup|too many open files|temporarily unavailable|cannot allocate|network/i;
 
@@ -205,6 +209,7 @@ function startError(spec: ContainerSpec, error: unknown, remains?: Remains): Con
     return new ContainerStartError(error.message, { imageFault, cause: error.cause, remains });
   }
   const text = String(error);
+  if (NO_GPUS.test(text)) return new ContainerStartError(NO_GPUS_TEXT, { cause: error, remains });
   const answered = statusOf(error) !== undefined;
   if (answered && isUsers(spec) && IMAGE_FAULT.test(text) && !MACHINE_FAULT.test(text)) {
     const message = text.includes('executable file not found')

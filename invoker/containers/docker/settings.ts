@@ -5,6 +5,9 @@ import type { ContainerSpec } from '../ContainerDriver.js';
 export const PROXY_PORT = 8080;
 export const OWNER_LABEL = 'org.palette-whisk.owner';
 
+/** The GPUs of a container: all, a number of them, or these ids. */
+export type Gpus = 'all' | number | readonly string[];
+
 /** The settings of all containers. */
 export interface DockerSettings {
   /** The owner of the containers. Its leftover containers are removed at the start. */
@@ -23,6 +26,8 @@ export interface DockerSettings {
   /** Linux capabilities to drop and to add. */
   readonly dropCapabilities: readonly string[];
   readonly addCapabilities: readonly string[];
+  /** The GPUs of each container: `all`, a number, or their ids; undefined: none. */
+  readonly gpus: Gpus | undefined;
   /**
    * Docker's log driver. `none` is enough, since the invoker reads the logs as they are written. With `json-file` the
    * file of a long-lived container would grow without end.
@@ -48,6 +53,7 @@ export const DEFAULT_DOCKER_SETTINGS: Omit<DockerSettings, 'owner'> = {
   ulimits: [{ name: 'nofile', soft: 1024, hard: 1024 }],
   dropCapabilities: ['ALL'],
   addCapabilities: [],
+  gpus: undefined,
   logDriver: 'none',
   reach: 'address',
   localImagePrefix: 'palette-whisk',
@@ -86,9 +92,16 @@ export function containerOptions(spec: ContainerSpec, settings: DockerSettings):
       Ulimits: settings.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
       CapDrop: [...settings.dropCapabilities],
       CapAdd: [...settings.addCapabilities],
+      ...(settings.gpus === undefined ? {} : { DeviceRequests: [deviceRequest(settings.gpus)] }),
       SecurityOpt: ['no-new-privileges'],
       LogConfig: { Type: settings.logDriver, Config: {} },
       ...(published ? { PortBindings: { [port]: [{ HostIp: '127.0.0.1', HostPort: '' }] } } : {}),
     },
   };
+}
+
+/** The engine's request for GPUs, as `docker run --gpus` makes it. A count of -1 means all. */
+function deviceRequest(gpus: Gpus): Docker.DeviceRequest {
+  const chosen = typeof gpus === 'object' ? { DeviceIDs: [...gpus] } : { Count: gpus === 'all' ? -1 : gpus };
+  return { Driver: '', ...chosen, Capabilities: [['gpu']] };
 }

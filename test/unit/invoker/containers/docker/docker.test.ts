@@ -96,6 +96,16 @@ describe('what Docker is asked for', () => {
     assert.equal(containerOptions(spec, settings).HostConfig?.StorageOpt, undefined);
   });
 
+  it('asks for GPUs as `docker run --gpus` does, and only where it is told to', () => {
+    const requested = (gpus: typeof settings.gpus): unknown =>
+      containerOptions(spec, { ...settings, gpus }).HostConfig?.DeviceRequests;
+    const gpu = { Driver: '', Capabilities: [['gpu']] };
+    assert.deepEqual(requested('all'), [{ ...gpu, Count: -1 }]);
+    assert.deepEqual(requested(2), [{ ...gpu, Count: 2 }]);
+    assert.deepEqual(requested(['0', 'GPU-3a']), [{ ...gpu, DeviceIDs: ['0', 'GPU-3a'] }]);
+    assert.equal(requested(undefined), undefined);
+  });
+
   it('publishes the proxy’s port on this machine only, and only where there is no other way', () => {
     assert.equal(containerOptions(spec, settings).HostConfig?.PortBindings, undefined);
     assert.deepEqual(containerOptions(spec, { ...settings, reach: 'port' }).HostConfig?.PortBindings, {
