@@ -11,7 +11,7 @@ export interface BacklogParts<E extends ContainerEntry> {
   /** The memory of a namespace's containers in MB. */
   readonly memoryOf: (namespace: string) => number;
   readonly start: (job: Job, decision: Decision<E>) => void;
-  /** Takes a job whose action has as many containers as it may have. */
+  /** Takes a job whose action has as many containers as it may have: here it would hold up the others. */
   readonly park: (job: Job) => void;
 }
 
@@ -64,7 +64,12 @@ export class Backlog<E extends ContainerEntry> {
     if (this.#mayPass(job)) this.#tryToPass(job);
   }
 
-  /** Returns a started job that its container did not take. */
+  /** Whether a job of the action waits. */
+  has(flow: string): boolean {
+    return this.#queue.firstOf(flow) !== undefined;
+  }
+
+  /** Returns a job that its container did not take, or that was parked. */
   putBack(job: Job): void {
     this.#queue.putBack(job);
   }
@@ -84,11 +89,12 @@ export class Backlog<E extends ContainerEntry> {
         if (this.#letPass()) continue;
         return;
       }
-      this.#queue.take(job.flow);
       if (placement.kind === 'limited') {
+        this.#queue.withdraw(job.flow);
         this.#parts.park(job);
         continue;
       }
+      this.#queue.take(job.flow);
       this.#parts.start(job, placement);
     }
     this.#roomy.clear();

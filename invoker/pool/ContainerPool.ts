@@ -12,10 +12,11 @@ import { Backlog } from './Backlog.js';
 import { collectLogs, discardLogs, logLine } from './collectLogs.js';
 import { meanAfter } from './colorPatience.js';
 import { ColorWaits } from './ColorWaits.js';
-import { InstanceWaits } from './InstanceWaits.js';
+import { flowOf } from './ContainerEntry.js';
 import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
-import { dueContainers, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
+import { dueContainers, mayStart, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
 import { run, type ExecutionParts } from './execute.js';
+import { InstanceWaits } from './InstanceWaits.js';
 import { newJob, type Job } from './Job.js';
 import type { PoolMetrics, StartKind } from './InvokerMetrics.js';
 import type { Fault, PooledContainer, Prepared } from './PooledContainer.js';
@@ -98,7 +99,7 @@ export class ContainerPool {
   readonly #stemCells: StemCells;
   readonly #backlog: Backlog<PooledContainer>;
   readonly #colorWaits: ColorWaits<Job, PooledContainer>;
-  readonly #instanceWaits = new InstanceWaits<Job>((job) => this.#backlog.putBack(job));
+  readonly #instanceWaits: InstanceWaits<Job>;
   #jobs = 0;
   #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
@@ -124,14 +125,22 @@ export class ContainerPool {
         parts.metrics.waitedForColor(false, waitedMs);
         this.#backlog.putBack(job);
       },
-      goOn: () => this.#backlog.startWaiting(),
+      goOn: () => this.#startWaiting(),
     });
     this.#backlog = new Backlog<PooledContainer>({
       place: (job) => (this.#hasRoomForRecord() ? place(table, job, parts.now()) : WAIT),
       placeWarm: (job) => (this.#hasRoomForRecord() ? placeWarm(table, job) : undefined),
       memoryOf: (namespace) => table.memoryOf(namespace),
-      start: (job, placement) => this.#start(job, placement),
+      start: (job, placement) => {
+        this.#start(job, placement);
+        this.#instanceWaits.stir(job.flow);
+      },
       park: (job) => this.#instanceWaits.park(job),
+    });
+    this.#instanceWaits = new InstanceWaits<Job>({
+      mayStart: (job) => mayStart(table, job),
+      isQueued: (flow) => this.#backlog.has(flow),
+      release: (job) => this.#backlog.putBack(job),
     });
     this.#stemCells = new StemCells(parts.stemCells, parts.now());
     parts.metrics.observe(() => this.counts());
@@ -166,7 +175,7 @@ export class ContainerPool {
       const job = newJob(message, action, ++this.#arrivals, { done: () => end(), leave: () => end('left') });
       if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
       else if (unreadable !== undefined) this.#giveUp(job, developerError(unreadable), unreadable);
-      else if (this.#instanceWaits.holds(job)) this.#instanceWaits.park(job);
+      else if (this.#instanceWaits.has(job.flow)) this.#instanceWaits.park(job);
       else if (this.#backlog.size > 0 || !this.#colorWaits.admit(job)) this.#backlog.submit(job);
     });
   }
@@ -179,8 +188,7 @@ export class ContainerPool {
     const { pause, remove, expired } = dueContainers(table, this.#parts.config, now);
     for (const entry of pause) this.#containers.pause(entry);
     for (const entry of [...remove, ...expired]) this.#containers.remove(entry);
-    this.#instanceWaits.serveAll();
-    this.#backlog.startWaiting();
+    this.#startWaiting();
     // Start waiting activations first: a stem cell must not take their memory.
     if (this.#backlog.size > 0) return;
     for (const cell of this.#stemCells.missing((c) => table.stemCells(c.kind, c.memoryMB).size, now)) {
@@ -233,22 +241,28 @@ export class ContainerPool {
   }
 
   #nextWaiting(): Job | undefined {
-    return this.#colorWaits.shift() ?? this.#backlog.shift() ?? this.#instanceWaits.shift();
+    return this.#colorWaits.shift() ?? this.#instanceWaits.shift() ?? this.#backlog.shift();
   }
 
   /** Starts waiting activations. @param key of the container with room, if it is a container. */
   #onRoom(key?: string): void {
     if (key !== undefined && this.#colorWaits.size > 0 && this.#hasRoomForRecord()) this.#colorWaits.serve(key);
-    if (key === undefined) this.#instanceWaits.serveAll();
-    else this.#instanceWaits.serve(key);
-    this.#backlog.startWaiting(key);
+    this.#startWaiting(key);
+  }
+
+  /** Starts the waiting activations that can run now. @param key of a container that may have room. */
+  #startWaiting(key?: string): void {
+    if (this.#instanceWaits.size > 0) {
+      this.#instanceWaits.stir(key === undefined ? undefined : flowOf(key));
+      this.#instanceWaits.release();
+    }
+    do this.#backlog.startWaiting(key);
+    while (this.#instanceWaits.release());
   }
 
   /** Starts the job in the chosen container. */
   #start(job: Job, placement: Decision<PooledContainer>): void {
     const { table } = this.#containers;
-    // Its container may have room for another one.
-    if (job.instances !== undefined) this.#instanceWaits.serve(job.key);
     job.colorHit = metColor(placement, job.color);
     if (job.color !== undefined) this.#parts.metrics.colored(job.colorHit);
     if (placement.kind === 'warm') {
@@ -277,7 +291,7 @@ export class ContainerPool {
       this.#awaitingRoom = true;
       void room.then(() => {
         this.#awaitingRoom = false;
-        this.#backlog.startWaiting();
+        this.#startWaiting();
       });
     }
     return false;

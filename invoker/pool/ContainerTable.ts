@@ -14,6 +14,8 @@ export class ContainerTable<E extends ContainerEntry> {
   readonly #stemCells = new Map<string, Set<E>>();
   /** The memory of each namespace's containers in MB, including reserved ones. */
   readonly #namespaceMB = new Map<string, number>();
+  /** The number of containers by key. */
+  readonly #counts = new Map<string, number>();
   #usedMB = 0;
   #leavingMB = 0;
   #reservedMB = 0;
@@ -36,6 +38,14 @@ export class ContainerTable<E extends ContainerEntry> {
   /** The memory of a namespace's containers, without those being removed. */
   memoryOf(namespace: string): number {
     return this.#namespaceMB.get(namespace) ?? 0;
+  }
+
+  /**
+   * The number of containers of a key, including those being created, reserved, draining or removed. A container whose
+   * removal failed does not count: its action would wait until the removal succeeds.
+   */
+  containersOf(key: string): number {
+    return this.#counts.get(key) ?? 0;
   }
 
   group(key: string): WarmGroup<E> | undefined {
@@ -138,12 +148,14 @@ export class ContainerTable<E extends ContainerEntry> {
   stuck(entry: E): void {
     if (entry.memory !== 'leaving') return;
     entry.memory = 'stuck';
+    this.#count(entry, -1);
     this.#leavingMB -= entry.memoryMB;
   }
 
   /** To be called when the engine has removed a retired container: its memory is free. */
   removed(entry: E): void {
     if (!this.all.delete(entry)) return;
+    if (entry.memory !== 'stuck') this.#count(entry, -1);
     if (entry.memory === 'reserved') {
       this.#reservedMB -= entry.memoryMB;
       return;
@@ -162,6 +174,7 @@ export class ContainerTable<E extends ContainerEntry> {
     entry.key = key;
     entry.namespace = namespaceOf(key);
     this.#charge(entry, entry.memoryMB);
+    this.#count(entry, 1);
     entry.concurrency = concurrency;
     let group = this.#groups.get(key);
     if (!group) this.#groups.set(key, (group = new WarmGroup(this.#maxColors)));
@@ -172,6 +185,13 @@ export class ContainerTable<E extends ContainerEntry> {
     const total = this.memoryOf(namespace) + memoryMB;
     if (total === 0) this.#namespaceMB.delete(namespace);
     else this.#namespaceMB.set(namespace, total);
+  }
+
+  #count({ key }: E, by: 1 | -1): void {
+    if (key === undefined) return;
+    const count = this.containersOf(key) + by;
+    if (count === 0) this.#counts.delete(key);
+    else this.#counts.set(key, count);
   }
 
   #groupOf(entry: E): WarmGroup<E> {

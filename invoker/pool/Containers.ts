@@ -257,6 +257,7 @@ export class Containers {
       if (!last) break;
       this.#cancel(last);
     }
+    this.#onRoom();
   }
 
   #cancel(entry: PooledContainer): void {

@@ -67,12 +67,23 @@ export class FairQueue<T extends Queued> {
 
   /** Removes and returns the first activation of an action, in turn or not. Its namespace and action pay for it. */
   take(flow: string): T | undefined {
+    return this.#remove(flow, true);
+  }
+
+  /** Removes and returns the first activation of an action. It costs no turn, since the activation does not start. */
+  withdraw(flow: string): T | undefined {
+    return this.#remove(flow, false);
+  }
+
+  #remove(flow: string, pays: boolean): T | undefined {
     const action = this.#actions.get(flow);
     const item = action?.items.shift();
     if (!action || !item) return undefined;
     const { namespace } = action;
-    this.#pay(action, item);
-    this.#pay(namespace, item);
+    if (pays) {
+      this.#pay(action, item);
+      this.#pay(namespace, item);
+    }
     if (action.items.size === 0) {
       namespace.actions.remove(action);
       this.#actions.delete(flow);

@@ -1,80 +1,122 @@
 import { Queue } from '../../shared/process/Queue.js';
 
 /*
- * Activations of actions that have as many containers as their limit `instances` allows.
+ * Activations that wait for a container of their own action, because the action has as many containers as it may have
+ * (its limit `instances`; `instances` of the message).
  *
- *   from      to        when
- *   arrived   backlog   no activation of its action is parked
- *             parked    otherwise: activations of an action keep their order
- *   backlog   started   it is its turn, and a container has room or the limit allows another one
- *             parked    it is its turn, no container has room, and the limit allows no other one
- *   parked    backlog   a container of its action has room or is gone, an activation of its action has started, or a
- *                       second has passed; one activation at a time, in order of arrival
+ *   from       to         when
+ *   arrived    waiting    the action has as many containers as it may have and none has room, or others of it wait
+ *   waiting    backlog    it is the first of its action, no activation of its action is in the backlog, and a container
+ *                         of its action has room or another one is allowed
+ *   backlog    started    it is its turn: see `Backlog.ts`
+ *              waiting    at its turn its action has as many containers as it may have again
+ *   waiting    left       the invoker stops
  *
- * A parked activation does not hold up other actions. One that returns to the backlog takes its turn there, so a limited
- * action gets no more than its share while others wait for its memory.
+ * They wait beside the backlog, whose first activation holds up all others. They start by way of the backlog, so that an
+ * action with many waiting activations does not keep its containers while others wait for memory. At most one
+ * activation of an action is in the backlog from here, which keeps the order of arrival. The consumer of the invoker's
+ * topic bounds their number.
  */
 
-/** An activation whose action may have a limit. */
+/** The properties of an activation that its wait depends on. */
 export interface LimitedJob {
-  /** The key of the container: see `containerKey`. */
-  readonly key: string;
-  /** The number of its arrival. */
+  /** The action without its revision. */
+  readonly flow: string;
+  /** The number of its arrival: higher for a later activation. */
   readonly arrival: number;
 }
 
-/** Bounded like the backlog: the consumer stops fetching while too many activations wait. */
+export interface InstanceWaitsParts<J extends LimitedJob> {
+  /** Whether a container of the job's action has room, or another one is allowed. */
+  readonly mayStart: (job: J) => boolean;
+  /** Whether a job of the action is in the backlog. */
+  readonly isQueued: (flow: string) => boolean;
+  /** Moves the job to the backlog. */
+  readonly release: (job: J) => void;
+}
+
+interface Waiting<J> {
+  readonly jobs: Queue<J>;
+  /** The arrival of the last one. */
+  last: number;
+}
+
 export class InstanceWaits<J extends LimitedJob> {
-  readonly #release: (job: J) => void;
-  readonly #parked = new Map<string, Queue<J>>();
+  readonly #parts: InstanceWaitsParts<J>;
+  /** By flow, in order of arrival. */
+  readonly #byFlow = new Map<string, Waiting<J>>();
+  /** The flows that the next `release` looks at. */
+  readonly #stirred = new Set<string>();
   #size = 0;
 
-  /** @param release returns a job to the backlog. */
-  constructor(release: (job: J) => void) {
-    this.#release = release;
+  constructor(parts: InstanceWaitsParts<J>) {
+    this.#parts = parts;
   }
 
-  /** The number of parked jobs. */
+  /** The number of waiting jobs. */
   get size(): number {
     return this.#size;
   }
 
-  /** Whether the job must wait behind parked jobs of its action. */
-  holds({ key }: J): boolean {
-    return this.#size > 0 && this.#parked.has(key);
+  /** Whether jobs of the action wait. */
+  has(flow: string): boolean {
+    return this.#byFlow.has(flow);
   }
 
+  /** Lets the job wait, before those of its action that arrived later. */
   park(job: J): void {
-    const jobs = this.#parked.get(job.key) ?? new Queue<J>();
-    this.#parked.set(job.key, jobs);
-    // A job that was released in vain comes before later ones.
-    if (job.arrival < (jobs.peek()?.arrival ?? 0)) jobs.pushFront(job);
-    else jobs.push(job);
+    let waiting = this.#byFlow.get(job.flow);
+    if (!waiting) this.#byFlow.set(job.flow, (waiting = { jobs: new Queue(), last: 0 }));
     this.#size++;
+    if (job.arrival > waiting.last) {
+      waiting.jobs.push(job);
+      waiting.last = job.arrival;
+    } else insert(waiting.jobs, job);
   }
 
-  /** To be called when a container of the key may have room, or is gone. */
-  serve(key: string): void {
-    const job = this.#take(key);
-    if (job) this.#release(job);
+  /** To be called when jobs of the action may go on. @param flow missing: jobs of any action may. */
+  stir(flow?: string): void {
+    if (this.#size === 0) return;
+    if (flow === undefined) for (const each of this.#byFlow.keys()) this.#stirred.add(each);
+    else if (this.has(flow)) this.#stirred.add(flow);
   }
 
-  /** Lets the first job of each action try again. */
-  serveAll(): void {
-    for (const key of this.#parked.keys()) this.serve(key);
+  /** Moves the first job of each stirred action to the backlog, if it may start. @returns whether it moved a job. */
+  release(): boolean {
+    let moved = false;
+    for (const flow of this.#stirred) {
+      const first = this.#byFlow.get(flow)?.jobs.peek();
+      if (first === undefined || this.#parts.isQueued(flow) || !this.#parts.mayStart(first)) continue;
+      this.#take(flow);
+      this.#parts.release(first);
+      moved = true;
+    }
+    this.#stirred.clear();
+    return moved;
   }
 
-  /** Removes and returns a job; undefined if none is parked. */
+  /** Removes and returns a job; undefined if none waits. */
   shift(): J | undefined {
-    const [key] = this.#parked.keys();
-    return key === undefined ? undefined : this.#take(key);
+    for (const flow of this.#byFlow.keys()) return this.#take(flow);
+    return undefined;
   }
 
-  #take(key: string): J | undefined {
-    const jobs = this.#parked.get(key);
+  #take(flow: string): J | undefined {
+    const jobs = this.#byFlow.get(flow)?.jobs;
     const job = jobs?.shift();
-    if (jobs?.size === 0) this.#parked.delete(key);
     if (job) this.#size--;
+    if (jobs?.size === 0) this.#byFlow.delete(flow);
     return job;
   }
+}
+
+/** Inserts a job before those that arrived later. */
+function insert<J extends LimitedJob>(jobs: Queue<J>, job: J): void {
+  const earlier: J[] = [];
+  for (let first = jobs.peek(); first && first.arrival < job.arrival; first = jobs.peek()) {
+    earlier.push(first);
+    jobs.shift();
+  }
+  jobs.pushFront(job);
+  for (let last = earlier.pop(); last; last = earlier.pop()) jobs.pushFront(last);
 }

@@ -39,7 +39,8 @@ export function newJob(
     kind: action.kind,
     memoryMB: action.memoryMB,
     color: message.color?.value,
-    instances: message.instances,
+    // With 0 it would wait forever. Controllers refuse 0.
+    instances: message.instances === undefined ? undefined : Math.max(1, message.instances),
     patienceMs: message.color?.patience ?? 0,
     attempts: 0,
     platformFailed: false,

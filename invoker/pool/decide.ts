@@ -48,7 +48,7 @@ export function place<E extends ContainerEntry>(
 ): ContainerPlacement<E> {
   const warm = placeWarm(table, request);
   if (warm) return warm;
-  if (request.instances !== undefined && (table.group(request.key)?.members ?? 0) >= request.instances) return LIMITED;
+  if (isLimited(table, request)) return LIMITED;
   const cell = readiest(table.stemCells(request.kind, request.memoryMB));
   if (cell) return { kind: 'stemCell', entry: cell };
   if (request.memoryMB > table.capacityMB) return { kind: 'never' };
@@ -56,6 +56,16 @@ export function place<E extends ContainerEntry>(
   if (missing <= 0) return { kind: 'cold', evict: [] };
   const evict = evictions(table, missing, now, request);
   return evict.length === 0 ? { kind: 'wait' } : { kind: 'cold', evict };
+}
+
+/** Whether the action has as many containers as it may have. */
+function isLimited(table: ContainerTable<ContainerEntry>, { key, instances }: ContainerRequest): boolean {
+  return instances !== undefined && table.containersOf(key) >= instances;
+}
+
+/** Whether a container of the key has room, or the limit allows another one. */
+export function mayStart<E extends ContainerEntry>(table: ContainerTable<E>, request: ContainerRequest): boolean {
+  return !isLimited(table, request) || placeWarm(table, request) !== undefined;
 }
 
 /** Decides where an activation runs without a new container; undefined if no container of its key has room. */

@@ -91,6 +91,20 @@ describe('Backlog', () => {
     assert.deepEqual(f.started, ['a|x#1']);
   });
 
+  it('parks the jobs of an action that has all its containers, without holding up or costing others', () => {
+    const f = new Fixture();
+    f.places['a|x'] = { kind: 'limited' };
+    f.submit('a|x', 'a|y');
+    assert.deepEqual(f.parked, ['a|x#1'], 'at once while nothing waits');
+    f.submit('a|x', 'a|x', 'a|x', 'b|z', 'a|y', 'b|z');
+    f.places['a|y'] = warm('y');
+    f.places['b|z'] = warm('z');
+    f.backlog.startWaiting();
+    assert.deepEqual(f.started, ['a|y#2', 'b|z#6', 'a|y#7', 'b|z#8'], 'a parked job takes no turn of its namespace');
+    assert.deepEqual(f.parked, ['a|x#1', 'a|x#3', 'a|x#4', 'a|x#5']);
+    assert.equal(f.backlog.size, 0);
+  });
+
   it('hands out what waits in the order of turns, for a pool that closes', () => {
     const f = new Fixture();
     const [first, second, other] = f.submit('a|x', 'a|x', 'b|y');

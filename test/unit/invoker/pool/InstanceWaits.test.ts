@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import type { Handled } from '../../../../shared/messaging/Messaging.js';
+import { InstanceWaits } from '../../../../invoker/pool/InstanceWaits.js';
 import { ok } from './FakeDriver.js';
 import { Gate, message, PoolFixture, settle } from './setup.js';
 
@@ -100,6 +101,80 @@ describe('an action with a limit on its containers', () => {
     await running;
   });
 
+  it('gets no other container before a removed one is gone', async () => {
+    const { f, gate, submit } = gated();
+    const removal = new Gate();
+    f.driver.removing = () => removal.pass();
+    const first = submit({ instances: 1 });
+    await settle();
+    const second = submit({ instances: 1 });
+    f.driver.containers[0]?.die();
+    gate('limited').open();
+    await first;
+    await settle();
+    assert.equal(f.driver.containers.length, 1, 'its process may still exist');
+    assert.equal(f.pool.counts().waiting, 1);
+    removal.open();
+    await second;
+    assert.equal(f.driver.containers.length, 2);
+  });
+
+  it('gets another container if the removal of one fails', async () => {
+    const { f, gate, submit } = gated();
+    f.driver.removing = () => {
+      throw new Error('the engine is stuck');
+    };
+    const first = submit({ instances: 1 });
+    await settle();
+    const second = submit({ instances: 1 });
+    f.driver.containers[0]?.die();
+    gate('limited').open();
+    await Promise.all([first, second]);
+    assert.equal(f.driver.containers.length, 2);
+  });
+
+  it('gives up its containers to activations that wait for memory, at their turn', async () => {
+    const { f, gate, submit } = gated(256);
+    const limited = [1, 2, 3, 4].map(() => submit({ instances: 1 }));
+    await settle();
+    const other = submit({ namespace: 'other' });
+    gate('limited').open();
+    gate('other').open();
+    await Promise.all([...limited, other]);
+    const order = f.heard.records.map(({ namespace }) => namespace);
+    assert.ok(order.indexOf('other') < 4, order.join(' '));
+  });
+
+  it('runs its activations in order of arrival, with colors or without', async () => {
+    const { f, gate, submit } = gated();
+    const ran: unknown[] = [];
+    const answer = f.driver.answer;
+    f.driver.answer = (posted, container) => {
+      if (posted.path === '/run') ran.push(posted.body['activation_id']);
+      return answer(posted, container);
+    };
+    const all = ['red', 'red', undefined, 'red', 'blue', undefined].map((color) =>
+      submit({ instances: 1, ...(color === undefined ? {} : { color }) }),
+    );
+    await settle();
+    gate('limited').open();
+    await Promise.all(all);
+    assert.equal(f.driver.containers.length, 1);
+    assert.equal(ran.length, 6);
+    assert.deepEqual(ran, ran.map(String).toSorted());
+  });
+
+  it('ends its waiting activations when the pool closes', async () => {
+    const { f, gate, submit } = gated();
+    const both = [submit({ instances: 1 }), submit({ instances: 1 })];
+    await settle();
+    await f.pool.close(0);
+    gate('limited').open();
+    await Promise.all(both);
+    assert.equal(f.pool.counts().waiting, 0);
+    assert.equal(f.heard.records.length, 2);
+  });
+
   it('never exceeds its limit and ends all activations, whatever comes', async () => {
     const sent = fc.record({
       namespace: fc.constantFrom('a', 'b', 'c'),
@@ -108,7 +183,7 @@ describe('an action with a limit on its containers', () => {
     const limits = fc.record({ a: fc.integer({ min: 1, max: 3 }), b: fc.integer({ min: 1, max: 3 }) });
     await fc.assert(
       fc.asyncProperty(
-        fc.array(fc.oneof(sent, fc.constantFrom('a', 'b', 'c')), { maxLength: 40 }),
+        fc.array(fc.oneof(sent, fc.constantFrom('a', 'b', 'c'), fc.nat()), { maxLength: 40 }),
         limits,
         fc.constantFrom(512, 1024, 4096),
         async (steps, limit, memory) => {
@@ -116,7 +191,10 @@ describe('an action with a limit on its containers', () => {
           const all: Promise<Handled>[] = [];
           for (const step of steps) {
             if (typeof step === 'string') gate(step).one();
-            else {
+            else if (typeof step === 'number') {
+              const { alive } = f.driver;
+              alive[step % Math.max(1, alive.length)]?.die();
+            } else {
               const instances = step.namespace === 'c' ? undefined : limit[step.namespace === 'a' ? 'a' : 'b'];
               all.push(
                 submit({
@@ -140,5 +218,57 @@ describe('an action with a limit on its containers', () => {
       ),
       { numRuns: 60 },
     );
+  });
+});
+
+describe('the activations that wait for a container of their action', () => {
+  it('go on one by one, in order of arrival, whatever the order in which they came', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { maxLength: 12 }), (arrivals) => {
+        const gone: number[] = [];
+        let queued = false;
+        const waits = new InstanceWaits<{ flow: string; arrival: number }>({
+          mayStart: () => true,
+          isQueued: () => queued,
+          release: ({ arrival }) => {
+            gone.push(arrival);
+            queued = true;
+          },
+        });
+        for (const arrival of arrivals) waits.park({ flow: 'a', arrival });
+        assert.equal(waits.size, arrivals.length);
+        while (waits.size > 0) {
+          waits.stir('a');
+          assert.equal(waits.release(), true);
+          waits.stir('a');
+          assert.equal(waits.release(), false, 'the last one has not started yet');
+          queued = false;
+        }
+        assert.deepEqual(
+          gone,
+          arrivals.toSorted((a, b) => a - b),
+        );
+        assert.equal(waits.has('a'), false);
+      }),
+    );
+  });
+
+  it('are looked at only when their action is stirred', () => {
+    const gone: string[] = [];
+    const waits = new InstanceWaits<{ flow: string; arrival: number }>({
+      mayStart: ({ flow }) => flow !== 'c',
+      isQueued: () => false,
+      release: ({ flow }) => void gone.push(flow),
+    });
+    for (const [index, flow] of ['a', 'b', 'c'].entries()) waits.park({ flow, arrival: index + 1 });
+    waits.stir('b');
+    waits.stir('unknown');
+    assert.equal(waits.release(), true);
+    assert.deepEqual(gone, ['b']);
+    waits.stir();
+    waits.release();
+    assert.deepEqual(gone, ['b', 'a']);
+    assert.equal(waits.shift()?.flow, 'c');
+    assert.equal(waits.shift(), undefined);
   });
 });

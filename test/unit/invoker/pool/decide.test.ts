@@ -5,6 +5,7 @@ import {
   dueContainers,
   evictions,
   isIdle,
+  mayStart,
   place,
   wantedStemCells,
 } from '../../../../invoker/pool/decide.js';
@@ -372,6 +373,40 @@ describe('decisions of the pool', () => {
     table.assign(blue, 'white');
     table.release(blue, false, 0);
     assert.deepEqual(placed('black'), { kind: 'warm', entry: red });
+  });
+
+  it('make an activation wait for a container of its action where the action has as many as it may have', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const request = { key: 'n|a', namespace: 'n', kind: 'k', memoryMB: 128, color: undefined, instances: 1 };
+    assert.deepEqual(place(table, request, 0), { kind: 'cold', evict: [] });
+    assert.equal(mayStart(table, request), true);
+    const entry = newEntry(1, 'k', 128);
+    table.addStemCell(newEntry(2, 'k', 128));
+    table.addFor(entry, 'n|a', 1);
+    table.setState(entry, 'warm');
+    assert.deepEqual(place(table, request, 0), { kind: 'warm', entry });
+    table.assign(entry, undefined);
+    assert.deepEqual(place(table, request, 0), { kind: 'limited' }, 'not even a stem cell');
+    assert.equal(mayStart(table, request), false);
+    assert.equal(place(table, { ...request, instances: 2 }, 0).kind, 'stemCell');
+    assert.equal(place(table, { ...request, key: 'n|b' }, 0).kind, 'stemCell');
+    table.release(entry, false, 0);
+    assert.equal(mayStart(table, request), true);
+    table.retire(entry);
+    assert.equal(table.containersOf('n|a'), 1, 'until the engine has removed it');
+    table.removed(entry);
+    assert.equal(table.containersOf('n|a'), 0);
+  });
+
+  it('count a container whose removal failed no more', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const entry = newEntry(1, 'k', 128);
+    table.addFor(entry, 'n|a', 1);
+    table.retire(entry);
+    table.stuck(entry);
+    assert.equal(table.containersOf('n|a'), 0);
+    table.removed(entry);
+    assert.equal(table.containersOf('n|a'), 0);
   });
 
   it('take the stem cell that is ready, else the one that will be first', () => {

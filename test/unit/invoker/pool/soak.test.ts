@@ -98,6 +98,10 @@ class ChaosContainer implements Container {
   initialized = 0;
   underWay = 0;
   failed = false;
+  /** Whether an attempt to remove it failed. */
+  stuck = false;
+  /** The action that it runs. */
+  action: string | undefined;
   readonly spec: ContainerSpec;
   readonly id: string;
   readonly #driver: ChaosDriver;
@@ -127,7 +131,14 @@ class ChaosContainer implements Container {
       if (path === '/run') this.underWay--;
       throw new ContainerConnectionError('refused', 'not yet');
     }
-    if (path === '/run') this.ran.push((JSON.parse(body) as { activation_id: string }).activation_id);
+    if (path === '/run') {
+      const sent = JSON.parse(body) as { activation_id: string; action_name: string };
+      this.ran.push(sent.activation_id);
+      this.action = sent.action_name;
+      const own = this.#driver.containers.filter((one) => one.action === this.action && !one.destroyed && !one.stuck);
+      const allowed = CAPS[this.action] ?? Infinity;
+      this.#driver.must(own.length <= allowed, `${own.length} containers of ${this.action}`);
+    }
     await this.#driver.takes(path);
     if (path === '/run') this.underWay--;
     if (fate === 'dies' || !this.running) {
@@ -160,7 +171,10 @@ class ChaosContainer implements Container {
   async destroy(): Promise<void> {
     this.#driver.must(!this.destroyed, 'a container is removed once');
     await this.#driver.takes('destroy');
-    if (this.#driver.fate() === 'error') throw new Error('busy');
+    if (this.#driver.fate() === 'error') {
+      this.stuck = true;
+      throw new Error('busy');
+    }
     this.destroyed = true;
     this.end();
   }
@@ -193,7 +207,7 @@ const step = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       do: fc.constant('run' as const),
-      name: fc.constantFrom('a', 'b', 'c'),
+      name: fc.constantFrom('a', 'b', 'c', 'd', 'e'),
       color: fc.option(fc.constantFrom('1', '2', '3'), { nil: undefined }),
       blocking: fc.boolean(),
     }),
@@ -207,9 +221,16 @@ const LIMITS: Record<string, { memory: number; concurrency: number; logs: number
   a: { memory: 256, concurrency: 1, logs: 10 },
   b: { memory: 512, concurrency: 1, logs: 0 },
   c: { memory: 128, concurrency: 3, logs: 10 },
+  d: { memory: 128, concurrency: 1, logs: 10 },
+  e: { memory: 128, concurrency: 3, logs: 0 },
 };
 
-describe('a pool, whatever happens', () => {
+/** The most containers by action. */
+const CAPS: Record<string, number> = { '/guest/d': 1, '/guest/e': 2 };
+
+describe('a pool, whatever happens', function () {
+  this.timeout(60_000);
+
   it('tells and records each activation once, keeps to its memory, and leaves nothing behind', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -257,7 +278,9 @@ describe('a pool, whatever happens', () => {
           for (const what of steps) {
             if (what.do === 'run') {
               const color = what.color === undefined ? {} : { color: { value: what.color, hit: true } };
-              const one = message({ blocking: what.blocking, ...color });
+              const action = { path: 'guest', name: what.name, version: '0.0.1' };
+              const instances = CAPS[`/guest/${what.name}`];
+              const one = message({ action, blocking: what.blocking, ...color, instances });
               const submitted = pool.submit(one, executable({ name: what.name, ...LIMITS[what.name] }));
               done.push(submitted);
               void submitted.then((how) => void (how === 'left' ? left : sent).push(one.activationId));

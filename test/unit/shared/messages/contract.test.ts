@@ -170,6 +170,11 @@ describe('an activation message', () => {
     assert.deepEqual(decodeActivationMessage(text).transid, transid);
   });
 
+  it('carries the most containers of its action in a field of its own, absent without a limit', () => {
+    assert.equal(decodeActivationMessage(encodeActivationMessage({ ...base, instances: 2 })).instances, 2);
+    assert.ok(!encodeActivationMessage(base).includes('instances'));
+  });
+
   it('carries its color in a field of its own, absent without one', () => {
     const color = { value: 'blue', hit: true };
     assert.deepEqual(decodeActivationMessage(encodeActivationMessage({ ...base, color })).color, color);
