@@ -1,5 +1,6 @@
 import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
 import type { ControllerConfig } from '../shared/config/controllerConfig.js';
+import { withPolicyFile } from '../shared/config/loadPolicy.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import { openKafka } from '../shared/messaging/clients/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
@@ -26,6 +27,7 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
   life.stopWithin(DRAIN_MS + LEAVE_MS);
   const name = `controller${config.id}`;
   const { limits } = config;
+  const colors = await withPolicyFile(config.loadBalancer.colors);
   const platform = await openPlatform(life, {
     log,
     runtimes: configuredRuntimes(config.runtimes),
@@ -64,7 +66,7 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
       operator,
       maxInlineBytes,
       maxStaleMs,
-      balancer: balancerOptions(config.loadBalancer, limits),
+      balancer: balancerOptions({ ...config.loadBalancer, colors }, limits),
       build: { number: 'distributed', date: new Date().toISOString() },
     },
   });

@@ -1,5 +1,4 @@
-import { POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
-import { isPolicyFile } from '../../shared/config/loadPolicy.js';
+import { isPolicyFile, POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { RetentionLimits } from '../../shared/store/embedded/Retention.js';

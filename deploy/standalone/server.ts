@@ -15,7 +15,7 @@ import type { Logger } from '../../shared/logging/Logger.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { KeptMessages } from '../../shared/messaging/embedded/KeptMessages.js';
-import { isPolicyFile, loadPolicy } from '../../shared/config/loadPolicy.js';
+import { withPolicyFile } from '../../shared/config/loadPolicy.js';
 import { topics } from '../../shared/messaging/topics.js';
 import { openPlatform, type Platform } from '../../shared/platform/openPlatform.js';
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';
@@ -97,8 +97,12 @@ export async function startStandalone(
       users: left.join(', '),
     });
   }
-  const named = options.colorPolicy;
-  const ownPolicy = named !== undefined && isPolicyFile(named) ? await loadPolicy(named) : undefined;
+  const colors = await withPolicyFile({
+    ...settings.colors,
+    policy: options.colorPolicy ?? settings.colors.policy,
+    // There are no other controllers, and no color table outlives this process.
+    shared: false,
+  });
   const containers = await chooseContainers(options.driver, log, runtimes);
   requireIsolation(containers, options);
   if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
@@ -128,13 +132,7 @@ export async function startStandalone(
       balancer: {
         ...BALANCER,
         supervision: { ...BALANCER.supervision, trustNew: true },
-        colors: {
-          ...settings.colors,
-          policy: ownPolicy?.name ?? options.colorPolicy ?? settings.colors.policy,
-          custom: ownPolicy && { [ownPolicy.name]: ownPolicy.make },
-          // There are no other controllers, and no color table outlives this process.
-          shared: false,
-        },
+        colors,
       },
       sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
       operator,

@@ -15,6 +15,9 @@ export function isPolicyName(name: string): name is PolicyName {
   return (POLICY_NAMES as readonly string[]).includes(name);
 }
 
+/** Whether a text is the path of a policy's file instead of the name of a built-in policy. */
+export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\.[cm]?js$/.test(text);
+
 /** The chosen invoker, and its rank in the color's order: 0 is the home. */
 export interface ColorChoice {
   readonly invoker: number;

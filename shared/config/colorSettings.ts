@@ -1,6 +1,6 @@
-import { POLICY_NAMES, POLICY_OPTIONS, type PolicyMaker, type PolicyOptions } from '../colors/ColorPolicy.js';
+import { POLICY_OPTIONS, type PolicyMaker, type PolicyOptions } from '../colors/ColorPolicy.js';
 import { ConfigurationError, standard, type SettingValues } from './Setting.js';
-import { above, duration, integer, oneOf } from './values.js';
+import { above, colorPolicy, duration, integer } from './values.js';
 
 const { seed, choices, virtualNodes, loadFactor, loadFloor, maxColors, rebalanceAbove, rebalanceTo, maxBucketMoves } =
   POLICY_OPTIONS;
@@ -9,9 +9,9 @@ const { seed, choices, virtualNodes, loadFactor, loadFloor, maxColors, rebalance
 export const COLOR_SETTINGS = {
   colorPolicy: standard(
     'COLOR_POLICY',
-    oneOf(...POLICY_NAMES),
+    colorPolicy,
     'consistent-hashing',
-    'The policy that maps colors to invokers.',
+    'The policy that maps colors to invokers: a built-in one, or the path of a JavaScript file that exports one.',
   ),
   colorPatience: standard(
     'COLOR_PATIENCE',

@@ -1,12 +1,10 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { ColorConfig } from './colorSettings.js';
 import { ConfigurationError } from './Setting.js';
-import { isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
+import { isPolicyFile, isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
 import { policyContract } from '../colors/policyContract.js';
 import { messageOf } from '../errors/reasons.js';
-
-/** Whether a text is the path of a policy's file instead of the name of a built-in policy. */
-export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\.[cm]?js$/.test(text);
 
 /**
  * Loads a policy from a JavaScript module whose default export is its maker, and checks the contract.
@@ -47,6 +45,16 @@ export async function loadPolicy(file: string): Promise<{ readonly name: string;
     );
   }
   return { name, make };
+}
+
+/**
+ * The settings of colors with the policy from its file, if they name a file.
+ * @throws ConfigurationError if it cannot be loaded or breaks a rule.
+ */
+export async function withPolicyFile(colors: ColorConfig): Promise<ColorConfig> {
+  if (!isPolicyFile(colors.policy)) return colors;
+  const { name, make } = await loadPolicy(colors.policy);
+  return { ...colors, policy: name, custom: { ...colors.custom, [name]: make } };
 }
 
 /** Whether it is a function. The contract's tests check the rest. */

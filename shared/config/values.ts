@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { isPolicyFile, POLICY_NAMES } from '../colors/ColorPolicy.js';
 
 /*
  * The parsers of settings. Sizes and durations have OpenWhisk's format (`256 m`, `1 minute`). The message of an error
@@ -49,6 +50,12 @@ export const flag = value('true or false', (t) => ({ true: true, false: false })
 
 export const oneOf = <const T extends string>(...choices: readonly T[]): z.ZodType<T, string> =>
   value(`one of ${choices.join(', ')}`, (t) => choices.find((choice) => choice.toLowerCase() === t.toLowerCase()));
+
+/** A color policy: the name of a built-in one, or the path of a JavaScript file. */
+export const colorPolicy = value(`one of ${POLICY_NAMES.join(', ')}, or the path of a .js file`, (t) => {
+  const named = POLICY_NAMES.find((name) => name === t.toLowerCase());
+  return named ?? (isPolicyFile(t) ? t : undefined);
+});
 
 export const port = integer(0, 65_535);
 

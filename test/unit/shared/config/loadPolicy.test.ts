@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { isPolicyFile, loadPolicy } from '../../../../shared/config/loadPolicy.js';
+import { isPolicyFile } from '../../../../shared/colors/ColorPolicy.js';
+import { controllerConfig } from '../../../../shared/config/controllerConfig.js';
+import { loadPolicy, withPolicyFile } from '../../../../shared/config/loadPolicy.js';
 import { ConfigurationError } from '../../../../shared/config/Setting.js';
 
 describe('a policy of a user', () => {
@@ -40,6 +42,24 @@ describe('a policy of a user', () => {
     await assert.rejects(loadPolicy(written('empty.js', 'export default 7;')), /no default export that is a function/);
     const taken = example.replace("name = 'rendezvous'", "name = 'random'");
     await assert.rejects(loadPolicy(written('taken.js', taken)), /needs a new name/);
+  });
+
+  it('is taken from the settings of a controller, too', async () => {
+    const file = written('rendezvous2.js', example);
+    const environment = {
+      CONTROLLER_ID: '0',
+      KAFKA_HOSTS: 'kafka:9092',
+      CONFIG_whisk_couchdb_host: 'couch',
+      COLOR_POLICY: file,
+    };
+    const { colors } = controllerConfig(environment).loadBalancer;
+    const { policy, custom } = await withPolicyFile(colors);
+    assert.equal(policy, 'rendezvous');
+    assert.deepEqual(Object.keys(custom ?? {}), ['rendezvous']);
+    const named = { ...colors, policy: 'least-assigned' };
+    assert.equal(await withPolicyFile(named), named);
+    await assert.rejects(withPolicyFile({ ...colors, policy: './missing.js' }), /missing\.js cannot be loaded/);
+    assert.throws(() => controllerConfig({ ...environment, COLOR_POLICY: 'magic' }), /COLOR_POLICY must be one of/);
   });
 
   it('is known by its file', () => {
