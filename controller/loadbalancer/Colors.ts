@@ -3,7 +3,7 @@ import type { ColorPolicy, PolicyMaker, PolicyOptions, Room, Weight } from '../.
 import { POLICIES } from '../../shared/colors/policies/policies.js';
 import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { ActivationMessage, MessageColor } from '../../shared/messages/activation.js';
 import type { ColorMessage } from '../../shared/messages/color.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
 import { newCounts, type ColorMetrics, type Counted, type PolicyCounts } from './ColorMetrics.js';
@@ -122,7 +122,7 @@ export class Colors {
     const { policy, counts } = this.#use(pool.name, name);
     const key = colorKey(namespace.name, color.value);
     const room = this.#room;
-    const patienceMs = worthwhile(color.patienceMs ?? options.patienceMs, resources.durationMs);
+    const patienceMs = this.#patience(color, resources);
     room.begin(key, resources, patienceMs, options.homes, this.#parts.now());
     const choice = room.patient.chosen(policy.assign(key, room));
     counts.assignments++;
@@ -145,14 +145,22 @@ export class Colors {
     const waitMs = room.expectedWait(instance);
     if (waitMs > 0) metrics.waits(counts, waitMs);
     counts.placed.set(instance, (counts.placed.get(instance) ?? 0) + 1);
-    message.color =
-      patienceMs > 0 ? { value: color.value, hit, patience: Math.round(patienceMs) } : { value: color.value, hit };
+    message.color = marked(color, hit, patienceMs);
     if (logger.debugEnabled) {
       const how = hit ? 'its home' : choice ? 'a next choice' : 'like an uncolored one';
       const wait = waitMs > 0 ? `, ${Math.round(waitMs)} ms to wait` : '';
       logger.debug(`color ${color.value} by ${name}: invoker${instance}, ${how}${wait}`, { transid: message.transid });
     }
     return placed;
+  }
+
+  /** Sets `message.color` of an invocation whose invoker does not depend on its color. */
+  mark(message: ActivationMessage, color: ColorRequest, resources: ResourceRequest): void {
+    message.color = marked(color, false, this.#patience(color, resources));
+  }
+
+  #patience({ patienceMs = this.#parts.options.patienceMs }: ColorRequest, { durationMs }: ResourceRequest): number {
+    return worthwhile(patienceMs, durationMs);
   }
 
   invokersChanged(invokers: readonly InvokerHealth[]): void {
@@ -339,6 +347,10 @@ export interface PaletteView {
       readonly placedLately: number;
     }[];
   }[];
+}
+
+function marked({ value }: ColorRequest, hit: boolean, patienceMs: number): MessageColor {
+  return patienceMs > 0 ? { value, hit, patience: Math.round(patienceMs) } : { value, hit };
 }
 
 const NO_REQUEST: ResourceRequest = { key: '', concurrency: 1, memory: 0 };

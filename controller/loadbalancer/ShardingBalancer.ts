@@ -22,8 +22,8 @@ import {
   type SchedulableAction,
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './BalancerMetrics.js';
-import { chooseShare, divideInstances, type InstanceShare } from './instances.js';
-import { generateHash, schedule, searchOrder, type ResourceRequest, type InvokerChoice } from './schedule.js';
+import { chooseShare, coversAll, divideInstances, poolOrder } from './instances.js';
+import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from './schedule.js';
 import { Shares, type Pool, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
 import { Supervisor } from './Supervisor.js';
@@ -226,7 +226,7 @@ export class ShardingBalancer implements LoadBalancer {
     if (overloaded) {
       this.#parts.metrics.overloaded(action.blackbox);
       if (this.#parts.logger.debugEnabled) {
-        this.#parts.logger.debug(`no invoker has room: chose invoker${candidate.instance} at random`, {
+        this.#parts.logger.debug(`no invoker has room: the invocation waits on invoker${candidate.instance}`, {
           transid: message.transid,
         });
       }
@@ -336,30 +336,37 @@ export class ShardingBalancer implements LoadBalancer {
       return own && other?.overloaded !== false ? own : other;
     };
     if (action.instances !== undefined) {
-      message.instances = action.instances;
-      const limited = this.#placeLimited(pool, action, action.instances, message, resources);
-      if (color !== undefined) message.color = { value: color.value, hit: false };
-      // Without a share, no invoker that is up is large enough for one container: the invoker says so.
-      return limited ?? uncolored();
+      return this.#placeLimited(pool, action, action.instances, message, resources, color, uncolored);
     }
     return color === undefined ? uncolored() : this.#colors.place(pool, message, color, resources, uncolored);
   }
 
-  /** Places an invocation of an action with a limit on its containers. Its color decides only among containers. */
+  /**
+   * Places an invocation of an action with a limit on its containers, and tells the invoker its part of the limit.
+   * @param unlimited finds an invoker as if there were no limit.
+   */
   #placeLimited(
     pool: Pool,
     action: SchedulableAction,
     instances: number,
     message: ActivationMessage,
     resources: ResourceRequest,
+    color: ColorRequest | undefined,
+    unlimited: () => InvokerChoice | undefined,
   ): InvokerChoice | undefined {
     const hash = generateHash(message.user.namespace.name, documentId(action.name));
-    const divided = ({ candidates, stepSizes }: Pool): InstanceShare[] =>
-      divideInstances(searchOrder(candidates, stepSizes, hash), instances, action.memory);
-    const own = divided(pool);
-    const placed = chooseShare(own.length === 0 && pool.fallback ? divided(pool.fallback) : own, resources);
-    if (!placed) return undefined;
-    message.instances = placed.instances;
+    const shares = divideInstances(poolOrder(pool, hash), instances, action.memory);
+    // Without a share, no invoker that is up is large enough for one container: the invoker says so.
+    const uncolored = (): InvokerChoice | undefined => chooseShare(shares, resources) ?? unlimited();
+    let placed: InvokerChoice | undefined;
+    if (color !== undefined && coversAll(shares, pool.candidates, action.memory)) {
+      placed = this.#colors.place(pool, message, color, resources, uncolored);
+    } else {
+      placed = uncolored();
+      if (color !== undefined) this.#colors.mark(message, color, resources);
+    }
+    const share = shares.find(({ candidate }) => candidate === placed?.candidate);
+    message.instances = share?.instances ?? instances;
     return placed;
   }
 

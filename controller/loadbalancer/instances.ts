@@ -1,4 +1,5 @@
-import { hasRoom, type Candidate, type InvokerChoice, type ResourceRequest } from './schedule.js';
+import { hasRoom, searchOrder, type Candidate, type InvokerChoice, type ResourceRequest } from './schedule.js';
+import type { Pool } from './Shares.js';
 
 /*
  * The limit `instances` of an action: the most containers that it has at once
@@ -13,6 +14,9 @@ import { hasRoom, type Candidate, type InvokerChoice, type ResourceRequest } fro
  * invoker 0 gets 1, invoker 1 gets none. An invocation goes to invoker 2 while it has room, then to invoker 0. If both
  * are full, it waits on the one with the smaller load.
  *
+ * A limit that takes a part of every invoker leaves colors their homes. With a smaller one, a color chooses only among
+ * the containers of an invoker: its home may have no part.
+ *
  * Trade-off: when an invoker goes down or returns, the parts move at once. Idle containers on an invoker without a part
  * stay until they are removed as usual, so for that time the action may have more containers than its limit.
  */
@@ -22,6 +26,12 @@ export interface InstanceShare {
   readonly candidate: Candidate;
   /** The most containers of the action on this invoker: 1 or more. */
   readonly instances: number;
+}
+
+/** The invokers in the order of the search, those to use without room in the others last. */
+export function* poolOrder({ candidates, stepSizes, fallback }: Pool, hash: number): Generator<Candidate> {
+  yield* searchOrder(candidates, stepSizes, hash);
+  if (fallback) yield* searchOrder(fallback.candidates, fallback.stepSizes, hash);
 }
 
 /**
@@ -41,6 +51,16 @@ export function divideInstances(order: Iterable<Candidate>, instances: number, m
     left -= part;
   }
   return shares;
+}
+
+/**
+ * Whether each invoker that may get a colored invocation has a part.
+ * @param candidates the invokers of the color's policy.
+ * @param memory of one container in MB.
+ */
+export function coversAll(shares: readonly InstanceShare[], candidates: readonly Candidate[], memory: number): boolean {
+  const parts = new Set(shares.map(({ candidate }) => candidate));
+  return candidates.every((candidate) => !candidate.up || candidate.memory < memory || parts.has(candidate));
 }
 
 /** The first share with room, else the one with the smallest load; undefined without shares. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { chooseShare, divideInstances } from '../../../../controller/loadbalancer/instances.js';
+import { chooseShare, coversAll, divideInstances, poolOrder } from '../../../../controller/loadbalancer/instances.js';
 import { InvokerCapacity } from '../../../../controller/loadbalancer/InvokerCapacity.js';
 import { searchOrder, stepSizes, type Candidate } from '../../../../controller/loadbalancer/schedule.js';
 import { HELLO, installation, settle } from './installation.js';
@@ -30,6 +30,15 @@ describe("the division of an action's limit on containers", () => {
   it('leaves out invokers that are down or too small', () => {
     const order = [invoker(0, 1024, false), invoker(1, 128), invoker(2, 512)];
     assert.deepEqual(parts(divideInstances(order, 5, 256)), [[2, 2]]);
+  });
+
+  it('goes on to the invokers for actions without room in the others', () => {
+    const pool = (...candidates: Candidate[]) => ({ name: 'p', candidates, stepSizes: stepSizes(candidates.length) });
+    const whole = { ...pool(invoker(0, 512)), fallback: pool(invoker(1, 512), invoker(2, 512)) };
+    assert.deepEqual(parts(divideInstances(poolOrder(whole, 3), 3, 256)), [
+      [0, 2],
+      [2, 1],
+    ]);
   });
 
   it('gives away the limit, unless the memory of all invokers is less', () => {
@@ -69,6 +78,40 @@ describe("the division of an action's limit on containers", () => {
     }
     assert.deepEqual(chosen, [0, 0, 1, 0, 1]);
     assert.equal(chooseShare([], request), undefined);
+  });
+});
+
+describe('the colors of an action with a limit on its containers', () => {
+  it('have their homes if each invoker that is up and large enough has a part', () => {
+    const all = [invoker(0, 512), invoker(1, 512), invoker(2, 512, false), invoker(3, 128)];
+    assert.equal(coversAll(divideInstances(all, 2, 256), all, 256), false);
+    assert.equal(coversAll(divideInstances(all, 3, 256), all, 256), true);
+    assert.equal(coversAll(divideInstances(all, 100, 256), all, 256), true);
+  });
+
+  it('are sent home by a limit that needs all invokers, and share few invokers by a small one', async () => {
+    const { start, pingAll, invoke } = await installation({ invokers: 4, memory: 512, patienceMs: 50 });
+    const balancer = await start('0');
+    await pingAll();
+    for (const [instances, met, invokers] of [
+      [8, true, 4],
+      [7, true, 4],
+      [2, false, 1],
+    ] as const) {
+      const used = new Set<number>();
+      for (let i = 0; i < 40; i++) {
+        const color = { value: `c${i}` };
+        const { invoker: number, message } = await invoke(balancer, '0', color, {}, { ...HELLO, instances });
+        used.add(number);
+        // It ends before the next one.
+        await settle();
+        assert.equal(message.color?.hit, met);
+        assert.ok(Number(message.color?.patience) > 0, 'the invoker lets it wait for the container of its color');
+        assert.ok((message.instances ?? Infinity) <= 2);
+      }
+      assert.equal(used.size, invokers);
+    }
+    await balancer.close();
   });
 });
 
