@@ -49,12 +49,13 @@ export function reconcile(
     else ownerless.push(bucket);
   });
   const takers = lists.filter((list, i) => settling?.has(at(members, i)) ?? list.buckets.length === 0);
-  for (const bucket of ownerless) furthest(lists, -1).buckets.push(bucket);
+  for (const bucket of ownerless) highest(lists, roomIn)?.buckets.push(bucket);
   for (const taker of takers) {
+    // All shares together are all buckets: while the taker is below its share, the fullest member is above its own.
     while (taker.buckets.length + 1 <= taker.share) {
-      const giver = furthest(lists, 1);
-      if (giver === taker || giver.buckets.length < giver.share) break;
-      taker.buckets.push(...giver.buckets.splice(-1));
+      const bucket = highest(lists, fullness)?.buckets.pop();
+      if (bucket === undefined) break;
+      taker.buckets.push(bucket);
     }
   }
   for (const [member, { buckets }] of listOf) for (const bucket of buckets) next[bucket] = member;
@@ -67,16 +68,20 @@ interface Owned {
   readonly share: number;
 }
 
-/** The member furthest above (sign 1) or below (sign -1) its share, in proportion; the first one in a tie. */
-function furthest(lists: readonly Owned[], sign: 1 | -1): Owned {
-  let found = at(lists, 0);
+const fullness = ({ buckets, share }: Owned): number => buckets.length / share;
+
+/** Compares the proportions after the move, so that ties between equal members are exact. */
+const roomIn = ({ buckets, share }: Owned): number => -(buckets.length + 1) / share;
+
+/** The element with the highest score, the first one in a tie. Undefined if no score is a number above -Infinity. */
+function highest<T>(elements: readonly T[], score: (element: T) => number): T | undefined {
+  let found: T | undefined;
   let most = -Infinity;
-  for (const list of lists) {
-    // Compare the proportions after the move, so that ties between equal members are exact.
-    const by = (sign * (list.buckets.length + (sign === 1 ? 0 : 1))) / Math.max(list.share, 1e-9);
-    if (by > most) {
-      found = list;
-      most = by;
+  for (const element of elements) {
+    const own = score(element);
+    if (own > most) {
+      found = element;
+      most = own;
     }
   }
   return found;
@@ -101,7 +106,8 @@ export interface Move {
  * 50 are over 42), and so does the second (neither is below 50 - 4). So one bucket moves, and max/mean falls from 1.5
  * to 1.25.
  *
- * With weights, loads are compared in proportion to them.
+ * With weights, loads are compared in proportion to them. In a tie between invokers the lower number wins. Of buckets
+ * with the same load, the highest number moves by the first rule and the lowest by the second.
  *
  * @param uses the number of uses by bucket.
  */
@@ -113,83 +119,59 @@ export function rebalance(
   maxMoves: number,
   weightOf: (invoker: number) => number = () => 1,
 ): Move[] {
-  const loads = new Map(reported.map(({ invoker, load }) => [invoker, load]));
-  const mean = sum(loads.values()) / Math.max(1e-9, sum(reported.map(({ invoker }) => weightOf(invoker))));
-  if (mean === 0) return [];
-  const bucketsOf = new Map<number, { bucket: number; load: number }[]>();
-  for (const [bucket, load] of bucketLoads(owners, uses, loads).entries()) {
-    const owner = numberAt(owners, bucket);
-    if (!loads.has(owner)) continue;
-    const list = bucketsOf.get(owner);
-    if (list) list.push({ bucket, load });
-    else bucketsOf.set(owner, [{ bucket, load }]);
-  }
-  for (const list of bucketsOf.values()) list.sort((a, b) => a.load - b.load || a.bucket - b.bucket);
+  const invokers: Loaded[] = reported
+    .toSorted((a, b) => a.invoker - b.invoker)
+    .map(({ invoker, load }) => ({ invoker, load, weight: weightOf(invoker), owned: 0, used: [] }));
+  const mean = sum(invokers.map(({ load }) => load)) / sum(invokers.map(({ weight }) => weight));
+  assignBuckets(invokers, owners, uses);
   const moves: Move[] = [];
-  const givers = new Set(bucketsOf.keys());
-  while (moves.length < maxMoves && givers.size > 0) {
-    const from = most(givers, loads, 1, weightOf);
-    const fromLoad = loads.get(from) ?? 0;
-    const fromShare = fromLoad / weightOf(from);
-    if (fromShare <= to * mean) break;
-    const taker = most(loads.keys(), loads, -1, weightOf);
-    const takerLoad = loads.get(taker) ?? 0;
-    const takerWeight = weightOf(taker);
-    const list = bucketsOf.get(from) ?? [];
-    const index = pick(list, to * mean * takerWeight - takerLoad, (fromShare - mean / 10) * takerWeight - takerLoad);
-    const picked = list[index];
-    if (!picked || list.length === 1) {
-      givers.delete(from);
+  let givers: readonly Loaded[] = invokers;
+  while (moves.length < maxMoves) {
+    const from = highest(givers, loadShare);
+    const taker = highest(invokers, (invoker) => -loadShare(invoker));
+    if (!from || !taker || loadShare(from) <= to * mean) break;
+    const gentle = to * mean * taker.weight - taker.load;
+    const strict = (loadShare(from) - mean / 10) * taker.weight - taker.load;
+    const picked = from.used.findLast(({ load }) => load <= gentle) ?? from.used.find(({ load }) => load < strict);
+    if (!picked || from.owned === 1) {
+      givers = givers.filter((giver) => giver !== from);
       continue;
     }
-    list.splice(index, 1);
-    moves.push({ bucket: picked.bucket, from, to: taker });
-    loads.set(from, fromLoad - picked.load);
-    loads.set(taker, takerLoad + picked.load);
+    from.used.splice(from.used.indexOf(picked), 1);
+    from.owned--;
+    moves.push({ bucket: picked.bucket, from: from.invoker, to: taker.invoker });
+    from.load -= picked.load;
+    taker.load += picked.load;
   }
   return moves;
 }
 
-/**
- * Of buckets by ascending load: the last one up to `gentle`, or else the first used one below `strict`; -1 for none.
- */
-function pick(list: readonly { load: number }[], gentle: number, strict: number): number {
-  let coolest = -1;
-  let best = -1;
-  for (const [i, { load }] of list.entries()) {
-    if (load <= 0) continue;
-    if (load <= gentle) best = i;
-    else if (coolest < 0 && load < strict) coolest = i;
-  }
-  return best >= 0 ? best : coolest;
+interface Loaded {
+  readonly invoker: number;
+  readonly weight: number;
+  load: number;
+  /** The number of buckets, including unused ones. */
+  owned: number;
+  /** The used buckets by ascending load, then by number, without received ones. */
+  used: { readonly bucket: number; readonly load: number }[];
 }
 
-function bucketLoads(owners: Uint16Array, uses: Float64Array, loads: ReadonlyMap<number, number>): Float64Array {
-  const used = new Map<number, number>();
-  owners.forEach((owner, bucket) => used.set(owner, (used.get(owner) ?? 0) + numberAt(uses, bucket)));
-  return uses.map((use, bucket) => {
-    const owner = numberAt(owners, bucket);
-    return use === 0 ? 0 : ((loads.get(owner) ?? 0) * use) / (used.get(owner) ?? 1);
-  });
-}
+const loadShare = ({ load, weight }: Loaded): number => load / weight;
 
-/** The invoker with the most (sign 1) or least (sign -1) load for its weight; in a tie the lower number. */
-function most(
-  invokers: Iterable<number>,
-  loads: ReadonlyMap<number, number>,
-  sign: 1 | -1,
-  weightOf: (invoker: number) => number,
-): number {
-  let found = -1;
-  let best = -Infinity;
-  for (const invoker of invokers) {
-    const load = (sign * (loads.get(invoker) ?? 0)) / weightOf(invoker);
-    if (load > best || (load === best && invoker < found)) {
-      found = invoker;
-      best = load;
-    }
+/** Sets the invokers' buckets, and divides the load of each invoker among its buckets by their uses. */
+function assignBuckets(invokers: readonly Loaded[], owners: Uint16Array, uses: Float64Array): void {
+  const bucketsOf = new Map<number, number[]>(invokers.map(({ invoker }) => [invoker, []]));
+  owners.forEach((owner, bucket) => bucketsOf.get(owner)?.push(bucket));
+  for (const one of invokers) {
+    const buckets = bucketsOf.get(one.invoker) ?? [];
+    const usesOf = (bucket: number): number => numberAt(uses, bucket);
+    const total = sum(buckets.map(usesOf));
+    one.owned = buckets.length;
+    one.used = buckets
+      .filter((bucket) => usesOf(bucket) > 0)
+      .map((bucket) => ({ bucket, load: (one.load * usesOf(bucket)) / total }))
+      .toSorted((a, b) => a.load - b.load);
   }
-  return found;
 }
 
 function sum(values: Iterable<number>): number {
@@ -198,19 +180,20 @@ function sum(values: Iterable<number>): number {
   return total;
 }
 
-/** The max/mean of loads, in proportion to weights if given; 1 without loads. */
+/**
+ * The max/mean of loads, in proportion to weights if given; 1 without loads.
+ * @throws RangeError if there are fewer weights than loads.
+ */
 export function imbalance(loads: Iterable<number>, weights?: readonly number[]): number {
-  let weight = 0;
-  let total = 0;
+  const all = [...loads];
+  const weightsOfAll = weights ?? all.map(() => 1);
+  const total = sum(all);
   let max = 0;
-  let at = 0;
-  for (const load of loads) {
-    const own = weights?.[at++] ?? 1;
-    weight += own;
-    total += load;
-    if (load / own > max) max = load / own;
+  for (const [i, load] of all.entries()) {
+    const share = load / at(weightsOfAll, i);
+    if (share > max) max = share;
   }
-  return total === 0 ? 1 : (max * weight) / total;
+  return total === 0 ? 1 : (max * sum(weightsOfAll)) / total;
 }
 
 /** The table as base64 of 16,384 little-endian numbers of two bytes. */

@@ -8,7 +8,7 @@ const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 const FIRST_LIMIT_MS = 120_000;
 /** A test may take so many times what all tests take without a change, and at least so many ms. */
 const TIMES_LONGER = 5;
-const LEAST_TIMEOUT_MS = 500;
+const LEAST_TIMEOUT_MS = 2000;
 /** For loading the modules, besides. */
 const LOADING_MS = 2000;
 

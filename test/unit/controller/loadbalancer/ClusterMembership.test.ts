@@ -50,3 +50,36 @@ describe('ClusterMembership', () => {
     ]);
   });
 });
+
+describe('the membership of a controller', () => {
+  it('is known to the others within a heartbeat, and ends with it', async () => {
+    const messaging = new EmbeddedMessaging();
+    const seen: string[][] = [];
+    const join = (self: string) =>
+      ClusterMembership.start({
+        messaging,
+        topic: topics().controllers,
+        logger: silentLogger,
+        self,
+        options: { heartbeatMs: 10, missed: 5 },
+        onChange: (controllers) => {
+          if (self === '0') seen.push([...controllers]);
+        },
+      });
+    const until = async (condition: () => boolean): Promise<void> => {
+      for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
+      assert.ok(condition());
+    };
+    const zero = await join('0');
+    assert.deepEqual(zero.members, ['0']);
+    assert.equal(zero.isLeader, true);
+    const one = await join('1');
+    await until(() => zero.members.length === 2 && one.members.length === 2);
+    assert.equal(one.isLeader, false);
+    await zero.close();
+    await until(() => one.members.length === 1);
+    assert.equal(one.isLeader, true);
+    await one.close();
+    assert.deepEqual(seen, [['0', '1']]);
+  });
+});

@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { BUCKETS, emptyTable, imbalance, NOBODY, rebalance, reconcile } from '../../../../shared/colors/buckets.js';
+import {
+  BUCKETS,
+  decodeOwners,
+  emptyTable,
+  encodeOwners,
+  imbalance,
+  NOBODY,
+  rebalance,
+  reconcile,
+  type Move,
+} from '../../../../shared/colors/buckets.js';
 import { range } from './workload.js';
 
 const countsOf = (owners: Uint16Array): Map<number, number> => {
@@ -22,6 +32,33 @@ describe('the table of buckets', () => {
       assert.ok(Math.max(...counts) - Math.min(...counts) <= 1);
     }
     assert.deepEqual(countsOf(reconcile(reconcile(emptyTable(), [1, 2]), [])), new Map([[NOBODY, BUCKETS]]));
+  });
+
+  it('gives a bucket to the lower number in a tie, and takes it from the lower number', () => {
+    const three = countsOf(reconcile(emptyTable(), [0, 1, 2]));
+    // 16,384 is three times 5,461, and 1.
+    assert.deepEqual(
+      [0, 1, 2].map((owner) => three.get(owner)),
+      [5462, 5461, 5461],
+    );
+    const joined = countsOf(reconcile(reconcile(emptyTable(), [0, 1]), [0, 1, 2]));
+    assert.deepEqual(
+      [0, 1, 2].map((owner) => joined.get(owner)),
+      [5461, 5462, 5461],
+    );
+  });
+
+  it('gives a bucket to the member that is furthest below its share with it', () => {
+    const shares = [1.6, 16_382.4];
+    const weightOf = (member: number): number => shares[member] ?? 0;
+    // With one more bucket the second member is closer to its share than the first one with a second bucket.
+    assert.deepEqual(
+      countsOf(reconcile(emptyTable(), [0, 1], weightOf, new Set())),
+      new Map([
+        [0, 1],
+        [1, 16_383],
+      ]),
+    );
   });
 
   it('moves only the buckets of those that leave, and for those that join', () => {
@@ -118,6 +155,82 @@ describe('the rebalance of buckets', () => {
     assert.deepEqual([moved(60), moved(61)], [0, 1]);
   });
 
+  /** The moves of at most 100 buckets. @param loads by invoker. @param owned the uses of each invoker's buckets. */
+  const movesOf = (
+    loads: readonly number[],
+    owned: readonly (readonly number[])[],
+    { to = 1.05, weights = loads.map(() => 1), order = range(loads.length) } = {},
+  ): Move[] => {
+    const owners = emptyTable();
+    owners.set(owned.flatMap((buckets, invoker) => buckets.map(() => invoker)));
+    const reported = order.map((invoker) => ({ invoker, load: loads[invoker] ?? 0 }));
+    return rebalance(owners, usesOf({ ...owned.flat() }), reported, to, 100, (invoker) => weights[invoker] ?? 0);
+  };
+
+  it('moves nothing without reports', () => {
+    assert.deepEqual(movesOf([], []), []);
+    assert.deepEqual(movesOf([0, 0], [[1], [1]]), []);
+  });
+
+  it('moves the bucket with the most load that fits, in whichever order the buckets are', () => {
+    // The mean is 40 and the receiver may have 42: both 15 and 20 fit, and 25 does not.
+    const moved = { from: 0, to: 1 };
+    assert.deepEqual(movesOf([60, 20], [[15, 20, 25], [1]]), [{ ...moved, bucket: 1 }]);
+    assert.deepEqual(movesOf([60, 20], [[20, 15, 25], [1]]), [{ ...moved, bucket: 0 }]);
+    assert.deepEqual(movesOf([60, 20], [[25, 20, 15], [1]]), [{ ...moved, bucket: 1 }]);
+  });
+
+  it('fills a receiver up to what it may have, and not beyond', () => {
+    assert.deepEqual(movesOf([64, 16], [[20, 44], [1]], { to: 1.5 }), [{ bucket: 1, from: 0, to: 1 }]);
+    assert.deepEqual(movesOf([64, 16], [[19, 45], [1]], { to: 1.5 }), [{ bucket: 0, from: 0, to: 1 }]);
+  });
+
+  it('moves the coolest of buckets that are too hot, with a margin of a tenth of the mean', () => {
+    // The mean is 40: the receiver with 24 may have 42, or less than 56 - 4.
+    assert.deepEqual(movesOf([56, 24], [[29, 27], [1]]), [{ bucket: 1, from: 0, to: 1 }]);
+    assert.deepEqual(movesOf([56, 24], [[28, 28], [1]]), []);
+    assert.deepEqual(movesOf([60, 20], [[31, 29], [1]]), [{ bucket: 1, from: 0, to: 1 }]);
+  });
+
+  it('moves bucket after bucket, each once, from the most to the least loaded invoker', () => {
+    assert.deepEqual(movesOf([80, 0, 40], [[10, 10, 10, 10, 10, 10, 10, 10], [], [1]], { to: 1.25 }), [
+      { bucket: 7, from: 0, to: 1 },
+      { bucket: 6, from: 0, to: 1 },
+      { bucket: 5, from: 0, to: 1 },
+    ]);
+  });
+
+  it('goes on with the next invoker where the most loaded one has no bucket to move', () => {
+    assert.deepEqual(movesOf([100, 60, 20, 0], [[], [30, 30], [1], [1]], { to: 1.2 }), [{ bucket: 1, from: 1, to: 3 }]);
+  });
+
+  it('prefers the lower number in a tie, in whichever order the reports are', () => {
+    for (const order of [
+      [0, 1, 2, 3],
+      [3, 1, 2, 0],
+    ]) {
+      const moves = movesOf([20, 60, 60, 20], [[1], [20, 20, 20], [20, 20, 20], [1]], { order });
+      assert.deepEqual(moves, [
+        { bucket: 3, from: 1, to: 0 },
+        { bucket: 6, from: 2, to: 3 },
+      ]);
+    }
+  });
+
+  it('compares loads in proportion to weights', () => {
+    assert.deepEqual(movesOf([30, 30], [[1], [10, 20]], { weights: [3, 1] }), [{ bucket: 1, from: 1, to: 0 }]);
+    assert.deepEqual(movesOf([60, 20], [[1, 1, 1], [1]], { weights: [3, 1] }), []);
+  });
+
+  it('leaves an invoker its last bucket, used or not', () => {
+    const weights = [1, 4];
+    assert.deepEqual(movesOf([10, 0], [[5], [1]], { weights }), []);
+    assert.deepEqual(movesOf([10, 0], [[5, 0], [1]], { weights }), [{ bucket: 0, from: 0, to: 1 }]);
+    assert.deepEqual(movesOf([10, 0], [[5, 5], [1]], { weights }), [{ bucket: 1, from: 0, to: 1 }]);
+    const heavy = { weights: [1, 100] };
+    assert.deepEqual(movesOf([10, 0], [[5, 5], [1]], heavy), [{ bucket: 1, from: 0, to: 1 }]);
+  });
+
   it('moves no more than it may', () => {
     const owners = reconcile(emptyTable(), [0, 1]);
     const uses = new Float64Array(BUCKETS).fill(1);
@@ -184,5 +297,36 @@ describe('the rebalance of buckets', () => {
       ),
       { numRuns: 15 },
     );
+  });
+});
+
+describe('the imbalance', () => {
+  it('is the highest load by the mean, and 1 without loads', () => {
+    assert.equal(imbalance([]), 1);
+    assert.equal(imbalance([0, 0]), 1);
+    assert.equal(imbalance([3, 1]), 1.5);
+    assert.equal(imbalance(new Set([0.25, 0.75])), 1.5);
+    assert.equal(imbalance([1, 1, 1]), 1);
+  });
+
+  it('compares loads in proportion to weights', () => {
+    assert.equal(imbalance([3, 1], [3, 1]), 1);
+    assert.equal(imbalance([4, 4], [3, 1]), 2);
+    assert.throws(() => imbalance([4, 4], [3]), RangeError);
+  });
+});
+
+describe('the text of a table', () => {
+  it('has two little-endian bytes for each owner', () => {
+    const owners = reconcile(emptyTable(), [0, 258]);
+    const bytes = Buffer.from(encodeOwners(owners), 'base64');
+    assert.deepEqual([bytes.length, ...bytes.subarray(0, 4)], [32_768, 0, 0, 2, 1]);
+    assert.deepEqual(decodeOwners(encodeOwners(owners)), owners);
+  });
+
+  it('is refused if its length is not that of a table', () => {
+    assert.equal(decodeOwners(''), undefined);
+    assert.equal(decodeOwners(Buffer.alloc(32_766).toString('base64')), undefined);
+    assert.equal(decodeOwners(Buffer.alloc(49_152).toString('base64')), undefined);
   });
 });
