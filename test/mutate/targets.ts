@@ -9,6 +9,8 @@ export const TARGETS: readonly Target[] = [
   { file: 'invoker/pool/FairQueue', tests: ['invoker/pool/FairQueue'] },
   { file: 'invoker/pool/Backlog', tests: ['invoker/pool/Backlog'] },
   { file: 'invoker/pool/WarmGroup', tests: ['invoker/pool/WarmGroup'] },
+  { file: 'invoker/pool/colorPatience', tests: ['invoker/pool/colorPatience'] },
+  { file: 'invoker/pool/ColorWaits', tests: ['invoker/pool/ColorWaits'] },
   { file: 'controller/loadbalancer/schedule', tests: ['controller/loadbalancer/schedule'] },
   { file: 'controller/loadbalancer/supervision', tests: ['controller/loadbalancer/supervision'] },
   { file: 'controller/loadbalancer/InvokerCapacity', tests: ['controller/loadbalancer/InvokerCapacity'] },

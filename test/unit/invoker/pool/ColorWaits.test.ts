@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { ColorWaits, type ColoredJob } from '../../../../invoker/pool/ColorWaits.js';
+import { newEntry, type ContainerEntry } from '../../../../invoker/pool/ContainerEntry.js';
+import { ContainerTable } from '../../../../invoker/pool/ContainerTable.js';
 import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { ok } from './FakeDriver.js';
 import { Gate, message, PoolFixture, settle } from './setup.js';
@@ -31,6 +34,179 @@ class Timers {
     }
   }
 }
+
+interface Job extends ColoredJob {
+  readonly name: string;
+}
+
+const red = (name: string, patienceMs = 100, key = 'a'): Job => ({ name, key, color: 'red', patienceMs });
+
+/** The jobs that wait for the containers of a table, and what became of them, with the durations of their waits. */
+class Waits {
+  now = 1000;
+  readonly timers = new Timers(() => this.now);
+  readonly table = new ContainerTable<ContainerEntry>(4096, 8);
+  readonly ended: (readonly [name: string, to: string, waitedMs: number])[] = [];
+  goneOn = 0;
+  readonly jobs = new ColorWaits<Job, ContainerEntry>({
+    table: this.table,
+    now: () => this.now,
+    after: this.timers.after,
+    start: ({ name }, { id }, waitedMs) => {
+      this.ended.push([name, String(id), waitedMs]);
+    },
+    giveUp: ({ name }, waitedMs) => {
+      this.ended.push([name, 'elsewhere', waitedMs]);
+    },
+    goOn: () => {
+      this.goneOn++;
+    },
+  });
+
+  /** A container that runs an activation of the color since now. @param meanMs of a run. */
+  busy(id: number, meanMs: number | undefined = 40, key = 'a'): ContainerEntry {
+    const entry = { ...newEntry(id, 'k', 128), lastAssigned: this.now };
+    this.table.addFor(entry, key, 1);
+    this.table.setState(entry, 'warm');
+    this.table.assign(entry, 'red');
+    const group = this.table.group(key);
+    if (group) group.meanRunMs = meanMs;
+    return entry;
+  }
+
+  /** The names of the jobs that wait, after which none does. */
+  shiftAll(): string[] {
+    const names: string[] = [];
+    for (let job = this.jobs.shift(); job; job = this.jobs.shift()) names.push(job.name);
+    return names;
+  }
+}
+
+describe('the jobs that wait for a container of their color', () => {
+  it('are those that expect it within their patience', () => {
+    const waits = new Waits();
+    assert.equal(waits.jobs.admit(red('no container')), false);
+    waits.busy(1);
+    assert.equal(waits.jobs.admit(red('too impatient', 39)), false);
+    assert.equal(waits.jobs.admit({ ...red('no color'), color: undefined }), false);
+    assert.equal(waits.jobs.admit({ ...red('other color'), color: 'blue' }), false);
+    assert.equal(waits.jobs.size, 0);
+    assert.equal(waits.jobs.admit(red('first')), true);
+    assert.equal(waits.jobs.admit(red('second')), true);
+    assert.equal(waits.jobs.admit(red('third')), false, '120 ms');
+    assert.equal(waits.jobs.size, 2);
+    assert.equal(waits.timers.pending.length, 2);
+    assert.deepEqual(waits.shiftAll(), ['first', 'second']);
+  });
+
+  it('do not include one without patience, however soon a container has room', () => {
+    const waits = new Waits();
+    waits.busy(1, 0);
+    assert.equal(waits.jobs.admit(red('none', 0)), false);
+    assert.equal(waits.jobs.admit(red('1 ms', 1)), true);
+  });
+
+  it('do not include one whose container has room', () => {
+    const waits = new Waits();
+    waits.busy(1);
+    waits.table.release(waits.busy(2), false, waits.now);
+    assert.equal(waits.jobs.admit(red('first')), false);
+  });
+
+  it('count for the container that was expected first for each', () => {
+    const waits = new Waits();
+    waits.busy(1);
+    waits.now += 10;
+    waits.busy(2);
+    // 30, 40, 70, 80 ms; the fifth would wait for 110 ms.
+    const admitted = ['first', 'second', 'third', 'fourth', 'fifth'].map((name) => waits.jobs.admit(red(name)));
+    assert.deepEqual(admitted, [true, true, true, true, false]);
+  });
+
+  it('start in order of arrival when their container has room, with the duration of their wait', () => {
+    const waits = new Waits();
+    const home = waits.busy(1);
+    waits.jobs.admit(red('first'));
+    waits.now += 5;
+    waits.jobs.admit(red('second'));
+    waits.jobs.serve('a');
+    assert.deepEqual(waits.ended, [], 'it is still busy');
+    waits.now += 15;
+    waits.table.release(home, false, waits.now);
+    waits.jobs.serve('b');
+    assert.deepEqual(waits.ended, [], 'the containers of another action');
+    waits.jobs.serve('a');
+    assert.deepEqual(waits.ended, [
+      ['first', '1', 20],
+      ['second', '1', 15],
+    ]);
+    assert.deepEqual([waits.jobs.size, waits.timers.pending.length, waits.goneOn], [0, 0, 0]);
+  });
+
+  it('go on waiting when one of two containers stops, and go elsewhere when both have', () => {
+    const waits = new Waits();
+    const homes = [waits.busy(1), waits.busy(2)] as const;
+    waits.jobs.admit(red('first'));
+    waits.table.setState(homes[0], 'draining');
+    waits.jobs.serve('a');
+    assert.deepEqual(waits.ended, []);
+    waits.table.setState(homes[1], 'draining');
+    waits.jobs.serve('a');
+    assert.deepEqual(waits.ended, [['first', 'elsewhere', 0]]);
+    assert.equal(waits.goneOn, 0, 'the caller of serve goes on itself');
+  });
+
+  it('go elsewhere when no container of their action is left, or theirs must be resumed', () => {
+    const gone = new Waits();
+    const removed = gone.busy(1);
+    gone.jobs.admit(red('first'));
+    gone.table.retire(removed);
+    gone.jobs.serve('a');
+    assert.deepEqual(gone.ended, [['first', 'elsewhere', 0]]);
+
+    const asleep = new Waits();
+    const paused = asleep.busy(1);
+    asleep.jobs.admit(red('first'));
+    asleep.table.release(paused, false, asleep.now);
+    asleep.table.setState(paused, 'paused');
+    asleep.jobs.serve('a');
+    assert.deepEqual(asleep.ended, [['first', 'elsewhere', 0]]);
+  });
+
+  it('go elsewhere after their patience, each once', () => {
+    const waits = new Waits();
+    waits.busy(1);
+    waits.jobs.admit(red('first', 50));
+    waits.jobs.admit(red('second', 80));
+    waits.now += 50;
+    waits.timers.fire();
+    assert.deepEqual(waits.ended, [['first', 'elsewhere', 50]]);
+    assert.deepEqual([waits.goneOn, waits.jobs.size], [1, 1]);
+    waits.now += 30;
+    waits.timers.fire();
+    assert.deepEqual(waits.ended.slice(1), [['second', 'elsewhere', 80]]);
+    assert.deepEqual([waits.goneOn, waits.jobs.size, waits.timers.pending.length], [2, 0, 0]);
+  });
+
+  it('leave one by one, action by action', () => {
+    const waits = new Waits();
+    waits.busy(1);
+    waits.busy(2, 40, 'b');
+    for (const job of [red('first'), red('other', 100, 'b'), red('second')]) assert.ok(waits.jobs.admit(job));
+    assert.deepEqual(waits.shiftAll(), ['first', 'second', 'other']);
+    assert.deepEqual([waits.jobs.size, waits.timers.pending.length, waits.ended], [0, 0, []]);
+  });
+
+  it('did not wait for less than no time where the clock was set back', () => {
+    const waits = new Waits();
+    const home = waits.busy(1);
+    waits.jobs.admit(red('first'));
+    waits.now -= 500;
+    waits.table.release(home, false, waits.now);
+    waits.jobs.serve('a');
+    assert.deepEqual(waits.ended, [['first', '1', 0]]);
+  });
+});
 
 /** A pool whose action takes 40 ms on average, and in which each run passes the gate of its color. */
 async function warmRed(userMemoryMB = 1024) {

@@ -90,6 +90,11 @@ class Model {
     return homes.findLast(isAwake) ?? homes.at(-1);
   }
 
+  busyHomes(color: string): ContainerEntry[] {
+    const busy = (this.homes.get(color) ?? []).filter((home) => this.room.every(({ entry }) => entry !== home));
+    return busy.filter(isAwake);
+  }
+
   fewestColors(): ContainerEntry | undefined {
     const awake = this.room.filter(({ entry }) => isAwake(entry));
     const choice = awake.length > 0 ? awake : this.room;
@@ -137,6 +142,20 @@ describe('WarmGroup', () => {
     }
     assert.equal(busy.colors?.size, 0);
     assert.equal(warm.fewestColors(), undefined, 'none has room');
+  });
+
+  it('knows the busy homes of a color, the latest one last', () => {
+    const { group: warm, entries } = group(4);
+    const [first, second, free, draining] = entries;
+    assert.ok(first && second && free && draining);
+    for (const entry of entries) warm.serve(entry, 'red');
+    for (const entry of [second, first, draining]) warm.delist(entry);
+    draining.state = 'draining';
+    assert.deepEqual(
+      warm.busyHomes('red').map(({ id }) => id),
+      [first.id, second.id],
+    );
+    assert.deepEqual(warm.busyHomes('blue'), []);
   });
 
   it('prefers a container without colors to one with colors, regardless of their last use', () => {
@@ -199,7 +218,11 @@ describe('WarmGroup', () => {
             warm.enlist(entry);
             model.enlist(entry);
           }
-          for (const color of COLORS) assert.equal(warm.home(color)?.id, model.home(color)?.id, `home of ${color}`);
+          for (const color of COLORS) {
+            assert.equal(warm.home(color)?.id, model.home(color)?.id, `home of ${color}`);
+            const idsOf = (homes: readonly ContainerEntry[]): number[] => homes.map(({ id }) => id);
+            assert.deepEqual(idsOf(warm.busyHomes(color)), idsOf(model.busyHomes(color)), `busy homes of ${color}`);
+          }
           assert.equal(warm.fewestColors()?.id, model.fewestColors()?.id);
           for (const one of entries) {
             if (!gone.has(one)) assert.deepEqual([...(one.colors ?? [])], model.colorsOf(one));
