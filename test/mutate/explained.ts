@@ -253,21 +253,21 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'shared/colors/buckets',
-    line: 'furthest(lists, -1).buckets.push(bucket);',
-    becomes: 'furthest(lists, -2).buckets.push(bucket);',
+    line: 'export function rebalance(owners, uses, reported, to, maxMoves, weightOf = () => 1) {',
+    becomes: 'export function rebalance(owners, uses, reported, to, maxMoves, weightOf = () => 2) {',
     reason:
-      'Only the sign of the factor, and whether it is 1, decide; the comparison is between values with the same factor.',
+      'Twice the weights halve the mean and the load shares, and the bounds multiply them by a weight: the factor cancels out, and exactly, since it is a power of two.',
   },
   {
     file: 'shared/colors/buckets',
-    line: 'const taker = most(loads.keys(), loads, -1, weightOf);',
-    becomes: 'const taker = most(loads.keys(), loads, -2, weightOf);',
-    reason: 'The comparison is between values with the same factor, and -2 has the sign of -1.',
+    line: 'const weightsOfAll = weights ?? all.map(() => 1);',
+    becomes: 'const weightsOfAll = weights ?? all.map(() => 2);',
+    reason: 'The highest load by weight is halved, and the sum of the weights doubled.',
   },
   {
     file: 'shared/colors/buckets',
-    line: 'const takerLoad = loads.get(taker) ?? 0;',
-    becomes: 'const takerLoad = loads.get(taker) ?? 1;',
-    reason: 'The taker is a key of the map.',
+    line: 'if (share > max)',
+    becomes: 'if (share >= max)',
+    reason: 'A share equal to the highest one replaces it with the same number.',
   },
 ];
