@@ -18,8 +18,6 @@ export class Ring {
   readonly #weights = new Map<number, Weight>();
   /** The number of points by member. */
   readonly #counts = new Map<number, number>();
-  /** The weight that gets `pointsEach` points: the largest power of two that is at most the smallest weight. */
-  #unit = 1;
   #isMember = new Uint8Array(16);
   /** The last walk that visited each member. */
   #met = new Uint32Array(16);
@@ -149,15 +147,15 @@ export class Ring {
 
   /** Gives each member the points for its weight. The first points of a member are always the same. */
   #repoint(): void {
-    let least = Infinity;
-    for (const member of this.#members) least = Math.min(least, this.#weights.get(member)?.weight ?? 1);
-    if (least > 0 && least < Infinity) this.#unit = 2 ** Math.floor(Math.log2(least));
+    const unit = this.#unit();
     const shrunk = new Set<number>();
-    for (const member of this.#members) if (this.#earned(member) < (this.#counts.get(member) ?? 0)) shrunk.add(member);
+    for (const member of this.#members) {
+      if (this.#earned(member, unit) < (this.#counts.get(member) ?? 0)) shrunk.add(member);
+    }
     if (shrunk.size > 0) this.#drop(shrunk);
     const added: number[] = [];
     for (const member of this.#members) {
-      const earned = this.#earned(member);
+      const earned = this.#earned(member, unit);
       const own = mix(this.#seed ^ mix(member + 1));
       for (let i = this.#counts.get(member) ?? 0; i < earned; i++) {
         added.push(mix(own + Math.imul(i, 0x9e3779b1)) * 65_536 + member);
@@ -168,10 +166,23 @@ export class Ring {
     if (added.length > 0) this.#merge(Float64Array.from(added).toSorted());
   }
 
-  #earned(member: number): number {
+  /**
+   * The weight that gets `pointsEach` points: the largest power of two that is at most the smallest weight above 0. It
+   * depends on the current weights only, so that controllers with different histories have the same ring.
+   */
+  #unit(): number {
+    let least = Infinity;
+    for (const member of this.#members) {
+      const weight = this.#weights.get(member)?.weight ?? 1;
+      if (weight > 0) least = Math.min(least, weight);
+    }
+    return 2 ** Math.floor(Math.log2(least));
+  }
+
+  #earned(member: number, unit: number): number {
     const weight = this.#weights.get(member);
     if (!weight) return this.#pointsEach;
-    const points = Math.min(MOST, weight.weight / this.#unit) * weight.warmth * this.#pointsEach;
+    const points = Math.min(MOST, weight.weight / unit) * weight.warmth * this.#pointsEach;
     return Math.max(1, Math.round(points));
   }
 

@@ -119,17 +119,15 @@ export function rebalance(
   maxMoves: number,
   weightOf: (invoker: number) => number = () => 1,
 ): Move[] {
-  const invokers: Loaded[] = reported
-    .toSorted((a, b) => a.invoker - b.invoker)
-    .map(({ invoker, load }) => ({ invoker, load, weight: weightOf(invoker), owned: 0, used: [] }));
+  const invokers = loadedInvokers(owners, uses, reported, weightOf);
   const mean = sum(invokers.map(({ load }) => load)) / sum(invokers.map(({ weight }) => weight));
-  assignBuckets(invokers, owners, uses);
   const moves: Move[] = [];
   let givers: readonly Loaded[] = invokers;
   while (moves.length < maxMoves) {
     const from = highest(givers, loadShare);
-    const taker = highest(invokers, (invoker) => -loadShare(invoker));
-    if (!from || !taker || loadShare(from) <= to * mean) break;
+    if (!from || loadShare(from) <= to * mean) break;
+    // Without a finite load share, nothing moves.
+    const taker = highest(invokers, (invoker) => -loadShare(invoker)) ?? from;
     const gentle = to * mean * taker.weight - taker.load;
     const strict = (loadShare(from) - mean / 10) * taker.weight - taker.load;
     const picked = from.used.findLast(({ load }) => load <= gentle) ?? from.used.find(({ load }) => load < strict);
@@ -153,25 +151,32 @@ interface Loaded {
   /** The number of buckets, including unused ones. */
   owned: number;
   /** The used buckets by ascending load, then by number, without received ones. */
-  used: { readonly bucket: number; readonly load: number }[];
+  readonly used: { readonly bucket: number; readonly load: number }[];
 }
 
 const loadShare = ({ load, weight }: Loaded): number => load / weight;
 
-/** Sets the invokers' buckets, and divides the load of each invoker among its buckets by their uses. */
-function assignBuckets(invokers: readonly Loaded[], owners: Uint16Array, uses: Float64Array): void {
-  const bucketsOf = new Map<number, number[]>(invokers.map(({ invoker }) => [invoker, []]));
+/** The reported invokers by number. The load of each is divided among its buckets by their uses. */
+function loadedInvokers(
+  owners: Uint16Array,
+  uses: Float64Array,
+  reported: readonly InvokerLoad[],
+  weightOf: (invoker: number) => number,
+): Loaded[] {
+  const bucketsOf = new Map<number, number[]>(reported.map(({ invoker }) => [invoker, []]));
   owners.forEach((owner, bucket) => bucketsOf.get(owner)?.push(bucket));
-  for (const one of invokers) {
-    const buckets = bucketsOf.get(one.invoker) ?? [];
-    const usesOf = (bucket: number): number => numberAt(uses, bucket);
-    const total = sum(buckets.map(usesOf));
-    one.owned = buckets.length;
-    one.used = buckets
-      .filter((bucket) => usesOf(bucket) > 0)
-      .map((bucket) => ({ bucket, load: (one.load * usesOf(bucket)) / total }))
-      .toSorted((a, b) => a.load - b.load);
-  }
+  const usesOf = (bucket: number): number => numberAt(uses, bucket);
+  return reported
+    .toSorted((a, b) => a.invoker - b.invoker)
+    .map(({ invoker, load }) => {
+      const buckets = bucketsOf.get(invoker) ?? [];
+      const total = sum(buckets.map(usesOf));
+      const used = buckets
+        .filter((bucket) => usesOf(bucket) > 0)
+        .map((bucket) => ({ bucket, load: (load * usesOf(bucket)) / total }))
+        .toSorted((a, b) => a.load - b.load);
+      return { invoker, load, weight: weightOf(invoker), owned: buckets.length, used };
+    });
 }
 
 function sum(values: Iterable<number>): number {

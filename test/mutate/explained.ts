@@ -211,20 +211,14 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'shared/colors/Ring',
-    line: 'if (least > 0 && least < Infinity)',
-    becomes: 'if (least > 0 && least <= Infinity)',
-    reason: 'The least weight is infinite only without members; the unit is then set anew when a member comes.',
-  },
-  {
-    file: 'shared/colors/Ring',
-    line: 'if (this.#earned(member) < (this.#counts.get(member) ?? 0))',
-    becomes: 'if (this.#earned(member) <= (this.#counts.get(member) ?? 0))',
+    line: 'if (this.#earned(member, unit) < (this.#counts.get(member) ?? 0))',
+    becomes: 'if (this.#earned(member, unit) <= (this.#counts.get(member) ?? 0))',
     reason: 'A member with the right number of points loses them, and gets the same ones again.',
   },
   {
     file: 'shared/colors/Ring',
-    line: 'if (this.#earned(member) < (this.#counts.get(member) ?? 0))',
-    becomes: 'if (this.#earned(member) < (this.#counts.get(member) ?? 1))',
+    line: 'if (this.#earned(member, unit) < (this.#counts.get(member) ?? 0))',
+    becomes: 'if (this.#earned(member, unit) < (this.#counts.get(member) ?? 1))',
     reason: 'A member earns at least one point, so that a new one is not below 1.',
   },
   {

@@ -209,7 +209,10 @@ describe('the ring', () => {
 
   describe('with weights', () => {
     const POINTS = Array.from({ length: 64 }, (_, i) => i * 67_108_863);
-    const weight = fc.record({ weight: fc.constantFrom(0.5, 1, 2, 3, 4, 100), warmth: fc.constantFrom(0.1, 0.5, 1) });
+    const weight = fc.record({
+      weight: fc.constantFrom(0, 0.5, 1, 2, 3, 4, 100),
+      warmth: fc.constantFrom(0.1, 0.5, 1),
+    });
     const orders = (ring: Ring): number[][] => POINTS.map((from) => order(ring, from));
     const weighted = (weights: readonly { weight: number; warmth: number }[], factor = 1): Ring => {
       const ring = new Ring(7, 16);
