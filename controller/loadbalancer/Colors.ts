@@ -399,8 +399,9 @@ class InvocationRoom implements Room, Waits {
   }
 
   expectedWait(invoker: number): number {
-    const { key, concurrency, memory } = this.#resources;
-    return this.#shares.candidate(invoker)?.capacity.expectedWait(key, concurrency, memory, this.#now) ?? 0;
+    const { key, concurrency, memory, parts } = this.#resources;
+    const capacity = this.#shares.candidate(invoker)?.capacity;
+    return capacity?.expectedWait(key, concurrency, memory, this.#now, parts?.get(invoker)) ?? 0;
   }
 
   load(invoker: number): number {

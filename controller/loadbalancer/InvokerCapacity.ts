@@ -1,3 +1,15 @@
+/** The containers of an action that has a concurrency limit over 1 or a limit on its containers. */
+interface Containers {
+  /** Their free places. */
+  places: number;
+  /** The number of invocations in flight, and of those that wait because of the limit on containers. */
+  underWay: number;
+  waiting: number;
+  containers: number;
+  /** The time at which one last ended, or all containers became full, whichever is later; in ms. */
+  progressAt: number;
+}
+
 /** The expected wait without room if no duration is known, in ms. */
 const LEAST_WAIT_MS = 0.001;
 
@@ -8,6 +20,9 @@ const LEAST_WAIT_MS = 0.001;
  * An action with a concurrency limit of 1 takes its memory for each invocation. An action with a limit `c > 1` takes
  * its memory once for each `c` invocations: the first one takes a container's memory and adds `c - 1` places. When all
  * places of a container are free, its memory is released.
+ *
+ * If the action may have only so many containers here (its part of the limit `instances`), invocations beyond take no
+ * memory: they wait for one of these containers, and the memory is free for other actions.
  *
  * The free memory may be negative: colored invocations wait at their home, invocations without room anywhere go to a
  * random invoker, and `resize` shrinks a share in use. Invocations that do not fit wait on the invoker.
@@ -21,7 +36,7 @@ export class InvokerCapacity {
   #work = 0;
   /** The time at which an invocation last ended or the invoker became full, whichever is later; in ms. */
   #progressAt = 0;
-  #concurrent: Map<string, { places: number; underWay: number }> | undefined;
+  #concurrent: Map<string, Containers> | undefined;
 
   /** @param share MB */
   constructor(share: number) {
@@ -52,9 +67,16 @@ export class InvokerCapacity {
     return this.#concurrent?.get(action)?.places;
   }
 
-  fits(action: string, concurrency: number, memory: number): boolean {
-    if (this.#free >= memory) return true;
-    return concurrency > 1 && (this.#concurrent?.get(action)?.places ?? 0) > 0;
+  /** An action's invocations in flight, if its concurrency limit is over 1 or its containers are limited. */
+  underWayOf(action: string): number {
+    return this.#concurrent?.get(action)?.underWay ?? 0;
+  }
+
+  /** @param limit the most containers of the action. */
+  fits(action: string, concurrency: number, memory: number, limit = Infinity): boolean {
+    const known = this.#concurrent?.get(action);
+    if (concurrency > 1 && known !== undefined && known.places > 0) return true;
+    return this.#free >= memory && (known === undefined || known.containers < limit);
   }
 
   /**
@@ -69,10 +91,20 @@ export class InvokerCapacity {
    * usual. Then the expected wait is the elapsed time, so that one long invocation does not attract a queue. The wait
    * is 0 only if the invocation has room. An invocation that needs more than the whole share never has room.
    *
+   * An action with all its containers waits until one of them has a place: its waiting invocations take turns. One
+   * long invocation does not attract a queue here either.
+   *
    * @param now in ms.
+   * @param limit the most containers of the action.
    */
-  expectedWait(action: string, concurrency: number, memory: number, now: number): number {
-    if (this.fits(action, concurrency, memory)) return 0;
+  expectedWait(action: string, concurrency: number, memory: number, now: number, limit = Infinity): number {
+    if (this.fits(action, concurrency, memory, limit)) return 0;
+    const known = this.#concurrent?.get(action);
+    if (known !== undefined && known.containers >= limit) {
+      const meanRunMs = this.#demanded > 0 ? this.#work / this.#demanded : 0;
+      const turnMs = ((known.waiting + 1) * meanRunMs) / (limit * concurrency);
+      return Math.max(LEAST_WAIT_MS, turnMs, now - known.progressAt);
+    }
     const missing = memory - this.#free;
     const meanMs = this.#demanded > 0 ? this.#work / this.#demanded : 0;
     return Math.max(LEAST_WAIT_MS, (missing * meanMs) / Math.max(1, this.#share), now - this.#progressAt);
@@ -83,34 +115,41 @@ export class InvokerCapacity {
    * @param durationMs the expected duration.
    * @param now in ms.
    */
-  take(action: string, concurrency: number, memory: number, durationMs = 0, now = 0): void {
+  take(action: string, concurrency: number, memory: number, durationMs = 0, now = 0, limit = Infinity): void {
     this.#underWay++;
     this.#demanded += memory;
     this.#work += memory * durationMs;
     const hadRoom = this.#free >= memory;
-    this.#reserve(action, concurrency, memory);
+    this.#reserve(action, concurrency, memory, now, limit);
     if (hadRoom && this.#free < memory) this.#progressAt = now;
   }
 
   /**
    * Releases the memory or the place of one invocation. The arguments are those of its `take`, with the current time.
    */
-  release(action: string, concurrency: number, memory: number, durationMs = 0, now = 0): void {
+  release(action: string, concurrency: number, memory: number, durationMs = 0, now = 0, limit = Infinity): void {
     this.#underWay--;
     this.#demanded -= memory;
     // Sums of fractions drift: set them to zero when no invocation is in flight.
     this.#work = this.#underWay === 0 ? 0 : this.#work - memory * durationMs;
     this.#progressAt = now;
-    if (concurrency <= 1) {
+    if (concurrency <= 1 && limit === Infinity) {
       this.#free += memory;
       return;
     }
     const entry = this.#concurrent?.get(action);
     if (!entry) return;
-    entry.places++;
     entry.underWay--;
+    entry.progressAt = now;
+    // A waiting invocation takes the place.
+    if (entry.waiting > 0) {
+      entry.waiting--;
+      return;
+    }
+    entry.places++;
     if (entry.places === concurrency) {
       entry.places = 0;
+      entry.containers--;
       this.#free += memory;
     }
     if (entry.underWay === 0) this.#concurrent?.delete(action);
@@ -122,20 +161,28 @@ export class InvokerCapacity {
     this.#share = share;
   }
 
-  #reserve(action: string, concurrency: number, memory: number): void {
-    if (concurrency <= 1) {
+  #reserve(action: string, concurrency: number, memory: number, now: number, limit: number): void {
+    if (concurrency <= 1 && limit === Infinity) {
       this.#free -= memory;
       return;
     }
     this.#concurrent ??= new Map();
     let entry = this.#concurrent.get(action);
-    if (!entry) this.#concurrent.set(action, (entry = { places: 0, underWay: 0 }));
+    if (!entry) {
+      entry = { places: 0, underWay: 0, waiting: 0, containers: 0, progressAt: now };
+      this.#concurrent.set(action, entry);
+    }
     entry.underWay++;
     if (entry.places > 0) {
       entry.places--;
+    } else if (entry.containers >= limit) {
+      entry.waiting++;
+      return;
     } else {
       this.#free -= memory;
+      entry.containers++;
       entry.places = concurrency - 1;
     }
+    if (entry.places === 0) entry.progressAt = now;
   }
 }

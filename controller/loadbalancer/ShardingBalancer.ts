@@ -129,8 +129,10 @@ export class ShardingBalancer implements LoadBalancer {
     });
     this.#inFlight = new InFlightActivations({
       options: options.completion,
-      release: (instance, { key, concurrency, memory, durationMs }) =>
-        this.#shares.candidate(instance)?.capacity.release(key, concurrency, memory, durationMs, this.#now()),
+      release: (instance, { key, concurrency, memory, durationMs, parts: limits }) =>
+        this.#shares
+          .candidate(instance)
+          ?.capacity.release(key, concurrency, memory, durationMs, this.#now(), limits?.get(instance)),
       onDuration: (action, durationMs) => this.#durations.note(action, durationMs),
       now: this.#now,
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
@@ -203,7 +205,7 @@ export class ShardingBalancer implements LoadBalancer {
     color?: ColorRequest,
   ): Promise<PendingActivation> {
     const key = `${documentId(action.name)}@${action.name.version ?? ''}`;
-    const resources: ResourceRequest = {
+    const requested: ResourceRequest = {
       key,
       concurrency: action.concurrency,
       memory: action.memory,
@@ -215,14 +217,14 @@ export class ShardingBalancer implements LoadBalancer {
       strict: action.tagsStrict,
       namespace: message.user.namespace.name,
     });
-    const placement = this.#closed || this.#disabled ? undefined : this.#place(pool, action, message, resources, color);
+    const placement = this.#closed || this.#disabled ? undefined : this.#place(pool, action, message, requested, color);
     if (!placement) {
       const missing = action.tags !== undefined && action.tagsStrict !== false ? action.tags : [];
       const error = new NoInvokersError(missing);
       this.#parts.logger.error(`${key} was refused: ${error.message}`, { transid: message.transid });
       throw error;
     }
-    const { candidate, overloaded } = placement;
+    const { candidate, overloaded, resources = requested } = placement;
     if (overloaded) {
       this.#parts.metrics.overloaded(action.blackbox);
       if (this.#parts.logger.debugEnabled) {
@@ -233,8 +235,10 @@ export class ShardingBalancer implements LoadBalancer {
     }
     const invoker = at(this.#supervisor.invokers, candidate.instance).instance;
     const now = this.#now();
-    const waits = !candidate.capacity.fits(key, resources.concurrency, resources.memory);
-    candidate.capacity.take(key, resources.concurrency, resources.memory, resources.durationMs, now);
+    const { concurrency, memory, durationMs } = resources;
+    const limit = resources.parts?.get(candidate.instance);
+    const waits = !candidate.capacity.fits(key, concurrency, memory, limit);
+    candidate.capacity.take(key, concurrency, memory, durationMs, now, limit);
     const pending = this.#inFlight.add(message, action, resources, invoker, now, waits);
     const topic = this.#parts.topics.invoker(candidate.instance);
     try {
@@ -350,12 +354,14 @@ export class ShardingBalancer implements LoadBalancer {
     action: SchedulableAction,
     instances: number,
     message: ActivationMessage,
-    resources: ResourceRequest,
+    requested: ResourceRequest,
     color: ColorRequest | undefined,
     unlimited: () => InvokerChoice | undefined,
   ): InvokerChoice | undefined {
     const hash = generateHash(message.user.namespace.name, documentId(action.name));
     const shares = divideInstances(poolOrder(pool, hash), instances, action.memory);
+    const parts = new Map(shares.map((share) => [share.candidate.instance, share.instances]));
+    const resources = { ...requested, parts };
     // Without a share, no invoker that is up is large enough for one container: the invoker says so.
     const uncolored = (): InvokerChoice | undefined => chooseShare(shares, resources) ?? unlimited();
     let placed: InvokerChoice | undefined;
@@ -365,9 +371,9 @@ export class ShardingBalancer implements LoadBalancer {
       placed = uncolored();
       if (color !== undefined) this.#colors.mark(message, color, resources);
     }
-    const share = shares.find(({ candidate }) => candidate === placed?.candidate);
-    message.instances = share?.instances ?? instances;
-    return placed;
+    if (!placed) return undefined;
+    message.instances = parts.get(placed.candidate.instance) ?? instances;
+    return { ...placed, resources };
   }
 
   #sendTest(invoker: number, message: ActivationMessage): void {

@@ -12,7 +12,7 @@ import type { Pool } from './Shares.js';
  *
  * Example: at most 5 containers of 256 MB, on invokers of 1024 MB; the order is 2, 0, 1. Invoker 2 gets 4 containers,
  * invoker 0 gets 1, invoker 1 gets none. An invocation goes to invoker 2 while it has room, then to invoker 0. If both
- * are full, it waits on the one with the smaller load.
+ * are full, it waits on the one with fewer invocations of the action for each container.
  *
  * A limit that takes a part of every invoker leaves colors their homes. With a smaller one, a color chooses only among
  * the containers of an invoker: its home may have no part.
@@ -63,7 +63,10 @@ export function coversAll(shares: readonly InstanceShare[], candidates: readonly
   return candidates.every((candidate) => !candidate.up || candidate.memory < memory || parts.has(candidate));
 }
 
-/** The first share with room, else the one with the smallest load; undefined without shares. */
+/**
+ * The first share with room, else the one with the fewest invocations of the action in flight for each container;
+ * undefined without shares.
+ */
 export function chooseShare(
   shares: readonly InstanceShare[],
   resources: ResourceRequest,
@@ -72,8 +75,7 @@ export function chooseShare(
   let leastLoad = Infinity;
   for (const share of shares) {
     if (hasRoom(share.candidate, resources)) return { ...share, overloaded: false };
-    const { capacity } = share.candidate;
-    const load = capacity.used / Math.max(1, capacity.share);
+    const load = (share.candidate.capacity.underWayOf(resources.key) + 1) / share.instances;
     if (load >= leastLoad) continue;
     least = share;
     leastLoad = load;

@@ -40,16 +40,21 @@ export interface ResourceRequest {
   readonly memory: number;
   /** The expected duration in ms. Missing: unknown. */
   readonly durationMs?: number | undefined;
+  /** The most containers of the action by invoker: see `instances.ts`. Missing: no limit. */
+  readonly parts?: ReadonlyMap<number, number> | undefined;
 }
 
 export interface InvokerChoice {
   readonly candidate: Candidate;
   /** Whether no invoker had room. */
   readonly overloaded: boolean;
+  /** The resources with the limits on containers, if the action has a limit. */
+  readonly resources?: ResourceRequest | undefined;
 }
 
 export function hasRoom(candidate: Candidate, resources: ResourceRequest): boolean {
-  return candidate.up && candidate.capacity.fits(resources.key, resources.concurrency, resources.memory);
+  const { key, concurrency, memory, parts } = resources;
+  return candidate.up && candidate.capacity.fits(key, concurrency, memory, parts?.get(candidate.instance));
 }
 
 /**

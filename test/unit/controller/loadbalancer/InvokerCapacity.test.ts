@@ -44,6 +44,52 @@ describe('the capacity of an invoker', () => {
     assert.equal(capacity.fits('a', 3, 128), true, 'a place in a container that is there');
   });
 
+  it('take no memory for invocations beyond the most containers of their action', () => {
+    for (const concurrency of [1, 2]) {
+      const capacity = new InvokerCapacity(1024);
+      const take = () => capacity.take('a', concurrency, 256, 40, 0, 2);
+      for (let i = 0; i < 2 * concurrency; i++) {
+        assert.equal(capacity.fits('a', concurrency, 256, 2), true);
+        take();
+      }
+      assert.equal(capacity.free, 512);
+      assert.equal(capacity.fits('a', concurrency, 256, 2), false);
+      assert.equal(capacity.fits('b', concurrency, 256), true, 'others have room');
+      assert.equal(capacity.expectedWait('a', concurrency, 256, 0, 2), 20 / concurrency);
+      assert.equal(capacity.expectedWait('a', concurrency, 256, 5000, 2), 5000, 'none has ended for so long');
+      for (let i = 0; i < 10; i++) take();
+      assert.equal(capacity.free, 512);
+      assert.equal(capacity.expectedWait('a', concurrency, 256, 0, 2), 220 / concurrency);
+      const release = () => capacity.release('a', concurrency, 256, 40, 0, 2);
+      for (let i = 0; i < 10; i++) release();
+      assert.equal(capacity.free, 512, 'the waiting ones have taken the places');
+      for (let i = 0; i < 2 * concurrency; i++) release();
+      assert.deepEqual([capacity.free, capacity.underWay], [1024, 0]);
+      assert.equal(capacity.placesOf('a'), undefined);
+    }
+  });
+
+  it('are whole again after limited and unlimited invocations of an action, in any order', () => {
+    const limits = fc.constantFrom(1, 2, undefined);
+    fc.assert(
+      fc.property(fc.array(fc.tuple(limits, fc.nat())), fc.constantFrom(1, 3), (steps, concurrency) => {
+        const capacity = new InvokerCapacity(1024);
+        const under: (number | undefined)[] = [];
+        for (const [limit, pick] of steps) {
+          if (pick % 3 === 0 && under.length > 0) {
+            const [ended] = under.splice(pick % under.length, 1);
+            capacity.release('a', concurrency, 128, 1, 0, ended);
+          } else {
+            capacity.take('a', concurrency, 128, 1, 0, limit);
+            under.push(limit);
+          }
+        }
+        for (const limit of under) capacity.release('a', concurrency, 128, 1, 0, limit);
+        assert.deepEqual([capacity.free, capacity.underWay, capacity.placesOf('a')], [1024, 0, undefined]);
+      }),
+    );
+  });
+
   it('keep what is in use when the share changes', () => {
     const capacity = new InvokerCapacity(1024);
     capacity.take('a', 1, 256);

@@ -64,19 +64,19 @@ describe("the division of an action's limit on containers", () => {
     );
   });
 
-  it('sends to the first invoker with room, else to the one with the smaller load', () => {
-    const request = { key: 'a', concurrency: 1, memory: 256 };
+  it('sends to the first invoker with room, else to the one with fewer invocations for each container', () => {
     const [first, second] = [invoker(0, 512), invoker(1, 256)];
     const shares = divideInstances([first, second], 3, 256);
+    const request = { key: 'a', concurrency: 1, memory: 256, parts: new Map(parts(shares)) };
     const chosen: number[] = [];
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 9; i++) {
       const share = chooseShare(shares, request);
       assert.ok(share);
       assert.equal(share.overloaded, i >= 3);
-      share.candidate.capacity.take('a', 1, 256);
+      share.candidate.capacity.take('a', 1, 256, 0, 0, share.instances);
       chosen.push(share.candidate.instance);
     }
-    assert.deepEqual(chosen, [0, 0, 1, 0, 1]);
+    assert.deepEqual(chosen, [0, 0, 1, 0, 0, 1, 0, 0, 1]);
     assert.equal(chooseShare([], request), undefined);
   });
 });
@@ -111,6 +111,27 @@ describe('the colors of an action with a limit on its containers', () => {
       }
       assert.equal(used.size, invokers);
     }
+    await balancer.close();
+  });
+});
+
+describe('the waiting invocations of an action with a limit on its containers', () => {
+  it('take no room from other actions', async () => {
+    const { start, pingAll, invoke } = await installation({ invokers: 2, memory: 1024, hold: true });
+    const balancer = await start('0');
+    await pingAll();
+    for (let i = 0; i < 20; i++) await invoke(balancer, '0', undefined, {}, { ...HELLO, instances: 1 });
+    const other = { ...HELLO, name: { ...HELLO.name, name: 'other' } };
+    const used = new Map<number, number>();
+    for (let i = 0; i < 7; i++) {
+      const { invoker: number } = await invoke(balancer, '0', undefined, {}, other);
+      used.set(number, (used.get(number) ?? 0) + 1);
+    }
+    assert.deepEqual(
+      [...used.values()].toSorted((a, b) => a - b),
+      [3, 4],
+      'all places but the one that the limited action uses',
+    );
     await balancer.close();
   });
 });
