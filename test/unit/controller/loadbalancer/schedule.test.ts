@@ -4,6 +4,7 @@ import {
   generateHash,
   javaHashCode,
   schedule,
+  searchOrder,
   stepSizes,
   type Candidate,
   type ResourceRequest,
@@ -136,6 +137,26 @@ describe('the sharding schedule', () => {
         },
       ),
     );
+  });
+});
+
+describe('the order of the search', () => {
+  const order = (count: number, sizes: readonly number[], hash: number): number[] => {
+    const met: number[] = [];
+    for (const { instance } of searchOrder(invokers(count, 1), sizes, hash)) {
+      met.push(instance);
+      assert.ok(met.length <= count, 'each invoker comes once');
+    }
+    return met;
+  };
+
+  it('is that of the schedule, in the published example', () => {
+    assert.deepEqual(order(10, stepSizes(10), 13), [3, 6, 9, 2, 5, 8, 1, 4, 7, 0]);
+  });
+
+  it('steps by one without step sizes, and is empty without invokers', () => {
+    assert.deepEqual(order(3, [], 1), [1, 2, 0]);
+    assert.deepEqual(order(0, [], 1), []);
   });
 });
 

@@ -171,6 +171,19 @@ describe('FairQueue', () => {
     assert.deepEqual(next.filter((flow) => flow === 'b|x').length, 2);
   });
 
+  it('charges nobody for what is withdrawn', () => {
+    const queue = new FairQueue<Item>();
+    for (let i = 0; i < 30; i++) queue.push(item('a', 'x'));
+    const [first, ...others] = Array.from({ length: 30 }, () => item('b', 'x'));
+    assert.ok(first);
+    for (const one of [first, ...others]) queue.push(one);
+    assert.equal(queue.withdraw('b|x'), first);
+    for (let i = 0; i < 9; i++) queue.withdraw('b|x');
+    assert.equal(queue.size, 50);
+    assert.deepEqual(drain(queue).slice(0, 6), ['a|x', 'b|x', 'a|x', 'b|x', 'a|x', 'b|x']);
+    assert.equal(queue.withdraw('b|x'), undefined);
+  });
+
   it('takes constant time for each step, however many wait', () => {
     // Steps are counted by the reads of a cost, which every step of a round needs.
     const reads = (namespaces: number, each: number): number => {

@@ -180,6 +180,14 @@ describe('the rebalance of buckets', () => {
     ]);
   });
 
+  it('keeps a bucket that is too hot for one receiver for the next one', () => {
+    // The mean and the bound are 77. The second bucket is hotter, but the second receiver stays far below the giver.
+    assert.deepEqual(movesOf([200, 0, 30], [[40, 80, 80], [], [1]], { to: 1 }), [
+      { bucket: 0, from: 0, to: 1 },
+      { bucket: 1, from: 0, to: 2 },
+    ]);
+  });
+
   it('goes on with the next invoker where the most loaded one has no bucket to move', () => {
     assert.deepEqual(movesOf([100, 60, 20, 0], [[], [30, 30], [1], [1]], { to: 1.2 }), [{ bucket: 1, from: 1, to: 3 }]);
   });
