@@ -94,6 +94,25 @@ export const EXPLAINED: readonly Explained[] = [
     reason: 'A namespace in a round has an action: it leaves the round with its last one, before a cost is read.',
   },
   {
+    file: 'invoker/pool/InstanceWaits',
+    line: 'this.#byFlow.set(job.flow, (waiting = { jobs: new Queue(), last: 0 }));',
+    becomes: 'this.#byFlow.set(job.flow, (waiting = { jobs: new Queue(), last: 1 }));',
+    reason:
+      'A first job with the arrival 1 is inserted into the empty list instead of pushed, and later ones are above 1.',
+  },
+  {
+    file: 'invoker/pool/InstanceWaits',
+    line: 'if (job.arrival > waiting.last) {',
+    becomes: 'if (job.arrival >= waiting.last) {',
+    reason: 'Only the job that was last comes back with the same arrival, and its place is the end of the list.',
+  },
+  {
+    file: 'invoker/pool/InstanceWaits',
+    line: 'for (let first = jobs.peek(); first && first.arrival < job.arrival; first = jobs.peek()) {',
+    becomes: 'for (let first = jobs.peek(); first && first.arrival <= job.arrival; first = jobs.peek()) {',
+    reason: 'No two jobs have the same arrival, and the one that comes back is not in the list.',
+  },
+  {
     file: 'controller/loadbalancer/schedule',
     line: 'for (let looked = 0; looked < count; looked++) {',
     becomes: 'for (let looked = 0; looked <= count; looked++) {',

@@ -11,6 +11,7 @@ export const TARGETS: readonly Target[] = [
   { file: 'invoker/pool/WarmGroup', tests: ['invoker/pool/WarmGroup'] },
   { file: 'invoker/pool/colorPatience', tests: ['invoker/pool/colorPatience'] },
   { file: 'invoker/pool/ColorWaits', tests: ['invoker/pool/ColorWaits'] },
+  { file: 'invoker/pool/InstanceWaits', tests: ['invoker/pool/InstanceWaits'] },
   { file: 'controller/loadbalancer/schedule', tests: ['controller/loadbalancer/schedule'] },
   { file: 'controller/loadbalancer/supervision', tests: ['controller/loadbalancer/supervision'] },
   { file: 'controller/loadbalancer/InvokerCapacity', tests: ['controller/loadbalancer/InvokerCapacity'] },

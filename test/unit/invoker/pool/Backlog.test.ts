@@ -71,6 +71,16 @@ describe('Backlog', () => {
     assert.equal(f.backlog.size, 1);
   });
 
+  it('knows the actions of which jobs wait', () => {
+    const f = new Fixture();
+    const [job, other] = f.submit('a|x', 'b|y');
+    assert.ok(job && other);
+    assert.deepEqual([f.backlog.has(job.flow), f.backlog.has(other.flow), f.backlog.has('c|z')], [true, true, false]);
+    f.places['a|x'] = warm('x');
+    f.backlog.startWaiting();
+    assert.deepEqual([f.backlog.has(job.flow), f.backlog.has(other.flow)], [false, true]);
+  });
+
   it('starts none before the job whose turn it is, and all in turns once there is room', () => {
     const f = new Fixture();
     f.submit('a|x', 'a|x', 'b|y');

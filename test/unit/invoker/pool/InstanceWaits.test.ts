@@ -37,6 +37,101 @@ function gated(userMemoryMB = 2048) {
   return { f, gate, submit };
 }
 
+describe('the activations that wait for a container of their action', () => {
+  it('go on one by one, in order of arrival, whatever the order in which they came', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { maxLength: 12 }), (arrivals) => {
+        const gone: number[] = [];
+        let queued = false;
+        const waits = new InstanceWaits<{ flow: string; arrival: number }>({
+          mayStart: () => true,
+          isQueued: () => queued,
+          release: ({ arrival }) => {
+            gone.push(arrival);
+            queued = true;
+          },
+        });
+        for (const arrival of arrivals) waits.park({ flow: 'a', arrival });
+        assert.equal(waits.size, arrivals.length);
+        while (waits.size > 0) {
+          waits.stir('a');
+          assert.equal(waits.release(), true);
+          waits.stir('a');
+          assert.equal(waits.release(), false, 'the last one has not started yet');
+          queued = false;
+        }
+        assert.deepEqual(
+          gone,
+          arrivals.toSorted((a, b) => a - b),
+        );
+        assert.equal(waits.has('a'), false);
+      }),
+    );
+  });
+
+  it('are looked at only when their action is stirred', () => {
+    const gone: string[] = [];
+    const waits = new InstanceWaits<{ flow: string; arrival: number }>({
+      mayStart: ({ flow }) => flow !== 'c',
+      isQueued: () => false,
+      release: ({ flow }) => void gone.push(flow),
+    });
+    for (const [index, flow] of ['a', 'b', 'c'].entries()) waits.park({ flow, arrival: index + 1 });
+    waits.stir('b');
+    waits.stir('unknown');
+    assert.equal(waits.release(), true);
+    assert.deepEqual(gone, ['b']);
+    waits.stir();
+    waits.release();
+    assert.deepEqual(gone, ['b', 'a']);
+    assert.equal(waits.shift()?.flow, 'c');
+    assert.equal(waits.shift(), undefined);
+  });
+
+  it('take the same time each while they come in order, however many wait', () => {
+    let reads = 0;
+    const waits = new InstanceWaits<{ flow: string; readonly arrival: number }>({
+      mayStart: () => true,
+      isQueued: () => false,
+      release: () => undefined,
+    });
+    for (let arrival = 1; arrival <= 1000; arrival++) {
+      waits.park({
+        flow: 'a',
+        get arrival() {
+          reads++;
+          return arrival;
+        },
+      });
+    }
+    assert.ok(reads <= 4000, `${reads} arrivals were read for 1000 jobs`);
+  });
+
+  it('may come back while others of their action wait, and are counted', () => {
+    const gone: number[] = [];
+    const waits = new InstanceWaits<{ flow: string; arrival: number }>({
+      mayStart: () => true,
+      isQueued: () => false,
+      release: ({ arrival }) => void gone.push(arrival),
+    });
+    waits.stir('a');
+    assert.deepEqual([waits.release(), waits.size, waits.has('a')], [false, 0, false]);
+    for (const arrival of [3, 5, 1, 4, 2, 6]) waits.park({ flow: 'a', arrival });
+    waits.park({ flow: 'b', arrival: 7 });
+    assert.deepEqual([waits.size, waits.has('a'), waits.has('b')], [7, true, true]);
+    assert.equal(waits.release(), false, 'nothing is stirred');
+    waits.stir('a');
+    assert.equal(waits.release(), true);
+    assert.equal(waits.release(), false, 'each stirs once');
+    assert.deepEqual([gone, waits.size], [[1], 6]);
+    assert.deepEqual(
+      Array.from({ length: 7 }, () => waits.shift()?.arrival),
+      [2, 3, 4, 5, 6, 7, undefined],
+    );
+    assert.deepEqual([waits.size, waits.has('a'), waits.has('b')], [0, false, false]);
+  });
+});
+
 describe('an action with a limit on its containers', () => {
   it('gets no more containers than that; what exceeds it waits for one of them, in order', async () => {
     const { f, gate, submit } = gated();
@@ -218,57 +313,5 @@ describe('an action with a limit on its containers', () => {
       ),
       { numRuns: 60 },
     );
-  });
-});
-
-describe('the activations that wait for a container of their action', () => {
-  it('go on one by one, in order of arrival, whatever the order in which they came', () => {
-    fc.assert(
-      fc.property(fc.uniqueArray(fc.integer({ min: 1, max: 30 }), { maxLength: 12 }), (arrivals) => {
-        const gone: number[] = [];
-        let queued = false;
-        const waits = new InstanceWaits<{ flow: string; arrival: number }>({
-          mayStart: () => true,
-          isQueued: () => queued,
-          release: ({ arrival }) => {
-            gone.push(arrival);
-            queued = true;
-          },
-        });
-        for (const arrival of arrivals) waits.park({ flow: 'a', arrival });
-        assert.equal(waits.size, arrivals.length);
-        while (waits.size > 0) {
-          waits.stir('a');
-          assert.equal(waits.release(), true);
-          waits.stir('a');
-          assert.equal(waits.release(), false, 'the last one has not started yet');
-          queued = false;
-        }
-        assert.deepEqual(
-          gone,
-          arrivals.toSorted((a, b) => a - b),
-        );
-        assert.equal(waits.has('a'), false);
-      }),
-    );
-  });
-
-  it('are looked at only when their action is stirred', () => {
-    const gone: string[] = [];
-    const waits = new InstanceWaits<{ flow: string; arrival: number }>({
-      mayStart: ({ flow }) => flow !== 'c',
-      isQueued: () => false,
-      release: ({ flow }) => void gone.push(flow),
-    });
-    for (const [index, flow] of ['a', 'b', 'c'].entries()) waits.park({ flow, arrival: index + 1 });
-    waits.stir('b');
-    waits.stir('unknown');
-    assert.equal(waits.release(), true);
-    assert.deepEqual(gone, ['b']);
-    waits.stir();
-    waits.release();
-    assert.deepEqual(gone, ['b', 'a']);
-    assert.equal(waits.shift()?.flow, 'c');
-    assert.equal(waits.shift(), undefined);
   });
 });
