@@ -16,7 +16,7 @@ describe('summariesOf', () => {
       assert.throws(
         () => summariesOf([{ id: 'ns/a', key: null, value }]),
         (error) => {
-          return error instanceof StoreError && error.message === 'the view emits no summary for ns/a';
+          return error instanceof StoreError && error.message === 'the row of ns/a in the view is not a summary';
         },
       );
     }
