@@ -99,14 +99,13 @@ export class InvokerCapacity {
    */
   expectedWait(action: string, concurrency: number, memory: number, now: number, limit = Infinity): number {
     if (this.fits(action, concurrency, memory, limit)) return 0;
+    const meanMs = this.#demanded > 0 ? this.#work / this.#demanded : 0;
     const known = this.#concurrent?.get(action);
     if (known !== undefined && known.containers >= limit) {
-      const meanRunMs = this.#demanded > 0 ? this.#work / this.#demanded : 0;
-      const turnMs = ((known.waiting + 1) * meanRunMs) / (limit * concurrency);
+      const turnMs = ((known.waiting + 1) * meanMs) / (limit * concurrency);
       return Math.max(LEAST_WAIT_MS, turnMs, now - known.progressAt);
     }
     const missing = memory - this.#free;
-    const meanMs = this.#demanded > 0 ? this.#work / this.#demanded : 0;
     return Math.max(LEAST_WAIT_MS, (missing * meanMs) / Math.max(1, this.#share), now - this.#progressAt);
   }
 

@@ -69,6 +69,26 @@ describe('the capacity of an invoker', () => {
     }
   });
 
+  it('fit another container of an action with a limit once one of its containers is gone', () => {
+    const capacity = new InvokerCapacity(1024);
+    assert.equal(capacity.underWayOf('a'), 0);
+    for (let i = 0; i < 2; i++) capacity.take('a', 1, 256, 10, 0, 2);
+    assert.deepEqual([capacity.fits('a', 1, 256, 2), capacity.underWayOf('a')], [false, 2]);
+    capacity.release('a', 1, 256, 10, 5, 2);
+    assert.deepEqual([capacity.fits('a', 1, 256, 2), capacity.underWayOf('a')], [true, 1]);
+  });
+
+  it('expect a limited action to wait for as long as none of its places became free since they were all taken', () => {
+    const capacity = new InvokerCapacity(1024);
+    capacity.take('a', 2, 256, 10, 1000, 1);
+    capacity.take('a', 2, 256, 10, 1200, 1);
+    assert.equal(capacity.expectedWait('a', 2, 256, 1500, 1), 300);
+    capacity.take('a', 2, 256, 10, 1600, 1);
+    assert.equal(capacity.expectedWait('a', 2, 256, 1700, 1), 500, 'it waits itself');
+    capacity.release('a', 2, 256, 10, 1690, 1);
+    assert.equal(capacity.expectedWait('a', 2, 256, 1700, 1), 10);
+  });
+
   it('are whole again after limited and unlimited invocations of an action, in any order', () => {
     const limits = fc.constantFrom(1, 2, undefined);
     fc.assert(
