@@ -63,7 +63,7 @@ describe('the keys of a standalone server', function () {
       assert.equal(await namespaces(url, key), 401);
     }
     assert.equal(await namespaces(url, rotated), 200);
-    assert.match(server?.output() ?? '', /users differ from the users file .*users=user1, user2, user3/);
+    assert.match(server?.output() ?? '', /existing users that differ from the users file.*users=user1, user2, user3/);
   });
 
   it('that everybody knows do not work through a proxy, nor for pages of other sites, unless the operator says so', async () => {
