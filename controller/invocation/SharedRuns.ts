@@ -10,11 +10,11 @@ import type { AcceptedWork } from './Journal.js';
 /*
  * The accepted work of a controller, on its own topic: see docs/decisions/0013. The states of a run on the topic:
  *
- *   sent      → running    the controller gets its own message back, and holds it unhandled
- *   running   → handled    the run has its record: the group's place in the topic may go past it
- *   sent, running → orphaned   the process ended: the bus gives the message to the next member of the group, which is the
- *                          same controller after its restart, or the one that stands in for it (`StandIns.ts`)
- *   orphaned  → handled    its record is stored; one that is there is left alone
+ *   sent           → running    the controller consumes its own message, and keeps it unhandled
+ *   running        → handled    the run has its record: the group may commit past the message
+ *   sent, running  → orphaned   the process ended: the bus delivers the message to the next member of the group. That is the
+ *                               same controller after its restart, or its stand-in (`StandIns.ts`)
+ *   orphaned       → handled    the run has a record: an earlier one, or the one that says that it was interrupted
  */
 
 export type AcceptedRun = Extract<AcceptedMessage, { readonly kind: 'run' }>;

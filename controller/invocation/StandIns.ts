@@ -9,11 +9,11 @@ import { recordOrphan } from './SharedRuns.js';
 /*
  * The states of another controller that has stopped sending heartbeats:
  *
- *   silent       → forgotten     it is there again
- *                → standing in   it was silent for long, and this controller is the first of those that are there
- *                → silent        the same, and another one is the first: this one looks again after the same time
- *   standing in  → forgotten     everything on its topic up to our mark has a record
- *                → silent        the bus did not hand out its topic in time: the controller may be alive, and read it itself
+ *   silent       → forgotten     it sends heartbeats again
+ *                → standing in   it was silent for `afterMs`, and this controller is the first of the live ones
+ *                → silent        it was silent for `afterMs`, and another controller is the first: check again later
+ *   standing in  → forgotten     every message on its topic before our mark has a record
+ *                → silent        the bus did not deliver its topic in time: the controller may be alive and consume it
  *
  * A controller that announces its end has recorded its unfinished work and does not count as silent.
  */

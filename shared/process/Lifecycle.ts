@@ -14,8 +14,8 @@ import { within } from './within.js';
  *                                        → ended (code 0): all closed; (code 1): one did not, or the limit has passed
  *                                        → ended (code 1): a second signal
  *   any state                            → ended (code 1): an error that nothing caught
- *   any of these ends                    → killed by itself, with a line in the log: a part of `beforeExit` did not close,
- *                                          for which Node's exit would wait without a limit
+ *   ended                                → killed by itself, after a line in the log: a part of `beforeExit` did not close,
+ *                                          and Node's exit would wait for it without a limit
  */
 type State = 'starting' | 'running' | 'stopping' | 'ended';
 
