@@ -25,7 +25,7 @@ export interface ShareOptions {
   readonly minMemory: number;
 }
 
-interface Entry extends Candidate {
+interface InvokerShare extends Candidate {
   health: InvokerHealth;
   up: boolean;
   seen: boolean;
@@ -48,7 +48,7 @@ export class Shares {
   readonly #options: ShareOptions;
   readonly #managedFraction: number;
   readonly #blackboxFraction: number;
-  readonly #entries: Entry[] = [];
+  readonly #entries: InvokerShare[] = [];
   readonly #pools = new Map<string, Pool>();
   #clusterSize = 1;
   /** Whether no invoker has tags or is dedicated to namespaces: then there are only two pools. */

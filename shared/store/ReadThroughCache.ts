@@ -25,7 +25,7 @@ export interface StaleBounds {
   isUnavailable(error: unknown): boolean;
 }
 
-interface Entry<V> {
+interface CachedValue<V> {
   readonly value: V;
   readonly since: number;
 }
@@ -44,7 +44,7 @@ interface Operation<V> {
  */
 export class ReadThroughCache<V extends {}> {
   readonly #bounds: CacheBounds<V>;
-  readonly #entries: LRUCache<string, Entry<V>>;
+  readonly #entries: LRUCache<string, CachedValue<V>>;
   readonly #operations = new Map<string, Operation<V>>();
 
   constructor(bounds: CacheBounds<V>) {
@@ -132,7 +132,7 @@ export class ReadThroughCache<V extends {}> {
     });
   }
 
-  #age({ since }: Entry<V>): number {
+  #age({ since }: CachedValue<V>): number {
     return this.#bounds.now() - since;
   }
 

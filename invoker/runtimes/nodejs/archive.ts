@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, normalize, sep } from 'node:path';
 import { crc32, gunzipSync, inflateRawSync } from 'node:zlib';
 
 /** A file, folder or link of an archive. `mode`: the permission bits; 0 if the archive does not contain them. */
-export interface Entry {
+export interface ArchiveEntry {
   readonly path: string;
   readonly type: 'file' | 'folder' | 'link';
   readonly mode: number;
@@ -33,8 +33,8 @@ function attempt(format: string, work: () => void): void {
   }
 }
 
-function write(entries: Iterable<Entry>, folder: string): void {
-  const links: Entry[] = [];
+function write(entries: Iterable<ArchiveEntry>, folder: string): void {
+  const links: ArchiveEntry[] = [];
   for (const entry of entries) {
     const path = inside(folder, entry.path);
     if (entry.type === 'folder') {
@@ -68,7 +68,7 @@ const DIRECTORY_HEADER = 0x02014b50;
 const SYMBOLIC_LINK = 0o120000;
 
 /** The entries of a zip, from its central directory. */
-function* zipEntries(zip: Buffer): Generator<Entry> {
+function* zipEntries(zip: Buffer): Generator<ArchiveEntry> {
   let end = zip.length - 22;
   while (end >= 0 && zip.readUInt32LE(end) !== END_OF_DIRECTORY) end -= 1;
   if (end < 0) throw new Error('not a zip');
@@ -97,7 +97,7 @@ function* zipEntries(zip: Buffer): Generator<Entry> {
 const BLOCK = 512;
 
 /** The entries of a tar, including long names of GNU and PAX. */
-function* tarEntries(tar: Buffer): Generator<Entry> {
+function* tarEntries(tar: Buffer): Generator<ArchiveEntry> {
   let longName: string | undefined;
   let longLink: string | undefined;
   for (let at = 0; at + BLOCK <= tar.length && tar[at] !== 0;) {

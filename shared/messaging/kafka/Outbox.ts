@@ -42,9 +42,9 @@ export interface Handover {
 export class Outbox {
   readonly #parts: OutboxParts;
   #maxBytes: number;
-  #queue: Entry[] = [];
+  #queue: Submission[] = [];
   /** The messages of the current batch. */
-  #batch: readonly Entry[] = [];
+  #batch: readonly Submission[] = [];
   #flushing: Promise<void> | undefined;
   /** The end of the shortest patience, if all waiting messages have patience. */
   #patience: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
@@ -124,7 +124,7 @@ export class Outbox {
   }
 
   /** Retries until every message of the batch succeeded or failed. */
-  async #deliver(batch: readonly Entry[]): Promise<void> {
+  async #deliver(batch: readonly Submission[]): Promise<void> {
     for (;;) {
       const open = batch.filter(isOpen);
       if (open.length === 0) return;
@@ -154,7 +154,7 @@ export class Outbox {
   }
 
   /** Sends a request. Abandons a request that hangs when all of its messages have expired. */
-  async #transmit(open: readonly Entry[]): Promise<void> {
+  async #transmit(open: readonly Submission[]): Promise<void> {
     const overdue = new Promise<never>((_, reject) => {
       this.#onExpiry = () => {
         if (!open.some(isOpen)) reject(new Error('the request was not answered'));
@@ -168,7 +168,7 @@ export class Outbox {
   }
 
   /** Waits, but only while one of these messages is open. */
-  async #pause(ms: number, open: readonly Entry[]): Promise<void> {
+  async #pause(ms: number, open: readonly Submission[]): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
       timer = setTimeout(resolve, ms);
@@ -204,7 +204,7 @@ export class Outbox {
     this.#onExpiry?.();
   }
 
-  #takeBatch(): Entry[] {
+  #takeBatch(): Submission[] {
     let bytes = BATCH_OVERHEAD_BYTES;
     let count = 0;
     for (const { message } of this.#queue) {
@@ -221,14 +221,14 @@ export class Outbox {
   }
 }
 
-const isOpen = ({ settled }: Entry): boolean => !settled;
+const isOpen = ({ settled }: Submission): boolean => !settled;
 
-function succeed(entry: Entry): void {
+function succeed(entry: Submission): void {
   entry.settled = true;
   entry.resolve();
 }
 
-function fail(entry: Entry, error: unknown): void {
+function fail(entry: Submission, error: unknown): void {
   if (entry.settled) return;
   entry.settled = true;
   entry.reject(error);
@@ -243,7 +243,7 @@ const RETRY_MS = 100;
 const BATCH_OVERHEAD_BYTES = 64;
 const OVERHEAD_BYTES = 32;
 
-interface Entry {
+interface Submission {
   readonly message: Outgoing;
   /** By `performance.now()`. */
   deadline: number;
