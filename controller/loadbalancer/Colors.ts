@@ -260,7 +260,7 @@ export class Colors {
     let inUse = this.#inUse.get(key);
     if (!inUse) {
       const make = this.#policies.get(name);
-      if (!make) throw new RangeError(`there is no color policy ${name}`);
+      if (!make) throw new RangeError(`unknown color policy ${name}`);
       const policy = make({
         options: this.#parts.options.parameters,
         share: (update) => this.#sharing?.tell({ kind: 'update', pool, policy: name, ...update }),

@@ -1,6 +1,7 @@
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { Handled } from '../../shared/messaging/Messaging.js';
+import { averageAfter } from '../../shared/collections/runningAverage.js';
 import { within } from '../../shared/process/within.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import { executionRecord, type Execution } from '../activations/record.js';
@@ -10,7 +11,6 @@ import * as texts from '../activations/texts.js';
 import type { Container } from '../containers/ContainerDriver.js';
 import { Backlog } from './Backlog.js';
 import { collectLogs, discardLogs, logLine } from './collectLogs.js';
-import { meanAfter } from './colorPatience.js';
 import { ColorWaits } from './ColorWaits.js';
 import { flowOf } from './ContainerEntry.js';
 import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
@@ -344,7 +344,7 @@ export class ContainerPool {
     const record = executionRecord(message, action, execution, config.invokerName);
     metrics.ended(record);
     const group = this.#containers.table.group(job.key);
-    if (group) group.meanRunMs = meanAfter(group.meanRunMs, runMs(execution));
+    if (group) group.meanRunMs = averageAfter(group.meanRunMs, runMs(execution));
     const reusable = isReusable(response);
     if (!reusable) this.#containers.drain(entry);
     if (action.logsMB === 0) {

@@ -44,14 +44,7 @@ export class FairQueue<T extends Queued> {
 
   /** Returns an activation that was taken. It comes before those of its action that arrived later. */
   putBack(item: T): void {
-    const { items } = this.#flowOf(item);
-    const earlier: T[] = [];
-    for (let first = items.peek(); first && first.arrival < item.arrival; first = items.peek()) {
-      earlier.push(first);
-      items.shift();
-    }
-    items.pushFront(item);
-    for (let last = earlier.pop(); last; last = earlier.pop()) items.pushFront(last);
+    this.#flowOf(item).items.insert(item, (other) => other.arrival < item.arrival);
     this.#size++;
   }
 

@@ -71,7 +71,7 @@ export class InstanceWaits<J extends LimitedJob> {
     if (job.arrival > waiting.last) {
       waiting.jobs.push(job);
       waiting.last = job.arrival;
-    } else insert(waiting.jobs, job);
+    } else waiting.jobs.insert(job, (other) => other.arrival < job.arrival);
   }
 
   /** To be called when jobs of the action may go on. @param flow missing: jobs of any action may. */
@@ -108,15 +108,4 @@ export class InstanceWaits<J extends LimitedJob> {
     if (jobs?.size === 0) this.#byFlow.delete(flow);
     return job;
   }
-}
-
-/** Inserts a job before those that arrived later. */
-function insert<J extends LimitedJob>(jobs: Queue<J>, job: J): void {
-  const earlier: J[] = [];
-  for (let first = jobs.peek(); first && first.arrival < job.arrival; first = jobs.peek()) {
-    earlier.push(first);
-    jobs.shift();
-  }
-  jobs.pushFront(job);
-  for (let last = earlier.pop(); last; last = earlier.pop()) jobs.pushFront(last);
 }

@@ -19,17 +19,8 @@ import type { ContainerEntry } from './ContainerEntry.js';
  * The wait ends with the patience in any case, however wrong the expectation was.
  */
 
-/** The running average gives the newest run this weight. */
-const NEWEST = 0.1;
-/** A run counts at most as this multiple of the average: one long call does not predict the next one. */
-const OUTLIER = 8;
-
-/** The running average of an action's runs in ms, after another run. @param before undefined at the first run. */
-export function meanAfter(before: number | undefined, runMs: number): number {
-  if (before === undefined) return runMs;
-  // Count at least 1 ms: with an average of zero every longer run would count as zero.
-  return before + NEWEST * (Math.min(runMs, OUTLIER * Math.max(1, before)) - before);
-}
+/** A shorter mean counts as this, in ms: otherwise any number of activations could wait for one container. */
+const SHORTEST_MS = 1;
 
 export interface Occupation {
   /** Since the start of the container's latest activation, in ms. */
@@ -45,7 +36,7 @@ export interface Occupation {
 /** The expected time until a busy container has room for one more activation, in ms. */
 export function expectedWait({ elapsedMs, meanMs, ahead, concurrency }: Occupation): number {
   const restMs = elapsedMs < meanMs ? meanMs - elapsedMs : elapsedMs;
-  return (restMs + ahead * meanMs) / concurrency;
+  return (restMs + ahead * Math.max(SHORTEST_MS, meanMs)) / concurrency;
 }
 
 export interface HomesState<E> {

@@ -24,6 +24,17 @@ export class Queue<T> {
     this.#size++;
   }
 
+  /** Inserts an item after the leading items that come before it. Takes a step for each of them. */
+  insert(item: T, comesBefore: (other: T) => boolean): void {
+    const earlier: T[] = [];
+    for (let first = this.peek(); first !== undefined && comesBefore(first); first = this.peek()) {
+      earlier.push(first);
+      this.shift();
+    }
+    this.pushFront(item);
+    for (let last = earlier.pop(); last !== undefined; last = earlier.pop()) this.pushFront(last);
+  }
+
   /** The oldest item, without removing it. */
   peek(): T | undefined {
     return this.#size === 0 ? undefined : this.#slots[this.#head];

@@ -71,8 +71,8 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'invoker/pool/FairQueue',
-    line: 'for (let first = items.peek(); first && first.arrival < item.arrival; first = items.peek()) {',
-    becomes: 'for (let first = items.peek(); first && first.arrival <= item.arrival; first = items.peek()) {',
+    line: 'this.#flowOf(item).items.insert(item, (other) => other.arrival < item.arrival);',
+    becomes: 'this.#flowOf(item).items.insert(item, (other) => other.arrival <= item.arrival);',
     reason: 'No two activations have the same arrival, and the one that is put back is not in the queue.',
   },
   {
@@ -108,8 +108,8 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'invoker/pool/InstanceWaits',
-    line: 'for (let first = jobs.peek(); first && first.arrival < job.arrival; first = jobs.peek()) {',
-    becomes: 'for (let first = jobs.peek(); first && first.arrival <= job.arrival; first = jobs.peek()) {',
+    line: 'waiting.jobs.insert(job, (other) => other.arrival < job.arrival);',
+    becomes: 'waiting.jobs.insert(job, (other) => other.arrival <= job.arrival);',
     reason: 'No two jobs have the same arrival, and the one that comes back is not in the list.',
   },
   {

@@ -1,5 +1,6 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import * as z from 'zod';
+import type { ApiKey } from '../../../controller/authentication/basic.js';
 import { subjectDocumentSchema, type SubjectDocument } from '../../../shared/entities/documents.js';
 import { namespaceFault, subjectFault } from '../../../shared/entities/subjects.js';
 import type { ArtifactStore } from '../../../shared/store/ArtifactStore.js';
@@ -13,10 +14,6 @@ import { AdminError } from './AdminError.js';
 /** A namespace of a subject, with the key. */
 type Grant = SubjectDocument['namespaces'][number];
 
-export interface ApiKey {
-  readonly uuid: string;
-  readonly key: string;
-}
 const apiKeySchema: z.ZodType<ApiKey> = z.object({ uuid: z.string(), key: z.string() });
 
 const SECRET_LENGTH = 64;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { expectedWait, meanAfter, quickestHome } from '../../../../invoker/pool/colorPatience.js';
+import { expectedWait, quickestHome } from '../../../../invoker/pool/colorPatience.js';
 import { newEntry, type ContainerEntry } from '../../../../invoker/pool/ContainerEntry.js';
 
 const NOW = 1_000_000;
@@ -47,6 +47,11 @@ describe('the wait of a color for its container', () => {
     assert.equal(expectedWait({ elapsedMs: 40, meanMs: 40, ahead: 0, concurrency: 1 }), 40);
   });
 
+  it('bounds how many wait for a container, however short the runs are', () => {
+    assert.equal(choose([home(0, 0)], [100], 100, 0)?.id, 0);
+    assert.equal(choose([home(0, 0)], [101], 100, 0), undefined);
+  });
+
   it('never exceeds the patience as expected, and grows with those that wait', () => {
     const occupation = fc.record({
       elapsedMs: fc.integer({ min: 0, max: 100_000 }),
@@ -76,18 +81,5 @@ describe('the wait of a color for its container', () => {
         },
       ),
     );
-  });
-});
-
-describe('the running average of runs', () => {
-  it('begins with the first run, and follows later ones', () => {
-    assert.equal(meanAfter(undefined, 70), 70);
-    assert.equal(meanAfter(40, 50), 41);
-    assert.equal(meanAfter(40, 40), 40);
-  });
-
-  it('bounds the weight of one long call', () => {
-    assert.equal(meanAfter(40, 60_000), 68);
-    assert.equal(meanAfter(0, 60_000), 0.8);
   });
 });
