@@ -21,4 +21,13 @@ describe('the durations of actions', () => {
     assert.equal(durations.of('a0'), 100);
     assert.equal(durations.of('a1'), 7);
   });
+
+  it('forget the action whose last invocation ended first', () => {
+    const durations = new ActionDurations();
+    for (let i = 0; i < 10_000; i++) durations.note(`a${i}`, 7);
+    durations.note('a0', 7);
+    durations.note('new', 7);
+    assert.equal(durations.of('a0'), 7);
+    assert.equal(durations.of('a1'), 100);
+  });
 });

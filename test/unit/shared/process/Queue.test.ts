@@ -30,4 +30,21 @@ describe('Queue', () => {
       }),
     );
   });
+
+  it('inserts an item after those that come before it, and before all others', () => {
+    for (const [item, expected] of [
+      [0, [0, 1, 3, 5]],
+      [2, [1, 2, 3, 5]],
+      [6, [1, 3, 5, 6]],
+    ] as const) {
+      const queue = new Queue<number>();
+      for (const each of [1, 3, 5]) queue.push(each);
+      queue.insert(item, (other) => other < item);
+      assert.deepEqual(
+        expected.map(() => queue.shift()),
+        expected,
+      );
+      assert.equal(queue.size, 0);
+    }
+  });
 });
