@@ -1,3 +1,4 @@
+import type { SecureContextOptions } from 'node:tls';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { RequestListener } from 'node:http';
 import type { Registry } from 'prom-client';
@@ -6,9 +7,11 @@ import { activationRoutes } from './api/activations/routes.js';
 import { explain } from './api/answers.js';
 import { limitRoutes } from './api/limits/routes.js';
 import { namespaceRoutes } from './api/namespaces/routes.js';
+import { objectRoutes } from './api/objects/routes.js';
 import { packageRoutes } from './api/packages/routes.js';
 import { ruleRoutes } from './api/rules/routes.js';
 import { metricsRoutes } from './api/service/metrics.js';
+import { objectServiceRoutes } from './api/service/objects.js';
 import { apiInfoRoutes, serviceRoutes } from './api/service/routes.js';
 import { triggerRoutes } from './api/triggers/routes.js';
 import { apiDocsRoutes } from './apidocs/routes.js';
@@ -17,11 +20,14 @@ import { installCatalog } from './catalog/install.js';
 import { basicAuthentication } from './authentication/basic.js';
 import { startCacheInvalidation, type CacheInvalidation } from './cacheInvalidation.js';
 import type { Build, ControllerContext } from './api/ControllerContext.js';
+import { leaseMs, ObjectPeers } from './objects/ObjectPeers.js';
 import { OwnershipEntitlement } from './entitlement/OwnershipEntitlement.js';
 import { Throttles } from './entitlement/Throttles.js';
 import { createApp } from './api/app.js';
+import { directInvocations } from './directInvocations.js';
 import { Bodies } from './http/Bodies.js';
 import type { HttpServer } from './http/HttpServer.js';
+import type { RequestReport } from './http/requestReports.js';
 import { createDispatch } from './invocation/dispatch.js';
 import { Journal, type AcceptedWork } from './invocation/Journal.js';
 import type { InvocationRequest } from './invocation/Invocation.js';
@@ -33,12 +39,13 @@ import { ColorMistakes } from './loadbalancer/ColorMistakes.js';
 import { BalancerMetrics } from './loadbalancer/BalancerMetrics.js';
 import type { LoadBalancer } from './loadbalancer/LoadBalancer.js';
 import { ShardingBalancer, type BalancerOptions, type BalancerParts } from './loadbalancer/ShardingBalancer.js';
-import { webActionRoutes } from './webactions/routes.js';
+import { directWebActions, webActionRoutes } from './webactions/routes.js';
 import type { OperatorPolicy } from '../shared/access/operators.js';
 import type { WellKnownKeysFrom } from '../shared/access/wellKnownKeys.js';
 import type { Limits } from '../shared/config/limits.js';
+import type { ActivationRecord } from '../shared/entities/activation.js';
 import { newActivationId } from '../shared/entities/activationId.js';
-import { createUserEvents, noUserEvents, type UserEvents } from '../shared/events/UserEvents.js';
+import { alsoTelling, createUserEvents, noUserEvents, type UserEvents } from '../shared/events/UserEvents.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ControllerInstance } from '../shared/messages/instances.js';
 import type { Messaging } from '../shared/messaging/Messaging.js';
@@ -84,6 +91,10 @@ export interface ControllerSettings {
    * `CachedEntityStore`.
    */
   readonly maxStaleMs?: number | undefined;
+  /** The secret for requests to the object memories of the invokers; missing: they share none. */
+  readonly objectsSecret?: string | undefined;
+  /** How objects are reached over https; undefined: as Node.js does by itself. */
+  readonly objectsTls?: SecureContextOptions | undefined;
   readonly build: Build;
 }
 
@@ -107,6 +118,11 @@ export interface ControllerParts {
   readonly work?: AcceptedWork | undefined;
   /** Called when other controllers join or leave. */
   readonly onControllers?: BalancerParts['onControllers'];
+  /** See `ControllerContext`. Missing: it is the only one of its server. */
+  readonly setInService?: ControllerContext['setInService'] | undefined;
+  /** Is told each request at the end of its response, and the record of each activation that the controller makes. */
+  readonly onRequest?: ((report: RequestReport) => void) | undefined;
+  readonly onActivation?: ((record: ActivationRecord) => void) | undefined;
   /** Milliseconds since the epoch. */
   readonly clock?: (() => number) | undefined;
 }
@@ -127,8 +143,9 @@ export class Controller {
     this.#invalidation = bus.invalidation;
     this.#alarms = alarms;
     this.#app = createApp(context, {
-      root: [serviceRoutes, metricsRoutes(parts.registry)],
+      root: [objectServiceRoutes, serviceRoutes, metricsRoutes(parts.registry)],
       open: [apiInfoRoutes, apiDocsRoutes, webActionRoutes],
+      streamed: [objectRoutes],
       authenticated: [
         actionRoutes,
         activationRoutes,
@@ -138,7 +155,9 @@ export class Controller {
         namespaceRoutes,
         limitRoutes,
       ],
+      direct: [directInvocations, directWebActions],
       registry: parts.registry,
+      onRequest: parts.onRequest,
       transactionHeader: parts.config.transactionHeader,
     });
   }
@@ -186,6 +205,7 @@ export class Controller {
 
   /** Leaves the bus. */
   async close(): Promise<void> {
+    await this.#context.objects?.close();
     await leaveBus({ balancer: this.#context.balancer, invalidation: this.#invalidation });
   }
 }
@@ -215,7 +235,7 @@ async function joinBus(parts: ControllerParts): Promise<Bus> {
     onChange: (id) => invalidation.announce(id),
   });
   invalidation.onChange((id) => entities.invalidate(id));
-  const events = config.userEvents ? await userEvents(parts, clock) : noUserEvents;
+  const events = alsoTelling(config.userEvents ? await userEvents(parts, clock) : noUserEvents, parts.onActivation);
   const journal = new Journal({ activations, events, work: parts.work, log: log.component('invocation') });
   await putHealthTest(parts, clock());
   const balancer = await ShardingBalancer.start({
@@ -294,6 +314,7 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
       },
     },
     balancer,
+    setInService: parts.setInService ?? ((on) => balancer.setInService(on)),
     runtimes,
     unavailable: parts.unavailable ?? (async (kind) => balancer.unavailable(kind)),
     limits,
@@ -309,6 +330,19 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
     readinessFraction: config.readinessFraction,
     build: config.build,
     colors: { palette: balancer.colors, mistakes: colorMistakes },
+    objects:
+      config.objectsSecret === undefined
+        ? undefined
+        : new ObjectPeers({
+            secret: config.objectsSecret,
+            tls: config.objectsTls,
+            self: `controller${instance.asString}`,
+            validMs: leaseMs(config.balancer.supervision.offlineAfterMs),
+            homes: (user, color) => balancer.objectHomes(user, color),
+            invokers: () => balancer.invokers(),
+            namespaces: parts.subjects,
+            now: clock,
+          }),
   };
   return { builtins, services };
 }

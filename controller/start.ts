@@ -1,5 +1,7 @@
+import { programVersion } from '../shared/process/version.js';
 import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
 import type { ControllerConfig } from '../shared/config/controllerConfig.js';
+import { advertisedUrl } from '../shared/config/objectSharingSettings.js';
 import { withPolicyFile } from '../shared/config/loadPolicy.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import { openKafka } from '../shared/messaging/clients/openKafka.js';
@@ -20,6 +22,9 @@ import { balancerOptions } from './loadbalancer/ShardingBalancer.js';
 const DRAIN_MS = 60_000;
 /** The additional time to leave bus and store, in ms. */
 const LEAVE_MS = 30_000;
+
+/** The URL at which invokers reach this controller. */
+const ownUrl = ({ tls, host, port }: ControllerConfig): string => advertisedUrl(tls ? 'https' : 'http', host, port);
 
 /** Starts a controller process on CouchDB and Kafka. Waits for both and logs the wait. */
 export async function startController(life: Lifecycle, config: ControllerConfig, log: Logger): Promise<void> {
@@ -66,8 +71,13 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
       operator,
       maxInlineBytes,
       maxStaleMs,
-      balancer: balancerOptions({ ...config.loadBalancer, colors }, limits),
-      build: { number: 'distributed', date: new Date().toISOString() },
+      balancer: {
+        ...balancerOptions({ ...config.loadBalancer, colors }, limits),
+        objectsUrl: config.objects && (config.objects.url ?? ownUrl(config)),
+      },
+      objectsSecret: config.objects?.secret,
+      objectsTls: config.objects?.peerTls,
+      build: { number: 'distributed', date: new Date().toISOString(), version: programVersion() },
     },
   });
   life.opened(name, () => controller.close());

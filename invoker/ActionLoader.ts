@@ -8,6 +8,7 @@ import { limitsViolation, namespaceLimits } from '../shared/config/namespaceLimi
 import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
+import { isSkeleton } from '../shared/runtimes/image.js';
 import { pullsImage, type Runtimes } from '../shared/runtimes/manifest.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
 import { executableAction, type ExecutableAction, type RuntimeOfKind } from './activations/ExecutableAction.js';
@@ -100,7 +101,11 @@ export class ActionLoader {
     if (exec.kind === BLACKBOX) {
       if (exec.image === undefined) return undefined;
       const pull = pullsImage(runtimes, exec.image);
-      return { image: { kind: BLACKBOX, reference: exec.image, pull }, sentinelled: !pull };
+      // `dockerskeleton` ends its logs, as runtimes do; other images of users need not.
+      return {
+        image: { kind: BLACKBOX, reference: exec.image, pull },
+        sentinelled: !pull || isSkeleton(exec.image),
+      };
     }
     const runtime = runtimes.kinds.get(exec.kind);
     if (!runtime) return undefined;

@@ -8,6 +8,9 @@ const PING_INTERVAL_MS = 1000;
 /** The number of pings between two reports of kinds that cannot run. The report may be long and seldom changes. */
 const PINGS_WITHOUT_KINDS = 10;
 
+const PREPARES = { prepares: true } as const;
+const DRAINS = { drains: true } as const;
+
 /** Calls `beat` at an interval; the first time after one interval. @returns a function that stops it */
 export type Ticker = (beat: () => void) => () => void;
 
@@ -26,6 +29,7 @@ export class HealthPings {
   readonly #log: Logger;
   readonly #ticker: Ticker;
   readonly #unavailableKinds: () => Readonly<Record<string, string>> | undefined;
+  readonly #objectsUrl: () => string | undefined;
   /** The number of pings since the last report of kinds. */
   #withoutKinds = PINGS_WITHOUT_KINDS;
   /** Stops the pings; undefined while disabled. */
@@ -41,10 +45,13 @@ export class HealthPings {
     {
       ticker = everySecond,
       unavailableKinds = () => undefined,
+      objectsUrl = () => undefined,
     }: {
       readonly ticker?: Ticker | undefined;
       /** The kinds that this invoker cannot run, with the reasons; undefined while that is unknown. */
       readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
+      /** The URL of this invoker's objects for other processes; undefined: it shares none. */
+      readonly objectsUrl?: (() => string | undefined) | undefined;
     } = {},
   ) {
     this.#producer = producer;
@@ -53,6 +60,7 @@ export class HealthPings {
     this.#log = log;
     this.#ticker = ticker;
     this.#unavailableKinds = unavailableKinds;
+    this.#objectsUrl = objectsUrl;
   }
 
   get enabled(): boolean {
@@ -67,14 +75,17 @@ export class HealthPings {
     return true;
   }
 
-  /** Resolves once the message is sent, to false if it was already disabled. */
-  async disable(): Promise<boolean> {
+  /**
+   * Resolves once the message is sent, to false if it was already disabled.
+   * @param drains whether the invoker goes on to run what it gets.
+   */
+  async disable(drains = false): Promise<boolean> {
     const wasEnabled = this.enabled;
     this.#stop?.();
     this.#stop = undefined;
-    await this.#ping(false);
+    await this.#ping(false, drains);
     // Send it twice, in case one message is lost: no further ping follows.
-    if (wasEnabled) await this.#ping(false);
+    if (wasEnabled) await this.#ping(false, drains);
     return wasEnabled;
   }
 
@@ -95,9 +106,12 @@ export class HealthPings {
     return { unavailableKinds };
   }
 
-  async #ping(isEnabled: boolean): Promise<void> {
+  async #ping(isEnabled: boolean, drains = false): Promise<void> {
+    const objects = this.#objectsUrl();
+    const shared = objects === undefined ? {} : { objects };
+    const extensions = { ...(isEnabled ? PREPARES : drains ? DRAINS : {}), ...shared };
     try {
-      await this.#producer.send(this.#topic, { name: this.#instance, isEnabled, ...this.#kinds() });
+      await this.#producer.send(this.#topic, { name: this.#instance, isEnabled, ...extensions, ...this.#kinds() });
       if (this.#failing) this.#log.info('pings reach the controllers again');
       this.#failing = false;
     } catch (error) {

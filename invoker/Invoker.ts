@@ -1,7 +1,7 @@
 import type { Limits } from '../shared/config/limits.js';
 import { truncationBytes, maxPayloadBytes } from '../shared/config/namespaceLimits.js';
 import type { ActivationRecord } from '../shared/entities/activation.js';
-import { createUserEvents, noUserEvents } from '../shared/events/UserEvents.js';
+import { alsoTelling, createUserEvents, noUserEvents } from '../shared/events/UserEvents.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
 import type { InvokerInstance } from '../shared/messages/instances.js';
@@ -12,6 +12,7 @@ import { type Runtimes } from '../shared/runtimes/manifest.js';
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
 import { ActionLoader } from './ActionLoader.js';
+import type { LiveLine } from './activations/liveLines.js';
 import { fallbackRecord } from './activations/record.js';
 import { noJournal, type ActivationJournal } from './activations/BegunJournal.js';
 import { Reporter, type ActivationRecorder, type AnsweredRecords } from './activations/Reporter.js';
@@ -29,6 +30,8 @@ import type { PoolCounts } from './pool/counts.js';
 import type { InvokerMetrics } from './pool/InvokerMetrics.js';
 import type { Decrypt } from './pool/protocol.js';
 import type { StemCell } from './pool/StemCells.js';
+import { objectsFor, type ObjectsOfPool } from './objects/objectsFor.js';
+import type { ObjectService } from './objects/ObjectService.js';
 
 export interface InvokerConfig {
   readonly instance: InvokerInstance;
@@ -37,9 +40,13 @@ export interface InvokerConfig {
   readonly limits: Limits;
   /** The address of the API for containers (`__OW_API_HOST`). */
   readonly apiHost: string;
+  /** More environment variables of all containers. */
+  readonly extraEnvironment?: Readonly<Record<string, string>> | undefined;
   /** The idle time before a container is paused; and the time after that before it is removed. */
   readonly pauseGraceMs: number;
   readonly idleContainerMs: number;
+  /** Whether the idle times of each action decide instead, if they tell: see `IdlePrediction.ts`. */
+  readonly predictsIdle?: boolean | undefined;
   /** The fraction of all containers' concurrency to fetch ahead, for actions with a concurrency over 1. */
   readonly concurrentPeekFactor: number;
   /** The most waiting activations in addition to the running ones, so that namespaces take turns … */
@@ -67,6 +74,9 @@ export const DEFAULT_INVOKER_CONFIG = {
 /** The longest wait for the last ping at a stop. */
 const FAREWELL_MS = 2000;
 
+/** The longest wait at a stop for requests for objects, in ms: containers, which send most of them, are gone. */
+const OBJECTS_MS = 1000;
+
 /** The most concurrent lookups of records of earlier runs. */
 const LOOKUPS = 16;
 
@@ -93,6 +103,12 @@ export interface InvokerParts {
    */
   readonly unavailableKinds?: (() => Readonly<Record<string, string>> | undefined) | undefined;
   readonly metrics: InvokerMetrics;
+  /** The memory of objects; missing: there is none. */
+  readonly objects?: ObjectService | undefined;
+  /** Is told the record of each activation that has ended. */
+  readonly onActivation?: ((record: ActivationRecord) => void) | undefined;
+  /** Is told lines of logs while their activations run. */
+  readonly onLine?: ((line: LiveLine) => void) | undefined;
   readonly log: Logger;
   readonly now?: (() => number) | undefined;
 }
@@ -143,9 +159,12 @@ export class Invoker {
     if (config.userEvents) await messaging.ensureTopic(topics.events);
     const producer = await messaging.producer();
     const reporter = this.#reporter(producer);
-    const pool = this.#pool(reporter);
-    const { unavailableKinds } = this.#parts;
-    const pings = new HealthPings(producer, topics.health, config.instance, this.#log, { unavailableKinds });
+    const pool = this.#pool(reporter, await objectsFor(this.#parts.objects, driver, this.#log));
+    const { unavailableKinds, objects } = this.#parts;
+    const pings = new HealthPings(producer, topics.health, config.instance, this.#log, {
+      unavailableKinds,
+      objectsUrl: () => objects?.peerUrl,
+    });
     await this.#blacklist.start();
     pool.start();
     let consumer: Consumer;
@@ -163,6 +182,7 @@ export class Invoker {
     } catch (error) {
       this.#blacklist.stop();
       await pool.close(0);
+      await this.#parts.objects?.stop(0);
       throw error;
     }
     this.#running = { producer, pool, pings, consumer };
@@ -192,6 +212,8 @@ export class Invoker {
     running.pool.leaveWaiting();
     await within(finished, half, () => undefined);
     await running.pool.close(0);
+    await this.#parts.objects?.drain();
+    await this.#parts.objects?.stop(OBJECTS_MS);
     await finished;
     await running.producer.close();
     this.#log.info(`${this.displayName} has stopped`);
@@ -212,9 +234,15 @@ export class Invoker {
     return `${this.displayName} is ${this.#running?.pings.enable() ? 'now' : 'already'} enabled.`;
   }
 
-  /** Takes no more work, except for messages already on the bus. Resolves to the text of the response. */
+  /**
+   * Takes no more work, except for messages already on the bus, and for colors that leave bit by bit (`COLOR_MOVE_TIME`).
+   * Resolves to the text of the response.
+   */
   async disable(): Promise<string> {
-    return `${this.displayName} is ${(await this.#running?.pings.disable()) ? 'now' : 'already'} disabled.`;
+    const disabled = (await this.#running?.pings.disable(true)) ?? false;
+    // The activations that still run find their objects at the next homes.
+    if (disabled) void this.#parts.objects?.drain();
+    return `${this.displayName} is ${disabled ? 'now' : 'already'} disabled.`;
   }
 
   /** The counts of the pool; undefined while the invoker does not run. */
@@ -223,6 +251,8 @@ export class Invoker {
   }
 
   #handle(message: ActivationMessage, delivery: Delivery, reporter: Reporter, pool: ContainerPool): Promise<Handled> {
+    if (message.prepare !== undefined) return this.#prepare(message, message.prepare, pool);
+    if (message.objects) this.#parts.objects?.noteController(message.objects.controller);
     if (!this.#begun.begin(message.activationId, this.#now())) {
       this.#log.warn(`activation ${message.activationId} was delivered twice: ignored the second message`, {
         transid: message.transid,
@@ -234,6 +264,18 @@ export class Invoker {
     const handled = this.#untilEnded(message, delivery, reporter, pool);
     this.#present.set(message.activationId, handled);
     return handled;
+  }
+
+  /** Starts containers for activations to come. Never rejects, since activations start missing containers themselves. */
+  async #prepare(
+    message: ActivationMessage,
+    containers: number,
+    pool: ContainerPool,
+    predicted = false,
+  ): Promise<Handled> {
+    if (this.#blacklist.has(message.user.namespace.name)) return;
+    const fetched = await this.#actions.fetch(message);
+    if (fetched.kind === 'action') pool.prepare(message, fetched.action, containers, predicted);
   }
 
   async #untilEnded(
@@ -306,29 +348,33 @@ export class Invoker {
   }
 
   #reporter(producer: Producer): Reporter {
-    const { config, topics, recorder, answers } = this.#parts;
-    const events = config.userEvents
+    const { config, topics, recorder, answers, onActivation } = this.#parts;
+    const sent = config.userEvents
       ? createUserEvents({ source: this.name, producer, topic: topics.events, log: this.#log, clock: this.#now })
       : noUserEvents;
+    const events = alsoTelling(sent, onActivation);
     const { instance, storeLevels } = config;
     return new Reporter({ instance, producer, topics, recorder, answers, events, storeLevels, log: this.#log });
   }
 
-  #pool(reporter: Reporter): ContainerPool {
-    const { config, driver, decrypt, metrics, recorder, journal } = this.#parts;
+  #pool(reporter: Reporter, objects: ObjectsOfPool): ContainerPool {
+    const { config, driver, decrypt, metrics, recorder, journal, onLine } = this.#parts;
     const { limits } = config;
     const maxConcurrency = limits.concurrency.max;
-    return new ContainerPool({
+    const pool: ContainerPool = new ContainerPool({
+      onPredicted: (message, containers) => void this.#prepare(message, containers, pool, true),
       driver,
       reporter,
       roomForRecord: () => recorder.room?.(),
       decrypt,
       journal,
+      onLine,
       now: this.#now,
       log: this.#log.component(`${this.name}.pool`),
       metrics: metrics.of(this.name),
       stemCells: stemCells(this.#parts.runtimes),
       codeMemory: codeMemory(),
+      ...objects.parts,
       responseLimits: ({ message: { user } }) => ({
         maxResponseBytes: maxPayloadBytes(limits, user.limits),
         truncationBytes: truncationBytes(limits, user.limits),
@@ -337,15 +383,16 @@ export class Invoker {
         userMemoryMB: config.userMemoryMB,
         pauseGraceMs: config.pauseGraceMs,
         idleContainerMs: config.idleContainerMs,
+        predictsIdle: config.predictsIdle,
         maxColors: config.maxColors,
         maxConcurrency,
-        environment: {
-          __OW_API_HOST: config.apiHost,
-        },
+        environment: { __OW_API_HOST: config.apiHost, ...config.extraEnvironment },
+        sharedFolder: objects.sharedFolder,
         namePrefix: `wsk${config.instance.instance}_${this.#now().toString(36)}`,
         invokerName: this.name,
       },
     });
+    return pool;
   }
 }
 

@@ -1,5 +1,8 @@
+import type { SecureContextOptions, TlsOptions } from 'node:tls';
 import { join } from 'node:path';
 import { operatorPolicy, TOKEN_USER } from '../shared/access/operators.js';
+import type { ObjectSharing } from '../shared/config/objectSharingSettings.js';
+import { ControllerHomes } from './objects/ControllerHomes.js';
 import { ConfigurationError } from '../shared/config/Setting.js';
 import type { InvokerProcessConfig } from '../shared/config/invokerConfig.js';
 import { assignInvokerId } from '../shared/invokers/invokerIds.js';
@@ -8,6 +11,7 @@ import { invokerInstance, type InvokerInstance } from '../shared/messages/instan
 import { openKafka } from '../shared/messaging/clients/openKafka.js';
 import { topics } from '../shared/messaging/topics.js';
 import { openPlatform } from '../shared/platform/openPlatform.js';
+import { messageOf } from '../shared/errors/reasons.js';
 import { hideEnvironment } from '../shared/process/hideEnvironment.js';
 import type { Lifecycle } from '../shared/process/Lifecycle.js';
 import { configuredRuntimes } from '../shared/runtimes/configured.js';
@@ -18,13 +22,19 @@ import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
 import { BegunJournal } from './activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from './Invoker.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
+import { usableArgs } from './containers/docker/extraArgs.js';
 import { limitStarts } from './containers/limitStarts.js';
 import { ownerOf } from './containers/owner.js';
 import { invokerServer } from './http.js';
+import { ObjectMetrics } from './objects/ObjectMetrics.js';
+import { openObjects } from './objects/openObjects.js';
 import { InvokerMetrics } from './pool/InvokerMetrics.js';
 
 /** The additional time to leave the bus and to remove containers after the activations ended, in ms. */
 const LEAVE_MS = 30_000;
+
+/** How long other invokers may take to take over the objects of one that leaves, in ms. */
+const OBJECTS_DRAIN_MS = 15_000;
 
 /** The delay before another check for the image of a kind that cannot run, in ms. */
 const KINDS_FRESH_MS = 60_000;
@@ -49,7 +59,7 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   const { stores, activations, encryption, registry } = platform;
   const instance = await instanceOf(config, stores.whisks);
   const owner = ownerOf(config.topicsPrefix, instance.instance, instance.uniqueName);
-  const { driver, probe } = await containerDriver(config, owner, log);
+  const { driver, probe, gateway } = await containerDriver(config, owner, log);
   life.opened('containers', () => driver.close());
 
   const kinds = new KindAvailability({
@@ -64,9 +74,15 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   const journal = new BegunJournal(join(config.stateFolder, `${owner}.begun`));
   life.opened('journal', async () => journal.close());
 
+  const sharing = config.objectSharing && sharingOf(life, config.objectSharing, config, instance.instance);
   const invoker = new Invoker({
     ...platform,
-    config: { ...DEFAULT_INVOKER_CONFIG, ...config, instance },
+    config: {
+      ...DEFAULT_INVOKER_CONFIG,
+      ...config,
+      instance,
+      extraEnvironment: config.containerArgs.extraEnvironment,
+    },
     entities: new CachedEntityStore(stores.whisks, { maxStaleMs: config.couchDb.maxStaleMs }),
     subjects: stores.subjects,
     recorder: { record: (record) => activations.store(record), room: () => activations.room() },
@@ -75,6 +91,18 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
     unavailableKinds: () => kinds.unavailable(),
     decrypt: (cipher, value) => encryption.decrypt(cipher, value),
     metrics: new InvokerMetrics(registry),
+    objects: openObjects({
+      config: config.objects,
+      invoker: `invoker${instance.instance}`,
+      owner,
+      driver,
+      gateway,
+      metrics: new ObjectMetrics(registry),
+      instance: instance.instance,
+      sharing,
+      store: stores.whisks,
+      log,
+    }),
   });
   const server = invokerServer({ invoker, registry, operator, tls: config.tls });
   life.opened('server', async () => {
@@ -91,6 +119,31 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   }
 }
 
+/** Shares objects with other invokers; asks the controllers for homes. */
+function sharingOf(
+  life: Lifecycle,
+  { secret, url, peerTls }: ObjectSharing,
+  { host, tls }: Pick<InvokerProcessConfig, 'host' | 'tls'>,
+  instance: number,
+) {
+  const controllers = new ControllerHomes(secret, `invoker${instance}`, peerTls);
+  life.opened('questions about objects', () => controllers.close());
+  return {
+    secret,
+    url,
+    host,
+    // The cluster secret shows who asks, not a certificate.
+    tls: tls && certificateOf(tls),
+    peerTls,
+    homes: (namespace: string, color: string, policy: string | undefined) => controllers.ask(namespace, color, policy),
+    onController: (controller: string) => controllers.note(controller),
+    drainMs: OBJECTS_DRAIN_MS,
+  };
+}
+
+const certificateOf = ({ cert, key, pfx, passphrase }: TlsOptions): SecureContextOptions =>
+  pfx === undefined ? { cert, key, passphrase } : { pfx, passphrase };
+
 async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): Promise<InvokerInstance> {
   const { uniqueName, displayedName, overwriteId, tags, dedicatedNamespaces, userMemoryMB } = config;
   const id = config.id ?? (await assignInvokerId(whisks, uniqueName, overwriteId));
@@ -104,11 +157,25 @@ async function instanceOf(config: InvokerProcessConfig, whisks: ArtifactStore): 
 
 /** Makes the driver. Loads dockerode only for Docker. */
 async function containerDriver(
-  { containers, runtimes: { localImagePrefix } }: InvokerProcessConfig,
+  { containers, containerArgs, runtimes: { localImagePrefix } }: InvokerProcessConfig,
   owner: string,
   log: Logger,
-): Promise<{ readonly driver: ContainerDriver; readonly probe: KindProbe }> {
+): Promise<{ readonly driver: ContainerDriver; readonly probe: KindProbe; readonly gateway?: string | undefined }> {
+  if (containers.driver === 'oci') {
+    if (containers.gpus !== undefined) throw new ConfigurationError('CONTAINER_GPUS needs CONTAINER_DRIVER=docker');
+    const { openOci } = await import('./containers/oci/open.js');
+    const opened = await openOci(containers, localImagePrefix, log);
+    if (!opened.usable) throw new ConfigurationError(opened.reason);
+    return {
+      driver: limitStarts(opened.driver(owner), containers.parallelRuns),
+      probe: opened.probe(),
+      gateway: opened.gateway,
+    };
+  }
   if (containers.driver !== 'docker') {
+    if (containers.gpus !== undefined) {
+      throw new ConfigurationError(`CONTAINER_GPUS needs Docker: this invoker runs actions in processes`);
+    }
     const { ProcessDriver } = await import('./containers/process/ProcessDriver.js');
     const { detectSandbox } = await import('./containers/process/sandbox.js');
     const sandbox = containers.driver === 'sandbox';
@@ -116,7 +183,16 @@ async function containerDriver(
     if (found?.usable === false) throw new ConfigurationError(found.reason);
     if (!sandbox) hideEnvironment();
     const { processProbe } = await import('./containers/process/probeKind.js');
-    return { driver: new ProcessDriver({ logger: log.component('process'), owner, sandbox }), probe: processProbe };
+    return {
+      driver: new ProcessDriver({
+        logger: log.component('process'),
+        owner,
+        sandbox,
+        pidsLimit: containers.pidsLimit,
+        cpuShares: containers.cpuShares,
+      }),
+      probe: processProbe(),
+    };
   }
   const { detectDocker } = await import('./containers/docker/detect.js');
   const found = await detectDocker();
@@ -127,6 +203,11 @@ async function containerDriver(
     throw new ConfigurationError(error.message);
   });
   warnOfOpenNetwork(network, log);
+  if (containers.gpus !== undefined) {
+    const { gpuRefusal } = await import('./containers/docker/gpus.js');
+    const refusal = await gpuRefusal(found.docker, containers.gpus, owner).catch(messageOf);
+    if (refusal !== undefined) throw new ConfigurationError(refusal);
+  }
   const { driver: _, parallelRuns, openFiles, diskBytes, ...dockerSettings } = containers;
   if (diskBytes > 0 && !found.limitsDisk) {
     log.warn('containers may fill the disk: the storage driver of Docker has no quotas (docs/security.md)');
@@ -137,10 +218,14 @@ async function containerDriver(
     logger: log.component('docker'),
     owner,
     ...dockerSettings,
+    localImagePrefix,
+    extraArgs: usableArgs(containerArgs.extraArgs),
     diskBytes: found.limitsDisk ? diskBytes : 0,
+    sharesFiles: found.sharesFiles,
     ulimits: [{ name: 'nofile', soft: openFiles, hard: openFiles }],
   });
   const { dockerProbe } = await import('./containers/docker/probeKind.js');
-  const probe = dockerProbe(found.docker, localImagePrefix, Promise.resolve());
-  return { driver: limitStarts(driver, parallelRuns), probe };
+  const { BUILT_BY_HAND } = await import('./containers/docker/LocalImages.js');
+  const probe = dockerProbe(found.docker, localImagePrefix, BUILT_BY_HAND);
+  return { driver: limitStarts(driver, parallelRuns), probe, gateway: network.gateway };
 }

@@ -2,34 +2,77 @@
  * Divides the tests into jobs, each one mocha process, that may run side by side.
  */
 
-export const TIERS = ['unit', 'integration', 'conformance', 'e2e'] as const;
+/** `lint` is a job beside the tests, which has no files. */
+export const TIERS = ['lint', 'unit', 'integration', 'conformance', 'e2e'] as const;
 export type Tier = (typeof TIERS)[number];
 
 export interface Job {
-  /** `unit`, or `integration/kafka`: a tier, and a folder in it. */
+  /** `unit`, `integration/kafka` or `integration/kafka/faults`: a tier, a folder in it, or a file. */
   readonly name: string;
   readonly tier: Tier;
   /** Test files, relative to the tier's folder. */
   readonly files: readonly string[];
 }
 
-/** The longest first: a long job that begins last keeps all others waiting. Jobs that are not named here come after. */
-const LONGEST_FIRST = ['integration/distributed', 'e2e', 'integration/kafka', 'conformance', 'unit'];
+/** Files that take long: each is a job of its own. Relative to `test/`. */
+export const APART = [
+  'e2e/composer.test.ts',
+  'integration/containers.test.ts',
+  'integration/distributed/faults.test.ts',
+  'integration/distributed/local.test.ts',
+  'integration/distributed/twoControllers.test.ts',
+  'integration/kafka/balancer.test.ts',
+  'integration/kafka/faults.test.ts',
+  'integration/standalone/standalone.test.ts',
+];
 
-/** The unit, conformance and e2e tiers are one job each; each folder of the integration tier is a job of its own. */
+/**
+ * First those that need no preparation, since that takes its time, then the longest: a long job that begins last keeps all
+ * others waiting. Jobs that are not named here come after.
+ */
+const LONGEST_FIRST = [
+  'lint',
+  'unit',
+  'integration',
+  'integration/distributed',
+  'integration/containers',
+  'integration/standalone/standalone',
+  'integration/standalone',
+  'e2e',
+  'conformance',
+  'e2e/composer',
+  'integration/distributed/faults',
+  'integration/kafka/faults',
+  'integration/distributed/twoControllers',
+  'integration/invoker',
+  'integration/objects',
+  'integration/kafka',
+  'integration/kafka/balancer',
+  'integration/distributed/local',
+];
+
+export const needsParts = (tier: Tier): tier is 'integration' | 'conformance' | 'e2e' =>
+  tier !== 'lint' && tier !== 'unit';
+
+/** A tier is one job, each folder of the integration tier is a job, and so is each file of {@link APART}. */
 export function jobsOf(tier: Tier, files: readonly string[]): Job[] {
-  if (files.length === 0) return [];
-  if (tier !== 'integration') return [{ name: tier, tier, files }];
+  if (tier === 'lint') return [{ name: tier, tier, files }];
   const groups = new Map<string, string[]>();
   for (const file of files) {
-    const [folder = '', ...rest] = file.split('/');
-    const name = rest.length === 0 ? tier : `${tier}/${folder}`;
+    const name = jobOf(tier, file);
     groups.set(name, [...(groups.get(name) ?? []), file]);
   }
   return [...groups].map(([name, those]) => ({ name, tier, files: those }));
 }
 
-/** The order in which jobs begin. Jobs of the unit tier need no preparation, so that one begins first. */
+function jobOf(tier: Tier, file: string): string {
+  const path = `${tier}/${file}`;
+  if (APART.includes(path)) return path.replace(/\.test\.ts$/, '');
+  const [folder = '', ...rest] = file.split('/');
+  return tier !== 'integration' || rest.length === 0 ? tier : `${tier}/${folder}`;
+}
+
+/** The order in which jobs begin. */
 export function inOrder(jobs: readonly Job[]): Job[] {
   const rank = ({ name }: Job): number => {
     const place = LONGEST_FIRST.indexOf(name);

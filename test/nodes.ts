@@ -17,6 +17,9 @@ import { RestUser } from './conformance/rest.js';
 import { eventually } from './e2e/eventually.js';
 import { GUEST_KEY } from './e2e/keys.js';
 
+/** The versions that actions can run on. */
+const KINDS = ['20', '22', '24'];
+
 const INSTALL_MS = 180_000;
 const TESTS_MS = 600_000;
 
@@ -58,7 +61,7 @@ function succeeds(program: string, args: readonly string[], timeout: number, cwd
   return status === 0;
 }
 
-/** Runs in the version that is tested. The action runs in a process of that version too. */
+/** Runs in the version that is tested. Actions run on the version of their kind, whatever the server's is. */
 async function startAndInvoke(): Promise<void> {
   const server = await testServer(['--process', '--no-catalog']);
   try {
@@ -67,9 +70,15 @@ async function startAndInvoke(): Promise<void> {
       assert.equal(status, 200, 'no invoker is up');
     });
     const guest = new RestUser(server.base, GUEST_KEY);
-    await guest.action('node', 'function main({ name }) { return { name, version: process.version }; }');
-    const answer = await guest.must('POST', 'actions/node?blocking=true&result=true', { name: 'Anna' });
-    assert.deepEqual(answer, { name: 'Anna', version: process.version });
+    const [own = ''] = process.versions.node.split('.');
+    for (const major of KINDS.includes(own) ? ['20', own] : ['20']) {
+      const code = 'function main({ name }) { return { name, version: process.version }; }';
+      await guest.must('PUT', 'actions/node?overwrite=true', { exec: { kind: `nodejs:${major}`, code } });
+      const answer = await guest.must('POST', 'actions/node?blocking=true&result=true', { name: 'Anna' });
+      const { name, version } = answer as { name: string; version: string };
+      assert.equal(name, 'Anna');
+      assert.match(version, new RegExp(`^v${major}\\.`));
+    }
     console.log(`Node.js ${process.version} starts a server and invokes an action`);
   } finally {
     await server.stop();

@@ -1,22 +1,24 @@
 import { installCouch } from './integration/couchdb/couch.js';
 import { clientsInstalled, installClients } from './e2e/clients.js';
 import { ensureDocker } from './integration/docker.js';
-import { kafkaClasspath } from './integration/kafka/broker.js';
+import { shareKafkaClasses } from './integration/kafka/broker.js';
 
-/**
- * Gets the real parts that a tier needs. Under CI=true a part that cannot be had is an error; elsewhere the tests that
- * need it say so and are skipped.
+/*
+ * Gets the real parts that tiers need. It is a process of its own, since tests that need no part run meanwhile.
+ *
+ *   node dist/test/prepare.js integration|conformance|e2e ...
  */
-export async function prepare(tier: 'integration' | 'conformance' | 'e2e'): Promise<void> {
-  await orSkip(async () => {
-    const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
-    if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
-  });
-  await orSkip(async () => void installCouch());
-  await orSkip(async () => void (await kafkaClasspath()));
-  if (tier === 'e2e' && !clientsInstalled()) await orSkip(async () => installClients());
-}
 
+const tiers = process.argv.slice(2);
+await orSkip(async () => {
+  const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
+  if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
+});
+await orSkip(async () => void installCouch());
+await orSkip(shareKafkaClasses);
+if (tiers.includes('e2e') && !clientsInstalled()) await orSkip(async () => installClients());
+
+/** Under CI=true a part that cannot be had is an error; elsewhere the tests that need it say so and are skipped. */
 async function orSkip(get: () => Promise<void>): Promise<void> {
   try {
     await get();

@@ -9,14 +9,31 @@ export interface Failure {
   readonly reason: string;
 }
 
+export interface Duration {
+  /** The titles of the suites and of the test, or a file, relative to `test/`. */
+  readonly name: string;
+  readonly ms: number;
+}
+
 export interface TierResult {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
   readonly failures: readonly Failure[];
+  /** Without hooks. */
+  readonly tests: readonly Duration[];
+  /** With hooks. */
+  readonly files: readonly Duration[];
 }
 
 const LONGEST_REASON = 1_000;
+
+/** The longest of `durations`, one a line, in seconds. */
+export function slowestText(what: string, durations: readonly Duration[], count: number): string {
+  const longest = durations.toSorted((a, b) => b.ms - a.ms).slice(0, count);
+  const lines = longest.map(({ name, ms }) => `${(ms / 1000).toFixed(1).padStart(8)} s  ${name}`);
+  return [`the ${longest.length} slowest ${what}:`, ...lines].join('\n');
+}
 
 /**
  * The failures of all jobs as one text, for the end of the run: there, a reader who has only the last lines finds them.

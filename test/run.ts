@@ -1,12 +1,13 @@
 /*
  * Runs tiers of tests, and ends with one line: `N passed, N failed, N skipped`.
  *
- *   node dist/test/run.js [unit|integration|conformance|e2e ...] [--coverage] [-- mocha options such as --grep]
+ *   node dist/test/run.js [lint|unit|integration|conformance|e2e ...] [--coverage] [-- mocha options such as --grep]
  *
- * Each tier, and each folder of the integration tier, is a mocha process. As many run side by side as `TEST_LANES` says
- * (default: 2, or 1 on a single core); the output of one is printed when it ends. `--coverage` prints which lines the
- * unit and integration tests ran, and fails where a watched file has too few.
- * Failures are repeated at the end, after the tables of coverage.
+ * A tier, a folder of the integration tier or a file that takes long is a job: a mocha process. `lint` is `npm run lint`. As many
+ * run side by side as `TEST_LANES` says (default: 3, since jobs wait a lot, or 1 on a single core); the output of one is
+ * printed when it ends. Jobs that need no real parts run while those are prepared. `--coverage` prints which lines the unit
+ * and integration tests ran, and fails where a watched file has too few.
+ * The slowest tests and files, and then the failures, are named at the end, after the tables of coverage.
  *
  * Sources decide which tests there are, so that a compiled test whose source is gone does not run.
  */
@@ -18,11 +19,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COVERED_TIERS, reportCoverage } from './coverage.js';
 import { startBroker, type Broker } from './integration/kafka/broker.js';
-import { inLanes, inOrder, jobsOf, TIERS, type Job, type Tier } from './jobs.js';
-import { prepare } from './prepare.js';
-import { failuresText, type Failure, type TierResult } from './results.js';
+import { inLanes, inOrder, jobsOf, needsParts, TIERS, type Job, type Tier } from './jobs.js';
+import { failuresText, slowestText, type Duration, type Failure, type TierResult } from './results.js';
 
 const PROGRESS_MS = 60_000;
+/** How many of the slowest tests and files the end of a run names. */
+const SLOWEST = 20;
+const LINT_CHARACTERS = 800;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const separator = process.argv.indexOf('--');
@@ -37,18 +40,22 @@ if (unknown.length > 0) {
 }
 const tiers = TIERS.filter((tier) => named.length === 0 || named.includes(tier));
 const jobs = inOrder(tiers.flatMap((tier) => jobsOf(tier, testFiles(tier))));
-const lanes = Number(process.env['TEST_LANES'] ?? Math.min(2, availableParallelism()));
+const lanes = Number(process.env['TEST_LANES'] ?? (availableParallelism() > 1 ? 3 : 1));
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failures: Failure[] = [];
+const tests: Duration[] = [];
+const files: Duration[] = [];
 const work = mkdtempSync(join(tmpdir(), 'palette-whisk-test-'));
 const coverage = join(work, 'coverage');
 let broker: Broker | undefined;
+let serial = 0;
 try {
-  const real = tiers.filter((tier) => tier !== 'unit');
-  for (const tier of real) await prepare(tier);
-  broker = await sharedBroker();
-  await inLanes(jobs, lanes, runJob);
+  const preparation = prepareParts(tiers.filter(needsParts));
+  await inLanes(jobs, lanes, async (job) => {
+    if (job.tier === 'lint') return lint();
+    if (!needsParts(job.tier) || (await preparation)) await runTests(job);
+  });
   if (withCoverage && !reportCoverage(root, coverage)) {
     fail('coverage', 'a watched file has too few covered lines, or the report could not be made: see above');
   }
@@ -61,13 +68,35 @@ try {
 if (process.env['CI'] === 'true' && total.skipped > 0) {
   fail('the run', `under CI=true nothing may be skipped, but ${total.skipped} tests were`);
 }
+if (files.length > 0) {
+  console.log(`\n${slowestText('tests, without hooks', tests, SLOWEST)}`);
+  console.log(`${slowestText('files, with hooks', files, SLOWEST)}\n`);
+}
 if (failures.length > 0) console.error(`\n${failuresText(failures)}\n`);
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exitCode = total.failed === 0 ? 0 : 1;
 
+/** @returns false, and tells it as a failure, where a part that has to be there cannot be had. */
+async function prepareParts(real: readonly Tier[]): Promise<boolean> {
+  if (real.length === 0) return true;
+  try {
+    const began = Date.now();
+    const program = join(root, 'dist/test/prepare.js');
+    const child = spawn(process.execPath, [program, ...real], { cwd: root, stdio: 'inherit' });
+    const [status] = (await once(child, 'exit')) as [number | null];
+    if (status !== 0) throw new Error('a part that the tests need cannot be had: see above');
+    broker = await sharedBroker();
+    console.log(`\n== the parts that tests need are ready after ${secondsSince(began)} s`);
+    return true;
+  } catch (error) {
+    fail('the preparation', error instanceof Error ? error.message : String(error));
+    return false;
+  }
+}
+
 /** One broker for all jobs whose tests do not stop it. Each test has topics and groups of its own. */
 async function sharedBroker(): Promise<Broker | undefined> {
-  if (jobs.every(({ tier }) => tier === 'unit') || process.env['KAFKA_HOSTS']) return undefined;
+  if (process.env['KAFKA_HOSTS']) return undefined;
   return startBroker().catch((error: unknown) => {
     if (process.env['CI'] === 'true') throw error;
     // Without Java or Maven the tests that need a broker say so and are skipped.
@@ -75,41 +104,23 @@ async function sharedBroker(): Promise<Broker | undefined> {
   });
 }
 
-async function runJob(job: Job): Promise<void> {
+/** `npm run lint`. A failure shows the end of its output. */
+async function lint(): Promise<void> {
+  const { status, output } = await runJob('lint', 'npm', ['run', '--silent', 'lint'], {});
+  if (status !== 0) fail('lint', output?.slice(-LINT_CHARACTERS) ?? 'see above');
+}
+
+async function runTests(job: Job): Promise<void> {
   const countsFile = join(work, `${job.name.replaceAll('/', '-')}.json`);
-  const outputFile = join(work, `${job.name.replaceAll('/', '-')}.log`);
-  const sideBySide = lanes > 1 && jobs.length > 1;
-  const output = sideBySide ? openSync(outputFile, 'w') : undefined;
-  console.log(`\n== ${job.name}: ${job.files.length} files${sideBySide ? ' begin' : ''}`);
-  const began = Date.now();
-  const seconds = () => Math.round((Date.now() - began) / 1000);
-  const progress = setInterval(() => console.log(`   ${job.name} runs for ${seconds()} s`), PROGRESS_MS);
-  const child = spawn(
-    process.execPath,
-    [
-      join(root, 'node_modules/mocha/bin/mocha.js'),
-      '--reporter',
-      join(root, 'dist/test/reporter.js'),
-      ...mochaOptions,
-      ...job.files.map((file) => join(root, 'dist/test', job.tier, file.replace(/\.ts$/, '.js'))),
-    ],
-    {
-      cwd: root,
-      stdio: output === undefined ? 'inherit' : ['ignore', output, output],
-      env: {
-        ...process.env,
-        COUNTS_FILE: countsFile,
-        ...(broker ? { SHARED_KAFKA_HOSTS: broker.hosts } : {}),
-        ...(withCoverage && COVERED_TIERS.includes(job.tier) ? { NODE_V8_COVERAGE: coverage } : {}),
-      },
-    },
-  );
-  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  clearInterval(progress);
-  if (output !== undefined) {
-    closeSync(output);
-    console.log(`\n== ${job.name}: ended after ${seconds()} s\n${readFileSync(outputFile, 'utf8')}`);
-  }
+  const count = job.files.length === 1 ? '1 file' : `${job.files.length} files`;
+  const compiled = job.files.map((file) => join(root, 'dist/test', job.tier, file.replace(/\.ts$/, '.js')));
+  const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
+  const args = [mocha, '--reporter', join(root, 'dist/test/reporter.js'), ...mochaOptions, ...compiled];
+  const { status, signal } = await runJob(`${job.name} (${count})`, process.execPath, args, {
+    COUNTS_FILE: countsFile,
+    ...(broker ? { SHARED_KAFKA_HOSTS: broker.hosts } : {}),
+    ...(withCoverage && COVERED_TIERS.includes(job.tier) ? { NODE_V8_COVERAGE: coverage } : {}),
+  });
   if (!existsSync(countsFile)) {
     fail(job.name, `its tests ended without a result (${signal ?? `exit code ${status}`})`);
     return;
@@ -119,7 +130,47 @@ async function runJob(job: Job): Promise<void> {
   total.passed += result.passed;
   total.failed += result.failed;
   total.skipped += result.skipped;
+  tests.push(...result.tests.map(({ name, ms }) => ({ name: `${job.name} / ${name}`, ms })));
+  files.push(...result.files);
   failures.push(...result.failures.map(({ title, reason }) => ({ title: `${job.name} / ${title}`, reason })));
+}
+
+interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Undefined where it was printed at once. */
+  readonly output?: string;
+}
+
+/** Runs a program. Side by side with others, its output is printed when it ends. */
+async function runJob(
+  name: string,
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Ended> {
+  const file = lanes > 1 && jobs.length > 1 ? join(work, `${serial++}.log`) : undefined;
+  const output = file === undefined ? undefined : openSync(file, 'w');
+  console.log(`\n== ${name} begins`);
+  const began = Date.now();
+  const progress = setInterval(() => console.log(`   ${name} runs for ${secondsSince(began)} s`), PROGRESS_MS);
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: output === undefined ? 'inherit' : ['ignore', output, output],
+    env: { ...process.env, ...environment },
+  });
+  const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  clearInterval(progress);
+  console.log(`\n== ${name} ended after ${secondsSince(began)} s`);
+  if (file === undefined || output === undefined) return { status, signal };
+  closeSync(output);
+  const text = readFileSync(file, 'utf8');
+  console.log(text);
+  return { status, signal, output: text };
+}
+
+function secondsSince(began: number): number {
+  return Math.round((Date.now() - began) / 1000);
 }
 
 function fail(title: string, reason: string): void {

@@ -6,6 +6,7 @@ import type { Invocation } from '../invocation/Invocation.js';
 import type { ColorMistakes } from '../loadbalancer/ColorMistakes.js';
 import type { Colors } from '../loadbalancer/Colors.js';
 import type { LoadBalancer } from '../loadbalancer/LoadBalancer.js';
+import type { ObjectPeers } from '../objects/ObjectPeers.js';
 import type { Explain } from '../refusals/refusals.js';
 import type { OperatorPolicy } from '../../shared/access/operators.js';
 import type { Limits } from '../../shared/config/limits.js';
@@ -20,6 +21,8 @@ export interface Build {
   readonly number: string;
   /** ISO 8601. */
   readonly date: string;
+  /** The version of palette-whisk. */
+  readonly version: string;
 }
 
 /** The parts that the routes of a controller need. Made once, when the controller is assembled. */
@@ -32,6 +35,8 @@ export interface ControllerContext {
   readonly entitlement: Entitlement;
   readonly invocation: Invocation;
   readonly balancer: LoadBalancer;
+  /** Takes all controllers of this server out of service, or into it. @throws if one does not answer in time. */
+  readonly setInService: (on: boolean) => Promise<void>;
   readonly runtimes: Runtimes;
   /** Why actions of a kind cannot run on this platform; undefined if they can run or if it is unknown. */
   readonly unavailable?: ((kind: string) => Promise<string | undefined>) | undefined;
@@ -56,6 +61,8 @@ export interface ControllerContext {
   /** The fraction of the invokers (0 to 1) that must be up before the controller reports that it is ready. */
   readonly readinessFraction: number;
   readonly build: Build;
+  /** The objects of the invokers; missing: they share none. */
+  readonly objects?: ObjectPeers | undefined;
   /** The operator's view of colors. */
   readonly colors?: { readonly palette: Pick<Colors, 'view' | 'homes'>; readonly mistakes: ColorMistakes } | undefined;
 }

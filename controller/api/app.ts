@@ -1,11 +1,14 @@
-import express, { Router, type Express } from 'express';
+import type { RequestListener } from 'node:http';
+import express, { Router, type ErrorRequestHandler, type Express } from 'express';
 import type { Registry } from 'prom-client';
 import { toApiError, wasLogged } from './answers.js';
 import type { ControllerContext } from './ControllerContext.js';
 import { noSuchRoute } from '../http/ApiError.js';
 import { apiCors, SERVICE_METHODS, setCors } from '../http/cors.js';
-import { errorHandler } from '../http/errors.js';
+import { errorAnswer } from '../http/errors.js';
 import { requestMetrics } from '../http/requestMetrics.js';
+import { requestReports, type RequestReport } from '../http/requestReports.js';
+import { serveDirectly, type DirectRoute } from './direct.js';
 import { acceptsJson, authenticated } from './route.js';
 import { sendText } from '../http/respond.js';
 import { transactions } from '../http/transaction.js';
@@ -18,31 +21,57 @@ export interface AppRoutes {
   readonly root: readonly Routes[];
   /** Below `/api/v1`, before credentials are asked for: web actions, the API's description. */
   readonly open: readonly Routes[];
+  /** Below `/api/v1`, behind credentials, for any media type and with HEAD: objects. */
+  readonly streamed?: readonly Routes[] | undefined;
   /** Below `/api/v1`, behind credentials: the collections of `/namespaces`. */
   readonly authenticated: readonly Routes[];
+  /** Routes that express does not walk to; it has the same. They are asked first. */
+  readonly direct?: readonly DirectRoute[] | undefined;
   /** The registry for request metrics; missing: no metrics. */
   readonly registry?: Registry | undefined;
+  /** Is told each request at the end of its response; missing: nobody is. */
+  readonly onRequest?: ((report: RequestReport) => void) | undefined;
   readonly transactionHeader?: string | undefined;
 }
 
-/** The express application of a controller. Responds 404 without a route; below `/api/v1` it authenticates first. */
-export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
+/** The application of a controller. Responds 404 without a route; below `/api/v1` it authenticates first. */
+export function createApp(ctx: ControllerContext, routes: AppRoutes): RequestListener {
+  const begin = transactions(ctx.clock, routes.transactionHeader);
+  const count = routes.registry && requestMetrics(routes.registry);
+  const report = routes.onRequest && requestReports(routes.onRequest);
+  const failed = errorAnswer(ctx.log, { toApiError, wasLogged });
+  const direct = serveDirectly(ctx, routes.direct ?? [], failed);
+  const app = expressApp(ctx, routes, (thrown: unknown, req, res, _next) => failed(thrown, req, res));
+  return (incoming, res) => {
+    const req = begin(incoming, res);
+    count?.(req, res);
+    report?.(req, res);
+    if (!direct(req, res)) app(req, res);
+  };
+}
+
+/** All routes, and the response to a request without a route. */
+function expressApp(ctx: ControllerContext, routes: AppRoutes, failed: ErrorRequestHandler): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   // Handlers parse queries themselves; see query.ts.
   app.set('query parser', false);
   app.set('case sensitive routing', true);
-  app.use(transactions(ctx.clock, routes.transactionHeader));
-  if (routes.registry) app.use(requestMetrics(routes.registry));
-
+  // Before all routes: express would answer OPTIONS for a route itself, without CORS. Web actions answer it themselves.
+  app.options(/^\/api\/v1(?!\/web\/)/, (_req, res) => {
+    setCors(res);
+    sendText(res, 200, 'OK');
+  });
   app.use('/api/v1', newRouter(ctx, routes.open));
   const api = newRouter(ctx, []);
   api.use(apiCors);
   api.options('/{*path}', (_req, res) => {
     sendText(res, 200, 'OK');
   });
-  api.use(authenticated(ctx), acceptsJson);
+  api.use(authenticated(ctx));
+  for (const add of routes.streamed ?? []) add(api, ctx);
+  api.use(acceptsJson);
   // Express would route HEAD to GET, but OpenWhisk's API does not support HEAD.
   api.head('/{*path}', () => {
     throw noSuchRoute();
@@ -58,7 +87,7 @@ export function createApp(ctx: ControllerContext, routes: AppRoutes): Express {
   app.use(() => {
     throw noSuchRoute();
   });
-  app.use(errorHandler(ctx.log, { toApiError, wasLogged }));
+  app.use(failed);
   return app;
 }
 

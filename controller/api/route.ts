@@ -1,9 +1,11 @@
-import type { Request, RequestHandler, Response, Router } from 'express';
+import type { ServerResponse } from 'node:http';
+import type { Request, RequestHandler, Router } from 'express';
 import type { ControllerContext } from './ControllerContext.js';
 import { fullName, type CollectionName, type Privilege, type Resource } from '../entitlement/Entitlement.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 import { ApiError, noSuchRoute } from '../http/ApiError.js';
+import type { ApiRequest } from '../http/ApiRequest.js';
 import { NotAuthorizedError, NotFoundError } from '../refusals/refusals.js';
 import { isAcceptable } from '../http/acceptance.js';
 import { contentType } from '../http/ContentType.js';
@@ -11,8 +13,8 @@ import { entityNameOf, namespaceOf } from '../http/names.js';
 
 /** An authenticated request on a collection or an entity. */
 export interface Call {
-  readonly req: Request;
-  readonly res: Response;
+  readonly req: ApiRequest;
+  readonly res: ServerResponse;
   readonly transid: TransactionId;
   readonly user: Identity;
   /** Resolved: never `_`. */
@@ -29,29 +31,42 @@ export type EntityHandler = (call: EntityCall) => Promise<void> | void;
 /** Requires credentials and stores the identity in the request. */
 export function authenticated(ctx: ControllerContext): RequestHandler {
   return async (req, _res, next) => {
-    const { headers, socket } = req;
-    const caller = { headers, remoteAddress: socket.remoteAddress };
-    req.identity = await ctx.authentication.authenticate(headers.authorization, caller);
+    await authenticate(ctx, req);
     next();
   };
+}
+
+/** @returns the identity, which is stored in the request, too. @throws NotAuthenticatedError */
+export async function authenticate(ctx: ControllerContext, req: ApiRequest): Promise<Identity> {
+  const { headers, socket } = req;
+  const caller = { headers, remoteAddress: socket.remoteAddress };
+  return (req.identity = await ctx.authentication.authenticate(headers.authorization, caller));
 }
 
 const JSON_TYPE = contentType('application/json');
 
 /** Refuses callers that do not accept JSON, the API's only type, before the handler runs. */
 export const acceptsJson: RequestHandler = (req, _res, next) => {
-  const { accept } = req.headers;
-  if (accept !== undefined && accept !== '*/*' && !isAcceptable(JSON_TYPE, accept, undefined)) {
-    throw new ApiError(406, 'Resource representation is only available with these types:\napplication/json');
-  }
+  refuseOtherTypes(req);
   next();
 };
 
+/** @throws ApiError 406 */
+export function refuseOtherTypes({ headers: { accept } }: ApiRequest): void {
+  if (accept === undefined || accept === '*/*' || isAcceptable(JSON_TYPE, accept, undefined)) return;
+  throw new ApiError(406, 'Resource representation is only available with these types:\napplication/json');
+}
+
 /** Reads a request on `/namespaces/:namespace/...`. @throws ApiError 400 for a malformed namespace. */
-export function callOf(req: Request, res: Response): Call {
+export function callOf(req: Request, res: ServerResponse): Call {
   const user = req.identity;
   if (!user) throw new Error('route is not behind authentication');
-  return { req, res, transid: req.transid, user, namespace: namespaceOf(parameter(req, 'namespace'), user) };
+  return newCall(req, res, user, parameter(req, 'namespace'));
+}
+
+/** @param namespace the segment of the path, decoded. @throws ApiError 400 for a malformed namespace. */
+export function newCall(req: ApiRequest, res: ServerResponse, user: Identity, namespace: string): Call {
+  return { req, res, transid: req.transid, user, namespace: namespaceOf(namespace, user) };
 }
 
 /** A named segment of the path, decoded. */

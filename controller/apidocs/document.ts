@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import type { Limits } from '../../shared/config/limits.js';
 import { isJson, isObject, type JsonObject } from '../../shared/entities/keyvalue.js';
-import { operations, type ResponseDescription, type Operation } from './operations.js';
+import type { Operation, ResponseDescription } from './Operation.js';
+import { operations } from './operations.js';
 import { components, namedSchemas } from './schemas.js';
 
 /** The path prefix of this version of the API. */

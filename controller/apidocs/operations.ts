@@ -1,31 +1,8 @@
 import * as z from 'zod';
 import type { Limits } from '../../shared/config/limits.js';
+import { objectOperations } from './objectOperations.js';
+import type { Method, Operation, ResponseDescription } from './Operation.js';
 import * as schemas from './schemas.js';
-
-export type Method = 'get' | 'put' | 'post' | 'delete' | 'patch' | 'head' | 'options';
-
-/** A response: its description, and its body if it has one. */
-export interface ResponseDescription {
-  readonly description: string;
-  readonly body?: z.ZodType | undefined;
-}
-
-/** One method of one path. The path contains the path parameters. */
-export interface Operation {
-  readonly method: Method;
-  /** Below `/api/v1`, with `{parameters}`. */
-  readonly path: string;
-  readonly id: string;
-  readonly tag: string;
-  readonly summary: string;
-  readonly query?: z.ZodObject | undefined;
-  /** Descriptions of request headers by name. */
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly body?: z.ZodType | undefined;
-  readonly answers: Readonly<Record<number | string, ResponseDescription>>;
-  /** Whether it needs no credentials. */
-  readonly open?: true | undefined;
-}
 
 const refused = (description: string): ResponseDescription => ({ description, body: schemas.errorBody });
 
@@ -167,7 +144,16 @@ export function operations(limits: Limits): Operation[] {
       path: '/api-docs',
       id: 'describe-operations',
       tag: 'service',
-      summary: 'This document.',
+      summary: 'Describes the operations in Swagger 2.0.',
+      open: true,
+      answers: { 200: found('A Swagger document.', z.looseObject({})) },
+    },
+    {
+      method: 'get',
+      path: '/openapi.json',
+      id: 'describe-operations-openapi',
+      tag: 'service',
+      summary: 'Describes the operations in OpenAPI 3.1.',
       open: true,
       answers: { 200: found('An OpenAPI document.', z.looseObject({})) },
     },
@@ -277,6 +263,7 @@ export function operations(limits: Limits): Operation[] {
     ),
     activationAt('/logs', 'get-activation-logs', 'Returns the logs of an activation.', schemas.activationLogs),
 
+    ...objectOperations(),
     ...(['get', 'post', 'put', 'delete', 'patch', 'head', 'options'] as const).map(webAction),
   ];
 }

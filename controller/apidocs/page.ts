@@ -1,4 +1,4 @@
-import type { Operation } from './operations.js';
+import type { Operation } from './Operation.js';
 
 /** An HTML page that lists the operations of the API, for readers without an OpenAPI tool. */
 export function operationsPage(operations: readonly Operation[], documentUrl: string): string {

@@ -4,7 +4,7 @@ import { keyValueSchema } from '../../shared/entities/keyvalue.js';
 import { MAX_NAME_LENGTH } from '../../shared/entities/names.js';
 
 /*
- * The bodies of the REST API, for the OpenAPI document only. Requests are parsed by other readers, which refuse with
+ * The bodies of the REST API, for its descriptions only. Names are those of OpenWhisk's description, which tools know. Requests are parsed by other readers, which refuse with
  * the messages that OpenWhisk's clients know. A test compares the request schemas in this file with those readers.
  */
 
@@ -77,7 +77,7 @@ const actionLimitsPut = named(
 );
 
 const execPut = named(
-  'ExecPut',
+  'ActionExecPut',
   z.object({
     kind: z.string().describe('A runtime of the manifest (such as `nodejs:20`), `blackbox` or `sequence`.'),
     code: z.string().optional().describe('Text, or a zip in base64.'),
@@ -133,7 +133,7 @@ export const payload = named(
 );
 
 export const errorBody = named(
-  'Error',
+  'ErrorMessage',
   z.object({ error: z.string(), code: z.string().describe("The request's transaction id.") }),
 );
 
@@ -148,21 +148,23 @@ const actionLimits = named(
   }),
 );
 
-const exec = named('Exec', z.object({ ...execPut.shape, binary: z.boolean().optional() }));
+const exec = named('ActionExec', z.object({ ...execPut.shape, binary: z.boolean().optional() }));
 
 export const action = named('Action', z.object({ ...entity, exec, parameters: list(keyValue), limits: actionLimits }));
 
-export const actionSummary = named(
-  'ActionSummary',
-  z.object({ ...entity, exec: z.object({ binary: z.boolean() }), limits: actionLimits }),
+const execMeta = named('ActionExecMeta', z.object({ binary: z.boolean() }));
+
+export const actionSummary = named('ActionMeta', z.object({ ...entity, exec: execMeta, limits: actionLimits }));
+
+const packageContent = named(
+  'PackageAction',
+  z.object({ name: entityName, version, annotations: list(keyValue), parameters: list(keyValue) }),
 );
 
-const packageContent = z.object({ name: entityName, version, annotations: list(keyValue), parameters: list(keyValue) });
-
-const binding = z.object({ namespace: z.string().optional(), name: z.string().optional() });
+const binding = named('PackageBinding', z.object({ namespace: z.string().optional(), name: z.string().optional() }));
 
 export const packageSummary = named(
-  'PackageSummary',
+  'PackageMeta',
   z.object({ ...entity, binding: z.union([binding, z.literal(false)]) }),
 );
 
@@ -177,14 +179,16 @@ export const wholePackage = named(
   }),
 );
 
-const pathName = z.object({ path: z.string(), name: z.string() });
+const pathName = named('PathName', z.object({ path: z.string(), name: z.string() }));
+
+const triggerLimits = named('TriggerLimits', z.object({}));
 
 export const trigger = named(
   'Trigger',
   z.object({
     ...entity,
     parameters: list(keyValue),
-    limits: z.object({}),
+    limits: triggerLimits,
     rules: z
       .record(z.string(), z.object({ action: pathName, status: z.enum(['active', 'inactive']) }))
       .optional()
@@ -192,14 +196,14 @@ export const trigger = named(
   }),
 );
 
-export const triggerSummary = named('TriggerSummary', z.object(entity));
+export const triggerSummary = named('TriggerMeta', z.object(entity));
 
 export const rule = named(
   'Rule',
   z.object({ ...entity, trigger: pathName, action: pathName, status: z.enum(['active', 'inactive']) }),
 );
 
-export const ruleSummary = named('RuleSummary', z.object({ ...entity, trigger: pathName, action: pathName }));
+export const ruleSummary = named('RuleMeta', z.object({ ...entity, trigger: pathName, action: pathName }));
 
 export const activationId = named('ActivationId', z.object({ activationId: z.string().regex(/^[0-9a-f]{32}$/) }));
 
@@ -217,7 +221,7 @@ const activation = {
 };
 
 export const activationResponse = named(
-  'ActivationResponse',
+  'ActivationResult',
   z.object({
     status: z.enum(STATUS_NAMES),
     statusCode: z.int().min(0).max(3).optional(),
@@ -232,15 +236,12 @@ export const activationRecord = named(
   z.object({ ...activation, subject: z.string(), response: activationResponse, logs: z.array(z.string()) }),
 );
 
-export const activationSummary = named(
-  'ActivationSummary',
-  z.object({ ...activation, statusCode: z.int().optional() }),
-);
+export const activationSummary = named('ActivationBrief', z.object({ ...activation, statusCode: z.int().optional() }));
 
 export const activationLogs = named('ActivationLogs', z.object({ logs: z.array(z.string()) }));
 
 export const namespaceLimits = named(
-  'NamespaceLimits',
+  'UserLimits',
   z.looseObject({
     invocationsPerMinute: z.int(),
     concurrentInvocations: z.int(),

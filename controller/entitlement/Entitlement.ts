@@ -3,7 +3,8 @@ import type { Identity } from '../../shared/entities/identity.js';
 /** A privilege on a resource, as in `Identity.rights`. */
 export type Privilege = 'READ' | 'PUT' | 'DELETE' | 'ACTIVATE';
 
-export type CollectionName = 'actions' | 'packages' | 'triggers' | 'rules' | 'activations' | 'limits' | 'namespaces';
+export type CollectionName =
+  'actions' | 'packages' | 'triggers' | 'rules' | 'activations' | 'limits' | 'namespaces' | 'objects';
 
 /** An entity; without a name a collection. */
 export interface Resource {

@@ -13,6 +13,7 @@ const ENTITY_PRIVILEGES: Readonly<Record<CollectionName, readonly Privilege[]>> 
   activations: ['READ'],
   namespaces: ['READ'],
   limits: ['READ'],
+  objects: ['READ', 'PUT', 'DELETE'],
 };
 
 /**

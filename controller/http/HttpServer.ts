@@ -20,6 +20,8 @@ const RECEIVE_MS = 65_000;
 /** The interval at which Node checks this time; its own default of 30 s would add up to 30 s to the limit. */
 const CHECK_MS = 1000;
 const MAX_HEADER_BYTES = 32 * 1024;
+/** The longest target of a request, as in OpenWhisk. */
+const MAX_TARGET_BYTES = 8 * 1024;
 
 /** How long, and how many, requests wait for a server that is starting. */
 const EARLY_MS = 60_000;
@@ -45,6 +47,8 @@ interface Exchange {
 export interface HttpServerOptions {
   readonly maxConnections?: number | undefined;
   readonly tls?: TlsOptions | undefined;
+  /** The longest target (path and query) of a request, in bytes. */
+  readonly maxTargetBytes?: number | undefined;
   /** The longest time for the arrival of a whole request. */
   readonly receiveMs?: number | undefined;
   /** The longest time for a TLS handshake. */
@@ -57,6 +61,11 @@ export class HttpServer {
   /** Listeners on further addresses. They pass their connections to the server. */
   readonly #doors: NetServer[] = [];
   readonly #connections = new Map<Socket, Connection>();
+  readonly #maxTargetBytes: number;
+  /** Whether a server that does not listen checks the times of requests. */
+  #checksTimes = false;
+  /** Called when the last connection is closed. */
+  #onEmpty: (() => void) | undefined;
   #stopping = false;
   #handler: RequestListener | undefined;
   /** Requests that arrived before the handler. They wait for it, or get 503 after a timeout. */
@@ -66,11 +75,13 @@ export class HttpServer {
   constructor(handler?: RequestListener, options: HttpServerOptions = {}) {
     this.#handler = handler;
     const { maxConnections, tls, receiveMs = RECEIVE_MS, handshakeMs = HANDSHAKE_MS } = options;
+    this.#maxTargetBytes = options.maxTargetBytes ?? MAX_TARGET_BYTES;
     const settings: ServerOptions = {
       keepAliveTimeout: KEEP_ALIVE_MS,
       requestTimeout: receiveMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, receiveMs),
-      maxHeaderSize: MAX_HEADER_BYTES,
+      // Node counts the target as a part of the headers.
+      maxHeaderSize: MAX_HEADER_BYTES + this.#maxTargetBytes,
       // `#onRequest` checks for the Host header, with an error message.
       requireHostHeader: false,
     };
@@ -88,7 +99,10 @@ export class HttpServer {
       // Send responses at once instead of collecting data (Nagle's algorithm).
       socket.setNoDelay(true);
       this.#connections.set(socket, { pending: [], broken: false });
-      socket.once('close', () => this.#connections.delete(socket));
+      socket.once('close', () => {
+        this.#connections.delete(socket);
+        if (this.#connections.size === 0) this.#onEmpty?.();
+      });
     });
     if (maxConnections !== undefined) this.#server.maxConnections = maxConnections;
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) =>
@@ -113,7 +127,7 @@ export class HttpServer {
   listen(port: number, host: string): Promise<AddressInfo> {
     let listener: NetServer = this.#server;
     if (this.#server.listening) {
-      listener = createNetServer((socket) => this.#server.emit('connection', socket));
+      listener = createNetServer((socket) => this.adopt(socket));
       this.#doors.push(listener);
     }
     return new Promise((resolve, reject) => {
@@ -127,10 +141,27 @@ export class HttpServer {
     });
   }
 
+  /** Serves a connection that another listener or process has accepted. */
+  adopt(socket: Socket): void {
+    if (this.#stopping || this.#connections.size >= (this.#server.maxConnections ?? Infinity)) {
+      socket.destroy();
+      return;
+    }
+    if (!this.#server.listening && !this.#checksTimes) {
+      this.#checksTimes = true;
+      // Node begins to check the times of requests with this event.
+      this.#server.emit('listening');
+    }
+    this.#server.emit('connection', socket);
+  }
+
   #onRequest(req: IncomingMessage, res: ServerResponse): void {
     this.#track(req, res);
-    const target = originForm(req.url ?? '', req.method);
-    if (!target) refuse(res, 400, 'The target of the request is not a URL.');
+    const { url = '' } = req;
+    const target = originForm(url, req.method);
+    // Node reads targets as Latin-1: a character is a byte.
+    if (url.length > this.#maxTargetBytes) refuse(res, 414, TARGET_TOO_LONG);
+    else if (!target) refuse(res, 400, 'The target of the request is not a URL.');
     else if (req.httpVersion === '1.1' && req.headers.host === undefined) {
       refuse(res, 400, 'The request has no Host header.');
     } else {
@@ -204,10 +235,16 @@ export class HttpServer {
     this.#stopping = true;
     for (const res of this.#early.keys()) unavailable(res);
     for (const door of this.#doors) door.close();
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    // The server does not count the connections that it adopted.
+    const empty = new Promise<void>((resolve) => {
+      if (this.#connections.size === 0) resolve();
+      else this.#onEmpty = resolve;
+    });
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve())).then(() => empty);
     for (const [socket, { pending }] of this.#connections) if (pending.length === 0) socket.end();
     return within(closed, limitMs, () => {
       this.#server.closeAllConnections();
+      for (const socket of this.#connections.keys()) socket.destroy();
       return closed;
     });
   }
@@ -231,9 +268,20 @@ export function originForm(
   return { path: rest.startsWith('/') ? rest : `/${rest}`, host };
 }
 
+const TARGET_TOO_LONG = 'The target of the request is too long.';
+
 type Refusal = readonly [status: number, message: string];
 
-function refusalOf({ code }: NodeJS.ErrnoException): Refusal {
+/** An error of Node's parser, with the bytes that it could not read. */
+interface ParseError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer | undefined;
+}
+
+function refusalOf({ code, rawPacket }: ParseError): Refusal {
+  // A first line without an end.
+  if (code === 'HPE_HEADER_OVERFLOW' && rawPacket && !rawPacket.includes('\n') && rawPacket.includes(' /')) {
+    return [414, TARGET_TOO_LONG];
+  }
   if (code === 'HPE_HEADER_OVERFLOW') return [431, 'The headers of the request are too large.'];
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'The request did not arrive in time.'];
   return [400, 'The request is not valid HTTP.'];

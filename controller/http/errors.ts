@@ -1,6 +1,7 @@
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { ApiError } from './ApiError.js';
+import type { ApiRequest } from './ApiRequest.js';
 import { MAX_BODY_BYTES } from './body.js';
 import { sendJson } from './respond.js';
 
@@ -8,7 +9,7 @@ import { sendJson } from './respond.js';
 const MAX_DISCARDED_BYTES = 2 * MAX_BODY_BYTES;
 
 /** Sends `{error, code}`; `code` is the transaction id. */
-function sendError(req: Request, res: Response, error: ApiError): void {
+function sendError(req: ApiRequest, res: ServerResponse, error: ApiError): void {
   for (const [name, value] of Object.entries(error.headers ?? {})) res.setHeader(name, value);
   // Read and discard the rest of the body: if the connection closes while the caller writes, it may lose the response.
   if (Number(req.headers['content-length'] ?? 0) > MAX_DISCARDED_BYTES) res.setHeader('Connection', 'close');
@@ -23,6 +24,9 @@ function bounded(message: string): string {
   return message.trim() === '' ? ' ' : message;
 }
 
+/** The path of a target, without the query. */
+const pathOf = (target = ''): string => target.split('?', 1)[0] ?? '';
+
 /** The application's knowledge of the errors of its routes. */
 export interface ErrorAnswers {
   toApiError(thrown: unknown): ApiError;
@@ -31,11 +35,14 @@ export interface ErrorAnswers {
 }
 
 /** Turns errors into responses. No other code does. */
-export function errorHandler(log: Logger, answers: ErrorAnswers): ErrorRequestHandler {
-  return (thrown: unknown, req, res, _next) => {
+export function errorAnswer(
+  log: Logger,
+  answers: ErrorAnswers,
+): (thrown: unknown, req: ApiRequest, res: ServerResponse) => void {
+  return (thrown, req, res) => {
     const error = answers.toApiError(thrown);
     if (error.status >= 500 && !answers.wasLogged(thrown)) {
-      log.error('request failed', { transid: req.transid, error: thrown, method: req.method, path: req.path });
+      log.error('request failed', { transid: req.transid, error: thrown, method: req.method, path: pathOf(req.url) });
     } else if (log.debugEnabled) {
       log.debug('request refused', { transid: req.transid, status: error.status, reason: error.message });
     }

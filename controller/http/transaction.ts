@@ -1,16 +1,12 @@
-import type { RequestHandler } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { newTransactionId, type TransactionId } from '../../shared/entities/transaction.js';
-import type { Identity } from '../../shared/entities/identity.js';
+import type { ApiRequest } from './ApiRequest.js';
 
 declare global {
-  // A namespace is the only way to type properties that middleware adds to a request.
+  // A namespace is the only way to type properties that are added to a request.
   // oxlint-disable-next-line typescript/no-namespace
   namespace Express {
-    interface Request {
-      transid: TransactionId;
-      /** The caller; present on routes behind `authenticated`. */
-      identity?: Identity;
-    }
+    interface Request extends Pick<ApiRequest, 'transid' | 'identity'> {}
   }
 }
 
@@ -32,15 +28,18 @@ function transactionOf(given: string | undefined, extraLogging: string | undefin
   return extraLogging?.toLowerCase() === 'on' ? { ...transid, extraLogging: true } : transid;
 }
 
-/** Adds a transaction to each request, and its id to the response. */
-export function transactions(clock: () => number, header: string = TRANSACTION_HEADER): RequestHandler {
+/** Makes a request of the API: adds a transaction to it, and its id to the response. */
+export function transactions(
+  clock: () => number,
+  header: string = TRANSACTION_HEADER,
+): (req: IncomingMessage, res: ServerResponse) => ApiRequest {
   const lowerCase = header.toLowerCase();
-  return (req, res, next) => {
+  return (req, res) => {
     const given = req.headers[lowerCase];
     const extra = req.headers['x-ow-extra-logging'];
-    req.transid = transactionOf(single(given), single(extra), clock());
-    res.setHeader(header, req.transid.id);
-    next();
+    const transid = transactionOf(single(given), single(extra), clock());
+    res.setHeader(header, transid.id);
+    return Object.assign(req, { transid });
   };
 }
 

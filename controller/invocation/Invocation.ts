@@ -2,6 +2,7 @@ import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { Action } from '../../shared/entities/documents.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { Json, KeyValue } from '../../shared/entities/keyvalue.js';
+import type { MessageReferences } from '../../shared/messages/references.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 
 /** An action with its package and binding resolved and their parameters merged. The action's own parameters win. */
@@ -25,6 +26,8 @@ export interface InvocationRequest {
   /** The activation that causes this one (of a sequence, a conductor or a trigger). */
   readonly cause?: string | undefined;
   readonly color?: GivenColor | undefined;
+  /** Whether references in parameters are resolved, and large results are kept as objects. Also for each step. */
+  readonly references?: MessageReferences | undefined;
 }
 
 /** The sources of an invocation's color besides its action's annotation: see `requestedColor`. */

@@ -26,7 +26,7 @@ export interface CompositeParts {
 /** One run of a sequence or a composition. The caller of these functions always waits for it. */
 export interface CompositeRun extends Pick<
   InvocationRequest,
-  'transid' | 'user' | 'target' | 'payload' | 'cause' | 'color'
+  'transid' | 'user' | 'target' | 'payload' | 'cause' | 'color' | 'references'
 > {
   readonly activationId: string;
 }

@@ -169,7 +169,8 @@ class Composition {
 
   #caused(transid: TransactionId, target: ResolvedAction, payload: Json | undefined) {
     const color = passedOn(this.#color, this.#run.color);
-    return { transid, user: this.#run.user, target, payload, cause: this.#run.activationId, color };
+    const { user, activationId: cause, references } = this.#run;
+    return { transid, user, target, payload, cause, color, references };
   }
 
   /** Waits for a conductor or a component and adds it to the record. */

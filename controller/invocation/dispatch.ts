@@ -91,8 +91,8 @@ function emptyRecord(
 }
 
 function runOf(request: InvocationRequest, activationId: string): CompositeRun {
-  const { transid, user, target, payload, cause, color } = request;
-  return { transid, user, target, payload, cause, color, activationId };
+  const { transid, user, target, payload, cause, color, references } = request;
+  return { transid, user, target, payload, cause, color, references, activationId };
 }
 
 /**

@@ -22,6 +22,8 @@ export interface PrimitiveParts {
   readonly controller: ControllerInstance;
   readonly newActivationId: () => string;
   readonly log: Logger;
+  /** A clock in ms that never goes back; missing: the process's. */
+  readonly now?: (() => number) | undefined;
   /** Records annotations `color` that are not valid templates. */
   readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }
@@ -29,19 +31,22 @@ export interface PrimitiveParts {
 /** Runs primitive actions: sends a message to an invoker, and waits for the result if the caller waits. */
 export function createPrimitive(parts: PrimitiveParts): Invocation {
   const describe = actionDescriptions(parts.runtimes);
+  const now = parts.now ?? (() => performance.now());
   return {
     async invoke(request) {
       const activationId = parts.newActivationId();
       // As in OpenWhisk, the limit may be stored, but nothing can run.
       if (request.target.action.limits.instances === 0) throw new NoInstancesError();
       const { transid, user, target, waitMs } = request;
+      const begun = now();
       const content = argumentsOf(target.parameters, request.payload);
       const message = activationMessage(request, activationId, content, parts.controller);
       const color = colorRequest(request, activationId, parts.colorMistakes);
       const pending = await parts.balancer.publish(describe(target.action), message, color);
       if (waitMs === undefined) return { kind: 'accepted', activationId };
       if (parts.log.debugEnabled) parts.log.debug(`waiting ${waitMs} ms for ${activationId}`, { transid });
-      return waitForResult(pending, waitMs, {
+      // While Kafka is away, the message itself may wait for half a minute: the caller has one limit for both.
+      return waitForResult(pending, Math.max(0, waitMs - (now() - begun)), {
         fetch: () => parts.activations.get(user.namespace.name, activationId),
         transid,
         log: parts.log,
@@ -57,7 +62,7 @@ function activationMessage(
   content: Json,
   controller: ControllerInstance,
 ): ActivationMessage {
-  const { transid, user, target, payload, waitMs, cause } = request;
+  const { transid, user, target, payload, waitMs, cause, references } = request;
   const { action, parameters } = target;
   return {
     transid,
@@ -76,6 +81,7 @@ function activationMessage(
     initArgs: initArguments(parameters),
     lockedArgs: lockedArguments(parameters, payload),
     ...(cause === undefined ? {} : { cause }),
+    ...(references === undefined ? {} : { references }),
   };
 }
 

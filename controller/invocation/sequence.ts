@@ -105,6 +105,7 @@ async function invokeComponent(
     payload: nextPayload(books),
     cause: run.activationId,
     color: passedOn(color, run.color),
+    references: run.references,
   };
   if (target.action.exec.kind === SEQUENCE) {
     const inner = { ...component, activationId: parts.newActivationId() };

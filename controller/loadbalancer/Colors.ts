@@ -1,18 +1,24 @@
 import { colorKey, type ColorKey } from '../../shared/colors/colorKey.js';
-import type { ColorPolicy, PolicyMaker, PolicyOptions, Room, Weight } from '../../shared/colors/ColorPolicy.js';
+import type { PolicyMaker, PolicyName, Room } from '../../shared/colors/ColorPolicy.js';
 import { POLICIES } from '../../shared/colors/policies/policies.js';
 import type { ColorConfig } from '../../shared/config/colorSettings.js';
+import type { Identity } from '../../shared/entities/identity.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage, MessageColor } from '../../shared/messages/activation.js';
 import type { ColorMessage } from '../../shared/messages/color.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
-import { newCounts, type ColorMetrics, type Counted, type PolicyCounts } from './ColorMetrics.js';
+import type { ColorMetrics, Counted } from './ColorMetrics.js';
 import { ColorSharing } from './ColorSharing.js';
+import { InvocationRoom } from './InvocationRoom.js';
 import type { ColorRequest, InvokerHealth } from './LoadBalancer.js';
 import { LoadReports } from './LoadReports.js';
-import { PatientRoom, worthwhile, type Waits } from './patience.js';
+import { paletteView, type PaletteView } from './paletteView.js';
+import { worthwhile } from './patience.js';
+import { PoliciesInUse } from './PoliciesInUse.js';
 import { parsePoolName } from './pools.js';
 import { chosenPolicy } from './policyChoice.js';
+import { Presence } from './Presence.js';
+import { RecentActions } from './RecentActions.js';
 import type { InvokerChoice, ResourceRequest } from './schedule.js';
 import type { Pool, Shares } from './Shares.js';
 import { Warmth } from './Warmth.js';
@@ -29,47 +35,38 @@ export interface ColorsParts {
   readonly self: string;
   /** Whether this controller moves buckets for all controllers. */
   readonly leads: () => boolean;
+  /** Asks an invoker to prepare containers: see `ActivationMessage.prepare`. Missing: invokers prepare nothing. */
+  readonly prepare?: ((invoker: number, message: ActivationMessage) => void) | undefined;
   /** In ms. */
   readonly now: () => number;
 }
 
-/** One policy at work in one pool of invokers. */
-interface InUse {
-  readonly pool: string;
-  readonly policy: ColorPolicy;
-  readonly counts: PolicyCounts;
-  readonly members: Set<number>;
-  readonly healthy: Set<number>;
+/** The homes of a color, in their order, and the policy that chose them. */
+export interface ColorOrder {
+  readonly policy: string;
+  readonly homes: readonly number[];
 }
 
-/** The most policies in use over all pools; the oldest one is removed. */
-const MAX_IN_USE = 512;
+/** The policy of objects whose own policy has no homes. */
+const PLAIN_POLICY: PolicyName = 'consistent-hashing';
+
+/** The room of an object's color: any invoker may be its home, however busy it is. */
+const NO_LIMITS: Room = { accepts: () => true, underWay: () => 0, totalUnderWay: 0 };
 
 /**
  * The balancer's colors: chooses the policy of an invocation, and informs policies about the invokers, the other
- * controllers (`ColorSharing`) and the time. Each pool of invokers has its own policies, created at the first use. An
- * installation without colors has no policies.
- *
- * The states of an invoker for a policy
- * -------------------------------------
- *
- *              first ping            up                    no ping for 10 s
- *    (absent) ───────────▶ member ──────▶ warming ──▶ warm ────────────────▶ down ── `goneAfterMs` ──▶ (absent)
- *                          (no work)   `moveMs`                               │
- *                                         ▲───────────── pings again ────────┘
- *
- * A member stays the home of its colors while it is down: they use their next choices until it is back. While it warms
- * up, it gets its share step by step (`Warmth`), since its cache is empty.
+ * controllers (`ColorSharing`) and the time. An installation without colors has no policies in use. See `PoliciesInUse`,
+ * and `Presence` for the states of an invoker.
  */
 export class Colors {
   readonly #parts: ColorsParts;
-  readonly #inUse = new Map<string, InUse>();
+  readonly #inUse: PoliciesInUse;
   readonly #room: InvocationRoom;
   readonly #sharing: ColorSharing | undefined;
   readonly #reports = new LoadReports();
   readonly #warmth: Warmth;
-  readonly #downSince = new Map<number, number>();
-  readonly #gone = new Set<number>();
+  readonly #presence: Presence;
+  readonly #recent = new RecentActions();
   readonly #policies: ReadonlyMap<string, PolicyMaker>;
   #timer: NodeJS.Timeout | undefined;
 
@@ -78,6 +75,16 @@ export class Colors {
     this.#parts = parts;
     this.#policies = new Map([...Object.entries(POLICIES), ...Object.entries(options.custom ?? {})]);
     this.#warmth = new Warmth(options.moveMs, now());
+    this.#presence = new Presence(this.#warmth, options.goneAfterMs);
+    this.#inUse = new PoliciesInUse({
+      policies: this.#policies,
+      parameters: options.parameters,
+      shares: parts.shares,
+      presence: this.#presence,
+      warmth: this.#warmth,
+      share: (pool, policy, update) => this.#sharing?.tell({ kind: 'update', pool, policy, ...update }),
+      onShared: () => void this.#sharing?.start(),
+    });
     this.#room = new InvocationRoom(parts.shares, this.#warmth, parts.totalUnderWay);
     if (options.shared !== false) {
       this.#sharing = new ColorSharing({
@@ -86,8 +93,8 @@ export class Colors {
         logger: parts.logger,
         self: parts.self,
         now,
-        onUpdate: ({ pool, policy, ...update }, ageMs) => this.#named(pool, policy)?.shared?.adopt(update, ageMs),
-        holds: ({ pool, policy, ...update }) => this.#named(pool, policy)?.shared?.holds(update) ?? false,
+        onUpdate: ({ pool, policy, ...update }, ageMs) => this.#inUse.named(pool, policy)?.shared?.adopt(update, ageMs),
+        holds: ({ pool, policy, ...update }) => this.#inUse.named(pool, policy)?.shared?.holds(update) ?? false,
       });
     }
     parts.metrics.observe(() => this.#counted());
@@ -95,8 +102,7 @@ export class Colors {
 
   /** Resolves once all earlier updates are applied, if the default policy shares a table. */
   async start(): Promise<void> {
-    const make = this.#policies.get(this.#parts.options.policy);
-    if (make && this.#shares(make)) await this.#sharing?.start();
+    if (this.#inUse.shares(this.#parts.options.policy)) await this.#sharing?.start();
     this.#timer = setInterval(() => this.tick(), 1000);
     this.#timer.unref();
   }
@@ -119,7 +125,7 @@ export class Colors {
       exists: (policy) => this.#policies.has(policy),
       onUnknown: (source) => metrics.unknownPolicy(source),
     });
-    const { policy, counts } = this.#use(pool.name, name);
+    const { policy, counts } = this.#inUse.use(pool.name, name);
     const key = colorKey(namespace.name, color.value);
     const room = this.#room;
     const patienceMs = this.#patience(color, resources);
@@ -141,6 +147,7 @@ export class Colors {
       if (shelter !== undefined && hit) counts.hits++;
       else counts.strays++;
     }
+    if (this.#parts.prepare && !resources.parts) this.#recent.note(pool.name, message, resources, this.#parts.now());
     const { instance } = placed.candidate;
     const waitMs = room.expectedWait(instance);
     if (waitMs > 0) metrics.waits(counts, waitMs);
@@ -154,48 +161,58 @@ export class Colors {
     return placed;
   }
 
+  /**
+   * The order of a color's homes, for its objects: the one that invocations of the color use. Counts nothing as an
+   * assignment. A policy with a table chooses a home for a new color, as for its first invocation. A policy without
+   * homes (`random`) is replaced by consistent hashing, since an object needs a home.
+   * @param request the policies that the caller and the action name.
+   */
+  order(pool: Pool, { namespace, limits }: Pick<Identity, 'namespace' | 'limits'>, request: ColorRequest): ColorOrder {
+    const name = chosenPolicy(request, limits, this.#parts.options.policy, {
+      exists: (policy) => this.#policies.has(policy),
+      onUnknown: (source) => this.#parts.metrics.unknownPolicy(source),
+    });
+    const key = colorKey(namespace.name, request.value);
+    const { policy } = this.#inUse.use(pool.name, name);
+    let homes = policy.homes(key);
+    if (homes.length === 0 && policy.shared !== undefined) {
+      policy.assign(key, NO_LIMITS);
+      homes = policy.homes(key);
+    }
+    if (homes.length > 0 || pool.candidates.length === 0) return { policy: name, homes };
+    return { policy: PLAIN_POLICY, homes: this.#inUse.use(pool.name, PLAIN_POLICY).policy.homes(key) };
+  }
+
   /** Sets `message.color` of an invocation whose invoker does not depend on its color. */
   mark(message: ActivationMessage, color: ColorRequest, resources: ResourceRequest): void {
     message.color = marked(color, false, this.#patience(color, resources));
   }
 
-  #patience({ patienceMs = this.#parts.options.patienceMs }: ColorRequest, { durationMs }: ResourceRequest): number {
-    return worthwhile(patienceMs, durationMs);
+  /** A patience that the request or the action names is taken as it is. */
+  #patience({ patienceMs }: ColorRequest, resources: ResourceRequest): number {
+    const { options } = this.#parts;
+    return patienceMs ?? worthwhile(options.patienceMs, options.patienceLimitMs, resources);
   }
 
   invokersChanged(invokers: readonly InvokerHealth[]): void {
-    const now = this.#parts.now();
-    invokers.forEach(({ status, neverSeen }, instance) => {
-      if (neverSeen === true) return;
-      this.#warmth.seen(instance, now);
-      if (status === 'down') {
-        if (!this.#downSince.has(instance)) this.#downSince.set(instance, now);
-        return;
-      }
-      if (this.#downSince.delete(instance)) this.#warmth.cameBack(instance, now);
-      this.#gone.delete(instance);
-    });
-    for (const inUse of this.#inUse.values()) this.#update(inUse);
+    const heirs = this.#presence.changed(invokers, this.#parts.now());
+    this.#inUse.update();
+    for (const heir of heirs) this.#prepare(heir);
   }
 
   /** To be called each second. */
   tick(): void {
     if (this.#inUse.size === 0) return;
-    const { shares, leads, options } = this.#parts;
+    this.#recent.tick();
+    const { shares, leads } = this.#parts;
     const now = this.#parts.now();
-    let changed = false;
-    for (const [instance, since] of this.#downSince) {
-      if (now - since < options.goneAfterMs || this.#gone.has(instance)) continue;
-      this.#gone.add(instance);
-      changed = true;
-    }
-    if (changed) for (const inUse of this.#inUse.values()) this.#update(inUse);
+    if (this.#presence.expire(now)) this.#inUse.update();
     const warmed = this.#warmth.advance(now);
-    if (warmed.length > 0) for (const inUse of this.#inUse.values()) this.#weigh(inUse, warmed);
-    const loads = this.#reports.sample(shares.all);
+    if (warmed.length > 0) this.#inUse.weigh(warmed);
+    const loads = this.#reports.report(shares.all, now);
     if (!loads) return;
     const leading = leads();
-    for (const { pool, policy, counts } of this.#inUse.values()) {
+    for (const { pool, policy, counts } of this.#inUse) {
       for (const [invoker, count] of counts.placed) counts.placed.set(invoker, count * 0.99);
       policy.loadReport?.(loads, leading);
       // Publish the table even if it is unchanged: it corrects controllers that saw the invokers join in another order.
@@ -204,36 +221,15 @@ export class Colors {
     }
   }
 
-  /** For operators: the policies in use, and the colors of each invoker. */
+  /** For operators. */
   view(): PaletteView {
-    const { options } = this.#parts;
-    return {
-      policy: options.policy,
-      patienceMs: options.patienceMs,
-      homes: options.homes,
-      parameters: options.parameters,
-      inUse: [...this.#inUse.values()].map(({ pool, policy, counts, healthy }) => ({
-        pool,
-        policy: policy.name,
-        assignments: counts.assignments,
-        hits: counts.hits,
-        waits: counts.waits,
-        spills: counts.spills,
-        strays: counts.strays,
-        moves: policy.moves,
-        invokers: policy.census().map((row) => ({
-          ...row,
-          up: healthy.has(row.invoker),
-          placedLately: Math.round(counts.placed.get(row.invoker) ?? 0),
-        })),
-      })),
-    };
+    return paletteView(this.#parts.options, this.#inUse);
   }
 
   /** For operators: the home and the next choices of a color, for each policy in use. */
   homes(namespace: string, color: string): { pool: string; policy: string; homes: readonly number[] }[] {
     const key: ColorKey = colorKey(namespace, color);
-    return [...this.#inUse.values()].map(({ pool, policy }) => ({
+    return [...this.#inUse].map(({ pool, policy }) => ({
       pool,
       policy: policy.name,
       homes: policy.homes(key),
@@ -245,167 +241,35 @@ export class Colors {
     await this.#sharing?.close();
   }
 
-  /** The policy of an update; undefined if this controller does not know it. */
-  #named(pool: string, name: string): ColorPolicy | undefined {
-    return parsePoolName(pool) && this.#policies.has(name) ? this.#use(pool, name).policy : undefined;
-  }
-
-  #shares(make: PolicyMaker): boolean {
-    return make({ options: this.#parts.options.parameters, share: () => undefined }).shared !== undefined;
-  }
-
-  #use(pool: string, name: string): InUse {
-    // Nearly all invocations take this path: avoid building the key each time.
-    const key = pool === 'managed' ? name : `${pool}/${name}`;
-    let inUse = this.#inUse.get(key);
-    if (!inUse) {
-      const make = this.#policies.get(name);
-      if (!make) throw new RangeError(`unknown color policy ${name}`);
-      const policy = make({
-        options: this.#parts.options.parameters,
-        share: (update) => this.#sharing?.tell({ kind: 'update', pool, policy: name, ...update }),
-      });
-      inUse = { pool, policy, counts: newCounts(), members: new Set(), healthy: new Set() };
-      const [oldest] = this.#inUse.keys();
-      if (this.#inUse.size >= MAX_IN_USE && oldest !== undefined) this.#inUse.delete(oldest);
-      this.#inUse.set(key, inUse);
-      this.#update(inUse);
-      if (policy.shared) void this.#sharing?.start();
+  /** Asks an invoker to prepare containers for the colors that will move there. */
+  #prepare(instance: number): void {
+    const { shares, prepare } = this.#parts;
+    const own = shares.candidate(instance);
+    if (!prepare || !own) return;
+    const shareOf = (name: string): number => {
+      const selector = parsePoolName(name);
+      const { candidates } = selector ? shares.pool(selector) : NO_POOL;
+      if (!candidates.includes(own)) return 0;
+      const total = candidates.reduce((sum, { up, memory }) => sum + (up ? memory : 0), own.up ? 0 : own.memory);
+      return own.memory / Math.max(1, total);
+    };
+    const messages = this.#recent.preparations({ memory: own.memory, shareOf }, shares.clusterSize);
+    for (const message of messages) prepare(instance, message);
+    if (messages.length > 0) {
+      this.#parts.logger.info(`invoker${instance} prepares containers of ${messages.length} actions for moving colors`);
     }
-    return inUse;
-  }
-
-  /** Updates a policy with the changed invokers of its pool. */
-  #update(inUse: InUse): void {
-    const { policy, members, healthy } = inUse;
-    const selector = parsePoolName(inUse.pool);
-    if (!selector) return;
-    const { candidates } = this.#parts.shares.pool(selector);
-    const there = candidates.filter(({ seen, instance }) => seen && !this.#gone.has(instance));
-    const now = new Set(there.map(({ instance }) => instance));
-    const joined = there.filter(({ instance }) => !members.has(instance));
-    if (joined.length > 0) {
-      this.#weigh(inUse, now);
-      policy.joined(joined.map(({ instance }) => instance));
-      for (const { instance } of joined) {
-        members.add(instance);
-        healthy.add(instance);
-      }
-    }
-    for (const invoker of members) {
-      if (now.has(invoker)) continue;
-      policy.left(invoker);
-      members.delete(invoker);
-      healthy.delete(invoker);
-    }
-    for (const { instance, up } of there) {
-      if (up === healthy.has(instance)) continue;
-      policy.becameHealthy?.(instance, up);
-      if (up) healthy.add(instance);
-      else healthy.delete(instance);
-    }
-  }
-
-  #weigh({ policy }: InUse, invokers: Iterable<number>): void {
-    if (!policy.weigh) return;
-    const weights: Weight[] = [];
-    for (const invoker of invokers) {
-      const memory = this.#parts.shares.candidate(invoker)?.memory ?? 0;
-      weights.push({ invoker, weight: Math.max(1, memory), warmth: this.#warmth.ofJoined(invoker) });
-    }
-    policy.weigh(weights);
   }
 
   *#counted(): Generator<Counted> {
-    for (const { pool, policy, counts, members } of this.#inUse.values()) {
+    for (const { pool, policy, counts, members } of this.#inUse) {
       const placed = Array.from(members, (invoker) => counts.placed.get(invoker) ?? 0);
       yield { pool, policy: policy.name, counts, moves: policy.moves, placed };
     }
   }
 }
 
-/** The operator's view of colors. */
-export interface PaletteView {
-  readonly policy: string;
-  readonly patienceMs: number;
-  readonly homes: number;
-  readonly parameters: PolicyOptions;
-  readonly inUse: readonly {
-    readonly pool: string;
-    readonly policy: string;
-    readonly assignments: number;
-    readonly hits: number;
-    readonly waits: number;
-    readonly spills: number;
-    readonly strays: number;
-    readonly moves: number;
-    readonly invokers: readonly {
-      readonly invoker: number;
-      readonly up: boolean;
-      readonly colors: number;
-      readonly buckets?: number | undefined;
-      readonly placedLately: number;
-    }[];
-  }[];
-}
+const NO_POOL: Pick<Pool, 'candidates'> = { candidates: [] };
 
 function marked({ value }: ColorRequest, hit: boolean, patienceMs: number): MessageColor {
   return patienceMs > 0 ? { value, hit, patience: Math.round(patienceMs) } : { value, hit };
-}
-
-const NO_REQUEST: ResourceRequest = { key: '', concurrency: 1, memory: 0 };
-
-/** The room for one invocation. One object serves all invocations, since a policy does not keep it. */
-class InvocationRoom implements Room, Waits {
-  readonly patient = new PatientRoom(this);
-  readonly #shares: Shares;
-  readonly #warmth: Warmth;
-  readonly #total: () => number;
-  #resources = NO_REQUEST;
-  #color: ColorKey = 0;
-  #now = 0;
-
-  constructor(shares: Shares, warmth: Warmth, total: () => number) {
-    this.#shares = shares;
-    this.#warmth = warmth;
-    this.#total = total;
-  }
-
-  begin(color: ColorKey, resources: ResourceRequest, patienceMs: number, homes: number, now: number): void {
-    this.#color = color;
-    this.#resources = resources;
-    this.#now = now;
-    this.patient.begin(patienceMs, homes);
-  }
-
-  get totalUnderWay(): number {
-    return this.#total();
-  }
-
-  underWay(invoker: number): number {
-    return this.#shares.candidate(invoker)?.capacity.underWay ?? 0;
-  }
-
-  accepts(invoker: number, rank: number): boolean {
-    return this.patient.accepts(invoker, rank);
-  }
-
-  isUp(invoker: number): boolean {
-    return this.#shares.candidate(invoker)?.up === true;
-  }
-
-  admits(invoker: number): boolean {
-    return this.#warmth.admits(invoker, this.#color, this.#now);
-  }
-
-  expectedWait(invoker: number): number {
-    const { key, concurrency, memory, parts } = this.#resources;
-    const capacity = this.#shares.candidate(invoker)?.capacity;
-    return capacity?.expectedWait(key, concurrency, memory, this.#now, parts?.get(invoker)) ?? 0;
-  }
-
-  load(invoker: number): number {
-    const capacity = this.#shares.candidate(invoker)?.capacity;
-    return capacity ? capacity.used / Math.max(1, capacity.share) : 0;
-  }
 }

@@ -1,4 +1,6 @@
+import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { Identity } from '../../shared/entities/identity.js';
+import { valueOf } from '../../shared/entities/keyvalue.js';
 import { acknowledgedActivation, type Acknowledgement } from '../../shared/messages/acknowledgement.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { InvokerInstance } from '../../shared/messages/instances.js';
@@ -67,8 +69,11 @@ export interface InFlightParts {
   readonly release: (instance: number, resources: ResourceRequest) => void;
   /** Called with each outcome, for the invoker's health. */
   readonly finished: (invoker: InvokerInstance, outcome: Outcome) => void;
-  /** Called with the duration of an invocation in ms, without its time in queues. */
-  readonly onDuration?: ((action: string, durationMs: number) => void) | undefined;
+  /**
+   * Called with the duration of an invocation in ms, without its time in queues.
+   * @param met see `ActionDurations.note`.
+   */
+  readonly onDuration?: ((action: string, durationMs: number, met: boolean | undefined) => void) | undefined;
   /** In ms. */
   readonly now?: (() => number) | undefined;
   readonly onLost: (lost: LostActivation) => void;
@@ -224,16 +229,24 @@ export class InFlightActivations {
 
   /**
    * Measures the duration by the record. Without a record it uses the clock, if the invocation did not wait for room.
+   * The record says whether the invocation met its color. Without a record, one at its color's home counts as such.
    */
   #measure(entry: InFlight, ack: Acknowledgement): void {
     const { onDuration, now } = this.#parts;
     if (!onDuration || entry.measured) return;
+    const { color, sentAt } = entry.lost;
     let durationMs: number | undefined;
-    if (ack.kind !== 'completion' && typeof ack.response !== 'string') durationMs = ack.response.duration;
-    else if (ack.kind === 'completion' && !entry.waits && now) durationMs = now() - entry.lost.sentAt;
+    let met: boolean | undefined;
+    if (ack.kind !== 'completion' && typeof ack.response !== 'string') {
+      durationMs = ack.response.duration;
+      met = color && metColor(ack.response);
+    } else if (ack.kind === 'completion' && !entry.waits && now) {
+      durationMs = now() - sentAt;
+      met = color?.hit;
+    }
     if (durationMs === undefined) return;
     entry.measured = true;
-    onDuration(entry.resources.key, durationMs);
+    onDuration(entry.resources.key, durationMs, met);
   }
 
   #giveUp(activationId: string): void {
@@ -285,4 +298,10 @@ export class InFlightActivations {
     if (count > 0) this.#namespaces.set(entry.namespaceUuid, count);
     else this.#namespaces.delete(entry.namespaceUuid);
   }
+}
+
+/** Whether the invocation met its color. Undefined: it started a container, which says nothing of what a miss costs. */
+function metColor({ annotations }: Pick<ActivationRecord, 'annotations'>): boolean | undefined {
+  if (valueOf(annotations, 'initTime') !== undefined) return undefined;
+  return valueOf(annotations, 'colorHit') === true;
 }

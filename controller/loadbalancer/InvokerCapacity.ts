@@ -37,6 +37,9 @@ export class InvokerCapacity {
   /** The time at which an invocation last ended or the invoker became full, whichever is later; in ms. */
   #progressAt = 0;
   #concurrent: Map<string, Containers> | undefined;
+  /** The sum of the used MB over time, in MB · ms, up to `#usedAt`. */
+  #usage = 0;
+  #usedAt = 0;
 
   /** @param share MB */
   constructor(share: number) {
@@ -55,6 +58,15 @@ export class InvokerCapacity {
 
   get used(): number {
     return this.#share - this.#free;
+  }
+
+  /** The used MB summed over the time until now, in MB · ms: a difference over its time is the mean of the used MB. */
+  usageUntil(now: number): number {
+    if (now > this.#usedAt) {
+      this.#usage += this.used * (now - this.#usedAt);
+      this.#usedAt = now;
+    }
+    return this.#usage;
   }
 
   /** The number of invocations in flight. */
@@ -115,6 +127,7 @@ export class InvokerCapacity {
    * @param now in ms.
    */
   take(action: string, concurrency: number, memory: number, durationMs = 0, now = 0, limit = Infinity): void {
+    this.usageUntil(now);
     this.#underWay++;
     this.#demanded += memory;
     this.#work += memory * durationMs;
@@ -127,6 +140,7 @@ export class InvokerCapacity {
    * Releases the memory or the place of one invocation. The arguments are those of its `take`, with the current time.
    */
   release(action: string, concurrency: number, memory: number, durationMs = 0, now = 0, limit = Infinity): void {
+    this.usageUntil(now);
     this.#underWay--;
     this.#demanded -= memory;
     // Sums of fractions drift: set them to zero when no invocation is in flight.

@@ -73,6 +73,12 @@ export interface InvokerHealth {
   readonly status: InvokerStatus;
   /** Whether it never sent a ping and only fills a gap in the numbers. */
   readonly neverSeen?: true | undefined;
+  /** The URL of its object memory; missing: it shares no objects. */
+  readonly objectsUrl?: string | undefined;
+  /** Whether it prepares containers on request. */
+  readonly prepares?: true | undefined;
+  /** Whether it was disabled, but goes on to run what it gets. It is `down` then. */
+  readonly drains?: true | undefined;
 }
 
 /** Chooses an invoker for each invocation, sends it there, and tracks it until it is acknowledged. */
@@ -94,11 +100,10 @@ export interface LoadBalancer {
   /** The number of controllers that share the invokers, including this one. */
   readonly clusterSize: number;
   /**
-   * Takes no more invocations until `enable`: `publish` rejects with NoInvokersError, and every invoker counts as down.
+   * Takes no more invocations until it is in service again: `publish` rejects with NoInvokersError, and every invoker counts as down.
    * Invocations in flight continue; other controllers take over this one's share of the invokers. Never rejects.
    */
-  disable(): Promise<void>;
-  enable(): void;
+  setInService(on: boolean): Promise<void>;
   /** Stops the consumers and timers. Invocations in flight resolve to `lost`. */
   close(): Promise<void>;
 }

@@ -1,23 +1,37 @@
 import type { InvokerLoad } from '../../shared/colors/ColorPolicy.js';
 import type { Candidate } from './schedule.js';
 
-/** The number of samples in a report. A sample is taken each second. */
-const SAMPLES = 10;
+/** The number of calls to a report. There is a call each second. */
+const CALLS = 10;
 
-/** Measures the load of invokers: the mean of ten samples of this controller's MB in use. */
+interface Last {
+  /** In ms. */
+  readonly at: number;
+  /** MB · ms: see `InvokerCapacity.usageUntil`. */
+  readonly usage: number;
+}
+
+/** Measures the load of invokers: the mean of this controller's MB in use since the last report. */
 export class LoadReports {
-  readonly #sums: number[] = [];
-  #samples = 0;
+  readonly #last: (Last | undefined)[] = [];
+  #calls = 0;
 
-  /** Takes one sample of the invokers. @returns a report at each tenth call. */
-  sample(candidates: readonly Candidate[]): InvokerLoad[] | undefined {
-    for (const { instance, capacity } of candidates) this.#sums[instance] = (this.#sums[instance] ?? 0) + capacity.used;
-    if (++this.#samples < SAMPLES) return undefined;
-    this.#samples = 0;
-    return candidates.map(({ instance }) => {
-      const load = (this.#sums[instance] ?? 0) / SAMPLES;
-      this.#sums[instance] = 0;
-      return { invoker: instance, load };
-    });
+  /**
+   * To be called each second.
+   * @param now in ms.
+   * @returns a report at each tenth call, without invokers that were not there at the report before.
+   */
+  report(candidates: readonly Candidate[], now: number): InvokerLoad[] | undefined {
+    const reports = ++this.#calls >= CALLS;
+    if (reports) this.#calls = 0;
+    const loads: InvokerLoad[] = [];
+    for (const { instance, capacity } of candidates) {
+      const last = this.#last[instance];
+      if (last && !reports) continue;
+      const usage = capacity.usageUntil(now);
+      this.#last[instance] = { at: now, usage };
+      if (last && now > last.at) loads.push({ invoker: instance, load: (usage - last.usage) / (now - last.at) });
+    }
+    return reports ? loads : undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { ColorConfig } from '../../shared/config/colorSettings.js';
 import type { ControllerConfig } from '../../shared/config/controllerConfig.js';
 import type { Limits } from '../../shared/config/limits.js';
 import { POLICY_OPTIONS } from '../../shared/colors/ColorPolicy.js';
+import type { Identity } from '../../shared/entities/identity.js';
 import { documentId } from '../../shared/entities/names.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
@@ -23,6 +24,7 @@ import {
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './BalancerMetrics.js';
 import { chooseShare, coversAll, divideInstances, poolOrder } from './instances.js';
+import { objectHomes, type ObjectHomes } from './objectHomes.js';
 import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from './schedule.js';
 import { Shares, type Pool, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
@@ -35,6 +37,8 @@ export interface BalancerOptions {
   readonly supervision: SupervisionOptions;
   readonly cluster: ClusterOptions;
   readonly colors: ColorConfig;
+  /** The URL of this controller for invokers that share objects. Missing: messages name no homes of objects. */
+  readonly objectsUrl?: string | undefined;
   /** The longest wait at the start for the invokers' pings, in ms; 0: do not wait. */
   readonly settleMs: number;
 }
@@ -48,6 +52,7 @@ export const BALANCER: BalancerOptions = {
     policy: 'consistent-hashing',
     parameters: POLICY_OPTIONS,
     patienceMs: 100,
+    patienceLimitMs: 1000,
     homes: 3,
     moveMs: 10_000,
     goneAfterMs: 600_000,
@@ -133,7 +138,7 @@ export class ShardingBalancer implements LoadBalancer {
         this.#shares
           .candidate(instance)
           ?.capacity.release(key, concurrency, memory, durationMs, this.#now(), limits?.get(instance)),
-      onDuration: (action, durationMs) => this.#durations.note(action, durationMs),
+      onDuration: (action, durationMs, met) => this.#durations.note(action, durationMs, met),
       now: this.#now,
       finished: (invoker, outcome) => this.#supervisor.finished(invoker, outcome),
       busAnswers: () => steady(parts.messaging.health(), this.#now()),
@@ -158,6 +163,7 @@ export class ShardingBalancer implements LoadBalancer {
       totalUnderWay: () => this.#inFlight.total,
       self: controller.asString,
       leads: () => this.#cluster?.isLeader ?? true,
+      prepare: (invoker, message) => this.#sendPreparation(invoker, message),
       now: this.#now,
     });
     metrics.observe({
@@ -210,6 +216,7 @@ export class ShardingBalancer implements LoadBalancer {
       concurrency: action.concurrency,
       memory: action.memory,
       durationMs: this.#durations.of(key),
+      missCostMs: color === undefined ? undefined : this.#durations.missCostOf(key),
     };
     const pool = this.#shares.pool({
       kind: action.blackbox ? 'blackbox' : 'managed',
@@ -233,6 +240,7 @@ export class ShardingBalancer implements LoadBalancer {
         });
       }
     }
+    this.#nameHomes(message, color);
     const invoker = at(this.#supervisor.invokers, candidate.instance).instance;
     const now = this.#now();
     const { concurrency, memory, durationMs } = resources;
@@ -293,6 +301,12 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#supervisor.unavailable(kind);
   }
 
+  /** The homes of a color's objects. They are in the pool of actions without tags. */
+  objectHomes(user: Pick<Identity, 'namespace' | 'limits'>, color: ColorRequest): ObjectHomes {
+    const pool = this.#shares.pool({ kind: 'managed', namespace: user.namespace.name });
+    return objectHomes(this.#colors.order(pool, user, color), this.#supervisor.invokers);
+  }
+
   /** For the operator's view of colors. */
   get colors(): Pick<Colors, 'view' | 'homes'> {
     return this.#colors;
@@ -302,16 +316,11 @@ export class ShardingBalancer implements LoadBalancer {
     return this.#shares.clusterSize;
   }
 
-  async disable(): Promise<void> {
-    if (this.#disabled || this.#closed) return;
-    this.#disabled = true;
-    await this.#cluster?.leave();
-  }
-
-  enable(): void {
-    if (!this.#disabled || this.#closed) return;
-    this.#disabled = false;
-    this.#cluster?.rejoin();
+  async setInService(on: boolean): Promise<void> {
+    if (this.#disabled === !on || this.#closed) return;
+    this.#disabled = !on;
+    if (on) this.#cluster?.rejoin();
+    else await this.#cluster?.leave();
   }
 
   close(): Promise<void> {
@@ -376,7 +385,23 @@ export class ShardingBalancer implements LoadBalancer {
     return { ...placed, resources };
   }
 
+  /** Tells the invoker where the objects of the invocation's color are. */
+  #nameHomes(message: ActivationMessage, color: ColorRequest | undefined): void {
+    const { objectsUrl } = this.#parts.options;
+    if (objectsUrl === undefined) return;
+    const homes = color && this.objectHomes(message.user, color).homes;
+    message.objects = { controller: objectsUrl, ...(homes === undefined ? {} : { homes }) };
+  }
+
+  #sendPreparation(invoker: number, message: ActivationMessage): void {
+    this.#producer.send(this.#parts.topics.invoker(invoker), message, { volatile: true }).catch((error: unknown) => {
+      this.#parts.logger.warn(`could not ask invoker${invoker} to prepare containers`, { error });
+    });
+  }
+
   #sendTest(invoker: number, message: ActivationMessage): void {
+    // A new invoker learns the address of this controller.
+    this.#nameHomes(message, undefined);
     this.#producer.send(this.#parts.topics.invoker(invoker), message, { volatile: true }).catch((error: unknown) => {
       this.#parts.logger.warn(`could not send a health test to invoker${invoker}`, { error });
     });

@@ -4,6 +4,7 @@ import type { PingMessage } from '../../shared/messages/ping.js';
 import type { Consumer, Messaging } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
 import type { InvokerHealth } from './LoadBalancer.js';
+import { statusLine } from './statusLine.js';
 import {
   finished,
   listed,
@@ -105,11 +106,18 @@ export class Supervisor {
   #step(instance: number, { next, test }: Step): void {
     const before = this.#supervised.get(instance);
     if (next !== before) this.#supervised.set(instance, next);
-    if (before?.status !== next.status || !sameInstance(before.instance, next.instance)) {
-      this.#list = listed(this.#list, { instance: next.instance, status: next.status });
-      const line = `invoker${instance} is ${next.status}`;
-      if (next.status === 'up') this.#parts.logger.info(line);
-      else this.#parts.logger.warn(line);
+    const moved = before?.objectsUrl !== next.objectsUrl || before?.drains !== next.drains;
+    if (before?.status !== next.status || moved || !sameInstance(before.instance, next.instance)) {
+      const { instance: described, status, objectsUrl, prepares, drains } = next;
+      this.#list = listed(this.#list, {
+        instance: described,
+        status,
+        ...(objectsUrl === undefined ? {} : { objectsUrl }),
+        ...(prepares === undefined ? {} : { prepares }),
+        ...(drains === undefined ? {} : { drains }),
+      });
+      const line = statusLine(before, next, this.#now(), this.#parts.options.offlineAfterMs);
+      if (line) this.#parts.logger[line.level](line.text);
       this.#parts.onChange(this.#list);
     }
     if (test) this.#parts.sendTest(instance);

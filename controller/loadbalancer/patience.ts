@@ -26,17 +26,49 @@ import type { ColorChoice, Room } from '../../shared/colors/ColorPolicy.js';
  * one.
  */
 
-/** The longest wait worth its cost, in runs of the action. */
+/*
+ * How long an invocation is patient
+ * =================================
+ *
+ * Leaving costs the invocation a miss. The color then takes the place of another one in the memory of the other
+ * invoker, and that one misses later. So a wait is worth it up to two misses. The cost of a miss is learned for each
+ * action: the mean duration of its runs that missed their color, less that of those that met it.
+ *
+ * Example: runs of an action take 60 ms if they meet their color and 360 ms if not. It is patient for 600 ms. With a
+ * patience of 100 ms, or of two of its mostly short runs, its colors would leave their homes at a moderate load, and
+ * each would make a miss of 300 ms there.
+ *
+ * Until the cost is known, and where it is little, the patience is the configured one, but at most two runs.
+ */
+
+/** The longest wait worth its cost while the cost of a miss is unknown, in runs of the action. */
 const WORTH_RUNS = 2;
+/** The longest wait worth its cost, in misses. */
+const WORTH_MISSES = 2;
+
+export interface Costs {
+  /** The expected duration of a run, in ms. Missing: unknown. */
+  readonly durationMs?: number | undefined;
+  /** The time that a run takes longer if it misses its color, in ms. Missing: unknown. */
+  readonly missCostMs?: number | undefined;
+}
 
 /**
- * The patience of an invocation in ms: the configured patience, but at most two runs of its action.
+ * The patience of an invocation in ms, without a patience of its own.
  *
  * Example: with a patience of 100 ms, an action with a mean duration of 8 ms waits at most 16 ms, and an action with a
- * mean duration of 300 ms waits at most 100 ms.
+ * mean duration of 300 ms waits at most 100 ms. If a miss costs the second one 250 ms, it waits at most 500 ms.
+ *
+ * @param patienceMs the configured patience; 0: none at all.
+ * @param limitMs the longest patience for what a miss costs.
  */
-export function worthwhile(patienceMs: number, durationMs = Infinity): number {
-  return Math.min(patienceMs, WORTH_RUNS * durationMs);
+export function worthwhile(
+  patienceMs: number,
+  limitMs: number,
+  { durationMs = Infinity, missCostMs = 0 }: Costs,
+): number {
+  if (patienceMs <= 0) return 0;
+  return Math.max(Math.min(patienceMs, WORTH_RUNS * durationMs), Math.min(limitMs, WORTH_MISSES * missCostMs));
 }
 
 /** The state of the invokers for one invocation. */

@@ -40,6 +40,8 @@ export interface ResourceRequest {
   readonly memory: number;
   /** The expected duration in ms. Missing: unknown. */
   readonly durationMs?: number | undefined;
+  /** The time that a run takes longer if it misses its color, in ms. Missing: unknown. */
+  readonly missCostMs?: number | undefined;
   /** The most containers of the action by invoker: see `instances.ts`. Missing: no limit. */
   readonly parts?: ReadonlyMap<number, number> | undefined;
 }

@@ -22,6 +22,9 @@ import type { InvokerHealth, InvokerStatus } from './LoadBalancer.js';
  * invoker gets no users' invocations before it is up. The last ten outcomes of users' invocations and tests decide on
  * the state. With at most three outcomes, one error makes the invoker unhealthy, and one success brings it up.
  *
+ * A disabled invoker that says that it drains is down, and goes on to run what it gets: colors leave it bit by bit
+ * (`Colors.ts`).
+ *
  * An activation that is given up counts as a timeout only if its invoker has completed no activation since it was sent
  * (`InFlightActivations.ts`). Otherwise the invoker works, and a namespace with a long queue would make it unusable for
  * the others.
@@ -57,8 +60,13 @@ export interface Supervised {
   readonly pingedAt: number;
   /** The time of the next test while the invoker is unhealthy or unresponsive. */
   readonly testAt: number;
+  /** The URL of its object memory, from its last ping; undefined: it shares no objects. */
+  readonly objectsUrl?: string | undefined;
   /** The kinds that the invoker cannot run, with the reasons; missing: not reported. */
   readonly unavailable?: { readonly kinds: Readonly<Record<string, string>>; readonly saidAt: number } | undefined;
+  /** See `InvokerHealth`. */
+  readonly prepares?: true | undefined;
+  readonly drains?: true | undefined;
 }
 
 /** The time for which an invoker's report of kinds is valid, in ms. It reports every 10 s. */
@@ -79,12 +87,19 @@ export function pinged(
 ): Step {
   const enabled = ping.isEnabled ?? true;
   const instance = ping.name;
-  const said = ping.unavailableKinds && { unavailable: { kinds: ping.unavailableKinds, saidAt: now } };
+  const shared = ping.objects === undefined ? {} : { objectsUrl: ping.objects };
+  const said: Partial<Supervised> = {
+    ...(ping.unavailableKinds && { unavailable: { kinds: ping.unavailableKinds, saidAt: now } }),
+    ...(ping.prepares === true && { prepares: true }),
+    ...(!enabled && ping.drains === true && { drains: true }),
+  };
   if (!before) {
-    const next: Supervised = { instance, status: 'down', outcomes: [], pingedAt: now, testAt: Infinity, ...said };
+    const unseen = { instance, outcomes: [], pingedAt: now, testAt: Infinity, ...shared };
+    const next: Supervised = { ...unseen, status: 'down', ...said };
     return enabled ? enter(next, options.trustNew ? 'up' : 'unhealthy', now, options) : { next, test: false };
   }
-  const seen = { ...before, instance, pingedAt: now, ...said };
+  const { objectsUrl: _, drains: __, ...earlier } = before;
+  const seen = { ...earlier, instance, pingedAt: now, ...shared, ...said };
   if (!enabled) return enter(seen, 'down', now, options);
   if (before.status === 'down') return enter(seen, options.trustNew ? 'up' : 'unhealthy', now, options);
   return { next: seen, test: false };

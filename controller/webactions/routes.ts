@@ -1,10 +1,12 @@
-import type { IncomingMessage } from 'node:http';
-import type { Request, Response, Router } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Router } from 'express';
 import { resolveAction } from '../invocation/resolve.js';
 import { CircularBindingError, NotAuthenticatedError } from '../refusals/refusals.js';
 import { givenColor, setColorHeaders } from '../api/colorHeaders.js';
 import type { ControllerContext } from '../api/ControllerContext.js';
+import type { DirectRoute } from '../api/direct.js';
 import { ApiError, notFound } from '../http/ApiError.js';
+import type { ApiRequest } from '../http/ApiRequest.js';
 import { setCors } from '../http/cors.js';
 import { ACTIVATION_ID_HEADER, sendEmpty, sendJson } from '../http/respond.js';
 import type { InvocationOutcome, ResolvedAction } from '../invocation/Invocation.js';
@@ -33,27 +35,52 @@ interface Found {
  */
 export function webActionRoutes(router: Router, ctx: ControllerContext): void {
   router.use('/web', async (req, res, next) => {
-    const [path, query] = splitOnce(req.url, '?');
-    const wanted = parseTarget(path);
-    if (!wanted) {
-      next();
-      return;
-    }
-    if (!METHODS.includes(req.method)) throw methodNotAllowed();
-    const caller = await authenticateIfPossible(ctx, req);
-    const found = await find(ctx, wanted);
-    const bytes = await ctx.bodies.read(
-      req,
-      maxPayloadBytes(ctx.limits, found.owner.limits),
-      found.owner.namespace.name,
-    );
-    await answer(ctx, { req, res, wanted, query, caller, bytes, ...found });
+    const serving = serveWebAction(ctx, req, res, req.url);
+    if (serving) await serving;
+    else next();
   });
 }
 
+const MOUNT = '/api/v1/web';
+
+/** The same without express. */
+export const directWebActions: DirectRoute = (ctx, req, res) => {
+  const { url = '' } = req;
+  return url.startsWith(`${MOUNT}/`) ? serveWebAction(ctx, req, res, url.slice(MOUNT.length)) : undefined;
+};
+
+/**
+ * Serves a request whose target below `/web` is `target`: path and query.
+ * @returns undefined if the path does not name a web action; otherwise rejects with the errors of the API.
+ */
+function serveWebAction(
+  ctx: ControllerContext,
+  req: ApiRequest,
+  res: ServerResponse,
+  target: string,
+): Promise<void> | undefined {
+  const [path, query] = splitOnce(target, '?');
+  const wanted = parseTarget(path);
+  return wanted && serve(ctx, req, res, wanted, query);
+}
+
+async function serve(
+  ctx: ControllerContext,
+  req: ApiRequest,
+  res: ServerResponse,
+  wanted: WebTarget,
+  query: string | undefined,
+): Promise<void> {
+  if (!METHODS.includes(req.method ?? '')) throw methodNotAllowed();
+  const caller = await authenticateIfPossible(ctx, req);
+  const found = await find(ctx, wanted);
+  const bytes = await ctx.bodies.read(req, maxPayloadBytes(ctx.limits, found.owner.limits), found.owner.namespace.name);
+  await answer(ctx, { req, res, wanted, query, caller, bytes, ...found });
+}
+
 interface Call extends Found {
-  readonly req: Request;
-  readonly res: Response;
+  readonly req: ApiRequest;
+  readonly res: ServerResponse;
   readonly wanted: WebTarget;
   readonly query: string | undefined;
   /** Undefined for a caller without valid credentials. */
@@ -96,7 +123,7 @@ function payloadOf({ req, wanted, query, caller, bytes, exposure }: Call): () =>
   const type = typeOfBody(req.headers['content-type'], hasBody);
   const body = bodyValue(bytes, type, exposure.raw);
   const request = {
-    method: req.method,
+    method: req.method ?? '',
     rawHeaders: req.rawHeaders,
     path: wanted.path,
     query,
@@ -125,7 +152,7 @@ async function find(ctx: ControllerContext, wanted: WebTarget): Promise<Found> {
 
 async function authenticateIfPossible(
   ctx: ControllerContext,
-  { headers, socket }: Request,
+  { headers, socket }: IncomingMessage,
 ): Promise<Identity | undefined> {
   if (headers.authorization === undefined) return undefined;
   try {
@@ -139,7 +166,7 @@ async function authenticateIfPossible(
   }
 }
 
-function send(req: Request, res: Response, outcome: InvocationOutcome, wanted: WebTarget): void {
+function send(req: ApiRequest, res: ServerResponse, outcome: InvocationOutcome, wanted: WebTarget): void {
   const activationId = outcome.kind === 'record' ? outcome.record.activationId : outcome.activationId;
   res.setHeader(ACTIVATION_ID_HEADER, activationId);
   if (outcome.kind === 'accepted') {
@@ -153,7 +180,7 @@ function send(req: Request, res: Response, outcome: InvocationOutcome, wanted: W
 }
 
 /** Refuses a response whose type the caller does not accept. Errors are sent in any case. @throws ApiError 406 */
-function refuseUnacceptable(req: Request, res: Response, response: WebResponse): void {
+function refuseUnacceptable(req: IncomingMessage, res: ServerResponse, response: WebResponse): void {
   if (!response.body || response.status >= 400) return;
   const { type } = response.body;
   if (isAcceptable(type, req.headers.accept, single(req.headers['accept-charset']))) return;
@@ -166,7 +193,7 @@ function refuseUnacceptable(req: Request, res: Response, response: WebResponse):
  * transaction and activation.
  * @throws ApiError 502 if Node refuses the response. Nothing has been sent then.
  */
-function write(res: Response, response: WebResponse): void {
+function write(res: ServerResponse, response: WebResponse): void {
   const byName = new Map<string, { name: string; values: string[] }>();
   for (const [name, value] of response.headers) {
     const lowerCase = name.toLowerCase();
@@ -198,7 +225,7 @@ const CORS_HEADERS = ['Access-Control-Allow-Origin', 'Access-Control-Allow-Metho
 const isCors = (name: string): boolean => CORS_HEADERS.some((ours) => ours.toLowerCase() === name.toLowerCase());
 
 /** Sets the CORS headers of web actions: more methods than the API, and every header that a preflight request names. */
-function setWebCors(req: IncomingMessage, res: Response): void {
+function setWebCors(req: IncomingMessage, res: ServerResponse): void {
   setCors(res, METHODS.join(', '));
   const asked = single(req.headers['access-control-request-headers']);
   if (asked === undefined) return;

@@ -16,7 +16,7 @@ export interface TopologyOptions {
   readonly controllers: number;
   readonly invokers: number;
   /** Where actions run. */
-  readonly driver: 'docker' | 'sandbox' | 'process';
+  readonly driver: 'docker' | 'oci' | 'sandbox' | 'process';
   /** The memory for containers of each invoker, in MB. */
   readonly userMemoryMB?: number | undefined;
   /** Whether invokers get their numbers on the command line; missing: CouchDB assigns the numbers to their names. */

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 export const USAGE = `Usage: npm run local -- [options]
 
 Starts controllers and invokers as processes of this machine. They use the Kafka of KAFKA_HOSTS and the CouchDB of
-COUCHDB_URL, or the engines of the tests if these variables are not set. At its end (Ctrl-C) it removes all topics and
+COUCHDB_URL, or the engines of the tests if these variables are not set. Ctrl-C stops it, and removes all topics and
 databases that it created.
 
   --port PORT       the port of the front, which forwards to the controllers in turns (default 3233; 0: any free port)
@@ -13,6 +13,8 @@ databases that it created.
   --sandbox         run actions in processes that bubblewrap isolates, or refuse to start
   --process         run actions in processes without isolation
   --memory MB       memory for action containers of each invoker (default 2048)
+  --version         print the version
+  --help            print this text
 `;
 
 export interface LocalOptions {

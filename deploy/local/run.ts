@@ -5,17 +5,20 @@ process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
 
 await Lifecycle.begin('palette-whisk local').run(async (life) => {
-  // The parent process has ended.
-  process.once('disconnect', () => life.stop('the parent process is gone'));
   const { createLogger } = await import('../../shared/logging/winston.js');
   const { parseOptions, USAGE } = await import('./options.js');
+  const { printsVersion } = await import('../../shared/process/version.js');
   const { startLocal } = await import('./start.js');
 
-  const options = parseOptions(process.argv.slice(2));
+  const args = process.argv.slice(2);
+  if (printsVersion(args)) return;
+  const options = parseOptions(args);
   if (options === 'help') {
     process.stdout.write(USAGE);
     return;
   }
+  // The parent process has ended. This listener keeps the process running, so help and version come before it.
+  process.once('disconnect', () => life.stop('the parent process is gone'));
   const log = createLogger({ level: 'warn', format: 'text' });
   life.logTo(log);
   life.stopping.addEventListener('abort', () => process.stdout.write('ending\n'));

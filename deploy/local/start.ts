@@ -77,8 +77,8 @@ export async function startLocal(life: Lifecycle, options: LocalOptions, log: Lo
 
   const [kafka, couch] = await withTemporaryFiles(folder, () =>
     Promise.all([
-      engine(life, 'Kafka', startKafka(prefix)),
-      engine(life, 'CouchDB', startCouch()),
+      engine(life, 'Kafka', startKafka(prefix), 'Maven downloads it the first time'),
+      engine(life, 'CouchDB', startCouch(), 'npm downloads its stand-in the first time'),
       containers.kind === 'docker'
         ? waiting({ what: "the Node.js runtime's image", limitMs: ENGINES_MS, say: print }, containers.image)
         : undefined,
@@ -147,13 +147,14 @@ async function engine<T extends { close(): Promise<void> }>(
   life: Lifecycle,
   name: string,
   starting: Promise<T>,
+  hint: string,
 ): Promise<T> {
   // Close the engine even if the wait was given up.
   void starting.then(
     (started) => life.opened(name, () => started.close()),
     () => undefined,
   );
-  return waiting({ what: `${name} to start`, limitMs: ENGINES_MS, say: print }, starting);
+  return waiting({ what: `${name} to start`, limitMs: ENGINES_MS, say: print, detail: () => hint }, starting);
 }
 
 /**

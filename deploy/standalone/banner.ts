@@ -9,17 +9,22 @@ import { WELL_KNOWN_USERS } from './users.js';
 export function banner(server: StandaloneServer, startMs: number): string {
   const { url, containers, dataFolder, operator } = server;
   const guestKey = WELL_KNOWN_USERS.guest;
+  const { port } = new URL(url);
   const authorization = `-u ${guestKey}`;
   return `
 palette-whisk is ready at ${url} (in ${startMs} ms)
 
   API host     ${url}
   guest key    ${guestKey}
-  containers   ${containers.kind === 'docker' ? 'docker' : 'process'}: ${containers.reason}
+  containers   ${containers.kind === 'sandbox' ? 'process' : containers.kind}: ${containers.reason}
   data         ${dataFolder}
   operator     ${operator.token === undefined ? `user ${operator.credentials?.username}` : `${TOKEN_USER}:${operator.token} (until the next start)`}
 
-Use it with wsk:
+Use it with palette-whisk (docs/command-line.md), which needs no setting on this machine:
+
+  palette-whisk${port === '3233' ? '' : ` --apihost ${url}`} action list
+
+or with wsk:
 
   wsk property set --apihost ${url} --auth ${guestKey}
 

@@ -1,98 +1,198 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import type { Detection } from '../../invoker/containers/docker/detect.js';
 import type { ContainerDriver } from '../../invoker/containers/ContainerDriver.js';
-import { ContainerStartError } from '../../invoker/containers/ContainerDriver.js';
 import { processProbe } from '../../invoker/containers/process/probeKind.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
+import type { LocalImages } from '../../invoker/containers/docker/LocalImages.js';
 import { detectSandbox } from '../../invoker/containers/process/sandbox.js';
-import { environment, type Environment } from '../../shared/config/environment.js';
-import { INVOKER_SETTINGS } from '../../shared/config/invokerConfig.js';
+import { usableArgs } from '../../invoker/containers/docker/extraArgs.js';
+import { limitStarts } from '../../invoker/containers/limitStarts.js';
+import { containerArgs } from '../../shared/config/containerArgs.js';
+import { environment } from '../../shared/config/environment.js';
+import { DOCKER_SETTINGS, dockerConfig, type DockerConfig } from '../../shared/config/invokerConfig.js';
 import { readSettings } from '../../shared/config/Setting.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { hideEnvironment } from '../../shared/process/hideEnvironment.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import type { KindProbe } from '../../shared/runtimes/KindAvailability.js';
 import { LOCAL_IMAGE_PREFIX, type Runtimes } from '../../shared/runtimes/manifest.js';
+import { localImages } from './localImages.js';
+import { builtElsewhere, driveStandIns, probeStandIns, standIns, type StandIns } from './standIns.js';
 import { UsageError } from './options.js';
-import { stderrOf } from '../../shared/errors/reasons.js';
+import { messageOf } from '../../shared/errors/reasons.js';
+
+const NO_PROCESSES =
+  'processes as containers need Linux or macOS: start Docker Desktop and let it reach Docker Hub, or run this server in WSL';
 
 export interface ChosenContainers {
-  readonly kind: 'docker' | 'sandbox' | 'process';
+  readonly kind: 'docker' | 'oci' | 'sandbox' | 'process';
   /** The reason for this choice, for the user. */
   readonly reason: string;
   /** The address of this machine for containers; undefined if they share its loopback interface. */
   readonly gateway: string | undefined;
   /** Settles when the build of the Node.js runtime's image has succeeded or failed. */
   readonly image: Promise<void>;
+  /** The images that are built on this machine; undefined: the driver uses none. */
+  readonly images: LocalImages | undefined;
+  /** Begins the build of a kind's image, if it is built here. */
+  prepare(image: string): void;
   /** Checks whether actions of a kind can run. */
   readonly probe: KindProbe;
   /** Makes a driver for one invoker. `owner` identifies its containers. */
   driver(owner: string): ContainerDriver;
 }
 
+/** What the choice depends on. */
+export interface ChoiceParts {
+  readonly platform: NodeJS.Platform;
+  readonly detect: () => Promise<Detection>;
+  readonly sandbox: typeof detectSandbox;
+  /** Makes the images that are built on this machine; missing: in this process. */
+  readonly images?: (log: Logger) => LocalImages;
+}
+
+/** Loads dockerode only if Docker may be used. */
+const PARTS: ChoiceParts = {
+  platform: process.platform,
+  detect: async () => (await import('../../invoker/containers/docker/detect.js')).detectDocker(),
+  sandbox: detectSandbox,
+};
+
 /**
  * Chooses the requested driver, or else the first usable one: Docker, sandboxed processes, processes without isolation.
- * Loads dockerode only for Docker.
+ * Where images of our runtimes cannot be built (macOS, Windows, an engine of another architecture), Docker is usable if the
+ * engine has OpenWhisk's images of them or can pull these.
  * @param runtimes the kinds of actions. If one of them uses the Node.js runtime's image, the image is built.
  * @throws UsageError if the requested driver is not usable.
  */
 export async function chooseContainers(
-  wanted: 'docker' | 'sandbox' | 'process' | undefined,
+  wanted: 'docker' | 'oci' | 'sandbox' | 'process' | undefined,
   log: Logger,
   runtimes: Pick<Runtimes, 'kinds'>,
-  { network: networkName, extraHosts, diskBytes }: ContainerSettings = containerSettings(environment()),
+  settings: DockerConfig = dockerConfig(readSettings(DOCKER_SETTINGS, environment())),
+  given: Partial<ChoiceParts> = {},
 ): Promise<ChosenContainers> {
-  if (wanted === 'process') return processes('asked for with --process; they isolate nothing', false, log);
-  if (wanted === 'sandbox') {
-    const sandbox = await detectSandbox();
-    if (!sandbox.usable) throw new UsageError(`--sandbox is not possible: ${sandbox.reason}`);
-    return processes('asked for with --sandbox; bubblewrap isolates them', true, log);
+  const parts: ChoiceParts = { ...PARTS, ...given };
+  if (settings.gpus !== undefined && wanted !== undefined && wanted !== 'docker') {
+    throw new UsageError(`CONTAINER_GPUS needs Docker: unset it, or leave out --${wanted}`);
   }
-  const { detectDocker } = await import('../../invoker/containers/docker/detect.js');
-  const found = await detectDocker();
-  if (!found.usable) {
-    if (wanted === 'docker') throw new UsageError(`--docker is not possible: ${found.reason}`);
-    const sandbox = await detectSandbox();
+  if (wanted !== undefined && wanted !== 'docker' && parts.platform === 'win32') {
+    throw new UsageError(`--${wanted} is not possible: ${NO_PROCESSES}`);
+  }
+  if (wanted === 'process') return processes('asked for with --process; they isolate nothing', false, log, settings);
+  if (wanted === 'sandbox') {
+    const sandbox = await parts.sandbox();
+    if (!sandbox.usable) throw new UsageError(`--sandbox is not possible: ${sandbox.reason}`);
+    return processes('asked for with --sandbox; bubblewrap isolates them', true, log, settings);
+  }
+  if (wanted === 'oci') return ociContainers(log, runtimes, settings, parts);
+  const found = await parts.detect();
+  const stand: StandIns = found.usable ? await standIns(found, runtimes) : { fault: found.reason };
+  if (!found.usable || 'fault' in stand) {
+    const fault = 'fault' in stand ? stand.fault : '';
+    if (wanted === 'docker') throw new UsageError(`--docker is not possible: ${fault}`);
+    if (settings.gpus !== undefined) throw new UsageError(`CONTAINER_GPUS needs Docker: ${fault}`);
+    if (parts.platform === 'win32') {
+      throw new UsageError(`actions cannot run here: ${fault}, and ${NO_PROCESSES}`);
+    }
+    const sandbox = await parts.sandbox();
     return sandbox.usable
-      ? processes(`${found.reason}; bubblewrap isolates processes`, true, log)
-      : processes(`${found.reason}, and ${sandbox.reason}; processes isolate nothing`, false, log);
+      ? processes(`${fault}; bubblewrap isolates processes`, true, log, settings)
+      : processes(`${fault}, and ${sandbox.reason}; processes isolate nothing`, false, log, settings);
   }
   const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
   const { actionNetwork, warnOfOpenNetwork } = await import('../../invoker/containers/docker/network.js');
   const { dockerProbe } = await import('../../invoker/containers/docker/probeKind.js');
   const { docker, reach } = found;
-  const network = await actionNetwork(docker, networkName).catch((error: Error) => {
+  const network = await actionNetwork(docker, settings.network).catch((error: Error) => {
     throw new UsageError(error.message);
   });
   warnOfOpenNetwork(network, log);
-  const image = namesRuntimeImage(runtimes) ? runtimeImage(log) : Promise.resolve();
+  if (settings.gpus !== undefined) {
+    const { gpuRefusal } = await import('../../invoker/containers/docker/gpus.js');
+    const refusal = await gpuRefusal(docker, settings.gpus, 'standalone').catch(messageOf);
+    if (refusal !== undefined) throw new UsageError(refusal);
+  }
+  const { parallelRuns, openFiles, diskBytes, ...rest } = settings;
+  const extraArgs = usableArgs(containerArgs(environment()).extraArgs);
+  const images =
+    found.buildFault === undefined
+      ? (parts.images ?? localImages)(log.component('runtimes'))
+      : builtElsewhere(found.buildFault);
+  const image = namesRuntimeImage(runtimes) ? images.ready(RUNTIME_IMAGE) : Promise.resolve();
   image.catch(() => {
     // The first container that needs the image reports the error.
   });
   return {
     kind: 'docker',
-    reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}`,
+    reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}${stand.reason}`,
     gateway: reach === 'address' ? network.gateway : undefined,
     image,
-    probe: dockerProbe(docker, LOCAL_IMAGE_PREFIX, image),
+    images,
+    prepare: (reference) => {
+      images.ready(reference).catch(() => {
+        // The first container that needs the image reports the error.
+      });
+    },
+    probe: probeStandIns(dockerProbe(docker, LOCAL_IMAGE_PREFIX, images), stand),
     driver: (owner) =>
-      afterImage(
-        new DockerDriver({
-          docker,
-          logger: log.component('docker'),
-          owner,
-          reach,
-          network: network.name,
-          extraHosts,
-          diskBytes: found.limitsDisk ? diskBytes : 0,
-        }),
-        image,
+      driveStandIns(
+        limitStarts(
+          new DockerDriver({
+            ...rest,
+            extraArgs,
+            docker,
+            images,
+            logger: log.component('docker'),
+            owner,
+            reach,
+            network: network.name,
+            diskBytes: found.limitsDisk ? diskBytes : 0,
+            sharesFiles: found.sharesFiles,
+            ulimits: [{ name: 'nofile', soft: openFiles, hard: openFiles }],
+          }),
+          parallelRuns,
+        ),
+        stand,
       ),
   };
 }
 
-function processes(reason: string, sandbox: boolean, log: Logger): ChosenContainers {
+/** @throws UsageError if no OCI runtime is usable. */
+async function ociContainers(
+  log: Logger,
+  runtimes: Pick<Runtimes, 'kinds'>,
+  settings: DockerConfig,
+  parts: Pick<ChoiceParts, 'images'>,
+): Promise<ChosenContainers> {
+  const { openOci } = await import('../../invoker/containers/oci/open.js');
+  const opened = await openOci(settings, LOCAL_IMAGE_PREFIX, log);
+  if (!opened.usable) throw new UsageError(`--oci is not possible: ${opened.reason}`);
+  const images = (parts.images ?? localImages)(log.component('runtimes'));
+  const ready = (reference: string): Promise<void> => {
+    const built = images.ready(reference);
+    built.catch(() => {
+      // The first container that needs the image reports the error.
+    });
+    return built;
+  };
+  return {
+    kind: 'oci',
+    reason: `${opened.runtime}, asked for with --oci`,
+    gateway: opened.gateway,
+    image: namesRuntimeImage(runtimes) ? ready(RUNTIME_IMAGE) : Promise.resolve(),
+    images,
+    prepare: (reference) => void ready(reference),
+    probe: opened.probe(images),
+    driver: (owner) => limitStarts(opened.driver(owner, images), settings.parallelRuns),
+  };
+}
+
+function processes(
+  reason: string,
+  sandbox: boolean,
+  log: Logger,
+  { pidsLimit, cpuShares }: DockerConfig,
+): ChosenContainers {
   // Actions may read the system's information about other processes of their user.
   if (!sandbox) hideEnvironment();
   return {
@@ -100,65 +200,16 @@ function processes(reason: string, sandbox: boolean, log: Logger): ChosenContain
     reason,
     gateway: undefined,
     image: Promise.resolve(),
-    probe: processProbe,
-    driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner, sandbox }),
+    images: undefined,
+    prepare: () => undefined,
+    probe: processProbe(),
+    driver: (owner) => new ProcessDriver({ logger: log.component('process'), owner, sandbox, pidsLimit, cpuShares }),
   };
 }
 
 /** Whether a kind uses the image of the Node.js runtime. */
 export const namesRuntimeImage = ({ kinds }: Pick<Runtimes, 'kinds'>): boolean =>
   [...kinds.values()].some(({ reference }) => reference === RUNTIME_IMAGE);
-
-/** The limit for the build of the runtime's image, in ms. */
-const BUILD_MS = 600_000;
-
-/**
- * Builds a missing or outdated image of the Node.js runtime. It runs in another process, since it reads the whole of
- * node into memory.
- */
-async function runtimeImage(log: Logger): Promise<void> {
-  // Run the sources with this process's loader (`npm run dev`), or the compiled file.
-  const source = import.meta.url.endsWith('.ts');
-  const build = fileURLToPath(new URL(`../../invoker/runtimes/main.${source ? 'ts' : 'js'}`, import.meta.url));
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, [...(source ? process.execArgv : []), build], {
-      timeout: BUILD_MS,
-    });
-    log.component('runtimes').info(stdout.trim());
-  } catch (error) {
-    throw new ContainerStartError(stderrOf(error) || `the runtime's image cannot be built: ${String(error)}`, {
-      imageFault: true,
-      cause: error,
-    });
-  }
-}
-
-/** Wraps a driver: containers of the Node.js runtime's image wait for its build. */
-function afterImage(driver: ContainerDriver, image: Promise<void>): ContainerDriver {
-  return {
-    name: driver.name,
-    removeLeftovers: () => driver.removeLeftovers(),
-    create: async (spec) => {
-      if (spec.image.reference === RUNTIME_IMAGE) await image;
-      return driver.create(spec);
-    },
-    close: () => driver.close(),
-  };
-}
-
-/** The invoker's settings that apply to the containers of a standalone server. */
-export interface ContainerSettings {
-  readonly network: string;
-  readonly extraHosts: readonly string[];
-  readonly diskBytes: number;
-}
-
-/** @throws ConfigurationError */
-function containerSettings(variables: Environment): ContainerSettings {
-  const { dockerNetwork, extraHosts, diskLimit } = INVOKER_SETTINGS;
-  const values = readSettings({ dockerNetwork, extraHosts, diskLimit }, variables);
-  return { network: values.dockerNetwork, extraHosts: values.extraHosts, diskBytes: values.diskLimit };
-}
 
 /**
  * Refuses to accept requests from other machines if actions run without isolation.

@@ -16,21 +16,29 @@ export interface StandaloneOptions {
    * The container driver; undefined: Docker if an engine answers, else sandboxed processes, else processes without
    * isolation.
    */
-  readonly driver: 'docker' | 'sandbox' | 'process' | undefined;
+  readonly driver: 'docker' | 'oci' | 'sandbox' | 'process' | undefined;
   /** Whether the user accepts processes without isolation on an address that other machines reach. */
   readonly acceptsNoIsolation: boolean;
+  /** The number of controllers: one runs in the main process, several run in processes of their own. */
+  readonly controllers: number;
   readonly invokers: number;
+  /** Whether each invoker runs in a thread of its own; otherwise all run in the main thread. */
+  readonly threads: boolean;
   /** The memory for containers of each invoker, in MB. */
   readonly userMemoryMB: number;
   readonly usersFile: string | undefined;
   readonly manifestFile: string | undefined;
+  /** Whether the idle times of actions decide how long containers stay; undefined: use the environment. */
+  readonly predictsIdle: boolean | undefined;
   /** Undefined: use the environment. */
   readonly wellKnownKeys: WellKnownKeysFrom | undefined;
-  /** Undefined: what the environment says. */
+  /** Whether to print requests and activations; undefined: only in a terminal. */
+  readonly logRequests: boolean | undefined;
   /** The name of a policy, or the path of a JavaScript file with a policy. */
   readonly colorPolicy: string | undefined;
-  readonly logLevel: LogLevel;
-  readonly logFormat: 'text' | 'json';
+  /** Undefined: use the environment, as for the format. */
+  readonly logLevel: LogLevel | undefined;
+  readonly logFormat: 'text' | 'json' | undefined;
   readonly catalog: boolean;
 }
 
@@ -43,16 +51,23 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --data DIR            the folder of entities, users and activations (default ./data)
   --durability LEVEL    disk (default): data and accepted work survive a power failure; process: they survive a kill of
                         the server, but not a power failure (faster responses on a slow disk)
-  --keep-activations N  the limit on activation records: an age (7d, 12h), a size of the store (2GB), both (7d,2GB, the
-                        default: the first one that is reached), or all (no limit)
+  --keep-activations N  the limit on activation records: an age (7d, 12h), a size of the store (2GB), both (default:
+                        7d,2GB; the limit that is reached first applies), or all (no limit)
   --docker | --sandbox | --process
                         run actions in Docker containers, in processes that bubblewrap isolates, or in processes
                         without isolation (default: the first of these that is usable)
+  --oci                 run actions in containers that crun or runc starts from Docker's images: cold starts take a third
+                        of the time; needs root (docs/runtimes.md)
   --i-know-processes-isolate-nothing
                         allow processes without isolation on a --host that other machines reach: every user with a key
                         can read and write everything that this user may
   --invokers N          the number of invokers (default 1)
+  --controllers N       the number of controllers (default 1); several run in processes of their own behind the one port,
+                        and share the memory of each invoker; implies --threads
+  --threads             run each invoker in a thread of its own, to use more than one core (docs/running.md)
   --memory MB           the memory for action containers of each invoker (default 2048)
+  --predict             learn when each action is invoked, and keep or start its containers accordingly, instead of
+                        removing them after ten idle minutes (docs/running.md)
   --users FILE          additional users: a JSON object of "name": "uuid:key", or an array of subject documents; each is
                         created once; npm run admin changes existing users
   --well-known-keys WHERE  accept the well-known keys of guest and whisk.system from loopback (default: this machine
@@ -61,8 +76,11 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --color-policy NAME   consistent-hashing (default), bounded-load, bucket-hashing, least-assigned, random, round-robin,
                         or a file with your own policy, such as ./mine.js (docs/policies.md)
   --no-catalog          do not install the packages of whisk.system
+  --quiet               print no requests and no logs of actions
+  --log-requests        print them also if the output is not a terminal
   --log-level LEVEL     debug, info (default), warn or error
   --log-format FORMAT   text (default) or json
+  --version             print the version
   --help                print this text
 
 Limits and other settings are environment variables: see docs/configuration.md.
@@ -75,14 +93,17 @@ export class UsageError extends Error {
 
 /**
  * Parses the command line.
- * @returns `'help'` for `--help`.
+ * @returns `'help'` for `--help`, `'version'` for `--version`.
  * @throws UsageError
  */
-export function parseOptions(args: readonly string[]): StandaloneOptions | 'help' {
+export function parseOptions(args: readonly string[]): StandaloneOptions | 'help' | 'version' {
   const values = parse(args);
   if (values.help) return 'help';
-  const drivers = (['docker', 'sandbox', 'process'] as const).filter((name) => values[name]);
+  if (values.version) return 'version';
+  if (values.quiet && values['log-requests']) throw new UsageError('--quiet and --log-requests exclude each other');
+  const drivers = (['docker', 'oci', 'sandbox', 'process'] as const).filter((name) => values[name]);
   if (drivers.length > 1) throw new UsageError(`--${drivers.join(' and --')} exclude each other`);
+  const controllers = integer('controllers', values.controllers, 1, 32);
   return {
     host: values.host,
     port: integer('port', values.port, 0, 65_535),
@@ -92,13 +113,17 @@ export function parseOptions(args: readonly string[]): StandaloneOptions | 'help
     driver: drivers[0],
     acceptsNoIsolation: values['i-know-processes-isolate-nothing'],
     invokers: integer('invokers', values.invokers, 1, 64),
+    controllers,
+    threads: values.threads || controllers > 1,
     userMemoryMB: integer('memory', values.memory, 128, 1_048_576),
+    predictsIdle: values.predict ? true : undefined,
     usersFile: values.users,
     manifestFile: values.runtimes,
     wellKnownKeys: placeOption(values['well-known-keys']),
     colorPolicy: policyOption(values['color-policy']),
-    logLevel: oneOf('log-level', values['log-level'], ['debug', 'info', 'warn', 'error']),
-    logFormat: oneOf('log-format', values['log-format'], ['text', 'json']),
+    logLevel: optionalOf('log-level', values['log-level'], ['debug', 'info', 'warn', 'error']),
+    logFormat: optionalOf('log-format', values['log-format'], ['text', 'json']),
+    logRequests: values.quiet ? false : values['log-requests'] ? true : undefined,
     catalog: !values['no-catalog'],
   };
 }
@@ -109,24 +134,31 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         help: { type: 'boolean', short: 'h', default: false },
+        version: { type: 'boolean', short: 'V', default: false },
+        quiet: { type: 'boolean', short: 'q', default: false },
+        'log-requests': { type: 'boolean', default: false },
         host: { type: 'string', default: '127.0.0.1' },
         port: { type: 'string', short: 'p', default: '3233' },
         data: { type: 'string', default: 'data' },
         'keep-activations': { type: 'string', default: '7d,2GB' },
         durability: { type: 'string', default: 'disk' },
         docker: { type: 'boolean', default: false },
+        oci: { type: 'boolean', default: false },
         sandbox: { type: 'boolean', default: false },
         process: { type: 'boolean', default: false },
         'i-know-processes-isolate-nothing': { type: 'boolean', default: false },
+        controllers: { type: 'string', default: '1' },
         invokers: { type: 'string', default: '1' },
+        threads: { type: 'boolean', default: false },
         memory: { type: 'string', default: '2048' },
+        predict: { type: 'boolean', default: false },
         users: { type: 'string' },
         runtimes: { type: 'string' },
         'well-known-keys': { type: 'string' },
         'color-policy': { type: 'string' },
         'no-catalog': { type: 'boolean', default: false },
-        'log-level': { type: 'string', default: 'info' },
-        'log-format': { type: 'string', default: 'text' },
+        'log-level': { type: 'string' },
+        'log-format': { type: 'string' },
       },
     }).values;
   } catch (error) {
@@ -168,6 +200,10 @@ function integer(name: string, text: string, min: number, max: number): number {
   if (!(value >= min && value <= max))
     throw new UsageError(`--${name} takes a whole number from ${min} to ${max}, not '${text}'`);
   return value;
+}
+
+function optionalOf<const T extends string>(name: string, text: string | undefined, choices: readonly T[]) {
+  return text === undefined ? undefined : oneOf(name, text, choices);
 }
 
 function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {

@@ -1,35 +1,35 @@
-import { createHash } from 'node:crypto';
-import { join, resolve } from 'node:path';
-import { actionKeySecret, withActionKeys } from '../../controller/authentication/actionKeys.js';
-import { Controller } from '../../controller/Controller.js';
+import { randomBytes } from 'node:crypto';
+import { resolve } from 'node:path';
 import { HttpServer } from '../../controller/http/HttpServer.js';
 import { AcceptedRuns } from '../../controller/invocation/AcceptedRuns.js';
-import { BALANCER } from '../../controller/loadbalancer/ShardingBalancer.js';
-import { BegunJournal } from '../../invoker/activations/BegunJournal.js';
-import { DEFAULT_INVOKER_CONFIG, Invoker } from '../../invoker/Invoker.js';
+import { ObjectMetrics } from '../../invoker/objects/ObjectMetrics.js';
 import { InvokerMetrics } from '../../invoker/pool/InvokerMetrics.js';
 import { operatorPolicy, type OperatorPolicy } from '../../shared/access/operators.js';
 import { environment } from '../../shared/config/environment.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
+import type { HomesReply } from '../../shared/objects/homesReply.js';
 import type { Logger } from '../../shared/logging/Logger.js';
-import { invokerInstance } from '../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { KeptMessages } from '../../shared/messaging/embedded/KeptMessages.js';
-import { withPolicyFile } from '../../shared/config/loadPolicy.js';
 import { topics } from '../../shared/messaging/topics.js';
 import { openPlatform, type Platform } from '../../shared/platform/openPlatform.js';
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';
-import { loadManifest } from '../../shared/runtimes/manifest.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
+import { MergedRegistry } from '../../shared/metrics/MergedRegistry.js';
 import { diskMetrics } from '../../shared/metrics/measured.js';
 import { DiskSpace } from '../../shared/store/embedded/DiskSpace.js';
 import { Retention } from '../../shared/store/embedded/Retention.js';
 import { openEmbeddedStores, type EmbeddedStores } from '../../shared/store/embedded/open.js';
 import { KindAvailability } from '../../shared/runtimes/KindAvailability.js';
-import { SubjectStore } from '../../shared/store/SubjectStore.js';
+import type { Activity } from './activity/activity.js';
+import { Acceptor } from './Acceptor.js';
+import { startStandaloneController, type StandaloneControllerParts } from './controller.js';
+import { startControllers, type RunningControllers } from './controllers.js';
 import { chooseContainers, requireIsolation, type ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
-import { standaloneSettings } from './settings.js';
+import { STANDALONE_SETTINGS, standaloneRuntimes, standaloneSettings } from './settings.js';
+import { unknownSettings } from '../../shared/config/unknownSettings.js';
+import { recoverAnswered } from './answered.js';
 import { installUsers, readUsersFile } from './users.js';
 
 /** A running standalone server. */
@@ -43,36 +43,48 @@ export interface StandaloneServer {
 /** The longest wait of an action's creation for the check of its kind, in ms. */
 const KIND_CHECK_MS = 500;
 
+/**
+ * The pace of writing records. LMDB copies each changed page of each index once for a commit, so a commit of many records writes less for
+ * each. A list does not wait for the interval. Until a record is stored, the log of accepted work has the result of a blocking call. Of a
+ * non-blocking activation it has the message only: if the process is killed in this time, the record says that the outcome is unknown.
+ */
+const RECORD_PACE = { intervalMs: 25, maxIntervalMs: 100 };
+
 /** The longest wait at the stop for requests, and then for activations, in ms. */
 const DRAIN_MS = 20_000;
 
 /**
  * Starts controller, invokers, store and bus in this process.
+ * @param activity is told each request and each activation when it has ended.
  * @throws UsageError, StoreError, or the error of `listen`.
  */
 export async function startStandalone(
   life: Lifecycle,
   options: StandaloneOptions,
   log: Logger,
+  activity: Activity = {},
 ): Promise<StandaloneServer> {
   const dataFolder = resolve(options.dataFolder);
   const settings = standaloneSettings(environment());
-  const { limits } = settings;
+  for (const warning of unknownSettings(environment(), STANDALONE_SETTINGS)) log.warn(warning);
   const operator = operatorPolicy(settings.operator);
   const moreUsers = options.usersFile === undefined ? [] : readUsersFile(options.usersFile);
-  const runtimes = loadManifest(options.manifestFile);
+  const runtimes = standaloneRuntimes(settings, options);
 
   // Bind the address first, to report at once that it is in use. Early requests wait.
-  const server = new HttpServer();
-  life.opened('address', () => server.stop(0));
+  const { maxConnections } = settings.server;
+  const server = options.controllers > 1 ? new Acceptor(maxConnections) : new HttpServer(undefined, settings.server);
+  life.opened('address', async () => (server instanceof Acceptor ? server.close() : server.stop(0)));
   const { port } = await server.listen(options.port, options.host);
 
   let embedded: EmbeddedStores | undefined;
   const disk = new DiskSpace({ folder: dataFolder, log: log.component('store') });
   const onFailure = (error: Error): void => disk.writeFailed(error);
+  const registry = new MergedRegistry();
   const platform = await openPlatform(life, {
     log,
     runtimes,
+    registry,
     encryption: settings.encryption,
     topics: topics(),
     openStores: async () =>
@@ -82,14 +94,17 @@ export async function startStandalone(
         mayWrite: () => disk.mayWrite(),
       })),
     requireRoom: () => disk.requireRoom(),
+    recordPace: RECORD_PACE,
     openMessaging: async () => keptMessaging(embedded, options.invokers, log.component('bus')),
   });
   await disk.start();
   life.opened('disk space', async () => disk.stop());
   diskMetrics(disk, platform.registry);
-  if (embedded) keepActivations(life, embedded, options, log);
-  const work = embedded && new AcceptedRuns(embedded.runs);
-  await work?.recover(platform.activations, Date.now(), log);
+  if (!embedded) throw new Error('the store did not open');
+  keepActivations(life, embedded, options, log);
+  const work = new AcceptedRuns(embedded.runs);
+  await work.recover(platform.activations, Date.now(), log);
+  await recoverAnswered(dataFolder, platform.activations, Date.now(), log);
   const { stores } = platform;
   const left = await installUsers(stores.subjects, moreUsers);
   if (left.length > 0) {
@@ -97,12 +112,6 @@ export async function startStandalone(
       users: left.join(', '),
     });
   }
-  const colors = await withPolicyFile({
-    ...settings.colors,
-    policy: options.colorPolicy ?? settings.colors.policy,
-    // There are no other controllers, and no color table outlives this process.
-    shared: false,
-  });
   const containers = await chooseContainers(options.driver, log, runtimes);
   requireIsolation(containers, options);
   if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
@@ -115,65 +124,104 @@ export async function startStandalone(
     log: log.component('runtimes'),
     now: Date.now,
   });
-  void kinds.announce();
-  const subjects = new SubjectStore(stores.subjects);
-  const controller = await Controller.start({
-    ...platform,
-    work,
-    whisks: stores.whisks,
-    unavailable: (kind) => kinds.reasonWithin(kind, KIND_CHECK_MS),
-    // Well-known keys work only from this machine's loopback interface, but actions call from containers.
-    subjects:
-      containers.kind === 'docker' ? withActionKeys(subjects, () => actionKeySecret(stores.subjects)) : subjects,
-    instance: { asString: '0', instanceType: 'controller' },
-    config: {
-      limits,
-      // Invokers in the same process need no health test, so that the first invocation need not wait for it.
-      balancer: {
-        ...BALANCER,
-        supervision: { ...BALANCER.supervision, trustNew: true },
-        colors,
-      },
-      sharedPackagesExecuteOnly: settings.sharedPackagesExecuteOnly,
-      operator,
-      wellKnownKeys: options.wellKnownKeys ?? settings.wellKnownKeys,
-      readinessFraction: 1,
-      userEvents: settings.userEvents,
-      catalog: options.catalog,
-      build: { number: 'standalone', date: new Date().toISOString() },
-    },
-  });
-  life.opened('controller', () => controller.close());
+  // New at each start: all processes that use it are in this one.
+  const objectsSecret = randomBytes(32).toString('base64url');
+  const unavailable = async (kind: string): Promise<string | undefined> => {
+    const reason = await kinds.reasonWithin(kind, KIND_CHECK_MS);
+    const reference = runtimes.kinds.get(kind)?.reference;
+    if (reason === undefined && reference !== undefined) containers.prepare(reference);
+    return reason;
+  };
+  const controllers =
+    server instanceof Acceptor
+      ? await startControllers(
+          life,
+          server,
+          {
+            config: { options, containers: containers.kind, operator, objectsSecret },
+            platform,
+            registry,
+            work,
+            unavailable,
+            refuses: () => disk.isFull,
+            activity,
+          },
+          endProcess,
+        )
+      : await oneController(life, server, {
+          ...platform,
+          instance: 0,
+          options,
+          settings,
+          containers,
+          operator,
+          objectsSecret,
+          work,
+          unavailable,
+          onRequest: activity.request,
+          onActivation: activity.activation,
+          whisks: stores.whisks,
+          users: stores.subjects,
+        });
 
-  const parts = invokerParts(platform);
-  for (let instance = 0; instance < options.invokers; instance++) {
-    const driver = containers.driver(`standalone-${fingerprint(dataFolder)}-${instance}`);
-    life.opened(`containers of invoker${instance}`, () => driver.close());
-    const journal = new BegunJournal(join(dataFolder, `invoker${instance}.begun`));
-    life.opened(`journal of invoker${instance}`, async () => journal.close());
-    const invoker = new Invoker({
-      ...parts,
-      journal,
+  const homesOfObjects = async (namespace: string, color: string, policy: string | undefined): Promise<HomesReply> => {
+    const reply = await controllers.homes(namespace, color, policy);
+    if (!reply) throw new Error(`no namespace has the name ${namespace}`);
+    return reply;
+  };
+  const apiHost = `http://${containers.gateway ?? urlHost(options.host)}:${port}`;
+  const common = { options, dataFolder, apiHost, objectsSecret };
+  if (options.threads) {
+    const { startInvokerThreads } = await import('./threads.js');
+    const { activation: onActivation, line: onLine } = activity;
+    const parts = { ...common, platform, registry, containers, homesOfObjects, onActivation, onLine };
+    await startInvokerThreads(life, parts, endProcess);
+  } else {
+    const { startStandaloneInvoker } = await import('./invoker.js');
+    const objectMetrics = new ObjectMetrics(registry);
+    const parts = {
+      ...invokerParts(platform),
+      ...common,
+      settings,
+      containers,
+      objectMetrics,
+      homesOfObjects,
+      onActivation: activity.activation,
+      onLine: activity.line,
       answers: work,
-      driver,
-      config: {
-        ...DEFAULT_INVOKER_CONFIG,
-        instance: invokerInstance(instance, String(instance), options.userMemoryMB),
-        userMemoryMB: options.userMemoryMB,
-        limits,
-        userEvents: settings.userEvents,
-        pauseGraceMs: settings.pauseGraceMs,
-        idleContainerMs: settings.idleContainerMs,
-        apiHost: `http://${containers.gateway ?? urlHost(options.host)}:${port}`,
-      },
-    });
-    life.opened(`invoker${instance}`, () => invoker.stop(DRAIN_MS));
-    await invoker.start();
+    };
+    for (let instance = 0; instance < options.invokers; instance++) {
+      await startStandaloneInvoker({ ...parts, instance }, (name, close) => life.opened(name, close));
+    }
   }
   // Drain requests and accepted work first, while invokers still run: the work is only on the bus of this process.
-  life.opened('requests', () => controller.drain(server, DRAIN_MS, { finishActivations: true }));
-  controller.serve(server);
+  life.opened('requests', () => controllers.drain(DRAIN_MS));
+  await controllers.serve();
+  // After the line that the server is ready: it asks programs and registries.
+  setImmediate(() => void kinds.announce());
   return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
+}
+
+/** Starts the controller of this process. */
+async function oneController(
+  life: Lifecycle,
+  server: HttpServer,
+  parts: StandaloneControllerParts,
+): Promise<RunningControllers> {
+  const controller = await startStandaloneController(parts);
+  life.opened('controller', () => controller.close());
+  return {
+    homes: async (namespace, color, policy) => controller.context.objects?.reply(namespace, color, policy),
+    serve: async () => controller.serve(server),
+    drain: (limitMs) => controller.drain(server, limitMs, { finishActivations: true }),
+  };
+}
+
+/** Nothing in this process can go on for a dead part of it: the lifecycle writes the reason and ends the process. */
+function endProcess(error: Error): void {
+  setImmediate(() => {
+    throw error;
+  });
 }
 
 /** Starts the removal of old activation records. */
@@ -213,6 +261,7 @@ const INVOKER_TOPIC = /^invoker(\d+)$/;
 function invokerParts({ stores, activations, encryption, registry, ...platform }: Platform) {
   return {
     ...platform,
+    whisks: stores.whisks,
     entities: new CachedEntityStore(stores.whisks),
     subjects: stores.subjects,
     activations,
@@ -226,9 +275,4 @@ function invokerParts({ stores, activations, encryption, registry, ...platform }
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;
-}
-
-/** A hash that distinguishes the containers of servers with different data folders. */
-function fingerprint(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 8);
 }

@@ -10,7 +10,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { instance } from '@viz-js/viz';
 import { cruise, type ICruiseOptions, type IFlattenedRuleSet } from 'dependency-cruiser';
-import { circularEdges, dot, folderGraph, folderOf, roomOf, type FileImport } from './folders.js';
+import { circularEdges, dot, folderGraph, folderOf, roomOf, withDarkColors, type FileImport } from './folders.js';
 
 const FOLDERS = ['controller', 'invoker', 'shared', 'deploy'];
 const PICTURE = 'docs/architecture.svg';
@@ -45,7 +45,7 @@ if (mistakes.length > 0) process.exitCode = 1;
 
 if (!process.argv.includes('--check')) {
   const viz = await instance();
-  writeFileSync(PICTURE, viz.renderString(dot(folderGraph(imports, roomOf)), { format: 'svg' }));
+  writeFileSync(PICTURE, withDarkColors(viz.renderString(dot(folderGraph(imports, roomOf)), { format: 'svg' })));
   process.stdout.write(`${PICTURE} is written\n`);
 }
 

@@ -83,7 +83,9 @@ export function dot(graph: FolderGraph): string {
     '  }',
   ]);
   const edges = [...withoutShortcuts(graph)].flatMap(([from, targets]) =>
-    [...targets].map((to) => `  "${from}" -> "${to}"${circular.has(`${from} -> ${to}`) ? ' [color="#d1242f"]' : ''};`),
+    [...targets].map(
+      (to) => `  "${from}" -> "${to}"${circular.has(`${from} -> ${to}`) ? ' [color="#d1242f", class=circular]' : ''};`,
+    ),
   );
   return [
     'digraph {',
@@ -96,3 +98,16 @@ export function dot(graph: FolderGraph): string {
     '',
   ].join('\n');
 }
+
+/** The colors of the picture for a dark page. A style sheet takes precedence over the attributes that Graphviz writes. */
+const DARK = `<style>
+  @media (prefers-color-scheme: dark) {
+    .graph > polygon { fill: #0d1117 } text { fill: #f0f6fc }
+    .cluster path { fill: #151b23; stroke: #3d444d } .node path { fill: #21262d; stroke: #9198a1 }
+    .edge path { stroke: #9198a1 } .edge polygon { fill: #9198a1; stroke: #9198a1 }
+    .circular path { stroke: #f85149 } .circular polygon { fill: #f85149; stroke: #f85149 }
+  }
+</style>`;
+
+/** Graphviz's picture of a `dot` graph, which also follows a dark page. */
+export const withDarkColors = (svg: string): string => svg.replace(/<svg[^>]*>/, (start) => `${start}\n${DARK}`);

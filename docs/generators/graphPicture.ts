@@ -47,6 +47,13 @@ const ROW = 62;
 const MARGIN = 20;
 const TITLE = 30;
 
+/** The colors for a dark page. A style sheet takes precedence over the attributes. Boxes keep their fills. */
+const DARK = `<style>
+  @media (prefers-color-scheme: dark) {
+    .page { fill: #0d1117 } .title { fill: #f0f6fc } .arrow { stroke: #9198a1 } .tip { fill: #9198a1 } .box { stroke: #f0f6fc }
+  }
+</style>`;
+
 /** The picture as SVG text. */
 export function graphPicture(dag: Dag = ALBUM): string {
   const places = layout(dag);
@@ -62,8 +69,9 @@ export function graphPicture(dag: Dag = ALBUM): string {
   const parts = panels.map(({ title, coloring }, i) => drawing(dag, places, title, coloring, MARGIN + i * panel));
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="13">
 <title>One graph of invocations, colored by chains and by virtual workers</title>
-<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>
-<rect width="100%" height="100%" fill="#fff"/>
+${DARK}
+<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="9" markerHeight="9" markerUnits="userSpaceOnUse" orient="auto"><path class="tip" d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>
+<rect class="page" width="100%" height="100%" fill="#fff"/>
 ${parts.join('\n')}
 </svg>
 `;
@@ -103,12 +111,12 @@ function drawing(dag: Dag, places: ReadonlyMap<string, Place>, title: string, co
   const arrows = dag.edges.map(({ from, to }) => {
     const [a, b] = [corner(from), corner(to)];
     const same = coloring.get(from) === coloring.get(to);
-    return `<path d="M${a.x + WIDTH} ${a.y + HEIGHT / 2} L${b.x - (COLUMN - WIDTH)} ${a.y + HEIGHT / 2} L${b.x} ${b.y + HEIGHT / 2}" stroke="#555" stroke-width="${same ? 3 : 1}"${same ? '' : ' stroke-dasharray="5 4"'} fill="none" marker-end="url(#tip)"/>`;
+    return `<path class="arrow" d="M${a.x + WIDTH} ${a.y + HEIGHT / 2} L${b.x - (COLUMN - WIDTH)} ${a.y + HEIGHT / 2} L${b.x} ${b.y + HEIGHT / 2}" stroke="#555" stroke-width="${same ? 3 : 1}"${same ? '' : ' stroke-dasharray="5 4"'} fill="none" marker-end="url(#tip)"/>`;
   });
   const boxes = dag.nodes.map(({ id }) => {
     const { x, y } = corner(id);
     const color = coloring.get(id) ?? '';
-    return `<g><rect x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="8" fill="${fills.get(color)}" stroke="#333"/><text x="${x + WIDTH / 2}" y="${y + 19}" text-anchor="middle" fill="#000">${id}</text><text x="${x + WIDTH / 2}" y="${y + 35}" text-anchor="middle" font-size="11" fill="#000">${color}</text></g>`;
+    return `<g><rect class="box" x="${x}" y="${y}" width="${WIDTH}" height="${HEIGHT}" rx="8" fill="${fills.get(color)}" stroke="#333"/><text x="${x + WIDTH / 2}" y="${y + 19}" text-anchor="middle" fill="#000">${id}</text><text x="${x + WIDTH / 2}" y="${y + 35}" text-anchor="middle" font-size="11" fill="#000">${color}</text></g>`;
   });
-  return `<text x="${MARGIN}" y="${top + 14}" font-weight="600" fill="#000">${title}</text>\n${arrows.join('\n')}\n${boxes.join('\n')}`;
+  return `<text class="title" x="${MARGIN}" y="${top + 14}" font-weight="600" fill="#000">${title}</text>\n${arrows.join('\n')}\n${boxes.join('\n')}`;
 }

@@ -1,5 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { allocate } from '../../shared/files/allocate.js';
 
 /*
  * The activations that an invoker passed to a container, and those that ended. The next run of the invoker may get
@@ -122,9 +123,16 @@ export class BegunJournal implements ActivationJournal {
     const next = `${this.#path}.new`;
     rmSync(next, { force: true });
     const file = openSync(next, 'w', 0o600);
-    const content = Buffer.alloc((Math.max(this.#maxLines, lines.length) + MAX_UNWRITTEN) * LINE_LENGTH);
-    content.write(lines.join(''), 'latin1');
-    writeSync(file, content);
+    const most = Math.max(this.#maxLines, lines.length) + MAX_UNWRITTEN;
+    try {
+      writeSync(file, lines.join(''), 0, 'latin1');
+      allocate(file, lines.length * LINE_LENGTH, most * LINE_LENGTH);
+    } catch (error) {
+      // Each activation tries again while the disk is full.
+      closeSync(file);
+      rmSync(next, { force: true });
+      throw error;
+    }
     if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.old`);
     renameSync(next, this.#path);
     if (this.#file >= 0) closeSync(this.#file);

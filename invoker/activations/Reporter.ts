@@ -16,8 +16,11 @@ import type { Topics } from '../../shared/messaging/topics.js';
 import type { UserEvents } from '../../shared/events/UserEvents.js';
 import { isStored, type StoreLevels } from './storing.js';
 
-/** The longest delay in ms before a free slot is reported, to save a message on the bus. */
-const COMPLETION_PATIENCE_MS = 5;
+/**
+ * The longest delay in ms before a free slot is reported, to save a message on the bus. It is longer than a warm call takes:
+ * otherwise the request with the completion would go just before a single caller's next result, which would wait for it.
+ */
+const COMPLETION_PATIENCE_MS = 15;
 
 /** Stores the records of activations. */
 export interface ActivationRecorder {

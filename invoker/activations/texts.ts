@@ -35,7 +35,7 @@ export const namespaceBlocked = 'The action was not invoked due to a blacklisted
 export const outcomeUnknown = 'The invoker failed during this activation. It is unknown whether the action ran.';
 /** Not a text of OpenWhisk, like the next two. */
 export function unreadableParameter(name: string, cipher: string): string {
-  return `The parameter '${name}' cannot be decrypted with ${cipher}: it was changed, or encrypted with another key.`;
+  return `The parameter '${name}' cannot be decrypted with ${cipher}: it was changed, or the server has another key or none.`;
 }
 
 /** Memory in MB. */
@@ -72,4 +72,31 @@ export function tooManyValues(limit: number): string {
 /** `length` and `limit` in bytes. */
 export function truncatedResponse(part: string, length: number, limit: number): string {
   return `The action produced a response that exceeded the allowed length: ${length} > ${limit} bytes. The truncated response was: ${part}`;
+}
+
+/** Not texts of OpenWhisk, like all that are about objects. @param object its address. */
+export function unresolvedReference(object: string, reason: string): string {
+  return `The parameters refer to the object '${object}', which could not be read: ${reason}`;
+}
+
+/** @param limit in bytes. */
+export function referencesTooLarge(limit: number): string {
+  return `The objects to which the parameters refer have more than ${limit} bytes together.`;
+}
+
+/** @param length in bytes. */
+export function resultNotKept(length: number, reason: string): string {
+  return `The result of ${length} bytes could not be kept as an object: ${reason}`;
+}
+
+/** @param length in bytes. */
+export function invalidLargeResult(length: number): string {
+  return `The action did not produce a valid JSON response of ${length} bytes.`;
+}
+
+export const noObjects = 'The invoker has no objects for parameters and results by reference.';
+
+/** @param limitMs the time limit of the action. */
+export function referencesTooSlow(limitMs: number): string {
+  return `The objects to which the parameters refer could not be read within the time limit of ${limitMs} milliseconds.`;
 }

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { Readable } from 'node:stream';
-import { Client, Pool, type Dispatcher } from 'undici';
 import { retry } from '../../shared/process/retry.js';
 import { BodyBytes } from './BodyBytes.js';
+import type { ContainerAddress } from './HttpConnection.js';
+import { HttpConnections, type Sending } from './HttpConnections.js';
 import {
   ContainerConnectionError,
   ContainerTimeoutError,
@@ -10,9 +10,6 @@ import {
   type PostOptions,
   type RequestBody,
 } from './ContainerDriver.js';
-
-/** The address of a container's proxy: TCP or a Unix socket. */
-export type ContainerAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
 
 export interface ContainerClientOptions {
   readonly address: ContainerAddress;
@@ -29,21 +26,10 @@ export interface ContainerClientOptions {
   readonly proxied?: boolean | undefined;
 }
 
-/** Codes of requests that were not served: no listener yet, or closed before the whole request was written (EPIPE). */
-const NOT_LISTENING = new Set([
-  'ECONNREFUSED',
-  'ENOENT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'EPIPE',
-]);
+/** The code of a request that was not served: its connection closed before the whole request was written. */
+const NOT_WRITTEN = 'EPIPE';
 const RETRY_MS = 3;
-/** The header with the container's token; see `ContainerDriver`. */
-const TOKEN_HEADER = 'x-invoker-token';
 const TOKEN_ACCEPTED = 'accepted';
-/** The idle time of connections if the runtime does not name one. */
-const IDLE_CONNECTION_MS = 4000;
 
 /** Makes a secret of the invoker and one container's runtime: 128 random bits as 22 characters. */
 export const newToken = (): string => randomBytes(16).toString('base64url');
@@ -51,19 +37,27 @@ export const newToken = (): string => randomBytes(16).toString('base64url');
 /** Sends `/init` and `/run` to one container over persistent connections. */
 export class ContainerClient {
   readonly #options: ContainerClientOptions;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #connections: HttpConnections;
+  /** The head of all requests, after the path. The token is described in `ContainerDriver`. */
+  readonly #head: string;
   readonly #pending = new Set<(error: Error) => void>();
-  #dispatcher: Dispatcher | undefined;
   #answered = false;
   #gone = false;
 
   constructor(options: ContainerClientOptions) {
     this.#options = options;
-    this.#headers = {
-      'content-type': 'application/json',
-      accept: 'application/json',
-      [TOKEN_HEADER]: options.token,
-    };
+    const { address, concurrency, token } = options;
+    this.#connections = new HttpConnections(address, concurrency);
+    const host = 'socketPath' in address ? 'localhost' : `${address.host}:${address.port}`;
+    this.#head = [
+      ' HTTP/1.1',
+      `host: ${host}`,
+      'connection: keep-alive',
+      'content-type: application/json',
+      'accept: application/json',
+      `x-invoker-token: ${token}`,
+      '',
+    ].join('\r\n');
   }
 
   /** See `Container.post`. */
@@ -107,10 +101,7 @@ export class ContainerClient {
 
   /** Closes the connections. The next request opens new ones. */
   disconnect(): void {
-    const dispatcher = this.#dispatcher;
-    this.#dispatcher = undefined;
-    // The handlers of pending requests report the error.
-    dispatcher?.destroy().catch(() => undefined);
+    this.#connections.destroy();
   }
 
   /** To be called when the container is gone: pending requests fail without a retry. */
@@ -121,22 +112,10 @@ export class ContainerClient {
     this.disconnect();
   }
 
-  #connect(): Dispatcher {
-    const { address, concurrency } = this.#options;
-    const socketPath = 'socketPath' in address ? address.socketPath : undefined;
-    const origin = 'socketPath' in address ? 'http://localhost' : `http://${address.host}:${address.port}`;
-    const options = {
-      ...(socketPath === undefined ? {} : { socketPath }),
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      keepAliveTimeout: IDLE_CONNECTION_MS,
-    };
-    return concurrency > 1 ? new Pool(origin, { ...options, connections: concurrency }) : new Client(origin, options);
-  }
-
   #send(path: string, body: RequestBody, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
     return new Promise((resolve, reject) => {
-      let controller: Dispatcher.DispatchController | undefined;
+      let sending: Sending | undefined;
+      let started = false;
       let settled = false;
       const settle = (): void => {
         settled = true;
@@ -146,10 +125,10 @@ export class ContainerClient {
       const stop = (error: Error): void => {
         if (settled) return;
         settle();
-        controller?.abort(error);
+        sending?.abort();
         reject(error);
       };
-      const fail = (error: Error): void => stop(this.#connectionError(error, controller !== undefined));
+      const fail = (error: Error): void => stop(this.#connectionError(error, started));
       const timer = setTimeout(() => {
         stop(new ContainerTimeoutError(`no answer in ${options.timeoutMs} ms`));
       }, timeoutMs);
@@ -164,56 +143,54 @@ export class ContainerClient {
         if (settled) return;
         settle();
         const bytes = received.bytes();
-        if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...accepted });
+        const isLarge = announced <= options.maxResponseBytes && announced > (options.large?.over ?? Infinity);
+        if (isLarge) resolve({ status, body: '', bytes, ...accepted });
+        else if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...accepted });
         else {
           const truncated = { length: announced, limit: options.maxResponseBytes };
           resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), ...accepted, truncated });
         }
       };
 
-      const dispatcher = (this.#dispatcher ??= this.#connect());
-      dispatcher.dispatch(
-        { path, method: 'POST', ...this.#content(body) },
+      const head = `POST ${path}${this.#head}`;
+      sending = this.#connections.send(
+        { head, body },
         {
-          onRequestStart(started) {
-            controller = started;
-            if (settled) started.abort(new Error('the request timed out'));
-          },
-          onResponseStart(_, statusCode, headers) {
-            status = statusCode;
-            if (headers[TOKEN_HEADER] === TOKEN_ACCEPTED) accepted = { tokenAccepted: true };
-            const length = headers['content-length'];
-            if (typeof length !== 'string') return fail(new Error('a response without a length'));
-            announced = Number(length);
+          started: () => (started = true),
+          head: (response) => {
+            status = response.status;
+            if (response.token === TOKEN_ACCEPTED) accepted = { tokenAccepted: true };
+            if (response.length === undefined) return fail(new Error('a response without a length'));
+            announced = response.length;
             // Read one byte more than needed to see whether the last character is complete.
             if (announced > options.maxResponseBytes) room = options.truncationBytes + 1;
             received = new BodyBytes(Math.min(announced, room));
+            const { large } = options;
+            if (!large || announced <= large.over || announced > options.maxResponseBytes) return;
+            sending?.pause();
+            large.admit(announced).then(() => sending?.resume(), fail);
           },
-          onResponseData(_, chunk) {
+          data: (chunk) => {
             received.push(chunk);
             room -= chunk.length;
             if (room <= 0 && announced > options.maxResponseBytes) {
               finish();
-              controller?.abort(new Error('the response is longer than the limit'));
+              sending?.abort();
             }
           },
-          onResponseEnd: finish,
-          onResponseError: (_, error) => fail(error),
+          end: finish,
+          failed: fail,
         },
       );
+      // Its connection may have failed at once.
+      if (settled) sending.abort();
     });
-  }
-
-  #content(body: RequestBody): Pick<Dispatcher.DispatchOptions, 'headers' | 'body'> {
-    if (typeof body === 'string') return { headers: this.#headers, body };
-    const headers = { ...this.#headers, 'content-length': String(body.bytes) };
-    return { headers, body: Readable.from(body.pieces(), { objectMode: false }) };
   }
 
   /** @param sent whether the request was sent on a connection. */
   #connectionError(error: Error, sent: boolean): ContainerConnectionError {
     const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-    const refused = !sent || NOT_LISTENING.has(code) || (this.#options.proxied === true && !this.#answered);
+    const refused = !sent || code === NOT_WRITTEN || (this.#options.proxied === true && !this.#answered);
     return new ContainerConnectionError(refused ? 'refused' : 'broken', error.message, { cause: error });
   }
 }

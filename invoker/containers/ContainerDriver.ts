@@ -1,12 +1,12 @@
 /**
- * Creates containers. The drivers for Docker and for local processes pass the same behavioural suite.
+ * Creates containers. The drivers for Docker, for OCI runtimes and for local processes pass the same behavioural suite.
  *
  * A container implements OpenWhisk's action protocol: HTTP `POST /init` once, then `POST /run`. After each run, and
  * after a failed initialization, it writes the sentinel `XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX` to stdout and stderr.
  * The logs of a successful initialization belong to the first run.
  */
 export interface ContainerDriver {
-  readonly name: 'docker' | 'process';
+  readonly name: 'docker' | 'oci' | 'process';
   /** Destroys the containers of an earlier run of the same owner. Resolves to their number. */
   removeLeftovers(): Promise<number>;
   /**
@@ -14,6 +14,11 @@ export interface ContainerDriver {
    * @throws ContainerStartError
    */
   create(spec: ContainerSpec): Promise<Container>;
+  /**
+   * The path at which containers with this `ContainerSpec.sharedFolder` see it. Undefined or missing: they cannot see
+   * folders of this machine.
+   */
+  seenAt?(sharedFolder: string): string | undefined;
   /** Destroys all remaining containers of this driver. */
   close(): Promise<void>;
 }
@@ -27,6 +32,8 @@ export interface ContainerSpec {
   readonly environment: Readonly<Record<string, string>>;
   /** The most concurrent requests to `/run`. */
   readonly concurrency: number;
+  /** A folder of this machine that the container may read, with sockets that it may use; see `seenAt`. */
+  readonly sharedFolder?: string | undefined;
 }
 
 export interface ContainerImage {
@@ -49,6 +56,11 @@ export interface Container {
   readonly signsLogs: boolean;
   /** Resolves when the driver sees that the container has ended, for any reason. Never rejects. */
   readonly exited: Promise<void>;
+  /**
+   * Resolves when its processes have ended, so that its memory is free; at the end of `destroy` at the latest, and
+   * never if `destroy` fails. Never rejects.
+   */
+  readonly released: Promise<void>;
   /**
    * Sends a request to the container's proxy. Retries `/init` until the timeout while the container refuses
    * connections. Sends `/run` only once.
@@ -76,6 +88,24 @@ export interface PostOptions {
   readonly maxResponseBytes: number;
   /** The bytes to keep of a truncated response. */
   readonly truncationBytes: number;
+  /** For responses that are not parsed here; missing: each is a text. */
+  readonly large?: LargeResponses | undefined;
+  /** Is told the lines of the activation's log while it runs. Missing: nobody wants to know, and it costs nothing. */
+  readonly onLine?: LineListener | undefined;
+}
+
+/**
+ * Is told each complete line of an activation's log while it runs, in the form of `CollectedLogs.lines`. `sure` is false
+ * if other activations run in the same container: then the line may be theirs. Must be quick and must not throw.
+ */
+export type LineListener = (line: string, sure: boolean) => void;
+
+/** Responses that are kept as bytes. */
+export interface LargeResponses {
+  /** Responses of more bytes. */
+  readonly over: number;
+  /** Waits until there is memory for a response of so many bytes. @throws when there is none. */
+  readonly admit: (bytes: number) => Promise<void>;
 }
 
 export interface CollectedLogs {
@@ -106,6 +136,8 @@ export type RequestBody = string | BodyInPieces;
 export interface ContainerResponse {
   readonly status: number;
   readonly body: string;
+  /** A large response (see `PostOptions.large`), in place of `body`, which is empty then. */
+  readonly bytes?: Buffer | undefined;
   /**
    * Whether the runtime accepted the container's token: it signs its sentinels and refuses callers without the token.
    */

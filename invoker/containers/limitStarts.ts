@@ -9,6 +9,7 @@ export function limitStarts(driver: ContainerDriver, limit: number): ContainerDr
     name: driver.name,
     removeLeftovers: () => driver.removeLeftovers(),
     create: (spec) => starts.run(() => driver.create(spec)),
+    seenAt: (folder) => driver.seenAt?.(folder),
     close: () => driver.close(),
   };
 }

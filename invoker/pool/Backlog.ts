@@ -11,6 +11,8 @@ export interface BacklogParts<E extends ContainerEntry> {
   /** The memory of a namespace's containers in MB. */
   readonly memoryOf: (namespace: string) => number;
   readonly start: (job: Job, decision: Decision<E>) => void;
+  /** ms since the epoch. */
+  readonly now: () => number;
   /** Takes a job whose action has as many containers as it may have: here it would hold up the others. */
   readonly park: (job: Job) => void;
 }
@@ -18,19 +20,27 @@ export interface BacklogParts<E extends ContainerEntry> {
 /** The most jobs that may pass the first one. After that, containers are kept free or evicted until it runs. */
 const MAX_PASSES = 8;
 
+/** The number of an action's first jobs among which the next one for a container of their color is chosen. */
+const LOOK_AHEAD = 32;
+
 /**
  * The jobs that wait for a container. They take turns (see `FairQueue`). The first job is the one whose turn it is.
- * Another job may pass it in two cases:
+ * Another job may pass it in three cases:
  *
- * - The first job must wait for memory, a container of the other job's action has room, and the other job's namespace
- * is
+ * - The first job must wait for memory, a container of the other job's action has room, and the other job's namespace is
  *   different and does not use more memory. So a single namespace is served in order of arrival, and a namespace with
  *   many containers does not delay a namespace with few.
- * - The first job arrived later and would evict such a container of its own namespace: longer turns cost less than a
- * new
+ * - The first job arrived later and would evict such a container of its own namespace: longer turns cost less than a new
  *   container for each turn.
+ * - Both are of one action. The container with room recently served the color of the other job, and not that of the
+ *   first one, which is within its patience. Otherwise each container would get any color under load, and each color
+ *   would miss in all of them.
  *
- * At most `MAX_PASSES` jobs pass a job.
+ * At most `MAX_PASSES` jobs pass a job in the first two cases. The third one ends with its patience, counted from the
+ * first such container. A job without a color or a patience is not passed for a color.
+ *
+ * Example of the third case: containers A and B are busy, A served red and B served blue, and blue, red, blue wait. A
+ * gets room: it takes red, and blue waits for B. If B has no room within the patience of blue, A takes blue as well.
  */
 export class Backlog<E extends ContainerEntry> {
   readonly #parts: BacklogParts<E>;
@@ -94,6 +104,7 @@ export class Backlog<E extends ContainerEntry> {
         this.#parts.park(job);
         continue;
       }
+      if (placement.kind === 'warm' && this.#letColorPass(job, placement.entry)) continue;
       this.#queue.take(job.flow);
       this.#parts.start(job, placement);
     }
@@ -104,6 +115,19 @@ export class Backlog<E extends ContainerEntry> {
   shift(): Job | undefined {
     const job = this.#queue.next();
     return job && this.#queue.take(job.flow);
+  }
+
+  /**
+   * Brings a job of the action forward that the container is the right one for, if it is the wrong one for `job`, which
+   * is patient.
+   */
+  #letColorPass(job: Job, entry: E): boolean {
+    const { color, patienceMs, key, flow } = job;
+    if (color === undefined || patienceMs <= 0 || served(entry, color)) return false;
+    const now = this.#parts.now();
+    job.patientSince ??= now;
+    if (now - job.patientSince >= patienceMs) return false;
+    return this.#queue.bringForward(flow, LOOK_AHEAD, (other) => other.key === key && served(entry, other.color));
   }
 
   #letPass(): boolean {
@@ -143,3 +167,7 @@ export class Backlog<E extends ContainerEntry> {
     return true;
   }
 }
+
+/** Whether the container recently served the color. */
+const served = ({ colors }: ContainerEntry, color: string | undefined): boolean =>
+  color !== undefined && colors?.has(color) === true;

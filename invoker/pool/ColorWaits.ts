@@ -12,7 +12,8 @@ import { quickestHome } from './colorPatience.js';
  *   waiting    its home   a container of its color has room: activations of one action get it in order of arrival
  *              elsewhere  its patience is over, or no container of its color is left
  *
- * Elsewhere means: it is treated as an uncolored activation. A container first serves those that wait for it: they
+ * Elsewhere means: it is treated as an uncolored activation, but in the backlog, where it may let others pass to
+ * containers of their color (see `Backlog.ts`). A container first serves those that wait for it: they
  * arrived before all that wait for just any container, since none of these was there at their arrival.
  */
 

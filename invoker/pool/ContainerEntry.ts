@@ -22,6 +22,8 @@ export interface ContainerEntry {
    */
   collecting: number;
   lastUsed: number;
+  /** Whether it was started for a predicted activation that has not come yet. */
+  predicted: boolean;
   /** The time at which it got its latest activation. */
   lastAssigned: number;
   /** The time at which a stem cell expires. */
@@ -35,9 +37,10 @@ export interface ContainerEntry {
   next: ContainerEntry | undefined;
   /**
    * The state of its memory. `reserved`: it is created once memory is free. `held`: the engine has or creates it.
-   * `leaving`: it is being removed. `stuck`: its removal failed and is being retried.
+   * `leaving`: it is being removed. `freed`: its processes have ended, and the engine still removes the rest. `stuck`:
+   * its removal failed and is being retried.
    */
-  memory: 'reserved' | 'held' | 'leaving' | 'stuck';
+  memory: 'reserved' | 'held' | 'leaving' | 'freed' | 'stuck';
 }
 
 /** A list of containers. */
@@ -57,6 +60,7 @@ export function newEntry(id: number, kind: string, memoryMB: number): ContainerE
     active: 0,
     collecting: 0,
     lastUsed: 0,
+    predicted: false,
     lastAssigned: 0,
     expires: undefined,
     colors: undefined,

@@ -1,27 +1,31 @@
-import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { Handled } from '../../shared/messaging/Messaging.js';
-import { averageAfter } from '../../shared/collections/runningAverage.js';
 import { within } from '../../shared/process/within.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
-import { executionRecord, type Execution } from '../activations/record.js';
-import type { Reporter } from '../activations/Reporter.js';
-import { developerError, isReusable, whiskError } from '../activations/response.js';
+import { developerError, whiskError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
-import type { Container } from '../containers/ContainerDriver.js';
 import { Backlog } from './Backlog.js';
-import { collectLogs, discardLogs, logLine } from './collectLogs.js';
 import { ColorWaits } from './ColorWaits.js';
 import { flowOf } from './ContainerEntry.js';
 import { Containers, type ContainersConfig, type ContainersParts } from './Containers.js';
-import { dueContainers, mayStart, place, placeWarm, type Decision, type SweepTimes } from './decide.js';
-import { run, type ExecutionParts } from './execute.js';
+import {
+  dueContainers,
+  mayStart,
+  place,
+  placeWarm,
+  removableFor,
+  type Decision,
+  type IsOver,
+  type SweepTimes,
+} from './decide.js';
+import { Headroom } from './Headroom.js';
+import { IdlePrediction } from './IdlePrediction.js';
 import { InstanceWaits } from './InstanceWaits.js';
 import { newJob, type Job } from './Job.js';
-import type { PoolMetrics, StartKind } from './InvokerMetrics.js';
-import type { Fault, PooledContainer, Prepared } from './PooledContainer.js';
-import { prepare } from './prepare.js';
-import { unlock, type Decrypt } from './protocol.js';
+import { InAdvance } from './InAdvance.js';
+import type { PooledContainer } from './PooledContainer.js';
+import { preparation, unlock, type Decrypt } from './protocol.js';
+import { Runs, type RunsParts } from './Runs.js';
 import { countContainers, type PoolCounts } from './counts.js';
 import { StemCells, type StemCell } from './StemCells.js';
 import { messageOf } from '../../shared/errors/reasons.js';
@@ -35,6 +39,7 @@ import { messageOf } from '../../shared/errors/reasons.js';
  *                 removing      its creation failed, or its memory did not become free
  *   prewarmed     initializing  an activation takes it
  *                 removing      it expired, died or is evicted
+ *                 initializing  it is prepared for activations to come
  *   initializing  warm          /init responded 200
  *                 draining      /init failed
  *   warm          pausing       it was idle for the grace time
@@ -61,30 +66,37 @@ import { messageOf } from '../../shared/errors/reasons.js';
  * them: see `InstanceWaits.ts`.
  */
 
-export interface PoolConfig extends SweepTimes, ContainersConfig {
-  /** The invoker's name in the records of colored activations. */
-  readonly invokerName: string;
-}
+export type PoolConfig = SweepTimes &
+  ContainersConfig &
+  RunsParts['config'] & {
+    /** Whether the idle times of each action decide how long its containers stay: see `IdlePrediction.ts`. */
+    readonly predictsIdle?: boolean | undefined;
+  };
 
-export interface PoolParts extends ExecutionParts, ContainersParts {
-  readonly reporter: Reporter;
+export interface PoolParts extends RunsParts, ContainersParts {
   readonly decrypt: Decrypt;
   readonly stemCells: readonly StemCell[];
-  readonly metrics: PoolMetrics;
   readonly config: PoolConfig;
   /**
    * Returns undefined if there is room for another record, otherwise a promise that resolves once there is room. No
    * activation starts until then, so that the consumer soon stops fetching. Missing: there is always room.
    */
   readonly roomForRecord?: (() => Promise<void> | undefined) | undefined;
+  /** Returns the memory in MB that others than containers lack, once for each lack. Missing: none. */
+  readonly takeDemand?: (() => number) | undefined;
+  /** Asks the owner to call `prepare` for an action that will soon be invoked. */
+  readonly onPredicted?: ((message: ActivationMessage, containers: number) => void) | undefined;
   /** Calls `run` after `ms`, and returns a function that cancels the call. Missing: with a timer. */
   readonly after?: ((ms: number, run: () => void) => () => void) | undefined;
 }
 
-/** The number of containers that may fail to take an activation before it is given up. */
-const MAX_ATTEMPTS = 5;
-
 const SWEEP_INTERVAL_MS = 1000;
+
+/** The most actions whose idle times are known: 600 bytes each, and what a preparation needs. */
+const PREDICTED_ACTIONS = 4096;
+
+/** The most actions for which a sweep starts containers: containers that activations wait for must not be delayed. */
+const PREDICTED_AT_ONCE = 4;
 
 /** The longest wait at the close for reports of ended activations. */
 const REPORT_MS = 5000;
@@ -100,6 +112,10 @@ export class ContainerPool {
   readonly #backlog: Backlog<PooledContainer>;
   readonly #colorWaits: ColorWaits<Job, PooledContainer>;
   readonly #instanceWaits: InstanceWaits<Job>;
+  readonly #runs: Runs;
+  readonly #inAdvance: InAdvance;
+  readonly #headroom = new Headroom();
+  readonly #prediction: IdlePrediction<ActivationMessage> | undefined;
   #jobs = 0;
   #arrivals = 0;
   #sweeper: NodeJS.Timeout | undefined;
@@ -136,13 +152,23 @@ export class ContainerPool {
         this.#instanceWaits.stir(job.flow);
       },
       park: (job) => this.#instanceWaits.park(job),
+      now: parts.now,
     });
     this.#instanceWaits = new InstanceWaits<Job>({
       mayStart: (job) => mayStart(table, job),
       isQueued: (flow) => this.#backlog.has(flow),
       release: (job) => this.#backlog.putBack(job),
     });
+    this.#runs = new Runs(parts, this.#containers, {
+      isClosed: () => this.#state === 'closed',
+      isLeaving: () => this.#leaving,
+      putBack: (job) => this.#backlog.putBack(job),
+    });
+    this.#inAdvance = new InAdvance(parts, this.#containers, (entry) => this.#onRoom(entry.key));
     this.#stemCells = new StemCells(parts.stemCells, parts.now());
+    const { predictsIdle = false, pauseGraceMs: graceMs, idleContainerMs } = parts.config;
+    if (predictsIdle)
+      this.#prediction = new IdlePrediction({ graceMs, fixedMs: idleContainerMs, maxActions: PREDICTED_ACTIONS });
     parts.metrics.observe(() => this.counts());
   }
 
@@ -170,14 +196,26 @@ export class ContainerPool {
       this.#jobs++;
       const end = (how: Handled): void => {
         resolve(how);
+        this.#prediction?.left(job.flow, this.#parts.now());
         if (--this.#jobs === 0) this.#onIdle?.();
       };
       const job = newJob(message, action, ++this.#arrivals, { done: () => end(), leave: () => end('left') });
-      if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
-      else if (unreadable !== undefined) this.#giveUp(job, developerError(unreadable), unreadable);
+      this.#prediction?.arrived(job.flow, () => preparation(received), this.#parts.now());
+      if (this.#state === 'closed') this.#runs.giveUp(job, whiskError(texts.abnormalRun));
+      else if (unreadable !== undefined) this.#runs.giveUp(job, developerError(unreadable), unreadable);
       else if (this.#instanceWaits.has(job.flow)) this.#instanceWaits.park(job);
       else if (this.#backlog.size > 0 || !this.#colorWaits.admit(job)) this.#backlog.submit(job);
     });
+  }
+
+  /**
+   * Starts containers for activations to come, until the action has `containers` of them or memory is full. Evicts
+   * nothing. Does nothing while activations wait for a container.
+   * @param predicted whether `onPredicted` asked for them.
+   */
+  prepare(received: ActivationMessage, action: ExecutableAction, containers: number, predicted = false): void {
+    if (this.#state !== 'open' || this.#leaving || this.#backlog.size > 0) return;
+    this.#inAdvance.prepare(received, action, containers, predicted);
   }
 
   /** Pauses and removes idle containers, and starts missing stem cells. To be called each second. */
@@ -185,15 +223,30 @@ export class ContainerPool {
     if (this.#state !== 'open') return;
     const now = this.#parts.now();
     const { table } = this.#containers;
-    const { pause, remove, expired } = dueContainers(table, this.#parts.config, now);
+    this.#makeRoom(now);
+    const { pause, remove, expired } = dueContainers(table, this.#parts.config, now, this.#isOver);
     for (const entry of pause) this.#containers.pause(entry);
     for (const entry of [...remove, ...expired]) this.#containers.remove(entry);
     this.#startWaiting();
     // Start waiting activations first: a stem cell must not take their memory.
     if (this.#backlog.size > 0) return;
+    for (const { ticket, containers } of this.#prediction?.due(now, PREDICTED_AT_ONCE) ?? NOTHING) {
+      this.#parts.onPredicted?.(ticket, containers);
+    }
     for (const cell of this.#stemCells.missing((c) => table.stemCells(c.kind, c.memoryMB).size, now)) {
       this.#startStemCell(cell);
     }
+  }
+
+  readonly #isOver: IsOver = (entry, now) => this.#prediction?.isOver(entry, now);
+
+  /** Removes containers that are idle for long, if others lack their memory, or the next start will. */
+  #makeRoom(now: number): void {
+    const { table } = this.#containers;
+    const others = (this.#parts.takeDemand?.() ?? 0) - table.freeMB;
+    const missingMB = Math.max(others, this.#headroom.missingMB(table, now));
+    if (missingMB <= 0) return;
+    for (const entry of removableFor(table, missingMB, this.#parts.config, now)) this.#containers.remove(entry);
   }
 
   /** The counts of containers by state, and of waiting activations. */
@@ -205,6 +258,7 @@ export class ContainerPool {
       unremoved,
       waiting: this.#backlog.size + this.#colorWaits.size + this.#instanceWaits.size,
       activations: this.#jobs,
+      predictedActions: this.#prediction?.size ?? 0,
     };
   }
 
@@ -228,7 +282,7 @@ export class ContainerPool {
     await this.#untilIdle(limitMs);
     this.#state = 'closed';
     for (let job = this.#nextWaiting(); job; job = this.#nextWaiting()) {
-      this.#giveUp(job, whiskError(texts.abnormalRun));
+      this.#runs.giveUp(job, whiskError(texts.abnormalRun));
     }
     this.#containers.removeAll();
     await this.#untilIdle(REPORT_MS);
@@ -267,19 +321,24 @@ export class ContainerPool {
     if (job.color !== undefined) this.#parts.metrics.colored(job.colorHit);
     if (placement.kind === 'warm') {
       placement.entry.lastAssigned = this.#parts.now();
+      if (placement.entry.predicted) {
+        placement.entry.predicted = false;
+        this.#parts.metrics.predicted('used');
+      }
       table.assign(placement.entry, job.color);
-      this.#serve(placement.entry, job, 'warm');
+      this.#runs.serve(placement.entry, job, 'warm');
       if (placement.wake) void this.#containers.resume(placement.wake);
     } else if (placement.kind === 'stemCell') {
       table.take(placement.entry, job.key, job.action.concurrency);
-      this.#serveFirst(placement.entry, job, 'prewarmed');
+      this.#runs.serveFirst(placement.entry, job, 'prewarmed');
     } else if (placement.kind === 'cold') {
       for (const entry of placement.evict) this.#containers.remove(entry);
+      if (placement.evict.length > 0) this.#headroom.evicted(job.memoryMB, this.#parts.now());
       this.#stemCells.countColdStart(job.kind, job.memoryMB);
-      this.#serveFirst(this.#containers.createFor(job), job, 'cold');
+      this.#runs.serveFirst(this.#containers.createFor(job), job, 'cold');
     } else {
       const text = texts.tooLarge(job.memoryMB, table.capacityMB);
-      this.#giveUp(job, developerError(text), text);
+      this.#runs.giveUp(job, developerError(text), text);
     }
   }
 
@@ -297,128 +356,6 @@ export class ContainerPool {
     return false;
   }
 
-  /** Runs the job in a container that must be prepared first. */
-  #serveFirst(entry: PooledContainer, job: Job, start: StartKind): void {
-    entry.lastAssigned = this.#parts.now();
-    entry.prepared = prepare(this.#parts, this.#containers, entry, job, start === 'prewarmed');
-    this.#containers.table.assign(entry, job.color);
-    this.#serve(entry, job, start);
-  }
-
-  /** Runs the job in its assigned container. */
-  #serve(entry: PooledContainer, job: Job, start: StartKind): void {
-    this.#execute(entry, job, start).catch((error: unknown) => {
-      this.#parts.log.error(`activation ${job.message.activationId} failed`, { transid: job.message.transid, error });
-      this.#containers.drain(entry);
-      this.#giveUp(job, whiskError(texts.abnormalRun));
-      this.#containers.release(entry, false);
-    });
-  }
-
-  async #execute(entry: PooledContainer, job: Job, start: StartKind): Promise<void> {
-    let init: Execution['init'];
-    if (entry.prepared) {
-      const prepared = await entry.prepared;
-      if (prepared.kind === 'unsent') return this.#tryElsewhere(entry, job, prepared.fault);
-      if (prepared.kind === 'failed') return this.#notPrepared(entry, job, prepared, start !== 'warm');
-      if (start !== 'warm') init = prepared.init;
-    } else if (entry.changing && !(await this.#containers.resume(entry))) {
-      return this.#tryElsewhere(entry, job, 'platform');
-    }
-    const { container } = entry;
-    if (!container || (!container.running && init === undefined)) return this.#tryElsewhere(entry, job, 'container');
-    const execution = await run(this.#parts, container, job, init, () => entry.active - 1);
-    if (!execution) return this.#tryElsewhere(entry, job, 'container');
-    this.#parts.metrics.started(start);
-    this.#finish(entry, job, container, execution);
-  }
-
-  /** Reports the ended activation. The container may take the next one as soon as possible. */
-  #finish(entry: PooledContainer, job: Job, container: Container, ended: Execution): void {
-    const { reporter, config, metrics } = this.#parts;
-    const { message, action } = job;
-    // A failure in a container that the pool has removed is not the action's fault.
-    const takenAway = this.#state === 'closed' && !isReusable(ended.response);
-    const execution = takenAway ? { ...ended, response: whiskError(texts.abnormalRun) } : ended;
-    const { response } = execution;
-    const record = executionRecord(message, action, execution, config.invokerName);
-    metrics.ended(record);
-    const group = this.#containers.table.group(job.key);
-    if (group) group.meanRunMs = averageAfter(group.meanRunMs, runMs(execution));
-    const reusable = isReusable(response);
-    if (!reusable) this.#containers.drain(entry);
-    if (action.logsMB === 0) {
-      void reporter.report(message, record).then(job.done);
-      discardLogs(container, this.#parts.log);
-      this.#containers.release(entry, false);
-      return;
-    }
-    const logs = entry.logs.then(() => collectLogs(container, action, response, this.#parts));
-    entry.logs = logs;
-    const lines = logs.then((collected) => {
-      if (collected.leftover > 0) metrics.logLinesDropped(collected.leftover);
-      return collected.lines;
-    });
-    void reporter.reportWithLogs(message, record, lines).then(job.done);
-    // An unsigned sentinel may be the action's text: the next run must wait until these logs are collected.
-    const overlap = reusable && action.sentinelled && (container.signsLogs || action.concurrency > 1);
-    if (overlap) this.#containers.release(entry, true);
-    void logs.then((collected) => {
-      // Discard the logs: otherwise they stay in memory as long as the container.
-      if (entry.logs === logs) entry.logs = NO_LOGS;
-      if (!collected.complete) this.#containers.drain(entry);
-      if (overlap) this.#containers.collected(entry);
-      else this.#containers.release(entry, false);
-    });
-  }
-
-  /** Handles a failed preparation: records the activation that prepared the container, and those that waited for it. */
-  #notPrepared(entry: PooledContainer, job: Job, prepared: Prepared & { kind: 'failed' }, first: boolean): void {
-    this.#containers.drain(entry);
-    if (first && prepared.initialized && entry.container) {
-      this.#finish(entry, job, entry.container, prepared.execution);
-      return;
-    }
-    if (first) this.#conclude(job, prepared.execution, true, prepared.reason);
-    else this.#giveUp(job, prepared.response, prepared.reason);
-    this.#containers.release(entry, false);
-  }
-
-  /** Moves a job to another container, because its container did not take it. */
-  #tryElsewhere(entry: PooledContainer, job: Job, fault: Fault): void {
-    this.#parts.metrics.rescheduled();
-    this.#containers.drain(entry);
-    if (fault !== 'memory') job.attempts++;
-    if (fault === 'platform') job.platformFailed = true;
-    if (this.#leaving) job.leave();
-    else if (this.#state === 'closed') this.#giveUp(job, whiskError(texts.abnormalRun));
-    else if (job.attempts < MAX_ATTEMPTS) this.#backlog.putBack(job);
-    // The action itself makes containers refuse to run after they took its code.
-    else this.#giveUp(job, job.platformFailed ? whiskError(texts.abnormalRun) : developerError(texts.abnormalRun));
-    this.#containers.release(entry, false);
-  }
-
-  /**
-   * Ends an activation that never reached a container.
-   * @param reason a line for its logs.
-   */
-  #giveUp(job: Job, response: ActivationResponse, reason?: string): void {
-    const { log } = this.#parts;
-    const { activationId, transid } = job.message;
-    log.warn(`could not run activation ${activationId} of ${job.action.path}`, { transid, result: response.result });
-    const now = this.#parts.now();
-    this.#conclude(job, { response, total: { start: now, end: now }, timedOut: false }, false, reason);
-  }
-
-  #conclude(job: Job, execution: Execution, combined: boolean, reason: string | undefined): void {
-    const { reporter, config, metrics, now } = this.#parts;
-    const record = executionRecord(job.message, job.action, execution, config.invokerName);
-    metrics.ended(record);
-    const logged = reason !== undefined && job.action.logsMB > 0;
-    const whole = logged ? { ...record, logs: [logLine(now(), reason)] } : record;
-    void reporter.report(job.message, whole, combined).then(job.done);
-  }
-
   #startStemCell(cell: StemCell): void {
     this.#containers.createStemCell(cell, (error) => {
       if (error === undefined) return this.#stemCells.succeeded(cell);
@@ -432,16 +369,12 @@ const WAIT = { kind: 'wait' } as const;
 
 const LEFT = Promise.resolve('left' as const);
 
-const NO_LOGS = Promise.resolve();
+const NOTHING: readonly never[] = [];
 
 const afterTimeout = (ms: number, run: () => void): (() => void) => {
   const timer = setTimeout(run, ms);
   return () => clearTimeout(timer);
 };
-
-/** The duration of `/run` in ms. */
-const runMs = ({ total, init }: Execution): number =>
-  total.end - total.start - (init === undefined ? 0 : init.end - init.start);
 
 /** Whether the container recently served the color. */
 function metColor(placement: Decision<PooledContainer>, color: string | undefined): boolean {

@@ -35,6 +35,11 @@ export class ContainerTable<E extends ContainerEntry> {
     return this.#usedMB + this.#reservedMB - this.#leavingMB;
   }
 
+  /** The memory that containers neither use nor wait for, in MB. */
+  get freeMB(): number {
+    return Math.max(0, this.capacityMB - Math.max(this.usedMB, this.committedMB));
+  }
+
   /** The memory of a namespace's containers, without those being removed. */
   memoryOf(namespace: string): number {
     return this.#namespaceMB.get(namespace) ?? 0;
@@ -42,7 +47,7 @@ export class ContainerTable<E extends ContainerEntry> {
 
   /**
    * The number of containers of a key, including those being created, reserved, draining or removed. A container whose
-   * removal failed does not count: its action would wait until the removal succeeds.
+   * processes have ended does not count, nor one whose removal failed: its action would wait until the removal succeeds.
    */
   containersOf(key: string): number {
     return this.#counts.get(key) ?? 0;
@@ -128,7 +133,7 @@ export class ContainerTable<E extends ContainerEntry> {
       this.#index(entry, this.#groupOf(entry));
   }
 
-  /** Takes a container out of service and out of the indexes. Its memory counts until it is `removed`. */
+  /** Takes a container out of service and out of the indexes. Its memory counts until it is `freed` or `removed`. */
   retire(entry: E): void {
     if (entry.state === 'removing') return;
     entry.state = 'removing';
@@ -144,6 +149,17 @@ export class ContainerTable<E extends ContainerEntry> {
     if (group?.members === 0) this.#groups.delete(entry.key);
   }
 
+  /** To be called when the processes of a retired container have ended: its memory is free before it is `removed`. */
+  freed(entry: E): void {
+    if (entry.memory !== 'leaving' && entry.memory !== 'stuck') return;
+    if (entry.memory === 'leaving') {
+      this.#count(entry, -1);
+      this.#leavingMB -= entry.memoryMB;
+    }
+    entry.memory = 'freed';
+    this.#usedMB -= entry.memoryMB;
+  }
+
   /** To be called when the removal of a retired container failed: its memory is not expected until it is `removed`. */
   stuck(entry: E): void {
     if (entry.memory !== 'leaving') return;
@@ -154,7 +170,7 @@ export class ContainerTable<E extends ContainerEntry> {
 
   /** To be called when the engine has removed a retired container: its memory is free. */
   removed(entry: E): void {
-    if (!this.all.delete(entry)) return;
+    if (!this.all.delete(entry) || entry.memory === 'freed') return;
     if (entry.memory !== 'stuck') this.#count(entry, -1);
     if (entry.memory === 'reserved') {
       this.#reservedMB -= entry.memoryMB;

@@ -21,6 +21,8 @@ export interface ContainersConfig {
   readonly maxConcurrency: number;
   /** Environment variables of every container, such as `__OW_API_HOST`. */
   readonly environment: Readonly<Record<string, string>>;
+  /** A folder that every container may read: see `ContainerSpec`. */
+  readonly sharedFolder?: string | undefined;
   /** The prefix of all containers' names. It identifies the owner. */
   readonly namePrefix: string;
   /** The retries of failed removals. */
@@ -30,6 +32,8 @@ export interface ContainersConfig {
 export interface ContainersParts {
   readonly driver: ContainerDriver;
   readonly config: ContainersConfig;
+  /** Called with the free memory in MB after each change. */
+  readonly onFreeMemory?: ((freeMB: number) => void) | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -43,6 +47,8 @@ export class Containers {
   readonly #onRoom: (key?: string) => void;
   /** Reserved containers in the order of their requests. */
   readonly #reservations: Reservation[] = [];
+  /** The number of containers whose memory is free and which the engine still removes. */
+  #remnants = 0;
   #nextId = 1;
 
   constructor(parts: ContainersParts, onRoom: (key?: string) => void) {
@@ -63,6 +69,7 @@ export class Containers {
     const name = `${plain(job.message.user.namespace.name)}_${plain(path.slice(path.lastIndexOf('/') + 1))}`;
     const entry = this.#create(job, image, name, concurrency, !this.table.fits(job.memoryMB));
     this.table.addFor(entry, job.key, concurrency);
+    this.#tellFree();
     return entry;
   }
 
@@ -72,6 +79,7 @@ export class Containers {
     if (!this.table.fits(cell.memoryMB)) return;
     const entry = this.#create(cell, cell.image, `prewarm_${plain(cell.kind)}`, config.maxConcurrency, false);
     this.table.addStemCell(entry);
+    this.#tellFree();
     entry.created.then(
       () => {
         settled();
@@ -105,7 +113,7 @@ export class Containers {
     if (entry.state !== 'draining' && entry.state !== 'removing') this.table.setState(entry, 'draining');
   }
 
-  /** Removes the container in any state. Its memory counts until the driver has removed it. */
+  /** Removes the container in any state. Its memory counts until its processes have ended: see `#released`. */
   remove(entry: PooledContainer): void {
     if (entry.state === 'removing') return;
     if (entry.memory === 'reserved') return this.#cancel(entry);
@@ -118,6 +126,7 @@ export class Containers {
         onFailure: () => this.#stuck(entry),
         onRemoved: () => this.#removed(entry),
       });
+      void entry.container?.released.then(() => this.#released(entry));
     });
   }
 
@@ -181,8 +190,8 @@ export class Containers {
   ): PooledContainer {
     const { driver, config } = this.#parts;
     const id = this.#nextId++;
-    const { environment, namePrefix } = config;
-    const spec = { name: `${namePrefix}_${id}_${name}`, image, memoryMB, environment, concurrency };
+    const { environment, namePrefix, sharedFolder } = config;
+    const spec = { name: `${namePrefix}_${id}_${name}`, image, memoryMB, environment, concurrency, sharedFolder };
     const reservation = reserved ? new Reservation(() => driver.create(spec)) : undefined;
     const created = reservation?.created ?? driver.create(spec);
     const entry: PooledContainer = {
@@ -239,19 +248,38 @@ export class Containers {
     return entry.created.catch((error: unknown) => (error instanceof ContainerStartError ? error.remains : undefined));
   }
 
-  /** Handles the end of a removal: requests that wait for its memory continue. */
+  /**
+   * Handles the end of a removed container's processes. The engine may need some hundred milliseconds for the rest,
+   * which starts need not wait for. The bound holds where an engine fails to remove anything.
+   */
+  #released(entry: PooledContainer): void {
+    if (this.#remnants >= MAX_REMNANTS || !this.table.all.has(entry)) return;
+    this.#remnants++;
+    this.table.freed(entry);
+    this.#onFreed();
+  }
+
+  /** Handles the end of a removal. */
   #removed(entry: PooledContainer): void {
+    if (entry.memory === 'freed') this.#remnants--;
     this.table.removed(entry);
+    this.#onFreed();
+  }
+
+  /** Requests that wait for memory continue. */
+  #onFreed(): void {
     for (let next = this.#reservations[0]; next?.entry && this.table.claim(next.entry); next = this.#reservations[0]) {
       this.#reservations.shift();
       next.begin();
     }
+    this.#tellFree();
     this.#onRoom();
   }
 
   /** Handles a failed removal: requests that wait for its memory look for another place. */
   #stuck(entry: PooledContainer): void {
     this.table.stuck(entry);
+    this.#tellFree();
     while (this.table.committedMB > this.table.capacityMB) {
       const last = this.#reservations.at(-1)?.entry;
       if (!last) break;
@@ -260,11 +288,16 @@ export class Containers {
     this.#onRoom();
   }
 
+  #tellFree(): void {
+    this.#parts.onFreeMemory?.(this.table.freeMB);
+  }
+
   #cancel(entry: PooledContainer): void {
     const index = this.#reservations.findIndex((reservation) => reservation.entry === entry);
     const [reservation] = index < 0 ? [] : this.#reservations.splice(index, 1);
     this.table.retire(entry);
     this.table.removed(entry);
+    this.#tellFree();
     reservation?.cancel();
   }
 }
@@ -295,6 +328,9 @@ class Reservation {
 }
 
 const DONE = Promise.resolve();
+
+/** The most containers that have ended, are not removed yet, and whose memory is free for others. */
+const MAX_REMNANTS = 16;
 
 /** The text with only the characters that a container's name may contain. */
 const plain = (text: string): string => text.replaceAll(/\W/g, '');

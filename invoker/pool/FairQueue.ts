@@ -3,7 +3,7 @@ import { Queue } from '../../shared/process/Queue.js';
 /** The properties of a waiting activation that the queue uses. */
 export interface Queued {
   readonly namespace: string;
-  /** The action without its revision. The activations of a flow keep their order. */
+  /** The action without its revision. The activations of a flow keep their order, but for `bringForward`. */
   readonly flow: string;
   /** The cost of a turn. */
   readonly memoryMB: number;
@@ -14,7 +14,7 @@ export interface Queued {
 /**
  * Waiting activations that take turns: among namespaces, then among the actions of the current namespace. Both rounds
  * use deficit round robin (Shreedhar and Varghese, 1995) over the activations' memory. The activations of an action are
- * served in order of arrival. Each step takes amortized constant time.
+ * served in order of arrival, but for `bringForward`. Each step takes amortized constant time.
  *
  * The states of a flow (a namespace, or an action within it):
  *
@@ -56,6 +56,23 @@ export class FairQueue<T extends Queued> {
   /** The first activation of an action. */
   firstOf(flow: string): T | undefined {
     return this.#actions.get(flow)?.items.peek();
+  }
+
+  /**
+   * Moves an activation to the front of its action: the first of the action's first `among` activations for which `wanted` is true.
+   * @returns whether there was one.
+   */
+  bringForward(flow: string, among: number, wanted: (item: T) => boolean): boolean {
+    const items = this.#actions.get(flow)?.items;
+    if (!items) return false;
+    const end = Math.min(among, items.size);
+    for (let index = 0; index < end; index++) {
+      const item = items.at(index);
+      if (item === undefined || !wanted(item)) continue;
+      items.bringForward(index);
+      return true;
+    }
+    return false;
   }
 
   /** Removes and returns the first activation of an action, in turn or not. Its namespace and action pay for it. */

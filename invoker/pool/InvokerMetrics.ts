@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { STATUS_NAMES, type ActivationRecord } from '../../shared/entities/activation.js';
 import { valueOf } from '../../shared/entities/keyvalue.js';
 import type { PoolCounts } from './counts.js';
+import { CheapHistogram } from '../../shared/metrics/CheapHistogram.js';
 
 /** The origin of an activation's container: existing, a stem cell, or created for it. */
 export type StartKind = 'warm' | 'prewarmed' | 'cold';
@@ -16,6 +17,10 @@ export interface PoolMetrics {
   waitedForColor(met: boolean, waitedMs: number): void;
   /** Counts an activation that its container did not take. */
   rescheduled(): void;
+  /** Counts a container that was prepared for activations to come. */
+  prepared(): void;
+  /** Counts a container that was started for a predicted activation, or one that such an activation used first. */
+  predicted(outcome: 'prepared' | 'used'): void;
   /** Counts dropped lines that a container logged between two activations. */
   logLinesDropped(lines: number): void;
   /** Sets the source of the pool's gauges, read at each collection. */
@@ -29,12 +34,15 @@ export class InvokerMetrics {
   readonly #starts: Counter<'invoker' | 'start'>;
   readonly #activations: Counter<'invoker' | 'status'>;
   readonly #rescheduled: Counter<'invoker'>;
+  readonly #prepared: Counter<'invoker'>;
+  readonly #predicted: Counter<'invoker'>;
+  readonly #predictedUsed: Counter<'invoker'>;
   readonly #logLinesDropped: Counter<'invoker'>;
   readonly #colored: Counter<'invoker' | 'container'>;
   readonly #colorWait: Histogram<'outcome'>;
-  readonly #wait: Histogram;
-  readonly #init: Histogram;
-  readonly #run: Histogram;
+  readonly #wait: (seconds: number) => void;
+  readonly #init: (seconds: number) => void;
+  readonly #run: (seconds: number) => void;
   readonly #pools: { readonly invoker: string; readonly counts: () => PoolCounts }[] = [];
 
   constructor(registry: Registry) {
@@ -57,6 +65,24 @@ export class InvokerMetrics {
       labelNames: ['invoker'],
       registers,
     });
+    this.#prepared = new Counter({
+      name: 'invoker_prepared_containers_total',
+      help: 'Containers that were prepared for colors that move to the invoker',
+      labelNames: ['invoker'],
+      registers,
+    });
+    this.#predicted = new Counter({
+      name: 'invoker_predicted_containers_total',
+      help: 'Containers that were started for predicted activations',
+      labelNames: ['invoker'],
+      registers,
+    });
+    this.#predictedUsed = new Counter({
+      name: 'invoker_predicted_containers_used_total',
+      help: 'Containers that were started for predicted activations, and got one',
+      labelNames: ['invoker'],
+      registers,
+    });
     this.#logLinesDropped = new Counter({
       name: 'invoker_log_lines_dropped_total',
       help: 'Dropped lines that containers logged between two activations',
@@ -76,13 +102,19 @@ export class InvokerMetrics {
       buckets: SECONDS,
       registers,
     });
-    const histogram = (name: string, help: string): Histogram =>
-      new Histogram({ name: `invoker_${name}_seconds`, help, buckets: SECONDS, registers });
+    const histogram = (name: string, help: string): ((seconds: number) => void) =>
+      new CheapHistogram({ name: `invoker_${name}_seconds`, help, buckets: SECONDS, registers }).bind({});
     this.#wait = histogram('wait', 'Time from the request until the container gets the activation');
     this.#init = histogram('init', 'Duration of /init');
     this.#run = histogram('run', 'Duration of activations, including /init');
     this.#gauge(registry, 'waiting_activations', 'Activations that wait for a container', (counts) => counts.waiting);
     this.#gauge(registry, 'activations', 'Activations in the invoker', (counts) => counts.activations);
+    this.#gauge(
+      registry,
+      'predicted_actions',
+      'Actions whose idle times are known (0 without IDLE_PREDICTION)',
+      (counts) => counts.predictedActions,
+    );
     this.#gauge(
       registry,
       'container_memory_megabytes',
@@ -104,6 +136,8 @@ export class InvokerMetrics {
     const started = { warm: start('warm'), prewarmed: start('prewarmed'), cold: start('cold') };
     const ended = STATUS_NAMES.map((name) => this.#activations.labels(invoker, name));
     const rescheduled = this.#rescheduled.labels(invoker);
+    const prepared = this.#prepared.labels(invoker);
+    const predicted = { prepared: this.#predicted.labels(invoker), used: this.#predictedUsed.labels(invoker) };
     const linesDropped = this.#logLinesDropped.labels(invoker);
     const met = this.#colored.labels(invoker, 'met');
     const other = this.#colored.labels(invoker, 'other');
@@ -111,6 +145,8 @@ export class InvokerMetrics {
     return {
       started: (kind) => started[kind].inc(),
       rescheduled: () => rescheduled.inc(),
+      prepared: () => prepared.inc(),
+      predicted: (outcome) => predicted[outcome].inc(),
       logLinesDropped: (lines) => linesDropped.inc(lines),
       waitedForColor: (wasMet, waitedMs) => waits[wasMet ? 'met' : 'elsewhere'].observe(waitedMs / 1000),
       colored: (wasMet) => (wasMet ? met : other).inc(),
@@ -118,9 +154,9 @@ export class InvokerMetrics {
         ended[record.response.statusCode]?.inc();
         const waitTime = valueOf(record.annotations, 'waitTime');
         const initTime = valueOf(record.annotations, 'initTime');
-        if (typeof waitTime === 'number') this.#wait.observe(waitTime / 1000);
-        if (typeof initTime === 'number') this.#init.observe(initTime / 1000);
-        if (record.duration !== undefined) this.#run.observe(record.duration / 1000);
+        if (typeof waitTime === 'number') this.#wait(waitTime / 1000);
+        if (typeof initTime === 'number') this.#init(initTime / 1000);
+        if (record.duration !== undefined) this.#run(record.duration / 1000);
       },
       observe: (counts) => {
         this.#pools.push({ invoker, counts });

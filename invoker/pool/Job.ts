@@ -15,6 +15,8 @@ export interface Job extends ContainerRequest, ColoredJob, Queued {
   platformFailed: boolean;
   /** Whether its container recently served its color. */
   colorHit: boolean;
+  /** Since when it lets others pass to a container of their color, in ms since the epoch. Missing: it does not yet. */
+  patientSince?: number;
   /** Called when the activation is acknowledged and recorded. */
   readonly done: () => void;
   /** Called when the activation did not start and is left to the next run of this invoker. */

@@ -13,6 +13,8 @@ export interface PoolCounts {
   readonly waiting: number;
   /** The number of activations in the pool, including waiting ones. */
   readonly activations: number;
+  /** The number of actions whose idle times are known. */
+  readonly predictedActions: number;
 }
 
 /** Counts the containers of a table by state, and their memory. */

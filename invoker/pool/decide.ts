@@ -58,6 +58,22 @@ export function place<E extends ContainerEntry>(
   return evict.length === 0 ? { kind: 'wait' } : { kind: 'cold', evict };
 }
 
+/**
+ * Where to prepare one more container in advance: in a stem cell, or in free memory. It evicts nothing. Undefined: the key
+ * has `wanted` containers, or there is no room.
+ */
+export function placeInAdvance<E extends ContainerEntry>(
+  table: ContainerTable<E>,
+  request: ContainerRequest,
+  wanted: number,
+): (ContainerPlacement<E> & { kind: 'stemCell' | 'cold' }) | undefined {
+  const most = Math.min(wanted, request.instances ?? Infinity);
+  if (table.containersOf(request.key) >= most) return undefined;
+  const cell = readiest(table.stemCells(request.kind, request.memoryMB));
+  if (cell) return { kind: 'stemCell', entry: cell };
+  return table.fits(request.memoryMB) ? { kind: 'cold', evict: [] } : undefined;
+}
+
 /** Whether the action has as many containers as it may have. */
 function isLimited(table: ContainerTable<ContainerEntry>, { key, instances }: ContainerRequest): boolean {
   return instances !== undefined && table.containersOf(key) >= instances;
@@ -151,6 +167,9 @@ export function compareIdle(a: ContainerEntry, b: ContainerEntry, now: number): 
   return idleClass(b, now) - idleClass(a, now) || colors(a) - colors(b) || a.lastUsed - b.lastUsed || a.id - b.id;
 }
 
+/** Whether an idle container is not needed any longer; undefined: that is not known, and the fixed time decides. */
+export type IsOver = (entry: ContainerEntry, now: number) => boolean | undefined;
+
 export interface SweepTimes {
   /** The idle time after which a container is paused. */
   readonly pauseGraceMs: number;
@@ -161,11 +180,13 @@ export interface SweepTimes {
 /**
  * The idle containers to pause or to remove now, the least valuable first. A container with colors stays awake while
  * another container of its action is in use, so that it is ready for activations of its colors.
+ * @param isOver decides on removals instead of the fixed time where it knows.
  */
 export function dueContainers<E extends ContainerEntry>(
   table: ContainerTable<E>,
   times: SweepTimes,
   now: number,
+  isOver?: IsOver,
 ): { pause: E[]; remove: E[]; expired: E[] } {
   const pause: E[] = [];
   const remove: E[] = [];
@@ -175,7 +196,8 @@ export function dueContainers<E extends ContainerEntry>(
       if (entry.expires !== undefined && entry.expires <= now) expired.push(entry);
     } else if (isIdle(entry)) {
       const idle = now - entry.lastUsed;
-      if (idle >= times.pauseGraceMs + times.idleContainerMs) remove.push(entry);
+      const over = isOver?.(entry, now) ?? idle >= times.pauseGraceMs + times.idleContainerMs;
+      if (over) remove.push(entry);
       else if (entry.state === 'warm' && idle >= times.pauseGraceMs && !isNeeded(table, entry, times, now))
         pause.push(entry);
     }
@@ -184,6 +206,28 @@ export function dueContainers<E extends ContainerEntry>(
   remove.sort((a, b) => compareIdle(a, b, now));
   expired.sort((a, b) => Number(a.expires) - Number(b.expires));
   return { pause, remove, expired };
+}
+
+/**
+ * The idle containers to remove so that others get their memory, the least valuable first: those that are idle for so
+ * long that they are paused or due to be.
+ * @param missingMB the memory to free; the last container may free more.
+ */
+export function removableFor<E extends ContainerEntry>(
+  table: ContainerTable<E>,
+  missingMB: number,
+  { pauseGraceMs }: SweepTimes,
+  now: number,
+): E[] {
+  const chosen: E[] = [];
+  let freed = 0;
+  const candidates = [...table.all].filter((entry) => isIdle(entry) && now - entry.lastUsed >= pauseGraceMs);
+  for (const entry of candidates.toSorted((a, b) => compareIdle(a, b, now))) {
+    if (freed >= missingMB) break;
+    chosen.push(entry);
+    freed += entry.memoryMB;
+  }
+  return chosen;
 }
 
 function isNeeded<E extends ContainerEntry>(

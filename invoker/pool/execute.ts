@@ -1,9 +1,14 @@
 import type { ActivationResponse } from '../../shared/entities/activation.js';
+import type { Identity } from '../../shared/entities/identity.js';
+import type { Json } from '../../shared/entities/keyvalue.js';
+import type { MessageReferences } from '../../shared/messages/references.js';
 import { LargeCode } from '../../shared/entities/LargeCode.js';
 import { MemoryShares, type Share } from '../../shared/process/MemoryShares.js';
+import { within } from '../../shared/process/within.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { applicationError, developerError, initFailure, runResponse, type Answer } from '../activations/response.js';
 import { totalOf, type Execution, type Interval } from '../activations/record.js';
+import { liveLines, type LiveLine } from '../activations/liveLines.js';
 import * as texts from '../activations/texts.js';
 import { unreadable } from '../activations/unreadable.js';
 import {
@@ -13,9 +18,17 @@ import {
   type PostOptions,
   type RequestBody,
 } from '../containers/ContainerDriver.js';
+import type { ReferenceParts } from '../objects/ReferenceParts.js';
 import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
+import {
+  keptResult,
+  largeResults,
+  MAX_REFERENCED_BYTES,
+  referencedBody,
+  UnresolvedReferenceError,
+} from './references.js';
 
 const MB = 1024 * 1024;
 
@@ -40,6 +53,12 @@ export interface ExecutionParts {
   /** Records that a container gets an activation, before the request, and that it did not take one. */
   readonly journal?: Pick<ActivationJournal, 'begin' | 'retract'> | undefined;
   readonly codeMemory: MemoryShares;
+  /** Further environment variables of a namespace's containers. Missing: none. */
+  readonly environmentFor?: ((user: Identity) => Readonly<Record<string, string>>) | undefined;
+  /** The objects for parameters and results by reference; missing: the invoker has none. */
+  readonly references?: ReferenceParts | undefined;
+  /** Is told lines of logs while their activations run; missing: nobody wants to know. */
+  readonly onLine?: ((line: LiveLine) => void) | undefined;
   readonly log: Logger;
   readonly now: () => number;
 }
@@ -82,7 +101,8 @@ async function initializeWith(
   const { message, action } = job;
   const start = parts.now();
   const { environment } = argumentsOf(message);
-  const body = await initBody(message, action, environment, start + action.timeoutMs, large);
+  const more = parts.environmentFor?.(message.user);
+  const body = await initBody(message, action, environment, start + action.timeoutMs, large, more);
   const answer = await post(parts, container, '/init', body, job);
   const interval = intervalFrom(start, parts.now(), answer, action.timeoutMs);
   if (isUnsent(answer)) {
@@ -113,8 +133,10 @@ export async function run(
   const { message, action } = job;
   const { parameters } = argumentsOf(message);
   const start = parts.now();
-  const body = runBody(message, action, parameters, start + action.timeoutMs);
-  const answer = await post(parts, container, '/run', body, job);
+  const deadline = start + action.timeoutMs;
+  const { answer, response: settled } = await (message.references === undefined
+    ? answered(post(parts, container, '/run', runBody(message, action, parameters, deadline), job))
+    : runWithReferences(parts, container, job, message.references, parameters, deadline));
   // A container that took its code and does not listen has ended itself. A retry would do the same.
   const untaken = isShuttingDown(answer) || (init === undefined && isUnsent(answer));
   if (untaken || (action.concurrency > 1 && isStopped(answer))) {
@@ -128,7 +150,7 @@ export async function run(
     ? developerError(texts.timedOut(action.timeoutMs, false))
     : shared > 0
       ? developerError(texts.sharedContainerEnded(shared))
-      : runResponse(answer, action.timeoutMs);
+      : (settled ?? runResponse(answer, action.timeoutMs));
   return {
     response,
     total: totalOf(interval, init),
@@ -139,16 +161,69 @@ export async function run(
   };
 }
 
+/** The container's answer. `response`: the response of the activation, if it does not follow from the answer alone. */
+interface Ran {
+  readonly answer: Answer;
+  readonly response?: ActivationResponse | undefined;
+}
+
+const answered = async (answer: Promise<Answer>): Promise<Ran> => ({ answer: await answer });
+
+/** The answer of an activation that did not reach the container, since its parameters could not be read. */
+const UNSENT: Answer = { kind: 'response', response: { status: 200, body: '{}' } };
+
+/** `/run` with objects in the places of references, and a large result kept as an object. */
+async function runWithReferences(
+  parts: ExecutionParts,
+  container: Container,
+  job: Job,
+  references: MessageReferences,
+  parameters: Json,
+  deadline: number,
+): Promise<Ran> {
+  const { references: objects } = parts;
+  if (!objects) return { answer: UNSENT, response: applicationError(texts.noObjects) };
+  const share = parts.codeMemory.open(job.namespace);
+  try {
+    const resolved = referencedBody(objects, job, references, parameters, deadline, share);
+    const left = (): number => Math.max(1, deadline - parts.now());
+    const body = await within(resolved, left(), () => {
+      throw new UnresolvedReferenceError(texts.referencesTooSlow(job.action.timeoutMs));
+    });
+    const answer = await post(parts, container, '/run', body, job, {
+      timeoutMs: left(),
+      maxResponseBytes: MAX_REFERENCED_BYTES,
+      large: largeResults(references, share),
+    });
+    const bytes = answer.kind === 'response' ? answer.response.bytes : undefined;
+    if (answer.kind !== 'response' || !bytes) return { answer };
+    return { answer, response: await keptResult(objects, job, references, { ...answer.response, bytes }) };
+  } catch (error) {
+    if (!(error instanceof UnresolvedReferenceError)) throw error;
+    return { answer: UNSENT, response: applicationError(error.message) };
+  } finally {
+    share.release();
+  }
+}
+
 async function post(
   parts: ExecutionParts,
   container: Container,
   path: '/init' | '/run',
   body: RequestBody,
   job: Job,
+  more: Partial<PostOptions> = {},
 ): Promise<Answer> {
   const { maxResponseBytes, truncationBytes } = parts.responseLimits(job);
-  const options: PostOptions = { timeoutMs: job.action.timeoutMs, maxResponseBytes, truncationBytes };
-  parts.journal?.begin(job.message.activationId);
+  const { onLine } = parts;
+  const { activationId } = job.message;
+  const listened =
+    onLine === undefined || job.action.logsMB === 0
+      ? {}
+      : { onLine: liveLines({ activationId, path: job.action.path }, onLine, parts.now) };
+  const { timeoutMs } = job.action;
+  const options: PostOptions = { timeoutMs, maxResponseBytes, truncationBytes, ...listened, ...more };
+  parts.journal?.begin(activationId);
   try {
     return { kind: 'response', response: await container.post(path, body, options) };
   } catch (error) {

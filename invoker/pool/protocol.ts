@@ -42,6 +42,33 @@ export function unlock(message: ActivationMessage, decrypt: Decrypt): Activation
   return { ...message, content: parameters, lockedArgs: {} };
 }
 
+/** The most characters of the parameters that are kept for a preparation. */
+const MAX_KEPT_CHARACTERS = 16_384;
+
+/**
+ * What a later preparation of a container needs of an activation: little, since it is kept for hours. Undefined if the
+ * parameters for the environment are large.
+ */
+export function preparation(message: ActivationMessage): ActivationMessage | undefined {
+  const { transid, action, revision, user, activationId, rootControllerIndex, initArgs, instances } = message;
+  const { environment } = argumentsOf(message);
+  if (initArgs.length > 0 && JSON.stringify(environment).length > MAX_KEPT_CHARACTERS) return undefined;
+  const kept = Object.entries(message.lockedArgs).filter(([name]) => Object.hasOwn(environment, name));
+  return {
+    transid,
+    action,
+    revision,
+    user,
+    activationId,
+    rootControllerIndex,
+    blocking: false,
+    content: environment,
+    initArgs,
+    lockedArgs: Object.fromEntries(kept),
+    instances,
+  };
+}
+
 /** Splits the parameters of an unlocked activation. */
 export function argumentsOf(message: ActivationMessage): Arguments {
   const { content, initArgs } = message;
@@ -63,6 +90,7 @@ export function argumentsOf(message: ActivationMessage): Arguments {
 /**
  * The body of `/init`: the code, and the environment of all activations.
  * @param large the bytes of large code.
+ * @param more further variables, which parameters do not override.
  */
 export async function initBody(
   message: ActivationMessage,
@@ -70,11 +98,13 @@ export async function initBody(
   environment: JsonObject,
   deadline: number,
   large?: Uint8Array,
+  more?: Readonly<Record<string, string>>,
 ): Promise<RequestBody> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(environment)) env[name] = textOf(value);
   const context = { ...(action.providesApiKey ? message.user.authkey : NONE), ...contextOf(message, deadline) };
   for (const [name, value] of Object.entries(context)) env[`__OW_${name.toUpperCase()}`] = textOf(value);
+  Object.assign(env, more);
   const { name, binary, main, code } = action;
   if (large) return inPieces(JSON.stringify({ value: { name, binary, main, env } }), large, binary);
   return JSON.stringify({ value: { name, binary, main, env, ...(typeof code === 'string' ? { code } : {}) } });
@@ -104,11 +134,17 @@ export function runBody(
   parameters: Json,
   deadline: number,
 ): string {
+  return `${RUN_HEAD}${JSON.stringify(parameters)}${runTail(message, action, deadline)}`;
+}
+
+/** The body of `/run` before and after the JSON of the parameters. */
+export const RUN_HEAD = '{"value":';
+export function runTail(message: ActivationMessage, action: ExecutableAction, deadline: number): string {
   // Objects of a fixed shape are several times as fast as spreads into one object for each run.
   const key = action.providesApiKey ? JSON.stringify(message.user.authkey) : '{}';
   const keyFields = key.length > 2 ? `${key.slice(1, -1)},` : '';
   const context = JSON.stringify(contextOf(message, deadline));
-  return `{"value":${JSON.stringify(parameters)},${keyFields}${context.slice(1)}`;
+  return `,${keyFields}${context.slice(1)}`;
 }
 
 /** The activation's context, for every action. */

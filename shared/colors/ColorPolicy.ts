@@ -9,6 +9,7 @@ export const POLICY_NAMES = [
   'random',
   'round-robin',
 ] as const;
+/** The name of a built-in policy. */
 export type PolicyName = (typeof POLICY_NAMES)[number];
 
 export function isPolicyName(name: string): name is PolicyName {
@@ -18,9 +19,11 @@ export function isPolicyName(name: string): name is PolicyName {
 /** Whether a text is the path of a policy's file instead of the name of a built-in policy. */
 export const isPolicyFile = (text: string): boolean => !isPolicyName(text) && /\.[cm]?js$/.test(text);
 
-/** The chosen invoker, and its rank in the color's order: 0 is the home. */
+/** The invoker that a policy chose for a color. */
 export interface ColorChoice {
+  /** The number of the invoker. */
   readonly invoker: number;
+  /** The rank of the invoker in the color's order. 0: its home. */
   readonly rank: number;
 }
 
@@ -37,14 +40,17 @@ export interface Room {
   readonly totalUnderWay: number;
 }
 
-/** The load of an invoker, in any unit, such as the mean of MB in use since the last report. */
+/** The load of an invoker. */
 export interface InvokerLoad {
+  /** The number of the invoker. */
   readonly invoker: number;
+  /** The load in any unit, such as the mean of MB in use since the last report. */
   readonly load: number;
 }
 
 /** The share of colors that an invoker should get. */
 export interface Weight {
+  /** The number of the invoker. */
   readonly invoker: number;
   /** Its memory in MB; over 0. */
   readonly weight: number;
@@ -52,12 +58,11 @@ export interface Weight {
   readonly warmth: number;
 }
 
-/**
- * An update that a policy sends to the same policy of the other controllers. Of updates with one key the latest holds.
- * The value is any JSON value; the key has at most 100 characters.
- */
+/** An update that a policy sends to the same policy of the other controllers. */
 export interface SharedUpdate {
+  /** The name of the updated state, at most 100 characters. The latest update of a key is valid. */
   readonly key: string;
+  /** The new state. */
   readonly value: string | number;
 }
 
@@ -76,6 +81,7 @@ export interface SharedState {
 
 /** The controller's services for a policy. */
 export interface PolicySurroundings {
+  /** The parameters of the installation. */
   readonly options: PolicyOptions;
   /** Sends an update to the other controllers without waiting. For policies with `shared`. */
   readonly share: (update: SharedUpdate) => void;
@@ -89,6 +95,7 @@ export interface PolicySurroundings {
  * `policyContract` (exported from `palette-whisk/policies`) tests these rules.
  */
 export interface ColorPolicy {
+  /** The name by which settings, annotations and requests choose the policy. */
   readonly name: string;
   /**
    * Calls `room.accepts` for the color's home and then for its next choices, always in the same order and with their
@@ -117,19 +124,27 @@ export interface ColorPolicy {
   /** The number of moved homes of colors or buckets so far, as far as the policy knows them. */
   readonly moves: number;
   /** For each invoker the number of known colors with their home there, and of buckets if the policy has buckets. */
-  census(): readonly { readonly invoker: number; readonly colors: number; readonly buckets?: number }[];
+  census(): readonly {
+    /** The number of the invoker. */
+    readonly invoker: number;
+    /** The number of known colors whose home it is. */
+    readonly colors: number;
+    /** The number of its buckets. Missing: the policy has no buckets. */
+    readonly buckets?: number;
+  }[];
   /** Missing: the policy shares nothing. */
   readonly shared?: SharedState;
 }
 
 /** The parameters of all policies. */
 export interface PolicyOptions {
+  /** The seed of hashes and of random choices: a whole number from 0 to 2^32 - 1. */
   readonly seed: number;
   /** The most choices of a color to try, including its home. */
   readonly choices: number;
   /** `consistent-hashing`, `bounded-load`: the number of an invoker's points on the ring. */
   readonly virtualNodes: number;
-  /** `bounded-load`: the bound on an invoker's load as a multiple of the mean. Over 1. */
+  /** `bounded-load`: the bound on an invoker's load as a multiple of the mean, in addition to chance. Over 1. */
   readonly loadFactor: number;
   /** `bounded-load`: the smallest bound on an invoker's concurrent invocations. */
   readonly loadFloor: number;
@@ -141,8 +156,9 @@ export interface PolicyOptions {
    * `least-assigned`: the number of load reports after which a color in use is shared again, before the topic drops it.
    */
   readonly tellAgainReports: number;
-  /** `bucket-hashing`: the imbalance (max/mean) at which moves of buckets start, and the one at which they stop. */
+  /** `bucket-hashing`: buckets start to move at this ratio of the largest load to the mean. Over 1. */
   readonly rebalanceAbove: number;
+  /** `bucket-hashing`: buckets stop moving at this ratio of the largest load to the mean. At most `rebalanceAbove`. */
   readonly rebalanceTo: number;
   /** `bucket-hashing`: the most moves of the 16,384 buckets at one load report. */
   readonly maxBucketMoves: number;
@@ -151,6 +167,7 @@ export interface PolicyOptions {
 /** The interval of load reports, in ms. */
 export const REPORT_MS = 10_000;
 
+/** The default options of policies. */
 export const POLICY_OPTIONS: PolicyOptions = {
   seed: 0,
   choices: 8,
@@ -162,7 +179,7 @@ export const POLICY_OPTIONS: PolicyOptions = {
   liveReports: 60,
   // Three days: the topic keeps a message for seven.
   tellAgainReports: 25_920,
-  rebalanceAbove: 1.2,
+  rebalanceAbove: 1.15,
   rebalanceTo: 1.05,
   maxBucketMoves: 164,
 };

@@ -1,7 +1,10 @@
 import type { Weight } from './ColorPolicy.js';
+import { MinTree } from './MinTree.js';
 
 /** The additional share of new colors that a newcomer gets while it catches up. */
 const CATCH_UP = 0.2;
+/** The most arrears to reduce for one new color. With more newcomers, they shrink in fewer and larger steps. */
+const MOST_ARREARS = 8;
 
 /**
  * Counts the live colors with their home on each invoker, and chooses the invoker for a new color: the one with the
@@ -20,14 +23,20 @@ export class LiveColors {
   #counts = new Int32Array(16);
   #weights = new Float64Array(16);
   #arrears = new Float64Array(16);
-  /** Live colors and arrears, divided by the weight. Cached, since each new color compares all of them. */
+  /** Live colors and arrears, divided by the weight. */
   #levels = new Float64Array(16);
   readonly #members = new Set<number>();
   readonly #unhealthy = new Set<number>();
   readonly #behind = new Set<number>();
   /** The members that may get new colors: the healthy ones, or all if none is healthy. */
   #candidates: readonly number[] = [];
+  /** The index of each invoker among the candidates; -1: it is not a candidate. */
+  #positions = new Int32Array(16).fill(-1);
+  /** The candidates' levels: a new color must not compare all of them. */
+  #least = new MinTree([]);
   #totalWeight = 0;
+  /** The number of new colors for which arrears have not shrunk yet. */
+  #owed = 0;
 
   of(invoker: number): number {
     return this.#counts[invoker] ?? 0;
@@ -100,31 +109,29 @@ export class LiveColors {
    */
   least(point: number): number | undefined {
     const candidates = this.#candidates;
-    const count = candidates.length;
-    if (count === 0) return undefined;
-    let found = candidates[point % count] ?? 0;
-    const levels = this.#levels;
-    let fewest = levels[found] ?? Infinity;
-    for (let step = 1, index = (point % count) + 1; step < count; step++, index++) {
-      if (index >= count) index = 0;
-      const candidate = candidates[index] ?? 0;
-      const level = levels[candidate] ?? Infinity;
-      if (level < fewest) {
-        found = candidate;
-        fewest = level;
-      }
-    }
+    const found = this.#least.least(point % Math.max(1, candidates.length));
+    if (found === undefined) return undefined;
+    this.#owed++;
+    if (this.#owed * MOST_ARREARS >= this.#behind.size) this.#shrinkArrears();
+    return candidates[found];
+  }
+
+  #shrinkArrears(): void {
+    const each = (CATCH_UP * this.#owed) / this.#totalWeight;
+    this.#owed = 0;
     for (const invoker of this.#behind) {
-      const left = (this.#arrears[invoker] ?? 0) - (CATCH_UP * this.#weightOf(invoker)) / this.#totalWeight;
+      const left = (this.#arrears[invoker] ?? 0) - each * this.#weightOf(invoker);
       this.#arrears[invoker] = Math.max(0, left);
       this.#relevel(invoker);
       if (left <= 0) this.#behind.delete(invoker);
     }
-    return found;
   }
 
   #relevel(invoker: number): void {
-    this.#levels[invoker] = this.#withArrears(invoker) / this.#weightOf(invoker);
+    const level = this.#withArrears(invoker) / this.#weightOf(invoker);
+    this.#levels[invoker] = level;
+    const position = this.#positions[invoker] ?? -1;
+    if (position >= 0) this.#least.set(position, level);
   }
 
   #withArrears(invoker: number): number {
@@ -154,15 +161,22 @@ export class LiveColors {
     const healthy = [...this.#members].filter((invoker) => !this.#unhealthy.has(invoker));
     this.#candidates = (healthy.length > 0 ? healthy : [...this.#members]).toSorted((a, b) => a - b);
     this.#totalWeight = 0;
-    for (const invoker of this.#candidates) this.#totalWeight += this.#weightOf(invoker);
+    this.#positions.fill(-1);
+    this.#candidates.forEach((invoker, position) => {
+      this.#totalWeight += this.#weightOf(invoker);
+      this.#positions[invoker] = position;
+    });
+    this.#least = new MinTree(this.#candidates.map((invoker) => this.#levels[invoker] ?? 0));
   }
 
   #grow(top: number): void {
     const size = (top + 1) * 2;
     const [counts, weights, arrears, levels] = [this.#counts, this.#weights, this.#arrears, this.#levels];
+    const positions = this.#positions;
     (this.#counts = new Int32Array(size)).set(counts);
     (this.#weights = new Float64Array(size)).set(weights);
     (this.#arrears = new Float64Array(size)).set(arrears);
     (this.#levels = new Float64Array(size)).set(levels);
+    (this.#positions = new Int32Array(size).fill(-1)).set(positions);
   }
 }

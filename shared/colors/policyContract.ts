@@ -3,9 +3,11 @@ import { colorKey, type ColorKey } from './colorKey.js';
 import { POLICY_OPTIONS, type ColorPolicy, type PolicyMaker, type Room, type SharedUpdate } from './ColorPolicy.js';
 import { imbalance } from './buckets.js';
 
-/** One rule of the contract. `check` throws an `AssertionError` if the policy breaks it. */
+/** One rule of the contract. */
 export interface ContractCheck {
+  /** The rule in words. */
   readonly title: string;
+  /** Throws an `AssertionError` if the policy breaks the rule. */
   readonly check: () => void;
 }
 

@@ -11,80 +11,91 @@ export const COLOR_SETTINGS = {
     'COLOR_POLICY',
     colorPolicy,
     'consistent-hashing',
-    'The policy that maps colors to invokers: a built-in one, or the path of a JavaScript file that exports one.',
+    'The policy that maps colors to invokers: the name of a built-in policy, or the path of a JavaScript file that exports a policy.',
   ),
   colorPatience: standard(
     'COLOR_PATIENCE',
     duration,
     '100 ms',
-    'The longest expected wait of a colored invocation at its home; 0: it does not wait.',
+    'A colored invocation waits for its home if the expected wait is at most this time and at most two runs of its action. 0: it never waits. For an action whose misses cost more, see `COLOR_PATIENCE_LIMIT`.',
+  ),
+  colorPatienceLimit: standard(
+    'COLOR_PATIENCE_LIMIT',
+    duration,
+    '1 second',
+    'If a miss is known to cost an action more, its invocations wait for up to twice that cost instead, but for this time at most.',
   ),
   colorHomes: standard(
     'COLOR_HOMES',
     integer(1, 64),
     '3',
-    'The number of invokers, including its home, where a colored invocation may wait.',
+    'The number of invokers, its home included, where a colored invocation may wait.',
   ),
   colorMoveTime: standard(
     'COLOR_MOVE_TIME',
     duration,
     '10 seconds',
-    'The time over which an invoker that joins or returns gets its colors; 0: at once.',
+    'An invoker that joins or returns gets its colors step by step over this time. An invoker that is disabled loses them over this time. 0: at once.',
   ),
   colorChoices: standard(
     'COLOR_CHOICES',
     integer(1, 64),
     String(choices),
-    'The number of invokers, including its home, that a colored invocation tries before it is placed like an uncolored one.',
+    'The number of invokers, its home included, that a colored invocation tries. If none of them has room, it is placed like an uncolored invocation.',
   ),
   colorSeed: standard(
     'COLOR_SEED',
     integer(0, 0xffffffff),
     String(seed),
-    'The seed of the hash of colors. Another seed moves nearly every color to another home.',
+    'The seed of the hash of colors. If you change it, nearly every color gets another home.',
   ),
   colorVirtualNodes: standard(
     'COLOR_VIRTUAL_NODES',
     integer(1, 4096),
     String(virtualNodes),
-    "`consistent-hashing`, `bounded-load`: the number of an invoker's points on the ring.",
+    '`consistent-hashing`, `bounded-load`: the number of points that an invoker has on the ring.',
   ),
   colorLoadFactor: standard(
     'COLOR_LOAD_FACTOR',
     above(1),
     String(loadFactor),
-    "`bounded-load`: the bound on an invoker's load, as a multiple of the mean.",
+    '`bounded-load`: the most concurrent invocations of an invoker, as a multiple of the mean. Three times the square root of the mean is added. An invoker at this bound is skipped.',
   ),
   colorLoadFloor: standard(
     'COLOR_LOAD_FLOOR',
     integer(1, 1_000_000),
     String(loadFloor),
-    "`bounded-load`: the smallest bound on an invoker's concurrent invocations.",
+    '`bounded-load`: an invoker below this number of concurrent invocations is never skipped.',
   ),
   colorMaxColors: standard(
     'COLOR_MAX_COLORS',
     integer(1, 100_000_000),
     String(maxColors),
-    '`least-assigned`: the number of colors to remember. The least recently used ones are forgotten.',
+    '`least-assigned`: the number of colors that a controller remembers. Past it, the controller forgets the least recently used color.',
   ),
   colorRebalanceAbove: standard(
     'COLOR_REBALANCE_ABOVE',
     above(1),
     String(rebalanceAbove),
-    '`bucket-hashing`: buckets start to move when the busiest invoker has more than this multiple of the mean load …',
+    '`bucket-hashing`: buckets start to move when the load of the busiest invoker is over this multiple of the mean, and chance does not explain it.',
   ),
-  colorRebalanceTo: standard('COLOR_REBALANCE_TO', above(1), String(rebalanceTo), '… and stop at this.'),
+  colorRebalanceTo: standard(
+    'COLOR_REBALANCE_TO',
+    above(1),
+    String(rebalanceTo),
+    '`bucket-hashing`: buckets stop moving when the load of the busiest invoker is at this multiple of the mean.',
+  ),
   colorMaxBucketMoves: standard(
     'COLOR_MAX_BUCKET_MOVES',
     integer(0, 16_384),
     String(maxBucketMoves),
-    '`bucket-hashing`: the most of the 16,384 buckets to move every ten seconds.',
+    '`bucket-hashing`: the most buckets, of 16,384, that move every ten seconds.',
   ),
   colorGoneAfter: standard(
     'COLOR_GONE_AFTER',
     duration,
     '10 minutes',
-    'The time after which the colors of an invoker that is down get new homes. Until then they use other invokers.',
+    'When an invoker has been down for this time, its colors get new homes. Until then their invocations go to their next choices.',
   ),
 };
 
@@ -92,11 +103,13 @@ export interface ColorConfig {
   /** The default policy. A namespace or an action may name another one. */
   readonly policy: string;
   readonly parameters: PolicyOptions;
-  /** The longest expected wait of a colored invocation at its home, in ms. */
+  /** The longest expected wait of a colored invocation at its home, in ms: see `worthwhile`. */
   readonly patienceMs: number;
+  /** The bound on a patience for what a miss costs, in ms. */
+  readonly patienceLimitMs: number;
   /** The number of invokers, including its home, where a colored invocation may wait. */
   readonly homes: number;
-  /** The time over which an invoker that joins or returns gets its colors, in ms. */
+  /** The time over which an invoker that joins or returns gets its colors, and one that drains loses them, in ms. */
   readonly moveMs: number;
   /** Whether other controllers may share tables; missing: yes. */
   readonly shared?: boolean | undefined;
@@ -118,6 +131,7 @@ export function colorConfig(values: SettingValues<typeof COLOR_SETTINGS>): Color
   return {
     policy: values.colorPolicy,
     patienceMs: values.colorPatience,
+    patienceLimitMs: values.colorPatienceLimit,
     homes: values.colorHomes,
     moveMs: values.colorMoveTime,
     parameters: {

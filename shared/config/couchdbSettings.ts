@@ -3,7 +3,12 @@ import { bytes, duration, flag, oneOf, port, text } from './values.js';
 
 /** The connection to CouchDB and the names of its databases. */
 export const COUCHDB_SETTINGS = {
-  couchProtocol: standard('CONFIG_whisk_couchdb_protocol', oneOf('http', 'https'), 'http', 'The protocol of CouchDB.'),
+  couchProtocol: standard(
+    'CONFIG_whisk_couchdb_protocol',
+    oneOf('http', 'https'),
+    'http',
+    'The protocol of CouchDB: `http` or `https`.',
+  ),
   couchHost: required('CONFIG_whisk_couchdb_host', text, 'the host of CouchDB'),
   couchPort: standard('CONFIG_whisk_couchdb_port', port, '5984', 'The port of CouchDB.'),
   couchUsername: optional('CONFIG_whisk_couchdb_username', text, 'The user of CouchDB.'),
@@ -42,26 +47,26 @@ export const COUCHDB_SETTINGS = {
     'CONFIG_whisk_db_activationsFilterDdoc',
     text,
     'whisks-filters.v2.1.1',
-    'The design document of activations by name.',
+    'The design document for activations by name.',
   ),
   subjectsDdoc: standard('CONFIG_whisk_db_subjectsDdoc', text, 'subjects.v2.0.0', 'The design document of subjects.'),
   maxInlineBytes: standard(
     'CONFIG_whisk_db_maxInlineSize',
     bytes,
     '16 k',
-    "The largest code that is stored inside the action's document. Larger code becomes an attachment.",
+    "The largest code in the action's document. Larger code becomes an attachment of it.",
   ),
   maxStale: standard(
     'CONFIG_whisk_couchdb_maxStale',
     duration,
     '10 minutes',
-    'The largest age of cached users, actions, packages, triggers and rules while CouchDB is unavailable (`0 s`: none). Users of the last 10 s and entities of the last 5 minutes are used in any case.',
+    'While CouchDB does not answer, controllers use cached users, actions, packages, triggers and rules up to this age. Users up to an age of 10 s and entities up to 5 minutes are used in any case, also with `0 s`.',
   ),
   createDatabases: standard(
     'CONFIG_whisk_couchdb_create',
     flag,
     'true',
-    'Whether to create missing databases and design documents at the start.',
+    'Whether the process creates missing databases and design documents at its start.',
   ),
 };
 

@@ -26,7 +26,9 @@ export function configurationPage(): string {
 Environment variables configure the controller and the invoker. They have the names of Apache OpenWhisk's deployments where
 OpenWhisk has the setting. If a variable is missing or invalid, the process prints one line that names it and ends with exit
 code 1. An empty variable counts as not set. Write sizes as \`256 m\` or \`1 GB\`, and durations as \`100 ms\`, \`10 seconds\` or
-\`5 m\`. The standalone server reads the limits and the colors from these variables, too; its command line sets the rest.
+\`5 m\`. The standalone server reads these variables, too, except those of Kafka, CouchDB, HTTPS, addresses and names:
+its command line sets its address and its memory. At its start, each process warns about unknown variables \`CONFIG_whisk_*\`, and
+suggests the nearest known name.
 
 \`npm run docs\` generates this page from the code.
 
@@ -40,7 +42,7 @@ ${settingsTable(Object.values(KAFKA_SETTINGS))}
 
 #### Topics
 
-The settings of new topics; existing topics keep their settings. The message sizes of \`invoker\` and \`completed\` follow from
+These settings apply to new topics. Existing topics keep their settings. The message sizes of \`invoker\` and \`completed\` follow from
 the limits on activations.
 
 ${settingsTable(Object.values(TOPIC_SETTINGS).flatMap((settings): Setting<unknown>[] => Object.values(settings)))}
@@ -51,7 +53,7 @@ ${settingsTable(Object.values(COUCHDB_SETTINGS))}
 
 ### Limits
 
-They must be the same on controllers and invokers.
+Set the same limits on all controllers and invokers.
 
 ${settingsTable(Object.values(LIMIT_SETTINGS))}
 
@@ -63,7 +65,7 @@ ${settingsTable(own(CONTROLLER_SETTINGS))}
 
 ### Colors
 
-They have to be the same on all controllers.
+Set the same values on all controllers.
 
 ${settingsTable(Object.values(COLOR_SETTINGS))}
 
@@ -72,6 +74,12 @@ ${settingsTable(Object.values(COLOR_SETTINGS))}
 The command line may name \`--id\`, \`--uniqueName\` and \`--displayedName\`, as OpenWhisk's does.
 
 ${settingsTable(own(INVOKER_SETTINGS))}
+
+Two lists have one variable for each entry, as in OpenWhisk's deployments:
+
+- \`CONFIG_whisk_containerFactory_containerArgs_extraEnvVars_0\`, \`…_1\`: \`NAME=VALUE\`, an environment variable of all containers;
+- \`CONFIG_whisk_containerFactory_containerArgs_extraArgs_NAME_0\`, \`…_1\`: the values of an argument of \`docker run\`, such as
+  \`extraArgs_label_0=team=a\` or \`extraArgs_logDriver_0=json-file\` (for \`--log-driver\`).
 `;
 }
 
@@ -82,5 +90,5 @@ function settingsTable(settings: readonly Setting<unknown>[]): string {
       need === 'required' ? '**required**' : need === 'optional' || standard === ',' ? '' : `\`${standard}\``;
     return `| \`${name}\` | ${value} | ${sentence.replaceAll('|', '\\|')} |`;
   });
-  return ['| Variable | Default | |', '| --- | --- | --- |', ...rows].join('\n');
+  return ['| Variable | Default | Meaning |', '| --- | --- | --- |', ...rows].join('\n');
 }

@@ -1,4 +1,4 @@
-import type { TlsOptions } from 'node:tls';
+import { createSecureContext, rootCertificates, type SecureContextOptions, type TlsOptions } from 'node:tls';
 import { certificates, keystore, readStore } from './keystore.js';
 import { ConfigurationError, optional, standard, type SettingValues } from './Setting.js';
 import { flag, oneOf, text } from './values.js';
@@ -27,13 +27,13 @@ export const httpsSettings = (process: 'controller' | 'invoker') => ({
     `CONFIG_whisk_${process}_https_keystoreFlavor`,
     oneOf('PKCS12', 'PEM'),
     'PKCS12',
-    'The type of this file. It is ignored, since the file itself shows its type.',
+    'It has no effect: the file itself shows its type.',
   ),
   httpsClientAuth: standard(
     `CONFIG_whisk_${process}_https_clientAuth`,
     flag,
     'false',
-    'Whether clients, such as a proxy, need a certificate: the one of the keystore, or one signed by a certificate in it.',
+    'Whether a client, such as a proxy, must show a certificate: the certificate of the keystore, or a certificate that it signed.',
   ),
 });
 
@@ -54,6 +54,31 @@ export function httpsOptions(table: HttpsTable, values: SettingValues<HttpsTable
   } catch (error) {
     throw new ConfigurationError(`${name} cannot be used: ${reason(error)}`, { cause: error });
   }
+}
+
+/**
+ * How to reach other processes of the installation over HTTPS: trusts Node's authorities, the own certificate (which
+ * deployments often share), and those of a file. Shows the own certificate. Undefined: as Node.js does by itself.
+ * @param authorities the file, with the name of its setting.
+ * @throws ConfigurationError
+ */
+export function peerTlsOptions(
+  table: HttpsTable,
+  values: SettingValues<HttpsTable>,
+  authorities: { readonly name: string; readonly path: string | undefined },
+): SecureContextOptions | undefined {
+  const { protocol, httpsKeystore, httpsKeystorePassword: password } = values;
+  const own =
+    protocol === 'http' || httpsKeystore === undefined ? undefined : readStore(table.httpsKeystore.name, httpsKeystore);
+  const others = authorities.path === undefined ? undefined : readStore(authorities.name, authorities.path);
+  if (!own && !others) return undefined;
+  const ca = [...rootCertificates, ...(own ? [certificates(own, password)] : []), ...(others ? [others] : [])];
+  try {
+    createSecureContext({ ca });
+  } catch (error) {
+    throw new ConfigurationError(`${authorities.name} cannot be used: ${reason(error)}`, { cause: error });
+  }
+  return { ca, allowPartialTrustChain: true, ...(own ? keystore(own, password) : {}) };
 }
 
 function reason(error: unknown): string {

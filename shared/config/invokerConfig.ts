@@ -2,18 +2,21 @@ import { hostname } from 'node:os';
 import type { TlsOptions } from 'node:tls';
 import { parseArgs } from 'node:util';
 import type { KafkaOptions } from '../messaging/kafka/options.js';
-import type { KafkaClientName } from '../messaging/clients/openKafka.js';
+import type { KafkaClientName } from '../messaging/clients/names.js';
 import type { TopicLimits, TopicName } from '../messaging/topics.js';
+import { containerArgs, type ContainerArgs } from './containerArgs.js';
 import { COUCHDB_SETTINGS, couchDbConfig, type CouchDbConfig } from './couchdbSettings.js';
 import type { Environment } from './environment.js';
-import { httpsOptions, httpsSettings } from './httpsSettings.js';
+import { httpsOptions, httpsSettings, peerTlsOptions } from './httpsSettings.js';
 import { KAFKA_SETTINGS, kafkaOptions } from './kafkaSettings.js';
 import { LIMIT_SETTINGS, limitsOf } from './limitSettings.js';
+import { OBJECT_MEMORY_SETTINGS, objectMemory, type ObjectMemoryConfig } from './objectMemorySettings.js';
 import type { Limits } from './limits.js';
 import { topicLimits } from './topicSettings.js';
+import { OBJECT_SHARING_SETTINGS, objectSharing, type ObjectSharing } from './objectSharingSettings.js';
 import { PROCESS_SETTINGS, processConfig, type ProcessConfig } from './processSettings.js';
-import { ConfigurationError, optional, readSettings, standard } from './Setting.js';
-import { bytes, duration, gpus, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
+import { ConfigurationError, optional, readSettings, standard, type SettingValues } from './Setting.js';
+import { bytes, duration, flag, gpus, integer, fraction, list, megabytes, oneOf, port, text } from './values.js';
 
 const STORE_LEVELS = ['STORE_ALWAYS', 'STORE_FAILURES', 'STORE_FAILURES_NOT_APPLICATION_ERRORS'] as const;
 
@@ -21,110 +24,123 @@ export const INVOKER_SETTINGS = {
   id: optional(
     'INVOKER_ID',
     integer(0, 100_000),
-    'The number of this invoker (or `--id`). Without it, the unique name gets a number, which CouchDB keeps.',
+    'The number of this invoker (or `--id`). Default: the invoker takes a free number, and CouchDB keeps it under the unique name.',
   ),
   uniqueName: optional(
     'INVOKER_NAME',
     text,
-    "The unique name of this invoker, unchanged by restarts (or `--uniqueName`; default: the host's name).",
+    "The unique name of this invoker (or `--uniqueName`). It must stay the same after a restart. Default: the host's name.",
   ),
-  displayedName: optional('DISPLAYED_NAME', text, 'An additional name to show (or `--displayedName`).'),
+  displayedName: optional('DISPLAYED_NAME', text, 'An additional name, for display only (or `--displayedName`).'),
   username: optional(
     'CONFIG_whisk_invoker_username',
     text,
-    'The user of `/enable` and `/disable`. Without it they accept only requests from this machine.',
+    'The user of `/enable` and `/disable`. Default: none. Then they accept requests from this machine only.',
   ),
   password: optional('CONFIG_whisk_invoker_password', text, 'The password of this user.', { secret: true }),
   ...httpsSettings('invoker'),
-  tags: standard('CONFIG_whisk_invoker_resource_tags', list, ',', 'The tags of this invoker.'),
+  tags: standard(
+    'CONFIG_whisk_invoker_resource_tags',
+    list,
+    ',',
+    'The tags of this invoker, separated by commas. Actions with the annotation `invoker-resources` choose invokers by them.',
+  ),
   dedicatedNamespaces: standard(
     'CONFIG_whisk_invoker_dedicated_namespaces',
     list,
     ',',
-    'The namespaces that this invoker is dedicated to.',
+    'The namespaces, separated by commas, whose actions this invoker runs. Default: all namespaces.',
   ),
   userMemory: standard(
     'CONFIG_whisk_containerPool_userMemory',
     megabytes,
     '1024 m',
-    'The memory of this host for action containers.',
+    'The memory of this host for action containers. Activations that do not fit wait.',
   ),
   concurrentPeekFactor: standard(
     'CONFIG_whisk_containerPool_concurrentPeekFactor',
     fraction,
     '0.5',
-    "The fraction of all containers' concurrency to fetch ahead.",
+    "For actions with a concurrency limit over 1: the fraction of all containers' concurrency for which the invoker fetches activations.",
   ),
   waitingActivations: standard(
     'INVOKER_WAITING_ACTIVATIONS',
     integer(0),
     '10000',
-    'So many activations an invoker takes from its topic besides those that its containers run, so that namespaces and actions take turns. What waits longer than that is served first come, first served.',
+    'The most waiting activations that an invoker holds in addition to those for its containers. Namespaces and actions take turns among the activations that it holds. Further ones stay in the topic, and come in the order of the topic.',
   ),
   waitingMemory: standard(
     'INVOKER_WAITING_MEMORY',
     megabytes,
     '64 m',
-    'The messages of all the activations that an invoker has are of so many bytes together; past that it takes only what its containers can run.',
+    'The most memory for the messages of all activations that an invoker holds. At this limit, it fetches only as many activations as its containers can run.',
   ),
   pauseGrace: standard(
     'CONFIG_whisk_containerProxy_timeouts_pauseGrace',
     duration,
     '10 s',
-    'The idle time after which a container is paused …',
+    'A container is paused when it has been idle for this time.',
   ),
   idleContainer: standard(
     'CONFIG_whisk_containerProxy_timeouts_idleContainer',
     duration,
     '10 m',
-    '… and the time after which it is removed.',
+    'A container is removed when it has been idle for this time after its pause.',
   ),
+  idlePrediction: standard(
+    'IDLE_PREDICTION',
+    flag,
+    'false',
+    'Whether the invoker learns the idle times of each action, and keeps, removes or starts its containers by them (standalone: also `--predict`). Otherwise it removes containers after a fixed time. See docs/running.md.',
+  ),
+  ...OBJECT_MEMORY_SETTINGS,
+  ...OBJECT_SHARING_SETTINGS,
   stateFolder: standard(
     'INVOKER_STATE_FOLDER',
     text,
     'data/invokers',
-    'The folder of the journal of started activations. After a restart, the invoker does not run them again. It should outlive the process and its container.',
+    'The folder of the journal of started activations. The invoker reads it after a restart, and does not run them again. Keep this folder when you replace the process or its container.',
   ),
   drainTimeout: standard(
     'INVOKER_DRAIN_TIMEOUT',
     duration,
     '60 s',
-    'How long an invoker that is told to stop lets its activations run. What has not begun after half of it stays in the topic.',
+    'The time for which an invoker that is told to stop lets its activations run. Waiting activations may start during the first half; the others stay in the topic. Activations that still run at the end are recorded as failed.',
   ),
   containerDriver: standard(
     'CONTAINER_DRIVER',
-    oneOf('docker', 'sandbox', 'process'),
+    oneOf('docker', 'oci', 'sandbox', 'process'),
     'docker',
-    'Where actions run: in Docker, in processes that bubblewrap isolates, or in processes without isolation (for development).',
+    'Where actions run. `docker`: in Docker containers. `oci`: in containers that crun or runc starts without Docker’s engine. `sandbox`: in processes that bubblewrap isolates. `process`: in processes without isolation, for development.',
   ),
   dockerNetwork: standard(
     'CONFIG_whisk_containerFactory_containerArgs_network',
     text,
     'palette-whisk-isolated',
-    'The Docker network of action containers. The default network is created if it is missing; its containers cannot reach each other.',
+    'The Docker network of action containers. The invoker creates the default network if it is missing. Containers in the default network cannot reach each other.',
   ),
   extraHosts: standard(
     'CONTAINER_EXTRA_HOSTS',
     list,
     ',',
-    'Additional host names for action containers, each as `NAME:ADDRESS`. With `host.docker.internal:host-gateway` they can reach services of this host.',
+    'More host names for action containers, each as `NAME:ADDRESS`, separated by commas. With `host.docker.internal:host-gateway` containers reach services of this host.',
   ),
   dnsServers: optional(
     'CONFIG_whisk_containerFactory_containerArgs_dnsServers',
     list,
-    'The DNS servers of action containers.',
+    'The DNS servers of action containers, separated by commas.',
   ),
   dnsSearch: standard(
     'CONFIG_whisk_containerFactory_containerArgs_dnsSearch',
     list,
     ',',
-    'The DNS search domains of action containers.',
+    'The DNS search domains of action containers, separated by commas.',
   ),
   dnsOptions: standard(
     'CONFIG_whisk_containerFactory_containerArgs_dnsOptions',
     list,
     ',',
-    'The DNS options of action containers.',
+    'The DNS options of action containers, separated by commas.',
   ),
   pidsLimit: standard(
     'CONTAINER_PIDS_LIMIT',
@@ -136,7 +152,12 @@ export const INVOKER_SETTINGS = {
     'CONTAINER_DISK_LIMIT',
     bytes,
     '4 g',
-    'The most that an action container may write to its disk (0: no limit). It has an effect only where the storage driver of Docker has quotas: see docs/security.md.',
+    'The most bytes that an action container may write to its disk. 0: no limit. It has an effect only if the storage driver of Docker has quotas. See docs/security.md.',
+  ),
+  cpuShares: optional(
+    'CONTAINER_CPU_SHARES',
+    integer(2, 262_144),
+    'The share of a busy processor that all sandboxes and all containers of the driver `oci` get together. Other programs, such as the server, have 1024 each. Default: 1024. It has no effect on Docker’s containers, which are in a control group of the engine.',
   ),
   openFiles: standard(
     'CONTAINER_OPEN_FILES',
@@ -148,18 +169,79 @@ export const INVOKER_SETTINGS = {
     'CONTAINER_CAPABILITIES',
     list,
     ',',
-    'Linux capabilities to add to action containers, such as `NET_BIND_SERVICE`.',
+    'Linux capabilities to add to action containers, such as `NET_BIND_SERVICE`, separated by commas. With `CONTAINER_DRIVER=oci`, capabilities have no effect on the network while users are mapped. `CONTAINER_OCI_FIRST_UID=0` turns the mapping off.',
   ),
   gpus: optional(
     'CONTAINER_GPUS',
     gpus,
-    'The GPUs of each action container: `all`, a number, or `device=ID,ID`, as for `docker run --gpus`. Docker needs a driver for them.',
+    'The GPUs of each action container: `all`, a number, or `device=ID,ID`, as for `docker run --gpus`. If Docker cannot give them, the invoker does not start.',
+  ),
+  preparedNetworks: standard(
+    'CONTAINER_PREPARED_NETWORKS',
+    integer(0, 100),
+    '2',
+    'The number of network namespaces that the invoker keeps ready for Docker containers. A start that finds one is faster. A small container holds each namespace until the action container that uses it is removed. 0: none.',
+  ),
+  runtimesRegistry: optional(
+    'CONFIG_whisk_containerFactory_runtimesRegistry_url',
+    text,
+    'The registry for images in the runtimes manifest that name no registry, such as `registry.example.com/`.',
+  ),
+  runtimesRegistryUser: optional(
+    'CONFIG_whisk_containerFactory_runtimesRegistry_credentials_user',
+    text,
+    'The user of this registry.',
+  ),
+  runtimesRegistryPassword: optional(
+    'CONFIG_whisk_containerFactory_runtimesRegistry_credentials_password',
+    text,
+    'The password of this user.',
+    { secret: true },
+  ),
+  userImagesRegistry: optional(
+    'CONFIG_whisk_containerFactory_userImagesRegistry_url',
+    text,
+    "The registry for users' own images that name no registry.",
+  ),
+  userImagesRegistryUser: optional(
+    'CONFIG_whisk_containerFactory_userImagesRegistry_credentials_user',
+    text,
+    'The user of this registry.',
+  ),
+  userImagesRegistryPassword: optional(
+    'CONFIG_whisk_containerFactory_userImagesRegistry_credentials_password',
+    text,
+    'The password of this user.',
+    { secret: true },
+  ),
+  ociRuntime: optional(
+    'CONTAINER_OCI_RUNTIME',
+    oneOf('crun', 'runc'),
+    'The program that starts containers with `CONTAINER_DRIVER=oci`: `crun` or `runc`. Default: crun if it is installed, otherwise runc.',
+  ),
+  ociSubnet: standard(
+    'CONTAINER_OCI_SUBNET',
+    text,
+    '10.213.0.0/16',
+    'The network of containers with `CONTAINER_DRIVER=oci`. The first address in it is this machine.',
+  ),
+  ociLayouts: standard(
+    'CONTAINER_OCI_LAYOUTS',
+    list,
+    ',',
+    'Folders or archives in the OCI image layout, with images for `CONTAINER_DRIVER=oci`, separated by commas. Docker supplies the images that they lack.',
+  ),
+  ociFirstUid: standard(
+    'CONTAINER_OCI_FIRST_UID',
+    integer(0),
+    '1879048192',
+    'The user id and group id on this machine of root in a container with `CONTAINER_DRIVER=oci`. The next 65,535 ids are those of the container’s other users. Choose ids that no user of this machine has. 0: users are not mapped.',
   ),
   parallelRuns: standard(
     'CONFIG_whisk_docker_client_parallelRuns',
     integer(0),
     '10',
-    'The most containers to create at once (0: no limit).',
+    'The most containers that the invoker creates at a time. Further ones wait. 0: no limit.',
   ),
   apiHostProtocol: standard(
     'WHISK_API_HOST_PROTO',
@@ -170,26 +252,118 @@ export const INVOKER_SETTINGS = {
   apiHostName: optional(
     'WHISK_API_HOST_NAME',
     text,
-    'The host at which actions reach the API (`__OW_API_HOST`; default: this host).',
+    'The host at which actions reach the API (in `__OW_API_HOST`). Default: this host.',
   ),
   apiHostPort: standard('WHISK_API_HOST_PORT', port, '443', 'The port at which actions reach the API.'),
   storeBlocking: standard(
     'CONFIG_whisk_activation_storeBlockingResultLevel',
     oneOf(...STORE_LEVELS),
     'STORE_ALWAYS',
-    'The blocking activations to record.',
+    'The blocking activations to record: all (`STORE_ALWAYS`), those that failed (`STORE_FAILURES`), or those that failed without an `error` in the result (`STORE_FAILURES_NOT_APPLICATION_ERRORS`).',
   ),
   storeNonBlocking: standard(
     'CONFIG_whisk_activation_storeNonBlockingResultLevel',
     oneOf(...STORE_LEVELS),
     'STORE_ALWAYS',
-    'The non-blocking activations to record.',
+    'The non-blocking activations to record, with the same choices.',
   ),
   ...PROCESS_SETTINGS,
   ...KAFKA_SETTINGS,
   ...COUCHDB_SETTINGS,
   ...LIMIT_SETTINGS,
 };
+
+/** The settings of containers in Docker. */
+const { dockerNetwork, extraHosts, dnsServers, dnsSearch, dnsOptions } = INVOKER_SETTINGS;
+const { pidsLimit, cpuShares, diskLimit, openFiles, capabilities, gpus: gpuRequest } = INVOKER_SETTINGS;
+const { preparedNetworks, ociRuntime, ociSubnet, ociLayouts, ociFirstUid, parallelRuns } = INVOKER_SETTINGS;
+const { runtimesRegistry, runtimesRegistryUser, runtimesRegistryPassword } = INVOKER_SETTINGS;
+const { userImagesRegistry, userImagesRegistryUser, userImagesRegistryPassword } = INVOKER_SETTINGS;
+export const DOCKER_SETTINGS = {
+  dockerNetwork,
+  extraHosts,
+  dnsServers,
+  dnsSearch,
+  dnsOptions,
+  pidsLimit,
+  cpuShares,
+  diskLimit,
+  openFiles,
+  capabilities,
+  gpus: gpuRequest,
+  preparedNetworks,
+  ociRuntime,
+  ociSubnet,
+  ociLayouts,
+  ociFirstUid,
+  parallelRuns,
+  runtimesRegistry,
+  runtimesRegistryUser,
+  runtimesRegistryPassword,
+  userImagesRegistry,
+  userImagesRegistryUser,
+  userImagesRegistryPassword,
+};
+
+export interface DockerConfig {
+  readonly network: string;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly extraHosts: readonly string[];
+  readonly pidsLimit: number;
+  readonly cpuShares: number | undefined;
+  readonly diskBytes: number;
+  readonly openFiles: number;
+  readonly addCapabilities: readonly string[];
+  readonly gpus: 'all' | number | readonly string[] | undefined;
+  readonly preparedNetworks: number;
+  readonly ociRuntime: 'crun' | 'runc' | undefined;
+  readonly ociSubnet: string;
+  readonly ociLayouts: readonly string[];
+  readonly ociFirstUid: number;
+  readonly parallelRuns: number;
+  /** The registries of images that name none: of the manifest's, and of users' own. */
+  readonly registries: { readonly runtimes: RegistryConfig; readonly users: RegistryConfig };
+}
+
+export interface RegistryConfig {
+  /** Empty: the engine's default registry. */
+  readonly url: string;
+  readonly credentials: { readonly user: string; readonly password: string } | undefined;
+}
+
+export const dockerConfig = (values: SettingValues<typeof DOCKER_SETTINGS>): DockerConfig => ({
+  network: values.dockerNetwork,
+  dns: values.dnsServers ?? [],
+  dnsSearch: values.dnsSearch,
+  dnsOptions: values.dnsOptions,
+  extraHosts: values.extraHosts,
+  pidsLimit: values.pidsLimit,
+  cpuShares: values.cpuShares,
+  diskBytes: values.diskLimit,
+  openFiles: values.openFiles,
+  addCapabilities: values.capabilities,
+  gpus: values.gpus,
+  preparedNetworks: values.preparedNetworks,
+  ociRuntime: values.ociRuntime,
+  ociSubnet: values.ociSubnet,
+  ociLayouts: values.ociLayouts,
+  ociFirstUid: values.ociFirstUid,
+  parallelRuns: values.parallelRuns,
+  registries: {
+    runtimes: registry(values.runtimesRegistry, values.runtimesRegistryUser, values.runtimesRegistryPassword),
+    users: registry(values.userImagesRegistry, values.userImagesRegistryUser, values.userImagesRegistryPassword),
+  },
+});
+
+/** @throws ConfigurationError for a user without a password, or the reverse. */
+function registry(url = '', user: string | undefined, password: string | undefined): RegistryConfig {
+  if ((user === undefined) !== (password === undefined)) {
+    throw new ConfigurationError(`the credentials of the registry '${url}' need a user and a password`);
+  }
+  return { url, credentials: user === undefined || password === undefined ? undefined : { user, password } };
+}
 
 /** The configuration of an invoker process. */
 export interface InvokerProcessConfig extends ProcessConfig {
@@ -205,27 +379,20 @@ export interface InvokerProcessConfig extends ProcessConfig {
   readonly tags: readonly string[];
   readonly dedicatedNamespaces: readonly string[];
   readonly userMemoryMB: number;
+  readonly objects: ObjectMemoryConfig;
+  /** How objects are shared; undefined: they are not. */
+  readonly objectSharing: ObjectSharing | undefined;
   readonly concurrentPeekFactor: number;
   readonly waitingActivations: number;
   readonly waitingBytes: number;
   readonly pauseGraceMs: number;
   readonly idleContainerMs: number;
+  readonly predictsIdle: boolean;
   readonly stateFolder: string;
   readonly drainTimeoutMs: number;
-  readonly containers: {
-    readonly driver: 'docker' | 'sandbox' | 'process';
-    readonly network: string;
-    readonly dns: readonly string[];
-    readonly dnsSearch: readonly string[];
-    readonly dnsOptions: readonly string[];
-    readonly extraHosts: readonly string[];
-    readonly pidsLimit: number;
-    readonly diskBytes: number;
-    readonly openFiles: number;
-    readonly addCapabilities: readonly string[];
-    readonly gpus: 'all' | number | readonly string[] | undefined;
-    readonly parallelRuns: number;
-  };
+  /** More environment variables, and arguments of `docker run`, of all containers. */
+  readonly containerArgs: ContainerArgs;
+  readonly containers: DockerConfig & { readonly driver: 'docker' | 'oci' | 'sandbox' | 'process' };
   /** The URL of the API, such as `https://host:443`. */
   readonly apiHost: string;
   readonly storeLevels: { readonly blocking: StoreLevelName; readonly nonBlocking: StoreLevelName };
@@ -251,7 +418,7 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
   const { username, password } = values;
   if ((username === undefined) !== (password === undefined)) {
     const { username: user, password: secret } = INVOKER_SETTINGS;
-    throw new ConfigurationError(`${user.name} and ${secret.name} are both needed, or neither`);
+    throw new ConfigurationError(`set both ${user.name} and ${secret.name}, or neither`);
   }
   const uniqueName = values.uniqueName ?? hostname();
   return {
@@ -265,26 +432,20 @@ export function invokerConfig(environment: Environment, args: readonly string[] 
     tags: values.tags,
     dedicatedNamespaces: values.dedicatedNamespaces,
     userMemoryMB: values.userMemory,
+    objects: objectMemory(values, values.userMemory),
+    objectSharing: objectSharing(values, (authorities) => peerTlsOptions(INVOKER_SETTINGS, values, authorities)),
     concurrentPeekFactor: values.concurrentPeekFactor,
     waitingActivations: values.waitingActivations,
     waitingBytes: values.waitingMemory * 1024 * 1024,
     pauseGraceMs: values.pauseGrace,
     idleContainerMs: values.idleContainer,
+    predictsIdle: values.idlePrediction,
     stateFolder: values.stateFolder,
     drainTimeoutMs: values.drainTimeout,
+    containerArgs: containerArgs(environment),
     containers: {
       driver: values.containerDriver,
-      network: values.dockerNetwork,
-      dns: values.dnsServers ?? [],
-      dnsSearch: values.dnsSearch,
-      dnsOptions: values.dnsOptions,
-      extraHosts: values.extraHosts,
-      pidsLimit: values.pidsLimit,
-      diskBytes: values.diskLimit,
-      openFiles: values.openFiles,
-      addCapabilities: values.capabilities,
-      gpus: values.gpus,
-      parallelRuns: values.parallelRuns,
+      ...dockerConfig(values),
     },
     apiHost: `${values.apiHostProtocol}://${values.apiHostName ?? hostname()}:${values.apiHostPort}`,
     storeLevels: { blocking: values.storeBlocking, nonBlocking: values.storeNonBlocking },

@@ -1,6 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { KafkaOptions, KafkaSasl } from '../messaging/kafka/options.js';
-import { KAFKA_CLIENTS } from '../messaging/clients/openKafka.js';
+import { KAFKA_CLIENTS } from '../messaging/clients/names.js';
 import { isPem, keystore, readStore } from './keystore.js';
 import { ConfigurationError, optional, required, standard, type SettingValues } from './Setting.js';
 import { duration, flag, hosts, integer, oneOf, text } from './values.js';
@@ -12,13 +12,13 @@ export const KAFKA_SETTINGS = {
     'KAFKA_CLIENT',
     oneOf(...KAFKA_CLIENTS),
     'kafkajs',
-    'The client library; `platformatic` needs the optional package `@platformatic/kafka`.',
+    'The client library: `kafkajs` or `platformatic`. `platformatic` needs the optional package `@platformatic/kafka`.',
   ),
   replicationFactor: standard(
     'CONFIG_whisk_kafka_replicationFactor',
     integer(1, 100),
     '1',
-    'The number of replicas of new topics.',
+    'The number of replicas of a new topic.',
   ),
   topicsPrefix: optional('CONFIG_whisk_kafka_topics_prefix', text, 'The prefix of all topic names.'),
   userEventPrefix: optional(
@@ -30,7 +30,7 @@ export const KAFKA_SETTINGS = {
     'CONFIG_whisk_kafka_common_securityProtocol',
     oneOf('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL'),
     'PLAINTEXT',
-    'Whether connections are encrypted and authenticated.',
+    'The encryption and authentication of connections: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.',
   ),
   truststore: optional(
     'CONFIG_whisk_kafka_common_sslTruststoreLocation',
@@ -63,7 +63,7 @@ export const KAFKA_SETTINGS = {
     'CONFIG_whisk_kafka_common_saslMechanism',
     oneOf('PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'),
     'PLAIN',
-    'The SASL mechanism.',
+    'The SASL mechanism: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`.',
   ),
   saslJaasConfig: optional(
     'CONFIG_whisk_kafka_common_saslJaasConfig',
@@ -75,25 +75,25 @@ export const KAFKA_SETTINGS = {
     'CONFIG_whisk_kafka_consumer_sessionTimeoutMs',
     integer(1000, 600_000),
     '6000',
-    'The time in ms after which brokers remove a dead consumer from its group. Its successor waits for that.',
+    'The time, in ms if it has no unit, after which brokers remove a dead consumer from its group. The next consumer of the group gets messages only after this time.',
   ),
   deliveryTimeout: standard(
     'CONFIG_whisk_kafka_producer_deliveryTimeoutMs',
     duration,
     '29 seconds',
-    'The time after which a send to Kafka fails. With the default, an invocation fails with 503 within 30 s.',
+    'The longest time to send a message. When it is over, the send fails: with the default, the caller of an invocation gets 503 within 30 s.',
   ),
   acks: standard(
     'CONFIG_whisk_kafka_producer_acks',
     oneOf('all', '1'),
     'all',
-    'The replicas that must have a message before it counts as accepted: all in-sync replicas, with idempotent producers (`all`), or only the leader (`1`), which is faster but loses messages with the leader.',
+    'The replicas that must store a message before it counts as accepted. `all`: all in-sync replicas; producers are idempotent. `1`: the leader only. This is faster, but messages are lost if the leader is lost.',
   ),
   userEvents: standard(
     'CONFIG_whisk_userEvents_enabled',
     flag,
     'false',
-    'Whether to send events about activations and limits to the topic `events`.',
+    'Whether the process sends an event to the topic `events` for each activation and each exceeded limit.',
   ),
 };
 

@@ -59,6 +59,9 @@ export function maxPayloadBytes(limits: Limits, user: UserLimits): number {
   return Math.min(bytes(user.maxPayloadSize) ?? limits.maxPayloadBytes, limits.maxPayloadBytes);
 }
 
+/** A namespace's own limit on the memory of its objects in one invoker, in bytes; undefined: none. */
+export const objectsLimitBytes = (user: UserLimits): number | undefined => bytes(user.objectsMemory);
+
 /** The size to which a namespace's larger results are truncated, in bytes. */
 export function truncationBytes(limits: Limits, user: UserLimits): number {
   if (user.truncationSize === undefined) return limits.truncationBytes;

@@ -13,9 +13,9 @@ export const PROCESS_SETTINGS = {
     'CONFIG_logback_log_level',
     oneOf('DEBUG', 'INFO', 'WARN', 'ERROR'),
     'INFO',
-    'The lowest level of log lines to write.',
+    'The lowest level of the log lines that the process writes: `DEBUG`, `INFO`, `WARN` or `ERROR`.',
   ),
-  logFormat: standard('LOG_FORMAT', oneOf('text', 'json'), 'text', 'The format of log lines.'),
+  logFormat: standard('LOG_FORMAT', oneOf('text', 'json'), 'text', 'The format of log lines: `text` or `json`.'),
   runtimesManifest: optional(
     'RUNTIMES_MANIFEST',
     text,
@@ -24,24 +24,37 @@ export const PROCESS_SETTINGS = {
   imagePrefix: optional(
     'CONFIG_whisk_runtimes_defaultImagePrefix',
     text,
-    'The prefix of images without a prefix in the manifest.',
+    'The prefix for images that have no prefix in the manifest.',
   ),
-  imageTag: optional('CONFIG_whisk_runtimes_defaultImageTag', text, 'The tag of images without a tag in the manifest.'),
+  imageTag: optional(
+    'CONFIG_whisk_runtimes_defaultImageTag',
+    text,
+    'The tag for images that have no tag in the manifest.',
+  ),
   bypassPull: standard(
     'CONFIG_whisk_runtimes_bypassPullForLocalImages',
     flag,
     'false',
-    'Whether to use images with the local prefix without a pull.',
+    'Whether to use images with the local prefix as they are, and not to pull them.',
   ),
-  localImagePrefix: standard('CONFIG_whisk_runtimes_localImagePrefix', text, LOCAL_IMAGE_PREFIX, 'The local prefix.'),
+  localImagePrefix: standard(
+    'CONFIG_whisk_runtimes_localImagePrefix',
+    text,
+    LOCAL_IMAGE_PREFIX,
+    'The prefix of local images. See `CONFIG_whisk_runtimes_bypassPullForLocalImages`.',
+  ),
   encryption: standard(
     'CONFIG_whisk_parameterStorage_current',
     oneOf('off', 'noop', 'aes-128', 'aes-256'),
     'off',
-    'The encryption of parameters in the store.',
+    'The encryption of parameters in the store: `off`, `aes-128` or `aes-256`.',
   ),
-  aes128: optional('CONFIG_whisk_parameterStorage_aes128', text, 'The key of `aes-128` in base64.', { secret: true }),
-  aes256: optional('CONFIG_whisk_parameterStorage_aes256', text, 'The key of `aes-256` in base64.', { secret: true }),
+  aes128: optional('CONFIG_whisk_parameterStorage_aes128', text, 'The key for `aes-128`: 16 bytes in base64.', {
+    secret: true,
+  }),
+  aes256: optional('CONFIG_whisk_parameterStorage_aes256', text, 'The key for `aes-256`: 32 bytes in base64.', {
+    secret: true,
+  }),
 };
 
 /** The common configuration of all processes. */

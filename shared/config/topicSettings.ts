@@ -11,19 +11,19 @@ const keeps = (topic: TopicName) => ({
     variable(topic, 'segmentBytes'),
     bytes,
     String(TOPIC_LIMITS[topic].segmentBytes),
-    `The segment size of the topic \`${topic}\`.`,
+    `The size of a segment of the topic \`${topic}\`, in bytes if it has no unit.`,
   ),
   retentionBytes: standard(
     variable(topic, 'retentionBytes'),
     orUnlimited(bytes),
     String(TOPIC_LIMITS[topic].retentionBytes),
-    'The most bytes that it keeps (-1: no limit) …',
+    `The most bytes that a partition of \`${topic}\` keeps. Kafka deletes the oldest messages first. -1: no limit.`,
   ),
   retentionMs: standard(
     variable(topic, 'retentionMs'),
     orUnlimited(duration),
     String(TOPIC_LIMITS[topic].retentionMs),
-    '… and the longest time (-1: no limit).',
+    `The time for which \`${topic}\` keeps messages, in ms if it has no unit. -1: no limit.`,
   ),
 });
 
@@ -31,7 +31,7 @@ const takes = (topic: TopicName) => ({
   maxMessageBytes: optional(
     variable(topic, 'maxMessageBytes'),
     bytes,
-    "Its largest message (default: the brokers' setting).",
+    `The largest message in \`${topic}\`. Default: the brokers' setting.`,
   ),
 });
 

@@ -24,6 +24,8 @@ export const userLimitsSchema = z.looseObject({
   warmedContainerKeepingCount: z.int().optional(),
   warmedContainerKeepingTimeout: z.string().optional(),
   maxActionInstances: z.int().optional(),
+  /** An extension: the most memory of the namespace's objects in one invoker, such as `64 MB`. */
+  objectsMemory: z.unknown().optional(),
   /** An extension: the policy for the namespace's colors. An unknown policy is ignored at its use. */
   colorPolicy: z.unknown().optional(),
   /** An extension: the policies that callers and actions of the namespace may name; missing: all. */

@@ -34,7 +34,7 @@ export function namespaceFault(name: string): string | undefined {
 /** Returns the first fault of the subjects of a file; undefined without a fault. */
 export function subjectsFault(subjects: readonly SubjectDocument[]): string | undefined {
   const names = new Set<string>();
-  const uuids = new Set<string>();
+  const owners = new Map<string, string>();
   for (const { _id, subject, namespaces } of subjects) {
     const fault = subjectFault(subject);
     if (fault !== undefined) return `"${subject.slice(0, MAX_NAME_LENGTH)}": ${fault}`;
@@ -47,8 +47,10 @@ export function subjectsFault(subjects: readonly SubjectDocument[]): string | un
       if (!UUID.test(uuid) || !SECRET.test(key)) {
         return `"${subject}": a key is a UUID and a secret of at most 256 visible ASCII characters without a colon`;
       }
-      if (uuids.has(uuid)) return `"${subject}": the UUID of a key is a duplicate`;
-      uuids.add(uuid);
+      // While a key is being rotated, the old and the new one have the same UUID.
+      const owner = `${subject}/${name}`;
+      if ((owners.get(uuid) ?? owner) !== owner) return `"${subject}": the UUID of a key is a duplicate`;
+      owners.set(uuid, owner);
     }
   }
   return undefined;

@@ -18,5 +18,15 @@ export function stderrOf(error: unknown): string {
   return typeof error.stderr === 'string' ? error.stderr.trim() : '';
 }
 
+/**
+ * An error and its causes in one line. Only unexpected errors (without a code, and of a built-in class) have the stack.
+ */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : ` (cause: ${describeError(error.cause)})`;
+  const unexpected = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+  return (unexpected && error.stack ? error.stack : `${error.name}: ${error.message}`) + cause;
+}
+
 const hasMessage = (error: unknown): error is { readonly message: string } =>
   typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';

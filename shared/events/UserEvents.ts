@@ -20,6 +20,18 @@ export interface UserEvents {
 
 export const noUserEvents: UserEvents = { activation() {}, metric() {} };
 
+/** Tells `told` each activation in addition to `events`. `told` must be quick and must not throw. */
+export function alsoTelling(events: UserEvents, told: ((record: ActivationRecord) => void) | undefined): UserEvents {
+  if (!told) return events;
+  return {
+    activation(record, userId) {
+      told(record);
+      events.activation(record, userId);
+    },
+    metric: (name, value, user) => events.metric(name, value, user),
+  };
+}
+
 export interface UserEventsOptions {
   /** The source of the events: `controller0`, `invoker0`. */
   readonly source: string;

@@ -1,30 +1,39 @@
 import { at, increase, numberAt } from '../collections/at.js';
 
-/** A step of a computation. `weight`: its duration, in the unit of all weights; missing: 1. */
+/** A step of a computation. */
 export interface DagNode {
+  /** The name of the node, unique in its graph. */
   readonly id: string;
+  /** The duration of the node, in the unit of all weights. Missing: 1. */
   readonly weight?: number | undefined;
 }
 
-/** Data from one node to another. `weight`: the duration of its transfer to another invoker; missing: 1. */
+/** Data from one node to another. */
 export interface DagEdge {
+  /** The id of the node that makes the data. */
   readonly from: string;
+  /** The id of the node that needs the data. */
   readonly to: string;
+  /** The duration of a transfer of the data to another invoker, in the unit of all weights. Missing: 1. */
   readonly weight?: number | undefined;
 }
 
 /** A directed graph without cycles. */
 export interface Dag {
+  /** All nodes, in any order. */
   readonly nodes: readonly DagNode[];
+  /** All edges, in any order. Both ends of an edge are nodes of the graph. */
   readonly edges: readonly DagEdge[];
 }
 
 /** The color of each node by id. */
 export type Coloring = ReadonlyMap<string, string>;
 
-/** The graph is invalid. `nodes`: the faulty nodes; for a cycle in its order, from the node that was given first. */
+/** The graph is invalid. */
 export class DagError extends Error {
+  /** The name of the class. */
   override readonly name = 'DagError';
+  /** The ids of the faulty nodes. A cycle is in its order, and begins with the node that was given first. */
   readonly nodes: readonly string[];
   constructor(message: string, nodes: readonly string[]) {
     super(message);

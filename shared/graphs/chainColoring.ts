@@ -1,6 +1,7 @@
 import { numberAt } from '../collections/at.js';
 import { indexDag, pathLengths, type Coloring, type Dag } from './Dag.js';
 
+/** The options of `chainColoring`. */
 export interface ChainOptions {
   /** The prefix of colors, such as the name of a run; missing: `chain`. */
   readonly prefix?: string | undefined;

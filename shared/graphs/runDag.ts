@@ -5,7 +5,9 @@ import { backOff, retry } from '../process/retry.js';
 
 /** The client for `runDag`, such as `openwhisk()` of the npm package `openwhisk`. */
 export interface InvokingClient {
+  /** The calls of actions. */
   readonly actions: {
+    /** Invokes an action and waits for it. Resolves to the record of the activation. */
     invoke(options: {
       name: string;
       params: object;
@@ -13,7 +15,11 @@ export interface InvokingClient {
       headers: Record<string, string>;
     }): Promise<unknown>;
   };
-  readonly activations: { get(options: { name: string }): Promise<unknown> };
+  /** The calls of activations. */
+  readonly activations: {
+    /** Resolves to the record of the activation with the id `name`. */
+    get(options: { name: string }): Promise<unknown>;
+  };
 }
 
 /** The result of an action. */
@@ -23,24 +29,31 @@ export type NodeResult = unknown;
 export interface NodeInvocation {
   /** The action, such as `/_/resize` or `package/action`. */
   readonly action: string;
+  /** The parameters of the invocation. Missing: none. */
   readonly params?: object | undefined;
 }
 
 /** An invocation of a node succeeded, or failed and is retried. */
 export interface Progress {
+  /** The id of the node. */
   readonly node: string;
+  /** The color of the node; undefined: none. */
   readonly color: string | undefined;
+  /** The id of the activation; undefined if the response has none. */
   readonly activationId: string | undefined;
   /** The number of the attempt, from 1. */
   readonly attempt: number;
   /** The duration of this attempt. */
   readonly milliseconds: number;
+  /** `done`: the node succeeded. `again`: the attempt failed, and the node is retried. */
   readonly outcome: 'done' | 'again';
-  /** The number of finished nodes, and of all nodes. */
+  /** The number of finished nodes. */
   readonly done: number;
+  /** The number of all nodes. */
   readonly total: number;
 }
 
+/** The options of `runDag`. */
 export interface RunOptions<Node extends DagNode> {
   /** The invocation of a node. `inputs`: the results of its predecessors by id. */
   readonly invocation: (node: Node, inputs: ReadonlyMap<string, NodeResult>) => NodeInvocation;
@@ -59,15 +72,34 @@ export interface RunOptions<Node extends DagNode> {
    * the same time do so.
    */
   readonly colorPatienceMs?: number | undefined;
+  /**
+   * Whether large results are kept as objects on the platform, and passed on by reference: `{ "$object": "color/key" }`.
+   * The action of a successor gets the object itself. Missing: results go through this client.
+   */
+  readonly references?: boolean | ReferenceOptions | undefined;
+  /** Is called for each finished node and each failed attempt. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** After an abort no node is submitted, and the run rejects when the running nodes have ended. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A node failed after all retries; its successors did not run. `results`: those of the finished nodes. */
+/** How results are passed by reference. */
+export interface ReferenceOptions {
+  /** A result of more bytes is kept as an object; missing: 64 KB. */
+  readonly overBytes?: number | undefined;
+  /** Missing: `memory`. See docs/objects.md. */
+  readonly persistence?: 'memory' | 'replicated' | 'stored' | undefined;
+  /** How long the objects are kept, in seconds; missing: an hour. */
+  readonly ttlS?: number | undefined;
+}
+
+/** A node failed after all retries. Its successors did not run. */
 export class DagRunError extends Error {
+  /** The name of the class. */
   override readonly name = 'DagRunError';
+  /** The id of the node that failed. */
   readonly node: string;
+  /** The results of the finished nodes, by id. */
   readonly results: ReadonlyMap<string, NodeResult>;
   constructor(node: string, results: ReadonlyMap<string, NodeResult>, cause: unknown) {
     super(`node ${node} failed: ${messageOf(cause)}`, { cause });
@@ -172,7 +204,10 @@ function invokeNode<Node extends DagNode>(
     });
   const invoke = async (failures: number): Promise<NodeResult> => {
     begun = performance.now();
-    const headers = color === undefined ? {} : colorHeaders(color, options);
+    const headers = {
+      ...(color === undefined ? {} : colorHeaders(color, options)),
+      ...resultHeader(options.references),
+    };
     const answer = await client.actions.invoke({ name: action, params: params ?? {}, blocking: true, headers });
     const activation = isFinished(answer) ? answer : await poll(client, answer, patienceMs);
     report('done', failures + 1, activation.activationId);
@@ -194,6 +229,17 @@ function colorHeaders(
     'X-OpenWhisk-Color': encodeHeader(color),
     'X-OpenWhisk-Color-Policy': `${policy}; patience=${colorPatienceMs}`,
   };
+}
+
+const NO_OPTIONS: ReferenceOptions = {};
+
+function resultHeader(references: RunOptions<DagNode>['references']): Record<string, string> {
+  if (references === undefined || references === false) return {};
+  const { overBytes, persistence, ttlS } = references === true ? NO_OPTIONS : references;
+  const options = Object.entries({ over: overBytes, persistence, ttl: ttlS }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`; ${name}=${value}`],
+  );
+  return { 'X-OpenWhisk-Result': `reference${options.join('')}` };
 }
 
 interface FinishedActivation {

@@ -9,6 +9,7 @@ import { DagError, indexDag, pathLengths, type Coloring, type Dag } from './Dag.
  */
 export type Scheduler = (dag: Dag, workers: number) => ReadonlyMap<string, number>;
 
+/** The options of `virtualWorkers`. */
 export interface WorkerOptions {
   /** The prefix of colors, such as the name of a run; missing: `worker`. */
   readonly prefix?: string | undefined;

@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { describeError } from '../errors/reasons.js';
 import type { LogFields, Logger, LogLevel } from './Logger.js';
 
 export interface LoggingOptions {
@@ -80,14 +81,4 @@ class WinstonLogger implements Logger {
     if (error !== undefined) rest['error'] = describeError(error);
     this.#root.log({ level, message, component: this.#component, transid: transid?.id, fields: rest });
   }
-}
-
-/**
- * An error and its causes in one line. Only unexpected errors (without a code, and of a built-in class) have the stack.
- */
-function describeError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause === undefined ? '' : ` (cause: ${describeError(error.cause)})`;
-  const unexpected = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
-  return (unexpected && error.stack ? error.stack : `${error.name}: ${error.message}`) + cause;
 }

@@ -3,6 +3,8 @@ import { identitySchema, type Identity } from '../entities/identity.js';
 import { jsonSchema, type Json } from '../entities/keyvalue.js';
 import { fullyQualifiedNameSchema, type FullyQualifiedName } from '../entities/names.js';
 import { toWireTransactionId, transactionIdSchema, type TransactionId } from '../entities/transaction.js';
+import { messageObjectsSchema, type MessageObjects } from '../objects/messageObjects.js';
+import { messageReferencesSchema, type MessageReferences } from './references.js';
 import { controllerInstanceSchema, type ControllerInstance } from './instances.js';
 
 /** The color of an invocation: an extension that Apache OpenWhisk ignores. */
@@ -38,6 +40,15 @@ export interface ActivationMessage {
    * Apache OpenWhisk ignores. Missing: no limit.
    */
   instances?: number | undefined;
+  /** See `MessageReferences`. Missing: parameters and results are values. */
+  references?: MessageReferences | undefined;
+  /** The homes of objects. An extension that Apache OpenWhisk ignores. Missing: objects are not shared. */
+  objects?: MessageObjects | undefined;
+  /**
+   * Do not run this activation: only make sure that the action has so many containers on this invoker. An extension that
+   * Apache OpenWhisk does not know, so it is sent only to invokers whose pings have `prepares`.
+   */
+  prepare?: number | undefined;
 }
 
 const schema = z.object({
@@ -58,6 +69,11 @@ const schema = z.object({
   traceContext: z.record(z.string(), z.string()).optional(),
   color: z.object({ value: z.string(), hit: z.boolean(), patience: z.number().optional() }).optional(),
   instances: z.number().optional(),
+  // An invalid extension must not invalidate the message.
+  references: messageReferencesSchema.optional().catch(undefined),
+  // An invalid value must not invalidate the message.
+  objects: messageObjectsSchema.optional().catch(undefined),
+  prepare: z.number().optional(),
 });
 
 export function encodeActivationMessage(message: ActivationMessage): string {

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { objectsUrlSchema } from '../objects/messageObjects.js';
 import { invokerInstanceSchema, type InvokerInstance } from './instances.js';
 
 /** An invoker's ping, each second (topic `health`). */
@@ -10,6 +11,18 @@ export interface PingMessage {
    * ignores and does not send.
    */
   unavailableKinds?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The URL of the invoker's object memory for other invokers and for controllers, without a path. An extension that
+   * Apache OpenWhisk ignores. Missing: the invoker shares no objects.
+   */
+  objects?: string | undefined;
+  /** Whether the invoker prepares containers on request: see `ActivationMessage.prepare`. An extension, too. */
+  prepares?: boolean | undefined;
+  /**
+   * With `isEnabled: false`: whether the invoker goes on to run what it gets, so that its colors may leave bit by bit. An
+   * extension, too.
+   */
+  drains?: boolean | undefined;
 }
 
 const schema = z.object({
@@ -17,6 +30,9 @@ const schema = z.object({
   isEnabled: z.boolean().optional(),
   // An invalid value must not invalidate the ping.
   unavailableKinds: z.record(z.string(), z.string()).optional().catch(undefined),
+  objects: objectsUrlSchema.optional().catch(undefined),
+  prepares: z.boolean().optional().catch(undefined),
+  drains: z.boolean().optional().catch(undefined),
 });
 
 export const encodePing = (ping: PingMessage): string => JSON.stringify(ping);

@@ -88,13 +88,16 @@ const ACCEPTED_LIMITS: TopicLimits = { ...kept(48 * HOUR_MS), segmentBytes: 64 *
 export function topics(prefix = '', options: TopicOptions = {}) {
   const { eventsPrefix = '', maxPayloadBytes = MB, limits = TOPIC_LIMITS } = options;
   const maxMessageBytes = maxPayloadBytes + OVERHEAD_BYTES;
+  const invoker = (instance: number): Topic<ActivationMessage> => ({
+    name: `${prefix}invoker${instance}`,
+    encode: encodeActivationMessage,
+    decode: decodeActivationMessage,
+    settings: settings({ ...limits.invoker, maxMessageBytes }),
+  });
+  /** Each invocation asks for one of these. */
+  const invokers: Topic<ActivationMessage>[] = [];
   return {
-    invoker: (instance: number): Topic<ActivationMessage> => ({
-      name: `${prefix}invoker${instance}`,
-      encode: encodeActivationMessage,
-      decode: decodeActivationMessage,
-      settings: settings({ ...limits.invoker, maxMessageBytes }),
-    }),
+    invoker: (instance: number): Topic<ActivationMessage> => (invokers[instance] ??= invoker(instance)),
     completed: (controller: string): Topic<Acknowledgement> => ({
       name: `${prefix}completed${controller}`,
       encode: encodeAcknowledgement,

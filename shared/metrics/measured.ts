@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { CheapHistogram } from './CheapHistogram.js';
 import type { Messaging, Producer } from '../messaging/Messaging.js';
 import type { ArtifactStore, Stores } from '../store/ArtifactStore.js';
 import type { Logger } from '../logging/Logger.js';
@@ -55,7 +56,7 @@ export function measuredStores(stores: Stores, registry: Registry, log?: Logger)
  * health.
  */
 export function measuredMessaging(messaging: Messaging, registry: Registry): Messaging {
-  const seconds = new Histogram({
+  const seconds = new CheapHistogram({
     name: 'bus_send_seconds',
     help: 'Time until the bus has accepted a message, by topic',
     labelNames: ['topic'] as const,
@@ -81,11 +82,17 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
   });
   registry.registerMetric(up);
   registry.registerMetric(age);
+  const byTopic = new Map<string, (value: number) => void>();
+  const observerOf = (topic: string): ((value: number) => void) => {
+    let known = byTopic.get(topic);
+    if (!known) byTopic.set(topic, (known = seconds.bind({ topic })));
+    return known;
+  };
   const measured = (producer: Producer): Producer => ({
     send: async (topic, message, options) => {
       const begun = performance.now();
       await producer.send(topic, message, options);
-      seconds.observe({ topic: topic.name }, (performance.now() - begun) / 1000);
+      observerOf(topic.name)((performance.now() - begun) / 1000);
     },
     ...(producer.keep ? { keep: (topic, message) => producer.keep?.(topic, message) ?? Promise.resolve() } : {}),
     close: () => producer.close(),

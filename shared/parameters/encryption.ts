@@ -49,8 +49,9 @@ export function withOwnEncryption<T extends { readonly parameters: readonly KeyV
 /** Decrypts the parameters of an activation. */
 export interface ParameterUnlock {
   /**
-   * Decrypts a value. Returns the text unchanged for an unknown cipher.
-   * @throws Error if the value was changed or has another key.
+   * Decrypts a value. Returns the text unchanged for the cipher `noop`.
+   * @throws Error if the value was changed or has another key, or if the cipher's key is missing: an action must not get
+   * a ciphertext in place of its parameter.
    */
   decrypt(cipher: string, value: string): Json;
 }
@@ -84,8 +85,10 @@ export function parameterEncryption(config: EncryptionConfig): ParameterLock & P
         return { ...p, value: encrypt(current, p.value), encryption: name };
       }),
     decrypt(cipher, value) {
+      if (cipher === 'noop') return value;
       const used = ciphers.get(cipher);
-      return used ? decrypt(used, value) : value;
+      if (!used) throw new Error(`the key for ${cipher} is missing`);
+      return decrypt(used, value);
     },
   };
 }

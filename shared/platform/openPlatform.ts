@@ -15,6 +15,8 @@ export interface PlatformConfig {
   readonly runtimes: Runtimes;
   readonly topics: Topics;
   readonly encryption: EncryptionConfig;
+  /** The registry of metrics; missing: a new one. */
+  readonly registry?: Registry | undefined;
   readonly openStores: () => Promise<Stores>;
   readonly openMessaging: () => Promise<Messaging>;
   /** The interval of writes of activation records; missing: none. */
@@ -42,7 +44,7 @@ export interface Platform {
 export async function openPlatform(life: Lifecycle, config: PlatformConfig): Promise<Platform> {
   const { log, runtimes, topics } = config;
   const encryption = parameterEncryption(config.encryption);
-  const registry = new Registry();
+  const registry = config.registry ?? new Registry();
   collectDefaultMetrics({ register: registry });
 
   const stores = measuredStores(await config.openStores(), registry, log.component('store'));

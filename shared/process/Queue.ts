@@ -51,6 +51,22 @@ export class Queue<T> {
     return item;
   }
 
+  /** The item at a position, 0 for the oldest one. */
+  at(index: number): T | undefined {
+    return index < this.#size ? this.#slots[(this.#head + index) & (this.#slots.length - 1)] : undefined;
+  }
+
+  /** Moves the item at a position to the front. Takes a step for each item before it. */
+  bringForward(index: number): void {
+    const item = this.at(index);
+    if (item === undefined) return;
+    const mask = this.#slots.length - 1;
+    for (let i = index; i > 0; i--) {
+      this.#slots[(this.#head + i) & mask] = this.#slots[(this.#head + i - 1) & mask];
+    }
+    this.#slots[this.#head] = item;
+  }
+
   #makeRoom(): void {
     if (this.#size === this.#slots.length) this.#resize(this.#slots.length * 2);
   }

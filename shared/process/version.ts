@@ -13,3 +13,13 @@ export function programVersion(): string {
   if (place === undefined) return 'unknown';
   return manifestSchema.parse(JSON.parse(readFileSync(place, 'utf8'))).version;
 }
+
+/** Prints the version if the command line is `--version`. @returns whether it did. */
+export function printsVersion(
+  args: readonly string[],
+  output: { write(text: string): unknown } = process.stdout,
+): boolean {
+  if (args.length !== 1 || (args[0] !== '--version' && args[0] !== '-V')) return false;
+  output.write(`${programVersion()}\n`);
+  return true;
+}

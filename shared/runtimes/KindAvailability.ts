@@ -26,7 +26,7 @@ const FRESH_MS = 10_000;
  */
 export class KindAvailability {
   readonly #parts: KindAvailabilityParts;
-  /** The findings by image. Kinds that can run are not checked again. */
+  /** The findings by kind. Kinds that can run are not checked again. */
   readonly #found = new Map<string, Finding>();
 
   constructor(parts: KindAvailabilityParts) {
@@ -51,7 +51,7 @@ export class KindAvailability {
   async reason(kind: string): Promise<string | undefined> {
     const runtime = this.#parts.runtimes.kinds.get(kind);
     if (!runtime) return undefined;
-    const finding = this.#found.get(runtime.reference) ?? this.#find(runtime);
+    const finding = this.#found.get(runtime.kind) ?? this.#find(runtime);
     const reason = await finding.reason;
     // The kind may be available by now: check again for the next call.
     const { now, freshMs = FRESH_MS } = this.#parts;
@@ -71,9 +71,9 @@ export class KindAvailability {
   unavailable(): Record<string, string> | undefined {
     const kinds: Record<string, string> = {};
     let complete = true;
-    for (const { kind, reference } of this.#current()) {
+    for (const { kind } of this.#current()) {
       void this.reason(kind);
-      const known = this.#found.get(reference)?.known;
+      const known = this.#found.get(kind)?.known;
       if (!known) complete = false;
       else if (known.reason !== undefined) kinds[kind] = known.reason;
     }
@@ -89,11 +89,11 @@ export class KindAvailability {
     const { probe, now } = this.#parts;
     const finding: Finding = { at: now(), reason: probe(runtime).catch(() => undefined), again: false };
     void finding.reason.then((reason) => (finding.known = { reason }));
-    if (!earlier) this.#found.set(runtime.reference, finding);
+    if (!earlier) this.#found.set(runtime.kind, finding);
     else {
       void finding.reason.then(() => {
         finding.at = now();
-        this.#found.set(runtime.reference, finding);
+        this.#found.set(runtime.kind, finding);
       });
     }
     return finding;

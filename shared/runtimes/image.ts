@@ -1,5 +1,16 @@
 /** The image of `nodejs:20` in the default manifest. */
 export const RUNTIME_IMAGE = 'palette-whisk/action-nodejs:local';
+/** The images of the kinds of Node.js in the default manifest. */
+export const NODE_IMAGES: ReadonlyArray<{ readonly reference: string; readonly major: number }> = [
+  { reference: RUNTIME_IMAGE, major: 20 },
+  { reference: 'palette-whisk/action-nodejs-v22:local', major: 22 },
+  { reference: 'palette-whisk/action-nodejs-v24:local', major: 24 },
+];
+
+/** The image of any executable, which stands in for OpenWhisk's `dockerskeleton`. */
+export const NATIVE_IMAGE = 'palette-whisk/action-native:local';
+/** OpenWhisk's image of any executable, which `wsk action create --native` names. */
+export const SKELETON_IMAGE = 'openwhisk/dockerskeleton';
 
 /** The parts of a container image's name: `registry/prefix/name:tag@digest`. Only `name` is mandatory. */
 export interface ImageName {
@@ -45,6 +56,11 @@ export function imageReference(image: ImageName, defaultRegistry = ''): string {
   const tag = image.tag ? `:${image.tag}` : '';
   const digest = image.digest ? `@${image.digest}` : '';
   return `${registry}${slash}${prefix}${image.name}${tag}${digest}`;
+}
+
+/** Whether an image runs any executable: OpenWhisk's `dockerskeleton` with any tag, or ours. */
+export function isSkeleton(reference: string): boolean {
+  return reference === NATIVE_IMAGE || reference === SKELETON_IMAGE || reference.startsWith(`${SKELETON_IMAGE}:`);
 }
 
 /** Whether two names refer to the same image. A missing tag means `latest`. */

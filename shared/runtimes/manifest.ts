@@ -233,7 +233,7 @@ export function loadManifest(file: string = defaultManifestFile(), options: Mani
 }
 
 /** The path of the built-in manifest. The compiler does not copy JSON to `dist/`, so the file is beside the sources. */
-function defaultManifestFile(): string {
+export function defaultManifestFile(): string {
   const beside = fileURLToPath(new URL('./runtimes.json', import.meta.url));
   return existsSync(beside)
     ? beside

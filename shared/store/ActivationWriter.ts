@@ -6,6 +6,7 @@ import { backOff, retry } from '../process/retry.js';
 import { within } from '../process/within.js';
 import { TooManyRecordsError } from './ActivationStore.js';
 import { RefusedByStoreError, StoreError, type ArtifactStore, type WriteRefusal } from './ArtifactStore.js';
+import { BatchStarts } from './BatchStarts.js';
 
 /*
  * The states of a record until it is stored:
@@ -79,13 +80,14 @@ export class ActivationWriter {
   readonly #store: Pick<ArtifactStore, 'putMany'>;
   readonly #options: WriterOptions;
   readonly #pace: Pacer;
+  readonly #starts: BatchStarts;
   /** The records by document id, from `write` until they are durable or lost. */
   readonly #waiting = new Map<string, ActivationRecord>();
   #queue: Pending[] = [];
+  #queuedBytes = 0;
   #backlogRecords = 0;
   #backlogBytes = 0;
   #batchesUnderWay = 0;
-  #scheduled = false;
   #storedRecords = 0;
   #away = false;
   #closed = false;
@@ -101,6 +103,10 @@ export class ActivationWriter {
     this.#store = store;
     this.#options = options;
     this.#pace = new Pacer({ factor: 5, minMs: options.intervalMs, maxMs: options.maxIntervalMs });
+    this.#starts = new BatchStarts(this.#pace, () => {
+      void this.#writeBatch(this.#takeBatch());
+      this.#schedule();
+    });
   }
 
   /** The waiting record of an activation; undefined if it does not wait. */
@@ -108,12 +114,15 @@ export class ActivationWriter {
     return this.#waiting.get(idOf(namespace, activationId));
   }
 
-  /** Resolves when the namespace's currently waiting records are stored, or after `maxWaitMs`. */
+  /** Writes the namespace's waiting records without an interval. Resolves when they are stored, or after `maxWaitMs`. */
   async stored(namespace: string, maxWaitMs: number): Promise<void> {
     const prefix = `${namespace}/`;
     const ids = [...this.#waiting.keys()].filter((id) => id.startsWith(prefix));
+    if (ids.length === 0) return;
     const end = performance.now() + maxWaitMs;
-    while (ids.some((id) => this.#waiting.has(id)) && performance.now() < end) await this.#writtenUntil(end);
+    await this.#starts.hurry(async () => {
+      while (ids.some((id) => this.#waiting.has(id)) && performance.now() < end) await this.#writtenUntil(end);
+    });
   }
 
   /** Resolves when a batch is written, or at `end`. */
@@ -152,7 +161,7 @@ export class ActivationWriter {
     return new Promise((resolve, reject) => {
       const bytes = roughSize(record);
       const updated = this.#options.now();
-      this.#queue.push({ record, updated, bytes, resolve, reject, attemptsAside: 0, storedBefore: 0 });
+      this.#enqueue({ record, updated, bytes, resolve, reject, attemptsAside: 0, storedBefore: 0 });
       this.#waiting.set(idOf(record.namespace, record.activationId), record);
       this.#backlogRecords++;
       this.#backlogBytes += bytes;
@@ -161,8 +170,10 @@ export class ActivationWriter {
   }
 
   /** Resolves when no record waits. */
-  async flush(): Promise<void> {
-    while (this.#backlogRecords > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+  flush(): Promise<void> {
+    return this.#starts.hurry(async () => {
+      while (this.#backlogRecords > 0) await new Promise<void>((resolve) => this.#onIdle.push(resolve));
+    });
   }
 
   /** Takes no more records, waits up to `maxWaitMs` for the waiting ones, and gives up the rest. */
@@ -196,18 +207,15 @@ export class ActivationWriter {
     for (const onRoom of waiting) onRoom();
   }
 
+  #enqueue(pending: Pending): void {
+    this.#queue.push(pending);
+    this.#queuedBytes += pending.bytes;
+  }
+
   #schedule(): void {
-    if (this.#scheduled || this.#batchesUnderWay >= this.#options.concurrency || this.#queue.length === 0) return;
-    this.#scheduled = true;
-    const begin = (): void => {
-      this.#scheduled = false;
-      this.#pace.began(performance.now());
-      void this.#writeBatch(this.#takeBatch());
-      this.#schedule();
-    };
-    const wait = this.#pace.rest(performance.now());
-    if (wait > 0 && this.#queue.length < this.#options.maxBatchRecords) setTimeout(begin, wait);
-    else setImmediate(begin);
+    const { concurrency, maxBatchRecords, maxBatchBytes } = this.#options;
+    if (this.#batchesUnderWay >= concurrency || this.#queue.length === 0) return;
+    this.#starts.schedule(this.#queue.length >= maxBatchRecords || this.#queuedBytes >= maxBatchBytes);
   }
 
   #takeBatch(): Pending[] {
@@ -219,7 +227,9 @@ export class ActivationWriter {
       if (count > 0 && (count >= maxBatchRecords || bytes > maxBatchBytes)) break;
       count++;
     }
-    return this.#queue.splice(0, count);
+    const batch = this.#queue.splice(0, count);
+    for (const pending of batch) this.#queuedBytes -= pending.bytes;
+    return batch;
   }
 
   /** Never rejects. */
@@ -306,7 +316,7 @@ export class ActivationWriter {
     }
     // Logs are the largest part of a large record. Without them the record still has the result.
     this.#options.log.warn('the store refused a record: storing it without its logs', { error, ...idFields(record) });
-    this.#queue.push({ ...pending, record: { ...record, logs: [LOGS_LEFT_OUT] } });
+    this.#enqueue({ ...pending, record: { ...record, logs: [LOGS_LEFT_OUT] } });
     this.#schedule();
   }
 

@@ -24,6 +24,7 @@ import {
   CorruptedEntityError,
   WrongEntityTypeError,
   type EntityCollection,
+  type EntityReader,
   type EntityStore,
   type ListOptions,
 } from './EntityStore.js';
@@ -90,6 +91,13 @@ export class CachedEntityStore implements EntityStore {
   /** Actions without their code: the same object as long as the document is cached. */
   readonly #withoutCode = new WeakMap<EntityDocument, Action>();
 
+  readonly latest: EntityReader = {
+    getAction: async (id) => this.#codeless(await this.#get(id, 'action', true)),
+    getActionWithCode: (id) => this.#latestWithCode(id),
+    getPackage: (id) => this.#get(id, 'package', true),
+    getTrigger: (id) => this.#get(id, 'trigger', true),
+  };
+
   constructor(store: ArtifactStore, options: EntityCacheOptions = {}) {
     this.#store = store;
     this.#onChange = options.onChange ?? (() => {});
@@ -119,7 +127,10 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async getAction(id: string): Promise<Action | undefined> {
-    const document = await this.#get(id, 'action');
+    return this.#codeless(await this.#get(id, 'action'));
+  }
+
+  #codeless(document: ActionDocument | undefined): Action | undefined {
     if (!document) return undefined;
     const known = this.#withoutCode.get(document);
     if (known) return known;
@@ -130,7 +141,7 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined> {
-    if (revision === undefined) return this.#latestWithCode(id);
+    if (revision === undefined) return this.#cachedWithCode(id);
     if (revision === null) return this.#withCode.reload(id, () => this.#readWithCode(id));
     const cached = await this.#withCode.get(id, () =>
       this.#documents.peek(id)?._rev === revision ? this.#loadCode(id) : this.#readWithCode(id),
@@ -144,8 +155,8 @@ export class CachedEntityStore implements EntityStore {
     return this.#get(id, 'package');
   }
 
-  getTrigger(id: string, fresh = false): Promise<TriggerDocument | undefined> {
-    return this.#get(id, 'trigger', fresh);
+  getTrigger(id: string): Promise<TriggerDocument | undefined> {
+    return this.#get(id, 'trigger');
   }
 
   getRule(id: string): Promise<RuleDocument | undefined> {
@@ -269,6 +280,17 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async #latestWithCode(id: string): Promise<Action | undefined> {
+    const document = await this.#get(id, 'action', true);
+    const cached = this.#withCode.peek(id);
+    if (!document) {
+      if (cached) this.#withCode.invalidate(id);
+      return undefined;
+    }
+    if (cached && cached._rev !== document._rev) return this.#withCode.reload(id, () => this.#loadCode(id));
+    return this.#cachedWithCode(id);
+  }
+
+  async #cachedWithCode(id: string): Promise<Action | undefined> {
     try {
       return await this.#withCode.get(id, () => this.#loadCode(id));
     } catch (error) {

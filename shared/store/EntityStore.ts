@@ -10,12 +10,23 @@ export interface ListOptions {
   readonly limit: number;
 }
 
+/** Reads entities by their ids. The methods are those of `EntityStore`. */
+export type EntityReader = Pick<EntityStore, 'getAction' | 'getPackage' | 'getTrigger'> & {
+  getActionWithCode(id: string): Promise<Action | undefined>;
+};
+
 /**
  * The entities of the database `whisks`, typed and cached: a second `get` of an unchanged entity costs no round trip.
  * Ids are document ids (`namespace/name`, `namespace/package/name`). Callers must not change documents. Every `get`
  * resolves to undefined if the document does not exist.
  */
 export interface EntityStore {
+  /**
+   * Reads the store instead of the cache, and returns the cached entity only while the store does not answer. The API reads
+   * and changes entities by it: another controller may have answered a change just now, and its message comes later.
+   * Invocations read the cache.
+   */
+  readonly latest: EntityReader;
   /** The action without its code. @throws WrongEntityTypeError */
   getAction(id: string): Promise<Action | undefined>;
   /**
@@ -28,12 +39,8 @@ export interface EntityStore {
   getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined>;
   /** @throws WrongEntityTypeError */
   getPackage(id: string): Promise<PackageDocument | undefined>;
-  /**
-   * @param fresh whether to read the store instead of the cache, since another controller may just have changed the
-   * trigger
-   * @throws WrongEntityTypeError
-   */
-  getTrigger(id: string, fresh?: boolean): Promise<TriggerDocument | undefined>;
+  /** @throws WrongEntityTypeError */
+  getTrigger(id: string): Promise<TriggerDocument | undefined>;
   /**
    * Always reads the store: rules are read seldom, and changes must be seen at once.
    * @throws WrongEntityTypeError

@@ -143,24 +143,30 @@ export const VIEWS_OF: Readonly<Record<DatabaseName, readonly ViewName[]>> = {
 };
 
 const SUMMARY = ['namespace', 'name', 'version', 'publish', 'annotations'] as const;
+const ACTIVATION_SUMMARY = [...SUMMARY, 'activationId', 'start'] as const;
 const UPDATED = ['updated'] as const;
 
 const summary = (doc: AnyDocument): Record<string, Json> => pick(doc, SUMMARY);
 
+/** The last document with a summary. Several views of an activation have the same one, one after the other. */
+let summarized: { readonly doc: AnyDocument; readonly value: Json } | undefined;
+
 /** The summary of an activation for lists. `end`, `duration` and `statusCode` are present only if it has ended. */
 function activationSummary(doc: AnyDocument): Json {
+  if (summarized?.doc !== doc) summarized = { doc, value: summaryOfActivation(doc) };
+  return summarized.value;
+}
+
+function summaryOfActivation(doc: AnyDocument): Json {
+  const { start, response, cause } = doc;
   const end = doc['end'] === 0 ? undefined : doc['end'];
-  const response = doc['response'];
-  return {
-    ...summary(doc),
-    ...pick(doc, ['activationId', 'start']),
-    ...definedFields({
-      end,
-      duration: typeof end === 'number' && typeof doc['start'] === 'number' ? end - doc['start'] : undefined,
-      cause: doc['cause'],
-      statusCode: end !== undefined && isObject(response) ? response['statusCode'] : undefined,
-    }),
-  };
+  const value = pick(doc, ACTIVATION_SUMMARY);
+  if (end !== undefined) value['end'] = asJson(end);
+  if (typeof end === 'number' && typeof start === 'number') value['duration'] = end - start;
+  if (cause !== undefined) value['cause'] = asJson(cause);
+  const statusCode = end !== undefined && isObject(response) ? response['statusCode'] : undefined;
+  if (statusCode !== undefined) value['statusCode'] = asJson(statusCode);
+  return value;
 }
 
 /**

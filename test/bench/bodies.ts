@@ -25,6 +25,18 @@ import { fileURLToPath } from 'node:url';
 import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
 import { freePort } from '../../deploy/local/ports.js';
 import type { LoopReport } from './loopProbe.js';
+import { benchArguments } from './commandLine.js';
+
+const USAGE = `Usage: npm run bench:bodies -- [BODY...]
+
+Sends large bodies of many kinds to a standalone server, and reads, invokes and deletes large actions, eight at once.
+Measures how long other requests wait meanwhile, and the memory of the server.
+
+  BODY    a body to send, such as zip, or actions: only these (default: all)
+  --help  print this text
+
+Exits with 1 if a goal is missed.
+`;
 
 const MB = 1024 * 1024;
 const AT_ONCE = 8;
@@ -129,7 +141,7 @@ interface Outcome {
   readonly memoryMB: number;
 }
 
-const wanted = process.argv.slice(2);
+const wanted = benchArguments(USAGE, (name) => name === 'actions' || BODIES.some((body) => body.name === name));
 const bodies = BODIES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
 const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bodies-'));
 const port = await freePort();

@@ -9,11 +9,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { startDistributed, startStandalone, type BenchServer } from './server.js';
 import { latencies, timed, type Latencies } from './statistics.js';
+import { benchOptions } from './commandLine.js';
 
-const { values } = parseArgs({
+const USAGE = `Usage: npm run bench:fairness -- [options]
+
+Measures the calls of a namespace alone, and beside a namespace with 500 waiting calls.
+
+  --process      run actions as processes instead of in Docker
+  --distributed  measure a controller and an invoker over Kafka instead of the standalone server
+  --calls N      the number of measured calls (default: 200)
+  --help         print this text
+`;
+
+const { values } = benchOptions(USAGE, {
   options: {
     process: { type: 'boolean', default: false },
     distributed: { type: 'boolean', default: false },

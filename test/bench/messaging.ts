@@ -2,15 +2,17 @@
  * What a message costs on each bus: from `send` to the handler, one at a time and many at once, the processor time that
  * goes into it, and what an idle connection takes.
  *
- *   npx tsx test/bench/messaging.ts [embedded|kafkajs|kafkajs-acks1|platformatic ...]
+ *   npx tsx test/bench/messaging.ts [--brokers 1|3] [embedded|kafkajs|kafkajs-acks1|platformatic ...]
  *
- * `KAFKA_HOSTS` names brokers; without it one is started for the purpose.
+ * `KAFKA_HOSTS` names a broker; without it one is started for the purpose, or three that keep each topic together.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
 import { openKafka } from '../../shared/messaging/clients/openKafka.js';
+import { startBrokers } from '../integration/kafka/brokers.js';
 import { startKafka } from '../integration/kafka/kafka.js';
+import { benchOptions } from './commandLine.js';
 
 const COLUMNS = [
   'one at a time: p50 ms',
@@ -28,19 +30,39 @@ interface Sample {
   text: string;
 }
 
+const USAGE = `Usage: npx tsx test/bench/messaging.ts [options] [BUS...]
+
+Measures the latency, the rate and the processor time of messages on each bus: embedded, kafkajs, kafkajs-acks1 and
+platformatic (default: all). Uses the broker of KAFKA_HOSTS, or starts one.
+
+  --brokers 1|3  the number of brokers to start (default: 1)
+  --help         print this text
+`;
+
+const { values, positionals } = benchOptions(USAGE, {
+  allowPositionals: true,
+  options: { brokers: { type: 'string', default: '1' } },
+});
+if (!['1', '3'].includes(values.brokers)) {
+  console.error('--brokers takes 1 or 3');
+  process.exit(2);
+}
+const replicationFactor = Number(values.brokers);
+
 const buses: Record<string, (brokers: string[]) => Messaging | Promise<Messaging>> = {
   embedded: () => new EmbeddedMessaging(),
-  kafkajs: (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench' }),
-  'kafkajs-acks1': (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench', acks: '1' }),
-  platformatic: (brokers) => openKafka('platformatic', { brokers, clientId: 'bench' }),
+  kafkajs: (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench', replicationFactor }),
+  'kafkajs-acks1': (brokers) => openKafka('kafkajs', { brokers, clientId: 'bench', acks: '1', replicationFactor }),
+  platformatic: (brokers) => openKafka('platformatic', { brokers, clientId: 'bench', replicationFactor }),
 };
-const chosen = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(buses);
+const chosen = positionals.length > 0 ? positionals : Object.keys(buses);
 const text = 'x'.repeat(1000);
 
 const ROUNDS = 3;
 
 const TOPICS = `bench-${process.pid}-${Date.now()}-`;
-const kafka = chosen.some((name) => name !== 'embedded') ? await startKafka(TOPICS) : undefined;
+const start = () => (replicationFactor > 1 ? startBrokers(replicationFactor) : startKafka(TOPICS));
+const kafka = chosen.some((name) => name !== 'embedded') ? await start() : undefined;
 const brokers = kafka?.hosts.split(',') ?? [];
 try {
   const results = new Map<string, Figures[]>(chosen.map((name) => [name, []]));

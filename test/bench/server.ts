@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,8 @@ import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { startCouch } from '../integration/couchdb/couch.js';
 import { startKafka } from '../integration/kafka/kafka.js';
 import { freePort } from '../../deploy/local/ports.js';
+
+const STANDALONE = fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url));
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
@@ -22,33 +24,54 @@ export interface ResidentMemory {
 
 /** An installation under measurement. */
 export interface BenchServer {
+  /** The address of the API, without a path. */
+  readonly url: string;
   /** From the start to the first answer, in ms. */
   readonly firstAnswerMs: number;
   /** Resident memory of its processes by name. */
   memory(): Record<string, ResidentMemory>;
+  /** The processor time of its processes since their start, in ms. */
+  processorMs(): number;
   /** @param expected a status of failure that is the right answer here */
   request(method: Method, path: string, body?: Json, expected?: number): Promise<JsonObject>;
   /** The same, for a user with the key `uuid:key`. */
   requestAs(key: string, method: Method, path: string, body?: Json): Promise<JsonObject>;
+  /** Kafka's brokers and the prefix of topics; missing: the server has a bus of its own. */
+  readonly kafka?: { readonly hosts: string; readonly prefix: string } | undefined;
   stop(): Promise<void>;
 }
 
+/** How a standalone server is started, where it differs from `npm start`. */
+export interface StandaloneStart {
+  /** The compiled program; missing: that of this tree. */
+  readonly main?: string | undefined;
+  /** Options of Node.js; missing: those of `npm start`. */
+  readonly node?: readonly string[] | undefined;
+  /** More environment variables. */
+  readonly environment?: Readonly<Record<string, string>> | undefined;
+}
+
 /** Starts a standalone server on a free port with a data folder of its own, and waits for its first answer. */
-export async function startStandalone(options: readonly string[]): Promise<BenchServer> {
+export async function startStandalone(
+  options: readonly string[],
+  { main = STANDALONE, node = ['--max-semi-space-size=4'], environment = {} }: StandaloneStart = {},
+): Promise<BenchServer> {
   const port = await freePort();
   const data = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
-  const main = fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url));
   const started = performance.now();
   const child = spawn(
     process.execPath,
-    ['--max-semi-space-size=4', main, '--port', String(port), '--data', data, '--log-level', 'warn', ...options],
-    { stdio: ['ignore', 'ignore', 'inherit'] },
+    [...node, main, '--port', String(port), '--data', data, '--log-level', 'warn', ...options],
+    { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } },
   );
-  const client = new ApiClient(`http://127.0.0.1:${port}`);
+  const url = `http://127.0.0.1:${port}`;
+  const client = new ApiClient(url);
   await untilAnswers(client, child);
   return {
+    url,
     firstAnswerMs: performance.now() - started,
     memory: () => ({ standalone: residentMemory(child.pid ?? 0) }),
+    processorMs: () => processorMs(child.pid ?? 0),
     request: client.request.bind(client),
     requestAs: client.requestAs.bind(client),
     stop: async () => {
@@ -97,13 +120,17 @@ export async function startDistributed(options: DistributedOptions = {}): Promis
   if (!controller) throw new Error('there is no controller');
   const client = new ApiClient(controller.url);
   return {
+    url: controller.url,
     firstAnswerMs,
     memory: () =>
       Object.fromEntries(
         [...topology.controllers, ...topology.invokers].map(({ name, pid }) => [name, residentMemory(pid ?? 0)]),
       ),
+    processorMs: () =>
+      [...topology.controllers, ...topology.invokers].reduce((sum, { pid }) => sum + processorMs(pid ?? 0), 0),
     request: client.request.bind(client),
     requestAs: client.requestAs.bind(client),
+    kafka: { hosts: kafka.hosts, prefix: kafka.prefix },
     stop: async () => {
       await topology.stop();
       await client.close();
@@ -160,6 +187,13 @@ function residentMemory(pid: number): ResidentMemory {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = (field: string): number => Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
   return { total: megabytes('VmRSS'), files: megabytes('RssFile') };
+}
+
+function processorMs(pid: number): number {
+  const tasks = `/proc/${pid}/task`;
+  // In ns; that of the threads that have ended is missing.
+  const ofThread = (id: string): number => Number(readFileSync(`${tasks}/${id}/schedstat`, 'utf8').split(' ')[0]);
+  return readdirSync(tasks).reduce((sum, id) => sum + ofThread(id), 0) / 1e6;
 }
 
 async function untilAnswers(client: ApiClient, child: ChildProcess): Promise<void> {

@@ -5,13 +5,21 @@ import { activationDocument, type ActivationRecord } from '../../shared/entities
 import { BatchingActivationStore } from '../../shared/store/BatchingActivationStore.js';
 import { openEmbeddedStores } from '../../shared/store/embedded/open.js';
 import type { Stores } from '../../shared/store/ArtifactStore.js';
+import { benchArguments } from './commandLine.js';
 
 /*
  * The embedded store with 1,000 and with 1,000,000 activations: `node dist/test/bench/store.js [NUMBER]`.
  * Exits with 1 where a list of 30 takes 10 ms or more at the larger number (median), or over twice what it takes at 1,000.
  */
 
-const LARGE = Number(process.argv[2] ?? '1000000');
+const USAGE = `Usage: node dist/test/bench/store.js [NUMBER]
+
+Measures the embedded store with 1,000 activations and with NUMBER activations (default: 1000000).
+
+Exits with 1 if a list of 30 takes 10 ms or more, or over twice as long as with 1,000.
+`;
+
+const LARGE = Number(benchArguments(USAGE, (text) => /^[1-9]\d*$/.test(text))[0] ?? '1000000');
 const SIZES = [1000, LARGE];
 const LISTS = 400;
 const TARGET_MS = 10;

@@ -130,7 +130,7 @@ describe('actions on a whole server', function () {
       assert.ok(Date.now() - begin < 15_000);
     });
 
-    it('is cut off where a result is over the limit, waited for or not', async () => {
+    it('is cut off if a result is over the limit, blocking or not', async () => {
       await guest.action('toomuch', 'const main = ({ size }) => ({ text: "a".repeat(size) })');
       const size = MB + 1000;
       const expected =
@@ -192,7 +192,7 @@ describe('actions on a whole server', function () {
       assert.ok(Number(deadline) >= begin + 4000 && Number(deadline) <= Date.now() + 5000);
     });
 
-    it('has the key of the caller where the action is annotated so', async () => {
+    it('has the key of the caller if the action is annotated so', async () => {
       await guest.action('context', CONTEXT, { annotations: [{ key: 'provide-api-key', value: true }] });
       assert.equal((await guest.run('context')).response.result['key'], GUEST_KEY);
     });
@@ -365,7 +365,7 @@ describe('actions on a whole server', function () {
     assert.notDeepEqual(await guest.must('GET', 'actions/a'), await guest.must('GET', 'actions/A'));
   });
 
-  it('run side by side where a container may take several, and one that fails does not end the others', async () => {
+  it('run side by side if a container may take several, and one that fails does not end the others', async () => {
     // The default installation allows no more than one at a time: then they run in containers of their own.
     await guest.action(
       'parallel',

@@ -59,7 +59,9 @@ describe('the API', function () {
   it('describes itself to tools and to readers, without credentials', async () => {
     const document = await ask('GET', 'api-docs');
     assert.equal(document.headers.get('access-control-allow-origin'), '*');
-    assert.equal(((await document.json()) as { openapi: string }).openapi, '3.1.0');
+    assert.equal(((await document.json()) as { swagger: string }).swagger, '2.0');
+    const openapi = await ask('GET', 'openapi.json');
+    assert.equal(((await openapi.json()) as { openapi: string }).openapi, '3.1.0');
     assert.equal((await ask('GET', 'api-docs/')).status, 200);
     const redirect = await ask('GET', 'docs');
     assert.deepEqual(
@@ -69,6 +71,15 @@ describe('the API', function () {
     const page = await ask('GET', redirect.headers.get('location') ?? '');
     assert.equal(page.headers.get('content-type'), 'text/html; charset=UTF-8');
     assert.match(await page.text(), /<!doctype html>[^]*\/namespaces\/\{namespace\}\/actions/);
+  });
+
+  it('answers OPTIONS for every path of its own with CORS, without credentials', async () => {
+    for (const path of ['', 'api-docs', 'docs', 'namespaces', 'namespaces/_/actions', 'namespaces/_/limits', 'bogus']) {
+      const { status, headers } = await ask('OPTIONS', path);
+      assert.equal(status, 200, path);
+      assert.equal(headers.get('access-control-allow-origin'), '*', path);
+      assert.match(headers.get('access-control-allow-headers') ?? '', /Authorization/, path);
+    }
   });
 
   it('takes nothing but GET on collections, and no POST on what cannot be activated', async () => {

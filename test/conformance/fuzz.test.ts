@@ -259,7 +259,7 @@ describe('malformed requests', function () {
     assert.equal(await (await fetch(`${server.base}/ping`)).text(), 'pong');
   });
 
-  it('are answered also where they are no HTTP at all', async () => {
+  it('are answered even if they are not HTTP', async () => {
     for (const text of [
       'nonsense\r\n\r\n',
       'GET\r\n\r\n',

@@ -13,8 +13,14 @@ export interface TestServer {
 const START_LIMIT_MS = 60_000;
 const READY = /ready at (http:\/\/\S+)/;
 
-/** Starts a standalone server of its own on a free port, its data in a new folder that goes with it. */
-export async function testServer(options: readonly string[] = []): Promise<TestServer> {
+/**
+ * Starts a standalone server of its own on a free port, its data in a new folder that goes with it.
+ * @param settings of the environment.
+ */
+export async function testServer(
+  options: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
+): Promise<TestServer> {
   const given = process.env['BASE_URL'];
   if (given) return { base: given.replace(/\/$/, ''), stop: () => Promise.resolve() };
   const data = await mkdtemp(join(tmpdir(), 'palette-whisk-conformance-'));
@@ -22,7 +28,8 @@ export async function testServer(options: readonly string[] = []): Promise<TestS
   const source = import.meta.url.endsWith('.ts');
   const main = fileURLToPath(new URL(`../../deploy/standalone/main.${source ? 'ts' : 'js'}`, import.meta.url));
   const args = [...(source ? ['--import', 'tsx'] : []), main, '--port', '0', '--data', data, ...options];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const env = { ...process.env, ...settings };
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const output: string[] = [];
   child.stderr.on('data', (chunk: Buffer) => output.push(chunk.toString()));
   try {

@@ -109,7 +109,7 @@ clientSuite('openwhisk-composer', function (server) {
     assert.ok(steps >= 5, `increment, double, and the conductor before, between and after: ${steps}`);
   });
 
-  it('fails where nothing catches the error', async () => {
+  it('fails if nothing catches the error', async () => {
     await deploy('composed', 'composer.sequence("fail", "increment")');
     await assert.rejects(
       client.actions.invoke({ name: 'composed', blocking: true, params: { n: 1 } }),

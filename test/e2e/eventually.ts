@@ -1,5 +1,5 @@
 /** Tries until it does not fail any more, for at most so long (ms); then fails as it did last. */
-export async function eventually<T>(attempt: () => Promise<T>, limitMs = 10_000): Promise<T> {
+export async function eventually<T>(attempt: () => T | Promise<T>, limitMs = 10_000): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     try {

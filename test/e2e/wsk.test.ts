@@ -321,7 +321,7 @@ clientSuite('wsk', function (server) {
     await send('GET', `${NS}/actions?${PAGE}`, Failure, undefined, { status: 401, key: 'wrong:key' });
   });
 
-  it('api list, where an operator has installed the API gateway’s actions', async () => {
+  it('api list, if an operator has installed the API gateway’s actions', async () => {
     const key = SYSTEM_KEY;
     await send('PUT', `${NS}/packages/apimgmt?overwrite=true`, Package, { publish: true }, { key });
     const code = 'function main(p) { return { body: { apis: [], asked: p } } }';

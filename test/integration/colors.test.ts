@@ -33,7 +33,7 @@ const textOf = (record: JsonObject, key: string): string => {
 const resultOf = (record: JsonObject): JsonObject => (record['response'] as { result: JsonObject }).result;
 
 describe('colors', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let server: TestServer;
   let caller: Caller;
 
@@ -48,18 +48,20 @@ describe('colors', function () {
   });
 
   it('find in memory what earlier invocations left there, far more often than by chance', async () => {
-    const workload = { posts: 200, invocations: 900, parallel: 2, exponent: 0.8 };
+    const workload = { posts: 200, warmUp: 0, invocations: 900, parallel: 2, exponent: 0.8, hitMs: 0, missMs: 0 };
     const random = await readPosts(caller, 'random', workload);
     const rows = [`random: ${random.memory}`];
-    for (const policy of ['consistent-hashing', 'bucket-hashing', 'least-assigned'] satisfies PolicyName[]) {
+    for (const policy of [
+      'consistent-hashing',
+      'bucket-hashing',
+      'least-assigned',
+      'bounded-load',
+    ] satisfies PolicyName[]) {
       const hits = await readPosts(caller, policy, workload);
       rows.push(`${policy}: ${hits.memory}, at home ${hits.home}`);
       assert.ok(hits.memory >= random.memory + 0.15, rows.join('; '));
       assert.ok(hits.home >= 0.9, rows.join('; '));
     }
-    // A bound for each invoker costs hits at a low load, and is still better than none.
-    const bounded = await readPosts(caller, 'bounded-load', workload);
-    assert.ok(bounded.memory >= random.memory, `${bounded.memory} with bounds, ${random.memory} at random`);
   });
 
   it('leave the records of uncolored invocations as they are without colors', async () => {
@@ -187,7 +189,7 @@ describe('colors', function () {
     });
   });
 
-  it('show operators where a template is wrong', async () => {
+  it('show operators the mistake in a template', async () => {
     await caller.createAction('wrong', COUNT, { color: 'post-{post' });
     const record = await caller.request('POST', '/actions/wrong?blocking=true', { post: 1 });
     assert.equal(annotation(record, 'color'), undefined, 'no color, and no refusal');

@@ -4,21 +4,71 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Container, ContainerResponse, ContainerSpec } from '../../invoker/containers/ContainerDriver.js';
+import type {
+  Container,
+  ContainerDriver,
+  ContainerResponse,
+  ContainerSpec,
+} from '../../invoker/containers/ContainerDriver.js';
+import { Cgroups } from '../../invoker/containers/cgroups/Cgroups.js';
 import { DockerDriver } from '../../invoker/containers/docker/DockerDriver.js';
+import { chooseContainers } from '../../deploy/standalone/containers.js';
+import { gpuRefusal, NO_GPUS_TEXT } from '../../invoker/containers/docker/gpus.js';
 import { actionNetwork, ISOLATED_NETWORK } from '../../invoker/containers/docker/network.js';
 import { OWNER_LABEL } from '../../invoker/containers/docker/settings.js';
 import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
 import { detectSandbox } from '../../invoker/containers/process/sandbox.js';
-import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
+import { DOCKER_SETTINGS, dockerConfig } from '../../shared/config/invokerConfig.js';
+import { readSettings } from '../../shared/config/Setting.js';
+import { processProbe } from '../../invoker/containers/process/probeKind.js';
+import { NODE_MAJORS } from '../../invoker/runtimes/versions/NodeBinaries.js';
+import { NODE_IMAGES, RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
+import { detectOci } from '../../invoker/containers/oci/detect.js';
 import { silentLogger } from '../../shared/logging/Logger.js';
 import { containerDriverSuite } from '../suites/containerDriver.js';
+import { ociSuite } from '../suites/ociDriver.js';
 import { ensureDocker } from './docker.js';
+import { preparedNetworksSuite } from '../suites/preparedNetworks.js';
 
 containerDriverSuite('process', async (owner) => ({
   driver: new ProcessDriver({ owner, logger: silentLogger }),
   reference: '',
 }));
+
+describe('kinds of Node.js as processes', function () {
+  this.timeout(120_000);
+  const driver = new ProcessDriver({ owner: `versions-${process.pid}`, logger: silentLogger });
+  after(() => driver.close());
+
+  for (const major of NODE_MAJORS) {
+    it(`run nodejs:${major} on Node.js ${major}`, async () => {
+      assert.equal(await processProbe()({ kind: `nodejs:${major}`, reference: '' }), undefined);
+      assert.match(await versionIn(driver, `nodejs:${major}`, ''), new RegExp(`^v${major}\\.`));
+    });
+  }
+
+  it('refuse a version that npm does not bring for the runtime', async () => {
+    assert.match((await processProbe()({ kind: 'nodejs:14', reference: '' })) ?? '', /Node\.js 14 is not supported/);
+    await assert.rejects(versionIn(driver, 'nodejs:14', ''), /kind 'nodejs:14' cannot run here: Node\.js 14/);
+  });
+});
+
+/** The version on which an action of TypeScript runs. */
+async function versionIn(driver: ContainerDriver, kind: string, reference: string): Promise<string> {
+  const container = await driver.create({
+    name: `version-${process.pid}-${kind.replace(':', '')}`,
+    image: { kind, reference, pull: false },
+    memoryMB: 256,
+    environment: {},
+    concurrency: 1,
+  });
+  const options = { timeoutMs: 20_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+  const code = 'export const main = (): { version: string } => ({ version: process.version })';
+  await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+  const { body } = await container.post('/run', '{}', options);
+  await container.destroy();
+  return String((JSON.parse(body) as { version: unknown }).version);
+}
 
 const sandbox = await detectSandbox();
 if (sandbox.usable) {
@@ -68,6 +118,41 @@ if (sandbox.usable) {
       await container.destroy();
       rmSync(dirname(outside), { recursive: true });
     });
+
+    it('holds the limit of processes against a fork bomb, if control groups are usable', async function () {
+      const opened = await Cgroups.open(`probe-${process.pid}`);
+      if (!opened.usable) this.skip();
+      await opened.cgroups.close();
+      const limited = new ProcessDriver({
+        owner: `bomb-${process.pid}`,
+        logger: silentLogger,
+        sandbox: true,
+        pidsLimit: 64,
+      });
+      try {
+        const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+        const bomb = await limited.create({
+          name: 'bomb',
+          image: { kind: 'nodejs:20', reference: '', pull: false },
+          memoryMB: 256,
+          environment: {},
+          concurrency: 1,
+        });
+        const code = `const { spawn } = require('child_process');
+          const { readdirSync } = require('fs');
+          const main = () => {
+            for (let i = 0; i < 100; i++) spawn('/bin/sleep', ['60']).on('error', () => {});
+            return { processes: readdirSync('/proc').filter((name) => /^\\d+$/.test(name)).length };
+          }`;
+        await bomb.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+        const { body } = await bomb.post('/run', '{"value":{}}', options);
+        const { processes } = JSON.parse(body) as { processes: number };
+        assert.ok(processes > 20 && processes <= 64, `${processes} processes`);
+        await bomb.destroy();
+      } finally {
+        await limited.close();
+      }
+    });
   });
 } else {
   describe('container driver: sandboxed process', () => {
@@ -78,7 +163,23 @@ if (sandbox.usable) {
   });
 }
 
-const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
+const runc = await detectOci('runc');
+if (runc.usable) ociSuite(runc.docker, 'runc');
+const oci = await detectOci('crun');
+if (oci.usable) ociSuite(oci.docker, 'crun');
+else {
+  describe('container driver: oci', () => {
+    it(`needs an OCI runtime: ${oci.reason}`, function () {
+      if (process.env['CI'] === 'true') assert.fail(oci.reason);
+      this.skip();
+    });
+  });
+}
+
+const detected = await ensureDocker({
+  install: process.env['CI'] === 'true',
+  images: NODE_IMAGES.map(({ reference }) => reference),
+});
 if (!detected.usable) {
   describe('container driver: docker', () => {
     it(`needs Docker: ${detected.reason}`, function () {
@@ -96,6 +197,24 @@ if (!detected.usable) {
     driver: new DockerDriver({ owner, docker, reach: 'port', logger: silentLogger }),
     reference: RUNTIME_IMAGE,
   }));
+
+  containerDriverSuite('docker, with prepared networks', async (owner) => ({
+    driver: new DockerDriver({ owner, docker, reach, logger: silentLogger, preparedNetworks: 2 }),
+    reference: RUNTIME_IMAGE,
+  }));
+  preparedNetworksSuite(docker, reach);
+
+  describe('kinds of Node.js in Docker', function () {
+    this.timeout(120_000);
+    const driver = new DockerDriver({ owner: `versions-${process.pid}`, docker, reach, logger: silentLogger });
+    after(() => driver.close());
+
+    for (const { reference, major } of NODE_IMAGES) {
+      it(`run nodejs:${major} on Node.js ${major}`, async () => {
+        assert.match(await versionIn(driver, `nodejs:${major}`, reference), new RegExp(`^v${major}\\.`));
+      });
+    }
+  });
 
   describe('what Docker is told of a container', function () {
     this.timeout(30_000);
@@ -284,6 +403,30 @@ if (!detected.usable) {
         await apart.close();
         service.close();
       }
+    });
+
+    describe('asked for a GPU that this machine does not have', () => {
+      const gpus = ['no-such-gpu'];
+      const refusal = (text: string): boolean => text === NO_GPUS_TEXT || text.includes('no-such-gpu');
+
+      it('says so before the first action, and leaves neither a container nor an image', async () => {
+        const images = async (): Promise<number> =>
+          (await docker.listImages({ filters: { dangling: ['true'] } })).length;
+        const before = await images();
+        const refused = await gpuRefusal(docker, gpus, `${owner}-gpus`);
+        assert.ok(refused !== undefined && refusal(refused), refused);
+        const filters = { label: [`${OWNER_LABEL}=${owner}-gpus`] };
+        assert.deepEqual(await docker.listContainers({ all: true, filters }), []);
+        assert.equal(await images(), before);
+      });
+
+      it('does not start a standalone server', async () => {
+        const settings = dockerConfig(readSettings(DOCKER_SETTINGS, { CONTAINER_GPUS: 'device=no-such-gpu' }));
+        await assert.rejects(
+          chooseContainers('docker', silentLogger, { kinds: new Map() }, settings),
+          (error: Error) => error.name === 'UsageError' && refusal(error.message),
+        );
+      });
     });
 
     it('says which network is missing', async () => {

@@ -4,23 +4,32 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { detectDocker, type Detection } from '../../invoker/containers/docker/detect.js';
-import { ensureRuntimeImage } from '../../invoker/runtimes/image/build.js';
+import { ensureImage } from '../../invoker/runtimes/image/build.js';
+import { recipeOf } from '../../invoker/runtimes/image/recipes.js';
+import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 
 const START_MS = 60_000;
 
 /**
- * A Docker Engine with the image of the Node.js runtime, for the tests that need them. Where `install` is set and none
+ * A Docker Engine with the image of the Node.js runtime, or other images of ours, for the tests that need them. Where `install` is set and none
  * answers, root gets Debian's packages and starts one (which stays). The Debian way, since no other is promised.
  * @returns why there is none, where there is none
  */
-export async function ensureDocker(options: { readonly install: boolean }): Promise<Detection> {
+export async function ensureDocker(options: {
+  readonly install: boolean;
+  readonly images?: readonly string[];
+}): Promise<Detection> {
   let detected = await detectDocker();
   if (options.install && !isProgram('bwrap')) installEngine();
   if (!detected.usable && options.install) {
     const failure = installEngine() ?? (await startEngine());
     detected = failure === undefined ? await detectDocker() : { usable: false, reason: failure };
   }
-  if (detected.usable) await ensureRuntimeImage(detected.docker);
+  if (!detected.usable) return detected;
+  for (const reference of options.images ?? [RUNTIME_IMAGE]) {
+    const recipe = recipeOf(reference);
+    if (recipe) await ensureImage(detected.docker, recipe);
+  }
   return detected;
 }
 

@@ -89,7 +89,7 @@ describe('a server with HTTPS, as the settings say', function () {
       await assert.rejects(ask(port, 'stranger.crt'), /self.signed/);
     });
 
-    it(`lets in who shows the certificate of ${keystore} itself, where clients have to show one`, async () => {
+    it(`admits a client that shows the certificate of ${keystore} itself, if clients must show one`, async () => {
       const port = await serve(settings(keystore, clientAuth));
       assert.equal(await ask(port, 'server.crt', 'server'), 'served');
       await assert.rejects(ask(port, 'server.crt'));
@@ -136,7 +136,7 @@ describe('a server with HTTPS, as the settings say', function () {
     );
   });
 
-  it('says how to make a keystore anew that an old tool has made', () => {
+  it('says how to convert a keystore that an old tool has made', () => {
     const pair = ['-in', path('server.crt'), '-inkey', path('server.key')];
     openssl('pkcs12', '-export', '-legacy', '-passout', `pass:${PASSWORD}`, ...pair, '-out', path('old.p12'));
     assert.throws(

@@ -64,7 +64,16 @@ describe('the package', function () {
     });
     const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
     const names = files.map((file) => file.path);
-    for (const name of ['dist/deploy/standalone/main.js', 'shared/runtimes/runtimes.json', 'LICENSE', 'README.md']) {
+    for (const name of [
+      'dist/deploy/standalone/main.js',
+      'shared/runtimes/runtimes.json',
+      'shared/runtimes/openserverless.json',
+      'invoker/runtimes/python/runtime.py',
+      'invoker/runtimes/python/packages/palette_objects.py',
+      'dist/shared/objects/client/index.js',
+      'LICENSE',
+      'README.md',
+    ]) {
       assert.ok(names.includes(name), name);
     }
     assert.deepEqual(

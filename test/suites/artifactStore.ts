@@ -31,7 +31,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
   });
 
   describe('documents', () => {
-    it('gives back what was put, with its revision', async () => {
+    it('returns a stored document with its revision', async () => {
       const document = { ...trigger('t', 7), odd: { nested: [1, 'two', null, true, { '': 'é€𝄞' }] } };
       const revision = await stores.whisks.put(document);
       assert.match(revision, /^1-[0-9a-f]{32}$/);
@@ -119,10 +119,20 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       );
       assert.ok(!all.some((id) => id.startsWith('_design/')));
     });
+
+    it('begins after an id that no document has, or has no more', async () => {
+      await stores.subjects.putMany(['a1', 'a2', 'a3'].map((id) => ({ _id: `${namespace}/${id}` })));
+      const after = async (id: string): Promise<string[]> =>
+        (await stores.subjects.listDocuments(`${namespace}/${id}`, 2)).map(({ _id }) => _id);
+      assert.deepEqual(await after('a'), [`${namespace}/a1`, `${namespace}/a2`]);
+      assert.deepEqual(await after('a1'), [`${namespace}/a2`, `${namespace}/a3`]);
+      await stores.subjects.deleteMany([`${namespace}/a1`]);
+      assert.deepEqual(await after('a1'), [`${namespace}/a2`, `${namespace}/a3`]);
+    });
   });
 
   describe('putMany', () => {
-    it('stores all that are new and names those that exist', async () => {
+    it('stores new documents, and names existing ones', async () => {
       await stores.activations.putMany([activation('a1', 'hello', 10)]);
       const { conflicts } = await stores.activations.putMany([
         activation('a2', 'hello', 20),
@@ -135,7 +145,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       assert.deepEqual(await stores.activations.putMany([]), { conflicts: [], refused: [] });
     });
 
-    it('stores what is large', async () => {
+    it('stores large documents', async () => {
       const large = { ...activation('big', 'hello', 1), logs: ['x'.repeat(3_000_000)] };
       await stores.activations.putMany([large]);
       assert.deepEqual((await stores.activations.get(large._id))?.['logs'], large.logs);
@@ -212,7 +222,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
       assert.deepEqual(starts(rows), [1011, 1009]);
     });
 
-    it('adds the documents where asked', async () => {
+    it('adds the documents if asked', async () => {
       const query = { ...all(), limit: 1, includeDocs: true };
       const [row] = await stores.activations.query('whisks.v2.1.0/activations', query);
       assert.deepEqual(row?.doc?.['response'], { statusCode: 0, result: { n: 1 } });

@@ -121,12 +121,55 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
       await assert.rejects(known.getActionWithCode('guest/hello'), StoreUnavailableError);
     });
 
-    it('knows nothing that is not fresh where it is told so', async () => {
+    it('reads the cached action as the latest', async () => {
+      const known = reading(undefined);
+      assert.ok(await known.latest.getActionWithCode('guest/hello'));
+      away = true;
+      assert.ok(await known.latest.getActionWithCode('guest/hello'));
+      assert.ok(await known.latest.getAction('guest/hello'));
+      clock = 600_001;
+      await assert.rejects(known.latest.getActionWithCode('guest/hello'), StoreUnavailableError);
+    });
+
+    it('knows nothing that is not fresh if it is told so', async () => {
       const known = reading(0);
       assert.ok(await known.getActionWithCode('guest/hello'));
       away = true;
       clock = 11;
       await assert.rejects(known.getActionWithCode('guest/hello'), StoreUnavailableError);
+    });
+  });
+
+  describe('read as the latest', () => {
+    let elsewhere: CachedEntityStore;
+
+    beforeEach(async () => {
+      elsewhere = new CachedEntityStore(stores.whisks);
+      await entities.putAction(action('hello', 'old'));
+      await entities.putPackage(pkg('tools', false));
+      assert.equal((await entities.getActionWithCode('guest/hello'))?.exec.code, 'old');
+    });
+
+    it('are as another process left them, before its message comes', async () => {
+      const found = await elsewhere.getAction('guest/hello');
+      await elsewhere.putAction({ ...action('hello', 'new'), _rev: found?._rev });
+      assert.equal((await entities.getActionWithCode('guest/hello'))?.exec.code, 'old', 'the cache has the change');
+      const latest = await entities.latest.getActionWithCode('guest/hello');
+      assert.equal(latest?.exec.code, 'new');
+      assert.equal((await entities.latest.getAction('guest/hello'))?._rev, latest?._rev);
+      // What was read is cached.
+      assert.equal((await entities.getActionWithCode('guest/hello'))?.exec.code, 'new');
+    });
+
+    it('are missing as soon as another process deleted them', async () => {
+      for (const id of ['guest/hello', 'guest/tools']) {
+        const { _rev = '' } = (await stores.whisks.get(id)) ?? {};
+        assert.ok(await elsewhere.delete(id, _rev));
+      }
+      assert.equal(await entities.latest.getPackage('guest/tools'), undefined);
+      assert.equal(await entities.latest.getActionWithCode('guest/hello'), undefined);
+      assert.equal(await entities.getActionWithCode('guest/hello'), undefined);
+      assert.equal(await entities.latest.getTrigger('guest/none'), undefined);
     });
   });
 
@@ -176,7 +219,7 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     assert.deepEqual(exec, { kind: 'java:8', binary: true, main: 'Main', code: Buffer.from('PK').toString('base64') });
   });
 
-  it('leaves what is damaged out of lists', async () => {
+  it('leaves damaged documents out of lists', async () => {
     const rule = { trigger: { path: 'guest', name: 't' }, action: { path: 'guest', name: 'a' }, entityType: 'rule' };
     await stores.whisks.put({ ...entity('good', 1), ...rule });
     await stores.whisks.put({ ...entity('bad', 2), ...rule, action: 7 } as NewDocument);
@@ -187,7 +230,7 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     );
   });
 
-  it('freezes what it gives out, and is not touched by what callers do with what they gave', async () => {
+  it('freezes the documents that it gives out, and ignores later changes of the documents that it took', async () => {
     const mine = action('hello', 'x');
     await entities.putAction(mine);
     mine.parameters.push({ key: 'late', value: 1 });
@@ -210,7 +253,7 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     await assert.rejects(entities.putAction(action('hello', 'four')), DocumentConflictError);
   });
 
-  it('shows what others changed once it is told', async () => {
+  it('shows changes of others after a notice', async () => {
     const first = await entities.putAction(action('hello', 'one'));
     await stores.whisks.put({ ...action('hello', 'two'), _rev: first._rev });
     assert.equal((await entities.getActionWithCode('guest/hello'))?.exec.code, 'one');
@@ -236,7 +279,7 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     assert.equal(await invoker.getActionWithCode('guest/hello', null), undefined);
   });
 
-  it('shares one look at the store between those who ask at once', async () => {
+  it('shares one read of the store between concurrent requests', async () => {
     await stores.whisks.put(action('hello', 'x'));
     await Promise.all([1, 2, 3].map(() => entities.getActionWithCode('guest/hello')));
     assert.deepEqual(reads, ['guest/hello']);
@@ -255,7 +298,7 @@ export function entityStoreSuite(openStores: () => Promise<Stores>): void {
     assert.equal((await reading)?.exec.code, 'here');
   });
 
-  it('says what is of another type, and what is damaged', async () => {
+  it('distinguishes a document of another type from a damaged one', async () => {
     await entities.putPackage(pkg('p', false));
     await assert.rejects(entities.getAction('guest/p'), WrongEntityTypeError);
     await assert.rejects(entities.getActionWithCode('guest/p'), WrongEntityTypeError);

@@ -77,7 +77,7 @@ export function messagingSuite(
       return messaging;
     }
 
-    it('delivers in order what was sent', async () => {
+    it('delivers messages in order', async () => {
       const messaging = await connect();
       const topic = noteTopic();
       await messaging.ensureTopic(topic);
@@ -103,7 +103,7 @@ export function messagingSuite(
       await a.ensureTopic(topic);
     });
 
-    it('keeps for the first group what was sent before anybody listened', async () => {
+    it('keeps messages for the first group that were sent before it existed', async () => {
       const messaging = await connect();
       const topic = noteTopic();
       await messaging.ensureTopic(topic);
@@ -117,7 +117,7 @@ export function messagingSuite(
       );
     });
 
-    it('gives a group that asks for the latest only what is sent from then on', async () => {
+    it('gives a group that asks for the latest only later messages', async () => {
       const messaging = await connect();
       const topic = noteTopic();
       await messaging.ensureTopic(topic);
@@ -217,7 +217,7 @@ export function messagingSuite(
       release?.();
     });
 
-    it('goes on after a handler that throws or rejects', async () => {
+    it('continues after a handler that throws or rejects', async () => {
       const messaging = await connect();
       const topic = noteTopic();
       await messaging.ensureTopic(topic);
@@ -268,7 +268,7 @@ export function messagingSuite(
       assert.equal(nested, 0);
     });
 
-    it('finishes what is in flight when a consumer closes, and gives it no more', async () => {
+    it('finishes the messages in flight when a consumer closes, and gives it no more', async () => {
       const messaging = await connect();
       const topic = noteTopic();
       await messaging.ensureTopic(topic);
@@ -305,7 +305,7 @@ export function messagingSuite(
       assert.deepEqual(got, [{ n: 1 }]);
     }).timeout(60_000);
 
-    it('gives a group that comes back what was sent meanwhile', async () => {
+    it('gives a returning group the messages that were sent meanwhile', async () => {
       const messaging = await connect();
       const topic = noteTopic();
       await messaging.ensureTopic(topic);
@@ -372,7 +372,7 @@ export function messagingSuite(
         assert.equal(got[0]?.text, text);
       });
 
-      it('skips what does not decode', async () => {
+      it('skips messages that do not decode', async () => {
         const messaging = await connect();
         const topic = noteTopic();
         await messaging.ensureTopic(topic);

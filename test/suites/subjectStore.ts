@@ -50,7 +50,7 @@ export function subjectStoreSuite(openStores: () => Promise<Stores>): void {
       subjects = new SubjectStore(failing as ArtifactStore, { maxAgeMs: 10, maxStaleMs: 600_000, now: () => clock });
     });
 
-    it('knows those whom it knew before, for ten minutes, and nobody else', async () => {
+    it('knows the identities that it has read for ten minutes, and no others', async () => {
       assert.ok(await subjects.identityByKey(U1, K1));
       failure = new StoreUnavailableError('away');
       clock = 600_000;
@@ -129,7 +129,7 @@ export function subjectStoreSuite(openStores: () => Promise<Stores>): void {
     { maxActionTimeout: 1.5 },
     { minActionLogs: true },
   ]) {
-    it(`takes all limits for none where one of them is ${JSON.stringify(odd)}`, async () => {
+    it(`takes all limits for none if one of them is ${JSON.stringify(odd)}`, async () => {
       await put({ _id: 'two/limits', invocationsPerMinute: 3, ...odd });
       assert.deepEqual((await subjects.identityByKey(U1, K1))?.limits, {});
     });
@@ -159,7 +159,7 @@ export function subjectStoreSuite(openStores: () => Promise<Stores>): void {
     assert.equal((await subjects.identityByKey(U2, K2))?.subject, 'two');
   });
 
-  it('fails where two subjects have the very same key', async () => {
+  it('fails if two subjects have the very same key', async () => {
     await put({ _id: 'twin', subject: 'twin', namespaces: [{ name: 'twin', uuid: U1, key: K1 }] });
     await assert.rejects(subjects.identityByKey(U1, K1), /not unique/);
   });
@@ -173,7 +173,7 @@ export function subjectStoreSuite(openStores: () => Promise<Stores>): void {
     assert.deepEqual([...(await subjects.blockedNamespaces())].toSorted(), ['bad', 'zero']);
   });
 
-  it('asks the store once for what it knows, and again when that is old', async () => {
+  it('asks the store once for an identity, and again when it is old', async () => {
     const first = await subjects.identityByKey(U1, K1);
     assert.equal(await subjects.identityByKey(U1, K1), first);
     assert.equal(queries, 1);

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { inLanes, inOrder, jobsOf } from '../jobs.js';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { APART, inLanes, inOrder, jobsOf, needsParts, TIERS } from '../jobs.js';
+
+const sources = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../' : '../../../test/', import.meta.url));
 
 describe('the jobs of a test run', () => {
   it('are one for a tier, and one for each folder of the integration tier', () => {
@@ -17,13 +22,40 @@ describe('the jobs of a test run', () => {
       ['e2e'],
     );
     assert.deepEqual(jobsOf('unit', []), []);
+    assert.deepEqual(
+      jobsOf('lint', []).map(({ name }) => name),
+      ['lint'],
+    );
+  });
+
+  it('are one for each file that takes long', () => {
+    const files = ['kafka/faults.test.ts', 'kafka/rights.test.ts', 'kafka/topics.test.ts'];
+    assert.deepEqual(
+      jobsOf('integration', files).map((job) => [job.name, job.files]),
+      [
+        ['integration/kafka/faults', ['kafka/faults.test.ts']],
+        ['integration/kafka', ['kafka/rights.test.ts', 'kafka/topics.test.ts']],
+      ],
+    );
+    for (const file of APART) assert.ok(existsSync(join(sources, file)), `${file} does not exist any more`);
   });
 
   it('hold every file once, in whichever order they begin', () => {
     const files = ['distributed/a.test.ts', 'x.test.ts', 'couchdb/y.test.ts', 'kafka/z.test.ts'];
     const jobs = inOrder(jobsOf('integration', files));
     assert.deepEqual(jobs.flatMap((job) => job.files).toSorted(), files.toSorted());
-    assert.equal(jobs[0]?.name, 'integration/distributed');
+    assert.deepEqual(
+      jobs.map(({ name }) => name),
+      ['integration', 'integration/distributed', 'integration/kafka', 'integration/couchdb'],
+    );
+  });
+
+  it('begin with those that need no real parts, which are prepared meanwhile', () => {
+    const jobs = inOrder(TIERS.flatMap((tier) => jobsOf(tier, ['distributed/a.test.ts'])));
+    assert.deepEqual(
+      jobs.map(({ tier }) => needsParts(tier)),
+      [false, false, true, true, true],
+    );
   });
 
   it('run side by side in as many lanes as were asked for, each once', async () => {

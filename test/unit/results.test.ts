@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { failuresText } from '../results.js';
+import { failuresText, slowestText } from '../results.js';
 
 describe('the failures at the end of a run', () => {
   it('name each test, and indent its reason', () => {
@@ -21,5 +21,19 @@ describe('the failures at the end of a run', () => {
   it('show a bounded part of a long reason', () => {
     const text = failuresText([{ title: 'unit', reason: 'x'.repeat(100_000) }]);
     assert.ok(text.length < 2_000, `${text.length} characters`);
+  });
+});
+
+describe('the slowest tests at the end of a run', () => {
+  it('are as many as asked for, the longest first, in seconds', () => {
+    const durations = [
+      { name: 'quick', ms: 4 },
+      { name: 'slowest', ms: 61_250 },
+      { name: 'slow', ms: 2040 },
+    ];
+    assert.equal(
+      slowestText('tests', durations, 2),
+      ['the 2 slowest tests:', '    61.3 s  slowest', '     2.0 s  slow'].join('\n'),
+    );
   });
 });

@@ -10,7 +10,7 @@ import { authorizeAction, type ActionPath } from './authorizeAction.js';
 export async function deleteAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const path = await authorizeAction(ctx, call, 'DELETE', target);
   const { action, large } = await readAndWrite(async () => {
-    const found = await ctx.entities.getActionWithCode(`${path}/${target.name}`);
+    const found = await ctx.entities.latest.getActionWithCode(`${path}/${target.name}`);
     if (!found) throw notFound();
     const code = ctx.requireResponsePayload ? await readLargeCode(ctx.bodies, call.req, found) : undefined;
     if (!(await ctx.entities.delete(found._id, found._rev ?? ''))) throw notFound();

@@ -1,9 +1,10 @@
 import type { ControllerContext } from '../ControllerContext.js';
 import { findAction, invokeFound } from '../../invocation/activate.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
-import { malformedQuery } from '../../http/ApiError.js';
+import { ApiError, malformedQuery } from '../../http/ApiError.js';
 import { booleanParameter, queryOf } from '../../http/query.js';
 import { ACTIVATION_ID_HEADER, sendJson } from '../../http/respond.js';
+import { wantedReferences } from '../resultHeader.js';
 import { givenColor, setColorHeaders } from '../colorHeaders.js';
 import type { Call } from '../route.js';
 import { activationView, invocationStatus } from '../activations/activationView.js';
@@ -18,6 +19,8 @@ export async function invokeAction(ctx: ControllerContext, call: Call, target: A
   const { user, req, res } = call;
   const path = await authorizeAction(ctx, call, 'ACTIVATE', target);
   const options = readOptions(queryOf(req), ctx.limits.maxBlockingWaitMs);
+  const references = wantedReferences(req.headers);
+  if (references && !ctx.objects) throw new ApiError(503, 'The invokers share no objects for results by reference.');
   const payload = await ctx.bodies.jsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
   const found = await findAction(ctx.entities, { path, name: target.name });
   const outcome = await invokeFound(ctx, {
@@ -27,6 +30,7 @@ export async function invokeAction(ctx: ControllerContext, call: Call, target: A
     payload,
     waitMs: options.blocking ? options.timeout : undefined,
     color: givenColor(req.headers),
+    references,
   });
   if (outcome.kind === 'accepted') {
     res.setHeader(ACTIVATION_ID_HEADER, outcome.activationId);

@@ -55,7 +55,8 @@ async function writeAction(
 ): Promise<Action> {
   const { path, name } = target;
   const id = `${path}/${name}`;
-  const old = body.exec ? await ctx.entities.getAction(id) : await ctx.entities.getActionWithCode(id);
+  const { latest } = ctx.entities;
+  const old = await (body.exec ? latest.getAction(id) : latest.getActionWithCode(id));
   if (old && !overwrite) throw conflict('resource already exists');
   checkInstances(body.limits, limit);
   const exec = body.exec ?? old?.exec;

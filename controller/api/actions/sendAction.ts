@@ -1,8 +1,9 @@
-import type { Request, Response } from 'express';
+import type { ServerResponse } from 'node:http';
 import type { Action } from '../../../shared/entities/documents.js';
 import type { KeyValue } from '../../../shared/entities/keyvalue.js';
 import { LargeCode } from '../../../shared/entities/LargeCode.js';
 import { conflict } from '../../http/ApiError.js';
+import type { ApiRequest } from '../../http/ApiRequest.js';
 import type { Bodies } from '../../http/Bodies.js';
 import { CodeBytes, sendJson, sendJsonInPieces } from '../../http/respond.js';
 import { actionView } from './actionView.js';
@@ -17,7 +18,7 @@ const LARGE_CODE = 1024 * 1024;
  * @returns undefined if the code is not large.
  * @throws ApiError 409 if the action was changed meanwhile; 429, 503.
  */
-export async function readLargeCode(bodies: Bodies, req: Request, action: Action): Promise<CodeBytes | undefined> {
+export async function readLargeCode(bodies: Bodies, req: ApiRequest, action: Action): Promise<CodeBytes | undefined> {
   const { code, binary = false } = action.exec;
   if (!(code instanceof LargeCode)) return undefined;
   await bodies.reserve(req, code.bytes);
@@ -32,7 +33,7 @@ export async function readLargeCode(bodies: Bodies, req: Request, action: Action
  * @param parameters the action's, merged with those of its package.
  */
 export function sendAction(
-  res: Response,
+  res: ServerResponse,
   action: Action,
   code: CodeBytes | undefined,
   parameters?: readonly KeyValue[],

@@ -14,7 +14,7 @@ export const deletePackage =
     const force = booleanParameter(queryOf(req), 'force', false);
     const id = `${namespace}/${name}`;
     const gone = await readAndWrite(async () => {
-      const existing = await ctx.entities.getPackage(id);
+      const existing = await ctx.entities.latest.getPackage(id);
       if (existing?._rev === undefined) throw notFound();
       if (!bindingOf(existing)) await empty(ctx, id, force);
       if (!(await ctx.entities.delete(id, existing._rev))) throw notFound();
@@ -34,7 +34,7 @@ async function empty(ctx: ControllerContext, id: string, force: boolean): Promis
   }
   for (const { name } of contents) {
     if (typeof name !== 'string') continue;
-    const action = await ctx.entities.getAction(`${id}/${name}`);
+    const action = await ctx.entities.latest.getAction(`${id}/${name}`);
     // Another request may have deleted it in the meantime.
     if (action?._rev !== undefined) await ctx.entities.delete(action._id, action._rev);
   }

@@ -19,7 +19,7 @@ export const getPackage =
       throw new ApiError(403, `GET not permitted for '${namespace}/${name}' since it's a shared package`);
     }
     const id = `${namespace}/${name}`;
-    const own = await ctx.entities.getPackage(id);
+    const own = await ctx.entities.latest.getPackage(id);
     if (!own) throw notFound();
     const binding = bindingOf(own);
     if (!binding) {
@@ -31,7 +31,7 @@ export const getPackage =
     if (ctx.sharedPackagesExecuteOnly && binding.namespace !== namespace) {
       throw new ApiError(403, `GET not permitted since ${name} is a binding of a shared package`);
     }
-    const bound = await ctx.entities.getPackage(provider);
+    const bound = await ctx.entities.latest.getPackage(provider);
     if (!bound) throw notFound();
     const parameters = mergeParameters(bound.parameters, own.parameters);
     sendJson(res, 200, { ...packageView(own, parameters), ...(await contents(ctx, provider)) });

@@ -29,7 +29,7 @@ export const putPackage =
     if (name === RESERVED) throw badRequest(`Package name '${name}' is reserved.`);
     if (body.binding) await checkAccess(ctx, user, body.binding);
     const document = await readAndWrite(async () => {
-      const old = await ctx.entities.getPackage(`${namespace}/${name}`);
+      const old = await ctx.entities.latest.getPackage(`${namespace}/${name}`);
       const written = await createOrUpdate(
         old,
         overwrite,
@@ -66,7 +66,7 @@ async function checkAccess(ctx: ControllerContext, user: Identity, { namespace, 
 /** Checks that the bound package exists and is not itself a binding. */
 async function checkBindable(ctx: ControllerContext, { namespace, name }: Binding): Promise<void> {
   try {
-    const provider = await ctx.entities.getPackage(`${namespace}/${name}`);
+    const provider = await ctx.entities.latest.getPackage(`${namespace}/${name}`);
     if (!provider) throw badRequest(BINDING_MISSING);
     if (bindingOf(provider)) throw badRequest('Cannot bind to another package binding.');
   } catch (error) {

@@ -98,10 +98,11 @@ async function checkExist(
   action: FullyQualifiedName,
 ): Promise<void> {
   try {
-    if (!(await ctx.entities.getTrigger(documentId(trigger)))) {
+    if (!(await ctx.entities.latest.getTrigger(documentId(trigger)))) {
       throw badRequest(`trigger /${documentId(trigger)} does not exist`);
     }
-    if (!(await resolveAction(ctx.entities, action))) throw badRequest(`action /${documentId(action)} does not exist`);
+    if (!(await resolveAction(ctx.entities.latest, action)))
+      throw badRequest(`action /${documentId(action)} does not exist`);
   } catch (error) {
     const unreadable = error instanceof WrongEntityTypeError || error instanceof CorruptedEntityError;
     if (unreadable) throw badRequest(CORRUPTED_MESSAGE);

@@ -18,7 +18,7 @@ export function editTrigger(
   edit: (trigger: TriggerDocument) => TriggerDocument,
 ): Promise<TriggerDocument | undefined> {
   return retryConflicts(ATTEMPTS, async () => {
-    const trigger = await entities.getTrigger(id);
+    const trigger = await entities.latest.getTrigger(id);
     if (!trigger) return undefined;
     const edited = edit(trigger);
     return edited === trigger ? trigger : entities.putTrigger(edited);
@@ -32,7 +32,7 @@ export function editTrigger(
  */
 export async function triggerOf({ entities }: Parts, name: FullyQualifiedName): Promise<TriggerDocument | undefined> {
   try {
-    return await entities.getTrigger(documentId(name), true);
+    return await entities.latest.getTrigger(documentId(name));
   } catch (error) {
     if (error instanceof WrongEntityTypeError) return undefined;
     throw error;

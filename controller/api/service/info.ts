@@ -5,8 +5,17 @@ import type { Build } from '../ControllerContext.js';
 
 const MB = 1024 * 1024;
 
-/** The response to `GET /`. `wsk` reads limits and runtimes from it. */
-export function serviceInfo(limits: Limits, runtimes: Runtimes): JsonBody {
+/** The page that describes the API, for people. */
+const DOCUMENTATION = '/api/v1/docs';
+
+/** The header `Link` (RFC 8631): the page for people, and the document for programs. */
+export const DOCUMENTATION_LINKS = `<${DOCUMENTATION}>; rel="service-doc", </api/v1/api-docs>; rel="service-desc"`;
+
+/**
+ * The response to `GET /`. `wsk` reads limits and runtimes from it. The recorded answers fix its fields, so the name, the
+ * version and the documentation of this program are in `description` and `support`.
+ */
+export function serviceInfo(limits: Limits, runtimes: Runtimes, { version }: Build): JsonBody {
   const { timeout, memory, logs } = limits;
   const bounds = (prefix: string): Record<string, number> => ({
     [`${prefix}min_action_duration`]: timeout.min,
@@ -17,8 +26,9 @@ export function serviceInfo(limits: Limits, runtimes: Runtimes): JsonBody {
     [`${prefix}max_action_logs`]: logs.max * MB,
   });
   return {
-    description: 'OpenWhisk',
+    description: `OpenWhisk, served by palette-whisk ${version}`,
     support: {
+      documentation: DOCUMENTATION,
       github: 'https://github.com/apache/openwhisk/issues',
       slack: 'http://slack.openwhisk.org',
     },
@@ -38,7 +48,7 @@ export function serviceInfo(limits: Limits, runtimes: Runtimes): JsonBody {
 /** The response to `GET /api/v1`. */
 export function apiInfo(build: Build): JsonBody {
   return {
-    description: 'OpenWhisk API',
+    description: `OpenWhisk API, served by palette-whisk ${build.version}`,
     api_version: '1.0.0',
     api_version_path: 'v1',
     build: build.date,

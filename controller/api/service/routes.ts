@@ -6,7 +6,7 @@ import type { Routes } from '../app.js';
 import { queryOf } from '../../http/query.js';
 import { sendJson, sendText } from '../../http/respond.js';
 import { healthyCount, invokerStates, isReady } from './health.js';
-import { apiInfo, serviceInfo } from './info.js';
+import { apiInfo, DOCUMENTATION_LINKS, serviceInfo } from './info.js';
 
 /** Paths for the operator of the installation, not for its users. */
 const OPERATORS_PATHS = ['/invokers', '/activation', '/palette', '/disable', '/enable', '/metrics'];
@@ -19,7 +19,8 @@ export const serviceRoutes: Routes = (router, ctx) => {
     sendText(res, 200, 'pong');
   });
   router.get('/', (_req, res) => {
-    sendJson(res, 200, serviceInfo(ctx.limits, ctx.runtimes));
+    res.setHeader('Link', DOCUMENTATION_LINKS);
+    sendJson(res, 200, serviceInfo(ctx.limits, ctx.runtimes, ctx.build));
   });
 
   // Pages of other sites must not read or switch anything: neither through CORS nor through a form.
@@ -61,14 +62,11 @@ export const serviceRoutes: Routes = (router, ctx) => {
   });
   router.post('/disable', operator, (req, res, next) => {
     ctx.log.warn('the operator takes this controller out of service', { transid: req.transid });
-    balancer.disable().then(() => {
-      sendText(res, 200, 'controller is disabled');
-    }, next);
+    ctx.setInService(false).then(() => sendText(res, 200, 'controller is disabled'), next);
   });
-  router.post('/enable', operator, (req, res) => {
+  router.post('/enable', operator, (req, res, next) => {
     ctx.log.warn('the operator takes this controller into service', { transid: req.transid });
-    balancer.enable();
-    sendText(res, 200, 'controller is enabled');
+    ctx.setInService(true).then(() => sendText(res, 200, 'controller is enabled'), next);
   });
 };
 
@@ -76,6 +74,7 @@ export const serviceRoutes: Routes = (router, ctx) => {
 export const apiInfoRoutes: Routes = (router, ctx) => {
   router.get('/', (_req, res) => {
     setCors(res);
+    res.setHeader('Link', DOCUMENTATION_LINKS);
     sendJson(res, 200, apiInfo(ctx.build));
   });
 };

@@ -10,7 +10,7 @@ export const deleteTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, namespace, name }) => {
     const trigger = await readAndWrite(async () => {
-      const found = await ctx.entities.getTrigger(`${namespace}/${name}`);
+      const found = await ctx.entities.latest.getTrigger(`${namespace}/${name}`);
       if (found?._rev === undefined) throw notFound();
       if (!(await ctx.entities.delete(found._id, found._rev))) throw notFound();
       return found;

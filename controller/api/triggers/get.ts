@@ -9,7 +9,7 @@ import { triggerView } from './triggerView.js';
 export const getTrigger =
   (ctx: ControllerContext): EntityHandler =>
   async ({ res, namespace, name }) => {
-    const trigger = await ctx.entities.getTrigger(`${namespace}/${name}`);
+    const trigger = await ctx.entities.latest.getTrigger(`${namespace}/${name}`);
     if (!trigger) throw notFound();
     sendJson(res, 200, triggerView(trigger));
   };

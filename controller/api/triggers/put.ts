@@ -23,7 +23,7 @@ export const putTrigger =
     const overwrite = booleanParameter(queryOf(req), 'overwrite', false);
     const trigger = await readAndWrite(async () => {
       const changed = await createOrUpdate(
-        await ctx.entities.getTrigger(`${namespace}/${name}`),
+        await ctx.entities.latest.getTrigger(`${namespace}/${name}`),
         overwrite,
         () => newTrigger(namespace, name, body, ctx.clock()),
         (existing) => revisedTrigger(existing, body, ctx.clock()),

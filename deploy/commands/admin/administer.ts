@@ -10,6 +10,7 @@ import { openStoresOfServer } from '../../../shared/store/embedded/open.js';
 import { isDataCommand, runOnFolder } from './folders.js';
 import { parseCommandLine, USAGE } from './commandLine.js';
 import { run } from './run.js';
+import { runTrace } from './traces.js';
 import { generateKey, parseKey, printed } from './users.js';
 
 /** The longest wait for CouchDB, in ms: a person is waiting. */
@@ -42,6 +43,10 @@ export async function administer(life: Lifecycle, args: readonly string[]): Prom
   }
   if (isDataCommand(command)) {
     for await (const line of runOnFolder(command, data ?? STANDARD_FOLDER, new Date())) await print(line);
+    return;
+  }
+  if (command.verb === 'trace run') {
+    for await (const line of runTrace(command.run)) await print(line);
     return;
   }
   const stores = await openStores(data);

@@ -23,6 +23,7 @@ const LIMIT_TYPES = {
   maxParameterSize: 'size',
   maxPayloadSize: 'size',
   truncationSize: 'size',
+  objectsMemory: 'size',
   warmedContainerKeepingCount: 'number',
   warmedContainerKeepingTimeout: 'text',
   colorPolicy: 'policy',
@@ -66,26 +67,51 @@ export function parseLimit(name: LimitName, texts: readonly string[]): number | 
 
 const idOf = (namespace: string): string => `${namespace}/limits`;
 
-/** Sets limits of a namespace. The other limits stay unchanged. */
+const IDENTITIES = 'subjects.v2.0.0/identities';
+
+/**
+ * Sets limits of a namespace. The other limits stay unchanged.
+ * @param force whether the namespace may be one to which no subject has a key.
+ */
 export async function setLimits(
   subjects: ArtifactStore,
   namespace: string,
   limits: Readonly<Partial<Record<LimitName, unknown>>>,
+  force: boolean,
 ): Promise<string[]> {
   const fault = namespaceFault(namespace);
   if (fault !== undefined) throw new AdminError(fault, 2);
+  if (!force && !(await isKnown(subjects, namespace))) {
+    throw new AdminError(`no user has a key to the namespace "${namespace}"; --force sets its limits nevertheless`);
+  }
   const found = await subjects.get(idOf(namespace));
   await subjects.put({ ...found, ...limits, _id: idOf(namespace) });
   return [`Limits successfully set for "${namespace}"`];
 }
 
-/** A line `name = value` for each limit, with values as JSON. */
-export async function getLimits(subjects: ArtifactStore, namespace: string): Promise<string[]> {
+/** Whether a subject has a key to the namespace. The view lacks blocked subjects. */
+async function isKnown(subjects: ArtifactStore, namespace: string): Promise<boolean> {
+  const rows = await subjects.query(IDENTITIES, { startKey: [namespace], endKey: [namespace], limit: 1 });
+  return rows.length > 0 || (await subjects.get(namespace)) !== undefined;
+}
+
+/** A line `name = value` for each limit, in the format of `wskadmin`; with `json` one JSON object. */
+export async function getLimits(subjects: ArtifactStore, namespace: string, json: boolean): Promise<string[]> {
   const found = await subjects.get(idOf(namespace));
+  const limits = LIMIT_NAMES.flatMap((name): [string, unknown][] => {
+    const value = found?.[name] ?? undefined;
+    return value === undefined ? [] : [[name, value]];
+  });
+  if (json) return [JSON.stringify(Object.fromEntries(limits))];
   if (!found) return ['No limits found, default system limits apply'];
-  return LIMIT_NAMES.flatMap((name) =>
-    found[name] === undefined || found[name] === null ? [] : [`${name} = ${JSON.stringify(found[name])}`],
-  );
+  return limits.map(([name, value]) => `${name} = ${inPython(value)}`);
+}
+
+/** A value as Python prints it: scripts read the lines of `wskadmin`. */
+function inPython(value: unknown): string {
+  if (typeof value === 'boolean') return value ? 'True' : 'False';
+  if (Array.isArray(value)) return `[${value.map((entry) => `'${String(entry)}'`).join(', ')}]`;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 export async function deleteLimits(subjects: ArtifactStore, namespace: string): Promise<string[]> {

@@ -1,9 +1,3 @@
-import { Lifecycle } from '../../../shared/process/Lifecycle.js';
+import { administerProcess } from './process.js';
 
-const INTERRUPTED = 130;
-
-// Messages have no prefix, like those of wskadmin.
-await Lifecycle.begin('').run(async (life) => {
-  const { administer } = await import('./administer.js');
-  await administer(life, process.argv.slice(2));
-}, INTERRUPTED);
+await administerProcess(process.argv.slice(2));

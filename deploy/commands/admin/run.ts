@@ -5,20 +5,26 @@ import type { AdminCommand } from './commandLine.js';
 import type { DataCommand } from './folders.js';
 import { dump } from './databases.js';
 import { deleteLimits, getLimits, setLimits } from './limits.js';
+import { recordTrace } from './traces.js';
 import * as users from './users.js';
 
 /** Runs a command. Yields the lines to print. @throws AdminError */
 export async function* run(command: StoreCommand, stores: Stores, now: number): AsyncGenerator<string> {
   if (command.verb === 'activations prune') yield* prune(command, stores, now);
   else if (command.verb === 'db get') yield* dump(stores, command.database, command);
+  else if (command.verb === 'trace record') yield* recordTrace(stores, command.namespace);
+  else if (command.verb === 'users list') yield* users.listSubjects(stores.subjects, command.json);
   else if ('subjects' in command) yield* setAllBlocked(command, stores);
   else yield* await linesOf(command, stores);
 }
 
 /** A command that works on an open store. */
-type StoreCommand = Exclude<AdminCommand, DataCommand | { verb: 'help' }>;
+type StoreCommand = Exclude<AdminCommand, DataCommand | { verb: 'help' | 'trace run' }>;
 
-type Simple = Exclude<StoreCommand, { verb: 'activations prune' | 'db get' | 'user block' | 'user unblock' }>;
+type Simple = Exclude<
+  StoreCommand,
+  { verb: 'activations prune' | 'trace record' | 'db get' | 'users list' | 'user block' | 'user unblock' }
+>;
 
 async function linesOf(command: Simple, { subjects }: Stores): Promise<string[]> {
   switch (command.verb) {
@@ -35,15 +41,19 @@ async function linesOf(command: Simple, { subjects }: Stores): Promise<string[]>
     case 'user list':
       return users.listUsers(subjects, command.namespace, command);
     case 'user whois':
-      return users.whois(subjects, users.parseKey(command.auth));
+      return users.whois(subjects, users.parseKey(command.auth), command.json);
     case 'user grant':
       return users.grant(subjects, command.subject, command.namespace, users.generateKey());
     case 'user revoke':
       return users.revoke(subjects, command.subject, command.namespace);
+    case 'user rotate': {
+      const step = command.finish ? users.finishRotation : users.rotate;
+      return step(subjects, command.subject, command.namespace);
+    }
     case 'limits set':
-      return setLimits(subjects, command.namespace, command.limits);
+      return setLimits(subjects, command.namespace, command.limits, command.force);
     case 'limits get':
-      return getLimits(subjects, command.namespace);
+      return getLimits(subjects, command.namespace, command.json);
     case 'limits delete':
       return deleteLimits(subjects, command.namespace);
     default:

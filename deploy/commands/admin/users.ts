@@ -17,6 +17,7 @@ type Grant = SubjectDocument['namespaces'][number];
 const apiKeySchema: z.ZodType<ApiKey> = z.object({ uuid: z.string(), key: z.string() });
 
 const SECRET_LENGTH = 64;
+const MAX_SECRET_LENGTH = 256;
 const LETTERS_AND_DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
@@ -30,8 +31,8 @@ export function generateKey(): ApiKey {
 export function parseKey(text: string): ApiKey {
   const [uuid = '', key = '', ...more] = text.split(':');
   if (!UUID.test(uuid)) throw new AdminError('authorization id is not a valid UUID', 2);
-  if (key.length !== SECRET_LENGTH || more.length > 0) {
-    throw new AdminError(`authorization key must be ${SECRET_LENGTH} characters long`, 2);
+  if (key.length < SECRET_LENGTH || key.length > MAX_SECRET_LENGTH || more.length > 0) {
+    throw new AdminError(`authorization key must be at least ${SECRET_LENGTH} characters long`, 2);
   }
   if (!/^[!-~]*$/.test(key)) throw new AdminError('authorization key must be of visible ASCII characters', 2);
   return { uuid: uuid.toLowerCase(), key };
@@ -94,41 +95,96 @@ export async function deleteUser(subjects: ArtifactStore, name: string): Promise
   return ['Subject deleted'];
 }
 
-/** A subject's key to one namespace; with `all` its namespaces and keys, one in a line. */
+/**
+ * Gives a subject a new key to a namespace. The old key stays valid until `finishRotation`. Both have the same UUID, so
+ * they share the namespace's rates.
+ */
+export async function rotate(subjects: ArtifactStore, name: string, namespace = name): Promise<string[]> {
+  const { key } = generateKey();
+  let rotated: Grant | undefined;
+  await change(subjects, name, (found) => {
+    const subject = existing(found, name);
+    const [current, ...more] = keysTo(subject, namespace);
+    if (!current) throw new AdminError(`namespace "${namespace}" not found for "${name}"`);
+    if (more.length > 0) throw new AdminError(`two keys are valid already: end that with user rotate ${name} --finish`);
+    rotated = { ...current, key };
+    return { ...subject, namespaces: [...subject.namespaces, rotated] };
+  });
+  return rotated ? [printed(rotated)] : [];
+}
+
+/** Ends a rotation: only the newest key of a subject to a namespace stays valid. */
+export async function finishRotation(subjects: ArtifactStore, name: string, namespace = name): Promise<string[]> {
+  await change(subjects, name, (found) => {
+    const subject = existing(found, name);
+    const keys = keysTo(subject, namespace);
+    const newest = keys.at(-1);
+    if (keys.length < 2) throw new AdminError(`"${name}" has no second key to the namespace "${namespace}"`);
+    return { ...subject, namespaces: subject.namespaces.filter((key) => key.name !== namespace || key === newest) };
+  });
+  return ['The old key is not valid any more'];
+}
+
+/** A subject's keys to a namespace, the newest last. */
+const keysTo = ({ namespaces }: SubjectDocument, namespace: string): Grant[] =>
+  namespaces.filter((space) => space.name === namespace);
+
+/** A subject's newest key to one namespace; with `all` its namespaces and keys, one in a line. */
 export async function getUser(
   subjects: ArtifactStore,
   name: string,
-  options: { readonly namespace?: string | undefined; readonly all: boolean },
+  options: { readonly namespace?: string | undefined; readonly all: boolean; readonly json: boolean },
 ): Promise<string[]> {
   const subject = existing(await read(subjects, name), name);
-  if (options.all) return subject.namespaces.map((space) => `${space.name}\t${printed(space)}`);
   const namespace = options.namespace ?? name;
-  const found = subject.namespaces.filter((space) => space.name === namespace);
-  if (found.length !== 1) throw new AdminError(`namespace "${namespace}" not found for "${name}"`);
-  return found.map(printed);
+  const chosen = options.all ? subject.namespaces : keysTo(subject, namespace).slice(-1);
+  if (chosen.length === 0 && !options.all) throw new AdminError(`namespace "${namespace}" not found for "${name}"`);
+  if (options.json) return [JSON.stringify(chosen.map((space) => ({ namespace: space.name, key: printed(space) })))];
+  return chosen.map((space) => (options.all ? `${space.name}\t${printed(space)}` : printed(space)));
+}
+
+const PAGE = 500;
+
+/** All subjects in the order of their names, one in a line: name, namespaces, and whether it is blocked. No keys. */
+export async function* listSubjects(subjects: ArtifactStore, json: boolean): AsyncGenerator<string> {
+  for (let after: string | undefined; ;) {
+    const page = await subjects.listDocuments(after, PAGE);
+    for (const doc of page) {
+      const parsed = doc._id.includes('/') ? undefined : subjectDocumentSchema.safeParse(doc);
+      if (parsed?.success !== true) continue;
+      const { subject, blocked = false, namespaces } = parsed.data;
+      const names = [...new Set(namespaces.map(({ name }) => name))];
+      if (json) yield JSON.stringify({ subject, namespaces: names, blocked });
+      else yield [subject, names.join(', '), ...(blocked ? ['blocked'] : [])].join('\t');
+    }
+    after = page.at(-1)?._id;
+    if (page.length < PAGE) return;
+  }
 }
 
 /** The keys of all subjects to a namespace; at most `limit`. */
 export async function listUsers(
   subjects: ArtifactStore,
   namespace: string,
-  options: { readonly limit: number | undefined; readonly keysOnly: boolean },
+  options: { readonly limit: number | undefined; readonly keysOnly: boolean; readonly json: boolean },
 ): Promise<string[]> {
   const range = { startKey: [namespace], endKey: [namespace] };
   const rows = await subjects.query('subjects.v2.0.0/identities', range);
-  if (rows.length === 0) throw new AdminError(`no identities found for namespace "${namespace}"`);
-  return rows.slice(0, options.limit).map((row) => {
+  const found = rows.slice(0, options.limit).map((row) => {
     const parsed = apiKeySchema.safeParse(row.value);
     if (!parsed.success) throw new AdminError(`subject ${row.id} is damaged`);
-    const key = printed(parsed.data);
-    return options.keysOnly ? key : `${key}\t${row.id}`;
+    return { subject: row.id, key: printed(parsed.data) };
   });
+  if (options.json) return [JSON.stringify(found)];
+  if (found.length === 0) return [`no identities found for namespace "${namespace}"`];
+  return found.map(({ subject, key }) => (options.keysOnly ? key : `${key}\t${subject}`));
 }
 
 /** The subject and the namespace of a key. */
-export async function whois(subjects: ArtifactStore, { uuid, key }: ApiKey): Promise<string[]> {
+export async function whois(subjects: ArtifactStore, { uuid, key }: ApiKey, json: boolean): Promise<string[]> {
   const identity = await new SubjectStore(subjects).identityByKey(uuid, key);
-  if (!identity) throw new AdminError('Subject id is not recognized');
+  if (!identity) return [json ? 'null' : 'Subject id is not recognized'];
+  if (json) return [JSON.stringify({ subject: identity.subject, namespace: identity.namespace.name })];
   return [`subject: ${identity.subject}`, `namespace: ${identity.namespace.name}`];
 }
 

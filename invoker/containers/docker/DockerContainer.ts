@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { within } from '../../../shared/process/within.js';
-import { ContainerClient, newToken, type ContainerAddress } from '../ContainerClient.js';
+import type { ContainerAddress } from '../HttpConnection.js';
 import {
   ContainerConnectionError,
   ContainerStartError,
@@ -12,12 +12,13 @@ import {
   type PostOptions,
   type RequestBody,
 } from '../ContainerDriver.js';
-import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
-import { LogCollector } from '../logs/LogCollector.js';
+import { RuntimeChannel } from '../channel/RuntimeChannel.js';
+import { sharedAttempt } from '../sharedAttempt.js';
+import { addressOf } from './address.js';
 import { engineCall, type EngineLimits } from './engineCall.js';
 import type { Ending, EngineEvents } from './EngineEvents.js';
 import { FrameDecoder } from './FrameDecoder.js';
-import { PROXY_PORT, type DockerSettings } from './settings.js';
+import type { DockerSettings } from './settings.js';
 
 export interface DockerContainerOptions {
   /** Created but not started. */
@@ -26,6 +27,8 @@ export interface DockerContainerOptions {
   readonly settings: DockerSettings;
   readonly events: EngineEvents;
   readonly limits: EngineLimits;
+  /** The address of its prepared network; undefined: it has a network of its own. */
+  readonly address: ContainerAddress | undefined;
   readonly remove: () => Promise<void>;
 }
 
@@ -38,14 +41,15 @@ const END_MS = 500;
 export class DockerContainer implements Container {
   readonly id: string;
   readonly exited: Promise<void>;
+  readonly released: Promise<void>;
   readonly #options: DockerContainerOptions;
-  readonly #client: ContainerClient;
-  readonly #logs: LogCollector;
+  readonly #channel: RuntimeChannel;
   readonly #output: NodeJS.ReadableStream & { destroy?: () => void };
   readonly #ending: Ending;
+  readonly destroy = sharedAttempt(() => this.#destroy());
   #running = true;
-  #heapExhausted = false;
-  #destroyed: Promise<void> | undefined;
+  #destroying = false;
+  #release: () => void = () => undefined;
 
   /** @throws the reason why it did not start. The caller must remove the container then. */
   static async start(options: DockerContainerOptions): Promise<DockerContainer> {
@@ -58,7 +62,11 @@ export class DockerContainer implements Container {
     });
     await engineCall('the start of a container', limits.callMs, container.start());
     const info = await engineCall('the request for an address', limits.callMs, container.inspect());
-    const address = addressOf(info, settings);
+    if (!info.State.Running) throw endedAtOnce(info.State);
+    const address = options.address ?? addressOf(info, settings);
+    if (!address) {
+      throw new ContainerStartError(`the container has no address in the network '${settings.network}'`);
+    }
     return new DockerContainer(options, output, address, ending);
   }
 
@@ -69,34 +77,36 @@ export class DockerContainer implements Container {
     ending: Ending,
   ) {
     this.#ending = ending;
+    this.released = new Promise((resolve) => {
+      this.#release = resolve;
+      // An action can close its streams, so their end is not enough.
+      void ending.died.then(resolve);
+    });
     this.id = options.container.id;
     this.#options = options;
     this.#output = output;
-    const token = newToken();
-    this.#logs = new LogCollector({ token });
-    this.#client = new ContainerClient({
+    this.#channel = new RuntimeChannel({
       address,
-      token,
       concurrency: options.spec.concurrency,
       diedOfMemory: () => this.#diedOfMemory(),
       proxied: options.settings.reach === 'port',
     });
-    const frames = new FrameDecoder((stream, chunk) => this.#write(stream, chunk));
+    const frames = new FrameDecoder((stream, chunk) => this.#channel.write(stream, chunk));
     output.on('data', (chunk: Buffer) => frames.decode(chunk));
     this.exited = new Promise((resolve) => {
       const end = (): void => {
         this.#running = false;
-        this.#logs.end();
+        this.#channel.endLogs();
         resolve();
       };
       output.once('end', end).once('close', end).once('error', end);
     });
     // The connections break by themselves. This stops further attempts to connect.
-    void this.exited.then(() => setTimeout(() => this.#client.close(), END_MS).unref());
+    void this.exited.then(() => setTimeout(() => this.#channel.close(), END_MS).unref());
   }
 
   get signsLogs(): boolean {
-    return this.#logs.signed;
+    return this.#channel.signsLogs;
   }
 
   get running(): boolean {
@@ -106,15 +116,11 @@ export class DockerContainer implements Container {
   async post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     // A published port may accept connections for a while after the container has ended.
     if (!this.#running) throw new ContainerConnectionError('refused', 'the container has ended');
-    if (path === '/run' && this.#options.spec.concurrency === 1) this.#logs.begin();
-    const response = await this.#client.post(path, body, options);
-    if (path === '/init' && response.tokenAccepted) this.#logs.requireSigned();
-    return response;
+    return this.#channel.post(path, body, options);
   }
 
   async pause(): Promise<void> {
-    // The timers of a paused runtime stop. When it resumes, it would close connections as idle for too long.
-    this.#client.disconnect();
+    this.#channel.disconnect();
     const { container, limits } = this.#options;
     await engineCall('a pause', limits.pauseMs, container.pause());
   }
@@ -124,29 +130,17 @@ export class DockerContainer implements Container {
     await engineCall('the end of a pause', limits.pauseMs, container.unpause());
   }
 
-  destroy(): Promise<void> {
-    this.#destroyed ??= this.#destroy().catch((error: unknown) => {
-      // Allow another attempt.
-      this.#destroyed = undefined;
-      throw error;
-    });
-    return this.#destroyed;
-  }
-
   collectLogs(options: LogOptions): Promise<CollectedLogs> {
-    return this.#logs.collect(options);
+    return this.#channel.collectLogs(options);
   }
 
   async #destroy(): Promise<void> {
-    this.#client.close();
+    this.#destroying = true;
+    this.#channel.close();
     await this.#options.remove();
+    this.#release();
     this.#output.destroy?.();
     await this.exited;
-  }
-
-  #write(stream: StreamName, chunk: Buffer): void {
-    if (stream === 'stderr' && chunk.includes(HEAP_EXHAUSTED)) this.#heapExhausted = true;
-    this.#logs.write(stream, chunk);
   }
 
   /** Whether the kernel killed it because of its memory, or V8 exhausted its heap (seen on stderr). */
@@ -154,8 +148,8 @@ export class DockerContainer implements Container {
     const { container, events, limits } = this.#options;
     const told: Promise<unknown> = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;
     await within(told, END_MS, () => undefined);
-    if (this.#heapExhausted || this.#ending.outOfMemory) return true;
-    if (this.#running || this.#destroyed || this.#ending.dead) return false;
+    if (this.#channel.heapExhausted || this.#ending.outOfMemory) return true;
+    if (this.#running || this.#destroying || this.#ending.dead) return false;
     try {
       const info = await engineCall('the request for a state', limits.pauseMs, container.inspect());
       return info.State.OOMKilled;
@@ -165,19 +159,9 @@ export class DockerContainer implements Container {
   }
 }
 
-function addressOf(info: Docker.ContainerInspectInfo, settings: DockerSettings): ContainerAddress {
-  const { Networks: networks, Ports: ports } = info.NetworkSettings;
-  if (settings.reach === 'port') {
-    const port = Number(ports[`${PROXY_PORT}/tcp`]?.[0]?.HostPort);
-    if (port > 0) return { host: '127.0.0.1', port };
-  } else {
-    const host = networks[settings.network]?.IPAddress;
-    if (host) return { host, port: PROXY_PORT };
-  }
-  const { State: state } = info;
-  if (state.Running) throw new ContainerStartError(`the container has no address in the network '${settings.network}'`);
+function endedAtOnce(state: { readonly Error: string; readonly ExitCode: number }): ContainerStartError {
   const said = state.Error === '' ? '' : `: ${state.Error}`;
-  throw new ContainerStartError(`The container ended at once, with code ${state.ExitCode}${said}.`, {
+  return new ContainerStartError(`The container ended at once, with code ${state.ExitCode}${said}.`, {
     endedAtOnce: true,
   });
 }

@@ -2,15 +2,22 @@ import type Docker from 'dockerode';
 import { BLACKBOX } from '../../../shared/entities/exec.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type Container, type ContainerDriver, type ContainerSpec } from '../ContainerDriver.js';
+import { Fleet } from '../Fleet.js';
+import { SHARED_FOLDER } from '../inContainer.js';
 import { DockerContainer } from './DockerContainer.js';
 import { engineCall, ENGINE_LIMITS, type EngineLimits } from './engineCall.js';
 import { EngineEvents } from './EngineEvents.js';
-import { Images, pullError, pullPolicy } from './Images.js';
+import { NO_GPUS, NO_GPUS_TEXT } from './gpus.js';
+import { changesNetwork } from './extraArgs.js';
+import { ImageSupply } from './ImageSupply.js';
+import { BUILT_BY_HAND, type LocalImages } from './LocalImages.js';
+import { PreparedNetworks, type PreparedNetwork } from './PreparedNetworks.js';
 import { mayBeDone, Remains, removeContainer, statusOf } from './removal.js';
 import {
   containerName,
   containerOptions,
   DEFAULT_DOCKER_SETTINGS,
+  HOLDER_LABEL,
   OWNER_LABEL,
   type DockerSettings,
 } from './settings.js';
@@ -20,11 +27,19 @@ export interface DockerDriverOptions extends Partial<DockerSettings> {
   readonly docker: Docker;
   readonly logger: Logger;
   readonly owner: string;
+  /** Default: images are built by hand. */
+  readonly images?: LocalImages | undefined;
   readonly limits?: EngineLimits | undefined;
 }
 
 /** The interval in ms at which to look for containers of the engine that the driver does not know. */
 const STRAYS_MS = 60_000;
+
+interface Made {
+  readonly container: Docker.Container;
+  /** The prepared network that it joins; undefined: it has an own one. */
+  readonly network: PreparedNetwork | undefined;
+}
 
 /** Containers of a Docker Engine. */
 export class DockerDriver implements ContainerDriver {
@@ -33,59 +48,85 @@ export class DockerDriver implements ContainerDriver {
   readonly #logger: Logger;
   #settings: DockerSettings;
   readonly #limits: EngineLimits;
-  readonly #images: Images;
+  readonly #images: ImageSupply;
   readonly #events: EngineEvents;
-  readonly #containers = new Map<string, DockerContainer>();
-  readonly #starting = new Set<Promise<unknown>>();
+  readonly #networks: PreparedNetworks;
+  readonly #containers: Fleet<DockerContainer>;
   /** The names of containers from their creation until their removal. */
   readonly #known = new Set<string>();
   #strays: NodeJS.Timeout | undefined;
 
-  constructor({ docker, logger, limits = ENGINE_LIMITS, ...settings }: DockerDriverOptions) {
+  constructor({ docker, logger, images = BUILT_BY_HAND, limits = ENGINE_LIMITS, ...settings }: DockerDriverOptions) {
     this.#limits = limits;
     this.#docker = docker;
     this.#logger = logger;
-    this.#settings = { ...DEFAULT_DOCKER_SETTINGS, ...settings };
-    this.#images = new Images(docker, logger, limits.pullMs);
+    const all = { ...DEFAULT_DOCKER_SETTINGS, ...settings };
+    // The engine refuses these arguments for a container that joins the network of another one.
+    this.#settings = changesNetwork(all.extraArgs) ? { ...all, preparedNetworks: 0 } : all;
+    const { registries, localImagePrefix } = this.#settings;
+    this.#images = new ImageSupply({ docker, logger, limits, registries, localImagePrefix, local: images });
     this.#events = new EngineEvents(docker, this.#settings.owner, logger);
+    this.#networks = new PreparedNetworks({
+      docker,
+      log: logger,
+      settings: this.#settings,
+      limits,
+      events: this.#events,
+      busy: () => this.#containers.busy,
+    });
+    this.#containers = new Fleet(logger, () => this.#networks.fill());
   }
 
   async removeLeftovers(): Promise<number> {
     const filters = { label: [`${OWNER_LABEL}=${this.#settings.owner}`] };
     const listed = this.#docker.listContainers({ all: true, filters });
     const all = await engineCall('the request for a list', this.#limits.callMs, listed);
-    const left = all.filter(({ Names }) => !Names.some((name) => this.#known.has(name.replace(/^\//, ''))));
+    const isKnown = (name: string): boolean => this.#known.has(name) || this.#networks.has(name);
+    const left = all.filter(({ Names }) => !Names.some((name) => isKnown(name.replace(/^\//, ''))));
     await Promise.all(left.map(({ Id }) => removeContainer(this.#docker.getContainer(Id), this.#limits.callMs)));
-    return left.length;
+    this.#networks.fill(0);
+    return left.filter(({ Labels }) => !(HOLDER_LABEL in Labels)).length;
   }
 
-  create(spec: ContainerSpec): Promise<Container> {
+  create({ image, ...rest }: ContainerSpec): Promise<Container> {
+    const spec = { ...rest, image: this.#images.named(image) };
     this.#strays ??= setInterval(() => void this.#removeStrays(), STRAYS_MS).unref();
     const name = engineName(spec);
     this.#known.add(name);
     const start = this.#create(spec, () => this.#known.delete(name));
-    const settled = start
-      .catch((error: unknown) => this.#clear(spec, error))
-      .finally(() => this.#starting.delete(settled));
-    this.#starting.add(settled);
+    this.#containers.follow(start.catch((error: unknown) => this.#clear(spec, error)));
     return start;
+  }
+
+  seenAt(): string | undefined {
+    return this.#settings.sharesFiles ? SHARED_FOLDER : undefined;
   }
 
   async close(): Promise<void> {
     clearInterval(this.#strays);
-    await Promise.all(this.#starting);
-    const removals = [...this.#containers.values()].map((container) => container.destroy());
-    for (const removal of await Promise.allSettled(removals)) {
-      if (removal.status === 'rejected') this.#logger.warn('cannot remove a container', { error: removal.reason });
-    }
+    await this.#containers.close();
+    await this.#networks.close();
     this.#events.close();
   }
 
   async #create(spec: ContainerSpec, onRemoved: () => void): Promise<Container> {
     const made = await this.#make(spec);
     try {
+      return await this.#start(made, spec, onRemoved);
+    } catch (error) {
+      if (!made.network || !isNetworkFault(error)) throw error;
+      this.#logger.warn('a container could not join its prepared network; it gets an own one', { error });
+      await Remains.of(made.container, this.#limits.callMs).destroy();
+      const network = undefined;
+      return await this.#start({ container: await this.#ask(spec, network), network }, spec, onRemoved);
+    }
+  }
+
+  async #start({ container: made, network }: Made, spec: ContainerSpec, onRemoved: () => void): Promise<Container> {
+    try {
       const container = await DockerContainer.start({
         container: made,
+        address: network?.address,
         spec,
         settings: this.#settings,
         events: this.#events,
@@ -93,14 +134,16 @@ export class DockerDriver implements ContainerDriver {
         remove: async () => {
           await removeContainer(made, this.#limits.callMs);
           this.#events.forget(made.id);
-          this.#containers.delete(made.id);
+          this.#containers.delete(container);
+          if (network) this.#networks.discard(network);
           onRemoved();
         },
       });
-      this.#containers.set(made.id, container);
+      this.#containers.add(container);
       return container;
     } catch (error) {
       this.#events.forget(made.id);
+      if (network) this.#networks.discard(network);
       throw startError(spec, error, Remains.of(made, this.#limits.callMs));
     }
   }
@@ -125,61 +168,47 @@ export class DockerDriver implements ContainerDriver {
     }
   }
 
-  /** Creates the container. Pulls its image if the policy requires it. */
-  async #make(spec: ContainerSpec): Promise<Docker.Container> {
-    const { reference } = spec.image;
-    const policy = pullPolicy(spec.image, this.#settings.localImagePrefix);
-    let pullFailure: unknown;
-    if (policy === 'required' || policy === 'tried') {
-      try {
-        await this.#images.pull(reference);
-      } catch (error) {
-        if (policy === 'required') throw pullError(reference, error);
-        pullFailure = error;
-      }
-    }
+  /** Creates the container, once its image is here. @throws ContainerStartError */
+  async #make(spec: ContainerSpec): Promise<Made> {
     try {
-      return await this.#created(spec);
+      return await this.#images.use(spec.image, (image) => this.#created({ ...spec, image }));
     } catch (error) {
-      if (statusOf(error) !== 404) throw this.#notCreated(spec, error);
-      if (policy === 'never') {
-        throw new ContainerStartError(`The image ${reference} is not here; \`npm run runtimes\` builds it.`, {
-          imageFault: true,
-          cause: error,
-        });
-      }
-      if (policy !== 'ifMissing') throw pullError(reference, pullFailure ?? error);
+      throw error instanceof ContainerStartError ? error : this.#notCreated(spec, error);
     }
+  }
+
+  /** Creates the container, to join a prepared network if there is one. */
+  async #created(spec: ContainerSpec): Promise<Made> {
+    const network = this.#networks.take();
     try {
-      await this.#images.pull(reference);
+      return { container: await this.#ask(spec, network), network };
     } catch (error) {
-      throw pullError(reference, error);
-    }
-    try {
-      return await this.#created(spec);
-    } catch (error) {
-      throw this.#notCreated(spec, error);
+      if (!network) throw error;
+      // The engine may complete a creation without a response.
+      if (mayBeDone(error) || isNetworkFault(error)) this.#networks.discard(network);
+      else this.#networks.giveBack(network);
+      if (!isNetworkFault(error)) throw error;
+      return { container: await this.#ask(spec, undefined), network: undefined };
     }
   }
 
   /** The engine may complete a creation after the timeout: see `Remains.ofCutOff` and `#removeStrays`. */
-  async #created(spec: ContainerSpec): Promise<Docker.Container> {
+  async #ask(spec: ContainerSpec, network: PreparedNetwork | undefined): Promise<Docker.Container> {
+    const ask = (): Promise<Docker.Container> => {
+      const creation = this.#docker.createContainer(containerOptions(spec, this.#settings, network?.holder));
+      return engineCall('the creation of a container', this.#limits.callMs, creation);
+    };
     const { diskBytes } = this.#settings;
     try {
-      return await this.#ask(containerOptions(spec, this.#settings));
+      return await ask();
     } catch (error) {
       if (diskBytes === 0 || !NO_DISK_LIMIT.test(String(error))) throw error;
       if (this.#settings.diskBytes > 0) {
         this.#settings = { ...this.#settings, diskBytes: 0 };
         this.#logger.warn('containers may fill the disk: the storage driver of Docker has no quotas', { error });
       }
-      return this.#ask(containerOptions(spec, this.#settings));
+      return ask();
     }
-  }
-
-  #ask(options: Docker.ContainerCreateOptions): Promise<Docker.Container> {
-    const creation = this.#docker.createContainer(options);
-    return engineCall('the creation of a container', this.#limits.callMs, creation);
   }
 
   #notCreated(spec: ContainerSpec, error: unknown): ContainerStartError {
@@ -195,10 +224,11 @@ const IMAGE_FAULT =
   /executable file|no command specified|exec: |exec format|entrypoint|no such file or directory|permission denied|not a directory|is a directory|unable to find user|no matching entries|working directory|invalid reference/i;
 /** The engine's error for a storage driver or a file system without quotas. */
 const NO_DISK_LIMIT = /storage-opt/i;
-/** The engine's error for GPUs without a driver for them. */
-const NO_GPUS = /could not select device driver/i;
-const NO_GPUS_TEXT =
-  'Docker has no driver for GPUs on this machine: install the NVIDIA Container Toolkit, or unset CONTAINER_GPUS.';
+/** The engine's errors for a network to join whose holder has ended or is gone. */
+const NETWORK_FAULT = /join network|network container|network namespace|No such container/i;
+const isNetworkFault = (error: unknown): boolean =>
+  statusOf(causeOf(error)) !== undefined && NETWORK_FAULT.test(String(error));
+const causeOf = (error: unknown): unknown => (error instanceof ContainerStartError ? error.cause : error);
 /** The engine's errors for problems of its machine. */
 const MACHINE_FAULT = /no space left|cgroup|too many open files|temporarily unavailable|cannot allocate|network/i;
 

@@ -3,6 +3,7 @@ import type { Logger } from '../../../shared/logging/Logger.js';
 import { parseImageName } from '../../../shared/runtimes/image.js';
 import { ContainerStartError, type ContainerImage } from '../ContainerDriver.js';
 import { engineCall } from './engineCall.js';
+import { credentialsFor, NO_REGISTRIES, type Registries } from './registries.js';
 
 /** When to pull an image before a container is created from it. */
 export type PullPolicy =
@@ -33,8 +34,11 @@ export class Images {
   readonly #limitMs: number;
   readonly #pulls = new Map<string, Promise<void>>();
 
+  readonly #registries: Registries;
+
   /** @param limitMs the limit for a whole pull. */
-  constructor(docker: Docker, logger: Logger, limitMs: number) {
+  constructor(docker: Docker, logger: Logger, limitMs: number, registries: Registries = NO_REGISTRIES) {
+    this.#registries = registries;
     this.#limitMs = limitMs;
     this.#docker = docker;
     this.#logger = logger;
@@ -51,6 +55,7 @@ export class Images {
   }
 
   async #pull(reference: string): Promise<void> {
+    this.#logger.info(`pulling ${reference}`);
     const start = performance.now();
     // Without a tag Docker would pull all tags.
     const name = parseImageName(reference);
@@ -58,7 +63,9 @@ export class Images {
     // Abort a late pull: the engine keeps the layers that it has.
     const late = new AbortController();
     const pulled = (async () => {
-      const progress: NodeJS.ReadableStream = await this.#docker.pull(tagged, { abortSignal: late.signal });
+      const authconfig = credentialsFor(reference, this.#registries);
+      const options = { abortSignal: late.signal, ...(authconfig ? { authconfig } : {}) };
+      const progress: NodeJS.ReadableStream = await this.#docker.pull(tagged, options);
       await new Promise<void>((resolve, reject) => {
         this.#docker.modem.followProgress(progress, (error) => {
           if (error) reject(error);
@@ -71,7 +78,9 @@ export class Images {
   }
 }
 
-/** The error for an image that cannot be pulled, with OpenWhisk's text. */
-export function pullError(reference: string, cause: unknown): ContainerStartError {
-  return new ContainerStartError(`Failed to pull container image '${reference}'.`, { imageFault: true, cause });
+/** The image cannot be pulled. The message is OpenWhisk's text. */
+export class PullError extends ContainerStartError {
+  constructor(reference: string, cause: unknown) {
+    super(`Failed to pull container image '${reference}'.`, { imageFault: true, cause });
+  }
 }

@@ -2,6 +2,7 @@ import type Docker from 'dockerode';
 import type { KindProbe } from '../../../shared/runtimes/KindAvailability.js';
 import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 import { pullPolicy } from './Images.js';
+import type { LocalImages } from './LocalImages.js';
 import { statusOf } from './removal.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
 
@@ -11,18 +12,10 @@ const MAX_REASON = 200;
 
 /**
  * Checks whether the engine or else the registry has a kind's image, without a pull.
- * @param built settles when the local builds of images have ended.
  */
-export function dockerProbe(docker: Docker, localImagePrefix: string, built: Promise<void>): KindProbe {
+export function dockerProbe(docker: Docker, localImagePrefix: string, local: LocalImages): KindProbe {
   return async ({ kind, reference }) => {
     const isLocal = pullPolicy({ kind, reference, pull: false }, localImagePrefix) === 'never';
-    if (isLocal) {
-      const failure = await built.then(
-        () => undefined,
-        (error: unknown) => textOf(error),
-      );
-      if (failure !== undefined) return failure;
-    }
     try {
       const inspected = docker.getImage(reference).inspect();
       await engineCall('the request for an image', ENGINE_LIMITS.callMs, inspected);
@@ -30,7 +23,10 @@ export function dockerProbe(docker: Docker, localImagePrefix: string, built: Pro
     } catch (error) {
       if (statusOf(error) !== 404) throw error;
     }
-    if (isLocal) return `the image ${reference} is not here; \`npm run runtimes\` builds it`;
+    if (isLocal) {
+      const missing = await local.missing(reference);
+      return missing === undefined ? undefined : textOf(missing);
+    }
     try {
       // The type declarations lack the signal.
       const image = docker.getImage(reference);
@@ -38,7 +34,7 @@ export function dockerProbe(docker: Docker, localImagePrefix: string, built: Pro
       await ask({ abortSignal: AbortSignal.timeout(REGISTRY_MS) });
       return undefined;
     } catch (error) {
-      return `the image ${reference} is not here, and cannot be pulled: ${textOf(error)}`;
+      return `the image ${reference} is not here, and cannot be pulled (${textOf(error)}): load it, or name another in the runtimes manifest`;
     }
   };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { retry } from '../../../shared/process/retry.js';
+import { sharedAttempt } from '../sharedAttempt.js';
 import { engineCall, EngineTimeoutError } from './engineCall.js';
 
 /** The delays between attempts to remove a container, in ms: the engine may be busy with it or restart. */
@@ -47,11 +48,11 @@ const isUnderWay = (error: unknown): boolean =>
 
 /** The possible rest of a container that did not start. */
 export class Remains {
-  readonly #remove: () => Promise<void>;
-  #removal: Promise<void> | undefined;
+  /** Makes one attempt to remove it. Several callers may share the attempt. */
+  readonly destroy: () => Promise<void>;
 
   private constructor(remove: () => Promise<void>) {
-    this.#remove = remove;
+    this.destroy = sharedAttempt(remove);
   }
 
   /** The rest of a container that the engine has. */
@@ -70,15 +71,6 @@ export class Remains {
     return new Remains(async () => {
       while (!(await removeContainer(container, callMs)) && now() < until) await sleep(POLL_MS);
     });
-  }
-
-  /** Makes one attempt to remove it. Several callers may share the attempt. */
-  destroy(): Promise<void> {
-    this.#removal ??= this.#remove().catch((error: unknown) => {
-      this.#removal = undefined;
-      throw error;
-    });
-    return this.#removal;
   }
 }
 

@@ -64,6 +64,13 @@ interface Stream {
   late: number;
 }
 
+/** Is told what arrives, in its order. */
+export interface LineEvents {
+  sentinel(stream: StreamName): void;
+  /** A line that was kept, in the form in which `take` returns it. */
+  line(stream: StreamName, line: string): void;
+}
+
 export interface TakenLogs {
   readonly lines: string[];
   readonly truncated: boolean;
@@ -77,6 +84,8 @@ export class LogBuffer {
   readonly #maxBytes: number;
   readonly #signed: Buffer | undefined;
   readonly #streams: Record<StreamName, Stream>;
+  /** Missing: nobody wants to know. */
+  events: LineEvents | undefined;
   #signedOnly = false;
   #order = 0;
 
@@ -160,6 +169,7 @@ export class LogBuffer {
         // Without a line break the action's last text is on the same line before the sentinel.
         if (sentinel > 0) this.#add(stream, line.subarray(0, sentinel), (stamp ??= time()));
         close(stream);
+        this.events?.sentinel(name);
       } else {
         this.#add(stream, line, (stamp ??= time()));
       }
@@ -237,7 +247,9 @@ export class LogBuffer {
     }
     open.bytes += bytes;
     stream.bytes += bytes;
-    open.lines.push({ order: this.#order++, text: logLine(time, stream.name, line.toString('utf8', 0, end)) });
+    const text = logLine(time, stream.name, line.toString('utf8', 0, end));
+    open.lines.push({ order: this.#order++, text });
+    this.events?.line(stream.name, text);
   }
 }
 

@@ -1,4 +1,5 @@
-import type { CollectedLogs, LogOptions } from '../ContainerDriver.js';
+import type { CollectedLogs, ContainerResponse, LineListener, LogOptions } from '../ContainerDriver.js';
+import { ListenersAtOnce, ListenersInTurn, type LineListeners } from './LineListeners.js';
 import { LogBuffer, NOTICES, type StreamName } from './LogBuffer.js';
 import { LogClock } from './LogClock.js';
 
@@ -18,13 +19,18 @@ export interface LogCollectorOptions {
   readonly bufferBytes?: number | undefined;
   /** The container's token, if its runtime may sign sentinels. */
   readonly token?: string | undefined;
+  /** Whether the container runs several activations at a time. Missing: one. */
+  readonly overlapping?: boolean | undefined;
 }
 
 /** Reads the two log streams of one container and splits them by activation, in the order of the calls. */
 export class LogCollector {
   readonly #clock = new LogClock();
   readonly #buffer: LogBuffer;
+  readonly #overlapping: boolean;
   readonly #waiters = new Set<Waiter>();
+  /** Undefined until there is a first listener. */
+  #listeners: LineListeners | undefined;
   #writes = 0;
   #ended = false;
   #ran = false;
@@ -34,7 +40,8 @@ export class LogCollector {
   /** The first possible position of the running activation's logs, while those of the last one were not taken. */
   #begun: number | undefined;
 
-  constructor({ bufferBytes = BUFFER_BYTES, token }: LogCollectorOptions = {}) {
+  constructor({ bufferBytes = BUFFER_BYTES, token, overlapping = false }: LogCollectorOptions = {}) {
+    this.#overlapping = overlapping;
     this.#buffer = new LogBuffer(bufferBytes, token);
   }
 
@@ -46,6 +53,32 @@ export class LogCollector {
   /** To be called when the runtime confirms that it signs its sentinels: then only signed ones count. */
   requireSigned(): void {
     this.#buffer.requireSigned();
+  }
+
+  /**
+   * Sends a request to the container. The lines until its sentinels belong to its activation.
+   * @param listener is told these lines as they arrive.
+   */
+  async during(
+    path: '/init' | '/run',
+    listener: LineListener | undefined,
+    send: () => Promise<ContainerResponse>,
+  ): Promise<ContainerResponse> {
+    if (listener) this.#listen(path, listener);
+    if (path === '/run' && !this.#overlapping) this.begin();
+    try {
+      const response = await send();
+      if (path === '/init' && response.tokenAccepted) this.requireSigned();
+      return response;
+    } finally {
+      if (listener) this.#listeners?.end(listener);
+    }
+  }
+
+  #listen(path: '/init' | '/run', listener: LineListener): void {
+    this.#listeners ??= this.#overlapping ? new ListenersAtOnce() : new ListenersInTurn(() => this.#uncollected === 0);
+    this.#buffer.events ??= this.#listeners;
+    this.#listeners.begin(path, listener);
   }
 
   /**

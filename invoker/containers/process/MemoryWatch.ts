@@ -1,14 +1,23 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /** The interval of checks in ms. Between two checks a process may exceed its limit. */
 const INTERVAL_MS = 100;
 
+/** The deepest generation of child processes that counts. */
+const MAX_DEPTH = 8;
+
 /** Whether `/proc` shows the memory of processes. */
 export const canWatchMemory = process.platform === 'linux' && existsSync('/proc/self/status');
 
-interface Watched {
-  readonly file: number;
+export interface MemoryLimit {
+  readonly pid: number;
   readonly limitBytes: number;
+  /** Whether the memory of its child processes counts, too. Each check then reads two files per child. */
+  readonly countsChildren: boolean;
+}
+
+interface Watched extends MemoryLimit {
+  readonly file: number;
   readonly exceeded: () => void;
 }
 
@@ -22,8 +31,8 @@ export class MemoryWatch {
   #timer: NodeJS.Timeout | undefined;
 
   /** Watches a process. Calls `exceeded` at most once. */
-  add(pid: number, limitBytes: number, exceeded: () => void): void {
-    this.#watched.set(pid, { file: openSync(`/proc/${pid}/status`, 'r'), limitBytes, exceeded });
+  add(limit: MemoryLimit, exceeded: () => void): void {
+    this.#watched.set(limit.pid, { ...limit, file: openSync(`/proc/${limit.pid}/status`, 'r'), exceeded });
     this.#timer ??= setInterval(() => this.#look(), INTERVAL_MS).unref();
   }
 
@@ -38,17 +47,38 @@ export class MemoryWatch {
   }
 
   #look(): void {
-    for (const [pid, { file, limitBytes, exceeded }] of this.#watched) {
+    for (const [pid, { file, limitBytes, countsChildren, exceeded }] of this.#watched) {
       let length = 0;
       try {
         length = readSync(file, this.#buffer, 0, this.#buffer.length, 0);
       } catch {
         // The process has ended and will be removed.
       }
-      if (privateBytes(this.#buffer.toString('latin1', 0, length)) <= limitBytes) continue;
+      let bytes = privateBytes(this.#buffer.toString('latin1', 0, length));
+      if (countsChildren) bytes += childrenBytes(pid);
+      if (bytes <= limitBytes) continue;
       this.remove(pid);
       exceeded();
     }
+  }
+}
+
+/** The private memory of the processes below a process in bytes, as far as its main thread started them. */
+function childrenBytes(pid: number, depth = 0): number {
+  if (depth > MAX_DEPTH) return 0;
+  let sum = 0;
+  for (const child of textOf(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean)) {
+    sum += privateBytes(textOf(`/proc/${child}/status`)) + childrenBytes(Number(child), depth + 1);
+  }
+  return sum;
+}
+
+/** The text of a file of `/proc`; empty if its process has ended. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return '';
   }
 }
 

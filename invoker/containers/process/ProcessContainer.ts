@@ -4,7 +4,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { within } from '../../../shared/process/within.js';
-import { ContainerClient, newToken } from '../ContainerClient.js';
+import type { Cgroup } from '../cgroups/Cgroup.js';
 import type {
   CollectedLogs,
   Container,
@@ -14,13 +14,14 @@ import type {
   PostOptions,
   RequestBody,
 } from '../ContainerDriver.js';
-import { HEAP_EXHAUSTED, type StreamName } from '../logs/LogBuffer.js';
-import { LogCollector } from '../logs/LogCollector.js';
+import { environmentOf } from '../inContainer.js';
+import { RuntimeChannel } from '../channel/RuntimeChannel.js';
 import type { Guardian } from './Guardian.js';
 import { PID_FILE } from './leftovers.js';
+import { lowerPriority } from './lowerPriority.js';
 import { canWatchMemory, type MemoryWatch } from './MemoryWatch.js';
 import { endGroup, endTree } from './processTree.js';
-import type { RuntimeCommand } from './runtimeCommand.js';
+import type { ProcessRuntime, RuntimeCommand } from './runtimeCommand.js';
 import { INFO_DESCRIPTOR, sandboxed } from './sandbox.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
 
@@ -28,11 +29,13 @@ export interface ProcessContainerOptions {
   readonly spec: ContainerSpec;
   /** The folder of the working directory, socket and process id. It is removed with the process. */
   readonly folder: string;
-  readonly command: RuntimeCommand;
+  readonly runtime: ProcessRuntime;
   readonly memory: MemoryWatch;
   readonly guardian: Guardian;
   /** The readable files and folders in a sandbox; undefined: no sandbox, with the same access as this process. */
   readonly sandbox: { readonly readable: readonly string[] } | undefined;
+  /** Its control group, which is removed with it; undefined: its memory is checked periodically. */
+  readonly cgroup: Cgroup | undefined;
 }
 
 const MB = 1024 * 1024;
@@ -44,25 +47,27 @@ const LAST_WORDS_MS = 200;
 export class ProcessContainer implements Container {
   readonly id: string;
   readonly exited: Promise<void>;
+  readonly released: Promise<void>;
   readonly #pid: number;
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #guardian: Guardian;
-  readonly #client: ContainerClient;
-  readonly #logs: LogCollector;
-  readonly #overlapping: boolean;
+  readonly #cgroup: Cgroup | undefined;
+  readonly #channel: RuntimeChannel;
   readonly #closed: Promise<void>;
   #outOfMemory = false;
   #destroyed: Promise<void> | undefined;
   #onDestroyed: () => void = () => undefined;
+  #release: () => void = () => undefined;
 
   /** @throws the reason why the process did not start */
   static async start(options: ProcessContainerOptions): Promise<ProcessContainer> {
-    const { spec, folder, command } = options;
-    const runtime: RuntimeCommand = {
+    const { spec, folder } = options;
+    const { command, heapLimit } = options.runtime;
+    const started: RuntimeCommand = {
       program: command.program,
       args: [
-        ...(canWatchMemory ? [] : [`--max-old-space-size=${spec.memoryMB}`]),
+        ...(canWatchMemory ? [] : (heapLimit?.(spec.memoryMB) ?? [])),
         ...command.args,
         '--end-with-parent',
         // The folder in the arguments distinguishes a leftover from an unrelated process with the same id.
@@ -71,7 +76,8 @@ export class ProcessContainer implements Container {
     };
     const readable = options.sandbox?.readable;
     const tmpBytes = spec.memoryMB * MB;
-    const { program, args } = readable ? sandboxed(runtime, { folder, readable, tmpBytes }) : runtime;
+    const isolated = readable ? sandboxed(started, { folder, readable, tmpBytes }) : started;
+    const { program, args } = options.cgroup?.joined(isolated) ?? isolated;
     const child = spawn(program, args, {
       cwd: folder,
       detached: true,
@@ -85,8 +91,7 @@ export class ProcessContainer implements Container {
         HOME: folder,
         TMPDIR: folder,
         PORT: join(folder, SOCKET),
-        ...(spec.concurrency > 1 ? { __OW_ALLOW_CONCURRENT: 'true' } : {}),
-        ...spec.environment,
+        ...environmentOf(spec),
       },
     });
     if (child.pid === undefined) {
@@ -94,6 +99,7 @@ export class ProcessContainer implements Container {
       throw failed[0] instanceof Error ? failed[0] : new Error(messageOf(failed[0]));
     }
     options.guardian.add(child.pid);
+    if (!options.cgroup) void lowerPriority(child.pid);
     const container = new ProcessContainer(child, child.pid, options);
     await writeFile(join(folder, PID_FILE), container.id);
     return container;
@@ -105,37 +111,35 @@ export class ProcessContainer implements Container {
     this.#pid = pid;
     this.#child = child;
     this.#folder = folder;
-    this.#overlapping = spec.concurrency > 1;
-    const token = newToken();
-    this.#logs = new LogCollector({ token });
-    this.#client = new ContainerClient({
-      token,
+    this.#channel = new RuntimeChannel({
       address: { socketPath: join(folder, SOCKET) },
       concurrency: spec.concurrency,
       diedOfMemory: () => this.#diedOfMemory(),
     });
+    this.released = new Promise((resolve) => (this.#release = resolve));
     this.exited = new Promise((resolve) => child.once('exit', () => resolve()));
     // Its own children may keep the streams open: do not wait for them.
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
     this.#closed = this.exited.then(() => within(closed, LAST_WORDS_MS, () => undefined));
     // Let the connections break by themselves, so that a response in flight can still arrive.
     void this.#closed.then(() => {
-      this.#client.close();
-      this.#logs.end();
+      this.#channel.close();
+      this.#channel.endLogs();
     });
     this.#guardian = guardian;
-    if (canWatchMemory) {
+    this.#cgroup = options.cgroup;
+    if (canWatchMemory && !options.cgroup) {
       if (options.sandbox) void innerPid(child).then((inner) => this.#watchMemory(inner, options));
       else this.#watchMemory(pid, options);
     }
     child.on('error', () => undefined);
     child.stdio[3]?.on('error', () => undefined);
-    child.stdout?.on('data', (chunk: Buffer) => this.#write('stdout', chunk));
-    child.stderr?.on('data', (chunk: Buffer) => this.#write('stderr', chunk));
+    child.stdout?.on('data', (chunk: Buffer) => this.#channel.write('stdout', chunk));
+    child.stderr?.on('data', (chunk: Buffer) => this.#channel.write('stderr', chunk));
   }
 
   get signsLogs(): boolean {
-    return this.#logs.signed;
+    return this.#channel.signsLogs;
   }
 
   get running(): boolean {
@@ -147,15 +151,12 @@ export class ProcessContainer implements Container {
     this.#onDestroyed = callback;
   }
 
-  async post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
-    if (path === '/run' && !this.#overlapping) this.#logs.begin();
-    const response = await this.#client.post(path, body, options);
-    if (path === '/init' && response.tokenAccepted) this.#logs.requireSigned();
-    return response;
+  post(path: '/init' | '/run', body: RequestBody, options: PostOptions): Promise<ContainerResponse> {
+    return this.#channel.post(path, body, options);
   }
 
   async pause(): Promise<void> {
-    this.#client.disconnect();
+    this.#channel.disconnect();
     this.#signal('SIGSTOP');
   }
 
@@ -169,21 +170,24 @@ export class ProcessContainer implements Container {
   }
 
   collectLogs(options: LogOptions): Promise<CollectedLogs> {
-    return this.#logs.collect(options);
+    return this.#channel.collectLogs(options);
   }
 
   async #destroy(): Promise<void> {
-    this.#client.close();
+    this.#channel.close();
     await endTree(this.#pid, this.#folder);
     await this.exited;
+    await this.#cgroup?.destroy();
+    this.#release();
     this.#guardian.remove(this.#pid);
     await rm(this.#folder, { recursive: true, force: true });
     this.#onDestroyed();
   }
 
-  #watchMemory(pid: number | undefined, { memory, spec }: ProcessContainerOptions): void {
+  #watchMemory(pid: number | undefined, { memory, spec, runtime }: ProcessContainerOptions): void {
     if (pid === undefined || !this.running) return;
-    memory.add(pid, spec.memoryMB * MB, () => {
+    const watched = { pid, limitBytes: spec.memoryMB * MB, countsChildren: runtime.countsChildren === true };
+    memory.add(watched, () => {
       this.#outOfMemory = true;
       endGroup(this.#pid);
     });
@@ -198,18 +202,14 @@ export class ProcessContainer implements Container {
     }
   }
 
-  #write(stream: StreamName, chunk: Buffer): void {
-    if (stream === 'stderr' && chunk.includes(HEAP_EXHAUSTED)) this.#outOfMemory = true;
-    this.#logs.write(stream, chunk);
-  }
-
   /**
    * Whether it was killed because of its memory, or V8 exhausted its heap: stderr may arrive after the connection
    * broke.
    */
   async #diedOfMemory(): Promise<boolean> {
-    if (!this.#outOfMemory) await within(this.#closed, LAST_WORDS_MS, () => undefined);
-    return this.#outOfMemory;
+    const isKnown = (): boolean => this.#outOfMemory || this.#channel.heapExhausted;
+    if (!isKnown()) await within(this.#closed, LAST_WORDS_MS, () => undefined);
+    return isKnown() || this.#cgroup?.outOfMemory === true;
   }
 }
 

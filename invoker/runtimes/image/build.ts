@@ -1,7 +1,8 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import { RUNTIME_IMAGE } from '../../../shared/runtimes/image.js';
-import { ACTION_FOLDER, collectRoot, fingerprint, NODE, RUNTIME_FOLDER, USER_ID } from './rootfs.js';
+import type { Recipe } from './recipes.js';
+import { fingerprint, USER_ID } from './rootfs.js';
 import { tar } from './tar.js';
 
 const FINGERPRINT = 'org.palette-whisk.fingerprint';
@@ -10,32 +11,46 @@ export interface BuiltImage {
   readonly reference: string;
   /** False if an image of the same files existed. */
   readonly built: boolean;
-  readonly node: string;
+  /** What it contains: `node v20.20.0`. */
+  readonly label: string;
 }
 
 /**
- * Makes sure that the engine has the image of the Node.js runtime. Builds it from this machine's node without a
- * registry.
+ * Makes sure that the engine has an image. Builds it from this machine's programs without a registry.
  * @throws Error that names the missing part
  */
-export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: boolean } = {}): Promise<BuiltImage> {
-  const entries = await collectRoot();
-  const print = await fingerprint(entries);
-  const image = { reference: RUNTIME_IMAGE, node: process.version };
-  const earlier = await inspectImage(docker);
+export async function ensureImage(
+  docker: Docker,
+  recipe: Recipe,
+  options: { rebuild?: boolean } = {},
+): Promise<BuiltImage> {
+  const { reference } = recipe;
+  const { entries, label, command, workingFolder, home } = await recipe.collect();
+  const settings = JSON.stringify([command, workingFolder, home]);
+  const print = createHash('sha256')
+    .update(await fingerprint(entries))
+    .update(settings)
+    .digest('hex');
+  const image = { reference, label };
+  const earlier = await inspectImage(docker, reference);
   if (!options.rebuild && earlier?.Config.Labels?.[FINGERPRINT] === print) return { ...image, built: false };
 
-  const [repo, tag] = RUNTIME_IMAGE.split(':');
-  const command = [NODE, '--disable-warning=ExperimentalWarning', `${RUNTIME_FOLDER}/main.js`];
+  const [repo = '', tag = 'latest'] = reference.split(':');
+  // Two kinds may have the same Python.
+  const [same] = options.rebuild ? [] : await docker.listImages({ filters: { label: [`${FINGERPRINT}=${print}`] } });
+  if (same) {
+    await docker.getImage(same.Id).tag({ repo, tag });
+    return { ...image, built: true };
+  }
   const stream = await docker.importImage(Readable.from(tar(entries), { objectMode: false }), {
     repo,
     tag,
     changes: [
       `CMD ${JSON.stringify(command)}`,
-      `WORKDIR ${ACTION_FOLDER}`,
+      `WORKDIR ${workingFolder}`,
       `USER ${USER_ID}:${USER_ID}`,
       'ENV PATH=/usr/local/bin:/usr/bin:/bin',
-      `ENV HOME=${ACTION_FOLDER}`,
+      `ENV HOME=${home}`,
       'EXPOSE 8080',
       `LABEL ${FINGERPRINT}=${print}`,
     ],
@@ -50,9 +65,14 @@ export async function ensureRuntimeImage(docker: Docker, options: { rebuild?: bo
   return { ...image, built: true };
 }
 
-async function inspectImage(docker: Docker): Promise<Docker.ImageInspectInfo | undefined> {
+/** Whether the engine has an image. */
+export async function hasImage(docker: Docker, reference: string): Promise<boolean> {
+  return (await inspectImage(docker, reference)) !== undefined;
+}
+
+async function inspectImage(docker: Docker, reference: string): Promise<Docker.ImageInspectInfo | undefined> {
   try {
-    return await docker.getImage(RUNTIME_IMAGE).inspect();
+    return await docker.getImage(reference).inspect();
   } catch (error) {
     if (error instanceof Error && 'statusCode' in error && error.statusCode === 404) return undefined;
     throw error;

@@ -8,6 +8,9 @@ const manifestSchema = z.object({ dependencies: z.record(z.string(), z.string())
 /** The packages that every Node.js action may require, as in OpenWhisk's image. */
 export const PROVIDED_PACKAGES: readonly string[] = ['openwhisk'];
 
+/** The packages of the runtime itself: the parser of TypeScript for versions of Node.js without it. */
+export const RUNTIME_PACKAGES: readonly string[] = ['amaro'];
+
 /** The folder of a package, resolved from a folder; undefined if it is not installed. */
 export function findPackage(name: string, from: string): string | undefined {
   return createRequire(join(from, 'x.js'))

@@ -1,4 +1,6 @@
 import { serializeError } from './errors.js';
+import { resultJson } from './json.js';
+import { explainStack } from './stacks.js';
 
 /** The user's function. */
 export type Handler = (args: unknown) => unknown;
@@ -10,11 +12,15 @@ export interface ActionCode {
   readonly main: string;
   /** Whether the code is a base64 archive (zip or tar.gz). */
   readonly binary: boolean;
+  /** Whether it is that of a rehearsal, which must not replace the text of the true action, which may come meanwhile. */
+  readonly rehearsal?: boolean;
 }
 
 export interface Reply {
   readonly status: number;
   readonly body: unknown;
+  /** The JSON of the body, if it is known. */
+  readonly json?: string;
   /** Tells the invoker that this runtime signs its sentinels with the invoker's token. */
   readonly tokenAccepted?: boolean;
 }
@@ -25,6 +31,8 @@ export interface ServiceOptions {
   /** The target of the variables of `/init` and `/run`: `process.env`. */
   readonly environment: Record<string, string | undefined>;
   readonly load: (source: ActionCode) => Promise<Handler>;
+  /** The text of a file of the action that is not on the disk; undefined for other files. */
+  readonly textOf: (file: string) => string | undefined;
   /** Writes to the action's stderr. */
   readonly log: (...values: unknown[]) => void;
   /** Writes the sentinel to both log streams. */
@@ -64,8 +72,9 @@ export class ActionService {
     if (typeof env === 'object' && env !== null) this.#setEnvironment(env);
     try {
       this.#handler = await this.#options.load({ code, main, binary: Boolean(value['binary']) });
-    } catch (error) {
+    } catch (thrown) {
       this.#state = 'stopped';
+      const error = this.#explain(thrown);
       this.#options.log('Error during initialization:', error);
       this.#options.endLogs();
       return failure(502, `Initialization has failed due to: ${stackOf(error)}`);
@@ -96,23 +105,38 @@ export class ActionService {
       result = handler(args);
     } catch (error) {
       this.#state = 'stopped';
-      this.#options.log(error);
+      this.#options.log(this.#explain(error));
       this.#options.endLogs();
       return failure(502, `An error has occurred: ${String(error)}`);
     }
     try {
       result = await result;
     } catch (error) {
-      result = { error: error ? serializeError(error) : {} };
+      result = { error: error ? serializeError(this.#explain(error)) : {} };
     }
-    if (result === undefined) result = {};
-
-    const isObject = typeof result === 'object';
-    if (!isObject) this.#options.log(`Result must be of type object but has type "${typeof result}":`, result);
+    const reply = this.#reply(result === undefined ? {} : result);
     this.#options.endLogs();
     // Keep the state `stopped` if a concurrent run has failed in the meantime.
     if (this.#state === 'running') this.#state = 'ready';
-    return isObject ? { status: 200, body: result } : failure(502, 'The action did not return a dictionary.');
+    return reply;
+  }
+
+  #reply(result: unknown): Reply {
+    if (typeof result !== 'object') {
+      this.#options.log(`Result must be of type object but has type "${typeof result}":`, result);
+      return failure(502, 'The action did not return a dictionary.');
+    }
+    try {
+      return { status: 200, body: result, json: resultJson(result) };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#options.log(message);
+      return failure(502, message);
+    }
+  }
+
+  #explain(error: unknown): unknown {
+    return explainStack(error, this.#options.textOf);
   }
 
   #refuse(message: string): Reply {
@@ -136,7 +160,7 @@ function stackOf(error: unknown): string {
 }
 
 /** The text of a variable. A falsy value becomes an empty text. */
-function variableText(value: unknown): string {
+export function variableText(value: unknown): string {
   if (typeof value === 'object' && value !== null) return JSON.stringify(value);
   return typeof value === 'string' || typeof value === 'number' || value === true ? String(value || '') : '';
 }

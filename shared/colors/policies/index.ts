@@ -1,6 +1,8 @@
 /**
  * Policies that map colors to invokers: the interface, the built-in policies, and the tests of the contract. See
  * docs/policies.md.
+ *
+ * @module palette-whisk/policies
  */
 export { colorKey, pointOf, type ColorKey } from '../colorKey.js';
 export {

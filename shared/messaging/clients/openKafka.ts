@@ -3,10 +3,7 @@ import type { KafkaOptions } from '../kafka/options.js';
 import { kafkajsLibrary } from '../kafkajs/kafkajs.js';
 import type { Messaging } from '../Messaging.js';
 import { platformaticLibrary } from '../platformatic/platformatic.js';
-
-/** The supported client libraries for Kafka. For their comparison see docs/decisions. */
-export const KAFKA_CLIENTS = ['kafkajs', 'platformatic'] as const;
-export type KafkaClientName = (typeof KAFKA_CLIENTS)[number];
+import type { KafkaClientName } from './names.js';
 
 /** Opens the bus on Kafka. @throws Error if the library is not installed. */
 export async function openKafka(client: KafkaClientName, options: KafkaOptions): Promise<Messaging> {

@@ -6,10 +6,12 @@ import { causeOf } from './causes.js';
  *
  *   unknown -> up     the first response
  *   unknown -> down   the first failure; logs it at once
- *   up -> down        only failures for 5 s, or a request without a response for 5 s; logs it once
- *   down -> up        a response; logs the duration
+ *   up -> down        only failures for 5 s, or a send without a response for 5 s in which no other send got one; logs it
+ *                     once
+ *   down -> up        a response, and no send without one for 5 s; logs the duration
  *
- * A frozen broker shows by a request without a response, a dead broker by failures.
+ * A frozen broker shows by a send without a response, a dead broker by failures. Responses to fetches do not count for
+ * sends: the leader still answers them while it waits for a frozen follower.
  */
 export class BusHealth {
   readonly #log: Logger;
@@ -19,8 +21,11 @@ export class BusHealth {
   #failingSince: number | undefined;
   /** The last failure, for the log. */
   #failure: unknown;
-  /** The start times of pending requests, the oldest first. */
-  readonly #asked = new Map<symbol, number>();
+  /** The start times of pending sends, the oldest first. */
+  readonly #sends = new Map<symbol, number>();
+  /** The time of the last response to a send. */
+  #sentAt: number | undefined;
+  /** The time of the last response to any request. */
   #answeredAt: number | undefined;
   #state: 'unknown' | 'up' | 'down' = 'unknown';
   #since: number;
@@ -43,10 +48,11 @@ export class BusHealth {
     return this.#answeredAt;
   }
 
+  /** To be called at each response other than those to sends. */
   answered(): void {
     this.#failingSince = undefined;
     this.#answeredAt = this.#now();
-    if (this.#state !== 'up') this.#up();
+    if (this.#state !== 'up' && this.#silentSince() === undefined) this.#up();
   }
 
   failed(error: unknown): void {
@@ -55,15 +61,23 @@ export class BusHealth {
     if (this.#state !== 'down') this.check();
   }
 
-  /** To be called at the start of a request; `settled` ends it. */
-  asked(): symbol {
-    const request = Symbol('request');
-    this.#asked.set(request, this.#now());
-    return request;
+  /** To be called at the start of a send; `sent` or `unsent` ends it. */
+  sending(): symbol {
+    const send = Symbol('send');
+    this.#sends.set(send, this.#now());
+    return send;
   }
 
-  settled(request: symbol): void {
-    this.#asked.delete(request);
+  /** To be called at the response to a send. */
+  sent(send: symbol): void {
+    this.#sends.delete(send);
+    this.#sentAt = this.#now();
+    this.answered();
+  }
+
+  /** To be called when a send fails. */
+  unsent(send: symbol): void {
+    this.#sends.delete(send);
   }
 
   isUp(): boolean {
@@ -71,18 +85,26 @@ export class BusHealth {
     return this.#state !== 'down';
   }
 
-  /** Detects pending requests without a response. To be called periodically. */
+  /** Detects sends without a response. To be called periodically. */
   check(): void {
     if (this.#state === 'down') return;
     const now = this.#now();
-    const [oldest] = this.#asked.values();
     const failing = this.#failingSince !== undefined && now - this.#failingSince >= this.#toleratedMs();
-    const silent = oldest !== undefined && now - oldest >= TOLERATED_MS;
-    if (!failing && !silent) return;
+    const silentSince = this.#silentSince();
+    if (!failing && silentSince === undefined) return;
     this.#state = 'down';
-    this.#since = (failing ? this.#failingSince : oldest) ?? now;
-    const cause = failing ? causeOf(this.#failure) : `a request got no response for ${TOLERATED_MS / 1000} s`;
+    this.#since = (failing ? this.#failingSince : silentSince) ?? now;
+    const cause = failing ? causeOf(this.#failure) : `a message got no response for ${TOLERATED_MS / 1000} s`;
     this.#log.warn(`the bus (Kafka at ${this.#where}) is unavailable, waiting for it: ${cause}`);
+  }
+
+  /** The time since which sends have had no response, if that is too long. */
+  #silentSince(): number | undefined {
+    const [oldest] = this.#sends.values();
+    if (oldest === undefined) return undefined;
+    // A response means that a broker takes messages, even if an older send still waits on a broken connection.
+    const since = Math.max(oldest, this.#sentAt ?? oldest);
+    return this.#now() - since >= TOLERATED_MS ? since : undefined;
   }
 
   #up(): void {

@@ -11,7 +11,8 @@ import {
   type Topic,
 } from '../Messaging.js';
 import { BusHealth } from './BusHealth.js';
-import { causeAndRights } from './causes.js';
+import { causeAndRights, causeOf } from './causes.js';
+import { isShortOfBrokers } from './classify.js';
 import { GroupConsumer } from './GroupConsumer.js';
 import { KafkaProducer } from './KafkaProducer.js';
 import type { Admin, KafkaLibrary } from './library.js';
@@ -32,6 +33,7 @@ export class KafkaMessaging implements Messaging {
   readonly #watch: NodeJS.Timeout;
   #admin: Promise<Admin> | undefined;
   #advised = false;
+  #saidShort = false;
 
   constructor(library: KafkaLibrary, options: KafkaOptions) {
     this.#library = library;
@@ -126,6 +128,13 @@ export class KafkaMessaging implements Messaging {
         this.#log.info(`created topic ${name}`);
       }
     } catch (error) {
+      if (isShortOfBrokers(error) && !this.#saidShort) {
+        this.#saidShort = true;
+        this.#log.warn(
+          `topic ${name} cannot have ${replicationFactor} replicas (CONFIG_whisk_kafka_replicationFactor): ` +
+            'Kafka has fewer brokers up, waiting for more',
+        );
+      }
       // Without the right to create topics, existing topics are still usable.
       if (this.#library.classify(error) !== 'refused' || !(await this.#exists(name))) throw error;
     }
@@ -171,7 +180,10 @@ export class KafkaMessaging implements Messaging {
     }
   }
 
-  /** Retries until Kafka answers. @throws BusRefusedError for a failure that a retry cannot resolve. */
+  /**
+   * Retries until Kafka answers.
+   * @throws BusRefusedError if Kafka refuses. @throws Error with the cause for another failure that a retry cannot resolve.
+   */
   async #untilAnswered<R>(what: string, rights: string, attempt: () => Promise<R>): Promise<R> {
     const isTransient = (error: unknown): boolean => this.#library.classify(error) === 'transient';
     try {
@@ -185,7 +197,10 @@ export class KafkaMessaging implements Messaging {
         },
       });
     } catch (error) {
-      if (this.#library.classify(error) !== 'refused') throw error;
+      if (this.#stop.signal.aborted) throw error;
+      if (this.#library.classify(error) !== 'refused') {
+        throw new Error(`Kafka failed at ${what}: ${causeOf(error)}`, { cause: error });
+      }
       throw new BusRefusedError(`Kafka refuses ${what}: ${causeAndRights(error, rights)}`, { cause: error });
     }
   }

@@ -75,12 +75,12 @@ export class KafkaProducer implements Producer {
         maxBytes,
         classify,
         transmit: async (messages) => {
-          const request = health.asked();
+          const send = health.sending();
           try {
             await sender.send(messages);
-            health.answered();
+            health.sent(send);
           } finally {
-            health.settled(request);
+            health.unsent(send);
           }
         },
         onFailure: (error) => health.failed(error),

@@ -9,11 +9,15 @@ import type { Failure, Outgoing } from './library.js';
  *   empty    -> pending   a message with patience (`patienceMs`) is added
  *   empty, pending -> sending   a message without patience is added, a patience ends, or `idle` is called
  *   sending  -> retrying  the request fails; it is retried after a pause, without expired messages
- *   sending  -> sending   the next batch: all messages that were added meanwhile, after the pacer's pause
+ *   sending  -> sending   the next batch: all messages that were added meanwhile
+ *   sending  -> resting   the same in a rush: first the pacer's pause
+ *   resting  -> sending   the pause ends
  *   sending  -> empty, pending   no message is due
  *
  * The first message is sent at once. Messages that arrive during a request, or before the time of the next request, are
- * sent together: a burst needs few requests, and fewer the busier the bus is.
+ * sent together: a rush needs few requests, and fewer the busier the bus is. A request with several due messages begins a
+ * rush, and some requests with at most one end it: a single caller sends one message after the other, and a pause would
+ * only delay its next call.
  *
  * Every message has a deadline, counted from `add`. It holds in the queue, in a request without a response, and between
  * two attempts.
@@ -26,7 +30,7 @@ export interface OutboxParts {
   readonly classify: (error: unknown) => Failure;
   /** Called after each failure that is retried. */
   readonly onFailure?: ((error: unknown) => void) | undefined;
-  /** The distance between requests; missing: the next one starts at the end of the last. */
+  /** The distance between requests in a rush; missing: the next one starts at the end of the last. */
   readonly pacer?: Pacer | undefined;
   /** In ms. */
   readonly retryMs?: number | undefined;
@@ -50,6 +54,8 @@ export class Outbox {
   #patience: { readonly until: number; readonly timer: NodeJS.Timeout } | undefined;
   /** Whether a message in the queue has no patience left. */
   #due = false;
+  /** The number of next requests that still count as a rush, since one before them carried several due messages. */
+  #rush = 0;
   #overdue: NodeJS.Timeout | undefined;
   /** Called when messages of the current batch expire. */
   #onExpiry: (() => void) | undefined;
@@ -66,7 +72,7 @@ export class Outbox {
   add(message: Outgoing, { patienceMs = 0, limitMs }: Handover): Promise<void> {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + limitMs;
-      this.#queue.push({ message, deadline, settled: false, resolve, reject });
+      this.#queue.push({ message, deadline, patient: patienceMs > 0, settled: false, resolve, reject });
       if (limitMs !== Number.POSITIVE_INFINITY) this.#overdue ??= this.#expireIn(limitMs);
       if (patienceMs === 0) this.#start();
       else if (!this.#due) this.#wait(patienceMs);
@@ -109,11 +115,12 @@ export class Outbox {
   async #flush(): Promise<void> {
     const { pacer } = this.#parts;
     while (this.#due) {
-      const rest = pacer?.rest(performance.now()) ?? 0;
+      const rest = this.#rush > 0 ? (pacer?.rest(performance.now()) ?? 0) : 0;
       if (rest > NEGLIGIBLE_MS) await sleep(rest);
       this.#batch = this.#takeBatch();
       if (this.#queue.length === 0) this.#due = false;
       if (this.#batch.length === 0) continue;
+      this.#rush = dueMessages(this.#batch) > 1 ? RUSH_REQUESTS : Math.max(0, this.#rush - 1);
       const began = performance.now();
       pacer?.began(began);
       await this.#deliver(this.#batch);
@@ -221,6 +228,9 @@ export class Outbox {
   }
 }
 
+const dueMessages = (batch: readonly Submission[]): number =>
+  batch.reduce((count, { patient }) => (patient ? count : count + 1), 0);
+
 const isOpen = ({ settled }: Submission): boolean => !settled;
 
 function succeed(entry: Submission): void {
@@ -233,6 +243,9 @@ function fail(entry: Submission, error: unknown): void {
   entry.settled = true;
   entry.reject(error);
 }
+
+/** The number of requests with at most one due message that end a rush. */
+const RUSH_REQUESTS = 3;
 
 /** Timers have a resolution of 1 ms: skip shorter waits. */
 const NEGLIGIBLE_MS = 0.5;
@@ -247,6 +260,8 @@ interface Submission {
   readonly message: Outgoing;
   /** By `performance.now()`. */
   deadline: number;
+  /** Whether it was added with patience: nobody waits for it. */
+  readonly patient: boolean;
   settled: boolean;
   lastError?: unknown;
   readonly resolve: () => void;

@@ -40,7 +40,13 @@ export async function unlessRefused<R>(
   }
 }
 
+/** Whether fewer brokers are up than a new topic would have replicas. */
+export const isShortOfBrokers = (error: unknown): boolean =>
+  chain(error).some(({ type, apiId }) => type === TOO_FEW_BROKERS || apiId === TOO_FEW_BROKERS);
+
 /* Kafka's own names of errors. */
+
+const TOO_FEW_BROKERS = 'INVALID_REPLICATION_FACTOR';
 
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
@@ -70,6 +76,8 @@ const TRANSIENT = [
   'UNKNOWN_TOPIC_OR_PARTITION',
   'NOT_ENOUGH_REPLICAS',
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  // Brokers that start, or that the controller of Kafka misses for a moment, do not count.
+  TOO_FEW_BROKERS,
   'KAFKA_STORAGE_ERROR',
   'COORDINATOR_NOT_AVAILABLE',
   'COORDINATOR_LOAD_IN_PROGRESS',

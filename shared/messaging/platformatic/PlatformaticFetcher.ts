@@ -1,7 +1,7 @@
 import type { BaseOptions, Consumer as Client, MessagesStream } from '@platformatic/kafka';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
-import { closeNow, type Library } from './library.js';
+import { closeNow, withMissingBrokers, type Library } from './library.js';
 
 /** A membership of the library: a stream that is read while the handler has room. */
 export class PlatformaticFetcher implements Fetcher {
@@ -16,7 +16,7 @@ export class PlatformaticFetcher implements Fetcher {
     const sessionTimeout = options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS;
     this.#subscription = subscription;
     this.#sink = sink;
-    this.#client = new library.Consumer({
+    const client = new library.Consumer({
       ...base,
       groupId: group,
       // A static member takes over its former membership after a crash, without a wait for the end of the old session.
@@ -29,6 +29,7 @@ export class PlatformaticFetcher implements Fetcher {
       maxBytes: FETCH_BYTES,
       maxWaitTime: options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS,
     });
+    this.#client = withMissingBrokers(library, client);
   }
 
   async join(places: readonly Place[]): Promise<void> {
@@ -37,6 +38,8 @@ export class PlatformaticFetcher implements Fetcher {
     const sink = this.#sink;
     const fresh = from === 'latest' && places.every(({ committed }) => committed === undefined);
     client.on('consumer:heartbeat:end', () => sink.alive());
+    // The library could not join the group again. Without a listener, this event would end the process.
+    client.on('error', (error) => sink.lost(error));
     const stream = await client.consume({
       topics: [topic],
       ...(fresh

@@ -2,11 +2,11 @@ import type { BaseOptions } from '@platformatic/kafka';
 import { unlessRefused } from '../kafka/classify.js';
 import type { Admin } from '../kafka/library.js';
 import { classify, isTopicMissing, isTopicThere } from './errors.js';
-import { closeNow, type Library } from './library.js';
+import { closeNow, withMissingBrokers, type Library } from './library.js';
 
 /** An admin client of the library. It connects with its first request. */
 export function platformaticAdmin(library: Library, options: BaseOptions): Admin {
-  const client = new library.Admin(options);
+  const client = withMissingBrokers(library, new library.Admin(options));
   const replicasOf = async (topic: string): Promise<readonly number[]> => {
     const { topics } = await client.metadata({ topics: [topic] });
     return (topics.get(topic)?.partitions ?? []).map(({ replicas }) => replicas.length);

@@ -3,8 +3,30 @@ import type * as library from '@platformatic/kafka';
 /** The package, which is loaded on demand. */
 export type Library = typeof library;
 
+type Client = library.Admin | library.Producer | library.Consumer;
+
+/**
+ * Makes a request to a broker that the metadata does not name fail, as a broken connection does. A broker is missing there
+ * while it restarts. Version 1 of the library throws a `TypeError` in a callback then, which would end this process.
+ * @returns the client itself.
+ */
+export function withMissingBrokers<C extends Client>(from: Library, client: C): C {
+  const kGetConnection: typeof library.kGetConnection = from.kGetConnection;
+  const get = client[kGetConnection];
+  client[kGetConnection] = (
+    broker: library.Broker | undefined,
+    callback: library.Callback<library.Connection>,
+  ): void => {
+    if (broker) return get.call(client, broker, callback);
+    // The next request asks for the brokers again.
+    client.clearMetadata();
+    return callback(new from.NetworkError('The broker is missing in the metadata of the cluster.'));
+  };
+  return client;
+}
+
 /** Closes a client of the library in any state. Never rejects. */
-export function closeNow(client: library.Admin | library.Producer | library.Consumer): Promise<void> {
+export function closeNow(client: Client): Promise<void> {
   return new Promise((resolve) => {
     const closed = (): void => resolve();
     if ('consume' in client || 'send' in client) client.close(true, closed);

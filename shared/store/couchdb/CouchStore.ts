@@ -181,16 +181,19 @@ export class CouchStore implements ArtifactStore {
     const documents: StoredDocument[] = [];
     // The range contains design documents, which are skipped: read as many documents again.
     for (let last = after; documents.length < limit;) {
-      const missing = limit - documents.length;
-      const range = last === undefined ? {} : { startkey: last, skip: 1 };
+      // The range begins with the last document, if it still exists.
+      const before = last;
+      const asked = limit - documents.length + (before === undefined ? 0 : 1);
+      const range = before === undefined ? {} : { startkey: before };
       const path = `${this.#path()}/_all_docs`;
-      const answer = await this.#json('listing', { path, qs: { ...range, limit: missing, include_docs: true } });
+      const answer = await this.#json('listing', { path, qs: { ...range, limit: asked, include_docs: true } });
       const { rows } = this.#parse(rowsSchema, answer, 'list of documents');
-      documents.push(...rows.flatMap(({ id, doc }) => (doc && !id.startsWith('_design/') ? [doc] : [])));
+      const next = rows.filter(({ id }) => id !== before);
+      documents.push(...next.flatMap(({ id, doc }) => (doc && !id.startsWith('_design/') ? [doc] : [])));
       last = rows.at(-1)?.id;
-      if (rows.length < missing) break;
+      if (rows.length < asked) break;
     }
-    return documents;
+    return documents.slice(0, limit);
   }
 
   /** The connection belongs to the opener of all three databases. */

@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { allocate } from '../../files/allocate.js';
 import { StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
@@ -231,7 +232,7 @@ export class EntryLog {
       const fresh = `${path}.new`;
       file = openSync(fresh, 'w+', 0o600);
       try {
-        writeAll(file, Buffer.alloc(size), 0);
+        allocate(file, 0, size);
       } catch (error) {
         closeSync(file);
         unlinkSync(fresh);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import * as z from 'zod';
 import { isObject, parseJson, type Json, type JsonObject } from '../../entities/keyvalue.js';
@@ -207,9 +207,7 @@ export class LmdbStore implements ArtifactStore {
   #replace(current: StoredDocument | undefined, document: NewDocument): string {
     const { _id, _rev, ...fields } = document;
     const body = JSON.stringify(fields);
-    const revision = `${generation(current?._rev) + 1}-${createHash('md5')
-      .update(`${current?._rev ?? ''} ${body}`)
-      .digest('hex')}`;
+    const revision = `${generation(current?._rev) + 1}-${hash('md5', `${current?._rev ?? ''} ${body}`)}`;
     const head = `{"_id":${JSON.stringify(_id)},"_rev":"${revision}"`;
     if (current) for (const key of this.#rowKeys(current)) void this.#rows.remove(key);
     void this.#documents.put(encodeId(_id), body === '{}' ? `${head}}` : `${head},${body.slice(1)}`);
@@ -234,13 +232,15 @@ export class LmdbStore implements ArtifactStore {
   }
 
   #putRows(document: NewDocument): void {
+    const id = JSON.stringify(document._id);
+    // Views of one document often have the same value.
+    let last: Json | undefined;
+    let text = '';
     for (const [number, view] of this.#views.entries()) {
       for (const { key, value } of VIEWS[view](document)) {
-        const row = JSON.stringify({ id: document._id, key, value } satisfies {
-          id: string;
-          key: ViewKey;
-          value: Json;
-        });
+        if (value !== last) text = JSON.stringify(value);
+        last = value;
+        const row = `{"id":${id},"key":${JSON.stringify(key)},"value":${text}}`;
         void this.#rows.put(rowKey(number, key, document._id), row);
       }
     }

@@ -25,7 +25,9 @@ const MAX_ID = 900;
  * of keys that differ only there is arbitrary. OpenWhisk's names have at most 770 bytes.
  */
 export function encodeViewKey(key: ViewKey): Buffer {
-  return bounded(Buffer.concat(encode(key)), MAX_VIEW_KEY);
+  const writer = new KeyWriter(room(key));
+  writer.write(key);
+  return bounded(writer.bytes.subarray(0, writer.at), MAX_VIEW_KEY);
 }
 
 /** The key of a document's id. */
@@ -33,28 +35,70 @@ export function encodeId(id: string): Buffer {
   return bounded(Buffer.from(id, 'utf8'), MAX_ID);
 }
 
-function encode(key: ViewKey | null): Buffer[] {
-  if (key === null) return [Buffer.of(NULL)];
-  if (typeof key === 'number') return [encodeNumber(key)];
-  if (typeof key === 'string') return [Buffer.of(STRING), escaped(key), Buffer.of(END)];
-  return [Buffer.of(ARRAY), ...key.flatMap(encode), Buffer.of(END)];
+/** Writes the parts of a key one after the other. Keys are encoded for each row, so it allocates once. */
+class KeyWriter {
+  bytes: Buffer;
+  at = 0;
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafe(size);
+  }
+
+  write(key: ViewKey | null): void {
+    if (key === null) this.#byte(NULL);
+    else if (typeof key === 'number') this.#number(key);
+    else if (typeof key === 'string') {
+      this.#byte(STRING);
+      this.#text(key);
+      this.#byte(END);
+    } else {
+      this.#byte(ARRAY);
+      for (const part of key) this.write(part);
+      this.#byte(END);
+    }
+  }
+
+  #byte(byte: number): void {
+    this.bytes[this.at++] = byte;
+  }
+
+  /** Flips the sign bit of a double, or all bits if it is negative: then doubles sort like unsigned integers. */
+  #number(value: number): void {
+    const { bytes } = this;
+    this.#byte(NUMBER);
+    const from = this.at;
+    this.at = bytes.writeDoubleBE(value === 0 ? 0 : value, from);
+    if (value < 0) for (let i = from; i < this.at; i++) bytes[i] = ~numberAt(bytes, i) & 0xff;
+    else bytes[from] = numberAt(bytes, from) | 0x80;
+  }
+
+  /** Encodes the bytes 0 and 1 as two bytes each, so that 0 can end the string. */
+  #text(text: string): void {
+    if (!SPECIAL.test(text)) {
+      this.at += this.bytes.write(text, this.at);
+      return;
+    }
+    for (const byte of Buffer.from(text, 'utf8')) {
+      if (byte > ESCAPE) this.#byte(byte);
+      else {
+        this.#byte(ESCAPE);
+        this.#byte(byte + 1);
+      }
+    }
+  }
 }
 
-/** Flips the sign bit of a double, or all bits if it is negative: then doubles sort like unsigned integers. */
-function encodeNumber(value: number): Buffer {
-  const out = Buffer.allocUnsafe(9);
-  out[0] = NUMBER;
-  out.writeDoubleBE(value === 0 ? 0 : value, 1);
-  if (value < 0) for (let i = 1; i < 9; i++) out[i] = ~numberAt(out, i) & 0xff;
-  else out[1] = numberAt(out, 1) | 0x80;
-  return out;
-}
+/** Characters that are encoded as one of the bytes 0 and 1. */
+// oxlint-disable-next-line no-control-regex -- these are the characters
+const SPECIAL = /[\0\u0001]/;
 
-/** Encodes the bytes 0 and 1 as two bytes each, so that 0 can end the string. */
-function escaped(text: string): Buffer {
-  const bytes = Buffer.from(text, 'utf8');
-  if (!bytes.some((byte) => byte <= ESCAPE)) return bytes;
-  return Buffer.from([...bytes].flatMap((byte) => (byte <= ESCAPE ? [ESCAPE, byte + 1] : [byte])));
+/** The most bytes of an encoded key. */
+function room(key: ViewKey | null): number {
+  if (key === null) return 1;
+  if (typeof key === 'number') return 9;
+  // A character has at most three bytes of UTF-8 for each of its units, and the bytes 0 and 1 become two.
+  if (typeof key === 'string') return 2 + 3 * key.length;
+  return key.reduce((sum: number, part) => sum + room(part), 2);
 }
 
 function bounded(bytes: Buffer, limit: number): Buffer {

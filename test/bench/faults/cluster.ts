@@ -1,10 +1,16 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as z from 'zod';
 import { Topology } from '../../../deploy/local/Topology.js';
-import { startOwnCouch } from '../../integration/couchdb/couch.js';
+import { CouchClient } from '../../../shared/store/couchdb/CouchClient.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
+import { foreignCouch, startOwnCouch, type Couch, type OwnCouch } from '../../integration/couchdb/couch.js';
+import { optionsOf } from '../../integration/couchdb/OwnCouch.js';
+import { shareKafkaClasses } from '../../integration/kafka/broker.js';
 import { startBrokers } from '../../integration/kafka/brokers.js';
 import { newPrefix } from '../../integration/kafka/kafka.js';
+import { OptionError, type CouchChoice } from './options.js';
 import type { Parts } from './trials.js';
 
 /**
@@ -29,10 +35,16 @@ export interface FaultCluster {
   close(keepLogs?: boolean): Promise<void>;
 }
 
-/** Two controllers and two invokers, on brokers and a CouchDB of their own that can fail. */
-export async function startFaultCluster(brokerCount: number): Promise<FaultCluster> {
+/** Two controllers and two invokers, on brokers of their own that can fail, and on a CouchDB that can fail if it is their own. */
+export async function startFaultCluster(
+  brokerCount: number,
+  choice: CouchChoice = { kind: 'stand-in' },
+  lossy = false,
+): Promise<FaultCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
-  const [kafka, couch] = await Promise.all([startBrokers(brokerCount), startOwnCouch()]);
+  // Without the shared classes a start only takes longer.
+  await shareKafkaClasses().catch((error: unknown) => console.error(messageOf(error)));
+  const [kafka, [couch, ownCouch]] = await Promise.all([startBrokers(brokerCount, lossy), startCouchOf(choice)]);
   const closeEngines = async (keepLogs: boolean): Promise<void> => {
     await Promise.all([kafka.close(), couch.close()]);
     if (keepLogs) console.log(`the logs of controllers and invokers are in ${folder}`);
@@ -56,7 +68,7 @@ export async function startFaultCluster(brokerCount: number): Promise<FaultClust
     });
     const elect = brokerCount > 1 ? () => kafka.elect() : undefined;
     return {
-      parts: { topology, brokers: kafka.brokers, couch, elect },
+      parts: { topology, brokers: kafka.brokers, proxies: kafka.proxies, couch: ownCouch, elect },
       close: async (keepLogs = false) => {
         // What a failed round left frozen would hold up its own end.
         await (keepLogs ? topology.kill() : topology.stop());
@@ -68,3 +80,43 @@ export async function startFaultCluster(brokerCount: number): Promise<FaultClust
     throw error;
   }
 }
+
+/** The CouchDB, and the same where the trials may kill it. */
+async function startCouchOf(choice: CouchChoice): Promise<[Couch, OwnCouch | undefined]> {
+  if (choice.kind === 'running') {
+    const couch = foreignCouch(choice.url);
+    const close = async (): Promise<void> => {
+      await couch.close();
+      foreign.delete(close);
+    };
+    foreign.add(close);
+    return [{ url: couch.url, options: (prefix) => couch.options(prefix), close }, undefined];
+  }
+  const own = await startOwnCouch(choice.kind === 'installed' ? choice.home : '');
+  return [own, own];
+}
+
+const foreign = new Set<() => Promise<void>>();
+
+/** Removes the databases of all clusters that are not closed from a CouchDB that is not their own: for an end by a signal. */
+export async function removeForeignDatabases(): Promise<void> {
+  await Promise.all([...foreign].map((close) => close()));
+}
+
+/** @throws OptionError where a running CouchDB does not answer, or does not take the name and the password of an administrator. */
+export async function checkCouch(choice: CouchChoice): Promise<void> {
+  if (choice.kind !== 'running') return;
+  const { databases: _, ...connection } = optionsOf(choice.url);
+  const client = new CouchClient({ ...connection, timeoutMs: CHECK_MS });
+  try {
+    const { userCtx } = SESSION.parse(await client.json({ path: '_session' }));
+    if (!userCtx.roles.includes('_admin')) throw new Error(`${connection.username} is not its administrator`);
+  } catch (error) {
+    throw new OptionError(`the CouchDB at ${connection.url} cannot be used: ${messageOf(error)}`);
+  } finally {
+    await client.close();
+  }
+}
+
+const CHECK_MS = 10_000;
+const SESSION = z.object({ userCtx: z.object({ roles: z.array(z.string()) }) });

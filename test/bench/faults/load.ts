@@ -2,6 +2,7 @@ import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { within } from '../../../shared/process/within.js';
 import { outcomeUnknown } from '../../../invoker/activations/texts.js';
 import type { Answer, History, RecordSeen } from './history.js';
 
@@ -12,6 +13,13 @@ const LIST_MS = 60_000;
 /** How many records or list pages are asked for at once. */
 const READERS = 8;
 const PAGE = 200;
+
+/** Invocations a second, and fewer after `laterMs`: a part that is away for long leaves no backlog of minutes then. */
+export interface Rate {
+  readonly perSecond: number;
+  readonly laterPerSecond: number;
+  readonly laterMs: number;
+}
 
 export interface LoadOptions {
   /** Base URLs of the controllers; each invocation goes to one of them, in turns. */
@@ -36,9 +44,12 @@ export class Load {
   readonly #file = join(this.#folder, 'runs');
   readonly #authorization: string;
   readonly #open = new Set<Promise<void>>();
+  readonly #observers = new Set<(answer: Answer) => void>();
   #answers: Answer[] = [];
   #since = Date.now();
   #count = 0;
+  #requests = 0;
+  #listErrors: Record<string, number> = {};
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -57,14 +68,32 @@ export class Load {
     if (status !== 200) throw new Error(`the action was not created: ${status} ${text}`);
   }
 
-  /** Invokes for `ms`, `perSecond` times a second, without waiting for answers; one in four waits for its result. */
-  async run(ms: number, perSecond: number): Promise<void> {
+  /** Invokes at this rate until told to end, without waiting for answers; one in four waits for its result. */
+  async run(end: AbortSignal, { perSecond, laterPerSecond, laterMs }: Rate): Promise<void> {
     const begun = performance.now();
-    for (let sent = 0; performance.now() - begun < ms; sent += 1) {
+    for (let next = begun; !end.aborted;) {
       const answered = this.#invoke(this.#count % 4 === 3).finally(() => this.#open.delete(answered));
       this.#open.add(answered);
       this.#count += 1;
-      await sleep(Math.max(0, begun + ((sent + 1) * 1000) / perSecond - performance.now()));
+      next += 1000 / (next - begun < laterMs ? perSecond : laterPerSecond);
+      await sleep(Math.max(0, next - performance.now()));
+    }
+  }
+
+  /** Resolves when an invocation that was sent after this call has its result, or after `limitMs`. Needs a `run`. */
+  async nextResult(limitMs: number): Promise<void> {
+    const called = performance.now();
+    let observer: ((answer: Answer) => void) | undefined;
+    const seen = new Promise<void>((resolve) => {
+      observer = ({ id, blocking, status, at, tookMs }) => {
+        if (id !== undefined && blocking && status === 200 && at - tookMs >= called) resolve();
+      };
+      this.#observers.add(observer);
+    });
+    try {
+      await within(seen, limitMs, () => undefined);
+    } finally {
+      if (observer) this.#observers.delete(observer);
     }
   }
 
@@ -95,6 +124,11 @@ export class Load {
     return { answers, runs: lines === '' ? [] : lines.split('\n'), records: [...records.values()], listed };
   }
 
+  /** Why pages of the list were not to be had during the last `history`, and how often. */
+  get listErrors(): Readonly<Record<string, number>> {
+    return this.#listErrors;
+  }
+
   close(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
@@ -110,11 +144,16 @@ export class Load {
         ms: this.#options.runMs,
         bytes: this.#options.resultBytes ?? 1,
       });
-      this.#answers.push({ ...refused, status, ...outcomeOf(text), tookMs: took(), at: performance.now() });
+      this.#answered({ ...refused, status, ...outcomeOf(text), tookMs: took(), at: performance.now() });
     } catch (error) {
       const unanswered = error instanceof DOMException && error.name === 'TimeoutError';
-      this.#answers.push({ ...refused, reason: reasonOf(error), unanswered, tookMs: took(), at: performance.now() });
+      this.#answered({ ...refused, reason: reasonOf(error), unanswered, tookMs: took(), at: performance.now() });
     }
+  }
+
+  #answered(answer: Answer): void {
+    this.#answers.push(answer);
+    for (const observer of this.#observers) observer(answer);
   }
 
   async #record(id: string): Promise<RecordSeen | undefined> {
@@ -133,12 +172,21 @@ export class Load {
   /** The ids of all activations since a time, by pages. A view of CouchDB may be behind, so the list is asked for again. */
   async #list(since: number, expected: number): Promise<string[]> {
     let ids: string[] = [];
+    this.#listErrors = {};
     for (const end = Date.now() + LIST_MS; ; await sleep(500)) {
       ids = [];
       for (let skip = 0; ; skip += PAGE) {
         const path = `activations?limit=${PAGE}&skip=${skip}&since=${since - 5000}`;
-        const { status, text } = await this.#request('GET', path).catch(() => ({ status: 0, text: '' }));
-        const page = status === 200 ? (JSON.parse(text) as readonly { activationId: string }[]) : [];
+        const { status, text } = await this.#request('GET', path).catch((error: unknown) => ({
+          status: 0,
+          text: reasonOf(error),
+        }));
+        if (status !== 200) {
+          const reason = `${status} ${text.slice(0, 200)}`;
+          this.#listErrors[reason] = (this.#listErrors[reason] ?? 0) + 1;
+          break;
+        }
+        const page = JSON.parse(text) as readonly { activationId: string }[];
         ids.push(...page.map(({ activationId }) => activationId));
         if (page.length < PAGE) break;
       }
@@ -148,7 +196,8 @@ export class Load {
 
   async #request(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
     const bases = this.#options.bases();
-    const base = bases[this.#count % bases.length] ?? '';
+    const base = bases[this.#requests % bases.length] ?? '';
+    this.#requests += 1;
     const response = await fetch(`${base}/api/v1/namespaces/_/${path}`, {
       method,
       headers: { authorization: this.#authorization, 'content-type': 'application/json' },

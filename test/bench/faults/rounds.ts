@@ -1,8 +1,13 @@
+import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { CouchStartError } from '../../integration/couchdb/OwnCouch.js';
+import { BrokerStartError } from '../../integration/kafka/broker.js';
+import { ElectionError } from '../../integration/kafka/brokers.js';
 import { startFaultCluster, type FaultCluster } from './cluster.js';
 import { failures, judge, refusals, type Limits, type Verdict } from './history.js';
 import { Load } from './load.js';
+import type { CouchChoice } from './options.js';
 import { StandaloneServer, type StandaloneTrial } from './standalone.js';
 import type { Trial } from './trials.js';
 
@@ -10,11 +15,17 @@ export interface Round {
   readonly trial: string;
   readonly round: number;
   readonly seed: number;
+  /** From the first invocation until every record was read. */
+  readonly tookMs: number;
+  /** The load average of the last minute. */
+  readonly loadAverage: number;
   readonly verdict: Verdict;
   /** How often invocations were refused, by status and reason. */
   readonly refusals: Readonly<Record<string, number>>;
   /** How often accepted activations failed, by the error in the record. */
   readonly failures: Readonly<Record<string, number>>;
+  /** How often the list of activations failed before it was complete, by status and reason. */
+  readonly listErrors: Readonly<Record<string, number>>;
 }
 
 export interface RoundOptions {
@@ -25,6 +36,8 @@ export interface BenchOptions extends RoundOptions {
   readonly rounds: number;
   readonly tell: (round: Round) => void;
   readonly tellFailure: (failure: FailedRound) => void;
+  /** Kafka or CouchDB did not start or did not do what the trial needs, which says nothing of the tested program. */
+  readonly tellUncounted: (failure: FailedRound) => void;
 }
 
 /** A round that did not come to its end: a part did not come back, or could not be broken. */
@@ -35,10 +48,13 @@ export interface FailedRound {
   readonly error: unknown;
 }
 
-/** Load before the fault, and after the part is back, in ms; the moment of the fault is random. */
-const BEFORE_MS = [800, 2500] as const;
-const AFTER_MS = 2000;
-const PER_SECOND = 30;
+/** From the first result until the fault, at most: its moment is random. */
+const BEFORE_MS = 1200;
+/** How long the load goes on without a result after the part is back. */
+const RESULT_MS = 35_000;
+const RATE = { perSecond: 20, laterPerSecond: 5, laterMs: 10_000 };
+/** A trial ends when so many of its rounds were not counted, since each may take minutes. */
+const MOST_UNCOUNTED = 3;
 /** How long an accepted activation may take to have its record: see `IMPATIENT`. */
 const SETTLE_MS = 210_000;
 /**
@@ -56,7 +72,7 @@ export interface Stage {
   close(failed: boolean): Promise<void>;
 }
 
-/** Every round on the same server, whose data grows. */
+/** Every round on the same server, whose data grows, unless the trial wants a fresh one. */
 export function standaloneRounds(trial: StandaloneTrial, options: BenchOptions): Promise<void> {
   const open = async (): Promise<Stage & { readonly server: StandaloneServer }> => {
     const server = await StandaloneServer.create(trial.ownDisk);
@@ -85,13 +101,22 @@ export function standaloneRounds(trial: StandaloneTrial, options: BenchOptions):
   );
 }
 
-/** All trials in turns on one cluster. */
-export function distributedRounds(
-  trials: readonly Trial[],
-  options: BenchOptions & { readonly brokers: number },
-): Promise<void> {
+interface ClusterOptions extends BenchOptions {
+  readonly brokers: number;
+  readonly couch: CouchChoice;
+}
+
+/** All trials in turns on one cluster; those that need proxies before the brokers on another one. */
+export async function distributedRounds(trials: readonly Trial[], options: ClusterOptions): Promise<void> {
+  for (const lossy of [false, true]) {
+    const chosen = trials.filter((trial) => (trial.lossy ?? false) === lossy);
+    if (chosen.length > 0) await clusterRounds(chosen, lossy, options);
+  }
+}
+
+function clusterRounds(trials: readonly Trial[], lossy: boolean, options: ClusterOptions): Promise<void> {
   const open = async (): Promise<Stage & { readonly cluster: FaultCluster }> => {
-    const cluster = await startFaultCluster(options.brokers);
+    const cluster = await startFaultCluster(options.brokers, options.couch, lossy);
     const load = clusterLoad(cluster);
     const close = async (failed: boolean): Promise<void> => {
       load.close();
@@ -131,21 +156,37 @@ export function trialRound(
   });
 }
 
-/** A round that fails is told, and does not end the others: they get a stage of their own. */
-export async function allRounds<S extends Stage, T extends { readonly name: string }>(
+/**
+ * The first round of every trial, then the second one of every trial, and so on: a bench that is ended early has tried all.
+ * A round that fails or is not counted is told, and does not end the others: they get a stage of their own.
+ */
+export async function allRounds<S extends Stage, T extends { readonly name: string; readonly freshStage?: boolean }>(
   trials: readonly T[],
-  { rounds, seed, tell, tellFailure }: BenchOptions,
+  { rounds, seed, tell, tellFailure, tellUncounted }: BenchOptions,
   open: () => Promise<S>,
   play: (stage: S, trial: T, round: number) => Promise<Round>,
 ): Promise<void> {
   let stage: S | undefined;
-  for (const trial of trials) {
-    for (let round = 1; round <= rounds; round += 1) {
+  const uncounted = new Map<T, number>();
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const trial of trials) {
+      const missed = uncounted.get(trial) ?? 0;
+      if (missed >= MOST_UNCOUNTED) continue;
       try {
         stage ??= await open();
         tell(await play(stage, trial, round));
+        if (trial.freshStage !== true) continue;
+        const used = stage;
+        stage = undefined;
+        await used.close(false);
       } catch (error) {
-        tellFailure({ trial: trial.name, round, seed: seed + round, error });
+        const failure = { trial: trial.name, round, seed: seed + round, error };
+        if (isEngineFault(error)) {
+          uncounted.set(trial, missed + 1);
+          tellUncounted(failure);
+        } else {
+          tellFailure(failure);
+        }
         await closeFailed(stage);
         stage = undefined;
       }
@@ -153,6 +194,9 @@ export async function allRounds<S extends Stage, T extends { readonly name: stri
   }
   await stage?.close(false);
 }
+
+const isEngineFault = (error: unknown): boolean =>
+  [BrokerStartError, CouchStartError, ElectionError].some((kind) => error instanceof kind);
 
 async function closeFailed(stage: Stage | undefined): Promise<void> {
   try {
@@ -171,26 +215,36 @@ async function playRound(
   fault: (random: () => number, back: () => void) => Promise<void>,
 ): Promise<Round> {
   const random = generator(seed + round);
+  const begun = performance.now();
   const over = new AbortController();
   let backAt = 0;
-  const broken = sleep(BEFORE_MS[0] + random() * (BEFORE_MS[1] - BEFORE_MS[0]))
+  const broken = load
+    .nextResult(RESULT_MS)
+    .then(() => sleep(random() * BEFORE_MS))
     .then(() => fault(random, () => (backAt = performance.now())))
-    .then(() => sleep(AFTER_MS))
+    .then(() => load.nextResult(RESULT_MS))
     .finally(() => over.abort());
   // The load goes on for as long as the part is away.
-  const loading = (async () => {
-    while (!over.signal.aborted) await load.run(500, PER_SECOND);
-  })();
+  const loading = load.run(over.signal, RATE);
   const outcomes = await Promise.allSettled([broken, loading]);
   for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   const history = { ...(await load.history(SETTLE_MS)), backAt };
+  const verdict = judge(history, LIMITS);
+  if (verdict.accepted === 0) {
+    throw new Error(
+      `the round tried nothing: each invocation was refused: ${JSON.stringify(refusals(history.answers))}`,
+    );
+  }
   return {
     trial,
     round,
     seed: seed + round,
-    verdict: judge(history, LIMITS),
+    tookMs: Math.round(performance.now() - begun),
+    loadAverage: loadavg()[0] ?? 0,
+    verdict,
     refusals: refusals(history.answers),
     failures: failures(history.records),
+    listErrors: load.listErrors,
   };
 }
 

@@ -21,6 +21,7 @@ export class StandaloneServer {
     this.#data = data;
     this.#mounted = mounted;
     this.#port = port;
+    process.once('exit', this.#remove);
   }
 
   /** @param ownDisk the data folder is on a small disk of its own, in memory, for which this process has to be root. */
@@ -75,15 +76,22 @@ export class StandaloneServer {
 
   async close(): Promise<void> {
     await this.end(['SIGKILL']);
+    process.off('exit', this.#remove);
+    this.#remove();
+  }
+
+  readonly #remove = (): void => {
     if (this.#mounted) spawnSync('umount', ['-l', this.#data]);
     rmSync(this.#data, { recursive: true, force: true });
-  }
+  };
 }
 
 export interface StandaloneTrial {
   readonly name: string;
   /** Needs root, for a small disk. */
   readonly ownDisk?: boolean;
+  /** Each round gets a server of its own, since the records of several rounds would fill its disk. */
+  readonly freshStage?: boolean;
   /** The bytes of each result; missing: a few. */
   readonly resultBytes?: number;
   readonly fault: (server: StandaloneServer, random: () => number) => Promise<void>;
@@ -108,6 +116,7 @@ export const STANDALONE: readonly StandaloneTrial[] = [
   {
     name: 'standalone, disk full',
     ownDisk: true,
+    freshStage: true,
     resultBytes: 100_000,
     fault: async (server, random) => {
       const makeRoom = server.fillDisk();

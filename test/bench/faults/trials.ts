@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalProcess } from '../../../deploy/local/LocalProcess.js';
 import type { Topology } from '../../../deploy/local/Topology.js';
+import type { DroppingProxy } from '../../history/DroppingProxy.js';
 import type { OwnCouch } from '../../integration/couchdb/OwnCouch.js';
 import type { Broker } from '../../integration/kafka/broker.js';
 
@@ -8,7 +9,10 @@ import type { Broker } from '../../integration/kafka/broker.js';
 export interface Parts {
   readonly topology: Topology;
   readonly brokers: readonly Broker[];
-  readonly couch: OwnCouch;
+  /** Before the brokers; only in trials that are `lossy`. */
+  readonly proxies: readonly DroppingProxy[];
+  /** Missing: it is not the bench's own, and may not be broken. */
+  readonly couch?: OwnCouch | undefined;
   /** Gives every partition another leader; only where there are several brokers. */
   readonly elect?: (() => Promise<void>) | undefined;
 }
@@ -17,6 +21,10 @@ export interface Trial {
   readonly name: string;
   /** Needs several brokers. */
   readonly replicated?: boolean;
+  /** Needs a CouchDB that may be broken. */
+  readonly breaksCouch?: boolean;
+  /** Needs a cluster with proxies before its brokers. */
+  readonly lossy?: boolean;
   /** Breaks a part and brings it back. @param random from 0 to 1, this round's own. */
   readonly fault: (parts: Parts, random: () => number) => Promise<void>;
 }
@@ -45,9 +53,31 @@ export const DISTRIBUTED: readonly Trial[] = [
   { name: 'broker frozen', fault: (parts, random) => freeze(pick(parts.brokers, random), SHORT, random) },
   { name: 'broker away for long', fault: (parts, random) => restart(pick(parts.brokers, random), LONG, random) },
   { name: 'broker frozen for long', fault: (parts, random) => freeze(pick(parts.brokers, random), LONG, random) },
-  { name: 'database killed', fault: ({ couch }, random) => restart(couch, SHORT, random) },
-  { name: 'database frozen', fault: ({ couch }, random) => freeze(couch, SHORT, random) },
-  { name: 'database away for 12 s', fault: ({ couch }, random) => restart(couch, [12_000, 13_000], random) },
+  {
+    name: 'database killed',
+    breaksCouch: true,
+    fault: (parts, random) => restart(ownCouch(parts), SHORT, random),
+  },
+  {
+    name: 'database frozen',
+    breaksCouch: true,
+    fault: (parts, random) => freeze(ownCouch(parts), SHORT, random),
+  },
+  {
+    name: 'database away for 12 s',
+    breaksCouch: true,
+    fault: (parts, random) => restart(ownCouch(parts), [12_000, 13_000], random),
+  },
+  {
+    // What the broker has taken is sent again, since its sender does not know that.
+    name: 'answers of the broker lost',
+    lossy: true,
+    fault: async ({ proxies }, random) => {
+      for (const proxy of proxies) proxy.dropAnswers();
+      await sleep(between(SHORT, random));
+      for (const proxy of proxies) proxy.heal();
+    },
+  },
   {
     name: 'leaders elected',
     replicated: true,
@@ -71,6 +101,36 @@ export const DISTRIBUTED: readonly Trial[] = [
     },
   },
 ];
+
+function ownCouch({ couch }: Parts): OwnCouch {
+  if (couch === undefined) throw new Error('this CouchDB may not be broken');
+  return couch;
+}
+
+/** Trials with one of the names, and for a name that no trial has, trials whose names have it as a part. */
+export function named<T extends { readonly name: string }>(
+  trials: readonly T[],
+  all: readonly string[],
+  only: readonly string[],
+): T[] {
+  return trials.filter(({ name }) => only.some((part) => (all.includes(part) ? name === part : name.includes(part))));
+}
+
+/** Trials that the cluster allows, and why each other one is left out. */
+export function playable(
+  trials: readonly Trial[],
+  { brokers, mayBreakCouch }: { readonly brokers: number; readonly mayBreakCouch: boolean },
+): { readonly played: readonly Trial[]; readonly omitted: readonly string[] } {
+  const omitted = trials.flatMap(({ name, replicated, breaksCouch }) => {
+    if (replicated === true && brokers < 2) return [`${name}: it needs --brokers 3`];
+    if (breaksCouch === true && !mayBreakCouch) return [`${name}: the CouchDB of --couchdb is not the bench's own`];
+    return [];
+  });
+  const played = trials.filter(
+    ({ replicated, breaksCouch }) => (replicated !== true || brokers > 1) && (breaksCouch !== true || mayBreakCouch),
+  );
+  return { played, omitted };
+}
 
 interface Restartable {
   kill(): Promise<unknown>;

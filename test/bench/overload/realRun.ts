@@ -2,77 +2,50 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json, JsonObject } from '../../../shared/entities/keyvalue.js';
 import { testServer } from '../../conformance/server.js';
 import { Caller, zipf } from '../colorWorkload.js';
+import { READS, type Answer, type Offer, type ReadsOptions } from './reads.js';
 
-/** What was offered at a rate, and what became of it. Shares from 0 to 1, times in ms. */
-export interface RealRow {
-  readonly rate: number;
-  readonly memory: number;
-  readonly home: number;
-  readonly p50: number;
-  readonly p99: number;
-}
-
-/** Invocations per second and seconds, one after the other. */
-const PHASES = [
-  [15, 30],
-  [25, 15],
-  [45, 40],
-  [25, 15],
-] as const;
-const POSTS = 400;
-
-/** Keeps 60 posts in memory; a post that it has takes 60 ms, another one 360 ms. */
 const READ = `
 const kept = new Map();
 async function main({ post }) {
   const known = kept.delete(post);
   kept.set(post, true);
-  if (kept.size > 60) kept.delete(kept.keys().next().value);
-  await new Promise((resolve) => setTimeout(resolve, known ? 60 : 360));
+  if (kept.size > ${READS.kept}) kept.delete(kept.keys().next().value);
+  await new Promise((resolve) => setTimeout(resolve, known ? ${READS.hitMs} : ${READS.missMs}));
   return { known };
 }`;
 
-/** Offers the phases to a server of its own, whether it keeps up or not. */
-export async function realRun(options: { colored: boolean; patienceMs: number }): Promise<RealRow[]> {
-  const server = await testServer(['--process', '--invokers', '4', '--memory', '256', '--no-catalog']);
-  const caller = new Caller(server.base);
+/** More than are ever under way: none waits here, where the balancer does not see it. */
+const CONNECTIONS = 1000;
+
+/** Starts a server of its own for some work, and stops it after that. */
+export async function withServer<T>(options: ReadsOptions, work: (offer: Offer) => Promise<T>): Promise<T> {
+  const memory = String(READS.slots * 128);
+  const server = await testServer(['--process', '--invokers', `${READS.invokers}`, '--memory', memory, '--no-catalog']);
+  const caller = new Caller(server.base, CONNECTIONS);
   try {
-    const annotations: JsonObject = options.colored ? { color: '{post}', 'color-patience': options.patienceMs } : {};
+    const { colored, patienceMs } = options;
+    const annotations: JsonObject = colored ? { color: '{post}' } : {};
+    if (patienceMs !== undefined) annotations['color-patience'] = patienceMs;
     await caller.createAction('read', READ, annotations);
-    const draw = zipf(POSTS, 0.9);
-    const rows: RealRow[] = [];
-    for (const [rate, seconds] of PHASES) {
+    const draw = zipf(READS.posts, READS.exponent);
+    return await work(async (rate, seconds) => {
       const answers: Promise<Answer>[] = [];
+      const underWay: number[] = [];
+      let now = 0;
       const begun = performance.now();
       for (let i = 0; i < rate * seconds; i++) {
-        const due = begun + (i * 1000) / rate;
-        const early = due - performance.now();
+        const early = begun + (i * 1000) / rate - performance.now();
         if (early > 0) await sleep(early);
-        answers.push(invoke(caller, draw()));
+        underWay.push(now++);
+        answers.push(invoke(caller, draw()).finally(() => now--));
       }
-      const all = await Promise.all(answers);
-      const times = all.map(({ ms }) => ms).toSorted((a, b) => a - b);
-      const at = (q: number): number => times[Math.floor(q * times.length)] ?? NaN;
-      const share = (of: (answer: Answer) => boolean): number => all.filter(of).length / all.length;
-      rows.push({
-        rate,
-        memory: share(({ known }) => known),
-        home: share(({ home }) => home),
-        p50: at(0.5),
-        p99: at(0.99),
-      });
-    }
-    return rows;
+      const lastsMs = performance.now() - begun;
+      return { rate, lastsMs, underWay, answers: await Promise.all(answers) };
+    });
   } finally {
     await caller.close();
     await server.stop();
   }
-}
-
-interface Answer {
-  readonly ms: number;
-  readonly known: boolean;
-  readonly home: boolean;
 }
 
 async function invoke(caller: Caller, post: number): Promise<Answer> {

@@ -97,11 +97,9 @@ export class InProcessBalancer implements LoadBalancer {
     return [{ instance: this.#invoker, status: 'up' as const }];
   }
 
-  disable(): Promise<void> {
+  setInService(): Promise<void> {
     return Promise.resolve();
   }
-
-  enable(): void {}
 
   close(): Promise<void> {
     return Promise.resolve();

@@ -26,7 +26,7 @@ describe('actions', () => {
     controller.request<ActionBody>('PUT', `_/actions/${name}${query}`, body);
   const get = (name: string) => controller.request<ActionBody>('GET', `_/actions/${name}`);
 
-  it('are an empty list where there are none', async () => {
+  it('are an empty list if there are none', async () => {
     const empty = await TestController.start();
     assert.deepEqual((await empty.request('GET', '_/actions')).body, []);
     assert.deepEqual((await empty.request('GET', '_/actions/?count=true')).body, { actions: 0 });
@@ -86,7 +86,7 @@ describe('actions', () => {
     assert.equal((await get('dated')).body.updated, changed.body.updated);
   });
 
-  it('come without code where it is not wanted', async () => {
+  it('come without code if it is not wanted', async () => {
     await put('coded', { exec: js('some code;') }, '?overwrite=true');
     assert.equal((await get('coded')).body.exec['code'], 'some code;');
     assert.equal((await get('coded?code=true')).body.exec['code'], 'some code;');
@@ -113,7 +113,7 @@ describe('actions', () => {
     assert.equal(gone.exec['code'], binary);
   });
 
-  it('are missing where they are not there, and are told from packages of the same name', async () => {
+  it('are missing if they do not exist, and differ from packages of the same name', async () => {
     for (const method of ['GET', 'DELETE', 'POST'] as const) {
       const answer = await controller.request(method, '_/actions/nosuch', method === 'POST' ? {} : undefined);
       assert.equal(refusal(answer), '404 The requested resource does not exist.');
@@ -265,7 +265,7 @@ describe('actions', () => {
     assert.equal((await get('box')).body.exec['code'], 'cc');
   });
 
-  it('are made once, and changed only where that is asked for', async () => {
+  it('are created once, and replaced only on request', async () => {
     assert.equal((await put('once', { exec: js('1') })).status, 200);
     assert.equal(refusal(await put('once', { exec: js('2') })), '409 resource already exists');
     assert.equal((await get('once')).body.exec['code'], '1');
@@ -337,7 +337,7 @@ describe('actions', () => {
     await strict.close();
   });
 
-  it('are changed and deleted without an answer where the installation wants it so', async () => {
+  it('are changed and deleted without an answer if the installation wants it so', async () => {
     const terse = await TestController.start({ requireResponsePayload: false });
     const made = await terse.request('PUT', '_/actions/a', { exec: js() });
     assert.deepEqual([made.status, made.body], [200, 'OK']);
@@ -356,7 +356,7 @@ describe('actions', () => {
     assert.equal(refusal(await put('ofdamaged', { exec })), text);
   });
 
-  it('keep their parameters encrypted in the store where that is configured', async () => {
+  it('keep their parameters encrypted in the store if that is configured', async () => {
     const encryption = parameterEncryption({ current: 'aes-256', aes256: Buffer.alloc(32, 7).toString('base64') });
     const locked = await TestController.start({ encryption });
     const parameters = [{ key: 'secret', value: { deep: 'sesame' } }];

@@ -78,7 +78,7 @@ describe('activations', () => {
     ]);
   });
 
-  it('are listed whole where that is asked for', async () => {
+  it('are listed in full on request', async () => {
     const [whole] = await list('name=act&limit=1&docs=true');
     assert.deepEqual(whole, (await controller.request('GET', `_/activations/${id(53)}`)).body);
   });

@@ -51,7 +51,7 @@ describe('actions in packages', () => {
     for (const method of ['DELETE', 'PUT', 'POST']) assert.equal(await statusOf(method, '_/actions/pkg/'), 404);
   });
 
-  it('are not put into, nor deleted from, what is no package of the caller’s own', async () => {
+  it('cannot be put into or deleted from anything but the caller’s own packages', async () => {
     assert.equal(await statusOf('PUT', '_/actions/nosuch/x', body), 404);
     assert.equal(await statusOf('DELETE', '_/actions/nosuch/x'), 404);
     assert.equal(await statusOf('DELETE', '_/actions/pkg/nosuch'), 404);
@@ -104,7 +104,7 @@ describe('actions in packages', () => {
     assert.deepEqual([other.status, other.body.error], [403, forbidden]);
   });
 
-  it('are not read through bindings to others’ packages where the installation says so, but run', async () => {
+  it('are not read through bindings to others’ packages if the installation says so, but run', async () => {
     const strict = await TestController.start({ sharedPackagesExecuteOnly: true });
     try {
       await strict.must('PUT', '_/packages/open', { publish: true }, system);

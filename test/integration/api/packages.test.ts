@@ -51,7 +51,7 @@ describe('packages and bindings', () => {
     ]);
   });
 
-  it('keep what an update leaves out', async () => {
+  it('keep the fields that an update omits', async () => {
     await api.must('PUT', '_/packages/bound?overwrite=true', { publish: true });
     const bound = await api.must('PUT', '_/packages/bound?overwrite=true', { annotations: [] });
     assert.deepEqual(bound.binding, { namespace: 'guest', name: 'provider' });
@@ -62,7 +62,7 @@ describe('packages and bindings', () => {
     );
   });
 
-  it('of other namespaces can be read, bound and run where they are published, and not otherwise', async () => {
+  it('of other namespaces can be read, bound and run if they are published, and not otherwise', async () => {
     const system = { user: 'whisk.system' } as const;
     await api.must('PUT', '_/packages/open', { publish: true, parameters: [{ key: 'from', value: 'system' }] }, system);
     await api.must('PUT', '_/packages/closed', {}, system);
@@ -93,7 +93,7 @@ describe('packages and bindings', () => {
     assert.equal((await api.request('GET', '_/packages/mine')).status, 403);
   });
 
-  it('are deleted with all that is in them where that is asked for', async () => {
+  it('are deleted with their content on request', async () => {
     await api.must('PUT', '_/packages/full', {});
     await api.action('full/one', echo);
     await api.action('full/two', echo);
@@ -150,7 +150,7 @@ describe('packages and bindings', () => {
     assert.deepEqual(await api.must<Body[]>('GET', 'nosuchnamespace/packages'), []);
   });
 
-  it('of the reserved name that are there all the same can be read and deleted, not changed', async () => {
+  it('of the reserved name can be read and deleted if they exist, and not changed', async () => {
     const fields = {
       namespace: 'guest',
       version: '0.0.1',
@@ -172,7 +172,7 @@ describe('packages and bindings', () => {
     assert.equal((await api.must('DELETE', '_/packages/default')).name, 'default');
   });
 
-  it('keep their binding where a new one is refused', async () => {
+  it('keep their binding if a new one is refused', async () => {
     await api.must('PUT', '_/packages/first', {});
     await api.must('PUT', '_/packages/tied', { binding: { namespace: '_', name: 'first' } });
     const bind = async (namespace: string, name: string) => {
@@ -208,7 +208,7 @@ describe('packages and bindings', () => {
     }
   });
 
-  it('keep their parameters encrypted where that is configured, and hand them on so', async () => {
+  it('keep their parameters encrypted if that is configured, and hand them on so', async () => {
     const encryption = parameterEncryption({ current: 'aes-128', aes128: Buffer.alloc(16, 7).toString('base64') });
     const locked = await TestController.start({ encryption });
     try {
@@ -257,7 +257,7 @@ describe('packages and bindings', () => {
     assert.deepEqual([bound.status, bound.body.error], [409, 'Cannot bind to a resource that is not a package.']);
   });
 
-  it('are run only, not read, by others where the installation says so', async () => {
+  it('are run only, not read, by others if the installation says so', async () => {
     const strict = await TestController.start({ sharedPackagesExecuteOnly: true });
     try {
       const system = { user: 'whisk.system' } as const;

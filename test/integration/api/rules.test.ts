@@ -88,7 +88,7 @@ describe('triggers and rules', () => {
     }
   });
 
-  it('do nothing where no rule is active', async () => {
+  it('do nothing if no rule is active', async () => {
     await api.must('PUT', '_/triggers/quiet', {});
     assert.equal((await api.request('POST', '_/triggers/quiet', {})).status, 204);
     await rule('r_quiet', 'quiet', '/_/echo');
@@ -221,7 +221,7 @@ describe('triggers and rules', () => {
     assert.deepEqual((await api.must('GET', '_/triggers/to')).rules, {});
   });
 
-  it('dangle where their trigger is deleted, and can be tied to a new one', async () => {
+  it('dangle if their trigger is deleted, and can be tied to a new one', async () => {
     await api.must('PUT', '_/triggers/brief', {});
     await rule('dangling', 'brief', '/_/echo');
     await api.must('DELETE', '_/triggers/brief');
@@ -367,7 +367,7 @@ describe('triggers and rules', () => {
     assert.equal((await fire('oldT')).lines[0]?.success, true);
   });
 
-  it('say so where a document is damaged', async () => {
+  it('report a damaged document', async () => {
     await api.stores.whisks.put({ _id: 'guest/damaged', entityType: 'badEntity', namespace: 'guest' } as never);
     const corrupted = 'Resource is corrupted and cannot be read.';
     for (const [method, path, body] of [
@@ -391,7 +391,7 @@ describe('triggers and rules', () => {
     }
   });
 
-  it('refuse a payload that is no object or too large', async () => {
+  it('refuse a payload that is not an object or too large', async () => {
     assert.equal((await api.request('POST', '_/triggers/many', [1])).status, 400);
     const large = await api.request('POST', '_/triggers/many', { x: 'x'.repeat(1024 * 1024) });
     assert.equal(large.status, 413);

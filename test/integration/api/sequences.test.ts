@@ -99,7 +99,7 @@ describe('sequences', () => {
     assert.deepEqual([annotations['path'], annotations['binding']], ['guest/pkg/seq', 'guest/bound']);
   });
 
-  it('do not mind an error in what they are given', async () => {
+  it('accept an error among their parameters', async () => {
     assert.deepEqual((await invoke('mixed', { n: 1, error: 'irrelevant' })).status, 200);
   });
 
@@ -179,7 +179,7 @@ describe('sequences', () => {
     assert.equal((await running).status, 200);
   });
 
-  it('are run by triggers, with what the trigger has', async () => {
+  it('are run by triggers, with the parameters of the trigger', async () => {
     await sequence('ruled', ['/_/echo', '/_/echo']);
     await api.must('PUT', '_/triggers/t', { parameters: [{ key: 'a', value: 1 }] });
     await api.must('PUT', '_/rules/r', { trigger: '/_/t', action: '/_/ruled' });
@@ -218,7 +218,7 @@ describe('conductors', () => {
     return params;
   }
 
-  it('give what they get where they ask for nothing', async () => {
+  it('return their parameters if they name no action', async () => {
     const { status, body } = await invoke('conductor', { n: 1 });
     assert.deepEqual([status, body.response.result, body.logs.length], [200, { n: 1 }, 1]);
     const failed = await invoke('conductor', { error: 'mine' });
@@ -276,7 +276,7 @@ describe('conductors', () => {
     assert.deepEqual(body.response.result, { by: 'package', n: 1 });
   });
 
-  it('count as one invocation, whatever they run', async () => {
+  it('count as one invocation, however many actions they run', async () => {
     const limited = await TestController.start({ limits: { invocationsPerMinute: 3 } });
     try {
       await limited.action('inc', increment);

@@ -7,7 +7,7 @@ import { TestController, type Answer } from './testController.js';
 
 const refusal = ({ status, body }: Answer): string => `${status} ${body.error}`;
 
-describe('what a controller says of itself', () => {
+describe('what a controller tells about itself', () => {
   let controller: TestController;
   before(async () => {
     controller = await TestController.start({ guestLimits: { firesPerMinute: 3, maxActionMemory: 256 } });
@@ -20,11 +20,19 @@ describe('what a controller says of itself', () => {
     return { status: response.status, headers: response.headers, text };
   };
 
-  it('is open to everybody where it tells no more than that it is there', async () => {
+  /** Its name and version are in the description, and it links to its documentation. */
+  const namesTheProgram = async (path: string): Promise<void> => {
+    const { text, headers } = await page(path);
+    assert.match((JSON.parse(text) as { description: string }).description, /^OpenWhisk.* palette-whisk 1\.2\.3$/);
+    assert.equal(headers.get('link'), '</api/v1/docs>; rel="service-doc", </api/v1/api-docs>; rel="service-desc"');
+  };
+
+  it('is open to everybody if it only tells that the controller is up', async () => {
     assert.equal((await page('/ping')).text, 'pong');
     const info = JSON.parse((await page('/')).text) as { limits: JsonObject; runtimes: JsonObject; api_paths: unknown };
     assert.deepEqual(info.api_paths, ['/api/v1']);
     assert.ok(Array.isArray(info.runtimes['nodejs']));
+    await namesTheProgram('/');
     assert.deepEqual(info.limits, {
       actions_per_minute: 10_000,
       triggers_per_minute: 10_000,

@@ -7,6 +7,9 @@ import { actionRoutes } from '../../../controller/api/actions/routes.js';
 import { activationRoutes } from '../../../controller/api/activations/routes.js';
 import { limitRoutes } from '../../../controller/api/limits/routes.js';
 import { namespaceRoutes } from '../../../controller/api/namespaces/routes.js';
+import { objectRoutes } from '../../../controller/api/objects/routes.js';
+import { objectServiceRoutes } from '../../../controller/api/service/objects.js';
+import type { ObjectPeers } from '../../../controller/objects/ObjectPeers.js';
 import { packageRoutes } from '../../../controller/api/packages/routes.js';
 import { ruleRoutes } from '../../../controller/api/rules/routes.js';
 import { triggerRoutes } from '../../../controller/api/triggers/routes.js';
@@ -15,12 +18,13 @@ import { Throttles } from '../../../controller/entitlement/Throttles.js';
 import { serviceRoutes } from '../../../controller/api/service/routes.js';
 import { Bodies } from '../../../controller/http/Bodies.js';
 import { createApp } from '../../../controller/api/app.js';
+import { directInvocations } from '../../../controller/directInvocations.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
 import { createDispatch } from '../../../controller/invocation/dispatch.js';
 import { Journal } from '../../../controller/invocation/Journal.js';
 import { withBuiltins, type BuiltinAction } from '../../../controller/invocation/builtin.js';
 import { createPrimitive } from '../../../controller/invocation/primitive.js';
-import { webActionRoutes } from '../../../controller/webactions/routes.js';
+import { directWebActions, webActionRoutes } from '../../../controller/webactions/routes.js';
 import { operatorPolicy } from '../../../shared/access/operators.js';
 import { installUsers, WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { DEFAULT_LIMITS, type Limits } from '../../../shared/config/limits.js';
@@ -54,6 +58,10 @@ export interface TestControllerOptions {
   /** See `AlarmProvider`. */
   readonly alarmTurnMs?: number;
   readonly onAlarmsChange?: (id: string) => void;
+  /** Whether invocations pass by express, as in a real controller. Missing: they do. */
+  readonly direct?: boolean;
+  /** The objects of the invokers. */
+  readonly objects?: ObjectPeers;
   /** Stores that outlive the controller; whoever made them closes them. */
   readonly stores?: Stores;
 }
@@ -165,6 +173,7 @@ export class TestController {
       entitlement,
       invocation: dispatch,
       balancer,
+      setInService: () => balancer.setInService(),
       runtimes,
       limits,
       parameterLock: options.encryption ?? noEncryption,
@@ -178,11 +187,14 @@ export class TestController {
       requireResponsePayload: options.requireResponsePayload ?? true,
       operator: operatorPolicy(),
       readinessFraction: 0,
-      build: { number: '0', date: '' },
+      build: { number: '0', date: '', version: '1.2.3' },
+      objects: options.objects,
     };
     const app = createApp(ctx, {
-      root: [serviceRoutes],
+      root: [objectServiceRoutes, serviceRoutes],
+      streamed: [objectRoutes],
       open: [webActionRoutes],
+      direct: (options.direct ?? true) ? [directInvocations, directWebActions] : [],
       authenticated: [
         namespaceRoutes,
         actionRoutes,

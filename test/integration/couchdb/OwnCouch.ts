@@ -19,6 +19,11 @@ export interface CouchProgram {
 
 const START_MS = 120_000;
 
+/** A CouchDB that did not come up: the fault of the machine or of CouchDB, and not of the tested program. */
+export class CouchStartError extends Error {
+  override name = 'CouchStartError';
+}
+
 /** A CouchDB of a test's own, which can fail. */
 export class OwnCouch implements Couch {
   readonly url: string;
@@ -45,7 +50,11 @@ export class OwnCouch implements Couch {
     // A test process that dies must not leave it behind.
     process.once('exit', this.#killNow);
     for (const end = Date.now() + START_MS; !(await this.#program.answers(this.#port)); await sleep(20)) {
-      if (started.exitCode !== null || Date.now() > end) throw new Error('the CouchDB server for tests does not start');
+      if (started.exitCode !== null) throw new CouchStartError('the CouchDB server for tests ended at its start');
+      if (Date.now() > end) {
+        await this.kill();
+        throw new CouchStartError(`the CouchDB server for tests does not answer after ${START_MS / 1000} s`);
+      }
     }
   }
 

@@ -52,7 +52,7 @@ describe('a controller whose CouchDB is away', function () {
         operator: operatorPolicy(),
         readinessFraction: 0,
         userEvents: false,
-        build: { number: '0', date: '' },
+        build: { number: '0', date: '', version: '1.2.3' },
       },
       whisks: stores.whisks,
       activations,
@@ -82,7 +82,7 @@ describe('a controller whose CouchDB is away', function () {
     return (await metric?.get())?.values[0]?.value ?? 0;
   };
 
-  it('accepts until the records that wait fill their room, then holds what would make more, and loses none', async () => {
+  it('accepts work until the waiting records fill their memory, then holds new work, and loses no record', async () => {
     await request(base, 'PUT', 'actions/hello', nodeAction('function main() { return {} }'));
     await request(base, 'PUT', 'triggers/event', {});
     await request(base, 'PUT', 'rules/link', { trigger: '/_/event', action: '/_/hello' });

@@ -21,7 +21,7 @@ export interface Couch {
 /** The CouchDB that `COUCHDB_URL` names, or else one of our own. */
 export async function startCouch(): Promise<Couch> {
   const url = process.env['COUCHDB_URL'] ?? '';
-  return url === '' ? startOwnCouch() : new ForeignCouch(url);
+  return url === '' ? startOwnCouch() : foreignCouch(url);
 }
 
 /**
@@ -29,14 +29,20 @@ export async function startCouch(): Promise<Couch> {
  *
  * @throws where the server for tests cannot be installed or does not come up.
  */
-export async function startOwnCouch(): Promise<OwnCouch> {
-  const home = process.env['COUCHDB_HOME'] ?? '';
+export async function startOwnCouch(home = process.env['COUCHDB_HOME'] ?? ''): Promise<OwnCouch> {
   const couch = new OwnCouch(home === '' ? standIn() : installedCouch(home), await freePort());
   await couch.start();
   return couch;
 }
 
-/** One that is there already: what tests made in it is removed. */
+/**
+ * One that is there already, and stays.
+ *
+ * @param url `http` or `https`, with the credentials of an administrator where it has one.
+ */
+export const foreignCouch = (url: string): Couch => new ForeignCouch(url);
+
+/** What tests made in it is removed. */
 class ForeignCouch implements Couch {
   readonly url: string;
   readonly #used: CouchOptions[] = [];

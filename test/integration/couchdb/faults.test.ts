@@ -38,7 +38,7 @@ describe('CouchDB with faults', function () {
     await stores.close();
   });
 
-  it('fails what is asked while it is away, and works again without being opened anew', async () => {
+  it('fails requests while it is unavailable, and works again without being reopened', async () => {
     const stores = await openCouchStores(couch.options('away_'));
     const revision = await stores.whisks.put({ _id: 'guest/x' });
     await couch.kill();
@@ -83,7 +83,7 @@ describe('CouchDB with faults', function () {
     await stores.close();
   });
 
-  it('answers of each record that its disk is full: they are stored when there is room again', async () => {
+  it('refuses each record while its disk is full, and gets them when there is room again', async () => {
     let full = false;
     const gateway = await startGateway(couch, (req, res) => {
       if (full && req.url?.endsWith('/_bulk_docs')) void answerFull(req, res);
@@ -100,7 +100,7 @@ describe('CouchDB with faults', function () {
 
   // The stand-in for CouchDB does not look at its disk.
   if ((process.env['COUCHDB_HOME'] ?? '') !== '') {
-    it('finds its disk full: records are stored when there is room again', async () => {
+    it('has a full disk: records are stored when there is room again', async () => {
       const options = couch.options('filled_');
       const { url, username = '', password = '' } = options;
       const set = async (name: string, value: string): Promise<void> => {

@@ -13,7 +13,7 @@ const OUR_OWN = '_design/palette.v1.0.0';
 const REASON = 'You are not a db or server admin.';
 
 /** As Apache OpenWhisk is deployed: an administrator sets the databases up, and who uses them is a member of them. */
-describe('a user of CouchDB who is no administrator', function () {
+describe('a user of CouchDB who is not an administrator', function () {
   this.timeout(60_000);
   let couch: Couch;
   before(async function () {
@@ -63,7 +63,7 @@ describe('a user of CouchDB who is no administrator', function () {
         return putsDesign(req);
       });
 
-    it('works with what Apache OpenWhisk set up, and is told what it does not have', async () => {
+    it('works with the databases of Apache OpenWhisk, and is told what is missing', async () => {
       const options = await setUp();
       const { url, close } = await gateway();
       const db = options.databases.activations;
@@ -72,7 +72,7 @@ describe('a user of CouchDB who is no administrator', function () {
       close();
     });
 
-    it('is refused where a view is missing that everything needs', async () => {
+    it('is refused if a necessary view is missing', async () => {
       const options = await setUp();
       const { whisks } = options.databases;
       await remove(options, whisks, '_design/whisks.v2.1.0');

@@ -18,7 +18,9 @@ export interface Cluster {
   close(): Promise<void>;
 }
 
-type Choices = Partial<Pick<TopologyOptions, 'controllers' | 'invokers' | 'driver' | 'environment' | 'userMemoryMB'>>;
+type Choices = Partial<
+  Pick<TopologyOptions, 'controllers' | 'invokers' | 'numbered' | 'driver' | 'environment' | 'userMemoryMB'>
+>;
 
 /** Users meet no rate limit in tests, and colors, limits and the like are as they come. */
 const GENEROUS = {

@@ -75,7 +75,7 @@ describe('a controller and an invoker with HTTPS', function () {
     assert.deepEqual(result, { hello: 'you' });
   });
 
-  it('answer nobody without a certificate where they ask for one, and nobody without encryption', async () => {
+  it('answer nobody without a certificate if they ask for one, and nobody without encryption', async () => {
     const { controller, invoker } = processes();
     const stranger = new Agent({ connect: { ca: readFileSync(path('own.crt')) } });
     await assert.rejects(request(`${controller.url}/ping`, { dispatcher: stranger }));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '../../e2e/eventually.js';
 import { skipWithoutOwnBroker } from '../kafka/broker.js';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
 import { runToEnd } from './runToEnd.js';
@@ -8,7 +8,7 @@ import { runToEnd } from './runToEnd.js';
 describe('the start of a controller and of an invoker', function () {
   this.timeout(180_000);
 
-  it('ends with one line and exit code 1 where a setting is missing or wrong', async () => {
+  it('ends with one line and exit code 1 if a setting is missing or wrong', async () => {
     const engines = { KAFKA_HOSTS: '127.0.0.1:1', CONFIG_whisk_couchdb_host: '127.0.0.1' };
     const cases: [string, string[], Record<string, string>, RegExp][] = [
       ['controller/main', [], engines, /^palette-whisk controller: CONTROLLER_ID is missing: .*\n$/],
@@ -22,11 +22,12 @@ describe('the start of a controller and of an invoker', function () {
       ],
       ['invoker/main', ['--id', '-1'], engines, /^palette-whisk invoker: .*\n$/],
     ];
-    for (const [main, args, settings, line] of cases) {
+    const ends = cases.map(async ([main, args, settings, line]) => {
       const { code, stderr } = await runToEnd(main, args, settings);
       assert.match(stderr, line);
       assert.equal(code, 1);
-    }
+    });
+    await Promise.all(ends);
   });
 
   describe('before Kafka and CouchDB', () => {
@@ -52,17 +53,17 @@ describe('the start of a controller and of an invoker', function () {
       await topology.kill();
       await Promise.all([broker.stop(), couch.kill()]);
       const starting = Promise.all([controller.start(120_000), invoker.start(120_000)]);
-      await sleep(5000);
+      const bothSay = (what: RegExp): Promise<void> =>
+        eventually(() => {
+          for (const { name } of [controller, invoker])
+            assert.match(readFileSync(`${folder}/${name}.log`, 'utf8'), what);
+        }, 60_000);
+      await bothSay(/CouchDB.*(?:wait|not answer)/i);
       await couch.start();
-      await sleep(3000);
+      await bothSay(/the bus \(Kafka at .*\) is unavailable, waiting for it/);
       await broker.start();
       await starting;
       await topology.ready();
-      for (const { name } of [controller, invoker]) {
-        const log = readFileSync(`${folder}/${name}.log`, 'utf8');
-        assert.match(log, /CouchDB.*(?:wait|not answer)/i);
-        assert.match(log, /the bus \(Kafka at .*\) is unavailable, waiting for it/);
-      }
       const { status, body } = await request(controller.url, 'POST', 'actions/kept?blocking=true&result=true', {});
       assert.equal(status, 200);
       assert.deepEqual(body, { kept: true });

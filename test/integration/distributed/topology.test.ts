@@ -82,18 +82,18 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
 
   it('refuse an action of a kind that no invoker can run, and say why', async () => {
     // It is on its way with the pings.
-    let put = await request(one, 'PUT', 'actions/snake', {
-      exec: { kind: 'python:default', code: 'def main(args): return {}' },
+    let put = await request(one, 'PUT', 'actions/swift', {
+      exec: { kind: 'swift:default', code: 'func main(args: [String:Any]) -> [String:Any] { return [:] }' },
     });
     for (const end = Date.now() + 30_000; put.status === 200 && Date.now() < end;) {
-      put = await request(one, 'PUT', 'actions/snake?overwrite=true', {
-        exec: { kind: 'python:default', code: 'def main(args): return {}' },
+      put = await request(one, 'PUT', 'actions/swift?overwrite=true', {
+        exec: { kind: 'swift:default', code: 'func main(args: [String:Any]) -> [String:Any] { return [:] }' },
       });
     }
     assert.equal(put.status, 400);
     assert.match(
       String(put.body['error']),
-      /^Actions of kind 'python:[\d.]+' cannot run on this platform: without Docker only kinds of nodejs run\.$/,
+      /^Actions of kind 'swift:[\d.]+' cannot run on this platform: without Docker only the kinds nodejs:/,
     );
   });
 

@@ -117,7 +117,7 @@ describe('two controllers on one database', function () {
       await cluster.topology.ready();
     });
 
-    it('have them, too, where it starts again before the other one stands in for it', async () => {
+    it('have them, too, if it restarts before the other controller stands in for it', async () => {
       const ids = await killedAmid();
       await cluster.topology.controllers[0]?.start();
       await recorded(ids);

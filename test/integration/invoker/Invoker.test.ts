@@ -130,7 +130,7 @@ function over(name: string, engine: Engine): void {
       });
     });
 
-    it('runs several activations in one container at once where the action takes them', async () => {
+    it('runs several activations in one container at once if the action takes them', async () => {
       await install({ limits: { concurrency: { min: 1, max: 5, std: 1 } } });
       await installation.putAction(
         'many',
@@ -316,7 +316,7 @@ function over(name: string, engine: Engine): void {
         });
       });
 
-      it('does not run what a blocked namespace asks for', async () => {
+      it('does not run activations of a blocked namespace', async () => {
         await install();
         await installation.putAction('hello', 'function main() { return {}; }');
         await installation.stores.subjects.put({ _id: 'guest/limits', invocationsPerMinute: 0 } as { _id: string });
@@ -362,7 +362,7 @@ function over(name: string, engine: Engine): void {
       assert.equal(installation.invoker.counts()?.containers.warm, 3);
     });
 
-    it('runs what is delivered twice once', async () => {
+    it('runs a message that is delivered twice only once', async () => {
       await install();
       await installation.putAction('counts', 'let n = 0; function main() { return { n: ++n }; }');
       const activationId = newActivationId();
@@ -411,7 +411,7 @@ function over(name: string, engine: Engine): void {
       }
     });
 
-    it('lets what runs end when it is stopped, and removes its containers', async () => {
+    it('lets running activations end when it is stopped, and removes its containers', async () => {
       await install();
       await installation.putAction(
         'slow',
@@ -425,13 +425,34 @@ function over(name: string, engine: Engine): void {
       assert.equal(await engine.driver().removeLeftovers(), 0);
     });
 
-    it('ends what does not end in time when it is stopped, with a record that it is no fault of the action', async () => {
+    it('ends late activations when it is stopped, with records that do not blame the action', async () => {
       await install();
       await installation.putAction('endless', 'function main() { return new Promise(() => {}); }');
       const running = installation.invoke('endless');
       await until(() => (installation.invoker.counts()?.containers.busy ?? 0) > 0);
       await installation.invoker.stop(100);
       assert.deepEqual((await running)?.response, { statusCode: 3, result: ABNORMAL });
+    });
+
+    it('prepares containers for activations to come, without running one', async () => {
+      await install();
+      await installation.putAction('soon', 'function main() { return { ran: true }; }');
+      const activationId = newActivationId();
+      await installation.send('soon', { activationId, blocking: false, prepare: 2 });
+      await until(() => installation.invoker.counts()?.containers.warm === 2);
+      await installation.send('nosuch', { activationId: newActivationId(), blocking: false, prepare: 2 });
+      const record = await installation.invoke('soon');
+      assert.deepEqual(record?.response.result, { ran: true });
+      assert.equal(
+        record.annotations.some(({ key }) => key === 'initTime'),
+        false,
+        'its container was ready',
+      );
+      assert.equal(await installation.activations.get('guest', activationId), undefined);
+      // One activation may have a result and a completion.
+      const acknowledged = new Set(installation.acks.map(acknowledgedActivation));
+      assert.deepEqual([...acknowledged], [record.activationId], 'nothing is acknowledged that did not run');
+      assert.equal(installation.pings[0]?.prepares, true);
     });
 
     it('says that it lives, and twice that it does not want work', async () => {
@@ -441,6 +462,7 @@ function over(name: string, engine: Engine): void {
       assert.equal(await installation.invoker.disable(), 'invoker0/test is now disabled.');
       assert.equal(installation.invoker.isEnabled, false);
       await until(() => said().at(-1) === false && said().at(-2) === false);
+      assert.equal(installation.pings.at(-1)?.drains, true, 'it goes on to run what it gets');
       const { length } = said();
       await pause(1200);
       assert.equal(said().length, length, 'after that it is silent');

@@ -168,9 +168,11 @@ describe('a pool whose container engine has trouble', function () {
         assert.match(JSON.stringify(response.result), /Failed to pull container image '127\.0\.0\.1:9\//);
         assert.match(logs.join(), /connection refused|connect/i);
       }
+      // The answer does not wait for the removal of the container that did not start.
+      await until(async () => (await present()).length === 0, 'the container that did not start is removed');
     } finally {
       await base.remove({ force: true });
-      await docker.getImage(`${repo}:${tag}`).remove();
+      await docker.getImage(`${repo}:${tag}`).remove({ force: true });
     }
   });
 });

@@ -31,7 +31,7 @@ const HELLO: SchedulableAction = {
   logs: 10,
   blackbox: false,
 };
-const COLORS = 10_000;
+const COLORS = 4000;
 /** Invocations under way at a time. */
 const PARALLEL = 64;
 const INVOKERS = [0, 1, 2].map((i) => invokerInstance(i, `host${i}`, 64 * 1024));

@@ -1,13 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { freePorts } from '../../../deploy/local/ports.js';
+import { DroppingProxy } from '../../history/DroppingProxy.js';
 import { startBroker, type Broker } from './broker.js';
 
 /** Several brokers that keep each topic together. */
 export interface Brokers {
   readonly brokers: readonly Broker[];
-  /** `host:port` of each, separated by commas. */
+  /** `host:port` of each, or of its proxy, separated by commas. */
   readonly hosts: string;
+  /** Before each broker, where they were asked for. */
+  readonly proxies: readonly DroppingProxy[];
   /** Gives each partition that this machine's processes made another leader, and waits until it has one. */
   elect(): Promise<void>;
   close(): Promise<void>;
@@ -27,33 +30,49 @@ const REPLICATED = {
 };
 const ELECTION_MS = 30_000;
 
-/** @throws where Java or Maven is missing, or a broker does not come up. */
-export async function startBrokers(count: number): Promise<Brokers> {
+/** Kafka did not elect the leaders that were asked for: the fault of the machine or of Kafka, and not of the tested program. */
+export class ElectionError extends Error {
+  override name = 'ElectionError';
+}
+
+/**
+ * @param lossy clients, and brokers among themselves, reach each broker through a proxy that can lose what passes.
+ * @throws where Java or Maven is missing, or a broker does not come up.
+ */
+export async function startBrokers(count: number, lossy = false): Promise<Brokers> {
   const ports = await freePorts(count * 2);
   const nodes = Array.from({ length: count }, (_, index) => ({
     id: index + 1,
     port: Number(ports[index]),
     controllerPort: Number(ports[count + index]),
   }));
+  const proxies = await Promise.all(
+    (lossy ? nodes : []).map(({ port }) => DroppingProxy.start(() => ({ host: '127.0.0.1', port }))),
+  );
   const voters = nodes.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(',');
   const brokers = await Promise.all(
-    nodes.map(({ id, port, controllerPort }) =>
+    nodes.map(({ id, port, controllerPort }, index) =>
       startBroker({
         ports: [port, controllerPort],
         properties: {
           ...(count > 2 ? REPLICATED : {}),
+          ...(lossy ? { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxies[index]?.port}` } : {}),
           'node.id': String(id),
           'controller.quorum.voters': voters,
         },
       }),
     ),
   );
-  const hosts = brokers.map((broker) => broker.hosts).join(',');
+  const hosts = lossy
+    ? proxies.map(({ port }) => `127.0.0.1:${port}`).join(',')
+    : brokers.map((broker) => broker.hosts).join(',');
   return {
     brokers,
     hosts,
+    proxies,
     elect: () => elect(hosts.split(',')),
     close: async () => {
+      for (const proxy of proxies) proxy.close();
       await Promise.all(brokers.map((broker) => broker.close()));
     },
   };
@@ -82,7 +101,8 @@ async function elect(brokers: string[]): Promise<void> {
         }),
       );
       if (moved) return;
-      if (Date.now() > end) throw new Error(`not every partition has another leader after ${ELECTION_MS / 1000} s`);
+      if (Date.now() > end)
+        throw new ElectionError(`not every partition has another leader after ${ELECTION_MS / 1000} s`);
     }
   } finally {
     await admin.disconnect();

@@ -7,7 +7,8 @@ import type { Logger } from '../../../shared/logging/Logger.js';
 import { BusUnavailableError, type Delivery, type Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
 import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
-import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/clients/openKafka.js';
+import { KAFKA_CLIENTS, type KafkaClientName } from '../../../shared/messaging/clients/names.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 /** The longest that a client may take to deliver from a broker that is back: see docs/decisions/0005. */
@@ -125,7 +126,7 @@ function faultTests(name: KafkaClientName): void {
     await until(() => got.length === 1);
   });
 
-  it('gives what a killed consumer had not handled to its successor, marked as redelivered', async () => {
+  it('gives the unhandled messages of a killed consumer to its successor, marked as redelivered', async () => {
     const messaging = await connect();
     const topic = numberTopic();
     await messaging.ensureTopic(topic);
@@ -166,7 +167,7 @@ function faultTests(name: KafkaClientName): void {
     assert.equal(got.get(20)?.redelivered, false);
   });
 
-  it('treats a frozen broker as a dead one: says no in time, keeps what may last, and goes on when it is back', async () => {
+  it('treats a frozen broker as a dead one: refuses in time, keeps what may wait, and continues when it is back', async () => {
     const messaging = await connect(undefined, 3000);
     const topic = numberTopic();
     const got = new Set<number>();
@@ -195,7 +196,7 @@ function faultTests(name: KafkaClientName): void {
     await until(() => got.has(6) && messaging.isHealthy(), RETURN_MS[name]);
   });
 
-  it('refuses what the broker has not taken in time', async () => {
+  it('refuses messages that the broker has not taken in time', async () => {
     const messaging = await connect(undefined, 1000);
     const topic = numberTopic();
     await messaging.ensureTopic(topic);

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { Kafka, logLevel, PartitionAssigners, type PartitionAssigner } from 'kafkajs';
 import { silentLogger } from '../../../shared/logging/Logger.js';
-import { KAFKA_CLIENTS, openKafka, type KafkaClientName } from '../../../shared/messaging/clients/openKafka.js';
+import { KAFKA_CLIENTS, type KafkaClientName } from '../../../shared/messaging/clients/names.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { eventually } from '../../e2e/eventually.js';
 import { until } from '../../suites/messaging.js';
 import { skipWithoutBroker } from './broker.js';

@@ -1,5 +1,6 @@
 /* A process for the fault tests: handles even numbers, keeps odd ones for ever, four at most. */
-import { openKafka, type KafkaClientName } from '../../../shared/messaging/clients/openKafka.js';
+import type { KafkaClientName } from '../../../shared/messaging/clients/names.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 const [client, hosts = '', name = ''] = process.argv.slice(2);

@@ -1,7 +1,8 @@
 import { messagingSuite, TOPICS } from '../../suites/messaging.js';
 import { brokerMissing } from './broker.js';
 import { startKafka, type TestKafka } from './kafka.js';
-import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/clients/openKafka.js';
+import { KAFKA_CLIENTS } from '../../../shared/messaging/clients/names.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 
 for (const name of KAFKA_CLIENTS) {
   let kafka: TestKafka | undefined;

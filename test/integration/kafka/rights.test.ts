@@ -4,7 +4,8 @@ import kafkajs, { Kafka, logLevel, type AclOperationTypes, type AclResourceTypes
 import { couchSettings } from '../../../deploy/local/Topology.js';
 import { invokerConfig } from '../../../shared/config/invokerConfig.js';
 import { silentLogger, type Logger } from '../../../shared/logging/Logger.js';
-import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/clients/openKafka.js';
+import { KAFKA_CLIENTS } from '../../../shared/messaging/clients/names.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { BusRefusedError, type Messaging } from '../../../shared/messaging/Messaging.js';
 import { until } from '../../suites/messaging.js';
 import { eventually } from '../../e2e/eventually.js';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import kafkajs from 'kafkajs';
 import { invokerConfig } from '../../../shared/config/invokerConfig.js';
-import { KAFKA_CLIENTS, openKafka } from '../../../shared/messaging/clients/openKafka.js';
+import { KAFKA_CLIENTS } from '../../../shared/messaging/clients/names.js';
+import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { skipWithoutBroker } from './broker.js';
 import { startKafka, type TestKafka } from './kafka.js';

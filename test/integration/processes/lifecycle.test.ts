@@ -103,7 +103,7 @@ describe('a process', function () {
     }
   });
 
-  it('says at once why it does not start, also where a request came early', async function () {
+  it('says at once why it does not start, also if a request came early', async function () {
     // Less than the time that requests are given at a stop.
     this.timeout(15_000);
     const data = join(folder, 'taken');

@@ -35,7 +35,13 @@ export function startServerProcess(args: readonly string[], options: ServerProce
   };
   child.stdout.on('data', onData);
   child.stderr.on('data', onData);
-  const exit = once(child, 'exit').then(([code]) => code as number | null);
+  // A test process that dies must not leave it behind.
+  const killNow = (): void => void child.kill('SIGKILL');
+  process.once('exit', killNow);
+  const exit = once(child, 'exit').then(([code]) => {
+    process.off('exit', killNow);
+    return code as number | null;
+  });
   return {
     pid: child.pid ?? 0,
     output: () => output,

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { programVersion } from '../../../shared/process/version.js';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { eventually } from '../../e2e/eventually.js';
 import { startServerProcess, type ServerProcess, type ServerProcessOptions } from './serverProcess.js';
@@ -92,9 +93,70 @@ describe('the standalone server, as a process', function () {
     assert.ok(printed.includes(`wsk property set --apihost ${url} --auth ${WELL_KNOWN_USERS.guest}`), printed);
     assert.match(printed, /containers +process: .*isolate nothing/);
     assert.match(printed, /curl -s -u .*\/actions\/hello/);
+    const described = await fetch(`${url}/api/v1`);
+    const { description } = (await described.json()) as { description: string };
+    assert.equal(description, `OpenWhisk API, served by palette-whisk ${programVersion()}`);
+    const links = described.headers.get('link') ?? '';
+    for (const [, link = ''] of links.matchAll(/<([^>]+)>/g)) assert.equal((await fetch(url + link)).status, 200, link);
     await createAction(url, 'hello', "function main({ name }) { return { greeting: 'Hello ' + name }; }");
     const { body } = await call(url, 'POST', '/actions/hello?blocking=true&result=true', { name: 'Palette' });
     assert.deepEqual(body, { greeting: 'Hello Palette' });
+  });
+
+  for (const args of [['--process'], ['--process', '--threads']]) {
+    it(`prints what an action logs while it runs: ${args.join(' ')}`, async () => {
+      const server = start([...data(`live${args.length}`), ...args, '--log-requests']);
+      const url = await server.ready();
+      const release = join(folder, `release${args.length}`);
+      // It ends when the test has seen its first line.
+      const code = `const { existsSync } = require('fs');
+        async function main({ release }) {
+          console.log('begun');
+          while (!existsSync(release)) await new Promise((resolve) => setTimeout(resolve, 10));
+          console.log('ended');
+        }`;
+      await createAction(url, 'waiting', code);
+      const answer = call(url, 'POST', '/actions/waiting?blocking=true', { release });
+      await eventually(() => assert.match(server.output(), /log {4}guest\/waiting [0-9a-f]{32} stdout: begun\n/));
+      writeFileSync(release, '');
+      assert.equal((await answer).status, 200);
+      const printed = await eventually(() => {
+        assert.match(server.output(), /ran {4}guest\/waiting success /);
+        assert.match(server.output(), /stdout: ended\n/);
+        return server.output();
+      });
+      // On a slow machine the last line is shown before the end, too: each line once.
+      for (const line of [/stdout: begun/g, /stdout: ended/g]) assert.equal(printed.match(line)?.length, 1, printed);
+    });
+  }
+
+  it('prints each request and what the action logged, without parameters and results', async () => {
+    const server = start([...data('activity'), '--process', '--log-requests']);
+    const url = await server.ready();
+    const code =
+      "function main({ pin }) { console.log('hi', pin.length); if (pin === 'x') throw new Error('no'); return { pin }; }";
+    await createAction(url, 'pins', code);
+    const { status } = await call(url, 'POST', '/actions/pins?blocking=true&color=s3cret', { pin: 's3cret' });
+    assert.equal(status, 200);
+    await call(url, 'POST', '/actions/pins?blocking=true', { pin: 'x' });
+    const printed = await eventually(async () => {
+      const output = server.output();
+      assert.match(output, /POST {3}\/api\/v1\/namespaces\/_\/actions\/pins 200 \S+ ms [0-9a-f]{32}\n/);
+      assert.match(output, /ran {4}guest\/pins success .*ms, cold start \d+ ms [0-9a-f]{32}\n {4}stdout: hi 6\n/);
+      assert.match(output, /guest\/pins action developer error .*\n {4}stdout: hi 1\n {4}stderr: Error: no\n/);
+      assert.match(output, / {4}error: An error has occurred: Error: no\n/);
+      return output;
+    });
+    assert.ok(!printed.includes('s3cret'), printed);
+  });
+
+  it('prints no requests if its output is not a terminal', async () => {
+    const server = start([...data('silent'), '--process']);
+    const url = await server.ready();
+    await createAction(url, 'pins', 'function main() { return {}; }');
+    server.signal('SIGTERM');
+    assert.equal(await server.exited(), 0);
+    assert.doesNotMatch(server.output(), /PUT +\/api/);
   });
 
   it('refuses in one line what it cannot use', async () => {
@@ -121,7 +183,7 @@ describe('the standalone server, as a process', function () {
     await refuses(['--port', '0', '--process', '--data', join(file, 'data')], /cannot write to the data folder/);
   });
 
-  it('says why Docker cannot be used where it is asked for, and goes on with processes where it is not', async () => {
+  it('says why Docker cannot be used if it is asked for, and goes on with processes if it is not', async () => {
     const env = { DOCKER_HOST: `unix://${join(folder, 'no.sock')}` };
     await refuses([...data('docker'), '--docker'], /--docker is not possible: there is no Docker socket/, { env });
     const server = start(data('docker'), { env });
@@ -162,7 +224,7 @@ describe('the standalone server, as a process', function () {
     assert.deepEqual((record.body['response'] as { result: unknown }).result, { done: true });
   });
 
-  it('runs what it has accepted before it ends, also what still waits for a container', async () => {
+  it('runs accepted work before it ends, even work that waits for a container', async () => {
     const server = start([...data('queue'), '--process', '--memory', '256']);
     const url = await server.ready();
     await createAction(url, 'slow', SLOW);

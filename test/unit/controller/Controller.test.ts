@@ -34,7 +34,7 @@ async function setUp() {
       sharedPackagesExecuteOnly: false,
       readinessFraction: 0,
       userEvents: false,
-      build: { number: '0', date: '' },
+      build: { number: '0', date: '', version: '1.2.3' },
       operator: operatorPolicy(),
     },
     whisks: { get: () => Promise.resolve(undefined), put: () => Promise.resolve('1-0') },

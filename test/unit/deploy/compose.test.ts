@@ -7,7 +7,7 @@ const compose = readFileSync('deploy/compose/docker-compose.yml', 'utf8');
 const example = readFileSync('deploy/compose/.env.example', 'utf8');
 
 describe('deploy/compose', () => {
-  it('sets only what the processes know', () => {
+  it('sets only variables that the processes know', () => {
     const known = new Set(
       [...Object.values(CONTROLLER_SETTINGS), ...Object.values(INVOKER_SETTINGS)].map(({ name }) => name),
     );

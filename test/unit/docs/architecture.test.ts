@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 
 describe('docs/architecture.md', () => {
-  it('names files and folders that are there', () => {
+  it('names existing files and folders', () => {
     const text = readFileSync('docs/architecture.md', 'utf8');
     const named = [...text.matchAll(/`((?:controller|invoker|shared|deploy|test)\/[\w/.-]+)`/g)].map(
       (match) => match[1],

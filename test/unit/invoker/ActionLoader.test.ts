@@ -43,7 +43,7 @@ class Fixture {
 }
 
 describe('ActionLoader', () => {
-  it('reads large code when it is asked for, and the newest where that of the revision is gone', async () => {
+  it('reads large code on request, and the newest code if the code of the revision is gone', async () => {
     const f = new Fixture();
     const of = (code: Action['exec']['code']): Action => action({ exec: { kind: 'nodejs:20', code, binary: false } });
     let there = true;
@@ -145,7 +145,7 @@ describe('ActionLoader', () => {
     }
   });
 
-  it('never takes for its own fault what a document of the store may hold', async () => {
+  it('never counts a fault of a stored document as its own', async () => {
     const damaged = { ...action(), entityType: 'action' };
     const anything = fc.oneof(
       fc.jsonValue(),

@@ -9,11 +9,13 @@ import { Gate, settle } from './pool/setup.js';
 
 describe('HealthPings', () => {
   const said: (boolean | undefined)[] = [];
+  let last: Partial<PingMessage> = {};
   const bus = new Gate();
   let sending: () => Promise<void> = () => Promise.resolve();
   const producer: Producer = {
     send: (_, message) => {
-      said.push((message as PingMessage).isEnabled);
+      last = message as PingMessage;
+      said.push(last.isEnabled);
       return sending();
     },
     close: () => Promise.resolve(),
@@ -37,6 +39,7 @@ describe('HealthPings', () => {
     assert.equal(pings.enable(), false);
     assert.equal(pings.enabled, true);
     assert.deepEqual(said, [true]);
+    assert.deepEqual([last.prepares, last.drains], [true, undefined]);
     await settle();
     await tick();
     assert.deepEqual(said, [true, true]);
@@ -55,8 +58,10 @@ describe('HealthPings', () => {
     said.length = 0;
     assert.equal(await pings.disable(), true);
     assert.deepEqual(said, [false, false]);
-    assert.equal(await pings.disable(), false);
+    assert.deepEqual([last.prepares, last.drains], [undefined, undefined]);
+    assert.equal(await pings.disable(true), false);
     assert.deepEqual(said, [false, false, false]);
+    assert.deepEqual([last.prepares, last.drains], [undefined, true], 'it drains');
     await tick();
     assert.equal(said.length, 3);
   });

@@ -117,7 +117,7 @@ describe('Invoker', () => {
     assert.match(f.driver.containers[0]?.spec.name ?? '', /^wsk2_\w+_1_prewarm_nodejs20$/);
   });
 
-  it('runs what was delivered before where it left no record, and only says again how it ended where it did', async () => {
+  it('runs a redelivered activation without a record, and repeats the acknowledgement of one with a record', async () => {
     const lost = message();
     await f.deliver(lost, true);
     assert.equal(f.heard.records.length, 1);
@@ -140,7 +140,7 @@ describe('Invoker', () => {
     assert.equal(f.heard.acks.at(-1)?.kind, 'completion');
   });
 
-  it('runs what an earlier run did not hand to a container, and ends what it did with an error', async () => {
+  it('runs activations that an earlier run did not hand to a container, and ends the others with an error', async () => {
     const [begun, waited] = [message(), message()];
     f.earlier.add(begun.activationId);
     await f.deliver(begun, true);
@@ -192,7 +192,7 @@ describe('Invoker', () => {
     );
   });
 
-  it('runs what was not delivered before, whatever an earlier run left behind', async () => {
+  it('runs activations that were not delivered before, whatever an earlier run left behind', async () => {
     await f.invoker.stop();
     f.driver.removeLeftovers = () => Promise.resolve(3);
     await f.invoker.start();
@@ -200,13 +200,13 @@ describe('Invoker', () => {
     assert.equal(f.heard.records[0]?.response.statusCode, 0);
   });
 
-  it('runs once what is delivered twice at the same time', async () => {
+  it('runs an activation once that is delivered twice at the same time', async () => {
     const sent = message();
     await Promise.all([f.deliver(sent), f.deliver(sent, true)]);
     assert.equal(f.heard.records.length, 1);
   });
 
-  it('runs once what is delivered again when it has ended, as a producer sends it that had no answer', async () => {
+  it('runs an activation once that is delivered again after its end, as by a producer without an answer', async () => {
     f.driver.answer = () => ok({ done: true });
     const sent = message();
     await f.deliver(sent);

@@ -82,7 +82,7 @@ describe('toApiError', () => {
     });
   }
 
-  it('asks for credentials only where the request could bring some', () => {
+  it('asks for credentials unless their identity is missing', () => {
     const challenge = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' };
     assert.deepEqual(toApiError(new NotAuthenticatedError('missing')).headers, challenge);
     assert.deepEqual(toApiError(new NotAuthenticatedError('invalid')).headers, challenge);
@@ -105,7 +105,7 @@ describe('toApiError', () => {
 });
 
 describe('explain', () => {
-  it('says nothing of what failed in the server', () => {
+  it('does not reveal a failure of the server', () => {
     const { refused, message } = explain(new NoInvokersError());
     assert.equal(refused, false);
     assert.equal(message, 'There was an internal server error.');

@@ -95,7 +95,7 @@ describe('basicAuthentication', () => {
       }
     });
 
-    it('is accepted from anywhere where the operator says so', async () => {
+    it('is accepted from anywhere if the operator says so', async () => {
       const open = basicAuthentication(subjects, { hostname: 'devbox', wellKnownKeys: 'anywhere' });
       assert.equal(await open.authenticate(header, caller('172.17.0.2')), identity);
     });

@@ -89,7 +89,7 @@ async function outcome(privilege: Privilege, ...resources: Resource[]): Promise<
 const refused = (names: string): string => `403 The supplied authentication is not authorized to access '${names}'.`;
 
 describe('OwnershipEntitlement', () => {
-  it('lets owners do everything in their namespace', async () => {
+  it('allows owners everything in their namespace', async () => {
     for (const privilege of ALL_PRIVILEGES) assert.equal(await outcome(privilege, action('me', 'a')), 'ok');
     assert.equal(await outcome('READ', action('me')), 'ok');
     assert.equal(await outcome('PUT', action('me/own', 'a')), 'ok');
@@ -104,14 +104,14 @@ describe('OwnershipEntitlement', () => {
     assert.equal(await outcome('DELETE', action('sys/open', 'a')), refused('sys/open/a'));
   });
 
-  it('lets everybody read and run what is in a published package', async () => {
+  it('allows everybody to read and run the entities of a published package', async () => {
     assert.equal(await outcome('READ', action('sys/open', 'a')), 'ok');
     assert.equal(await outcome('ACTIVATE', action('sys/open', 'a')), 'ok');
     assert.equal(await outcome('READ', { path: 'sys', collection: 'packages', name: 'open' }), 'ok');
     assert.equal(await outcome('READ', { path: 'sys', collection: 'packages' }), 'ok');
   });
 
-  it('names the package where it is not published, or is not there', async () => {
+  it('names the package if it is not published, or is missing', async () => {
     assert.equal(await outcome('READ', action('sys/closed', 'a')), refused('sys/closed'));
     assert.equal(await outcome('ACTIVATE', action('sys/nothing', 'a')), refused('sys/nothing'));
   });
@@ -170,7 +170,7 @@ describe('throttling', () => {
     assert.deepEqual(metrics, ['ConcurrentInvocations 1', 'ConcurrentInvocations 1', 'TimedRateLimit 1']);
   });
 
-  it('refuses what is over the number of concurrent invocations', async () => {
+  it('refuses invocations over the limit of concurrent ones', async () => {
     await assert.rejects(entitlement({ active: 30 }).check(me, 'ACTIVATE', [action('me', 'a')]), {
       name: 'ThrottledError',
       limit: 'concurrent',
@@ -210,7 +210,7 @@ describe('checkKind', () => {
     entitlement().checkKind(me, 'nodejs:20');
   });
 
-  it('allows what the installation or the namespace lists', () => {
+  it('allows the kinds that the installation or the namespace lists', () => {
     const e = entitlement({ allowedKinds: ['nodejs:20'] });
     e.checkKind(me, 'nodejs:20');
     e.checkKind(user('me', { allowedKinds: ['blackbox'] }), 'blackbox');

@@ -7,7 +7,7 @@ describe('shareOfLimit', () => {
     fc.assert(fc.property(fc.nat(100_000), (limit) => assert.equal(shareOfLimit(limit, 1), limit)));
   });
 
-  it('divides what is dilated by a fifth', () => {
+  it('divides the limit, raised by a fifth', () => {
     assert.equal(shareOfLimit(60, 3), 24);
     assert.equal(shareOfLimit(30, 2), 18);
   });

@@ -24,7 +24,7 @@ describe('Bodies.read', () => {
     assert.equal((await bodies.read(request({}))).length, 0);
   });
 
-  it('refuses what is announced, and what comes, over the limit', async () => {
+  it('refuses a length over the limit, announced or received', async () => {
     const error = { status: 413, message: 'Request larger than allowed: 5 > 4 bytes.' };
     await assert.rejects(bodies.read(request({ 'content-length': '5' }), 4), error);
     await assert.rejects(bodies.read(request(chunked, 'abc', 'de'), 4), error);
@@ -196,7 +196,7 @@ describe('BodyMemory', () => {
   const TOO_MANY = { status: 429, headers: { 'Retry-After': '5' } };
   const BUSY = { status: 503, headers: { 'Retry-After': '5' } };
 
-  it('always gives the oldest request what it needs, and the others what is left', async () => {
+  it('always gives the oldest request its memory, and the others the rest', async () => {
     const memory = new BodyMemory({ total: 100, ofOne: 100 }, 10_000);
     const [a, b, c] = ['x', 'y', 'z'].map((name) => memory.open(name)) as [Share, Share, Share];
     await a.take(80);
@@ -216,7 +216,7 @@ describe('BodyMemory', () => {
     assert.equal(memory.used, 0);
   });
 
-  it('refuses who waits for too long, and who comes when too many wait', async () => {
+  it('refuses a request that waits too long, or that comes when too many wait', async () => {
     const memory = new BodyMemory({ total: 100, ofOne: 100 }, 5);
     const first = memory.open('x');
     await first.take(100);

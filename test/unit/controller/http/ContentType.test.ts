@@ -77,7 +77,7 @@ describe('ContentType', () => {
     assert.ok(!isJsonFamily(contentType('text/plain')));
   });
 
-  it('writes a charset only where there is a choice of one', () => {
+  it('writes a charset only if there is a choice', () => {
     assert.equal(renderContentType(inUtf8(contentType('text/plain'))), 'text/plain; charset=UTF-8');
     assert.equal(renderContentType(inUtf8(contentType('text/plain; charset=latin1'))), 'text/plain; charset=UTF-8');
     assert.equal(renderContentType(inUtf8(contentType('application/json; charset=utf-8'))), 'application/json');

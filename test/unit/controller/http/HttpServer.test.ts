@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { HttpServer, originForm } from '../../../../controller/http/HttpServer.js';
 
 describe('HttpServer', () => {
@@ -25,7 +26,9 @@ describe('HttpServer', () => {
     ['an expectation that it does not support', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: tea\r\n\r\n', 417],
     ['a target that is not a URL', 'GET ping HTTP/1.1\r\nHost: x\r\n\r\n', 400],
     ['bytes that are not HTTP', 'tea, please\r\n\r\n', 400],
-    ['headers without an end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(33_000)}`, 431],
+    ['headers without an end', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(41_000)}`, 431],
+    ['a target over 8 KB', `GET /${'x'.repeat(8192)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
+    ['a target without an end', `GET /${'x'.repeat(41_000)}`, 414],
   ] as const) {
     it(`refuses ${what} as it refuses everything`, async () => {
       const answer = await say(request);
@@ -47,6 +50,15 @@ describe('HttpServer', () => {
       await hasty.stop(0);
     });
   }
+
+  it('serves a target of 8 KB, and longer ones if told so', async () => {
+    const target = `/${'x'.repeat(8191)}`;
+    assert.match(await say(`GET ${target} HTTP/1.0\r\n\r\n`), /^HTTP\/1.1 200 OK/);
+    const patient = new HttpServer((_, res) => res.end('served'), { maxTargetBytes: 100_000 });
+    const { port: at } = await patient.listen(0, '127.0.0.1');
+    assert.match(await say(`GET /${'x'.repeat(99_999)} HTTP/1.0\r\n\r\n`, at), /^HTTP\/1.1 200 OK/);
+    await patient.stop(0);
+  });
 
   it('serves HTTP/1.0 without a host', async () => {
     assert.match(await say('GET / HTTP/1.0\r\n\r\n'), /^HTTP\/1.1 200 OK[^]*served$/);
@@ -73,7 +85,7 @@ describe('HttpServer before it can answer', () => {
     await server.stop(0);
   });
 
-  it('answers them 503 where it is stopped, without a wait', async () => {
+  it('answers them 503 at once if it is stopped', async () => {
     const { server, answer } = await started();
     // Longer than the test may take.
     await server.stop(3_600_000);
@@ -128,6 +140,66 @@ describe('HttpServer before it can answer', () => {
   });
 });
 
+describe('HttpServer with connections of another listener', () => {
+  let door: Server;
+  let port: number;
+  let server: HttpServer;
+
+  beforeEach(async () => {
+    door = createServer((socket) => server.adopt(socket)).listen(0, '127.0.0.1');
+    await once(door, 'listening');
+    ({ port } = door.address() as AddressInfo);
+  });
+  afterEach(async () => {
+    door.close();
+    await server.stop(0);
+  });
+
+  const say = async (text: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.write(text);
+    await once(socket, 'close');
+    return answer;
+  };
+
+  it('answers requests that came before its stop, and closes then', async () => {
+    let answer = (): void => {};
+    const came = new Promise<void>((resolve) => {
+      server = new HttpServer((_, res) => {
+        answer = () => void res.end('served');
+        resolve();
+      });
+    });
+    const said = say('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await came;
+    let stopped = false;
+    const stopping = server.stop(10_000).then(() => (stopped = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(stopped, false);
+    answer();
+    assert.match(await said, /^HTTP\/1.1 200 OK[^]*served/);
+    await stopping;
+  });
+
+  it('refuses a request that does not come to an end in time', async () => {
+    server = new HttpServer(undefined, { receiveMs: 50 });
+    assert.match(await say('GET / HTTP/1.1\r\nHost: x\r\n'), /^HTTP\/1.1 408 /);
+  });
+
+  it('closes connections beyond the most that it may have', async () => {
+    server = new HttpServer((_, res) => res.end('served'), { maxConnections: 1 });
+    const first = connect(port, '127.0.0.1');
+    first.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(first, 'data');
+    const second = connect(port, '127.0.0.1');
+    second.on('error', () => undefined);
+    await once(second, 'close');
+    first.destroy();
+  });
+});
+
 describe('originForm', () => {
   it('keeps paths and the asterisk', () => {
     assert.deepEqual(originForm('/a?b', 'GET'), { path: '/a?b' });
@@ -135,7 +207,7 @@ describe('originForm', () => {
     assert.deepEqual(originForm('http://x', 'OPTIONS'), { path: '*', host: 'x' });
   });
 
-  it('refuses what is not a target', () => {
+  it('refuses an invalid target', () => {
     for (const target of ['', 'ping', 'http://', 'http://a b/', 'http://x:y/']) {
       assert.equal(originForm(target, 'GET'), undefined, target);
     }

@@ -85,7 +85,7 @@ describe('JsonReader', () => {
     );
   });
 
-  it('says where a text goes wrong in the words of small texts, without the line', () => {
+  it('names the place of a mistake as for small texts, without the line', () => {
     for (const text of ['{a:1}', '[1 2]', '{}}', '{"a":', '"\\x"', '{"a"', '["a', '{"a":1,}', '\n\n  x', '1.', '']) {
       const [explained = ''] = explainJsonError(text).split('\n');
       assert.throws(() => readText(text, [1]), { message: `${explained}\n` }, text);
@@ -114,7 +114,7 @@ describe('JsonReader', () => {
     assert.throws(() => readText('1'.repeat(10_000), [100]), /Number too long/);
   });
 
-  it('stops where bytes that are not UTF-8 would become a text of many times their length', () => {
+  it('stops if bytes that are not UTF-8 would become a text of many times their length', () => {
     const reader = new JsonReader(10);
     const bytes = Buffer.alloc(1024 * 1024, 0xff);
     reader.write(Buffer.from('"'));

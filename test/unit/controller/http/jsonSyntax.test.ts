@@ -44,7 +44,7 @@ describe('explainJsonError', () => {
 });
 
 describe('explainDepth', () => {
-  it('takes what nests 999 deep and refuses 1000', () => {
+  it('takes a nesting depth of 999, and refuses 1000', () => {
     assert.equal(explainDepth('['.repeat(999) + ']'.repeat(999)), undefined);
     assert.match(explainDepth('['.repeat(1000) + ']'.repeat(1000)) ?? '', /nested too deeply/);
   });

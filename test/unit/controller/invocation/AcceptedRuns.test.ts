@@ -43,7 +43,7 @@ describe('AcceptedRuns', () => {
   };
   const left = (): string[] => stores.runs.list().flatMap(({ key }) => (key === 'last' ? [] : [key]));
 
-  it('records what an earlier process accepted and did not end, once', async () => {
+  it('records the unfinished runs of an earlier process once', async () => {
     await runs.accepted(record('sequence'));
     await recover();
     const stored = await activations.get('guest', 'sequence');
@@ -51,7 +51,7 @@ describe('AcceptedRuns', () => {
     assert.deepEqual(left(), []);
   });
 
-  it('leaves alone what ended, and a record that is there', async () => {
+  it('leaves ended activations and existing records alone', async () => {
     await runs.accepted(record('ended'));
     runs.ended('ended');
     await runs.accepted(record('stored'));
@@ -72,7 +72,7 @@ describe('AcceptedRuns', () => {
     assert.deepEqual(await activations.get('guest', 'fired'), fired);
   });
 
-  it('drops an entry that it cannot read, and goes on', async () => {
+  it('drops an unreadable entry, and continues', async () => {
     await stores.runs.put('broken', '{}');
     await runs.accepted(record('whole'));
     await recover();

@@ -88,7 +88,7 @@ describe('work that a controller shares over the bus', () => {
     await eventually(async () => assert.deepEqual(records.stored.get('a'), own));
   });
 
-  it('is sent once where the wait of its caller ends while its result is on the way', async () => {
+  it('is sent once if the wait of its caller ends while its result is on the way', async () => {
     const runs = await start();
     await Promise.all([runs.answered(record('a')), runs.accepted(record('a'))]);
     runs.ended('a');
@@ -96,7 +96,7 @@ describe('work that a controller shares over the bus', () => {
     assert.equal(bus.log.length, 1);
   });
 
-  it('does not begin where the bus does not take it, and holds up nothing then', async () => {
+  it('does not begin if the bus does not take it, and holds up nothing then', async () => {
     const runs = await start();
     bus.refuses = new BusUnavailableError('away');
     await assert.rejects(runs.accepted(record('a')), BusUnavailableError);
@@ -132,7 +132,7 @@ describe('work that a controller shares over the bus', () => {
       await other.close();
     });
 
-    it('is left to the first of the others, and is recorded by the second where that one dies too', async () => {
+    it('is left to the first of the others, and the second records it if the first dies, too', async () => {
       bus.kill(0);
       const second = standIns('2');
       second.changed(['1', '2'], ['0']);
@@ -143,7 +143,7 @@ describe('work that a controller shares over the bus', () => {
       await second.close();
     });
 
-    it('is its own where it comes back in time', async () => {
+    it('stays its own if it comes back in time', async () => {
       const other = standIns('1');
       other.changed(['1'], ['0']);
       other.changed(['0', '1'], []);

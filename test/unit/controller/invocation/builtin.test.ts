@@ -100,13 +100,13 @@ describe('a built-in action', () => {
     assert.deepEqual(outcome.kind === 'record' && outcome.record.response, response);
   });
 
-  it('leaves no record where none is wanted', async () => {
+  it('leaves no record if none is wanted', async () => {
     const { invocation, stored } = setUp(() => Promise.resolve({}));
     await invocation.invoke(request({ user: { ...user, limits: { storeActivations: false } } }));
     assert.deepEqual(stored, []);
   });
 
-  it('is one only where its document says so', async () => {
+  it('is built in only if its document says so', async () => {
     const { invocation, elsewhere } = setUp(() => Promise.resolve({}));
     await invocation.invoke(request({}, []));
     assert.equal(elsewhere.length, 1);

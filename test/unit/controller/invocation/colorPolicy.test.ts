@@ -7,7 +7,7 @@ const annotated = (policy: string, patience: unknown) => [
 ];
 
 describe('the policy of a colored invocation', () => {
-  it('is what the caller says, before what the action says', () => {
+  it('is that of the caller rather than that of the action', () => {
     assert.deepEqual(requestedPolicy('least-assigned; patience=0', annotated('random', 50)), {
       callerPolicy: 'least-assigned',
       policy: 'random',

@@ -40,7 +40,7 @@ function runs(steps: ((params: JsonObject) => Json)[], maxSteps?: number) {
 const then = (name: Json) => (params: JsonObject) => ({ action: name, params });
 
 describe('a composition', () => {
-  it('runs the components that its conductor names, and gives what that gives at last', async () => {
+  it("runs the components that its conductor names, and returns the conductor's last result", async () => {
     const it = runs([then('inc'), then('/ns/inc'), then('/_/seq')]);
     const record = await it.run('ns/main', { n: 1 });
     assert.deepEqual(record.response, { statusCode: 0, result: { n: 5 } });
@@ -122,7 +122,7 @@ describe('a composition', () => {
     assert.deepEqual(it.stored, [record]);
   });
 
-  it('ends where a component is not heard of in time, or cannot be invoked', async () => {
+  it('ends if a component does not answer in time, or cannot be invoked', async () => {
     const it = runs([then('silent')]);
     const record = await it.run('ns/main', {});
     const error = `Timeout reached when retrieving activation ${record.logs[1]} during composition.`;
@@ -132,7 +132,7 @@ describe('a composition', () => {
     assert.deepEqual((await broken.run('ns/main', {})).response, failed);
   });
 
-  it('takes 50 components, and tells the conductor where it wants more', async () => {
+  it('takes 50 components, and tells the conductor if it wants more', async () => {
     const it = runs(
       Array.from({ length: 3 }, () => then('inc')),
       3,
@@ -143,7 +143,7 @@ describe('a composition', () => {
     assert.deepEqual((await more.run('ns/main', { n: 0 })).response.result, expected);
   });
 
-  it('ends where its conductor never does', async () => {
+  it('ends if its conductor never does', async () => {
     const it = new Runs(source(), { ...components, 'ns/main': () => ({ action: 'inc' }) }, 3);
     const record = await it.run('ns/main', {});
     const expected = { statusCode: 1, result: { error: 'Too many actions in the composition.' } };

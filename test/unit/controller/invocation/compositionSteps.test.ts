@@ -24,7 +24,7 @@ describe('a conductor’s result', () => {
     assert.deepEqual(read({ action: '/ns/p/a' }), bare);
   });
 
-  it('is boxed where params or state are no objects', () => {
+  it('is boxed if params or state are no objects', () => {
     assert.deepEqual(read({ params: 7 }), { kind: 'done', result: { value: 7 } });
     assert.deepEqual(read({ action: 'a', params: [1], state: null }), {
       kind: 'next',
@@ -41,7 +41,7 @@ describe('a conductor’s result', () => {
   });
 });
 
-describe('what a conductor gets', () => {
+describe('the input of a conductor', () => {
   it('is the component’s result under the state', () => {
     assert.deepEqual(conductorPayload({ n: 1, $step: 0 }, { $step: 1 }), { n: 1, $step: 1 });
     assert.deepEqual(conductorPayload({ n: 1 }, undefined), { n: 1 });

@@ -44,7 +44,7 @@ describe('the line of a rule in its trigger’s record', () => {
     assert.deepEqual(parse(ruleLogLine('ns/r', rule, refused)), expected);
   });
 
-  it('says that a rule is inactive, and names a version where the rule has one', () => {
+  it('says that a rule is inactive, and names a version if the rule has one', () => {
     const versioned = { action: { path: 'ns', name: 'a', version: '0.0.2' }, status: 'inactive' } as const;
     assert.deepEqual(inactiveRule('ns/r', versioned), {
       kind: 'refused',
@@ -55,7 +55,7 @@ describe('the line of a rule in its trigger’s record', () => {
 });
 
 describe('the record of a trigger', () => {
-  it('is what Apache OpenWhisk stores', () => {
+  it('is the same as in Apache OpenWhisk', () => {
     const fired = { activationId: 'id', user, name: 't', version: '0.0.3', start: 7, payload: { a: 1 }, logs: ['{}'] };
     assert.deepEqual(triggerRecord({ ...fired, color: undefined }), {
       activationId: 'id',

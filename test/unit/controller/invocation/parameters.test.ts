@@ -60,7 +60,7 @@ describe('the arguments of an invocation', () => {
     );
   });
 
-  it('are an array where the payload is one, and the parameters where it is neither object nor array', () => {
+  it('are an array if the payload is one, and the parameters if it is neither an object nor an array', () => {
     const parameters = [{ key: 'a', value: 1 }];
     assert.deepEqual(argumentsOf(parameters, [1, 2]), [1, 2]);
     for (const payload of [undefined, null, 'text', 7, true])

@@ -32,17 +32,27 @@ interface Published {
   color: ColorRequest | undefined;
 }
 
-/** What is published for a request. */
-async function publish(request: Partial<InvocationRequest>, target = action(), parameters: KeyValue[] = []) {
+/** What is published for a request. @param publishMs how long the balancer takes, by a clock that only it moves. */
+async function publish(
+  request: Partial<InvocationRequest>,
+  target = action(),
+  parameters: KeyValue[] = [],
+  { publishMs = 0, result = 'stored' }: { publishMs?: number; result?: 'stored' | 'none' } = {},
+) {
+  let clock = 1000;
   const published: Published[] = [];
   const primitive = createPrimitive({
     balancer: {
       publish(schedulable, message, color) {
         published.push({ action: schedulable, message, color });
+        clock += publishMs;
         const pending = { activationId: message.activationId, invoker: invokerInstance(0, '0', 1) };
         return Promise.resolve({
           ...pending,
-          result: Promise.resolve({ kind: 'stored' as const, activationId: message.activationId }),
+          result:
+            result === 'none'
+              ? new Promise<never>(() => undefined)
+              : Promise.resolve({ kind: 'stored' as const, activationId: message.activationId }),
         });
       },
     },
@@ -51,6 +61,7 @@ async function publish(request: Partial<InvocationRequest>, target = action(), p
     controller: { asString: '0', instanceType: 'controller' },
     newActivationId: () => 'the-id',
     log: silentLogger,
+    now: () => clock,
   });
   const outcome = await primitive.invoke({
     transid: { id: 't', start: 1 },
@@ -66,6 +77,13 @@ async function publish(request: Partial<InvocationRequest>, target = action(), p
 }
 
 describe('a primitive invocation', () => {
+  it('answers a blocking caller within its limit, in which the time for the message counts', async () => {
+    const begun = performance.now();
+    for (const waitMs of [29_020, 10_000])
+      await publish({ waitMs }, action(), [], { publishMs: 29_000, result: 'none' });
+    assert.ok(performance.now() - begun < 1500);
+  });
+
   it('carries the limit on containers, and is refused if that is 0', async () => {
     const limited = (instances: number): Action => action({ limits: { ...action().limits, instances } });
     assert.equal((await publish({}, limited(2))).action.instances, 2);
@@ -102,7 +120,7 @@ describe('a primitive invocation', () => {
     assert.deepEqual(message.lockedArgs, { secret: 'aes-128' });
   });
 
-  it('tells the balancer what it has to know', async () => {
+  it('gives the balancer the properties that it needs', async () => {
     const { action: known } = await publish({});
     assert.deepEqual(known, {
       name: { path: 'ns/p', name: 'a', version: '0.0.7' },

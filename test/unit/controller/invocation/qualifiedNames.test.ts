@@ -59,7 +59,7 @@ describe('the name of a component, from a conductor', () => {
     for (const value of [7, null, {}, ['a']]) assert.equal(readComponentName(value, 'me'), undefined);
   });
 
-  it('are refused where they are too long, before they are taken apart', () => {
+  it('are refused if they are too long, before they are parsed', () => {
     const long = 'a/'.repeat(5_000_000);
     assert.throws(() => readQualifiedName(long), new MalformedNameError('requirement failed: path is too long'));
     assert.equal(isPath(long), false);

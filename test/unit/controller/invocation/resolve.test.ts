@@ -47,7 +47,7 @@ describe('resolving an action', () => {
     ]);
   });
 
-  it('finds nothing where action, package or bound package is missing', async () => {
+  it('finds nothing if the action, its package or the bound package is missing', async () => {
     for (const path of ['ns', 'ns/pkg', 'ns/gone', 'me/bound', 'me/dangling']) {
       assert.equal(await resolveAction(source, { path, name: 'gone' }), undefined, path);
     }

@@ -91,7 +91,7 @@ describe('waitForResult', () => {
     assert.deepEqual(wait.outcome, { kind: 'record', record: { ...record, logs: [] } });
   });
 
-  it('looks after 1, 4, 9 and 16 s where the record did not fit the bus, then every 15 s', async () => {
+  it('looks after 1, 4, 9 and 16 s if the record did not fit the bus, then every 15 s', async () => {
     const wait = begin(60_000, () => Promise.resolve(undefined));
     wait.acknowledge({ kind: 'stored', activationId: 'a' });
     await settle();
@@ -104,7 +104,7 @@ describe('waitForResult', () => {
     assert.deepEqual(looks, [1, 4, 9, 16, 31]);
   });
 
-  it('goes on where the store fails', async () => {
+  it('continues if the store fails', async () => {
     const wait = begin(60_000, () => (wait.looks === 1 ? Promise.reject(new Error('away')) : Promise.resolve(record)));
     wait.acknowledge({ kind: 'lost', activationId: 'a' });
     await settle();

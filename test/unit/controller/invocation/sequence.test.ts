@@ -122,14 +122,14 @@ describe('a sequence', () => {
     assert.equal(it.stored.length, 2);
   });
 
-  it('ends where a component does not exist any more', async () => {
+  it('ends if a component does not exist any more', async () => {
     const it = runs();
     const record = await it.run('ns/gone', {});
     assert.deepEqual(record.response, { statusCode: 1, result: { error: 'Sequence component does not exist.' } });
     assert.equal(record.logs.length, 1);
   });
 
-  it('ends where a component cannot be read, or its invocation fails', async () => {
+  it('ends if a component cannot be read, or its invocation fails', async () => {
     const failed = { statusCode: 3, result: { error: 'Sequence failed.' } };
     assert.deepEqual((await runs().run('ns/odd', {})).response, failed);
     const broken = new Runs(source(), {});
@@ -137,7 +137,7 @@ describe('a sequence', () => {
     assert.equal(broken.stored.length, 1);
   });
 
-  it('ends where a component is not heard of in time, and names it', async () => {
+  it('ends if a component does not answer in time, and names it', async () => {
     const it = runs();
     const record = await it.run('ns/waiting', {});
     const id = record.logs[0];

@@ -87,7 +87,7 @@ describe('the books of a sequence', () => {
     assert.deepEqual(nextPayload(books), { error: 'given' });
   });
 
-  it('stop where a component brings them over the limit', () => {
+  it('stop if a component brings them over the limit', () => {
     const books = addComponent(beginSequence(50, {}), record(), 51, 50);
     assert.deepEqual([books.stopped, books.response], [true, failure(1, SEQUENCE_TOO_LONG)]);
     assert.equal(addComponent(beginSequence(49, {}), record(), 50, 50).stopped, false);

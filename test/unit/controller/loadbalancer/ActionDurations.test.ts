@@ -30,4 +30,20 @@ describe('the durations of actions', () => {
     assert.equal(durations.of('a0'), 7);
     assert.equal(durations.of('a1'), 100);
   });
+
+  it('give the cost of a miss after five runs that met their color and five that missed it', () => {
+    const durations = new ActionDurations();
+    for (let i = 0; i < 9; i++) durations.note('a', 60, true);
+    for (let i = 0; i < 4; i++) durations.note('a', 360, false);
+    for (let i = 0; i < 9; i++) durations.note('a', 10_000);
+    assert.equal(durations.missCostOf('a'), undefined);
+    durations.note('a', 360, false);
+    assert.equal(durations.missCostOf('a'), 300);
+    assert.equal(durations.missCostOf('b'), undefined);
+    for (let i = 0; i < 5; i++) durations.note('c', 360, true);
+    for (let i = 0; i < 4; i++) durations.note('c', 60, false);
+    assert.equal(durations.missCostOf('c'), undefined);
+    durations.note('c', 60, false);
+    assert.equal(durations.missCostOf('c'), 0, 'not less than nothing');
+  });
 });

@@ -92,7 +92,7 @@ describe('the sharing of colors', () => {
     });
   }
 
-  it('sends late what the bus refused, if it still holds', async () => {
+  it('sends a refused update later, if it still holds', async () => {
     const messaging = new Unreliable();
     const heard: ColorUpdate[] = [];
     const other = setUp(messaging.bus, '1', heard);

@@ -8,10 +8,14 @@ import {
 } from '../../../../controller/loadbalancer/InFlightActivations.js';
 import type { SchedulableAction } from '../../../../controller/loadbalancer/LoadBalancer.js';
 import type { Outcome } from '../../../../controller/loadbalancer/supervision.js';
+import type { ActivationRecord } from '../../../../shared/entities/activation.js';
+import type { Json } from '../../../../shared/entities/keyvalue.js';
+import type { ActivationMessage, MessageColor } from '../../../../shared/messages/activation.js';
 import { activationMessage, activationRecord } from './messages.js';
 import {
   combinedMessage,
   completionMessage,
+  type Acknowledgement,
   resultMessage,
   shrink,
 } from '../../../../shared/messages/acknowledgement.js';
@@ -101,7 +105,7 @@ describe('activations in flight', () => {
     }
   });
 
-  it('says that a record is in the store where it did not fit the bus', async () => {
+  it('says that a record is in the store if it did not fit the bus', async () => {
     const { inFlight } = setUp();
     const message = activationMessage({ blocking: true });
     const { result } = inFlight.add(message, action, resources, invoker, 0);
@@ -117,7 +121,7 @@ describe('activations in flight', () => {
     assert.deepEqual(outcomes, ['systemError']);
   });
 
-  it('gives an invocation up when its time is over, and takes a late acknowledgement for what it is', async () => {
+  it('gives an invocation up when its time is over, and recognizes a late acknowledgement', async () => {
     const { inFlight, acks, outcomes, released, lost } = setUp(5);
     const message = activationMessage({ blocking: true, cause: 'c'.repeat(32) });
     const { result } = inFlight.add(message, { ...action, timeout: 1 }, resources, invoker, 17);
@@ -155,7 +159,7 @@ describe('activations in flight', () => {
     assert.deepEqual(outcomes, ['success', 'timeout'], 'only the one after which nothing was completed');
   });
 
-  it('gives nothing up while the bus is away: what waits there will still run', async () => {
+  it('gives nothing up while the bus is unavailable: waiting activations will still run', async () => {
     let asked = 0;
     const { inFlight, lost, acks, outcomes } = setUp(5, () => {
       asked++;
@@ -189,7 +193,7 @@ describe('activations in flight', () => {
     assert.deepEqual([acks, outcomes, released], [['healthcheck'], ['success'], []]);
   });
 
-  it('forgets what did not reach the bus', () => {
+  it('forgets an activation that did not reach the bus', () => {
     const { inFlight, released, acks } = setUp();
     const message = activationMessage({ blocking: true });
     inFlight.add(message, action, resources, invoker, 0);
@@ -197,12 +201,64 @@ describe('activations in flight', () => {
     assert.deepEqual([inFlight.total, released, acks], [0, [3], []]);
   });
 
-  it('tells those who wait at its end', async () => {
+  it('tells the waiting callers at its end', async () => {
     const { inFlight, lost } = setUp();
     const message = activationMessage({ blocking: true });
     const { result } = inFlight.add(message, action, resources, invoker, 0);
     inFlight.close();
     assert.equal((await result).kind, 'lost');
     assert.deepEqual([lost, inFlight.total], [[], 0]);
+  });
+
+  describe('measure how long an invocation took, and whether it met its color', () => {
+    const measured = (
+      more: Partial<ActivationMessage>,
+      acknowledge: (message: ActivationMessage) => Acknowledgement,
+    ) => {
+      const noted: unknown[] = [];
+      const inFlight = new InFlightActivations({
+        options: { stdTimeoutMs: 60_000, timeoutFactor: 1, timeoutAddonMs: 0 },
+        release: () => {},
+        finished: () => {},
+        onDuration: (...all) => noted.push(all),
+        now: () => 1050,
+        onLost: () => {},
+        onAck: () => {},
+        busAnswers: () => true,
+      });
+      const message = activationMessage(more);
+      inFlight.add(message, action, resources, invoker, 1000);
+      inFlight.acknowledge(acknowledge(message));
+      return noted;
+    };
+    const record = (activationId: string, annotations: Readonly<Record<string, Json>>): ActivationRecord => ({
+      ...activationRecord(activationId),
+      duration: 7,
+      annotations: Object.entries(annotations).map(([key, value]) => ({ key, value })),
+    });
+    const byRecord = (annotations: Readonly<Record<string, Json>>, color?: MessageColor) =>
+      measured({ color }, ({ transid, activationId }) =>
+        combinedMessage(transid, record(activationId, annotations), invoker),
+      );
+    const red = { value: 'red', hit: true };
+
+    it('as its record says', () => {
+      assert.deepEqual(byRecord({ colorHit: true }, red), [[resources.key, 7, true]]);
+      assert.deepEqual(byRecord({ colorHit: false }, red), [[resources.key, 7, false]]);
+    });
+
+    it('which is unknown if it started a container, or has no color', () => {
+      assert.deepEqual(byRecord({ colorHit: false, initTime: 3 }, red), [[resources.key, 7, undefined]]);
+      assert.deepEqual(byRecord({}), [[resources.key, 7, undefined]]);
+    });
+
+    it('by the clock and its home if there is no record', () => {
+      for (const hit of [true, false]) {
+        const noted = measured({ blocking: false, color: { value: 'red', hit } }, ({ transid, activationId }) =>
+          completionMessage(transid, record(activationId, {}), invoker),
+        );
+        assert.deepEqual(noted, [[resources.key, 50, hit]]);
+      }
+    });
   });
 });

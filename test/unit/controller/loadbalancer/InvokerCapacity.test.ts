@@ -110,7 +110,7 @@ describe('the capacity of an invoker', () => {
     );
   });
 
-  it('keep what is in use when the share changes', () => {
+  it('keep the memory in use when the share changes', () => {
     const capacity = new InvokerCapacity(1024);
     capacity.take('a', 1, 256);
     capacity.resize(512);
@@ -200,7 +200,7 @@ describe('the capacity of an invoker', () => {
   describe('the wait to be expected', () => {
     const LEAST_MS = 0.001;
 
-    it('is in proportion to what is missing and to the mean duration, and independent of what ended', () => {
+    it('is in proportion to the missing slots and the mean duration, and independent of ended invocations', () => {
       const capacity = new InvokerCapacity(1);
       for (let round = 0; round < 2; round++) {
         capacity.take('a', 1, 1, 40, 0);
@@ -213,7 +213,7 @@ describe('the capacity of an invoker', () => {
       }
     });
 
-    it('is never 0 without room: not where no duration is known, nor where nothing is in flight', () => {
+    it('is never 0 without room, even if no duration is known, or nothing is in flight', () => {
       const capacity = new InvokerCapacity(128);
       assert.equal(capacity.expectedWait('a', 1, 256, 0), LEAST_MS, 'larger than the share');
       capacity.take('a', 1, 128);

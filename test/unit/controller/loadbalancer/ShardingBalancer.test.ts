@@ -32,7 +32,7 @@ const action: SchedulableAction = {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** A balancer on an embedded bus, and invokers that record what they get. */
-async function setUp(memories: readonly number[], options: Partial<BalancerOptions> = {}) {
+async function setUp(memories: readonly number[], options: Partial<BalancerOptions> = {}, now?: () => number) {
   const messaging = new EmbeddedMessaging();
   const topics = makeTopics();
   const registry = new Registry();
@@ -46,6 +46,7 @@ async function setUp(memories: readonly number[], options: Partial<BalancerOptio
     options: { ...BALANCER, supervision: { ...BALANCER.supervision, trustNew: true }, ...options },
     onLost: (one) => lost.push(one),
     random: () => 0,
+    now,
   });
   const bus = await messaging.producer();
   const received: { invoker: number; message: ActivationMessage }[] = [];
@@ -107,6 +108,35 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
+  it('asks an invoker that joins to prepare containers of colored actions, if its ping says that it can', async () => {
+    let now = 0;
+    const { balancer, bus, topics, messaging, received } = await setUp([512], {}, () => now);
+    await balancer.publish(action, activationMessage({ content: { secret: 1 } }), { value: 'red' });
+    await balancer.publish({ ...action, instances: 2 }, activationMessage(), { value: 'red' });
+    now = 60_000;
+    for (const [invoker, prepares] of [
+      [1, undefined],
+      [2, true],
+    ] as const) {
+      await messaging.consume({
+        topic: topics.invoker(invoker),
+        group: `invoker${invoker}`,
+        maxInFlight: 10,
+        handle: (message) => void received.push({ invoker, message }),
+      });
+      const name = invokerInstance(invoker, `host${invoker}`, 512);
+      await bus.send(topics.health, { name, isEnabled: true, prepares });
+    }
+    await settle();
+    const asked = received.filter(({ message }) => message.prepare !== undefined);
+    assert.deepEqual(
+      asked.map(({ invoker, message }) => [invoker, message.action.name, message.content, message.prepare]),
+      [[2, 'hello', {}, 1]],
+    );
+    assert.equal(balancer.totalActiveActivations(), 2, 'a request to prepare is no invocation');
+    await balancer.close();
+  });
+
   it('reports a kind that no invoker can run', async () => {
     const { balancer, bus, topics } = await setUp([512, 512]);
     const says = async (invoker: number, unavailableKinds: Record<string, string>): Promise<void> => {
@@ -124,7 +154,7 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
-  it('refuses where no invoker is up', async () => {
+  it('refuses if no invoker is up', async () => {
     const { balancer, bus, topics } = await setUp([]);
     await assert.rejects(balancer.publish(action, activationMessage()), NoInvokersError);
     await bus.send(topics.health, { name: invokerInstance(0, 'host', 1024), isEnabled: false });
@@ -167,7 +197,7 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
-  it('undoes its books where the bus refuses the message', async () => {
+  it('undoes its accounting if the bus refuses the message', async () => {
     const { balancer, messaging } = await setUp([512]);
     await messaging.close();
     await assert.rejects(balancer.publish(action, activationMessage()), /closed/);

@@ -12,7 +12,7 @@ const shares = (blackboxFraction: number, managedFraction = 1 - blackboxFraction
   new Shares({ blackboxFraction, managedFraction, minMemory: MIN });
 
 describe("a controller's shares of the invokers", () => {
-  it('grow with the invokers and keep what is in use', () => {
+  it('grow with the invokers and keep the memory in use', () => {
     const state = shares(0.5);
     assert.deepEqual([state.all, state.managed.candidates, state.blackbox.stepSizes], [[], [], []]);
     state.updateInvokers([invoker(0)]);
@@ -45,7 +45,7 @@ describe("a controller's shares of the invokers", () => {
     );
   });
 
-  it('overlap where there are few invokers, and cover all of them', () => {
+  it('overlap if there are few invokers, and cover all of them', () => {
     // As many of both kinds as Apache OpenWhisk gives out: one more than there are while they overlap.
     for (const [fraction, overlapsBelow] of [
       [0.1, 10],
@@ -65,7 +65,7 @@ describe("a controller's shares of the invokers", () => {
     }
   });
 
-  it('are the same for both kinds where both take all', () => {
+  it('are the same for both kinds if both take all', () => {
     const state = shares(1, 1);
     state.updateInvokers(Array.from({ length: 100 }, (_, i) => invoker(i)));
     assert.equal(state.managed.candidates.length, 100);

@@ -12,7 +12,7 @@ const after = (beats: string): Heard =>
 const of = (beats: string): string[] => members(after(beats), '0', 3);
 
 describe('the members of the cluster', () => {
-  it('are those that were heard of, and this controller in any case', () => {
+  it('are the known ones, and this controller in any case', () => {
     assert.deepEqual(members(NOTHING_HEARD, '0', 3), ['0']);
     assert.deepEqual(of('1'), ['0', '1']);
     assert.deepEqual(of('0 10 9 b a'), ['0', '9', '10', 'a', 'b']);

@@ -20,6 +20,9 @@ interface Invoker {
   /** MB */
   readonly memory: number;
   readonly used: number;
+  readonly drains?: true;
+  /** Whether it prepares containers; missing: yes. */
+  readonly prepares?: false;
 }
 
 const resourcesOf = (memory: number): ResourceRequest => ({
@@ -34,6 +37,7 @@ function setUp(policy: PolicyName, invokers: readonly Invoker[], options: Partia
   const shares = new Shares(BALANCER.shares);
   const registry = new Registry();
   let now = 0;
+  const prepared: { invoker: number; containers: number | undefined }[] = [];
   const colors = new Colors({
     messaging: new EmbeddedMessaging(),
     topic: topics().colors,
@@ -44,12 +48,15 @@ function setUp(policy: PolicyName, invokers: readonly Invoker[], options: Partia
     totalUnderWay: () => shares.all.reduce((sum, { capacity }) => sum + capacity.underWay, 0),
     self: '0',
     leads: () => true,
+    prepare: (invoker, message) => void prepared.push({ invoker, containers: message.prepare }),
     now: () => now,
   });
   const list = (states: readonly Invoker[]) =>
-    states.map(({ up, memory }, i) => ({
+    states.map(({ up, memory, drains, prepares }, i) => ({
       instance: invokerInstance(i, String(i), memory),
       status: up ? ('up' as const) : ('down' as const),
+      drains,
+      ...(prepares === false ? {} : { prepares: true as const }),
     }));
   const change = (states: readonly Invoker[]): void => {
     const health = list(states);
@@ -61,9 +68,9 @@ function setUp(policy: PolicyName, invokers: readonly Invoker[], options: Partia
     if (used > 0) shares.candidate(i)?.capacity.take('other', 1, used, 10, now);
   });
   const random = (): number => 0;
-  const place = (color: ColorRequest | string, memory = 128, pool = shares.managed) => {
+  const place = (color: ColorRequest | string, memory = 128, pool = shares.managed, missCostMs?: number) => {
     const message = activationMessage();
-    const resources = resourcesOf(memory);
+    const resources = { ...resourcesOf(memory), missCostMs };
     const uncolored = () =>
       schedule(pool.candidates, pool.stepSizes, generateHash('guest', 'guest/a'), resources, random);
     const request = typeof color === 'string' ? { value: color } : color;
@@ -79,6 +86,7 @@ function setUp(policy: PolicyName, invokers: readonly Invoker[], options: Partia
     place,
     take,
     change,
+    prepared,
     at: (ms: number) => {
       now = ms;
       colors.tick();
@@ -92,7 +100,7 @@ const arbitraryInvokers = fc.array(
 );
 
 describe('a colored invocation without patience', () => {
-  it('never waits longer than an uncolored one: it queues only where that one would', () => {
+  it('never waits longer than an uncolored invocation: it queues only if that would queue, too', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...POLICY_NAMES),
@@ -237,6 +245,19 @@ describe('a colored invocation with patience', () => {
     assert.equal(place('c')?.instance, home);
     assert.notEqual(place({ value: 'c', patienceMs: 0 })?.instance, home);
   });
+
+  it('may be as patient as its request says, and is as patient as a miss is dear', () => {
+    const one = [0, 1, 2, 3].map(() => ({ up: true, memory: 128, used: 0 }));
+    const { place, take } = setUp('consistent-hashing', one, { patienceMs: 100, patienceLimitMs: 1000 });
+    const home = place('c')?.instance ?? -1;
+    take(home, 128, 40);
+    assert.notEqual(place('c')?.instance, home, 'two runs of 10 ms are shorter than 40 ms');
+    assert.equal(place({ value: 'c', patienceMs: 40 })?.instance, home);
+    assert.notEqual(place({ value: 'c', patienceMs: 39 })?.instance, home);
+    assert.equal(place('c', 128, undefined, 20)?.instance, home);
+    assert.notEqual(place('c', 128, undefined, 19)?.instance, home);
+    assert.notEqual(place({ value: 'c', patienceMs: 0 }, 128, undefined, 500)?.instance, home);
+  });
 });
 
 describe('the colors of a balancer', () => {
@@ -344,5 +365,91 @@ describe('the colors of a balancer', () => {
       assert.ok(Math.abs(back - share) < 0.1, `${back} after ${second} s`);
     }
     assert.deepEqual(homes(), before);
+  });
+
+  it('come home at once after a time without any invoker, such as an outage of the bus', () => {
+    const { place, change, at, prepared } = setUp('consistent-hashing', four, { moveMs: 10_000 });
+    const homes = (): number[] => Array.from({ length: 500 }, (_, i) => place(`c${i}`)?.instance ?? -1);
+    const before = homes();
+    for (let down = 1; down <= 4; down++) {
+      at(60_000 + down);
+      change(four.map((one, i) => ({ ...one, up: i >= down })));
+    }
+    for (let up = 1; up <= 4; up++) {
+      at(70_000 + up);
+      change(four.map((one, i) => ({ ...one, up: i < up })));
+    }
+    assert.deepEqual(homes(), before);
+    assert.deepEqual(prepared, [], 'and nothing is prepared');
+    at(80_000);
+    change(four.map((one, i) => ({ ...one, up: i > 0 })));
+    at(80_001);
+    change(four);
+    assert.notDeepEqual(homes(), before, 'a single one comes back bit by bit');
+  });
+
+  it('leave an invoker that drains bit by bit, while uncolored invocations leave it at once', () => {
+    const { place, change, at, shares } = setUp('consistent-hashing', four, { moveMs: 10_000 });
+    const homes = (): number[] => Array.from({ length: 2000 }, (_, i) => place(`c${i}`)?.instance ?? -1);
+    const before = homes();
+    at(60_000);
+    const draining = four.map((one, i) => (i === 2 ? { ...one, up: false, drains: true as const } : one));
+    change(draining);
+    assert.equal(shares.candidate(2)?.up, false);
+    const all = before.filter((home) => home === 2).length;
+    for (const [second, share] of [
+      [0, 1],
+      [5, 0.5],
+      [10, 0],
+    ] as const) {
+      at(60_000 + second * 1000);
+      change(draining);
+      const now = homes();
+      const left = now.filter((home) => home === 2).length / all;
+      assert.ok(Math.abs(left - share) < 0.1, `${left} after ${second} s`);
+      now.forEach((home, i) => assert.ok(before[i] === 2 || home === before[i], 'colors of the others stay'));
+    }
+    at(80_000);
+    change(four);
+    at(90_000);
+    assert.deepEqual(homes(), before);
+  });
+
+  it('leave an invoker that stops at once, even while it drains', () => {
+    const { place, change, at } = setUp('consistent-hashing', four, { moveMs: 10_000 });
+    const reach = (): boolean => Array.from({ length: 200 }, (_, i) => place(`c${i}`)?.instance).includes(2);
+    at(60_000);
+    change(four.map((one, i) => (i === 2 ? { ...one, up: false, drains: true as const } : one)));
+    assert.equal(reach(), true);
+    change(four.map((one, i) => (i === 2 ? { ...one, up: false } : one)));
+    assert.equal(reach(), false);
+  });
+
+  it('have containers prepared at their new homes: by a new invoker, by one that is back, and by the others if one drains', () => {
+    const { place, change, at, prepared } = setUp('consistent-hashing', four);
+    const who = (): number[] => prepared.splice(0).map(({ invoker }) => invoker);
+    place('c');
+    at(60_000);
+    assert.deepEqual(who(), [], 'those that were there prepare nothing');
+    const five = [...four, ...four.slice(0, 1)];
+    place('c');
+    change(five);
+    change(five);
+    assert.deepEqual(prepared, [{ invoker: 4, containers: 1 }]);
+    who();
+    const without = (index: number, how: Partial<Invoker>): Invoker[] =>
+      five.map((one, i) => (i === index ? { ...one, up: false, ...how } : one));
+    change(without(1, {}));
+    assert.deepEqual(who(), [], 'one that is gone');
+    change(five);
+    assert.deepEqual(who(), [1], 'is back');
+    change(without(2, { drains: true }));
+    assert.deepEqual(who(), [0, 1, 3, 4]);
+    change(
+      five
+        .map((one): Invoker => ({ ...one, prepares: false }))
+        .concat({ up: true, memory: 1024, used: 0, prepares: false }),
+    );
+    assert.deepEqual(who(), [], 'not by an invoker that does not say that it can');
   });
 });

@@ -35,6 +35,8 @@ export interface InstallationOptions {
   readonly patienceMs?: number;
   /** Invokers keep what they get until `finish`. */
   readonly hold?: boolean;
+  /** The controllers' address for invokers that share objects. */
+  readonly objectsUrl?: string;
 }
 
 /** Balancers as they are, on an embedded bus, and invokers that note what they get and acknowledge it. */
@@ -64,12 +66,14 @@ export async function installation(options: InstallationOptions) {
       },
     });
   }
-  const ping = async (invoker: number, isEnabled = true): Promise<void> => {
+  /** @param host the start of the URL of its objects; missing: it shares none. */
+  const ping = async (invoker: number, isEnabled = true, host?: string): Promise<void> => {
     const name = instances[invoker];
-    if (name) await bus.send(topics.health, { name, isEnabled });
+    const objects = host === undefined ? {} : { objects: `${host}${invoker}:1` };
+    if (name) await bus.send(topics.health, { name, isEnabled, ...objects });
   };
-  const pingAll = async (): Promise<void> => {
-    for (const { instance } of instances) await ping(instance);
+  const pingAll = async (host?: string): Promise<void> => {
+    for (const { instance } of instances) await ping(instance, true, host);
     await settle();
   };
   const start = async (id: string): Promise<ShardingBalancer> => {
@@ -81,6 +85,7 @@ export async function installation(options: InstallationOptions) {
       controller: { asString: id, instanceType: 'controller' },
       options: {
         ...BALANCER,
+        objectsUrl: options.objectsUrl,
         supervision: { ...BALANCER.supervision, trustNew: true },
         colors: { ...BALANCER.colors, policy, parameters: POLICY_OPTIONS, patienceMs: options.patienceMs ?? 0 },
       },

@@ -43,14 +43,25 @@ const ORDER = [4, 7, 1, 0];
 
 describe('the patience of an invocation', () => {
   it('is as configured, but no longer than two runs of its action, as in the example', () => {
-    assert.equal(worthwhile(100, 8), 16);
-    assert.equal(worthwhile(100, 300), 100);
-    assert.equal(worthwhile(100), 100, 'where the duration is unknown');
-    assert.equal(worthwhile(0, 300), 0);
+    assert.equal(worthwhile(100, 1000, { durationMs: 8 }), 16);
+    assert.equal(worthwhile(100, 1000, { durationMs: 300 }), 100);
+    assert.equal(worthwhile(100, 1000, {}), 100, 'where the duration is unknown');
+  });
+
+  it('is worth two misses, if these cost more, up to the limit', () => {
+    assert.equal(worthwhile(100, 1000, { durationMs: 75, missCostMs: 300 }), 600, 'the example');
+    assert.equal(worthwhile(100, 1000, { durationMs: 300, missCostMs: 250 }), 500);
+    assert.equal(worthwhile(100, 1000, { durationMs: 300, missCostMs: 49 }), 100);
+    assert.equal(worthwhile(100, 1000, { durationMs: 75, missCostMs: 9000 }), 1000);
+    assert.equal(worthwhile(100, 0, { durationMs: 75, missCostMs: 9000 }), 100);
+  });
+
+  it('is none if none is configured', () => {
+    assert.equal(worthwhile(0, 1000, { durationMs: 300, missCostMs: 300 }), 0);
   });
 });
 
-describe('where a colored invocation goes', () => {
+describe('the choice for a colored invocation', () => {
   it('is its home, if the wait there is within its patience, whatever others have', () => {
     assert.deepEqual(decide({ 4: { wait: 100, load: 9 } }, ORDER, 100, 3).choice, { invoker: 4, rank: 0 });
     assert.deepEqual(decide({}, ORDER, 100, 3).choice, { invoker: 4, rank: 0 });
@@ -74,7 +85,7 @@ describe('where a colored invocation goes', () => {
     assert.deepEqual(decide({ ...full, 0: { wait: 1 } }, [...ORDER, 2], 100, 3).choice, { invoker: 2, rank: 4 });
   });
 
-  it('is nowhere where nothing has room, and then it may wait at its home', () => {
+  it('is none if no invoker has room; then it may wait at its home', () => {
     const full = { 4: { wait: 120 }, 7: { wait: 101 }, 1: { wait: 101 }, 0: { wait: 1 } };
     assert.deepEqual(decide(full, ORDER, 100, 3), { choice: undefined, shelter: 4 });
   });

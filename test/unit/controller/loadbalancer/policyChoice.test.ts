@@ -17,7 +17,7 @@ describe('the choice of a policy', () => {
     assert.deepEqual(choose({}), ['d']);
   });
 
-  it('ignores unknown policies, and says who named them', () => {
+  it('ignores unknown policies, and names their source', () => {
     const all = choose({ callerPolicy: 'x', policy: 'y' }, { colorPolicy: 7 });
     assert.deepEqual(all, ['d', 'caller', 'action', 'namespace']);
   });

@@ -57,7 +57,7 @@ describe('the sharding schedule', () => {
     );
   });
 
-  it('has no answer without invokers, or where none is up', () => {
+  it('has no answer without invokers, or if none is up', () => {
     assert.equal(schedule([], [], 0, resources(1), never), undefined);
     assert.equal(
       schedule(invokers(3, 3, [0, 1, 2]), stepSizes(3), 0, resources(1), () => 0),

@@ -58,7 +58,7 @@ describe('three controllers', () => {
     });
   }
 
-  it('end with the same home where two assign a color at once: the later message holds', async () => {
+  it('end with the same home if two assign a color at once: the later message holds', async () => {
     const { start, pingAll, invoke } = await installation({ invokers: 2, policy: 'least-assigned' });
     const zero = await start('0');
     const one = await start('1');
@@ -79,7 +79,7 @@ describe('three controllers', () => {
     await one.close();
   });
 
-  it('leave homes where they are, while one of them that just started has not heard of them', async () => {
+  it('keep homes while a controller that just started does not know them', async () => {
     // No policy of the installation but of an action: the topic is read once such an action is invoked, not at the start.
     const { start, pingAll, invoke } = await installation({ invokers: 4 });
     const zero = await start('0');
@@ -119,7 +119,7 @@ describe('three controllers', () => {
 });
 
 describe('an invoker with a high number', () => {
-  it('costs little: what fills the gap below it is home of nothing and keeps its place in the lists', async () => {
+  it('costs little: the placeholders below it are homes of nothing and keep their places in the lists', async () => {
     const { messaging, start, pingAll, invoke } = await installation({ invokers: 2, policy: 'bucket-hashing' });
     const balancer = await start('0');
     await pingAll();

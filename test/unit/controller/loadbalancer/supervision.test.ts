@@ -44,7 +44,7 @@ describe('the kinds that invokers cannot run', () => {
     assert.equal(unavailableKind('python:3', [up(cannot), down], 0), 'there is no image');
   });
 
-  it('are not known where no invoker is up, where one says nothing of it, and where none has said it for long', () => {
+  it('are unknown if no invoker is up, if one does not report them, or if no report is recent', () => {
     assert.equal(unavailableKind('python:3', [], 0), undefined);
     assert.equal(unavailableKind('python:3', [{ ...up(cannot), status: 'unhealthy' }], 0), undefined);
     assert.equal(unavailableKind('python:3', [up(cannot), up({})], 0), undefined);
@@ -65,7 +65,7 @@ describe('the health of an invoker', () => {
     assert.equal(tests, 1, 'another test follows the first success');
   });
 
-  it('begins up where new invokers are trusted, and down where its first ping says that it is disabled', () => {
+  it('begins up if new invokers are trusted, and down if its first ping says that it is disabled', () => {
     const trusted = pinged(undefined, ping, 0, { ...SUPERVISION, trustNew: true });
     assert.deepEqual([trusted.next.status, trusted.test], ['up', false]);
     const disabled = pinged(undefined, { name, isEnabled: false }, 0, SUPERVISION);
@@ -109,6 +109,30 @@ describe('the health of an invoker', () => {
     }
     const kept = pinged(fresh().next, ping, 9_000, SUPERVISION).next;
     assert.equal(ticked(kept, 18_000, SUPERVISION).next.status, 'unhealthy');
+  });
+
+  it('drains while it is disabled and says so, until it is enabled or stops', () => {
+    const before = after(fresh().next, ['success']).next;
+    const draining = pinged(before, { name, isEnabled: false, drains: true }, 5, SUPERVISION).next;
+    assert.deepEqual([draining.status, draining.drains], ['down', true]);
+    assert.equal(pinged(draining, ping, 6, SUPERVISION).next.drains, undefined);
+    assert.equal(pinged(draining, { name, isEnabled: false }, 6, SUPERVISION).next.drains, undefined);
+    assert.equal(pinged(before, { ...ping, drains: true }, 5, SUPERVISION).next.drains, undefined);
+  });
+
+  it('shares objects at the address of its last ping, if that has one', () => {
+    const shares = pinged(fresh().next, { ...ping, objects: 'http://a:1' }, 5, SUPERVISION).next;
+    assert.equal(shares.objectsUrl, 'http://a:1');
+    assert.equal(pinged(undefined, { ...ping, objects: 'http://a:1' }, 5, SUPERVISION).next.objectsUrl, 'http://a:1');
+    assert.equal(pinged(shares, ping, 6, SUPERVISION).next.objectsUrl, undefined);
+  });
+
+  it('is known to prepare containers since a ping said so', () => {
+    assert.equal(fresh().next.prepares, undefined);
+    const able = pinged(fresh().next, { ...ping, prepares: true }, 5, SUPERVISION).next;
+    assert.equal(able.prepares, true);
+    assert.equal(pinged(undefined, { ...ping, prepares: true }, 0, SUPERVISION).next.prepares, true);
+    assert.equal(pinged(able, { ...ping, prepares: false }, 6, SUPERVISION).next.prepares, true);
   });
 
   it('is down at once when its ping says that it is disabled, and stays so until it is enabled', () => {
@@ -179,7 +203,7 @@ describe('the tests of an invoker', () => {
     assert.equal(ticked(down, 1_000_000, SUPERVISION).test, false);
   });
 
-  it('follow at once where it turns unhealthy, and then at their time', () => {
+  it('follow at once if it turns unhealthy, and then at their interval', () => {
     const well = after(fresh().next, times(7, 'success')).next;
     const broken = finished(after(well, times(3, 'timeout')).next, 'timeout', 50, SUPERVISION);
     assert.deepEqual([broken.next.status, broken.test, broken.next.testAt], ['unresponsive', true, 10_050]);

@@ -4,6 +4,7 @@ import { ColorMetrics } from '../../../../controller/loadbalancer/ColorMetrics.j
 import { ColorMistakes } from '../../../../controller/loadbalancer/ColorMistakes.js';
 import { Colors } from '../../../../controller/loadbalancer/Colors.js';
 import type { InvokerHealth, InvokerStatus } from '../../../../controller/loadbalancer/LoadBalancer.js';
+import type { InvokerLoad } from '../../../../shared/colors/ColorPolicy.js';
 import { LoadReports } from '../../../../controller/loadbalancer/LoadReports.js';
 import type { ResourceRequest } from '../../../../controller/loadbalancer/schedule.js';
 import { Shares } from '../../../../controller/loadbalancer/Shares.js';
@@ -103,7 +104,7 @@ describe('colors and time', () => {
     });
   }
 
-  it('are told with what was assigned while the topic was still read', async () => {
+  it('are sent with the assignments that were made while the topic was still read', async () => {
     const { colors, shares, home, told } = await setUp('consistent-hashing');
     await colors.start();
     assert.equal(told.length, 0, 'a policy without a table shares nothing');
@@ -120,7 +121,7 @@ describe('colors and time', () => {
     await colors.close();
   });
 
-  it('move buckets away from a busy invoker, ten seconds at a time, where this controller leads', async () => {
+  it('move buckets away from a busy invoker every ten seconds, if this controller leads', async () => {
     for (const leads of [true, false]) {
       const { colors, shares, home, told, pass } = await setUp('bucket-hashing', leads);
       await colors.start();
@@ -142,15 +143,34 @@ describe('colors and time', () => {
 });
 
 describe('load reports', () => {
-  it('are the means of ten looks at what is in use', () => {
+  it('are the means of the MB in use since the last one, each tenth time', () => {
+    const shares = new Shares(BALANCER.shares);
+    const health = [0, 1].map((i) => ({ instance: invokerInstance(i, String(i), 1024), status: 'up' as const }));
+    shares.updateInvokers(health.slice(0, 1));
+    const reports = new LoadReports();
+    const capacity = shares.known(0).capacity;
+    const until = (from: number): (readonly InvokerLoad[] | undefined)[] =>
+      Array.from({ length: 9 }, (_, i) => reports.report(shares.all, from + 1000 * i));
+    capacity.take('x', 1, 100, 10, 1000);
+    assert.deepEqual(new Set(until(2000)), new Set([undefined]));
+    capacity.release('x', 1, 100, 10, 6500);
+    // 4.5 of 9 seconds: the first report begins with the first call.
+    assert.deepEqual(reports.report(shares.all, 11_000), [{ invoker: 0, load: 50 }]);
+    shares.updateInvokers(health);
+    capacity.take('x', 1, 100, 10, 12_000);
+    capacity.take('x', 1, 200, 10, 20_000);
+    until(12_000);
+    const [first, second] = reports.report(shares.all, 21_000) ?? [];
+    assert.deepEqual(first, { invoker: 0, load: (100 * 9 + 200) / 10 });
+    assert.deepEqual(second, { invoker: 1, load: 0 });
+  });
+
+  it('say nothing of an invoker without a time', () => {
     const shares = new Shares(BALANCER.shares);
     shares.updateInvokers([{ instance: invokerInstance(0, '0', 1024), status: 'up' }]);
     const reports = new LoadReports();
-    for (let round = 0; round < 2; round++) {
-      for (let i = 0; i < 9; i++) assert.equal(reports.sample(shares.all), undefined);
-      shares.candidate(0)?.capacity.take('x', 1, 100);
-      assert.deepEqual(reports.sample(shares.all), [{ invoker: 0, load: round === 0 ? 10 : 110 }]);
-    }
+    for (let i = 0; i < 9; i++) reports.report(shares.all, 1000);
+    assert.deepEqual(reports.report(shares.all, 1000), []);
   });
 });
 

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { decodeBase64, looksLikeBase64 } from '../../../../controller/webactions/base64.js';
 
 describe('base64', () => {
-  it('decodes what was encoded, with its padding and without', () => {
+  it('decodes encoded bytes, with padding and without', () => {
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {
         const text = Buffer.from(bytes).toString('base64');
@@ -19,7 +19,7 @@ describe('base64', () => {
     }
   });
 
-  it('tells by shape and padding what may be base64', () => {
+  it('recognizes possible base64 by shape and padding', () => {
     assert.ok(looksLikeBase64('eyJhIjoxfQ=='));
     assert.ok(looksLikeBase64(' null '));
     for (const text of ['', ' ', 'eyJhIjoxfQ', '{"a":1}', 'hello world']) assert.ok(!looksLikeBase64(text), text);

@@ -37,12 +37,12 @@ describe('exposureOf', () => {
 });
 
 describe('isAdmitted', () => {
-  it('lets everybody in where nothing is required', () => {
+  it('lets everybody in if nothing is required', () => {
     assert.ok(isAdmitted(undefined, undefined, false));
     assert.ok(isAdmitted(false, undefined, false));
   });
 
-  it('asks for a known user where true is required', () => {
+  it('asks for a known user if true is required', () => {
     assert.ok(isAdmitted(true, undefined, true));
     assert.ok(!isAdmitted(true, 'true', false));
   });

@@ -22,7 +22,7 @@ describe('prettyJson', () => {
     );
   });
 
-  it('leaves the layout out where it would be many times the value', () => {
+  it('leaves the layout out if it would be many times the value', () => {
     const items: Json = Array.from({ length: 100_000 }, () => ({ a: 0 }));
     let deep: Json = items;
     for (let depth = 0; depth < 500; depth++) deep = { a: deep };

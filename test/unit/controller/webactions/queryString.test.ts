@@ -27,13 +27,13 @@ describe('queryString', () => {
     assert.equal(Object.getPrototypeOf(parameters), Object.prototype);
   });
 
-  it('writes a query anew, encoding only what has to be', () => {
+  it('writes a query anew, and encodes only the necessary characters', () => {
     assert.equal(renderQuery(parseQuery('q=1&q=2')), 'q=1&q=2');
     assert.equal(renderQuery(parseQuery('a=b%20c&d=e%2Bf&g=h=i&j&k=')), 'a=b+c&d=e%2Bf&g=h%3Di&j&k=');
     assert.equal(renderQuery(parseQuery('a=%41%e2%82%ac/?:@')), 'a=A%E2%82%AC/?:@');
   });
 
-  it('reads what it wrote', () => {
+  it('reads its own output', () => {
     const text = fc.string({ unit: 'binary' }).filter((s) => !/\p{Cs}/u.test(s));
     const pair = fc.record({ key: text, value: fc.option(text, { nil: undefined }) }, { noNullPrototype: true });
     const pairs = fc.array(pair, { minLength: 1 });
@@ -52,7 +52,7 @@ describe('queryString', () => {
     assert.equal(percentDecode('a%ffb%41'), 'a\ufffdbA');
   });
 
-  it('leaves in a segment what may stand in a path', () => {
+  it('keeps the characters of a segment that a path allows', () => {
     assert.equal(encodeSegment("aZ0-._~!$&'()*+,;=:@"), "aZ0-._~!$&'()*+,;=:@");
     assert.equal(encodeSegment('a b/c?%ü'), 'a%20b%2Fc%3F%25%C3%BC');
   });

@@ -84,7 +84,7 @@ describe('bodyValue', () => {
     assert.equal(value('null', 'application/json'), null);
   });
 
-  it('refuses what it cannot parse', () => {
+  it('refuses an unparsable body', () => {
     assert.throws(() => value('{"a":', 'application/json'), { status: 400 });
     assert.throws(() => value('a=%zz', 'application/x-www-form-urlencoded'), { status: 400 });
   });

@@ -89,7 +89,7 @@ describe('webResponse for .text', () => {
     assert.deepEqual(sent('x', 'text'), { status: 200, type: 'text/plain', content: 'x' });
   });
 
-  it('does not find what is not there', () => {
+  it('answers 404 for a missing property', () => {
     refused({ a: 1 }, 'Response does not include requested property.', 'text', 404);
   });
 });
@@ -236,7 +236,7 @@ describe('webResponse for .http', () => {
     });
   });
 
-  it('has no body where the status allows none', () => {
+  it('has no body if the status allows none', () => {
     for (const statusCode of [204, 205, 304]) assert.deepEqual(sent({ statusCode, body: 'x' }), { status: statusCode });
   });
 });

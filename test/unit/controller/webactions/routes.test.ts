@@ -205,7 +205,7 @@ describe('webActionRoutes', () => {
     }
   });
 
-  it('finds neither unknown namespaces, packages and actions nor what is not exported', async () => {
+  it('finds neither unknown namespaces, packages and actions, nor actions that are not exported', async () => {
     for (const path of ['/nobody/p/a', '/owner/nopkg/a', '/owner/p/none', '/owner/p/private', '/owner/dangling/a']) {
       for (const method of METHODS) {
         const answer = await call(method, `${path}.json`);
@@ -255,7 +255,7 @@ describe('webActionRoutes', () => {
     }
   });
 
-  it('names no user where credentials are missing or do not hold', async () => {
+  it('names no user if credentials are missing or invalid', async () => {
     for (const headers of [{}, { authorization: 'Basic nobody' }]) {
       assert.equal((await call('GET', '/owner/p/a.json', headers)).status, 200);
       assert.ok(!Object.hasOwn(payload(), '__ow_user'));
@@ -366,7 +366,7 @@ describe('webActionRoutes', () => {
     assert.deepEqual(invoked, []);
   });
 
-  it('asks for a known user where the action does', async () => {
+  it('asks for a known user if the action does', async () => {
     for (const method of METHODS.filter((m) => m !== 'OPTIONS')) {
       const refused = await call(method, '/owner/p/signed.json');
       assert.equal(refused.status, 401);
@@ -383,7 +383,7 @@ describe('webActionRoutes', () => {
     assert.deepEqual(invoked, []);
   });
 
-  it('asks for a token where the action does', async () => {
+  it('asks for a token if the action does', async () => {
     for (const token of ['bad', '', undefined]) {
       const headers = token === undefined ? {} : { 'x-require-whisk-auth': token };
       assert.equal((await call('GET', '/owner/p/token', headers)).status, 401);
@@ -408,7 +408,7 @@ describe('webActionRoutes', () => {
     assert.equal(invoked.length, 2);
   });
 
-  it('sends what the action says', async () => {
+  it('sends the response that the action names', async () => {
     answering({ statusCode: 302, headers: { location: 'http://x/', 'Set-Cookie': ['a=b', 'c=d; Path = /'] } });
     for (const method of METHODS.filter((m) => m !== 'OPTIONS')) {
       const answer = await call(method, '/owner/p/a');
@@ -434,7 +434,7 @@ describe('webActionRoutes', () => {
     assert.equal(answer.text, 'words');
   });
 
-  it('refuses to send what the caller does not take, having invoked once', async () => {
+  it('refuses to send a type that the caller does not accept, after one invocation', async () => {
     answering({ body: 'Plain text' });
     const answer = await call('GET', '/owner/p/a', { accept: 'application/json' });
     assert.equal(answer.status, 406);
@@ -451,7 +451,7 @@ describe('webActionRoutes', () => {
     assert.equal((await call('GET', '/owner/p/a', { accept: 'application/json' })).status, 204);
   });
 
-  it('answers 202 where the action takes too long', async () => {
+  it('answers 202 if the action takes too long', async () => {
     outcome = () => ({ kind: 'accepted', activationId: ID });
     const answer = await call('GET', '/owner/p/a.json');
     assert.equal(answer.status, 202);
@@ -471,6 +471,8 @@ describe('webActionRoutes', () => {
       assert.equal(answer.status, 400);
       assert.equal(error(answer), 'There was an error processing your request.');
       assert.deepEqual(cors(answer), CORS);
+      // It leads to the logs.
+      assert.equal(answer.headers['x-openwhisk-activation-id'], ID);
     }
   });
 

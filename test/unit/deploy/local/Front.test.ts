@@ -53,7 +53,7 @@ describe('the front of npm run local', function () {
     assert.deepEqual(changes, [`${dead} away`]);
   });
 
-  it('answers 503 at once where no controller listens', async () => {
+  it('answers 503 at once if no controller listens', async () => {
     front?.forwardTo([`http://127.0.0.1:${await freePort()}`]);
     const response = await fetch(`${front?.base}/x`, { method: 'POST', body: '{}' });
     assert.equal(response.status, 503);

@@ -14,7 +14,7 @@ describe('the command line of npm run local', () => {
     assert.deepEqual(parseOptions(args), expected);
   });
 
-  it('says what is wrong', () => {
+  it('names the mistake', () => {
     assert.throws(
       () => parseOptions(['--invokers', 'many']),
       /^Error: --invokers must be a whole number from 1 to 20, not 'many'$/,

@@ -52,7 +52,7 @@ describe('an earlier run of npm run local on the same port', () => {
     );
   });
 
-  it('was killed: who holds the ids is said, and ended', async () => {
+  it('was killed: its leftover processes are named, and ended', async () => {
     const left = await running('controller/main.js');
     const gone = once(left, 'exit');
     writeRun(file, { pid: 2 ** 30, since, processes: [{ name: 'controller0', pid: left.pid }] });

@@ -15,29 +15,50 @@ const refused = (args: string[], message: RegExp) =>
 describe('standalone options', () => {
   it('has a default for everything', () => {
     const options = parseOptions([]);
-    assert.ok(options !== 'help');
+    assert.ok(options !== 'help' && options !== 'version');
+    assert.equal(options.logRequests, undefined);
     assert.equal(options.port, 3233);
     assert.equal(options.host, '127.0.0.1');
     assert.equal(options.driver, undefined);
     assert.equal(options.invokers, 1);
+    assert.equal(options.threads, false);
+    assert.equal(options.controllers, 1);
+  });
+
+  it('runs invokers in threads beside several controllers', () => {
+    const threads = (...args: string[]) => (parseOptions(args) as { threads?: boolean }).threads;
+    assert.equal(threads('--threads'), true);
+    assert.equal(threads('--controllers', '2'), true);
+    assert.equal(threads('--controllers', '1'), false);
+    refused(['--controllers', '0'], /--controllers takes a whole number from 1 to 32/);
   });
 
   it('forces a driver', () => {
     const driver = (...args: string[]) => (parseOptions(args) as { driver?: string }).driver;
     assert.equal(driver('--docker'), 'docker');
+    assert.equal(driver('--oci'), 'oci');
     assert.equal(driver('--sandbox'), 'sandbox');
     assert.equal(driver('--process'), 'process');
   });
 
+  it('prints requests if the user says so, or never', () => {
+    const logs = (...args: string[]) => (parseOptions(args) as { logRequests?: boolean }).logRequests;
+    assert.equal(logs('--log-requests'), true);
+    assert.equal(logs('--quiet'), false);
+    assert.equal(logs('-q'), false);
+    refused(['--quiet', '--log-requests'], /exclude each other/);
+    assert.equal(parseOptions(['--version']), 'version');
+  });
+
   it('lists in its help every option that it takes', () => {
     assert.equal(parseOptions(['--help']), 'help');
-    for (const option of 'port host data docker sandbox process i-know-processes-isolate-nothing invokers memory users runtimes color-policy no-catalog log-level log-format'.split(
+    for (const option of 'port host data docker oci sandbox process i-know-processes-isolate-nothing invokers memory users runtimes color-policy no-catalog quiet log-requests log-level log-format version'.split(
       ' ',
     ))
       assert.match(USAGE, new RegExp(`--${option}\\b`));
   });
 
-  it('lets others reach plain processes only where the user says so', () => {
+  it('lets others reach plain processes only if the user says so', () => {
     const allowed = (kind: 'docker' | 'sandbox' | 'process', host: string, acceptsNoIsolation = false): boolean => {
       try {
         requireIsolation({ kind }, { host, acceptsNoIsolation });
@@ -57,7 +78,7 @@ describe('standalone options', () => {
     }
   });
 
-  it('refuses in one line what it does not understand', () => {
+  it('refuses an invalid command line in one line', () => {
     refused(['--prot', '1'], /--prot/);
     refused(['--port', 'http'], /--port takes a whole number/);
     refused(['--port', '70000'], /65535/);

@@ -20,7 +20,9 @@ describe('the users of a file, and those that everybody knows', () => {
     const before = await stores.subjects.get('user1');
     assert.deepEqual(await restart(), []);
     assert.deepEqual(await stores.subjects.get('user1'), before);
-    assert.deepEqual(await users.getUser(stores.subjects, 'guest', { all: false }), [WELL_KNOWN_USERS.guest]);
+    assert.deepEqual(await users.getUser(stores.subjects, 'guest', { all: false, json: false }), [
+      WELL_KNOWN_USERS.guest,
+    ]);
   });
 
   it('stay deleted, blocked and with a new key, as the administrator left them', async () => {
@@ -37,7 +39,9 @@ describe('the users of a file, and those that everybody knows', () => {
       for (const name of ['user2', 'whisk.system']) {
         assert.equal(((await stores.subjects.get(name)) as { blocked?: boolean } | undefined)?.blocked, true);
       }
-      assert.deepEqual(await users.getUser(stores.subjects, 'user3', { all: false }), [users.printed(rotated.key)]);
+      assert.deepEqual(await users.getUser(stores.subjects, 'user3', { all: false, json: false }), [
+        users.printed(rotated.key),
+      ]);
     }
   });
 
@@ -52,9 +56,9 @@ describe('the users of a file, and those that everybody knows', () => {
     assert.equal(await stores.subjects.get('later'), undefined);
   });
 
-  it('keep their keys where the file has others: administration changes them', async () => {
+  it('keep their keys if the file has other keys: administration changes them', async () => {
     assert.deepEqual(await restart([subject('user1', key('9'))]), ['user1']);
-    assert.deepEqual(await users.getUser(stores.subjects, 'user1', { all: false }), [key('1')]);
+    assert.deepEqual(await users.getUser(stores.subjects, 'user1', { all: false, json: false }), [key('1')]);
   });
 
   it('may be made again by the administrator after they were deleted', async () => {
@@ -62,6 +66,8 @@ describe('the users of a file, and those that everybody knows', () => {
     const made = { namespace: undefined, key: users.generateKey(), replace: false };
     await users.createUser(stores.subjects, 'user1', made);
     await restart();
-    assert.deepEqual(await users.getUser(stores.subjects, 'user1', { all: false }), [users.printed(made.key)]);
+    assert.deepEqual(await users.getUser(stores.subjects, 'user1', { all: false, json: false }), [
+      users.printed(made.key),
+    ]);
   });
 });

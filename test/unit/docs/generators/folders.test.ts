@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { circularEdges, dot, folderGraph, roomOf, withoutShortcuts } from '../../../../docs/generators/folders.js';
+import {
+  circularEdges,
+  dot,
+  folderGraph,
+  roomOf,
+  withDarkColors,
+  withoutShortcuts,
+} from '../../../../docs/generators/folders.js';
 
 const imports = (...edges: string[]) =>
   edges.map((edge) => {
@@ -36,7 +43,7 @@ describe('the graph of folders', () => {
     assert.deepEqual(circularEdges(graph), ['a -> b', 'b -> c', 'c -> a']);
   });
 
-  it('leaves out of the picture what a longer way implies', () => {
+  it('leaves out edges that a longer way implies', () => {
     const graph = withoutShortcuts(folderGraph(imports('a/x.ts > b/x.ts', 'b/x.ts > c/x.ts', 'a/x.ts > c/x.ts')));
     assert.deepEqual([...(graph.get('a') ?? [])], ['b']);
   });
@@ -48,7 +55,17 @@ describe('the graph of folders', () => {
     assert.match(text, /subgraph "cluster_a"/);
     assert.match(text, /"a\/b" \[label="b"\]/);
     assert.match(text, /"a" \[label="\(its own files\)"\]/);
-    assert.match(text, /"a\/b" -> "a\/c" \[color="#d1242f"\]/);
+    assert.match(text, /"a\/b" -> "a\/c" \[color="#d1242f", class=circular\]/);
     assert.match(text, /"a" -> "a\/b";/);
+  });
+
+  it('keeps the picture, and adds the colors for a dark page', () => {
+    const picture =
+      '<?xml version="1.0"?>\n<svg width="8pt"\n viewBox="0 0 8 8"><g class="graph"><text>a</text></g></svg>';
+    const themed = withDarkColors(picture);
+    const style = /<svg width="8pt"\n viewBox="0 0 8 8">\n(<style>.*?<\/style>)/s.exec(themed)?.[1] ?? '';
+    assert.match(style, /@media \(prefers-color-scheme: dark\)/);
+    assert.match(style, /text \{ fill: #f0f6fc \}/);
+    assert.equal(themed.replace(`\n${style}`, ''), picture);
   });
 });

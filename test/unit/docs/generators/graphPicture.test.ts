@@ -12,4 +12,12 @@ describe('the picture of docs/graphs.md', () => {
     for (const { id } of ALBUM.nodes) assert.equal(picture.split(`>${id}</text>`).length - 1, 2, id);
     assert.equal(picture.split('marker-end').length - 1, ALBUM.edges.length * 2);
   });
+
+  it('has colors for a dark page', () => {
+    const picture = graphPicture();
+    const dark = /@media \(prefers-color-scheme: dark\) \{(.*?)\n {2}\}/s.exec(picture)?.[1] ?? '';
+    const styled = [...dark.matchAll(/\.(\w+) \{/g)].map(([, name]) => name);
+    assert.deepEqual(styled, ['page', 'title', 'arrow', 'tip', 'box']);
+    for (const name of styled) assert.match(picture, new RegExp(`class="${name}"`));
+  });
 });

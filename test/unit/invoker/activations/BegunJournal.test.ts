@@ -25,7 +25,7 @@ describe('BegunJournal', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('tells a successor what was begun, without having been closed', () => {
+  it('tells a successor which activations had begun, without having been closed', () => {
     const first = open();
     assert.equal(first.complete, false, 'there was no journal');
     first.begin(id(1));
@@ -40,7 +40,7 @@ describe('BegunJournal', () => {
     );
   });
 
-  it('forgets what the container did not take', () => {
+  it('forgets activations that the container did not take', () => {
     const first = open();
     first.begin(id(1));
     first.retract(id(1));
@@ -65,7 +65,7 @@ describe('BegunJournal', () => {
     );
   });
 
-  it('tells what had ended from what had only begun, over several starts', () => {
+  it('distinguishes ended activations from those that had only begun, over several starts', () => {
     const first = open();
     for (const n of [1, 2, 3]) first.begin(id(n));
     first.end(id(1), true);

@@ -89,7 +89,7 @@ const recordOf = (sent = message(), statusCode: 0 | 1 | 2 | 3 = 0): ActivationRe
   );
 
 describe('Reporter', () => {
-  it('sends the result of a blocking activation at once, and its completion when the logs are there', async () => {
+  it('sends the result of a blocking activation at once, and its completion when the logs are complete', async () => {
     const heard = new Listener();
     const logs = new Gate();
     const sent = message({ rootControllerIndex: { asString: '3', instanceType: 'controller' } });
@@ -141,7 +141,7 @@ describe('Reporter', () => {
     assert.deepEqual(heard.given, ['result', 'completion']);
   });
 
-  it('sends both at once where the logs are at hand', async () => {
+  it('sends both at once if the logs are complete', async () => {
     const heard = new Listener();
     const sent = message();
     const record = recordOf(sent);
@@ -165,7 +165,7 @@ describe('Reporter', () => {
     );
   });
 
-  it('sends both at once where there are no logs', async () => {
+  it('sends both at once if there are no logs', async () => {
     const heard = new Listener();
     const sent = message();
     await heard.reporter().report(sent, recordOf(sent, 3));
@@ -189,7 +189,7 @@ describe('Reporter', () => {
     assert.equal(heard.records.length, 1);
   });
 
-  it('sends the id instead of a record where too much waits for a bus that is away', async () => {
+  it('sends the id instead of a record if too much waits for an unavailable bus', async () => {
     const heard = new Listener();
     heard.room = 400;
     const sent = message();
@@ -200,7 +200,7 @@ describe('Reporter', () => {
     );
   });
 
-  it('waits with acknowledgements as long as the bus is away, but not with events', async () => {
+  it('keeps acknowledgements as long as the bus is unavailable, but not events', async () => {
     const heard = new Listener();
     heard.limit = 400;
     const sent = message();
@@ -209,7 +209,7 @@ describe('Reporter', () => {
     assert.deepEqual(new Set(heard.hasty), new Set(['events']));
   });
 
-  it('stores the record while the result waits for a bus that is away', async () => {
+  it('stores the record while the result waits for an unavailable bus', async () => {
     const heard = new Listener();
     heard.away = new Gate();
     const sent = message();
@@ -264,7 +264,7 @@ describe('Reporter', () => {
     await done;
   });
 
-  it('stores no record where the namespace wants none', async () => {
+  it('stores no record if the namespace wants none', async () => {
     const heard = new Listener();
     const sent = message({ user: { ...message().user, limits: { storeActivations: false } } });
     await heard.reporter().report(sent, recordOf(sent));
@@ -291,7 +291,7 @@ describe('Reporter', () => {
     assert.equal(heard.patience[2], 0);
   });
 
-  it('does not count what an earlier run left behind as a fault of this one, and gives the record to who waits', async () => {
+  it('does not blame this run for leftovers of an earlier one, and gives the record to the waiting caller', async () => {
     for (const blocking of [true, false]) {
       const heard = new Listener();
       const sent = message({ blocking });
@@ -305,7 +305,7 @@ describe('Reporter', () => {
     }
   });
 
-  it('says again how an activation ended, with the record where a caller waits, and stores nothing', async () => {
+  it('repeats how an activation ended, with the record if a caller waits, and stores nothing', async () => {
     for (const [blocking, kind] of [
       [true, 'combined'],
       [false, 'completion'],
@@ -321,7 +321,7 @@ describe('Reporter', () => {
     }
   });
 
-  it('writes each acknowledgement to the log where that is verbose, else none', async () => {
+  it('logs each acknowledgement only if the log is verbose', async () => {
     for (const debugEnabled of [true, false]) {
       const lines: string[] = [];
       const log = { ...silentLogger, debugEnabled, debug: (text: string) => void lines.push(text) };
@@ -366,7 +366,7 @@ describe('Reporter', () => {
       assert.deepEqual(later.events, KEPT);
     });
 
-    it('keeps nothing where nobody is answered, nor where no record is stored', async () => {
+    it('keeps nothing if no caller waits, or if no record is stored', async () => {
       const { reporter, events } = keeping();
       const sent = message({ blocking: false });
       await reporter.report(sent, recordOf(sent));

@@ -6,7 +6,7 @@ const response = { statusCode: 0, result: { a: 1 }, size: 7 } as const;
 const limits = { concurrency: 1, logs: 10, memory: 256, timeout: 60_000 };
 
 describe('the record of an activation', () => {
-  it('is what OpenWhisk writes', () => {
+  it('is the same as in OpenWhisk', () => {
     const sent = message({ transid: { id: 'tid', start: 1000 }, activationId: 'a'.repeat(32) });
     const execution = { response, total: { start: 1065, end: 1072 }, timedOut: false, containerId: 'c' };
     assert.deepEqual(executionRecord(sent, executable(), execution, 'invoker0'), {
@@ -64,7 +64,7 @@ describe('the record of an activation', () => {
     assert.equal(record.annotations.find(({ key }) => key === 'timeout')?.value, true);
   });
 
-  it('says of a colored activation its color, where it ran, and whether it met its home', () => {
+  it('has the color of a colored activation, its invoker and container, and whether it met its home', () => {
     const sent = message({ color: { value: 'blue', hit: false } });
     const execution = { response, total: { start: 0, end: 0 }, timedOut: false, containerId: 'c1', colorHit: true };
     const record = executionRecord(sent, executable(), execution, 'invoker3');
@@ -77,7 +77,7 @@ describe('the record of an activation', () => {
     ]);
   });
 
-  it('is short where the action could not be had', () => {
+  it('is short if the action could not be loaded', () => {
     const sent = message({ cause: 'c'.repeat(32), action: { path: 'guest/pkg', name: 'gone', version: '1.0.0' } });
     const record = fallbackRecord(sent, { statusCode: 1, result: { error: 'no' } }, 5000, 'invoker3');
     assert.equal(record.start, 5000);

@@ -23,7 +23,7 @@ describe('the response of an activation', () => {
       assert.deepEqual(runResponse(answered('[{"error":1}]'), 0).statusCode, 0);
     });
 
-    it("is the developer's where the status is another, with the error that the body names", () => {
+    it("is the developer's with any other status, with the error of the body", () => {
       assert.deepEqual(runResponse(answered('{"error":"thrown"}', 502), 0), {
         statusCode: 2,
         result: { error: 'thrown' },
@@ -34,7 +34,7 @@ describe('the response of an activation', () => {
       assert.deepEqual(runResponse(answered('{"a":1}', 500), 0).result, { error: `${invalid}: {"a":1}` });
     });
 
-    it("is the developer's where the body is no JSON, or neither object nor array", () => {
+    it("is the developer's if the body is no JSON, or neither an object nor an array", () => {
       const invalid = 'The action did not produce a valid JSON or JSON Array response';
       for (const body of ['not json', '"text"', '5', 'null', 'true']) {
         assert.deepEqual(runResponse(answered(body), 0), {
@@ -46,7 +46,7 @@ describe('the response of an activation', () => {
       assert.deepEqual(runResponse(answered(''), 0), { statusCode: 2, result: { error: `${invalid}.` }, size: 0 });
     });
 
-    it("is the developer's where it nests so deep that nobody could write it again", () => {
+    it("is the developer's if it is nested too deep to be written again", () => {
       const deep = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
       assert.equal(runResponse(answered(deep(999)), 0).statusCode, 0);
       const { statusCode, result } = runResponse(answered(deep(100_000)), 0);
@@ -54,7 +54,7 @@ describe('the response of an activation', () => {
       assert.match(String((result as { error: unknown }).error), /^The action did not produce a valid JSON/);
     });
 
-    it('is an application error where a long one holds more values than can be read in time', () => {
+    it('is an application error if it has more values than can be read in time', () => {
       const many = `[${'1,'.repeat(600_000)}1]`;
       assert.deepEqual(runResponse(answered(many), 0), {
         statusCode: 1,
@@ -67,7 +67,7 @@ describe('the response of an activation', () => {
       assert.equal(runResponse(answered(short), 0).statusCode, 0, 'it is of less than 1 MB');
     });
 
-    it('is an application error where it was too long, with what is left of it', () => {
+    it('is an application error if it was too long, with its truncated text', () => {
       assert.deepEqual(runResponse(answered('{"a":"xx', 200, { length: 2000, limit: 1000 }), 0), {
         statusCode: 1,
         result: {
@@ -79,7 +79,7 @@ describe('the response of an activation', () => {
       });
     });
 
-    it('says what ended the container', () => {
+    it("names the cause of the container's end", () => {
       const broken = 'The action did not produce a valid response and exited unexpectedly.';
       assert.deepEqual(runResponse({ kind: 'failure', failure: 'broken' }, 0), {
         statusCode: 2,
@@ -125,7 +125,7 @@ describe('the response of an activation', () => {
       assert.deepEqual(initFailure(answered('[]', 502), 0).result, { error: `${failed}: []` });
     });
 
-    it('says what else went wrong', () => {
+    it('names other failures', () => {
       assert.deepEqual(initFailure({ kind: 'timeout' }, 100).result, {
         error: 'The action exceeded its time limits of 100 milliseconds during initialization.',
       });

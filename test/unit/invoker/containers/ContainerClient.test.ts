@@ -109,7 +109,7 @@ describe('container client', () => {
     });
   });
 
-  it('tells a broken connection, and why where that is known', async () => {
+  it('tells that the connection broke, and why if the reason is known', async () => {
     const port = await listen((request) => request.socket.destroy());
     await assert.rejects(connect(port).post('/init', '{}', OPTIONS), { failure: 'broken' });
     await assert.rejects(connect(port, true).post('/run', '{}', OPTIONS), { failure: 'outOfMemory' });
@@ -128,7 +128,7 @@ describe('container client', () => {
     await assert.rejects(connect(short).post('/run', '{}', OPTIONS), { failure: 'broken' });
   });
 
-  it('fails what is under way when the container is gone', async () => {
+  it('fails running requests when the container is gone', async () => {
     const port = await listen(() => undefined);
     const client = connect(port);
     const run = assert.rejects(client.post('/run', '{}', OPTIONS), { failure: 'broken' });

@@ -24,6 +24,7 @@ class Fixture {
   readonly parked: string[] = [];
   readonly #names = new Map<string, string>();
   #arrivals = 0;
+  now = 0;
   readonly backlog = new Backlog<ContainerEntry>({
     place: (job) => this.places[this.#nameOf(job)] ?? WAIT,
     placeWarm: (job) => (this.warm.has(this.#nameOf(job)) ? warm(job.key) : undefined),
@@ -31,8 +32,10 @@ class Fixture {
     start: (job, { kind }) => {
       this.started.push(`${this.#nameOf(job)}#${job.arrival}`);
       this.decisions.push(kind);
+      this.onStart();
     },
     park: (job) => this.parked.push(`${this.#nameOf(job)}#${job.arrival}`),
+    now: () => this.now,
   });
 
   /** Submits a job for each name: `a|x` is of the action `x` in the namespace `a`. */
@@ -52,6 +55,32 @@ class Fixture {
     return job;
   }
 
+  /** Submits a job of the action `a|x` for each color; undefined: without one. */
+  submitColors(patience: number, ...colors: (string | undefined)[]): void {
+    for (const value of colors) {
+      const user = { ...message().user, namespace: { name: 'a', uuid: 'a' } };
+      const color = value === undefined ? undefined : { value, hit: true, patience };
+      const job = newJob(message({ user, color }), executable({ name: 'x', namespace: 'a' }), ++this.#arrivals, {
+        done: () => {},
+        leave: () => {},
+      });
+      this.#names.set(job.flow, 'a|x');
+      this.backlog.submit(job);
+    }
+  }
+
+  /** Gives a container room that recently served colors: it takes one job. @returns the number of its arrival. */
+  room(...colors: string[]): string | undefined {
+    const entry = { ...newEntry(0, 'k', 256), key: 'a|x', colors: new Set(colors) };
+    const before = this.started.length;
+    this.places['a|x'] = { kind: 'warm', entry };
+    this.onStart = () => delete this.places['a|x'];
+    this.backlog.startWaiting('a|x|1-a');
+    assert.ok(this.started.length <= before + 1);
+    return this.started[before]?.replace('a|x#', '');
+  }
+  onStart: () => void = () => {};
+
   #nameOf({ flow }: Job): string {
     return this.#names.get(flow) ?? '';
   }
@@ -63,7 +92,7 @@ const warm = (key: string) => ({ kind: 'warm', entry: entryOf(key) }) as const;
 const evicting = (...keys: (string | undefined)[]) => ({ kind: 'cold', evict: keys.map(entryOf) }) as const;
 
 describe('Backlog', () => {
-  it('starts at once what can run while nothing waits, and keeps what cannot', () => {
+  it('starts a job at once that can run while nothing waits, and keeps other jobs', () => {
     const f = new Fixture();
     f.places['a|x'] = warm('x');
     f.submit('a|x', 'b|y');
@@ -115,7 +144,7 @@ describe('Backlog', () => {
     assert.equal(f.backlog.size, 0);
   });
 
-  it('hands out what waits in the order of turns, for a pool that closes', () => {
+  it('hands out the waiting activations in the order of turns, for a pool that closes', () => {
     const f = new Fixture();
     const [first, second, other] = f.submit('a|x', 'a|x', 'b|y');
     assert.deepEqual([f.backlog.shift(), f.backlog.shift(), f.backlog.shift()], [first, other, second]);
@@ -131,7 +160,7 @@ describe('Backlog', () => {
     assert.equal(f.backlog.shift(), first);
   });
 
-  describe('where the job whose turn it is waits for memory', () => {
+  describe('while the next job waits for memory', () => {
     /** `a|x` has its turn, and waits. */
     function waiting(): Fixture {
       const f = new Fixture();
@@ -232,7 +261,7 @@ describe('Backlog', () => {
     });
   });
 
-  describe('where the job whose turn it is would evict a container of its namespace', () => {
+  describe('if the next job would evict a container of its namespace', () => {
     /** `a|x` runs once, then `a|y` has its turn and would evict the containers that `evict` names. */
     function turns(names: string[], evict: (x: Job) => (string | undefined)[]): Fixture {
       const f = new Fixture();
@@ -293,6 +322,47 @@ describe('Backlog', () => {
       f.places['a|y'] = evicting(z?.key);
       f.backlog.startWaiting();
       assert.deepEqual(f.started, ['b|z#1', 'a|y#3', 'b|z#2']);
+    });
+  });
+
+  describe('gives a container with room to a job', () => {
+    it('of its color, before patient ones of others, as in the example', () => {
+      const f = new Fixture();
+      f.submitColors(100, 'blue', 'red', 'blue');
+      assert.equal(f.room('red'), '2');
+      f.now = 99;
+      assert.equal(f.room('blue', 'green'), '1');
+      f.submitColors(100, 'red');
+      assert.equal(f.room('red'), '4', 'the patience of the third one begins now');
+      f.submitColors(100, 'red');
+      f.now = 198;
+      assert.equal(f.room('red'), '5');
+      f.submitColors(100, 'red');
+      f.now = 199;
+      assert.equal(f.room('red'), '3', 'its patience is over');
+      assert.equal(f.room('blue'), '6');
+    });
+
+    it('in order of arrival, if it served none of their colors', () => {
+      const f = new Fixture();
+      f.submitColors(100, 'blue', 'red');
+      assert.deepEqual([f.room('green'), f.room()], ['1', '2']);
+    });
+
+    it('in order of arrival, if the first one has no color or no patience', () => {
+      const f = new Fixture();
+      f.submitColors(100, undefined, 'red');
+      assert.deepEqual([f.room('red'), f.room('red')], ['1', '2']);
+      f.submitColors(0, 'blue', 'red');
+      assert.deepEqual([f.room('red'), f.room('red')], ['3', '4']);
+    });
+
+    it('of its color only among the first 32 of the action', () => {
+      const f = new Fixture();
+      f.submitColors(100, ...times(31, 'blue'), 'red');
+      assert.equal(f.room('red'), '32');
+      f.submitColors(100, 'blue', 'red');
+      assert.equal(f.room('red'), '1');
     });
   });
 });

@@ -197,7 +197,7 @@ describe('the jobs that wait for a container of their color', () => {
     assert.deepEqual([waits.jobs.size, waits.timers.pending.length, waits.ended], [0, 0, []]);
   });
 
-  it('did not wait for less than no time where the clock was set back', () => {
+  it('never waited for a negative time, even if the clock was set back', () => {
     const waits = new Waits();
     const home = waits.busy(1);
     waits.jobs.admit(red('first'));
@@ -294,7 +294,7 @@ describe('an activation whose container is busy', () => {
     }
   });
 
-  it('gets another container where too many wait already', async () => {
+  it('gets another container if too many wait already', async () => {
     const { f, gate, submit } = await warmRed();
     const all = [1, 2, 3, 4].map(() => submit('red', 100));
     await settle();
@@ -323,7 +323,7 @@ describe('an activation whose container is busy', () => {
     await Promise.all([...both, third]);
   });
 
-  it('gets another container at once where its own one dies', async () => {
+  it('gets another container at once if its own container dies', async () => {
     const { f, gate, submit } = await warmRed();
     const both = [submit('red', 100), submit('red', 100)];
     await settle();

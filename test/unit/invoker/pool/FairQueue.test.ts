@@ -162,7 +162,7 @@ describe('FairQueue', () => {
     );
   });
 
-  it('makes who passed wait for it, but not for ever', () => {
+  it('makes an activation that overtook it wait, but not for ever', () => {
     const queue = new FairQueue<Item>();
     for (let i = 0; i < 30; i++) queue.push(item('a', 'x'));
     for (let i = 0; i < 30; i++) queue.push(item('b', 'x'));
@@ -171,7 +171,28 @@ describe('FairQueue', () => {
     assert.deepEqual(next.filter((flow) => flow === 'b|x').length, 2);
   });
 
-  it('charges nobody for what is withdrawn', () => {
+  it('brings forward the first of some activations of an action that is wanted', () => {
+    const queue = new FairQueue<Item>();
+    const [first, second, third] = [item('a', 'x'), item('a', 'x'), item('a', 'x')];
+    for (const one of [first, second, third]) queue.push(one);
+    assert.equal(
+      queue.bringForward('a|x', 2, ({ n }) => n === third.n),
+      false,
+      'it is behind them',
+    );
+    assert.equal(
+      queue.bringForward('a|x', 9, ({ n }) => n > first.n),
+      true,
+    );
+    assert.equal(
+      queue.bringForward('a|y', 9, () => true),
+      false,
+    );
+    assert.deepEqual([takeNext(queue), takeNext(queue), takeNext(queue)], [second, first, third]);
+    assert.equal(queue.size, 0);
+  });
+
+  it('charges no flow for a withdrawn activation', () => {
     const queue = new FairQueue<Item>();
     for (let i = 0; i < 30; i++) queue.push(item('a', 'x'));
     const [first, ...others] = Array.from({ length: 30 }, () => item('b', 'x'));
@@ -253,7 +274,7 @@ describe('FairQueue', () => {
       assert.equal(ofActions(...second), 'baba');
     });
 
-    it('to the next flow where the last activation of one is gone', () => {
+    it('to the next flow when the last activation of a flow is gone', () => {
       const items = [
         ['a', 256],
         ['b', 256],
@@ -265,7 +286,7 @@ describe('FairQueue', () => {
       assert.equal(ofActions(...items), 'abcbc');
     });
 
-    it('of one activation where all need the least memory', () => {
+    it('of one activation if all need the least memory', () => {
       assert.equal(order(new FairQueue(), ...times(2, 'a', 1), ...times(2, 'b', 1)), 'abab');
     });
 

@@ -8,6 +8,7 @@ import {
   type ContainerSpec,
   type LogOptions,
   type PostOptions,
+  type RequestBody,
 } from '../../../../invoker/containers/ContainerDriver.js';
 
 export interface Posted {
@@ -19,6 +20,12 @@ export interface Posted {
 type Behaviour = (posted: Posted, container: FakeContainer) => Promise<ContainerResponse> | ContainerResponse;
 
 export const ok = (body: unknown): ContainerResponse => ({ status: 200, body: JSON.stringify(body) });
+
+async function textOf(body: Exclude<RequestBody, string>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of body.pieces()) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}
 
 /** Containers that exist only here, and do what a test says. */
 export class FakeDriver implements ContainerDriver {
@@ -64,6 +71,7 @@ export class FakeDriver implements ContainerDriver {
 
 export class FakeContainer implements Container {
   readonly exited: Promise<void>;
+  readonly released: Promise<void>;
   running = true;
   signsLogs = true;
   /** The driver has it no more. */
@@ -78,6 +86,8 @@ export class FakeContainer implements Container {
   readonly spec: ContainerSpec;
   readonly id: string;
   #exit: () => void = () => {};
+  /** Its processes have ended, though the driver still has it. */
+  release: () => void = () => {};
   /** Rejects what is under way when the container ends. */
   readonly #broken = new Set<(error: Error) => void>();
 
@@ -88,11 +98,15 @@ export class FakeContainer implements Container {
     this.exited = new Promise((resolve) => {
       this.#exit = resolve;
     });
+    this.released = new Promise((resolve) => {
+      this.release = resolve;
+    });
   }
 
-  async post(path: '/init' | '/run', body: string, options: PostOptions): Promise<ContainerResponse> {
+  async post(path: '/init' | '/run', sent: RequestBody, options: PostOptions): Promise<ContainerResponse> {
     if (!this.running) throw new ContainerConnectionError('refused', 'nobody listens');
     if (this.paused) throw new ContainerTimeoutError('it is paused');
+    const body = typeof sent === 'string' ? sent : await textOf(sent);
     const posted = { path, body: JSON.parse(body) as Record<string, unknown>, options };
     this.posts.push(posted);
     let fail: (error: Error) => void = () => {};
@@ -130,6 +144,7 @@ export class FakeContainer implements Container {
     this.die();
     await this.#driver.removing(this);
     this.removed = true;
+    this.release();
   }
 
   async collectLogs(options: LogOptions): Promise<CollectedLogs> {

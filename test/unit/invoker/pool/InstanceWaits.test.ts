@@ -133,7 +133,7 @@ describe('the activations that wait for a container of their action', () => {
 });
 
 describe('an action with a limit on its containers', () => {
-  it('gets no more containers than that; what exceeds it waits for one of them, in order', async () => {
+  it('gets no more containers than that; further activations wait for one of them, in order', async () => {
     const { f, gate, submit } = gated();
     const all = Array.from({ length: 5 }, () => submit({ instances: 2 }));
     await settle();

@@ -32,7 +32,7 @@ describe('the wait of a color for its container', () => {
     assert.equal(choose([a, home(2, 15)], [0, 0, 0], 100, 40), a);
   });
 
-  it('counts a run from now on where the clock was set back', () => {
+  it('counts a run from now on if the clock was set back', () => {
     assert.equal(choose([home(0, -500)], [0], 40, 40)?.id, 0);
     assert.equal(choose([home(0, -500)], [0], 39, 40), undefined);
   });

@@ -7,6 +7,7 @@ import {
   isIdle,
   mayStart,
   place,
+  placeInAdvance,
   wantedStemCells,
 } from '../../../../invoker/pool/decide.js';
 
@@ -131,6 +132,38 @@ function withRoom(model: Model, key: string): ContainerEntry[] {
   );
 }
 
+describe('a container that is prepared in advance', () => {
+  const request = { key: 'guest|a|1', namespace: 'guest', kind: 'k', memoryMB: 256, color: undefined };
+
+  function filled(...keys: readonly string[]): ContainerTable<ContainerEntry> {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    keys.forEach((key, id) => table.addFor(newEntry(id, 'k', 256), key, 1));
+    return table;
+  }
+
+  it('is created in free memory, until there are as many as wanted', () => {
+    assert.deepEqual(placeInAdvance(filled(), request, 1), { kind: 'cold', evict: [] });
+    assert.equal(placeInAdvance(filled(), request, 0), undefined);
+    assert.equal(placeInAdvance(filled(request.key), request, 1), undefined);
+    assert.equal(placeInAdvance(filled(request.key), request, 2)?.kind, 'cold');
+    assert.equal(placeInAdvance(filled(request.key), { ...request, instances: 1 }, 2), undefined, 'its limit is 1');
+  });
+
+  it('takes the place of no other container', () => {
+    const table = filled('x', 'x', 'x', 'x');
+    for (const entry of table.all) table.setState(entry, 'warm');
+    assert.equal(placeInAdvance(table, request, 1), undefined);
+  });
+
+  it('is a stem cell of its kind and memory, if there is one', () => {
+    const table = filled('x', 'x', 'x');
+    const cell = newEntry(9, 'k', 256);
+    table.addStemCell(cell);
+    assert.deepEqual(placeInAdvance(table, request, 1), { kind: 'stemCell', entry: cell });
+    assert.equal(placeInAdvance(table, { ...request, kind: 'other' }, 1), undefined);
+  });
+});
+
 describe('decisions of the pool', () => {
   it('never take more memory than there is, nor give a container more than it takes', () => {
     fc.assert(
@@ -219,7 +252,7 @@ describe('decisions of the pool', () => {
     );
   });
 
-  it('wait only where the idle containers together are not enough', () => {
+  it('wait only if all idle containers together are not enough', () => {
     fc.assert(
       fc.property(steps, (script) => {
         play(script, {
@@ -255,7 +288,7 @@ describe('decisions of the pool', () => {
     );
   });
 
-  it('evict not one container more where the memory comes out even', () => {
+  it('evict no additional container if the memory is exactly enough', () => {
     const idle = (id: number, memoryMB: number): ContainerEntry => ({
       ...newEntry(id, 'k', memoryMB),
       lastUsed: id * 1000,
@@ -291,7 +324,7 @@ describe('decisions of the pool', () => {
     assert.deepEqual(evictions(table, 1, later, OWN), [entry]);
   });
 
-  it('give up idle containers by last use, and by colors where they are about as old', () => {
+  it('give up idle containers by last use, and by colors if they are about as old', () => {
     const entry = (id: number, idle: number, colors: number): ContainerEntry => ({
       ...newEntry(id, 'k', 128),
       state: 'warm',
@@ -375,7 +408,7 @@ describe('decisions of the pool', () => {
     assert.deepEqual(placed('black'), { kind: 'warm', entry: red });
   });
 
-  it('make an activation wait for a container of its action where the action has as many as it may have', () => {
+  it('make an activation wait for a container of its action if the action has reached its limit', () => {
     const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
     const request = { key: 'n|a', namespace: 'n', kind: 'k', memoryMB: 128, color: undefined, instances: 1 };
     assert.deepEqual(place(table, request, 0), { kind: 'cold', evict: [] });
@@ -409,7 +442,7 @@ describe('decisions of the pool', () => {
     assert.equal(table.containersOf('n|a'), 0);
   });
 
-  it('take the stem cell that is ready, else the one that will be first', () => {
+  it('take the ready stem cell, else the one that will be ready first', () => {
     const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
     const cells = [1, 2, 3].map((id) => newEntry(id, 'k', 128));
     for (const cell of cells) table.addStemCell(cell);

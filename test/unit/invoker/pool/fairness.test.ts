@@ -29,7 +29,7 @@ function fixture(userMemoryMB: number) {
 }
 
 describe('a pool that is asked for more than it can run', () => {
-  it('lets what it has begun end, and leaves to the next run what it has not', async () => {
+  it('finishes activations that have begun, and leaves the others to the next run', async () => {
     const { f, gate, began, call } = fixture(256);
     const calls = [call('a', 'x', 0), call('a', 'x', 1), call('b', 'y', 0)];
     await settle();
@@ -142,6 +142,51 @@ describe('a pool that is asked for more than it can run', () => {
         },
       ),
       { numRuns: 60 },
+    );
+  });
+
+  it('gives an uncolored action its turn, however many colored activations another namespace sends', async () => {
+    const containers = 2;
+    // Those that begin in its round, and those for which a container of theirs is free: see `Backlog.ts`.
+    const mayPass = containers + 8;
+    const event = fc.oneof(
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('colored' as const), color: fc.constantFrom('r', 'g', 'b') }),
+      },
+      fc.record({ kind: fc.constant('uncolored' as const) }),
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant('end' as const) }) },
+      fc.record({ kind: fc.constant('pass' as const), ms: fc.integer({ min: 1, max: 80 }) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(event, { minLength: 20, maxLength: 80, size: 'max' }), async (events) => {
+        const { f, gate, began, call, step } = fixture(containers * 256);
+        const colored = (color: string, n: number): Promise<Handled> =>
+          f.run(
+            { name: 'x' },
+            { user: user('colored'), content: { n }, color: { value: color, hit: true, patience: 100 } },
+          );
+        const all: Promise<Handled>[] = [];
+        let waits = false;
+        let since = 0;
+        for (const [n, each] of events.entries()) {
+          if (each.kind === 'colored') all.push(colored(each.color, n));
+          else if (each.kind === 'pass') f.now += each.ms;
+          else if (each.kind === 'end') await step();
+          else if (!waits) {
+            since = began.length;
+            waits = true;
+            all.push(call('plain', 'y', n));
+          }
+          await settle();
+          if (began.slice(since).some((one) => one.startsWith('plain/'))) waits = false;
+          if (waits) assert.ok(began.length - since <= mayPass, `passed by ${began.length - since}`);
+        }
+        gate.open();
+        await Promise.all(all);
+        assert.equal(f.pool.counts().waiting, 0);
+      }),
+      { numRuns: 100 },
     );
   });
 

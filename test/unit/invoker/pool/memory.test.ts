@@ -34,6 +34,38 @@ describe('the memory of a pool', () => {
     assert.equal(f.driver.memoryMB, 512);
   });
 
+  it('is free when the processes of a container have ended, though the engine still removes it', async () => {
+    const f = new PoolFixture({ userMemoryMB: 256 });
+    const gate = new Gate();
+    f.driver.removing = () => gate.pass();
+    await f.run({ name: 'a' });
+    const b = f.run({ name: 'b' });
+    await settle();
+    assert.equal(f.driver.containers.length, 1);
+    f.driver.containers[0]?.release();
+    await b;
+    assert.equal(f.heard.records[1]?.response.statusCode, 0);
+    assert.equal(f.pool.counts().usedMB, 256);
+    assert.equal(f.pool.counts().containers.removing, 1);
+    gate.open();
+    await settle();
+    assert.equal(f.pool.counts().usedMB, 256);
+    assert.equal(f.pool.counts().containers.removing, 0);
+  });
+
+  it('counts for all but sixteen ended containers that an engine does not remove', async () => {
+    const f = new PoolFixture({ userMemoryMB: 256, removal: { ...REMOVAL, firstDelayMs: 60_000, maxDelayMs: 60_000 } });
+    f.driver.removing = (container) => {
+      container.release();
+      throw new Error('never');
+    };
+    for (let i = 0; i < 17; i++) await f.run({ name: `a${i}` });
+    void f.run({ name: 'last' });
+    await settle();
+    assert.equal(f.driver.containers.length, 17);
+    assert.equal(f.pool.counts().waiting + f.pool.counts().containers.creating, 1);
+  });
+
   it('is not given to a stem cell before the container that had it is removed', async () => {
     const cell = { kind: 'nodejs:20', memoryMB: 256, image: NODE_IMAGE, initialCount: 1 };
     const f = new PoolFixture({ userMemoryMB: 256 }, [cell]);
@@ -71,7 +103,7 @@ describe('the memory of a pool', () => {
     assert.equal(f.driver.memoryMB, 256);
   });
 
-  it('gives an activation another place where the memory that it counted on does not come free', async () => {
+  it('gives an activation another place if the memory that it waits for does not become free', async () => {
     const f = new PoolFixture({ userMemoryMB: 512, removal: { ...REMOVAL, firstDelayMs: 60_000, maxDelayMs: 60_000 } });
     await f.run({ name: 'a' });
     f.now += 1000;
@@ -95,7 +127,7 @@ describe('the memory of a pool', () => {
     assert.equal(f.driver.memoryMB, 512, 'that of a counts, b is gone');
   });
 
-  it('counts what is left of a container that did not start, and removes it', async () => {
+  it('counts the leftovers of a container that did not start, and removes them', async () => {
     const f = new PoolFixture({ userMemoryMB: 256, removal: REMOVAL });
     let attempts = 0;
     const gate = new Gate();
@@ -139,7 +171,7 @@ describe('the memory of a pool', () => {
     assert.equal(most, 8);
   });
 
-  it('comes free though an attempt to remove a container never ends', async () => {
+  it('becomes free even if an attempt to remove a container never ends', async () => {
     const f = new PoolFixture({ userMemoryMB: 256, removal: { ...REMOVAL, attemptMs: 5 } });
     let attempts = 0;
     f.driver.removing = () => (attempts++ === 0 ? new Promise(() => {}) : undefined);

@@ -67,7 +67,7 @@ const failure = (prepared: Prepared) => {
 const errorOf = (prepared: Prepared): unknown => (failure(prepared).response.result as { error?: unknown }).error;
 
 describe('the preparation of a container', () => {
-  it('puts the action into a container that is there, which is warm then', async () => {
+  it('puts the action into an existing container, which is warm then', async () => {
     const f = new Fixture();
     const container = f.container();
     assert.deepEqual(await f.prepare(Promise.resolve(container)), { kind: 'ok', init: { start: 7, end: 7 } });
@@ -78,7 +78,7 @@ describe('the preparation of a container', () => {
     );
   });
 
-  it('tells the developer that an image does not start, and what the engine says, in the logs', async () => {
+  it('tells the developer in the logs that an image does not start, with the message of the engine', async () => {
     const f = new Fixture();
     const cause = new Error(`no\n such   image ${'x'.repeat(2000)}`);
     const error = new ContainerStartError('It cannot be pulled.', { imageFault: true, cause });
@@ -96,7 +96,7 @@ describe('the preparation of a container', () => {
     assert.equal(plain.reason, 'It ended.');
   });
 
-  it('tells the developer nothing of the engine where the fault is the platform, and the operator all', async () => {
+  it("tells the developer nothing about the engine if the fault is the platform's, and the operator everything", async () => {
     const f = new Fixture();
     const prepared = failure(await f.prepare(Promise.reject(new ContainerStartError('the engine is away'))));
     assert.deepEqual(prepared.execution.response, { statusCode: 3, result: { error: texts.resourceProvisionError } });
@@ -105,7 +105,7 @@ describe('the preparation of a container', () => {
     assert.deepEqual(f.logged, ['error: could not create a container for guest/hello']);
   });
 
-  it('lets another container take the activation where a stem cell did not start, or memory did not come free', async () => {
+  it('lets another container take the activation if a stem cell did not start, or memory did not become free', async () => {
     const cell = await new Fixture().prepare(Promise.reject(new ContainerStartError('no')), true);
     assert.deepEqual(cell, { kind: 'unsent', fault: 'platform' });
     for (const stemCell of [false, true]) {
@@ -126,7 +126,7 @@ describe('the preparation of a container', () => {
     assert.equal(f.state, 'removing');
   });
 
-  it('leaves a container that is drained while it is initialized what it is', async () => {
+  it('keeps the state of a container that is drained while it is initialized', async () => {
     const f = new Fixture();
     f.driver.answer = () => {
       if (f.entry) f.table.setState(f.entry, 'draining');
@@ -161,7 +161,7 @@ describe('the preparation of a container', () => {
       assert.deepEqual(f.drained, [f.entry]);
     });
 
-    it('tells the developer that it ended by itself, where it was made for the action', async () => {
+    it('tells the developer that it ended by itself, if it was made for the action', async () => {
       const f = new Fixture();
       const prepared = failure(await refused(f, false, true));
       assert.deepEqual(prepared.response, { statusCode: 2, result: { error: texts.abnormalInitialization } });

@@ -78,7 +78,7 @@ describe('the protocol of action containers', () => {
       });
     });
 
-    it('names the main function, says of binary code that it is, and has no code where the image brings it', async () => {
+    it('names the main function, marks binary code, and has no code if the image contains it', async () => {
       const zipped = executable({ exec: { kind: 'nodejs:20', code: 'UEsDBA==', binary: true, main: 'start' } });
       const body = JSON.parse(await textOf(initBody(message(), zipped, {}, 0))) as { value: Record<string, unknown> };
       assert.equal(body.value['binary'], true);
@@ -118,7 +118,7 @@ describe('the protocol of action containers', () => {
   });
 
   describe('/run', () => {
-    it('has the parameters and what the action may know of its activation', () => {
+    it('has the parameters and the public properties of the activation', () => {
       const sent = message({
         action: { path: 'guest/pkg', name: 'say "hi"', version: '1.2.3', binding: 'other/bound' },
         transid: { id: 'tid', start: 0 },
@@ -136,7 +136,7 @@ describe('the protocol of action containers', () => {
       });
     });
 
-    it('has the key only where the action does not say that it wants none', () => {
+    it('has the key unless the action wants none', () => {
       const keyOf = (annotations: { key: string; value: boolean | string | null }[], authkey = {}): unknown => {
         const wanting = executableAction(action({ annotations }), { image: NODE_IMAGE, sentinelled: true });
         const user = { ...message().user, authkey: { api_key: 'k', ...authkey } };

@@ -104,7 +104,9 @@ export class PoolFixture {
   constructor(
     config: Partial<PoolConfig> = {},
     stemCells: readonly StemCell[] = [],
-    parts: Partial<Pick<PoolParts, 'decrypt' | 'after'>> = {},
+    parts: Partial<
+      Pick<PoolParts, 'decrypt' | 'after' | 'references' | 'onFreeMemory' | 'takeDemand' | 'onPredicted'>
+    > = {},
   ) {
     this.pool = new ContainerPool({
       driver: this.driver,

@@ -74,10 +74,7 @@ class ChaosDriver implements ContainerDriver {
     if (this.fate() === 'error') throw new ContainerStartError('no');
     const container = new ChaosContainer(this, spec, `c${this.containers.length}`);
     this.containers.push(container);
-    const usedMB = this.containers.reduce(
-      (sum, { destroyed, spec: { memoryMB } }) => sum + (destroyed ? 0 : memoryMB),
-      0,
-    );
+    const usedMB = this.containers.reduce((sum, { ended, spec: { memoryMB } }) => sum + (ended ? 0 : memoryMB), 0);
     this.must(usedMB <= USER_MEMORY_MB, `${usedMB} MB are used`);
     return container;
   }
@@ -89,9 +86,12 @@ class ChaosDriver implements ContainerDriver {
 
 class ChaosContainer implements Container {
   readonly exited: Promise<void>;
+  readonly released: Promise<void>;
   readonly signsLogs = true;
   running = true;
   destroyed = false;
+  /** Its processes have ended, so that its memory is free. */
+  ended = false;
   paused = false;
   /** Activations that it ran, and how it served them. */
   readonly ran: string[] = [];
@@ -106,6 +106,7 @@ class ChaosContainer implements Container {
   readonly id: string;
   readonly #driver: ChaosDriver;
   #exit: () => void = () => {};
+  #release: () => void = () => {};
 
   constructor(driver: ChaosDriver, spec: ContainerSpec, id: string) {
     this.#driver = driver;
@@ -113,6 +114,9 @@ class ChaosContainer implements Container {
     this.id = id;
     this.exited = new Promise((resolve) => {
       this.#exit = resolve;
+    });
+    this.released = new Promise((resolve) => {
+      this.#release = resolve;
     });
   }
 
@@ -135,7 +139,7 @@ class ChaosContainer implements Container {
       const sent = JSON.parse(body) as { activation_id: string; action_name: string };
       this.ran.push(sent.activation_id);
       this.action = sent.action_name;
-      const own = this.#driver.containers.filter((one) => one.action === this.action && !one.destroyed && !one.stuck);
+      const own = this.#driver.containers.filter((one) => one.action === this.action && !one.ended && !one.stuck);
       const allowed = CAPS[this.action] ?? Infinity;
       this.#driver.must(own.length <= allowed, `${own.length} containers of ${this.action}`);
     }
@@ -170,6 +174,9 @@ class ChaosContainer implements Container {
 
   async destroy(): Promise<void> {
     this.#driver.must(!this.destroyed, 'a container is removed once');
+    await this.#driver.takes('the end of the processes');
+    this.ended = true;
+    this.#release();
     await this.#driver.takes('destroy');
     if (this.#driver.fate() === 'error') {
       this.stuck = true;
@@ -335,18 +342,21 @@ function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
+/** The time without progress after which a run is stuck: longer than any pause of a busy machine. */
+const STUCK_MS = 10_000;
+
 /** Lets everything that is scheduled happen, in the order that the scheduler chooses, until the promise settles. */
 async function drain(scheduler: fc.Scheduler, until: Promise<unknown>): Promise<void> {
   const progress = { over: false };
   void until.then(() => {
     progress.over = true;
   });
-  let idle = 0;
+  let progressAt = performance.now();
   while (!progress.over) {
     if (scheduler.count() > 0) {
       await scheduler.waitOne();
-      idle = 0;
-    } else assert.ok(idle++ < 1000, 'it never ends');
+      progressAt = performance.now();
+    } else assert.ok(performance.now() - progressAt < STUCK_MS, 'it never ends');
     await turn();
   }
 }

@@ -70,7 +70,7 @@ describe('a request across sites', () => {
 });
 
 describe('the host of a request', () => {
-  it('is known where it is an address or a name of the machine', () => {
+  it('is known if it is an address or a name of the machine', () => {
     for (const host of ['10.1.2.3:80', '[2001:db8::1]:80', 'localhost', 'devbox'])
       assert.ok(namesServer({ host }, 'devbox'), host);
     assert.ok(namesServer({}, 'devbox'));

@@ -13,7 +13,7 @@ describe('operators', () => {
   const open = operatorPolicy();
   const token = open.token ?? '';
 
-  it('have a token of their own at each start, where there are no credentials', () => {
+  it('have a new token at each start, if there are no credentials', () => {
     assert.match(token, /^[\w-]{32}$/);
     assert.notEqual(operatorPolicy().token, token);
     assert.equal(operatorPolicy({ username: 'u', password: 'p' }).token, undefined);
@@ -55,7 +55,7 @@ describe('operators', () => {
     assert.equal(answer(closed, 'POST', { ...basic('ops:se:cret'), host: 'controller0:8080' }, '10.0.0.2'), 200);
   });
 
-  it('are never pages of other sites, also where the browser adds credentials', () => {
+  it('are never pages of other sites, even if the browser adds credentials', () => {
     for (const policy of [open, operatorPolicy({ username: 'operator', password: token })]) {
       const headers = basic(`operator:${token}`);
       assert.equal(answer(policy, 'POST', { ...headers, origin: 'https://evil.example' }), 403);

@@ -32,7 +32,7 @@ describe('numberAt', () => {
 });
 
 describe('increase', () => {
-  it('adds one, or what is given, and answers the sum', () => {
+  it('adds one or the given number, and answers the sum', () => {
     const numbers = Int32Array.of(5, 7);
     assert.equal(increase(numbers, 1), 8);
     assert.equal(increase(numbers, 0, -2), 3);

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { ColorTable, NONE } from '../../../../shared/colors/ColorTable.js';
 
 describe('the table of colors', () => {
-  it('behaves as a map that forgets what was used least lately, and knows what is live', () => {
+  it('behaves as a map that forgets the least recently used entry, and knows the live ones', () => {
     const operation = fc.tuple(
       fc.constantFrom('touch', 'set', 'expire'),
       // Keys that collide in the hash table, and some beyond 32 bits.

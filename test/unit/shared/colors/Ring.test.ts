@@ -238,7 +238,7 @@ describe('the ring', () => {
       }
     });
 
-    it('is that of no weights where all weigh the same, and a member that was never weighed weighs 1', () => {
+    it('is the same without weights as with equal weights, and the default weight is 1', () => {
       const plain = new Ring(7, 16);
       plain.add(range(3));
       const equal = { weight: 256, warmth: 1 };

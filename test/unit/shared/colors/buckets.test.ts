@@ -76,7 +76,7 @@ describe('the table of buckets', () => {
     );
   });
 
-  it('is divided in proportion to the weights, or evenly where nothing weighs anything', () => {
+  it('is divided in proportion to the weights, or evenly if all weights are 0', () => {
     const divided = (...weights: number[]): number[] => {
       const counts = countsOf(reconcile(emptyTable(), range(weights.length), (member) => weights[member] ?? 0));
       return weights.map((_, member) => counts.get(member) ?? 0);
@@ -160,7 +160,7 @@ describe('the rebalance of buckets', () => {
     assert.deepEqual(movesOf([60, 20], [[25, 20, 15], [1]]), [{ ...moved, bucket: 1 }]);
   });
 
-  it('fills a receiver up to what it may have, and not beyond', () => {
+  it('fills a receiver up to its share, and not beyond', () => {
     assert.deepEqual(movesOf([64, 16], [[20, 44], [1]], { to: 1.5 }), [{ bucket: 1, from: 0, to: 1 }]);
     assert.deepEqual(movesOf([64, 16], [[19, 45], [1]], { to: 1.5 }), [{ bucket: 0, from: 0, to: 1 }]);
   });
@@ -188,7 +188,7 @@ describe('the rebalance of buckets', () => {
     ]);
   });
 
-  it('goes on with the next invoker where the most loaded one has no bucket to move', () => {
+  it('goes on with the next invoker if the most loaded one has no bucket to move', () => {
     assert.deepEqual(movesOf([100, 60, 20, 0], [[], [30, 30], [1], [1]], { to: 1.2 }), [{ bucket: 1, from: 1, to: 3 }]);
   });
 
@@ -241,7 +241,7 @@ describe('the rebalance of buckets', () => {
     assert.deepEqual(rebalance(one, usesOf({ 0: 5 }), loads, 1.05, 10), []);
   });
 
-  it('does not send a bucket to and fro that is too hot for anybody', () => {
+  it('does not move a bucket to and fro that is too hot for every invoker', () => {
     const owners = reconcile(emptyTable(), [0, 1]);
     const loads = [
       { invoker: 0, load: 100 },

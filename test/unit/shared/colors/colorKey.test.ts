@@ -18,7 +18,7 @@ describe('the key of a color', () => {
     assert.notEqual(colorKey('', 'x'), colorKey('x', ''));
   });
 
-  it('tells 200,000 similar colors apart', () => {
+  it('distinguishes 200,000 similar colors', () => {
     const keys = new Set(range(200_000).map((i) => colorKey('guest', `user-${i}`)));
     assert.equal(keys.size, 200_000);
   });

@@ -53,7 +53,7 @@ describe('the color of an invocation', () => {
     for (const annotation of [true, null, {}, ['a']]) assert.equal(colorOf({ ...sources, annotation }), undefined);
   });
 
-  it('is replaced by its hash where it is over 256 bytes', () => {
+  it('is replaced by its hash if it is over 256 bytes', () => {
     assert.equal(colorOf({ ...sources, header: 'x'.repeat(256) }), 'x'.repeat(256));
     const long = colorOf({ ...sources, header: 'é'.repeat(129) });
     assert.match(long ?? '', /^[0-9a-f]{64}$/);

@@ -25,7 +25,7 @@ describe('the template of a color', () => {
     assert.equal(expand(''), undefined);
   });
 
-  it('says where it is wrong', () => {
+  it('names the place of a mistake', () => {
     for (const [template, at, message] of [
       ['user-{id', 5, /without a }/],
       ['user-id}', 7, /without a \{/],
@@ -53,7 +53,7 @@ describe('the template of a color', () => {
     );
   });
 
-  it('gives no color where it is wrong, and tells who listens', () => {
+  it('gives no color if it is wrong, and tells its listeners', () => {
     const heard: TemplateMistake[] = [];
     const sources = { parameters: {}, activationId: ID, onMistake: (one: TemplateMistake) => heard.push(one) };
     assert.equal(colorOf({ ...sources, annotation: '{a' }), undefined);

@@ -11,6 +11,7 @@ describe('the settings of colors', () => {
       policy: 'consistent-hashing',
       parameters: POLICY_OPTIONS,
       patienceMs: 100,
+      patienceLimitMs: 1000,
       homes: 3,
       moveMs: 10_000,
       goneAfterMs: 600_000,
@@ -35,10 +36,10 @@ describe('the settings of colors', () => {
   });
 
   it('refuse a rebalance that would stop before it begins', () => {
-    assert.equal(read({ COLOR_REBALANCE_TO: '1.2' }).parameters.rebalanceTo, 1.2);
+    assert.equal(read({ COLOR_REBALANCE_TO: '1.15' }).parameters.rebalanceTo, 1.15);
     assert.throws(() => read({ COLOR_REBALANCE_TO: '1.3' }), {
       name: 'ConfigurationError',
-      message: 'COLOR_REBALANCE_TO must be at most COLOR_REBALANCE_ABOVE, 1.2, not 1.3',
+      message: 'COLOR_REBALANCE_TO must be at most COLOR_REBALANCE_ABOVE, 1.15, not 1.3',
     });
   });
 });

@@ -51,7 +51,7 @@ describe('configuration', () => {
     assert.equal(invokerConfig(LEAST, ['--uniqueName', 'a', '--overwriteId', '2']).overwriteId, 2);
   });
 
-  it('reads what the deployment of OpenWhisk passes on', () => {
+  it("reads the variables of OpenWhisk's deployment", () => {
     const config = invokerConfig(
       environment({
         ...LEAST,
@@ -85,7 +85,16 @@ describe('configuration', () => {
     assert.equal(config.apiHost, 'https://api.example.org:443');
   });
 
-  it('says in one line what is missing', () => {
+  it('takes GPUs as `docker run --gpus` does', () => {
+    const gpus = (text: string): unknown =>
+      invokerConfig(environment({ ...LEAST, CONTAINER_GPUS: text })).containers.gpus;
+    assert.equal(gpus(''), undefined);
+    assert.equal(gpus('all'), 'all');
+    assert.equal(gpus('2'), 2);
+    assert.deepEqual(gpus('device=0,GPU-3a'), ['0', 'GPU-3a']);
+  });
+
+  it('names the missing part in one line', () => {
     assert.match(
       complaint(() => controllerConfig({})),
       /^CONTROLLER_ID is missing/,
@@ -105,7 +114,7 @@ describe('configuration', () => {
     );
   });
 
-  it('says in one line what is wrong', () => {
+  it('names the mistake in one line', () => {
     const wrong: [string, string][] = [
       ['PORT', '65536'],
       ['PORT', 'http'],
@@ -117,6 +126,11 @@ describe('configuration', () => {
       ['CONFIG_whisk_couchdb_protocol', 'ftp'],
       ['LIMITS_ACTIONS_INVOKES_PERMINUTE', '-1'],
       ['CONFIG_whisk_kafka_common_securityProtocol', 'TLS'],
+      ['CONTAINER_GPUS', '0'],
+      ['CONTAINER_GPUS', '1.5'],
+      ['CONTAINER_GPUS', 'device='],
+      ['CONTAINER_GPUS', 'device=0,'],
+      ['CONTAINER_GPUS', 'gpu0'],
     ];
     for (const [name, value] of wrong) {
       const line = complaint(() => invokerConfig({ ...LEAST, [name]: value }));
@@ -140,7 +154,7 @@ describe('configuration', () => {
     );
   });
 
-  it('says with what topics are made', () => {
+  it('has the settings of new topics', () => {
     const set = {
       CONFIG_whisk_kafka_topics_invoker_retentionMs: '-1',
       CONFIG_whisk_kafka_topics_completed_segmentBytes: '1048576',

@@ -80,7 +80,7 @@ describe('activationRecord', () => {
 });
 
 describe('limitsAnnotation', () => {
-  it('names instances only where the action limits them', () => {
+  it('names instances only if the action limits them', () => {
     const limits = { timeout: 1, memory: 2, logs: 3, concurrency: 4 };
     assert.deepEqual(limitsAnnotation(limits), limits);
     assert.deepEqual(limitsAnnotation({ ...limits, instances: 5 }), { ...limits, instances: 5 });

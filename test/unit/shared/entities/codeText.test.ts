@@ -17,7 +17,7 @@ async function withTurns<T>(work: Promise<T>): Promise<{ value: T; turns: number
 }
 
 describe('isBase64', () => {
-  it('tells binaries in base64 from source', async () => {
+  it('distinguishes binaries in base64 from source', async () => {
     assert.equal(await isBase64(Buffer.from([0x50, 0x4b, 3, 4, 0]).toString('base64')), true);
     assert.equal(await isBase64(' UEsDBAA= \n'), true);
     assert.equal(await isBase64('function main() {}'), false);

@@ -29,7 +29,7 @@ describe('JSON values', () => {
     }
   });
 
-  it('are not what JSON cannot write: undefined, NaN, functions, instances of classes', () => {
+  it('exclude values that JSON cannot write: undefined, NaN, functions, instances of classes', () => {
     for (const value of OTHERS) {
       assert.ok(!isJson(value), inspect(value));
       assert.equal(jsonSchema.safeParse(value).success, false, inspect(value));
@@ -50,7 +50,7 @@ describe('JSON values', () => {
     assert.deepEqual(read, []);
   });
 
-  it('may be left out where a schema says so, and nowhere else', () => {
+  it('may be left out only if a schema says so', () => {
     const schema = z.object({ result: jsonSchema.optional() });
     assert.deepEqual(schema.parse({}), {});
     assert.equal(schema.safeParse({ result: new Date(0) }).success, false);

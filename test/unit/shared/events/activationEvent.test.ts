@@ -31,7 +31,7 @@ const record: ActivationRecord = {
 };
 
 describe('the event of an activation', () => {
-  it('is what Apache OpenWhisk sends', () => {
+  it("is the same as Apache OpenWhisk's", () => {
     assert.deepEqual(activationEvent(record, 'invoker0', 'uuid', 7), {
       body: {
         activationId: '91fb4b35898c44b5bb4b35898c74b5c8',

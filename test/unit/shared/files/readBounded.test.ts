@@ -11,7 +11,7 @@ describe('a file that an operator names', () => {
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  it('is read up to its bound, and refused beyond it, also where it has no end', () => {
+  it('is read up to its bound, and refused beyond it, even if it has no end', () => {
     const file = join(folder, 'file');
     for (const length of [0, 1, 100_000]) {
       writeFileSync(file, 'x'.repeat(length));

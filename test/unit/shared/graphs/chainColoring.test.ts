@@ -155,14 +155,14 @@ describe('virtual workers', () => {
     );
   });
 
-  it('spread what is parallel, and keep together what would cost more to carry', () => {
+  it('spread parallel nodes, and keep nodes together whose transfer costs more', () => {
     const fork = { nodes: nodes('a', 'b', 'c', 'd'), edges: edges('a>b:0 a>c:0 b>d:0 c>d:0') };
     assert.equal(colorsOf(virtualWorkers(fork, 2)).size, 2);
     const costly = { nodes: nodes('a', 'b', 'c', 'd'), edges: edges('a>b:99 a>c:99 b>d:99 c>d:99') };
     assert.equal(colorsOf(virtualWorkers(costly, 2)).size, 1);
   });
 
-  it('are never slower than one worker alone by more than what is carried, and often faster', () => {
+  it('are slower than one worker by the transfers at most, and often faster', () => {
     fc.assert(
       fc.property(dags, fc.integer({ min: 1, max: 4 }), (dag, workers) => {
         const free = { nodes: dag.nodes, edges: dag.edges.map(({ from, to }) => ({ from, to, weight: 0 })) };
@@ -177,7 +177,7 @@ describe('virtual workers', () => {
     assert.equal(makespan(wide, virtualWorkers(wide, 4), ids), 10);
   });
 
-  it('give what is ready to the worker that is free first, the lower number of equal ones', () => {
+  it('give a ready node to the worker that is free first, and to the lower number of equal ones', () => {
     const tasks = fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(tasks, fc.integer({ min: 1, max: 11 }), (weights, workers) => {

@@ -5,8 +5,10 @@ import {
   DagRunError,
   runDag,
   type Dag,
+  type DagNode,
   type InvokingClient,
   type Progress,
+  type RunOptions,
 } from '../../../../shared/graphs/index.js';
 
 /*
@@ -71,7 +73,7 @@ const invocation = (node: { id: string }, inputs: ReadonlyMap<string, unknown>) 
 const fast = { invocation, retryDelayMs: 1 };
 
 describe('running a graph', () => {
-  it('invokes each node once, with its color and what it needs', async () => {
+  it('invokes each node once, with its color and its inputs', async () => {
     const client = new Answering(({ name }) => ended(name));
     const coloring = chainColoring(DIAMOND);
     const results = await runDag(client, DIAMOND, coloring, fast);
@@ -100,6 +102,21 @@ describe('running a graph', () => {
     );
   });
 
+  it('asks for results by reference if it is told to', async () => {
+    const header = async (references: RunOptions<DagNode>['references']) => {
+      const client = new Answering(() => ended(1));
+      await runDag(client, { nodes: [{ id: 'a' }], edges: [] }, new Map(), { ...fast, references });
+      return client.calls[0]?.headers['X-OpenWhisk-Result'];
+    };
+    assert.equal(await header(undefined), undefined);
+    assert.equal(await header(false), undefined);
+    assert.equal(await header(true), 'reference');
+    assert.equal(
+      await header({ overBytes: 1000, persistence: 'stored', ttlS: 60 }),
+      'reference; over=1000; persistence=stored; ttl=60',
+    );
+  });
+
   it('has no more under way than it may', async () => {
     const wide = { nodes: Array.from({ length: 20 }, (_, i) => ({ id: `${i}` })), edges: [] };
     const client = new Answering(() => ended(1));
@@ -109,7 +126,7 @@ describe('running a graph', () => {
     await assert.rejects(runDag(client, wide, new Map(), { ...fast, parallel: 0 }), DagError);
   });
 
-  it('tries again what may end better, and tells of it', async () => {
+  it('retries attempts that may succeed later, and reports each retry', async () => {
     for (const error of [failing(429), failing(503), failing(502, { error: 'bad gateway' }), failing(undefined)]) {
       const seen: Progress[] = [];
       const client = new Answering((_, call) => (call < 3 ? error : ended('well')));
@@ -171,7 +188,7 @@ describe('running a graph', () => {
     assert.equal(client.calls.length, 1);
   });
 
-  it('does not try again once it is told to stop, and submits nothing where it was told so before', async () => {
+  it('does not retry after an abort, and submits nothing if it was aborted before', async () => {
     const stop = new AbortController();
     const client = new Answering(() => failing(503));
     const one = { nodes: [{ id: 'a' }], edges: [] };

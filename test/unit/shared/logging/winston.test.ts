@@ -25,7 +25,7 @@ describe('logging', () => {
     assert.match(lines[0] ?? '', /^\[\d{4}-.*Z\] \[WARN\] \[#tid_abc\] \[pool\] queue is full waiting=3$/);
   });
 
-  it('keeps a line a line, whatever is in the message', async () => {
+  it('writes one line for a message, whatever the message contains', async () => {
     const lines = await written('text', 'info', (log) => log.info('one\ntwo\r\nforged'));
     assert.equal(lines.length, 1);
     assert.match(lines[0] ?? '', /one\\ntwo\\r\\nforged$/);

@@ -87,6 +87,16 @@ describe('pings', () => {
       assert.deepEqual(decodePing(JSON.stringify({ ...first, unavailableKinds: wrong })).name, ping.name);
     }
   });
+
+  it('say whether an invoker prepares containers and drains, and count as signs of life whatever stands there', () => {
+    const [first] = messagesOf('health');
+    const ping = decodePing(JSON.stringify(first));
+    for (const extensions of [{ prepares: true }, { drains: true }]) {
+      assert.deepEqual(decodePing(encodePing({ ...ping, ...extensions })), { ...ping, ...extensions });
+    }
+    const wrong = decodePing(JSON.stringify({ ...first, prepares: 'yes', drains: 1 }));
+    assert.deepEqual([wrong.name, wrong.prepares, wrong.drains], [ping.name, undefined, undefined]);
+  });
 });
 
 describe('acknowledgements', () => {
@@ -113,7 +123,7 @@ describe('acknowledgements', () => {
     }
   });
 
-  it('report as system errors what OpenWhisk reports', () => {
+  it('report the same system errors as OpenWhisk', () => {
     const records = new Map(
       ofKind('result').map(({ response }) => [typeof response === 'string' ? '' : response.activationId, response]),
     );

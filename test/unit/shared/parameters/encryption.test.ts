@@ -32,7 +32,7 @@ describe('parameterEncryption', () => {
     assert.equal(bytes.length, 4 + 128 + '"abc"'.length + 16);
   });
 
-  it("opens what Apache OpenWhisk's controller locked", () => {
+  it("decrypts values that Apache OpenWhisk's controller encrypted", () => {
     const locked =
       'AAAAgKnHW4Wjh+H3DUhkgIoSzqCsrJJl33dyVvoIDBOkUw1J8nNNMRCoqt358/elVoFmlO/XXWUla4Zx94rm5aEMOEEWPxgfnppArt2HTajD14or' +
       'GAuS/pfqMmDD7Peow3O7/hmcbJlIO/ynuZx/BbEiOqTNrLfg+xb9+BbGiWKxC2oZf4vpUP79jjd+KO+pP8zM18piXxE9yx69Xg==';
@@ -40,11 +40,13 @@ describe('parameterEncryption', () => {
     assert.deepEqual(encryption.decrypt('aes-256', locked), { x: [1] });
   });
 
-  it('leaves alone what is encrypted already, and what it has no key for', () => {
+  it('leaves encrypted values alone, and hands out no ciphertext without a key', () => {
     const encryption = parameterEncryption({ current: 'aes-128', aes128 });
     const already = { key: 'k', value: 'x', encryption: 'aes-256' };
     assert.deepEqual(encryption.lock([already]), [already]);
-    assert.equal(encryption.decrypt('aes-256', 'x'), 'x');
+    assert.throws(() => encryption.decrypt('aes-256', 'x'), /the key for aes-256 is missing/);
+    assert.throws(() => noEncryption.decrypt('aes-128', 'x'), /the key for aes-128 is missing/);
+    assert.equal(noEncryption.decrypt('noop', 'x'), 'x');
   });
 
   it('takes the name of a cipher from no client, unless the stored document has the same', () => {
@@ -72,7 +74,7 @@ describe('parameterEncryption', () => {
     assert.deepEqual(after.decrypt('aes-128', locked?.value as string), { deep: [1] });
   });
 
-  it('refuses what was changed', () => {
+  it('refuses a changed ciphertext', () => {
     const encryption = parameterEncryption({ current: 'aes-128', aes128 });
     const [locked] = encryption.lock([{ key: 'k', value: 'abc' }]);
     const bytes = Buffer.from(locked?.value as string, 'base64');

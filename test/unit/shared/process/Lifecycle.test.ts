@@ -34,7 +34,7 @@ describe('Lifecycle', () => {
   const part = (name: string): void => life.opened(name, async () => void closed.push(name));
   const open = (...names: string[]) => life.run(async () => names.forEach(part));
 
-  it('closes what was opened in reverse at a signal, and ends with code 0', async () => {
+  it('closes all parts in reverse order at a signal, and ends with code 0', async () => {
     await open('store', 'bus', 'server');
     living.emit('SIGTERM', 'SIGTERM');
     await living.ended;
@@ -43,7 +43,7 @@ describe('Lifecycle', () => {
     assert.equal(life.stopping.aborted, true);
   });
 
-  it('is stopped by a signal while it starts, and closes what is open by then', async () => {
+  it('is stopped by a signal while it starts, and closes the parts that are open by then', async () => {
     const start = life.run(async () => {
       part('store');
       await once(life.stopping, 'abort');
@@ -62,7 +62,7 @@ describe('Lifecycle', () => {
     assert.deepEqual(living.did, ['exit 130']);
   });
 
-  it('says why a start fails before it closes what was opened, and ends with code 1', async () => {
+  it('says why a start fails before it closes the open parts, and ends with code 1', async () => {
     life.opened('store', async () => void closed.push(...living.written));
     await life.run(async () => {
       throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
@@ -78,7 +78,7 @@ describe('Lifecycle', () => {
     assert.deepEqual(living.did, ['exit 2']);
   });
 
-  it('closes the others where one does not close, and ends with code 1', async () => {
+  it('closes the other parts if a part does not close, and ends with code 1', async () => {
     part('store');
     life.opened('bus', () => Promise.reject(new Error('stuck')));
     part('server');
@@ -89,7 +89,7 @@ describe('Lifecycle', () => {
     assert.deepEqual(living.did, ['exit 1']);
   });
 
-  it('ends with code 1 where closing takes longer than its limit', async () => {
+  it('ends with code 1 if closing takes longer than its limit', async () => {
     life.opened('stuck', () => new Promise(() => {}));
     life.stopWithin(1);
     await open();
@@ -124,7 +124,7 @@ describe('Lifecycle', () => {
     });
   }
 
-  it('logs an uncaught error where there is a log', async () => {
+  it('logs an uncaught error if there is a log', async () => {
     const logged: unknown[] = [];
     life.logTo({ ...silentLogger, error: (message, fields) => void logged.push(message, fields?.error) });
     await open();
@@ -134,7 +134,7 @@ describe('Lifecycle', () => {
     assert.deepEqual(living.written, []);
   });
 
-  it('kills the process where the store does not become safe: an exit would wait for it', async () => {
+  it('kills the process if the store does not become safe: an exit would wait for the store', async () => {
     life.beforeExit('store', () => Promise.reject(new Error('disk full')));
     await open();
     living.emit('uncaughtException', new Error('boom'), 'uncaughtException');
@@ -145,7 +145,7 @@ describe('Lifecycle', () => {
 });
 
 describe('describeFailure', () => {
-  it('says in one line what a user can change, and where a fault of ours is', () => {
+  it('names in one line what a user can change, and shows the stack of a fault of ours', () => {
     class UsageError extends Error {
       override readonly name = 'UsageError';
     }

@@ -32,7 +32,7 @@ describe('Pacer', () => {
     assert.equal(pace.rest(1001), 49);
   });
 
-  it('keeps the least distance where no larger one is allowed', () => {
+  it('keeps the least distance if no larger one is allowed', () => {
     const pace = new Pacer({ factor: 5, minMs: 5, maxMs: 5 });
     pace.began(1000);
     pace.took(100);

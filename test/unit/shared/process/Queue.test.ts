@@ -31,6 +31,27 @@ describe('Queue', () => {
     );
   });
 
+  it('brings an item at any position to the front, wherever its ring begins', () => {
+    fc.assert(
+      fc.property(fc.nat(10), fc.nat(12), fc.nat(14), (turns, size, index) => {
+        const queue = new Queue<number>();
+        for (let i = 0; i < turns; i++) {
+          queue.push(-1);
+          queue.shift();
+        }
+        const model = Array.from({ length: size }, (_, i) => i);
+        for (const item of model) queue.push(item);
+        assert.equal(queue.at(index), model[index]);
+        queue.bringForward(index);
+        model.unshift(...model.splice(index, 1));
+        assert.deepEqual(
+          model.map(() => queue.shift()),
+          model,
+        );
+      }),
+    );
+  });
+
   it('inserts an item after those that come before it, and before all others', () => {
     for (const [item, expected] of [
       [0, [0, 1, 3, 5]],

@@ -39,7 +39,7 @@ describe('retry', () => {
     await assert.rejects(trying, /^Error: closed$/);
   });
 
-  it('does not begin where the signal was aborted before', async () => {
+  it('does not begin if the signal was aborted before', async () => {
     let tries = 0;
     const attempt = (): Promise<void> => Promise.resolve(void tries++);
     await assert.rejects(

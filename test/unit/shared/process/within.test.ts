@@ -4,7 +4,7 @@ import { within } from '../../../../shared/process/within.js';
 const never = new Promise<never>(() => undefined);
 
 describe('within', () => {
-  it('gives the result, or the error, of what ends in time', async () => {
+  it('gives the result, or the error, of work that ends in time', async () => {
     assert.equal(await within(Promise.resolve(1), 60_000, () => 2), 1);
     await assert.rejects(
       within(Promise.reject(new Error('its own')), 60_000, () => 2),
@@ -13,7 +13,7 @@ describe('within', () => {
     assert.equal(await within(Promise.resolve(1), Number.POSITIVE_INFINITY, () => 2), 1);
   });
 
-  it('gives what is meant for the late when time is over', async () => {
+  it('gives the substitute when time is over', async () => {
     assert.equal(await within(never, 1, () => 'late'), 'late');
     await assert.rejects(
       within(never, 1, () => {

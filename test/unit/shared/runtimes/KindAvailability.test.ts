@@ -55,6 +55,21 @@ describe('KindAvailability', () => {
     assert.deepEqual(asked, ['nodejs:20', 'python:3', 'python:3']);
   });
 
+  it('tells kinds of one image apart, since as processes they need different programs', async () => {
+    const one = {
+      python: ['python:3', 'python:3.12'].map((kind, i) => ({ kind, default: i === 0, image: image('python') })),
+    };
+    const kinds = new KindAvailability({
+      runtimes: parseManifest({ runtimes: one }),
+      log: silentLogger,
+      now: () => 0,
+      probe: async ({ kind }) => (kind === 'python:3.12' ? 'it is not installed' : undefined),
+    });
+    assert.equal(await kinds.reason('python:3'), undefined);
+    assert.equal(await kinds.reason('python:3.12'), 'it is not installed');
+    assert.deepEqual(kinds.unavailable(), { 'python:3.12': 'it is not installed' });
+  });
+
   it('tells all kinds that cannot run once that is known, and keeps asking for them', async () => {
     const { kinds, state, asked } = fixture();
     assert.equal(kinds.unavailable(), undefined);

@@ -19,7 +19,7 @@ const MANIFEST = JSON.stringify({
 });
 
 describe('the manifest that a process was configured with', () => {
-  it('is ours where none is named', () => {
+  it('is ours if none is named', () => {
     assert.ok(configuredRuntimes(CONFIG).kinds.size > 0);
   });
 

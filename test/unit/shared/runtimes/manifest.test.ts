@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { describeRuntimes, loadManifest, parseManifest, pullsImage } from '../../../../shared/runtimes/manifest.js';
+import { join } from 'node:path';
+import {
+  defaultManifestFile,
+  describeRuntimes,
+  loadManifest,
+  parseManifest,
+  pullsImage,
+} from '../../../../shared/runtimes/manifest.js';
 
 const image = { name: 'x' };
 
@@ -8,7 +15,8 @@ describe('runtimes manifest', () => {
     const runtimes = loadManifest();
     assert.equal(runtimes.resolve('nodejs:default')?.kind, 'nodejs:20');
     assert.equal(runtimes.resolve('nodejs:20')?.reference, 'palette-whisk/action-nodejs:local');
-    assert.equal(runtimes.resolve('python:3.11')?.reference, 'openwhisk/action-python-v3.11:nightly');
+    assert.equal(runtimes.resolve('python:default')?.reference, 'palette-whisk/action-python:local');
+    assert.equal(runtimes.resolve('python:3.10')?.reference, 'openwhisk/action-python-v3.10:nightly');
     assert.equal(runtimes.resolve('java:default')?.requireMain, true);
     assert.equal(runtimes.resolve('nodejs:4'), undefined);
     assert.deepEqual(runtimes.resolve('nodejs:20')?.stemCells, [
@@ -20,7 +28,17 @@ describe('runtimes manifest', () => {
     ]);
   });
 
-  it('pulls users’ images, but neither known blackboxes nor what is built here', () => {
+  it('comes with a second one, which names the images of Apache OpenServerless', () => {
+    const file = join(defaultManifestFile(), '..', 'openserverless.json');
+    const runtimes = loadManifest(file);
+    assert.match(runtimes.resolve('go:default')?.reference ?? '', /^apache\/openserverless-runtime-go:v1\.22-\d+$/);
+    assert.equal(runtimes.resolve('java:21')?.requireMain, true);
+    const builtHere = [...loadManifest().kinds].filter(([, { image }]) => image.prefix === 'palette-whisk');
+    assert.ok(builtHere.length > 0);
+    for (const [kind, runtime] of builtHere) assert.deepEqual(runtimes.kinds.get(kind), runtime);
+  });
+
+  it('pulls users’ images, but neither known blackboxes nor images that are built here', () => {
     const runtimes = loadManifest();
     assert.equal(pullsImage(runtimes, 'someone/theirs'), true);
     assert.equal(pullsImage(runtimes, 'openwhisk/dockerskeleton:nightly'), false);

@@ -20,7 +20,7 @@ function cacheOf(maxWeight = 100, maxAgeMs = 1000) {
 }
 
 describe('ReadThroughCache', () => {
-  it('reads once what is asked for many times, at once or later', async () => {
+  it('reads an entry once for many requests, at once or later', async () => {
     const { cache } = cacheOf();
     let reads = 0;
     const load = async (): Promise<string> => `v${++reads}`;
@@ -29,7 +29,7 @@ describe('ReadThroughCache', () => {
     assert.equal(reads, 1);
   });
 
-  it('keeps nothing of what is missing or failed', async () => {
+  it('keeps neither missing entries nor failures', async () => {
     const { cache } = cacheOf();
     assert.equal(await cache.get('k', async () => undefined), undefined);
     await assert.rejects(
@@ -40,7 +40,7 @@ describe('ReadThroughCache', () => {
     assert.equal(await cache.get('k', async () => 'there'), 'there');
   });
 
-  it('forgets the least recently used when it is full, and what is too old', async () => {
+  it('forgets the least recently used entry when it is full, and old entries', async () => {
     const { cache, clock } = cacheOf(6);
     for (const key of ['a', 'b', 'c']) await cache.get(key, async () => `${key}${key}`);
     cache.peek('a');
@@ -65,7 +65,7 @@ describe('ReadThroughCache', () => {
     assert.equal(cache.peek('k'), 'v');
   });
 
-  it('does not keep what was being read when a change was heard of', async () => {
+  it('does not keep a read during which a change was reported', async () => {
     const { cache } = cacheOf();
     const old = deferred<string>();
     const reading = cache.get('k', () => old.promise);
@@ -77,7 +77,7 @@ describe('ReadThroughCache', () => {
     assert.equal(cache.peek('k'), 'new');
   });
 
-  it('keeps what a write stored, not what was read while it was under way', async () => {
+  it('keeps the value of a write, and not of a read during it', async () => {
     const { cache } = cacheOf();
     const [read, write] = [deferred<string>(), deferred<string>()];
     const before = cache.get('k', () => read.promise);
@@ -105,7 +105,7 @@ describe('ReadThroughCache', () => {
     assert.equal(cache.peek('k'), undefined);
   });
 
-  it('keeps nothing where two writes overlapped: the store alone knows which one was last', async () => {
+  it('keeps nothing if two writes overlapped: only the store knows which one was last', async () => {
     const { cache } = cacheOf();
     const [first, second] = [deferred<string>(), deferred<string>()];
     const writing = [cache.write('k', () => first.promise), cache.write('k', () => second.promise)];
@@ -166,7 +166,7 @@ describe('ReadThroughCache', () => {
       assert.equal(reads, 1);
     });
 
-    it('lets who comes later wait for the rest of the patience only', async () => {
+    it('lets a later request wait for the rest of the patience only', async () => {
       cache = new ReadThroughCache({
         maxWeight: 100,
         weigh: (v) => v.length,
@@ -192,7 +192,7 @@ describe('ReadThroughCache', () => {
       await assert.rejects(cache.get('k', fail('away')), { message: 'away' });
     });
 
-    it('never gives out what is known to have changed, or to be gone', async () => {
+    it('never gives out an entry that has changed or is gone', async () => {
       cache.invalidate('k');
       await assert.rejects(cache.get('k', fail('away')), { message: 'away' });
       await cache.get('gone', async () => 'known');

@@ -4,7 +4,7 @@ import { DocumentConflictError, StoreUnavailableError } from '../../../../shared
 import { StoreHealth } from '../../../../shared/store/StoreHealth.js';
 
 describe('StoreHealth', () => {
-  it('says once that the store is away, and how long that was', async () => {
+  it('says once that the store is unavailable, and for how long it was', async () => {
     const lines: string[] = [];
     const keep = (message: string): void => void lines.push(message);
     const log: Logger = { ...silentLogger, info: keep, warn: keep };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { codeOfBytes, locateCode, MAX_INLINE_BYTES, storeCode } from '../../../../shared/store/code.js';
 
-describe('where code is kept', () => {
+describe('the place of code', () => {
   it('writes small code into the name of the attachment, as OpenWhisk was recorded to do', async () => {
     // The action `guest/hello` of test/contract.
     const code =

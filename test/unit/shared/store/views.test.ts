@@ -75,7 +75,7 @@ describe('views', () => {
     ]);
   });
 
-  it('leaves out what a trigger that was fired does not have', () => {
+  it('leaves out fields that a fired trigger does not have', () => {
     const doc = {
       activationId: 'a',
       namespace: 'guest',

@@ -32,7 +32,7 @@ async function refusal(body: Json): Promise<string> {
 }
 
 describe('readActionBody', () => {
-  it('reads what is there and leaves out what is not', async () => {
+  it('reads the fields that exist, and leaves out the others', async () => {
     const body = await read({
       exec: { kind: ' NodeJS:default ', code: 'c', main: 'm' },
       publish: true,
@@ -165,12 +165,12 @@ describe('newAction and revisedAction', () => {
     ]);
   });
 
-  it('says nothing of the API key where the installation does not ask for it', () => {
+  it('says nothing about the API key if the installation does not ask for it', () => {
     const action = newAction('ns', 'a', body, { ...defaults, requireApiKeyAnnotation: false }, 5);
     assert.deepEqual(action.annotations, [{ key: 'exec', value: 'nodejs:20' }]);
   });
 
-  it('keeps what an update leaves out, and raises the version', () => {
+  it('keeps the fields that an update leaves out, and raises the version', () => {
     const old = { ...newAction('ns', 'a', { ...body, limits: { memory: 128 } }, defaults, 5), _rev: '1-a' };
     const revised = revisedAction(old, { limits: { timeout: 100 }, delAnnotations: ['provide-api-key'] }, 9);
     assert.equal(revised._rev, '1-a');

@@ -9,7 +9,7 @@ const body = (json: Json) => readPackageBody(json, 'ns', MB);
 const binding = { namespace: 'ns', name: 'provider' };
 
 describe('a new package', () => {
-  it('has what its body says, and defaults for the rest', () => {
+  it('has the fields of its body, and defaults for the rest', () => {
     const made = newPackage('ns', 'p', body({ parameters: [{ key: 'a', value: 1 }] }), 7);
     assert.deepEqual(made, {
       _id: 'ns/p',
@@ -43,12 +43,12 @@ describe('a new package', () => {
 describe('a revised package', () => {
   const old = { ...newPackage('ns', 'b', body({ binding: { namespace: '_', name: 'provider' } }), 7), _rev: '1-0' };
 
-  it('keeps what the body leaves out, and is one version further', () => {
+  it('keeps the fields that the body leaves out, and raises the version', () => {
     const revised = revisedPackage(old, body({}), 8);
     assert.deepEqual(revised, { ...old, version: '0.0.2', updated: 8 });
   });
 
-  it('takes what the body gives', () => {
+  it('takes the fields of the body', () => {
     const other = { namespace: 'x', name: 'y' };
     const revised = revisedPackage(old, body({ binding: other, version: '3.0.1', publish: true, annotations: [] }), 8);
     assert.deepEqual([revised.binding, revised.version, revised.publish], [other, '3.0.1', true]);

@@ -12,7 +12,7 @@ const names = fc.constantFrom('ns/r1', 'ns/r2', 'ns/r3', 'ns/__proto__', 'ns/con
 const statuses = fc.constantFrom('active' as const, 'inactive' as const);
 
 describe('rules in their trigger', () => {
-  it('are there as they were last put, and gone once taken out', () => {
+  it('have their last value, and are gone after their removal', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(names, fc.option(statuses))), (steps) => {
         let current = trigger;

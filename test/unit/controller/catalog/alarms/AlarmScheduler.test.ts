@@ -60,7 +60,7 @@ describe('the scheduler of alarms', () => {
     assert.equal(fired.length, 2);
   });
 
-  it('hears of an alarm that is made while it sleeps', async () => {
+  it('learns of an alarm that is created while it sleeps', async () => {
     const { scheduler, fired, set } = controller(new Documents(), 0);
     scheduler.check();
     await wait(10);
@@ -97,7 +97,7 @@ describe('the scheduler of alarms', () => {
     assert.deepEqual(second.fired, ['ns/a']);
   });
 
-  it('reads again what it did not hear of', async () => {
+  it('reads changes again of which it had no notice', async () => {
     const store = new Documents();
     const [first, second] = [controller(store, 0), controller(store, 0)];
     second.scheduler.check();
@@ -109,7 +109,7 @@ describe('the scheduler of alarms', () => {
     assert.deepEqual(second.fired, ['ns/a']);
   });
 
-  it('does not make up for what was missed, except for what comes only once', async () => {
+  it('does not make up for missed times, except for those of alarms that fire once', async () => {
     const { scheduler, fired, set, alarms } = controller(new Documents(), 0);
     const schedule = { kind: 'interval', minutes: 10, startDate: Date.now() - 500_000 } as const;
     await set('ns/missed', { ...soon(-60_000), schedule });
@@ -160,7 +160,7 @@ describe('the scheduler of alarms', () => {
 });
 
 describe('the store of alarms', () => {
-  it('keeps what others write at the same time', async () => {
+  it('keeps concurrent writes of others', async () => {
     const store = new Documents();
     const stores = [0, 1, 2].map(() => new AlarmStore({ store, log: silentLogger }));
     const page = 'palette-whisk:alarms:0';
@@ -168,7 +168,7 @@ describe('the store of alarms', () => {
     assert.equal((await stores[0]?.reload(page))?.size, 3);
   });
 
-  it('writes nothing where nothing changes', async () => {
+  it('writes nothing if nothing changes', async () => {
     const store = new Documents();
     const changes: string[] = [];
     const alarms = new AlarmStore({ store, log: silentLogger, onChange: (id) => void changes.push(id) });

@@ -92,7 +92,7 @@ describe('a new alarm', () => {
 });
 
 describe('an update of an alarm', () => {
-  it('changes what is given, and keeps the rest', () => {
+  it('changes the given parameters, and keeps the rest', () => {
     const before = cron({ cron: '* * * * *', timezone: 'America/New_York', trigger_payload: { a: 1 } });
     const after = revisedAlarm(before, { cron: '*/2 * * * *' }, NOW);
     assert.deepEqual(after.schedule, { kind: 'cron', cron: '*/2 * * * *', timezone: 'America/New_York' });
@@ -107,7 +107,7 @@ describe('an update of an alarm', () => {
     assert.deepEqual([again.status.active, again.next], [true, NOW + MINUTE]);
   });
 
-  it('is refused where it changes nothing, or contradicts what is', () => {
+  it('is refused if it changes nothing, or contradicts the existing alarm', () => {
     refuses(() => revisedAlarm(once({ date: NOW + 1 }), { cron: '* * * * *' }, NOW), NOTHING);
     refuses(() => revisedAlarm(interval({ minutes: 1 }), { trigger_payload: '' }, NOW), NOTHING);
     const stopping = interval({ minutes: 1, startDate: NOW + MINUTE, stopDate: NOW + 5 * MINUTE });
@@ -126,7 +126,7 @@ describe('an update of an alarm', () => {
 const NOTHING = 'no updatable parameters were specified';
 
 describe('an alarm that is read', () => {
-  it('tells what it was made of, and how it is', () => {
+  it('returns its parameters and its state', () => {
     const trigger = { namespace: 'guest', name: 'tick' };
     const stopDate = NOW + 9 * MINUTE;
     assert.deepEqual(describeAlarm(trigger, cron({ cron: '* * * * *', timezone: 'Europe/Berlin', stopDate })), {
@@ -153,7 +153,7 @@ describe('a paused alarm', () => {
     assert.equal(unpausedAlarm(paused, NOW + 2 * MINUTE).next, NOW + 30_000 + 2 * MINUTE);
   });
 
-  it('is not resumed where it was off for another reason', () => {
+  it('is not resumed if it was off for another reason', () => {
     const off = { ...interval({ minutes: 1 }), status: { active: false, dateChanged: 0 } };
     assert.equal(unpausedAlarm(off, NOW), off);
   });

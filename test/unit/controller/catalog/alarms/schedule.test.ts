@@ -25,7 +25,7 @@ describe('a cron pattern', () => {
     assert.equal(nextTime({ kind: 'cron', cron: '0 9 8 * *' }, after), at('2026-01-08T09:00:00Z'));
   });
 
-  it('counts in another timezone where one is given', () => {
+  it('counts in another timezone if one is given', () => {
     const schedule = { kind: 'cron', cron: '0 9 * * *', timezone: 'America/New_York' } as const;
     assert.equal(nextTime(schedule, at('2026-01-01T00:00:00Z')), at('2026-01-01T14:00:00Z'));
   });
@@ -110,7 +110,7 @@ describe('an alarm', () => {
     );
   });
 
-  it('does not make up for what it missed', () => {
+  it('does not make up for missed times', () => {
     const late = wentOff(alarm({ kind: 'interval', minutes: 1, startDate: 0 }, { next: MINUTE }), 10.5 * MINUTE);
     assert.equal(late.next, 11 * MINUTE);
   });

@@ -26,18 +26,21 @@ describe("the administrator's command line", () => {
       namespace: 'space1',
       limit: undefined,
       keysOnly: false,
+      json: false,
     });
     assert.deepEqual(parse('user list space1 -k').command, {
       verb: 'user list',
       namespace: 'space1',
       limit: 1,
       keysOnly: true,
+      json: false,
     });
     assert.deepEqual(parse('user list space1 --pick=3').command, {
       verb: 'user list',
       namespace: 'space1',
       limit: 3,
       keysOnly: false,
+      json: false,
     });
     assert.deepEqual(parse('user block a b').command, { verb: 'user block', subjects: ['a', 'b'] });
     assert.deepEqual(parse('user grant userA space').command, {
@@ -62,6 +65,7 @@ describe("the administrator's command line", () => {
     assert.deepEqual(parse(line).command, {
       verb: 'limits set',
       namespace: 'ns',
+      force: false,
       limits: {
         invocationsPerMinute: 1,
         allowedKinds: ['nodejs:20', 'python'],

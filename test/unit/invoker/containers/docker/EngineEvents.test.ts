@@ -67,7 +67,7 @@ describe('events of the Docker Engine', () => {
     assert.deepEqual([exited.outOfMemory, exited.dead], [false, true]);
   });
 
-  it('say when they are not heard, and are heard again after the stream broke', async () => {
+  it('say when events are not received, and are received again after the stream broke', async () => {
     const ending = events.watch('a');
     await until(() => events.listening);
     answers[0]?.destroy();

@@ -5,8 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import fc from 'fast-check';
-import { detectDocker, mayLimitDisk, reachOf, unusable } from '../../../../../invoker/containers/docker/detect.js';
+import {
+  detectDocker,
+  mayLimitDisk,
+  reachOf,
+  sharesFiles,
+  unusable,
+} from '../../../../../invoker/containers/docker/detect.js';
 import { FrameDecoder } from '../../../../../invoker/containers/docker/FrameDecoder.js';
+import { NO_GPUS_TEXT, refusalOf } from '../../../../../invoker/containers/docker/gpus.js';
 import { pullPolicy } from '../../../../../invoker/containers/docker/Images.js';
 import { containerOptions, DEFAULT_DOCKER_SETTINGS } from '../../../../../invoker/containers/docker/settings.js';
 import type { StreamName } from '../../../../../invoker/containers/logs/LogBuffer.js';
@@ -76,7 +83,7 @@ describe('pulling images', () => {
   }
 });
 
-describe('what Docker is asked for', () => {
+describe('the requests to Docker', () => {
   const spec = {
     name: 'a/b',
     image: { kind: 'k', reference: 'r', pull: false },
@@ -91,12 +98,12 @@ describe('what Docker is asked for', () => {
     assert.deepEqual(containerOptions({ ...spec, concurrency: 1 }, settings).Env, ['A=1']);
   });
 
-  it('limits the disk where it is told how far, and asks for nothing where not', () => {
+  it('limits the disk only if there is a setting', () => {
     assert.deepEqual(containerOptions(spec, { ...settings, diskBytes: 5000 }).HostConfig?.StorageOpt, { size: '5000' });
     assert.equal(containerOptions(spec, settings).HostConfig?.StorageOpt, undefined);
   });
 
-  it('asks for GPUs as `docker run --gpus` does, and only where it is told to', () => {
+  it('asks for GPUs as `docker run --gpus` does, and only if there is a setting', () => {
     const requested = (gpus: typeof settings.gpus): unknown =>
       containerOptions(spec, { ...settings, gpus }).HostConfig?.DeviceRequests;
     const gpu = { Driver: '', Capabilities: [['gpu']] };
@@ -106,11 +113,34 @@ describe('what Docker is asked for', () => {
     assert.equal(requested(undefined), undefined);
   });
 
-  it('publishes the proxy’s port on this machine only, and only where there is no other way', () => {
+  it('publishes the proxy’s port on this machine only, and only if there is no other way', () => {
     assert.equal(containerOptions(spec, settings).HostConfig?.PortBindings, undefined);
     assert.deepEqual(containerOptions(spec, { ...settings, reach: 'port' }).HostConfig?.PortBindings, {
       '8080/tcp': [{ HostIp: '127.0.0.1', HostPort: '' }],
     });
+  });
+});
+
+describe('an error of the engine for a container with GPUs', () => {
+  it('says that there is no driver for GPUs', () => {
+    const error = new Error('could not select device driver "" with capabilities: [[gpu]]');
+    assert.equal(refusalOf(error), NO_GPUS_TEXT);
+  });
+
+  it('names the fault of the GPUs in one line', () => {
+    const said =
+      'failed to create task: OCI runtime create failed: error running hook #0: stderr: \n' +
+      'nvidia-container-cli: device error: 9: unknown device: unknown';
+    assert.equal(
+      refusalOf(new Error(said)),
+      `Docker cannot give containers the GPUs of CONTAINER_GPUS: ${said.replace('\n', '').replace('  ', ' ')}`,
+    );
+    assert.match(refusalOf(new Error('unresolvable CDI devices nvidia.com/gpu=7')) ?? '', /gpu=7$/);
+  });
+
+  it('is not about GPUs if the devices were ready: the container has no command', () => {
+    const said = 'unable to start container process: exec: "/nothing": stat /nothing: no such file or directory';
+    assert.equal(refusalOf(new Error(said)), undefined);
   });
 });
 
@@ -127,7 +157,7 @@ describe('detecting Docker', () => {
     });
   });
 
-  it('says that nobody listens', async () => {
+  it('says that no process listens', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await new Promise((resolve) => server.once('listening', resolve));
     const address = server.address();
@@ -157,10 +187,19 @@ describe('detecting Docker', () => {
     assert.match(unusable(error, '/var/run/docker.sock'), /may not use .*\/var\/run\/docker\.sock .*group docker/);
   });
 
-  it('reaches containers by published ports where there is no route to them', () => {
+  it('reaches containers by published ports if there is no route to them', () => {
     assert.equal(reachOf({ OperatingSystem: 'Debian GNU/Linux 12' }, 'linux'), 'address');
     assert.equal(reachOf({ OperatingSystem: 'Docker Desktop' }, 'linux'), 'port');
     assert.equal(reachOf({ SecurityOptions: ['name=seccomp', 'name=rootless'] }, 'linux'), 'port');
     assert.equal(reachOf({}, 'darwin'), 'port');
+  });
+
+  it('tells whether the engine sees the files of this process', () => {
+    const here = { Name: 'host1' };
+    assert.equal(sharesFiles(here, 'address', '/var/run/docker.sock', 'host1', false), true);
+    assert.equal(sharesFiles(here, 'address', '/var/run/docker.sock', 'host1', true), false);
+    assert.equal(sharesFiles(here, 'address', '/var/run/docker.sock', '3f2a1b', false), false);
+    assert.equal(sharesFiles(here, 'address', '10.0.0.1:2375', 'host1', false), false);
+    assert.equal(sharesFiles(here, 'port', '/var/run/docker.sock', 'host1', false), false);
   });
 });

@@ -56,12 +56,12 @@ describe('an engine that takes requests and does not answer', () => {
     assert.ok(held.has('POST /images/create'));
   });
 
-  it('is asked once to remove a container, since it does so when it goes on', async () => {
+  it('is asked once to remove a container, since it does so when it thaws', async () => {
     await assert.rejects(removeContainer(docker.getContainer('a'), LIMITS.callMs), EngineTimeoutError);
     assert.deepEqual([...held.keys()], ['DELETE /containers/a']);
   });
 
-  it('gives a late result to who clears it away', async () => {
+  it('gives a late result to its cleanup', async () => {
     const late = new Promise<string>((resolve) => {
       const inspected = docker
         .getContainer('a')

@@ -29,7 +29,7 @@ describe('log buffer', () => {
     assert.equal(buffer.complete, false);
   });
 
-  it('keeps what comes after a sentinel for the next one', () => {
+  it('keeps lines after a sentinel for the next activation', () => {
     const buffer = new LogBuffer(MB);
     write(buffer, 'stdout', `one\n${SENTINEL}\ntwo\n${SENTINEL}\n`);
     write(buffer, 'stderr', `${SENTINEL}\n${SENTINEL}\n`);
@@ -44,14 +44,14 @@ describe('log buffer', () => {
     assert.deepEqual(buffer.take(MB, time, false).lines, [`${TIME} stdout: no end`]);
   });
 
-  it('takes what is there without sentinels, unfinished lines too', () => {
+  it('takes the available lines without sentinels, also unfinished ones', () => {
     const buffer = new LogBuffer(MB);
     write(buffer, 'stdout', 'a\r\nb');
     assert.deepEqual(buffer.take(MB, time, false).lines, [`${TIME} stdout: a`, `${TIME} stdout: b`]);
     assert.deepEqual(buffer.take(MB, time, false).lines, []);
   });
 
-  it('does not give the next one what came late for this one', () => {
+  it('does not give the next activation the late lines of this one', () => {
     const buffer = new LogBuffer(MB);
     write(buffer, 'stdout', 'first\n');
     assert.deepEqual(buffer.take(MB, time, true).lines, [`${TIME} stdout: first`]);

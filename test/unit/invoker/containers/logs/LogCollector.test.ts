@@ -33,7 +33,7 @@ describe('log collector', () => {
       }
     });
 
-    it('drops lines of an earlier activation, where its logs are read while the next one runs', async () => {
+    it('drops lines of an earlier activation if its logs are read while the next one runs', async () => {
       const collector = new LogCollector({ token: 'token' });
       collector.requireSigned();
       collector.begin();
@@ -120,7 +120,7 @@ describe('log collector', () => {
     ]);
   });
 
-  it('does not wait for the time limit where no sentinels are expected', async () => {
+  it('does not wait for the time limit if no sentinels are expected', async () => {
     const collector = new LogCollector();
     collector.write('stdout', Buffer.from('a\n'));
     setTimeout(() => collector.write('stdout', Buffer.from('b\n')), 5);
@@ -133,5 +133,135 @@ describe('log collector', () => {
     const ms = Date.UTC(2026, 10, 21, 3, 8, 37, 177);
     assert.equal(formatTime(ms), '2026-11-21T03:08:37.177000000Z');
     assert.equal(formatTime(ms + 0.25), '2026-11-21T03:08:37.177250000Z');
+  });
+
+  describe('with listeners', () => {
+    const answer = { status: 200, body: '{}' };
+    const signed = Buffer.from(`${signedSentinel('token')}\n`);
+
+    /** Begins a request, and returns its lines and the function that ends it. */
+    function begun(collector: LogCollector, path: '/init' | '/run' = '/run') {
+      const told: string[] = [];
+      let end = (): void => {};
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      const sent = collector.during(
+        path,
+        (line, sure) => told.push(`${line.slice(31)}${sure ? '' : ' (unsure)'}`),
+        async () => {
+          await ended;
+          return path === '/init' ? { ...answer, tokenAccepted: true } : answer;
+        },
+      );
+      const finish = async (): Promise<void> => {
+        end();
+        await sent;
+      };
+      return { told, finish };
+    }
+    const write = (collector: LogCollector, text: string): void => collector.write('stdout', Buffer.from(text));
+
+    it('tells complete lines as they arrive, and no sentinels', async () => {
+      const collector = new LogCollector({ token: 'token' });
+      const init = begun(collector, '/init');
+      write(collector, 'loaded\nhal');
+      assert.deepEqual(init.told, ['stdout: loaded']);
+      await init.finish();
+      const run = begun(collector);
+      write(collector, 'f\n');
+      assert.deepEqual(run.told, ['stdout: half']);
+      write(collector, `last ${signedSentinel('token')}\nbetween\n`);
+      assert.deepEqual(run.told, ['stdout: half', 'stdout: last ']);
+      assert.deepEqual(init.told, ['stdout: loaded']);
+    });
+
+    it('tells late lines to the run that wrote them, although the next one has begun', async () => {
+      const collector = new LogCollector({ token: 'token' });
+      collector.requireSigned();
+      const first = begun(collector);
+      await first.finish();
+      const second = begun(collector);
+      write(collector, 'late\n');
+      collector.write('stdout', signed);
+      write(collector, 'two\n');
+      collector.write('stderr', Buffer.from('late, too\n'));
+      assert.deepEqual(first.told, ['stdout: late', 'stderr: late, too']);
+      assert.deepEqual(second.told, ['stdout: two']);
+    });
+
+    it('forgets the listener of a run whose logs were collected without a sentinel', async () => {
+      const collector = new LogCollector();
+      const first = begun(collector);
+      await first.finish();
+      await collector.collect({ ...EXPECTING, expectSentinels: false, timeoutMs: 0 });
+      const second = begun(collector);
+      write(collector, 'two\n');
+      assert.deepEqual([first.told, second.told], [[], ['stdout: two']]);
+    });
+
+    it('says that a line may be of another run, if several run at once', async () => {
+      const collector = new LogCollector({ token: 'token', overlapping: true });
+      collector.requireSigned();
+      const first = begun(collector);
+      write(collector, 'alone\n');
+      const second = begun(collector);
+      write(collector, 'both\n');
+      await first.finish();
+      // The sentinel of the first has not come: the line may be its.
+      write(collector, 'late?\n');
+      collector.write('stdout', signed);
+      write(collector, 'two\n');
+      await second.finish();
+      write(collector, 'nobody\n');
+      assert.deepEqual(first.told, ['stdout: alone', 'stdout: both (unsure)']);
+      assert.deepEqual(second.told, ['stdout: late? (unsure)', 'stdout: two']);
+    });
+
+    for (const stream of ['stdout', 'stderr'] as const) {
+      it(`counts the expected sentinels if several run at once: ${stream}`, async () => {
+        const collector = new LogCollector({ token: 'token', overlapping: true });
+        const init = begun(collector, '/init');
+        collector.write(stream, Buffer.from('loaded\n'));
+        await init.finish();
+        const line = (): void => collector.write(stream, Buffer.from('line\n'));
+        const [first, second, third] = [begun(collector), begun(collector), begun(collector)];
+        await second.finish();
+        await third.finish();
+        line();
+        collector.write(stream, signed);
+        line();
+        collector.write(stream, signed);
+        line();
+        // Sentinels that an action forges count for no other run.
+        collector.write(stream, signed);
+        collector.write(stream, signed);
+        line();
+        await first.finish();
+        const fourth = begun(collector);
+        line();
+        const fifth = begun(collector);
+        await fourth.finish();
+        line();
+        const sure = `${stream}: line`;
+        assert.deepEqual(init.told, [`${stream}: loaded`]);
+        assert.deepEqual(first.told, [`${sure} (unsure)`, `${sure} (unsure)`, sure, sure]);
+        assert.deepEqual(fourth.told, [sure]);
+        assert.deepEqual(fifth.told, [`${sure} (unsure)`]);
+      });
+    }
+
+    it('has no listener any more after a failed request', async () => {
+      const collector = new LogCollector({ overlapping: true });
+      const told: string[] = [];
+      const failed = collector.during(
+        '/run',
+        (line) => told.push(line),
+        () => Promise.reject(new Error('broken')),
+      );
+      await assert.rejects(failed, /broken/);
+      write(collector, 'after\n');
+      assert.deepEqual(told, []);
+    });
   });
 });

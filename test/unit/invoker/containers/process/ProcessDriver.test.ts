@@ -18,10 +18,17 @@ const SPEC = {
 };
 
 describe('process driver', () => {
-  it('refuses other kinds than those of Node.js', async () => {
+  it('refuses kinds and images that cannot run here, and names those that can', async () => {
     const driver = new ProcessDriver({ owner: `kinds-${process.pid}`, logger: silentLogger });
-    const image = { kind: 'python:3', reference: '', pull: false };
-    await assert.rejects(driver.create({ ...SPEC, image }), /kind 'python:3' need Docker/);
+    const refused = (kind: string, reference: string, reason: RegExp): Promise<void> =>
+      assert.rejects(driver.create({ ...SPEC, image: { kind, reference, pull: true } }), reason);
+    await refused('swift:5.7', '', /kind 'swift:5\.7' cannot run here: without Docker only the kinds nodejs:/);
+    await refused(
+      'python:3.99',
+      '',
+      /kind 'python:3\.99' cannot run here: this machine has no Python 3\.99.*install python3\.99/,
+    );
+    await refused('blackbox', 'me/mine', /image 'me\/mine' cannot run here: without Docker only/);
     await driver.close();
   });
 
@@ -43,6 +50,28 @@ describe('process driver', () => {
       assert.equal((await container.post('/run', '{}', options)).body, '{"seen":"nothing"}');
     } finally {
       delete process.env['A_SECRET'];
+      await driver.close();
+    }
+  });
+
+  it('gives processes a lower priority than its own, and also their group if Linux groups by session', async function () {
+    if (process.platform !== 'linux') this.skip();
+    const driver = new ProcessDriver({ owner: `nice-${process.pid}`, logger: silentLogger });
+    try {
+      const container = await driver.create(SPEC);
+      const options = { timeoutMs: 10_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      // A kernel may be built without groups by session. The server sets their priority soon after the start.
+      const code = `
+        const { readFileSync } = require('fs');
+        const group = () => { try { return readFileSync('/proc/self/autogroup', 'utf8'); } catch { return 'nice 5'; } };
+        const main = async () => {
+          const end = Date.now() + 5000;
+          while (!/nice 5$/.test(group().trim()) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
+          return { nice: require('os').getPriority(), group: /nice (\\d+)$/.exec(group().trim())?.[1] };
+        }`;
+      await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
+      assert.equal((await container.post('/run', '{}', options)).body, '{"nice":5,"group":"5"}');
+    } finally {
       await driver.close();
     }
   });
@@ -72,7 +101,7 @@ describe('process driver', () => {
       await successor.close();
     });
 
-  it('ends what an action started, in its process group and out of it', async () => {
+  it('ends the programs that an action started, in its process group and out of it', async () => {
     const driver = new ProcessDriver({ owner: `tree-${process.pid}`, logger: silentLogger });
     try {
       const [container, bystander] = [await driver.create(SPEC), await driver.create(SPEC)];

@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fingerprint, parseLdd } from '../../../../../invoker/runtimes/image/rootfs.js';
+import { parseLdd } from '../../../../../invoker/runtimes/image/Root.js';
+import { fingerprint } from '../../../../../invoker/runtimes/image/rootfs.js';
 import { tar, type RootEntry } from '../../../../../invoker/runtimes/image/tar.js';
 
 describe('the runtime’s image', () => {

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { loadAction } from '../../../../../invoker/runtimes/nodejs/action.js';
-import { ActionService, type Reply } from '../../../../../invoker/runtimes/nodejs/ActionService.js';
+import { ActionService, type Reply as FullReply } from '../../../../../invoker/runtimes/nodejs/ActionService.js';
+import { loadedText } from '../../../../../invoker/runtimes/nodejs/text.js';
+
+interface Reply {
+  readonly status: number;
+  readonly body: unknown;
+}
 
 interface Started {
-  readonly service: ActionService;
+  readonly service: Record<'init' | 'run', (body: Record<string, unknown>) => Promise<Reply>>;
   readonly environment: Record<string, string | undefined>;
   readonly logged: unknown[][];
   readonly ended: () => number;
@@ -14,13 +20,19 @@ function start(concurrent = false): Started {
   const environment: Record<string, string | undefined> = {};
   const logged: unknown[][] = [];
   let ended = 0;
-  const service = new ActionService({
+  const inner = new ActionService({
     concurrent,
     environment,
     load: loadAction,
+    textOf: loadedText,
     log: (...values) => void logged.push(values),
     endLogs: () => void (ended += 1),
   });
+  const plain = ({ status, body }: FullReply): Reply => ({ status, body });
+  const service = {
+    init: async (body: Record<string, unknown>) => plain(await inner.init(body)),
+    run: async (body: Record<string, unknown>) => plain(await inner.run(body)),
+  };
   return {
     service,
     environment,
@@ -37,7 +49,7 @@ async function runOnce(code: string, args: unknown = {}, more?: Record<string, u
 }
 
 describe('the Node.js runtime', () => {
-  it('answers with what the action returns', async () => {
+  it('answers with the result of the action', async () => {
     assert.deepEqual(await runOnce('function main(a) { return { got: a } }', { x: 1 }), {
       status: 200,
       body: { got: { x: 1 } },
@@ -127,14 +139,14 @@ describe('the Node.js runtime', () => {
     [
       'does not parse',
       'function main( {',
-      /^Initialization has failed due to: SyntaxError: Unexpected token '\{'\n\s+at .*action\.js:2$/,
+      /^Initialization has failed due to: SyntaxError: Unexpected end of input\n\s+at .*action\.js:1:17\n  1 \| function main\( \{\n    \|                 \^$/,
     ],
     ['throws', 'throw new Error("early")', /^Initialization has failed due to: Error: early\n\s+at .*action\.js:1/],
     ['throws text', 'throw "early"', /^Initialization has failed due to: early$/],
     [
       'has no such function',
       'const x = 1',
-      /^Initialization has failed due to: Action entrypoint 'main' is not a function\.$/,
+      /^Initialization has failed due to: Action entrypoint 'main' is not a function\. Define or export a function 'main'/,
     ],
     ['refers to what is not there', 'missing(); function main() {}', /ReferenceError: missing is not defined/],
   ];

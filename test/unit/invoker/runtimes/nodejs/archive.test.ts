@@ -107,7 +107,7 @@ describe('archives of actions', () => {
   });
 
   describe('as actions', () => {
-    it('start at what package.json names, else at index.js', async () => {
+    it('start at the file that package.json names, else at index.js', async () => {
       const code = strToU8('exports.main = () => ({ here: require("./lib/x") })');
       const lib = { lib: { 'x.js': strToU8('module.exports = __filename.endsWith("/lib/x.js")') } };
       assert.deepEqual(await run(zip({ 'index.js': code, ...lib })), { here: true });
@@ -148,10 +148,38 @@ describe('archives of actions', () => {
       assert.deepEqual(await run(tarGz('-C', source, '.')), { data: 'beside' });
     });
 
-    it('tell what is missing, without a stack of ours', async () => {
+    it('name what is missing, without a stack of ours', async () => {
       const cases: ReadonlyArray<readonly [Zippable, string, string]> = [
-        [{ 'a.txt': strToU8('') }, 'main', 'Zipped actions must contain either package.json or index.js at the root.'],
-        [{ 'index.js': strToU8('') }, 'main', "Action entrypoint 'main' is not a function."],
+        [
+          { 'a.txt': strToU8('') },
+          'main',
+          'Zipped actions must contain either package.json or index.js at the root. At its root it has: a.txt.',
+        ],
+        [
+          { project: { 'index.js': strToU8('') } },
+          'main',
+          'Zipped actions must contain either package.json or index.js at the root. ' +
+            "Its files are in the folder 'project': make the archive inside of that folder.",
+        ],
+        [
+          { 'package.json': strToU8('{"main":"dist/start.js"}'), src: { 'start.ts': strToU8('') } },
+          'main',
+          "The archive's package.json names 'dist/start.js' as its main file, which the archive lacks. " +
+            'At its root it has: package.json, src.',
+        ],
+        [
+          { 'package.json': strToU8('{"name":"x"}'), 'start.js': strToU8('') },
+          'main',
+          'The archive has neither a "main" in its package.json nor an index.js. ' +
+            'At its root it has: package.json, start.js.',
+        ],
+        [
+          { 'index.js': strToU8('') },
+          'main',
+          "Action entrypoint 'main' is not a function. " +
+            "Define or export a function 'main', or name another one with --main.",
+        ],
+        [{ 'index.js': strToU8('') }, 'other.main', "The archive has no module 'other'. At its root it has: index.js."],
         [{ 'index.js': strToU8('') }, '.', 'Name of main function is not valid.'],
       ];
       for (const [files, main, message] of cases) {
@@ -161,6 +189,52 @@ describe('archives of actions', () => {
         });
       }
       await assert.rejects(run(Buffer.from('none')), /The file type is unsupported/);
+      await assert.rejects(
+        run(zip({ 'package.json': strToU8('{"main": index.js}'), 'index.js': strToU8('') })),
+        /^Error: The archive's package\.json is not valid JSON: SyntaxError: Unexpected token/,
+      );
+    });
+
+    it('may have a package.json with a byte order mark', async () => {
+      const manifest = strToU8('\uFEFF{"type":"module","main":"a.js"}');
+      const code = strToU8('export const main = () => ({ here: true })');
+      assert.deepEqual(await run(zip({ 'package.json': manifest, 'a.js': code })), { here: true });
+    });
+
+    it('may export a default, and await at the top level without a type', async () => {
+      const code = strToU8('const x = await Promise.resolve(1); export default () => ({ x })');
+      assert.deepEqual(await run(zip({ 'index.mjs': code })), { x: 1 });
+      assert.deepEqual(await run(zip({ 'index.js': code })), { x: 1 });
+    });
+
+    it('may be TypeScript that imports TypeScript', async () => {
+      const files = {
+        'index.ts': strToU8(
+          'import { n, type N } from "./lib/n.ts"; export const main = (): { n: N } => ({ n: n satisfies N })',
+        ),
+        lib: { 'n.ts': strToU8('export type N = number; export const n: N = 1') },
+      };
+      assert.deepEqual(await run(zip(files)), { n: 1 });
+      const named = { 'package.json': strToU8('{"main":"index.ts"}'), ...files };
+      assert.deepEqual(await run(zip(named)), { n: 1 });
+    });
+
+    it('name the file and the line of a syntax error', async () => {
+      const faulty = strToU8('const a = 1;\nconst b = ;\n');
+      const cases: ReadonlyArray<readonly [Zippable, string]> = [
+        [{ 'index.js': faulty }, 'index\\.js'],
+        [{ 'index.js': strToU8('require("./x")'), 'x.js': faulty }, 'x\\.js'],
+        [{ 'index.mjs': strToU8('import "./x.mjs"'), 'x.mjs': faulty }, 'x\\.mjs'],
+      ];
+      for (const [files, name] of cases) {
+        await assert.rejects(run(zip(files)), (error: Error) => {
+          assert.match(
+            error.stack ?? '',
+            new RegExp(`^SyntaxError: Unexpected token ';'\\n {4}at /.*/${name}:2:11\\n {2}2 \\| const b = ;`),
+          );
+          return true;
+        });
+      }
     });
   });
 });

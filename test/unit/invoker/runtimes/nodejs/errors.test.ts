@@ -15,13 +15,13 @@ describe('errors as data', () => {
     assert.equal((cause as Record<string, unknown>)['message'], 'deep');
   });
 
-  it('marks what contains itself', () => {
+  it('marks a value that contains itself', () => {
     const value: Record<string, unknown> = { a: { b: [1] } };
     value['self'] = value;
     assert.deepEqual(serializeError(value), { a: { b: [1] }, self: '[Circular]' });
   });
 
-  it('writes what has no data in a word', () => {
+  it('writes a word for a value without data', () => {
     assert.deepEqual(serializeError({ b: Buffer.from('x'), s: Readable.from([]), d: new Date(0) }), {
       b: '[object Buffer]',
       s: '[object Stream]',

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'undici';
-import { nodeRuntimeCommand } from '../../../../../invoker/containers/process/runtimeCommand.js';
+import { eventually } from '../../../../e2e/eventually.js';
+import { nodeRuntime } from '../../../../../invoker/containers/process/runtimeCommand.js';
 
 const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n';
 
@@ -19,7 +20,7 @@ describe('the Node.js runtime’s server', function () {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'pw-runtime-'));
     const socketPath = join(folder, 's');
-    const { program, args } = nodeRuntimeCommand();
+    const { program, args } = nodeRuntime().command;
     child = spawn(program, args, { env: { PATH: process.env['PATH'], PORT: socketPath }, cwd: folder, stdio: 'pipe' });
     output = { stdout: '', stderr: '' };
     child.stdout?.on('data', (chunk) => (output.stdout += String(chunk)));
@@ -63,6 +64,42 @@ describe('the Node.js runtime’s server', function () {
     assert.deepEqual(await post('/run', '{"value":{"☃":"❄"}}'), [200, { '☃': '❄' }]);
   });
 
+  it('rehearses its first call while nobody calls it, which leaves no trace', async () => {
+    // A runtime of its own: that of the other tests has been called already.
+    const socketPath = join(folder, 'idle');
+    const { program, args } = nodeRuntime().command;
+    const idle = spawn(program, args, {
+      env: { PATH: process.env['PATH'], PORT: socketPath, NODE_DEBUG: 'http' },
+      cwd: folder,
+      stdio: 'pipe',
+    });
+    const caller = new Client('http://localhost', { socketPath });
+    try {
+      const said = { stdout: '', stderr: '' };
+      idle.stdout.on('data', (chunk) => (said.stdout += String(chunk)));
+      await new Promise<void>((resolve) => {
+        idle.stderr.on('data', (chunk) => {
+          said.stderr += String(chunk);
+          // The server of Node.js tells of each response that it has sent.
+          if (/outgoing message end/.test(said.stderr)) resolve();
+        });
+      });
+      const call = async (path: string, body: object): Promise<[number, unknown]> => {
+        const answer = await caller.request({ path, method: 'POST', body: JSON.stringify(body) });
+        return [answer.statusCode, await answer.body.json()];
+      };
+      const code =
+        'const main = () => ({ name: process.env.NAME ?? null, deadline: process.env.__OW_DEADLINE ?? null })';
+      assert.deepEqual(await call('/init', { value: { main: 'main', code } }), [200, { OK: true }]);
+      assert.equal(said.stdout, '');
+      assert.doesNotMatch(said.stderr, /XXX_THE_END|status is/);
+      assert.deepEqual(await call('/run', {}), [200, { name: null, deadline: null }]);
+    } finally {
+      await caller.destroy();
+      idle.kill('SIGKILL');
+    }
+  });
+
   it('signs its sentinels with the invoker’s token, and runs nothing for a caller without it', async () => {
     const request = async (path: string, body: object, token?: string): Promise<[number, unknown, unknown]> => {
       const headers = {
@@ -95,14 +132,104 @@ describe('the Node.js runtime’s server', function () {
   it('ends both log streams before it answers a run, and only then', async () => {
     await init('console.log("load"); const main = () => { console.log("out"); console.error("err"); }');
     await post('/run', '{}');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.deepEqual(output, { stdout: `load\nout\n${SENTINEL}`, stderr: `err\n${SENTINEL}` });
+    await eventually(() => assert.deepEqual(output, { stdout: `load\nout\n${SENTINEL}`, stderr: `err\n${SENTINEL}` }));
   });
 
   it('answers a result that cannot be written as JSON', async () => {
     await init('const main = ({ n }) => { const a = {}; if (n) a.n = 1n; else a.a = a; return a }');
-    assert.deepEqual(await post('/run', '{"value":{"n":true}}'), [500, { error: 'Internal error.' }]);
-    assert.deepEqual(await post('/run', '{}'), [500, { error: 'Internal error.' }]);
+    const prefix = 'The result cannot be written as JSON: ';
+    assert.deepEqual(await post('/run', '{"value":{"n":true}}'), [
+      502,
+      { error: `${prefix}result.n is a BigInt. Return String(…) or Number(…) of it.` },
+    ]);
+    assert.deepEqual(await post('/run', '{}'), [
+      502,
+      { error: `${prefix}result.a refers to result, which contains it. Return a copy without it.` },
+    ]);
+    const log = /result\.n is a BigInt.*\n.*THE_END.*\n.*result\.a refers to result/;
+    await eventually(() => assert.match(output.stderr, log));
+  });
+
+  const texts: ReadonlyArray<readonly [what: string, code: string]> = [
+    ['an exported function', 'export function main({ n }) { return { n } }'],
+    ['an exported variable', 'export const main = async ({ n }) => ({ n });'],
+    ['a default export', 'export default ({ n }) => ({ n })'],
+    ['a default export with a member', 'export default { main: ({ n }) => ({ n }) } // the end'],
+    ['an import', "import { join } from 'node:path'; export const main = ({ n }) => ({ n: join(n) })"],
+    [
+      'await at the top level, without an export',
+      'const x = await Promise.resolve(1); function main({ n }) { return x && { n } }',
+    ],
+    ['await in a call at the top level', 'console.log(await 1)\nexport function main({ n }) { return { n } }'],
+    ['import.meta', 'const here = import.meta.url; export const main = ({ n }) => here && { n }'],
+    ['a list of exports', 'const f = ({ n }) => ({ n }); export { f as main }'],
+    ['types', 'interface A { n: string }\nfunction main({ n }: A): A { return { n } satisfies A }'],
+    [
+      'types in an ES module',
+      "import type { X } from './none';\nexport async function main({ n }: { n: string }): Promise<object> { return { n } }",
+    ],
+  ];
+  for (const [what, code] of texts) {
+    it(`runs text with ${what}`, async () => {
+      assert.deepEqual(await init(code), [200, { OK: true }]);
+      assert.deepEqual(await post('/run', '{"value":{"n":"x"}}'), [200, { n: 'x' }]);
+    });
+  }
+
+  const faults: ReadonlyArray<readonly [what: string, code: string, said: RegExp]> = [
+    [
+      'a script',
+      'const a = 1\nconst b = ;',
+      /SyntaxError: Unexpected token ';'\n {4}at \S+action\.js:2:11\n {2}2 \| const b = ;\n {4}\| {11}\^$/,
+    ],
+    [
+      'an ES module',
+      'export const a = 1\nconst b = ;',
+      /SyntaxError: Unexpected token ';'\n {4}at \S+action\.js:2:11\n {2}2 \| const b = ;\n {4}\| {11}\^$/,
+    ],
+    [
+      'TypeScript',
+      'const a: number = 1\nconst b = ;',
+      /SyntaxError: .*\n {4}at \S+action\.ts:2:11\n {2}2 \| const b = ;\n {4}\| {11}\^$/,
+    ],
+    [
+      'a feature of TypeScript that is not a type',
+      'const a: number = 1\nenum B { C }',
+      /SyntaxError: TypeScript enum is not supported in strip-only mode\. .*compile it before.*\n {4}at \S+action\.ts:2:1\n/,
+    ],
+    [
+      'await outside of an async function',
+      'function main() {\n  await x\n}',
+      /await is only valid in async functions.*\n {4}at \S+action\.js:2:3\n/,
+    ],
+    [
+      'an ES module that throws',
+      'export const a = 1\nthrow new Error("early")',
+      /Error: early\n {4}at .*action\.mjs:2:7\n {2}2 \| throw new Error\("early"\)\n {4}\| {7}\^$/,
+    ],
+    ['JSON that an ES module reads', 'export const a = 1\nJSON.parse("{")', /SyntaxError: .*JSON/],
+    ['a missing package', "import x from 'none'; export const main = () => x", /Cannot find package 'none'/],
+    [
+      'no function of that name',
+      'export const handler = () => ({})',
+      /Action entrypoint 'main' is not a function\. Define or export a function 'main', or name another one with --main\./,
+    ],
+  ];
+  for (const [what, code, said] of faults) {
+    it(`names the place of a fault: ${what}`, async () => {
+      const [status, body] = await init(code);
+      assert.equal(status, 502);
+      assert.match((body as { error: string }).error, said);
+      assert.doesNotMatch((body as { error: string }).error, /runtimes\/nodejs/);
+    });
+  }
+
+  it('shows the line that throws in the logs, without frames of the runtime', async () => {
+    await init('function main() {\n  throw new Error("oops")\n}');
+    assert.deepEqual(await post('/run', '{}'), [502, { error: 'An error has occurred: Error: oops' }]);
+    const log =
+      /^Error: oops\n {4}at main \(\S+action\.js:2:9\)\n {2}2 \|   throw new Error\("oops"\)\n {4}\| {9}\^\n.*THE_END/;
+    await eventually(() => assert.match(output.stderr, log));
   });
 
   it('takes nothing over 48 MB', async () => {

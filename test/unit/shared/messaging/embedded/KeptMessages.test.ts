@@ -108,7 +108,7 @@ describe('messages that outlive the process', () => {
     assert.deepEqual(stores.messages.list(), []);
   });
 
-  it('are refused, and not delivered, where they cannot be kept', async () => {
+  it('are refused, and not delivered, if they cannot be kept', async () => {
     const full: KeptEntries = {
       put: () => Promise.reject(new StoreUnavailableError('no space left')),
       remove: () => {},
@@ -122,7 +122,7 @@ describe('messages that outlive the process', () => {
     assert.deepEqual(got, []);
   });
 
-  it('are refused where too many wait: those that were accepted stay', async () => {
+  it('are refused if too many wait, while accepted ones stay', async () => {
     const bus = new EmbeddedMessaging({ kept: kept(), maxWaiting: 2 });
     await bus.consume({ topic: INVOKER, group: 'invoker0', maxInFlight: 1, handle: () => new Promise(() => {}) });
     const producer = await bus.producer();
@@ -134,7 +134,7 @@ describe('messages that outlive the process', () => {
     assert.equal(stores.messages.list().length, 3);
   });
 
-  it('go to another topic where theirs has no consumer any more', async () => {
+  it('go to another topic if their topic has no consumer any more', async () => {
     const producer = await open().producer();
     for (const n of [1, 2]) await producer.send(topic('invoker1'), { n });
     const next = kept();
@@ -147,7 +147,7 @@ describe('messages that outlive the process', () => {
     );
   });
 
-  it('are dropped where they cannot be read', async () => {
+  it('are dropped if they cannot be read', async () => {
     const producer = await open().producer();
     await producer.send(INVOKER, {} as Message);
     await producer.send(INVOKER, { n: 2 });

@@ -10,7 +10,7 @@ describe('BusHealth', () => {
   }
   const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
 
-  it('says at once that a bus is away that never answered, and why', () => {
+  it('says at once that a bus that never answered is unavailable, and why', () => {
     const { health, lines } = setup();
     assert.equal(health.isUp(), true);
     health.failed(refused);
@@ -53,19 +53,50 @@ describe('BusHealth', () => {
     assert.equal(lines.length, 1);
   });
 
-  it('counts a bus that does not answer a request for 5 s as unavailable', () => {
+  it('counts a bus that does not answer a send for 5 s as unavailable', () => {
     const { health, lines, at } = setup();
     health.answered();
-    const first = health.asked();
+    const first = health.sending();
     at(4000);
-    health.asked();
+    health.sending();
     at(4999);
     assert.equal(health.isUp(), true);
-    health.settled(first);
+    health.unsent(first);
     at(8999);
     assert.equal(health.isUp(), true);
     at(9000);
     assert.equal(health.isUp(), false);
-    assert.match(lines[0] ?? '', /a request got no response for 5 s/);
+    assert.match(lines[0] ?? '', /a message got no response for 5 s/);
+  });
+
+  it('says an outage once, although a send of that time gets no response while later sends get one', () => {
+    const { health, lines, at } = setup();
+    health.answered();
+    health.sending();
+    at(5000);
+    assert.equal(health.isUp(), false);
+    for (let ms = 6000; ms <= 20_000; ms += 1000) {
+      at(ms);
+      health.sent(health.sending());
+      assert.equal(health.isUp(), true);
+    }
+    assert.deepEqual(lines.slice(1), ['info: the bus (Kafka at host:9092) is available again after 6.0 s']);
+    at(25_000);
+    assert.equal(health.isUp(), false);
+    assert.equal(health.since, 20_000);
+  });
+
+  it('says an outage of sends once while fetches get responses, as with a frozen follower', () => {
+    const { health, lines, at } = setup();
+    const send = health.sending();
+    for (let ms = 0; ms <= 10_000; ms += 500) {
+      at(ms);
+      health.answered();
+      assert.equal(health.isUp(), ms < 5000);
+    }
+    assert.equal(health.answeredAt, 10_000);
+    assert.equal(lines.length, 1);
+    health.sent(send);
+    assert.deepEqual(lines.slice(1), ['info: the bus (Kafka at host:9092) is available again after 10.0 s']);
   });
 });

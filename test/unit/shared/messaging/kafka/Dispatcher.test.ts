@@ -18,7 +18,7 @@ describe('Dispatcher', () => {
     return { dispatcher, dispatch, lines };
   }
 
-  it('calls redelivered what was in the topic between the place of the group and its end, and nothing after it', () => {
+  it('calls messages redelivered between the position of the group and the end of the topic, and no later ones', () => {
     const seen: [string, boolean][] = [];
     const { dispatcher, dispatch } = setup((text, { redelivered, sentAt }) => {
       assert.equal(sentAt, 7);
@@ -34,7 +34,7 @@ describe('Dispatcher', () => {
     ]);
   });
 
-  it('calls nothing redelivered where the group never committed', () => {
+  it('calls no message redelivered if the group never committed', () => {
     const seen: boolean[] = [];
     const { dispatcher, dispatch } = setup((_, { redelivered }) => void seen.push(redelivered));
     dispatcher.learn([{ partition: 0, committed: undefined, end: 5 }]);

@@ -39,7 +39,7 @@ export class FakeKafka implements KafkaLibrary {
     () => void
   >();
   facts: TopicFacts = { replicas: 3, minInsyncReplicas: 2, maxMessageBytes: 1_048_588 };
-  readonly classify = classify;
+  classify = classify;
 
   admin(): Promise<Admin> {
     return this.#call('admin', () => ({

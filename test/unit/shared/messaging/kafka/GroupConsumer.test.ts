@@ -52,7 +52,7 @@ function setup({
 }
 
 describe('GroupConsumer', () => {
-  it('joins, hands over in order, commits what is handled, and leaves', async () => {
+  it('joins, hands over in order, commits handled messages, and leaves', async () => {
     const { kafka, got, consumer } = setup();
     kafka.append('t', ['a', 'b']);
     await consumer.start();
@@ -81,7 +81,7 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
-  it('fails the start with a clear error where the brokers refuse it', async () => {
+  it('fails the start with a clear error if the brokers refuse it', async () => {
     const { kafka, consumer } = setup();
     kafka.faults.set('places', () => {
       throw new FakeError('refused');
@@ -296,7 +296,7 @@ describe('GroupConsumer', () => {
     assert.equal(kafka.committed.get('g'), 1);
   });
 
-  it('begins at the end where it asks for the latest and the group never committed', async () => {
+  it('begins at the end if it asks for the latest and the group never committed', async () => {
     const { kafka, got, consumer } = setup({ from: 'latest' });
     kafka.append('t', ['a']);
     await consumer.start();

@@ -42,7 +42,7 @@ describe('InFlight', () => {
     assert.equal(await waiting, true);
   });
 
-  it('wakes all who wait when a message is handled', async () => {
+  it('ends all waits when a message is handled', async () => {
     const inFlight = new InFlight({ maxInFlight: 1 });
     inFlight.begin(1);
     const waiting = inFlight.room(10_000);

@@ -1,11 +1,18 @@
 import assert from 'node:assert/strict';
 import { KafkaMessaging } from '../../../../../shared/messaging/kafka/KafkaMessaging.js';
+import { classify as classifyKafkajs } from '../../../../../shared/messaging/kafkajs/errors.js';
 import { BusRefusedError, type Messaging, type Topic } from '../../../../../shared/messaging/Messaging.js';
 import { until } from '../../../../suites/messaging.js';
 import { FakeError, FakeKafka } from './FakeKafka.js';
 import { recordingLogger } from './recordingLogger.js';
 
 const topic: Topic<string> = { name: 't', encode: String, decode: String, settings: { 'retention.ms': '1' } };
+
+const tooFewBrokers = Object.assign(new Error('Replication-factor is invalid'), {
+  name: 'KafkaJSProtocolError',
+  type: 'INVALID_REPLICATION_FACTOR',
+  retriable: false,
+});
 
 describe('KafkaMessaging', () => {
   let kafka: FakeKafka;
@@ -36,7 +43,7 @@ describe('KafkaMessaging', () => {
     assert.equal(kafka.members[0]?.state, 'closed');
   });
 
-  it('makes a topic once, and says nothing where it can keep its promise', async () => {
+  it('makes a topic once, and logs nothing if it can keep its promise', async () => {
     open();
     await Promise.all([messaging.ensureTopic(topic), messaging.ensureTopic(topic)]);
     await messaging.ensureTopic(topic);
@@ -44,7 +51,7 @@ describe('KafkaMessaging', () => {
     assert.deepEqual(lines, ['info: created topic t']);
   });
 
-  it('warns once where replicas are too few to keep the promise', async () => {
+  it('warns once if there are too few replicas to keep the promise', async () => {
     open();
     kafka.facts = { replicas: 1, minInsyncReplicas: 1, maxMessageBytes: undefined };
     await messaging.ensureTopic(topic);
@@ -64,6 +71,31 @@ describe('KafkaMessaging', () => {
     assert.equal(lines.filter((line) => line.includes('is available again')).length, 1);
   });
 
+  it('waits for brokers if fewer are up than a topic has replicas, and says so once', async () => {
+    open({ replicationFactor: 3 });
+    let failures = 3;
+    kafka.faults.set('createTopic', () => {
+      // Client libraries wrap the errors of several topics.
+      if (failures-- > 0) throw new AggregateError([tooFewBrokers], 'Topic creation errors');
+    });
+    kafka.classify = classifyKafkajs;
+    await messaging.ensureTopic(topic);
+    const said = lines.filter((line) => line.includes('topic t cannot have 3 replicas'));
+    assert.equal(said.length, 1, lines.join('\n'));
+    assert.match(said[0] ?? '', /^warn: .*Kafka has fewer brokers up, waiting for more$/);
+    assert.equal(kafka.calls.filter((call) => call === 'createTopic').length, 4);
+  });
+
+  it('names the cause of a failure that no retry can resolve', async () => {
+    open();
+    kafka.faults.set('createTopic', () => {
+      throw new AggregateError([new Error('The configuration is wrong')], 'Topic creation errors');
+    });
+    await assert.rejects(messaging.ensureTopic(topic), {
+      message: 'Kafka failed at topic t: The configuration is wrong',
+    });
+  });
+
   it('does not keep a connection for administration that broke', async () => {
     open();
     await messaging.ensureTopic(topic);
@@ -75,7 +107,7 @@ describe('KafkaMessaging', () => {
     assert.equal(kafka.calls.filter((call) => call === 'admin').length, 2);
   });
 
-  it('fails with a clear error where the brokers refuse, and may be asked again', async () => {
+  it('fails with a clear error if the brokers refuse, and may be asked again', async () => {
     open();
     kafka.faults.set('admin', () => {
       throw new FakeError('refused');
@@ -94,7 +126,7 @@ describe('KafkaMessaging', () => {
     await messaging.ensureTopic(topic);
   });
 
-  it('uses a topic that it may not make, where it exists', async () => {
+  it('uses an existing topic that it may not make', async () => {
     open();
     kafka.faults.set('createTopic', () => {
       throw new FakeError('refused');
@@ -114,7 +146,7 @@ describe('KafkaMessaging', () => {
     );
   });
 
-  it('ends what waits when it is closed', async () => {
+  it('ends all waits when it is closed', async () => {
     open();
     kafka.faults.set('admin', () => {
       throw new FakeError('transient');

@@ -158,7 +158,7 @@ describe('KafkaProducer', () => {
     await assert.rejects(producer.send(topicOf('t'), 'c'), /closed/);
   });
 
-  it('says what the brokers refuse, and does not try it again', async () => {
+  it('names what the brokers refuse, and does not retry it', async () => {
     const { producer, sent } = setup(() => Promise.reject(new FakeError('refused')));
     await assert.rejects(producer.send(topicOf('t'), 'a'), (error: Error) => {
       assert.ok(error instanceof BusUnavailableError);

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { OffsetTracker, type Given } from '../../../../../shared/messaging/kafka/OffsetTracker.js';
 
 describe('OffsetTracker', () => {
-  it('commits up to the oldest message that is not handled, in whatever order they are', () => {
+  it('commits up to the oldest unhandled message, in any order of handling', () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 200 }), (first, steps) => {
         const tracker = new OffsetTracker();
@@ -36,7 +36,7 @@ describe('OffsetTracker', () => {
     assert.equal(new OffsetTracker().committable(), undefined);
   });
 
-  it('recognizes what it gave before', () => {
+  it('recognizes messages that it gave before', () => {
     const tracker = new OffsetTracker();
     assert.ok(tracker.give(5));
     assert.ok(tracker.give(6));
@@ -45,7 +45,7 @@ describe('OffsetTracker', () => {
     assert.ok(tracker.give(7));
   });
 
-  it('takes a topic that ends before what it saw for a new one', () => {
+  it('treats a topic that ends before a known offset as a new topic', () => {
     const tracker = new OffsetTracker();
     const lost = tracker.give(100);
     tracker.learn(undefined, 101);
@@ -56,7 +56,7 @@ describe('OffsetTracker', () => {
     assert.equal(tracker.committable(), 0);
   });
 
-  it('counts what a successor would get again: all from the oldest message on that is not handled', () => {
+  it('counts the messages that a successor would get again: all from the oldest unhandled one on', () => {
     const tracker = new OffsetTracker();
     assert.equal(tracker.uncommitted, 0);
     const given = [5, 6, 8].map((offset) => tracker.give(offset));

@@ -30,7 +30,7 @@ const outboxOf = (maxBytes: number, transmit: ReturnType<typeof transport>['tran
   new Outbox({ maxBytes, transmit, classify, pacer, retryMs: 1 });
 
 describe('Outbox', () => {
-  it('sends the first at once and what comes meanwhile together', async () => {
+  it('sends the first message at once, and later ones together', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit);
     const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
@@ -63,7 +63,7 @@ describe('Outbox', () => {
     );
   });
 
-  it('fails those of a failed request and goes on with the next', async () => {
+  it('fails the messages of a failed request, and continues with the next ones', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit);
     const first = outbox.add(message('a'), LASTING);
@@ -111,27 +111,70 @@ describe('Outbox', () => {
     await Promise.all(sent);
   });
 
-  it('rests in a rush, as long as its pacer says, and takes along what comes meanwhile', async () => {
+  it('rests after a request with several due messages, as long as its pacer says, and takes along later ones', async () => {
     const { requests, transmit } = transport();
     const pacer = new Pacer({ factor: 2, minMs: 40, maxMs: 40 });
     const outbox = outboxOf(1000, transmit, pacer);
-    const began = performance.now();
-    const sent = ['a', 'b'].map((text) => outbox.add(message(text), LASTING));
-    assert.deepEqual(requests[0]?.messages, ['a']);
-    requests[0].succeed();
+    const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
+    requests[0]?.succeed();
     await sent[0];
+    const began = performance.now();
     await turn();
-    sent.push(outbox.add(message('c'), LASTING));
-    assert.equal(requests.length, 1);
-    while (requests.length === 1) await turn();
+    assert.deepEqual(requests[1]?.messages, ['b', 'c'], 'one due message is not a rush');
+    sent.push(outbox.add(message('d'), LASTING));
+    requests[1].succeed();
+    await sent[1];
+    await turn();
+    sent.push(outbox.add(message('e'), LASTING));
+    assert.equal(requests.length, 2);
+    while (requests.length === 2) await turn();
     // Timers count in whole ms, of a clock that is read now and then.
     assert.ok(performance.now() - began > 35, 'it rested');
-    assert.deepEqual(requests[1]?.messages, ['b', 'c']);
-    requests[1].succeed();
+    assert.deepEqual(requests[2]?.messages, ['d', 'e']);
+    requests[2].succeed();
     await Promise.all(sent);
   });
 
-  it('sends the same messages again while the bus is away, and those behind them after that', async () => {
+  it('sends a due message at once after requests with at most one, whatever patient ones they carried', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit, new Pacer({ factor: 2, minMs: 60_000, maxMs: 60_000 }));
+    const patient = ['a', 'b'].map((text) => outbox.add(message(text), { patienceMs: 1, ...LASTING }));
+    while (requests.length === 0) await turn();
+    assert.deepEqual(requests[0]?.messages, ['a', 'b']);
+    const first = outbox.add(message('c'), LASTING);
+    requests[0].succeed();
+    await Promise.all(patient);
+    await turn();
+    assert.deepEqual(requests[1]?.messages, ['c']);
+    requests[1].succeed();
+    await first;
+    await turn();
+    const second = outbox.add(message('d'), LASTING);
+    assert.deepEqual(requests[2]?.messages, ['d']);
+    requests[2].succeed();
+    await second;
+  });
+
+  it('ends a rush after three requests with one due message', async () => {
+    class AskedPacer extends Pacer {
+      asked = 0;
+      override rest(): number {
+        this.asked++;
+        return 0;
+      }
+    }
+    const pacer = new AskedPacer({ factor: 2, maxMs: 10 });
+    const outbox = outboxOf(1000, () => Promise.resolve(), pacer);
+    const asked: number[] = [];
+    for (const due of [1, 1, 3, 1, 1, 1, 1, 1]) {
+      // The first of several goes alone, the others together.
+      await Promise.all(Array.from({ length: due }, () => outbox.add(message('a'), LASTING)));
+      asked.push(pacer.asked);
+    }
+    assert.deepEqual(asked, [0, 0, 0, 1, 2, 3, 3, 3]);
+  });
+
+  it('sends the same messages again while the bus is unavailable, and later messages after them', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit);
     const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
@@ -152,9 +195,9 @@ describe('Outbox', () => {
   it('ends a message in time that waits behind a request without an answer, and the one in that request', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit);
-    const limited = { limitMs: 20 };
-    const first = outbox.add(message('a'), limited);
-    const second = outbox.add(message('b'), limited);
+    const first = outbox.add(message('a'), { limitMs: 100 });
+    // It is overdue at the latest when the first is, however slowly this machine comes from one line to the next.
+    const second = outbox.add(message('b'), { limitMs: 1 });
     const lasting = outbox.add(message('c'), LASTING);
     await assert.rejects(first, BusUnavailableError);
     await assert.rejects(second, BusUnavailableError);
@@ -210,7 +253,7 @@ describe('Outbox', () => {
     await Promise.all(sent);
   });
 
-  it('gives what is left a last time limit when it is closed', async () => {
+  it('gives the remaining messages a last time limit when it is closed', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit);
     const sent = ['a', 'b'].map((text) => assert.rejects(outbox.add(message(text), LASTING), BusUnavailableError));

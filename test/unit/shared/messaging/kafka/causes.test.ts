@@ -19,7 +19,7 @@ describe('the cause of a failed connection', () => {
     });
   }
 
-  it('is the innermost message where nothing more is known, and text for what is not an error', () => {
+  it('is the innermost message if nothing more is known, and a text for a value that is not an error', () => {
     assert.equal(causeOf(new Error('outer', { cause: new Error('inner') })), 'inner');
     assert.equal(causeOf('text'), 'text');
   });
@@ -30,7 +30,7 @@ describe('the cause of a failed connection', () => {
     assert.equal(causeOf(error), 'round');
   });
 
-  it('comes with the rights to grant where the brokers deny a request, also within an aggregate of kafkajs', () => {
+  it('names the rights to grant if the brokers deny a request, also within an aggregate of kafkajs', () => {
     const denied = Object.assign(new Error('Topic authorization failed.'), { type: 'TOPIC_AUTHORIZATION_FAILED' });
     const aggregate = Object.assign(new Error('Topic creation errors'), { errors: [denied] });
     for (const error of [denied, aggregate]) {

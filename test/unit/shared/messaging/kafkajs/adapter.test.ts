@@ -66,7 +66,7 @@ describe('the fetcher of kafkajs', () => {
 
   const places = [{ partition: 0, committed: undefined, end: 7 }];
 
-  it('joins, tells what the coordinator says, commits, pauses and leaves', async () => {
+  it("joins, reports the coordinator's answers, commits, pauses and leaves", async () => {
     const { client, sink, fetcher } = setup();
     fetcher.pause();
     await fetcher.join(places);
@@ -81,7 +81,7 @@ describe('the fetcher of kafkajs', () => {
     assert.deepEqual(client.calls.slice(3), ['pause', 'disconnect']);
   });
 
-  it('goes to the end of the topic where a new group asks for the latest', async () => {
+  it('goes to the end of the topic if a new group asks for the latest', async () => {
     const { client, fetcher } = setup('latest');
     await fetcher.join(places);
     assert.deepEqual(client.calls.slice(1), ['subscribe false', 'run', 'seek 7']);
@@ -98,7 +98,7 @@ describe('the fetcher of kafkajs', () => {
     assert.deepEqual(sink.lostWith, [crash]);
   });
 
-  it('does not join after it was closed, and leaves again where kafkajs joined meanwhile', async () => {
+  it('does not join after it was closed, and leaves again if kafkajs joined meanwhile', async () => {
     const { client, fetcher } = setup();
     client.onConnect = () => fetcher.close();
     await assert.rejects(fetcher.join(places), /closed during its start/);
@@ -172,7 +172,7 @@ describe('the producer of kafkajs', () => {
     assert.equal(disconnects(), 1);
   });
 
-  it('leaves nothing behind where it cannot connect', async () => {
+  it('leaves nothing behind if it cannot connect', async () => {
     const { kafka, disconnects } = setup(false);
     await assert.rejects(kafkajsTransport(kafka, 'all'), /refused/);
     assert.equal(disconnects(), 1);

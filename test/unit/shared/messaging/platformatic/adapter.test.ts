@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn } from 'node:timers/promises';
+import * as real from '@platformatic/kafka';
 import type { BaseOptions } from '@platformatic/kafka';
+import { chain } from '../../../../../shared/messaging/kafka/causes.js';
 import { platformaticAdmin } from '../../../../../shared/messaging/platformatic/admin.js';
 import { classify } from '../../../../../shared/messaging/platformatic/errors.js';
 import type { Library } from '../../../../../shared/messaging/platformatic/library.js';
@@ -11,6 +13,7 @@ import { RecordingSink } from '../kafka/RecordingSink.js';
 
 const OPTIONS = { brokers: ['127.0.0.1:1'], clientId: 'c' };
 const BASE: BaseOptions = { clientId: 'c', bootstrapBrokers: ['127.0.0.1:1'] };
+const kGetConnection = Symbol('the method of the library’s clients that connects to a broker');
 const withId = (apiId: string): Error => Object.assign(new Error(apiId), { apiId });
 
 interface Item {
@@ -40,13 +43,13 @@ describe('the fetcher of platformatic', () => {
     const made: Record<string, unknown>[] = [];
     const consumed: Record<string, unknown>[] = [];
     const committed: unknown[] = [];
-    const listeners = new Map<string, () => void>();
+    const listeners = new Map<string, (value?: unknown) => void>();
     let closes = 0;
     class Consumer {
       constructor(options: Record<string, unknown>) {
         made.push(options);
       }
-      on(event: string, listener: () => void): void {
+      on(event: string, listener: (value?: unknown) => void): void {
         listeners.set(event, listener);
       }
       consume(options: Record<string, unknown>): Promise<unknown> {
@@ -62,7 +65,7 @@ describe('the fetcher of platformatic', () => {
       }
     }
     const sink = new RecordingSink();
-    const library = { Consumer } as unknown as Library;
+    const library = { Consumer, kGetConnection } as unknown as Library;
     const fetcher = new PlatformaticFetcher(
       library,
       BASE,
@@ -93,13 +96,13 @@ describe('the fetcher of platformatic', () => {
     assert.equal(closes(), 1);
   });
 
-  it('goes to the end of the topic where a new group asks for the latest', async () => {
+  it('goes to the end of the topic if a new group asks for the latest', async () => {
     const { fetcher, consumed } = setup(streamOf([]), 'latest');
     await fetcher.join(places);
     assert.deepEqual(consumed[0]?.['offsets'], [{ topic: 't', partition: 0, offset: 7n }]);
   });
 
-  it('tells of a stream that ends or breaks', async () => {
+  it('reports a stream that ends or breaks', async () => {
     const ended = setup(streamOf([], Promise.resolve()));
     await ended.fetcher.join(places);
     await turn();
@@ -108,6 +111,13 @@ describe('the fetcher of platformatic', () => {
     await broken.fetcher.join(places);
     await turn();
     assert.match(String(broken.sink.lostWith[0]), /broke/);
+  });
+
+  it('reports a group that the library cannot join again, which is an event of the client', async () => {
+    const { fetcher, sink, listeners } = setup(streamOf([]));
+    await fetcher.join(places);
+    listeners.get('error')?.(new Error('rejoinGroup failed'));
+    assert.match(String(sink.lostWith[0]), /rejoinGroup failed/);
   });
 
   it('stops when there is no more room', async () => {
@@ -119,7 +129,7 @@ describe('the fetcher of platformatic', () => {
     assert.deepEqual(sink.lostWith, []);
   });
 
-  it('leaves again where it was closed while it joined', async () => {
+  it('leaves again if it was closed while it joined', async () => {
     const { fetcher, sink, closes } = setup(streamOf([item(1n)]));
     const joining = fetcher.join(places);
     await fetcher.close();
@@ -150,7 +160,7 @@ describe('the producer of platformatic', () => {
         done();
       }
     }
-    const library = { Producer, ProduceAcks: { ALL: -1, LEADER: 1 } } as unknown as Library;
+    const library = { Producer, kGetConnection, ProduceAcks: { ALL: -1, LEADER: 1 } } as unknown as Library;
     const transport = await platformaticTransport(library, BASE, 'all');
     await transport.send('t', [
       { key: null, value: Buffer.from('a') },
@@ -176,6 +186,56 @@ describe('the producer of platformatic', () => {
     connects = false;
     await assert.rejects(platformaticTransport(library, BASE, 'all'), /refused/);
     assert.equal(closes, 2);
+  });
+});
+
+describe('a client of platformatic, when the metadata does not name the broker', () => {
+  /** The broker 7 coordinates the group and leads the partition, and restarts: the metadata names no broker. */
+  const metadata = {
+    brokers: new Map(),
+    topics: new Map([['t', { partitions: [{ leader: 7, leaderEpoch: 1 }], partitionsCount: 1 }]]),
+  };
+  let asked: number;
+  beforeEach(() => (asked = 0));
+
+  function withoutBrokers<C extends real.Admin | real.Producer | real.Consumer>(client: C): C {
+    const kMetadata: typeof real.kMetadata = real.kMetadata;
+    return Object.assign(client, {
+      [kMetadata]: (_options: unknown, callback: (error: null, found: typeof metadata) => void) => {
+        asked++;
+        // The library’s answers come later, so that an error in its callbacks has no caller.
+        setImmediate(callback, null, metadata);
+      },
+      [real.kGetBootstrapConnection]: (callback: (error: null, connection: unknown) => void) => callback(null, {}),
+      [real.kGetApi]: (_name: string, callback: (error: null, api: (...values: unknown[]) => void) => void) =>
+        callback(null, (...values) => {
+          const done = values.at(-1) as (error: null, response: unknown) => void;
+          done(null, { coordinators: [{ key: 'g', nodeId: 7 }] });
+        }),
+    });
+  }
+
+  it('lets a consumer fail to join its group, so that it tries again', async () => {
+    class Consumer extends real.Consumer {
+      constructor(options: real.ConsumerOptions<Buffer, Buffer, Buffer, Buffer>) {
+        super(options);
+        withoutBrokers(this);
+      }
+    }
+    const fetcher = new PlatformaticFetcher(
+      { ...real, Consumer } as Library,
+      { ...BASE, retries: 0 },
+      OPTIONS,
+      { topic: 't', group: 'g', from: 'earliest' },
+      new RecordingSink(),
+    );
+    await assert.rejects(fetcher.join([{ partition: 0, committed: 0, end: 7 }]), (error) => {
+      assert.equal(classify(error), 'transient');
+      assert.match(chain(error).join(), /missing in the metadata/);
+      return true;
+    });
+    assert.ok(asked > 0);
+    await fetcher.close();
   });
 });
 
@@ -215,6 +275,7 @@ describe('the administration through platformatic', () => {
     }
     const library = {
       Admin,
+      kGetConnection,
       ConfigResourceTypes: { TOPIC: 2 },
       ListOffsetTimestamps: { LATEST: -1n },
     } as unknown as Library;

@@ -8,12 +8,12 @@ describe('JSON for CouchDB', () => {
     assert.equal(couchJson('\ud800\ud800😀'), '"\ufffd\ufffd😀"');
   });
 
-  it('takes the text of an escape for what it is', () => {
+  it('treats the text of an escape as a text', () => {
     for (const text of ['\\ud800', '\\\\ud800', '\\', '\\udefine']) assert.equal(JSON.parse(couchJson(text)), text);
     assert.equal(JSON.parse(couchJson('\\\ud800')), '\\\ufffd');
   });
 
-  it('is what the value is once its strings are written in UTF-8', () => {
+  it('is the size of the value with its strings in UTF-8', () => {
     const piece = fc.constantFrom('\\', 'ud800', 'u', 'd', '"', '\ud800', '\udfff', '😀', '\n', 'a');
     const odd = fc.array(piece).map((pieces) => pieces.join(''));
     fc.assert(

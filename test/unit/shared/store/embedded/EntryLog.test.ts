@@ -18,7 +18,7 @@ describe('EntryLog', () => {
 
   const segments = (): string[] => readdirSync(folder).filter((name) => /^\d/.test(name));
 
-  it('has after a kill what was put and not removed, in the order of the keys', async () => {
+  it('has after a kill the entries that were put and not removed, in the order of the keys', async () => {
     const log = new EntryLog(folder);
     const [messages, runs] = [log.table('messages'), log.table('runs')];
     await Promise.all([
@@ -98,7 +98,7 @@ describe('EntryLog', () => {
     await table.put('b', '');
   });
 
-  it('refuses what it cannot write, and goes on when it can', async () => {
+  it('refuses entries that it cannot write, and continues when it can', async () => {
     const failures: string[] = [];
     const log = new EntryLog(folder, { ...SMALL, onFailure: ({ message }) => failures.push(message) });
     const table = log.table('t');
@@ -171,7 +171,7 @@ describe('EntryLog', () => {
       assert.deepEqual(await flushedBy(() => table.put('d', 'x')), [second]);
     });
 
-    it('a file that was left behind full, where lines of it wait', async () => {
+    it('a full file of an earlier run, of which lines wait', async () => {
       await table.put('a', 'x');
       const both = (): Promise<unknown> => Promise.all([table.put('b', 'x'), table.put('c', 'x'.repeat(960))]);
       assert.deepEqual(await flushedBy(both), [first, second, own]);

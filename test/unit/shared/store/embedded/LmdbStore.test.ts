@@ -39,7 +39,7 @@ describe('the embedded store', () => {
       await second.close();
     });
 
-    it('refuses a document that is not one, and goes on with the others', async () => {
+    it('refuses an invalid document, and continues with the others', async () => {
       const data = join(folder, 'damaged');
       const first = await openEmbeddedStores(data);
       for (const id of ['w', 'x']) await first.whisks.put(document(id));
@@ -169,7 +169,7 @@ describe('the embedded store', () => {
     });
   });
 
-  it('fails what does not fit on a full disk, keeps the rest, and lets the process live', async function () {
+  it('fails writes that do not fit on a full disk, keeps the rest, and lets the process live', async function () {
     this.timeout(20_000);
     const folder = await mkdtemp(join(tmpdir(), 'store.full-'));
     const script = fileURLToPath(new URL(`./fullDisk${extname(import.meta.url)}`, import.meta.url));

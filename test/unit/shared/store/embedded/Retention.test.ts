@@ -37,7 +37,7 @@ describe('Retention', function () {
     return rows.map(({ key }) => Number(key));
   };
 
-  it('removes what is older than the age, in every list', async () => {
+  it('removes records that are older than the age, in every list', async () => {
     assert.equal(await retention({ maxAgeMs: 8000 }).pass(), 2000);
     assert.equal((await left())[0], 2000);
     const query = { startKey: ['guest0', 0], endKey: ['guest0', '\ufff0'] };

@@ -73,13 +73,13 @@ describe('the data folder', function () {
       assert.deepEqual(format(), { format: FORMAT, program: version });
     });
 
-    it('and is upgraded where it is older', async () => {
+    it('and is upgraded if it is older', async () => {
       rmSync(join(data, 'format.json'));
       await isWhole();
       assert.equal((format() as { format: number }).format, FORMAT);
     });
 
-    it('and is refused where it is newer, before anything is changed', async () => {
+    it('and is refused if it is newer, before anything is changed', async () => {
       writeFileSync(join(data, 'format.json'), JSON.stringify({ format: FORMAT + 1, program: '9.9.9' }));
       const before = readFileSync(file);
       await refuses(
@@ -90,7 +90,7 @@ describe('the data folder', function () {
     });
   });
 
-  describe('that is damaged is refused with what to do', () => {
+  describe('that is damaged is refused with a remedy', () => {
     const damaged = /data\.mdb is damaged: .* Restore a backup: npm run admin -- --data .* data restore BACKUP/;
     const overwrite = (page: number, bytes: Buffer, at = 0): void => {
       const content = readFileSync(file);
@@ -98,32 +98,32 @@ describe('the data folder', function () {
       writeFileSync(file, content);
     };
 
-    it('where its end is missing', async () => {
+    it('if its end is missing', async () => {
       truncateSync(file, Math.floor(statSync(file).size * 0.6));
       await refuses(damaged);
     });
 
-    it('where only its beginning is left', async () => {
+    it('if only its beginning is left', async () => {
       truncateSync(file, 3000);
       await refuses(damaged);
     });
 
-    it('where its first page is overwritten', async () => {
+    it('if its first page is overwritten', async () => {
       overwrite(0, Buffer.alloc(PAGE, 'x'));
       await refuses(damaged);
     });
 
-    it('where its second page is overwritten', async () => {
+    it('if its second page is overwritten', async () => {
       overwrite(1, Buffer.alloc(PAGE));
       await refuses(damaged);
     });
 
-    it('where it is another file', async () => {
+    it('if it is another file', async () => {
       writeFileSync(file, 'not a database'.repeat(10_000));
       await refuses(damaged);
     });
 
-    it('where any page that leads to others is overwritten', async () => {
+    it('if any page that leads to others is overwritten', async () => {
       const content = readFileSync(file);
       const branches = [];
       for (let page = 2; page < content.length / PAGE; page++) {

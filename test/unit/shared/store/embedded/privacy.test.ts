@@ -60,13 +60,13 @@ describe('the privacy of the store', () => {
     );
   });
 
-  it('takes files that only their owner may read as they are, also where it may not change them', async () => {
+  it('leaves files alone that only their owner may read, even if it may not change their modes', async () => {
     await write(0o400, 'data.mdb', 'lock.mdb');
     await closeFiles(folder, failing('EPERM'));
     assert.deepEqual([await modeOf('data.mdb'), await modeOf('lock.mdb')], [0o400, 0o400]);
   });
 
-  it('refuses to go on with a file that others may read and that it may not close, and names it', async () => {
+  it('refuses to start with a file that others may read and that it may not protect, and names the file', async () => {
     await write(0o604, 'data.mdb', 'lock.mdb');
     await assert.rejects(closeFiles(folder, failing('EPERM')), (error: Error) => {
       assert.ok(error instanceof StoreError);
@@ -75,7 +75,7 @@ describe('the privacy of the store', () => {
     });
   });
 
-  it('refuses to go on without a file of the store', async () => {
+  it('refuses to start without a file of the store', async () => {
     await write(0o600, 'data.mdb');
     await assert.rejects(closeFiles(folder), (error: Error) => {
       assert.ok(error instanceof StoreError);

@@ -1,0 +1,128 @@
+import { pipeline } from 'node:stream/promises';
+import type { IncomingMessage } from 'node:http';
+import type { Response } from 'express';
+import type { Dispatcher } from 'undici';
+import { objectsLimitBytes } from '../../../shared/config/namespaceLimits.js';
+import type { Identity } from '../../../shared/entities/identity.js';
+import type { MessageHome } from '../../../shared/objects/messageObjects.js';
+import type { Privilege } from '../../entitlement/Entitlement.js';
+import { ApiError, badRequest, noSuchRoute } from '../../http/ApiError.js';
+import type { ObjectPeers, PeerRequest } from '../../objects/ObjectPeers.js';
+import {
+  OBJECT_REQUEST_HEADERS,
+  OBJECT_RESPONSE_HEADERS,
+  passedHeaders,
+} from '../../../shared/objects/passedHeaders.js';
+import type { Routes } from '../app.js';
+import { authorize, callOf, parameter } from '../route.js';
+import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
+
+const PRIVILEGES: Readonly<Record<PeerRequest['method'], Privilege>> = {
+  GET: 'READ',
+  HEAD: 'READ',
+  PUT: 'PUT',
+  POST: 'PUT',
+  DELETE: 'DELETE',
+};
+
+/**
+ * Objects from outside: `/namespaces/NS/objects/COLOR/KEY`. A request goes to the home of its color, and its body
+ * passes without being kept here. See docs/objects.md.
+ */
+export const objectRoutes: Routes = (router, ctx) => {
+  router.all('/namespaces/:namespace/objects/:color{/*key}', async (req, res) => {
+    const method = methodOf(req);
+    const { objects } = ctx;
+    if (!method) throw noSuchRoute();
+    if (!objects)
+      throw new ApiError(404, 'The invokers share no objects: the operator must set CONFIG_whisk_objects_secret.');
+    const call = callOf(req, res);
+    const color = parameter(req, 'color');
+    const { namespace } = call;
+    const name = Array.isArray(req.params['key']) ? req.params['key'].join('/') : undefined;
+    await authorize(ctx, call, PRIVILEGES[method], { path: namespace, collection: 'objects', name });
+    res.setHeader('Access-Control-Allow-Headers', OBJECT_CORS_HEADERS);
+    res.setHeader('Access-Control-Expose-Headers', 'ETag, Retry-After, X-Request-ID');
+    const path = /^\/namespaces\/[^/]*\/objects(\/.*)$/s.exec(req.url)?.[1];
+    if (path === undefined) throw badRequest('The path must be /namespaces/NAMESPACE/objects/COLOR/KEY.');
+    const policy = req.headers['x-openwhisk-color-policy'];
+    const { homes } = objects.homes(call.user, color, typeof policy === 'string' ? policy : undefined);
+    await proxy(objects, homes, call.user, { method, path, req, res });
+  });
+};
+
+const OBJECT_CORS_HEADERS =
+  'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent, If-Match, If-None-Match, X-OpenWhisk-Color-Policy, X-Palette-Persistence, X-Palette-TTL';
+
+const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
+
+const methodOf = ({ method }: IncomingMessage): PeerRequest['method'] | undefined =>
+  METHODS.find((known) => known === method);
+
+interface Passing {
+  readonly method: PeerRequest['method'];
+  readonly path: string;
+  readonly req: IncomingMessage;
+  readonly res: Response;
+}
+
+/** A little longer than the longest `?wait=`, which is 300 s. */
+const ANSWER_MS = 310_000;
+
+/** Sends the request to its home; once more, without a body, if the home has just changed. */
+async function proxy(
+  objects: ObjectPeers,
+  [home]: readonly MessageHome[],
+  { namespace, limits }: Identity,
+  { method, path, req, res }: Passing,
+): Promise<void> {
+  if (!home) throw away('No invoker that is up shares objects.');
+  const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
+  const gone = new AbortController();
+  res.once('close', () => gone.abort());
+  const request: PeerRequest = {
+    method,
+    path,
+    headers: passedHeaders(req.headers, OBJECT_REQUEST_HEADERS),
+    body: hasBody ? req : undefined,
+    operation: 'request',
+    namespace: {
+      uuid: namespace.uuid,
+      name: namespace.name,
+      limitBytes: objectsLimitBytes(limits),
+    },
+    timeoutMs: ANSWER_MS,
+    signal: gone.signal,
+  };
+  let response = await send(objects, home, request);
+  const other = response.statusCode === 421 ? movedTo(response.headers[MOVED_HEADER]) : undefined;
+  if (other && !hasBody) {
+    await response.body.dump();
+    response = await send(objects, other, request);
+  }
+  if (response.statusCode === 421) {
+    await response.body.dump();
+    throw away('The home of this color is changing.');
+  }
+  res.statusCode = response.statusCode;
+  for (const [name, value] of Object.entries(passedHeaders(response.headers, OBJECT_RESPONSE_HEADERS))) {
+    res.setHeader(name, value);
+  }
+  // A client that disconnects is not an error of the server, and an incomplete response must not look complete.
+  await pipeline(response.body, res).catch(() => res.destroy());
+}
+
+async function send(objects: ObjectPeers, home: MessageHome, request: PeerRequest): Promise<Dispatcher.ResponseData> {
+  try {
+    return await objects.send(home.url, request);
+  } catch (error) {
+    if (request.signal?.aborted === true) throw new ApiError(499, 'The client has disconnected.');
+    throw away(`The home of this color, invoker${home.instance}, does not answer.`, error);
+  }
+}
+
+const away = (reason: string, cause?: unknown): ApiError => {
+  const error = new ApiError(503, `${reason} Try again later.`, { 'retry-after': '1' });
+  error.cause = cause;
+  return error;
+};

@@ -1,0 +1,43 @@
+/*
+ * Compiles the sources into `dist`, if they are newer than what is there. `npm start` and the other commands of a checkout
+ * run this first. An installed package has no sources to compile and does not contain this file.
+ */
+import { spawnSync } from 'node:child_process';
+import { readdirSync, statSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const FOLDERS = ['controller', 'invoker', 'shared', 'deploy', 'docs', 'test'];
+const OTHERS = ['tsconfig.json', 'package-lock.json'];
+/** The compiler writes it last. Its time is that of the start of the latest compilation without errors. */
+const STAMP = join(ROOT, 'dist/.tsbuildinfo');
+
+if (newest() > timeOf(STAMP)) {
+  const began = new Date();
+  const { status } = spawnSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+    cwd: ROOT,
+    stdio: ['ignore', 2, 2],
+  });
+  // After errors, the next command compiles again.
+  if (timeOf(STAMP) > 0) utimesSync(STAMP, began, status === 0 ? began : new Date(0));
+  process.exitCode = status ?? 1;
+}
+
+/** The time of the newest source, in ms since the epoch. */
+function newest() {
+  return Math.max(...FOLDERS.flatMap(sources).map(timeOf), ...OTHERS.map((file) => timeOf(join(ROOT, file))));
+}
+
+/** The paths of the sources in a folder of the project. */
+function sources(folder) {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sources(join(folder, entry.name));
+    return entry.name.endsWith('.ts') ? [join(ROOT, folder, entry.name)] : [];
+  });
+}
+
+/** The time of the last change of a file, in ms since the epoch; 0 if it does not exist. */
+function timeOf(file) {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}

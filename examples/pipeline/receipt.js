@@ -1,0 +1,3 @@
+function main({ item, count, total, discount = 'none' }) {
+  return { text: `${count} x ${item}: ${total} EUR (discount: ${discount})` };
+}

@@ -1,0 +1,208 @@
+import { connect, type Socket } from 'node:net';
+import type { BodyInPieces, RequestBody } from './ContainerDriver.js';
+import { parseHead, type ResponseHead } from './responseHead.js';
+
+/*
+ * One connection of HTTP/1.1 to a container, for one request at a time. A warm call spends less time here than in a general client:
+ * a request is one write, and a response is parsed in the buffer that it was read into.
+ *
+ * States:
+ *   connecting  `send` waits                                            → busy: the request is written; closed
+ *   busy        the request is written, the response read               → idle: both are complete, and the server keeps it
+ *                                                                       → closed: anything else
+ *   idle        `send` leads to busy                                    → closed: the server closes it, or writes unasked
+ *   closed
+ */
+
+/** The address of a container's proxy: TCP or a Unix socket. */
+export type ContainerAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
+
+/** A `POST`: its head without `Content-Length` and the empty line, and its body. */
+export interface HttpRequest {
+  readonly head: string;
+  readonly body: RequestBody;
+}
+
+/** Is told the course of one request: `started`, `head`, `data`s and `end`; or `failed` at any time, and then nothing more. */
+export interface Exchange {
+  /** The request is being written to a connection. */
+  started(): void;
+  head(head: ResponseHead): void;
+  /** @param chunk a part of the body; the exchange may keep it */
+  data(chunk: Buffer): void;
+  end(): void;
+  failed(error: Error): void;
+}
+
+const CONNECT_MS = 10_000;
+const MAX_HEAD_BYTES = 64 * 1024;
+/** The connection is given up so long before its server closes it, in ms: a request must not meet the close. */
+const CLOSE_MARGIN_MS = 2000;
+/** The idle time of connections if the server does not name one. */
+const IDLE_MS = 4000;
+const BLANK_LINE = Buffer.from('\r\n\r\n');
+
+/** All connections read into it: a read is handled before the next one. */
+const buffer = Buffer.allocUnsafe(64 * 1024);
+
+export class HttpConnection {
+  readonly #socket: Socket;
+  /** Called when the connection is idle again, or closed. */
+  readonly #onFree: (connection: HttpConnection) => void;
+  #exchange: Exchange | undefined;
+  /** Waits for the connection. */
+  #request: HttpRequest | undefined;
+  /** Whether pieces of the request's body are still to be written. */
+  #sending = false;
+  #onDrain: (() => void) | undefined;
+  /** The bytes of a head of which the rest is missing. */
+  #early: Buffer | undefined;
+  #head: ResponseHead | undefined;
+  /** The bytes of the body that are missing. */
+  #missing = 0;
+  #paused = false;
+  #error: Error | undefined;
+  #closed = false;
+  #keepMs = IDLE_MS;
+  #idleSince = 0;
+
+  constructor(address: ContainerAddress, onFree: (connection: HttpConnection) => void) {
+    this.#onFree = onFree;
+    const onread = { buffer, callback: (bytes: number): boolean => this.#read(buffer.subarray(0, bytes)) };
+    const socket =
+      'socketPath' in address
+        ? connect({ path: address.socketPath, onread })
+        : connect({ ...address, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+    this.#socket = socket;
+    const late = setTimeout(() => this.close(connectTimeout()), CONNECT_MS);
+    socket.once('connect', () => {
+      clearTimeout(late);
+      this.#write();
+    });
+    socket.on('drain', () => this.#onDrain?.());
+    socket.on('error', (error) => (this.#error ??= error));
+    socket.once('end', () => this.close(new Error('the container closed the connection')));
+    socket.once('close', () => {
+      clearTimeout(late);
+      this.close(this.#error ?? new Error('the connection is closed'));
+    });
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether an idle connection may take a request. */
+  get usable(): boolean {
+    return !this.#closed && performance.now() - this.#idleSince < this.#keepMs;
+  }
+
+  /** Sends a request; only while the connection is idle, or new. */
+  send(request: HttpRequest, exchange: Exchange): void {
+    this.#exchange = exchange;
+    this.#request = request;
+    if (!this.#socket.connecting) this.#write();
+  }
+
+  /** Reads no more of the response until `resume`. */
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  /** Closes the connection. Its request fails with `error`. */
+  close(error: Error): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#socket.destroy();
+    this.#onDrain?.();
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#onFree(this);
+    exchange?.failed(this.#error ?? error);
+  }
+
+  #write(): void {
+    const [request, exchange] = [this.#request, this.#exchange];
+    this.#request = undefined;
+    if (!request || !exchange || this.#closed) return;
+    exchange.started();
+    const { head, body } = request;
+    if (typeof body === 'string') {
+      this.#socket.write(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+      return;
+    }
+    this.#socket.write(`${head}content-length: ${body.bytes}\r\n\r\n`);
+    this.#sending = true;
+    this.#writePieces(body).catch((error: unknown) =>
+      this.close(error instanceof Error ? error : new Error(String(error))),
+    );
+  }
+
+  async #writePieces(body: BodyInPieces): Promise<void> {
+    let left = body.bytes;
+    for await (const piece of body.pieces()) {
+      if (this.#closed) return;
+      left -= piece.length;
+      if (!this.#socket.write(piece)) await new Promise<void>((resolve) => (this.#onDrain = resolve));
+    }
+    if (left !== 0) throw new Error('the body of a request does not have its length');
+    this.#sending = false;
+  }
+
+  /** Handles what was read. @returns whether to read on */
+  #read(chunk: Buffer): boolean {
+    try {
+      if (this.#exchange) this.#take(this.#exchange, chunk);
+      else this.close(new Error('the container wrote without a request'));
+    } catch (error) {
+      this.close(error instanceof Error ? error : new Error(String(error)));
+    }
+    return !this.#paused;
+  }
+
+  #take(exchange: Exchange, read: Buffer): void {
+    let chunk = read;
+    while (!this.#head) {
+      const bytes = this.#early ? Buffer.concat([this.#early, chunk]) : chunk;
+      const end = bytes.indexOf(BLANK_LINE);
+      if (end < 0) {
+        if (bytes.length > MAX_HEAD_BYTES) throw new Error('the head of the response is too long');
+        this.#early = this.#early ? bytes : Buffer.from(bytes);
+        return;
+      }
+      this.#early = undefined;
+      chunk = bytes.subarray(end + BLANK_LINE.length);
+      const head = parseHead(bytes.toString('latin1', 0, end));
+      // An interim response: another one follows.
+      if (head.status >= 100 && head.status < 200) continue;
+      this.#head = head;
+      this.#missing = head.length ?? 0;
+      exchange.head(head);
+    }
+    if (this.#closed) return;
+    if (chunk.length > this.#missing) throw new Error('the response is longer than its length');
+    this.#missing -= chunk.length;
+    if (chunk.length > 0) exchange.data(Buffer.from(chunk));
+    if (this.#missing === 0 && !this.#closed) this.#end(exchange, this.#head);
+  }
+
+  #end(exchange: Exchange, { closes, keepAliveMs }: ResponseHead): void {
+    this.#exchange = undefined;
+    this.#head = undefined;
+    this.#paused = false;
+    this.#keepMs = keepAliveMs === undefined ? IDLE_MS : keepAliveMs - CLOSE_MARGIN_MS;
+    this.#idleSince = performance.now();
+    if (closes || this.#sending || this.#keepMs <= 0) this.close(new Error('the connection is not kept'));
+    else this.#onFree(this);
+    exchange.end();
+  }
+}
+
+function connectTimeout(): Error {
+  return Object.assign(new Error(`no connection in ${CONNECT_MS} ms`), { code: 'ETIMEDOUT' });
+}

@@ -1,0 +1,140 @@
+import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
+import { MAX_OBJECT_BYTES } from '../../shared/objects/bounds.js';
+import { BrokenConnectionError } from '../../shared/objects/client/Connection.js';
+import { ObjectError } from '../../shared/objects/ObjectError.js';
+import { objectPath, type ObjectAddress } from '../../shared/objects/objectPath.js';
+import { PERSISTENCE_HEADER, POLICY_HEADER, TTL_HEADER, type Persistence } from '../../shared/objects/ObjectRequest.js';
+import { ReadConnections } from './ReadConnections.js';
+
+/** The longest time for one object, in ms. */
+const CALL_MS = 30_000;
+const CONNECTIONS = 8;
+/** The origin of its pool, which is a Unix socket. */
+const ORIGIN = 'http://objects';
+
+/** The room for an object that is read. */
+export interface Room {
+  readonly maxBytes: number;
+  /** Waits until there is memory for so many bytes. @throws when there is none. */
+  readonly admit: (bytes: number) => Promise<void>;
+}
+
+export interface ReadObject {
+  readonly bytes: Buffer;
+  readonly contentType: string;
+}
+
+/** The properties of an object that the invoker writes. */
+export interface ObjectToWrite {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+  readonly persistence: Persistence;
+  readonly ttlMs: number;
+}
+
+/** Reads and writes objects for the invoker itself, through the server of its own objects. */
+export class ObjectAccess {
+  readonly #client: LazyHttpClient;
+  readonly #reads: ReadConnections;
+
+  /** @param socketPath of the object server. */
+  constructor(socketPath: string) {
+    const options = { socketPath, connections: CONNECTIONS, headersTimeout: CALL_MS, bodyTimeout: CALL_MS };
+    this.#client = new LazyHttpClient(({ Pool }) => new Pool(ORIGIN, options));
+    this.#reads = new ReadConnections(socketPath, CALL_MS);
+  }
+
+  /**
+   * Reads an object.
+   * @throws ObjectError: 404, 413 for a larger one, 503, …
+   */
+  async read(
+    token: string,
+    address: ObjectAddress,
+    policy: string | undefined,
+    { maxBytes, admit }: Room,
+  ): Promise<ReadObject> {
+    const { status, headers, body } = await this.#reads
+      .read(readHead(token, address, policy), async (length) => {
+        if (length > Math.min(maxBytes, MAX_OBJECT_BYTES)) {
+          throw new ObjectError(413, `The object has ${length} bytes, and there is room for ${maxBytes}.`);
+        }
+        await admit(length);
+      })
+      .catch((error: unknown) => {
+        throw error instanceof BrokenConnectionError ? new ObjectError(503, SILENT, { cause: error }) : error;
+      });
+    if (status !== 200) throw refusal(status, body.toString());
+    return { bytes: body, contentType: headers.get('content-type') ?? 'application/octet-stream' };
+  }
+
+  /** Writes an object. @throws ObjectError: 413, 429, 503, … */
+  async write(
+    token: string,
+    address: ObjectAddress,
+    policy: string | undefined,
+    { bytes, contentType, persistence, ttlMs }: ObjectToWrite,
+  ): Promise<void> {
+    const headers = {
+      'content-type': contentType,
+      [PERSISTENCE_HEADER]: persistence,
+      [TTL_HEADER]: String(ttlMs / 1000),
+    };
+    const { statusCode, body } = await this.#send('PUT', token, address, policy, headers, bytes);
+    const text = await body.text();
+    if (statusCode >= 300) throw refusal(statusCode, text);
+  }
+
+  async close(): Promise<void> {
+    this.#reads.close();
+    await this.#client.close();
+  }
+
+  async #send(
+    method: 'PUT',
+    token: string,
+    { color, key }: ObjectAddress,
+    policy: string | undefined,
+    more: Readonly<Record<string, string>>,
+    body: Uint8Array | undefined,
+  ) {
+    const headers = {
+      ...more,
+      authorization: `Bearer ${token}`,
+      ...(policy === undefined ? {} : { [POLICY_HEADER]: policy }),
+    };
+    try {
+      return await this.#client.request(ORIGIN, objectPath(color, key), { method, headers, body: body ?? null });
+    } catch (cause) {
+      throw new ObjectError(503, SILENT, { cause });
+    }
+  }
+}
+
+const SILENT = 'The object memory of this invoker does not answer.';
+
+/** @throws ObjectError 400 for a policy whose name cannot be the value of a header */
+function readHead(token: string, { color, key }: ObjectAddress, policy: string | undefined): string {
+  if (policy !== undefined && !/^[\u0020-\u007e]*$/.test(policy)) {
+    throw new ObjectError(400, 'The name of a color policy has ASCII characters only.');
+  }
+  const named = policy === undefined ? '' : `${POLICY_HEADER}: ${policy}\r\n`;
+  return `GET ${objectPath(color, key)} HTTP/1.1\r\nHost: objects\r\nAuthorization: Bearer ${token}\r\n${named}\r\n`;
+}
+
+/** The server's refusal as an error, with the server's words. */
+function refusal(status: number, text: string): ObjectError {
+  let reason = `The object memory answered ${status}.`;
+  try {
+    const body: unknown = JSON.parse(text);
+    if (typeof body === 'object' && body !== null && 'error' in body && typeof body.error === 'string') {
+      reason = body.error;
+    }
+  } catch {
+    // The reason stays.
+  }
+  const known = STATUSES.find((one) => one === status);
+  return new ObjectError(known ?? 502, reason);
+}
+
+const STATUSES = [400, 401, 403, 404, 412, 413, 421, 429, 503] as const;

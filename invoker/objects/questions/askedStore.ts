@@ -1,0 +1,33 @@
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { ObjectBytes } from '../memory/ObjectBytes.js';
+import type { Asker, QuestionKind, Questions } from './questions.js';
+import type { ObjectStore } from '../sharing/ObjectStore.js';
+
+/** The store of the main thread, for a worker. */
+export function askedStore(asker: Asker): ObjectStore {
+  const ask = async <Kind extends QuestionKind>(
+    kind: Kind,
+    asked: Questions[Kind]['asked'],
+  ): Promise<Questions[Kind]['answer']> => {
+    try {
+      return await asker.ask(kind, asked);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : '';
+      throw new ObjectError(503, `The store does not work: ${reason}`, { retryAfterS: 1, cause });
+    }
+  };
+  return {
+    keys: async (namespace, color) => {
+      const { keys, epoch } = await ask('keys', { namespace, color });
+      return { keys: keys === 'many' ? keys : new Set(keys), epoch };
+    },
+    list: (namespace, request) => ask('list', { namespace, request }),
+    read: async (namespace, address, epoch) => {
+      const object = await ask('read', { namespace, address, epoch });
+      return object && { ...object, bytes: ObjectBytes.of(object.bytes) };
+    },
+    write: (namespace, address, { bytes, ...rest }, epoch) =>
+      ask('write', { namespace, address, object: { ...rest, bytes: Buffer.concat(bytes.pieces()) }, epoch }),
+    remove: (namespace, address, epoch) => ask('remove', { namespace, address, epoch }),
+  };
+}

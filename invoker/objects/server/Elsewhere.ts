@@ -1,0 +1,63 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Locate, Location, Peer } from '../../../shared/objects/Locate.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ListRequest, ObjectList, Persistence } from '../../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import type { StoredObject } from '../memory/StoredObject.js';
+
+/** The location of a color whose home is this invoker. */
+export type Here = Location & { readonly kind: 'here' };
+
+/** A request for an object whose home is another invoker. */
+export interface ForwardedCall {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly namespace: ObjectNamespace;
+  readonly color: string;
+  /** The policy that the request names. */
+  readonly policy: string | undefined;
+  /** The path from the color on, with the query. */
+  readonly path: string;
+  /** The first one is the home. */
+  readonly homes: readonly [Peer, ...Peer[]];
+}
+
+/** All that the object server needs to know about other invokers and the store. */
+export interface Elsewhere {
+  readonly locate: Locate;
+  /** Forwards the request to the home, and its response back. Rejects with an `ObjectError` before a response began. */
+  forward(call: ForwardedCall): Promise<void>;
+  /** Refuses a persistence that the installation does not have now. @throws ObjectError 503 */
+  admit?(persistence: Persistence | undefined, here: Here): void;
+  /** Whether this invoker executes the operations on a color now. Missing: always. */
+  owns?(namespace: ObjectNamespace, color: string): boolean;
+  /**
+   * Called before an operation: what to wait for. An earlier change must be as safe as its persistence promises; an
+   * object that is not in this memory is put there if another invoker or the store has it. Undefined: nothing. Rejects
+   * with an `ObjectError`.
+   * @param mayRecover whether to look for a missing object: once for each operation.
+   */
+  prepare?(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    here: Here,
+    mayRecover: boolean,
+  ): Promise<void> | undefined;
+  /** Calls `leave` once when another invoker takes the color over. @returns a function that ends this. */
+  onLeave?(namespace: ObjectNamespace, color: string, leave: () => void): () => void;
+  /** The objects of a color wherever they are. Missing: in this memory. */
+  list?(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList>;
+  /**
+   * Called after a change, before its response. Resolves once the object is as safe as its persistence promises.
+   * Undefined if that is so already.
+   * @param object the object after the change; undefined: it was deleted.
+   * @param before the object before the change.
+   */
+  settle?(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    object: StoredObject | undefined,
+    before: StoredObject | undefined,
+    here: Here,
+  ): Promise<void> | undefined;
+}

@@ -1,0 +1,162 @@
+import type { Peer } from '../../../shared/objects/Locate.js';
+import type { CopySetState } from './CopySets.js';
+
+/*
+ * The states of a color in one invoker. A color has one owner at a time: the invoker that executes its operations. The
+ * controllers name its home; the home becomes the owner when it has asked all invokers that may have been it before.
+ *
+ *   from      to        when
+ *   unknown   adopting  a request, while the controllers name this invoker the home
+ *   adopting  owned     the other invokers have handed the color over, or are dead
+ *   adopting  unknown   one of them does not answer, or adopts it itself and has a lower number (or owned, as before)
+ *   adopting  given     another invoker asks for it, which has a lower number
+ *   owned     given     another invoker asks for it
+ *   given     unknown   `GIVEN_MS` later: the replies that named this invoker are older than that
+ *   owned     unknown   the table is full, and the color is the least recently used one; or a drain has ended
+ *   owned     adopting  a request, after a time without contact to the controllers: another invoker may have taken the
+ *                       color over in silence. Until then nothing is executed (`Contact.ts`)
+ *
+ * Each ownership has an epoch, a number that is higher than those of all earlier ones. The store and the invokers with
+ * copies refuse the requests of a lower one.
+ *
+ * Objects do not move with the ownership, but when they are asked for: `formers` are the invokers that still have some.
+ */
+
+/** A set of copies in an invoker: see `CopySets.ts`. */
+export interface CopySet extends CopySetState {
+  readonly peer: Peer;
+  /** The invoker is dead: the set is lost, and older ones are still out of date. */
+  readonly lost?: boolean;
+}
+
+/** The invokers that may have objects of a color that this one owns. */
+export interface Owned {
+  readonly kind: 'owned';
+  /** Of this ownership. It grows when a set of copies begins at another invoker, or the store knows a higher one. */
+  epoch: number;
+  /** The number of `Contact.lapses` at its begin. */
+  readonly lapses: number;
+  /** How long another invoker may go on without a reply of a controller, in ms. */
+  readonly validMs: number;
+  /** Former owners with objects. */
+  readonly formers: Map<number, Peer>;
+  /** The sets of copies of earlier ownerships. */
+  readonly copies: Map<number, CopySet>;
+  /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
+  copiedTo: CopySet | undefined;
+  /** The copying of another set. */
+  copying: Promise<void> | undefined;
+  /** Before that time no further set is begun in the background. */
+  copyAgainAt: number;
+  /** The policy that a request named for the color. */
+  readonly policy: string | undefined;
+  /** The keys in the store; `many`: too many to list; undefined: not asked for yet. */
+  stored: Set<string> | 'many' | undefined;
+}
+
+export type ColorState =
+  | Owned
+  | { readonly kind: 'adopting'; readonly done: Promise<Owned>; readonly lapsed: Owned | undefined }
+  | { readonly kind: 'given'; readonly to: Peer; readonly until: number };
+
+/** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
+const GIVEN_MS = 3000;
+const MAX_COLORS = 100_000;
+
+/** The states of colors, by namespace and color. Has no clock: `now` comes in as ms. */
+export class ColorStates {
+  readonly #maxColors: number;
+  /** The least recently used color comes first. */
+  readonly #states = new Map<string, ColorState>();
+
+  constructor(maxColors = MAX_COLORS) {
+    this.#maxColors = maxColors;
+  }
+
+  /** The state; undefined: unknown. */
+  get(key: string, now: number): ColorState | undefined {
+    const state = this.#states.get(key);
+    if (!state) return undefined;
+    this.#states.delete(key);
+    if (state.kind === 'given' && now >= state.until) return undefined;
+    this.#states.set(key, state);
+    return state;
+  }
+
+  /**
+   * @param done settles at the end of the adoption.
+   * @param lapsed the ownership before a time without contact; undefined: none.
+   */
+  adopt(key: string, done: Promise<Owned>, lapsed: Owned | undefined): void {
+    this.#set(key, { kind: 'adopting', done, lapsed });
+  }
+
+  /** Ends an adoption. @returns whether the color is owned: another invoker may have asked for it in the meantime. */
+  adopted(key: string, done: Promise<Owned>, owned: Owned): boolean {
+    if (!this.#isAdopting(key, done)) return false;
+    this.#set(key, owned);
+    return true;
+  }
+
+  /** Ends an adoption that failed. A lapsed ownership stays known: its objects may be out of date. */
+  notAdopted(key: string, done: Promise<Owned>): void {
+    const state = this.#isAdopting(key, done);
+    if (!state) return;
+    if (state.lapsed) this.#set(key, state.lapsed);
+    else this.#states.delete(key);
+  }
+
+  /**
+   * Hands a color over to another invoker.
+   * @param self the number of this invoker.
+   * @returns the state before; `busy` if this invoker adopts the color itself and has the lower number.
+   */
+  give(key: string, self: number, to: Peer, now: number): Owned | 'busy' | undefined {
+    const state = this.get(key, now);
+    if (state?.kind === 'adopting' && self < to.instance) return 'busy';
+    this.#set(key, { kind: 'given', to, until: now + GIVEN_MS });
+    return state?.kind === 'owned' ? state : state?.kind === 'adopting' ? state.lapsed : undefined;
+  }
+
+  forget(key: string): void {
+    this.#states.delete(key);
+  }
+
+  #isAdopting(key: string, done: Promise<Owned>): (ColorState & { readonly kind: 'adopting' }) | undefined {
+    const state = this.#states.get(key);
+    return state?.kind === 'adopting' && state.done === done ? state : undefined;
+  }
+
+  #set(key: string, state: ColorState): void {
+    this.#states.delete(key);
+    this.#states.set(key, state);
+    if (this.#states.size <= this.#maxColors) return;
+    for (const [oldest, { kind }] of this.#states) {
+      if (kind === 'adopting') continue;
+      this.#states.delete(oldest);
+      return;
+    }
+  }
+}
+
+export const newlyOwned = ({
+  policy,
+  epoch,
+  lapses,
+  validMs,
+}: Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'validMs'>): Owned => ({
+  kind: 'owned',
+  epoch,
+  lapses,
+  validMs,
+  formers: new Map(),
+  copies: new Map(),
+  copiedTo: undefined,
+  copying: undefined,
+  copyAgainAt: 0,
+  stored: undefined,
+  policy,
+});
+
+/** An epoch that is higher than all known ones. The time makes it higher than those that are not known, too. */
+export const nextEpoch = (known: number): number => Math.max(known + 1, Date.now());

@@ -1,0 +1,101 @@
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { colorKey } from './colorKey.js';
+import { copiesOf } from './copies.js';
+
+/*
+ * The copies of a color's replicated objects in an invoker are a set. An owner begins a set with an epoch, copies all
+ * replicated objects, and completes it; it acknowledges no change before. So the complete set with the highest epoch is
+ * the current one, and a set with a lower epoch, such as that of an invoker that was frozen, is out of date as a whole.
+ */
+
+/** A set of copies in one invoker. */
+export interface CopySetState {
+  readonly epoch: number;
+  readonly complete: boolean;
+}
+
+const MAX_COLORS = 100_000;
+
+/** The sets of copies that this invoker keeps for other owners, and the highest epochs that it knows. */
+export class CopySets {
+  readonly #memory: ObjectMemory;
+  readonly #maxColors: number;
+  readonly #sets = new Map<string, CopySetState>();
+  /** The least recently raised one comes first. */
+  readonly #epochs = new Map<string, number>();
+
+  constructor(memory: ObjectMemory, maxColors = MAX_COLORS) {
+    this.#memory = memory;
+    this.#maxColors = maxColors;
+  }
+
+  /** The highest epoch of the color that this invoker has heard of; 0: none. */
+  epoch(key: string): number {
+    return Math.max(this.#epochs.get(key) ?? 0, this.#sets.get(key)?.epoch ?? 0);
+  }
+
+  /** Takes note of an owner's epoch: from now on requests of earlier owners are refused. */
+  raise(key: string, epoch: number): void {
+    const higher = Math.max(epoch, this.#epochs.get(key) ?? 0);
+    put(this.#epochs, key, higher, this.#maxColors);
+  }
+
+  get(key: string): CopySetState | undefined {
+    return this.#sets.get(key);
+  }
+
+  /**
+   * Checks a change of a copy. A higher epoch begins another set.
+   * @returns the set.
+   * @throws ObjectError 421 for a former owner
+   */
+  admit(namespace: ObjectNamespace, color: string, epoch: number): CopySetState {
+    const key = colorKey(namespace, color);
+    this.#requireCurrent(key, epoch);
+    const known = this.#sets.get(key);
+    if (known?.epoch === epoch) return known;
+    this.#memory.clear(copiesOf(namespace), color);
+    const set = { epoch, complete: false };
+    put(this.#sets, key, set, this.#maxColors);
+    return set;
+  }
+
+  /**
+   * Completes a set.
+   * @param from the epoch of an earlier complete set with the same content, which becomes this one; undefined: none.
+   * @returns false if this invoker does not have that set.
+   * @throws ObjectError 421 for a former owner
+   */
+  complete(namespace: ObjectNamespace, color: string, epoch: number, from: number | undefined): boolean {
+    const key = colorKey(namespace, color);
+    this.#requireCurrent(key, epoch);
+    const set = this.#sets.get(key);
+    if (from !== undefined && !(set?.complete === true && set.epoch === from)) return false;
+    if (from === undefined) this.admit(namespace, color, epoch);
+    put(this.#sets, key, { epoch, complete: true }, this.#maxColors);
+    return true;
+  }
+
+  /** Removes a set that is older than an epoch. */
+  forget(namespace: ObjectNamespace, color: string, before: number): void {
+    const key = colorKey(namespace, color);
+    this.raise(key, before);
+    const set = this.#sets.get(key);
+    if (set && set.epoch >= before) return;
+    this.#sets.delete(key);
+    this.#memory.clear(copiesOf(namespace), color);
+  }
+
+  #requireCurrent(key: string, epoch: number): void {
+    if (epoch < this.epoch(key)) throw new ObjectError(421, 'Another invoker has taken the color over.');
+  }
+}
+
+function put<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > most && oldest !== undefined) map.delete(oldest);
+}

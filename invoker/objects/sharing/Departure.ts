@@ -1,0 +1,136 @@
+import * as z from 'zod';
+import type { Location } from '../../../shared/objects/Locate.js';
+import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import type { Here } from '../server/Elsewhere.js';
+import type { Owned } from './ColorStates.js';
+import { copiesOf, originalOf } from './copies.js';
+import type { KnownHomes } from './HomesCache.js';
+import { listAt } from './listAt.js';
+import type { PeerClient } from './PeerClient.js';
+import type { Replication } from './Replication.js';
+
+export interface DepartureParts {
+  readonly instance: number;
+  readonly memory: ObjectMemory;
+  readonly peers: PeerClient;
+  readonly replication: Replication;
+  /** In ms; never decreases. */
+  readonly now: () => number;
+  readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
+  /** The homes as a controller names them now. */
+  readonly freshHomes: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<KnownHomes>;
+  /** Where the color is, which may take it over. */
+  readonly freshLocation: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<Location>;
+  /** Gets an object that this invoker owns into its memory. */
+  readonly ready: (namespace: ObjectNamespace, address: ObjectAddress, here: Here) => Promise<void>;
+  readonly onWarning: (text: string, error: unknown) => void;
+}
+
+/** The most objects in one list. */
+const PAGE = 1000;
+/** The limit for a home to gather the objects of one color, and the pause before it is asked again, in ms. */
+const GATHER_MS = 30_000;
+const PUSH_AGAIN_MS = 100;
+/** The time after which all know that this invoker leaves, in ms. */
+const SETTLED_MS = 2000;
+const gatheredSchema = z.object({ gathered: z.boolean() });
+
+/** Moves the objects of colors to their next homes when an invoker leaves: at both of them. */
+export class Departure {
+  readonly #parts: DepartureParts;
+
+  constructor(parts: DepartureParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Moves all objects of a color here, and copies replicated ones anew. For a former home that drains.
+   * @returns false if this invoker is not the home.
+   */
+  async gather(namespace: ObjectNamespace, color: string, policy: string | undefined): Promise<boolean> {
+    const { peers, replication } = this.#parts;
+    const location = await this.#parts.freshLocation(namespace, color, policy);
+    const owned = this.#parts.owned(namespace, color);
+    if (location.kind !== 'here' || !owned) return false;
+    for (const from of owned.formers.values()) {
+      for (let after: string | undefined, more = true; more;) {
+        const list = await listAt(peers, from, namespace, { color, prefix: '', after, limit: PAGE });
+        if (!list) owned.formers.delete(from.instance);
+        for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key }, location);
+        more = list?.more ?? false;
+        after = list?.objects.at(-1)?.key;
+      }
+    }
+    await replication.gather(namespace, color, owned);
+    const [next] = location.others;
+    if (next && this.#hasReplicated(namespace, color)) await replication.ensure(namespace, color, owned, next);
+    return true;
+  }
+
+  /**
+   * Asks the new homes of all colors to take their objects over. For the end of this invoker's work. Others believe for
+   * a second that it is still the home, so it looks for objects again after that.
+   */
+  async drain(signal: AbortSignal): Promise<{ readonly moved: number; readonly left: number }> {
+    const { memory, now } = this.#parts;
+    const settledAt = now() + SETTLED_MS;
+    let moved = 0;
+    for (;;) {
+      const late = now() >= settledAt;
+      const colors = memory.colors();
+      let stuck = 0;
+      for (const { namespace: space, color } of colors) {
+        const namespace = originalOf(space);
+        if (await this.#push(namespace, color, settledAt, signal)) {
+          moved++;
+          // The home has them in its memory.
+          memory.clear(copiesOf(namespace), color);
+        } else stuck++;
+      }
+      if (signal.aborted || (late && stuck === colors.length)) return { moved, left: memory.colors().length };
+      await new Promise((resolve) => setTimeout(resolve, PUSH_AGAIN_MS));
+    }
+  }
+
+  /** Asks the home of a color, once the controllers name another one, to gather its objects. */
+  async #push(namespace: ObjectNamespace, color: string, settledAt: number, signal: AbortSignal): Promise<boolean> {
+    const owned = this.#parts.owned(namespace, color);
+    const query = new URLSearchParams({
+      ...(owned ? { epoch: String(owned.epoch) } : {}),
+      ...(owned?.policy === undefined ? {} : { policy: owned.policy }),
+    });
+    const path = `${objectPath(color)}?${query.toString()}`;
+    let failure: unknown;
+    while (!signal.aborted) {
+      const known = await this.#parts.freshHomes(namespace, color, owned?.policy);
+      const [home] = 'unknown' in known ? [] : known.homes;
+      // No other invoker is there to take the color over.
+      if (!home && this.#parts.now() >= settledAt) return false;
+      if (home && home.instance !== this.#parts.instance) {
+        const asked = { operation: 'adopt', method: 'POST', path, namespace } as const;
+        try {
+          const reply = await this.#parts.peers.ask(home, { ...asked, timeoutMs: GATHER_MS, signal });
+          if (gatheredSchema.parse(reply).gathered) return true;
+        } catch (error) {
+          failure = error;
+        }
+      }
+      await new Promise((resolve) => setTimeout(resolve, PUSH_AGAIN_MS));
+    }
+    this.#parts.onWarning('could not hand the objects of a color over to its next home', failure);
+    return false;
+  }
+
+  #hasReplicated(namespace: ObjectNamespace, color: string): boolean {
+    const { memory, now } = this.#parts;
+    for (let after: string | undefined, more = true; more;) {
+      const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
+      if (list.objects.some(({ persistence }) => persistence === 'replicated')) return true;
+      ({ more } = list);
+      after = list.objects.at(-1)?.key;
+    }
+    return false;
+  }
+}

@@ -1,0 +1,198 @@
+import type { HomesReply } from '../../../shared/objects/homesReply.js';
+import type { Location, Peer } from '../../../shared/objects/Locate.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { AdoptedByOther, type Adoption } from './Adoption.js';
+import { colorKey } from './colorKey.js';
+import { ColorStates, type ColorState, type Owned } from './ColorStates.js';
+import { Contact } from './Contact.js';
+import { originalOf } from './copies.js';
+import { HomesCache, type AskHomes, type KnownHomes } from './HomesCache.js';
+import { placeOf } from './place.js';
+
+export interface OwnershipParts {
+  /** The number of this invoker. */
+  readonly instance: number;
+  readonly memory: ObjectMemory;
+  readonly adoption: Adoption;
+  readonly askHomes: AskHomes;
+  /** In ms; never decreases. */
+  readonly now: () => number;
+  /** Called when a color is taken over whose unsafe changes may be out of date. @param key see `colorKey`. */
+  readonly onDoubt: (key: string) => void;
+  /** Called when this invoker serves a color. @param next the color's next home. */
+  readonly onServe: (asked: Asked, owned: Owned, next: Peer | undefined) => void;
+  /** Called after a time without contact: this invoker may have lost its colors. */
+  readonly onLapse: () => void;
+}
+
+/** A color as a controller is asked for it. */
+export interface Asked {
+  readonly namespace: ObjectNamespace;
+  readonly color: string;
+  readonly policy: string | undefined;
+}
+
+/** The age of the latest reply of a controller at which `beat` asks for another one, in ms. */
+const BEAT_MS = 1000;
+
+/** Which colors this invoker owns, and where the others are: see `ColorStates.ts` for the states. */
+export class Ownership {
+  readonly #parts: OwnershipParts;
+  readonly #homes: HomesCache;
+  readonly #contact = new Contact();
+  readonly #states = new ColorStates();
+  #adopted = 0;
+  /** The color that was owned last, for `beat`. */
+  #latest: Asked | undefined;
+
+  constructor(parts: OwnershipParts) {
+    this.#parts = parts;
+    this.#homes = new HomesCache((...asked) => this.#ask(...asked), parts.now);
+  }
+
+  /** The number of colors that it has taken over. */
+  get adopted(): number {
+    return this.#adopted;
+  }
+
+  /** The ownership of a color, unless it may have been lost in silence. */
+  owned(namespace: ObjectNamespace, color: string): Owned | undefined {
+    const state = this.state(colorKey(namespace, color));
+    return state?.kind === 'owned' && this.held(state) ? state : undefined;
+  }
+
+  /** Whether an ownership was not lost in silence. */
+  held({ lapses }: Owned): boolean {
+    return this.#contact.heldSince(lapses, this.#parts.now());
+  }
+
+  /** Whether a controller has replied in time. */
+  get inContact(): boolean {
+    return this.#contact.heldSince(this.#contact.lapses, this.#parts.now());
+  }
+
+  /** @param key see `colorKey`. */
+  state(key: string): ColorState | undefined {
+    return this.#states.get(key, this.#parts.now());
+  }
+
+  /** See `ColorStates.give`. */
+  give(key: string, to: Peer): Owned | 'busy' | undefined {
+    return this.#states.give(key, this.#parts.instance, to, this.#parts.now());
+  }
+
+  forget(key: string): void {
+    this.#states.forget(key);
+  }
+
+  /** Where a color is. Takes it over if this invoker is its home. */
+  locate(asked: Asked): Location | Promise<Location> {
+    const known = this.#homes.get(asked.namespace.name, asked.color, asked.policy);
+    return known instanceof Promise ? known.then((found) => this.#place(asked, found)) : this.#place(asked, known);
+  }
+
+  /** Like `locate`, with the homes as a controller names them now. */
+  async locateAnew(asked: Asked): Promise<Location> {
+    return this.#place(asked, await this.homes(asked));
+  }
+
+  /** The homes of a color as a controller names them now. */
+  homes({ namespace, color, policy }: Asked): Promise<KnownHomes> {
+    return this.#homes.fresh(namespace.name, color, policy);
+  }
+
+  /**
+   * Keeps the contact with the controllers while this invoker owns colors. To be called every second: a time without
+   * contact must not go unnoticed because nobody asked for an object.
+   */
+  beat(): void {
+    if (!this.#latest || this.#contact.age(this.#parts.now()) < BEAT_MS) return;
+    void this.homes(this.#latest);
+  }
+
+  async #ask(...asked: Parameters<AskHomes>): Promise<HomesReply> {
+    const askedAt = this.#parts.now();
+    const reply = await this.#parts.askHomes(...asked);
+    if (this.#contact.note(askedAt, reply.validMs)) this.#lapse();
+    return reply;
+  }
+
+  /**
+   * After a time without contact: the colors that this invoker owned are taken over again at their next requests. Objects
+   * of other colors, which their owners have not taken yet, may be out of date.
+   */
+  #lapse(): void {
+    const { memory, onLapse } = this.#parts;
+    for (const { namespace, color } of memory.colors()) {
+      const isCopy = originalOf(namespace).uuid !== namespace.uuid;
+      const state = this.state(colorKey(namespace, color));
+      if (!isCopy && (state === undefined || state.kind === 'given')) memory.clear(namespace, color);
+    }
+    onLapse();
+  }
+
+  #place(asked: Asked, known: KnownHomes): Location | Promise<Location> {
+    const { instance, onServe } = this.#parts;
+    const { namespace, color } = asked;
+    const state = this.state(colorKey(namespace, color));
+    const place = placeOf(instance, state, known);
+    if (place.kind !== 'home') return place;
+    this.#latest = asked;
+    const { self, others } = place;
+    const owned = this.owned(namespace, color);
+    if (owned) {
+      onServe(asked, owned, others[0]);
+      return { kind: 'here', others };
+    }
+    const lapsed = state?.kind === 'owned' ? state : undefined;
+    const done = state?.kind === 'adopting' ? state.done : this.#adopt(asked, self, others, place.reply, lapsed);
+    return done.then(
+      () => this.#settled(asked, others),
+      (error: unknown): Location => {
+        if (error instanceof AdoptedByOther) return { kind: 'elsewhere', homes: [error.by] };
+        return { kind: 'unknown', reason: error instanceof Error ? error.message : String(error) };
+      },
+    );
+  }
+
+  /** The location after an adoption: another invoker may have got the color already. */
+  #settled(asked: Asked, others: readonly Peer[]): Location {
+    const { namespace, color } = asked;
+    const state = this.state(colorKey(namespace, color));
+    if (state?.kind === 'given') return { kind: 'elsewhere', homes: [state.to] };
+    const owned = this.owned(namespace, color);
+    if (!owned) return { kind: 'unknown', reason: 'the home is changing' };
+    this.#parts.onServe(asked, owned, others[0]);
+    return { kind: 'here', others };
+  }
+
+  /** Takes a color over from all invokers that may own it. */
+  #adopt(
+    { namespace, color, policy }: Asked,
+    self: Peer,
+    others: readonly Peer[],
+    { away, validMs }: HomesReply,
+    lapsed: Owned | undefined,
+  ): Promise<Owned> {
+    const { adoption, memory, onDoubt } = this.#parts;
+    const key = colorKey(namespace, color);
+    const candidates = [...others, ...away].filter(({ instance }) => instance !== self.instance);
+    const { lapses } = this.#contact;
+    const done = adoption
+      .run({ namespace, color, self, candidates, validMs, policy, lapses, lapsed })
+      .then(({ owned, doubtful }) => {
+        if (doubtful) {
+          onDoubt(key);
+          memory.clear(namespace, color);
+        }
+        return owned;
+      });
+    this.#states.adopt(key, done, lapsed);
+    const adopted = (owned: Owned): void => {
+      if (this.#states.adopted(key, done, owned)) this.#adopted++;
+    };
+    done.then(adopted, () => this.#states.notAdopted(key, done));
+    return done;
+  }
+}

@@ -1,0 +1,123 @@
+import type { SecureContextOptions } from 'node:tls';
+import { Agent, buildConnector, type Dispatcher } from 'undici';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objects/peerHeader.js';
+import type { Peer } from '../../../shared/objects/Locate.js';
+import { ConnectionBytes } from './ConnectionBytes.js';
+
+/** A request for another invoker. */
+export interface PeerRequest {
+  readonly operation: PeerOperation;
+  readonly method: string;
+  /** With the query. */
+  readonly path: string;
+  readonly namespace: ObjectNamespace;
+  readonly headers?: Readonly<Record<string, string | string[] | undefined>> | undefined;
+  readonly body?: Dispatcher.DispatchOptions['body'];
+  /** The limit for the response's headers, in ms; missing: `ANSWER_MS`. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A peer could not be asked. `dead`: nothing listens at its address, so that its memory is gone. `unsent`: it cannot be
+ * reached. `silent`: it may have got the request.
+ */
+export class PeerError extends Error {
+  override readonly name = 'PeerError';
+  readonly fault: 'dead' | 'unsent' | 'silent';
+
+  constructor(fault: 'dead' | 'unsent' | 'silent', message: string, cause?: unknown) {
+    super(message, { cause });
+    this.fault = fault;
+  }
+}
+
+/** The limit for a connection, in ms. */
+const CONNECT_MS = 1000;
+/** The limit for a response, and for the next bytes of its body. */
+const ANSWER_MS = 6000;
+const BODY_IDLE_MS = 10_000;
+/** The most connections to one invoker. More requests wait for one. Waiting requests keep theirs. */
+const CONNECTIONS = 256;
+
+/** Sends signed requests to the object memories of other invokers. */
+export class PeerClient {
+  readonly #secret: string;
+  readonly #self: string;
+  readonly #agent: Agent;
+  readonly #bytes = new ConnectionBytes();
+
+  /**
+   * @param self such as `invoker0`.
+   * @param tls for https; undefined: as Node.js does by itself.
+   */
+  constructor(secret: string, self: string, tls?: SecureContextOptions) {
+    this.#secret = secret;
+    this.#self = self;
+    const connector = buildConnector({ timeout: CONNECT_MS, ...tls });
+    this.#agent = new Agent({
+      connections: CONNECTIONS,
+      pipelining: 1,
+      connect: (options, callback) => {
+        connector(options, (...outcome) => {
+          if (outcome[1]) this.#bytes.add(outcome[1]);
+          callback(...outcome);
+        });
+      },
+      bodyTimeout: BODY_IDLE_MS,
+      keepAliveTimeout: 60_000,
+    });
+  }
+
+  /** The bytes that went over its connections, in both directions. */
+  get bytes(): number {
+    return this.#bytes.total;
+  }
+
+  /** @throws PeerError */
+  async send(peer: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
+    const { operation, method, path, namespace, timeoutMs = ANSWER_MS, signal } = asked;
+    const claims = { operation, from: this.#self, namespace };
+    const signed = signPeer(this.#secret, { method, path }, claims, Date.now());
+    try {
+      // Not `undici.request`: it would resolve `.` and `..` in the signed path, which may be names.
+      return await this.#agent.request({
+        origin: peer.url,
+        path,
+        method,
+        headers: { ...asked.headers, [PEER_HEADER]: signed },
+        body: asked.body ?? null,
+        headersTimeout: timeoutMs,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      throw new PeerError(faultOf(error), `invoker${peer.instance} does not answer`, error);
+    }
+  }
+
+  /** Sends a request with a short response of JSON. @throws PeerError, or ObjectError with another status than 200. */
+  async ask(peer: Peer, asked: PeerRequest): Promise<unknown> {
+    const response = await this.send(peer, asked);
+    const body: unknown = await response.body.json().catch((error: unknown) => {
+      throw new PeerError('silent', `invoker${peer.instance} ended its response`, error);
+    });
+    if (response.statusCode === 200) return body;
+    throw new ObjectError(503, `invoker${peer.instance} responded with status ${response.statusCode}`, {
+      retryAfterS: 1,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+}
+
+function faultOf(error: unknown): PeerError['fault'] {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ECONNREFUSED') return 'dead';
+  return typeof code === 'string' && UNSENT.has(code) ? 'unsent' : 'silent';
+}
+
+const UNSENT = new Set(['UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);

@@ -1,0 +1,129 @@
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { colorKey } from './colorKey.js';
+import type { Owned } from './ColorStates.js';
+import { copiesOf } from './copies.js';
+import type { CopySets } from './CopySets.js';
+import { currentSets } from './currentSets.js';
+import type { ObjectStore } from './ObjectStore.js';
+import { PeerError, type PeerClient } from './PeerClient.js';
+import { Silences } from './Silences.js';
+import { lostColor } from './lostColor.js';
+import { storedKeys } from './storedKeys.js';
+import { takeObject } from './takeObject.js';
+
+export interface RecoveryParts {
+  readonly memory: ObjectMemory;
+  readonly peers: PeerClient;
+  readonly sets: CopySets;
+  readonly store: ObjectStore | undefined;
+  /** In ms; never decreases. */
+  readonly now: () => number;
+  readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
+}
+
+/** The limit for an invoker to begin to send an object, in ms, and the shortest one after it has been silent. */
+const TAKE_MS = 4000;
+const SILENT_TAKE_MS = 500;
+
+/** Gets objects that this invoker owns and does not have: from former owners, from copies, and from the store. */
+export class Recovery {
+  readonly #parts: RecoveryParts;
+  readonly #silences = new Silences();
+  /** Objects that came from other invokers, and from the store. */
+  moved = 0;
+  loaded = 0;
+
+  constructor(parts: RecoveryParts) {
+    this.#parts = parts;
+  }
+
+  /** Whether another invoker or the store may have an object that this invoker does not have. */
+  isPossible(namespace: ObjectNamespace, { color, key }: ObjectAddress, owned: Owned): boolean {
+    if (owned.formers.size > 0) return true;
+    if (currentSets(owned, this.#parts.sets.get(colorKey(namespace, color))).length > 0) return true;
+    return this.#parts.store !== undefined && !(owned.stored instanceof Set && !owned.stored.has(key));
+  }
+
+  /** Puts the object into this memory if it exists. @throws ObjectError 503 */
+  async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
+    if ((await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned))) {
+      this.moved++;
+      return;
+    }
+    await this.#load(namespace, address, owned);
+  }
+
+  /** From a former owner, which then has it no more. */
+  async #take(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
+    const { now } = this.#parts;
+    const color = colorKey(namespace, address.color);
+    for (const from of owned.formers.values()) {
+      const askedAt = now();
+      const since = this.#silences.since(color, from.instance);
+      const restMs = since === undefined ? TAKE_MS : Math.max(SILENT_TAKE_MS, since + owned.validMs - askedAt);
+      const timeoutMs = Math.min(TAKE_MS, restMs);
+      const parts = { ...this.#common(namespace, address, owned), from, space: namespace, timeoutMs };
+      const taken = await takeObject(parts).catch((error: unknown) => {
+        if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
+        // An invoker that is silent for so long has lost its contact: it removes what it has not handed over.
+        if (now() - this.#silences.note(color, from.instance, askedAt, now()) < owned.validMs) throw error;
+        return 'dead' as const;
+      });
+      if (taken !== 'dead') this.#silences.end(color, from.instance);
+      if (taken === 'nothing left' || taken === 'dead') owned.formers.delete(from.instance);
+      if (taken === 'taken') return true;
+    }
+    return false;
+  }
+
+  /** From a copy, which stays: it is the second one until a set of this owner is complete. */
+  async #copy(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
+    const { memory, now, sets } = this.#parts;
+    const space = copiesOf(namespace);
+    for (const set of currentSets(owned, sets.get(colorKey(namespace, address.color)))) {
+      if (!set.peer) {
+        const copy = memory.peek(space, address, now());
+        if (!copy) continue;
+        if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
+        const ttlMs = copy.expiresAt === undefined ? undefined : copy.expiresAt - now();
+        const reservation = memory.reserve(namespace, address, copy.bytes.length, now());
+        memory.put(namespace, address, copy.bytes, { ...copy, ttlMs, condition: undefined }, reservation, now());
+        return true;
+      }
+      const parts = { ...this.#common(namespace, address, owned), from: set.peer, space, stays: true };
+      const taken = await takeObject(parts);
+      if (taken === 'dead') lose(owned, set.peer.instance);
+      if (taken === 'taken') return true;
+    }
+    return false;
+  }
+
+  async #load(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
+    const { memory, now, store } = this.#parts;
+    if (!store) return;
+    const keys = await storedKeys(store, owned, namespace, address.color);
+    if (keys instanceof Set && !keys.has(address.key)) return;
+    const object = await store.read(namespace, address, owned.epoch);
+    if (!object || this.#parts.owned(namespace, address.color) !== owned) return;
+    const reservation = memory.reserve(namespace, address, object.bytes.length, now());
+    const options = { ...object, persistence: 'stored', condition: undefined } as const;
+    memory.put(namespace, address, object.bytes, options, reservation, now());
+    this.loaded++;
+  }
+
+  #common(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned) {
+    const { peers, memory, now } = this.#parts;
+    const stillOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
+    return { peers, memory, now, namespace, address, stillOwned };
+  }
+}
+
+/** A dead invoker's set is lost. */
+export function lose(owned: Owned, instance: number): void {
+  const set = owned.copies.get(instance);
+  if (set) owned.copies.set(instance, { ...set, lost: true });
+  if (owned.copiedTo?.peer.instance === instance) owned.copiedTo = { ...owned.copiedTo, lost: true };
+}

@@ -1,0 +1,181 @@
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { within } from '../../../shared/process/within.js';
+import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import type { StoredObject } from '../memory/StoredObject.js';
+import type { Here } from '../server/Elsewhere.js';
+import { colorKey } from './colorKey.js';
+import type { Owned } from './ColorStates.js';
+import type { ObjectStore } from './ObjectStore.js';
+import { lostColor } from './lostColor.js';
+import type { Replication } from './Replication.js';
+import { storedKeys } from './storedKeys.js';
+
+export interface SafetyParts {
+  readonly memory: ObjectMemory;
+  readonly replication: Replication;
+  readonly store: ObjectStore | undefined;
+  /** In ms; never decreases. */
+  readonly now: () => number;
+  readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
+  /** Whether an ownership was not lost in silence. One that is being handed over may finish its changes. */
+  readonly held: (owned: Owned) => boolean;
+}
+
+/** A change that is in memory. */
+export interface Change {
+  readonly namespace: ObjectNamespace;
+  readonly address: ObjectAddress;
+  /** The object after the change; undefined: it was deleted. */
+  readonly object: StoredObject | undefined;
+  readonly before: StoredObject | undefined;
+}
+
+export const NO_STORE = 'This installation has no store for objects.';
+export const NO_SECOND = 'No second invoker is there to keep the replicated object.';
+
+/** The most changes that could not be made safe. Beyond them, changes of other objects are refused. */
+const MAX_UNSAFE = 10_000;
+
+/**
+ * Makes changes as safe as their objects' persistence promises. Until a change is safe, other operations on its object
+ * wait: nobody reads a value that may vanish with this invoker. A change that could not be made safe is tried again
+ * before the next operation.
+ */
+export class Safety {
+  readonly #parts: SafetyParts;
+  /** What operations on an object wait for. */
+  readonly #busy = new Map<string, Promise<void>>();
+  readonly #unsafe = new Map<string, Change>();
+
+  constructor(parts: SafetyParts) {
+    this.#parts = parts;
+  }
+
+  /** What to wait for before an operation; undefined: nothing. Rejects with an `ObjectError` if a change stays unsafe. */
+  unsafe(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<void> | undefined {
+    const place = placeOf(namespace, address);
+    const busy = this.#busy.get(place);
+    // The operation that made it busy reports its own failure.
+    if (busy) return busy.catch(() => undefined);
+    const change = this.#unsafe.get(place);
+    return change && this.alone(namespace, address, () => this.makeSafe(change, here));
+  }
+
+  /** Runs a task on an object while other operations on it wait. */
+  alone(namespace: ObjectNamespace, address: ObjectAddress, task: () => Promise<void>): Promise<void> {
+    const place = placeOf(namespace, address);
+    const done = task().finally(() => this.#busy.delete(place));
+    this.#busy.set(place, done);
+    return done;
+  }
+
+  /** Whether a change of the object is under way, or could not be made safe. */
+  isChanging(namespace: ObjectNamespace, address: ObjectAddress): boolean {
+    return this.#unsafe.has(placeOf(namespace, address));
+  }
+
+  /** Waits until the object has been looked for at other invokers, if that is under way. */
+  async recovered(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
+    const place = placeOf(namespace, address);
+    while (!this.#unsafe.has(place) && this.#busy.has(place)) await this.#busy.get(place)?.catch(() => undefined);
+  }
+
+  /**
+   * Waits for the changes of a color that are under way, and takes those back that could not be made safe: nobody has
+   * seen them, and the next owner decides.
+   * @param color see `colorKey`.
+   * @throws ObjectError 503 after `limitMs`
+   */
+  async quiet(color: string, limitMs: number): Promise<void> {
+    const prefix = `${color}\n`;
+    const running = [...this.#busy].flatMap(([place, done]) => (place.startsWith(prefix) ? [done] : []));
+    const ended = Promise.allSettled(running);
+    await within(ended, limitMs, () => {
+      throw new ObjectError(503, 'Changes of the color are under way.', { retryAfterS: 1 });
+    });
+    this.takeBack(color);
+  }
+
+  /** Takes the changes of a color back that could not be made safe. @param color see `colorKey`. */
+  takeBack(color: string): void {
+    const prefix = `${color}\n`;
+    const { memory, now } = this.#parts;
+    for (const [place, { namespace, address, object }] of this.#unsafe) {
+      if (!place.startsWith(prefix)) continue;
+      this.#unsafe.delete(place);
+      if (object && memory.peek(namespace, address, now()) === object) {
+        memory.delete(namespace, address, undefined, now());
+      }
+    }
+  }
+
+  settle(change: Change, here: Here): Promise<void> | undefined {
+    const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
+    if (now === 'memory' && before === 'memory') return undefined;
+    const done = this.alone(change.namespace, change.address, () => this.makeSafe(change, here));
+    // 503 would say that nothing has changed.
+    return done.catch((error: unknown) => {
+      const reason = error instanceof ObjectError ? error.message : '';
+      throw new ObjectError(502, `The change may get lost: ${reason}`, { cause: error });
+    });
+  }
+
+  /** @throws ObjectError 503; the change stays to be made safe. */
+  async makeSafe(change: Change, here: Here): Promise<void> {
+    const place = placeOf(change.namespace, change.address);
+    if (this.#unsafe.size >= MAX_UNSAFE && !this.#unsafe.has(place)) {
+      throw new ObjectError(503, 'Too many changes wait for the store or for other invokers.', { retryAfterS: 5 });
+    }
+    this.#unsafe.set(place, change);
+    try {
+      const owned = this.#parts.owned(change.namespace, change.address.color);
+      if (!owned) throw lostColor();
+      await this.#store(change, owned);
+      await this.#replicate(change, owned, here);
+      // An owner that was frozen meanwhile must not acknowledge it.
+      this.#requireHeld(owned);
+      this.#unsafe.delete(place);
+    } catch (error) {
+      if (error instanceof ObjectError) throw error;
+      throw new ObjectError(503, 'The change is not safe yet: another invoker does not answer.', {
+        retryAfterS: 1,
+        cause: error,
+      });
+    }
+  }
+
+  async #store({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
+    const { store, now } = this.#parts;
+    const isStored = object?.persistence === 'stored';
+    if (!isStored && before?.persistence !== 'stored') return;
+    if (!store) throw new ObjectError(503, NO_STORE);
+    const keys = await storedKeys(store, owned, namespace, address.color);
+    this.#requireHeld(owned);
+    if (isStored) {
+      const { bytes, contentType, etag, expiresAt } = object;
+      const ttlMs = expiresAt === undefined ? undefined : Math.max(1, expiresAt - now());
+      await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
+      if (keys instanceof Set) keys.add(address.key);
+    } else {
+      await store.remove(namespace, address, owned.epoch);
+      if (keys instanceof Set) keys.delete(address.key);
+    }
+  }
+
+  async #replicate({ namespace, address, object, before }: Change, owned: Owned, here: Here): Promise<void> {
+    if (object?.persistence !== 'replicated' && before?.persistence !== 'replicated') return;
+    const [next] = here.others;
+    if (!next) throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
+    await this.#parts.replication.change(namespace, address, object, owned, next);
+  }
+
+  /** @throws ObjectError 503 */
+  #requireHeld(owned: Owned): void {
+    if (!this.#parts.held(owned)) throw lostColor();
+  }
+}
+
+const placeOf = (namespace: ObjectNamespace, { color, key }: ObjectAddress): string =>
+  `${colorKey(namespace, color)}\n${key}`;

@@ -1,0 +1,292 @@
+import type { Location, Peer } from '../../../shared/objects/Locate.js';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ListRequest, ObjectList, Persistence } from '../../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import type { StoredObject } from '../memory/StoredObject.js';
+import { ReadCopies } from '../memory/ReadCopies.js';
+import type { Elsewhere, ForwardedCall, Here } from '../server/Elsewhere.js';
+import { Adoption, type Handover } from './Adoption.js';
+import { colorKey } from './colorKey.js';
+import type { Owned } from './ColorStates.js';
+import { CopiesOfReader } from './CopiesOfReader.js';
+import { CountedStore } from './CountedStore.js';
+import { copiesOf, originalOf } from './copies.js';
+import { CopySets } from './CopySets.js';
+import { currentSets } from './currentSets.js';
+import { Departure } from './Departure.js';
+import { forward } from './forward.js';
+import { Leaving } from './Leaving.js';
+import { listAt } from './listAt.js';
+import { mergeLists } from './lists.js';
+import { Ownership, type Asked } from './Ownership.js';
+import { PeerClient } from './PeerClient.js';
+import { needsNewSet } from './place.js';
+import { Recovery } from './Recovery.js';
+import { Replication } from './Replication.js';
+import { NO_SECOND, NO_STORE, Safety } from './Safety.js';
+import type { SharingCounts, SharingParts } from './sharingParts.js';
+
+/** The limit for changes under way to end before a handover, in ms. */
+const QUIET_MS = 4000;
+/** The pause after a failure to begin another set of copies in the background, in ms. */
+const COPY_AGAIN_MS = 1000;
+
+/**
+ * The objects of a color on several invokers: who owns the color, where its objects are, and how safe they are. See
+ * `ColorStates.ts` for the states, and docs/objects.md for the resulting consistency.
+ */
+export class Sharing implements Elsewhere {
+  readonly #parts: SharingParts;
+  readonly #store: CountedStore | undefined;
+  readonly #ownership: Ownership;
+  readonly #sets: CopySets;
+  readonly #peers: PeerClient;
+  readonly #recovery: Recovery;
+  readonly #replication: Replication;
+  readonly #safety: Safety;
+  readonly #departure: Departure;
+  readonly #leaving = new Leaving();
+  readonly #copies: CopiesOfReader;
+  readonly #counts = { forwarded: 0, given: 0 };
+
+  constructor(parts: SharingParts) {
+    this.#parts = parts;
+    const { memory, now, instance, onWarning } = parts;
+    const store = parts.store && new CountedStore(parts.store);
+    this.#store = store;
+    this.#peers = new PeerClient(parts.secret, `invoker${instance}`, parts.peerTls);
+    this.#sets = new CopySets(memory);
+    this.#copies = new CopiesOfReader(memory, parts.copies ?? new ReadCopies());
+    const owned = (namespace: ObjectNamespace, color: string): Owned | undefined =>
+      this.#ownership.owned(namespace, color);
+    const common = { memory, store, now, owned, peers: this.#peers, sets: this.#sets };
+    this.#ownership = new Ownership({
+      instance,
+      memory,
+      adoption: new Adoption(this.#peers, this.#sets, now),
+      askHomes: parts.askHomes,
+      now,
+      onDoubt: (key) => this.#safety.takeBack(key),
+      onServe: (...served) => this.#copyAnew(...served),
+      onLapse: () => this.#leaving.leaveAll(),
+    });
+    this.#recovery = new Recovery(common);
+    this.#replication = new Replication({ ...common, fetch: (...object) => this.#fetch(...object) });
+    this.#safety = new Safety({
+      ...common,
+      replication: this.#replication,
+      held: (ownership) => this.#ownership.held(ownership),
+    });
+    this.#departure = new Departure({
+      ...common,
+      instance,
+      replication: this.#replication,
+      freshHomes: (namespace, color, policy) => this.#ownership.homes({ namespace, color, policy }),
+      freshLocation: (namespace, color, policy) => this.#ownership.locateAnew({ namespace, color, policy }),
+      ready: (...object) => this.#ready(...object),
+      onWarning,
+    });
+  }
+
+  get counts(): SharingCounts {
+    const { moved, loaded } = this.#recovery;
+    const { validated } = this.#copies;
+    const storeBytes = this.#store?.bytes ?? 0;
+    const { adopted } = this.#ownership;
+    return { ...this.#counts, adopted, moved, loaded, validated, peerBytes: this.#peers.bytes, storeBytes };
+  }
+
+  locate(namespace: ObjectNamespace, color: string, policy: string | undefined): Location | Promise<Location> {
+    return this.#ownership.locate({ namespace, color, policy });
+  }
+
+  /** Like `locate`, for a request of another invoker: it may know of a change of the home earlier than this one. */
+  async locateForPeer(namespace: ObjectNamespace, color: string, policy: string | undefined): Promise<Location> {
+    const found = await this.locate(namespace, color, policy);
+    if (found.kind === 'here') return found;
+    return this.#ownership.locateAnew({ namespace, color, policy });
+  }
+
+  owns(namespace: ObjectNamespace, color: string): boolean {
+    return this.#ownership.owned(namespace, color) !== undefined;
+  }
+
+  /** See `Ownership.beat`. */
+  beat(): void {
+    this.#ownership.beat();
+  }
+
+  async forward(call: ForwardedCall): Promise<void> {
+    this.#counts.forwarded++;
+    try {
+      await forward(this.#peers, call, this.#copies);
+    } catch (error) {
+      // The home may have changed.
+      const { namespace, color, policy } = call;
+      void this.#ownership.homes({ namespace, color, policy });
+      throw error;
+    }
+  }
+
+  admit(persistence: Persistence | undefined, { others }: Here): void {
+    if (persistence === 'stored' && !this.#store) throw new ObjectError(503, NO_STORE);
+    if (persistence === 'replicated' && others.length === 0) {
+      throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
+    }
+  }
+
+  prepare(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    here: Here,
+    mayRecover: boolean,
+  ): Promise<void> | undefined {
+    const unsafe = this.#safety.unsafe(namespace, address, here);
+    if (unsafe) return unsafe;
+    if (!mayRecover || this.#parts.memory.peek(namespace, address, this.#parts.now())) return undefined;
+    const owned = this.#ownership.owned(namespace, address.color);
+    if (!owned || !this.#recovery.isPossible(namespace, address, owned)) return undefined;
+    return this.#safety.alone(namespace, address, () => this.#recovery.recover(namespace, address, owned));
+  }
+
+  settle(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    object: StoredObject | undefined,
+    before: StoredObject | undefined,
+    here: Here,
+  ): Promise<void> | undefined {
+    return this.#safety.settle({ namespace, address, object, before }, here);
+  }
+
+  /** Calls `leave` once if this invoker gives the color away or may have lost it. @returns a function that ends this. */
+  onLeave(namespace: ObjectNamespace, color: string, leave: () => void): () => void {
+    return this.#leaving.add(colorKey(namespace, color), leave);
+  }
+
+  /** The objects of a color, here and at former homes, in copies and in the store. */
+  async list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
+    const { memory, now } = this.#parts;
+    const owned = this.#ownership.owned(namespace, asked.color);
+    const lists: ObjectList[] = [memory.list(namespace, asked, now())];
+    for (const former of owned?.formers.values() ?? []) {
+      const list = await listAt(this.#peers, former, namespace, asked);
+      if (list) lists.push(list);
+      else owned?.formers.delete(former.instance);
+    }
+    const copies = copiesOf(namespace);
+    const sets = owned && !owned.copiedTo ? currentSets(owned, this.#sets.get(colorKey(namespace, asked.color))) : [];
+    for (const { peer } of sets) {
+      const list = peer ? await listAt(this.#peers, peer, copies, asked) : memory.list(copies, asked, now());
+      if (list) lists.push(list);
+    }
+    if (this.#store) lists.push(await this.#store.list(namespace, asked));
+    return mergeLists(lists, asked.limit);
+  }
+
+  /**
+   * Hands a color over to another invoker: see `ColorStates.ts`. Resolves when no change of its objects is under way.
+   * @param epoch of the other invoker's ownership.
+   * @throws ObjectError 503 if that takes too long
+   */
+  async handOver(namespace: ObjectNamespace, color: string, to: Peer, epoch: number): Promise<Handover> {
+    const { memory, now } = this.#parts;
+    const key = colorKey(namespace, color);
+    const nothing = { busy: false, behind: false, epoch: this.#sets.epoch(key), objects: false, formers: [], sets: [] };
+    const current = this.#ownership.owned(namespace, color);
+    if (current && current.epoch >= epoch) return { ...nothing, behind: true, epoch: current.epoch };
+    const before = this.#ownership.give(key, to);
+    if (before === 'busy') return { ...nothing, busy: true };
+    this.#counts.given++;
+    this.#sets.raise(key, epoch);
+    this.#leaving.leave(key);
+    await this.#safety.quiet(key, QUIET_MS);
+    // Another invoker may have owned it since.
+    if (before ? before !== current : !this.#ownership.inContact) memory.clear(namespace, color);
+    const others = (peers: Iterable<Peer>): Peer[] => [...peers].filter(({ instance: other }) => other !== to.instance);
+    const sets = before ? [...before.copies.values(), ...(before.copiedTo ? [before.copiedTo] : [])] : [];
+    const set = this.#sets.get(key);
+    return {
+      ...nothing,
+      epoch: Math.max(nothing.epoch, before?.epoch ?? 0),
+      objects: memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now()).objects.length > 0,
+      ...(set ? { set } : {}),
+      formers: others(before?.formers.values() ?? []),
+      sets,
+    };
+  }
+
+  /**
+   * Checks that another invoker may take an object. One that was not taken while this invoker had no contact may be out
+   * of date: the other one did not wait for it. @throws ObjectError 421
+   */
+  release(namespace: ObjectNamespace, { color }: ObjectAddress): void {
+    if (this.owns(namespace, color)) throw new ObjectError(421, 'This invoker has taken the color over.');
+    if (!this.#ownership.inContact && originalOf(namespace).uuid === namespace.uuid)
+      this.#parts.memory.clear(namespace, color);
+  }
+
+  /** The copies that this invoker keeps for others. */
+  get sets(): CopySets {
+    return this.#sets;
+  }
+
+  /**
+   * See `Departure.gather`.
+   * @param from the invoker that asks for it, and the epoch of its ownership; 0: it does not own the color.
+   */
+  gather(
+    namespace: ObjectNamespace,
+    color: string,
+    policy: string | undefined,
+    from: { readonly name: string; readonly epoch: number },
+  ): Promise<boolean> {
+    const key = colorKey(namespace, color);
+    const state = this.#ownership.state(key);
+    // It gave the color to the one that gives it back.
+    if (state?.kind === 'given' && `invoker${state.to.instance}` === from.name) this.#ownership.forget(key);
+    if (state?.kind === 'owned' && state.epoch < from.epoch) {
+      this.#parts.memory.clear(namespace, color);
+      this.#ownership.forget(key);
+    }
+    return this.#departure.gather(namespace, color, policy);
+  }
+
+  drain(signal: AbortSignal): Promise<{ readonly moved: number; readonly left: number }> {
+    return this.#departure.drain(signal);
+  }
+
+  async close(): Promise<void> {
+    await this.#peers.close();
+  }
+
+  async #ready(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<void> {
+    for (let wait = this.prepare(namespace, address, here, true); wait;) {
+      await wait;
+      wait = this.prepare(namespace, address, here, false);
+    }
+  }
+
+  /** Gets an object for a copy of it. A change that is under way waits for that copy, so it is not waited for. */
+  async #fetch(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
+    const { memory, now } = this.#parts;
+    await this.#safety.recovered(namespace, address);
+    const owned = this.#ownership.owned(namespace, address.color);
+    if (!owned || memory.peek(namespace, address, now()) || this.#safety.isChanging(namespace, address)) return;
+    await this.#safety.alone(namespace, address, () => this.#recovery.recover(namespace, address, owned));
+  }
+
+  /** Begins another set of copies if the color's next home has changed. */
+  #copyAnew({ namespace, color }: Asked, owned: Owned, next: Peer | undefined): void {
+    const { now, onWarning } = this.#parts;
+    const kept = this.#sets.get(colorKey(namespace, color)) !== undefined;
+    if (!next || !needsNewSet(owned, next, kept, now())) return;
+    owned.copyAgainAt = now() + COPY_AGAIN_MS;
+    this.#replication.ensure(namespace, color, owned, next).catch((error: unknown) => {
+      if (this.#ownership.owned(namespace, color) === owned) {
+        onWarning('could not copy replicated objects to their next home', error);
+      }
+    });
+  }
+}

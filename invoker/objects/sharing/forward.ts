@@ -1,0 +1,102 @@
+import type { IncomingMessage } from 'node:http';
+import { pipeline } from 'node:stream/promises';
+import type { Dispatcher } from 'undici';
+import type { Peer } from '../../../shared/objects/Locate.js';
+import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import {
+  OBJECT_REQUEST_HEADERS,
+  OBJECT_RESPONSE_HEADERS,
+  passedHeaders,
+} from '../../../shared/objects/passedHeaders.js';
+import type { ForwardedCall } from '../server/Elsewhere.js';
+import type { CopiesOfReader } from './CopiesOfReader.js';
+import { PeerError, type PeerClient, type PeerRequest } from './PeerClient.js';
+
+/** The limits for the response to a read, to a change, and to a read that waits, in ms. */
+const READ_MS = 8000;
+const CHANGE_MS = 8000;
+const WAIT_MS = 310_000;
+
+/**
+ * Forwards a request to the home of its color, and streams its response back. A home that has moved names the next one,
+ * which is asked once, if no body has been sent.
+ * @throws ObjectError 503; 502 if the home may have changed the object without a response.
+ */
+export async function forward(peers: PeerClient, call: ForwardedCall, copies: CopiesOfReader): Promise<void> {
+  const { request, response, namespace, path, homes } = call;
+  const method = request.method ?? 'GET';
+  const hasBody =
+    request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
+  const gone = new AbortController();
+  const abort = (): void => gone.abort();
+  response.once('close', abort);
+  const place = mayBeCopied(request) ? placeOf(call) : undefined;
+  const copy = place === undefined ? undefined : copies.get(place);
+  const headers = passedHeaders(request.headers, OBJECT_REQUEST_HEADERS);
+  const asked: PeerRequest = {
+    operation: 'request',
+    method,
+    path,
+    namespace,
+    headers: copy ? { ...headers, 'if-none-match': copy.etag } : headers,
+    body: hasBody ? request : undefined,
+    timeoutMs: timeoutOf(request),
+    signal: gone.signal,
+  };
+  let answer = await send(peers, homes[0], asked);
+  const moved = answer.statusCode === 421 ? movedTo(answer.headers[MOVED_HEADER]) : undefined;
+  if (moved && !hasBody) {
+    await answer.body.dump();
+    answer = await send(peers, moved, asked);
+  }
+  if (answer.statusCode === 421) {
+    await answer.body.dump();
+    throw new ObjectError(503, 'The home of the color is changing.', { retryAfterS: 1 });
+  }
+  if (place !== undefined && copy && answer.statusCode === 304) {
+    await answer.body.dump();
+    response.off('close', abort);
+    copies.send(place, copy, response);
+    return;
+  }
+  if (place !== undefined && answer.statusCode === 404) copies.drop(place);
+  response.writeHead(answer.statusCode, passedHeaders(answer.headers, RESPONSE_HEADERS));
+  const room = place === undefined || answer.statusCode !== 200 ? undefined : copies.reserve(place, answer.headers);
+  if (room) {
+    // As below.
+    await pipeline(answer.body, room.tap, response).then(room.keep, () => {
+      room.release();
+      response.destroy();
+    });
+    return;
+  }
+  // A caller that disconnects is not an error, and an incomplete response must not look complete.
+  await pipeline(answer.body, response).catch(() => response.destroy());
+}
+
+/** A plain read. One that waits, or knows tags itself, is passed on as it is. */
+const mayBeCopied = ({ method, url = '', headers }: IncomingMessage): boolean =>
+  method === 'GET' && !url.includes('?') && headers['if-none-match'] === undefined;
+
+const placeOf = ({ namespace, path }: ForwardedCall): string => `${namespace.uuid}\n${path}`;
+
+async function send(peers: PeerClient, home: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
+  try {
+    return await peers.send(home, asked);
+  } catch (error) {
+    const reads = asked.method === 'GET' || asked.method === 'HEAD';
+    const home_ = `The home of the color, invoker${home.instance},`;
+    if (error instanceof PeerError && error.fault === 'silent' && !reads) {
+      throw new ObjectError(502, `${home_} does not respond: the object may have changed or not.`, { cause: error });
+    }
+    throw new ObjectError(503, `${home_} does not answer.`, { retryAfterS: 1, cause: error });
+  }
+}
+
+function timeoutOf({ method, url = '' }: IncomingMessage): number {
+  if (method !== 'GET' && method !== 'HEAD') return CHANGE_MS;
+  return /[?&]wait=/.test(url) ? WAIT_MS : READ_MS;
+}
+
+const RESPONSE_HEADERS = [...OBJECT_RESPONSE_HEADERS, 'allow', 'x-request-id'];

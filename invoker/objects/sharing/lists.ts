@@ -1,0 +1,31 @@
+import * as z from 'zod';
+import { PERSISTENCES, type ListedObject, type ObjectList } from '../../../shared/objects/ObjectRequest.js';
+
+export const objectListSchema = z.object({
+  objects: z.array(
+    z.object({
+      key: z.string(),
+      bytes: z.number(),
+      contentType: z.string(),
+      etag: z.string(),
+      persistence: z.enum(PERSISTENCES),
+    }),
+  ),
+  more: z.boolean(),
+});
+
+/** Merges sorted lists. An object in several lists is the one of the first list. */
+export function mergeLists(lists: readonly ObjectList[], limit: number): ObjectList {
+  const byKey = new Map<string, ListedObject>();
+  // After the last key of a list that has more, other lists may lack keys of that one.
+  const ends = lists.flatMap(({ objects, more }) => (more ? [objects.at(-1)?.key ?? ''] : []));
+  // The default order compares UTF-16 units, as lists do.
+  const [end] = ends.toSorted();
+  for (const { objects } of lists) {
+    for (const object of objects) {
+      if (!byKey.has(object.key) && (end === undefined || object.key <= end)) byKey.set(object.key, object);
+    }
+  }
+  const objects = [...byKey.keys()].toSorted().flatMap((key) => byKey.get(key) ?? []);
+  return { objects: objects.slice(0, limit), more: end !== undefined || objects.length > limit };
+}

@@ -1,0 +1,88 @@
+import type { Peer } from '../../../shared/objects/Locate.js';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
+import { PERSISTENCE_HEADER, PERSISTENCES, TTL_HEADER } from '../../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { ObjectBytes } from '../memory/ObjectBytes.js';
+import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { PeerError, type PeerClient } from './PeerClient.js';
+
+/** The header of a response 404 to `take`: whether the invoker has other objects of the color. */
+export const LEFT_HEADER = 'x-palette-left';
+
+export interface TakeParts {
+  readonly peers: PeerClient;
+  readonly memory: ObjectMemory;
+  /** In ms; never decreases. */
+  readonly now: () => number;
+  readonly namespace: ObjectNamespace;
+  readonly address: ObjectAddress;
+  readonly from: Peer;
+  /** Where the other invoker has it: among its objects, or among its copies. */
+  readonly space: ObjectNamespace;
+  readonly stillOwned: () => boolean;
+  /** Whether it stays there, as a copy. */
+  readonly stays?: boolean;
+  /** The limit for the response's headers, in ms. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Moves an object from another invoker into this memory. The other one removes it only when it is here, so that it is
+ * not lost. If it cannot be removed there, it is removed here again: otherwise it could come back after a deletion.
+ * @throws ObjectError 503
+ */
+export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' | 'nothing left' | 'dead'> {
+  const { peers, memory, now, namespace, address, from, space, stillOwned, stays = false, timeoutMs } = parts;
+  const path = objectPath(address.color, address.key);
+  const asked = { operation: 'take', method: 'GET', path, namespace: space, timeoutMs } as const;
+  try {
+    const response = await peers.send(from, asked);
+    const { statusCode, headers, body } = response;
+    if (statusCode === 404) {
+      await body.dump();
+      return headers[LEFT_HEADER] === 'no' ? 'nothing left' : 'missing';
+    }
+    if (statusCode !== 200) {
+      await body.dump();
+      throw away(from);
+    }
+    const length = Number(headers['content-length']);
+    const reservation = memory.reserve(namespace, address, length, now());
+    let etag: string;
+    try {
+      const bytes = Buffer.allocUnsafeSlow(length);
+      let filled = 0;
+      for await (const chunk of body as AsyncIterable<Buffer>) filled += chunk.copy(bytes, filled);
+      if (filled !== length || !stillOwned()) throw away(from);
+      const ttl = Number(headers[TTL_HEADER]);
+      etag = String(headers['etag']);
+      const options = {
+        condition: undefined,
+        persistence: PERSISTENCES.find((name) => name === headers[PERSISTENCE_HEADER]),
+        ttlMs: ttl > 0 ? ttl * 1000 : undefined,
+        contentType: headers['content-type']?.toString(),
+        etag,
+      };
+      memory.put(namespace, address, ObjectBytes.of(bytes), options, reservation, now());
+    } finally {
+      reservation.release();
+    }
+    if (stays) return 'taken';
+    try {
+      await peers.ask(from, { ...asked, operation: 'drop', method: 'DELETE', headers: { 'if-match': etag } });
+    } catch (error) {
+      if (error instanceof PeerError && error.fault === 'dead') return 'taken';
+      memory.delete(namespace, address, undefined, now());
+      throw error;
+    }
+    return 'taken';
+  } catch (error) {
+    if (error instanceof ObjectError) throw error;
+    if (error instanceof PeerError && error.fault === 'dead') return 'dead';
+    throw away(from, error);
+  }
+}
+
+const away = ({ instance }: Peer, cause?: unknown): ObjectError =>
+  new ObjectError(503, `invoker${instance}, which has the object, does not hand it over.`, { retryAfterS: 1, cause });

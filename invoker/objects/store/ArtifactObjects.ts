@@ -1,0 +1,209 @@
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ListRequest, ObjectList } from '../../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import {
+  DocumentConflictError,
+  type ArtifactStore,
+  type NewDocument,
+  type StoredDocument,
+} from '../../../shared/store/ArtifactStore.js';
+import { TaskLimit } from '../../containers/TaskLimit.js';
+
+/** An object in the store, with its bytes. */
+export interface ArtifactObject {
+  readonly bytes: Uint8Array;
+  readonly contentType: string;
+  readonly etag: string;
+  /** The time until it is removed, in ms; undefined: it stays. */
+  readonly ttlMs: number | undefined;
+}
+
+const fieldsSchema = z.object({
+  paletteObject: z.object({
+    key: z.string(),
+    bytes: z.number(),
+    contentType: z.string(),
+    etag: z.string(),
+    /** In ms since the epoch. */
+    expiresAt: z.number().optional(),
+    /** Of the owner that has written or read it last. Missing: 0. */
+    epoch: z.number().optional(),
+    /** The object was removed: a mark for its former owners. */
+    removed: z.boolean().optional(),
+  }),
+});
+type Fields = z.infer<typeof fieldsSchema>['paletteObject'];
+
+const ATTACHMENT = 'object';
+/** The most keys of a color to remember, and the most objects of a color in lists. */
+const MAX_KEYS = 10_000;
+const PAGE = 500;
+/** How long the mark of a removed object stays, in ms. */
+const MARK_MS = 300_000;
+/** The most attempts to mark an object with an epoch while another invoker writes it. */
+const MAX_CLAIMS = 5;
+/** The most objects whose time is over that a list removes. */
+const MAX_SWEPT = 50;
+/** The most objects that pass through this process's memory at once. */
+const CONCURRENT = 4;
+
+/**
+ * Objects with the persistence `stored`: a document with an attachment for each, in the database of entities. Its id
+ * begins with a hash of namespace and color, so that the objects of a color are neighbours.
+ *
+ * Each document has the epoch of the owner that wrote it or read it last. Writes of an owner with a lower epoch are
+ * refused: it was frozen or cut off, and another invoker is the owner now. The check and the write are one step, since
+ * the store refuses a revision that is not the latest one.
+ */
+export class ArtifactObjects {
+  readonly #store: ArtifactStore;
+  readonly #now: () => number;
+  readonly #limit = new TaskLimit(CONCURRENT);
+
+  /** @param now ms since the epoch. */
+  constructor(store: ArtifactStore, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  async keys(namespace: ObjectNamespace, color: string): Promise<StoredKeys> {
+    const { found, epoch } = await this.#ofColor(namespace, color);
+    return { keys: found.length >= MAX_KEYS ? 'many' : found.map(({ key }) => key), epoch };
+  }
+
+  async list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
+    const { color, prefix, after, limit } = asked;
+    const found = (await this.#ofColor(namespace, color)).found
+      .filter(({ key }) => key.startsWith(prefix) && (after === undefined || key > after))
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
+    const objects = found.slice(0, limit).map(({ key, bytes, contentType, etag }) => {
+      return { key, bytes, contentType, etag, persistence: 'stored' as const };
+    });
+    return { objects, more: found.length > limit };
+  }
+
+  /** Reads an object for its owner, and marks it with the owner's epoch. @throws ObjectError 503 for a former owner */
+  read(namespace: ObjectNamespace, address: ObjectAddress, epoch: number): Promise<ArtifactObject | undefined> {
+    return this.#limit.run(async () => {
+      const id = idOf(namespace, address);
+      const fields = await this.#claim(id, epoch);
+      if (!fields || fields.removed === true) return undefined;
+      const { contentType, etag, expiresAt } = fields;
+      const bytes = fields.bytes === 0 ? new Uint8Array() : await this.#store.readAttachment(id, ATTACHMENT);
+      if (!bytes) throw new ObjectError(503, 'The store has lost the bytes of the object.');
+      return { bytes, contentType, etag, ttlMs: expiresAt === undefined ? undefined : expiresAt - this.#now() };
+    });
+  }
+
+  /** @throws ObjectError 503 for a former owner, or if another invoker writes the object at the same time. */
+  write(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    { bytes, contentType, etag, ttlMs }: ArtifactObject,
+    epoch: number,
+  ): Promise<void> {
+    return this.#limit.run(async () => {
+      const _id = idOf(namespace, address);
+      const before = await this.#store.get(_id);
+      if (before) requireCurrent(fieldsOf(before), epoch);
+      const paletteObject: Fields = {
+        key: address.key,
+        bytes: bytes.length,
+        contentType,
+        etag,
+        epoch,
+        ...(ttlMs === undefined ? {} : { expiresAt: Math.ceil(this.#now() + ttlMs) }),
+      };
+      const document = { _id, ...(before ? { _rev: before._rev } : {}), paletteObject };
+      // CouchDB parses the type of an attachment: the object's own one is in the document.
+      const attachment = { name: ATTACHMENT, contentType: 'application/octet-stream', bytes };
+      await this.#store.put(document, bytes.length === 0 ? undefined : attachment).catch(conflicts);
+    });
+  }
+
+  /** Removes an object. A mark with the epoch stays for a while. @throws ObjectError 503 as `write` does */
+  async remove(namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
+    const _id = idOf(namespace, { color, key });
+    const before = await this.#store.get(_id);
+    if (!before) return;
+    requireCurrent(fieldsOf(before), epoch);
+    const expiresAt = this.#now() + MARK_MS;
+    const paletteObject: Fields = { key, bytes: 0, contentType: '', etag: '', epoch, removed: true, expiresAt };
+    await this.#store.put({ _id, _rev: before._rev, paletteObject } as NewDocument).catch(conflicts);
+  }
+
+  /** The fields of an object, once it is marked with the epoch. Removes it if its time is over. */
+  async #claim(id: string, epoch: number): Promise<Fields | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      const document = await this.#store.get(id);
+      if (!document) return undefined;
+      const fields = fieldsOf(document);
+      requireCurrent(fields, epoch);
+      try {
+        if (this.#isOver(fields)) {
+          await this.#store.delete(id, document._rev);
+          return undefined;
+        }
+        if ((fields.epoch ?? 0) < epoch) {
+          await this.#store.put({ ...document, paletteObject: { ...fields, epoch } } as NewDocument);
+        }
+        return fields;
+      } catch (error) {
+        if (!(error instanceof DocumentConflictError) || attempt === MAX_CLAIMS) conflicts(error);
+      }
+    }
+  }
+
+  async #ofColor(namespace: ObjectNamespace, color: string): Promise<{ found: Fields[]; epoch: number }> {
+    const prefix = prefixOf(namespace, color);
+    const found: Fields[] = [];
+    const over: string[] = [];
+    let epoch = 0;
+    for (let after: string | undefined = prefix; after !== undefined && found.length < MAX_KEYS;) {
+      const page: readonly StoredDocument[] = await this.#store.listDocuments(after, PAGE);
+      const own = page.filter(({ _id }) => _id.startsWith(prefix));
+      for (const document of own) {
+        const fields = fieldsOf(document);
+        epoch = Math.max(epoch, fields.epoch ?? 0);
+        if (this.#isOver(fields)) over.push(document._id);
+        else if (fields.removed !== true) found.push(fields);
+      }
+      after = own.length === PAGE ? own.at(-1)?._id : undefined;
+    }
+    if (over.length > 0) await this.#store.deleteMany(over.slice(0, MAX_SWEPT));
+    return { found, epoch };
+  }
+
+  #isOver({ expiresAt }: Fields): boolean {
+    return expiresAt !== undefined && expiresAt <= this.#now();
+  }
+}
+
+/** What a color has in the store: see `StoredColor`. */
+export interface StoredKeys {
+  readonly keys: readonly string[] | 'many';
+  readonly epoch: number;
+}
+
+const fieldsOf = (document: StoredDocument): Fields => fieldsSchema.parse(document).paletteObject;
+
+/** @throws ObjectError 503 */
+function requireCurrent(fields: Fields, epoch: number): void {
+  if ((fields.epoch ?? 0) <= epoch) return;
+  throw new ObjectError(503, 'Another invoker has taken the color over.', { retryAfterS: 1 });
+}
+
+const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40);
+
+const prefixOf = ({ uuid }: ObjectNamespace, color: string): string => `objects/${hash(`${uuid}\n${color}`)}/`;
+
+const idOf = (namespace: ObjectNamespace, { color, key }: ObjectAddress): string =>
+  `${prefixOf(namespace, color)}${hash(key)}`;
+
+function conflicts(error: unknown): never {
+  if (!(error instanceof DocumentConflictError)) throw error;
+  throw new ObjectError(503, 'Another invoker writes the object.', { retryAfterS: 1, cause: error });
+}

@@ -1,0 +1,126 @@
+import type { Json } from '../../shared/entities/keyvalue.js';
+import type { MessageReferences } from '../../shared/messages/references.js';
+import { ObjectError } from '../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../shared/objects/objectPath.js';
+import { referenceTo } from '../../shared/objects/reference.js';
+import type { Share } from '../../shared/process/MemoryShares.js';
+import { nextTurn } from '../../shared/entities/turns.js';
+import type { ActivationResponse } from '../../shared/entities/activation.js';
+import { applicationError } from '../activations/response.js';
+import * as texts from '../activations/texts.js';
+import type { BodyInPieces, ContainerResponse, LargeResponses, RequestBody } from '../containers/ContainerDriver.js';
+import type { ReferenceParts } from '../objects/ReferenceParts.js';
+import { asJson, cutAtReferences, TooManyReferencesError } from '../objects/references.js';
+import type { Job } from './Job.js';
+import { RUN_HEAD, runBody, runTail } from './protocol.js';
+
+/** The largest request to a runtime, and the largest result that is kept as an object, in bytes: that of our runtimes. */
+export const MAX_REFERENCED_BYTES = 48 * 1024 * 1024 - 64 * 1024;
+
+/** The parameters refer to an object that is missing, too large or not available. The message is for the user. */
+export class UnresolvedReferenceError extends Error {
+  override readonly name = 'UnresolvedReferenceError';
+}
+
+/**
+ * The body of `/run` in which the objects have the places of their references.
+ * @param share gets the memory for the objects.
+ * @throws UnresolvedReferenceError
+ */
+export async function referencedBody(
+  { access, token }: ReferenceParts,
+  job: Job,
+  references: MessageReferences,
+  parameters: Json,
+  deadline: number,
+  share: Share,
+): Promise<RequestBody> {
+  const { message, action } = job;
+  const cut = inWords(() => cutAtReferences(parameters));
+  if (!cut) return runBody(message, action, parameters, deadline);
+  const objects: Buffer[] = [];
+  let left = MAX_REFERENCED_BYTES;
+  for (const address of cut.addresses) {
+    const maxBytes = left;
+    const { bytes, contentType } = await access
+      .read(token(message.user), address, references.policy, { maxBytes, admit: (length) => share.take(length) })
+      .catch((error: unknown) => {
+        throw new UnresolvedReferenceError(texts.unresolvedReference(shown(address), reasonOf(error)), {
+          cause: error,
+        });
+      });
+    const json = asJson(bytes, contentType);
+    left -= json.length;
+    if (left < 0) throw new UnresolvedReferenceError(texts.referencesTooLarge(MAX_REFERENCED_BYTES));
+    objects.push(json);
+  }
+  const pieces = cut.texts.flatMap((text, i): Buffer[] => [Buffer.from(text), ...objects.slice(i, i + 1)]);
+  return inPieces([Buffer.from(RUN_HEAD), ...pieces, Buffer.from(runTail(message, action, deadline))]);
+}
+
+/** The bytes that one piece writes before other work gets its turn. */
+const PIECE_BYTES = 256 * 1024;
+
+function inPieces(parts: readonly Buffer[]): BodyInPieces {
+  return {
+    bytes: parts.reduce((sum, part) => sum + part.length, 0),
+    async *pieces() {
+      for (const part of parts) {
+        for (let at = 0; at < part.length; at += PIECE_BYTES) {
+          yield part.subarray(at, at + PIECE_BYTES);
+          if (part.length > PIECE_BYTES) await nextTurn();
+        }
+      }
+    },
+  };
+}
+
+/** Which results are kept as bytes. */
+export const largeResults = ({ over }: MessageReferences, share: Share): LargeResponses => ({
+  over,
+  admit: (bytes) => share.take(bytes),
+});
+
+/**
+ * Keeps a large result as an object. The response has a reference in its place.
+ * @param container the container's response, with bytes.
+ */
+export async function keptResult(
+  { access, token }: ReferenceParts,
+  job: Job,
+  { persistence, ttlMs, policy }: MessageReferences,
+  { status, bytes }: ContainerResponse & { readonly bytes: Buffer },
+): Promise<ActivationResponse> {
+  const { activationId, color, user } = job.message;
+  if (status !== 200 || !mayBeResult(bytes)) {
+    return applicationError(texts.invalidLargeResult(bytes.length), bytes.length);
+  }
+  const address = { color: color?.value ?? activationId, key: `results/${activationId}` };
+  try {
+    await access.write(token(user), address, policy, { bytes, contentType: 'application/json', persistence, ttlMs });
+  } catch (error) {
+    return applicationError(texts.resultNotKept(bytes.length, reasonOf(error)), bytes.length);
+  }
+  return { statusCode: 0, result: referenceTo(address, bytes.length), size: bytes.length };
+}
+
+/** Whether the bytes look like an object or an array of JSON. Large JSON is not parsed here. */
+function mayBeResult(bytes: Buffer): boolean {
+  const [first, last] = [bytes[0], bytes.at(-1)];
+  return (first === 0x7b && last === 0x7d) || (first === 0x5b && last === 0x5d);
+}
+
+function inWords<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof ObjectError || error instanceof TooManyReferencesError) {
+      throw new UnresolvedReferenceError(error.message, { cause: error });
+    }
+    throw error;
+  }
+}
+
+const shown = ({ color, key }: ObjectAddress): string => `${color}/${key}`.slice(0, 200);
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import * as z from 'zod';
+
+/** A Python of this machine. */
+export interface HostPython {
+  /** The path of the program: not a shim, a link or a virtual environment. */
+  readonly program: string;
+  /** Such as `3.11.7`. */
+  readonly version: string;
+  /** The folder of the installation. */
+  readonly prefix: string;
+  /** The folder of the standard library. */
+  readonly library: string;
+}
+
+/** Options of Python: without its environment variables and its installed packages, with UTF-8 streams. */
+export const PYTHON_OPTIONS: readonly string[] = ['-I', '-S', '-X', 'utf8'];
+/** The oldest minor version of Python 3 that the runtime supports. */
+const MIN_MINOR = 8;
+/** The limit for a question to Python in ms. A shim may start slowly. */
+const ANSWER_MS = 10_000;
+
+const SCRIPT = `
+import json, os, sys, sysconfig
+program = os.path.realpath(getattr(sys, '_base_executable', None) or sys.executable)
+print(json.dumps({'program': program, 'version': '%d.%d.%d' % sys.version_info[:3], 'prefix': sys.base_prefix,
+                  'library': os.path.dirname(os.__file__)}))
+`;
+const answerSchema = z.object({ program: z.string(), version: z.string(), prefix: z.string(), library: z.string() });
+
+/** Asks a program. Rejects if it is not a Python that works. */
+export type AskPython = (program: string) => Promise<HostPython>;
+
+/** The version in a kind of Python: `3` or such as `3.11`; undefined for other kinds. */
+export function pythonVersion(kind: string): string | undefined {
+  return /^python:(3(?:\.\d+)?)$/.exec(kind)?.[1];
+}
+
+/**
+ * The Python of this machine for a version in a kind, or why there is none with the remedy.
+ * @param version `3` for any that the runtime supports, or such as `3.11`
+ */
+export async function findPython(version: string, ask: AskPython = askPython): Promise<HostPython | string> {
+  const names = version === '3' ? ['python3', 'python'] : [`python${version}`, 'python3'];
+  let other: string | undefined;
+  for (const name of names) {
+    let found: HostPython;
+    try {
+      found = await ask(name);
+    } catch {
+      continue;
+    }
+    if (isVersion(found.version, version)) return found;
+    other ??= found.version;
+  }
+  if (version === '3') return `this machine has no Python 3.${MIN_MINOR} or later: install python3`;
+  const instead = other === undefined ? '' : ` (it has ${other}, which runs actions of kind python:3)`;
+  return `this machine has no Python ${version}${instead}: install python${version}`;
+}
+
+function isVersion(found: string, wanted: string): boolean {
+  const [major, minor] = found.split('.').map(Number);
+  if (major !== 3 || minor === undefined) return false;
+  return wanted === '3' ? minor >= MIN_MINOR : wanted === `3.${minor}`;
+}
+
+async function askPython(program: string): Promise<HostPython> {
+  const { stdout } = await promisify(execFile)(program, [...PYTHON_OPTIONS, '-c', SCRIPT], { timeout: ANSWER_MS });
+  return answerSchema.parse(JSON.parse(stdout));
+}
+
+/** The folder of the modules that every Python action may import: the client of objects. */
+export const pythonPackages = (): string => join(dirname(pythonRuntimeFile()), 'packages');
+
+/** The path of the runtime. The compiler does not copy it to `dist/`, so it is beside the sources. */
+export function pythonRuntimeFile(): string {
+  const beside = fileURLToPath(new URL('./runtime.py', import.meta.url));
+  return existsSync(beside)
+    ? beside
+    : fileURLToPath(new URL('../../../../invoker/runtimes/python/runtime.py', import.meta.url));
+}

@@ -1,0 +1,16 @@
+/** The statuses of refused requests. 304 and successes are not errors. */
+export type ObjectErrorStatus = 400 | 401 | 403 | 404 | 405 | 408 | 411 | 412 | 413 | 421 | 429 | 431 | 500 | 502 | 503;
+
+/** Why a request for an object is refused. The message is for the caller: it must not contain secrets. */
+export class ObjectError extends Error {
+  override readonly name = 'ObjectError';
+  readonly status: ObjectErrorStatus;
+  /** The seconds after which another try may succeed (`Retry-After`); undefined: not because of time. */
+  readonly retryAfterS: number | undefined;
+
+  constructor(status: ObjectErrorStatus, message: string, options: { retryAfterS?: number; cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.status = status;
+    this.retryAfterS = options.retryAfterS;
+  }
+}

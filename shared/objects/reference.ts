@@ -1,0 +1,23 @@
+import type { Json, JsonObject } from '../entities/keyvalue.js';
+import { isObject } from '../entities/keyvalue.js';
+import { objectPath, parseObjectPath, type ObjectAddress } from './objectPath.js';
+
+/** The field of a reference: `{ "$object": "color/key" }`, with color and key percent-encoded. */
+const FIELD = '$object';
+
+/** A reference to an object of the namespace. @param bytes its size, for readers. */
+export function referenceTo({ color, key }: ObjectAddress, bytes: number): JsonObject {
+  return { [FIELD]: objectPath(color, key).slice(1), bytes };
+}
+
+/**
+ * The address of a reference; undefined if the value is not a reference.
+ * @throws ObjectError 400 if its address is invalid.
+ */
+export function addressOf(value: Json): ObjectAddress | undefined {
+  if (!isObject(value)) return undefined;
+  const text = value[FIELD];
+  if (typeof text !== 'string') return undefined;
+  const { color, key } = parseObjectPath(`/${text}`);
+  return key === undefined ? undefined : { color, key };
+}

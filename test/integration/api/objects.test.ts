@@ -1,0 +1,253 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ObjectPeers } from '../../../controller/objects/ObjectPeers.js';
+import type { MessageHome } from '../../../shared/objects/messageObjects.js';
+import { invokerInstance } from '../../../shared/messages/instances.js';
+import { HOMES_PATH, homesQuery, homesReplySchema } from '../../../shared/objects/homesReply.js';
+import { MOVED_HEADER, movedHeader } from '../../../shared/objects/moved.js';
+import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../../shared/objects/peerHeader.js';
+import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { TestController } from './testController.js';
+
+const SECRET = 'a secret of the cluster';
+const MB = 1024 * 1024;
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+type Answer = (req: IncomingMessage, res: ServerResponse, claims: PeerClaims) => void;
+
+/** A home that checks signatures and notes requests. */
+async function startHome(
+  instance: number,
+): Promise<{ home: MessageHome; requests: string[]; answer: (next: Answer) => void; server: Server }> {
+  const requests: string[] = [];
+  let answer: Answer = (_req, res) => res.end();
+  const server = createServer((req, res) => {
+    const path = req.url ?? '';
+    const claims = verifyPeer(SECRET, { method: req.method ?? '', path }, String(req.headers[PEER_HEADER]), Date.now());
+    if (!claims) {
+      res.writeHead(403).end();
+      return;
+    }
+    requests.push(`${claims.operation} ${claims.namespace?.name} ${req.method} ${path}`);
+    answer(req, res, claims);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { home: { instance, url: `http://127.0.0.1:${port}` }, requests, answer: (next) => (answer = next), server };
+}
+
+describe('objects from outside', function () {
+  this.timeout(30_000);
+  let homes: readonly MessageHome[] = [];
+  const asked: (string | undefined)[][] = [];
+  let first: Awaited<ReturnType<typeof startHome>>;
+  let second: Awaited<ReturnType<typeof startHome>>;
+  let peers: ObjectPeers;
+  let controller: TestController;
+
+  before(async () => {
+    [first, second] = await Promise.all([startHome(0), startHome(1)]);
+    peers = new ObjectPeers({
+      secret: SECRET,
+      self: 'controller0',
+      validMs: 8000,
+      homes: ({ namespace }, { value, callerPolicy }) => {
+        asked.push([namespace.name, value, callerPolicy]);
+        return { policy: 'consistent-hashing', homes, away: [] };
+      },
+      invokers: () =>
+        [first, second].map(({ home: { instance, url } }) => ({
+          instance: invokerInstance(instance, String(instance), 256),
+          status: 'up',
+          objectsUrl: url,
+        })),
+      namespaces: {
+        identityByNamespace: async (name) =>
+          name === 'guest'
+            ? { subject: name, namespace: { name, uuid: 'u' }, authkey: {}, rights: [], limits: {} }
+            : undefined,
+      },
+      now: Date.now,
+    });
+    controller = await TestController.start({ objects: peers });
+  });
+  beforeEach(() => {
+    homes = [first.home, second.home];
+    for (const { requests } of [first, second]) requests.splice(0);
+    asked.splice(0);
+  });
+  after(async () => {
+    await controller.close();
+    await peers.close();
+    for (const { server } of [first, second]) {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  const auth = `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`;
+  const call = (method: string, path: string, options: { headers?: Record<string, string>; body?: string } = {}) =>
+    fetch(`${controller.base}/api/v1/namespaces/${path}`, {
+      method,
+      ...options,
+      headers: { authorization: auth, ...options.headers },
+    });
+
+  it('go to the home of their color as they are written, with the namespace of the key and the conditions', async () => {
+    first.answer((req, res) => {
+      res.writeHead(201, { etag: '"1"', 'x-secret': 'hidden', 'content-type': 'image/png' });
+      res.end(
+        `${req.headers['if-none-match']} ${req.headers['x-palette-ttl']?.toString()} ${req.headers.authorization}`,
+      );
+    });
+    const response = await call('PUT', '_/objects/a%2Fb/k%C3%A9y/with/slashes?x=%20', {
+      headers: {
+        'If-None-Match': '*',
+        'X-Palette-TTL': '10',
+        'X-OpenWhisk-Color-Policy': 'bucket-hashing',
+        Accept: 'image/png',
+      },
+      body: 'bytes',
+    });
+    assert.equal(response.status, 201);
+    assert.equal(response.headers.get('etag'), '"1"');
+    assert.equal(response.headers.get('content-type'), 'image/png');
+    assert.equal(response.headers.get('x-secret'), null);
+    assert.match(response.headers.get('access-control-expose-headers') ?? '', /ETag/);
+    assert.equal(await response.text(), '* 10 undefined');
+    assert.deepEqual(first.requests, ['request guest PUT /a%2Fb/k%C3%A9y/with/slashes?x=%20']);
+    assert.deepEqual(asked, [['guest', 'a/b', 'bucket-hashing']]);
+  });
+
+  it('take HEAD, lists, and statuses without a body', async () => {
+    first.answer((_req, res) => res.writeHead(304, { etag: '"2"' }).end());
+    for (const method of ['GET', 'HEAD']) assert.equal((await call(method, '_/objects/red/k')).status, 304);
+    await call('GET', '_/objects/red?prefix=a');
+    assert.equal(first.requests.at(-1), 'request guest GET /red?prefix=a');
+  });
+
+  it('are refused without a key, in the namespace of others, and by methods that they do not have', async () => {
+    assert.equal((await fetch(`${controller.base}/api/v1/namespaces/_/objects/red/k`)).status, 401);
+    assert.equal((await call('GET', 'whisk.system/objects/red/k')).status, 403);
+    assert.equal((await call('GET', 'whisk.system/objects/red')).status, 403);
+    assert.equal((await call('PATCH', '_/objects/red/k')).status, 404);
+    const options = await fetch(`${controller.base}/api/v1/namespaces/_/objects/red/k`, { method: 'OPTIONS' });
+    assert.equal(options.status, 200);
+    assert.equal(options.headers.get('access-control-allow-origin'), '*');
+    assert.deepEqual(first.requests, []);
+  });
+
+  it('follow a home that has moved once; a body that may have been read in part is not sent again', async () => {
+    const moved: Answer = (_req, res) => void res.writeHead(421, { [MOVED_HEADER]: movedHeader(second.home) }).end();
+    first.answer(moved);
+    second.answer((_req, res) => res.end('here'));
+    assert.equal(await (await call('GET', '_/objects/red/k')).text(), 'here');
+    const put = await call('PUT', '_/objects/red/k', { body: 'x' });
+    assert.equal(put.status, 503);
+    assert.equal(put.headers.get('retry-after'), '1');
+    second.answer((_req, res) => void res.writeHead(421, { [MOVED_HEADER]: movedHeader(first.home) }).end());
+    assert.equal((await call('GET', '_/objects/red/k')).status, 503);
+    assert.equal(second.requests.length, 2);
+  });
+
+  it('respond 503 with Retry-After while their home is away or does not exist', async () => {
+    homes = [{ instance: 7, url: 'http://127.0.0.1:9' }];
+    const away = await call('GET', '_/objects/red/k');
+    assert.equal(away.status, 503);
+    assert.equal(away.headers.get('retry-after'), '1');
+    assert.match(((await away.json()) as { error: string }).error, /invoker7, does not answer/);
+    homes = [];
+    assert.equal((await call('GET', '_/objects/red/k')).status, 503);
+  });
+
+  it('of 64 MB pass in both directions while the controller keeps little of them', async () => {
+    let received = 0;
+    first.answer((req, res) => {
+      if (req.method === 'GET') {
+        res.writeHead(200, { 'content-length': 64 * MB });
+        const piece = Buffer.alloc(MB);
+        const send = (left: number): void => {
+          if (left === 0) res.end();
+          else res.write(piece, () => send(left - 1));
+        };
+        send(64);
+        return;
+      }
+      req.on('data', (chunk: Buffer) => (received += chunk.length));
+      req.on('end', () => res.end());
+    });
+    const piece = Buffer.alloc(MB);
+    collectGarbage();
+    const before = process.memoryUsage().arrayBuffers;
+    let most = 0;
+    const note = (): void => {
+      collectGarbage();
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    };
+    const put = httpRequest(`${controller.base}/api/v1/namespaces/_/objects/red/k`, {
+      method: 'PUT',
+      headers: { authorization: auth, 'content-length': 64 * MB },
+    });
+    const answered = once(put, 'response');
+    for (let i = 0; i < 64; i++) {
+      if (!put.write(piece)) await once(put, 'drain');
+      if (i % 8 === 7) note();
+    }
+    put.end();
+    const [response] = (await answered) as [IncomingMessage];
+    response.resume();
+    assert.equal(response.statusCode, 200);
+    assert.equal(received, 64 * MB);
+    let read = 0;
+    const got = await call('GET', '_/objects/red/k');
+    for await (const chunk of got.body ?? []) {
+      const before = read;
+      read += (chunk as Uint8Array).length;
+      if (Math.floor(before / MB / 8) < Math.floor(read / MB / 8)) note();
+    }
+    assert.equal(read, 64 * MB);
+    assert.ok(most < 32 * MB, `${most / MB} MB were held`);
+  });
+
+  it('have homes that invokers may ask for with the secret only', async () => {
+    const path = `${HOMES_PATH}?${homesQuery('guest', 'a b', 'least-assigned')}`;
+    const ask = (header?: string, to = path) =>
+      fetch(`${controller.base}${to}`, { headers: header === undefined ? {} : { [PEER_HEADER]: header } });
+    const claims = { operation: 'request', from: 'invoker0', namespace: undefined } as const;
+    const sign = (to: string, secret = SECRET): string =>
+      signPeer(secret, { method: 'GET', path: to }, claims, Date.now());
+    const reply = homesReplySchema.parse(await (await ask(sign(path))).json());
+    assert.deepEqual(reply, { policy: 'consistent-hashing', homes, away: [], validMs: 8000 });
+    assert.deepEqual(asked.at(-1), ['guest', 'a b', 'least-assigned']);
+    assert.equal((await ask()).status, 403);
+    assert.equal((await ask(sign(path, 'another secret of it'))).status, 403);
+    assert.equal((await ask(sign(`${path}x`))).status, 403);
+    const unknown = `${HOMES_PATH}?${homesQuery('nobody', 'red', undefined)}`;
+    assert.equal((await ask(sign(unknown), unknown)).status, 404);
+    assert.equal((await ask(sign(HOMES_PATH), HOMES_PATH)).status, 400);
+  });
+
+  it('are shown to operators by invoker, also if one of them does not answer', async () => {
+    first.answer((_req, res) => res.end(JSON.stringify({ bytes: 5 })));
+    second.answer((_req, res) => res.writeHead(500).end());
+    const figures = await (await fetch(`${controller.base}/palette/objects`)).json();
+    assert.deepEqual(figures, [
+      { invoker: 0, bytes: 5 },
+      { invoker: 1, error: 'The invoker responded with status 500.' },
+    ]);
+    assert.deepEqual(first.requests, ['stats undefined GET /']);
+  });
+});

@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { ObjectHistory, randomNumbers } from '../../history/ObjectHistory.js';
+import { eventually } from '../../e2e/eventually.js';
+import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
+import { GUEST, TestCluster, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
+
+const PLACES = ['red', 'green', 'old'].flatMap((color) => ['a', 'b'].map((key) => `${color}/${key}`));
+/** The pause after a change of unknown outcome: a client of a dead home makes few of them. */
+const UNKNOWN_PAUSE_MS = 40;
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs clients in all invokers until `stop`, and notes what they did to each object. */
+class Workload {
+  readonly history: ObjectHistory;
+  readonly #cluster: TestCluster;
+  readonly #random: () => number;
+  #stopped = false;
+
+  constructor(cluster: TestCluster, random: () => number, persistence: string) {
+    this.#cluster = cluster;
+    this.#random = random;
+    this.history = new ObjectHistory(random, PLACES, () => persistence);
+  }
+
+  /** Like a container: it ends with its invoker. */
+  async client(node: Node): Promise<void> {
+    while (!this.#stopped && node.state !== 'dead' && node.state !== 'draining') {
+      const unknown = await this.history.step(async ({ path, ...call }) => {
+        const reply = await node.container.call(path, call).catch(() => undefined);
+        return reply && { status: reply.status, text: reply.body.toString() };
+      });
+      await pause(unknown ? UNKNOWN_PAUSE_MS : this.#random() * 4);
+    }
+  }
+
+  async start(): Promise<() => Promise<void>> {
+    const running: Promise<void>[] = [];
+    const known = new Set<Node>();
+    const watch = (): void => {
+      for (const node of this.#cluster.nodes) {
+        if (known.has(node)) continue;
+        known.add(node);
+        running.push(this.client(node), this.client(node));
+      }
+    };
+    watch();
+    const timer = setInterval(watch, 10);
+    return async () => {
+      clearInterval(timer);
+      this.#stopped = true;
+      await Promise.all(running);
+    };
+  }
+
+  /** Resolves after so many more reads and increments. */
+  async more(count: number): Promise<void> {
+    const end = this.history.successes + count;
+    const late = performance.now() + 30_000;
+    while (this.history.successes < end) {
+      const counts = JSON.stringify([...this.history.statuses]);
+      assert.ok(performance.now() < late, `the clients do not go on: ${counts}`);
+      await pause(10);
+    }
+  }
+}
+
+describe('the history of each object is linearizable', function () {
+  this.timeout(120_000);
+  const seed = Number(process.env['HISTORY_SEED'] ?? 1);
+
+  async function check(
+    persistence: string,
+    nemesis: (cluster: TestCluster, workload: Workload) => Promise<void>,
+    { invokers = 3 } = {},
+  ): Promise<void> {
+    const cluster = new TestCluster(new MapStore());
+    for (let i = 0; i < invokers; i++) await cluster.add();
+    const workload = new Workload(cluster, randomNumbers(seed), persistence);
+    const stop = await workload.start();
+    await workload.more(30);
+    await nemesis(cluster, workload);
+    await workload.more(30);
+    await stop();
+    const faults = cluster.nodes.flatMap((node) => node.faults);
+    await cluster.close();
+    assert.deepEqual(faults, []);
+    assert.deepEqual(workload.history.faults(), []);
+  }
+  const nodeAt = (cluster: TestCluster, index: number): Node => {
+    const node = cluster.nodes.at(index);
+    assert.ok(node);
+    return node;
+  };
+
+  /**
+   * Asserts that a home has its colors back, and that the next home has a complete copy of them. Until then the copy is
+   * in the third invoker, and the objects wait for that one if it is cut off.
+   */
+  const isBackAt = (home: Node, next: Node, persistence: string): void => {
+    for (const color of ['red', 'green']) {
+      assert.ok(home.sharing.owns(GUEST, color));
+      if (persistence !== 'replicated') continue;
+      const { sets } = next.sharing;
+      const key = colorKey(GUEST, color);
+      assert.deepEqual(sets.get(key), { epoch: sets.epoch(key), complete: true });
+    }
+  };
+
+  for (const persistence of ['memory', 'replicated', 'stored']) {
+    it(`while nothing happens (${persistence})`, () => check(persistence, (_, workload) => workload.more(100)));
+
+    it(`while invokers join (${persistence})`, () =>
+      check(persistence, async (cluster, workload) => {
+        for (let i = 0; i < 4; i++) {
+          await cluster.add();
+          await workload.more(30);
+        }
+      }));
+
+    it(`while invokers drain and others join (${persistence})`, () =>
+      check(persistence, async (cluster, workload) => {
+        for (let i = 0; i < 3; i++) {
+          const node = nodeAt(cluster, -1 - (i % 2));
+          const { left } = await cluster.drain(node);
+          assert.equal(left, 0);
+          await cluster.kill(node);
+          cluster.notice(node);
+          await cluster.add();
+          await workload.more(30);
+        }
+      }));
+
+    it(`while homes are cut off from the others and from the controllers, and come back (${persistence})`, () =>
+      check(persistence, async (cluster, workload) => {
+        // The first and the last invoker are homes of colors. The one in between is their next home.
+        const next = nodeAt(cluster, 1);
+        for (const { home, color } of [
+          { home: 2, color: 'red' },
+          { home: 0, color: 'old' },
+        ]) {
+          const node = nodeAt(cluster, home);
+          await eventually(() => assert.ok(node.sharing.owns(GUEST, color)));
+          node.proxy.drop();
+          node.reachesControllers = false;
+          // The controllers take an invoker for dead when it has not pinged for longer than a reply holds.
+          await pause(VALID_MS + 500);
+          workload.history.mayLose();
+          node.state = 'draining';
+          // The next home takes the colors over, and changes their objects.
+          await eventually(() => assert.ok(next.sharing.owns(GUEST, color)), 40_000);
+          await workload.more(40);
+          node.proxy.heal();
+          node.reachesControllers = true;
+          node.state = 'up';
+          await workload.more(40);
+          if (home === 2) await eventually(() => isBackAt(node, next, persistence), 40_000);
+        }
+      }));
+  }
+
+  for (const persistence of ['replicated', 'stored']) {
+    it(`while homes die (${persistence})`, () =>
+      check(persistence, async (cluster, workload) => {
+        for (let i = 0; i < 3; i++) {
+          const node = nodeAt(cluster, -1);
+          await cluster.kill(node);
+          await pause(100);
+          cluster.notice(node);
+          await cluster.add();
+          await workload.more(30);
+        }
+      }));
+  }
+});

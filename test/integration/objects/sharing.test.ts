@@ -1,0 +1,361 @@
+import assert from 'node:assert/strict';
+import { eventually } from '../../e2e/eventually.js';
+import { GUEST, TestCluster, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
+
+const put = (node: Node, path: string, body: string, headers: Record<string, string> = {}) =>
+  node.container.text(path, { method: 'PUT', body, headers });
+const increment = (node: Node, path: string) => node.container.text(`${path}?increment`, { method: 'POST' });
+const REPLICATED = { 'x-palette-persistence': 'replicated' };
+const STORED = { 'x-palette-persistence': 'stored' };
+
+/** A partition: the others do not reach the invoker, and it does not reach the controllers. */
+function cutOff(node: Node): void {
+  node.proxy.drop();
+  node.reachesControllers = false;
+}
+function reconnect(node: Node): void {
+  node.proxy.heal();
+  node.reachesControllers = true;
+}
+
+describe('objects of several invokers', function () {
+  this.timeout(30_000);
+  let store: MapStore;
+  let cluster: TestCluster;
+
+  beforeEach(() => {
+    store = new MapStore();
+    cluster = new TestCluster(store);
+  });
+  afterEach(async () => {
+    const faults = cluster.nodes.flatMap((node) => node.faults);
+    await cluster.close();
+    assert.deepEqual(faults, []);
+  });
+
+  it('are at the home of their color, and every invoker reads and changes them there', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(a, '/red/k', 'one'), /^201/);
+    assert.equal(await b.container.text('/red/k'), '200 one');
+    assert.equal(await a.container.text('/red/k'), '200 one');
+    assert.equal(await increment(a, '/red/n'), '200 1');
+    assert.equal(await increment(b, '/red/n'), '200 2');
+    const { headers, status } = await a.container.call('/red/k', { method: 'HEAD' });
+    assert.deepEqual([status, headers['content-length']], [200, '3']);
+    const known = await a.container.call('/red/k', { headers: { 'if-none-match': String(headers.etag) } });
+    assert.equal(known.status, 304);
+    assert.equal(a.memory.counts().objects, 0);
+    assert.match(await a.container.text('/red?prefix=k'), /"key":"k"/);
+    assert.equal(await a.container.text('/red/k', { method: 'DELETE' }), '204 ');
+    assert.match(await b.container.text('/red/k'), /^404/);
+  });
+
+  it('have colors and keys that would be steps in a path', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    for (const path of ['/../k', '/red/..', '/./.']) {
+      assert.match(await put(a, path, path), /^201/);
+      assert.equal(await a.container.text(path), `200 ${path}`);
+      assert.equal(await b.container.text(path), `200 ${path}`);
+    }
+  });
+
+  it('are copied by an invoker that reads them, and their bytes move only when they have changed', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    const bytes = (text: string): string => text.repeat(100_000);
+    await put(b, '/red/k', bytes('1'), { 'content-type': 'text/x' });
+    const read = async (): Promise<string> => {
+      const { status, headers, body } = await a.container.call('/red/k');
+      return `${status} ${headers['content-type']} ${body.length} ${body.toString('latin1', 0, 1)}`;
+    };
+    const moved = (): number => a.sharing.counts.peerBytes;
+    const before = moved();
+    assert.equal(await read(), '200 text/x 100000 1');
+    assert.ok(moved() - before > 100_000 && moved() - before < 110_000, `${moved() - before} bytes`);
+    assert.deepEqual([a.copies.count, a.sharing.counts.validated], [1, 0]);
+    const first = moved();
+    assert.equal(await read(), '200 text/x 100000 1');
+    assert.equal(a.sharing.counts.validated, 1);
+    assert.ok(moved() > first && moved() - first < 10_000, `${moved() - first} bytes`);
+    // A change is seen at once.
+    await put(b, '/red/k', bytes('2'), { 'content-type': 'text/y' });
+    assert.equal(await read(), '200 text/y 100000 2');
+    assert.equal(await read(), '200 text/y 100000 2');
+    assert.equal(a.sharing.counts.validated, 2);
+    // The copies give way to objects.
+    a.memory.resize(1000);
+    assert.equal(a.copies.bytes, 0);
+    a.memory.resize(80 * 1024 * 1024);
+    assert.equal(await read(), '200 text/y 100000 2');
+    assert.equal(await b.container.text('/red/k', { method: 'DELETE' }), '204 ');
+    assert.match(await a.container.text('/red/k'), /^404/);
+    assert.equal(a.copies.count, 0);
+  });
+
+  it('of 64 MB pass between invokers', async () => {
+    const [a] = [await cluster.add(), await cluster.add()];
+    const body = Buffer.alloc(64 * 1024 * 1024, 'x');
+    assert.equal((await a.container.call('/red/k', { method: 'PUT', body })).status, 201);
+    assert.ok((await a.container.call('/red/k')).body.equals(body));
+  });
+
+  it('move on demand to a home that joins, with type, tag and time', async () => {
+    const a = await cluster.add();
+    await put(a, '/red/k', 'one', { 'content-type': 'text/x', 'x-palette-ttl': '100' });
+    await put(a, '/red/other', 'two');
+    const { headers } = await a.container.call('/red/k');
+    const b = await cluster.add();
+    const moved = await b.container.call('/red/k');
+    assert.equal(moved.body.toString(), 'one');
+    assert.equal(moved.headers.etag, headers.etag);
+    assert.equal(moved.headers['content-type'], 'text/x');
+    assert.equal(b.memory.expiring, 1);
+    assert.equal(a.memory.counts().objects, 1);
+    assert.match(await b.container.text('/red'), /"key":"k".*"key":"other"/);
+    assert.equal(await increment(b, '/red/n'), '200 1');
+    assert.match(await put(b, '/red/other', 'x', { 'if-none-match': '*' }), /^412/);
+    assert.equal(a.memory.counts().objects, 0);
+    // The former home still believes to be the home for a second.
+    assert.equal(await a.container.text('/red/k'), '200 one');
+  });
+
+  it('wake who waits for them at a former home', async () => {
+    const a = await cluster.add();
+    const waiting = a.container.text('/red/k?wait=10s');
+    while (a.memory.counts().waits === 0) await new Promise(setImmediate);
+    const b = await cluster.add();
+    await put(b, '/red/k', 'now');
+    assert.equal(await waiting, '200 now');
+  });
+
+  it('all move when an invoker drains', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    for (const color of ['red', 'green']) for (const key of ['k', 'l']) await put(a, `/${color}/${key}`, key);
+    assert.equal(b.memory.counts().objects, 4);
+    const draining = cluster.drain(b);
+    // Others still believe that it is the home.
+    assert.match(await put(a, '/blue/k', 'late'), /^201/);
+    assert.equal((await draining).left, 0);
+    assert.equal(b.memory.counts().objects, 0);
+    assert.equal(a.memory.counts().objects, 5);
+    await cluster.kill(b);
+    assert.equal(await a.container.text('/green/l'), '200 l');
+  });
+
+  it('are lost with their home, unless they are replicated or stored', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    await put(a, '/red/memory', 'gone');
+    await put(a, '/red/replicated', 'kept', REPLICATED);
+    await put(a, '/red/stored', 'kept', STORED);
+    await a.container.text('/red/n?increment=5', { method: 'POST', headers: REPLICATED });
+    await a.container.text('/red/deleted', { method: 'PUT', body: 'x', headers: REPLICATED });
+    await a.container.text('/red/deleted', { method: 'DELETE' });
+    await cluster.kill(b);
+    cluster.notice(b);
+    const c = await cluster.add();
+    await cluster.add();
+    for (const node of [a, c]) {
+      await eventually(async () => assert.equal(await node.container.text('/red/replicated'), '200 kept'), 3000);
+      assert.equal(await node.container.text('/red/stored'), '200 kept');
+      assert.match(await node.container.text('/red/memory'), /^404/);
+      assert.match(await node.container.text('/red/deleted'), /^404/);
+    }
+    assert.equal(await increment(a, '/red/n'), '200 6');
+  });
+
+  it('that are replicated survive the death of one home after the other', async () => {
+    const first = await cluster.add();
+    let homes = [first, await cluster.add()];
+    await put(first, '/red/k', 'kept', REPLICATED);
+    for (let round = 0; round < 4; round++) {
+      const home = homes.pop();
+      assert.ok(home);
+      await cluster.kill(home);
+      cluster.notice(home);
+      homes = [...homes, await cluster.add()];
+      const [reader] = homes;
+      await eventually(async () => assert.equal(await reader?.container.text('/red/k'), '200 kept'), 3000);
+    }
+  });
+
+  it('that are deleted do not come back from the copy that their home had before', async () => {
+    const [a, b, c] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    await put(a, '/red/k', 'one', REPLICATED);
+    await put(a, '/red/other', 'two', REPLICATED);
+    await cluster.drain(c);
+    await cluster.kill(c);
+    cluster.notice(c);
+    await eventually(async () => assert.equal(await b.container.text('/red/k'), '200 one'), 3000);
+    assert.equal(await b.container.text('/red/k', { method: 'DELETE' }), '204 ');
+    assert.match(await b.container.text('/red/k'), /^404/);
+    assert.match(await a.container.text('/red/k'), /^404/);
+    assert.equal(await b.container.text('/red/other'), '200 two');
+  });
+
+  it('are listed and move on after a former home has died with some of them', async () => {
+    const [a, b, c] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    for (const key of ['k', 'l']) await put(c, `/red/${key}`, key);
+    c.state = 'draining';
+    await eventually(async () => {
+      assert.equal(await b.container.text('/red/k'), '200 k');
+      assert.equal(b.memory.counts().objects, 1);
+    }, 3000);
+    assert.match(await b.container.text('/red'), /"key":"k".*"key":"l"/);
+    await cluster.kill(c);
+    cluster.notice(c);
+    assert.doesNotMatch(await b.container.text('/red'), /"key":"l"/);
+    assert.deepEqual(await cluster.drain(b), { moved: 1, left: 0 });
+    assert.equal(await a.container.text('/red/k'), '200 k');
+  });
+
+  for (const persistence of ['memory', 'replicated', 'stored']) {
+    it(`of a home that was cut off and comes back are those of the home in between (${persistence})`, async () => {
+      const [a, , c] = [await cluster.add(), await cluster.add(), await cluster.add()];
+      const headers = { 'x-palette-persistence': persistence };
+      for (const key of ['changed', 'deleted', 'same'])
+        assert.match(await put(c, `/red/${key}`, 'old', headers), /^201/);
+      cutOff(c);
+      c.state = 'draining';
+      await eventually(async () => assert.match(await put(a, '/red/changed', 'new', headers), /^20/), 10_000);
+      const lost = persistence === 'memory';
+      assert.match(await a.container.text('/red/deleted', { method: 'DELETE' }), lost ? /^404/ : /^204/);
+      reconnect(c);
+      c.state = 'up';
+      for (const node of [c, a]) {
+        await eventually(async () => assert.equal(await node.container.text('/red/changed'), '200 new'), 5000);
+        assert.match(await node.container.text('/red/deleted'), /^404/);
+        assert.match(await node.container.text('/red/same'), lost ? /^404/ : /^200 old/);
+      }
+    });
+  }
+
+  it('of a home that no controller answered for a while stay if no other invoker has had them', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    await put(b, '/red/k', 'one');
+    for (const node of [a, b]) node.reachesControllers = false;
+    await eventually(async () => assert.match(await b.container.text('/red/k'), /^503/), 5000);
+    for (const node of [a, b]) node.reachesControllers = true;
+    assert.equal(await b.container.text('/red/k'), '200 one');
+  });
+
+  it('that are replicated do not come back from an old copy that was cut off', async () => {
+    const [a, b, c] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    for (const key of ['changed', 'deleted']) assert.match(await put(c, `/red/${key}`, 'old', REPLICATED), /^201/);
+    // The copies are at b. It is cut off, and the home goes on with a.
+    cutOff(b);
+    b.state = 'draining';
+    await eventually(async () => assert.match(await put(c, '/red/changed', 'new', REPLICATED), /^200/), 10_000);
+    assert.equal(await c.container.text('/red/deleted', { method: 'DELETE' }), '204 ');
+    reconnect(b);
+    b.state = 'up';
+    // The home dies before it copies to b again.
+    await cluster.kill(c);
+    cluster.notice(c);
+    for (const node of [b, a]) {
+      await eventually(async () => assert.equal(await node.container.text('/red/changed'), '200 new'), 5000);
+      assert.match(await node.container.text('/red/deleted'), /^404/);
+    }
+  });
+
+  it('that are replicated are copied completely before a change of one of them is acknowledged', async () => {
+    const [a, b, c] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    for (const key of ['k', 'l', 'm']) assert.match(await put(c, `/red/${key}`, 'old', REPLICATED), /^201/);
+    await cluster.kill(b);
+    cluster.notice(b);
+    await eventually(async () => assert.match(await put(c, '/red/k', 'new', REPLICATED), /^200/), 5000);
+    await cluster.kill(c);
+    cluster.notice(c);
+    await eventually(async () => assert.equal(await a.container.text('/red/k'), '200 new'), 5000);
+    assert.equal(await a.container.text('/red/l'), '200 old');
+    assert.equal(await a.container.text('/red/m'), '200 old');
+  });
+
+  it('are refused as replicated without a second invoker, and as stored without a store', async () => {
+    const a = await cluster.add();
+    assert.match(await put(a, '/red/k', 'x', REPLICATED), /^503.*second invoker/);
+    assert.match(await a.container.text('/red/k'), /^404/);
+    const alone = new TestCluster();
+    const b = await alone.add();
+    assert.match(await put(b, '/red/k', 'x', STORED), /^503.*no store/);
+    await alone.close();
+  });
+
+  it('that are stored are acknowledged when the store has them, and nobody reads them before', async () => {
+    const a = await cluster.add();
+    await put(a, '/red/first', 'one', STORED);
+    const release = store.hold();
+    const writing = put(a, '/red/k', 'one', STORED);
+    while (a.memory.counts().objects === 1) await new Promise(setImmediate);
+    const reading = a.container.text('/red/k');
+    const first = await Promise.race([reading, writing, new Promise((resolve) => setTimeout(resolve, 50, 'neither'))]);
+    assert.equal(first, 'neither');
+    release();
+    assert.match(await writing, /^201/);
+    assert.equal(await reading, '200 one');
+  });
+
+  it('that the store refuses are not read, and are stored at the next request if it is back', async () => {
+    const a = await cluster.add();
+    await put(a, '/red/first', 'one', STORED);
+    store.failing = true;
+    assert.match(await put(a, '/red/k', 'one', STORED), /^502/);
+    assert.match(await a.container.text('/red/k'), /^503/);
+    store.failing = false;
+    assert.equal(await a.container.text('/red/k'), '200 one');
+    assert.equal(store.size, 2);
+    assert.equal(await a.container.text('/red/k', { method: 'DELETE' }), '204 ');
+    assert.equal(store.size, 1);
+  });
+
+  it('that are stored come back after the memory has lost them, with their tag, and are in lists', async () => {
+    const a = await cluster.add();
+    await put(a, '/red/k', 'one', STORED);
+    const { headers } = await a.container.call('/red/k');
+    a.memory.delete(GUEST, { color: 'red', key: 'k' }, undefined, 0);
+    assert.match(await a.container.text('/red'), /"key":"k","bytes":3/);
+    assert.match(await put(a, '/red/k', 'x', { 'if-none-match': '*' }), /^412/);
+    a.memory.delete(GUEST, { color: 'red', key: 'k' }, undefined, 0);
+    assert.equal(await a.container.text('/red/k?append', { method: 'POST', body: '!' }), '200 {"bytes":4}');
+    a.memory.delete(GUEST, { color: 'red', key: 'k' }, undefined, 0);
+    const back = await a.container.call('/red/k');
+    assert.equal(back.body.toString(), 'one!');
+    assert.notEqual(back.headers.etag, headers.etag);
+    // Written: 'one' and 'one!'. Read: 'one' for the condition, 'one' to append to it, 'one!'.
+    assert.equal(a.sharing.counts.storeBytes, 3 + 4 + 3 + 3 + 4);
+  });
+
+  it('are not served by a home that no controller answers for longer than its reply holds', async () => {
+    const a = await cluster.add();
+    await put(a, '/red/k', 'one');
+    a.reachesControllers = false;
+    assert.equal(await a.container.text('/red/k'), '200 one');
+    const begun = performance.now();
+    while ((await a.container.call('/red/k')).status === 200) {
+      assert.ok(performance.now() - begun < VALID_MS + 1000);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.match(await a.container.text('/red/k'), /^503.*no controller answers/);
+    a.reachesControllers = true;
+    assert.equal(await a.container.text('/red/k'), '200 one');
+  });
+
+  it('respond 503 while their home cannot be reached, and 502 for a change that it may have made', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    await put(a, '/red/k', 'one');
+    b.proxy.drop();
+    assert.match(await a.container.text('/red/k'), /^503/);
+    b.proxy.heal();
+    assert.equal(await a.container.text('/red/k'), '200 one');
+    await cluster.kill(b);
+    assert.match(await put(a, '/red/k', 'two'), /^503/);
+  });
+
+  it('are not given to who has no signature', async () => {
+    const a = await cluster.add();
+    await put(a, '/red/k', 'one');
+    for (const header of ['', 'x.y', Buffer.from('{"o":"take","f":"x","t":1}').toString('base64url')]) {
+      const { status } = await a.container.call('/red/k', { headers: { 'x-palette-peer': header } });
+      assert.equal(status, 403);
+    }
+  });
+});

@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { Contact } from '../../../../../invoker/objects/sharing/Contact.js';
+import { Silences } from '../../../../../invoker/objects/sharing/Silences.js';
+
+describe('the contact with the controllers', () => {
+  it('is held while each reply is asked for before the one before is over', () => {
+    const contact = new Contact();
+    assert.equal(contact.heldSince(contact.lapses, 0), false);
+    assert.equal(contact.lapses, 0);
+    assert.equal(contact.note(1000, 500), true);
+    assert.equal(contact.lapses, 1);
+    const { lapses } = contact;
+    assert.equal(contact.note(1500, 500), false);
+    assert.equal(contact.heldSince(lapses, 2000), true);
+    assert.equal(contact.heldSince(lapses, 2001), false);
+    assert.equal(contact.age(1700), 200);
+  });
+
+  it('is held for as long as the later one of two replies says', () => {
+    const contact = new Contact();
+    contact.note(1000, 500);
+    assert.equal(contact.note(1000, 800), false);
+    assert.equal(contact.heldSince(contact.lapses, 1800), true);
+  });
+
+  it('has lapsed for good once there was no reply for longer', () => {
+    const contact = new Contact();
+    contact.note(1000, 500);
+    const { lapses } = contact;
+    assert.equal(contact.note(1501, 500), true);
+    assert.equal(contact.heldSince(lapses, 1501), false);
+    assert.equal(contact.heldSince(contact.lapses, 1501), true);
+  });
+
+  it('is not renewed by a reply that was asked for before a freeze', () => {
+    const contact = new Contact();
+    contact.note(1000, 500);
+    const { lapses } = contact;
+    assert.equal(contact.note(1400, 500), false);
+    assert.equal(contact.heldSince(lapses, 9000), false);
+    assert.equal(contact.note(1300, 500), false);
+    assert.equal(contact.age(1500), 100);
+  });
+});
+
+describe('the silence of invokers', () => {
+  it('begins at the first request without an answer, by color and invoker', () => {
+    const silences = new Silences();
+    assert.equal(silences.since('red', 1), undefined);
+    assert.equal(silences.note('red', 1, 100, 200), 100);
+    assert.equal(silences.note('red', 1, 300, 400), 100);
+    assert.equal(silences.note('red', 2, 300, 400), 300);
+    assert.equal(silences.note('green', 1, 350, 400), 350);
+    assert.equal(silences.since('red', 1), 100);
+  });
+
+  it('ends with an answer, or after half a minute without a request', () => {
+    const silences = new Silences();
+    silences.note('red', 1, 100, 200);
+    silences.end('red', 1);
+    assert.equal(silences.note('red', 1, 300, 400), 300);
+    assert.equal(silences.note('red', 1, 30_350, 30_399), 300);
+    assert.equal(silences.note('red', 1, 60_390, 60_399), 60_390);
+  });
+
+  it('is known for a bounded number of invokers and colors', () => {
+    const silences = new Silences();
+    for (let i = 0; i < 10_000; i++) silences.note(`color${i}`, 1, 100, 200);
+    assert.equal(silences.since('color0', 1), 100);
+    silences.note('another', 1, 100, 200);
+    assert.equal(silences.since('color0', 1), undefined);
+    assert.equal(silences.since('color1', 1), 100);
+  });
+});

@@ -1,0 +1,90 @@
+import type { DurableObject, ObjectStore, StoredColor } from '../../../../../invoker/objects/sharing/ObjectStore.js';
+import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../../../../shared/objects/objectPath.js';
+import type { ListRequest, ObjectList } from '../../../../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../../../../shared/objects/ObjectToken.js';
+
+/** A store of all invokers of a test, which can fail and hold writes back. */
+export class MapStore implements ObjectStore {
+  readonly #objects = new Map<string, DurableObject>();
+  /** The epoch of each object that was ever read or written. */
+  readonly #epochs = new Map<string, number>();
+  failing = false;
+  #held: Promise<void> = Promise.resolve();
+
+  get size(): number {
+    return this.#objects.size;
+  }
+
+  /** Holds all operations back. @returns a function that ends this. */
+  hold(): () => void {
+    let release: () => void = () => undefined;
+    this.#held = new Promise((resolve) => (release = resolve));
+    return release;
+  }
+
+  async keys({ uuid }: ObjectNamespace, color: string): Promise<StoredColor> {
+    await this.#turn();
+    const prefix = `${uuid}/${color}/`;
+    const ids = [...this.#objects.keys()].filter((id) => id.startsWith(prefix));
+    const epoch = Math.max(0, ...[...this.#epochs].filter(([id]) => id.startsWith(prefix)).map(([, known]) => known));
+    return { keys: new Set(ids.map((id) => id.slice(prefix.length))), epoch };
+  }
+
+  async list(namespace: ObjectNamespace, { color, prefix }: ListRequest): Promise<ObjectList> {
+    await this.#turn();
+    const place = `${namespace.uuid}/${color}/`;
+    const keys = [...this.#objects.keys()]
+      .filter((id) => id.startsWith(`${place}${prefix}`))
+      .map((id) => id.slice(place.length))
+      .toSorted();
+    const objects = keys.flatMap((key) => {
+      const object = this.#objects.get(`${namespace.uuid}/${color}/${key}`);
+      if (!object) return [];
+      const { bytes, contentType, etag } = object;
+      return [{ key, bytes: bytes.length, contentType, etag, persistence: 'stored' as const }];
+    });
+    return { objects, more: false };
+  }
+
+  async read(
+    { uuid }: ObjectNamespace,
+    { color, key }: ObjectAddress,
+    epoch: number,
+  ): Promise<DurableObject | undefined> {
+    await this.#turn();
+    const id = `${uuid}/${color}/${key}`;
+    if (this.#objects.has(id)) this.#claim(id, epoch);
+    return this.#objects.get(id);
+  }
+
+  async write(
+    { uuid }: ObjectNamespace,
+    { color, key }: ObjectAddress,
+    object: DurableObject,
+    epoch: number,
+  ): Promise<void> {
+    await this.#turn();
+    const id = `${uuid}/${color}/${key}`;
+    this.#claim(id, epoch);
+    this.#objects.set(id, object);
+  }
+
+  async remove({ uuid }: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
+    await this.#turn();
+    const id = `${uuid}/${color}/${key}`;
+    if (this.#objects.has(id)) this.#claim(id, epoch);
+    this.#objects.delete(id);
+  }
+
+  #claim(id: string, epoch: number): void {
+    if ((this.#epochs.get(id) ?? 0) > epoch) throw new ObjectError(503, 'Another invoker has taken the color over.');
+    this.#epochs.set(id, epoch);
+  }
+
+  async #turn(): Promise<void> {
+    await this.#held;
+    await new Promise(setImmediate);
+    if (this.failing) throw new ObjectError(503, 'The store does not answer.', { retryAfterS: 1 });
+  }
+}

@@ -1,0 +1,141 @@
+import type { AddressInfo } from 'node:net';
+import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
+import { ReadCopies } from '../../../../../invoker/objects/memory/ReadCopies.js';
+import { bearerAuthentication } from '../../../../../invoker/objects/server/bearer.js';
+import { ObjectHttpServer } from '../../../../../invoker/objects/server/ObjectHttpServer.js';
+import { objectListener } from '../../../../../invoker/objects/server/objectListener.js';
+import type { ObjectStore } from '../../../../../invoker/objects/sharing/ObjectStore.js';
+import { isOfPeer, peerListener } from '../../../../../invoker/objects/sharing/peerListener.js';
+import { Sharing } from '../../../../../invoker/objects/sharing/Sharing.js';
+import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
+import type { Peer } from '../../../../../shared/objects/Locate.js';
+import { ObjectTokens, type ObjectNamespace } from '../../../../../shared/objects/ObjectToken.js';
+import { DroppingProxy } from '../../../../history/DroppingProxy.js';
+import { ObjectCaller } from '../callObjects.js';
+
+const MB = 1024 * 1024;
+const SECRET = 'a secret of the cluster';
+export const GUEST: ObjectNamespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
+/** Short, so that tests of partitions need not wait long. */
+export const VALID_MS = 2000;
+
+/** One invoker's objects. */
+export interface Node {
+  readonly instance: number;
+  readonly memory: ObjectMemory;
+  readonly copies: ReadCopies;
+  readonly sharing: Sharing;
+  /** As a container of the namespace GUEST in this invoker. */
+  readonly container: ObjectCaller;
+  /** What the other invokers reach it through. */
+  readonly proxy: DroppingProxy;
+  readonly faults: unknown[];
+  state: 'up' | 'draining' | 'dead';
+  /** Whether the controllers answer this invoker. */
+  reachesControllers: boolean;
+}
+
+/** Object memories of several invokers in this process, and a controller that knows which of them are up. */
+export class TestCluster {
+  readonly nodes: Node[] = [];
+  readonly #store: ObjectStore | undefined;
+  readonly #servers = new Map<Node, ObjectHttpServer>();
+  readonly #beats = new Map<Node, NodeJS.Timeout>();
+
+  constructor(store?: ObjectStore) {
+    this.#store = store;
+  }
+
+  async add(): Promise<Node> {
+    const instance = this.nodes.length;
+    const copies = new ReadCopies();
+    const memory = new ObjectMemory({ epoch: `e${instance}x`, boundBytes: 80 * MB, copies });
+    const tokens = new ObjectTokens(new Uint8Array(32), `invoker${instance}`);
+    const now = (): number => performance.now();
+    const faults: unknown[] = [];
+    const onFault = (_: string, error: unknown): void => void faults.push(error);
+    const sharing = new Sharing({
+      instance,
+      secret: SECRET,
+      memory,
+      copies,
+      askHomes: async (_, color) => {
+        if (!node.reachesControllers) throw new Error('no controller answers');
+        return this.homes(color);
+      },
+      store: this.#store,
+      now,
+      onWarning: () => undefined,
+    });
+    const authenticate = bearerAuthentication(tokens);
+    const containers = objectListener({ memory, authenticate, elsewhere: sharing, now, onFault });
+    const peers = peerListener({ memory, sharing, secret: SECRET, figures: () => memory.counts(), now, onFault });
+    const server = new ObjectHttpServer((request, ...rest) =>
+      isOfPeer(request) ? peers(request, ...rest) : containers(request, ...rest),
+    );
+    const { port } = (await server.listen({ host: '127.0.0.1', port: 0 })).address() as AddressInfo;
+    const proxy = await DroppingProxy.start(() => ({ host: '127.0.0.1', port }));
+    const container = new ObjectCaller({ host: '127.0.0.1', port }, tokens.make(GUEST));
+    const node: Node = {
+      instance,
+      memory,
+      copies,
+      sharing,
+      container,
+      proxy,
+      faults,
+      state: 'up',
+      reachesControllers: true,
+    };
+    this.#beats.set(
+      node,
+      setInterval(() => sharing.beat(), VALID_MS / 8),
+    );
+    this.nodes.push(node);
+    this.#servers.set(node, server);
+    return node;
+  }
+
+  /** The homes as a controller names them: each color begins at another invoker. */
+  homes(color: string): HomesReply {
+    // The latest invoker comes first: each one that joins takes over all colors, apart from those that begin with `old`.
+    const ordered = color.startsWith('old') ? this.nodes : this.nodes.toReversed();
+    const peer = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
+    return {
+      policy: 'test',
+      homes: ordered
+        .filter(({ state }) => state === 'up')
+        .map(peer)
+        .slice(0, 4),
+      away: ordered
+        .filter(({ state }) => state !== 'up')
+        .map(peer)
+        .slice(0, 4),
+      validMs: VALID_MS,
+    };
+  }
+
+  /** Takes an invoker out of service, and waits until its objects are at their new homes. */
+  async drain(node: Node, limitMs = 30_000): Promise<{ moved: number; left: number }> {
+    node.state = 'draining';
+    return node.sharing.drain(AbortSignal.timeout(limitMs));
+  }
+
+  /** Ends an invoker at once. The controllers notice it when it is told to them. */
+  async kill(node: Node): Promise<void> {
+    clearInterval(this.#beats.get(node));
+    node.proxy.close();
+    await this.#servers.get(node)?.close(0);
+    this.#servers.delete(node);
+    await node.sharing.close();
+    node.container.close();
+  }
+
+  notice(node: Node): void {
+    node.state = 'dead';
+  }
+
+  async close(): Promise<void> {
+    for (const node of this.nodes) if (this.#servers.has(node)) await this.kill(node);
+  }
+}

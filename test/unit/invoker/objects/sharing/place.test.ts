@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { needsNewSet, placeOf } from '../../../../../invoker/objects/sharing/place.js';
+import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
+
+const peer = (instance: number) => ({ instance, url: `http://invoker${instance}` });
+const reply = (...instances: number[]): HomesReply => ({
+  policy: 'p',
+  homes: instances.map(peer),
+  away: [],
+  validMs: 8000,
+});
+const owned = (): Owned => newlyOwned({ policy: undefined, epoch: 1, lapses: 0, validMs: 8000 });
+
+describe('the place of a color', () => {
+  it('is the first home, which is this invoker or another one', () => {
+    const known = reply(1, 0, 2);
+    assert.deepEqual(placeOf(1, undefined, known), {
+      kind: 'home',
+      self: peer(1),
+      others: [peer(0), peer(2)],
+      reply: known,
+    });
+    assert.deepEqual(placeOf(0, undefined, known), { kind: 'elsewhere', homes: [peer(1), peer(0), peer(2)] });
+    assert.equal(placeOf(1, owned(), known).kind, 'home');
+  });
+
+  it('is the invoker that has just got the color, whatever the controllers say', () => {
+    const given = { kind: 'given', to: peer(2), until: 1 } as const;
+    assert.deepEqual(placeOf(1, given, reply(1, 0)), { kind: 'elsewhere', homes: [peer(2)] });
+    assert.deepEqual(placeOf(1, given, { unknown: 'nobody answers' }), { kind: 'elsewhere', homes: [peer(2)] });
+  });
+
+  it('is not known without a reply or a home', () => {
+    assert.deepEqual(placeOf(1, owned(), { unknown: 'nobody answers' }), { kind: 'unknown', reason: 'nobody answers' });
+    assert.equal(placeOf(1, owned(), reply()).kind, 'unknown');
+  });
+});
+
+describe('another set of copies', () => {
+  const set = (instance: number, lost?: boolean) => ({
+    peer: peer(instance),
+    epoch: 1,
+    complete: true,
+    ...(lost === undefined ? {} : { lost }),
+  });
+
+  it('is begun if the next home is another one, or has lost its set', () => {
+    assert.equal(needsNewSet({ ...owned(), copiedTo: set(2) }, peer(2), true, 0), false);
+    assert.equal(needsNewSet({ ...owned(), copiedTo: set(2, false) }, peer(2), true, 0), false);
+    assert.equal(needsNewSet({ ...owned(), copiedTo: set(2, true) }, peer(2), true, 0), true);
+    assert.equal(needsNewSet({ ...owned(), copiedTo: set(2) }, peer(3), true, 0), true);
+  });
+
+  it('is begun if the color has copies of an earlier owner', () => {
+    assert.equal(needsNewSet(owned(), peer(2), false, 0), false);
+    assert.equal(needsNewSet(owned(), peer(2), true, 0), true);
+    assert.equal(needsNewSet({ ...owned(), copies: new Map([[2, set(2)]]) }, peer(2), false, 0), true);
+  });
+
+  it('is not begun while one is, and for a while after a failure', () => {
+    const one = { ...owned(), copiedTo: set(2) };
+    assert.equal(needsNewSet({ ...one, copying: Promise.resolve() }, peer(3), true, 0), false);
+    assert.equal(needsNewSet({ ...one, copyAgainAt: 10 }, peer(3), true, 9), false);
+    assert.equal(needsNewSet({ ...one, copyAgainAt: 10 }, peer(3), true, 10), true);
+  });
+});

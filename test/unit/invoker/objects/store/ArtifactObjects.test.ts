@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { ArtifactObjects, type ArtifactObject } from '../../../../../invoker/objects/store/ArtifactObjects.js';
+import type { ListRequest } from '../../../../../shared/objects/ObjectRequest.js';
+import type { Stores } from '../../../../../shared/store/ArtifactStore.js';
+import { openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
+
+const GUEST = { uuid: 'u', name: 'guest', limitBytes: undefined };
+const OTHER = { uuid: 'other', name: 'guest', limitBytes: undefined };
+const at = (color: string, key: string) => ({ color, key });
+const object = (text: string, ttlMs?: number): ArtifactObject => ({
+  bytes: Buffer.from(text),
+  contentType: 'text/plain',
+  etag: `"${text}"`,
+  ttlMs,
+});
+const everything: ListRequest = {
+  kind: 'list',
+  color: 'red',
+  policy: undefined,
+  prefix: '',
+  after: undefined,
+  limit: 10,
+};
+
+describe('objects in the artifact store', () => {
+  let stores: Stores;
+  let objects: ArtifactObjects;
+  let now = 1000;
+
+  beforeEach(async () => {
+    stores = await openTemporaryStores();
+    now = 1000;
+    objects = new ArtifactObjects(stores.whisks, () => now);
+  });
+  afterEach(() => stores.close());
+
+  const text = async (color: string, key: string, namespace = GUEST): Promise<string | undefined> => {
+    const found = await objects.read(namespace, at(color, key), 1);
+    return found && `${found.etag} ${Buffer.from(found.bytes).toString()}`;
+  };
+
+  it('are read as they were written, by another process, too, and are replaced and removed', async () => {
+    await objects.write(GUEST, at('red', 'k/é'), object('one'), 1);
+    objects = new ArtifactObjects(stores.whisks, () => now);
+    assert.equal(await text('red', 'k/é'), '"one" one');
+    await objects.write(GUEST, at('red', 'k/é'), object('two'), 1);
+    assert.equal(await text('red', 'k/é'), '"two" two');
+    await objects.write(GUEST, at('red', 'k/é'), object(''), 1);
+    assert.equal(await text('red', 'k/é'), '"" ');
+    await objects.remove(GUEST, at('red', 'k/é'), 1);
+    await objects.remove(GUEST, at('red', 'k/é'), 1);
+    assert.equal(await text('red', 'k/é'), undefined);
+    assert.deepEqual(await objects.keys(GUEST, 'red'), { keys: [], epoch: 1 });
+    // The mark of the removed object stays for a while.
+    now += 300_000;
+    assert.deepEqual(await objects.keys(GUEST, 'red'), { keys: [], epoch: 1 });
+    assert.deepEqual(await stores.whisks.listDocuments('objects/', 10), []);
+  });
+
+  it('are apart by namespace and color', async () => {
+    await objects.write(GUEST, at('red', 'k'), object('one'), 1);
+    assert.equal(await text('green', 'k'), undefined);
+    assert.equal(await text('red', 'k', OTHER), undefined);
+    assert.deepEqual((await objects.keys(GUEST, 'red')).keys, ['k']);
+    assert.deepEqual((await objects.keys(OTHER, 'red')).keys, []);
+  });
+
+  it('are listed by key, prefix and page', async () => {
+    for (const key of ['b1', 'a', 'b2', 'b3']) await objects.write(GUEST, at('red', key), object(key), 1);
+    const list = async (asked: Partial<ListRequest>) => {
+      const { objects: found, more } = await objects.list(GUEST, { ...everything, ...asked });
+      return [...found.map(({ key, bytes, persistence }) => `${key} ${bytes} ${persistence}`), more];
+    };
+    assert.deepEqual(await list({ prefix: 'b', limit: 2 }), ['b1 2 stored', 'b2 2 stored', true]);
+    assert.deepEqual(await list({ prefix: 'b', after: 'b2' }), ['b3 2 stored', false]);
+    assert.equal((await list({})).length, 5);
+  });
+
+  it('are gone after their time, also from the store once they are asked for', async () => {
+    await objects.write(GUEST, at('red', 'k'), object('one', 500), 1);
+    now = 1400;
+    assert.equal((await objects.read(GUEST, at('red', 'k'), 1))?.ttlMs, 100);
+    now = 1500;
+    assert.equal(await text('red', 'k'), undefined);
+    assert.deepEqual(await stores.whisks.listDocuments('objects/', 10), []);
+  });
+
+  it('are not changed by a former owner, whose epoch is lower, once the next one has read or written them', async () => {
+    const former = /503|taken the color over/;
+    await objects.write(GUEST, at('red', 'k'), object('one'), 5);
+    assert.equal((await objects.keys(GUEST, 'red')).epoch, 5);
+    assert.equal((await objects.read(GUEST, at('red', 'k'), 7))?.etag, '"one"');
+    await assert.rejects(objects.write(GUEST, at('red', 'k'), object('late'), 5), former);
+    await assert.rejects(objects.remove(GUEST, at('red', 'k'), 6), former);
+    await assert.rejects(objects.read(GUEST, at('red', 'k'), 6), former);
+    assert.equal(Buffer.from((await objects.read(GUEST, at('red', 'k'), 7))?.bytes ?? []).toString(), 'one');
+    await objects.remove(GUEST, at('red', 'k'), 7);
+    await assert.rejects(objects.write(GUEST, at('red', 'k'), object('late'), 5), former);
+    assert.equal(await objects.read(GUEST, at('red', 'k'), 8), undefined);
+    await objects.write(GUEST, at('red', 'k'), object('two'), 8);
+    assert.equal((await objects.read(GUEST, at('red', 'k'), 8))?.etag, '"two"');
+  });
+
+  it('are not changed by a former owner that writes at the same time', async () => {
+    await objects.write(GUEST, at('red', 'k'), object('one'), 5);
+    const late = Promise.allSettled([1, 2, 3, 4].map((n) => objects.write(GUEST, at('red', 'k'), object(`${n}`), 5)));
+    const read = await objects.read(GUEST, at('red', 'k'), 7);
+    await late;
+    assert.equal((await objects.read(GUEST, at('red', 'k'), 7))?.etag, read?.etag);
+  });
+
+  it('of 8 MB keep their bytes', async () => {
+    const bytes = Buffer.alloc(8 * 1024 * 1024, 'x');
+    await objects.write(GUEST, at('red', 'k'), { ...object('large'), bytes }, 1);
+    assert.ok(bytes.equals((await objects.read(GUEST, at('red', 'k'), 1))?.bytes ?? Buffer.alloc(0)));
+  });
+});
