@@ -2,6 +2,8 @@ import { installCouch } from './integration/couchdb/couch.js';
 import { clientsInstalled, installClients } from './e2e/clients.js';
 import { ensureDocker } from './integration/docker.js';
 import { shareKafkaClasses } from './integration/kafka/broker.js';
+import { retried } from './retried.js';
+import { NODE_MAJORS, nodeBinaries } from '../invoker/runtimes/versions/NodeBinaries.js';
 
 /*
  * Gets the real parts that tiers need. It is a process of its own, since tests that need no part run meanwhile.
@@ -14,9 +16,14 @@ await orSkip(async () => {
   const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
   if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
 });
-await orSkip(async () => void installCouch());
+await orSkip(async () => void (await installCouch()));
 await orSkip(shareKafkaClasses);
-if (tiers.includes('e2e') && !clientsInstalled()) await orSkip(async () => installClients());
+if (tiers.includes('e2e') && !clientsInstalled()) await orSkip(installClients);
+// The server downloads them when an action needs them, and does not try for long.
+const binaries = nodeBinaries();
+for (const major of NODE_MAJORS) {
+  await orSkip(async () => void (await retried(`the download of Node.js ${major}`, () => binaries.get(major))));
+}
 
 /** Under CI=true a part that cannot be had is an error; elsewhere the tests that need it say so and are skipped. */
 async function orSkip(get: () => Promise<void>): Promise<void> {

@@ -68,7 +68,7 @@ if (found.usable) {
 const oci = await detectOci('crun');
 if (oci.usable) {
   await openBridge(ociSubnet);
-  add('oci', ociDriver(oci.docker, `${owner}-oci`, { preparedNetworks: 1 }));
+  add('oci', ociDriver(oci.docker, `${owner}-oci`, { preparedNetworks: 1, program: oci.program }));
 } else console.log(`without oci: ${oci.reason}`);
 const runc = await detectOci('runc');
 if (runc.usable) add('oci, runc', ociDriver(runc.docker, `${owner}-runc`, { preparedNetworks: 1, program: 'runc' }));

@@ -1,9 +1,10 @@
-import { execFile, fork, spawnSync } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { npmCi, retried } from '../retried.js';
 
 /*
  * Clients of OpenWhisk that are too heavy for the project's own dependencies. They have a package of their own.
@@ -42,13 +43,10 @@ interface Locked {
 }
 
 /** Installs the clients. @throws Error where that fails, as it does without a network. */
-export function installClients(): void {
-  const folder = clientsFolder();
-  const { status } = spawnSync('npm', ['ci', '--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund'], {
-    stdio: 'inherit',
-  });
-  if (status !== 0)
-    throw new Error(`the clients of the end-to-end tests could not be installed: npm ci --prefix ${folder}`);
+export async function installClients(): Promise<void> {
+  await retried('the installation of the clients of the end-to-end tests', () =>
+    npmCi(clientsFolder(), '--ignore-scripts'),
+  );
 }
 
 /**

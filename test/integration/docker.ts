@@ -7,12 +7,26 @@ import { detectDocker, type Detection } from '../../invoker/containers/docker/de
 import { ensureImage } from '../../invoker/runtimes/image/build.js';
 import { recipeOf } from '../../invoker/runtimes/image/recipes.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
+import { retried } from '../retried.js';
 
 const START_MS = 60_000;
 
+/** The programs that tests with containers start, and the package of Debian that has each. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  dockerd: 'docker.io',
+  iptables: 'iptables',
+  ip: 'iproute2',
+  bwrap: 'bubblewrap',
+  crun: 'crun',
+};
+/** apt-get tries a download again, and waits for another apt-get. */
+const APT_OPTIONS = ['-qq', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120'];
+const APT_MS = 300_000;
+
 /**
- * A Docker Engine with the image of the Node.js runtime, or other images of ours, for the tests that need them. Where `install` is set and none
- * answers, root gets Debian's packages and starts one (which stays). The Debian way, since no other is promised.
+ * A Docker Engine with the image of the Node.js runtime, or other images of ours, for the tests that need them. Where `install`
+ * is set, root gets Debian's packages of the missing programs, crun and bubblewrap included, and starts an engine where none
+ * answers (which stays). The Debian way, since no other is promised.
  * @returns why there is none, where there is none
  */
 export async function ensureDocker(options: {
@@ -20,10 +34,10 @@ export async function ensureDocker(options: {
   readonly images?: readonly string[];
 }): Promise<Detection> {
   let detected = await detectDocker();
-  if (options.install && !isProgram('bwrap')) installEngine();
-  if (!detected.usable && options.install) {
-    const failure = installEngine() ?? (await startEngine());
-    detected = failure === undefined ? await detectDocker() : { usable: false, reason: failure };
+  if (options.install) {
+    const failure = (await installPrograms(detected.usable)) ?? (detected.usable ? undefined : await startEngine());
+    if (failure !== undefined) return { usable: false, reason: failure };
+    if (!detected.usable) detected = await detectDocker();
   }
   if (!detected.usable) return detected;
   for (const reference of options.images ?? [RUNTIME_IMAGE]) {
@@ -33,19 +47,38 @@ export async function ensureDocker(options: {
   return detected;
 }
 
-/** @returns what went wrong */
-function installEngine(): string | undefined {
-  if (process.getuid?.() !== 0) return 'no Docker daemon answers, and only root can install and start one';
-  if (isProgram('dockerd') && isProgram('iptables') && isProgram('bwrap')) return undefined;
-  if (!isProgram('apt-get')) return 'there is no dockerd, and no apt-get to install it with';
+/**
+ * Installs what is missing of {@link PACKAGES}; `dockerd` only where no engine answers.
+ * @returns what went wrong
+ */
+async function installPrograms(engineAnswers: boolean): Promise<string | undefined> {
+  const missing = Object.keys(PACKAGES).filter((name) => !(name === 'dockerd' && engineAnswers) && !isProgram(name));
+  if (missing.length === 0) return undefined;
+  const names = missing.join(', ');
+  if (process.getuid?.() !== 0) return `only root can install the missing programs ${names}`;
+  if (!isProgram('apt-get')) return `there is no apt-get to install the missing programs ${names} with`;
+  const packages = [...missing.map((name) => PACKAGES[name] ?? name), 'ca-certificates'];
+  try {
+    await retried(`the installation of ${packages.join(', ')}`, () => {
+      aptGet(['update']);
+      aptGet(['install', '-y', '--no-install-recommends', ...packages]);
+    });
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** @throws Error where apt-get fails, with its words */
+function aptGet(args: readonly string[]): void {
   // The packages' scripts must not start the daemon: it is started here, with its own log.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const packages = ['docker.io', 'iptables', 'ca-certificates', 'bubblewrap'];
-  for (const args of [['update'], ['install', '-y', '--no-install-recommends', ...packages]]) {
-    const { status, stderr } = spawnSync('apt-get', ['-qq', ...args], { env, encoding: 'utf8', timeout: 300_000 });
-    if (status !== 0) return `apt-get ${args.join(' ')} failed:\n${stderr}`;
-  }
-  return undefined;
+  const { status, stderr, error } = spawnSync('apt-get', [...APT_OPTIONS, ...args], {
+    env,
+    encoding: 'utf8',
+    timeout: APT_MS,
+  });
+  if (status !== 0) throw new Error(`apt-get ${args.join(' ')} failed: ${error?.message ?? stderr}`);
 }
 
 /** @returns what went wrong */

@@ -35,16 +35,15 @@ const FIRST_USER = 0x7000_0000;
 const OWNERS = '/var/lib/palette-whisk/oci/owners';
 const OPTIONS = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
 
-/** A driver with the standard settings. */
+/** A driver with the standard settings, except for those that are given. */
 export function ociDriver(
   docker: Docker | undefined,
   owner: string,
-  settings: Partial<OciDriverOptions> = {},
+  settings: Partial<OciDriverOptions> & Pick<OciDriverOptions, 'program'>,
 ): OciDriver {
   return new OciDriver({
     owner,
     docker,
-    program: 'crun',
     subnet: ociSubnet,
     logger: silentLogger,
     preparedNetworks: 2,
@@ -72,7 +71,6 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
   });
 
   describe(`a container of the OCI runtime ${program}`, function () {
-    this.timeout(60_000);
     const owner = `oci-${program}-${process.pid}`;
     const driver = ociDriver(docker, owner, {
       program,
@@ -342,13 +340,13 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
         }
       };
       await eventually(async () => assert.deepEqual(pids.filter(isRunning), []));
-      const later = ociDriver(docker, `${owner}-killed`);
+      const later = ociDriver(docker, `${owner}-killed`, { program });
       assert.equal(await later.removeLeftovers(), 2);
       await later.close();
     });
 
     it('leaves no namespace, interface, group or file behind', async () => {
-      const closing = ociDriver(docker, `${owner}-closing`);
+      const closing = ociDriver(docker, `${owner}-closing`, { program });
       await closing.removeLeftovers();
       await create({}, closing);
       await closing.close();

@@ -30,7 +30,7 @@ export async function startCouch(): Promise<Couch> {
  * @throws where the server for tests cannot be installed or does not come up.
  */
 export async function startOwnCouch(home = process.env['COUCHDB_HOME'] ?? ''): Promise<OwnCouch> {
-  const couch = new OwnCouch(home === '' ? standIn() : installedCouch(home), await freePort());
+  const couch = new OwnCouch(home === '' ? await standIn() : installedCouch(home), await freePort());
   await couch.start();
   return couch;
 }

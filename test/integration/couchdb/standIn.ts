@@ -1,13 +1,14 @@
-import { fork, spawnSync } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { listens } from '../../../deploy/local/ports.js';
+import { npmCi, retried } from '../../retried.js';
 import type { CouchProgram } from './OwnCouch.js';
 
 /** PouchDB's server, which needs nothing but npm. @throws where it cannot be installed. */
-export function standIn(): CouchProgram {
-  const server = installCouch();
+export async function standIn(): Promise<CouchProgram> {
+  const server = await installCouch();
   return {
     start: (folder, port) => fork(server, [folder, String(port)], { stdio: 'inherit', execArgv: [] }),
     answers: listens,
@@ -15,7 +16,7 @@ export function standIn(): CouchProgram {
 }
 
 /** The server's script; its packages, which are no part of the project's own, are installed where they are missing. */
-export function installCouch(): string {
+export async function installCouch(): Promise<string> {
   const script = [
     new URL('./server.mjs', import.meta.url),
     new URL('../../../../test/integration/couchdb/server.mjs', import.meta.url),
@@ -25,10 +26,7 @@ export function installCouch(): string {
   if (script === undefined) throw new Error('server.mjs is missing');
   const folder = join(script, '..');
   if (!existsSync(join(folder, 'node_modules', 'express-pouchdb'))) {
-    const { status, stderr } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--prefix', folder], {
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`npm cannot bring the CouchDB server for the tests: ${stderr?.slice(-2000)}`);
+    await retried("the installation of the tests' CouchDB server", () => npmCi(folder));
   }
   return script;
 }

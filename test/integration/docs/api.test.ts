@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { npmCi, retried } from '../../retried.js';
 import { ROOT } from './Workplace.js';
 
 /** The package of the generator: typedoc needs a TypeScript with a JavaScript API, which version 7 lacks. */
@@ -11,16 +12,12 @@ const TYPEDOC = join(GENERATOR, 'node_modules/typedoc/bin/typedoc');
 describe('the API reference', function () {
   this.timeout(300_000);
 
-  before(function () {
+  before(async function () {
+    this.timeout(900_000);
     if (existsSync(TYPEDOC)) return;
     // It is installed by `npm run docs:api`, and where nothing may be skipped.
     if (process.env['CI'] !== 'true') this.skip();
-    const { status, stderr } = spawnSync(
-      'npm',
-      ['ci', '--prefix', GENERATOR, '--ignore-scripts', '--no-audit', '--no-fund'],
-      { encoding: 'utf8' },
-    );
-    assert.equal(status, 0, stderr);
+    await retried('the installation of typedoc', () => npmCi(GENERATOR, '--ignore-scripts'));
   });
 
   it('has a text for each symbol that the libraries export, and lacks no type', () => {

@@ -19,6 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { freePorts, listens } from '../../../deploy/local/ports.js';
 import { within } from '../../../shared/process/within.js';
+import { retried } from '../../retried.js';
 
 /** A Kafka broker of our own: one node in KRaft mode, from the jars that `pom.xml` names. */
 export interface Broker {
@@ -249,7 +250,7 @@ async function kafkaClasspath(): Promise<string> {
   }
   const settings = [`-Dmdep.outputFile=${kept}`, ...(wanted === '' ? [] : [`-Dkafka.version=${wanted}`])];
   const goal = ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', ...settings];
-  await ended('mvn', goal, MAVEN_MS).catch((error: Error) => {
+  await retried("Maven's search of the Kafka broker", () => ended('mvn', goal, MAVEN_MS)).catch((error: Error) => {
     throw new Error(`Maven cannot bring the Kafka broker for the tests: ${error.message}`);
   });
   return readFileSync(kept, 'utf8').trim();
