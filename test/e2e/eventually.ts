@@ -1,12 +1,12 @@
 /** Tries until it does not fail any more, for at most so long (ms); then fails as it did last. */
-export async function eventually<T>(attempt: () => T | Promise<T>, limitMs = 10_000): Promise<T> {
+export async function eventually<T>(attempt: () => T | Promise<T>, limitMs = 30_000): Promise<T> {
   const deadline = Date.now() + limitMs;
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
       if (Date.now() >= deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
 }

@@ -4,20 +4,19 @@ import { CATALOG, installCatalog } from '../../../controller/catalog/install.js'
 import type { Stores } from '../../../shared/store/ArtifactStore.js';
 import type { JsonObject } from '../../../shared/entities/keyvalue.js';
 import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
+import { eventually } from '../../e2e/eventually.js';
 import { TestController, type Body } from './testController.js';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 
 const echo = (args: unknown): unknown => args;
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Waits until `look` gives something, for at most 5 s. */
-async function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
-  for (let i = 0; i < 100; i++) {
+/** Waits until `look` finds something. */
+function until<T>(look: () => Promise<T | undefined | false>): Promise<T> {
+  return eventually(async () => {
     const found = await look();
     if (found !== undefined && found !== false) return found;
-    await wait(50);
-  }
-  throw new Error('it did not come');
+    throw new Error('it did not come');
+  });
 }
 
 describe('the catalog of whisk.system', () => {
@@ -140,9 +139,12 @@ describe('the catalog of whisk.system', () => {
 describe('alarms', () => {
   let api: TestController;
   let stores: Stores;
+  /** The time of all controllers, in ms since the epoch. It stands still except for {@link pass}. */
+  let now = Math.ceil(Date.now() / 2000) * 2000;
+  const clock = (): number => now;
   before(async () => {
     stores = await openTemporaryStores();
-    api = await TestController.start({ catalog: true, stores });
+    api = await TestController.start({ catalog: true, stores, clock });
     await api.action('echo', echo);
   });
   after(async () => {
@@ -173,6 +175,23 @@ describe('alarms', () => {
     await api.must('PUT', `_/rules/r_${name}`, { trigger: `/_/${name}`, action: '/_/echo' });
   }
 
+  /** Lets time pass at once: controllers look for alarms that are due. */
+  function pass(ms: number, controllers: readonly TestController[] = [api]): void {
+    now += ms;
+    for (const { alarms } of controllers) alarms?.start();
+  }
+
+  /** Resolves when the controller has taken all alarms that are due now: alarms go off in the order of the checks. */
+  async function passAll(ms: number): Promise<void> {
+    pass(ms);
+    const name = `mark${(marks += 1)}`;
+    await trigger(name);
+    assert.deepEqual(await feed('once', 'CREATE', name, { date: now + 1 }), made);
+    pass(1);
+    await until(async () => (await fires(name)).length === 1);
+  }
+  let marks = 0;
+
   const fires = (name: string) => api.ctx.activations.list('guest', { name }, { skip: 0, limit: 0, docs: true });
 
   it('fire a trigger by a pattern, so often and each time in another second', async () => {
@@ -181,12 +200,14 @@ describe('alarms', () => {
       await feed('alarm', 'CREATE', 'ticking', { cron: '* * * * * *', maxTriggers: 2, trigger_payload: { n: 1 } }),
       made,
     );
-    await until(async () => (await fires('ticking')).length === 2);
-    await wait(1100);
+    const begun = now;
+    for (const count of [1, 2]) {
+      pass(1000);
+      await until(async () => (await fires('ticking')).length === count);
+    }
+    await passAll(1000);
     const records = await fires('ticking');
-    assert.equal(records.length, 2);
-    const seconds = records.map(({ start }) => Math.floor(start / 1000));
-    assert.notEqual(seconds[0], seconds[1]);
+    assert.deepEqual(records.map(({ start }) => start - begun).toSorted(), [1000, 2000]);
     for (const { response, logs } of records) {
       assert.deepEqual(response.result, { n: 1 });
       const { activationId } = JSON.parse(logs[0] ?? '{}') as { activationId: string };
@@ -204,14 +225,15 @@ describe('alarms', () => {
     await trigger('onceKept');
     await trigger('onceGone');
     await trigger('onceAllGone');
-    const date = Date.now() + 300;
+    const date = now + 300;
     assert.deepEqual(await feed('once', 'CREATE', 'onceKept', { date, trigger_payload: 'text' }), made);
     assert.deepEqual(await feed('once', 'CREATE', 'onceGone', { date, deleteAfterFire: 'true' }), made);
     assert.deepEqual(await feed('once', 'CREATE', 'onceAllGone', { date, deleteAfterFire: 'rules' }), made);
+    pass(300);
     await until(async () => (await api.request('GET', '_/rules/r_onceAllGone')).status === 404);
-    const [kept] = await fires('onceKept');
-    assert.deepEqual(kept?.response.result, { payload: 'text' });
-    assert.ok(kept.start >= date);
+    const kept = await until(async () => (await fires('onceKept'))[0]);
+    assert.deepEqual(kept.response.result, { payload: 'text' });
+    assert.equal(kept.start, date);
     assert.equal((await api.request('GET', '_/triggers/onceKept')).status, 200);
     await until(async () => (await api.request('GET', '_/triggers/onceGone')).status === 404);
     assert.equal((await api.request('GET', '_/rules/r_onceGone')).status, 200);
@@ -220,8 +242,9 @@ describe('alarms', () => {
 
   it('fire at intervals', async () => {
     await trigger('pulsing');
-    const startDate = Date.now() + 200;
+    const startDate = now + 200;
     assert.deepEqual(await feed('interval', 'CREATE', 'pulsing', { minutes: 1, startDate }), made);
+    pass(200);
     await until(async () => (await fires('pulsing')).length === 1);
     const { config } = (await feed('interval', 'READ', 'pulsing')).result as { config: JsonObject };
     assert.deepEqual([config['minutes'], config['startDate']], [1, startDate]);
@@ -229,16 +252,16 @@ describe('alarms', () => {
 
   it('can be read, changed, paused and deleted', async () => {
     await trigger('managed');
-    const later = Date.now() + 3_600_000;
+    const later = now + 3_600_000;
     assert.deepEqual(await feed('once', 'CREATE', 'managed', { date: later }), made);
     // Any of the feeds answers for any alarm.
     assert.deepEqual(await feed('alarm', 'UPDATE', 'managed', { date: later + 1, trigger_payload: { a: 1 } }), made);
     const { config } = (await feed('once', 'READ', 'managed')).result as { config: JsonObject };
     assert.deepEqual([config['date'], config['payload']], [later + 1, { a: 1 }]);
     assert.deepEqual(await feed('once', 'UPDATE', 'managed'), refused('no updatable parameters were specified'));
-    assert.deepEqual(await feed('once', 'UPDATE', 'managed', { date: Date.now() + 100 }), made);
+    assert.deepEqual(await feed('once', 'UPDATE', 'managed', { date: now + 100 }), made);
     assert.deepEqual(await feed('once', 'PAUSE', 'managed'), made);
-    await wait(300);
+    await passAll(300);
     assert.equal((await fires('managed')).length, 0);
     assert.deepEqual(await feed('once', 'UNPAUSE', 'managed'), made);
     await until(async () => (await fires('managed')).length === 1);
@@ -250,7 +273,7 @@ describe('alarms', () => {
 
   it('are refused without a trigger, with a key of somebody else, and for what they do not know', async () => {
     const unauthorized = refused('Trigger authentication request failed.');
-    const date = Date.now() + 3_600_000;
+    const date = now + 3_600_000;
     assert.deepEqual(await feed('once', 'CREATE', 'nosuch', { date }), unauthorized);
     await trigger('guarded');
     const others = { date, authKey: WELL_KNOWN_USERS['whisk.system'] };
@@ -271,7 +294,7 @@ describe('alarms', () => {
   it('are known through bindings of the package, too, and leave a record like any action', async () => {
     await api.must('PUT', '_/packages/clockwork', { binding: { namespace: 'whisk.system', name: 'alarms' } });
     await trigger('bound');
-    const date = Date.now() + 3_600_000;
+    const date = now + 3_600_000;
     assert.deepEqual(await feed('once', 'CREATE', 'bound', { date }, '_/actions/clockwork'), made);
     const record = await until(async () => {
       const records = await api.ctx.activations.list(
@@ -296,7 +319,7 @@ describe('alarms', () => {
 
   it('go with their trigger', async () => {
     await trigger('brief');
-    const date = Date.now() + 400;
+    const date = now + 400;
     assert.deepEqual(await feed('once', 'CREATE', 'brief', { date }), made);
     await api.must('DELETE', '_/triggers/brief');
     await api.must('PUT', '_/triggers/brief', {});
@@ -304,13 +327,13 @@ describe('alarms', () => {
       await feed('once', 'READ', 'brief'),
       refused('could not find trigger /guest/brief in the database'),
     );
-    await wait(600);
+    await passAll(600);
     assert.equal((await fires('brief')).length, 0);
   });
 
   it('never keep the key that they are made with', async () => {
     await trigger('secretive');
-    assert.deepEqual(await feed('once', 'CREATE', 'secretive', { date: Date.now() + 3_600_000 }), made);
+    assert.deepEqual(await feed('once', 'CREATE', 'secretive', { date: now + 3_600_000 }), made);
     const secret = WELL_KNOWN_USERS.guest.split(':')[1] ?? '';
     for (let i = 0; i < PAGES; i++) {
       const page = await stores.whisks.get(`palette-whisk:alarms:${i}`);
@@ -322,8 +345,8 @@ describe('alarms', () => {
     const others: TestController[] = [];
     const tell = (id: string) => others.forEach((other) => other.alarms?.changed(id));
     others.push(
-      await TestController.start({ catalog: true, stores, alarmTurnMs: 500 }),
-      await TestController.start({ catalog: true, stores, alarmTurnMs: 1000, onAlarmsChange: (id) => tell(id) }),
+      await TestController.start({ catalog: true, stores, clock, alarmTurnMs: 500 }),
+      await TestController.start({ catalog: true, stores, clock, alarmTurnMs: 1000, onAlarmsChange: (id) => tell(id) }),
     );
     try {
       await trigger('shared');
@@ -334,12 +357,19 @@ describe('alarms', () => {
         maxTriggers: 2,
       });
       assert.equal(made?.status, 200);
-      await until(async () => (await fires('shared')).length === 2);
-      await wait(2200);
-      const starts = (await fires('shared')).map(({ start }) => start % 2000);
-      assert.equal(starts.length, 2);
-      // The one that was not told of it (this one) leaves it to the first of those that were.
-      for (const late of starts) assert.ok(late >= 480 && late < 1900, `${late} ms late`);
+      const all = [api, ...others];
+      now = Math.floor(now / 2000) * 2000 + 2000;
+      for (const count of [1, 2]) {
+        pass(0, all);
+        // This controller was not told of the alarm, and leaves it to the first of those that were.
+        pass(500, all);
+        await until(async () => (await fires('shared')).length === count);
+        pass(500, all);
+        pass(1000, all);
+      }
+      await passAll(2500);
+      const late = (await fires('shared')).map(({ start }) => start % 2000);
+      assert.deepEqual(late, [500, 500]);
     } finally {
       for (const other of others) await other.close();
     }
@@ -349,13 +379,14 @@ describe('alarms', () => {
     await trigger('durable');
     await trigger('overdue');
     assert.deepEqual(await feed('alarm', 'CREATE', 'durable', { cron: '* * * * * *' }), made);
-    assert.deepEqual(await feed('once', 'CREATE', 'overdue', { date: Date.now() + 300 }), made);
+    assert.deepEqual(await feed('once', 'CREATE', 'overdue', { date: now + 300 }), made);
     await api.close();
-    await wait(1500);
-    api = await TestController.start({ catalog: true, stores });
-    const begun = Date.now();
+    now += 1500;
+    api = await TestController.start({ catalog: true, stores, clock });
     await until(async () => (await fires('overdue')).length === 1);
-    await until(async () => (await fires('durable')).filter(({ start }) => start >= begun).length >= 2);
+    await until(async () => (await fires('durable')).length === 1);
+    pass(1000);
+    await until(async () => (await fires('durable')).length === 2);
     assert.deepEqual(await feed('alarm', 'DELETE', 'durable'), made);
   });
 });

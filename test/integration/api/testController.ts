@@ -41,6 +41,7 @@ import { BatchingActivationStore } from '../../../shared/store/BatchingActivatio
 import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
 import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
 import { SubjectStore } from '../../../shared/store/SubjectStore.js';
+import { eventually } from '../../e2e/eventually.js';
 import { InProcessBalancer } from './InProcessBalancer.js';
 
 export interface TestControllerOptions {
@@ -58,6 +59,8 @@ export interface TestControllerOptions {
   /** See `AlarmProvider`. */
   readonly alarmTurnMs?: number;
   readonly onAlarmsChange?: (id: string) => void;
+  /** Milliseconds since the epoch. Missing: that of the machine. */
+  readonly clock?: () => number;
   /** Whether invocations pass by express, as in a real controller. Missing: they do. */
   readonly direct?: boolean;
   /** The objects of the invokers. */
@@ -132,7 +135,7 @@ export class TestController {
     const balancer = new InProcessBalancer(entities, activations);
     const runtimes = options.runtimes ?? loadManifest();
     const log = silentLogger;
-    const clock = Date.now;
+    const clock = options.clock ?? Date.now;
     const entitlement = new OwnershipEntitlement({
       packages: entities,
       throttles: new Throttles({
@@ -284,12 +287,11 @@ export class TestController {
   }
 
   /** The record of an activation once it is there. */
-  async record(activationId: string, namespace = 'guest'): Promise<ActivationRecord> {
-    for (let i = 0; i < 200; i++) {
+  record(activationId: string, namespace = 'guest'): Promise<ActivationRecord> {
+    return eventually(async () => {
       const record = await this.ctx.activations.get(namespace, activationId);
       if (record) return record;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error(`no record of ${activationId}`);
+      throw new Error(`no record of ${activationId}`);
+    }, 30_000);
   }
 }

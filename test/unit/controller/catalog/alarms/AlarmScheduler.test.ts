@@ -1,26 +1,25 @@
 import assert from 'node:assert/strict';
-import { AlarmStore } from '../../../../../controller/catalog/alarms/AlarmStore.js';
+import { AlarmStore, PAGES } from '../../../../../controller/catalog/alarms/AlarmStore.js';
 import { AlarmScheduler } from '../../../../../controller/catalog/alarms/AlarmScheduler.js';
 import type { Alarm } from '../../../../../controller/catalog/alarms/Alarm.js';
 import { silentLogger } from '../../../../../shared/logging/Logger.js';
+import { eventually } from '../../../../e2e/eventually.js';
 import { Documents } from './Documents.js';
 
+/** The time of all controllers, in ms since the epoch. It stands still except for `pass` in the tests. */
+let now = 1_800_000_000_000;
+
 const soon = (ms: number, more: Partial<Alarm> = {}): Alarm => ({
-  schedule: { kind: 'once', date: Date.now() + ms },
+  schedule: { kind: 'once', date: now + ms },
   payload: {},
   maxTriggers: -1,
   status: { active: true, dateChanged: 0 },
-  next: Date.now() + ms,
+  next: now + ms,
   ...more,
 });
 
-/** Waits for at most 5 s. */
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1000 && !condition(); i++) await wait(5);
-  assert.ok(condition(), 'it did not come');
-}
-
-const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const until = (condition: () => boolean): Promise<void> =>
+  eventually(() => assert.ok(condition(), `not yet: ${condition.toString()}`));
 
 describe('the scheduler of alarms', () => {
   const schedulers: AlarmScheduler[] = [];
@@ -28,12 +27,17 @@ describe('the scheduler of alarms', () => {
     await Promise.all(schedulers.splice(0).map((scheduler) => scheduler.stop()));
   });
 
-  function controller(store: Documents, turnMs: number, ready: () => boolean = () => true) {
+  function controller(
+    store: Documents,
+    turnMs: number,
+    ready: () => boolean = () => true,
+    clock: () => number = () => now,
+  ) {
     const fired: string[] = [];
     const alarms = new AlarmStore({ store, log: silentLogger });
     const scheduler = new AlarmScheduler({
       store: alarms,
-      clock: Date.now,
+      clock,
       turnMs,
       ready,
       fire: (trigger) => Promise.resolve(void fired.push(trigger)),
@@ -45,26 +49,39 @@ describe('the scheduler of alarms', () => {
     return { alarms, scheduler, fired, set };
   }
 
-  it('lets alarms go off on time, each once', async () => {
+  it('lets alarms go off at their times, each once', async () => {
     const { scheduler, fired, set, alarms } = controller(new Documents(), 0);
     await set('ns/b', soon(400));
     await set('ns/a', soon(20));
     scheduler.check();
+    now += 20;
+    scheduler.check();
     await until(() => fired.length > 0);
     assert.deepEqual(fired, ['ns/a']);
+    now += 380;
+    scheduler.check();
     await until(() => fired.length > 1);
     assert.deepEqual(fired, ['ns/a', 'ns/b']);
     assert.equal((await alarms.get('ns/a'))?.status.active, false);
     scheduler.check();
-    await wait(30);
+    await scheduler.stop();
     assert.equal(fired.length, 2);
+  });
+
+  it('wakes for the next alarm', async () => {
+    const { scheduler, fired, set } = controller(new Documents(), 0, () => true, Date.now);
+    const soonest = Date.now() + 20;
+    await set('ns/a', soon(0, { schedule: { kind: 'once', date: soonest }, next: soonest }));
+    scheduler.check();
+    await until(() => fired.length > 0);
+    assert.ok(Date.now() >= soonest);
   });
 
   it('learns of an alarm that is created while it sleeps', async () => {
     const { scheduler, fired, set } = controller(new Documents(), 0);
     scheduler.check();
-    await wait(10);
     await set('ns/a', soon(10));
+    now += 10;
     scheduler.check();
     await until(() => fired.length > 0);
     assert.deepEqual(fired, ['ns/a']);
@@ -76,9 +93,13 @@ describe('the scheduler of alarms', () => {
     const triggers = Array.from({ length: 40 }, (_, i) => `ns/t${i}`);
     for (const trigger of triggers) await maker.set(trigger, soon(40));
     const others = [controller(store, 0), controller(store, 0), controller(store, 5)];
+    now += 45;
     for (const { scheduler } of others) scheduler.check();
     await until(() => others.flatMap((other) => other.fired).length >= triggers.length);
-    await wait(100);
+    for (const { scheduler } of others) {
+      scheduler.check();
+      await scheduler.stop();
+    }
     const fired = others.flatMap((other) => other.fired);
     assert.deepEqual(fired.toSorted(), triggers.toSorted());
   });
@@ -86,14 +107,18 @@ describe('the scheduler of alarms', () => {
   it('leaves alarms to another controller, and takes those that are left', async () => {
     const store = new Documents();
     const [first, second] = [controller(store, 0), controller(store, 500)];
-    const due = Date.now() + 10;
     await first.set('ns/a', soon(10));
     await first.set('ns/b', soon(10));
     second.scheduler.check();
+    now += 509;
+    second.scheduler.check();
+    await second.alarms.load();
     await first.alarms.edit(first.alarms.pageOf('ns/b'), (alarms) => void alarms.delete('ns/b'));
+    assert.deepEqual(second.fired, []);
+    now += 1;
+    second.scheduler.check();
     await until(() => second.fired.length > 0);
-    assert.ok(Date.now() >= due + 500);
-    await wait(30);
+    await second.scheduler.stop();
     assert.deepEqual(second.fired, ['ns/a']);
   });
 
@@ -101,7 +126,8 @@ describe('the scheduler of alarms', () => {
     const store = new Documents();
     const [first, second] = [controller(store, 0), controller(store, 0)];
     second.scheduler.check();
-    await wait(5);
+    await until(() => store.reads >= PAGES);
+    await new Promise(setImmediate);
     await first.set('ns/a', soon(0));
     await second.alarms.reload(second.alarms.pageOf('ns/a'));
     second.scheduler.check();
@@ -111,22 +137,29 @@ describe('the scheduler of alarms', () => {
 
   it('does not make up for missed times, except for those of alarms that fire once', async () => {
     const { scheduler, fired, set, alarms } = controller(new Documents(), 0);
-    const schedule = { kind: 'interval', minutes: 10, startDate: Date.now() - 500_000 } as const;
+    const schedule = { kind: 'interval', minutes: 10, startDate: now - 500_000 } as const;
     await set('ns/missed', { ...soon(-60_000), schedule });
     await set('ns/late', { ...soon(-1000), schedule });
     await set('ns/once', soon(-60_000));
     scheduler.check();
     await until(() => fired.length > 1);
+    await scheduler.stop();
     assert.deepEqual(fired.toSorted(), ['ns/late', 'ns/once']);
     assert.equal((await alarms.get('ns/missed'))?.next, schedule.startDate + 600_000);
   });
 
   it('waits until triggers can be fired', async () => {
     let up = false;
-    const { scheduler, fired, set, alarms } = controller(new Documents(), 0, () => up);
+    let asked = 0;
+    const ready = (): boolean => {
+      asked++;
+      return up;
+    };
+    const { scheduler, fired, set, alarms } = controller(new Documents(), 0, ready);
     await set('ns/a', soon(0));
     scheduler.check();
-    await wait(50);
+    // Once before it fires, once for the time of its next look.
+    await until(() => asked >= 2);
     assert.deepEqual([fired, (await alarms.get('ns/a'))?.status.active], [[], true]);
     up = true;
     await until(() => fired.length > 0);
@@ -138,8 +171,9 @@ describe('the scheduler of alarms', () => {
     await set('ns/a', soon(100));
     scheduler.check();
     await scheduler.stop();
+    now += 100;
     scheduler.check();
-    await wait(150);
+    await new Promise(setImmediate);
     assert.deepEqual(fired, []);
   });
 
@@ -148,7 +182,7 @@ describe('the scheduler of alarms', () => {
     const { scheduler, fired } = controller(store, 0);
     store.down = true;
     scheduler.check();
-    await wait(10);
+    await until(() => store.reads > 0);
     assert.deepEqual(fired, []);
     store.down = false;
     const maker = controller(store, 0);
