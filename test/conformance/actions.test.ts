@@ -13,8 +13,7 @@ const MB = 1024 * 1024;
 const valueOf = (list: Json | undefined, key: string): Json | undefined =>
   (list as { key: string; value: Json }[]).find((entry) => entry.key === key)?.value;
 
-describe('actions on a whole server', function () {
-  this.timeout(120_000);
+describe('actions on a whole server', () => {
   let server: TestServer;
   let guest: RestUser;
   before(async () => {

@@ -29,8 +29,7 @@ const USERS = [
 
 const COLLECTIONS = ['actions', 'packages', 'triggers', 'rules', 'activations'];
 
-describe('the API', function () {
-  this.timeout(60_000);
+describe('the API', () => {
   let server: TestServer;
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-users-'));
 

@@ -37,7 +37,6 @@ const servers: Readonly<Record<string, () => Promise<TestServer>>> = process.env
 
 for (const [name, start] of Object.entries(servers)) {
   describe(`conformance with Apache OpenWhisk (${name})`, function () {
-    this.timeout(120_000);
     let server: TestServer;
     const otherWords: string[] = [];
     before(async function () {

@@ -24,7 +24,6 @@ interface Answered {
 type User = 'client' | 'system';
 
 clientSuite('actions on a running server', function (server) {
-  this.timeout(60_000);
   const keyOf = (user: User): string => (user === 'system' ? SYSTEM_KEY : server.user.key);
 
   async function send(method: string, path: string, body?: unknown, user: User = 'client') {

@@ -9,7 +9,6 @@ import { clientSuite } from './servers.js';
  */
 
 clientSuite('the packages of whisk.system, through the openwhisk client', function (server) {
-  this.timeout(60_000);
   let client: openwhisk.Client;
 
   before(() => {

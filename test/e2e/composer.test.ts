@@ -57,7 +57,6 @@ const COMPOSITIONS: Record<string, [composition: string, input: object, output: 
 };
 
 clientSuite('openwhisk-composer', function (server) {
-  this.timeout(120_000);
   let client: openwhisk.Client;
   let composer: CommandLine;
   let folder: string;

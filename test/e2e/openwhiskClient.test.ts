@@ -27,7 +27,6 @@ const refused = (statusCode: number) => (error: unknown) =>
   (error as { statusCode?: number }).statusCode === statusCode;
 
 clientSuite('the openwhisk client', function (server) {
-  this.timeout(60_000);
   let client: openwhisk.Client;
   let system: openwhisk.Client;
 

@@ -88,8 +88,6 @@ const NS = 'namespaces/_';
 const PAGE = 'limit=30&skip=0';
 
 clientSuite('wsk', function (server) {
-  this.timeout(120_000);
-
   /** A request below `/api/v1`, and its answer as it is read. */
   async function send<T extends z.ZodType>(
     method: string,

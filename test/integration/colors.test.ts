@@ -251,7 +251,6 @@ describe('colors', function () {
 });
 
 describe('an action that needs certain invokers or containers', function () {
-  this.timeout(60_000);
   let server: TestServer;
   let caller: Caller;
 

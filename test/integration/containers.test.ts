@@ -36,7 +36,6 @@ containerDriverSuite('process', async (owner) => ({
 }));
 
 describe('kinds of Node.js as processes', function () {
-  this.timeout(120_000);
   const driver = new ProcessDriver({ owner: `versions-${process.pid}`, logger: silentLogger });
   after(() => driver.close());
 
@@ -78,7 +77,6 @@ if (sandbox.usable) {
   }));
 
   describe('sandboxed process', function () {
-    this.timeout(30_000);
     const driver = new ProcessDriver({ owner: `sandbox-${process.pid}`, logger: silentLogger, sandbox: true });
     after(() => driver.close());
 
@@ -205,7 +203,6 @@ if (!detected.usable) {
   preparedNetworksSuite(docker, reach);
 
   describe('kinds of Node.js in Docker', function () {
-    this.timeout(120_000);
     const driver = new DockerDriver({ owner: `versions-${process.pid}`, docker, reach, logger: silentLogger });
     after(() => driver.close());
 
@@ -217,7 +214,6 @@ if (!detected.usable) {
   });
 
   describe('what Docker is told of a container', function () {
-    this.timeout(30_000);
     const owner = `told-${process.pid}`;
     const driver = new DockerDriver({
       owner,

@@ -12,7 +12,6 @@ import { ensureDocker } from './docker.js';
 import { EngineProxy } from './invoker/EngineProxy.js';
 
 describe('a Docker Engine that is frozen for a while', function () {
-  this.timeout(120_000);
   const owner = `frozen-${process.pid}`;
   let direct: Docker;
   let proxy: EngineProxy;

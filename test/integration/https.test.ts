@@ -13,8 +13,7 @@ import { openssl, pkcs12, selfSigned, signed } from './certificates.js';
 const LEAST = { KAFKA_HOSTS: 'kafka:9092', CONFIG_whisk_couchdb_host: 'couch', CONTROLLER_ID: '0' };
 const PASSWORD = 'openwhisk';
 
-describe('a server with HTTPS, as the settings say', function () {
-  this.timeout(20_000);
+describe('a server with HTTPS, as the settings say', () => {
   let folder: string;
   const path = (name: string): string => join(folder, name);
   let stop: (() => Promise<void>) | undefined;

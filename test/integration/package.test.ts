@@ -49,8 +49,7 @@ const CONFIG = {
   files: ['user.ts'],
 };
 
-describe('the package', function () {
-  this.timeout(120_000);
+describe('the package', () => {
   let folder: string;
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'palette-whisk-package-'));

@@ -15,8 +15,7 @@ const MEASURE = `function main(parameters) {
 /** More than the limit of an invocation, which is 1 MB. */
 const LARGE = 5_000_000;
 
-describe('parameters and results by reference', function () {
-  this.timeout(120_000);
+describe('parameters and results by reference', () => {
   let server: ServerProcess;
   let url: string;
   const data = mkdtempSync(join(tmpdir(), 'palette-whisk-references-'));

@@ -14,8 +14,7 @@ export function administrationSuite(open: () => Promise<Stores>): void {
   let stores: Stores;
   let user: string;
   let now = Date.now();
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     stores = await open();
   });
   after(() => stores.close());

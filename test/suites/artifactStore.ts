@@ -16,8 +16,7 @@ export function artifactStoreSuite(open: () => Promise<Stores>): void {
   let stores: Stores;
   let namespace: string;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     stores = await open();
   });
   after(() => stores.close());

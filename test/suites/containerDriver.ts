@@ -21,8 +21,7 @@ const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr): (.*)$/;
 
 /** What every driver of containers has to do, whatever its containers are. */
 export function containerDriverSuite(name: string, start: (owner: string) => Promise<DriverUnderTest>): void {
-  describe(`container driver: ${name}`, function () {
-    this.timeout(60_000);
+  describe(`container driver: ${name}`, () => {
     const owner = `test-${process.pid}-${name}`;
     let tested: DriverUnderTest;
     let count = 0;

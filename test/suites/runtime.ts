@@ -16,8 +16,7 @@ export function runtimeSuite(
   driverName: string,
   { driver, reference }: { readonly driver: () => ContainerDriver; readonly reference: string },
 ): void {
-  describe(`runtime of ${language.name}, ${driverName}`, function () {
-    this.timeout(60_000);
+  describe(`runtime of ${language.name}, ${driverName}`, () => {
     let count = 0;
     let tested: ContainerDriver;
     before(() => {

@@ -49,8 +49,7 @@ async function startHome(
   return { home: { instance, url: `http://127.0.0.1:${port}` }, requests, answer: (next) => (answer = next), server };
 }
 
-describe('objects from outside', function () {
-  this.timeout(30_000);
+describe('objects from outside', () => {
   let homes: readonly MessageHome[] = [];
   const asked: (string | undefined)[][] = [];
   let first: Awaited<ReturnType<typeof startHome>>;

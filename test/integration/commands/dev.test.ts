@@ -51,7 +51,6 @@ class Dev {
 }
 
 describe('palette-whisk dev', function () {
-  this.timeout(90_000);
   let folder: string;
   let dev: Dev | undefined;
 

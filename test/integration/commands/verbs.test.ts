@@ -6,8 +6,7 @@ import { runCommand, type Ran } from '../../unit/deploy/commands/testIo.js';
 import { eventually } from '../../e2e/eventually.js';
 import { startServerProcess, type ServerProcess } from '../standalone/serverProcess.js';
 
-describe('the verbs of palette-whisk', function () {
-  this.timeout(60_000);
+describe('the verbs of palette-whisk', () => {
   let folder: string;
   let server: ServerProcess;
   let variables: Record<string, string>;

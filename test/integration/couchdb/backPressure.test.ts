@@ -23,8 +23,7 @@ import { startOwnCouch, type OwnCouch } from './couch.js';
 /** About as much as ten records of triggers. */
 const MAX_BACKLOG_BYTES = 10_000;
 
-describe('a controller whose CouchDB is away', function () {
-  this.timeout(120_000);
+describe('a controller whose CouchDB is away', () => {
   const messaging = new EmbeddedMessaging();
   const registry = new Registry();
   const server = new HttpServer();

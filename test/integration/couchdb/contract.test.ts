@@ -25,14 +25,12 @@ const recorded = (name: DatabaseName) => {
   return { documents: database.documents.map(({ doc }) => doc), views: database.views };
 };
 
-describe('what Apache OpenWhisk wrote, under our views in CouchDB', function () {
-  this.timeout(60_000);
+describe('what Apache OpenWhisk wrote, under our views in CouchDB', () => {
   let couch: Couch;
   let client: CouchClient;
   let databases: Readonly<Record<DatabaseName, string>>;
 
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     couch = await startCouch();
     const options = couch.options();
     databases = options.databases;

@@ -8,11 +8,9 @@ import { entityStoreSuite } from '../../suites/entityStore.js';
 import { subjectStoreSuite } from '../../suites/subjectStore.js';
 import { startCouch, type Couch } from './couch.js';
 
-describe('the stores in CouchDB', function () {
-  this.timeout(30_000);
+describe('the stores in CouchDB', () => {
   let couch: Couch;
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     couch = await startCouch();
   });
   after(() => couch.close());

@@ -12,11 +12,9 @@ import { until } from '../../suites/messaging.js';
 import { startOwnCouch, type OwnCouch } from './couch.js';
 import { answer, basic, startGateway } from './gateway.js';
 
-describe('CouchDB with faults', function () {
-  this.timeout(60_000);
+describe('CouchDB with faults', () => {
   let couch: OwnCouch;
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     couch = await startOwnCouch();
   });
   after(() => couch.close());

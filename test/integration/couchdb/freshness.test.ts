@@ -12,14 +12,12 @@ import { startGateway } from './gateway.js';
 const VIEW = 'whisks.v2.1.0/activations';
 const ALL: ViewQuery = { startKey: ['guest', 0], endKey: ['guest', '\ufff0'] };
 
-describe('a view of CouchDB that is behind its database', function () {
-  this.timeout(60_000);
+describe('a view of CouchDB that is behind its database', () => {
   let couch: Couch;
   let options: CouchOptions;
   let client: CouchClient;
 
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     couch = await startCouch();
     options = couch.options();
     client = new CouchClient(options);

@@ -21,11 +21,9 @@ function keepingLog(): { log: Logger; lines: string[] } {
   return { lines, log: { ...silentLogger, info: keep, warn: keep, error: keep } };
 }
 
-describe('opening the stores in CouchDB', function () {
-  this.timeout(60_000);
+describe('opening the stores in CouchDB', () => {
   let couch: Couch;
-  before(async function () {
-    this.timeout(120_000);
+  before(async () => {
     couch = await startCouch();
   });
   after(() => couch.close());

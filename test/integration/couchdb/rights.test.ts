@@ -14,10 +14,8 @@ const REASON = 'You are not a db or server admin.';
 
 /** As Apache OpenWhisk is deployed: an administrator sets the databases up, and who uses them is a member of them. */
 describe('a user of CouchDB who is not an administrator', function () {
-  this.timeout(60_000);
   let couch: Couch;
   before(async function () {
-    this.timeout(120_000);
     couch = await startCouch();
   });
   after(() => couch.close());

@@ -10,7 +10,6 @@ import { openCouchStores } from '../../../shared/store/couchdb/open.js';
 const OPERATOR = { headers: { authorization: `Basic ${btoa('operator:secret')}` } };
 
 describe('two controllers and two invokers over Kafka and CouchDB', function () {
-  this.timeout(120_000);
   let topology: Topology;
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;
   let one: string;

@@ -19,8 +19,6 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
 
 describe('Invoker', function () {
-  this.timeout(60_000);
-
   over('process', {
     driver: () => new ProcessDriver({ logger: silentLogger, owner }),
     kill: (container) => process.kill(-Number(container), 'SIGKILL'),
@@ -374,7 +372,6 @@ function over(name: string, engine: Engine): void {
     });
 
     it('takes no more activations than it can keep the records of while the store is away', async function () {
-      this.timeout(120_000);
       const stores = await openTemporaryStores();
       let away = true;
       const writable: ArtifactStore = Object.assign(Object.create(stores.activations) as ArtifactStore, {

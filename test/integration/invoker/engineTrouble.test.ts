@@ -19,8 +19,7 @@ const MEMORY_MB = 512;
 
 const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
 
-describe('a pool whose container engine has trouble', function () {
-  this.timeout(120_000);
+describe('a pool whose container engine has trouble', () => {
   if (!detected.usable) {
     it(`needs Docker: ${detected.reason}`, () => assert.fail(detected.reason));
     return;

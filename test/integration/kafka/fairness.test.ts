@@ -58,7 +58,6 @@ class Running {
 }
 
 describe('an invoker on Kafka', function () {
-  this.timeout(120_000);
   let kafka: TestKafka;
   before(async function () {
     skipWithoutBroker(this);

@@ -25,7 +25,6 @@ function faultTests(name: KafkaClientName): void {
   const open: Messaging[] = [];
 
   before(async function () {
-    this.timeout(120_000);
     skipWithoutOwnBroker(this);
     broker = await startBroker();
   });

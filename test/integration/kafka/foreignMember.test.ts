@@ -16,7 +16,6 @@ import { numberTopic, type Numbered } from './numbers.js';
 
 for (const name of KAFKA_CLIENTS) {
   describe(`a group that a member of another client is in, through ${name}`, function () {
-    this.timeout(120_000);
     let given: TestKafka;
     before(async function () {
       skipWithoutBroker(this);

@@ -19,7 +19,6 @@ const { AclOperationTypes: Right, AclPermissionTypes, AclResourceTypes: Resource
 const LOGIN = 'org.apache.kafka.common.security.plain.PlainLoginModule required';
 
 describe('Kafka with an authorizer', function () {
-  this.timeout(120_000);
   let broker: Broker;
   let admin: Admin;
   let users = 0;

@@ -12,7 +12,6 @@ import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 describe('Kafka with TLS and SASL, as the settings say', function () {
-  this.timeout(120_000);
   let folder: string;
   let broker: Broker;
   const open: Messaging[] = [];

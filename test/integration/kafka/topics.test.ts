@@ -11,7 +11,6 @@ import { startKafka, type TestKafka } from './kafka.js';
 const { ConfigResourceTypes, Kafka, logLevel } = kafkajs;
 
 describe('topics in Kafka', function () {
-  this.timeout(120_000);
   let kafka: TestKafka;
   before(async function () {
     skipWithoutBroker(this);

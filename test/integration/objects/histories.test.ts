@@ -66,7 +66,6 @@ class Workload {
 }
 
 describe('the history of each object is linearizable', function () {
-  this.timeout(120_000);
   const seed = Number(process.env['HISTORY_SEED'] ?? 1);
 
   async function check(

@@ -19,8 +19,7 @@ function reconnect(node: Node): void {
   node.reachesControllers = true;
 }
 
-describe('objects of several invokers', function () {
-  this.timeout(30_000);
+describe('objects of several invokers', () => {
   let store: MapStore;
   let cluster: TestCluster;
 

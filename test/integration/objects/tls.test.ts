@@ -17,8 +17,7 @@ const MB = 1024 * 1024;
 const SECRET = 'a secret of the cluster';
 const GUEST = { uuid: 'u', name: 'guest', limitBytes: undefined };
 
-describe('objects of several invokers over https', function () {
-  this.timeout(60_000);
+describe('objects of several invokers over https', () => {
   let folder: string;
   let homes: HomesReply;
   let services: ObjectService[];

@@ -36,7 +36,6 @@ interface Started {
 }
 
 describe('a process', function () {
-  this.timeout(60_000);
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-process-'));
   const running: Started[] = [];
   afterEach(async () => {
@@ -105,7 +104,6 @@ describe('a process', function () {
 
   it('says at once why it does not start, also if a request came early', async function () {
     // Less than the time that requests are given at a stop.
-    this.timeout(15_000);
     const data = join(folder, 'taken');
     mkdirSync(data);
     // A server has the folder, and does not say which: finding that out takes a second.

@@ -17,9 +17,7 @@ const MAINS = [
 
 const OTHERS = ['deploy/standalone/main', 'deploy/local/main'];
 
-describe('every command', function () {
-  this.timeout(60_000);
-
+describe('every command', () => {
   for (const main of MAINS) {
     it(`of ${main} prints the version and ends`, async () => {
       const file = fileURLToPath(new URL(`../../../${main}.js`, import.meta.url));

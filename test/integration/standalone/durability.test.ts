@@ -20,7 +20,7 @@ for (const [place, places] of [
   ['in threads, behind two controllers', ['--controllers', '2']],
 ] as const) {
   describe(`the standalone server with invokers ${place}, killed under load`, function () {
-    this.timeout(60_000 * ROUNDS);
+    this.timeout(120_000 * ROUNDS);
     let folder: string;
     let ran: string;
     let server: ServerProcess;

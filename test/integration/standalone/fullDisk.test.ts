@@ -11,8 +11,7 @@ const MB = 1024 * 1024;
 
 // A file system of its own is for root to mount.
 if (process.getuid?.() === 0) {
-  describe('the standalone server on a full disk', function () {
-    this.timeout(120_000);
+  describe('the standalone server on a full disk', () => {
     let mount: string;
     let ballast: string;
     let server: ServerProcess;

@@ -12,7 +12,6 @@ const authorization = (key: string): string => `Basic ${Buffer.from(key).toStrin
 const keyOf = (digit: string): string => `11111111-1111-4111-8111-${digit.repeat(12)}:${digit.repeat(64)}`;
 
 describe('the keys of a standalone server', function () {
-  this.timeout(120_000);
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-keys-'));
   let server: ServerProcess | undefined;
   afterEach(async () => {

@@ -31,7 +31,6 @@ exports.main = () => {
 };`;
 
 describe('objects in actions', function () {
-  this.timeout(60_000);
   let data: string;
   let server: ServerProcess;
   let url: string;

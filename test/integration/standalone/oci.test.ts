@@ -20,7 +20,6 @@ function main({ waitMs = 0 }) {
 }`;
 
 describe('a standalone server with an OCI runtime', function () {
-  this.timeout(120_000);
   let folder: string;
   let owner: string;
   let server: ServerProcess;

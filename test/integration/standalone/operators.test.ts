@@ -10,7 +10,6 @@ const READS = ['/invokers', '/invokers/healthy/count', '/activation', '/activati
 const CHANGES = ['/disable', '/enable'];
 
 describe('operators of a standalone server', function () {
-  this.timeout(60_000);
   let folder: string;
   let server: ServerProcess;
   let url: URL;

@@ -10,8 +10,7 @@ import { startServerProcess, type ServerProcess, type ServerProcessOptions } fro
 
 const SLOW = 'function main({ ms }) { return new Promise((r) => setTimeout(() => r({ done: true }), ms)); }';
 
-describe('the standalone server, as a process', function () {
-  this.timeout(60_000);
+describe('the standalone server, as a process', () => {
   let folder: string;
   const servers: ServerProcess[] = [];
 

@@ -16,7 +16,6 @@ for (const [title, parts] of [
   ['--controllers 2', ['--controllers', '2']],
 ] as const) {
   describe(`the standalone server with ${title}`, function () {
-    this.timeout(120_000);
     let folder: string;
     let server: ServerProcess;
     let url: string;
@@ -177,8 +176,6 @@ for (const [title, parts] of [
 }
 
 describe('the standalone server whose controller is frozen', function () {
-  this.timeout(60_000);
-
   it('gives its connections to the other one', async function () {
     if (process.platform !== 'linux') this.skip();
     const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-frozen-'));
@@ -226,8 +223,6 @@ function controllersOf(server: ServerProcess): number[] {
 }
 
 describe('the standalone server whose controller dies', function () {
-  this.timeout(60_000);
-
   it('ends, and says why', async function () {
     if (process.platform !== 'linux') this.skip();
     const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-death-'));

@@ -105,7 +105,6 @@ describe('deploy/docker', () => {
   });
 
   it('lays out a runtime of Node.js that needs nothing else', async function () {
-    this.timeout(30_000);
     const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-layout-'));
     const layOut = fileURLToPath(new URL('../../../invoker/runtimes/layOut.js', import.meta.url));
     execFileSync(process.execPath, [layOut, folder]);

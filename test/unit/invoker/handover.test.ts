@@ -195,8 +195,6 @@ const step = fc.oneof(
 );
 
 describe('an invoker and its successors', function () {
-  this.timeout(60_000);
-
   it('run each activation at most once, and each that was not cut off, whether they are stopped or killed', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.boolean(), async (steps, unstored) => {

@@ -18,7 +18,7 @@ describe('the controller and the invokers together', () => {
     const colored = await after({ colored: true }, 1.8 * saturated, 30);
     assert.ok(colored.row.home > 0.95 && colored.row.memory > 0.9, JSON.stringify(colored));
     assert.ok(colored.underWay < 30, JSON.stringify(colored));
-  }).timeout(60_000);
+  });
 
   it('bring them back after a burst', async () => {
     const server = new SimulatedServer({ colored: true });
@@ -27,5 +27,5 @@ describe('the controller and the invokers together', () => {
     await server.offer(60, 10);
     const { home, memory, p99 } = rowOf(await server.offer(60, 20));
     assert.ok(home > 0.95 && memory > 0.9 && p99 < 1000, JSON.stringify({ home, memory, p99 }));
-  }).timeout(60_000);
+  });
 });

@@ -99,8 +99,7 @@ const VALUES = [
   'multipart/x',
 ];
 
-describe('a web action, whatever it answers', function () {
-  this.timeout(120_000);
+describe('a web action, whatever it answers', () => {
   let server: HttpServer;
   let port: number;
   let result: Json;

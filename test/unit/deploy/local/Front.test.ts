@@ -8,8 +8,7 @@ import { startFront, type Front } from '../../../../deploy/local/Front.js';
 import { freePort } from '../../../../deploy/local/ports.js';
 import { BodyTooLargeError, isRepeatable, readBody } from '../../../../deploy/local/forwarding.js';
 
-describe('the front of npm run local', function () {
-  this.timeout(30_000);
+describe('the front of npm run local', () => {
   const servers: Server[] = [];
   let front: Front | undefined;
   let changes: string[];

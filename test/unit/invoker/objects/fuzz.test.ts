@@ -133,7 +133,7 @@ function forgedRequest(own: string, real: string): { head: string; body: Buffer 
 }
 
 describe('objects under forged requests', function () {
-  this.timeout(Math.max(20_000, REQUESTS * 10));
+  this.timeout(Math.max(120_000, REQUESTS * 10));
 
   it(`read nothing of another namespace, in ${REQUESTS} of them`, async () => {
     const base = mkdtempSync(join(tmpdir(), 'pw-'));

@@ -236,8 +236,6 @@ const LIMITS: Record<string, { memory: number; concurrency: number; logs: number
 const CAPS: Record<string, number> = { '/guest/d': 1, '/guest/e': 2 };
 
 describe('a pool, whatever happens', function () {
-  this.timeout(60_000);
-
   it('tells and records each activation once, keeps to its memory, and leaves nothing behind', async () => {
     await fc.assert(
       fc.asyncProperty(

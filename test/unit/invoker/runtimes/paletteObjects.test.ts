@@ -73,7 +73,6 @@ same(status(objects.Objects(objects._own()._url, "x.y").get, "c", "k"), 401)
 
 describe('palette_objects', () => {
   it('does what the client of Node.js does', async function () {
-    this.timeout(60_000);
     const base = mkdtempSync(join(tmpdir(), 'pw-'));
     const service = new ObjectService({
       invoker: 'invoker0',

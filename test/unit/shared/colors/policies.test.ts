@@ -210,9 +210,8 @@ describe('a policy with homes', () => {
   }
 });
 
-describe('consistent hashing', function () {
+describe('consistent hashing', () => {
   // Hundreds of thousands of colors: minutes of work where the machine is busy with others'.
-  this.timeout(120_000);
   it('moves at most 1.25/n of the colors when one of n invokers joins or leaves', () => {
     for (const count of [2, 3, 5, 10, 20, 50]) {
       const policy = make('consistent-hashing', count);

@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-describe('hiding the environment', function () {
+describe('hiding the environment', () => {
   if (process.platform !== 'linux') return;
-  this.timeout(10_000);
 
   it('keeps the variables for the process and its children only', async () => {
     const module = new URL('../../../../shared/process/hideEnvironment.js', import.meta.url);

@@ -15,8 +15,7 @@ import { administrationSuite } from '../../../../suites/administration.js';
 describe('administration', () => {
   describe('of the embedded store', () => administrationSuite(openTemporaryStores));
 
-  describe('from the command line', function () {
-    this.timeout(30_000);
+  describe('from the command line', () => {
     let folder: string;
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), 'admin.test-'));

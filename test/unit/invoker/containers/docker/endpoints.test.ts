@@ -85,8 +85,7 @@ describe('the addresses of an engine', () => {
   });
 });
 
-describe('detecting an engine without an address', function () {
-  this.timeout(10_000);
+describe('detecting an engine without an address', () => {
   let home: string;
   before(() => (home = mkdtempSync(join(tmpdir(), 'pw-home-'))));
   after(() => rmSync(home, { recursive: true }));

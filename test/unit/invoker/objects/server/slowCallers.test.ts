@@ -28,8 +28,7 @@ function untilClosed(socket: Socket): Promise<string> {
   });
 }
 
-describe('slow callers of the object server', function () {
-  this.timeout(20_000);
+describe('slow callers of the object server', () => {
   const tokens = new ObjectTokens(new Uint8Array(32), 'invoker0');
   const token = tokens.make(guest);
   let folder: string;

@@ -3,8 +3,6 @@ import { collectPython, PYTHON_RUNTIME } from '../../../../../invoker/runtimes/i
 import { findPython } from '../../../../../invoker/runtimes/python/hostPython.js';
 
 describe('the image of a Python', function () {
-  this.timeout(60_000);
-
   it('has the standard library without installed packages, compiled for good, and the runtime', async function () {
     if (process.platform !== 'linux') this.skip();
     const python = await findPython('3');

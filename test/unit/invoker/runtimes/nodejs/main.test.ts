@@ -11,7 +11,6 @@ import { nodeRuntime } from '../../../../../invoker/containers/process/runtimeCo
 const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n';
 
 describe('the Node.js runtime’s server', function () {
-  this.timeout(20_000);
   let folder: string;
   let child: ChildProcess;
   let client: Client;

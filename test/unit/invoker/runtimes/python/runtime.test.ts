@@ -8,7 +8,6 @@ const LIMITS = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 
 
 // What is particular to Python. What all runtimes must do: test/suites/runtime.ts.
 describe('the Python runtime', function () {
-  this.timeout(30_000);
   const driver = new ProcessDriver({ owner: `python-${process.pid}`, logger: silentLogger });
   const containers: Container[] = [];
   afterEach(() => Promise.all(containers.splice(0).map((container) => container.destroy())));

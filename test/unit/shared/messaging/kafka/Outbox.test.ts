@@ -118,7 +118,9 @@ describe('Outbox', () => {
     const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
     requests[0]?.succeed();
     await sent[0];
-    const began = performance.now();
+    // Of two timers, the one that begins earlier and is shorter ends first, however busy the machine is.
+    let rested = false;
+    setTimeout(() => (rested = true), 39);
     await turn();
     assert.deepEqual(requests[1]?.messages, ['b', 'c'], 'one due message is not a rush');
     sent.push(outbox.add(message('d'), LASTING));
@@ -128,8 +130,7 @@ describe('Outbox', () => {
     sent.push(outbox.add(message('e'), LASTING));
     assert.equal(requests.length, 2);
     while (requests.length === 2) await turn();
-    // Timers count in whole ms, of a clock that is read now and then.
-    assert.ok(performance.now() - began > 35, 'it rested');
+    assert.ok(rested);
     assert.deepEqual(requests[2]?.messages, ['d', 'e']);
     requests[2].succeed();
     await Promise.all(sent);

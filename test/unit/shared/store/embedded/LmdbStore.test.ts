@@ -142,8 +142,7 @@ describe('the embedded store', () => {
       await stores.close();
     });
 
-    it('loses nothing that it acknowledged when its process is killed, and its lock goes with it', async function () {
-      this.timeout(20_000);
+    it('loses nothing that it acknowledged when its process is killed, and its lock goes with it', async () => {
       const data = join(folder, 'killed');
       const script = fileURLToPath(new URL(`./writer${extname(import.meta.url)}`, import.meta.url));
       const writer = fork(script, [data], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
@@ -169,8 +168,7 @@ describe('the embedded store', () => {
     });
   });
 
-  it('fails writes that do not fit on a full disk, keeps the rest, and lets the process live', async function () {
-    this.timeout(20_000);
+  it('fails writes that do not fit on a full disk, keeps the rest, and lets the process live', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'store.full-'));
     const script = fileURLToPath(new URL(`./fullDisk${extname(import.meta.url)}`, import.meta.url));
     // A limit on the size of files stands for the disk's end.

@@ -15,8 +15,7 @@ const activation = (n: number): NewDocument =>
     logs: ['x'.repeat(500)],
   }) as NewDocument;
 
-describe('Retention', function () {
-  this.timeout(20_000);
+describe('Retention', () => {
   let stores: EmbeddedStores;
   beforeEach(async () => {
     stores = await openTemporaryStores();

@@ -27,8 +27,7 @@ const activation = (n: number): NewDocument =>
     logs: ['x'.repeat(n % 50 === 0 ? 9000 : 300)],
   }) as NewDocument;
 
-describe('the data folder', function () {
-  this.timeout(30_000);
+describe('the data folder', () => {
   let folder: string;
   let data: string;
   let file: string;
