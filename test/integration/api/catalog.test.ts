@@ -207,7 +207,10 @@ describe('alarms', () => {
     }
     await passAll(1000);
     const records = await fires('ticking');
-    assert.deepEqual(records.map(({ start }) => start - begun).toSorted(), [1000, 2000]);
+    assert.deepEqual(
+      records.map(({ start }) => start - begun).toSorted((a, b) => a - b),
+      [1000, 2000],
+    );
     for (const { response, logs } of records) {
       assert.deepEqual(response.result, { n: 1 });
       const { activationId } = JSON.parse(logs[0] ?? '{}') as { activationId: string };
