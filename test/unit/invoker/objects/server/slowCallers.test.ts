@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mock } from 'node:test';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { bearerAuthentication } from '../../../../../invoker/objects/server/bearer.js';
 import { ObjectHttpServer } from '../../../../../invoker/objects/server/ObjectHttpServer.js';
@@ -15,6 +16,24 @@ import { ObjectCaller } from '../callObjects.js';
 
 const MB = 1024 * 1024;
 const guest = { uuid: 'u-1', name: 'guest', limitBytes: undefined };
+
+/** The limit for sending an object, which no test waits for: {@link holdSendLimits}. */
+const SEND_MS = 3_600_001;
+
+/**
+ * From now on the limit for sending an object is over when the test says so, however long the test takes on a busy machine.
+ * @returns ends the limits of all objects that are being sent.
+ */
+function holdSendLimits(): () => void {
+  const real = globalThis.setTimeout;
+  const limits: (() => void)[] = [];
+  const held = (callback: () => void, ms?: number): NodeJS.Timeout => {
+    if (ms === SEND_MS) limits.push(callback);
+    return real(callback, ms);
+  };
+  mock.method(globalThis, 'setTimeout', held as typeof setTimeout);
+  return () => limits.splice(0).forEach((end) => end());
+}
 
 /** A caller that still sends may lose the response with its connection. */
 const REFUSED = /^(HTTP\/1.1 408 .*)?$/s;
@@ -49,9 +68,9 @@ describe('slow callers of the object server', () => {
       elsewhere: { locate: everythingIsHere, forward: () => Promise.reject(new Error('no peers')) },
       now: () => performance.now(),
       onFault: (_, error) => faults.push(error),
-      sendMs: 1000,
+      sendMs: SEND_MS,
     });
-    server = new ObjectHttpServer(listener, { requestMs: 1500, checkMs: 50, idleMs: 2000 });
+    server = new ObjectHttpServer(listener, { requestMs: 1500, checkMs: 50, idleMs: 600_000 });
     const socketPath = join(folder, 's');
     listening = await server.listen({ path: socketPath });
     objects = new ObjectCaller({ socketPath }, token);
@@ -61,6 +80,7 @@ describe('slow callers of the object server', () => {
   });
 
   afterEach(async () => {
+    mock.restoreAll();
     caller.destroy();
     objects.close();
     await server.close(0);
@@ -80,12 +100,12 @@ describe('slow callers of the object server', () => {
       caller.write(head('PUT /red/k', ...headers));
       const sending = setInterval(() => caller.write(kind === 'chunks' ? '1\r\nx\r\n' : 'x'), 40);
       try {
-        await eventually(async () => assert.ok(memory.usedBytes > 0), 5000);
+        await eventually(async () => assert.ok(memory.usedBytes > 0));
         assert.match(await response, REFUSED);
       } finally {
         clearInterval(sending);
       }
-      await eventually(async () => assert.equal(memory.usedBytes, 0), 5000);
+      await eventually(async () => assert.equal(memory.usedBytes, 0));
       assert.match(await objects.text('/red/k'), /^404/);
     });
   }
@@ -104,14 +124,16 @@ describe('slow callers of the object server', () => {
 
   it('that do not read a large object lose their connection, and the memory of a replaced object is free again', async () => {
     assert.match(await objects.text('/red/k', { method: 'PUT', body: Buffer.alloc(8 * MB) }), /^201/);
+    const endSendLimits = holdSendLimits();
     caller.pause();
     for (let i = 0; i < 3; i++) caller.write(head('GET /red/k'));
     const gone = once(caller, 'close');
     // The object is replaced while it is sent: both are counted.
-    await eventually(async () => assert.equal(memory.counts().hits, 3), 5000);
+    await eventually(async () => assert.equal(memory.counts().hits, 3));
     assert.match(await objects.text('/red/k', { method: 'PUT', body: 'x' }), /^200/);
     assert.ok(memory.usedBytes > 8 * MB);
-    await eventually(async () => assert.ok(memory.usedBytes < MB), 5000);
+    endSendLimits();
+    await eventually(async () => assert.ok(memory.usedBytes < MB));
     caller.resume();
     await gone;
   });
@@ -120,16 +142,18 @@ describe('slow callers of the object server', () => {
     const keys = Array.from({ length: 30 }, (_, i) => `/red/${i}`);
     for (const key of keys)
       assert.match(await objects.text(key, { method: 'PUT', body: Buffer.alloc(MB / 16) }), /^201/);
+    const endSendLimits = holdSendLimits();
     caller.pause();
     caller.write(keys.map((key) => head(`GET ${key}`)).join(''));
-    await eventually(async () => assert.equal(memory.counts().hits, keys.length), 5000);
+    await eventually(async () => assert.equal(memory.counts().hits, keys.length));
     for (const key of keys) await objects.text(key, { method: 'DELETE' });
     assert.ok(memory.usedBytes > MB);
+    endSendLimits();
     const connections = (): Promise<number> =>
       new Promise((resolve, reject) => {
         listening.getConnections((error, count) => (error ? reject(error) : resolve(count)));
       });
-    await eventually(async () => assert.ok((await connections()) <= 1), 10_000);
-    await eventually(async () => assert.equal(memory.usedBytes, 0), 5000);
+    await eventually(async () => assert.ok((await connections()) <= 1));
+    await eventually(async () => assert.equal(memory.usedBytes, 0));
   });
 });
