@@ -32,7 +32,7 @@ export async function startController(life: Lifecycle, config: ControllerConfig,
   life.stopWithin(DRAIN_MS + LEAVE_MS);
   const name = `controller${config.id}`;
   const { limits } = config;
-  const colors = await withPolicyFile(config.loadBalancer.colors);
+  const colors = await withPolicyFile(config.loadBalancer.colors, log.component('colors'));
   const platform = await openPlatform(life, {
     log,
     runtimes: configuredRuntimes(config.runtimes),

@@ -48,8 +48,8 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof CorruptedEntityError) return internalError(CORRUPTED_MESSAGE);
   if (error instanceof StoreFullError) return storeUnavailable(error.message);
   if (error instanceof StoreUnavailableError) return storeUnavailable('The database does not answer. Try again later.');
-  // An action with tags learns which ones no invoker has.
-  if (error instanceof NoInvokersError && error.tags.length > 0) return new ApiError(503, error.message);
+  // The caller learns which requirement no invoker meets.
+  if (error instanceof NoInvokersError && error.unmet) return new ApiError(503, error.message);
   if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
   if (error instanceof MessageTooLargeError) return new ApiError(413);
   // The router throws this for a path with malformed percent-encoding.

@@ -108,16 +108,28 @@ export interface LoadBalancer {
   close(): Promise<void>;
 }
 
+/** The requirements of an invocation that no invoker meets. */
+export interface UnmetRequirements {
+  /** The action's tags, if no invoker that is up has all of them. */
+  readonly tags?: readonly string[] | undefined;
+  /** The namespace, if each invoker is dedicated to others. */
+  readonly namespace?: string | undefined;
+}
+
 /** No suitable invoker is up. The API responds 503. */
 export class NoInvokersError extends Error {
   override readonly name = 'NoInvokersError';
+  /** Whether the message names requirements that no invoker meets. Otherwise no invoker is up. */
+  readonly unmet: boolean;
 
-  /** The action's tags, if no invoker that is up has all of them. */
-  readonly tags: readonly string[];
-  constructor(tags: readonly string[] = []) {
+  constructor({ tags = [], namespace }: UnmetRequirements = {}) {
     super(
-      tags.length === 0 ? 'No invokers available' : `No invoker with the resources ${tags.join(', ')} is available.`,
+      tags.length > 0
+        ? `No invoker with the resources ${tags.join(', ')} is available.`
+        : namespace !== undefined
+          ? `No invoker is available for the namespace '${namespace}': all are dedicated to other namespaces.`
+          : 'No invokers available',
     );
-    this.tags = tags;
+    this.unmet = tags.length > 0 || namespace !== undefined;
   }
 }

@@ -21,6 +21,7 @@ import {
   type LoadBalancer,
   type PendingActivation,
   type SchedulableAction,
+  type UnmetRequirements,
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './BalancerMetrics.js';
 import { chooseShare, coversAll, divideInstances, poolOrder } from './instances.js';
@@ -224,10 +225,10 @@ export class ShardingBalancer implements LoadBalancer {
       strict: action.tagsStrict,
       namespace: message.user.namespace.name,
     });
-    const placement = this.#closed || this.#disabled ? undefined : this.#place(pool, action, message, requested, color);
+    const serves = !this.#closed && !this.#disabled;
+    const placement = serves ? this.#place(pool, action, message, requested, color) : undefined;
     if (!placement) {
-      const missing = action.tags !== undefined && action.tagsStrict !== false ? action.tags : [];
-      const error = new NoInvokersError(missing);
+      const error = new NoInvokersError(serves ? this.#unmet(pool, action, message) : {});
       this.#parts.logger.error(`${key} was refused: ${error.message}`, { transid: message.transid });
       throw error;
     }
@@ -332,6 +333,18 @@ export class ShardingBalancer implements LoadBalancer {
     await Promise.all([this.#supervisor.close(), this.#acknowledgements?.close(), this.#colors.close()]);
     this.#inFlight.close();
     await this.#producer.close();
+  }
+
+  /** The requirements that exclude all invokers. */
+  #unmet(
+    { candidates }: Pool,
+    { tags, tagsStrict }: SchedulableAction,
+    { user }: ActivationMessage,
+  ): UnmetRequirements {
+    if (tags !== undefined && tagsStrict !== false) return { tags };
+    // Without required tags, only dedicated invokers are excluded.
+    const dedicated = candidates.length === 0 && this.#supervisor.invokers.length > 0;
+    return dedicated ? { namespace: user.namespace.name } : {};
   }
 
   #place(

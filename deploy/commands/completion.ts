@@ -4,6 +4,7 @@ import { usageError } from './client/CommandError.js';
 import { listedEntities } from './client/entities.js';
 import type { Io } from './client/Io.js';
 import { connectionOf } from './client/properties.js';
+import { own } from '../../shared/collections/own.js';
 
 const NAME = 'palette-whisk';
 
@@ -34,7 +35,7 @@ export function addCompletion(program: Command, io: Io): void {
     .description('print the completion script for bash, zsh or fish')
     .addHelpText('after', `\nFor bash, add this line to ~/.bashrc:\n\n  eval "$(${NAME} completion bash)"`)
     .action((shell: string) => {
-      const script = SCRIPTS[shell];
+      const script = own(SCRIPTS, shell);
       if (script === undefined)
         throw usageError(`'${shell}' is not a known shell: choose ${Object.keys(SCRIPTS).join(', ')}`);
       io.out(script);

@@ -25,6 +25,8 @@ export interface TopologyOptions {
   readonly folder: string;
   /** Additional environment variables for all processes. */
   readonly environment?: Readonly<Record<string, string>> | undefined;
+  /** Additional environment variables of one invoker, by its index. */
+  readonly invokerEnvironment?: ((index: number) => Readonly<Record<string, string>>) | undefined;
   /** Guards the processes while they run. */
   readonly guards?: Guards | undefined;
   /** Prints a line for the user about each wait; missing: prints nothing. */
@@ -54,7 +56,7 @@ export class Topology {
         name: `${kind}${index}`,
         main: `${kind}/main`,
         args,
-        environment,
+        environment: kind === 'invoker' ? { ...environment, ...options.invokerEnvironment?.(index) } : environment,
         port,
         protocol: environment[`CONFIG_whisk_${kind}_protocol`] === 'https' ? 'https' : 'http',
         logFile: join(options.folder, `${kind}${index}.log`),

@@ -26,13 +26,14 @@ export interface StandaloneControllerParts extends Omit<ControllerParts, 'config
 
 /** Starts a controller. @throws the errors of the store and of the bus. */
 export async function startStandaloneController(parts: StandaloneControllerParts): Promise<Controller> {
-  const { instance, options, settings, containers, operator, objectsSecret, users } = parts;
-  const colors = await withPolicyFile({
+  const { instance, options, settings, containers, operator, objectsSecret, users, log } = parts;
+  const chosen: ColorConfig = {
     ...settings.colors,
     policy: options.colorPolicy ?? settings.colors.policy,
     // No color table outlives this server.
     shared: options.controllers > 1,
-  });
+  };
+  const colors = await withPolicyFile(chosen, log.component('colors'));
   const subjects = new SubjectStore(users);
   return Controller.start({
     ...parts,

@@ -74,7 +74,11 @@ export async function startStandaloneInvoker(
     }),
     config: {
       ...DEFAULT_INVOKER_CONFIG,
-      instance: invokerInstance(instance, String(instance), userMemoryMB),
+      instance: {
+        ...invokerInstance(instance, String(instance), userMemoryMB),
+        tags: [...settings.selection.tags],
+        dedicatedNamespaces: [...settings.selection.dedicatedNamespaces],
+      },
       userMemoryMB,
       limits: settings.limits,
       userEvents: settings.userEvents,

@@ -1,4 +1,4 @@
-import { isPolicyFile, POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
+import { isPolicyFile, isPolicyName, POLICY_NAMES } from '../../shared/colors/ColorPolicy.js';
 import { parseArgs } from 'node:util';
 import type { WellKnownKeysFrom } from '../../shared/access/wellKnownKeys.js';
 import type { RetentionLimits } from '../../shared/store/embedded/Retention.js';
@@ -192,7 +192,10 @@ function retention(text: string): RetentionLimits {
 }
 
 function policyOption(text: string | undefined): string | undefined {
-  return text === undefined || isPolicyFile(text) ? text : oneOf('color-policy', text, POLICY_NAMES);
+  if (text === undefined || isPolicyFile(text) || isPolicyName(text)) return text;
+  throw new UsageError(
+    `--color-policy is one of ${POLICY_NAMES.join(', ')}, or a JavaScript file (.js, .mjs, .cjs), not '${text}'`,
+  );
 }
 
 function integer(name: string, text: string, min: number, max: number): number {

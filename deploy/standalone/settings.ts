@@ -34,6 +34,8 @@ export interface StandaloneSettings extends Pick<ProcessConfig, 'logLevel' | 'lo
     ControllerConfig['loadBalancer'],
     'managedFraction' | 'blackboxFraction' | 'timeoutFactor' | 'timeoutAddonMs' | 'offlineAfterMs'
   >;
+  /** The actions that the invokers run. */
+  readonly selection: { readonly tags: readonly string[]; readonly dedicatedNamespaces: readonly string[] };
   /** The settings of the invokers that need no translation. */
   readonly invoker: {
     readonly concurrentPeekFactor: number;
@@ -75,6 +77,8 @@ const SETTINGS = {
   timeoutFactor: CONTROLLER_SETTINGS.timeoutFactor,
   timeoutAddon: CONTROLLER_SETTINGS.timeoutAddon,
   invokerOffline: CONTROLLER_SETTINGS.invokerOffline,
+  tags: INVOKER_SETTINGS.tags,
+  dedicatedNamespaces: INVOKER_SETTINGS.dedicatedNamespaces,
   concurrentPeekFactor: INVOKER_SETTINGS.concurrentPeekFactor,
   waitingActivations: INVOKER_SETTINGS.waitingActivations,
   waitingMemory: INVOKER_SETTINGS.waitingMemory,
@@ -127,6 +131,7 @@ export function standaloneSettings(environment: Environment): StandaloneSettings
       timeoutAddonMs: values.timeoutAddon,
       offlineAfterMs: values.invokerOffline,
     },
+    selection: { tags: values.tags, dedicatedNamespaces: values.dedicatedNamespaces },
     invoker: {
       concurrentPeekFactor: values.concurrentPeekFactor,
       waitingActivations: values.waitingActivations,

@@ -43,13 +43,13 @@ export const INVOKER_SETTINGS = {
     'CONFIG_whisk_invoker_resource_tags',
     list,
     ',',
-    'The tags of this invoker, separated by commas. Actions with the annotation `invoker-resources` choose invokers by them.',
+    'The tags of this invoker (standalone: of all its invokers), separated by commas. Actions with the annotation `invoker-resources` choose invokers by them.',
   ),
   dedicatedNamespaces: standard(
     'CONFIG_whisk_invoker_dedicated_namespaces',
     list,
     ',',
-    'The namespaces, separated by commas, whose actions this invoker runs. Default: all namespaces.',
+    'The namespaces, separated by commas, whose invocations this invoker (standalone: all its invokers) runs. Default: all namespaces.',
   ),
   userMemory: standard(
     'CONFIG_whisk_containerPool_userMemory',

@@ -1,61 +1,74 @@
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import * as z from 'zod';
 import type { ColorConfig } from './colorSettings.js';
+import { importPolicy } from './policyCheck.js';
+import { policyFaults } from './policyFaults.js';
 import { ConfigurationError } from './Setting.js';
-import { isPolicyFile, isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
-import { policyContract } from '../colors/policyContract.js';
+import { isPolicyFile, type PolicyMaker } from '../colors/ColorPolicy.js';
+import { guarded } from '../colors/guardedPolicy.js';
 import { messageOf } from '../errors/reasons.js';
+import type { Logger } from '../logging/Logger.js';
+import { within } from '../process/within.js';
+
+/** The longest time to load and check a policy, in ms. The shipped policies take under a second. */
+const CHECK_MS = 60_000;
+/** The most memory of the check, in MB. */
+const CHECK_MEMORY_MB = 1024;
+
+const verdictSchema = z.union([z.object({ name: z.string() }), z.object({ refused: z.string() })]);
+/** The result of the check: the policy's name, or the reason of the refusal. */
+export type PolicyVerdict = z.infer<typeof verdictSchema>;
 
 /**
- * Loads a policy from a JavaScript module whose default export is its maker, and checks the contract.
+ * Loads a policy from a JavaScript module whose default export is its maker, and checks the contract. The check runs in
+ * a thread of its own first, since a policy that loops would otherwise hold up this thread for ever.
  * @param file relative to the working directory, or absolute.
  * @returns the policy's own name, and its maker.
- * @throws ConfigurationError if it cannot be loaded or breaks a rule.
+ * @throws ConfigurationError if it cannot be loaded, breaks a rule, or does not end in time.
  */
-export async function loadPolicy(file: string): Promise<{ readonly name: string; readonly make: PolicyMaker }> {
-  let loaded: unknown;
-  try {
-    const module: unknown = await import(pathToFileURL(resolve(file)).href);
-    loaded = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined;
-  } catch (error) {
-    throw new ConfigurationError(`The color policy ${file} cannot be loaded: ${messageOf(error)}`, { cause: error });
-  }
-  if (!isPolicyMaker(loaded)) {
-    throw new ConfigurationError(`The color policy ${file} has no default export that is a function.`);
-  }
-  // The checks below verify the object that it makes.
-  const make = loaded;
-  let name: unknown;
-  for (const { title, check } of policyContract((surroundings) => {
-    const policy = make(surroundings);
-    name = policy.name;
-    return policy;
-  })) {
-    try {
-      check();
-    } catch (error) {
-      throw new ConfigurationError(`The color policy ${file} breaks a rule. ${title}: ${messageOf(error)}`, {
-        cause: error,
-      });
-    }
-  }
-  if (typeof name !== 'string' || !/^[\w.-]{1,50}$/.test(name) || isPolicyName(name)) {
-    throw new ConfigurationError(
-      `The color policy ${file} needs a new name of letters, digits, dots and dashes, not '${String(name)}'.`,
-    );
-  }
-  return { name, make };
+export async function loadPolicy(
+  file: string,
+  limitMs = CHECK_MS,
+): Promise<{ readonly name: string; readonly make: PolicyMaker }> {
+  const verdict = await check(file, limitMs);
+  if ('refused' in verdict) throw new ConfigurationError(verdict.refused);
+  return { name: verdict.name, make: await importPolicy(file) };
 }
 
 /**
- * The settings of colors with the policy from its file, if they name a file.
+ * The settings of colors with the policy from its file, if they name a file. Faults of the policy are logged.
  * @throws ConfigurationError if it cannot be loaded or breaks a rule.
  */
-export async function withPolicyFile(colors: ColorConfig): Promise<ColorConfig> {
+export async function withPolicyFile(colors: ColorConfig, log: Pick<Logger, 'error'>): Promise<ColorConfig> {
   if (!isPolicyFile(colors.policy)) return colors;
   const { name, make } = await loadPolicy(colors.policy);
-  return { ...colors, policy: name, custom: { ...colors.custom, [name]: make } };
+  const custom = { ...colors.custom, [name]: guarded(make, policyFaults(colors.policy, log)) };
+  return { ...colors, policy: name, custom };
 }
 
-/** Whether it is a function. The contract's tests check the rest. */
-const isPolicyMaker = (loaded: unknown): loaded is PolicyMaker => typeof loaded === 'function';
+async function check(file: string, limitMs: number): Promise<PolicyVerdict> {
+  const worker = new Worker(workerFile(), {
+    workerData: file,
+    resourceLimits: { maxOldGenerationSizeMb: CHECK_MEMORY_MB },
+  });
+  const refused = (reason: string): PolicyVerdict => ({ refused: `The color policy ${file} ${reason}` });
+  const verdict = new Promise<PolicyVerdict>((resolve) => {
+    worker.once('message', (message: unknown) => resolve(verdictSchema.parse(message)));
+    worker.once('error', (error: unknown) => resolve(refused(`failed during its check: ${messageOf(error)}`)));
+    worker.once('exit', () =>
+      resolve(refused('ended its thread before it was checked: it calls process.exit, or awaits what never comes.')),
+    );
+  });
+  try {
+    return await within(verdict, limitMs, () =>
+      refused(`was not loaded and checked within ${limitMs / 1000} seconds: it loops, or is too slow.`),
+    );
+  } finally {
+    await worker.terminate();
+  }
+}
+
+/** The worker's file: compiled, or the source with this process's loader (`npm run dev`). */
+function workerFile(): URL {
+  return new URL(`./policyCheckWorker.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+}

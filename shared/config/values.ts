@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { own } from '../collections/own.js';
 import { isPolicyFile, POLICY_NAMES } from '../colors/ColorPolicy.js';
 
 /*
@@ -95,7 +96,7 @@ export const duration = value('a duration such as 100 ms, 10 seconds or 5 minute
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)\.?$/i.exec(
     t.replaceAll('.seconds', ' seconds').replaceAll('.minutes', ' minutes'),
   );
-  const unit = match?.[2] === undefined ? undefined : DURATIONS[match[2].toLowerCase()];
+  const unit = match?.[2] === undefined ? undefined : own(DURATIONS, match[2].toLowerCase());
   return match && unit ? Number(match[1]) * unit : undefined;
 });
 
@@ -116,7 +117,7 @@ export const topicPart = value('letters, digits, dots, dashes and underscores, 1
 
 function parseBytes(t: string): number | undefined {
   const match = /^(\d+)\s*([a-z]*)$/i.exec(t);
-  const unit = match?.[2] === undefined ? undefined : SIZES[match[2].toLowerCase()];
+  const unit = match?.[2] === undefined ? undefined : own(SIZES, match[2].toLowerCase());
   return match && unit ? Number(match[1]) * unit : undefined;
 }
 

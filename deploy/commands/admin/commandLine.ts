@@ -5,6 +5,7 @@ import { isDatabase } from './databases.js';
 import { isList, LIMIT_NAMES, parseLimit, type LimitName } from './limits.js';
 import type { DatabaseName } from '../../../shared/store/views.js';
 import { at } from '../../../shared/collections/at.js';
+import { own } from '../../../shared/collections/own.js';
 
 export const USAGE = `Usage: npm run --silent admin -- [--data DIR] COMMAND
 
@@ -178,7 +179,8 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   if (options.has('help') || words.length === 0) return { command: { verb: 'help' }, data };
   const verb = words.slice(0, 2).join(' ');
   for (const name of options.keys()) {
-    if (name !== 'data' && !TAKES[verb]?.includes(name)) throw new AdminError(`"${verb}" takes no option ${name}`, 2);
+    if (name !== 'data' && !own(TAKES, verb)?.includes(name))
+      throw new AdminError(`"${verb}" takes no option ${name}`, 2);
   }
   if (limits.size > 0 && verb !== 'limits set') throw new AdminError(`"${verb}" sets no limits`, 2);
   return { command: commandOf(verb, words.slice(2), options, limits), data };

@@ -10,6 +10,7 @@ import {
   zipfTrace,
   type Trace,
   type TraceEvent,
+  type TraceResult,
   type YardstickName,
 } from '../../../controller/simulate/index.js';
 import { POLICY_NAMES, isPolicyFile, isPolicyName, type PolicyMaker } from '../../../shared/colors/ColorPolicy.js';
@@ -115,15 +116,7 @@ export async function* runTrace(options: TraceRun): AsyncGenerator<string> {
   yield `${trace.t.length} invocations, ${trace.colors.length} colors, ${trace.actions.length} actions, ${trace.objects.length} objects`;
   yield `${'policy'.padEnd(22)}${['hits %', 'home %', 'p50 ms', 'p99 ms', 'max/mean'].map((name) => name.padStart(10)).join('')}`;
   for (const [policy, make] of policies) {
-    const result = simulateTrace(trace, {
-      policy,
-      custom: make ? { [policy]: make } : {},
-      workers: Array.from({ length: options.workers }, () => options.slots),
-      cache: options.cache,
-      missMs: options.missMs,
-      patienceMs: options.patienceMs,
-      seed: 1,
-    });
+    const result = simulated(trace, policy, make, options);
     const cells = [100 * result.hitRatio, 100 * result.atHome, result.p50, result.p99, result.imbalance];
     yield `${policy.padEnd(22)}${cells.map((cell) => (Number.isFinite(cell) ? cell.toFixed(2) : '-').padStart(10)).join('')}`;
   }
@@ -131,6 +124,31 @@ export async function* runTrace(options: TraceRun): AsyncGenerator<string> {
   const { user, system } = process.cpuUsage(used);
   const processor = ((user + system) / 1e6).toFixed(1);
   yield `${policies.size} simulation${policies.size === 1 ? '' : 's'} in ${seconds.toFixed(1)} s (${processor} s of processors)`;
+}
+
+/** @throws AdminError if a policy of a file fails. */
+function simulated(
+  trace: Trace,
+  policy: string,
+  make: PolicyMaker | undefined,
+  { workers, slots, cache, missMs, patienceMs }: TraceRun,
+): TraceResult {
+  try {
+    return simulateTrace(trace, {
+      policy,
+      custom: make ? { [policy]: make } : {},
+      workers: Array.from({ length: workers }, () => slots),
+      cache,
+      missMs,
+      patienceMs,
+      seed: 1,
+    });
+  } catch (error) {
+    if (make === undefined) throw error;
+    // The first line of its own stack names the place in the user's file.
+    const place = error instanceof Error ? (error.stack?.split('\n')[1]?.trim() ?? '') : '';
+    throw new AdminError(`the policy ${policy} failed in the simulation: ${messageOf(error)} ${place}`.trim());
+  }
 }
 
 const isYardstick = (text: string): text is YardstickName => Object.hasOwn(YARDSTICKS, text);

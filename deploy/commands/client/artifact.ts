@@ -106,7 +106,14 @@ export function signatureOf(path: string): string {
     .join('\n');
 }
 
-export const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** Whether a path leads to a folder. A link that leads nowhere, or to itself, does not. */
+export function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
+}
 
 /** @throws CommandError */
 function requireFile(path: string): void {

@@ -6,6 +6,7 @@ import { isFolder } from '../client/artifact.js';
 import { CommandError } from '../client/CommandError.js';
 import type { Api } from '../client/Api.js';
 import { afterNewest, followActivations } from '../client/follow.js';
+import { shellWord } from '../client/shellWord.js';
 import { descriptorSink, LineQueue } from '../../standalone/activity/LineQueue.js';
 import { isProbe, requestLine } from '../../standalone/activity/lines.js';
 import { LiveLines } from '../../standalone/activity/LiveLines.js';
@@ -29,7 +30,9 @@ export async function runDev(folder: string, options: DevOptions): Promise<void>
   await Lifecycle.begin('palette-whisk dev').run(async (life) => {
     const path = resolve(folder);
     if (!isFolder(path)) {
-      throw new CommandError(`the folder '${folder}' does not exist: 'palette-whisk init ${folder}' makes it`);
+      throw new CommandError(
+        `the folder '${folder}' does not exist; make it with: palette-whisk init ${shellWord(folder)}`,
+      );
     }
     const queue = new LineQueue({ sink: descriptorSink(process.stdout.fd) });
     const paint = paintFor(process.stdout, process.env);
@@ -144,9 +147,10 @@ class Developer {
     await this.#running;
     const actions = this.#project.entities.filter(({ collection }) => collection === 'actions');
     const [first] = actions;
-    if (first) this.#print(`invoke one: palette-whisk invoke ${first.name} --result --param NAME VALUE`);
+    if (first) this.#print(`invoke one: palette-whisk invoke ${shellWord(first.name)} --result --param NAME VALUE`);
     else if (this.#project.faults.length === 0) {
-      this.#print(`there are no functions in ${this.#folder} yet: add hello.js, or run 'palette-whisk init'`);
+      const init = `palette-whisk init ${shellWord(this.#folder)}`;
+      this.#print(`there are no functions in ${this.#folder} yet: add hello.js, or run: ${init}`);
     }
   }
 

@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, extname, join, relative, resolve } from 'node:path';
-import type { JsonObject, KeyValue } from '../../../shared/entities/keyvalue.js';
-import { messageOf } from '../../../shared/errors/reasons.js';
+import type { JsonObject } from '../../../shared/entities/keyvalue.js';
+import { codeOf, messageOf } from '../../../shared/errors/reasons.js';
 import { SKELETON_IMAGE } from '../../../shared/runtimes/image.js';
 import { isFolder, readExec, signatureOf, type CodeOptions } from '../client/artifact.js';
 import { CommandError } from '../client/CommandError.js';
 import { sourceKind } from '../client/kinds.js';
-import { sequenceComponents, webAnnotations } from '../verbs/action.js';
 import { checkSource, SourceMistake } from './check.js';
-import { keyValueJson, type Entity, type Fault } from './entities.js';
+import { annotationList, markedAnnotations, ruleBody, sequenceBody, triggerContent } from './entityBodies.js';
+import { keyValueJson, type Collection, type Entity, type Fault } from './entities.js';
 import {
   limitsBody,
   ManifestError,
@@ -147,39 +147,32 @@ class Reader implements Project {
       const source = said.function === undefined ? undefined : resolve(this.#folder, said.function);
       await this.#addAction(`${prefix}${action}`, source, said, manifest);
     }
-    for (const [sequence, { actions, ...marks }] of Object.entries(content.sequences ?? {})) {
-      const list = typeof actions === 'string' ? actions : actions.join(',');
-      // A name without a package is that of an action of this package.
-      const names = list
-        .split(',')
-        .map((step) => (step.trim().includes('/') ? step.trim() : `${prefix}${step.trim()}`));
-      const exec: JsonObject = { kind: 'sequence', components: sequenceComponents(names.join(',')) };
-      const body = { exec, annotations: markedAnnotations(marks).map(keyValueJson) };
-      this.entities.push({ collection: 'actions', name: `${prefix}${sequence}`, body });
+    for (const [sequence, said] of Object.entries(content.sequences ?? {})) {
+      this.#add(manifest, 'actions', `${prefix}${sequence}`, () => sequenceBody(said, prefix));
     }
     for (const [trigger, said] of Object.entries(content.triggers ?? {})) {
-      const feed = said?.feed ?? said?.source;
-      const parameters = parametersOf(said ?? {}, this.#variables);
-      const annotations = [
-        ...annotationList(said ?? {}),
-        ...(feed === undefined ? [] : [{ key: 'feed', value: feed }]),
-      ];
-      this.entities.push({
-        collection: 'triggers',
-        name: trigger,
-        body: {
-          parameters: (feed === undefined ? parameters : []).map(keyValueJson),
-          annotations: annotations.map(keyValueJson),
-        },
-        ...(feed === undefined ? {} : { feed: { action: feed, parameters } }),
-      });
+      this.#add(manifest, 'triggers', trigger, () => triggerContent(said ?? {}, this.#variables));
     }
     for (const [rule, said] of Object.entries(content.rules ?? {})) {
-      const { trigger, action } = said;
-      const target = action.includes('/') ? action : `${prefix}${action}`;
-      const [to = ''] = sequenceComponents(target);
-      const body = { trigger: `/_/${trigger}`, action: to, annotations: annotationList(said).map(keyValueJson) };
-      this.entities.push({ collection: 'rules', name: rule, body });
+      this.#add(manifest, 'rules', rule, () => ruleBody(said, prefix));
+    }
+  }
+
+  /** Adds an entity of the manifest, or a fault of the manifest. */
+  #add(manifest: string, collection: Collection, name: string, content: () => Pick<Entity, 'body' | 'feed'>): void {
+    const fault = (reason: string): void => {
+      this.faults.push({ file: manifest, reason: `${collection.slice(0, -1)} ${name}: ${reason}` });
+      this.faulty.add(`${collection}/${name}`);
+    };
+    if (this.entities.some((other) => other.collection === collection && other.name === name)) {
+      fault('the manifest has two with this name: rename one');
+      return;
+    }
+    try {
+      this.entities.push({ collection, name, ...content() });
+    } catch (error) {
+      if (!(error instanceof CommandError || error instanceof ManifestError)) throw error;
+      fault(error.message);
     }
   }
 
@@ -209,8 +202,8 @@ class Reader implements Project {
     try {
       const existing = this.entities.find((entity) => entity.collection === 'actions' && entity.name === name);
       if (existing) {
-        const other = relative(this.#folder, existing.source ?? '');
-        throw new CommandError(`the action ${name} is also in ${other}: rename one of the files`);
+        const other = existing.source === undefined ? manifest : relative(this.#folder, existing.source);
+        throw new CommandError(`the action ${name} is also in ${other}: rename one of the two`);
       }
       const exec = await this.#exec(source, said);
       const body: JsonObject = {
@@ -221,8 +214,11 @@ class Reader implements Project {
       };
       this.entities.push({ collection: 'actions', name, body, source });
     } catch (error) {
-      if (!(error instanceof CommandError || error instanceof ManifestError)) throw error;
-      this.faults.push({ file: error instanceof SourceMistake ? this.#place(error) : file, reason: error.message });
+      // The file system's errors, such as a folder that this user may not read, concern this function only.
+      if (!(error instanceof CommandError || error instanceof ManifestError || codeOf(error) !== undefined))
+        throw error;
+      const place = error instanceof SourceMistake ? this.#place(error) : file;
+      this.faults.push({ file: place, reason: messageOf(error) });
       this.faulty.add(`actions/${name}`);
     }
   }
@@ -264,23 +260,4 @@ function isEntryPackage(folder: string): boolean {
     if (error instanceof SyntaxError) throw new CommandError(`package.json is not JSON: ${messageOf(error)}`);
     return false;
   }
-}
-
-/** The annotations, and the description as one of them. */
-function annotationList({ annotations = {}, description }: Pick<ManifestPackage, 'annotations' | 'description'>) {
-  const all = { ...(description === undefined ? {} : { description }), ...annotations };
-  return Object.entries(all).map(([key, value]): KeyValue => ({ key, value }));
-}
-
-/** The annotations, and those of `web`, `color` and `conductor`. */
-function markedAnnotations(
-  said: Pick<ManifestAction, 'annotations' | 'description' | 'web' | 'web-export' | 'color' | 'conductor'>,
-): KeyValue[] {
-  const web = said.web ?? said['web-export'];
-  return [
-    ...annotationList(said),
-    ...(said.conductor === true ? [{ key: 'conductor', value: true }] : []),
-    ...(web === undefined ? [] : webAnnotations(String(web))),
-    ...(said.color === undefined ? [] : [{ key: 'color', value: said.color }]),
-  ];
 }

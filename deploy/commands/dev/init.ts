@@ -1,9 +1,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { own } from '../../../shared/collections/own.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
 import { CommandError, usageError } from '../client/CommandError.js';
 import type { Io } from '../client/Io.js';
 import { ok } from '../client/output.js';
+import { shellWord } from '../client/shellWord.js';
 
 const JS = `// Called for each invocation, with its parameters. Returns the result.
 function main({ name = 'stranger' }) {
@@ -53,7 +55,7 @@ packages:
 
 /** Makes a folder with a first function and a manifest. Existing files stay. @throws CommandError */
 export function init(io: Io, folder: string, language: string): void {
-  const found = LANGUAGES[language];
+  const found = own(LANGUAGES, language);
   if (!found) throw usageError(`'${language}' is not a known language: choose ${Object.keys(LANGUAGES).join(', ')}`);
   try {
     mkdirSync(folder, { recursive: true });
@@ -72,5 +74,5 @@ export function init(io: Io, folder: string, language: string): void {
   } catch (error) {
     throw new CommandError(`cannot make the files of '${folder}': ${messageOf(error)}`);
   }
-  io.out(`Start with: palette-whisk dev ${folder}\n`);
+  io.out(`Start with: palette-whisk dev ${shellWord(folder)}\n`);
 }

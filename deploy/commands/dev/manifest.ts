@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import type { Json, JsonObject, KeyValue } from '../../../shared/entities/keyvalue.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
 
 /** The names of manifests, in the order in which they are looked for. The second is that of wskdeploy. */
 export const MANIFESTS = ['palette.yaml', 'palette.yml', 'manifest.yaml', 'manifest.yml'] as const;
@@ -105,6 +106,9 @@ const manifestSchema = z.strictObject({
 
 export type ManifestAction = z.infer<typeof actionSchema>;
 export type ManifestDependency = z.infer<typeof dependencySchema>;
+export type ManifestSequence = z.infer<typeof sequenceSchema>;
+export type ManifestTrigger = z.infer<typeof triggerSchema>;
+export type ManifestRule = z.infer<typeof ruleSchema>;
 export type ManifestPackage = z.infer<typeof packageSchema>;
 export type Variables = Readonly<Record<string, string | undefined>>;
 
@@ -123,7 +127,13 @@ export async function parseManifest(text: string): Promise<ReadonlyMap<string, M
   const document = parseDocument(text, { prettyErrors: true });
   const [mistake] = document.errors;
   if (mistake) throw new ManifestError(oneLine(mistake.message.split('\n')[0] ?? mistake.message));
-  const content: unknown = document.toJS({ maxAliasCount: 100 });
+  let content: unknown;
+  try {
+    content = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    // Too many aliases, or an alias without an anchor.
+    throw new ManifestError(oneLine(messageOf(error)));
+  }
   const result = manifestSchema.safeParse(content ?? {});
   if (!result.success) throw new ManifestError(mistakeText(result.error));
   const { packages, project } = result.data;

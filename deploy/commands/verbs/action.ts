@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import * as z from 'zod';
+import { own } from '../../../shared/collections/own.js';
 import { valueOf, type Json, type JsonObject, type KeyValue } from '../../../shared/entities/keyvalue.js';
 import { SKELETON_IMAGE } from '../../../shared/runtimes/image.js';
 import { RefusedError, type Api } from '../client/Api.js';
@@ -248,7 +249,7 @@ const WEB_MODES: Readonly<Record<string, { readonly web: boolean; readonly raw: 
 
 /** The three annotations of a web action. @throws CommandError for an unknown mode. */
 export function webAnnotations(mode: string): KeyValue[] {
-  const found = WEB_MODES[mode.toLowerCase()];
+  const found = own(WEB_MODES, mode.toLowerCase());
   if (!found) {
     throw usageError(
       `Invalid argument '${mode}' for --web flag. Valid input consist of 'yes', 'true', 'raw', 'false', or 'no'.`,
@@ -308,7 +309,7 @@ function saveCode(body: Json, { name }: EntityName, wanted: string | undefined):
     throw new CommandError(exec.kind === 'sequence' ? 'Cannot save action sequences' : 'Cannot save Docker images');
   }
   const family = exec.kind.split(':')[0] ?? '';
-  const extension = exec.binary && family !== 'java' ? '.zip' : (EXTENSIONS[family] ?? `.${family}`);
+  const extension = exec.binary && family !== 'java' ? '.zip' : (own(EXTENSIONS, family) ?? `.${family}`);
   const file = resolve(wanted ?? `${name}${extension}`);
   if (existsSync(file)) throw new CommandError(`The file '${wanted ?? `${name}${extension}`}' already exists`);
   writeFileSync(file, exec.binary ? Buffer.from(exec.code, 'base64') : exec.code);

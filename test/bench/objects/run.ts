@@ -56,7 +56,7 @@ function options(): Options {
       },
     });
     const only = values.only.split(',');
-    const unknown = only.filter((name) => !(name in MEASUREMENTS));
+    const unknown = only.filter((name) => !Object.hasOwn(MEASUREMENTS, name));
     return unknown.length > 0 ? fail(`There is no ${unknown.join(', ')}.`) : { ...values, only };
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));

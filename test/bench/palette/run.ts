@@ -12,8 +12,10 @@ import { realGraphsExperiment } from './realGraphs.js';
 import { timelinesExperiment } from './realTimelines.js';
 import type { Context, Run, Section } from './results.js';
 import { givenSocialExperiment, socialExperiment } from './socialExperiment.js';
+import { readEdges } from './socialNetwork.js';
 import { taskBenchExperiment } from './taskBenchExperiment.js';
 import { tpchExperiment } from './tpchExperiment.js';
+import { messageOf } from '../../../shared/errors/reasons.js';
 import { benchOptions } from '../commandLine.js';
 
 /*
@@ -76,14 +78,25 @@ function options(): { quick: boolean; only: readonly string[]; graph: string | u
     },
   });
   const only = values.only?.split(',') ?? Object.keys(EXPERIMENTS);
-  const unknown = only.filter((name) => !(name in EXPERIMENTS));
+  const unknown = only.filter((name) => !Object.hasOwn(EXPERIMENTS, name));
   if (unknown.length > 0)
     fail(`unknown experiment ${unknown.join(', ')}: choose from ${Object.keys(EXPERIMENTS).join(', ')}`);
+  if (values.graph !== undefined) requireGraph(values.graph);
+  else if (values.only !== undefined && only.includes('given')) fail("the experiment 'given' needs --graph FILE");
   const seeds = Number(values.seeds ?? (values.quick ? 2 : 5));
   if (!Number.isInteger(seeds) || seeds < 1 || seeds > 100)
     fail(`--seeds must be a number from 1 to 100, not ${values.seeds}`);
   const out = values.out ?? (values.quick ? 'bench-results/palette' : 'docs/palette');
   return { quick: values.quick, only, graph: values.graph, seeds, out };
+}
+
+/** Fails at once, and not after a quarter of an hour. */
+function requireGraph(file: string): void {
+  try {
+    readEdges(file);
+  } catch (error) {
+    fail(`--graph ${file}: ${messageOf(error)}`);
+  }
 }
 
 const { quick, only, graph, seeds: count, out } = options();

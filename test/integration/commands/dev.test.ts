@@ -194,7 +194,7 @@ async function main() {
     assert.equal(await missing.ended(), 1);
     assert.match(
       missing.output,
-      /^palette-whisk dev: the folder '.*none' does not exist: 'palette-whisk init .*' makes it\n$/,
+      /^palette-whisk dev: the folder '.*none' does not exist; make it with: palette-whisk init .*\n$/,
     );
     const away = new Dev(folder, '--apihost', 'http://127.0.0.1:1');
     assert.equal(await away.ended(), 1);

@@ -19,7 +19,10 @@ export interface Cluster {
 }
 
 type Choices = Partial<
-  Pick<TopologyOptions, 'controllers' | 'invokers' | 'numbered' | 'driver' | 'environment' | 'userMemoryMB'>
+  Pick<
+    TopologyOptions,
+    'controllers' | 'invokers' | 'numbered' | 'driver' | 'environment' | 'invokerEnvironment' | 'userMemoryMB'
+  >
 >;
 
 /** Users meet no rate limit in tests, and colors, limits and the like are as they come. */
@@ -92,17 +95,18 @@ function options(
   };
 }
 
-/** A request of the user `guest`. */
+/** A request of the user `guest`, or of the one with another key. */
 export async function request(
   base: string,
   method: string,
   path: string,
   body?: unknown,
+  key: string = WELL_KNOWN_USERS.guest,
 ): Promise<{ status: number; body: Record<string, unknown> }> {
   const response = await fetch(`${base}/api/v1/namespaces/_/${path}`, {
     method,
     headers: {
-      authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`,
+      authorization: `Basic ${Buffer.from(key).toString('base64')}`,
       'content-type': 'application/json',
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

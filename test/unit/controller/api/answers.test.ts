@@ -92,9 +92,15 @@ describe('toApiError', () => {
 
 describe('toApiError', () => {
   it('names the tags that no invoker has', () => {
-    const { status, message } = toApiError(new NoInvokersError(['gpu', 'v2']));
+    const { status, message } = toApiError(new NoInvokersError({ tags: ['gpu', 'v2'] }));
     assert.equal(status, 503);
     assert.match(message, /No invoker with the resources gpu, v2/);
+  });
+
+  it('says that all invokers are dedicated to other namespaces', () => {
+    const { status, message } = toApiError(new NoInvokersError({ namespace: 'alice' }));
+    assert.equal(status, 503);
+    assert.match(message, /No invoker is available for the namespace 'alice': all are dedicated/);
   });
 
   it('says that an action without containers cannot run', () => {

@@ -167,6 +167,22 @@ describe('the load balancer', () => {
     await balancer.close();
   });
 
+  it('refuses a namespace if all invokers are dedicated to others, and names it', async () => {
+    const { balancer, bus, topics } = await setUp([]);
+    const name = { ...invokerInstance(0, 'host', 1024), dedicatedNamespaces: ['alice'] };
+    await bus.send(topics.health, { name, isEnabled: true });
+    await settle();
+    const message = activationMessage();
+    const { namespace } = message.user;
+    await assert.rejects(
+      balancer.publish(action, message),
+      new RegExp(`NoInvokersError: No invoker is available for the namespace '${namespace.name}': all are dedicated`),
+    );
+    const user = { ...message.user, namespace: { ...namespace, name: 'alice' } };
+    assert.equal((await balancer.publish(action, activationMessage({ user }))).invoker.instance, 0);
+    await balancer.close();
+  });
+
   it('tests a new invoker with an action of its own before users meet it', async () => {
     const { balancer, bus, topics, received } = await setUp([1024], { supervision: BALANCER.supervision });
     await assert.rejects(balancer.publish(action, activationMessage()), NoInvokersError);

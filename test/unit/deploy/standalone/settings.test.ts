@@ -20,7 +20,7 @@ describe('the settings of the standalone server', () => {
   });
 
   it('are read from the variables of the distributed processes', () => {
-    const { controller, balancer, invoker, logFormat, logLevel, runtimes } = standaloneSettings({
+    const { controller, balancer, invoker, selection, logFormat, logLevel, runtimes } = standaloneSettings({
       LOG_FORMAT: 'json',
       CONFIG_logback_log_level: 'WARN',
       CONFIG_whisk_transactions_header: 'X-Transaction',
@@ -28,7 +28,10 @@ describe('the settings of the standalone server', () => {
       CONFIG_whisk_loadbalancer_timeoutFactor: '3',
       CONFIG_whisk_activation_storeBlockingResultLevel: 'STORE_FAILURES',
       RUNTIMES_MANIFEST: 'file:mine.json',
+      CONFIG_whisk_invoker_resource_tags: 'gpu, v2',
+      CONFIG_whisk_invoker_dedicated_namespaces: 'guest',
     });
+    assert.deepEqual(selection, { tags: ['gpu', 'v2'], dedicatedNamespaces: ['guest'] });
     assert.deepEqual([logFormat, logLevel], ['json', 'warn']);
     assert.equal(controller.transactionHeader, 'X-Transaction');
     assert.equal(controller.requireResponsePayload, false);

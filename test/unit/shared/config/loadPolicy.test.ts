@@ -5,6 +5,7 @@ import { isPolicyFile } from '../../../../shared/colors/ColorPolicy.js';
 import { controllerConfig } from '../../../../shared/config/controllerConfig.js';
 import { loadPolicy, withPolicyFile } from '../../../../shared/config/loadPolicy.js';
 import { ConfigurationError } from '../../../../shared/config/Setting.js';
+import { silentLogger } from '../../../../shared/logging/Logger.js';
 
 describe('a policy of a user', () => {
   let folder: string;
@@ -44,6 +45,29 @@ describe('a policy of a user', () => {
     await assert.rejects(loadPolicy(written('taken.js', taken)), /needs a new name/);
   });
 
+  it('is refused if its check does not end', async () => {
+    const looping = example.replace('assign(color, room) {', 'assign(color, room) { for (;;);');
+    const awaiting = `await new Promise(() => setInterval(() => undefined, 1000));\n${example}`;
+    for (const [name, code] of [
+      ['looping.js', looping],
+      ['awaiting.js', awaiting],
+    ] as const) {
+      await assert.rejects(loadPolicy(written(name, code), 2000), (error) => {
+        assert.ok(error instanceof ConfigurationError);
+        assert.match(error.message, /was not loaded and checked within 2 seconds/);
+        return true;
+      });
+    }
+  });
+
+  it('is refused if it ends the process, fails later, or takes all memory', async () => {
+    const refused = (name: string, code: string) => assert.rejects(loadPolicy(written(name, code)), ConfigurationError);
+    await refused('exiting.js', 'process.exit(0);');
+    await refused('never.js', `await new Promise(() => undefined);\n${example}`);
+    await refused('rejecting.js', `Promise.reject(new Error('later'));\nexport default () => {};`);
+    await refused('greedy.js', 'const all = []; for (;;) all.push(new Array(1e6).fill(all.length));');
+  });
+
   it('is taken from the settings of a controller, too', async () => {
     const file = written('rendezvous2.js', example);
     const environment = {
@@ -53,12 +77,15 @@ describe('a policy of a user', () => {
       COLOR_POLICY: file,
     };
     const { colors } = controllerConfig(environment).loadBalancer;
-    const { policy, custom } = await withPolicyFile(colors);
+    const { policy, custom } = await withPolicyFile(colors, silentLogger);
     assert.equal(policy, 'rendezvous');
     assert.deepEqual(Object.keys(custom ?? {}), ['rendezvous']);
     const named = { ...colors, policy: 'least-assigned' };
-    assert.equal(await withPolicyFile(named), named);
-    await assert.rejects(withPolicyFile({ ...colors, policy: './missing.js' }), /missing\.js cannot be loaded/);
+    assert.equal(await withPolicyFile(named, silentLogger), named);
+    await assert.rejects(
+      withPolicyFile({ ...colors, policy: './missing.js' }, silentLogger),
+      /missing\.js cannot be loaded/,
+    );
     assert.throws(() => controllerConfig({ ...environment, COLOR_POLICY: 'magic' }), /COLOR_POLICY must be one of/);
   });
 

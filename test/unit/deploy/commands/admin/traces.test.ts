@@ -51,6 +51,21 @@ describe('admin trace run', () => {
     assert.match(lines[2] ?? '', /^rendezvous +96\.00 +100\.00 /);
   });
 
+  it('names a policy that fails in the simulation, and the place', async () => {
+    const example =
+      /```js\n(\/\/ rendezvous\.js[\s\S]*?)```/.exec(await readFile('docs/policies.md', 'utf8'))?.[1] ?? '';
+    const policy = join(folder, 'failing.js');
+    // The contract has fewer invokers than the simulation.
+    await writeFile(
+      policy,
+      example.replace('homes(color) {', "homes(color) { if (this.#members.size > 20) throw new Error('too many');"),
+    );
+    await assert.rejects(run('--generate', '100', '--workers', '30', '--policy', policy), {
+      name: 'AdminError',
+      message: /^the policy rendezvous failed in the simulation: too many at .*failing\.js:\d+/,
+    });
+  });
+
   it('simulates some minutes of the trace of Azure of 2019', async () => {
     const [invocations, durations] = [join(folder, 'invocations.csv'), join(folder, 'durations.csv')];
     const minutes = Array.from({ length: 1440 }, (_, i) => i + 1);

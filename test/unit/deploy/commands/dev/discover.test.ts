@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CodeCache, discover, EVERYTHING } from '../../../../../deploy/commands/dev/discover.js';
@@ -138,6 +138,80 @@ describe('the functions of a folder', () => {
     assert.match(early('pack/package.json'), /package\.json is not JSON/);
     assert.match(reasons.get('twin.mjs') ?? '', /the action twin is also in twin\.js/);
     assert.ok(faulty.has('actions/cjs'));
+  });
+
+  it('that have a mistake in the manifest are named, and the others are deployed', async () => {
+    file('hello.js');
+    file(
+      'palette.yaml',
+      `packages:
+  default:
+    actions: { hello: { function: hello.js }, gone: { function: none.js } }
+    sequences:
+      bad: { actions: [hello, a/b/c/d] }
+      hello: { actions: [hello] }
+      good: { actions: hello }
+    triggers:
+      unset: { parameters: { key: $PALETTE_WHISK_NOT_SET } }
+      tick:
+    rules:
+      wrong: { trigger: tick, action: '' }
+      onTick: { trigger: tick, action: good }
+  more: { triggers: { tick: } }
+`,
+    );
+    const { entities, faults, faulty } = await discover(folder, {});
+    assert.deepEqual(entities.map(({ collection, name }) => `${collection}/${name}`).toSorted(), [
+      'actions/good',
+      'actions/hello',
+      'packages/more',
+      'rules/onTick',
+      'triggers/tick',
+    ]);
+    assert.deepEqual([...faulty].toSorted(), [
+      'actions/bad',
+      'actions/gone',
+      'actions/hello',
+      'rules/wrong',
+      'triggers/tick',
+      'triggers/unset',
+    ]);
+    const texts = faults.map(({ file, reason }) => `${file}: ${reason}`).join('\n');
+    assert.match(texts, /palette\.yaml: action bad: 'a\/b\/c\/d' is not a name/);
+    assert.match(texts, /palette\.yaml: action hello: the manifest has two with this name/);
+    assert.match(texts, /palette\.yaml: trigger tick: the manifest has two with this name/);
+    assert.match(texts, /palette\.yaml: trigger unset: the environment variable PALETTE_WHISK_NOT_SET is not set/);
+    assert.match(texts, /palette\.yaml: rule wrong: .* is not a name/);
+    assert.match(texts, /none\.js: the file .* does not exist/);
+  });
+
+  it('that the file system does not give are named, and the others are deployed', async () => {
+    file('a.js');
+    file('pack/package.json', '{"main":"index.js"}');
+    file('pack/index.js', 'exports.main = () => ({});');
+    // A link to itself: even root cannot follow it.
+    symlinkSync('loop.js', join(folder, 'loop.js'));
+    const { entities, faults, faulty } = await discover(folder, {});
+    assert.deepEqual(
+      entities.map(({ name }) => name),
+      ['a', 'pack'],
+    );
+    assert.deepEqual(
+      faults.map(({ file }) => file),
+      ['loop.js'],
+    );
+    assert.ok(faulty.has('actions/loop'));
+  });
+
+  it('of a manifest whose aliases grow without end are not read', async () => {
+    const lines = ['a: &a [x]'];
+    for (const [one, other] of ['ab', 'bc', 'cd', 'de', 'ef'])
+      lines.push(`${other}: &${other} [${`*${one},`.repeat(10)}]`);
+    file('palette.yaml', lines.join('\n'));
+    const { faults, faulty } = await discover(folder, {});
+    assert.equal(faults.length, 1);
+    assert.equal(faults[0]?.file, 'palette.yaml');
+    assert.ok(faulty.has(EVERYTHING));
   });
 
   it('have bindings from the dependencies of a manifest, and no API gateway', async () => {
