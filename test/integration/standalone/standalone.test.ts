@@ -141,8 +141,10 @@ describe('the standalone server, as a process', () => {
     const printed = await eventually(async () => {
       const output = server.output();
       assert.match(output, /POST {3}\/api\/v1\/namespaces\/_\/actions\/pins 200 \S+ ms [0-9a-f]{32}\n/);
-      assert.match(output, /ran {4}guest\/pins success .*ms, cold start \d+ ms [0-9a-f]{32}\n {4}stdout: hi 6\n/);
-      assert.match(output, /guest\/pins action developer error .*\n {4}stdout: hi 1\n {4}stderr: Error: no\n/);
+      assert.match(output, /ran {4}guest\/pins success .*ms, cold start \d+ ms [0-9a-f]{32}\n/);
+      assert.match(output, /ran {4}guest\/pins action developer error /);
+      // On a slow machine the lines of a log are shown before the end.
+      for (const line of [/stdout: hi 6\n/, /stdout: hi 1\n/, /stderr: Error: no\n/]) assert.match(output, line);
       assert.match(output, / {4}error: An error has occurred: Error: no\n/);
       return output;
     });
