@@ -15,18 +15,38 @@ export interface Duration {
   readonly ms: number;
 }
 
-export interface TierResult {
+export interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+}
+
+/** What one file's tests and hooks did. */
+export interface FileResult extends Counts {
+  /** Relative to `test/`, such as `unit/results.test.ts`. */
+  readonly name: string;
+  /** With hooks. */
+  readonly ms: number;
   readonly failures: readonly Failure[];
+}
+
+export interface JobResult {
+  readonly files: readonly FileResult[];
   /** Without hooks. */
   readonly tests: readonly Duration[];
-  /** With hooks. */
-  readonly files: readonly Duration[];
 }
 
 const LONGEST_REASON = 1_000;
+
+export function sumOf(counts: readonly Counts[]): Counts {
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const { passed, failed, skipped } of counts) {
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+  }
+  return sum;
+}
 
 /** The longest of `durations`, one a line, in seconds. */
 export function slowestText(what: string, durations: readonly Duration[], count: number): string {
@@ -38,8 +58,8 @@ export function slowestText(what: string, durations: readonly Duration[], count:
 /**
  * The failures of all jobs as one text, for the end of the run: there, a reader who has only the last lines finds them.
  */
-export function failuresText(failures: readonly Failure[]): string {
+export function failuresText(failures: readonly Failure[], word = 'FAILED'): string {
   return failures
-    .map(({ title, reason }) => `FAILED ${title}\n${reason.slice(0, LONGEST_REASON).replaceAll(/^/gm, '    ')}`)
+    .map(({ title, reason }) => `${word} ${title}\n${reason.slice(0, LONGEST_REASON).replaceAll(/^/gm, '    ')}`)
     .join('\n');
 }

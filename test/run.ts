@@ -1,12 +1,13 @@
 /*
  * Runs tiers of tests, and ends with one line: `N passed, N failed, N skipped`.
  *
- *   node dist/test/run.js [lint|unit|integration|conformance|e2e ...] [--coverage] [-- mocha options such as --grep]
+ *   node dist/test/run.js [lint|unit|integration|conformance|e2e ...] [--coverage] [--second-try] [-- mocha options]
  *
  * A tier, a folder of the integration tier or a file that takes long is a job: a mocha process. `lint` is `npm run lint`. As many
  * run side by side as `TEST_LANES` says (default: 3, since jobs wait a lot, or 1 on a single core); the output of one is
  * printed when it ends. Jobs that need no real parts run while those are prepared. `--coverage` prints which lines the unit
- * and integration tests ran, and fails where a watched file has too few.
+ * and integration tests ran, and fails where a watched file has too few. `--second-try` runs a file with a failed test once
+ * more, alone, at the end (see `secondTry.ts`): the second result counts, and the first failure is named.
  * The slowest tests and files, and then the failures, are named at the end, after the tables of coverage.
  *
  * Sources decide which tests there are, so that a compiled test whose source is gone does not run.
@@ -20,7 +21,16 @@ import { fileURLToPath } from 'node:url';
 import { COVERED_TIERS, reportCoverage } from './coverage.js';
 import { startBroker, type Broker } from './integration/kafka/broker.js';
 import { inLanes, inOrder, jobsOf, needsParts, TIERS, type Job, type Tier } from './jobs.js';
-import { failuresText, slowestText, type Duration, type Failure, type TierResult } from './results.js';
+import {
+  failuresText,
+  slowestText,
+  sumOf,
+  type Duration,
+  type Failure,
+  type FileResult,
+  type JobResult,
+} from './results.js';
+import { filesToTryAgain } from './secondTry.js';
 
 const PROGRESS_MS = 60_000;
 /** How many of the slowest tests and files the end of a run names. */
@@ -32,7 +42,8 @@ const separator = process.argv.indexOf('--');
 const words = process.argv.slice(2, separator < 0 ? undefined : separator);
 const mochaOptions = separator < 0 ? [] : process.argv.slice(separator + 1);
 const withCoverage = words.includes('--coverage');
-const named = words.filter((word) => word !== '--coverage');
+const withSecondTry = words.includes('--second-try');
+const named = words.filter((word) => word !== '--coverage' && word !== '--second-try');
 const unknown = named.filter((name) => !(TIERS as readonly string[]).includes(name));
 if (unknown.length > 0) {
   console.error(`unknown tier ${unknown.join(', ')}: there are ${TIERS.join(', ')}`);
@@ -42,10 +53,13 @@ const tiers = TIERS.filter((tier) => named.length === 0 || named.includes(tier))
 const jobs = inOrder(tiers.flatMap((tier) => jobsOf(tier, testFiles(tier))));
 const lanes = Number(process.env['TEST_LANES'] ?? (availableParallelism() > 1 ? 3 : 1));
 
-const total = { passed: 0, failed: 0, skipped: 0 };
+/** By job and file. */
+const results = new Map<string, FileResult>();
+/** Of tests that passed at their second try. */
+const firstFailures: Failure[] = [];
+/** Of other parts than tests. */
 const failures: Failure[] = [];
 const tests: Duration[] = [];
-const files: Duration[] = [];
 const work = mkdtempSync(join(tmpdir(), 'palette-whisk-test-'));
 const coverage = join(work, 'coverage');
 let broker: Broker | undefined;
@@ -56,6 +70,7 @@ try {
     if (job.tier === 'lint') return lint();
     if (!needsParts(job.tier) || (await preparation)) await runTests(job);
   });
+  if (withSecondTry && failures.length === 0) await tryAgain();
   if (withCoverage && !reportCoverage(root, coverage)) {
     fail('coverage', 'a watched file has too few covered lines, or the report could not be made: see above');
   }
@@ -65,16 +80,20 @@ try {
   await broker?.close();
   rmSync(work, { recursive: true, force: true });
 }
-if (process.env['CI'] === 'true' && total.skipped > 0) {
-  fail('the run', `under CI=true nothing may be skipped, but ${total.skipped} tests were`);
+const files = [...results.values()];
+const { passed, failed, skipped } = sumOf(files);
+if (process.env['CI'] === 'true' && skipped > 0) {
+  fail('the run', `under CI=true nothing may be skipped, but ${skipped} tests were`);
 }
 if (files.length > 0) {
   console.log(`\n${slowestText('tests, without hooks', tests, SLOWEST)}`);
   console.log(`${slowestText('files, with hooks', files, SLOWEST)}\n`);
 }
-if (failures.length > 0) console.error(`\n${failuresText(failures)}\n`);
-console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+if (firstFailures.length > 0) console.error(`\n${failuresText(firstFailures, 'PASSED AT THE SECOND TRY')}\n`);
+const allFailures = [...files.flatMap((file) => file.failures), ...failures];
+if (allFailures.length > 0) console.error(`\n${failuresText(allFailures)}\n`);
+console.log(`${passed} passed, ${failed + failures.length} failed, ${skipped} skipped`);
+process.exitCode = allFailures.length === 0 ? 0 : 1;
 
 /** @returns false, and tells it as a failure, where a part that has to be there cannot be had. */
 async function prepareParts(real: readonly Tier[]): Promise<boolean> {
@@ -111,7 +130,7 @@ async function lint(): Promise<void> {
 }
 
 async function runTests(job: Job): Promise<void> {
-  const countsFile = join(work, `${job.name.replaceAll('/', '-')}.json`);
+  const countsFile = join(work, `${job.name.replaceAll(/[/ ]/g, '-')}.json`);
   const count = job.files.length === 1 ? '1 file' : `${job.files.length} files`;
   const compiled = job.files.map((file) => join(root, 'dist/test', job.tier, file.replace(/\.ts$/, '.js')));
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
@@ -125,14 +144,25 @@ async function runTests(job: Job): Promise<void> {
     fail(job.name, `its tests ended without a result (${signal ?? `exit code ${status}`})`);
     return;
   }
-  const result = JSON.parse(readFileSync(countsFile, 'utf8')) as TierResult;
-  if (status !== 0 && result.failed === 0) fail(job.name, 'the process failed after its last test');
-  total.passed += result.passed;
-  total.failed += result.failed;
-  total.skipped += result.skipped;
+  const result = JSON.parse(readFileSync(countsFile, 'utf8')) as JobResult;
+  if (status !== 0 && sumOf(result.files).failed === 0) fail(job.name, 'the process failed after its last test');
+  for (const file of result.files) results.set(file.name, file);
   tests.push(...result.tests.map(({ name, ms }) => ({ name: `${job.name} / ${name}`, ms })));
-  files.push(...result.files);
-  failures.push(...result.failures.map(({ title, reason }) => ({ title: `${job.name} / ${title}`, reason })));
+}
+
+/** Runs the files with failed tests once more, one after the other, now that nothing else runs. */
+async function tryAgain(): Promise<void> {
+  for (const name of filesToTryAgain([...results.values()])) {
+    const first = results.get(name);
+    const [tier, ...path] = name.split('/');
+    if (!first || !isTier(tier)) continue;
+    await runTests({ name: `second try of ${name}`, tier, files: [path.join('/')] });
+    if (results.get(name)?.failed === 0) firstFailures.push(...first.failures);
+  }
+}
+
+function isTier(name: string | undefined): name is Tier {
+  return TIERS.some((tier) => tier === name);
 }
 
 interface Ended {
@@ -174,7 +204,6 @@ function secondsSince(began: number): number {
 }
 
 function fail(title: string, reason: string): void {
-  total.failed++;
   failures.push({ title, reason });
 }
 

@@ -161,17 +161,17 @@ if (sandbox.usable) {
   });
 }
 
-const runc = await detectOci('runc');
-if (runc.usable) ociSuite(runc.docker, 'runc');
-const oci = await detectOci('crun');
-if (oci.usable) ociSuite(oci.docker, 'crun');
-else {
-  describe('container driver: oci', () => {
-    it(`needs an OCI runtime: ${oci.reason}`, function () {
-      if (process.env['CI'] === 'true') assert.fail(oci.reason);
-      this.skip();
+for (const program of ['runc', 'crun'] as const) {
+  const oci = await detectOci(program);
+  if (oci.usable) ociSuite(oci.docker, program);
+  else {
+    describe(`container driver: oci, ${program}`, () => {
+      it(`needs this OCI runtime: ${oci.reason}`, function () {
+        if (process.env['CI'] === 'true') assert.fail(oci.reason);
+        this.skip();
+      });
     });
-  });
+  }
 }
 
 const detected = await ensureDocker({

@@ -18,6 +18,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   bwrap: 'bubblewrap',
   crun: 'crun',
+  runc: 'runc',
 };
 /** apt-get tries a download again, and waits for another apt-get. */
 const APT_OPTIONS = ['-qq', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120'];

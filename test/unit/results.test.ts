@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { failuresText, slowestText } from '../results.js';
+import { failuresText, slowestText, sumOf } from '../results.js';
 
 describe('the failures at the end of a run', () => {
   it('name each test, and indent its reason', () => {
@@ -16,6 +16,10 @@ describe('the failures at the end of a run', () => {
         '    too few lines',
       ].join('\n'),
     );
+  });
+
+  it('begin with another word for another list', () => {
+    assert.match(failuresText([{ title: 'unit', reason: 'late' }], 'PASSED LATER'), /^PASSED LATER unit\n/);
   });
 
   it('show a bounded part of a long reason', () => {
@@ -35,5 +39,16 @@ describe('the slowest tests at the end of a run', () => {
       slowestText('tests', durations, 2),
       ['the 2 slowest tests:', '    61.3 s  slowest', '     2.0 s  slow'].join('\n'),
     );
+  });
+});
+
+describe('the counts of a run', () => {
+  it('are the sums over its files', () => {
+    const files = [
+      { passed: 3, failed: 1, skipped: 0 },
+      { passed: 4, failed: 0, skipped: 2 },
+    ];
+    assert.deepEqual(sumOf(files), { passed: 7, failed: 1, skipped: 2 });
+    assert.deepEqual(sumOf([]), { passed: 0, failed: 0, skipped: 0 });
   });
 });
