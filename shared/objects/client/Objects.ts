@@ -197,7 +197,7 @@ export class Objects {
   ): Promise<RawResponse> {
     const ms = Math.ceil(Math.min(leftMs, WAIT_STEP_MS));
     const path = `${pathOf(color, key)}?wait=${ms}ms`;
-    return this.#send('GET', path, { policy: options.policy }, [304, 404], ms + LARGE_MS, { headers });
+    return this.#send('GET', path, { policy: options.policy }, [304, 404], ms + LARGE_MS, { headers, waits: true });
   }
 
   /** @param allowed the statuses that are not errors, besides successes. */
@@ -207,7 +207,7 @@ export class Objects {
     { timeoutMs, policy }: CallOptions,
     allowed: readonly number[],
     standardMs: number,
-    { headers = [], body }: Pick<TransportRequest, 'headers' | 'body'> = {},
+    { headers = [], body, waits }: Pick<TransportRequest, 'headers' | 'body' | 'waits'> = {},
   ): Promise<RawResponse> {
     const all = policy === undefined ? headers : [...headers, ['X-OpenWhisk-Color-Policy', policy] as const];
     const response = await this.#transport.send({
@@ -216,6 +216,7 @@ export class Objects {
       headers: all,
       body,
       timeoutMs: timeoutMs ?? standardMs,
+      waits,
     });
     const { status } = response;
     if ((status >= 200 && status < 300) || allowed.includes(status)) return response;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BrokenConnectionError, Connection, type RawResponse, type ServerAddress } from './Connection.js';
 import { ObjectsError } from './ObjectsError.js';
+import { Turns } from './Turns.js';
 
 export interface TransportRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -8,12 +9,20 @@ export interface TransportRequest {
   readonly path: string;
   readonly headers?: readonly (readonly [name: string, value: string])[];
   readonly body?: Uint8Array | undefined;
-  /** The longest time until the response, in ms. */
+  /** The longest time until the response, with the wait for a connection, in ms. */
   readonly timeoutMs: number;
+  /** Whether the server responds only after a change of the object. Missing: it responds at once. */
+  readonly waits?: boolean | undefined;
 }
 
-/** The most connections at a time. Further requests wait. */
-const MAX_CONNECTIONS = 64;
+/** The most requests at a time, each with a connection. Further ones wait. */
+const MAX_REQUESTS = 64;
+/** The same for requests that wait for a change: others must not wait behind them, since they may make the change. */
+const MAX_WAITS = 256;
+/** The most requests of each kind that wait for a connection. */
+const MAX_QUEUED = 10_000;
+/** The most idle connections. */
+const MAX_IDLE = 64;
 /** An idle connection of this age is not used again: the server closes it after 10 minutes. */
 const MAX_IDLE_MS = 300_000;
 /** The pause before another try to connect, in ms. */
@@ -29,8 +38,8 @@ export class Transport {
   readonly #address: ServerAddress;
   readonly #shared: string;
   readonly #idle: Idle[] = [];
-  readonly #waiting: (() => void)[] = [];
-  #busy = 0;
+  readonly #requests = new Turns(MAX_REQUESTS, MAX_QUEUED);
+  readonly #waits = new Turns(MAX_WAITS, MAX_QUEUED);
 
   constructor(address: ServerAddress, token: string) {
     this.#address = address;
@@ -41,11 +50,12 @@ export class Transport {
   /**
    * Resolves to the response of any status. Tries again while the server does not accept connections, and once if a
    * connection that was idle breaks, unless a repeated request could do harm.
-   * @throws ObjectsError with status 0
+   * @throws ObjectsError with status 0: no response in time, too many requests, or nonsense from the server.
    */
   async send(request: TransportRequest): Promise<RawResponse> {
     const deadline = performance.now() + request.timeoutMs;
-    await this.#turn();
+    const turns = request.waits === true ? this.#waits : this.#requests;
+    await turns.take(request.timeoutMs);
     try {
       for (;;) {
         const idle = this.#takeIdle();
@@ -61,19 +71,13 @@ export class Transport {
         }
       }
     } finally {
-      this.#busy--;
-      this.#waiting.shift()?.();
+      turns.leave();
     }
   }
 
   /** Closes the idle connections. */
   close(): void {
     for (const { connection } of this.#idle.splice(0)) connection.close();
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#busy >= MAX_CONNECTIONS) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#busy++;
   }
 
   async #sendOver(connection: Connection, request: TransportRequest, deadline: number): Promise<RawResponse> {
@@ -88,7 +92,8 @@ export class Transport {
     );
     try {
       const response = await connection.send(this.#head(request), body, method === 'HEAD');
-      if (connection.open) this.#idle.push({ connection, since: performance.now() });
+      if (this.#idle.length >= MAX_IDLE) connection.close();
+      else if (connection.open) this.#idle.push({ connection, since: performance.now() });
       return response;
     } catch (error) {
       if (late)
