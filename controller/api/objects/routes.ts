@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import { objectsLimitBytes } from '../../../shared/config/namespaceLimits.js';
 import type { Identity } from '../../../shared/entities/identity.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
+import { peerFaultOf } from '../../../shared/objects/peerFault.js';
 import type { Privilege } from '../../entitlement/Entitlement.js';
 import { ApiError, badRequest, noSuchRoute } from '../../http/ApiError.js';
 import type { ObjectPeers, PeerRequest } from '../../objects/ObjectPeers.js';
@@ -66,8 +67,10 @@ interface Passing {
   readonly res: Response;
 }
 
-/** A little longer than the longest `?wait=`, which is 300 s. */
-const ANSWER_MS = 310_000;
+/** The limit for the response to a read that waits, in ms: a little longer than the longest `?wait=`, which is 300 s. */
+const WAIT_MS = 310_000;
+/** The limit for other responses, in ms. The home itself may wait for the store and for other invokers. */
+const ANSWER_MS = 60_000;
 
 /** Sends the request to its home; once more, without a body, if the home has just changed. */
 async function proxy(
@@ -91,7 +94,7 @@ async function proxy(
       name: namespace.name,
       limitBytes: objectsLimitBytes(limits),
     },
-    timeoutMs: ANSWER_MS,
+    timeoutMs: /[?&]wait=/.test(path) ? WAIT_MS : ANSWER_MS,
     signal: gone.signal,
   };
   let response = await send(objects, home, request);
@@ -117,12 +120,21 @@ async function send(objects: ObjectPeers, home: MessageHome, request: PeerReques
     return await objects.send(home.url, request);
   } catch (error) {
     if (request.signal?.aborted === true) throw new ApiError(499, 'The client has disconnected.');
-    throw away(`The home of this color, invoker${home.instance}, does not answer.`, error);
+    const home_ = `The home of this color, invoker${home.instance},`;
+    const changes = request.method !== 'GET' && request.method !== 'HEAD';
+    // 503 says that nothing has changed.
+    if (changes && peerFaultOf(error) === 'silent') {
+      throw failure(502, `${home_} does not respond: the object may have changed or not.`, {}, error);
+    }
+    throw away(`${home_} does not answer.`, error);
   }
 }
 
-const away = (reason: string, cause?: unknown): ApiError => {
-  const error = new ApiError(503, `${reason} Try again later.`, { 'retry-after': '1' });
+const away = (reason: string, cause?: unknown): ApiError =>
+  failure(503, `${reason} Try again later.`, { 'retry-after': '1' }, cause);
+
+function failure(status: number, message: string, headers: Readonly<Record<string, string>>, cause: unknown): ApiError {
+  const error = new ApiError(status, message, headers);
   error.cause = cause;
   return error;
-};
+}

@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { peerFaultOf, type PeerFault } from '../../../shared/objects/peerFault.js';
 import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objects/peerHeader.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ConnectionBytes } from './ConnectionBytes.js';
@@ -20,15 +21,12 @@ export interface PeerRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/**
- * A peer could not be asked. `dead`: nothing listens at its address, so that its memory is gone. `unsent`: it cannot be
- * reached. `silent`: it may have got the request.
- */
+/** A peer could not be asked. */
 export class PeerError extends Error {
   override readonly name = 'PeerError';
-  readonly fault: 'dead' | 'unsent' | 'silent';
+  readonly fault: PeerFault;
 
-  constructor(fault: 'dead' | 'unsent' | 'silent', message: string, cause?: unknown) {
+  constructor(fault: PeerFault, message: string, cause?: unknown) {
     super(message, { cause });
     this.fault = fault;
   }
@@ -93,7 +91,7 @@ export class PeerClient {
         ...(signal === undefined ? {} : { signal }),
       });
     } catch (error) {
-      throw new PeerError(faultOf(error), `invoker${peer.instance} does not answer`, error);
+      throw new PeerError(peerFaultOf(error), `invoker${peer.instance} does not answer`, error);
     }
   }
 
@@ -113,11 +111,3 @@ export class PeerClient {
     await this.#agent.destroy();
   }
 }
-
-function faultOf(error: unknown): PeerError['fault'] {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ECONNREFUSED') return 'dead';
-  return typeof code === 'string' && UNSENT.has(code) ? 'unsent' : 'silent';
-}
-
-const UNSENT = new Set(['UND_ERR_CONNECT_TIMEOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN']);

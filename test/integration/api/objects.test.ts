@@ -172,6 +172,22 @@ describe('objects from outside', () => {
     assert.equal((await call('GET', '_/objects/red/k')).status, 503);
   });
 
+  it('respond 502 to a change whose home breaks off, since the object may have changed', async () => {
+    first.answer((req) => req.socket.destroy());
+    for (const [method, path] of [
+      ['PUT', 'red/k'],
+      ['POST', 'red/k?increment'],
+      ['DELETE', 'red/k'],
+    ] as const) {
+      const broken = await call(method, `_/objects/${path}`, method === 'PUT' ? { body: 'x' } : {});
+      assert.equal(broken.status, 502, method);
+      assert.equal(broken.headers.get('retry-after'), null);
+      assert.match(((await broken.json()) as { error: string }).error, /invoker0, does not respond: the object may/);
+    }
+    const read = await call('GET', '_/objects/red/k');
+    assert.deepEqual([read.status, read.headers.get('retry-after')], [503, '1']);
+  });
+
   it('of 64 MB pass in both directions while the controller keeps little of them', async () => {
     let received = 0;
     first.answer((req, res) => {
