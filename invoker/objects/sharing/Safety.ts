@@ -29,7 +29,16 @@ export interface Change {
   readonly address: ObjectAddress;
   /** The object after the change; undefined: it was deleted. */
   readonly object: StoredObject | undefined;
-  readonly before: StoredObject | undefined;
+  readonly before: Pick<StoredObject, 'persistence'> | undefined;
+}
+
+/**
+ * A change that is not safe yet. It has no bytes, since the memory does not count them here: if the object is evicted
+ * meanwhile, the change is taken back.
+ */
+interface UnsafeChange extends Omit<Change, 'object'> {
+  /** Of the object after the change; undefined: it was deleted. */
+  readonly etag: string | undefined;
 }
 
 export const NO_STORE = 'This installation has no store for objects.';
@@ -47,7 +56,7 @@ export class Safety {
   readonly #parts: SafetyParts;
   /** What operations on an object wait for. */
   readonly #busy = new Map<string, Promise<void>>();
-  readonly #unsafe = new Map<string, Change>();
+  readonly #unsafe = new Map<string, UnsafeChange>();
 
   constructor(parts: SafetyParts) {
     this.#parts = parts;
@@ -60,7 +69,7 @@ export class Safety {
     // The operation that made it busy reports its own failure.
     if (busy) return busy.catch(() => undefined);
     const change = this.#unsafe.get(place);
-    return change && this.alone(namespace, address, () => this.makeSafe(change, here));
+    return change && this.alone(namespace, address, () => this.#tryAgain(place, change, here));
   }
 
   /** Runs a task on an object while other operations on it wait. */
@@ -101,20 +110,24 @@ export class Safety {
   /** Takes the changes of a color back that could not be made safe. @param color see `colorKey`. */
   takeBack(color: string): void {
     const prefix = `${color}\n`;
-    const { memory, now } = this.#parts;
-    for (const [place, { namespace, address, object }] of this.#unsafe) {
+    for (const [place, { namespace, address, etag }] of this.#unsafe) {
       if (!place.startsWith(prefix)) continue;
       this.#unsafe.delete(place);
-      if (object && memory.peek(namespace, address, now()) === object) {
-        memory.delete(namespace, address, undefined, now());
-      }
+      this.#undo(namespace, address, etag);
     }
+  }
+
+  /** Removes the object of a change, so that an earlier one comes back from the store or from its copies. */
+  #undo(namespace: ObjectNamespace, address: ObjectAddress, etag: string | undefined): void {
+    const { memory, now } = this.#parts;
+    if (etag === undefined || memory.peek(namespace, address, now())?.etag !== etag) return;
+    memory.delete(namespace, address, undefined, now());
   }
 
   settle(change: Change, here: Here): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
     if (now === 'memory' && before === 'memory') return undefined;
-    const done = this.alone(change.namespace, change.address, () => this.makeSafe(change, here));
+    const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change, here));
     // 503 would say that nothing has changed.
     return done.catch((error: unknown) => {
       const reason = error instanceof ObjectError ? error.message : '';
@@ -123,12 +136,24 @@ export class Safety {
   }
 
   /** @throws ObjectError 503; the change stays to be made safe. */
-  async makeSafe(change: Change, here: Here): Promise<void> {
+  async #tryAgain(place: string, { etag, ...change }: UnsafeChange, here: Here): Promise<void> {
+    const { memory, now } = this.#parts;
+    const object = etag === undefined ? undefined : memory.peek(change.namespace, change.address, now());
+    // Evicted, or its time is over: nobody has seen it.
+    if (object?.etag !== etag) this.#unsafe.delete(place);
+    else await this.#makeSafe({ ...change, object }, here);
+  }
+
+  /** @throws ObjectError 503; the change stays to be made safe. */
+  async #makeSafe(change: Change, here: Here): Promise<void> {
     const place = placeOf(change.namespace, change.address);
     if (this.#unsafe.size >= MAX_UNSAFE && !this.#unsafe.has(place)) {
+      this.#undo(change.namespace, change.address, change.object?.etag);
       throw new ObjectError(503, 'Too many changes wait for the store or for other invokers.', { retryAfterS: 5 });
     }
-    this.#unsafe.set(place, change);
+    const { namespace, address, object, before } = change;
+    const kept = before && { persistence: before.persistence };
+    this.#unsafe.set(place, { namespace, address, before: kept, etag: object?.etag });
     try {
       const owned = this.#parts.owned(change.namespace, change.address.color);
       if (!owned) throw lostColor();
