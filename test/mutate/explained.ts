@@ -308,6 +308,24 @@ export const EXPLAINED: readonly Explained[] = [
     reason: 'No average of whole numbers is exactly this rate.',
   },
   {
+    file: 'invoker/objects/memory/Room',
+    line: 'const fullest = all.reduce((most, each) => (each.objects > most.objects ? each : most));',
+    becomes: 'const fullest = all.reduce((most, each) => (each.objects >= most.objects ? each : most));',
+    reason: 'Of two namespaces with equally many objects, either may lose one.',
+  },
+  {
+    file: 'invoker/objects/memory/Room',
+    line: 'const [victim] = victims(this.#parts.index.namespaces.values(), boundBytes, undefined, 1, 0) ?? [];',
+    becomes: 'const [victim] = victims(this.#parts.index.namespaces.values(), boundBytes, undefined, 1, 1) ?? [];',
+    reason: 'No namespace makes the request, so its bytes count for none.',
+  },
+  {
+    file: 'invoker/objects/memory/Room',
+    line: 'if (missing <= 0 || bytes <= 0)',
+    becomes: 'if (missing < 0 || bytes <= 0)',
+    reason: 'If nothing is missing, the victims of an eviction are none.',
+  },
+  {
     file: 'invoker/objects/memory/victims',
     line: 'return used > share ? [{ used, rest: owner.recency[Symbol.iterator](), next: undefined }] : [];',
     becomes: 'return used >= share ? [{ used, rest: owner.recency[Symbol.iterator](), next: undefined }] : [];',

@@ -9,18 +9,16 @@ import type {
   WriteOptions,
 } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
-import { Entry, type Namespace } from './entries.js';
-import { Expiries } from './Expiries.js';
 import { ObjectBytes } from './ObjectBytes.js';
-import { listed, ObjectIndex } from './ObjectIndex.js';
+import { listed } from './ObjectIndex.js';
+import { ObjectTable } from './ObjectTable.js';
 import type { MemoryCounts, NamespaceUse } from './memoryCounts.js';
-import { changed, costOf, counted, DEFAULT_TYPE, placeOf, replaced } from './nextObject.js';
-import { addTo, endsWait, isExpired, notFound, requireCondition } from './objectRules.js';
+import { changed, counted, DEFAULT_TYPE, replaced } from './nextObject.js';
+import { addTo, notFound, requireCondition } from './objectRules.js';
 import type { ReadCopies } from './ReadCopies.js';
 import { Reservation } from './Reservation.js';
-import { Room, type Existing } from './Room.js';
 import type { StoredObject } from './StoredObject.js';
-import { Waits, WAIT_BOUNDS, type WaitBounds } from './Waits.js';
+import { WAIT_BOUNDS, type WaitBounds } from './Waits.js';
 
 export interface ObjectMemoryOptions {
   /** The start of all tags: different in each run. Letters and digits. */
@@ -36,6 +34,7 @@ export interface ObjectMemoryOptions {
 
 const MAX_OBJECTS = 1_000_000;
 const MAX_KEYS_PER_COLOR = 100_000;
+
 /**
  * The objects of one invoker: by namespace, color and key. One thread executes all operations one after the other, so
  * they are atomic. Has no timers and no clock: `now` comes in as ms, and never decreases.
@@ -45,30 +44,25 @@ const MAX_KEYS_PER_COLOR = 100_000;
  */
 export class ObjectMemory {
   readonly #epoch: string;
-  readonly #index = new ObjectIndex();
-  readonly #room: Room;
-  readonly #expiries = new Expiries<Entry>();
-  readonly #waits: Waits<StoredObject | undefined>;
+  readonly #table: ObjectTable;
   #version = 0;
   #hits = 0;
   #misses = 0;
 
-  constructor(options: ObjectMemoryOptions) {
-    this.#epoch = options.epoch;
-    this.#room = new Room({
-      boundBytes: options.boundBytes,
-      maxObjects: options.maxObjects ?? MAX_OBJECTS,
-      maxKeysPerColor: options.maxKeysPerColor ?? MAX_KEYS_PER_COLOR,
-      index: this.#index,
-      copies: options.copies,
-      remove: (entry) => this.#drop(entry),
+  constructor({ epoch, boundBytes, maxObjects, maxKeysPerColor, waits, copies }: ObjectMemoryOptions) {
+    this.#epoch = epoch;
+    this.#table = new ObjectTable({
+      boundBytes,
+      maxObjects: maxObjects ?? MAX_OBJECTS,
+      maxKeysPerColor: maxKeysPerColor ?? MAX_KEYS_PER_COLOR,
+      waits: waits ?? WAIT_BOUNDS,
+      copies,
     });
-    this.#waits = new Waits(options.waits ?? WAIT_BOUNDS);
   }
 
   /** The object, which counts as used; undefined if there is none. */
   read(namespace: ObjectNamespace, address: ObjectAddress, now: number): StoredObject | undefined {
-    const entry = this.#live(namespace.uuid, address, now);
+    const entry = this.#table.live(namespace.uuid, address, now);
     if (!entry) {
       this.#misses++;
       return undefined;
@@ -81,7 +75,7 @@ export class ObjectMemory {
 
   /** The object without counting its use. */
   peek(namespace: ObjectNamespace, address: ObjectAddress, now: number): StoredObject | undefined {
-    return this.#live(namespace.uuid, address, now)?.object;
+    return this.#table.live(namespace.uuid, address, now)?.object;
   }
 
   /**
@@ -89,13 +83,7 @@ export class ObjectMemory {
    * @returns a function to call once, at the end; undefined if the object has already been replaced.
    */
   hold(namespace: ObjectNamespace, address: ObjectAddress, object: StoredObject): (() => void) | undefined {
-    const entry = this.#index.find(namespace.uuid, address);
-    if (entry?.object !== object) return undefined;
-    entry.holds++;
-    return () => {
-      entry.holds--;
-      if (entry.holds === 0 && entry.removed) this.#room.charge(entry.owner, -entry.cost);
-    };
+    return this.#table.hold(namespace.uuid, address, object);
   }
 
   /**
@@ -110,8 +98,7 @@ export class ObjectMemory {
     known: KnownTags | undefined,
     wake: (object: StoredObject | undefined) => void,
   ): () => void {
-    const place = placeOf(namespace.uuid, address);
-    return this.#waits.add(namespace.uuid, place, (object) => endsWait(object, known), wake);
+    return this.#table.wait(namespace.uuid, address, known, wake);
   }
 
   /**
@@ -120,17 +107,17 @@ export class ObjectMemory {
    * @throws ObjectError 413, 429 (the namespace's limit), 503 (no memory)
    */
   reserve(namespace: ObjectNamespace, address: ObjectAddress, bytes: number, now: number): Reservation {
-    const owner = this.#index.owner(namespace);
+    const owner = this.#table.index.owner(namespace);
     owner.reservations++;
     const reservation = new Reservation(
       (more, at) => {
         this.#requireSize(reservation.bytes + more);
-        this.#makeRoom(owner, more, at, { replaced: this.#index.find(namespace.uuid, address)?.cost ?? 0 });
-        this.#room.charge(owner, more);
+        this.#table.makeRoom(owner, more, at, { replaced: this.#table.index.find(namespace.uuid, address)?.cost ?? 0 });
+        this.#table.room.charge(owner, more);
       },
       (held) => {
         owner.reservations--;
-        this.#room.charge(owner, -held);
+        this.#table.room.charge(owner, -held);
       },
     );
     try {
@@ -155,14 +142,14 @@ export class ObjectMemory {
     reservation: Reservation,
     now: number,
   ): { readonly object: StoredObject; readonly created: boolean } {
-    const entry = this.#live(namespace.uuid, address, now);
+    const entry = this.#table.live(namespace.uuid, address, now);
     try {
       requireCondition(options.condition, entry?.object);
     } finally {
       reservation.release();
     }
     const object = replaced(bytes, options, entry?.object, options.etag ?? this.#nextTag(), now);
-    this.#store(namespace, address, entry, object, now);
+    this.#table.store(namespace, address, entry, object, now);
     return { object, created: !entry };
   }
 
@@ -179,16 +166,16 @@ export class ObjectMemory {
     now: number,
   ): StoredObject {
     reservation.release();
-    const entry = this.#live(namespace.uuid, address, now);
+    const entry = this.#table.live(namespace.uuid, address, now);
     requireCondition(options.condition, entry?.object);
     const before = entry?.object.bytes ?? ObjectBytes.EMPTY;
     this.#requireSize(before.length + data.length);
     // Make room before the memory is taken.
-    const owner = this.#index.owner(namespace);
-    this.#makeRoom(owner, before.growth(data.length), now, { spared: entry });
+    const owner = this.#table.index.owner(namespace);
+    this.#table.makeRoom(owner, before.growth(data.length), now, { spared: entry });
     const bytes = before.append(data);
     const object = changed(bytes, DEFAULT_TYPE, options, entry?.object, this.#nextTag(), now);
-    this.#store(namespace, address, entry, object, now);
+    this.#table.store(namespace, address, entry, object, now);
     return object;
   }
 
@@ -203,11 +190,11 @@ export class ObjectMemory {
     options: WriteOptions,
     now: number,
   ): { readonly object: StoredObject; readonly sum: number } {
-    const entry = this.#live(namespace.uuid, address, now);
+    const entry = this.#table.live(namespace.uuid, address, now);
     requireCondition(options.condition, entry?.object);
     const sum = addTo(entry?.object, by);
     const object = counted(sum, options, entry?.object, this.#nextTag(), now);
-    this.#store(namespace, address, entry, object, now);
+    this.#table.store(namespace, address, entry, object, now);
     return { object, sum };
   }
 
@@ -222,17 +209,16 @@ export class ObjectMemory {
     condition: Condition | undefined,
     now: number,
   ): StoredObject {
-    const entry = this.#live(namespace.uuid, address, now);
+    const entry = this.#table.live(namespace.uuid, address, now);
     if (condition) requireCondition(condition, entry?.object);
     if (!entry) throw notFound();
-    this.#remove(entry);
-    this.#waits.changed(entry.place, undefined);
+    this.#table.drop(entry);
     return entry.object;
   }
 
   /** Removes all objects of a color. */
   clear({ uuid }: ObjectNamespace, color: string): void {
-    for (const entry of this.#index.color(uuid, color).values()) this.#drop(entry);
+    for (const entry of this.#table.index.color(uuid, color).values()) this.#table.drop(entry);
   }
 
   /** The objects of a color by prefix, in the order of their keys' UTF-16 units. */
@@ -241,45 +227,45 @@ export class ObjectMemory {
     asked: Pick<ListRequest, 'color' | 'prefix' | 'after' | 'limit'>,
     now: number,
   ): ObjectList {
-    return listed(this.#index.color(uuid, asked.color), asked, now);
+    return listed(this.#table.index.color(uuid, asked.color), asked, now);
   }
 
   /** The colors that have objects. */
   colors(): { readonly namespace: ObjectNamespace; readonly color: string }[] {
-    return this.#index.colors();
+    return this.#table.index.colors();
   }
 
   /** Changes the bound, and evicts what exceeds it. Reserved and held memory may exceed it until it is released. */
   resize(boundBytes: number): void {
-    this.#room.resize(boundBytes);
+    this.#table.room.resize(boundBytes);
   }
 
   /** Removes expired objects. To be called every `EXPIRY_MS` while `expiring` is not 0. */
   expire(now: number): void {
-    for (const entry of this.#expiries.due(now)) this.#drop(entry);
+    this.#table.expire(now);
   }
 
   /** The number of objects with a TTL. */
   get expiring(): number {
-    return this.#expiries.size;
+    return this.#table.expiring;
   }
 
   get usedBytes(): number {
-    return this.#room.usedBytes;
+    return this.#table.room.usedBytes;
   }
 
   get boundBytes(): number {
-    return this.#room.boundBytes;
+    return this.#table.room.boundBytes;
   }
 
   counts(): MemoryCounts {
-    const { boundBytes, usedBytes, evictions, refusals } = this.#room;
+    const { boundBytes, usedBytes, evictions, refusals } = this.#table.room;
     return {
       boundBytes,
       usedBytes,
-      objects: this.#index.size,
-      namespaces: this.#index.namespaces.size,
-      waits: this.#waits.size,
+      objects: this.#table.index.size,
+      namespaces: this.#table.index.namespaces.size,
+      waits: this.#table.waits,
       hits: this.#hits,
       misses: this.#misses,
       evictions,
@@ -289,23 +275,15 @@ export class ObjectMemory {
 
   /** The evictions since the last call, by the names of the namespaces. */
   takeEvicted(): { readonly name: string; readonly evictions: number }[] {
-    return this.#room.takeEvicted();
+    return this.#table.room.takeEvicted();
   }
 
   /** The `most` namespaces with the most memory, in descending order. */
   largest(most: number): NamespaceUse[] {
-    return [...this.#index.namespaces.values()]
+    return [...this.#table.index.namespaces.values()]
       .toSorted((a, b) => b.usedBytes - a.usedBytes)
       .slice(0, most)
       .map(({ name, usedBytes, objects, evictions }) => ({ name, bytes: usedBytes, objects, evictions }));
-  }
-
-  /** The entry of an object that has not expired. */
-  #live(uuid: string, address: ObjectAddress, now: number): Entry | undefined {
-    const entry = this.#index.find(uuid, address);
-    if (!entry || !isExpired(entry.object, now)) return entry;
-    this.#drop(entry);
-    return undefined;
   }
 
   #nextTag(): string {
@@ -316,45 +294,5 @@ export class ObjectMemory {
     if (bytes > MAX_OBJECT_BYTES) {
       throw new ObjectError(413, `An object has at most ${MAX_OBJECT_BYTES} bytes.`);
     }
-  }
-
-  #store(
-    namespace: ObjectNamespace,
-    address: ObjectAddress,
-    before: Entry | undefined,
-    object: StoredObject,
-    now: number,
-  ): void {
-    const owner = this.#index.owner(namespace);
-    const cost = costOf(address, object);
-    this.#makeRoom(owner, cost - (before?.cost ?? 0), now, { spared: before });
-    if (!before) this.#room.makeForKey(owner, address.color);
-    const place = before?.place ?? placeOf(namespace.uuid, address);
-    if (before) this.#remove(before);
-    const entry = new Entry(place, address, owner, object, cost, now);
-    this.#index.add(entry);
-    this.#room.charge(owner, cost);
-    if (object.expiresAt !== undefined) this.#expiries.add(entry, object.expiresAt);
-    this.#waits.changed(place, object);
-  }
-
-  #makeRoom(owner: Namespace, bytes: number, now: number, existing: Existing): void {
-    this.expire(now);
-    this.#room.make(owner, bytes, existing);
-  }
-
-  /** Removes an object, and tells who waits for that. */
-  #drop(entry: Entry): void {
-    this.#remove(entry);
-    this.#waits.changed(entry.place, undefined);
-  }
-
-  #remove(entry: Entry): void {
-    if (entry.removed) return;
-    entry.removed = true;
-    const { owner, object } = entry;
-    this.#index.remove(entry);
-    if (object.expiresAt !== undefined) this.#expiries.remove(entry, object.expiresAt);
-    if (entry.holds === 0) this.#room.charge(owner, -entry.cost);
   }
 }

@@ -100,7 +100,10 @@ export class ReadCopies {
     if (entry.holds === 0) this.#bytes -= entry.cost;
   }
 
-  /** Gives memory back: the least recently used copies go, apart from those that are sent or arrive. */
+  /**
+   * Gives memory back: the least recently used copies go, apart from those that are sent or arrive.
+   * @param bytes 0 or less: none.
+   */
   free(bytes: number): void {
     const end = this.#bytes - bytes;
     for (const [place, { holds }] of this.#entries) {

@@ -91,7 +91,6 @@ export class Room {
     const { index, maxKeysPerColor, maxObjects } = this.#parts;
     const keys = owner.colors.get(color)?.size ?? 0;
     if (keys >= maxKeysPerColor) {
-      index.forgetEmpty(owner);
       throw new ObjectError(429, `The color has ${keys} objects, the most for one: delete some, or use more colors.`);
     }
     if (index.size < maxObjects) return;
@@ -107,7 +106,7 @@ export class Room {
   resize(boundBytes: number): void {
     this.#boundBytes = boundBytes;
     this.#freeCopies(0);
-    for (let over = this.#usedBytes - boundBytes; over > 0; over = this.#usedBytes - boundBytes) {
+    while (this.#usedBytes > boundBytes) {
       // Evict object by object: the last ones may not be enough.
       const [victim] = victims<Entry>(this.#parts.index.namespaces.values(), boundBytes, undefined, 1, 0) ?? [];
       if (!victim) return;
@@ -125,14 +124,16 @@ export class Room {
       );
     }
     this.#freeCopies(bytes);
-    const missing = this.#usedBytes + (copies?.bytes ?? 0) + bytes - this.#boundBytes;
+    // The copies that are left are being sent.
+    const bound = this.#boundBytes - (copies?.bytes ?? 0);
+    const missing = this.#usedBytes + bytes - bound;
     if (missing <= 0 || bytes <= 0) return;
     if (bytes > this.#boundBytes) {
       throw this.#noMemory(`This invoker has memory for ${this.#boundBytes} bytes of objects now.`);
     }
     // The object must stay until it is replaced.
     if (spared) spared.holds++;
-    const chosen = victims<Entry>(index.namespaces.values(), this.#boundBytes, owner, missing, bytes);
+    const chosen = victims<Entry>(index.namespaces.values(), bound, owner, missing, bytes);
     if (spared) spared.holds--;
     if (!chosen) throw this.#noMemory('This invoker has no memory for the object now.');
     for (const victim of chosen) this.#evict(victim);
@@ -141,9 +142,7 @@ export class Room {
   /** Takes memory back from copies that `bytes` more need. */
   #freeCopies(bytes: number): void {
     const { copies } = this.#parts;
-    if (!copies || copies.bytes === 0) return;
-    const over = this.#usedBytes + copies.bytes + bytes - this.#boundBytes;
-    if (over > 0) copies.free(over);
+    copies?.free(this.#usedBytes + copies.bytes + bytes - this.#boundBytes);
   }
 
   #noMemory(message: string): ObjectError {

@@ -18,8 +18,8 @@ interface Wait<T> {
 /** The requests that wait for a change, by the place of their object. Has no clock: the caller ends late ones. */
 export class Waits<T> {
   readonly #bounds: WaitBounds;
-  readonly #byPlace = new Map<string, Set<Wait<T>>>();
-  readonly #ofNamespace = new Map<string, number>();
+  readonly #byPlace = new Groups<Wait<T>>();
+  readonly #byNamespace = new Groups<Wait<T>>();
   #size = 0;
 
   constructor(bounds: WaitBounds = WAIT_BOUNDS) {
@@ -33,10 +33,10 @@ export class Waits<T> {
   /**
    * Calls `wake` once, at the first change after which `isOver`.
    * @returns a function that ends the wait without a call.
-   * @throws ObjectError 429
+   * @throws ObjectError 429, 503
    */
   add(namespace: string, place: string, isOver: (value: T) => boolean, wake: (value: T) => void): () => void {
-    const own = this.#ofNamespace.get(namespace) ?? 0;
+    const own = this.#byNamespace.of(namespace).size;
     if (own >= this.#bounds.ofNamespace) {
       throw new ObjectError(429, `The namespace has ${own} waiting requests, the most for one.`, { retryAfterS: 1 });
     }
@@ -44,31 +44,48 @@ export class Waits<T> {
       throw new ObjectError(503, 'Too many requests wait for objects of this invoker.', { retryAfterS: 1 });
     }
     const wait: Wait<T> = { namespace, isOver, wake };
-    let waits = this.#byPlace.get(place);
-    if (!waits) this.#byPlace.set(place, (waits = new Set()));
-    waits.add(wait);
+    this.#byPlace.add(place, wait);
+    this.#byNamespace.add(namespace, wait);
     this.#size++;
-    this.#ofNamespace.set(namespace, own + 1);
     return () => this.#remove(place, wait);
   }
 
   /** Tells the waits at a place about its new value. */
   changed(place: string, value: T): void {
-    const waits = this.#byPlace.get(place);
-    if (!waits) return;
     // A woken request may change the object again: take the waits out first.
-    const over = [...waits].filter((wait) => wait.isOver(value));
+    const over = [...this.#byPlace.of(place)].filter((wait) => wait.isOver(value));
     for (const wait of over) this.#remove(place, wait);
     for (const wait of over) wait.wake(value);
   }
 
   #remove(place: string, wait: Wait<T>): void {
-    const waits = this.#byPlace.get(place);
-    if (!waits?.delete(wait)) return;
-    if (waits.size === 0) this.#byPlace.delete(place);
+    if (!this.#byPlace.delete(place, wait)) return;
+    this.#byNamespace.delete(wait.namespace, wait);
     this.#size--;
-    const own = (this.#ofNamespace.get(wait.namespace) ?? 1) - 1;
-    if (own === 0) this.#ofNamespace.delete(wait.namespace);
-    else this.#ofNamespace.set(wait.namespace, own);
   }
 }
+
+/** Items in groups by name. A group without items is forgotten. */
+class Groups<T> {
+  readonly #groups = new Map<string, Set<T>>();
+
+  of(name: string): ReadonlySet<T> {
+    return this.#groups.get(name) ?? NONE;
+  }
+
+  add(name: string, item: T): void {
+    const group = this.#groups.get(name);
+    if (group) group.add(item);
+    else this.#groups.set(name, new Set([item]));
+  }
+
+  /** @returns whether the item was in the group. */
+  delete(name: string, item: T): boolean {
+    const group = this.#groups.get(name);
+    if (!group?.delete(item)) return false;
+    if (group.size === 0) this.#groups.delete(name);
+    return true;
+  }
+}
+
+const NONE: ReadonlySet<never> = new Set();

@@ -33,6 +33,22 @@ describe('references to objects in parameters', () => {
     );
   });
 
+  it('are found up to a depth of 16, in objects and in arrays', () => {
+    const nested = (levels: number, wrap: (inner: Json) => Json): Json => {
+      let value: Json = { $object: 'c/k' };
+      for (let n = 0; n < levels; n++) value = wrap(value);
+      return value;
+    };
+    const wraps: readonly ((inner: Json) => Json)[] = [(inner) => [inner], (inner) => ({ a: inner })];
+    for (const wrap of wraps) {
+      for (const levels of [0, 1, 16]) assert.equal(cutAtReferences(nested(levels, wrap))?.addresses.length, 1);
+      assert.equal(cutAtReferences(nested(17, wrap)), undefined);
+      // What is deeper is written as it is.
+      const cut = cutAtReferences([{ $object: 'c/k' }, nested(20, wrap)]);
+      assert.deepEqual(cut?.texts, ['[', `,${JSON.stringify(nested(20, wrap))}]`]);
+    }
+  });
+
   it('are not values of another form, nor hidden in texts', () => {
     for (const value of ['{"$object":"c/k"}', { $object: 5 }, { object: 'c/k' }, [], null]) {
       assert.equal(cutAtReferences(value), undefined);

@@ -1,0 +1,127 @@
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { KnownTags } from '../../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { Entry, type Namespace } from './entries.js';
+import { Expiries } from './Expiries.js';
+import { ObjectIndex } from './ObjectIndex.js';
+import { costOf, placeOf } from './nextObject.js';
+import { endsWait, isExpired } from './objectRules.js';
+import type { ReadCopies } from './ReadCopies.js';
+import { Room, type Existing } from './Room.js';
+import type { StoredObject } from './StoredObject.js';
+import { Waits, type WaitBounds } from './Waits.js';
+
+export interface ObjectTableOptions {
+  /** The most memory of all objects, in bytes; see `Room.resize`. */
+  readonly boundBytes: number;
+  readonly maxObjects: number;
+  readonly maxKeysPerColor: number;
+  readonly waits: WaitBounds;
+  /** Copies that use memory which objects leave. */
+  readonly copies: ReadCopies | undefined;
+}
+
+/**
+ * The objects at their places. Keeps the index, the counted memory, the expiries and the waits in agreement: each change
+ * of an object goes through `store`, `remove` or `drop`.
+ */
+export class ObjectTable {
+  readonly index = new ObjectIndex();
+  readonly room: Room;
+  readonly #expiries = new Expiries<Entry>();
+  readonly #waits: Waits<StoredObject | undefined>;
+
+  constructor({ waits, ...bounds }: ObjectTableOptions) {
+    this.room = new Room({ ...bounds, index: this.index, remove: (entry) => this.drop(entry) });
+    this.#waits = new Waits(waits);
+  }
+
+  /** The number of waits. */
+  get waits(): number {
+    return this.#waits.size;
+  }
+
+  /** The number of objects with a TTL. */
+  get expiring(): number {
+    return this.#expiries.size;
+  }
+
+  /** The entry of an object that has not expired. */
+  live(uuid: string, address: ObjectAddress, now: number): Entry | undefined {
+    const entry = this.index.find(uuid, address);
+    if (!entry || !isExpired(entry.object, now)) return entry;
+    this.drop(entry);
+    return undefined;
+  }
+
+  /** Makes room for `bytes` more of a namespace. @throws ObjectError 429, 503 */
+  makeRoom(owner: Namespace, bytes: number, now: number, existing: Existing): void {
+    this.expire(now);
+    this.room.make(owner, bytes, existing);
+  }
+
+  /**
+   * Puts an object in the place of another one, or in an empty place. Tells the waits.
+   * @throws ObjectError 429, 503
+   */
+  store(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    before: Entry | undefined,
+    object: StoredObject,
+    now: number,
+  ): void {
+    const owner = this.index.owner(namespace);
+    const cost = costOf(address, object);
+    this.makeRoom(owner, cost - (before?.cost ?? 0), now, { spared: before });
+    if (!before) this.room.makeForKey(owner, address.color);
+    const place = before?.place ?? placeOf(namespace.uuid, address);
+    if (before) this.#remove(before);
+    const entry = new Entry(place, address, owner, object, cost, now);
+    this.index.add(entry);
+    this.room.charge(owner, cost);
+    if (object.expiresAt !== undefined) this.#expiries.add(entry, object.expiresAt);
+    this.#waits.changed(place, object);
+  }
+
+  /** Removes an object, and tells the waits. A second call has no effect. */
+  drop(entry: Entry): void {
+    this.#remove(entry);
+    this.#waits.changed(entry.place, undefined);
+  }
+
+  /** Removes expired objects. */
+  expire(now: number): void {
+    for (const entry of this.#expiries.due(now)) this.drop(entry);
+  }
+
+  /** See `ObjectMemory.hold`. */
+  hold(uuid: string, address: ObjectAddress, object: StoredObject): (() => void) | undefined {
+    const entry = this.index.find(uuid, address);
+    if (entry?.object !== object) return undefined;
+    entry.holds++;
+    return () => {
+      entry.holds--;
+      if (entry.holds === 0 && entry.removed) this.room.charge(entry.owner, -entry.cost);
+    };
+  }
+
+  /** See `ObjectMemory.wait`. */
+  wait(
+    uuid: string,
+    address: ObjectAddress,
+    known: KnownTags | undefined,
+    wake: (object: StoredObject | undefined) => void,
+  ): () => void {
+    return this.#waits.add(uuid, placeOf(uuid, address), (object) => endsWait(object, known), wake);
+  }
+
+  #remove(entry: Entry): void {
+    if (entry.removed) return;
+    entry.removed = true;
+    const { owner, object } = entry;
+    this.index.remove(entry);
+    if (object.expiresAt !== undefined) this.#expiries.remove(entry, object.expiresAt);
+    if (entry.holds === 0) this.room.charge(owner, -entry.cost);
+  }
+}
