@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { eventually } from '../../e2e/eventually.js';
 import { skipWithoutOwnBroker } from '../kafka/broker.js';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
+import { ClusterObjects } from './objectCaller.js';
 
 const MB = 1024 * 1024;
 /** An invoker that is killed counts as down after 10 s. */
@@ -26,44 +26,36 @@ describe('objects of distributed invokers', function () {
   this.timeout(400_000);
   let cluster: Cluster;
   let controllers: string[];
+  let objects: ClusterObjects;
 
   before(async function () {
     skipWithoutOwnBroker(this);
     const environment = { CONFIG_whisk_objects_secret: 'a secret of the cluster' };
     cluster = await startCluster({ environment, invokers: 3, numbered: true });
     controllers = cluster.topology.controllers.map(({ url }) => url);
+    objects = new ClusterObjects(controllers);
   });
   after(() => (cluster as Cluster | undefined)?.close());
 
-  const call = (controller: number, method: string, path: string, body?: string | Buffer, headers = {}) =>
-    fetch(`${controllers[controller]}/api/v1/namespaces/_/objects${path}`, {
-      method,
-      headers: { authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`, ...headers },
-      ...(body === undefined ? {} : { body }),
-    });
-  const text = async (controller: number, path: string): Promise<string> => {
-    const response = await call(controller, 'GET', path);
-    return `${response.status} ${await response.text()}`;
-  };
   const written = (path: string, body: string | Buffer, headers = {}) =>
-    eventually(async () => assert.ok((await call(0, 'PUT', path, body, headers)).ok), NOTICED_MS);
+    eventually(async () => assert.ok((await objects.call(0, 'PUT', path, body, headers)).ok), NOTICED_MS);
 
   it('are the same through every controller, and in actions', async () => {
     await written('/red/k', 'one');
-    assert.equal(await text(1, '/red/k'), '200 one');
+    assert.equal(await objects.text(1, '/red/k'), '200 one');
     assert.equal((await request(controllers[0] ?? '', 'PUT', 'actions/count', nodeAction(COUNT))).status, 200);
     for (let i = 1; i <= 8; i++) {
       // Without a color the invocations run on any invoker.
       const { body } = await request(controllers[i % 2] ?? '', 'POST', 'actions/count?blocking=true&result=true', {});
       assert.deepEqual(body, { status: 200, text: String(i) });
     }
-    assert.equal(await text(0, '/red/n'), '200 8');
+    assert.equal(await objects.text(0, '/red/n'), '200 8');
   });
 
-  it('of 64 MB pass through a controller', async () => {
+  it('of 32 MB pass through a controller', async () => {
     const body = Buffer.alloc(32 * MB, 'x');
     await written('/big/k', body);
-    const response = await call(1, 'GET', '/big/k');
+    const response = await objects.call(1, 'GET', '/big/k');
     assert.ok(Buffer.from(await response.arrayBuffer()).equals(body));
   });
 
@@ -76,8 +68,8 @@ describe('objects of distributed invokers', function () {
     assert.ok(home);
     await home.kill();
     for (const key of ['replicated', 'stored']) {
-      await eventually(async () => assert.equal(await text(0, `/blue/${key}`), '200 kept'), NOTICED_MS);
-      await eventually(async () => assert.equal(await text(1, `/blue/${key}`), '200 kept'), NOTICED_MS);
+      await eventually(async () => assert.equal(await objects.text(0, `/blue/${key}`), '200 kept'), NOTICED_MS);
+      await eventually(async () => assert.equal(await objects.text(1, `/blue/${key}`), '200 kept'), NOTICED_MS);
     }
   });
 });

@@ -8,6 +8,7 @@ import { eventually } from '../../e2e/eventually.js';
 import { selfSigned } from '../certificates.js';
 import { skipWithoutBroker } from '../kafka/broker.js';
 import { nodeAction, request, startTopology } from './cluster.js';
+import { ClusterObjects } from './objectCaller.js';
 
 /** A busy machine takes long until all processes know each other. */
 const LIMIT_MS = 60_000;
@@ -33,6 +34,7 @@ describe('objects of controllers and invokers with HTTPS', function () {
   let folder: string;
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;
   let controllers: string[];
+  let objects: ClusterObjects;
 
   before(async function () {
     skipWithoutBroker(this);
@@ -51,6 +53,7 @@ describe('objects of controllers and invokers with HTTPS', function () {
     setGlobalDispatcher(new Agent({ connect: { ca: readFileSync(path('own.crt')) } }));
     started = await startTopology({ controllers: 2, invokers: 2, numbered: true, environment });
     controllers = started.topology.controllers.map(({ url }) => url);
+    objects = new ClusterObjects(controllers);
   });
   after(async () => {
     await started?.close();
@@ -59,17 +62,6 @@ describe('objects of controllers and invokers with HTTPS', function () {
     if (agent !== ordinary) await agent.close();
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
-
-  const call = (controller: number, method: string, path: string, body?: string, headers = {}) =>
-    fetch(`${controllers[controller]}/api/v1/namespaces/_/objects${path}`, {
-      method,
-      headers: { authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`, ...headers },
-      ...(body === undefined ? {} : { body }),
-    });
-  const text = async (controller: number, path: string): Promise<string> => {
-    const response = await call(controller, 'GET', path);
-    return `${response.status} ${await response.text()}`;
-  };
 
   /** The figures of all invokers. */
   async function figures(): Promise<readonly Record<string, unknown>[]> {
@@ -80,7 +72,7 @@ describe('objects of controllers and invokers with HTTPS', function () {
   it('pass between an outside caller, actions on both invokers, and both homes of replicated objects', async () => {
     assert.ok(controllers.every((url) => url.startsWith('https:')));
     await eventually(async () => {
-      const response = await call(0, 'PUT', '/red/input', 'x'.repeat(BYTES));
+      const response = await objects.call(0, 'PUT', '/red/input', 'x'.repeat(BYTES));
       assert.ok(response.ok, `${response.status} ${await response.text()}`);
     }, LIMIT_MS);
     assert.equal((await request(controllers[0] ?? '', 'PUT', 'actions/use', nodeAction(ACTION))).status, 200);
@@ -99,8 +91,9 @@ describe('objects of controllers and invokers with HTTPS', function () {
       assert.deepEqual(await response.json(), { count: n, bytes: BYTES });
     }
     for (const controller of [0, 1]) {
-      assert.equal(await text(controller, '/red/n'), `200 ${total}`);
-      for (let n = 1; n <= total; n++) assert.equal(await text(controller, `/blue/from-${n}`), `200 result ${n}`);
+      assert.equal(await objects.text(controller, '/red/n'), `200 ${total}`);
+      for (let n = 1; n <= total; n++)
+        assert.equal(await objects.text(controller, `/blue/from-${n}`), `200 result ${n}`);
     }
     const all = await figures();
     assert.equal(all.length, 2);
