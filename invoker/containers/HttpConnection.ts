@@ -28,7 +28,7 @@ export interface Exchange {
   /** The request is being written to a connection. */
   started(): void;
   head(head: ResponseHead): void;
-  /** @param chunk a part of the body; the exchange may keep it */
+  /** @param chunk a part of the body; it changes after the call */
   data(chunk: Buffer): void;
   end(): void;
   failed(error: Error): void;
@@ -187,7 +187,7 @@ export class HttpConnection {
     if (this.#closed) return;
     if (chunk.length > this.#missing) throw new Error('the response is longer than its length');
     this.#missing -= chunk.length;
-    if (chunk.length > 0) exchange.data(Buffer.from(chunk));
+    if (chunk.length > 0) exchange.data(chunk);
     if (this.#missing === 0 && !this.#closed) this.#end(exchange, this.#head);
   }
 

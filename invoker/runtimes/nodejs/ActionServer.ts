@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
@@ -62,7 +63,7 @@ export function serveActions(
     if (token !== undefined && !isToken(request.headers[TOKEN_HEADER], token)) return FORBIDDEN;
     let body: unknown;
     try {
-      const text = chunks.length === 1 && chunks[0] ? chunks[0].toString() : Buffer.concat(chunks).toString();
+      const text = textOf(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
       body = text === '' ? {} : JSON.parse(text);
     } catch {
       return BAD_REQUEST;
@@ -96,6 +97,9 @@ export function serveActions(
       .unref();
   }
 }
+
+/** The text of UTF-8. Node.js decodes Latin-1, of which ASCII is a part, in a tenth of the time. */
+const textOf = (bytes: Buffer): string => bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
 
 function isToken(sent: string | string[] | undefined, expected: string): boolean {
   if (typeof sent !== 'string') return false;

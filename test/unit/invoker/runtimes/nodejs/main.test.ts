@@ -52,6 +52,13 @@ describe('the Node.js runtime’s server', function () {
     return post('/init', JSON.stringify({ value: { main: 'main', code } }));
   }
 
+  it('reads texts of all characters, short and long', async () => {
+    await init('function main({ text }) { return { text }; }');
+    for (const text of ['', 'x', 'é', '😀', 'x'.repeat(2_000_000), `${'x'.repeat(2_000_000)}é`, '😀'.repeat(500_000)]) {
+      assert.deepEqual(await post('/run', JSON.stringify({ value: { text } })), [200, { text }]);
+    }
+  });
+
   it('takes JSON objects at /init and /run, and nothing else', async () => {
     const bad = [500, { error: 'Bad request.' }];
     assert.deepEqual(await post('/run', '{"value":'), bad);
