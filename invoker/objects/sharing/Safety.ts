@@ -72,10 +72,12 @@ export class Safety {
     return change && this.alone(namespace, address, () => this.#tryAgain(place, change, here));
   }
 
-  /** Runs a task on an object while other operations on it wait. */
+  /** Runs a task on an object while other operations on it wait. No other task on it may be under way. */
   alone(namespace: ObjectNamespace, address: ObjectAddress, task: () => Promise<void>): Promise<void> {
     const place = placeOf(namespace, address);
-    const done = task().finally(() => this.#busy.delete(place));
+    const done = task().finally(() => {
+      if (this.#busy.get(place) === done) this.#busy.delete(place);
+    });
     this.#busy.set(place, done);
     return done;
   }
@@ -85,10 +87,10 @@ export class Safety {
     return this.#unsafe.has(placeOf(namespace, address));
   }
 
-  /** Waits until the object has been looked for at other invokers, if that is under way. */
-  async recovered(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
+  /** The search for the object at other invokers, if one is under way. Never rejects. */
+  recovering(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> | undefined {
     const place = placeOf(namespace, address);
-    while (!this.#unsafe.has(place) && this.#busy.has(place)) await this.#busy.get(place)?.catch(() => undefined);
+    return this.#unsafe.has(place) ? undefined : this.#busy.get(place)?.catch(() => undefined);
   }
 
   /**

@@ -271,7 +271,11 @@ export class Sharing implements Elsewhere {
   /** Gets an object for a copy of it. A change that is under way waits for that copy, so it is not waited for. */
   async #fetch(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
     const { memory, now } = this.#parts;
-    await this.#safety.recovered(namespace, address);
+    // No other operation may begin between the last look and the search: two searches could undo a change.
+    for (let search = this.#safety.recovering(namespace, address); search;) {
+      await search;
+      search = this.#safety.recovering(namespace, address);
+    }
     const owned = this.#ownership.owned(namespace, address.color);
     if (!owned || memory.peek(namespace, address, now()) || this.#safety.isChanging(namespace, address)) return;
     await this.#safety.alone(namespace, address, () => this.#recovery.recover(namespace, address, owned));
