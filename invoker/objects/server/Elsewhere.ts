@@ -33,16 +33,16 @@ export interface Elsewhere {
   owns?(namespace: ObjectNamespace, color: string): boolean;
   /**
    * Called before an operation: what to wait for. An earlier change must be as safe as its persistence promises; an
-   * object that is not in this memory is put there if another invoker or the store has it. Undefined: nothing. Rejects
-   * with an `ObjectError`.
-   * @param mayRecover whether to look for a missing object: once for each operation.
+   * object that is not in this memory is put there if another invoker or the store has it. Undefined: nothing. Resolves
+   * to whether the object has been searched for there. Rejects with an `ObjectError`.
+   * @param mayRecover whether to search for a missing object: once for each operation.
    */
   prepare?(
     namespace: ObjectNamespace,
     address: ObjectAddress,
     here: Here,
     mayRecover: boolean,
-  ): Promise<void> | undefined;
+  ): Promise<boolean> | undefined;
   /** Calls `leave` once when another invoker takes the color over. @returns a function that ends this. */
   onLeave?(namespace: ObjectNamespace, color: string, leave: () => void): () => void;
   /** The objects of a color wherever they are. Missing: in this memory. */

@@ -107,7 +107,8 @@ function whenReady(
   operation: () => Promise<void> | undefined,
 ): Promise<void> | undefined {
   const wait = call.parts.elsewhere.prepare?.(call.namespace, address, here, mayRecover);
-  return wait ? wait.then(() => whenReady(call, address, here, false, operation)) : operation();
+  if (!wait) return operation();
+  return wait.then((searched) => whenReady(call, address, here, mayRecover && !searched, operation));
 }
 
 function serve(call: Call, location: Location): Promise<void> | undefined {

@@ -62,14 +62,19 @@ export class Safety {
     this.#parts = parts;
   }
 
-  /** What to wait for before an operation; undefined: nothing. Rejects with an `ObjectError` if a change stays unsafe. */
-  unsafe(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<void> | undefined {
+  /**
+   * What to wait for before an operation; undefined: nothing. Resolves to whether the object has been searched for at
+   * other invokers and in the store. Rejects with an `ObjectError` if the search fails, or if a change stays unsafe.
+   */
+  unsafe(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<boolean> | undefined {
     const place = placeOf(namespace, address);
     const busy = this.#busy.get(place);
-    // The operation that made it busy reports its own failure.
-    if (busy) return busy.catch(() => undefined);
     const change = this.#unsafe.get(place);
-    return change && this.alone(namespace, address, () => this.#tryAgain(place, change, here));
+    if (busy && !change) return busy.then(() => true);
+    const over = (): boolean => false;
+    // The operation that made the change reports its failure.
+    if (busy) return busy.then(over, over);
+    return change && this.alone(namespace, address, () => this.#tryAgain(place, change, here)).then(over);
   }
 
   /** Runs a task on an object while other operations on it wait. No other task on it may be under way. */

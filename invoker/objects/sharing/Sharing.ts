@@ -141,13 +141,14 @@ export class Sharing implements Elsewhere {
     address: ObjectAddress,
     here: Here,
     mayRecover: boolean,
-  ): Promise<void> | undefined {
+  ): Promise<boolean> | undefined {
     const unsafe = this.#safety.unsafe(namespace, address, here);
     if (unsafe) return unsafe;
     if (!mayRecover || this.#parts.memory.peek(namespace, address, this.#parts.now())) return undefined;
     const owned = this.#ownership.owned(namespace, address.color);
     if (!owned || !this.#recovery.isPossible(namespace, address, owned)) return undefined;
-    return this.#safety.alone(namespace, address, () => this.#recovery.recover(namespace, address, owned));
+    const search = (): Promise<void> => this.#recovery.recover(namespace, address, owned);
+    return this.#safety.alone(namespace, address, search).then(() => true);
   }
 
   settle(
@@ -262,9 +263,10 @@ export class Sharing implements Elsewhere {
   }
 
   async #ready(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<void> {
-    for (let wait = this.prepare(namespace, address, here, true); wait;) {
-      await wait;
-      wait = this.prepare(namespace, address, here, false);
+    let mayRecover = true;
+    for (let wait = this.prepare(namespace, address, here, mayRecover); wait;) {
+      if (await wait) mayRecover = false;
+      wait = this.prepare(namespace, address, here, mayRecover);
     }
   }
 

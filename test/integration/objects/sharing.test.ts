@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../e2e/eventually.js';
-import { GUEST, TestCluster, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { GUEST, TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 
 const put = (node: Node, path: string, body: string, headers: Record<string, string> = {}) =>
@@ -166,6 +166,21 @@ describe('objects of several invokers', () => {
     assert.equal(b.sharing.counts.moved, colors.length);
   });
 
+  it('are missing for none of several callers while the store does not answer', async () => {
+    const a = await cluster.add();
+    for (const key of ['k', 'n']) assert.match(await put(a, `/red/${key}`, '1', STORED), /^201/);
+    const { boundBytes } = a.memory;
+    a.memory.resize(0);
+    a.memory.resize(boundBytes);
+    store.failing = true;
+    const reads = Array.from({ length: 5 }, () => a.container.text('/red/k'));
+    const changes = Array.from({ length: 5 }, () => increment(a, '/red/n'));
+    for (const reply of await Promise.all([...reads, ...changes])) assert.match(reply, /^503/);
+    store.failing = false;
+    assert.equal(await a.container.text('/red/k'), '200 1');
+    assert.equal(await increment(a, '/red/n'), '200 2');
+  });
+
   it('are lost with their home, unless they are replicated or stored', async () => {
     const [a, b] = [await cluster.add(), await cluster.add()];
     await put(a, '/red/memory', 'gone');
@@ -329,6 +344,21 @@ describe('objects of several invokers', () => {
     assert.equal(store.size, 2);
     assert.equal(await a.container.text('/red/k', { method: 'DELETE' }), '204 ');
     assert.equal(store.size, 1);
+  });
+
+  it('that could not be stored are given up when the memory evicts them, and the stored ones come back', async () => {
+    const a = await cluster.add();
+    assert.match(await put(a, '/red/k', 'old', STORED), /^201/);
+    store.failing = true;
+    assert.match(await put(a, '/red/k', 'new', STORED), /^502/);
+    const { boundBytes } = a.memory;
+    a.memory.resize(0);
+    a.memory.resize(boundBytes);
+    assert.match(await a.container.text('/red/k'), /^503/);
+    store.failing = false;
+    assert.equal(await a.container.text('/red/k'), '200 old');
+    assert.match(await put(a, '/red/k', 'newer', STORED), /^200/);
+    assert.equal(await a.container.text('/red/k'), '200 newer');
   });
 
   it('that are stored come back after the memory has lost them, with their tag, and are in lists', async () => {
