@@ -166,18 +166,20 @@ describe('objects of several invokers', () => {
     assert.equal(b.sharing.counts.moved, colors.length);
   });
 
-  it('are missing for none of several callers while the store does not answer', async () => {
+  it('are missing for none of several operations that wait for the same search, which fails', async () => {
     const a = await cluster.add();
-    for (const key of ['k', 'n']) assert.match(await put(a, `/red/${key}`, '1', STORED), /^201/);
+    assert.match(await put(a, '/red/n', '1', STORED), /^201/);
     const { boundBytes } = a.memory;
     a.memory.resize(0);
     a.memory.resize(boundBytes);
     store.failing = true;
-    const reads = Array.from({ length: 5 }, () => a.container.text('/red/k'));
-    const changes = Array.from({ length: 5 }, () => increment(a, '/red/n'));
-    for (const reply of await Promise.all([...reads, ...changes])) assert.match(reply, /^503/);
+    const here = await a.sharing.locate(GUEST, 'red', undefined);
+    assert.ok(here.kind === 'here');
+    const prepared = Array.from({ length: 3 }, async () =>
+      a.sharing.prepare(GUEST, { color: 'red', key: 'n' }, here, true),
+    );
+    for (const each of prepared) await assert.rejects(each, /The store does not answer/);
     store.failing = false;
-    assert.equal(await a.container.text('/red/k'), '200 1');
     assert.equal(await increment(a, '/red/n'), '200 2');
   });
 
