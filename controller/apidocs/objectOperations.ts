@@ -17,7 +17,10 @@ const WRITE = {
 
 const refused = (description: string): ResponseDescription => ({ description, body: schemas.errorBody });
 const NOT_FOUND = { 404: refused('The object does not exist.') };
-const CHANGED = { 412: refused('The condition of the request does not hold.') };
+const CHANGED = {
+  412: refused('The condition of the request does not hold.'),
+  502: refused('The home of the color, or the store, did not confirm the change: the object may have changed or not.'),
+};
 const COMMON = {
   400: refused('The request is malformed.'),
   401: refused('The credentials are missing or invalid.'),
