@@ -42,10 +42,17 @@ export async function parseTrace(lines: AsyncIterable<string> | Iterable<string>
       throw new TraceError(number, 'it is not JSON');
     }
     const checked = event.safeParse(parsed);
-    if (!checked.success) throw new TraceError(number, z.prettifyError(checked.error).replaceAll('\n', ' '));
+    if (!checked.success) throw new TraceError(number, mistakeText(checked.error));
     builder.add(checked.data);
   }
   return builder.build();
+}
+
+/** The first mistake, and the field that has it. */
+function mistakeText({ issues: [issue] }: z.ZodError): string {
+  if (!issue) return 'it is not an invocation';
+  const field = issue.path.map(String).join('.');
+  return field === '' ? issue.message : `${field}: ${issue.message}`;
 }
 
 /** The lines of a trace's file, each with its end. */

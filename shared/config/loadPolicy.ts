@@ -10,10 +10,15 @@ import { messageOf } from '../errors/reasons.js';
 import type { Logger } from '../logging/Logger.js';
 import { within } from '../process/within.js';
 
-/** The longest time to load and check a policy, in ms. The shipped policies take under a second. */
-const CHECK_MS = 60_000;
-/** The most memory of the check, in MB. */
-const CHECK_MEMORY_MB = 1024;
+interface CheckLimits {
+  /** The longest time to load and check a policy, in ms. */
+  readonly ms: number;
+  /** The largest heap of the check, in MB. */
+  readonly memoryMB: number;
+}
+
+/** The shipped policies take some 0.1 s of a processor, and 10 MB. */
+const CHECK: CheckLimits = { ms: 60_000, memoryMB: 1024 };
 
 const verdictSchema = z.union([z.object({ name: z.string() }), z.object({ refused: z.string() })]);
 /** The result of the check: the policy's name, or the reason of the refusal. */
@@ -28,9 +33,9 @@ export type PolicyVerdict = z.infer<typeof verdictSchema>;
  */
 export async function loadPolicy(
   file: string,
-  limitMs = CHECK_MS,
+  limits = CHECK,
 ): Promise<{ readonly name: string; readonly make: PolicyMaker }> {
-  const verdict = await check(file, limitMs);
+  const verdict = await check(file, limits);
   if ('refused' in verdict) throw new ConfigurationError(verdict.refused);
   return { name: verdict.name, make: await importPolicy(file) };
 }
@@ -46,10 +51,10 @@ export async function withPolicyFile(colors: ColorConfig, log: Pick<Logger, 'err
   return { ...colors, policy: name, custom };
 }
 
-async function check(file: string, limitMs: number): Promise<PolicyVerdict> {
+async function check(file: string, { ms, memoryMB }: CheckLimits): Promise<PolicyVerdict> {
   const worker = new Worker(workerFile(), {
     workerData: file,
-    resourceLimits: { maxOldGenerationSizeMb: CHECK_MEMORY_MB },
+    resourceLimits: { maxOldGenerationSizeMb: memoryMB },
   });
   const refused = (reason: string): PolicyVerdict => ({ refused: `The color policy ${file} ${reason}` });
   const verdict = new Promise<PolicyVerdict>((resolve) => {
@@ -60,8 +65,8 @@ async function check(file: string, limitMs: number): Promise<PolicyVerdict> {
     );
   });
   try {
-    return await within(verdict, limitMs, () =>
-      refused(`was not loaded and checked within ${limitMs / 1000} seconds: it loops, or is too slow.`),
+    return await within(verdict, ms, () =>
+      refused(`was not loaded and checked within ${ms / 1000} seconds: it loops, or is too slow.`),
     );
   } finally {
     await worker.terminate();

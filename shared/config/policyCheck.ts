@@ -1,5 +1,6 @@
-import { pathToFileURL } from 'node:url';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { isPolicyName, type PolicyMaker } from '../colors/ColorPolicy.js';
 import { policyContract } from '../colors/policyContract.js';
 import { messageOf } from '../errors/reasons.js';
@@ -11,9 +12,14 @@ import { ConfigurationError } from './Setting.js';
  * @throws ConfigurationError
  */
 export async function importPolicy(file: string): Promise<PolicyMaker> {
+  const path = resolve(file);
+  // The import's own error names the file of this function, too.
+  if (!existsSync(path)) {
+    throw new ConfigurationError(`The color policy ${file} cannot be loaded: there is no file ${path}.`);
+  }
   let loaded: unknown;
   try {
-    const module: unknown = await import(pathToFileURL(resolve(file)).href);
+    const module: unknown = await import(pathToFileURL(path).href);
     loaded = typeof module === 'object' && module !== null && 'default' in module ? module.default : undefined;
   } catch (error) {
     throw new ConfigurationError(`The color policy ${file} cannot be loaded: ${messageOf(error)}`, { cause: error });

@@ -366,7 +366,7 @@ function split(args: readonly string[]) {
       if (text === undefined) throw new AdminError(`${flag} needs a value`, 2);
       return text;
     };
-    const option = OPTIONS[flag];
+    const option = own(OPTIONS, flag);
     const limit = LIMIT_NAMES.find((name) => flag === `--${name}`);
     if (option) options.set(option.name, option.value ? value() : '');
     else if (limit) {

@@ -49,7 +49,8 @@ describe('a trace', () => {
 
   for (const [line, text] of [
     ['{', /line 2 .* not JSON/],
-    ['{"t":-1,"action":"a","ms":2}', /line 2 .*t/],
+    ['{"t":-1,"action":"a","ms":2}', /^line 2 of the trace: t: Too small: expected number to be >=0$/],
+    ['[]', /^line 2 of the trace: Invalid input: expected object, received array$/],
     ['{"t":1,"action":"","ms":2}', /line 2 .*action/],
     ['{"t":1,"action":"a","ms":2,"reads":[["k"]]}', /line 2 .*reads/],
   ] as const) {

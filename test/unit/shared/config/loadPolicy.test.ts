@@ -52,7 +52,7 @@ describe('a policy of a user', () => {
       ['looping.js', looping],
       ['awaiting.js', awaiting],
     ] as const) {
-      await assert.rejects(loadPolicy(written(name, code), 2000), (error) => {
+      await assert.rejects(loadPolicy(written(name, code), { ms: 2000, memoryMB: 1024 }), (error) => {
         assert.ok(error instanceof ConfigurationError);
         assert.match(error.message, /was not loaded and checked within 2 seconds/);
         return true;
@@ -61,7 +61,8 @@ describe('a policy of a user', () => {
   });
 
   it('is refused if it ends the process, fails later, or takes all memory', async () => {
-    const refused = (name: string, code: string) => assert.rejects(loadPolicy(written(name, code)), ConfigurationError);
+    const refused = (name: string, code: string) =>
+      assert.rejects(loadPolicy(written(name, code), { ms: 60_000, memoryMB: 64 }), ConfigurationError);
     await refused('exiting.js', 'process.exit(0);');
     await refused('never.js', `await new Promise(() => undefined);\n${example}`);
     await refused('rejecting.js', `Promise.reject(new Error('later'));\nexport default () => {};`);

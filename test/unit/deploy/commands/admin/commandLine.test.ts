@@ -84,6 +84,8 @@ describe("the administrator's command line", () => {
   for (const [line, message] of [
     ['user', /unknown command "user"/],
     ['user make x', /unknown command "user make"/],
+    ['constructor', /unknown command "constructor"/],
+    ['constructor --json', /"constructor" takes no option json/],
     ['user create', /"user create" needs SUBJECT/],
     ['user create a b', /"user create" needs SUBJECT/],
     ['user create a --pick 2', /"user create" takes no option pick/],
