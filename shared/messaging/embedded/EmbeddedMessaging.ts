@@ -111,9 +111,14 @@ export class EmbeddedMessaging implements Messaging {
       if (group.isFull) throw new BusUnavailableError(`topic ${topic.name} is full`);
     }
     const item = this.#item(message);
-    if (volatile && typeof message === 'object' && message !== null) this.#volatile.set(message, item);
-    else await kept.put(topic, message, item);
-    this.#append(topic, item);
+    if (volatile && typeof message === 'object' && message !== null) {
+      this.#volatile.set(message, item);
+      this.#append(topic, item);
+      return;
+    }
+    await kept.put(topic, message, item);
+    // The sender answers its client first. The delivery begins the work, which takes longer.
+    setImmediate(() => this.#append(topic, item));
   }
 
   async #keep<T>(topic: Topic<T>, message: T): Promise<void> {

@@ -17,6 +17,7 @@ import { StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
 import { encodeLine, readLines, type LogLine } from './logLine.js';
+import { LANES, SharedFlush, type Flushable } from './SharedFlush.js';
 
 /*
  * A log of short-lived entries in append-only files: a put costs one write, and with durability `disk` a share of a
@@ -40,13 +41,10 @@ const MAX_SPARES = 2;
 const MAX_LIVE_BYTES = 512 * 1024 * 1024;
 const NAME = /^(\d{8})\.log$/;
 
-interface Flushable {
-  /** Its file descriptor. */
-  readonly file: number;
-}
-
 interface Segment extends Flushable {
   readonly number: number;
+  /** The descriptor for writes. */
+  readonly file: number;
   readonly size: number;
   used: number;
   /** The bytes of lines of live entries. */
@@ -80,22 +78,15 @@ export class EntryLog {
   readonly #maxSegments: number;
   readonly #maxLiveBytes: number;
   readonly #onFailure: (error: Error) => void;
-  readonly #flush: (file: number) => Promise<void>;
-  /** The folder's descriptor. A segment survives a power failure only if its name in the folder is flushed, too. */
+  readonly #flush: SharedFlush;
+  /** The folder. A segment survives a power failure only if its name in the folder is flushed, too. */
   readonly #names: Flushable;
-  /**
-   * Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing.
-   */
-  readonly #dirty = new Set<Flushable>();
   readonly #entries = new Map<string, Place>();
   /** The segments, the oldest first; the last one is current. */
   readonly #segments: Segment[] = [];
   #spares: string[] = [];
   #nextNumber = 1;
   #liveBytes = 0;
-  /** The flush that starts after the current one. */
-  #nextFlush: Promise<void> | undefined;
-  #flushing: Promise<void> = Promise.resolve();
   #closed = false;
 
   /** @throws the file system's error if the folder is not readable and writable. */
@@ -106,9 +97,9 @@ export class EntryLog {
     this.#maxSegments = options.maxSegments ?? MAX_SEGMENTS;
     this.#maxLiveBytes = options.maxLiveBytes ?? MAX_LIVE_BYTES;
     this.#onFailure = options.onFailure ?? (() => {});
-    this.#flush = options.flush ?? promisify(fdatasync);
+    this.#flush = new SharedFlush(options.flush ?? promisify(fdatasync));
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#names = { file: openSync(folder, 'r') };
+    this.#names = { lanes: lanesOf(openSync(folder, 'r'), folder) };
     for (const name of readdirSync(folder).toSorted()) {
       if (NAME.test(name)) this.#load(name);
       else if (name.startsWith('spare')) this.#spares.push(name);
@@ -133,9 +124,9 @@ export class EntryLog {
   /** Resolves when all entries are durable. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    await (this.#nextFlush ?? this.#flushing).catch(() => {});
+    await this.#flush.settled();
     this.#closed = true;
-    for (const { file } of [...this.#segments, this.#names]) closeSync(file);
+    for (const { lanes } of [...this.#segments, this.#names]) closeAll(lanes);
   }
 
   async #put(key: string, value: string): Promise<void> {
@@ -144,7 +135,7 @@ export class EntryLog {
     }
     try {
       this.#append({ kind: 'put', key, value });
-      if (this.#durability === 'disk') await this.#flushed();
+      if (this.#durability === 'disk') await this.#flush.flushed();
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       // After a failed flush the line may exist: remove the entry again.
@@ -207,7 +198,7 @@ export class EntryLog {
       current = this.#open(bytes.length);
       bytes = encodeLine(line, current.number);
     }
-    this.#dirty.add(current);
+    this.#flush.note(current);
     writeAll(current.file, bytes, current.used);
     if (line.kind === 'put') {
       const before = this.#entries.get(line.key);
@@ -244,9 +235,9 @@ export class EntryLog {
       file = openSync(path, 'r+');
     }
     this.#nextNumber++;
-    const segment: Segment = { number, file, size, used: 0, live: 0 };
+    const segment: Segment = { number, file, lanes: lanesOf(file, path), size, used: 0, live: 0 };
     this.#segments.push(segment);
-    this.#dirty.add(this.#names);
+    this.#flush.note(this.#names);
     if (this.#segments.length > this.#maxSegments) this.#moveOldest();
     return segment;
   }
@@ -262,7 +253,7 @@ export class EntryLog {
       if (segment === oldest) this.#append({ kind: 'put', key, value: this.#read(key) });
     }
     // Release the old lines only after the new ones are durable.
-    this.#flushed().then(
+    this.#flush.flushed().then(
       () => this.#dropOldest(),
       (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))),
     );
@@ -273,9 +264,7 @@ export class EntryLog {
       const [oldest] = this.#segments;
       if (!oldest || oldest.live !== 0) return;
       this.#segments.shift();
-      this.#dirty.delete(oldest);
-      // A flush of the segment may be pending.
-      void this.#flushing.catch(() => {}).then(() => closeSync(oldest.file));
+      void this.#flush.drop(oldest).then(() => closeAll(oldest.lanes));
       const path = join(this.#folder, `${String(oldest.number).padStart(8, '0')}.log`);
       if (this.#spares.length >= MAX_SPARES || oldest.size !== this.#segmentBytes) unlinkSync(path);
       else {
@@ -291,9 +280,11 @@ export class EntryLog {
     const number = Number(NAME.exec(name)?.[1]);
     const path = join(this.#folder, name);
     const content = readFileSync(path);
+    const file = openSync(path, 'r+');
     const segment: Segment = {
       number,
-      file: openSync(path, 'r+'),
+      file,
+      lanes: lanesOf(file, path),
       size: content.length,
       used: content.length,
       live: 0,
@@ -307,33 +298,25 @@ export class EntryLog {
     }
     this.#segments.push(segment);
     // The earlier run may have ended before its flush.
-    this.#dirty.add(segment);
+    this.#flush.note(segment);
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
+}
 
-  /** Resolves once all lines so far are on the disk. Concurrent calls share a flush. */
-  #flushed(): Promise<void> {
-    return (this.#nextFlush ??= this.#flushing
-      .catch(() => {})
-      .then(() => {
-        this.#nextFlush = undefined;
-        const dirty = [...this.#dirty];
-        // The flush may not include lines that are appended meanwhile.
-        this.#dirty.clear();
-        this.#flushing = Promise.all(dirty.map((each) => this.#flushOne(each))).then(() => {});
-        return this.#flushing;
-      }));
+/** The descriptors for flushes. The first one is the descriptor for writes. */
+function lanesOf(file: number, path: string): number[] {
+  const lanes = [file];
+  try {
+    while (lanes.length < LANES) lanes.push(openSync(path, 'r'));
+    return lanes;
+  } catch (error) {
+    closeAll(lanes);
+    throw error;
   }
+}
 
-  async #flushOne(written: Flushable): Promise<void> {
-    try {
-      await this.#flush(written.file);
-    } catch (error) {
-      const dropped = written !== this.#names && !this.#segments.some((segment) => segment === written);
-      if (!dropped) this.#dirty.add(written);
-      throw error;
-    }
-  }
+function closeAll(files: readonly number[]): void {
+  for (const file of files) closeSync(file);
 }
 
 function writeAll(file: number, bytes: Buffer, position: number): void {

@@ -1,0 +1,91 @@
+/*
+ * The states of a flush:
+ *
+ *   gathers    → under way  the turn of the event loop is over, and a lane is free
+ *   under way  → done       it has succeeded, and so have the flushes that were under way when it started
+ *              → failed     it has failed, or one of those flushes
+ *
+ * Callers join the flush that gathers. It covers what was written before it starts. There are two lanes: with one lane, the disk
+ * would rest from the end of a flush until a busy event loop starts the next one.
+ */
+
+export const LANES = 2;
+
+/** A file, or a folder. */
+export interface Flushable {
+  /**
+   * A descriptor for each lane. They are opened separately, because Linux reports a failed write once for each opening of a
+   * file. With a shared one, the report could go to the wrong flush.
+   */
+  readonly lanes: readonly number[];
+}
+
+/** Flushes files to the disk. Callers of the same turn of the event loop share a flush. */
+export class SharedFlush {
+  readonly #flush: (file: number) => Promise<void>;
+  /** Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing. */
+  readonly #dirty = new Set<Flushable>();
+  readonly #dropped = new WeakSet<Flushable>();
+  readonly #freeLanes = Array.from({ length: LANES }, (_, lane) => lane);
+  readonly #underWay = new Set<Promise<void>>();
+  #gathering: Promise<void> | undefined;
+
+  /** @param flush resolves once all earlier writes of a file, given by its descriptor, are on the disk. */
+  constructor(flush: (file: number) => Promise<void>) {
+    this.#flush = flush;
+  }
+
+  /** To be called before a write to the file, or before a change of the folder. */
+  note(file: Flushable): void {
+    this.#dirty.add(file);
+  }
+
+  /** The file needs no flush any more. Resolves once its descriptors may be closed; never rejects. */
+  async drop(file: Flushable): Promise<void> {
+    this.#dirty.delete(file);
+    this.#dropped.add(file);
+    await Promise.allSettled(this.#underWay);
+  }
+
+  /** Resolves once everything is on the disk that was written before the call. @throws the file system's error. */
+  flushed(): Promise<void> {
+    return (this.#gathering ??= this.#begin());
+  }
+
+  /** Resolves once no flush gathers or is under way; never rejects. */
+  async settled(): Promise<void> {
+    while (this.#gathering || this.#underWay.size > 0) await Promise.allSettled([this.#gathering, ...this.#underWay]);
+  }
+
+  async #begin(): Promise<void> {
+    await endOfTurn();
+    while (this.#freeLanes.length === 0) await Promise.race([...this.#underWay].map(settlement));
+    const lane = this.#freeLanes.pop() ?? 0;
+    this.#gathering = undefined;
+    const files = [...this.#dirty];
+    // This flush may not include what is written meanwhile.
+    this.#dirty.clear();
+    const earlier = [...this.#underWay];
+    const own = Promise.all(files.map((file) => this.#flushOne(file, lane))).then(() => {});
+    this.#underWay.add(own);
+    void settlement(own).then(() => {
+      this.#underWay.delete(own);
+      this.#freeLanes.push(lane);
+    });
+    // What an earlier flush covers, such as the name of a new file, is not covered by this one.
+    await Promise.all([own, ...earlier]);
+  }
+
+  async #flushOne(file: Flushable, lane: number): Promise<void> {
+    try {
+      await this.#flush(file.lanes[lane] ?? -1);
+    } catch (error) {
+      if (!this.#dropped.has(file)) this.#dirty.add(file);
+      throw error;
+    }
+  }
+}
+
+const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+const settlement = (work: Promise<void>): Promise<void> => work.catch(() => {});
