@@ -19,6 +19,8 @@ export interface CompositeParts {
   readonly newActivationId: () => string;
   /** The limit on the components of a sequence and the steps of a composition. */
   readonly maxSteps: number;
+  /** The longest wait for a durable record after the end of a caller's wait, in ms; missing: 5 s. */
+  readonly keepLateMs?: number | undefined;
   /** Records annotations `color` that are not valid templates. */
   readonly colorMistakes?: Pick<ColorMistakes, 'note'> | undefined;
 }

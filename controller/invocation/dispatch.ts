@@ -9,6 +9,7 @@ import { failure } from './sequenceAccounting.js';
 import { StatusCode, type ActivationRecord, type ActivationResponse } from '../../shared/entities/activation.js';
 import { SEQUENCE } from '../../shared/entities/exec.js';
 import { isTruthy } from '../../shared/entities/keyvalue.js';
+import { BusUnavailableError } from '../../shared/messaging/Messaging.js';
 import { within } from '../../shared/process/within.js';
 
 /** Runs actions of all kinds: sequences and conductors in this process, all others through `parts.primitive`. */
@@ -95,10 +96,16 @@ function runOf(request: InvocationRequest, activationId: string): CompositeRun {
   return { transid, user, target, payload, cause, color, references, activationId };
 }
 
+/** The longest time before the end of a wait at which the run's record is kept, in ms, so that the id is answered in time. */
+const KEEP_AHEAD_MS = 5000;
+
+/** The longest wait for it after the end of the caller's wait, in ms: the bus may be away. */
+const KEEP_LATE_MS = 5000;
+
 /**
  * Starts a run. Resolves to the record if the run ends within the wait. Otherwise resolves to the id, once the run's
  * record is durable, and the run continues.
- * @throws StoreError if the record cannot be kept. Without a wait the run has not started then.
+ * @throws StoreError or BusUnavailableError if the record cannot be kept. Without a wait the run has not started then.
  */
 async function begin(
   parts: CompositeParts,
@@ -118,5 +125,16 @@ async function begin(
   // The caller gets the id only if the wait for the result ends first.
   const record = journal.track(finish());
   const finished = record.then((record): InvocationOutcome => ({ kind: 'record', record }));
-  return within(finished, waitMs, () => Promise.race([finished, keep().then(() => accepted)]));
+  const aheadMs = Math.min(KEEP_AHEAD_MS, waitMs / 12);
+  const early = await within(finished, waitMs - aheadMs, () => undefined);
+  if (early) return early;
+  const kept = keep();
+  // Whoever waits below has the error.
+  kept.catch(() => {});
+  return within(finished, aheadMs, () => {
+    const inTime = within(kept, parts.keepLateMs ?? KEEP_LATE_MS, () => {
+      throw new BusUnavailableError(`the record of ${run.activationId} is not durable in time`);
+    });
+    return Promise.race([finished, inTime.then(() => accepted)]);
+  });
 }

@@ -34,7 +34,7 @@ function runs(steps: ((params: JsonObject) => Json)[], maxSteps?: number) {
     const step = steps[Number($step)]?.(params) ?? { params };
     return { state: { $step: Number($step) + 1 }, ...(step as JsonObject) };
   };
-  return new Runs(source(), { ...components, 'ns/main': main }, maxSteps);
+  return new Runs(source(), { ...components, 'ns/main': main }, { maxSteps });
 }
 
 const then = (name: Json) => (params: JsonObject) => ({ action: name, params });
@@ -144,7 +144,7 @@ describe('a composition', () => {
   });
 
   it('ends if its conductor never does', async () => {
-    const it = new Runs(source(), { ...components, 'ns/main': () => ({ action: 'inc' }) }, 3);
+    const it = new Runs(source(), { ...components, 'ns/main': () => ({ action: 'inc' }) }, { maxSteps: 3 });
     const record = await it.run('ns/main', {});
     const expected = { statusCode: 1, result: { error: 'Too many actions in the composition.' } };
     assert.deepEqual(record.response, expected);

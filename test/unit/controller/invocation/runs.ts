@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { createDispatch } from '../../../../controller/invocation/dispatch.js';
 import type { Invocation, InvocationOutcome, InvocationRequest } from '../../../../controller/invocation/Invocation.js';
-import { Journal } from '../../../../controller/invocation/Journal.js';
+import { Journal, type AcceptedWork } from '../../../../controller/invocation/Journal.js';
 import { argumentsOf } from '../../../../controller/invocation/parameters.js';
 import type { ActionReader } from '../../../../controller/invocation/resolve.js';
 import type { ActivationRecord } from '../../../../shared/entities/activation.js';
@@ -65,6 +65,12 @@ function recordOf(
   };
 }
 
+interface RunsOptions {
+  readonly maxSteps?: number | undefined;
+  readonly work?: AcceptedWork | undefined;
+  readonly keepLateMs?: number | undefined;
+}
+
 /** Sequences and compositions over actions that are functions of this process, by their ids. */
 export class Runs {
   readonly requests: InvocationRequest[] = [];
@@ -79,7 +85,7 @@ export class Runs {
   /** Hears of colors that are not templates. */
   noteMistake = (): void => {};
 
-  constructor(source: ActionReader, behaviours: Record<string, Behaviour>, maxSteps = 50) {
+  constructor(source: ActionReader, behaviours: Record<string, Behaviour>, { maxSteps = 50, work, keepLateMs }: RunsOptions = {}) {
     const primitive: Invocation = {
       invoke: async (request) => {
         this.requests.push(request);
@@ -94,6 +100,7 @@ export class Runs {
       },
     };
     this.journal = new Journal({
+      work,
       activations: {
         store: (record) => {
           this.stored.push(record);
@@ -118,6 +125,7 @@ export class Runs {
       clock: Date.now,
       newActivationId,
       maxSteps,
+      keepLateMs,
     });
     this.#source = source;
   }

@@ -38,7 +38,7 @@ const behaviours: Record<string, Behaviour> = {
   'ns/list': (args) => (Array.isArray(args) ? [...args, 'more'] : ['first']),
 };
 
-const runs = (maxSteps?: number) => new Runs(source(), behaviours, maxSteps);
+const runs = (maxSteps?: number) => new Runs(source(), behaviours, { maxSteps });
 
 describe('a sequence', () => {
   it('hands each result on, and gives the last one', async () => {
@@ -155,7 +155,7 @@ describe('a sequence', () => {
 
   it('that contains itself after all ends, though it runs nothing else', async () => {
     const cyclic = sourceOf(sequence('ns/tick', ['/ns/tock']), sequence('ns/tock', ['/ns/tick']));
-    const it = new Runs(cyclic, {}, 5);
+    const it = new Runs(cyclic, {}, { maxSteps: 5 });
     const record = await it.run('ns/tick', {});
     assert.deepEqual(record.response, { statusCode: 1, result: { error: 'Too many actions in the sequence.' } });
     assert.ok(it.stored.length > 5 && it.stored.length < 20);
