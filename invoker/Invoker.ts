@@ -25,7 +25,7 @@ import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { TaskLimit } from './containers/TaskLimit.js';
 import { HealthPings } from './HealthPings.js';
 import { codeMemory } from './pool/execute.js';
-import { ContainerPool } from './pool/ContainerPool.js';
+import { ContainerPool, type PoolParts } from './pool/ContainerPool.js';
 import type { PoolCounts } from './pool/counts.js';
 import type { InvokerMetrics } from './pool/InvokerMetrics.js';
 import type { Decrypt } from './pool/protocol.js';
@@ -92,6 +92,8 @@ export interface InvokerParts {
   readonly recorder: ActivationRecorder;
   /** See `ReporterParts.answers`. */
   readonly answers?: AnsweredRecords | undefined;
+  /** See `PoolParts.holdBack`. */
+  readonly holdBack?: PoolParts['holdBack'];
   /** The activations that an earlier run of this invoker started, and those that this run starts. */
   readonly journal?: ActivationJournal | undefined;
   /** The container driver, not shared with other invokers. */
@@ -358,7 +360,7 @@ export class Invoker {
   }
 
   #pool(reporter: Reporter, objects: ObjectsOfPool): ContainerPool {
-    const { config, driver, decrypt, metrics, recorder, journal, onLine } = this.#parts;
+    const { config, driver, decrypt, metrics, recorder, holdBack, journal, onLine } = this.#parts;
     const { limits } = config;
     const maxConcurrency = limits.concurrency.max;
     const pool: ContainerPool = new ContainerPool({
@@ -366,6 +368,7 @@ export class Invoker {
       driver,
       reporter,
       roomForRecord: () => recorder.room?.(),
+      holdBack,
       decrypt,
       journal,
       onLine,

@@ -21,6 +21,7 @@ import { DiskSpace } from '../../shared/store/embedded/DiskSpace.js';
 import { Retention } from '../../shared/store/embedded/Retention.js';
 import { openEmbeddedStores, type EmbeddedStores } from '../../shared/store/embedded/open.js';
 import { KindAvailability } from '../../shared/runtimes/KindAvailability.js';
+import { acceptFirst } from './acceptFirst.js';
 import type { Activity } from './activity/activity.js';
 import { Acceptor } from './Acceptor.js';
 import { startStandaloneController, type StandaloneControllerParts } from './controller.js';
@@ -78,6 +79,7 @@ export async function startStandalone(
   const { port } = await server.listen(options.port, options.host);
 
   let embedded: EmbeddedStores | undefined;
+  let kept: KeptMessages | undefined;
   const disk = new DiskSpace({ folder: dataFolder, log: log.component('store') });
   const onFailure = (error: Error): void => disk.writeFailed(error);
   const registry = new MergedRegistry();
@@ -95,7 +97,10 @@ export async function startStandalone(
       })),
     requireRoom: () => disk.requireRoom(),
     recordPace: RECORD_PACE,
-    openMessaging: async () => keptMessaging(embedded, options.invokers, log.component('bus')),
+    openMessaging: async () => {
+      kept = embedded && (await keptMessages(embedded, options.invokers, log.component('bus')));
+      return new EmbeddedMessaging({ log: log.component('bus'), kept });
+    },
   });
   await disk.start();
   life.opened('disk space', async () => disk.stop());
@@ -191,7 +196,8 @@ export async function startStandalone(
       answers: work,
     };
     for (let instance = 0; instance < options.invokers; instance++) {
-      await startStandaloneInvoker({ ...parts, instance }, (name, close) => life.opened(name, close));
+      const holdBack = acceptFirst(() => kept?.writing());
+      await startStandaloneInvoker({ ...parts, instance, holdBack }, (name, close) => life.opened(name, close));
     }
   }
   // Drain requests and accepted work first, while invokers still run: the work is only on the bus of this process.
@@ -239,20 +245,15 @@ function keepActivations(
   retention.start();
 }
 
-/** The bus of this process. Accepted activations outlive the process. */
-async function keptMessaging(
-  stores: EmbeddedStores | undefined,
-  invokers: number,
-  log: Logger,
-): Promise<EmbeddedMessaging> {
-  if (!stores) return new EmbeddedMessaging({ log });
+/** The accepted activations, which outlive this process. */
+async function keptMessages(stores: EmbeddedStores, invokers: number, log: Logger): Promise<KeptMessages> {
   const kept = new KeptMessages({ entries: stores.messages, keeps: (topic) => INVOKER_TOPIC.test(topic), log });
   // Move messages of invokers that this run does not have.
   for (const topic of kept.topics()) {
     const number = Number(INVOKER_TOPIC.exec(topic)?.[1]);
     if (number >= invokers) await kept.move(topic, topics().invoker(number % invokers).name);
   }
-  return new EmbeddedMessaging({ log, kept });
+  return kept;
 }
 
 const INVOKER_TOPIC = /^invoker(\d+)$/;

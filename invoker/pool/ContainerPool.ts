@@ -82,6 +82,11 @@ export interface PoolParts extends RunsParts, ContainersParts {
    * activation starts until then, so that the consumer soon stops fetching. Missing: there is always room.
    */
   readonly roomForRecord?: (() => Promise<void> | undefined) | undefined;
+  /**
+   * Returns undefined if the activation may begin, otherwise a promise that resolves when the pool has to ask again. The pool asks
+   * whenever it looks for a container. Missing: each activation may begin.
+   */
+  readonly holdBack?: ((message: ActivationMessage) => Promise<void> | undefined) | undefined;
   /** Returns the memory in MB that others than containers lack, once for each lack. Missing: none. */
   readonly takeDemand?: (() => number) | undefined;
   /** Asks the owner to call `prepare` for an action that will soon be invoked. */
@@ -144,8 +149,8 @@ export class ContainerPool {
       goOn: () => this.#startWaiting(),
     });
     this.#backlog = new Backlog<PooledContainer>({
-      place: (job) => (this.#hasRoomForRecord() ? place(table, job, parts.now()) : WAIT),
-      placeWarm: (job) => (this.#hasRoomForRecord() ? placeWarm(table, job) : undefined),
+      place: (job) => (this.#mayBegin(job) ? place(table, job, parts.now()) : WAIT),
+      placeWarm: (job) => (this.#mayBegin(job) ? placeWarm(table, job) : undefined),
       memoryOf: (namespace) => table.memoryOf(namespace),
       start: (job, placement) => {
         this.#start(job, placement);
@@ -300,7 +305,7 @@ export class ContainerPool {
 
   /** Starts waiting activations. @param key of the container with room, if it is a container. */
   #onRoom(key?: string): void {
-    if (key !== undefined && this.#colorWaits.size > 0 && this.#hasRoomForRecord()) this.#colorWaits.serve(key);
+    if (key !== undefined && this.#colorWaits.size > 0 && this.#mayBegin()) this.#colorWaits.serve(key);
     this.#startWaiting(key);
   }
 
@@ -342,13 +347,17 @@ export class ContainerPool {
     }
   }
 
-  /** Whether there is room for a record. If not, waiting activations start as soon as there is room. */
-  #hasRoomForRecord(): boolean {
-    const room = this.#parts.roomForRecord?.();
-    if (!room) return true;
+  /**
+   * Whether there is room for a record, and the job is not held back. If not, waiting activations start as soon as that
+   * changes.
+   */
+  #mayBegin(job?: Job): boolean {
+    const { roomForRecord, holdBack } = this.#parts;
+    const change = roomForRecord?.() ?? (job && holdBack?.(job.message));
+    if (!change) return true;
     if (!this.#awaitingRoom) {
       this.#awaitingRoom = true;
-      void room.then(() => {
+      void change.then(() => {
         this.#awaitingRoom = false;
         this.#startWaiting();
       });

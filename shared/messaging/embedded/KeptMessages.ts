@@ -17,6 +17,8 @@ export class KeptMessages {
   readonly #parts: KeptMessagesParts;
   /** The first number of this run, larger than the numbers of all messages of earlier runs. */
   readonly #firstOwn: number;
+  /** The messages that are not durable yet, the oldest first. */
+  readonly #writing = new Set<Promise<void>>();
   #next: number;
 
   constructor(parts: KeptMessagesParts) {
@@ -34,15 +36,25 @@ export class KeptMessages {
   async put<T>(topic: Topic<T>, message: T, item: Waiting<unknown>): Promise<void> {
     const { entries } = this.#parts;
     const key = `${topic.name}/${String(this.#next++).padStart(16, '0')}`;
+    const written = entries.put(key, `${item.delivery.sentAt} ${topic.encode(message)}`);
+    this.#writing.add(written);
     try {
-      await entries.put(key, `${item.delivery.sentAt} ${topic.encode(message)}`);
+      await written;
     } catch (error) {
       // The client gets the message.
       if (error instanceof StoreFullError) throw error;
       throw new BusUnavailableError(`cannot keep a message: ${messageOf(error)}`, { cause: error });
+    } finally {
+      this.#writing.delete(written);
     }
     if (item.handled) entries.remove(key);
     else item.onHandled = () => entries.remove(key);
+  }
+
+  /** Settles when the oldest message that is being written is durable. Undefined: no message is being written. */
+  writing(): Promise<void> | undefined {
+    for (const written of this.#writing) return written;
+    return undefined;
   }
 
   /** The messages of a topic from an earlier run, in order. */

@@ -85,7 +85,11 @@ export class Runs {
   /** Hears of colors that are not templates. */
   noteMistake = (): void => {};
 
-  constructor(source: ActionReader, behaviours: Record<string, Behaviour>, { maxSteps = 50, work, keepLateMs }: RunsOptions = {}) {
+  constructor(
+    source: ActionReader,
+    behaviours: Record<string, Behaviour>,
+    { maxSteps = 50, work, keepLateMs }: RunsOptions = {},
+  ) {
     const primitive: Invocation = {
       invoke: async (request) => {
         this.requests.push(request);

@@ -336,6 +336,47 @@ describe('ContainerPool', () => {
     });
   });
 
+  describe('holding activations back', () => {
+    it('begins an activation when it may begin, and those behind it after it', async () => {
+      let change = (): void => {};
+      let held = true;
+      const holdBack = ({ blocking }: { readonly blocking: boolean }): Promise<void> | undefined =>
+        held && !blocking ? new Promise((resolve) => (change = resolve)) : undefined;
+      const f = new PoolFixture({}, [], { holdBack });
+      await f.run({}, { blocking: true, content: { n: 1 } });
+      const later = [
+        f.run({}, { blocking: false, content: { n: 2 } }),
+        f.run({}, { blocking: true, content: { n: 3 } }),
+      ];
+      await settle();
+      const values = (): unknown[] =>
+        f.driver.containers.flatMap(({ posts }) =>
+          posts.flatMap(({ path, body }) => (path === '/run' ? [body['value']] : [])),
+        );
+      assert.deepEqual(values(), [{ n: 1 }]);
+      assert.equal(f.pool.counts().waiting, 2);
+      held = false;
+      change();
+      await Promise.all(later);
+      assert.deepEqual(values().slice(0, 2), [{ n: 1 }, { n: 2 }]);
+      assert.equal(values().length, 3);
+    });
+
+    it('asks again for each activation', async () => {
+      const asked: string[] = [];
+      const holdBack = ({ activationId }: { readonly activationId: string }): Promise<void> | undefined => {
+        asked.push(activationId);
+        return asked.filter((id) => id === activationId).length === 1 ? Promise.resolve() : undefined;
+      };
+      const f = new PoolFixture({}, [], { holdBack });
+      await Promise.all([
+        f.run({}, { blocking: false, activationId: 'a' }),
+        f.run({ name: 'other' }, { blocking: false, activationId: 'b' }),
+      ]);
+      assert.deepEqual(asked.toSorted(), ['a', 'a', 'b', 'b']);
+    });
+  });
+
   describe('closing', () => {
     it('finishes its activations, then removes every container', async () => {
       const f = new PoolFixture({ userMemoryMB: 256 });

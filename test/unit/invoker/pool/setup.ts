@@ -105,7 +105,7 @@ export class PoolFixture {
     config: Partial<PoolConfig> = {},
     stemCells: readonly StemCell[] = [],
     parts: Partial<
-      Pick<PoolParts, 'decrypt' | 'after' | 'references' | 'onFreeMemory' | 'takeDemand' | 'onPredicted'>
+      Pick<PoolParts, 'decrypt' | 'after' | 'references' | 'onFreeMemory' | 'takeDemand' | 'onPredicted' | 'holdBack'>
     > = {},
   ) {
     this.pool = new ContainerPool({

@@ -83,6 +83,31 @@ describe('messages that outlive the process', () => {
     await delivered;
   });
 
+  it('are named while they are being written, the oldest first', async () => {
+    const ends: { resolve: () => void; reject: (error: Error) => void }[] = [];
+    const slow: KeptEntries = {
+      put: () => new Promise((resolve, reject) => ends.push({ resolve, reject })),
+      remove: () => {},
+      keys: () => [],
+      list: () => [],
+    };
+    const messages = kept(slow);
+    const item = { message: undefined, delivery: { sentAt: 7000, redelivered: false } };
+    assert.equal(messages.writing(), undefined);
+    const first = messages.put(INVOKER, { n: 1 }, { ...item });
+    const oldest = messages.writing();
+    const second = messages.put(INVOKER, { n: 2 }, { ...item });
+    assert.ok(oldest);
+    assert.equal(messages.writing(), oldest);
+    ends[0]?.reject(new StoreUnavailableError('no space left'));
+    await assert.rejects(first, BusUnavailableError);
+    assert.notEqual(messages.writing(), oldest);
+    assert.ok(messages.writing());
+    ends[1]?.resolve();
+    await second;
+    assert.equal(messages.writing(), undefined);
+  });
+
   it('do not contain volatile messages until `keep` is called', async () => {
     const bus = open();
     const producer = await bus.producer();
