@@ -138,7 +138,7 @@ export class Runs {
 
   /** Invokes and waits for the record. */
   async run(id: string, payload?: Json, more: Partial<InvocationRequest> = {}): Promise<ActivationRecord> {
-    const outcome = await this.start(id, payload, { waitMs: 5000, ...more });
+    const outcome = await this.start(id, payload, { waitMs: 100_000, ...more });
     if (outcome.kind !== 'record') throw new Error('no record in time');
     return outcome.record;
   }
