@@ -59,5 +59,5 @@ describe('acceptFirst', () => {
 });
 
 async function turnsOfMicrotasks(count: number): Promise<void> {
-  for (let n = 0; n < count; n++) await undefined;
+  for (let n = 0; n < count; n++) await Promise.resolve();
 }
