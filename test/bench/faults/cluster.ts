@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as z from 'zod';
+import type { Guards } from '../../../deploy/local/RunGuardian.js';
 import { Topology } from '../../../deploy/local/Topology.js';
 import { CouchClient } from '../../../shared/store/couchdb/CouchClient.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
@@ -10,7 +11,9 @@ import { optionsOf } from '../../integration/couchdb/OwnCouch.js';
 import { shareKafkaClasses } from '../../integration/kafka/broker.js';
 import { startBrokers } from '../../integration/kafka/brokers.js';
 import { newPrefix } from '../../integration/kafka/kafka.js';
+import { keep } from './guard.js';
 import { OptionError, type CouchChoice } from './options.js';
+import { Rejoins } from './Rejoins.js';
 import type { Parts } from './trials.js';
 
 /**
@@ -31,6 +34,7 @@ const UNLIMITED = {
 
 export interface FaultCluster {
   readonly parts: Parts;
+  readonly rejoins: Rejoins;
   /** @param keepLogs leaves what the processes logged, and says where. */
   close(keepLogs?: boolean): Promise<void>;
 }
@@ -40,6 +44,7 @@ export async function startFaultCluster(
   brokerCount: number,
   choice: CouchChoice = { kind: 'stand-in' },
   lossy = false,
+  guards?: Guards,
 ): Promise<FaultCluster> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
   // Without the shared classes a start only takes longer.
@@ -47,7 +52,7 @@ export async function startFaultCluster(
   const [kafka, [couch, ownCouch]] = await Promise.all([startBrokers(brokerCount, lossy), startCouchOf(choice)]);
   const closeEngines = async (keepLogs: boolean): Promise<void> => {
     await Promise.all([kafka.close(), couch.close()]);
-    if (keepLogs) console.log(`the logs of controllers and invokers are in ${folder}`);
+    if (keepLogs) console.error(`the logs of controllers and invokers are in ${keep(folder)}`);
     else rmSync(folder, { recursive: true, force: true });
   };
   try {
@@ -58,6 +63,7 @@ export async function startFaultCluster(
       folder,
       kafkaHosts: kafka.hosts,
       couch: couch.options(),
+      guards,
       environment: {
         ...UNLIMITED,
         ...IMPATIENT,
@@ -69,6 +75,7 @@ export async function startFaultCluster(
     const elect = brokerCount > 1 ? () => kafka.elect() : undefined;
     return {
       parts: { topology, brokers: kafka.brokers, proxies: kafka.proxies, couch: ownCouch, elect },
+      rejoins: new Rejoins(folder),
       close: async (keepLogs = false) => {
         // What a failed round left frozen would hold up its own end.
         await (keepLogs ? topology.kill() : topology.stop());

@@ -40,6 +40,8 @@ export interface History {
   readonly listed: readonly string[];
   /** When what was broken was back, in ms of the clock of `Answer.at`. */
   readonly backAt: number;
+  /** How long each consumer that lost its group took to join it again, in ms. */
+  readonly rejoinsMs: readonly number[];
 }
 
 /** How long answers may take, in ms. */
@@ -76,7 +78,28 @@ export interface Verdict {
   readonly 'slowest answer (ms)': number;
   /** From the return of the broken part until the last refusal of an invocation that was sent after it; 0: none was refused. */
   readonly 'refuses for (ms)': number;
+  /** Of a consumer that joined its group again; 0: none did. */
+  readonly 'slowest rejoin (ms)': number;
 }
+
+/** The names of the counts. */
+export const COUNTS = [
+  'invocations',
+  'accepted',
+  'refused',
+  'failed',
+  'failed, not begun',
+  'lost',
+  'unlisted',
+  'doubled',
+  'run twice',
+  'unanswered',
+  'late',
+  'errors (500)',
+  'slowest answer (ms)',
+  'refuses for (ms)',
+  'slowest rejoin (ms)',
+] as const satisfies readonly (keyof Verdict)[];
 
 /** The counts that must be 0. */
 const FAULTS = [
@@ -90,7 +113,7 @@ const FAULTS = [
   'errors (500)',
 ] as const;
 
-export function judge({ answers, runs, records, listed, backAt }: History, limits: Limits): Verdict {
+export function judge({ answers, runs, records, listed, backAt, rejoinsMs }: History, limits: Limits): Verdict {
   const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
   const recorded = new Map(records.map(({ id, success }) => [id, success]));
   const begun = new Set(runs);
@@ -116,6 +139,7 @@ export function judge({ answers, runs, records, listed, backAt }: History, limit
     'errors (500)': answered.filter(({ id, status }) => id === undefined && status === 500).length,
     'slowest answer (ms)': Math.round(Math.max(0, ...answered.map(({ tookMs }) => tookMs))),
     'refuses for (ms)': Math.round(Math.max(0, ...refusedLater.map(({ at }) => at - backAt))),
+    'slowest rejoin (ms)': Math.max(0, ...rejoinsMs),
   };
 }
 
@@ -161,6 +185,7 @@ export function total(verdicts: readonly Verdict[]): Verdict {
     'errors (500)': sum('errors (500)'),
     'slowest answer (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['slowest answer (ms)'])),
     'refuses for (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['refuses for (ms)'])),
+    'slowest rejoin (ms)': Math.max(0, ...verdicts.map((verdict) => verdict['slowest rejoin (ms)'])),
   };
 }
 

@@ -2,14 +2,21 @@ import { mkdtempSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { waiting } from '../../../deploy/local/waits.js';
 import { within } from '../../../shared/process/within.js';
 import { outcomeUnknown } from '../../../invoker/activations/texts.js';
 import type { Answer, History, RecordSeen } from './history.js';
 
 /** A client gives up after this time: the longest wait of a blocking invocation, and then some. */
 const CLIENT_MS = 90_000;
+/** The limit for one read, since one request to CouchDB has 30 s. */
+const READ_MS = 35_000;
+/** The time for a request to end after its limit. */
+const GRACE_MS = 5000;
 /** How long CouchDB may take to bring its view up to date with the thousands of records of a round. */
 const LIST_MS = 60_000;
+/** How long the list may be refused or unanswered, on a machine that starves CouchDB. */
+const UNREADABLE_MS = 300_000;
 /** How many records or list pages are asked for at once. */
 const READERS = 8;
 const PAGE = 200;
@@ -49,7 +56,7 @@ export class Load {
   #since = Date.now();
   #count = 0;
   #requests = 0;
-  #listErrors: Record<string, number> = {};
+  #readErrors: Record<string, number> = {};
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -100,9 +107,20 @@ export class Load {
   /**
    * Everything that has happened since the last call. Waits until every request is answered and every accepted activation
    * has its record, or `settleMs` have passed. Times are those of `performance.now()`.
+   *
+   * @throws Error if requests are not answered and do not end at their limit.
    */
-  async history(settleMs: number): Promise<Omit<History, 'backAt'>> {
-    await Promise.all(this.#open);
+  async history(settleMs: number): Promise<Omit<History, 'backAt' | 'rejoinsMs'>> {
+    await waiting(
+      {
+        what: 'the answers to all invocations',
+        limitMs: CLIENT_MS + 2 * GRACE_MS,
+        say: () => undefined,
+        detail: () => `${this.#open.size} are open`,
+      },
+      Promise.all(this.#open),
+    );
+    this.#readErrors = {};
     const answers = this.#answers;
     const accepted = new Set(answers.flatMap(({ id }) => (id === undefined ? [] : [id])));
     const records = new Map<string, RecordSeen>();
@@ -110,7 +128,8 @@ export class Load {
       await each(
         [...accepted].filter((id) => !records.has(id)),
         async (id) => {
-          const record = await this.#record(id);
+          // One controller that answers no reads must not make each of a thousand reads wait.
+          const record = Date.now() > end ? undefined : await this.#record(id);
           if (record) records.set(id, record);
         },
       );
@@ -124,9 +143,9 @@ export class Load {
     return { answers, runs: lines === '' ? [] : lines.split('\n'), records: [...records.values()], listed };
   }
 
-  /** Why pages of the list were not to be had during the last `history`, and how often. */
-  get listErrors(): Readonly<Record<string, number>> {
-    return this.#listErrors;
+  /** Why records and pages of the list could not be read at first during the last `history`, and how often. */
+  get readErrors(): Readonly<Record<string, number>> {
+    return this.#readErrors;
   }
 
   close(): void {
@@ -158,53 +177,83 @@ export class Load {
 
   async #record(id: string): Promise<RecordSeen | undefined> {
     try {
-      const { status, text } = await this.#request('GET', `activations/${id}`);
+      const { status, text } = await this.#request('GET', `activations/${id}`, undefined, READ_MS);
+      if (status !== 200 && status !== 404) this.#readFailed(status, text);
       if (status !== 200) return undefined;
       const { response } = JSON.parse(text) as { response: { success: boolean; result?: { error?: unknown } } };
       const { success, result } = response;
       const error = success ? '' : String(result?.error).slice(0, 200);
       return { id, success, given: error === outcomeUnknown, error };
-    } catch {
+    } catch (error) {
+      this.#readFailed(0, reasonOf(error));
       return undefined;
     }
   }
 
-  /** The ids of all activations since a time, by pages. A view of CouchDB may be behind, so the list is asked for again. */
+  #readFailed(status: number, text: string): void {
+    const reason = `${status} ${text.slice(0, 200)}`;
+    this.#readErrors[reason] = (this.#readErrors[reason] ?? 0) + 1;
+  }
+
+  /**
+   * The ids of all activations since a time, by pages. A view of CouchDB may be behind, so the list is asked for again.
+   * @throws Error if the list could not be read once to its end.
+   */
   async #list(since: number, expected: number): Promise<string[]> {
-    let ids: string[] = [];
-    this.#listErrors = {};
-    for (const end = Date.now() + LIST_MS; ; await sleep(500)) {
-      ids = [];
-      for (let skip = 0; ; skip += PAGE) {
-        const path = `activations?limit=${PAGE}&skip=${skip}&since=${since - 5000}`;
-        const { status, text } = await this.#request('GET', path).catch((error: unknown) => ({
-          status: 0,
-          text: reasonOf(error),
-        }));
-        if (status !== 200) {
-          const reason = `${status} ${text.slice(0, 200)}`;
-          this.#listErrors[reason] = (this.#listErrors[reason] ?? 0) + 1;
-          break;
-        }
-        const page = JSON.parse(text) as readonly { activationId: string }[];
-        ids.push(...page.map(({ activationId }) => activationId));
-        if (page.length < PAGE) break;
+    let ids: string[] | undefined;
+    const begun = Date.now();
+    for (;;) {
+      const read = await this.#listOnce(since);
+      ids = read ?? ids;
+      if (ids && (new Set(ids).size >= expected || Date.now() - begun > LIST_MS)) return ids;
+      if (Date.now() - begun > UNREADABLE_MS) {
+        throw new Error(`the list of activations could not be read: ${JSON.stringify(this.#readErrors)}`);
       }
-      if (new Set(ids).size >= expected || Date.now() > end) return ids;
+      await sleep(500);
     }
   }
 
-  async #request(method: string, path: string, body?: unknown): Promise<{ status: number; text: string }> {
+  /** @returns undefined where a page could not be read. */
+  async #listOnce(since: number): Promise<string[] | undefined> {
+    const ids: string[] = [];
+    for (let skip = 0; ; skip += PAGE) {
+      const path = `activations?limit=${PAGE}&skip=${skip}&since=${since - 5000}`;
+      const { status, text } = await this.#request('GET', path).catch((error: unknown) => ({
+        status: 0,
+        text: reasonOf(error),
+      }));
+      if (status !== 200) {
+        this.#readFailed(status, text);
+        return undefined;
+      }
+      const page = JSON.parse(text) as readonly { activationId: string }[];
+      ids.push(...page.map(({ activationId }) => activationId));
+      if (page.length < PAGE) return ids;
+    }
+  }
+
+  async #request(
+    method: string,
+    path: string,
+    body?: unknown,
+    limitMs = CLIENT_MS,
+  ): Promise<{ status: number; text: string }> {
     const bases = this.#options.bases();
     const base = bases[this.#requests % bases.length] ?? '';
     this.#requests += 1;
-    const response = await fetch(`${base}/api/v1/namespaces/_/${path}`, {
-      method,
-      headers: { authorization: this.#authorization, 'content-type': 'application/json' },
-      signal: AbortSignal.timeout(CLIENT_MS),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    const answer = async (): Promise<{ status: number; text: string }> => {
+      const response = await fetch(`${base}/api/v1/namespaces/_/${path}`, {
+        method,
+        headers: { authorization: this.#authorization, 'content-type': 'application/json' },
+        signal: AbortSignal.timeout(limitMs),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    // A round must end even if `fetch` misses its limit.
+    return within(answer(), limitMs + GRACE_MS, () => {
+      throw new DOMException(`fetch did not end ${GRACE_MS / 1000} s after its limit`, 'TimeoutError');
     });
-    return { status: response.status, text: await response.text() };
   }
 }
 

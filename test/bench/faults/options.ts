@@ -14,6 +14,8 @@ late.
                     the bench's own, which are removed at the end. Trials that kill or freeze CouchDB are left out.
                     Without --couchdb, the tests' stand-in for CouchDB is used.
   --only NAME       the name of a trial, or a part of the names of several trials; may be repeated
+  --results FILE    append each round to FILE, as a line of JSON. Rounds that FILE has already count: an interrupted bench
+                    is continued by the same command
   --seed N          the seed of the random moments; round n takes N + n
   --list            print the names of the trials
   --help            print this text
@@ -33,6 +35,8 @@ export interface FaultOptions {
   readonly couch: CouchChoice;
   /** Parts of names; a trial is wanted whose name has one of them. */
   readonly only: readonly string[];
+  /** The file of the results, which may exist. */
+  readonly results: string | undefined;
   readonly seed: number;
   readonly list: boolean;
   readonly help: boolean;
@@ -51,8 +55,17 @@ export function readOptions(args: readonly string[]): FaultOptions {
   const seed = Number(values.seed);
   if (!Number.isInteger(seed)) throw new OptionError('--seed takes a whole number');
   if (values.brokers !== '1' && values.brokers !== '3') throw new OptionError('--brokers takes 1 or 3');
-  const { only, list, help } = values;
-  return { rounds, seed, brokers: values.brokers === '1' ? 1 : 3, couch: couchOf(values.couchdb), only, list, help };
+  const { only, results, list, help } = values;
+  return {
+    rounds,
+    seed,
+    brokers: values.brokers === '1' ? 1 : 3,
+    couch: couchOf(values.couchdb),
+    only,
+    results,
+    list,
+    help,
+  };
 }
 
 function parsed(args: readonly string[]) {
@@ -64,6 +77,7 @@ function parsed(args: readonly string[]) {
         brokers: { type: 'string', default: '1' },
         couchdb: { type: 'string' },
         only: { type: 'string', multiple: true, default: [''] },
+        results: { type: 'string' },
         seed: { type: 'string', default: String(Date.now() % 1_000_000) },
         list: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },

@@ -1,11 +1,13 @@
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import type { Guards } from '../../../deploy/local/RunGuardian.js';
+import { waiting } from '../../../deploy/local/waits.js';
 import { CouchStartError } from '../../integration/couchdb/OwnCouch.js';
 import { BrokerStartError } from '../../integration/kafka/broker.js';
 import { ElectionError } from '../../integration/kafka/brokers.js';
 import { startFaultCluster, type FaultCluster } from './cluster.js';
-import { failures, judge, refusals, type Limits, type Verdict } from './history.js';
+import { failures, isSound, judge, refusals, type History, type Limits, type Verdict } from './history.js';
 import { Load } from './load.js';
 import type { CouchChoice } from './options.js';
 import { StandaloneServer, type StandaloneTrial } from './standalone.js';
@@ -24,8 +26,8 @@ export interface Round {
   readonly refusals: Readonly<Record<string, number>>;
   /** How often accepted activations failed, by the error in the record. */
   readonly failures: Readonly<Record<string, number>>;
-  /** How often the list of activations failed before it was complete, by status and reason. */
-  readonly listErrors: Readonly<Record<string, number>>;
+  /** How often a record or the list of activations could not be read at first, by status and reason. */
+  readonly readErrors: Readonly<Record<string, number>>;
 }
 
 export interface RoundOptions {
@@ -33,7 +35,12 @@ export interface RoundOptions {
 }
 
 export interface BenchOptions extends RoundOptions {
+  /** How many rounds of each trial there should be. */
   readonly rounds: number;
+  /** How many rounds of a trial an earlier bench has played. */
+  readonly done: (trial: string) => number;
+  /** End servers if this process is killed. */
+  readonly guards?: Guards | undefined;
   readonly tell: (round: Round) => void;
   readonly tellFailure: (failure: FailedRound) => void;
   /** Kafka or CouchDB did not start or did not do what the trial needs, which says nothing of the tested program. */
@@ -53,6 +60,8 @@ const BEFORE_MS = 1200;
 /** How long the load goes on without a result after the part is back. */
 const RESULT_MS = 35_000;
 const RATE = { perSecond: 20, laterPerSecond: 5, laterMs: 10_000 };
+/** The longest round, a rolling restart on a busy machine, takes a part of it. */
+const ROUND_MS = 30 * 60_000;
 /** A trial ends when so many of its rounds were not counted, since each may take minutes. */
 const MOST_UNCOUNTED = 3;
 /** How long an accepted activation may take to have its record: see `IMPATIENT`. */
@@ -68,14 +77,14 @@ const RUN_MS = 100;
 /** What the rounds of a trial are played on. */
 export interface Stage {
   readonly load: Load;
-  /** @param failed a round failed on it: what helps to find out why is kept, and where is said. */
+  /** @param failed a round failed or found a fault: what helps to find out why is kept, and where is said. */
   close(failed: boolean): Promise<void>;
 }
 
 /** Every round on the same server, whose data grows, unless the trial wants a fresh one. */
 export function standaloneRounds(trial: StandaloneTrial, options: BenchOptions): Promise<void> {
   const open = async (): Promise<Stage & { readonly server: StandaloneServer }> => {
-    const server = await StandaloneServer.create(trial.ownDisk);
+    const server = await StandaloneServer.create(trial.ownDisk, options.guards);
     const load = new Load({
       bases: () => [server.url],
       key: WELL_KNOWN_USERS.guest,
@@ -116,7 +125,7 @@ export async function distributedRounds(trials: readonly Trial[], options: Clust
 
 function clusterRounds(trials: readonly Trial[], lossy: boolean, options: ClusterOptions): Promise<void> {
   const open = async (): Promise<Stage & { readonly cluster: FaultCluster }> => {
-    const cluster = await startFaultCluster(options.brokers, options.couch, lossy);
+    const cluster = await startFaultCluster(options.brokers, options.couch, lossy, options.guards);
     const load = clusterLoad(cluster);
     const close = async (failed: boolean): Promise<void> => {
       load.close();
@@ -145,15 +154,16 @@ export function clusterLoad({ parts: { topology } }: FaultCluster): Load {
 export function trialRound(
   trial: Trial,
   round: number,
-  { parts }: FaultCluster,
+  { parts, rejoins }: FaultCluster,
   load: Load,
   options: RoundOptions,
 ): Promise<Round> {
-  return playRound(trial.name, round, options, load, async (random, back) => {
+  const fault = async (random: () => number, back: () => void): Promise<void> => {
     await trial.fault(parts, random);
     back();
     await parts.topology.ready();
-  });
+  };
+  return playRound(trial.name, round, options, load, fault, () => rejoins.next());
 }
 
 /**
@@ -162,23 +172,26 @@ export function trialRound(
  */
 export async function allRounds<S extends Stage, T extends { readonly name: string; readonly freshStage?: boolean }>(
   trials: readonly T[],
-  { rounds, seed, tell, tellFailure, tellUncounted }: BenchOptions,
+  { rounds, done, seed, tell, tellFailure, tellUncounted }: BenchOptions,
   open: () => Promise<S>,
   play: (stage: S, trial: T, round: number) => Promise<Round>,
 ): Promise<void> {
   let stage: S | undefined;
   const uncounted = new Map<T, number>();
+  const before = new Map(trials.map((trial) => [trial, done(trial.name)]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const trial of trials) {
       const missed = uncounted.get(trial) ?? 0;
-      if (missed >= MOST_UNCOUNTED) continue;
+      if (missed >= MOST_UNCOUNTED || round <= (before.get(trial) ?? 0)) continue;
       try {
         stage ??= await open();
-        tell(await play(stage, trial, round));
-        if (trial.freshStage !== true) continue;
+        const played = await play(stage, trial, round);
+        tell(played);
+        const sound = isSound(played.verdict);
+        if (sound && trial.freshStage !== true) continue;
         const used = stage;
         stage = undefined;
-        await used.close(false);
+        await used.close(!sound);
       } catch (error) {
         const failure = { trial: trial.name, round, seed: seed + round, error };
         if (isEngineFault(error)) {
@@ -206,29 +219,42 @@ async function closeFailed(stage: Stage | undefined): Promise<void> {
   }
 }
 
-/** @param fault breaks something and mends it, and calls `back` as soon as that is done. */
+/**
+ * @param fault breaks something and mends it, and calls `back` as soon as that is done.
+ * @param rejoinsMs how long consumers took to join their groups again.
+ */
 async function playRound(
   trial: string,
   round: number,
   { seed }: RoundOptions,
   load: Load,
   fault: (random: () => number, back: () => void) => Promise<void>,
+  rejoinsMs: () => readonly number[] = () => [],
 ): Promise<Round> {
   const random = generator(seed + round);
   const begun = performance.now();
   const over = new AbortController();
+  let waitsFor = 'a result before the fault';
   let backAt = 0;
-  const broken = load
-    .nextResult(RESULT_MS)
-    .then(() => sleep(random() * BEFORE_MS))
-    .then(() => fault(random, () => (backAt = performance.now())))
-    .then(() => load.nextResult(RESULT_MS))
-    .finally(() => over.abort());
-  // The load goes on for as long as the part is away.
-  const loading = load.run(over.signal, RATE);
-  const outcomes = await Promise.allSettled([broken, loading]);
-  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  const history = { ...(await load.history(SETTLE_MS)), backAt };
+  const breakAndMend = async (): Promise<void> => {
+    await load.nextResult(RESULT_MS);
+    waitsFor = 'the fault, and the return of the part';
+    await sleep(random() * BEFORE_MS);
+    await fault(random, () => (backAt = performance.now()));
+    waitsFor = 'a result after the fault';
+    await load.nextResult(RESULT_MS);
+  };
+  const played = async (): Promise<History> => {
+    const broken = breakAndMend().finally(() => over.abort());
+    // The load goes on for as long as the part is away.
+    const outcomes = await Promise.allSettled([broken, load.run(over.signal, RATE)]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    waitsFor = 'all answers and records';
+    return { ...(await load.history(SETTLE_MS)), backAt, rejoinsMs: rejoinsMs() };
+  };
+  const wait = { what: 'the end of the round', limitMs: ROUND_MS, say: () => undefined };
+  const detail = (): string => `it was waiting for ${waitsFor}`;
+  const history = await waiting({ ...wait, detail }, played()).finally(() => over.abort());
   const verdict = judge(history, LIMITS);
   if (verdict.accepted === 0) {
     throw new Error(
@@ -244,7 +270,7 @@ async function playRound(
     verdict,
     refusals: refusals(history.answers),
     failures: failures(history.records),
-    listErrors: load.listErrors,
+    readErrors: load.readErrors,
   };
 }
 

@@ -6,17 +6,18 @@
  *
  * Exits with 1 where a trial finds a fault. Every round prints its counts as a line of JSON, with the seed that repeats it.
  * A round that does not come to its end (a controller or an invoker does not start again) counts as a fault, and the next
- * one begins. Where Kafka or CouchDB does not start again, the round is not counted, and its line says so.
+ * one begins. Where Kafka or CouchDB does not start again, the round is not counted, and its line says so. With --results,
+ * the same command continues an interrupted bench.
  */
 import { checkCouch, removeForeignDatabases } from './cluster.js';
-import { isSound, total, type Verdict } from './history.js';
+import { guardEverything } from './guard.js';
 import { OptionError, readOptions, USAGE } from './options.js';
+import { Results } from './Results.js';
 import { distributedRounds, standaloneRounds, type FailedRound, type Round } from './rounds.js';
 import { STANDALONE } from './standalone.js';
 import { DISTRIBUTED, named, playable } from './trials.js';
-import { describeFailure } from '../../../shared/process/Lifecycle.js';
 
-const { rounds, brokers, couch, only, seed, list, help } = checked();
+const { rounds, brokers, couch, only, results: file, seed, list, help } = checked();
 if (help) {
   console.log(USAGE);
   process.exit(0);
@@ -41,49 +42,43 @@ try {
 } catch (error) {
   refuse(error);
 }
-// Brokers, controllers and invokers end with this process, which has to end by itself for that.
+const guards = guardEverything();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void removeForeignDatabases().finally(() => process.exit(130)));
 }
 
-const verdicts = new Map<string, Verdict[]>();
-const failed = new Map<string, number>();
-const uncounted = new Map<string, number>();
-const increase = (counts: Map<string, number>, trial: string): unknown =>
-  counts.set(trial, (counts.get(trial) ?? 0) + 1);
-const tell = ({ verdict, ...round }: Round): void => {
-  verdicts.set(round.trial, [...(verdicts.get(round.trial) ?? []), verdict]);
-  const { refusals, failures, listErrors, ...about } = round;
-  console.log(JSON.stringify({ ...about, sound: isSound(verdict), ...verdict, refusals, failures, listErrors }));
+const results = opened();
+const options = {
+  rounds,
+  seed,
+  guards,
+  done: (trial: string) => results.done(trial),
+  tell: (round: Round) => results.played(round),
+  tellFailure: (round: FailedRound) => results.failed(round),
+  tellUncounted: (round: FailedRound) => results.uncounted(round),
 };
-const tellFailure = ({ error, ...about }: FailedRound): void => {
-  increase(failed, about.trial);
-  console.log(JSON.stringify({ ...about, sound: false, failed: describeFailure(error) }));
-};
-const tellUncounted = ({ error, ...about }: FailedRound): void => {
-  increase(uncounted, about.trial);
-  console.log(JSON.stringify({ ...about, 'not counted': describeFailure(error) }));
-};
-const options = { rounds, seed, tell, tellFailure, tellUncounted };
 for (const trial of standalone) await standaloneRounds(trial, options);
 if (distributed.length > 0) await distributedRounds(distributed, { ...options, brokers, couch });
 
-const table = [...verdicts].map(([trial, each]) => [trial, total(each)] as const);
-console.table(Object.fromEntries(table));
-for (const [trial, count] of failed) console.log(`${count} of ${rounds} rounds failed: ${trial}`);
-for (const [trial, count] of uncounted) {
-  console.log(`${count} rounds not counted, since Kafka or CouchDB failed by itself: ${trial}`);
-}
-const unsound = table.filter(([, verdict]) => !isSound(verdict)).map(([trial]) => trial);
-const untried = [...uncounted.keys()].filter((trial) => !verdicts.has(trial) && !failed.has(trial));
+console.table(results.table());
+for (const line of results.remarks()) console.log(line);
+const untried = results.untried();
 for (const trial of untried) console.log(`not tried: ${trial}`);
-const faulty = new Set([...unsound, ...failed.keys()]);
-console.log(faulty.size === 0 ? 'nothing was lost, doubled or late' : `faults in: ${[...faulty].join(', ')}`);
-process.exit(faulty.size + untried.length === 0 ? 0 : 1);
+const faulty = results.faulty();
+console.log(faulty.length === 0 ? 'nothing was lost, doubled or late' : `faults in: ${faulty.join(', ')}`);
+process.exit(faulty.length + untried.length === 0 ? 0 : 1);
 
 function checked(): ReturnType<typeof readOptions> {
   try {
     return readOptions(process.argv.slice(2));
+  } catch (error) {
+    return refuse(error);
+  }
+}
+
+function opened(): Results {
+  try {
+    return new Results(file, { brokers, couch: couch.kind }, (line) => console.log(line));
   } catch (error) {
     return refuse(error);
   }

@@ -3,29 +3,41 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Guards } from '../../../deploy/local/RunGuardian.js';
 import { freePort } from '../../../deploy/local/ports.js';
+import { within } from '../../../shared/process/within.js';
+import { unmountAtEnd } from './guard.js';
 import { startServerProcess, type ServerProcess } from '../../integration/standalone/serverProcess.js';
 
 /** How large the disk of the trial with a full one is. */
 const DISK_MB = 96;
 const READY_MS = 60_000;
+/** The signals of the trials end the server at once. */
+const END_MS = 60_000;
 
 /** A standalone server on a data folder that outlives it. */
 export class StandaloneServer {
   readonly #data: string;
   readonly #mounted: boolean;
   readonly #port: number;
+  readonly #endWatch: () => void;
+  readonly #guards: Guards | undefined;
   #server: ServerProcess | undefined;
 
-  private constructor(data: string, mounted: boolean, port: number) {
+  private constructor(data: string, mounted: boolean, port: number, guards: Guards | undefined) {
     this.#data = data;
     this.#mounted = mounted;
     this.#port = port;
+    this.#guards = guards;
+    this.#endWatch = mounted ? unmountAtEnd(data) : () => undefined;
     process.once('exit', this.#remove);
   }
 
-  /** @param ownDisk the data folder is on a small disk of its own, in memory, for which this process has to be root. */
-  static async create(ownDisk = false): Promise<StandaloneServer> {
+  /**
+   * @param ownDisk the data folder is on a small disk of its own, in memory, for which this process has to be root.
+   * @param guards end the server if this process is killed.
+   */
+  static async create(ownDisk = false, guards?: Guards): Promise<StandaloneServer> {
     const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-durable-'));
     if (ownDisk) {
       const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MB}m`, 'tmpfs', folder], {
@@ -34,7 +46,7 @@ export class StandaloneServer {
       if (status !== 0) throw new Error(`a small disk cannot be mounted: ${stderr}`);
     }
     mkdirSync(join(folder, 'data'));
-    return new StandaloneServer(folder, ownDisk, await freePort());
+    return new StandaloneServer(folder, ownDisk, await freePort(), guards);
   }
 
   get url(): string {
@@ -43,14 +55,16 @@ export class StandaloneServer {
 
   async start(): Promise<void> {
     const args = ['--process', '--port', String(this.#port), '--data', join(this.#data, 'data'), '--log-level', 'warn'];
-    this.#server = startServerProcess(args, { env: { LIMITS_ACTIONS_INVOKES_CONCURRENT: '10000' } });
-    const late = sleep(READY_MS, undefined, { ref: false }).then(() => {
-      throw new Error(`the server is not ready after ${READY_MS / 1000} s:\n${this.#server?.output()}`);
+    const server = startServerProcess(args, { env: { LIMITS_ACTIONS_INVOKES_CONCURRENT: '10000' } });
+    this.#server = server;
+    this.#guards?.add(server.pid, 'standalone');
+    void server.exited().then(() => this.#guards?.remove(server.pid));
+    await within(server.ready(), READY_MS, () => {
+      throw new Error(`the server is not ready after ${READY_MS / 1000} s:\n${server.output()}`);
     });
-    await Promise.race([this.#server.ready(), late]);
   }
 
-  /** Sends signals one after the other, `gapMs` apart, and waits for the end. */
+  /** Sends signals one after the other, `gapMs` apart, and waits for the end. @throws where it does not end. */
   async end(signals: readonly NodeJS.Signals[], gapMs = 0): Promise<void> {
     const server = this.#server;
     if (!server) return;
@@ -58,7 +72,10 @@ export class StandaloneServer {
       if (index > 0) await sleep(gapMs);
       server.signal(signal);
     }
-    await server.exited();
+    await within(server.exited(), END_MS, () => {
+      server.signal('SIGKILL');
+      throw new Error(`the server did not end ${END_MS / 1000} s after ${signals.join(', ')}:\n${server.output()}`);
+    });
     this.#server = undefined;
   }
 
@@ -83,6 +100,7 @@ export class StandaloneServer {
   readonly #remove = (): void => {
     if (this.#mounted) spawnSync('umount', ['-l', this.#data]);
     rmSync(this.#data, { recursive: true, force: true });
+    this.#endWatch();
   };
 }
 

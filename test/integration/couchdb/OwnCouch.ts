@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CouchOptions } from '../../../shared/store/couchdb/open.js';
+import { within } from '../../../shared/process/within.js';
 import type { Couch } from './couch.js';
 
 /** A program that serves CouchDB's protocol. */
@@ -18,6 +19,8 @@ export interface CouchProgram {
 }
 
 const START_MS = 120_000;
+/** The kernel ends a killed process at once, unless its disk hangs. */
+const KILL_MS = 60_000;
 
 /** A CouchDB that did not come up: the fault of the machine or of CouchDB, and not of the tested program. */
 export class CouchStartError extends Error {
@@ -66,7 +69,9 @@ export class OwnCouch implements Couch {
     if (!running || running.exitCode !== null || running.signalCode !== null) return;
     const ended = once(running, 'exit');
     running.kill('SIGKILL');
-    await ended;
+    await within(ended, KILL_MS, () => {
+      throw new CouchStartError(`the CouchDB server for tests runs ${KILL_MS / 1000} s after SIGKILL`);
+    });
   }
 
   /** Sends it a signal, such as SIGSTOP, which freezes it. */

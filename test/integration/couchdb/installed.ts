@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CouchProgram } from './OwnCouch.js';
 
+const ANSWER_MS = 5000;
 const CREDENTIALS = 'admin:of tests';
 
 /** The CouchDB that is installed in `home`, as it comes but for where it listens and keeps its data. */
@@ -34,7 +35,7 @@ export function installedCouch(home: string): CouchProgram {
     },
     async answers(port) {
       try {
-        const answer = await fetch(`http://127.0.0.1:${port}/_up`);
+        const answer = await fetch(`http://127.0.0.1:${port}/_up`, { signal: AbortSignal.timeout(ANSWER_MS) });
         await answer.arrayBuffer();
         return answer.ok;
       } catch {

@@ -189,7 +189,9 @@ class LocalBroker implements Broker {
     running.kill(signal);
     await within(ended, STOP_MS, () => {
       running.kill('SIGKILL');
-      return ended;
+      return within(ended, KILL_MS, () => {
+        throw new BrokerStartError(`the Kafka broker runs ${KILL_MS / 1000} s after SIGKILL`);
+      });
     });
   }
 }
@@ -198,6 +200,7 @@ class LocalBroker implements Broker {
 const JAVA = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const START_MS = 180_000;
 const STOP_MS = 60_000;
+const KILL_MS = 60_000;
 /** Maven loads some 45 MB. */
 const MAVEN_MS = 600_000;
 

@@ -49,7 +49,9 @@ export function startServerProcess(args: readonly string[], options: ServerProce
       for (;;) {
         const url = /ready at (http:\/\/\S+)/.exec(output)?.[1];
         if (url !== undefined) return url;
-        if (child.exitCode !== null) throw new Error(`the server ended with code ${child.exitCode}:\n${output}`);
+        if (child.exitCode !== null || child.signalCode !== null) {
+          throw new Error(`the server ended with ${child.exitCode ?? child.signalCode}:\n${output}`);
+        }
         await new Promise((resolve) => setTimeout(resolve, 10));
       }
     },

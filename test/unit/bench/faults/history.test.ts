@@ -28,6 +28,7 @@ function history(changes: Partial<History>): History {
     records: [seen('a', true), seen('b', true)],
     listed: ['b', 'a'],
     backAt: 0,
+    rejoinsMs: [],
     ...changes,
   };
 }
@@ -111,5 +112,10 @@ describe('the judge of fault trials', () => {
     const answers = [accepted('a'), away, { ...refused(503, 50), at: 1200 }, { ...accepted('b'), at: 1500 }];
     assert.equal(judge(history({ answers, backAt: 1000 }), LIMITS)['refuses for (ms)'], 200);
     assert.equal(judge(history({ answers: [away], backAt: 1000 }), LIMITS)['refuses for (ms)'], 0);
+  });
+
+  it('says how long the slowest consumer took to join its group again', () => {
+    assert.equal(judge(history({ rejoinsMs: [20, 300, 4] }), LIMITS)['slowest rejoin (ms)'], 300);
+    assert.equal(judge(history({}), LIMITS)['slowest rejoin (ms)'], 0);
   });
 });

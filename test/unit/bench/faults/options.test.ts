@@ -9,14 +9,46 @@ describe('the options of bench:faults', () => {
   it('have defaults', () => {
     const { seed, ...options } = readOptions([]);
     const couch = { kind: 'stand-in' };
-    assert.deepEqual(options, { rounds: 3, brokers: 1, couch, only: [''], list: false, help: false });
+    assert.deepEqual(options, {
+      rounds: 3,
+      brokers: 1,
+      couch,
+      only: [''],
+      results: undefined,
+      list: false,
+      help: false,
+    });
     assert.ok(Number.isInteger(seed));
   });
 
   it('are read', () => {
-    const args = ['--rounds', '100', '--brokers', '3', '--seed', '7', '--only', 'one', '--only', 'two', '--list', '-h'];
+    const args = [
+      '--rounds',
+      '100',
+      '--brokers',
+      '3',
+      '--seed',
+      '7',
+      '--results',
+      'f',
+      '--only',
+      'one',
+      '--only',
+      'two',
+      '--list',
+      '-h',
+    ];
     const couch = { kind: 'stand-in' };
-    const expected = { rounds: 100, brokers: 3, couch, only: ['one', 'two'], seed: 7, list: true, help: true };
+    const expected = {
+      rounds: 100,
+      brokers: 3,
+      couch,
+      only: ['one', 'two'],
+      results: 'f',
+      seed: 7,
+      list: true,
+      help: true,
+    };
     assert.deepEqual(readOptions(args), expected);
   });
 

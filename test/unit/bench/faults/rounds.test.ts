@@ -6,7 +6,7 @@ import { ElectionError } from '../../../integration/kafka/brokers.js';
 import { CouchStartError } from '../../../integration/couchdb/OwnCouch.js';
 import { allRounds, type FailedRound, type Round, type Stage } from '../../../bench/faults/rounds.js';
 
-const nothing = { answers: [], runs: [], records: [], listed: [], backAt: 0 };
+const nothing = { answers: [], runs: [], records: [], listed: [], backAt: 0, rejoinsMs: [] };
 const verdict = judge(nothing, { answerMs: 1, resultMs: 1, containers: 1 });
 const trials = [{ name: 'one' }, { name: 'two' }];
 
@@ -27,6 +27,7 @@ describe('the rounds of fault trials', () => {
   const options = {
     rounds: 2,
     seed: 10,
+    done: () => 0,
     tell: ({ trial, round, seed }: Round) => void told.push(`${trial} ${round} ${seed}`),
     tellFailure: ({ trial, round, error }: FailedRound) => void told.push(`${trial} ${round} failed: ${String(error)}`),
     tellUncounted: ({ trial, round }: FailedRound) => void told.push(`${trial} ${round} not counted`),
@@ -45,7 +46,7 @@ describe('the rounds of fault trials', () => {
     verdict,
     refusals: {},
     failures: {},
-    listErrors: {},
+    readErrors: {},
   });
 
   it('are all played on the same stage', async () => {
@@ -70,6 +71,15 @@ describe('the rounds of fault trials', () => {
     assert.deepEqual(closed, ['1 failed', '2 done']);
   });
 
+  it('keep what a round with a fault was played on, and go on on a new stage', async () => {
+    await allRounds(trials, options, open, async ({ number }, trial, round) => {
+      const faulty = number === 1 && round === 2;
+      return { ...played(trial, round), verdict: { ...verdict, lost: faulty ? 1 : 0 } };
+    });
+    assert.deepEqual(told, ['one 1 11', 'two 1 11', 'one 2 12', 'two 2 12']);
+    assert.deepEqual(closed, ['1 failed', '2 done']);
+  });
+
   it('are not counted if Kafka or CouchDB does not come back, and the others are played on a new stage', async () => {
     const errors = [new BrokerStartError('late'), new CouchStartError('late'), new ElectionError('late')];
     for (const error of errors) {
@@ -91,6 +101,16 @@ describe('the rounds of fault trials', () => {
     const ofOne = told.filter((line) => line.startsWith('one'));
     assert.deepEqual(ofOne, ['one 1 11', 'one 2 not counted', 'one 3 not counted', 'one 4 not counted']);
     assert.equal(told.length - ofOne.length, 9);
+  });
+
+  it('are played only if an earlier bench has not played them', async () => {
+    const done = (trial: string): number => (trial === 'one' ? 1 : 2);
+    await allRounds(trials, { ...options, rounds: 3, done }, open, async (_stage, trial, round) =>
+      played(trial, round),
+    );
+    assert.deepEqual(told, ['one 2 12', 'one 3 13', 'two 3 13']);
+    await allRounds(trials, { ...options, done: () => 2 }, open, () => assert.fail('all rounds were played'));
+    assert.equal(opened, 1);
   });
 
   it('fail one by one if nothing can be started', async () => {
