@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { schemaMistake } from '../../shared/errors/schemaMistake.js';
 import { TraceBuilder, traceEvents, type Trace } from './Trace.js';
 
 const object = z.union([z.string(), z.tuple([z.string(), z.number().nonnegative()])]);
@@ -42,17 +43,10 @@ export async function parseTrace(lines: AsyncIterable<string> | Iterable<string>
       throw new TraceError(number, 'it is not JSON');
     }
     const checked = event.safeParse(parsed);
-    if (!checked.success) throw new TraceError(number, mistakeText(checked.error));
+    if (!checked.success) throw new TraceError(number, schemaMistake(checked.error));
     builder.add(checked.data);
   }
   return builder.build();
-}
-
-/** The first mistake, and the field that has it. */
-function mistakeText({ issues: [issue] }: z.ZodError): string {
-  if (!issue) return 'it is not an invocation';
-  const field = issue.path.map(String).join('.');
-  return field === '' ? issue.message : `${field}: ${issue.message}`;
 }
 
 /** The lines of a trace's file, each with its end. */

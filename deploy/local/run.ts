@@ -1,8 +1,19 @@
+import { messageOf } from '../../shared/errors/reasons.js';
 import { Lifecycle } from '../../shared/process/Lifecycle.js';
+import { UsageError } from '../standalone/options.js';
 
 // After the terminal is closed, writes fail. Ignore that, so that the processes are stopped.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
+
+/** A mistake of the command line is told in one line, without a stack. */
+function understood<T>(parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new UsageError(`${messageOf(error).split('. ')[0]} (--help lists the options)`);
+  }
+}
 
 await Lifecycle.begin('palette-whisk local').run(async (life) => {
   const { createLogger } = await import('../../shared/logging/winston.js');
@@ -12,7 +23,7 @@ await Lifecycle.begin('palette-whisk local').run(async (life) => {
 
   const args = process.argv.slice(2);
   if (printsVersion(args)) return;
-  const options = parseOptions(args);
+  const options = understood(() => parseOptions(args));
   if (options === 'help') {
     process.stdout.write(USAGE);
     return;

@@ -8,6 +8,7 @@ import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { knownUsers, rememberUsers } from '../../shared/store/knownUsers.js';
 import { UsageError } from './options.js';
 import { messageOf } from '../../shared/errors/reasons.js';
+import { schemaMistake } from '../../shared/errors/schemaMistake.js';
 
 export { WELL_KNOWN_USERS };
 
@@ -68,10 +69,10 @@ export function subject(name: string, key: string): SubjectDocument {
   return { _id: name, subject: name, namespaces: [{ name, uuid: key.slice(0, colon), key: key.slice(colon + 1) }] };
 }
 
-/** The longest error in characters, since each user of a file may have a fault. */
+/** The longest error in characters. */
 const MAX_REASON = 500;
 
 function reason(error: unknown): string {
-  const text = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+  const text = error instanceof z.ZodError ? schemaMistake(error) : messageOf(error);
   return text.replaceAll(/\s*\n\s*/g, ' ').slice(0, MAX_REASON);
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../errors/reasons.js';
 import { loadManifest, parseManifest, type ManifestOptions, type Runtimes } from './manifest.js';
 
 /** The operator's settings of runtimes. */
@@ -10,11 +11,24 @@ export interface RuntimesConfig {
   readonly localImagePrefix: string;
 }
 
+/** The configured manifest cannot be used. The message is one line. */
+class RuntimesManifestError extends Error {
+  override readonly name = 'RuntimesManifestError';
+}
+
 /**
  * The configured manifest of a process.
- * @throws Error that describes the fault
+ * @throws RuntimesManifestError
  */
 export function configuredRuntimes(config: RuntimesConfig): Runtimes {
+  try {
+    return readConfigured(config);
+  } catch (error) {
+    throw new RuntimesManifestError(messageOf(error).replaceAll(/\s*\n\s*/g, ' '), { cause: error });
+  }
+}
+
+function readConfigured(config: RuntimesConfig): Runtimes {
   const { manifest } = config;
   const options: ManifestOptions = {
     localImagePrefix: config.localImagePrefix,
@@ -27,7 +41,7 @@ export function configuredRuntimes(config: RuntimesConfig): Runtimes {
   try {
     json = JSON.parse(manifest);
   } catch (error) {
-    throw new Error(`The runtimes manifest is not JSON: ${String(error)}`, { cause: error });
+    throw new Error(`The runtimes manifest is not JSON: ${messageOf(error)}`, { cause: error });
   }
   return parseManifest(json, options);
 }

@@ -1,6 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { messageOf } from '../errors/reasons.js';
+import { schemaMistake } from '../errors/schemaMistake.js';
 import { readBounded } from '../files/readBounded.js';
 import { imageReference, parseImageName, sameImage, type ImageName } from './image.js';
 import { parseBytes, parseDuration, quantity } from './quantities.js';
@@ -170,7 +172,7 @@ function familyDefault(family: string, versions: readonly Runtime[]): Runtime {
  */
 export function parseManifest(json: unknown, options: ManifestOptions = {}): Runtimes {
   const parsed = manifestSchema.safeParse(json);
-  if (!parsed.success) throw new Error(`The runtimes manifest is not valid:\n${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) throw new Error(`The runtimes manifest is not valid: ${schemaMistake(parsed.error)}`);
   const families = new Map<string, readonly Runtime[]>();
   const kinds = new Map<string, Runtime>();
   const defaults = new Map<string, Runtime>();
@@ -227,7 +229,7 @@ export function loadManifest(file: string = defaultManifestFile(), options: Mani
   try {
     json = JSON.parse(readBounded(file).toString());
   } catch (error) {
-    throw new Error(`Cannot read the runtimes manifest ${file}: ${String(error)}`, { cause: error });
+    throw new Error(`Cannot read the runtimes manifest ${file}: ${messageOf(error)}`, { cause: error });
   }
   return parseManifest(json, { localImagePrefix: LOCAL_IMAGE_PREFIX, ...options });
 }

@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { posix, win32 } from 'node:path';
 import type Docker from 'dockerode';
 import * as z from 'zod';
+import { schemaMistake } from '../../../shared/errors/schemaMistake.js';
 
 /** What the search for an engine reads of a machine. */
 export interface Machine {
@@ -160,7 +161,7 @@ function parse<T>(file: string, schema: z.ZodType<T>, machine: Machine): T {
   try {
     return schema.parse(JSON.parse(machine.read(file)));
   } catch (error) {
-    throw new Error(`${file} cannot be read: ${error instanceof z.ZodError ? z.prettifyError(error) : String(error)}`, {
+    throw new Error(`${file} cannot be read: ${error instanceof z.ZodError ? schemaMistake(error) : String(error)}`, {
       cause: error,
     });
   }

@@ -9,6 +9,7 @@ import { parseImageName } from '../../../../shared/runtimes/image.js';
 import { applyLayer, IMPLICIT_MODE } from './applyLayer.js';
 import type { SourceImage } from './ImageSource.js';
 import { unpackTar } from './tar.js';
+import { schemaMistake } from '../../../../shared/errors/schemaMistake.js';
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const descriptor = z.object({
@@ -148,7 +149,7 @@ export class Layout {
     try {
       return schema.parse(JSON.parse(bytes.toString()));
     } catch (error) {
-      const reason = error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error);
+      const reason = error instanceof z.ZodError ? schemaMistake(error) : messageOf(error);
       throw new LayoutError(`${path} is not a document of an OCI layout: ${reason}`, { cause: error });
     }
   }

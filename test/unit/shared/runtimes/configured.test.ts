@@ -35,6 +35,26 @@ describe('the manifest that a process was configured with', () => {
     assert.throws(() => kinds('{'), /The runtimes manifest is not JSON/);
   });
 
+  it('is refused in one line that names the mistake', () => {
+    for (const [manifest, mistake] of [
+      ['{"runtimes":[]}', /^The runtimes manifest is not valid: runtimes: Invalid input: expected record/],
+      ['[]', /^The runtimes manifest is not valid: Invalid input: expected object/],
+      ['{', /^The runtimes manifest is not JSON: Expected property name/],
+      ['file:/none/x.json', /^Cannot read the runtimes manifest \/none\/x\.json: ENOENT/],
+      ['{"runtimes":{"a":[]}}', /^The runtimes manifest has no default kind for 'a'\.$/],
+    ] as const) {
+      assert.throws(
+        () => configuredRuntimes({ ...CONFIG, manifest }),
+        (error: Error) => {
+          assert.equal(error.name, 'RuntimesManifestError');
+          assert.match(error.message, mistake);
+          assert.ok(!error.message.includes('\n'));
+          return true;
+        },
+      );
+    }
+  });
+
   it('fills in prefix and tag of images that name none', () => {
     const runtimes = configuredRuntimes({
       ...CONFIG,
