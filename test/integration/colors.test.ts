@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import openwhisk from 'openwhisk';
 import { chainColoring, runDag, type Dag } from 'palette-whisk/coloring';
 import type { PolicyName } from '../../shared/colors/ColorPolicy.js';
@@ -298,5 +302,47 @@ describe('an action that needs certain invokers or containers', function () {
     await limited('none', 0);
     await assert.rejects(caller.request('POST', '/actions/none?blocking=true', {}), /429: .*'instances' is 0/);
     await assert.rejects(limited('many', 1001), /400: .*must not exceed your namespace concurrency of 1000/);
+  });
+});
+
+describe('the invokers of a standalone server that have a tag and are dedicated to a namespace', function () {
+  const alice = `${randomUUID()}:${'a'.repeat(64)}`;
+  let folder: string;
+  let server: TestServer;
+  let caller: Caller;
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'palette-whisk-dedicated-'));
+    const users = join(folder, 'users.json');
+    writeFileSync(users, JSON.stringify({ alice }));
+    server = await testServer(['--process', '--no-catalog', '--users', users], {
+      CONFIG_whisk_invoker_resource_tags: 'gpu',
+      CONFIG_whisk_invoker_dedicated_namespaces: 'guest',
+    });
+    caller = new Caller(server.base);
+  });
+  after(async () => {
+    await caller?.close();
+    await server?.stop();
+    rmSync(folder, { recursive: true });
+  });
+
+  it('run actions of this namespace that need the tag, and none of others', async () => {
+    await caller.createAction('infer', COUNT, { 'invoker-resources': ['gpu'] });
+    const record = await caller.request('POST', '/actions/infer?blocking=true', { post: 7 });
+    assert.deepEqual(resultOf(record), { post: 7, times: 1 });
+    const answer = async (method: string, path: string, body: Json): Promise<{ status: number; text: string }> => {
+      const response = await fetch(`${server.base}/api/v1/namespaces/_${path}`, {
+        method,
+        headers: { authorization: `Basic ${btoa(alice)}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, text: await response.text() };
+    };
+    const created = await answer('PUT', '/actions/own', { exec: { kind: 'nodejs:20', code: COUNT } });
+    assert.equal(created.status, 200, created.text);
+    const { status, text } = await answer('POST', '/actions/own?blocking=true', {});
+    assert.equal(status, 503);
+    assert.match(text, /No invoker is available for the namespace 'alice': all are dedicated to other namespaces\./);
   });
 });
