@@ -5,7 +5,7 @@ export interface Target {
 }
 
 export const TARGETS: readonly Target[] = [
-  { file: 'invoker/pool/decide', tests: ['invoker/pool/decide'] },
+  { file: 'invoker/pool/decide', tests: ['invoker/pool/decide', 'invoker/pool/decideEvictions'] },
   { file: 'invoker/pool/FairQueue', tests: ['invoker/pool/FairQueue'] },
   { file: 'invoker/pool/Backlog', tests: ['invoker/pool/Backlog'] },
   { file: 'invoker/pool/Headroom', tests: ['invoker/pool/Headroom'] },
