@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { backOff, retry } from '../../shared/process/retry.js';
 import { within } from '../../shared/process/within.js';
@@ -43,6 +44,8 @@ export class Removals {
   constructor(log: Logger, times: RemovalTimes = REMOVAL_TIMES) {
     this.#log = log;
     this.#times = times;
+    // Each container that waits for its next attempt listens: there are as many as the pool's memory holds.
+    setMaxListeners(0, this.#stopped.signal);
   }
 
   /** The number of containers whose removal has failed and is being retried. */
