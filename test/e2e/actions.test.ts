@@ -152,13 +152,16 @@ clientSuite('actions on a running server', function (server) {
     await create('timed', 'const main = ({ ms }) => new Promise((r) => setTimeout(() => r({ done: true }), ms));', {
       limits: { timeout: 3000 },
     });
-    assert.deepEqual((await run('timed', { ms: 300 })).body.response.result, { done: true });
+    // The limit counts for the initialization, too: a busy machine may need several attempts.
+    const runs = (ms: number) =>
+      eventually(async () => assert.deepEqual((await run('timed', { ms })).body.response.result, { done: true }));
+    await runs(300);
     const { status, body } = await run('timed', { ms: 20_000 });
     assert.equal(status, 502);
     assert.deepEqual(body.response.result, { error: 'The action exceeded its time limits of 3000 milliseconds.' });
     assert.ok(body.duration >= 3000);
     // Whoever comes next gets a container that works.
-    assert.deepEqual((await run('timed', { ms: 10 })).body.response.result, { done: true });
+    await runs(10);
   });
 
   it('may not hang or exit while they are initialized', async () => {

@@ -25,6 +25,7 @@ import { NODE_MAJORS } from '../../invoker/runtimes/versions/NodeBinaries.js';
 import { NODE_IMAGES, RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import { detectOci } from '../../invoker/containers/oci/detect.js';
 import { silentLogger } from '../../shared/logging/Logger.js';
+import { eventually } from '../e2e/eventually.js';
 import { containerDriverSuite } from '../suites/containerDriver.js';
 import { ociSuite } from '../suites/ociDriver.js';
 import { ensureDocker } from './docker.js';
@@ -61,7 +62,7 @@ async function versionIn(driver: ContainerDriver, kind: string, reference: strin
     environment: {},
     concurrency: 1,
   });
-  const options = { timeoutMs: 20_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+  const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
   const code = 'export const main = (): { version: string } => ({ version: process.version })';
   await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
   const { body } = await container.post('/run', '{}', options);
@@ -90,7 +91,7 @@ if (sandbox.usable) {
         environment: {},
         concurrency: 1,
       });
-      const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
       const code = `const fs = require('fs');
         const attempt = (work) => { try { return work() } catch (error) { return error.code } };
         const main = ({ outside }) => ({
@@ -128,7 +129,7 @@ if (sandbox.usable) {
         pidsLimit: 64,
       });
       try {
-        const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+        const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
         const bomb = await limited.create({
           name: 'bomb',
           image: { kind: 'nodejs:20', reference: '', pull: false },
@@ -253,7 +254,7 @@ if (!detected.usable) {
 
     it('holds inside: no capability, no new privileges, its own user', async () => {
       const container = await driver.create({ ...spec, name: `${owner}-inside` });
-      const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
       const code =
         'const main = () => ({ status: require("fs").readFileSync("/proc/self/status", "utf8"), hosts: require("fs").readFileSync("/etc/hosts", "utf8") })';
       await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
@@ -276,7 +277,7 @@ if (!detected.usable) {
     });
 
     it('holds the limit of processes against a fork bomb, beside which another container answers', async () => {
-      const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
       const [bomb, other] = await Promise.all(
         ['bomb', 'other'].map((n) => driver.create({ ...spec, name: `${owner}-${n}` })),
       );
@@ -381,18 +382,18 @@ if (!detected.usable) {
         const { NetworkSettings } = await docker.getContainer(other.id).inspect();
         const neighbour = NetworkSettings.Networks[network.name]?.IPAddress;
         assert.ok(neighbour);
-        const options = { timeoutMs: 20_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
-        const code = `const main = ({ host, port }) => new Promise((resolve) => {
+        const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+        const code = `const main = ({ host, port, ms }) => new Promise((resolve) => {
           const socket = require('net').connect(port, host);
           socket.once('connect', () => resolve({ reached: true })).once('error', () => resolve({ reached: false }));
-          setTimeout(resolve, 1000, { reached: false });
+          setTimeout(resolve, ms, { reached: false });
         })`;
         for (const container of [one, other])
           await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
-        const reaches = async (from: Container, host: string, at: number): Promise<string> =>
-          (await from.post('/run', JSON.stringify({ value: { host, port: at } }), options)).body;
+        const reaches = async (from: Container, host: string, at: number, ms = 20_000): Promise<string> =>
+          (await from.post('/run', JSON.stringify({ value: { host, port: at, ms } }), options)).body;
         assert.equal(await reaches(one, '127.0.0.1', 8080), '{"reached":true}');
-        assert.equal(await reaches(one, neighbour, 8080), '{"reached":false}');
+        assert.equal(await reaches(one, neighbour, 8080, 1000), '{"reached":false}');
         assert.equal(await reaches(one, gateway, port), '{"reached":true}');
         assert.equal(await reaches(one, 'host.docker.internal', port), '{"reached":true}');
       } finally {
@@ -445,11 +446,7 @@ if (!detected.usable) {
       await assert.rejects(lost.create({ ...spec, name: `${owner}-lost` }), { name: 'ContainerStartError' });
       await lost.close();
       const filters = { label: [`${OWNER_LABEL}=${owner}-lost`] };
-      const deadline = Date.now() + 3000;
-      while ((await docker.listContainers({ all: true, filters })).length > 0) {
-        assert.ok(Date.now() < deadline);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await eventually(async () => assert.deepEqual(await docker.listContainers({ all: true, filters }), []));
     });
   });
 }

@@ -33,7 +33,7 @@ export const ociSubnet = parseSubnet('10.213.0.0/16') ?? assert.fail('not a subn
 /** The user that is root in containers, as the settings have it. */
 const FIRST_USER = 0x7000_0000;
 const OWNERS = '/var/lib/palette-whisk/oci/owners';
-const OPTIONS = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+const OPTIONS = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
 
 /** A driver with the standard settings, except for those that are given. */
 export function ociDriver(
@@ -226,10 +226,10 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
       await once(service, 'listening');
       const { port } = service.address() as AddressInfo;
       try {
-        const code = `const main = ({ host, port }) => new Promise((resolve) => {
+        const code = `const main = ({ host, port, ms = 20000 }) => new Promise((resolve) => {
           const socket = require('net').connect(port, host);
           socket.once('connect', () => resolve({ reached: true })).once('error', () => resolve({ reached: false }));
-          setTimeout(resolve, 1000, { reached: false });
+          setTimeout(resolve, ms, { reached: false });
         })`;
         const address = `const main = () => ({ address: require('os').networkInterfaces().eth0[0].address })`;
         const [one, other] = await Promise.all([
@@ -239,7 +239,7 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
         const { address: neighbour } = await run(other);
         assert.match(String(neighbour), /^10\.213\./);
         assert.deepEqual(await run(one, { host: '127.0.0.1', port: 8080 }), { reached: true });
-        assert.deepEqual(await run(one, { host: neighbour, port: 8080 }), { reached: false });
+        assert.deepEqual(await run(one, { host: neighbour, port: 8080, ms: 1000 }), { reached: false });
         assert.deepEqual(await run(one, { host: ociSubnet.gateway, port }), { reached: true });
         assert.deepEqual(await run(one, { host: 'host.docker.internal', port }), { reached: true });
         await Promise.all([one.destroy(), other.destroy()]);

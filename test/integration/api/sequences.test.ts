@@ -5,6 +5,7 @@ import type { EventMessage } from '../../../shared/messages/event.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import { EmbeddedMessaging } from '../../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { topics } from '../../../shared/messaging/topics.js';
+import { eventually } from '../../e2e/eventually.js';
 import { TestController, type Body } from './testController.js';
 
 const echo = (args: unknown): unknown => args;
@@ -306,7 +307,7 @@ describe('user events of sequences and conductors', () => {
       await api.action('conductor', echo, { annotations: [{ key: 'conductor', value: true }] });
       const { activationId } = await api.must('POST', '_/actions/seq?blocking=true', { n: 1 });
       await api.must('POST', '_/actions/conductor?blocking=true', { statusCode: 418 });
-      for (let i = 0; i < 100 && seen.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+      await eventually(() => assert.equal(seen.length, 2));
       const bodies = seen.map((message) => (message.eventType === 'Activation' ? message.body : undefined));
       assert.deepEqual(
         bodies.map((body) => [body?.name, body?.kind, body?.conductor, body?.statusCode, body?.userDefinedStatusCode]),

@@ -119,12 +119,14 @@ describe('the verbs of palette-whisk', () => {
     assert.equal(await works('activation', 'result', '-l'), '{\n    "a": 2,\n    "b": 1\n}\n');
     assert.match(await works('activation', 'get', '--last', 'name'), /displaying field name\n"logs"\n$/);
     const stop = new AbortController();
-    const polled = runCommand(['activation', 'poll', '--since-minutes', '1'], variables, stop.signal);
+    const shown = /\nActivation: 'logs' \([0-9a-f]{32}\)\n\[\n {4}"\S+ +stdout: line"\n\]\n/;
+    const polled = runCommand(['activation', 'poll', '--since-minutes', '1'], variables, stop.signal, (out) => {
+      if (shown.test(out)) stop.abort();
+    });
     await works('invoke', 'logs', '-b');
-    setTimeout(() => stop.abort(), 1500);
     const { out } = await polled;
     assert.match(out, /^Enter Ctrl-c to exit\.\nPolling for activation logs\n/);
-    assert.match(out, /\nActivation: 'logs' \([0-9a-f]{32}\)\n\[\n {4}"\S+ +stdout: line"\n\]\n/);
+    assert.match(out, shown);
   });
 
   it('work with packages, sequences, triggers, feeds and rules', async () => {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
-import { until } from '../../suites/messaging.js';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { eventually } from '../../e2e/eventually.js';
 import { nodeAction, request, startTopology } from './cluster.js';
 import { skipWithoutBroker } from '../kafka/broker.js';
 import type { LocalProcess } from '../../../deploy/local/LocalProcess.js';
@@ -43,11 +46,11 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
   it('find on one controller the activation that the other took', async () => {
     const { status, body } = await request(one, 'POST', 'actions/hello', { name: 'later' });
     assert.equal(status, 202);
-    let found: Awaited<ReturnType<typeof request>> | undefined;
-    for (const end = Date.now() + 10_000; found?.status !== 200 && Date.now() < end;) {
-      found = await request(other, 'GET', `activations/${String(body['activationId'])}`);
-    }
-    assert.equal(found?.status, 200);
+    const found = await eventually(async () => {
+      const record = await request(other, 'GET', `activations/${String(body['activationId'])}`);
+      assert.equal(record.status, 200);
+      return record;
+    });
     assert.deepEqual((found.body['response'] as { result: unknown }).result, { greeting: 'Hello later' });
   });
 
@@ -58,9 +61,7 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
     await request(one, 'PUT', 'actions/changing?overwrite=true', nodeAction(code(1)));
     assert.equal(await invoke(), 1);
     await request(one, 'PUT', 'actions/changing?overwrite=true', nodeAction(code(2)));
-    let version: unknown;
-    for (const end = Date.now() + 5000; version !== 2 && Date.now() < end;) version = await invoke();
-    assert.equal(version, 2);
+    await eventually(async () => assert.equal(await invoke(), 2));
   });
 
   it('keep code that is larger than the installation wants inline as an attachment, and run it', async () => {
@@ -81,15 +82,13 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
 
   it('refuse an action of a kind that no invoker can run, and say why', async () => {
     // It is on its way with the pings.
-    let put = await request(one, 'PUT', 'actions/swift', {
-      exec: { kind: 'swift:default', code: 'func main(args: [String:Any]) -> [String:Any] { return [:] }' },
-    });
-    for (const end = Date.now() + 30_000; put.status === 200 && Date.now() < end;) {
-      put = await request(one, 'PUT', 'actions/swift?overwrite=true', {
+    const put = await eventually(async () => {
+      const answer = await request(one, 'PUT', 'actions/swift?overwrite=true', {
         exec: { kind: 'swift:default', code: 'func main(args: [String:Any]) -> [String:Any] { return [:] }' },
       });
-    }
-    assert.equal(put.status, 400);
+      assert.equal(answer.status, 400);
+      return answer;
+    });
     assert.match(
       String(put.body['error']),
       /^Actions of kind 'swift:[\d.]+' cannot run on this platform: without Docker only the kinds nodejs:/,
@@ -128,12 +127,10 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
     const [invoker] = topology.invokers;
     assert.ok(invoker);
     assert.equal((await fetch(`${invoker.url}/disable`, { method: 'POST', ...OPERATOR })).status, 200);
-    const states = async (): Promise<string> => JSON.stringify(await (await fetch(`${one}/invokers`)).json());
-    let now = '';
-    await until(() => {
-      void states().then((text) => (now = text));
-      return now.includes('down') || now.includes('unresponsive') || now.includes('offline');
-    }, 20_000);
+    await eventually(async () => {
+      const states = JSON.stringify(await (await fetch(`${one}/invokers`)).json());
+      assert.match(states, /down|unresponsive|offline/);
+    });
     const { status } = await request(one, 'POST', 'actions/hello?blocking=true', { name: 'x' });
     assert.equal(status, 200);
     assert.equal((await fetch(`${invoker.url}/enable`, { method: 'POST', ...OPERATOR })).status, 200);
@@ -143,11 +140,26 @@ describe('two controllers and two invokers over Kafka and CouchDB', function () 
   it('stop in order: an invoker finishes what it has, and exits with 0', async () => {
     const invoker = topology.invokers[1];
     assert.ok(invoker);
+    const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-topology-'));
+    const until = join(folder, 'release');
+    const code = `async function main({ until }) {
+      while (!require('fs').existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 10));
+      return {};
+    }`;
+    await request(one, 'PUT', 'actions/waiting', nodeAction(code, { memory: 512 }));
     const running = Array.from({ length: 4 }, (_, i) =>
-      request(i % 2 ? one : other, 'POST', 'actions/slow?blocking=true', {}),
+      request(i % 2 ? one : other, 'POST', 'actions/waiting?blocking=true', { until }),
     );
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    assert.equal(await invoker.stop(), 0);
+    await eventually(async () => {
+      const counts = await Promise.all(
+        [one, other].map(async (base) => (await fetch(`${base}/activation/count`)).text()),
+      );
+      assert.deepEqual(counts, ['2', '2']);
+    });
+    const stopped = invoker.stop();
+    writeFileSync(until, '');
+    assert.equal(await stopped, 0);
+    rmSync(folder, { recursive: true });
     for (const { status } of await Promise.all(running)) assert.equal(status, 200);
     await invoker.start();
     await topology.ready();

@@ -3,8 +3,10 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Kafka, logLevel } from 'kafkajs';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { BusUnavailableError, type Delivery, type Messaging } from '../../../shared/messaging/Messaging.js';
+import { eventually } from '../../e2e/eventually.js';
 import { until } from '../../suites/messaging.js';
 import { skipWithoutOwnBroker, startBroker, type Broker } from './broker.js';
 import { KAFKA_CLIENTS, type KafkaClientName } from '../../../shared/messaging/clients/names.js';
@@ -46,7 +48,8 @@ function faultTests(name: KafkaClientName): void {
   }
 
   it('loses nothing that was acknowledged when the broker is killed and comes back, without a restart here', async () => {
-    const messaging = await connect();
+    // A busy machine may need minutes to start the broker.
+    const messaging = await connect(undefined, 200_000);
     const topic = numberTopic();
     const times = new Map<number, number>();
     await messaging.consume<Numbered>({
@@ -139,7 +142,7 @@ function faultTests(name: KafkaClientName): void {
     // The child handles even numbers and keeps odd ones for ever, at most 4 of them.
     for (let n = 0; n < 20; n++) await producer.send(topic, { n });
     await until(() => started.length === 8);
-    await sleep(600);
+    await committed(broker.hosts, topic.name, `${topic.name}-group`, 1);
     child.kill('SIGKILL');
     await once(child, 'exit');
     assert.deepEqual(started, [0, 1, 2, 3, 4, 5, 6, 7]);
@@ -177,7 +180,8 @@ function faultTests(name: KafkaClientName): void {
       handle: ({ n }) => void got.add(n),
     });
     const producer = await messaging.producer();
-    await producer.send(topic, { n: 0 });
+    // A busy broker may need longer than the limit.
+    await producer.send(topic, { n: 0 }, { lasting: true });
     await until(() => got.has(0));
     broker.freeze();
     let lasting: Promise<void>[];
@@ -191,7 +195,7 @@ function faultTests(name: KafkaClientName): void {
     }
     await Promise.all(lasting);
     await until(() => got.has(4) && got.has(5), RETURN_MS[name]);
-    await producer.send(topic, { n: 6 });
+    await producer.send(topic, { n: 6 }, { lasting: true });
     await until(() => got.has(6) && messaging.isHealthy(), RETURN_MS[name]);
   });
 
@@ -200,7 +204,7 @@ function faultTests(name: KafkaClientName): void {
     const topic = numberTopic();
     await messaging.ensureTopic(topic);
     const producer = await messaging.producer();
-    await producer.send(topic, { n: 0 });
+    await producer.send(topic, { n: 0 }, { lasting: true });
     await broker.kill();
     try {
       await assert.rejects(producer.send(topic, { n: 1 }), BusUnavailableError);
@@ -208,6 +212,20 @@ function faultTests(name: KafkaClientName): void {
       await broker.start();
     }
   });
+}
+
+/** Resolves once a group has committed that it goes on at an offset. */
+async function committed(hosts: string, topic: string, groupId: string, offset: number): Promise<void> {
+  const admin = new Kafka({ brokers: [hosts], clientId: 'commits', logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    await eventually(async () => {
+      const [offsets] = await admin.fetchOffsets({ groupId, topics: [topic] });
+      assert.equal(offsets?.partitions[0]?.offset, String(offset));
+    });
+  } finally {
+    await admin.disconnect();
+  }
 }
 
 async function startConsumer(name: KafkaClientName, hosts: string, topic: string): Promise<ChildProcess> {

@@ -56,7 +56,7 @@ class Workload {
   /** Resolves after so many more reads and increments. */
   async more(count: number): Promise<void> {
     const end = this.history.successes + count;
-    const late = performance.now() + 30_000;
+    const late = performance.now() + 90_000;
     while (this.history.successes < end) {
       const counts = JSON.stringify([...this.history.statuses]);
       assert.ok(performance.now() < late, `the clients do not go on: ${counts}`);
@@ -147,13 +147,13 @@ describe('the history of each object is linearizable', function () {
           workload.history.mayLose();
           node.state = 'draining';
           // The next home takes the colors over, and changes their objects.
-          await eventually(() => assert.ok(next.sharing.owns(GUEST, color)), 40_000);
+          await eventually(() => assert.ok(next.sharing.owns(GUEST, color)), 90_000);
           await workload.more(40);
           node.proxy.heal();
           node.reachesControllers = true;
           node.state = 'up';
           await workload.more(40);
-          if (home === 2) await eventually(() => isBackAt(node, next, persistence), 40_000);
+          if (home === 2) await eventually(() => isBackAt(node, next, persistence), 90_000);
         }
       }));
   }

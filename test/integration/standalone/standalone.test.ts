@@ -8,6 +8,12 @@ import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { eventually } from '../../e2e/eventually.js';
 import { startServerProcess, type ServerProcess, type ServerProcessOptions } from './serverProcess.js';
 
+/** Ends when a file is there. */
+const WAITING = `const { existsSync } = require('fs');
+  async function main({ until }) {
+    while (!existsSync(until)) await new Promise((resolve) => setTimeout(resolve, 10));
+    return { done: true };
+  }`;
 const SLOW = 'function main({ ms }) { return new Promise((r) => setTimeout(() => r({ done: true }), ms)); }';
 
 describe('the standalone server, as a process', () => {
@@ -44,6 +50,11 @@ describe('the standalone server, as a process', () => {
     const { status } = await call(url, 'PUT', `/actions/${name}`, { exec: { kind: 'nodejs:20', code } });
     assert.equal(status, 200);
   };
+  /** Resolves once so many activations are under way. */
+  const underWay = (url: string, count: number): Promise<void> =>
+    eventually(async () => assert.equal(await (await fetch(`${url}/activation/count`)).text(), String(count)));
+  /** Resolves once the server takes no more requests. */
+  const refusing = (url: string): Promise<void> => eventually(() => assert.rejects(fetch(`${url}/ping`)));
   /** Ends with code 1 and says why in one line. */
   async function refuses(args: string[], reason: RegExp, options?: ServerProcessOptions): Promise<void> {
     const server = start(args, options);
@@ -209,14 +220,14 @@ describe('the standalone server, as a process', () => {
   it('lets a running activation finish when it is told to stop, and refuses new ones', async () => {
     const server = start([...data('drain'), '--process']);
     const url = await server.ready();
-    await createAction(url, 'slow', SLOW);
-    await call(url, 'POST', '/actions/slow?blocking=true', { ms: 1 });
-    const answer = call(url, 'POST', '/actions/slow?blocking=true&result=true', { ms: 1500 });
-    const { body: accepted } = await call(url, 'POST', '/actions/slow', { ms: 1500 });
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const until = join(folder, 'drain-release');
+    await createAction(url, 'waiting', WAITING);
+    const answer = call(url, 'POST', '/actions/waiting?blocking=true&result=true', { until });
+    const { body: accepted } = await call(url, 'POST', '/actions/waiting', { until });
+    await underWay(url, 2);
     server.signal('SIGTERM');
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    await assert.rejects(fetch(`${url}/ping`));
+    await refusing(url);
+    writeFileSync(until, '');
     assert.deepEqual(await answer, { status: 200, body: { done: true } });
     assert.equal(await server.exited(), 0, server.output());
 
@@ -245,11 +256,14 @@ describe('the standalone server, as a process', () => {
   it('takes a Ctrl-C for one that comes from the terminal and from npm', async () => {
     const server = start([...data('npm'), '--process']);
     const url = await server.ready();
-    await createAction(url, 'slow', SLOW);
-    const answer = call(url, 'POST', '/actions/slow?blocking=true&result=true', { ms: 1000 });
-    await eventually(async () => assert.equal(await (await fetch(`${url}/activation/count`)).text(), '1'));
+    const until = join(folder, 'npm-release');
+    await createAction(url, 'waiting', WAITING);
+    const answer = call(url, 'POST', '/actions/waiting?blocking=true&result=true', { until });
+    await underWay(url, 1);
     server.signal('SIGINT');
     server.signal('SIGINT');
+    await refusing(url);
+    writeFileSync(until, '');
     assert.deepEqual((await answer).body, { done: true });
     assert.equal(await server.exited(), 0, server.output());
   });
@@ -257,10 +271,13 @@ describe('the standalone server, as a process', () => {
   it('ends at once at the second signal', async () => {
     const server = start([...data('second'), '--process']);
     const url = await server.ready();
-    await createAction(url, 'slow', SLOW);
-    const answer = call(url, 'POST', '/actions/slow?blocking=true', { ms: 20_000 }).catch(() => 'cut off');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await createAction(url, 'waiting', WAITING);
+    const until = join(folder, 'never');
+    const answer = call(url, 'POST', '/actions/waiting?blocking=true', { until }).catch(() => 'cut off');
+    await underWay(url, 1);
     server.signal('SIGTERM');
+    await refusing(url);
+    // A signal that comes sooner counts as the same.
     await new Promise((resolve) => setTimeout(resolve, 700));
     server.signal('SIGTERM');
     assert.equal(await server.exited(), 1);

@@ -66,10 +66,7 @@ describe('the membership of a controller', () => {
           if (self === '0') seen.push([...controllers]);
         },
       });
-    const until = async (condition: () => boolean): Promise<void> => {
-      for (let i = 0; i < 200 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 5));
-      assert.ok(condition());
-    };
+    const until = (condition: () => boolean): Promise<void> => eventually(() => assert.ok(condition()));
     const zero = await join('0');
     assert.deepEqual(zero.members, ['0']);
     assert.equal(zero.isLeader, true);

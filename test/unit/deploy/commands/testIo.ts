@@ -9,18 +9,25 @@ export interface Ran {
   readonly err: string;
 }
 
-/** Runs a command line in this process. Properties are in the file `WSK_CONFIG_FILE` of `variables`. */
+/**
+ * Runs a command line in this process. Properties are in the file `WSK_CONFIG_FILE` of `variables`.
+ * @param onOut called with the whole standard output each time it grows
+ */
 export async function runCommand(
   args: readonly string[],
   variables: Readonly<Record<string, string>>,
   stopping: AbortSignal = new AbortController().signal,
+  onOut: (out: string) => void = () => undefined,
 ): Promise<Ran> {
   let out = '';
   let err = '';
   const io: Io = {
     variables,
     home: '/nonexistent',
-    out: (text) => void (out += text),
+    out: (text) => {
+      out += text;
+      onOut(out);
+    },
     err: (text) => void (err += text),
     paint: plain,
     stopping,

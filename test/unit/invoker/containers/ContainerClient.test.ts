@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { freePort } from '../../../../deploy/local/ports.js';
 import { ContainerClient, utf8Prefix } from '../../../../invoker/containers/ContainerClient.js';
 
-const OPTIONS = { timeoutMs: 2000, maxResponseBytes: 1000, truncationBytes: 10 };
+const OPTIONS = { timeoutMs: 60_000, maxResponseBytes: 1000, truncationBytes: 10 };
 
 describe('container client', () => {
   const servers: Server[] = [];
@@ -68,9 +69,7 @@ describe('container client', () => {
         yield* pieces;
       },
     };
-    const port = await listen(() => undefined);
-    const [first] = servers.splice(0);
-    await new Promise((resolve) => first?.close(resolve));
+    const port = await freePort();
     const init = connect(port).post('/init', body, OPTIONS);
     await new Promise((resolve) => setTimeout(resolve, 20));
     const received: unknown[] = [];
@@ -87,9 +86,7 @@ describe('container client', () => {
   });
 
   it('retries /init until the container listens, and sends /run once', async () => {
-    const port = await listen(() => undefined);
-    const [first] = servers.splice(0);
-    await new Promise((resolve) => first?.close(resolve));
+    const port = await freePort();
     const client = connect(port);
     await assert.rejects(client.post('/run', '{}', OPTIONS), { name: 'ContainerConnectionError', failure: 'refused' });
     const init = client.post('/init', '{"a":1}', OPTIONS);
@@ -101,9 +98,7 @@ describe('container client', () => {
   });
 
   it('gives up if the container does not listen in time', async () => {
-    const port = await listen(() => undefined);
-    const [first] = servers.splice(0);
-    await new Promise((resolve) => first?.close(resolve));
+    const port = await freePort();
     await assert.rejects(connect(port).post('/init', '{}', { ...OPTIONS, timeoutMs: 60 }), {
       name: 'ContainerTimeoutError',
     });
@@ -129,10 +124,12 @@ describe('container client', () => {
   });
 
   it('fails running requests when the container is gone', async () => {
-    const port = await listen(() => undefined);
+    let arrive: (() => void) | undefined;
+    const arrived = new Promise<void>((resolve) => (arrive = resolve));
+    const port = await listen(() => arrive?.());
     const client = connect(port);
     const run = assert.rejects(client.post('/run', '{}', OPTIONS), { failure: 'broken' });
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await arrived;
     client.close();
     await run;
     await assert.rejects(client.post('/run', '{}', OPTIONS), { failure: 'refused' });

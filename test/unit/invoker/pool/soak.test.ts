@@ -341,7 +341,7 @@ function turn(): Promise<void> {
 }
 
 /** The time without progress after which a run is stuck: longer than any pause of a busy machine. */
-const STUCK_MS = 10_000;
+const STUCK_MS = 60_000;
 
 /** Lets everything that is scheduled happen, in the order that the scheduler chooses, until the promise settles. */
 async function drain(scheduler: fc.Scheduler, until: Promise<unknown>): Promise<void> {

@@ -3,7 +3,7 @@ import { SENTINEL, signedSentinel } from '../../../../../invoker/containers/logs
 import { formatTime } from '../../../../../invoker/containers/logs/LogClock.js';
 import { LogCollector } from '../../../../../invoker/containers/logs/LogCollector.js';
 
-const EXPECTING = { maxBytes: 10_000, expectSentinels: true, timeoutMs: 2000 };
+const EXPECTING = { maxBytes: 10_000, expectSentinels: true, timeoutMs: 60_000 };
 const END = Buffer.from(`${SENTINEL}\n`);
 
 function text(lines: readonly string[]): string[] {

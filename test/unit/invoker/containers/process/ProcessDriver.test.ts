@@ -7,6 +7,7 @@ import type { Container } from '../../../../../invoker/containers/ContainerDrive
 import { descendants, parentOf } from '../../../../../invoker/containers/process/processTree.js';
 import { ProcessDriver } from '../../../../../invoker/containers/process/ProcessDriver.js';
 import { privateBytes } from '../../../../../invoker/containers/process/MemoryWatch.js';
+import { eventually as until } from '../../../../e2e/eventually.js';
 import { silentLogger } from '../../../../../shared/logging/Logger.js';
 
 const SPEC = {
@@ -44,7 +45,7 @@ describe('process driver', () => {
     const driver = new ProcessDriver({ owner: `env-${process.pid}`, logger: silentLogger });
     try {
       const container = await driver.create(SPEC);
-      const options = { timeoutMs: 10_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
       const code = 'const main = () => ({ seen: process.env.A_SECRET ?? "nothing" })';
       await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
       assert.equal((await container.post('/run', '{}', options)).body, '{"seen":"nothing"}');
@@ -59,13 +60,13 @@ describe('process driver', () => {
     const driver = new ProcessDriver({ owner: `nice-${process.pid}`, logger: silentLogger });
     try {
       const container = await driver.create(SPEC);
-      const options = { timeoutMs: 10_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
       // A kernel may be built without groups by session. The server sets their priority soon after the start.
       const code = `
         const { readFileSync } = require('fs');
         const group = () => { try { return readFileSync('/proc/self/autogroup', 'utf8'); } catch { return 'nice 5'; } };
         const main = async () => {
-          const end = Date.now() + 5000;
+          const end = Date.now() + 50_000;
           while (!/nice 5$/.test(group().trim()) && Date.now() < end) await new Promise((done) => setTimeout(done, 20));
           return { nice: require('os').getPriority(), group: /nice (\\d+)$/.exec(group().trim())?.[1] };
         }`;
@@ -91,11 +92,7 @@ describe('process driver', () => {
       const pid = Number(chunk.toString());
       assert.ok(pid > 0);
       parent.kill('SIGKILL');
-      const deadline = Date.now() + 5000;
-      while (isAlive(pid)) {
-        assert.ok(Date.now() < deadline, 'the child lives on');
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+      await eventually(() => !isAlive(pid));
       const successor = new ProcessDriver({ owner: `killed-${parent.pid}`, logger: silentLogger });
       assert.equal(await successor.removeLeftovers(), 1);
       await successor.close();
@@ -105,7 +102,7 @@ describe('process driver', () => {
     const driver = new ProcessDriver({ owner: `tree-${process.pid}`, logger: silentLogger });
     try {
       const [container, bystander] = [await driver.create(SPEC), await driver.create(SPEC)];
-      const options = { timeoutMs: 10_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
       const code = `const { spawn, execSync } = require('child_process');
         const main = () => {
           const group = spawn('sleep', ['1000'], { stdio: 'ignore' });
@@ -154,13 +151,7 @@ describe('process driver', () => {
 });
 
 /** A killed process may be there for a moment, until its parent has read its end. */
-async function eventually(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!holds()) {
-    assert.ok(Date.now() < deadline);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
+const eventually = (holds: () => boolean): Promise<void> => until(() => assert.ok(holds()));
 
 function isAlive(pid: number): boolean {
   try {

@@ -35,7 +35,7 @@ describe('the Python runtime', function () {
   }
 
   async function logs(container: Container, expectSentinels: boolean): Promise<string> {
-    const { lines } = await container.collectLogs({ maxBytes: 100_000, expectSentinels, timeoutMs: 5000 });
+    const { lines } = await container.collectLogs({ maxBytes: 100_000, expectSentinels, timeoutMs: 60_000 });
     return lines.map((line) => line.slice(31)).join('\n');
   }
 
