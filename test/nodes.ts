@@ -22,7 +22,7 @@ import { nodeBinaries } from '../invoker/runtimes/versions/NodeBinaries.js';
 /** The versions that actions can run on. */
 const KINDS = ['20', '22', '24'];
 
-const INSTALL_MS = 180_000;
+const INSTALL_MS = 600_000;
 const SMOKE_MS = 600_000;
 /** The unit tier of several versions runs side by side, also on a busy machine. */
 const TESTS_MS = 1_800_000;

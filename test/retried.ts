@@ -35,7 +35,7 @@ export async function retried<T>(
   }
 }
 
-const NPM_MS = 300_000;
+const NPM_MS = 900_000;
 
 /**
  * Installs the packages of a folder with a lock file.

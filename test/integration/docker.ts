@@ -22,7 +22,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
 };
 /** apt-get tries a download again, and waits for another apt-get. */
 const APT_OPTIONS = ['-qq', '-o', 'Acquire::Retries=3', '-o', 'DPkg::Lock::Timeout=120'];
-const APT_MS = 300_000;
+const APT_MS = 600_000;
 
 /**
  * A Docker Engine with the image of the Node.js runtime, or other images of ours, for the tests that need them. Where `install`

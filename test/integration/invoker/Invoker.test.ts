@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import type { ContainerDriver } from '../../../invoker/containers/ContainerDriver.js';
 import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { ProcessDriver } from '../../../invoker/containers/process/ProcessDriver.js';
@@ -22,13 +23,21 @@ const detected = await ensureDocker({ install: process.env['CI'] === 'true' });
 describe('Invoker', function () {
   over('process', {
     driver: () => new ProcessDriver({ logger: silentLogger, owner }),
-    kill: (container) => process.kill(-Number(container), 'SIGKILL'),
+    kill: async (container) => {
+      process.kill(-Number(container), 'SIGKILL');
+      // On a busy machine it may live on for a while.
+      await until(() => hasEnded(Number(container)));
+    },
   });
   if (detected.usable) {
     const { docker, reach } = detected;
     over('docker', {
       driver: () => new DockerDriver({ logger: silentLogger, owner, docker, reach }),
-      kill: (container) => docker.getContainer(container).kill(),
+      kill: async (container) => {
+        const ended = docker.getContainer(container).wait();
+        await docker.getContainer(container).kill();
+        await ended;
+      },
     });
     describe("with a user's own image", () => {
       let installation: Installation;
@@ -72,8 +81,8 @@ describe('Invoker', function () {
 
 interface Engine {
   driver(): ContainerDriver;
-  /** Ends a container from outside. */
-  kill(container: string): Promise<unknown> | boolean;
+  /** Ends a container from outside, and waits for its end. */
+  kill(container: string): Promise<void>;
 }
 
 function over(name: string, engine: Engine): void {
@@ -140,8 +149,10 @@ function over(name: string, engine: Engine): void {
         let release, together = new Promise((resolve) => (release = resolve));
         async function main({ wanted = 1 }) {
           most = Math.max(most, ++running);
-          if (running === wanted) release();
-          if (wanted > 1) await together;
+          if (wanted > 1) {
+            if (running === wanted) release();
+            await together;
+          }
           running--;
           return { most, pid: process.pid };
         }`,
@@ -490,6 +501,15 @@ function over(name: string, engine: Engine): void {
 async function until(condition: () => boolean, limitMs = 60_000): Promise<void> {
   for (const end = Date.now() + limitMs; !condition() && Date.now() < end;) await pause(10);
   assert.ok(condition(), `it did not come to be in ${limitMs / 1000} s`);
+}
+
+/** A process that nobody has waited for yet is a zombie. */
+function hasEnded(pid: number): boolean {
+  try {
+    return /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true;
+  }
 }
 
 /** Where a colored activation ran. */
