@@ -222,7 +222,7 @@ function checkAnswer(method: string, { status, headers, body }: RawAnswer): void
 }
 
 describe('malformed requests', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let server: TestServer;
 
   before(async () => {

@@ -10,7 +10,7 @@ export interface TestServer {
   stop(): Promise<void>;
 }
 
-const START_LIMIT_MS = 170_000;
+const START_LIMIT_MS = 240_000;
 const READY = /ready at (http:\/\/\S+)/;
 
 /**

@@ -40,7 +40,7 @@ project:
 `;
 
 clientSuite('aio runtime', function (server) {
-  this.timeout(300_000);
+  this.timeout(600_000);
   /** `aio runtime ...words`; a word with blanks comes last, as an array. */
   let aio: (words: string, ...more: string[]) => Promise<string>;
   /** The same in a process of its own, as users have it. */

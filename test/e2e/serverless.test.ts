@@ -57,7 +57,7 @@ exports.add = ({ a, b }) => ({ sum: a + b })
 `;
 
 clientSuite('serverless-openwhisk', function (server) {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let serverless: CommandLine;
   let client: openwhisk.Client;
   let folder: string;

@@ -49,7 +49,7 @@ export function clientSuite(title: string, suite: (this: Mocha.Suite, server: Cl
   }
 }
 
-const START_MS = 180_000;
+const START_MS = 600_000;
 
 /** A standalone server for one suite, or the one that runs. */
 async function standalone(): ReturnType<Start> {

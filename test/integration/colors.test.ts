@@ -37,7 +37,7 @@ const textOf = (record: JsonObject, key: string): string => {
 const resultOf = (record: JsonObject): JsonObject => (record['response'] as { result: JsonObject }).result;
 
 describe('colors', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let server: TestServer;
   let caller: Caller;
 

@@ -24,7 +24,7 @@ const PRINTED = {
 };
 
 describe('the examples', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let server: ServerProcess;
   let url: string;
   const data = mkdtempSync(join(tmpdir(), 'palette-whisk-examples-'));
@@ -55,7 +55,7 @@ describe('the examples', function () {
 const FIRST_FUNCTIONS = ['form', 'dependencies', 'cron', 'pipeline', 'color-cache'];
 
 describe('the first examples', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let workplace: Workplace;
 
   before(() => {

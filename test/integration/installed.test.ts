@@ -22,7 +22,7 @@ interface LockFile {
 }
 
 describe('the installed package', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   let folder: string;
   let command: string;
 

@@ -11,7 +11,7 @@ import { foreignCouch, startOwnCouch, type OwnCouch } from './couch.js';
 
 /** `npm run bench:faults -- --couchdb URL` and tests with `COUCHDB_URL`. */
 describe('a CouchDB that is there already', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let couch: OwnCouch;
   let client: CouchClient;
   let url: string;

@@ -26,7 +26,7 @@ interface Invoked {
 }
 
 describe('a planned drain of an invoker under load', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let topology: Topology;
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;
   let folder: string;

@@ -15,7 +15,7 @@ import { startTopology } from './cluster.js';
 const PASSWORD = 'openwhisk';
 
 describe('a controller and an invoker with HTTPS', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let folder: string;
   const path = (name: string): string => join(folder, name);
   const ordinary = getGlobalDispatcher();

@@ -23,7 +23,7 @@ exports.main = () => new Promise((resolve, reject) => {
 });`;
 
 describe('objects of distributed invokers', function () {
-  this.timeout(400_000);
+  this.timeout(600_000);
   let cluster: Cluster;
   let controllers: string[];
   let objects: ClusterObjects;

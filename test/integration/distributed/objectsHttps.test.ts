@@ -29,7 +29,7 @@ exports.main = async ({ n }) => {
  * processes that are not encrypted, so whatever passes between two of them here is encrypted.
  */
 describe('objects of controllers and invokers with HTTPS', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
   const ordinary = getGlobalDispatcher();
   let folder: string;
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;

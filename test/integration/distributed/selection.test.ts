@@ -16,7 +16,7 @@ const ROLES: readonly Readonly<Record<string, string>>[] = [
 ];
 
 describe('an action on invokers with tags, and on one for a namespace', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;
   let base: string;
 

@@ -6,7 +6,7 @@ import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
 import { runToEnd } from './runToEnd.js';
 
 describe('the start of a controller and of an invoker', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
 
   it('ends with one line and exit code 1 if a setting is missing or wrong', async () => {
     const engines = { KAFKA_HOSTS: '127.0.0.1:1', CONFIG_whisk_couchdb_host: '127.0.0.1' };

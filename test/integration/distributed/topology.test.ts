@@ -13,6 +13,7 @@ import { openCouchStores } from '../../../shared/store/couchdb/open.js';
 const OPERATOR = { headers: { authorization: `Basic ${btoa('operator:secret')}` } };
 
 describe('two controllers and two invokers over Kafka and CouchDB', function () {
+  this.timeout(600_000);
   let topology: Topology;
   let started: Awaited<ReturnType<typeof startTopology>> | undefined;
   let one: string;

@@ -7,7 +7,7 @@ import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
 const RECORDED_MS = 60_000;
 
 describe('two controllers on one database', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let cluster: Cluster;
   let one: string;
   let other: string;

@@ -10,7 +10,7 @@ const GENERATOR = join(ROOT, 'docs/generators/api');
 const TYPEDOC = join(GENERATOR, 'node_modules/typedoc/bin/typedoc');
 
 describe('the API reference', function () {
-  this.timeout(300_000);
+  this.timeout(600_000);
 
   before(async function () {
     this.timeout(900_000);

@@ -37,7 +37,7 @@ const PARALLEL = 64;
 const INVOKERS = [0, 1, 2].map((i) => invokerInstance(i, `host${i}`, 64 * 1024));
 
 describe('balancers on Kafka', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   let kafka: TestKafka;
   before(async function () {
     skipWithoutBroker(this);

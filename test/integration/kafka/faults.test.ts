@@ -19,7 +19,7 @@ const RETURN_MS: Readonly<Record<KafkaClientName, number>> = { kafkajs: 30_000, 
 for (const name of KAFKA_CLIENTS) faults(name);
 
 function faults(name: KafkaClientName): void {
-  describe(`Kafka with faults, through ${name}`, () => faultTests(name)).timeout(240_000);
+  describe(`Kafka with faults, through ${name}`, () => faultTests(name)).timeout(600_000);
 }
 
 function faultTests(name: KafkaClientName): void {

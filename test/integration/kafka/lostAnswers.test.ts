@@ -9,7 +9,7 @@ import { startBrokers, type Brokers } from './brokers.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
 for (const name of KAFKA_CLIENTS) {
-  describe(`Kafka whose answers are lost, through ${name}`, () => lostAnswers(name)).timeout(240_000);
+  describe(`Kafka whose answers are lost, through ${name}`, () => lostAnswers(name)).timeout(600_000);
 }
 
 function lostAnswers(name: KafkaClientName): void {

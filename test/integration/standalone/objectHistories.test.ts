@@ -29,7 +29,7 @@ const replySchema = z.object({ status: z.number(), text: z.string() });
 const figuresSchema = z.array(z.object({ hits: z.number(), forwarded: z.number() }));
 
 describe('the history of each object is linearizable in a standalone server', function () {
-  this.timeout(240_000);
+  this.timeout(600_000);
   const data = mkdtempSync(join(tmpdir(), 'palette-whisk-histories-'));
   let server: ServerProcess;
   let url: string;

@@ -85,7 +85,7 @@ describe('objects in actions', function () {
 
   for (const driver of ['docker', 'oci'] as const) {
     it(`are reached in containers over a socket in a folder that the action cannot change (${driver})`, async function () {
-      this.timeout(300_000);
+      this.timeout(600_000);
       const detected =
         driver === 'oci' ? await detectOci() : await ensureDocker({ install: process.env['CI'] === 'true' });
       if (!detected.usable) {
