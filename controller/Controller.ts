@@ -308,9 +308,8 @@ function assembleInvocation(parts: ControllerParts, { entities, events, journal,
     }),
     entitlement,
     invocation: {
-      async invoke(request: InvocationRequest) {
-        await activations.ready();
-        return dispatch.invoke(request);
+      invoke(request: InvocationRequest) {
+        return activations.ready().then(() => dispatch.invoke(request));
       },
     },
     balancer,

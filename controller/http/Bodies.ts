@@ -140,6 +140,10 @@ export class Bodies {
   /** Undefined for an empty body. */
   async #readJson(req: Incoming, limit: number): Promise<Json | undefined> {
     const decoder = decoderOf(req);
+    if (isSmall(req, limit)) {
+      const body = await readAnnounced(req);
+      return body.length === 0 ? undefined : parseJson(body, decoder);
+    }
     let chunks: Buffer[] = [];
     let bytes = 0;
     let reader: JsonReader | undefined;
@@ -189,10 +193,9 @@ export class Bodies {
     namespace: string,
     take: (chunk: Buffer, share: Share | undefined) => Promise<void> | void,
   ): Promise<void> {
-    const { 'content-length': length = '0', 'transfer-encoding': encoding } = req.headers;
-    const announced = Number(length);
+    const announced = announcedBytes(req);
     if (announced > limit) throw tooLarge('Request', announced, limit);
-    if (encoding === undefined && announced <= SMALL_BYTES) {
+    if (isSmall(req, limit)) {
       const body = await readAnnounced(req);
       if (body.length > 0) await take(body, undefined);
       return;
@@ -241,6 +244,14 @@ export class Bodies {
     this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve)));
     return this.#turn;
   }
+}
+
+/** The length that the request names; 0 if it names none. */
+const announcedBytes = ({ headers }: Incoming): number => Number(headers['content-length'] ?? '0');
+
+/** Whether the body is so short that it needs no share of the memory. */
+function isSmall(req: Incoming, limit: number): boolean {
+  return req.headers['transfer-encoding'] === undefined && announcedBytes(req) <= Math.min(SMALL_BYTES, limit);
 }
 
 /** The caller's namespace. All callers without credentials have one share. */

@@ -1,6 +1,6 @@
 import { argumentsOf } from './parameters.js';
 import type { Journal } from './Journal.js';
-import type { Invocation, InvocationRequest } from './Invocation.js';
+import type { Invocation, InvocationOutcome, InvocationRequest } from './Invocation.js';
 import type { ActivationRecord, ActivationResponse } from '../../shared/entities/activation.js';
 import { StatusCode } from '../../shared/entities/activation.js';
 import { activationRecord, limitsAnnotation } from '../../shared/entities/activationRecord.js';
@@ -33,19 +33,27 @@ export interface BuiltinParts {
 /** Runs built-in actions in this process and passes all others to `primitive`. Callers see no difference. */
 export function withBuiltins(primitive: Invocation, parts: BuiltinParts): Invocation {
   return {
-    async invoke(request) {
+    invoke(request) {
       const { action } = request.target;
       const builtin = parts.builtins.get(action._id);
       if (!builtin || !isTruthy(action.annotations, BUILTIN_ANNOTATION)) return primitive.invoke(request);
-      const start = parts.clock();
-      const response = await respond(parts, builtin, request);
-      const record = builtinRecord(request, parts.newActivationId(), response, start, parts.clock());
-      await parts.journal.beforeAnswer(record, request.user);
-      void parts.journal.keep(record, request.user, request.transid);
-      if (request.waitMs === undefined) return { kind: 'accepted', activationId: record.activationId };
-      return { kind: 'record', record };
+      return runBuiltin(parts, builtin, request);
     },
   };
+}
+
+async function runBuiltin(
+  parts: BuiltinParts,
+  builtin: BuiltinAction,
+  request: InvocationRequest,
+): Promise<InvocationOutcome> {
+  const start = parts.clock();
+  const response = await respond(parts, builtin, request);
+  const record = builtinRecord(request, parts.newActivationId(), response, start, parts.clock());
+  await parts.journal.beforeAnswer(record, request.user);
+  void parts.journal.keep(record, request.user, request.transid);
+  if (request.waitMs === undefined) return { kind: 'accepted', activationId: record.activationId };
+  return { kind: 'record', record };
 }
 
 async function respond(

@@ -44,7 +44,7 @@ export function createDispatch(parts: CompositeParts): Invocation {
   };
 
   return {
-    async invoke(request): Promise<InvocationOutcome> {
+    invoke(request): Promise<InvocationOutcome> {
       const { exec, annotations } = request.target.action;
       if (exec.kind === SEQUENCE) {
         const run = runOf(request, newActivationId());

@@ -64,14 +64,9 @@ function activationMessage(
 ): ActivationMessage {
   const { transid, user, target, payload, waitMs, cause, references } = request;
   const { action, parameters } = target;
-  return {
+  const message: ActivationMessage = {
     transid,
-    action: {
-      path: action.namespace,
-      name: action.name,
-      version: action.version,
-      ...(target.binding === undefined ? {} : { binding: target.binding }),
-    },
+    action: { path: action.namespace, name: action.name, version: action.version },
     revision: action._rev ?? null,
     user,
     activationId,
@@ -80,9 +75,11 @@ function activationMessage(
     content,
     initArgs: initArguments(parameters),
     lockedArgs: lockedArguments(parameters, payload),
-    ...(cause === undefined ? {} : { cause }),
-    ...(references === undefined ? {} : { references }),
   };
+  if (target.binding !== undefined) message.action.binding = target.binding;
+  if (cause !== undefined) message.cause = cause;
+  if (references !== undefined) message.references = references;
+  return message;
 }
 
 /** The names of the arguments that become environment variables at `/init`. */

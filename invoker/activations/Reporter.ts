@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { TransactionId } from '../../shared/entities/transaction.js';
 import type { Logger } from '../../shared/logging/Logger.js';
@@ -77,7 +76,10 @@ export class Reporter {
     const kept = blocking && (await this.#keepAnswered(message, record));
     const sent = this.#send(message, blocking ? ack : shrink(ack));
     this.#parts.events.activation(record, message.user.namespace.uuid);
-    await Promise.all([sent, this.#store(message, record)]);
+    // Neither rejects.
+    const stored = this.#store(message, record);
+    await sent;
+    await stored;
     if (kept) this.#parts.answers?.completed(message.activationId);
   }
 
@@ -85,7 +87,7 @@ export class Reporter {
   async reportWithLogs(message: ActivationMessage, record: ActivationRecord, logs: Promise<string[]>): Promise<void> {
     const { transid, blocking } = message;
     // Logs usually follow the response at once. Then one message is enough, and costs half as much.
-    const atHand = blocking ? await Promise.race([logs, turn()]) : undefined;
+    const atHand = blocking ? await withinTurn(logs) : undefined;
     if (atHand) return this.report(message, withLogs(record, atHand));
     const kept = blocking && (await this.#keepAnswered(message, record));
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
@@ -180,6 +182,17 @@ export class Reporter {
       this.#unreported.add(message.activationId);
     }
   }
+}
+
+/** The lines if they are there in this turn of the event loop; otherwise undefined. */
+function withinTurn(logs: Promise<string[]>): Promise<string[] | undefined> {
+  return new Promise((resolve, reject) => {
+    const turn = setImmediate(() => resolve(undefined));
+    logs.then((lines) => {
+      clearImmediate(turn);
+      resolve(lines);
+    }, reject);
+  });
 }
 
 const withLogs = (record: ActivationRecord, lines: string[]): ActivationRecord =>

@@ -86,17 +86,16 @@ export class ContainerClient {
   }
 
   /** Sends one request. */
-  async #try(path: string, body: RequestBody, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
-    try {
-      if (this.#gone) throw new ContainerConnectionError('refused', 'the container is gone');
-      const response = await this.#send(path, body, timeoutMs, options);
-      this.#answered = true;
-      return response;
-    } catch (error) {
-      const broken = error instanceof ContainerConnectionError && error.failure === 'broken';
-      if (!broken || !(await this.#options.diedOfMemory())) throw error;
-      throw new ContainerConnectionError('outOfMemory', error.message, { cause: error });
-    }
+  #try(path: string, body: RequestBody, timeoutMs: number, options: PostOptions): Promise<ContainerResponse> {
+    if (this.#gone) return Promise.reject(new ContainerConnectionError('refused', 'the container is gone'));
+    return this.#send(path, body, timeoutMs, options).catch((error: unknown) => this.#explain(error));
+  }
+
+  /** @throws the error, or that the container died of its memory if this is the reason. */
+  async #explain(error: unknown): Promise<never> {
+    const broken = error instanceof ContainerConnectionError && error.failure === 'broken';
+    if (!broken || !(await this.#options.diedOfMemory())) throw error;
+    throw new ContainerConnectionError('outOfMemory', error.message, { cause: error });
   }
 
   /** Closes the connections. The next request opens new ones. */
@@ -142,6 +141,7 @@ export class ContainerClient {
       const finish = (): void => {
         if (settled) return;
         settle();
+        this.#answered = true;
         const bytes = received.bytes();
         const isLarge = announced <= options.maxResponseBytes && announced > (options.large?.over ?? Infinity);
         if (isLarge) resolve({ status, body: '', bytes, ...accepted });

@@ -134,9 +134,14 @@ export async function run(
   const { parameters } = argumentsOf(message);
   const start = parts.now();
   const deadline = start + action.timeoutMs;
-  const { answer, response: settled } = await (message.references === undefined
-    ? answered(post(parts, container, '/run', runBody(message, action, parameters, deadline), job))
-    : runWithReferences(parts, container, job, message.references, parameters, deadline));
+  let settled: ActivationResponse | undefined;
+  let answer: Answer;
+  if (message.references === undefined) {
+    answer = await post(parts, container, '/run', runBody(message, action, parameters, deadline), job);
+  } else {
+    const ran = await runWithReferences(parts, container, job, message.references, parameters, deadline);
+    ({ answer, response: settled } = ran);
+  }
   // A container that took its code and does not listen has ended itself. A retry would do the same.
   const untaken = isShuttingDown(answer) || (init === undefined && isUnsent(answer));
   if (untaken || (action.concurrency > 1 && isStopped(answer))) {
@@ -166,8 +171,6 @@ interface Ran {
   readonly answer: Answer;
   readonly response?: ActivationResponse | undefined;
 }
-
-const answered = async (answer: Promise<Answer>): Promise<Ran> => ({ answer: await answer });
 
 /** The answer of an activation that did not reach the container, since its parameters could not be read. */
 const UNSENT: Answer = { kind: 'response', response: { status: 200, body: '{}' } };
@@ -212,17 +215,20 @@ async function post(
   path: '/init' | '/run',
   body: RequestBody,
   job: Job,
-  more: Partial<PostOptions> = {},
+  more?: Pick<PostOptions, 'timeoutMs' | 'maxResponseBytes' | 'large'>,
 ): Promise<Answer> {
   const { maxResponseBytes, truncationBytes } = parts.responseLimits(job);
   const { onLine } = parts;
   const { activationId } = job.message;
-  const listened =
-    onLine === undefined || job.action.logsMB === 0
-      ? {}
-      : { onLine: liveLines({ activationId, path: job.action.path }, onLine, parts.now) };
-  const { timeoutMs } = job.action;
-  const options: PostOptions = { timeoutMs, maxResponseBytes, truncationBytes, ...listened, ...more };
+  const { timeoutMs, logsMB, path: actionPath } = job.action;
+  const listens = onLine !== undefined && logsMB > 0;
+  const options: PostOptions = {
+    timeoutMs: more?.timeoutMs ?? timeoutMs,
+    maxResponseBytes: more?.maxResponseBytes ?? maxResponseBytes,
+    truncationBytes,
+    onLine: listens ? liveLines({ activationId, path: actionPath }, onLine, parts.now) : undefined,
+    large: more?.large,
+  };
   parts.journal?.begin(activationId);
   try {
     return { kind: 'response', response: await container.post(path, body, options) };

@@ -89,10 +89,11 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
     return known;
   };
   const measured = (producer: Producer): Producer => ({
-    send: async (topic, message, options) => {
+    send: (topic, message, options) => {
       const begun = performance.now();
-      await producer.send(topic, message, options);
-      observerOf(topic.name)((performance.now() - begun) / 1000);
+      return producer
+        .send(topic, message, options)
+        .then(() => observerOf(topic.name)((performance.now() - begun) / 1000));
     },
     ...(producer.keep ? { keep: (topic, message) => producer.keep?.(topic, message) ?? Promise.resolve() } : {}),
     close: () => producer.close(),

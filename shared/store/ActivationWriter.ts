@@ -134,9 +134,13 @@ export class ActivationWriter {
     this.#onWritten.delete(onWritten);
   }
 
-  /** See `ActivationStore.ready`. @throws TooManyRecordsError */
+  /** See `ActivationStore.ready`. Rejects with TooManyRecordsError. */
   async ready(): Promise<void> {
     this.#options.requireRoom();
+    if (this.#isFull()) await this.#untilReady();
+  }
+
+  async #untilReady(): Promise<void> {
     const end = performance.now() + this.#options.patienceMs;
     while (this.#isFull()) {
       if (!(await this.#roomUntil(end))) throw new TooManyRecordsError(this.#backlogBytes);

@@ -127,7 +127,9 @@ export class CachedEntityStore implements EntityStore {
   }
 
   async getAction(id: string): Promise<Action | undefined> {
-    return this.#codeless(await this.#get(id, 'action'));
+    // Each invocation reads its action: a cached one costs no further promise.
+    const cached = this.#documents.peek(id);
+    return this.#codeless(cached ? this.#typed(id, 'action', cached) : await this.#get(id, 'action'));
   }
 
   #codeless(document: ActionDocument | undefined): Action | undefined {
@@ -143,6 +145,8 @@ export class CachedEntityStore implements EntityStore {
   async getActionWithCode(id: string, revision?: string | null): Promise<Action | undefined> {
     if (revision === undefined) return this.#cachedWithCode(id);
     if (revision === null) return this.#withCode.reload(id, () => this.#readWithCode(id));
+    const fresh = this.#withCode.peek(id);
+    if (fresh?._rev === revision) return fresh;
     const cached = await this.#withCode.get(id, () =>
       this.#documents.peek(id)?._rev === revision ? this.#loadCode(id) : this.#readWithCode(id),
     );

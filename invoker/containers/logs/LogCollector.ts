@@ -59,13 +59,22 @@ export class LogCollector {
    * Sends a request to the container. The lines until its sentinels belong to its activation.
    * @param listener is told these lines as they arrive.
    */
-  async during(
+  during(
     path: '/init' | '/run',
     listener: LineListener | undefined,
     send: () => Promise<ContainerResponse>,
   ): Promise<ContainerResponse> {
     if (listener) this.#listen(path, listener);
     if (path === '/run' && !this.#overlapping) this.begin();
+    // Nothing follows the response of a run without a listener.
+    return path === '/run' && !listener ? send() : this.#untilAnswer(path, listener, send);
+  }
+
+  async #untilAnswer(
+    path: '/init' | '/run',
+    listener: LineListener | undefined,
+    send: () => Promise<ContainerResponse>,
+  ): Promise<ContainerResponse> {
     try {
       const response = await send();
       if (path === '/init' && response.tokenAccepted) this.requireSigned();

@@ -106,19 +106,20 @@ export class EmbeddedMessaging implements Messaging {
     return { message, delivery: { sentAt: this.#now(), redelivered: false } };
   }
 
-  async #send<T>(kept: KeptMessages, topic: Topic<T>, message: T, volatile: boolean): Promise<void> {
+  #send<T>(kept: KeptMessages, topic: Topic<T>, message: T, volatile: boolean): Promise<void> {
     for (const group of this.#topic(topic).groups.values()) {
-      if (group.isFull) throw new BusUnavailableError(`topic ${topic.name} is full`);
+      if (group.isFull) return Promise.reject(new BusUnavailableError(`topic ${topic.name} is full`));
     }
     const item = this.#item(message);
     if (volatile && typeof message === 'object' && message !== null) {
       this.#volatile.set(message, item);
       this.#append(topic, item);
-      return;
+      return SENT;
     }
-    await kept.put(topic, message, item);
-    // The sender answers its client first. The delivery begins the work, which takes longer.
-    setImmediate(() => this.#append(topic, item));
+    return kept.put(topic, message, item).then(() => {
+      // The sender answers its client first. The delivery begins the work, which takes longer.
+      setImmediate(() => this.#append(topic, item));
+    });
   }
 
   async #keep<T>(topic: Topic<T>, message: T): Promise<void> {
