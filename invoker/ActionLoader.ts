@@ -2,6 +2,7 @@ import type { ActivationResponse } from '../shared/entities/activation.js';
 import type { Action } from '../shared/entities/documents.js';
 import { bytesOfText } from '../shared/entities/codeText.js';
 import { BLACKBOX, SEQUENCE } from '../shared/entities/exec.js';
+import type { UserLimits } from '../shared/entities/identity.js';
 import { LargeCode } from '../shared/entities/LargeCode.js';
 import { documentId } from '../shared/entities/names.js';
 import { limitsViolation, namespaceLimits } from '../shared/config/namespaceLimits.js';
@@ -38,6 +39,8 @@ export class ActionLoader {
   readonly #parts: ActionLoaderParts;
   /** Derived actions, for as long as the store's cache holds the documents. */
   readonly #known = new WeakMap<Action, ExecutableAction | undefined>();
+  /** The limits of namespaces that the actions were last within. Both are frozen, and the same for many messages. */
+  readonly #within = new WeakMap<Action, UserLimits>();
 
   constructor(parts: ActionLoaderParts) {
     this.#parts = parts;
@@ -68,8 +71,11 @@ export class ActionLoader {
   /**
    * The action's violation of a limit: installation and namespace may have lowered limits after the action was created.
    */
-  #violation(action: Action, message: ActivationMessage): string | undefined {
-    return limitsViolation(action.limits, namespaceLimits(this.#parts.limits, message.user.limits));
+  #violation(action: Action, { user: { limits } }: ActivationMessage): string | undefined {
+    if (this.#within.get(action) === limits) return undefined;
+    const violation = limitsViolation(action.limits, namespaceLimits(this.#parts.limits, limits));
+    if (violation === undefined) this.#within.set(action, limits);
+    return violation;
   }
 
   #executable(action: Action): ExecutableAction | undefined {

@@ -68,14 +68,14 @@ export function waitForResult(
     const begin = (delays: readonly number[]): void => {
       const own = ++series;
       clearTimeout(poll);
-      const schedule = ([delay = SLOW_POLL_MS, ...rest]: readonly number[]): void => {
+      const schedule = (next: number): void => {
         poll = setTimeout(() => {
           void look().then(() => {
-            if (!done && own === series) schedule(rest);
+            if (!done && own === series) schedule(next + 1);
           });
-        }, delay);
+        }, delays[next] ?? SLOW_POLL_MS);
       };
-      schedule(delays);
+      schedule(0);
     };
     if (waitMs > SLOW_POLL_MS) begin([]);
 

@@ -257,9 +257,9 @@ export class ShardingBalancer implements LoadBalancer {
       throw error;
     }
     const producer = this.#producer;
-    return message.blocking && producer.keep
-      ? { ...pending, keep: async () => producer.keep?.(topic, message) }
-      : pending;
+    if (!message.blocking || !producer.keep) return pending;
+    const { activationId, result } = pending;
+    return { activationId, invoker, result, keep: async () => producer.keep?.(topic, message) };
   }
 
   /**
@@ -403,7 +403,7 @@ export class ShardingBalancer implements LoadBalancer {
     const { objectsUrl } = this.#parts.options;
     if (objectsUrl === undefined) return;
     const homes = color && this.objectHomes(message.user, color).homes;
-    message.objects = { controller: objectsUrl, ...(homes === undefined ? {} : { homes }) };
+    message.objects = homes === undefined ? { controller: objectsUrl } : { controller: objectsUrl, homes };
   }
 
   #sendPreparation(invoker: number, message: ActivationMessage): void {

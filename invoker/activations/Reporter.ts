@@ -187,8 +187,13 @@ export class Reporter {
 /** The lines if they are there in this turn of the event loop; otherwise undefined. */
 function withinTurn(logs: Promise<string[]>): Promise<string[] | undefined> {
   return new Promise((resolve, reject) => {
-    const turn = setImmediate(() => resolve(undefined));
+    let over = false;
+    const turn = setImmediate(() => {
+      over = true;
+      resolve(undefined);
+    });
     logs.then((lines) => {
+      if (over) return;
       clearImmediate(turn);
       resolve(lines);
     }, reject);

@@ -43,11 +43,15 @@ export function executionRecord(
   invoker: string,
 ): ActivationRecord {
   const { init, total, response, timedOut, containerId, colorHit } = execution;
+  // Objects of a fixed shape: spreads cost a twentieth of the time of a call.
   return activationRecord({
-    ...callOf(message),
+    activationId: message.activationId,
+    user: message.user,
+    cause: message.cause,
     name: action.name,
     version: action.version,
-    ...total,
+    start: total.start,
+    end: total.end,
     response,
     annotations: {
       binding: message.action.binding,
@@ -70,7 +74,9 @@ export function fallbackRecord(
   invoker: string,
 ): ActivationRecord {
   return activationRecord({
-    ...callOf(message),
+    activationId: message.activationId,
+    user: message.user,
+    cause: message.cause,
     name: message.action.name,
     version: message.action.version,
     start: now,
@@ -82,8 +88,4 @@ export function fallbackRecord(
       color: message.color && { ...message.color, invoker },
     },
   });
-}
-
-function callOf({ activationId, user, cause }: ActivationMessage) {
-  return { activationId, user, cause };
 }

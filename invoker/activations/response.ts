@@ -10,10 +10,10 @@ export type Answer =
   | { readonly kind: 'timeout' }
   | { readonly kind: 'failure'; readonly failure: ConnectionFailure };
 
-const success = (result: Json, size?: number): ActivationResponse => ({
+const success = (result: Json, size: number): ActivationResponse => ({
   statusCode: StatusCode.success,
   result,
-  ...sized(size),
+  size,
 });
 export const applicationError = (error: Json, size?: number): ActivationResponse => failed(1, error, size);
 export const developerError = (error: Json, size?: number): ActivationResponse => failed(2, error, size);

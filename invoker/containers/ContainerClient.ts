@@ -134,7 +134,7 @@ export class ContainerClient {
       this.#pending.add(fail);
 
       let status = 0;
-      let accepted: { tokenAccepted?: true } = {};
+      let tokenAccepted = false;
       let announced = -1;
       let room = options.maxResponseBytes;
       let received = new BodyBytes(0);
@@ -144,9 +144,12 @@ export class ContainerClient {
         this.#answered = true;
         const bytes = received.bytes();
         const isLarge = announced <= options.maxResponseBytes && announced > (options.large?.over ?? Infinity);
+        const accepted: { tokenAccepted?: true } = tokenAccepted ? { tokenAccepted } : {};
         if (isLarge) resolve({ status, body: '', bytes, ...accepted });
-        else if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...accepted });
-        else {
+        else if (announced <= options.maxResponseBytes) {
+          const body = bytes.toString();
+          resolve(tokenAccepted ? { status, body, tokenAccepted } : { status, body });
+        } else {
           const truncated = { length: announced, limit: options.maxResponseBytes };
           resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), ...accepted, truncated });
         }
@@ -159,7 +162,7 @@ export class ContainerClient {
           started: () => (started = true),
           head: (response) => {
             status = response.status;
-            if (response.token === TOKEN_ACCEPTED) accepted = { tokenAccepted: true };
+            tokenAccepted = response.token === TOKEN_ACCEPTED;
             if (response.length === undefined) return fail(new Error('a response without a length'));
             announced = response.length;
             // Read one byte more than needed to see whether the last character is complete.

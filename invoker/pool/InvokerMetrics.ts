@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { STATUS_NAMES, type ActivationRecord } from '../../shared/entities/activation.js';
 import { valueOf } from '../../shared/entities/keyvalue.js';
 import type { PoolCounts } from './counts.js';
+import { CheapCounter } from '../../shared/metrics/CheapCounter.js';
 import { CheapHistogram } from '../../shared/metrics/CheapHistogram.js';
 
 /** The origin of an activation's container: existing, a stem cell, or created for it. */
@@ -31,8 +32,8 @@ const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 /** The metrics of the invokers of one process; times in seconds. */
 export class InvokerMetrics {
-  readonly #starts: Counter<'invoker' | 'start'>;
-  readonly #activations: Counter<'invoker' | 'status'>;
+  readonly #starts: CheapCounter<'invoker' | 'start'>;
+  readonly #activations: CheapCounter<'invoker' | 'status'>;
   readonly #rescheduled: Counter<'invoker'>;
   readonly #prepared: Counter<'invoker'>;
   readonly #predicted: Counter<'invoker'>;
@@ -47,13 +48,13 @@ export class InvokerMetrics {
 
   constructor(registry: Registry) {
     const registers = [registry];
-    this.#starts = new Counter({
+    this.#starts = new CheapCounter({
       name: 'invoker_container_starts_total',
       help: 'Activations that ran, by the origin of their container: warm, prewarmed, cold',
       labelNames: ['invoker', 'start'],
       registers,
     });
-    this.#activations = new Counter({
+    this.#activations = new CheapCounter({
       name: 'invoker_activations_total',
       help: 'Ended activations by outcome',
       labelNames: ['invoker', 'status'],
@@ -132,9 +133,9 @@ export class InvokerMetrics {
 
   /** The counters of one invoker's pool, labelled with its name. */
   of(invoker: string): PoolMetrics {
-    const start = (kind: StartKind) => this.#starts.labels(invoker, kind);
+    const start = (kind: StartKind) => this.#starts.bind({ invoker, start: kind });
     const started = { warm: start('warm'), prewarmed: start('prewarmed'), cold: start('cold') };
-    const ended = STATUS_NAMES.map((name) => this.#activations.labels(invoker, name));
+    const ended = STATUS_NAMES.map((status) => this.#activations.bind({ invoker, status }));
     const rescheduled = this.#rescheduled.labels(invoker);
     const prepared = this.#prepared.labels(invoker);
     const predicted = { prepared: this.#predicted.labels(invoker), used: this.#predictedUsed.labels(invoker) };
@@ -143,7 +144,7 @@ export class InvokerMetrics {
     const other = this.#colored.labels(invoker, 'other');
     const waits = { met: this.#colorWait.labels('met'), elsewhere: this.#colorWait.labels('elsewhere') };
     return {
-      started: (kind) => started[kind].inc(),
+      started: (kind) => started[kind](),
       rescheduled: () => rescheduled.inc(),
       prepared: () => prepared.inc(),
       predicted: (outcome) => predicted[outcome].inc(),
@@ -151,7 +152,7 @@ export class InvokerMetrics {
       waitedForColor: (wasMet, waitedMs) => waits[wasMet ? 'met' : 'elsewhere'].observe(waitedMs / 1000),
       colored: (wasMet) => (wasMet ? met : other).inc(),
       ended: (record) => {
-        ended[record.response.statusCode]?.inc();
+        ended[record.response.statusCode]?.();
         const waitTime = valueOf(record.annotations, 'waitTime');
         const initTime = valueOf(record.annotations, 'initTime');
         if (typeof waitTime === 'number') this.#wait(waitTime / 1000);

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomHex } from './randomHex.js';
 
 /** The id of an activation: 32 lower-case hexadecimal digits. */
 export type ActivationId = string;
@@ -6,7 +6,7 @@ export type ActivationId = string;
 const VALID = /^[0-9a-f]{32}$/;
 
 export function newActivationId(): ActivationId {
-  return randomUUID().replaceAll('-', '');
+  return randomHex();
 }
 
 export function isActivationId(text: string): boolean {

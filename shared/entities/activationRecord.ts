@@ -59,6 +59,24 @@ export interface RecordFacts {
 /** Makes the record of an activation in OpenWhisk's form. The annotations of a color are an extension. */
 export function activationRecord(facts: RecordFacts): ActivationRecord {
   const { user, start, end, cause } = facts;
+  const annotations = annotationsOf(facts.annotations, cause !== undefined);
+  // Most records have an end and no cause. A literal without spreads costs a fraction of their time.
+  if (end !== undefined && cause === undefined) {
+    return {
+      activationId: facts.activationId,
+      namespace: user.namespace.name,
+      name: facts.name,
+      version: facts.version ?? '0.0.1',
+      subject: user.subject,
+      publish: false,
+      start,
+      end,
+      duration: facts.duration ?? end - start,
+      response: facts.response,
+      logs: facts.logs ?? [],
+      annotations,
+    };
+  }
   return {
     activationId: facts.activationId,
     namespace: user.namespace.name,
@@ -72,7 +90,7 @@ export function activationRecord(facts: RecordFacts): ActivationRecord {
     ...(cause === undefined ? {} : { cause }),
     response: facts.response,
     logs: facts.logs ?? [],
-    annotations: annotationsOf(facts.annotations, cause !== undefined),
+    annotations,
   };
 }
 

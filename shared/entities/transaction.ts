@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
+import { randomHex } from './randomHex.js';
 
 /**
  * The transaction of a request: its id connects logs, messages and error bodies. The wire form is `[id, startMs]`,
@@ -49,13 +49,11 @@ export function toWireTransactionId({ id, start, extraLogging, parent }: Transac
 
 /** Makes a new transaction with an id of 32 letters and digits. */
 export function newTransactionId(now: number = Date.now(), id?: string): TransactionId {
-  return { id: id ?? randomId(), start: now };
+  return { id: id ?? randomHex(), start: now };
 }
 
 /** Makes a child transaction (for a component of a sequence), with the logging of its parent. */
 export function childTransactionId(parent: TransactionId, now: number = Date.now()): TransactionId {
-  const id = randomId();
+  const id = randomHex();
   return parent.extraLogging ? { id, start: now, extraLogging: true, parent } : { id, start: now, parent };
 }
-
-const randomId = (): string => randomUUID().replaceAll('-', '');

@@ -120,6 +120,7 @@ export class LogBuffer {
   dropLeftovers(): number {
     let dropped = 0;
     for (const stream of [this.#streams.stdout, this.#streams.stderr]) {
+      if (isUntouched(stream)) continue;
       for (const { lines } of [...stream.done, stream.open]) dropped += lines.length;
       if (stream.partialBytes > 0) dropped += 1;
       stream.done = [];
@@ -266,6 +267,10 @@ function ended(stream: Stream, last?: Buffer): Buffer {
   stream.partialBytes = 0;
   return Buffer.concat(partial);
 }
+
+/** Whether there is nothing to drop, as usual. */
+const isUntouched = ({ done, open, partialBytes }: Stream): boolean =>
+  done.length === 0 && open.bytes === 0 && !open.overflowed && partialBytes === 0;
 
 function newSegment(): Segment {
   return { lines: [], bytes: 0, overflowed: false };

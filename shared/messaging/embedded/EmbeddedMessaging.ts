@@ -63,7 +63,8 @@ export class EmbeddedMessaging implements Messaging {
     return Promise.resolve({
       send: <T>(topic: Topic<T>, message: T, options?: SendOptions): Promise<void> => {
         if (!open || this.#closed) return Promise.reject(new Error('the producer is closed'));
-        if (this.#kept?.keeps(topic.name)) return this.#send(this.#kept, topic, message, options?.volatile === true);
+        const { kept } = this.#topic(topic);
+        if (kept) return this.#send(kept, topic, message, options?.volatile === true);
         this.#append(topic, this.#item(message));
         return SENT;
       },
@@ -161,7 +162,8 @@ export class EmbeddedMessaging implements Messaging {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a topic's name stands for one type of message
     const known = this.#topics.get(name) as TopicLog<T> | undefined;
     if (known) return known;
-    const log: TopicLog<T> = { groups: new Map(), backlog: new Queue(), compacted: new Map() };
+    const kept = this.#kept?.keeps(name) === true ? this.#kept : undefined;
+    const log: TopicLog<T> = { groups: new Map(), backlog: new Queue(), compacted: new Map(), kept };
     this.#topics.set(name, log);
     return log;
   }
@@ -176,4 +178,6 @@ interface TopicLog<T> {
   backlog: Queue<Waiting<T>>;
   /** For a compacted topic: the last message of each key. */
   readonly compacted: Map<string, Waiting<T>>;
+  /** Keeps its messages; undefined: they end with the process. */
+  readonly kept: KeptMessages | undefined;
 }
