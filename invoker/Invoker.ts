@@ -315,7 +315,7 @@ export class Invoker {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now(), this.name), true);
       return;
     }
-    return pool.submit(message, fetched.action);
+    return await pool.submit(message, fetched.action);
   }
 
   /**

@@ -56,7 +56,7 @@ export async function invokeFound(parts: ActivationParts, request: InvocationReq
   refuseDeprecated(parts.runtimes, exec.kind);
   // Other invocations may have started in the meantime. No `await` may follow before this one counts.
   parts.entitlement.checkConcurrency(user);
-  return parts.invocation.invoke(request);
+  return await parts.invocation.invoke(request);
 }
 
 /** The components of a sequence without duplicates; `namespace` replaces `_`. */

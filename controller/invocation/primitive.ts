@@ -46,7 +46,7 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
       if (waitMs === undefined) return { kind: 'accepted', activationId };
       if (parts.log.debugEnabled) parts.log.debug(`waiting ${waitMs} ms for ${activationId}`, { transid });
       // While Kafka is away, the message itself may wait for half a minute: the caller has one limit for both.
-      return waitForResult(pending, Math.max(0, waitMs - (now() - begun)), {
+      return await waitForResult(pending, Math.max(0, waitMs - (now() - begun)), {
         fetch: () => parts.activations.get(user.namespace.name, activationId),
         transid,
         log: parts.log,

@@ -88,7 +88,10 @@ export class Reporter {
     const { transid, blocking } = message;
     // Logs usually follow the response at once. Then one message is enough, and costs half as much.
     const atHand = blocking ? await withinTurn(logs) : undefined;
-    if (atHand) return this.report(message, withLogs(record, atHand));
+    if (atHand) {
+      await this.report(message, withLogs(record, atHand));
+      return;
+    }
     const kept = blocking && (await this.#keepAnswered(message, record));
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
     const whole = withLogs(record, await logs);
