@@ -30,7 +30,8 @@ export class CheapCounter<T extends string = string> extends Counter<T> {
    * @throws Error for a label that was not declared
    */
   bind(labels: LabelValues<T>): () => void {
-    this.labels(labels);
+    // Checks the labels. Its line goes with the reset of the next collection.
+    this.inc(labels, 0);
     const row: Row<T> = { labels, count: 0 };
     this.#rows.push(row);
     return () => {
