@@ -121,7 +121,7 @@ for (const [place, places] of [
       await eventually(async () => {
         missing = await withoutRecord(missing);
         assert.deepEqual(missing, [], `${missing.length} of ${ids.length} accepted activations have no record`);
-      }, 30_000);
+      }, 120_000);
       const lines = existsSync(ran) ? readFileSync(ran, 'utf8').trim().split('\n') : [];
       const twice = lines.filter((line, i) => lines.indexOf(line) !== i);
       assert.deepEqual(twice, [], `${twice.length} activations ran twice`);
