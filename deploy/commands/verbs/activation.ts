@@ -165,7 +165,7 @@ async function activationId(api: Api, id: string | undefined, { last }: LastOpti
   return newest.activationId;
 }
 
-/** The columns of `wsk activation list`. */
+/** The columns of `wsk activation list`; an empty list has only its name. */
 function activationTable(rows: readonly ActivationRow[]): string[] {
   const cells = rows.map((row) => {
     const kind = valueOf(row.annotations, 'kind');
@@ -175,7 +175,7 @@ function activationTable(rows: readonly ActivationRow[]): string[] {
       status: STATUS[row.statusCode] ?? 'success',
     };
   });
-  if (cells.length === 0) return [];
+  if (cells.length === 0) return ['activations'];
   const kindWidth = Math.max('Kind'.length, ...cells.map(({ kind }) => kind.length));
   const statusWidth = Math.max('success'.length, ...cells.map(({ status }) => status.length));
   const head = [

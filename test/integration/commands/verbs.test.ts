@@ -114,6 +114,7 @@ describe('the verbs of palette-whisk', () => {
       row,
       /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ([0-9a-f]{32}) nodejs:\d+ (cold|warm) {2}\S+ +success guest\/logs:0\.0\.1$/,
     );
+    assert.equal(await works('activation', 'list', 'neverInvoked'), 'activations\n');
     assert.match(await works('activation', 'logs', '--last'), /^\S+Z +stdout: line\n$/);
     assert.equal(await works('activation', 'logs', '--last', '--strip'), 'line\n');
     assert.equal(await works('activation', 'result', '-l'), '{\n    "a": 2,\n    "b": 1\n}\n');
