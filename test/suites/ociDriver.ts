@@ -287,6 +287,47 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
       }
     });
 
+    it('says why its files cannot be prepared', async () => {
+      const sharedFolder = join(tmpdir(), 'pw-missing-folder');
+      const image = { kind: 'blackbox', reference: RUNTIME_IMAGE, pull: false };
+      await assert.rejects(create({ sharedFolder, image }), (error: Error & { imageFault: boolean }) => {
+        assert.match(error.message, /^cannot prepare the files of .*mount: .*pw-missing-folder/s);
+        assert.equal(error.imageFault, false);
+        return true;
+      });
+    });
+
+    it('notices at once that its image has another content', async function () {
+      // It unpacks two images.
+      this.timeout(180_000);
+      const [repo, tag] = ['palette-whisk/oci-tagged', 'local'];
+      const image = { kind: 'k', reference: `${repo}:${tag}`, pull: false };
+      const base = await docker.createContainer({ Image: RUNTIME_IMAGE });
+      const code = 'const main = () => ({ version: process.env.VERSION })';
+      const started = async (): Promise<unknown> => {
+        const container = await init(await create({ image }), code);
+        const { version } = await run(container);
+        await container.destroy();
+        return version;
+      };
+      const made: string[] = [];
+      const commit = async (version: number): Promise<void> => {
+        const { Id } = (await base.commit({ repo, tag, changes: `ENV VERSION=${version}` })) as { Id: string };
+        made.push(Id);
+      };
+      try {
+        await commit(1);
+        // The second one starts with what is known of the image.
+        assert.deepEqual([await started(), await started()], ['1', '1']);
+        await commit(2);
+        // The event is on its way.
+        await eventually(async () => assert.equal(await started(), '2'), 120_000);
+      } finally {
+        await base.remove({ force: true });
+        for (const id of made) await docker.getImage(id).remove({ force: true });
+      }
+    });
+
     it('starts from an OCI layout, without an engine', async () => {
       const folder = mkdtempSync(join(tmpdir(), 'pw-oci-layout-'));
       const reference = 'palette/from-layout:1';

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, statSync, watch } from 'node:fs';
+import { existsSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../../shared/errors/reasons.js';
 import { within } from '../../../shared/process/within.js';
@@ -48,7 +48,11 @@ const LAST_WORDS_MS = 200;
 /** The longest wait after a broken connection until the end of the container is seen, in ms. */
 const END_MS = 500;
 const PID_FILE = 'pid';
+/** The runtime creates it when it begins, and writes its errors into it. */
 const LOG_FILE = 'log';
+/** The code with which a preparation ends that failed. Programs in containers may end with it, too. */
+const UNPREPARED = 125;
+const MAX_SAID = 500;
 
 /**
  * Mounts what the container needs in a mount namespace of its own, which ends with the container, and becomes the runtime:
@@ -94,6 +98,8 @@ export class OciContainer implements Container {
   readonly destroy = sharedAttempt(() => this.#destroy());
   readonly #ended = new AbortController();
   #outOfMemory = false;
+  /** The end of what was written to stderr until the container was made: then it comes from the programs that prepare it. */
+  #said: string | undefined = '';
   #release: () => void = () => undefined;
 
   /** @throws ContainerStartError. The caller must remove the rest then. */
@@ -149,7 +155,10 @@ export class OciContainer implements Container {
     void this.exited.then(() => setTimeout(() => this.#channel.close(), END_MS).unref());
     child.on('error', () => undefined);
     child.stdout?.on('data', (chunk: Buffer) => this.#channel.write('stdout', chunk));
-    child.stderr?.on('data', (chunk: Buffer) => this.#channel.write('stderr', chunk));
+    child.stderr?.on('data', (chunk: Buffer) => {
+      if (this.#said !== undefined) this.#said = `${this.#said}${chunk.toString()}`.slice(-MAX_SAID);
+      this.#channel.write('stderr', chunk);
+    });
   }
 
   get signsLogs(): boolean {
@@ -206,27 +215,39 @@ export class OciContainer implements Container {
     await within(Promise.race([made, this.exited]), START_MS, () => {
       throw new ContainerStartError(`the runtime did not start ${spec.name} within ${START_MS / 1000} s`);
     });
-    if (this.running) return;
+    if (this.running) {
+      this.#said = undefined;
+      return;
+    }
     await this.#closed;
-    throw new ContainerStartError(`The container ended at once, with code ${this.#child.exitCode}: ${this.#said()}`, {
-      endedAtOnce: true,
-    });
+    throw this.#startFault(this.#child.exitCode);
   }
 
-  /** What the runtime, or else the container, said last. */
-  #said(): string {
-    try {
-      const said = readFileSync(join(this.#options.bundle.folder, LOG_FILE), 'utf8').trim();
-      if (said !== '') return said.slice(-500);
-    } catch {
-      // The runtime was not started.
+  /** Why it ended at its start: the words of the runtime, or else those of the programs before it. */
+  #startFault(code: number | null): ContainerStartError {
+    const said = this.#said?.trim() || 'no program said why';
+    const log = join(this.#options.bundle.folder, LOG_FILE);
+    if (code === UNPREPARED && !existsSync(log)) {
+      return new ContainerStartError(`cannot prepare the files of ${this.#options.spec.name}: ${said}`);
     }
-    return 'it said nothing';
+    const logged = textOf(log).trim().slice(-MAX_SAID);
+    return new ContainerStartError(`The container ended at once, with code ${code}: ${logged || said}`, {
+      endedAtOnce: true,
+    });
   }
 
   /** Whether the kernel killed it because of its memory, or V8 exhausted its heap (seen on stderr). */
   async #diedOfMemory(): Promise<boolean> {
     await within(this.#closed, END_MS, () => undefined);
     return this.#channel.heapExhausted || this.#outOfMemory || this.#options.cgroup.outOfMemory;
+  }
+}
+
+/** The text of a file; '' if it cannot be read. */
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
   }
 }

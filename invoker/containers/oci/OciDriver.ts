@@ -105,7 +105,7 @@ export class OciDriver implements ContainerDriver {
     if (layouts.length > 0) sources.push(new LayoutImages(layouts, join(this.#folder, 'layouts')));
     if (docker) {
       const supply = new ImageSupply({ docker, logger, limits, registries, localImagePrefix, local: images });
-      sources.push(new EngineImages({ docker, images: supply, owner, limits }));
+      sources.push(new EngineImages({ docker, images: supply, owner, limits, log: logger }));
     }
     this.#roots = new RootFilesystems({ sources, log: logger, data: FOLDER, firstUser });
     // Owners begin at different addresses, so that they seldom try the same one.
@@ -139,6 +139,7 @@ export class OciDriver implements ContainerDriver {
   async close(): Promise<void> {
     await this.#containers.close();
     await this.#networks.close();
+    this.#roots.close();
     this.#guardian?.close();
     this.#guardian = undefined;
     await (await this.#opened?.catch(() => undefined))?.close();

@@ -1,5 +1,19 @@
-import { mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { codeOf } from '../../../shared/errors/reasons.js';
 import type { Logger } from '../../../shared/logging/Logger.js';
 import { ContainerStartError, type ContainerImage } from '../ContainerDriver.js';
 import type { ImageConfig } from './config.js';
@@ -38,6 +52,10 @@ const ABANDONED_MS = 3_600_000;
 const RECENT_MS = 600_000;
 /** … and in any case after so long. */
 const UNUSED_MS = 7 * 24 * 3_600_000;
+/** The number of images whose configuration is remembered. */
+const MAX_CONFIGS = 500;
+/** How often a folder is made in which another server removes its empty parent at the same time. */
+const FOLDER_TRIES = 5;
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Unpacks images, each once for its id. */
@@ -46,6 +64,8 @@ export class RootFilesystems {
   readonly #folder: string;
   /** By id; concurrent starts share one. */
   readonly #unpacking = new Map<string, Promise<string>>();
+  /** By id, which names the content of an image. */
+  readonly #configs = new LRUCache<string, ImageConfig>({ max: MAX_CONFIGS });
 
   constructor(parts: RootFilesystemsParts) {
     const { data, firstUser } = parts;
@@ -62,12 +82,20 @@ export class RootFilesystems {
       this.#unpacking.set(found.id, unpacked);
     }
     const folder = await unpacked;
-    return { id: found.id, folder, config: await imageConfig(found.config, folder) };
+    const config = this.#configs.get(found.id) ?? (await imageConfig(found.config, folder));
+    this.#configs.set(found.id, config);
+    return { id: found.id, folder, config };
+  }
+
+  /** To be called when no image is asked for any more. */
+  close(): void {
+    for (const source of this.#parts.sources) source.close?.();
   }
 
   /**
    * Removes what fetches of earlier runs left, and images that no container uses: those that no source has any more, and
-   * those that were not used for a week, also those of other mappings of users. Never rejects.
+   * those that were not used for a week, also those of other mappings of users, and folders of a mapping without images.
+   * Never rejects.
    * @param inUse the ids of images of existing containers, of all owners.
    */
   async prune(inUse: ReadonlySet<string>, now: number): Promise<void> {
@@ -81,6 +109,8 @@ export class RootFilesystems {
         if (inUse.has(name) || (await this.#isKept(name, unusedMs))) continue;
         await rm(path, { recursive: true, force: true }).catch(() => undefined);
       }
+      // It stays if it has images.
+      await rmdir(join(data, folder)).catch(() => undefined);
     }
   }
 
@@ -116,8 +146,7 @@ export class RootFilesystems {
     );
     if (!isThere) {
       const start = performance.now();
-      await mkdir(folder, { recursive: true, mode: 0o700 });
-      const part = await mkdtemp(join(folder, 'part-'));
+      const part = await newPart(folder);
       try {
         await mkdir(join(part, FILES), { mode: 0o755 });
         await image.unpack(join(part, FILES));
@@ -132,6 +161,18 @@ export class RootFilesystems {
       }
     }
     return join(target, FILES);
+  }
+}
+
+/** Makes a folder for an image that is not unpacked yet. */
+async function newPart(folder: string): Promise<string> {
+  for (let tries = 1; ; tries++) {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    try {
+      return await mkdtemp(join(folder, 'part-'));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || tries === FOLDER_TRIES) throw error;
+    }
   }
 }
 

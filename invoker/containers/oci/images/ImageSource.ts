@@ -30,4 +30,6 @@ export interface ImageSource {
   has(id: string): Promise<boolean>;
   /** Removes what an earlier run left. Never rejects. */
   removeLeftovers(): Promise<void>;
+  /** To be called when no image is asked for any more. */
+  close?(): void;
 }

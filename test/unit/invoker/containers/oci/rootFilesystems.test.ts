@@ -59,6 +59,35 @@ describe('unpacked images', () => {
     ]);
   });
 
+  it('leave no folder of a mapping behind when the last of them is removed', async () => {
+    image('images-70000', id('a'), 8 * DAY);
+    image('images-80000', id('a'), 8 * DAY);
+    image('images-90000', id('a'), 8 * DAY);
+    image('images-90000', id('b'), MINUTE);
+    await prune(() => false);
+    assert.deepEqual(readdirSync(data), ['images-90000']);
+    assert.deepEqual(left('images-90000'), [id('b')]);
+  });
+
+  it('are unpacked into a folder that was removed meanwhile', async () => {
+    const source: ImageSource = {
+      find: async () => ({
+        id: id('a'),
+        name: 'an image',
+        config: { Cmd: ['/run'] },
+        unpack: async (folder) => writeFileSync(join(folder, 'file'), ''),
+      }),
+      has: async () => true,
+      removeLeftovers: async () => undefined,
+    };
+    const roots = new RootFilesystems({ sources: [source], log: silentLogger, data, firstUser: undefined });
+    const wanted = { kind: 'k', reference: 'r', pull: false };
+    const first = await roots.of(wanted);
+    rmSync(join(data, 'images'), { recursive: true });
+    assert.deepEqual(await roots.of(wanted), first);
+    assert.deepEqual(readdirSync(first.folder), ['file']);
+  });
+
   it('that a killed start did not finish are removed after an hour, also if a source may have any image', async () => {
     image('images-70000', 'part-new', 59 * MINUTE);
     image('images-70000', 'part-old', 61 * MINUTE);
