@@ -1,3 +1,5 @@
+import { keepCompiledCode } from '../shared/process/compileCache.js';
+import { deferSeldomUsed } from '../shared/process/deferModules.js';
 import { Lifecycle } from '../shared/process/Lifecycle.js';
 
 const USAGE = `Usage: node --max-semi-space-size=4 dist/controller/main.js [ID]
@@ -14,6 +16,8 @@ install controllers and invokers: docs/running.md.
 
 // Load the other modules after the signal handlers are installed.
 await Lifecycle.begin('palette-whisk controller').run(async (life) => {
+  keepCompiledCode();
+  deferSeldomUsed();
   const { keepHeapSmall } = await import('../shared/process/heap.js');
   const { environment } = await import('../shared/config/environment.js');
   const { controllerConfig } = await import('../shared/config/controllerConfig.js');

@@ -1,3 +1,5 @@
+import { keepCompiledCode } from '../shared/process/compileCache.js';
+import { deferSeldomUsed } from '../shared/process/deferModules.js';
 import { Lifecycle } from '../shared/process/Lifecycle.js';
 
 const USAGE = `Usage: node --max-semi-space-size=4 dist/invoker/main.js [options]
@@ -17,6 +19,8 @@ install controllers and invokers: docs/running.md.
 
 // Load the other modules after the signal handlers are installed.
 await Lifecycle.begin('palette-whisk invoker').run(async (life) => {
+  keepCompiledCode();
+  deferSeldomUsed();
   const { keepHeapSmall } = await import('../shared/process/heap.js');
   const { environment } = await import('../shared/config/environment.js');
   const { invokerConfig } = await import('../shared/config/invokerConfig.js');

@@ -1,12 +1,10 @@
 import * as z from 'zod';
 import type { Limits } from '../../shared/config/limits.js';
 import { isJson, isObject, type JsonObject } from '../../shared/entities/keyvalue.js';
+import { BASE } from './base.js';
 import type { Operation, ResponseDescription } from './Operation.js';
 import { operations } from './operations.js';
 import { components, namedSchemas } from './schemas.js';
-
-/** The path prefix of this version of the API. */
-export const BASE = '/api/v1';
 
 /** The OpenAPI document of the API, generated from its schemas. */
 export function apiDocument(limits: Limits, version: string): JsonObject {

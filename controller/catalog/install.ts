@@ -44,17 +44,22 @@ export async function installCatalog(parts: InstallParts, catalog: readonly Cata
   }
   const before = (await readLedger(parts))?.installed ?? {};
   const installed: Ledger = {};
-  for (const entry of catalog) {
-    await install(parts, before, installed, `${SYSTEM}/${entry.name}`, entryDigest(entry), () =>
-      putPackage(parts, entry),
-    );
-    for (const action of entry.actions) {
-      const id = `${SYSTEM}/${entry.name}/${action.name}`;
-      await install(parts, before, installed, id, digestOf({ kind, action }), () =>
-        putAction(parts, entry.name, action, kind),
+  // Each write waits for the disk, which takes them together.
+  await Promise.all(
+    catalog.map(async (entry) => {
+      await install(parts, before, installed, `${SYSTEM}/${entry.name}`, entryDigest(entry), () =>
+        putPackage(parts, entry),
       );
-    }
-  }
+      await Promise.all(
+        entry.actions.map((action) => {
+          const id = `${SYSTEM}/${entry.name}/${action.name}`;
+          return install(parts, before, installed, id, digestOf({ kind, action }), () =>
+            putAction(parts, entry.name, action, kind),
+          );
+        }),
+      );
+    }),
+  );
   if (Object.keys(installed).length === 0) return;
   await addToLedger(parts, installed);
   parts.log.info('installed the catalog of whisk.system', { packages: catalog.map(({ name }) => name).join(', ') });

@@ -1,9 +1,7 @@
 import type { Detection } from '../../invoker/containers/docker/detect.js';
 import type { ContainerDriver } from '../../invoker/containers/ContainerDriver.js';
-import { processProbe } from '../../invoker/containers/process/probeKind.js';
-import { ProcessDriver } from '../../invoker/containers/process/ProcessDriver.js';
 import type { LocalImages } from '../../invoker/containers/docker/LocalImages.js';
-import { detectSandbox } from '../../invoker/containers/process/sandbox.js';
+import type { detectSandbox } from '../../invoker/containers/process/sandbox.js';
 import { usableArgs } from '../../invoker/containers/docker/extraArgs.js';
 import { limitStarts } from '../../invoker/containers/limitStarts.js';
 import { containerArgs } from '../../shared/config/containerArgs.js';
@@ -50,11 +48,11 @@ export interface ChoiceParts {
   readonly images?: (log: Logger) => LocalImages;
 }
 
-/** Loads dockerode only if Docker may be used. */
+/** Loads the modules of a driver only if it may be used. */
 const PARTS: ChoiceParts = {
   platform: process.platform,
   detect: async () => (await import('../../invoker/containers/docker/detect.js')).detectDocker(),
-  sandbox: detectSandbox,
+  sandbox: async () => (await import('../../invoker/containers/process/sandbox.js')).detectSandbox(),
 };
 
 /**
@@ -187,12 +185,14 @@ async function ociContainers(
   };
 }
 
-function processes(
+async function processes(
   reason: string,
   sandbox: boolean,
   log: Logger,
   { pidsLimit, cpuShares }: DockerConfig,
-): ChosenContainers {
+): Promise<ChosenContainers> {
+  const { ProcessDriver } = await import('../../invoker/containers/process/ProcessDriver.js');
+  const { processProbe } = await import('../../invoker/containers/process/probeKind.js');
   // Actions may read the system's information about other processes of their user.
   if (!sandbox) hideEnvironment();
   return {

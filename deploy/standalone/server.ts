@@ -24,8 +24,8 @@ import { KindAvailability } from '../../shared/runtimes/KindAvailability.js';
 import { acceptFirst } from './acceptFirst.js';
 import type { Activity } from './activity/activity.js';
 import { Acceptor } from './Acceptor.js';
-import { startStandaloneController, type StandaloneControllerParts } from './controller.js';
-import { startControllers, type RunningControllers } from './controllers.js';
+import type { StandaloneControllerParts } from './controller.js';
+import type { ControllerProcessesParts, RunningControllers } from './controllers.js';
 import { chooseContainers, requireIsolation, type ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
 import { STANDALONE_SETTINGS, standaloneRuntimes, standaloneSettings } from './settings.js';
@@ -77,6 +77,9 @@ export async function startStandalone(
   const server = options.controllers > 1 ? new Acceptor(maxConnections) : new HttpServer(undefined, settings.server);
   life.opened('address', async () => (server instanceof Acceptor ? server.close() : server.stop(0)));
   const { port } = await server.listen(options.port, options.host);
+  // Docker answers and the store opens while modules load.
+  const choice = begun(chooseContainers(options.driver, log, runtimes));
+  if (server instanceof HttpServer) void begun(import('./controller.js'));
 
   let embedded: EmbeddedStores | undefined;
   let kept: KeptMessages | undefined;
@@ -117,7 +120,7 @@ export async function startStandalone(
       users: left.join(', '),
     });
   }
-  const containers = await chooseContainers(options.driver, log, runtimes);
+  const containers = await choice;
   requireIsolation(containers, options);
   if (containers.gateway !== undefined && options.host !== '0.0.0.0' && options.host !== '::') {
     await server.listen(port, containers.gateway);
@@ -139,20 +142,15 @@ export async function startStandalone(
   };
   const controllers =
     server instanceof Acceptor
-      ? await startControllers(
-          life,
-          server,
-          {
-            config: { options, containers: containers.kind, operator, objectsSecret },
-            platform,
-            registry,
-            work,
-            unavailable,
-            refuses: () => disk.isFull,
-            activity,
-          },
-          endProcess,
-        )
+      ? await severalControllers(life, server, {
+          config: { options, containers: containers.kind, operator, objectsSecret },
+          platform,
+          registry,
+          work,
+          unavailable,
+          refuses: () => disk.isFull,
+          activity,
+        })
       : await oneController(life, server, {
           ...platform,
           instance: 0,
@@ -208,12 +206,29 @@ export async function startStandalone(
   return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
 }
 
+/** Work whose failure is reported where its result is awaited, unless something else fails before. */
+function begun<T>(work: Promise<T>): Promise<T> {
+  work.catch(() => undefined);
+  return work;
+}
+
+/** Starts controllers in processes of their own. */
+async function severalControllers(
+  life: Lifecycle,
+  acceptor: Acceptor,
+  parts: ControllerProcessesParts,
+): Promise<RunningControllers> {
+  const { startControllers } = await import('./controllers.js');
+  return startControllers(life, acceptor, parts, endProcess);
+}
+
 /** Starts the controller of this process. */
 async function oneController(
   life: Lifecycle,
   server: HttpServer,
   parts: StandaloneControllerParts,
 ): Promise<RunningControllers> {
+  const { startStandaloneController } = await import('./controller.js');
   const controller = await startStandaloneController(parts);
   life.opened('controller', () => controller.close());
   return {

@@ -1,3 +1,5 @@
+import { keepCompiledCode, writeCompiledCode } from '../../shared/process/compileCache.js';
+import { deferSeldomUsed } from '../../shared/process/deferModules.js';
 import { Lifecycle } from '../../shared/process/Lifecycle.js';
 import { within } from '../../shared/process/within.js';
 
@@ -7,6 +9,8 @@ const FLUSH_MS = 1000;
 /** Runs a standalone server as this process. Loads the other modules after the signal handlers are installed. */
 export async function start(args: readonly string[]): Promise<void> {
   await Lifecycle.begin('palette-whisk').run(async (life) => {
+    keepCompiledCode();
+    deferSeldomUsed();
     const { keepHeapSmall } = await import('../../shared/process/heap.js');
     const { createLogger } = await import('../../shared/logging/winston.js');
     const { environment } = await import('../../shared/config/environment.js');
@@ -33,6 +37,7 @@ export async function start(args: readonly string[]): Promise<void> {
     const activity = (options.logRequests ?? process.stdout.isTTY) ? await printed(life, format) : {};
     const server = await startStandalone(life, options, log, activity);
     if (!life.stopping.aborted) process.stdout.write(banner(server, Math.round(process.uptime() * 1000)));
+    setImmediate(writeCompiledCode);
   });
 }
 

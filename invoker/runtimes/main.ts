@@ -1,8 +1,9 @@
 import type Docker from 'dockerode';
-import { detectDocker } from '../containers/docker/detect.js';
 import { ensureImage, hasImage } from './image/build.js';
 import { recipeOf, RECIPES, type Recipe } from './image/recipes.js';
 import { messageOf } from '../../shared/errors/reasons.js';
+import { keepCompiledCode } from '../../shared/process/compileCache.js';
+import { deferSeldomUsed } from '../../shared/process/deferModules.js';
 import { printsAboutItself } from '../../shared/process/help.js';
 
 /** The longest wait for the engine's first answer, in ms. A busy engine is slow. */
@@ -30,6 +31,9 @@ if (unknown !== undefined) {
   process.stderr.write(`unknown option '${unknown}'; --help lists the options\n`);
   process.exit(2);
 }
+keepCompiledCode();
+deferSeldomUsed();
+const { detectDocker } = await import('../containers/docker/detect.js');
 const engine = await detectDocker(undefined, ANSWER_MS);
 if (engine.usable) {
   for (const name of names.length > 0 ? names : RECIPES.map(({ reference }) => reference)) {
