@@ -108,8 +108,11 @@ export class EmbeddedMessaging implements Messaging {
   }
 
   #send<T>(kept: KeptMessages, topic: Topic<T>, message: T, volatile: boolean): Promise<void> {
-    for (const group of this.#topic(topic).groups.values()) {
-      if (group.isFull) return Promise.reject(new BusUnavailableError(`topic ${topic.name} is full`));
+    const log = this.#topic(topic);
+    for (const group of log.groups.values()) {
+      if (!group.hasRoomFor(log.keeping + 1)) {
+        return Promise.reject(new BusUnavailableError(`topic ${topic.name} is full`));
+      }
     }
     const item = this.#item(message);
     if (volatile && typeof message === 'object' && message !== null) {
@@ -117,9 +120,22 @@ export class EmbeddedMessaging implements Messaging {
       this.#append(topic, item);
       return SENT;
     }
-    return kept.put(topic, message, item).then(() => {
-      // The sender answers its client first. The delivery begins the work, which takes longer.
-      setImmediate(() => this.#append(topic, item));
+    return this.#keepThenAppend(kept, topic, message, item);
+  }
+
+  async #keepThenAppend<T>(kept: KeptMessages, topic: Topic<T>, message: T, item: Waiting<T>): Promise<void> {
+    const log = this.#topic(topic);
+    log.keeping++;
+    try {
+      await kept.put(topic, message, item);
+    } catch (error) {
+      log.keeping--;
+      throw error;
+    }
+    // The sender answers its client first. The delivery begins the work, which takes longer.
+    setImmediate(() => {
+      log.keeping--;
+      this.#append(topic, item);
     });
   }
 
@@ -163,7 +179,7 @@ export class EmbeddedMessaging implements Messaging {
     const known = this.#topics.get(name) as TopicLog<T> | undefined;
     if (known) return known;
     const kept = this.#kept?.keeps(name) === true ? this.#kept : undefined;
-    const log: TopicLog<T> = { groups: new Map(), backlog: new Queue(), compacted: new Map(), kept };
+    const log: TopicLog<T> = { groups: new Map(), backlog: new Queue(), compacted: new Map(), kept, keeping: 0 };
     this.#topics.set(name, log);
     return log;
   }
@@ -180,4 +196,6 @@ interface TopicLog<T> {
   readonly compacted: Map<string, Waiting<T>>;
   /** Keeps its messages; undefined: they end with the process. */
   readonly kept: KeptMessages | undefined;
+  /** The number of messages that are being kept, and are added to the groups then. */
+  keeping: number;
 }

@@ -43,9 +43,9 @@ export class Group<T> {
     return this.#waiting.size;
   }
 
-  /** Whether another message would displace a waiting one. */
-  get isFull(): boolean {
-    return this.#waiting.size >= this.#maxWaiting;
+  /** Whether so many more messages can wait without displacing others. */
+  hasRoomFor(messages: number): boolean {
+    return this.#waiting.size + messages <= this.#maxWaiting;
   }
 
   add(item: Waiting<T>): void {

@@ -159,6 +159,34 @@ describe('messages that outlive the process', () => {
     assert.equal(stores.messages.list().length, 3);
   });
 
+  it('are refused if too many are sent at the same time, and displace no others', async () => {
+    const bus = new EmbeddedMessaging({ kept: kept(), maxWaiting: 2 });
+    const producer = await bus.producer();
+    await bus.consume({ topic: INVOKER, group: 'invoker0', maxInFlight: 0, handle: () => {} });
+    const sends = await Promise.allSettled([1, 2, 3].map((n) => producer.send(INVOKER, { n })));
+    assert.deepEqual(
+      sends.map(({ status }) => status),
+      ['fulfilled', 'fulfilled', 'rejected'],
+    );
+    assert.equal(stores.messages.list().length, 2);
+  });
+
+  it('leave room if they could not be kept', async () => {
+    const put = stores.messages.put.bind(stores.messages);
+    let full = true;
+    const entries: KeptEntries = {
+      ...stores.messages,
+      put: (key, value) => (full ? Promise.reject(new StoreUnavailableError('no space left')) : put(key, value)),
+    };
+    const bus = new EmbeddedMessaging({ kept: kept(entries), maxWaiting: 1 });
+    const producer = await bus.producer();
+    const got = consume(bus, 1);
+    await assert.rejects(producer.send(INVOKER, { n: 1 }), BusUnavailableError);
+    full = false;
+    await producer.send(INVOKER, { n: 2 });
+    assert.equal((await got)[0]?.n, 2);
+  });
+
   it('go to another topic if their topic has no consumer any more', async () => {
     const producer = await open().producer();
     for (const n of [1, 2]) await producer.send(topic('invoker1'), { n });
