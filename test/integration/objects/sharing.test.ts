@@ -257,7 +257,7 @@ describe('objects of several invokers', () => {
         assert.match(await put(c, `/red/${key}`, 'old', headers), /^201/);
       cutOff(c);
       c.state = 'draining';
-      await eventually(async () => assert.match(await put(a, '/red/changed', 'new', headers), /^20/), 10_000);
+      await eventually(async () => assert.match(await put(a, '/red/changed', 'new', headers), /^20/), LIMIT_MS);
       const lost = persistence === 'memory';
       assert.match(await a.container.text('/red/deleted', { method: 'DELETE' }), lost ? /^404/ : /^204/);
       reconnect(c);
@@ -285,7 +285,7 @@ describe('objects of several invokers', () => {
     // The copies are at b. It is cut off, and the home goes on with a.
     cutOff(b);
     b.state = 'draining';
-    await eventually(async () => assert.match(await put(c, '/red/changed', 'new', REPLICATED), /^200/), 10_000);
+    await eventually(async () => assert.match(await put(c, '/red/changed', 'new', REPLICATED), /^200/), LIMIT_MS);
     assert.equal(await c.container.text('/red/deleted', { method: 'DELETE' }), '204 ');
     reconnect(b);
     b.state = 'up';
