@@ -37,7 +37,7 @@ export class ReadConnections {
   readonly #limitMs: number;
   readonly #maxAside: number;
   readonly #idle: Connection[] = [];
-  /** The functions that give a slot to a waiting read, the oldest first. The pool bounds their number: an activation has one read at a time. */
+  /** The functions that give a slot to a waiting read, the oldest first. The pool bounds their number: an activation has one of them at a time. */
   readonly #queue = new Set<() => void>();
   #slots = 0;
   #aside = 0;

@@ -1,7 +1,7 @@
 import type { Json } from '../../shared/entities/keyvalue.js';
 import type { MessageReferences } from '../../shared/messages/references.js';
 import { ObjectError } from '../../shared/objects/ObjectError.js';
-import type { ObjectAddress } from '../../shared/objects/objectPath.js';
+import { objectPath, type ObjectAddress } from '../../shared/objects/objectPath.js';
 import { referenceTo } from '../../shared/objects/reference.js';
 import type { Share } from '../../shared/process/MemoryShares.js';
 import { nextTurn } from '../../shared/entities/turns.js';
@@ -9,6 +9,7 @@ import type { ActivationResponse } from '../../shared/entities/activation.js';
 import { applicationError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
 import type { BodyInPieces, ContainerResponse, LargeResponses, RequestBody } from '../containers/ContainerDriver.js';
+import type { ReadObject } from '../objects/ObjectAccess.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
 import { asJson, cutAtReferences, TooManyReferencesError } from '../objects/references.js';
 import type { Job } from './Job.js';
@@ -38,25 +39,71 @@ export async function referencedBody(
   const { message, action } = job;
   const cut = inWords(() => cutAtReferences(parameters));
   if (!cut) return runBody(message, action, parameters, deadline);
-  const objects: Buffer[] = [];
-  let left = MAX_REFERENCED_BYTES;
-  for (const address of cut.addresses) {
-    const maxBytes = left;
-    const { bytes, contentType } = await access
-      .read(token(message.user), address, references.policy, { maxBytes, admit: (length) => share.take(length) })
-      .catch((error: unknown) => {
-        throw new UnresolvedReferenceError(texts.unresolvedReference(shown(address), reasonOf(error)), {
-          cause: error,
-        });
-      });
-    const json = asJson(bytes, contentType);
-    left -= json.length;
-    if (left < 0) throw new UnresolvedReferenceError(texts.referencesTooLarge(MAX_REFERENCED_BYTES));
-    objects.push(json);
-  }
+  const objects = await readAll(cut.addresses, (address, { maxBytes, admit }) =>
+    access.read(token(message.user), address, references.policy, {
+      maxBytes,
+      admit: async (length) => {
+        await share.take(length);
+        admit(length);
+      },
+    }),
+  );
   const pieces = cut.texts.flatMap((text, i): Buffer[] => [Buffer.from(text), ...objects.slice(i, i + 1)]);
   return inPieces([Buffer.from(RUN_HEAD), ...pieces, Buffer.from(runTail(message, action, deadline))]);
 }
+
+/** What a read of an object needs: the room for it, and a call when its memory is there and its bytes come. */
+interface Reading {
+  readonly maxBytes: number;
+  readonly admit: (bytes: number) => void;
+}
+
+/**
+ * Reads objects as JSON, each once. The next one begins while the bytes of the one before come, so that an activation
+ * waits for memory with one read at a time. Rejects when no read is under way any more.
+ * @throws UnresolvedReferenceError
+ */
+async function readAll(
+  addresses: readonly ObjectAddress[],
+  read: (address: ObjectAddress, reading: Reading) => Promise<ReadObject>,
+): Promise<Buffer[]> {
+  const reads = new Map<string, Promise<Buffer>>();
+  let left = MAX_REFERENCED_BYTES;
+  const begin = (address: ObjectAddress, begun: () => void): Promise<Buffer> => {
+    const admit = (bytes: number): void => {
+      left -= bytes;
+      begun();
+    };
+    return read(address, { maxBytes: left, admit }).then(
+      ({ bytes, contentType }) => asJson(bytes, contentType),
+      (error: unknown) => {
+        const text = texts.unresolvedReference(shown(address), reasonOf(error));
+        throw new UnresolvedReferenceError(text, { cause: error });
+      },
+    );
+  };
+  try {
+    for (const address of addresses) {
+      const place = objectPath(address.color, address.key);
+      if (reads.has(place)) continue;
+      await new Promise<void>((resolve, reject) => {
+        const reading = begin(address, resolve);
+        reads.set(place, reading);
+        reading.then(() => resolve(), reject);
+      });
+    }
+    await Promise.all(reads.values());
+  } catch (error) {
+    await Promise.allSettled(reads.values());
+    throw error;
+  }
+  const objects = await Promise.all(addresses.map(({ color, key }) => reads.get(objectPath(color, key)) ?? NOTHING));
+  const bytes = objects.reduce((sum, { length }) => sum + length, 0);
+  if (bytes > MAX_REFERENCED_BYTES) throw new UnresolvedReferenceError(texts.referencesTooLarge(MAX_REFERENCED_BYTES));
+  return objects;
+}
+
+const NOTHING = Buffer.alloc(0);
 
 /** The bytes that one piece writes before other work gets its turn. */
 const PIECE_BYTES = 256 * 1024;

@@ -77,6 +77,70 @@ describe('parameters by reference', () => {
     assert.deepEqual(objects.admitted, [table.length, 8]);
   });
 
+  it('read an object while the bytes of the one before come, and each object once', async () => {
+    const objects = new FakeObjects({
+      'c/a': { bytes: Buffer.from('1'), contentType: 'application/json' },
+      'c/b': { bytes: Buffer.from('2'), contentType: 'application/json' },
+    });
+    const { read } = objects.access;
+    const release: (() => void)[] = [];
+    objects.access.read = async (...asked) => {
+      const found = await read(...asked);
+      await new Promise<void>((resolve) => {
+        release.push(resolve);
+        // The bytes of the first one come after those of the second one.
+        if (release.length === 2) for (const each of release.toReversed()) each();
+      });
+      return found;
+    };
+    const [a, b] = [{ $object: 'c/a' }, { $object: 'c/b' }];
+    const { value } = JSON.parse(await textOf(await bodyFor(objects, [a, b, a, b]))) as Record<string, unknown>;
+    assert.deepEqual(value, [1, 2, 1, 2]);
+    assert.equal(objects.read.length, 2);
+  });
+
+  it('wait for memory with one object at a time', async () => {
+    const objects = new FakeObjects({
+      'c/a': { bytes: Buffer.from('1'), contentType: 'application/json' },
+      'c/b': { bytes: Buffer.from('2'), contentType: 'application/json' },
+    });
+    let grant: () => void = () => undefined;
+    const taken: number[] = [];
+    const share = {
+      take: (bytes: number) => {
+        taken.push(bytes);
+        return new Promise<void>((resolve) => (grant = resolve));
+      },
+      release: () => undefined,
+    };
+    const body = referencedBody(objects, job(), REFERENCES, [{ $object: 'c/a' }, { $object: 'c/b' }], 99, share);
+    await new Promise(setImmediate);
+    assert.deepEqual([taken.length, objects.read.length], [1, 1]);
+    grant();
+    await new Promise(setImmediate);
+    assert.deepEqual([taken.length, objects.read.length], [2, 2]);
+    grant();
+    assert.match(await textOf(await body), /\[1,2\]/);
+  });
+
+  it('fail for the first object that cannot be read, when no read is under way any more', async () => {
+    const objects = new FakeObjects({ 'c/a': { bytes: Buffer.from('1'), contentType: 'application/json' } });
+    const { read } = objects.access;
+    let finish: () => void = () => undefined;
+    objects.access.read = async (token, address, ...rest) => {
+      const found = await read(token, address, ...rest);
+      await new Promise<void>((resolve) => (finish = resolve));
+      return found;
+    };
+    let failed = false;
+    const body = bodyFor(objects, [{ $object: 'c/a' }, { $object: 'c/none' }, { $object: 'c/other' }]);
+    const rejected = assert.rejects(body, /'c\/none', which could not be read/).then(() => (failed = true));
+    await new Promise(setImmediate);
+    assert.deepEqual([failed, objects.read.length], [false, 2]);
+    finish();
+    await rejected;
+  });
+
   it('without a reference are sent as ever', async () => {
     assert.equal(typeof (await bodyFor(new FakeObjects(), { a: 1 })), 'string');
   });
