@@ -47,8 +47,11 @@ const MARK_MS = 300_000;
 const MAX_CLAIMS = 5;
 /** The most objects whose time is over that a list removes. */
 const MAX_SWEPT = 50;
-/** The most objects that pass through this process's memory at once. */
+/** The most operations on objects at a time, and the most of them that wait or are under way. */
 const CONCURRENT = 4;
+const MAX_OPEN = 10_000;
+/** The most bytes that wait to be written; one object may exceed it. */
+const MAX_OPEN_BYTES = 256 * 1024 * 1024;
 
 /**
  * Objects with the persistence `stored`: a document with an attachment for each, in the database of entities. Its id
@@ -62,6 +65,10 @@ export class ArtifactObjects {
   readonly #store: ArtifactStore;
   readonly #now: () => number;
   readonly #limit = new TaskLimit(CONCURRENT);
+  /** The ends of the latest operations, by the id of their object. They never reject. */
+  readonly #latest = new Map<string, Promise<void>>();
+  #open = 0;
+  #openBytes = 0;
 
   /** @param now ms since the epoch. */
   constructor(store: ArtifactStore, now: () => number) {
@@ -87,8 +94,8 @@ export class ArtifactObjects {
 
   /** Reads an object for its owner, and marks it with the owner's epoch. @throws ObjectError 503 for a former owner */
   read(namespace: ObjectNamespace, address: ObjectAddress, epoch: number): Promise<ArtifactObject | undefined> {
-    return this.#limit.run(async () => {
-      const id = idOf(namespace, address);
+    const id = idOf(namespace, address);
+    return this.#inTurn(id, 0, async () => {
       const fields = await this.#claim(id, epoch);
       if (!fields || fields.removed === true) return undefined;
       const { contentType, etag, expiresAt } = fields;
@@ -105,8 +112,8 @@ export class ArtifactObjects {
     { bytes, contentType, etag, ttlMs }: ArtifactObject,
     epoch: number,
   ): Promise<void> {
-    return this.#limit.run(async () => {
-      const _id = idOf(namespace, address);
+    const _id = idOf(namespace, address);
+    return this.#inTurn(_id, bytes.length, async () => {
       const before = await this.#store.get(_id);
       if (before) requireCurrent(fieldsOf(before), epoch);
       const paletteObject: Fields = {
@@ -125,14 +132,41 @@ export class ArtifactObjects {
   }
 
   /** Removes an object. A mark with the epoch stays for a while. @throws ObjectError 503 as `write` does */
-  async remove(namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
+  remove(namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
     const _id = idOf(namespace, { color, key });
-    const before = await this.#store.get(_id);
-    if (!before) return;
-    requireCurrent(fieldsOf(before), epoch);
-    const expiresAt = this.#now() + MARK_MS;
-    const paletteObject: Fields = { key, bytes: 0, contentType: '', etag: '', epoch, removed: true, expiresAt };
-    await this.#store.put({ _id, _rev: before._rev, paletteObject } as NewDocument).catch(conflicts);
+    return this.#inTurn(_id, 0, async () => {
+      const before = await this.#store.get(_id);
+      if (!before) return;
+      requireCurrent(fieldsOf(before), epoch);
+      const expiresAt = this.#now() + MARK_MS;
+      const paletteObject: Fields = { key, bytes: 0, contentType: '', etag: '', epoch, removed: true, expiresAt };
+      await this.#store.put({ _id, _rev: before._rev, paletteObject } as NewDocument).catch(conflicts);
+    });
+  }
+
+  /**
+   * Runs an operation on an object after the earlier ones on it. Its owner may have given an earlier one up, because the
+   * store was slow: that one must not replace a later one.
+   * @throws ObjectError 503 if too much waits for the store.
+   */
+  async #inTurn<T>(id: string, bytes: number, operation: () => Promise<T>): Promise<T> {
+    const full = this.#openBytes > 0 && this.#openBytes + bytes > MAX_OPEN_BYTES;
+    if (full || this.#open >= MAX_OPEN) {
+      throw new ObjectError(503, 'The store is slow, and too much waits for it.', { retryAfterS: 5 });
+    }
+    this.#open++;
+    this.#openBytes += bytes;
+    const running = (this.#latest.get(id) ?? Promise.resolve()).then(() => this.#limit.run(operation));
+    const over = (): void => undefined;
+    const end = running.then(over, over);
+    this.#latest.set(id, end);
+    try {
+      return await running;
+    } finally {
+      this.#open--;
+      this.#openBytes -= bytes;
+      if (this.#latest.get(id) === end) this.#latest.delete(id);
+    }
   }
 
   /** The fields of an object, once it is marked with the epoch. Removes it if its time is over. */

@@ -11,6 +11,8 @@ import { connect } from '../../../../shared/objects/client/index.js';
 /** `npm run fuzz:objects` sends 100,000. */
 const REQUESTS = Number(process.env['FUZZ_REQUESTS'] ?? 3000);
 const CONNECTIONS = 16;
+/** A busy machine takes long until the thread of the objects runs. */
+const PATIENT = { timeoutMs: 120_000 };
 const MB = 1024 * 1024;
 
 const SECRET = 'victims-secret-';
@@ -153,7 +155,7 @@ describe('objects under forged requests', function () {
     const written: string[] = [];
     for (const color of COLORS) {
       for (const key of KEYS) {
-        const { etag } = await owner.put(color, key, `${SECRET}${color}-${key}`);
+        const { etag } = await owner.put(color, key, `${SECRET}${color}-${key}`, PATIENT);
         written.push(etag);
       }
     }
@@ -185,19 +187,19 @@ describe('objects under forged requests', function () {
       // The requests reached the server's parts, and none failed inside. Most are refused; these always succeed.
       for (const status of [400, 401, 404, 405]) assert.ok(statuses.has(status), String(status));
       const mine = connect(url, own);
-      await mine.put('mine', 'key', 'value');
-      assert.equal(await mine.get('mine', 'key'), 'value');
-      await assert.rejects(mine.put('mine', 'key', 'other', { ifAbsent: true }), /412|exists|condition/i);
+      await mine.put('mine', 'key', 'value', PATIENT);
+      assert.equal(await mine.get('mine', 'key', PATIENT), 'value');
+      await assert.rejects(mine.put('mine', 'key', 'other', { ifAbsent: true, ...PATIENT }), /412|exists|condition/i);
       mine.close();
       assert.equal(statuses.get(500) ?? 0, 0);
       for (const color of COLORS) {
         for (const key of KEYS) {
-          const found = await owner.read(color, key);
+          const found = await owner.read(color, key, PATIENT);
           assert.equal(found?.value, `${SECRET}${color}-${key}`);
           assert.equal(found.etag, written.shift());
         }
       }
-      const listed = await Promise.all(COLORS.map((color) => owner.list(color)));
+      const listed = await Promise.all(COLORS.map((color) => owner.list(color, PATIENT)));
       assert.equal(listed.flat().length, COLORS.length * KEYS.length);
     } finally {
       owner.close();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ArtifactObjects, type ArtifactObject } from '../../../../../invoker/objects/store/ArtifactObjects.js';
 import type { ListRequest } from '../../../../../shared/objects/ObjectRequest.js';
-import type { Stores } from '../../../../../shared/store/ArtifactStore.js';
+import type { ArtifactStore, Stores } from '../../../../../shared/store/ArtifactStore.js';
 import { openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
 
 const GUEST = { uuid: 'u', name: 'guest', limitBytes: undefined };
@@ -55,6 +55,47 @@ describe('objects in the artifact store', () => {
     now += 300_000;
     assert.deepEqual(await objects.keys(GUEST, 'red'), { keys: [], epoch: 1 });
     assert.deepEqual(await stores.whisks.listDocuments('objects/', 10), []);
+  });
+
+  it('keep the later one of two writes, also if the store delays the earlier one', async () => {
+    const get = stores.whisks.get.bind(stores.whisks);
+    let release: () => void = () => undefined;
+    const delayed = new Promise<void>((resolve) => (release = resolve));
+    let asked = 0;
+    const slow: Pick<ArtifactStore, 'get'> = {
+      get: async (id) => {
+        if (++asked === 1) await delayed;
+        return get(id);
+      },
+    };
+    Object.assign(stores.whisks, slow);
+    const writes = ['earlier', 'later'].map((value) => objects.write(GUEST, at('red', 'k'), object(value), 1));
+    const read = text('red', 'k');
+    // Others do not wait for it.
+    await objects.write(GUEST, at('red', 'other'), object('x'), 1);
+    release();
+    await Promise.all(writes);
+    assert.equal(await read, '"later" later');
+    assert.equal(await text('red', 'k'), '"later" later');
+  });
+
+  it('are refused while too many bytes wait for the store', async () => {
+    let release: () => void = () => undefined;
+    const delayed = new Promise<void>((resolve) => (release = resolve));
+    const stuck: Pick<ArtifactStore, 'get' | 'put'> = {
+      get: async () => {
+        await delayed;
+        return undefined;
+      },
+      put: async () => '1-a',
+    };
+    Object.assign(stores.whisks, stuck);
+    const large: ArtifactObject = { ...object('x'), bytes: new Uint8Array(64 * 1024 * 1024) };
+    const writes = ['a', 'b', 'c', 'd'].map((key) => objects.write(GUEST, at('red', key), large, 1));
+    await assert.rejects(objects.write(GUEST, at('red', 'e'), object('x'), 1), /too much waits for it/);
+    release();
+    await Promise.all(writes);
+    await objects.write(GUEST, at('red', 'e'), object('x'), 1);
   });
 
   it('are apart by namespace and color', async () => {
