@@ -6,6 +6,7 @@ import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../shared/objects/peerHeader.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
 import type { ObjectNamespace } from '../../shared/objects/ObjectToken.js';
+import { isWait, MAX_OPEN_WAITS, OpenWaits } from '../../shared/objects/OpenWaits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { MessageHome } from '../../shared/objects/messageObjects.js';
 import type { AuthStore } from '../../shared/store/AuthStore.js';
@@ -47,8 +48,8 @@ export interface PeerRequest {
 /** The limit for a connection, and for the next bytes of a body, in ms. */
 const CONNECT_MS = 2000;
 const BODY_IDLE_MS = 30_000;
-/** The most connections to one invoker. More requests wait for one. */
-const CONNECTIONS = 64;
+/** The most connections to one invoker. More requests wait for one. Requests that wait for a change have others. */
+const CONNECTIONS = 256;
 
 /** How long before an invoker counts as down a home stops to rely on an old reply. */
 const LEASE_MARGIN_MS = 2000;
@@ -60,16 +61,18 @@ export const leaseMs = (offlineAfterMs: number): number => Math.max(1000, offlin
 export class ObjectPeers {
   readonly #parts: ObjectPeersParts;
   readonly #client: LazyHttpClient;
+  readonly #waiting: LazyHttpClient;
+  readonly #waits = new OpenWaits();
 
   constructor(parts: ObjectPeersParts) {
     this.#parts = parts;
     const options = {
-      connections: CONNECTIONS,
       pipelining: 1,
       connect: { timeout: CONNECT_MS, ...parts.tls },
       bodyTimeout: BODY_IDLE_MS,
     };
-    this.#client = new LazyHttpClient(({ Agent }) => new Agent(options));
+    this.#client = new LazyHttpClient(({ Agent }) => new Agent({ ...options, connections: CONNECTIONS }));
+    this.#waiting = new LazyHttpClient(({ Agent }) => new Agent({ ...options, connections: MAX_OPEN_WAITS }));
   }
 
   /** The homes of a color in a namespace. */
@@ -106,7 +109,7 @@ export class ObjectPeers {
   ): Promise<Dispatcher.ResponseData> {
     const { secret, self, now } = this.#parts;
     const signed = signPeer(secret, { method, path }, { operation, from: self, namespace }, now());
-    return this.#client.request(url, path, {
+    return (isWait(path) ? this.#waiting : this.#client).request(url, path, {
       method,
       headers: { ...headers, [PEER_HEADER]: signed },
       body: body ?? null,
@@ -115,7 +118,12 @@ export class ObjectPeers {
     });
   }
 
+  /** Counts a request of a namespace that waits: see `OpenWaits.begin`. */
+  beginWait(uuid: string): () => void {
+    return this.#waits.begin(uuid);
+  }
+
   async close(): Promise<void> {
-    await this.#client.close();
+    await Promise.all([this.#client.close(), this.#waiting.close()]);
   }
 }

@@ -5,6 +5,8 @@ import type { Dispatcher } from 'undici';
 import { objectsLimitBytes } from '../../../shared/config/namespaceLimits.js';
 import type { Identity } from '../../../shared/entities/identity.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { isWait } from '../../../shared/objects/OpenWaits.js';
 import { peerFaultOf } from '../../../shared/objects/peerFault.js';
 import type { Privilege } from '../../entitlement/Entitlement.js';
 import { ApiError, badRequest, noSuchRoute } from '../../http/ApiError.js';
@@ -48,9 +50,24 @@ export const objectRoutes: Routes = (router, ctx) => {
     if (path === undefined) throw badRequest('The path must be /namespaces/NAMESPACE/objects/COLOR/KEY.');
     const policy = req.headers['x-openwhisk-color-policy'];
     const { homes } = objects.homes(call.user, color, typeof policy === 'string' ? policy : undefined);
-    await proxy(objects, homes, call.user, { method, path, req, res });
+    const end = isWait(path) ? beginWait(objects, call.user) : undefined;
+    try {
+      await proxy(objects, homes, call.user, { method, path, req, res });
+    } finally {
+      end?.();
+    }
   });
 };
+
+/** @throws ApiError 429, 503 */
+function beginWait(objects: ObjectPeers, { namespace }: Identity): () => void {
+  try {
+    return objects.beginWait(namespace.uuid);
+  } catch (error) {
+    if (!(error instanceof ObjectError)) throw error;
+    throw failure(error.status, error.message, { 'retry-after': String(error.retryAfterS ?? 1) }, error);
+  }
+}
 
 const OBJECT_CORS_HEADERS =
   'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent, If-Match, If-None-Match, X-OpenWhisk-Color-Policy, X-Palette-Persistence, X-Palette-TTL';
@@ -94,7 +111,7 @@ async function proxy(
       name: namespace.name,
       limitBytes: objectsLimitBytes(limits),
     },
-    timeoutMs: /[?&]wait=/.test(path) ? WAIT_MS : ANSWER_MS,
+    timeoutMs: isWait(path) ? WAIT_MS : ANSWER_MS,
     signal: gone.signal,
   };
   let response = await send(objects, home, request);

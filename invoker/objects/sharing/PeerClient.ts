@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { MAX_OPEN_WAITS } from '../../../shared/objects/OpenWaits.js';
 import { peerFaultOf, type PeerFault } from '../../../shared/objects/peerFault.js';
 import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objects/peerHeader.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
@@ -19,6 +20,8 @@ export interface PeerRequest {
   /** The limit for the response's headers, in ms; missing: `ANSWER_MS`. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether the response comes after a change of an object only. Missing: it comes at once. */
+  readonly waits?: boolean | undefined;
 }
 
 /** A peer could not be asked. */
@@ -37,7 +40,7 @@ const CONNECT_MS = 1000;
 /** The limit for a response, and for the next bytes of its body. */
 const ANSWER_MS = 6000;
 const BODY_IDLE_MS = 10_000;
-/** The most connections to one invoker. More requests wait for one. Waiting requests keep theirs. */
+/** The most connections to one invoker. More requests wait for one. Requests that wait for a change have others. */
 const CONNECTIONS = 256;
 
 /** Sends signed requests to the object memories of other invokers. */
@@ -45,6 +48,7 @@ export class PeerClient {
   readonly #secret: string;
   readonly #self: string;
   readonly #agent: Agent;
+  readonly #waiting: Agent;
   readonly #bytes = new ConnectionBytes();
 
   /**
@@ -55,18 +59,21 @@ export class PeerClient {
     this.#secret = secret;
     this.#self = self;
     const connector = buildConnector({ timeout: CONNECT_MS, ...tls });
-    this.#agent = new Agent({
-      connections: CONNECTIONS,
-      pipelining: 1,
-      connect: (options, callback) => {
-        connector(options, (...outcome) => {
-          if (outcome[1]) this.#bytes.add(outcome[1]);
-          callback(...outcome);
-        });
-      },
-      bodyTimeout: BODY_IDLE_MS,
-      keepAliveTimeout: 60_000,
-    });
+    const agent = (connections: number): Agent =>
+      new Agent({
+        connections,
+        pipelining: 1,
+        connect: (options, callback) => {
+          connector(options, (...outcome) => {
+            if (outcome[1]) this.#bytes.add(outcome[1]);
+            callback(...outcome);
+          });
+        },
+        bodyTimeout: BODY_IDLE_MS,
+        keepAliveTimeout: 60_000,
+      });
+    this.#agent = agent(CONNECTIONS);
+    this.#waiting = agent(MAX_OPEN_WAITS);
   }
 
   /** The bytes that went over its connections, in both directions. */
@@ -76,12 +83,12 @@ export class PeerClient {
 
   /** @throws PeerError */
   async send(peer: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
-    const { operation, method, path, namespace, timeoutMs = ANSWER_MS, signal } = asked;
+    const { operation, method, path, namespace, timeoutMs = ANSWER_MS, signal, waits } = asked;
     const claims = { operation, from: this.#self, namespace };
     const signed = signPeer(this.#secret, { method, path }, claims, Date.now());
     try {
       // Not `undici.request`: it would resolve `.` and `..` in the signed path, which may be names.
-      return await this.#agent.request({
+      return await (waits === true ? this.#waiting : this.#agent).request({
         origin: peer.url,
         path,
         method,
@@ -108,6 +115,6 @@ export class PeerClient {
   }
 
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    await Promise.all([this.#agent.destroy(), this.#waiting.destroy()]);
   }
 }

@@ -3,6 +3,7 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ListRequest, ObjectList, Persistence } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { isWait, OpenWaits } from '../../../shared/objects/OpenWaits.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { ReadCopies } from '../memory/ReadCopies.js';
 import type { Elsewhere, ForwardedCall, Here } from '../server/Elsewhere.js';
@@ -48,6 +49,7 @@ export class Sharing implements Elsewhere {
   readonly #departure: Departure;
   readonly #leaving = new Leaving();
   readonly #copies: CopiesOfReader;
+  readonly #waits = new OpenWaits();
   readonly #counts = { forwarded: 0, given: 0 };
 
   constructor(parts: SharingParts) {
@@ -118,6 +120,7 @@ export class Sharing implements Elsewhere {
   }
 
   async forward(call: ForwardedCall): Promise<void> {
+    const end = isWait(call.path) ? this.#waits.begin(call.namespace.uuid) : undefined;
     this.#counts.forwarded++;
     try {
       await forward(this.#peers, call, this.#copies);
@@ -126,6 +129,8 @@ export class Sharing implements Elsewhere {
       const { namespace, color, policy } = call;
       void this.#ownership.homes({ namespace, color, policy });
       throw error;
+    } finally {
+      end?.();
     }
   }
 

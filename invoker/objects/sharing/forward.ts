@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { isWait } from '../../../shared/objects/OpenWaits.js';
 import {
   OBJECT_REQUEST_HEADERS,
   OBJECT_RESPONSE_HEADERS,
@@ -43,6 +44,7 @@ export async function forward(peers: PeerClient, call: ForwardedCall, copies: Co
     body: hasBody ? request : undefined,
     timeoutMs: timeoutOf(request),
     signal: gone.signal,
+    waits: isWait(path),
   };
   let answer = await send(peers, homes[0], asked);
   const moved = answer.statusCode === 421 ? movedTo(answer.headers[MOVED_HEADER]) : undefined;
@@ -96,7 +98,7 @@ async function send(peers: PeerClient, home: Peer, asked: PeerRequest): Promise<
 
 function timeoutOf({ method, url = '' }: IncomingMessage): number {
   if (method !== 'GET' && method !== 'HEAD') return CHANGE_MS;
-  return /[?&]wait=/.test(url) ? WAIT_MS : READ_MS;
+  return isWait(url) ? WAIT_MS : READ_MS;
 }
 
 const RESPONSE_HEADERS = [...OBJECT_RESPONSE_HEADERS, 'allow', 'x-request-id'];

@@ -172,6 +172,25 @@ describe('objects from outside', () => {
     assert.equal((await call('GET', '_/objects/red/k')).status, 503);
   });
 
+  it('do not wait behind those that wait for a change', async () => {
+    const waiting: ServerResponse[] = [];
+    const count = 300;
+    let full: () => void = () => undefined;
+    const all = new Promise<void>((resolve) => (full = resolve));
+    first.answer((req, res) => {
+      if (!String(req.url).includes('?wait=')) {
+        res.end('at once');
+        return;
+      }
+      if (waiting.push(res) === count) full();
+    });
+    const waits = Array.from({ length: count }, () => call('GET', '_/objects/red/k?wait=60s'));
+    await all;
+    assert.equal(await (await call('GET', '_/objects/red/other')).text(), 'at once');
+    for (const res of waiting) res.writeHead(404, { 'content-length': 0 }).end();
+    for (const response of await Promise.all(waits)) assert.equal(response.status, 404);
+  });
+
   it('respond 502 to a change whose home breaks off, since the object may have changed', async () => {
     first.answer((req) => req.socket.destroy());
     for (const [method, path] of [

@@ -53,6 +53,15 @@ describe('objects of several invokers', () => {
     assert.match(await b.container.text('/red/k'), /^404/);
   });
 
+  it('are read and changed at another home beside any number of waits there', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    const waits = Array.from({ length: 300 }, () => a.container.text('/red/k?wait=200s'));
+    await eventually(() => assert.equal(b.memory.counts().waits, waits.length), LIMIT_MS);
+    assert.equal(await increment(a, '/red/n'), '200 1');
+    assert.match(await put(a, '/red/k', 'x'), /^201/);
+    for (const reply of await Promise.all(waits)) assert.equal(reply, '200 x');
+  });
+
   it('have colors and keys that would be steps in a path', async () => {
     const [a, b] = [await cluster.add(), await cluster.add()];
     for (const path of ['/../k', '/red/..', '/./.']) {
