@@ -97,7 +97,9 @@ async function readAll(
     await Promise.allSettled(reads.values());
     throw error;
   }
-  const objects = await Promise.all(addresses.map(({ color, key }) => reads.get(objectPath(color, key)) ?? NOTHING));
+  const found = new Map<string, Buffer>();
+  for (const [place, reading] of reads) found.set(place, await reading);
+  const objects = addresses.map(({ color, key }) => found.get(objectPath(color, key)) ?? NOTHING);
   const bytes = objects.reduce((sum, { length }) => sum + length, 0);
   if (bytes > MAX_REFERENCED_BYTES) throw new UnresolvedReferenceError(texts.referencesTooLarge(MAX_REFERENCED_BYTES));
   return objects;
