@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import type { Pacer } from '../../process/Pacer.js';
 import { BusUnavailableError } from '../Messaging.js';
 import type { Failure, Outgoing } from './library.js';
@@ -10,12 +10,13 @@ import type { Failure, Outgoing } from './library.js';
  *   empty, pending -> sending   a message without patience is added, a patience ends, or `idle` is called
  *   sending  -> retrying  the request fails; it is retried after a pause, without expired messages
  *   sending  -> sending   the next batch: all messages that were added meanwhile
- *   sending  -> resting   the same in a rush: first the pacer's pause
- *   resting  -> sending   the pause ends
+ *   empty, pending, sending -> resting   in a rush, instead of `sending`
+ *   resting  -> sending   the pacer's pause and the current turn of the event loop end
  *   sending  -> empty, pending   no message is due
  *
  * The first message is sent at once. Messages that arrive during a request, or before the time of the next request, are
- * sent together: a rush needs few requests, and fewer the busier the bus is. A request with several due messages begins a
+ * sent together: a rush needs few requests, and fewer the busier the bus is. In a rush, so are the messages of all events
+ * that one turn of the event loop handles, such as the results of several containers. A request with several due messages begins a
  * rush, and some requests with at most one end it: a single caller sends one message after the other, and a pause would
  * only delay its next call.
  *
@@ -115,8 +116,7 @@ export class Outbox {
   async #flush(): Promise<void> {
     const { pacer } = this.#parts;
     while (this.#due) {
-      const rest = this.#rush > 0 ? (pacer?.rest(performance.now()) ?? 0) : 0;
-      if (rest > NEGLIGIBLE_MS) await sleep(rest);
+      if (this.#rush > 0) await this.#rest();
       this.#batch = this.#takeBatch();
       if (this.#queue.length === 0) this.#due = false;
       if (this.#batch.length === 0) continue;
@@ -128,6 +128,13 @@ export class Outbox {
       pacer?.took(performance.now() - began);
     }
     this.#flushing = undefined;
+  }
+
+  /** Waits for the pacer's pause, and then for the messages of all events that have already happened. */
+  async #rest(): Promise<void> {
+    const rest = this.#parts.pacer?.rest(performance.now()) ?? 0;
+    if (rest > NEGLIGIBLE_MS) await sleep(rest);
+    await turn();
   }
 
   /** Retries until every message of the batch succeeded or failed. */

@@ -136,6 +136,25 @@ describe('Outbox', () => {
     await Promise.all(sent);
   });
 
+  it('takes along in a rush what other events of the same turn of the event loop add', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit, new Pacer({ factor: 0, maxMs: 0 }));
+    const sent = ['a', 'b', 'c'].map((text) => outbox.add(message(text), LASTING));
+    requests[0]?.succeed();
+    while (requests.length === 1) await turn();
+    requests[1]?.succeed();
+    await Promise.all(sent);
+    await turn();
+    const first = outbox.add(message('d'), LASTING);
+    await Promise.resolve();
+    const second = outbox.add(message('e'), LASTING);
+    assert.equal(requests.length, 2);
+    while (requests.length === 2) await turn();
+    assert.deepEqual(requests[2]?.messages, ['d', 'e']);
+    requests[2].succeed();
+    await Promise.all([first, second]);
+  });
+
   it('sends a due message at once after requests with at most one, whatever patient ones they carried', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit, new Pacer({ factor: 2, minMs: 60_000, maxMs: 60_000 }));
