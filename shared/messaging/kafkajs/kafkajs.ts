@@ -8,11 +8,13 @@ import { classify } from './errors.js';
 import { KafkajsFetcher } from './KafkajsFetcher.js';
 import { calmRequestQueue } from './requestQueue.js';
 import { promptSockets } from './sockets.js';
+import { shortenProtocol } from './wire/shortCuts.js';
 import { kafkajsTransport } from './transport.js';
 
 calmRequestQueue();
 keepLastBroker();
 throwRefusals();
+shortenProtocol();
 
 /** The client library kafkajs. */
 export function kafkajsLibrary(options: KafkaOptions): KafkaLibrary {

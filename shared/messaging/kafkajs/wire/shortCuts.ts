@@ -1,0 +1,97 @@
+import { createRequire } from 'node:module';
+import { fetchResponse } from './fetchResponse.js';
+import { produceBody, type Produced } from './produceBody.js';
+
+/**
+ * Patches how kafkajs 2.2.4 writes Produce requests and reads Fetch responses. It makes a buffer for each part of a request
+ * and copies it into that of the next larger part, and reads each number of a response as a `BigInt` and a text. The patch
+ * does both in one pass, and leaves everything unusual to kafkajs: other versions, transactions, compression and headers.
+ */
+export function shortenProtocol(): void {
+  const require = createRequire(import.meta.url);
+  const crc32c: unknown = require('kafkajs/src/protocol/recordBatch/crc32C/index.js');
+  if (isChecksum(crc32c)) shortenProduce(require('kafkajs/src/protocol/requests/produce/index.js'), crc32c);
+  shortenFetch(require('kafkajs/src/protocol/requests/fetch/index.js'));
+}
+
+/** The versions that kafkajs agrees on with all brokers since Kafka 2.3. */
+const PRODUCE_VERSION = 7;
+const FETCH_VERSION = 11;
+
+function shortenProduce(loaded: unknown, crc32c: Checksum): void {
+  if (!hasProtocol(loaded) || loaded.protocol.isShort === true) return;
+  const { protocol } = loaded;
+  const short: Protocol = ({ version }) => {
+    const make = protocol({ version });
+    if (version !== PRODUCE_VERSION) return make;
+    return (fields) => {
+      const made = make(fields);
+      if (!isOrdinary(fields)) return made;
+      const encode = (): Encoded => {
+        const body = produceBody(fields, Date.now(), crc32c);
+        return { buf: body, buffer: body };
+      };
+      return { ...made, request: { ...made.request, encode } };
+    };
+  };
+  loaded.protocol = Object.assign(short, { isShort: true });
+}
+
+function shortenFetch(loaded: unknown): void {
+  if (!hasProtocol(loaded) || loaded.protocol.isShort === true) return;
+  const { protocol } = loaded;
+  const short: Protocol = ({ version }) => {
+    const make = protocol({ version });
+    if (version !== FETCH_VERSION) return make;
+    return (fields) => {
+      const made = make(fields);
+      const { response } = made;
+      const decode = (bytes: Buffer): unknown => fetchResponse(bytes) ?? response.decode(bytes);
+      return { ...made, response: { ...response, decode } };
+    };
+  };
+  loaded.protocol = Object.assign(short, { isShort: true });
+}
+
+/** Whether our encoder has all that is needed. */
+function isOrdinary(fields: unknown): fields is Produced {
+  if (!isRecord(fields)) return false;
+  const { transactionalId, compression, topicData } = fields;
+  if (transactionalId !== undefined || compression !== 0 || !Array.isArray(topicData)) return false;
+  return topicData.every(({ partitions }: { partitions: { messages: unknown[] }[] }) =>
+    partitions.every(({ messages }) => messages.every(isOrdinaryMessage)),
+  );
+}
+
+function isOrdinaryMessage(message: unknown): boolean {
+  if (!isRecord(message)) return false;
+  const { value, headers, timestamp } = message;
+  return Buffer.isBuffer(value) && headers === undefined && timestamp === undefined;
+}
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null;
+
+type Checksum = (bytes: Buffer) => number;
+
+const isChecksum = (loaded: unknown): loaded is Checksum => typeof loaded === 'function';
+
+const hasProtocol = (loaded: unknown): loaded is { protocol: Protocol } =>
+  isRecord(loaded) && typeof loaded['protocol'] === 'function';
+
+/** The interfaces are those of kafkajs 2.2.4. */
+interface Protocol {
+  (of: { readonly version: number }): (fields: unknown) => Exchange;
+  isShort?: boolean;
+}
+
+interface Exchange {
+  readonly request: { readonly encode: () => Encoded | Promise<unknown> };
+  readonly response: { readonly decode: (bytes: Buffer) => unknown };
+}
+
+/** What kafkajs reads of its encoder: the bytes, twice. */
+interface Encoded {
+  readonly buf: Buffer;
+  readonly buffer: Buffer;
+}
