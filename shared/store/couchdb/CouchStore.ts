@@ -100,8 +100,7 @@ export class CouchStore implements ArtifactStore {
   async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
     if (documents.length === 0) return { conflicts: [], refused: [] };
     const what = `writing ${documents.length} documents`;
-    const body = couchJson({ docs: documents });
-    const answer = await this.#json(what, { method: 'POST', path: `${this.#path()}/_bulk_docs`, body });
+    const answer = await this.#postBatch(what, couchJson({ docs: documents }));
     const results = this.#parse(bulkSchema, answer, `answer to ${what}`);
     const conflicts: string[] = [];
     const refused: WriteRefusal[] = [];
@@ -252,6 +251,15 @@ export class CouchStore implements ArtifactStore {
       return await this.#client.json(request);
     } catch (error) {
       if (error instanceof CouchError && expected.includes(error.status)) return error;
+      throw this.#asStoreError(error, what);
+    }
+  }
+
+  /** Writes documents. @throws StoreError */
+  async #postBatch(what: string, json: string): Promise<unknown> {
+    try {
+      return await this.#client.postBatch(`${this.#path()}/_bulk_docs`, json);
+    } catch (error) {
       throw this.#asStoreError(error, what);
     }
   }
