@@ -117,7 +117,19 @@ describe('balancers on Kafka', function () {
           for (const { balancer } of running.values()) assert.equal(balancer.clusterSize, size);
           await Promise.resolve();
         });
+      /** A controller waits at its start for pings and tests of the invokers, but on a busy machine not long enough. */
+      const untilInvokersAreUp = (): Promise<void> =>
+        eventually(async () => {
+          for (const { balancer } of running.values()) {
+            assert.deepEqual(
+              balancer.invokers().map(({ status }) => status),
+              INVOKERS.map(() => 'up'),
+            );
+          }
+          await Promise.resolve();
+        }, 60_000);
       await untilTheyKnow(3);
+      await untilInvokersAreUp();
       const random = seeded(1);
       const sent = new Map<number, number[]>();
       let total = 0;
@@ -146,6 +158,7 @@ describe('balancers on Kafka', function () {
       await run(COLORS / 2);
       running.set('0', await controller('0', policy, topics));
       // It takes part at once, and need not have met the others.
+      await untilInvokersAreUp();
       await run(COLORS);
       await untilTheyKnow(3);
 
