@@ -1,7 +1,7 @@
 import type { BaseOptions, Consumer as Client, MessagesStream } from '@platformatic/kafka';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
-import { closeNow, withMissingBrokers, type Library } from './library.js';
+import { closeNow, expectTopics, withMissingBrokers, type Library } from './library.js';
 
 /** A membership of the library: a stream that is read while the handler has room. */
 export class PlatformaticFetcher implements Fetcher {
@@ -29,6 +29,7 @@ export class PlatformaticFetcher implements Fetcher {
       maxBytes: FETCH_BYTES,
       maxWaitTime: options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS,
     });
+    expectTopics(library, client);
     this.#client = withMissingBrokers(library, client);
   }
 

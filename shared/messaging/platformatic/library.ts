@@ -25,6 +25,31 @@ export function withMissingBrokers<C extends Client>(from: Library, client: C): 
   return client;
 }
 
+/**
+ * Makes metadata without a topic that was asked for an error, as a broken connection is. It is missing while its broker
+ * restarts or is very busy. Version 1 of the library throws a `TypeError` in a callback then, which would end this process.
+ */
+export function expectTopics(from: Library, client: library.Consumer): void {
+  client.metadata = new Proxy(client.metadata, {
+    apply: (
+      metadata,
+      self: library.Consumer,
+      [options, callback]: [library.MetadataOptions, library.Callback<library.ClusterMetadata> | undefined],
+    ): unknown => {
+      // Without a callback it returns a promise, which may reject.
+      if (callback === undefined) return Reflect.apply(metadata, self, [options]);
+      const checked: library.Callback<library.ClusterMetadata> = (error, found) => {
+        const { topics = [] } = options;
+        const isComplete = topics.every((topic) => found?.topics.get(topic) !== undefined);
+        if (error || isComplete) return callback(error, found);
+        self.clearMetadata();
+        return callback(new from.NetworkError('A topic is missing in the metadata of the cluster.'), found);
+      };
+      return Reflect.apply(metadata, self, [options, checked]);
+    },
+  });
+}
+
 /** Closes a client of the library in any state. Never rejects. */
 export function closeNow(client: Client): Promise<void> {
   return new Promise((resolve) => {

@@ -5,7 +5,7 @@ import type { BaseOptions } from '@platformatic/kafka';
 import { chain } from '../../../../../shared/messaging/kafka/causes.js';
 import { platformaticAdmin } from '../../../../../shared/messaging/platformatic/admin.js';
 import { classify } from '../../../../../shared/messaging/platformatic/errors.js';
-import type { Library } from '../../../../../shared/messaging/platformatic/library.js';
+import { expectTopics, type Library } from '../../../../../shared/messaging/platformatic/library.js';
 import { platformaticLibrary } from '../../../../../shared/messaging/platformatic/platformatic.js';
 import { PlatformaticFetcher } from '../../../../../shared/messaging/platformatic/PlatformaticFetcher.js';
 import { platformaticTransport } from '../../../../../shared/messaging/platformatic/transport.js';
@@ -59,6 +59,7 @@ describe('the fetcher of platformatic', () => {
       commit(options: unknown): Promise<void> {
         return Promise.resolve(void committed.push(options));
       }
+      metadata(): void {}
       close(_force: boolean, done: () => void): void {
         closes++;
         done();
@@ -236,6 +237,28 @@ describe('a client of platformatic, when the metadata does not name the broker',
     });
     assert.ok(asked > 0);
     await fetcher.close();
+  });
+});
+
+describe('the metadata of platformatic', () => {
+  it('is an error of the network without a topic that was asked for, instead of the end of the process', () => {
+    let cleared = 0;
+    const found = { topics: new Map([['there', {}]]).set('lost', undefined as unknown as object) };
+    const client = {
+      metadata: (_options: object, callback: (error: null, metadata: object) => void) => callback(null, found),
+      clearMetadata: () => cleared++,
+    } as unknown as real.Consumer;
+    expectTopics(real, client);
+    const failures: (Error | null)[] = [];
+    const ask = (topics: string[]): void => client.metadata({ topics }, (error) => void failures.push(error));
+    ask(['there']);
+    assert.deepEqual([failures, cleared], [[null], 0]);
+    for (const missing of ['lost', 'unknown']) ask(['there', missing]);
+    assert.deepEqual(
+      failures.slice(1).map((error) => classify(error)),
+      ['transient', 'transient'],
+    );
+    assert.equal(cleared, 2);
   });
 });
 
