@@ -30,6 +30,7 @@ export function withMissingBrokers<C extends Client>(from: Library, client: C): 
  * restarts or is very busy. Version 1 of the library throws a `TypeError` in a callback then, which would end this process.
  */
 export function expectTopics(from: Library, client: library.Consumer): void {
+  // oxlint-disable-next-line typescript/unbound-method -- the proxy passes `this` on
   client.metadata = new Proxy(client.metadata, {
     apply: (
       metadata,
