@@ -21,6 +21,8 @@ export class InProcessBalancer implements LoadBalancer {
   readonly clusterSize = 1;
   /** What was sent, in order. */
   readonly sent: { message: ActivationMessage; color: ColorRequest | undefined }[] = [];
+  /** Activations begin when it resolves. */
+  begin: Promise<unknown> = Promise.resolve();
   readonly #entities: EntityStore;
   readonly #activations: ActivationStore;
   readonly #invoker = invokerInstance(0, 'in-process', 1024);
@@ -47,6 +49,7 @@ export class InProcessBalancer implements LoadBalancer {
     const action = await this.#entities.getActionWithCode(`${path}/${name}`);
     if (!action) throw new Error(`${path}/${name} is gone`);
     const { timeout, memory, logs, concurrency } = action.limits;
+    await this.begin;
     const start = Date.now();
     const response = await evaluate(
       typeof action.exec.code === 'string' ? action.exec.code : '',

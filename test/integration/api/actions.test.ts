@@ -476,15 +476,23 @@ describe('invocations', () => {
 
   it('never go over the number of concurrent ones, however many come at the same time', async () => {
     const strict = await TestController.start({ limits: { concurrentInvocations: 3 } });
-    await strict.action('slow', 'const main = () => new Promise((r) => setTimeout(() => r({}), 300));');
+    await strict.action('held', 'const main = () => ({});');
+    // The accepted ones run when all others are refused.
+    let release = (): void => undefined;
+    strict.balancer.begin = new Promise<void>((resolve) => (release = resolve));
+    let refusals = 0;
     const answers = await Promise.all(
-      Array.from({ length: 12 }, () => strict.request('POST', '_/actions/slow?blocking=true', {})),
+      Array.from({ length: 12 }, async () => {
+        const answer = await strict.request('POST', '_/actions/held?blocking=true', {});
+        if (answer.status === 429 && ++refusals === 9) release();
+        return answer;
+      }),
     );
     const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
     assert.deepEqual(statuses, [200, 200, 200, ...Array.from({ length: 9 }, () => 429)]);
     const refused = answers.find(({ status }) => status === 429);
     assert.match(refused?.body.error ?? '', /^Too many concurrent requests in flight \(count: \d+, allowed: 3\)\.$/);
-    assert.equal((await strict.request('POST', '_/actions/slow?blocking=true', {})).status, 200);
+    assert.equal((await strict.request('POST', '_/actions/held?blocking=true', {})).status, 200);
     await strict.close();
   });
 
