@@ -12,7 +12,7 @@ export interface RawAnswer {
  * Sends bytes to a server, and reads what comes back until it closes the connection. For requests that no HTTP client
  * would send.
  */
-export function sendRaw(base: string, request: Buffer, limitMs = 20_000): Promise<RawAnswer> {
+export function sendRaw(base: string, request: Buffer, limitMs = 90_000): Promise<RawAnswer> {
   const { hostname, port } = new URL(base);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname, () => socket.end(request));

@@ -61,7 +61,7 @@ export function commandLine(folder: string, environment: Readonly<Record<string,
       const { stdout } = await run(process.execPath, [join(clients, folder, script), ...args], {
         env,
         cwd: cwd ?? clients,
-        timeout: 60_000,
+        timeout: 300_000,
         maxBuffer: 16 * 1024 * 1024,
       });
       return stdout;
@@ -100,7 +100,7 @@ export function commandSession(
   };
 }
 
-const SESSION_MS = 60_000;
+const SESSION_MS = 300_000;
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(

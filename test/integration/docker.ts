@@ -9,7 +9,7 @@ import { recipeOf } from '../../invoker/runtimes/image/recipes.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import { retried } from '../retried.js';
 
-const START_MS = 60_000;
+const START_MS = 180_000;
 
 /** The programs that tests with containers start, and the package of Debian that has each. */
 const PACKAGES: Readonly<Record<string, string>> = {

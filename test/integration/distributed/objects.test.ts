@@ -6,7 +6,7 @@ import { ClusterObjects } from './objectCaller.js';
 
 const MB = 1024 * 1024;
 /** An invoker that is killed counts as down after 10 s. */
-const NOTICED_MS = 40_000;
+const NOTICED_MS = 120_000;
 
 /** Adds one to a counter of the color `red`, over the invoker of the action. */
 const COUNT = `

@@ -4,7 +4,7 @@ import { skipWithoutOwnBroker } from '../kafka/broker.js';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
 
 /** A killed member holds its group's place for 6 s, and controllers are seen to be gone after 5 s. */
-const RECORDED_MS = 60_000;
+const RECORDED_MS = 120_000;
 
 describe('two controllers on one database', function () {
   this.timeout(600_000);

@@ -20,7 +20,7 @@ import { startServerProcess, type ServerProcess } from '../standalone/serverProc
 export const ROOT = join(createRequire(import.meta.url).resolve('palette-whisk/package.json'), '..');
 
 /** The limit of one command, in ms. A busy machine needs seconds for what takes a fraction of one. */
-const COMMAND_MS = 120_000;
+const COMMAND_MS = 300_000;
 
 export interface Ran {
   /** The exit code; null if the command was ended by a signal, as at its time limit. */

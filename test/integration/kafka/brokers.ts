@@ -28,7 +28,7 @@ const REPLICATED = {
   'leader.imbalance.check.interval.seconds': '1',
   'leader.imbalance.per.broker.percentage': '0',
 };
-const ELECTION_MS = 30_000;
+const ELECTION_MS = 90_000;
 
 /** Kafka did not elect the leaders that were asked for: the fault of the machine or of Kafka, and not of the tested program. */
 export class ElectionError extends Error {

@@ -12,7 +12,7 @@ const COLORS = ['red', 'green', 'blue'];
 const KINDS = ['memory', 'replicated', 'stored'];
 const CLIENTS = 6;
 /** An invoker counts as down after 10 s. A busy machine takes longer. */
-const NOTICED_MS = 60_000;
+const NOTICED_MS = 120_000;
 const GUEST = `Basic ${Buffer.from(WELL_KNOWN_USERS.guest).toString('base64')}`;
 
 describe('the history of each object is linearizable over Kafka', function () {

@@ -22,7 +22,7 @@ describe('every command', () => {
     it(`of ${main} prints the version and ends`, async () => {
       const file = fileURLToPath(new URL(`../../../${main}.js`, import.meta.url));
       assert.equal(
-        (await run(process.execPath, [file, '--version'], { timeout: 30_000 })).stdout,
+        (await run(process.execPath, [file, '--version'], { timeout: 120_000 })).stdout,
         `${programVersion()}\n`,
       );
     });
@@ -31,7 +31,7 @@ describe('every command', () => {
   it('with options prints its help and ends', async () => {
     for (const main of ['controller/main', 'invoker/main', 'invoker/runtimes/main', ...OTHERS]) {
       const file = fileURLToPath(new URL(`../../../${main}.js`, import.meta.url));
-      assert.match((await run(process.execPath, [file, '--help'], { timeout: 30_000 })).stdout, /^Usage: .*--version/s);
+      assert.match((await run(process.execPath, [file, '--help'], { timeout: 120_000 })).stdout, /^Usage: .*--version/s);
     }
   });
 });
