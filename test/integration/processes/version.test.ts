@@ -31,7 +31,10 @@ describe('every command', () => {
   it('with options prints its help and ends', async () => {
     for (const main of ['controller/main', 'invoker/main', 'invoker/runtimes/main', ...OTHERS]) {
       const file = fileURLToPath(new URL(`../../../${main}.js`, import.meta.url));
-      assert.match((await run(process.execPath, [file, '--help'], { timeout: 120_000 })).stdout, /^Usage: .*--version/s);
+      assert.match(
+        (await run(process.execPath, [file, '--help'], { timeout: 120_000 })).stdout,
+        /^Usage: .*--version/s,
+      );
     }
   });
 });
