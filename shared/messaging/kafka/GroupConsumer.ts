@@ -52,7 +52,12 @@ export interface ConsumerTimes {
   readonly joinMs: readonly [first: number, longest: number];
   /** The delay after a refusal, which only a person can resolve. */
   readonly refusedMs: number;
-  /** The limit for the last commit and for leaving the group. */
+  /**
+   * The limit for leaving the group before the next attempt to join: a coordinator that is frozen or gone does not respond
+   * to it. A coordinator that responds later then removes the former member.
+   */
+  readonly leaveMs: number;
+  /** The limit for a commit, and for leaving the group at the close. */
   readonly lastMs: number;
 }
 
@@ -63,6 +68,7 @@ const TIMES: ConsumerTimes = {
   watchMs: 1000,
   joinMs: [100, 1000],
   refusedMs: 10_000,
+  leaveMs: 1000,
   lastMs: 5000,
 };
 
@@ -179,7 +185,7 @@ export class GroupConsumer<T> implements Consumer {
       if (membership.lost) throw membership.lost.error;
     } catch (error) {
       if (this.#membership === membership) this.#membership = undefined;
-      await this.#leave(membership);
+      await this.#leave(membership, this.#times.leaveMs);
       throw error;
     }
     membership.aliveAt = this.#now();
@@ -251,7 +257,7 @@ export class GroupConsumer<T> implements Consumer {
     this.#state = 'joining';
     this.#dispatcher.inFlight.wake();
     this.#joining = (async () => {
-      if (membership) await this.#leave(membership);
+      if (membership) await this.#leave(membership, this.#times.leaveMs);
       try {
         await this.#join(() => false, refusal);
         if (this.#refusedAt !== undefined) return;
@@ -264,8 +270,8 @@ export class GroupConsumer<T> implements Consumer {
   }
 
   /** Leaves the group, with a time limit, since a library may hang. */
-  async #leave({ fetcher }: Membership): Promise<void> {
-    await within(fetcher.close(), this.#times.lastMs, () => undefined);
+  async #leave({ fetcher }: Membership, limitMs = this.#times.lastMs): Promise<void> {
+    await within(fetcher.close(), limitMs, () => undefined);
   }
 
   #scheduleCommit(): void {

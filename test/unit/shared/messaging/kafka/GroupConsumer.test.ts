@@ -8,16 +8,25 @@ import { classify, FakeError, FakeKafka } from './FakeKafka.js';
 import { recordingLogger } from './recordingLogger.js';
 
 /** Short pauses; what takes seconds is decided by the clock of the test. */
-const TIMES: Partial<ConsumerTimes> = { commitMs: 1, watchMs: 1, joinMs: [1, 1], refusedMs: 1, lastMs: 1000 };
+const TIMES: Partial<ConsumerTimes> = {
+  commitMs: 1,
+  watchMs: 1,
+  joinMs: [1, 1],
+  refusedMs: 1,
+  leaveMs: 1,
+  lastMs: 1000,
+};
 
 function setup({
   maxInFlight = 10,
   handle,
   from = 'earliest',
+  times = TIMES,
 }: {
   maxInFlight?: number;
   handle?: (text: string) => Promise<void> | void;
   from?: 'earliest' | 'latest';
+  times?: Partial<ConsumerTimes>;
 } = {}) {
   const kafka = new FakeKafka();
   const { log, lines } = recordingLogger();
@@ -45,7 +54,7 @@ function setup({
     classify,
     health,
     log,
-    times: TIMES,
+    times,
     now,
   });
   return { kafka, lines, clock, got, health, consumer };
@@ -253,6 +262,24 @@ describe('GroupConsumer', () => {
     kafka.members[0]?.sink.answered();
     await until(() => kafka.members[1]?.state === 'joined');
     await consumer.close();
+  });
+
+  it('joins anew although the former coordinator does not respond to the leave', async () => {
+    const { kafka, consumer, lines } = setup({ times: { ...TIMES, lastMs: Number.POSITIVE_INFINITY } });
+    await consumer.start();
+    const [first] = kafka.members;
+    assert.ok(first);
+    let asked = false;
+    first.close = () => {
+      asked = true;
+      return new Promise<void>(() => undefined);
+    };
+    first.sink.lost(new FakeError('transient'));
+    await until(() => lines.some((line) => line.includes('is a member again')));
+    assert.ok(asked);
+    assert.equal(kafka.members[1]?.state, 'joined');
+    await consumer.close();
+    assert.equal(kafka.members[1]?.state, 'closed');
   });
 
   it('hands over no more than the handler has room for, and keeps the membership alive meanwhile', async () => {
