@@ -234,8 +234,10 @@ export class EntryLog {
       renameSync(join(this.#folder, spare), path);
       file = openSync(path, 'r+');
     }
+    // If this fails, the next attempt replaces the file.
+    const lanes = lanesOf(file, path);
     this.#nextNumber++;
-    const segment: Segment = { number, file, lanes: lanesOf(file, path), size, used: 0, live: 0 };
+    const segment: Segment = { number, file, lanes, size, used: 0, live: 0 };
     this.#segments.push(segment);
     this.#flush.note(this.#names);
     if (this.#segments.length > this.#maxSegments) this.#moveOldest();

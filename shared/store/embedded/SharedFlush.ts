@@ -15,7 +15,7 @@ export const LANES = 2;
 export interface Flushable {
   /**
    * A descriptor for each lane. They are opened separately, because Linux reports a failed write once for each opening of a
-   * file. With a shared one, the report could go to the wrong flush.
+   * file. With a shared one, the report could go to the wrong flush. So one disk error may fail the flushes of both lanes.
    */
   readonly lanes: readonly number[];
 }
@@ -52,7 +52,7 @@ export class SharedFlush {
     return (this.#gathering ??= this.#begin());
   }
 
-  /** Resolves once no flush gathers or is under way; never rejects. */
+  /** Resolves once no flush is gathering callers or is under way; never rejects. */
   async settled(): Promise<void> {
     while (this.#gathering || this.#underWay.size > 0) await Promise.allSettled([this.#gathering, ...this.#underWay]);
   }
@@ -66,7 +66,10 @@ export class SharedFlush {
     // This flush may not include what is written meanwhile.
     this.#dirty.clear();
     const earlier = [...this.#underWay];
-    const own = Promise.all(files.map((file) => this.#flushOne(file, lane))).then(() => {});
+    // The flush is under way until all of its files are flushed, also if one of them fails.
+    const own = Promise.allSettled(files.map((file) => this.#flushOne(file, lane))).then((ends) => {
+      for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    });
     this.#underWay.add(own);
     void settlement(own).then(() => {
       this.#underWay.delete(own);

@@ -115,6 +115,18 @@ describe('SharedFlush', () => {
     assert.equal(third.state, 'done');
   });
 
+  it('is under way until all of its files are flushed, also if one fails', async () => {
+    shared.note(other);
+    const flushed = await write(file);
+    const dropped = watch(shared.drop(file));
+    const [one = 0, two = 0] = disk.started;
+    await disk.end(one, new Error('EIO'));
+    await turn();
+    assert.deepEqual([flushed.state, dropped.state], ['pending', 'pending']);
+    await disk.end(two);
+    assert.deepEqual([flushed.state, dropped.state], ['failed', 'done']);
+  });
+
   it('does not fail with a later flush', async () => {
     const first = await write(file);
     const second = await write(other);
