@@ -1,6 +1,6 @@
 import type { ColorChoice, ColorPolicy, PolicyMaker, Room, SharedState } from './ColorPolicy.js';
 
-/** Is told what a policy did against the rules. */
+/** Reports a rule that a policy broke. */
 export type OnFault = (fault: string, error?: unknown) => void;
 
 /**
@@ -11,8 +11,10 @@ export type OnFault = (fault: string, error?: unknown) => void;
 export function guarded(make: PolicyMaker, onFault: OnFault): PolicyMaker {
   return (surroundings) => {
     const attempt = attempts(onFault);
-    const policy = attempt('cannot be made', () => make(surroundings), undefined);
-    return policy === undefined ? { ...NO_POLICY } : guard(policy, attempt, onFault);
+    const policy: ColorPolicy | null | undefined = attempt('cannot be made', () => make(surroundings), undefined);
+    if (typeof policy === 'object' && policy !== null) return guard(policy, attempt, onFault);
+    if (policy !== undefined) onFault(`cannot be made: its maker returns ${shown(policy)}`);
+    return { ...NO_POLICY };
   };
 }
 
@@ -22,7 +24,10 @@ const attempts =
   (onFault: OnFault): Attempt =>
   (fault, work, otherwise) => {
     try {
-      return work();
+      const result = work();
+      // A method that should not be asynchronous may reject later.
+      if (result instanceof Promise) result.catch((error: unknown) => onFault(fault, error));
+      return result;
     } catch (error) {
       onFault(fault, error);
       return otherwise;
@@ -72,7 +77,7 @@ function guard(policy: ColorPolicy, attempt: Attempt, onFault: OnFault): ColorPo
       const homes: unknown = attempt('throws in homes', () => policy.homes(color), []);
       const isMember = (home: unknown): home is number => typeof home === 'number' && members.has(home);
       if (Array.isArray(homes) && homes.every(isMember)) return homes;
-      onFault(`names the homes ${shown(homes)}, which are not all there`);
+      onFault(`returns the homes ${shown(homes)}, which are not all invokers of this pool`);
       return [];
     },
     census: () => attempt('throws in census', () => [...policy.census()], []),
@@ -88,7 +93,7 @@ function guard(policy: ColorPolicy, attempt: Attempt, onFault: OnFault): ColorPo
     return {
       accepts(invoker, rank) {
         if (!members.has(invoker)) {
-          onFault(`asks for ${shown(invoker)}, which is not an invoker of this pool`);
+          onFault(`asks about ${shown(invoker)}, which is not an invoker of this pool`);
           return false;
         }
         const accepts = room.accepts(invoker, rank);

@@ -58,10 +58,17 @@ async function check(file: string, { ms, memoryMB }: CheckLimits): Promise<Polic
   });
   const refused = (reason: string): PolicyVerdict => ({ refused: `The color policy ${file} ${reason}` });
   const verdict = new Promise<PolicyVerdict>((resolve) => {
-    worker.once('message', (message: unknown) => resolve(verdictSchema.parse(message)));
+    worker.once('message', (message: unknown) => {
+      const verdict = verdictSchema.safeParse(message);
+      resolve(verdict.success ? verdict.data : refused('posts messages to its parent during its check.'));
+    });
     worker.once('error', (error: unknown) => resolve(refused(`failed during its check: ${messageOf(error)}`)));
     worker.once('exit', () =>
-      resolve(refused('ended its thread before it was checked: it calls process.exit, or awaits what never comes.')),
+      resolve(
+        refused(
+          'ended its thread before it was checked: it calls process.exit, or waits for a promise that never settles.',
+        ),
+      ),
     );
   });
   try {

@@ -126,6 +126,24 @@ describe('a guarded policy', () => {
     assert.equal(faults.length - before, 9, faults.join('; '));
   });
 
+  it('reports a method that rejects later, and goes on', async () => {
+    const rejection = Promise.reject(new Error('broken'));
+    const { policy, faults } = guardedPolicy({ loadReport: unsafe(rejection) });
+    policy.loadReport?.([], true);
+    assert.deepEqual(faults, []);
+    await new Promise(setImmediate);
+    assert.deepEqual(faults, ['throws in loadReport']);
+  });
+
+  it('chooses nothing if its maker returns no policy', () => {
+    for (const value of [null, 7]) {
+      const faults: string[] = [];
+      const policy = guarded(unsafe(value), (fault) => faults.push(fault))(SURROUNDINGS);
+      assert.equal(policy.assign(1, FREE), undefined);
+      assert.deepEqual(faults, [`cannot be made: its maker returns ${value}`]);
+    }
+  });
+
   it('chooses nothing if it cannot be made', () => {
     const faults: string[] = [];
     const policy = guarded(fails, (fault) => faults.push(fault))(SURROUNDINGS);

@@ -45,6 +45,15 @@ describe('a policy of a user', () => {
     await assert.rejects(loadPolicy(written('taken.js', taken)), /needs a new name/);
   });
 
+  it('is refused if it posts messages to its parent', async () => {
+    const posting = `import { parentPort } from 'node:worker_threads';\nparentPort?.postMessage('hello');\n${example}`;
+    await assert.rejects(loadPolicy(written('posting.js', posting)), (error) => {
+      assert.ok(error instanceof ConfigurationError);
+      assert.match(error.message, /posting\.js posts messages to its parent during its check/);
+      return true;
+    });
+  });
+
   it('is refused if its check does not end', async () => {
     const looping = example.replace('assign(color, room) {', 'assign(color, room) { for (;;);');
     const awaiting = `await new Promise(() => setInterval(() => undefined, 1000));\n${example}`;
