@@ -3,8 +3,8 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import { within } from '../../shared/process/within.js';
 
 /**
- * The longest time that an activation is held back, in ms. A flush of a fast disk takes less. On a slow disk, 500 activations a
- * second begin nevertheless.
+ * The longest time that an activation is held back, in ms. A flush of a fast disk takes less. On a slow disk, one activation begins
+ * after this time, or after a turn of the event loop if that takes longer.
  */
 const HOLD_MS = 2;
 

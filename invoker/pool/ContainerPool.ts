@@ -84,7 +84,7 @@ export interface PoolParts extends RunsParts, ContainersParts {
   readonly roomForRecord?: (() => Promise<void> | undefined) | undefined;
   /**
    * Returns undefined if the activation may begin, otherwise a promise that resolves when the pool has to ask again. The pool asks
-   * whenever it looks for a container. Missing: each activation may begin.
+   * whenever it has a container for the activation. Missing: each activation may begin.
    */
   readonly holdBack?: ((message: ActivationMessage) => Promise<void> | undefined) | undefined;
   /** Returns the memory in MB that others than containers lack, once for each lack. Missing: none. */
@@ -149,8 +149,17 @@ export class ContainerPool {
       goOn: () => this.#startWaiting(),
     });
     this.#backlog = new Backlog<PooledContainer>({
-      place: (job) => (this.#mayBegin(job) ? place(table, job, parts.now()) : WAIT),
-      placeWarm: (job) => (this.#mayBegin(job) ? placeWarm(table, job) : undefined),
+      // A job without a container must not take the turn of a job that has one.
+      place: (job) => {
+        if (!this.#hasRoomForRecord()) return WAIT;
+        const placement = place(table, job, parts.now());
+        const begins = placement.kind !== 'wait' && placement.kind !== 'limited';
+        return begins && this.#isHeldBack(job) ? WAIT : placement;
+      },
+      placeWarm: (job) => {
+        const placement = this.#hasRoomForRecord() ? placeWarm(table, job) : undefined;
+        return placement && !this.#isHeldBack(job) ? placement : undefined;
+      },
       memoryOf: (namespace) => table.memoryOf(namespace),
       start: (job, placement) => {
         this.#start(job, placement);
@@ -305,7 +314,7 @@ export class ContainerPool {
 
   /** Starts waiting activations. @param key of the container with room, if it is a container. */
   #onRoom(key?: string): void {
-    if (key !== undefined && this.#colorWaits.size > 0 && this.#mayBegin()) this.#colorWaits.serve(key);
+    if (key !== undefined && this.#colorWaits.size > 0 && this.#hasRoomForRecord()) this.#colorWaits.serve(key);
     this.#startWaiting(key);
   }
 
@@ -347,14 +356,19 @@ export class ContainerPool {
     }
   }
 
-  /**
-   * Whether there is room for a record, and the job is not held back. If not, waiting activations start as soon as that
-   * changes.
-   */
-  #mayBegin(job?: Job): boolean {
-    const { roomForRecord, holdBack } = this.#parts;
-    const change = roomForRecord?.() ?? (job && holdBack?.(job.message));
-    if (!change) return true;
+  /** Whether there is room for a record. If not, waiting activations start as soon as there is room. */
+  #hasRoomForRecord(): boolean {
+    return !this.#startsAfter(this.#parts.roomForRecord?.());
+  }
+
+  /** Whether the job may not begin yet. Waiting activations start as soon as that changes. */
+  #isHeldBack(job: Job): boolean {
+    return this.#startsAfter(this.#parts.holdBack?.(job.message));
+  }
+
+  /** Starts waiting activations after a change. @returns whether there is a change to wait for. */
+  #startsAfter(change: Promise<void> | undefined): boolean {
+    if (!change) return false;
     if (!this.#awaitingRoom) {
       this.#awaitingRoom = true;
       void change.then(() => {
@@ -362,7 +376,7 @@ export class ContainerPool {
         this.#startWaiting();
       });
     }
-    return false;
+    return true;
   }
 
   #startStemCell(cell: StemCell): void {

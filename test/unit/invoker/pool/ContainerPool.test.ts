@@ -375,6 +375,25 @@ describe('ContainerPool', () => {
       ]);
       assert.deepEqual(asked.toSorted(), ['a', 'a', 'b', 'b']);
     });
+
+    it('does not ask for an activation that has no container', async () => {
+      const asked: string[] = [];
+      const holdBack = ({ activationId }: { readonly activationId: string }): undefined => {
+        asked.push(activationId);
+      };
+      const f = new PoolFixture({ userMemoryMB: 256 }, [], { holdBack });
+      const gate = new Gate();
+      f.driver.answer = async ({ path }) => {
+        if (path === '/run') await gate.pass();
+        return ok({});
+      };
+      const runs = [f.run({}, { activationId: 'a' }), f.run({}, { activationId: 'b' })];
+      await settle();
+      assert.deepEqual(asked, ['a']);
+      gate.open();
+      await Promise.all(runs);
+      assert.deepEqual(asked, ['a', 'b']);
+    });
   });
 
   describe('closing', () => {
