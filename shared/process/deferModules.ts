@@ -67,6 +67,12 @@ function defer(require: NodeJS.Require, file: string): void {
   deferred.exports = new Proxy(() => undefined, {
     get: (_, name): unknown => Reflect.get(load(), name),
     has: (_, name) => Reflect.has(load(), name),
+    ownKeys: () => Reflect.ownKeys(load()),
+    getOwnPropertyDescriptor: (_, name) => {
+      const found = Reflect.getOwnPropertyDescriptor(load(), name);
+      // A proxy may not call a property fixed that its target lacks.
+      return found && { ...found, configurable: true };
+    },
     set: (_, name, value: unknown) => (loaded ? Reflect.set(loaded, name, value) : written.set(name, value).size > 0),
     apply(_, self, args): unknown {
       const called = load();

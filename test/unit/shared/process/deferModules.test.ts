@@ -42,6 +42,15 @@ describe('seldom used modules of packages', () => {
     assert.deepEqual(seen, [false, '\u001b[32minfo\u001b[39m', true]);
   });
 
+  it('load when their properties are listed', async () => {
+    const seen = await printed(`
+      await import('express');
+      const qs = createRequire(createRequire(import.meta.url).resolve('express'))('qs');
+      console.log(JSON.stringify([Object.keys(qs).includes('parse'), typeof { ...qs }.stringify]));
+    `);
+    assert.deepEqual(seen, [true, 'function']);
+  });
+
   it('stay as they are when they are deferred again', async () => {
     const seen = await printed(`
       const { default: express } = await import('express');
