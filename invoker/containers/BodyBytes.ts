@@ -1,7 +1,7 @@
 const NONE = Buffer.alloc(0);
 
 /**
- * Collects the bytes of a body of a known length: each is copied once. The chunks are not kept, since a container may send
+ * Collects the bytes of a body of a known length: each is copied once, the first ones twice. The chunks are not kept, since a container may send
  * millions of tiny ones, which take far more memory than their bytes.
  */
 export class BodyBytes {
@@ -16,7 +16,17 @@ export class BodyBytes {
 
   /** @param chunk may change after the call. */
   push(chunk: Buffer): void {
-    this.#whole ??= Buffer.allocUnsafe(this.#capacity);
+    // The first bytes may come before there is room for the rest: see `ContainerClient`.
+    if (!this.#whole) {
+      this.#whole = Buffer.from(chunk.subarray(0, this.#capacity));
+      this.#length = this.#whole.length;
+      return;
+    }
+    if (this.#whole.length < this.#capacity) {
+      const whole = Buffer.allocUnsafe(this.#capacity);
+      this.#whole.copy(whole);
+      this.#whole = whole;
+    }
     this.#length += chunk.copy(this.#whole, this.#length);
   }
 

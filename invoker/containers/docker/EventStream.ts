@@ -17,6 +17,9 @@ import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 /** The delay before the next request for a stream, in ms. */
 const RETRY_MS = 1000;
 
+/** The longest event, in characters: longer ones are no events. */
+const MAX_EVENT = 1024 * 1024;
+
 type Stream = NodeJS.ReadableStream & { destroy?: () => void };
 
 export interface EventStreamParts {
@@ -96,6 +99,7 @@ export class EventStream {
     stream.on('data', (chunk: Buffer) => {
       const lines = `${rest}${chunk.toString()}`.split('\n');
       rest = lines.pop() ?? '';
+      if (rest.length > MAX_EVENT) rest = '';
       for (const line of lines) this.#hear(line);
     });
     stream.on('error', () => undefined);

@@ -24,6 +24,14 @@ describe('BodyBytes', () => {
     );
   });
 
+  it('takes no memory for the rest until the rest comes', () => {
+    const body = new BodyBytes(1_000_000);
+    body.push(Buffer.from('a'));
+    assert.equal(body.bytes().buffer.byteLength < 100_000, true);
+    body.push(Buffer.from('b'));
+    assert.equal(body.bytes().toString(), 'ab');
+  });
+
   it('holds no chunk, also if there is only one', () => {
     for (const count of [1, 2, 1000]) {
       const body = new BodyBytes(count);
