@@ -19,12 +19,7 @@ describe('the requests that wait at other processes', () => {
   });
 
   it('are those with a time in their query', () => {
-    assert.deepEqual(['/c/k?wait=1s', '/c/k?x=1&wait=', '/c/k', '/c/wait=1', '/c/k?await=1'].map(isWait), [
-      true,
-      true,
-      false,
-      false,
-      false,
-    ]);
+    for (const url of ['/c/k?wait=1s', '/c/k?x=1&wait=']) assert.equal(isWait(url), true, url);
+    for (const url of ['/c/k', '/c/wait=1', '/c/a&wait=1', '/c/k?await=1']) assert.equal(isWait(url), false, url);
   });
 });
