@@ -15,8 +15,8 @@ import {
 
 /** Of a sequence. A name without a package is that of an action of this package. @throws CommandError */
 export function sequenceBody({ actions, ...marks }: ManifestSequence, prefix: string): Pick<Entity, 'body'> {
-  const list = typeof actions === 'string' ? actions.split(',') : actions;
-  const names = list.map((step) => (step.trim().includes('/') ? step.trim() : `${prefix}${step.trim()}`));
+  const list = typeof actions === 'string' ? actions : actions.join(',');
+  const names = list.split(',').map((step) => (step.trim().includes('/') ? step.trim() : `${prefix}${step.trim()}`));
   const exec: JsonObject = { kind: 'sequence', components: sequenceComponents(names.join(',')) };
   return { body: { exec, annotations: markedAnnotations(marks).map(keyValueJson) } };
 }

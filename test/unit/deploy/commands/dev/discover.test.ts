@@ -66,6 +66,7 @@ describe('the functions of a folder', () => {
         limits: { timeout: 1000, memorySize: 128, concurrentActivations: 2 }
     sequences:
       twice: { actions: 'hello, /whisk.system/utils/echo' }
+      again: { actions: ['hello, hello', hello] }
     triggers:
       tick: { feed: /whisk.system/alarms/interval, inputs: { minutes: 1 } }
       event:
@@ -92,6 +93,10 @@ describe('the functions of a folder', () => {
     assert.deepEqual(body('tools/twice')?.['exec'], {
       kind: 'sequence',
       components: ['/_/tools/hello', '/whisk.system/utils/echo'],
+    });
+    assert.deepEqual(body('tools/again')?.['exec'], {
+      kind: 'sequence',
+      components: ['/_/tools/hello', '/_/tools/hello', '/_/tools/hello'],
     });
     const tick = entities.find(({ name }) => name === 'tick');
     assert.deepEqual(tick?.feed, {
