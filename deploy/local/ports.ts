@@ -9,6 +9,8 @@ const LOWEST = 10_000;
 /** The first port that Linux gives to connections and to servers that ask for any port, unless the machine has another range. */
 const DYNAMIC = 32_768;
 const RANGE_FILE = '/proc/sys/net/ipv4/ip_local_port_range';
+/** The least number of ports to choose from. */
+const MIN_RANGE = 1000;
 /** How many ports are tried for each that is asked for. */
 const ATTEMPTS = 100;
 
@@ -27,8 +29,8 @@ export async function freePorts(
   try {
     for (let attempt = 0; servers.length < count; attempt++) {
       if (attempt === ATTEMPTS * count) throw new Error(`no ${count} free ports from ${LOWEST} to ${first - 1}`);
-      // Where the system's own range leaves no room below it, any port has to do.
-      const port = first > LOWEST ? LOWEST + Math.floor(random() * (first - LOWEST)) : 0;
+      // If the system's own range leaves no room below it, take any port.
+      const port = first - LOWEST >= MIN_RANGE ? LOWEST + Math.floor(random() * (first - LOWEST)) : 0;
       const server = await listening(port);
       if (server !== undefined) servers.push(server);
     }

@@ -299,7 +299,7 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
 
     it('notices at once that its image has another content', async function () {
       // It unpacks two images.
-      this.timeout(180_000);
+      this.timeout(600_000);
       const [repo, tag] = ['palette-whisk/oci-tagged', 'local'];
       const image = { kind: 'k', reference: `${repo}:${tag}`, pull: false };
       const base = await docker.createContainer({ Image: RUNTIME_IMAGE });

@@ -18,7 +18,7 @@ function servers(folder: string): string[] {
 }
 
 describe('npm run bench:faults', function () {
-  this.timeout(180_000);
+  this.timeout(600_000);
   let folder: string;
   let temporary: string;
   let results: string;

@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../../../deploy/local/ports.js';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
+import { within } from '../../../shared/process/within.js';
 import { eventually } from '../../e2e/eventually.js';
 
 const source = import.meta.url.endsWith('.ts');
@@ -102,9 +103,7 @@ describe('a process', function () {
     }
   });
 
-  it('says at once why it does not start, also if a request came early', async function () {
-    // Less than the time that requests are given at a stop.
-    this.timeout(55_000);
+  it('says at once why it does not start, also if a request came early', async () => {
     const data = join(folder, 'taken');
     mkdirSync(data);
     // A server has the folder, and does not say which: finding that out takes a second.
@@ -119,7 +118,9 @@ describe('a process', function () {
         early = await Promise.race([asked, exited.then(() => undefined)]);
         if (early) assert.equal(early.status, 503);
         else asked.catch(() => undefined);
-        assert.deepEqual(await exited, { code: 1, signal: null });
+        // Requests at a stop have 60 s.
+        const end = await within(exited, 55_000, () => assert.fail(`it waits for the request: ${output()}`));
+        assert.deepEqual(end, { code: 1, signal: null });
         assert.match(output(), /^palette-whisk: the data folder .* is in use by another server\n$/);
       }
     } finally {

@@ -4,24 +4,27 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { firstDynamicPort, freePort, freePorts, listens } from '../../../../deploy/local/ports.js';
+import { firstDynamicPort, freePorts, listens } from '../../../../deploy/local/ports.js';
+
+/** As if the system took ports from here on by itself. */
+const FIRST = 32_768;
+const SPAN = FIRST - 10_000;
 
 describe('free ports', () => {
   it('are below those that the system gives to connections, and differ', async () => {
-    const ports = await freePorts(20);
+    const ports = await freePorts(20, undefined, FIRST);
     assert.equal(new Set(ports).size, 20);
-    for (const port of ports) assert.ok(port >= 10_000 && port < firstDynamicPort(), `port ${port}`);
+    for (const port of ports) assert.ok(port >= 10_000 && port < FIRST, `port ${port}`);
   });
 
   it('are not those on which a process listens', async () => {
-    const taken = await freePort();
+    const [taken = 0] = await freePorts(1, undefined, FIRST);
     const server = createServer().listen(taken, '127.0.0.1');
     await once(server, 'listening');
     try {
       assert.equal(await listens(taken), true);
-      const span = firstDynamicPort() - 10_000;
-      const turns = [(taken - 10_000 + 0.5) / span, Math.random()];
-      const [found] = await freePorts(1, () => turns.shift() ?? Math.random());
+      const turns = [(taken - 10_000 + 0.5) / SPAN, Math.random()];
+      const [found] = await freePorts(1, () => turns.shift() ?? Math.random(), FIRST);
       assert.notEqual(found, taken);
     } finally {
       server.close();
@@ -34,13 +37,12 @@ describe('free ports', () => {
   });
 
   it('are an error where none is free', async () => {
-    const taken = await freePort();
+    const [taken = 0] = await freePorts(1, undefined, FIRST);
     const server = createServer().listen(taken, '127.0.0.1');
     await once(server, 'listening');
     try {
-      const span = firstDynamicPort() - 10_000;
-      const same = (): number => (taken - 10_000 + 0.5) / span;
-      await assert.rejects(freePorts(1, same), /^Error: no 1 free ports from 10000 to \d+$/);
+      const same = (): number => (taken - 10_000 + 0.5) / SPAN;
+      await assert.rejects(freePorts(1, same, FIRST), /^Error: no 1 free ports from 10000 to \d+$/);
     } finally {
       server.close();
     }

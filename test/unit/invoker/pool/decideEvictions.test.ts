@@ -131,50 +131,50 @@ describe('decisions of the pool on evictions', () => {
     assert.deepEqual(counted.map(shares), [true, true, true, true]);
     assert.deepEqual(others.map(shares), [false, false, false]);
   });
-});
 
-it('give up stem cells when their time has come, the oldest first', () => {
-  const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
-  const cells = [undefined, 1001, 1000, 500, 700].map((expires, id) => ({
-    ...newEntry(id, 'k', 128),
-    expires,
-    state: 'prewarmed' as const,
-  }));
-  for (const cell of cells) table.addStemCell(cell);
-  const { expired, ...rest } = dueContainers(table, { pauseGraceMs: 1, idleContainerMs: 1 }, 1000);
-  assert.deepEqual(
-    expired.map(({ expires }) => expires),
-    [500, 700, 1000],
-  );
-  assert.deepEqual(rest, { pause: [], remove: [] });
-});
+  it('give up stem cells when their time has come, the oldest first', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const cells = [undefined, 1001, 1000, 500, 700].map((expires, id) => ({
+      ...newEntry(id, 'k', 128),
+      expires,
+      state: 'prewarmed' as const,
+    }));
+    for (const cell of cells) table.addStemCell(cell);
+    const { expired, ...rest } = dueContainers(table, { pauseGraceMs: 1, idleContainerMs: 1 }, 1000);
+    assert.deepEqual(
+      expired.map(({ expires }) => expires),
+      [500, 700, 1000],
+    );
+    assert.deepEqual(rest, { pause: [], remove: [] });
+  });
 
-it('pause and remove at the first ms of their time', () => {
-  const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
-  const entry = { ...newEntry(1, 'k', 128), lastUsed: 0 };
-  table.addFor(entry, 'n|a', 1);
-  table.setState(entry, 'warm');
-  const due = (now: number): string => {
-    const { pause, remove } = dueContainers(table, { pauseGraceMs: 1000, idleContainerMs: 20_000 }, now);
-    return `${pause.length} ${remove.length}`;
-  };
-  assert.deepEqual([999, 1000, 20_999, 21_000].map(due), ['0 0', '1 0', '1 0', '0 1']);
-});
-
-it('keep a container with colors awake while its action runs anywhere, and for the grace time after', () => {
-  const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
-  const [home, other] = [newEntry(1, 'k', 128), newEntry(2, 'k', 128)];
-  for (const entry of [home, other]) {
+  it('pause and remove at the first ms of their time', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const entry = { ...newEntry(1, 'k', 128), lastUsed: 0 };
     table.addFor(entry, 'n|a', 1);
     table.setState(entry, 'warm');
-  }
-  table.assign(home, 'red');
-  table.release(home, false, 0);
-  const paused = (now: number): ContainerEntry[] =>
-    dueContainers(table, { pauseGraceMs: 1000, idleContainerMs: 20_000 }, now).pause;
-  table.assign(other, undefined);
-  assert.deepEqual(paused(5000), []);
-  table.release(other, false, 5000);
-  assert.deepEqual(paused(5999), []);
-  assert.deepEqual(paused(6000), [home, other]);
+    const due = (now: number): string => {
+      const { pause, remove } = dueContainers(table, { pauseGraceMs: 1000, idleContainerMs: 20_000 }, now);
+      return `${pause.length} ${remove.length}`;
+    };
+    assert.deepEqual([999, 1000, 20_999, 21_000].map(due), ['0 0', '1 0', '1 0', '0 1']);
+  });
+
+  it('keep a container with colors awake while its action runs anywhere, and for the grace time after', () => {
+    const table = new ContainerTable<ContainerEntry>(CAPACITY, MAX_COLORS);
+    const [home, other] = [newEntry(1, 'k', 128), newEntry(2, 'k', 128)];
+    for (const entry of [home, other]) {
+      table.addFor(entry, 'n|a', 1);
+      table.setState(entry, 'warm');
+    }
+    table.assign(home, 'red');
+    table.release(home, false, 0);
+    const paused = (now: number): ContainerEntry[] =>
+      dueContainers(table, { pauseGraceMs: 1000, idleContainerMs: 20_000 }, now).pause;
+    table.assign(other, undefined);
+    assert.deepEqual(paused(5000), []);
+    table.release(other, false, 5000);
+    assert.deepEqual(paused(5999), []);
+    assert.deepEqual(paused(6000), [home, other]);
+  });
 });

@@ -70,13 +70,11 @@ describe('slow callers of the object server', () => {
       onFault: (_, error) => faults.push(error),
       sendMs: SEND_MS,
     });
-    server = new ObjectHttpServer(listener, { requestMs: 1500, checkMs: 50, idleMs: 600_000 });
+    server = new ObjectHttpServer(listener, { requestMs: 5000, checkMs: 50, idleMs: 600_000 });
     const socketPath = join(folder, 's');
     listening = await server.listen({ path: socketPath });
     objects = new ObjectCaller({ socketPath }, token);
-    caller = connect(socketPath);
-    caller.on('error', () => undefined);
-    await once(caller, 'connect');
+    caller = await connected();
   });
 
   afterEach(async () => {
@@ -87,6 +85,18 @@ describe('slow callers of the object server', () => {
     rmSync(folder, { recursive: true });
     assert.deepEqual(faults, []);
   });
+
+  const connected = async (): Promise<Socket> => {
+    const socket = connect(join(folder, 's'));
+    socket.on('error', () => undefined);
+    await once(socket, 'connect');
+    return socket;
+  };
+  /** The time for a request begins with its connection, and a test may take long before it sends one. */
+  const connectAnew = async (): Promise<void> => {
+    caller.destroy();
+    caller = await connected();
+  };
 
   const head = (line: string, ...headers: string[]): string =>
     [`${line} HTTP/1.1`, 'Host: objects', `Authorization: Bearer ${token}`, ...headers, '', ''].join('\r\n');
@@ -124,6 +134,7 @@ describe('slow callers of the object server', () => {
 
   it('that do not read a large object lose their connection, and the memory of a replaced object is free again', async () => {
     assert.match(await objects.text('/red/k', { method: 'PUT', body: Buffer.alloc(8 * MB) }), /^201/);
+    await connectAnew();
     const endSendLimits = holdSendLimits();
     caller.pause();
     for (let i = 0; i < 3; i++) caller.write(head('GET /red/k'));
@@ -142,6 +153,7 @@ describe('slow callers of the object server', () => {
     const keys = Array.from({ length: 30 }, (_, i) => `/red/${i}`);
     for (const key of keys)
       assert.match(await objects.text(key, { method: 'PUT', body: Buffer.alloc(MB / 16) }), /^201/);
+    await connectAnew();
     const endSendLimits = holdSendLimits();
     caller.pause();
     caller.write(keys.map((key) => head(`GET ${key}`)).join(''));
