@@ -6,12 +6,11 @@
  */
 import type { FileResult } from './results.js';
 
-/** More failures than these are not taken for luck. */
-const MOST_FAILURES = 3;
+/** More files than these are not taken for luck. */
+const MOST_FILES = 3;
 
-/** @returns the names of files with failed tests; none where more than three tests failed, since something is broken then. */
+/** @returns the names of files with failed tests; none if there are more than three, since something is broken then. */
 export function filesToTryAgain(results: readonly FileResult[]): string[] {
   const failed = results.filter((file) => file.failed > 0);
-  const failures = failed.reduce((sum, file) => sum + file.failed, 0);
-  return failures > MOST_FAILURES ? [] : failed.map(({ name }) => name);
+  return failed.length > MOST_FILES ? [] : failed.map(({ name }) => name);
 }
