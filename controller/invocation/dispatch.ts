@@ -129,7 +129,7 @@ async function begin(
   const early = await within(finished, waitMs - aheadMs, () => undefined);
   if (early) return early;
   const kept = keep();
-  // Whoever waits below has the error.
+  // The wait below reports the error.
   kept.catch(() => {});
   return within(finished, aheadMs, () => {
     const inTime = within(kept, parts.keepLateMs ?? KEEP_LATE_MS, () => {

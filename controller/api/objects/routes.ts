@@ -137,13 +137,13 @@ async function send(objects: ObjectPeers, home: MessageHome, request: PeerReques
     return await objects.send(home.url, request);
   } catch (error) {
     if (request.signal?.aborted === true) throw new ApiError(499, 'The client has disconnected.');
-    const home_ = `The home of this color, invoker${home.instance},`;
+    const homeName = `The home of this color, invoker${home.instance},`;
     const changes = request.method !== 'GET' && request.method !== 'HEAD';
     // 503 says that nothing has changed.
     if (changes && peerFaultOf(error) === 'silent') {
-      throw failure(502, `${home_} does not respond: the object may have changed or not.`, {}, error);
+      throw failure(502, `${homeName} does not respond: the object may have changed or not.`, {}, error);
     }
-    throw away(`${home_} does not answer.`, error);
+    throw away(`${homeName} does not answer.`, error);
   }
 }
 
