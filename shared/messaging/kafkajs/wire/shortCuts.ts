@@ -3,9 +3,9 @@ import { fetchResponse } from './fetchResponse.js';
 import { produceBody, type Produced } from './produceBody.js';
 
 /**
- * Patches how kafkajs 2.2.4 writes Produce requests and reads Fetch responses. It makes a buffer for each part of a request
- * and copies it into that of the next larger part, and reads each number of a response as a `BigInt` and a text. The patch
- * does both in one pass, and leaves everything unusual to kafkajs: other versions, transactions, compression and headers.
+ * Patches how kafkajs 2.2.4 writes Produce requests and reads Fetch responses. kafkajs makes a buffer for each part of a
+ * request and copies it into that of the next larger part, and reads each number of a response as a `BigInt` and a text. The
+ * patch does both in one pass, and leaves everything unusual to kafkajs: other versions, transactions, compression and headers.
  */
 export function shortenProtocol(): void {
   const require = createRequire(import.meta.url);
