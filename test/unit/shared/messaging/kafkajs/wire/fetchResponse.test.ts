@@ -1,86 +1,19 @@
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { fetchResponse } from '../../../../../../shared/messaging/kafkajs/wire/fetchResponse.js';
-
-const require = createRequire(import.meta.url);
-
-interface Encoder {
-  readonly buffer: Buffer;
-  writeInt16(value: number): Encoder;
-  writeInt32(value: number): Encoder;
-  writeInt64(value: number | string): Encoder;
-  writeString(value: string): Encoder;
-  writeEncoder(value: Encoder): Encoder;
-}
-interface Batch {
-  readonly firstOffset: number;
-  readonly firstTimestamp: number;
-  readonly producerId: number;
-  readonly compression?: number;
-  readonly transactional?: boolean;
-  readonly records: readonly Encoder[];
-}
-interface Message {
-  readonly offset: string;
-  readonly timestamp: string;
-  readonly attributes: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: object;
-  readonly isControlRecord: boolean;
-}
-interface Response {
-  readonly clientSideThrottleTime: number;
-  readonly responses: readonly { readonly partitions: readonly { readonly messages: readonly Message[] }[] }[];
-}
-
-const KafkaEncoder = require('kafkajs/src/protocol/encoder.js') as new () => Encoder;
-const record = require('kafkajs/src/protocol/recordBatch/record/v0/index.js') as (fields: object) => Encoder;
-const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0/index.js') as {
-  RecordBatch: (fields: Batch & { lastOffsetDelta: number }) => Promise<Encoder>;
-};
-const kafkajs = require('kafkajs/src/protocol/requests/fetch/v11/response.js') as {
-  decode: (bytes: Buffer) => Promise<Response>;
-};
-
-interface Choices {
-  /** Bytes that are missing at the end of the messages. */
-  readonly cut?: number;
-  readonly aborted?: number;
-}
-
-/** A response with one topic and one partition. */
-async function responseOf(batches: readonly Batch[], { cut = 0, aborted = 0 }: Choices = {}): Promise<Buffer> {
-  const encoded = await Promise.all(
-    batches.map((batch) => RecordBatch({ ...batch, lastOffsetDelta: batch.records.length - 1 })),
-  );
-  const all = Buffer.concat(encoded.map(({ buffer }) => buffer));
-  const messages = all.subarray(0, all.length - cut);
-  const head = new KafkaEncoder().writeInt32(12).writeInt16(0).writeInt32(99).writeInt32(1);
-  head.writeString('invoker0').writeInt32(1).writeInt32(0).writeInt16(0);
-  head.writeInt64('9007199254740991').writeInt64(-1).writeInt64(0).writeInt32(aborted);
-  for (let i = 0; i < aborted; i++) head.writeInt64(5).writeInt64(3);
-  head.writeInt32(-1).writeInt32(messages.length);
-  return Buffer.concat([head.buffer, messages]);
-}
-
-/** The parts of a response that its readers use. */
-function essentials({ clientSideThrottleTime, responses, ...rest }: Response) {
-  return {
-    ...rest,
-    clientSideThrottleTime,
-    responses: responses.map((topic) => ({
-      ...topic,
-      partitions: topic.partitions.map((partition) => ({
-        ...partition,
-        messages: partition.messages.map(({ offset, timestamp, attributes, key, value, headers, isControlRecord }) => {
-          return { offset, timestamp, attributes, key, value, headers, isControlRecord };
-        }),
-      })),
-    })),
-  };
-}
+import {
+  BATCH,
+  bytesOf,
+  essentials,
+  kafkajs,
+  oldMessages,
+  record,
+  responseOf,
+  responseOfTopics,
+  withAttributes,
+  type Batch,
+  type Partition,
+} from './fetchResponses.js';
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 const batches: fc.Arbitrary<Batch[]> = fc.array(
@@ -105,53 +38,109 @@ const batches: fc.Arbitrary<Batch[]> = fc.array(
   { maxLength: 3 },
 );
 
-const BATCH: Batch = {
-  firstOffset: 5,
-  firstTimestamp: 1000,
-  producerId: 1,
-  records: [record({ key: null, value: Buffer.from('a') })],
-};
+/** Reads a response, which must be the same as what kafkajs reads. The offsets of the messages, by topic and partition. */
+async function read(response: Buffer): Promise<string[][][]> {
+  const ours = fetchResponse(response);
+  assert.ok(ours, 'left to kafkajs');
+  assert.deepEqual(essentials(ours), essentials(await kafkajs.decode(response)));
+  return ours.responses.map(({ partitions }) => partitions.map(({ messages }) => messages.map(({ offset }) => offset)));
+}
 
 describe('fetchResponse', () => {
   it('reads what kafkajs reads', () =>
     fc.assert(
       fc.asyncProperty(batches, async (all) => {
-        const response = await responseOf(all);
-        const read = fetchResponse(response);
-        assert.ok(read);
-        assert.deepEqual(essentials(read), essentials(await kafkajs.decode(response)));
+        await read(responseOf({ messages: await bytesOf(...all) }));
       }),
       { numRuns: 60 },
     ));
 
+  it('reads several topics with several partitions', async () => {
+    const messages = await Promise.all([5, 6, 7, 8].map((firstOffset) => bytesOf({ ...BATCH, firstOffset })));
+    const [a, b, c, d] = messages.map((bytes, index) => ({ partition: index % 2, messages: bytes }));
+    assert.ok(a && b && c && d);
+    const response = responseOfTopics([
+      { topic: 'completed0', partitions: [a, b] },
+      { topic: 'health', partitions: [c, d] },
+    ]);
+    assert.deepEqual(await read(response), [
+      [['5'], ['6']],
+      [['7'], ['8']],
+    ]);
+  });
+
+  it('reads a partition without messages beside one with messages', async () => {
+    const messages = await bytesOf(BATCH);
+    for (const size of [0, -1]) {
+      const partitions: Partition[] = [{ size }, { partition: 1, messages }, { partition: 2, size }];
+      assert.deepEqual(await read(responseOfTopics([{ topic: 'health', partitions }])), [[[], ['5'], []]]);
+    }
+  });
+
+  it('reads a partition without a list of aborted transactions', async () => {
+    const messages = await bytesOf(BATCH);
+    assert.deepEqual(await read(responseOf({ aborted: -1, messages })), [[['5']]]);
+  });
+
+  it('reads a partition with an error beside a good one', async () => {
+    const failed = { errorCode: 6, highWatermark: '-1', aborted: -1, size: -1 };
+    const good = { partition: 1, messages: await bytesOf(BATCH) };
+    const response = responseOfTopics([{ topic: 'health', partitions: [failed, good] }]);
+    assert.deepEqual(await read(response), [[[], ['5']]]);
+    const errors = fetchResponse(response)?.responses[0]?.partitions.map(({ errorCode }) => errorCode);
+    assert.deepEqual(errors, [6, 0]);
+  });
+
+  it('reads the batches beside one whose records Kafka compacted away', async () => {
+    const empty = { ...BATCH, firstOffset: 6, records: [] };
+    assert.deepEqual(await read(responseOf({ messages: await bytesOf(empty) })), [[[]]]);
+    const messages = await bytesOf(BATCH, empty, { ...BATCH, firstOffset: 7 });
+    assert.deepEqual(await read(responseOf({ messages })), [[['5', '7']]]);
+  });
+
   it('leaves out a batch that the broker cut off, wherever it did', async () => {
-    const whole = (await responseOf([BATCH])).length;
+    const all = await bytesOf(BATCH, { ...BATCH, firstOffset: 6 });
     for (const cut of [1, 10, 20, 60]) {
-      const response = await responseOf([BATCH, { ...BATCH, firstOffset: 6 }], { cut });
-      assert.ok(response.length > whole - 10);
-      const read = fetchResponse(response);
-      assert.ok(read);
-      assert.deepEqual(essentials(read), essentials(await kafkajs.decode(response)));
-      assert.deepEqual(
-        read.responses[0]?.partitions[0]?.messages.map(({ offset }) => offset),
-        ['5'],
-      );
+      const messages = all.subarray(0, all.length - cut);
+      assert.deepEqual(await read(responseOf({ messages })), [[['5']]], `${cut} bytes`);
+    }
+  });
+
+  it('reads no messages from the first bytes of a batch', async () => {
+    const batch = await bytesOf(BATCH);
+    for (const size of [1, 16, 17, 60, 61]) {
+      const ours = fetchResponse(responseOf({ messages: batch.subarray(0, size) }));
+      assert.deepEqual(ours?.responses[0]?.partitions[0]?.messages, [], `${size} bytes`);
     }
   });
 
   it('leaves to kafkajs what our own messages do not have', async () => {
     const header = record({ key: null, value: Buffer.from('a'), headers: { name: 'value' } });
-    const unusual: readonly (readonly [string, Promise<Buffer>])[] = [
-      ['headers', responseOf([{ ...BATCH, records: [header] }])],
-      ['a transaction', responseOf([{ ...BATCH, transactional: true }])],
-      ['compression', responseOf([{ ...BATCH, compression: 1 }])],
-      ['an aborted transaction', responseOf([BATCH], { aborted: 1 })],
-    ];
-    for (const [name, response] of unusual) assert.equal(fetchResponse(await response), undefined, name);
+    const messages = await bytesOf(BATCH);
+    const unusual: Readonly<Record<string, Partition>> = {
+      headers: { messages: await bytesOf({ ...BATCH, records: [header] }) },
+      'a transaction': { messages: await bytesOf({ ...BATCH, transactional: true }) },
+      compression: { messages: await bytesOf({ ...BATCH, compression: 1 }) },
+      'an aborted transaction': { aborted: 1, messages },
+      'times of the broker': { messages: await withAttributes(0x08) },
+      'a control batch': { messages: await withAttributes(0x20) },
+      'a second batch with times of the broker': {
+        messages: Buffer.concat([messages, await withAttributes(0x08, { ...BATCH, firstOffset: 6 })]),
+      },
+      'format 0': { messages: oldMessages(0, 'a'.repeat(100)) },
+      'format 1': { messages: oldMessages(1, 'a'.repeat(100)) },
+    };
+    for (const [name, partition] of Object.entries(unusual)) {
+      const response = responseOf(partition);
+      assert.equal(fetchResponse(response), undefined, name);
+      const { responses } = await kafkajs.decode(response);
+      assert.ok(responses[0]?.partitions[0]?.messages[0], `kafkajs reads ${name}`);
+    }
   });
 
   it('throws for a response that ends too early', async () => {
-    const response = await responseOf([BATCH]);
-    assert.throws(() => fetchResponse(response.subarray(0, 20)), RangeError);
+    const response = responseOf({ messages: await bytesOf(BATCH) });
+    for (const length of [20, response.length - 60, response.length - 1])
+      assert.throws(() => fetchResponse(response.subarray(0, length)), RangeError, `${length} bytes`);
   });
 });
