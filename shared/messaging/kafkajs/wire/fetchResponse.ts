@@ -69,6 +69,8 @@ function partition(reader: Reader): FetchedPartition {
   const messages: FetchedMessage[] = [];
   if (size > 0) {
     const end = reader.at + size;
+    // The older formats have shorter heads: their messages may have fewer bytes than the head of a batch.
+    if (size > MAGIC_AT && reader.int8At(reader.at + MAGIC_AT) !== MAGIC) throw UNUSUAL;
     let complete = true;
     while (complete && end - reader.at >= BATCH_HEAD_BYTES) complete = readBatch(reader, end, messages);
     reader.at = end;
@@ -87,6 +89,8 @@ function partition(reader: Reader): FetchedPartition {
 
 /** The bytes of a batch before its records. */
 const BATCH_HEAD_BYTES = 61;
+/** The place of the format's number, in every format. */
+const MAGIC_AT = 16;
 const MAGIC = 2;
 /** Everything but the time that the sender gave. */
 const UNUSUAL_ATTRIBUTES = 0x3f;
@@ -137,6 +141,11 @@ class Reader {
     const value = this.#bytes.readInt8(this.at);
     this.at += 1;
     return value;
+  }
+
+  /** Reads ahead: the next value stays the same. */
+  int8At(at: number): number {
+    return this.#bytes.readInt8(at);
   }
 
   int16(): number {

@@ -129,6 +129,9 @@ describe('fetchResponse', () => {
       },
       'format 0': { messages: oldMessages(0, 'a'.repeat(100)) },
       'format 1': { messages: oldMessages(1, 'a'.repeat(100)) },
+      'a short message of format 0': { messages: oldMessages(0, 'a') },
+      'a short message of format 1': { messages: oldMessages(1, 'a') },
+      'the shortest message': { messages: oldMessages(0, '') },
     };
     for (const [name, partition] of Object.entries(unusual)) {
       const response = responseOf(partition);
