@@ -33,7 +33,7 @@ export interface FetchResponse {
  * Reads a Fetch response of version 11 (https://kafka.apache.org/protocol#The_Messages_Fetch). Undefined for parts that our
  * own messages do not have: compression, transactions, headers, times of the broker, and formats before Kafka 0.11.
  *
- * @throws RangeError for a response that ends too early.
+ * @throws RangeError for a response that ends too early, or with an impossible length.
  */
 export function fetchResponse(bytes: Buffer): FetchResponse | undefined {
   try {
@@ -89,6 +89,8 @@ function partition(reader: Reader): FetchedPartition {
 
 /** The bytes of a batch before its records. */
 const BATCH_HEAD_BYTES = 61;
+/** The bytes of a batch that its length does not count. */
+const UNCOUNTED_BYTES = 12;
 /** The place of the format's number, in every format. */
 const MAGIC_AT = 16;
 const MAGIC = 2;
@@ -103,6 +105,7 @@ function readBatch(reader: Reader, end: number, messages: FetchedMessage[]): boo
   if (batchEnd > end) return false;
   reader.skip(4); // The epoch of the leader.
   if (reader.int8() !== MAGIC) throw UNUSUAL;
+  if (length < BATCH_HEAD_BYTES - UNCOUNTED_BYTES) throw new RangeError(`a batch of ${length} bytes`);
   reader.skip(4); // The checksum, which kafkajs does not check either: TCP has one.
   if ((reader.int16() & UNUSUAL_ATTRIBUTES) !== 0) throw UNUSUAL;
   reader.skip(4); // The last offset.
@@ -111,6 +114,8 @@ function readBatch(reader: Reader, end: number, messages: FetchedMessage[]): boo
   for (let count = reader.int32(); count > 0; count--) {
     const recordLength = reader.varInt();
     const recordEnd = reader.at + recordLength;
+    // Otherwise the reader would go back, and read the same record again and again.
+    if (recordLength < 0 || recordEnd > batchEnd) throw new RangeError(`a record of ${recordLength} bytes`);
     const attributes = reader.int8();
     const timestamp = String(firstTimestamp + reader.varInt());
     const offset = String(firstOffset + reader.varInt());
@@ -168,6 +173,7 @@ class Reader {
 
   text(): string {
     const length = this.int16();
+    if (length < 0) throw new RangeError(`a text of ${length} bytes`);
     const start = this.at;
     this.at += length;
     return this.#bytes.toString('utf8', start, this.at);

@@ -7,6 +7,7 @@ import {
   essentials,
   kafkajs,
   oldMessages,
+  PLACES,
   record,
   responseOf,
   responseOfTopics,
@@ -44,6 +45,13 @@ async function read(response: Buffer): Promise<string[][][]> {
   assert.ok(ours, 'left to kafkajs');
   assert.deepEqual(essentials(ours), essentials(await kafkajs.decode(response)));
   return ours.responses.map(({ partitions }) => partitions.map(({ messages }) => messages.map(({ offset }) => offset)));
+}
+
+/** Our batch with a changed field. */
+async function damaged(change: (bytes: Buffer) => void): Promise<Buffer> {
+  const messages = await bytesOf(BATCH);
+  change(messages);
+  return responseOf({ messages });
 }
 
 describe('fetchResponse', () => {
@@ -146,4 +154,39 @@ describe('fetchResponse', () => {
     for (const length of [20, response.length - 60, response.length - 1])
       assert.throws(() => fetchResponse(response.subarray(0, length)), RangeError, `${length} bytes`);
   });
+
+  it('throws for a batch that is shorter than its head', async () => {
+    for (const length of [48, 1, 0, -1, -61]) {
+      const response = await damaged((batch) => batch.writeInt32BE(length, PLACES.length));
+      assert.throws(() => fetchResponse(response), /^RangeError: a batch of/, `${length} bytes`);
+    }
+  });
+
+  it('throws for a record that would lead the reader back or out of its batch', async () => {
+    const zigzag = { 8: 0x10, '-1': 0x01, '-2': 0x03, '-64': 0x7f };
+    for (const [length, byte] of Object.entries(zigzag)) {
+      const response = await damaged((batch) => {
+        batch.writeInt32BE(1000, PLACES.count);
+        batch.writeUInt8(byte, PLACES.firstRecord);
+      });
+      assert.throws(() => fetchResponse(response), /^RangeError: a record of/, `${length} bytes`);
+    }
+  });
+
+  it('throws for more records than the batch has', async () => {
+    const messages = await bytesOf(BATCH, { ...BATCH, firstOffset: 6 });
+    messages.writeInt32BE(2, PLACES.count);
+    assert.throws(() => fetchResponse(responseOf({ messages })), /^RangeError: a record of/);
+  });
+
+  it('throws for a topic without a name', async () => {
+    for (const length of [-1, -2, -6]) {
+      const response = responseOf({ messages: await bytesOf(BATCH) });
+      response.writeInt16BE(length, PLACE_OF_TOPIC);
+      assert.throws(() => fetchResponse(response), /^RangeError: a text of/, `${length} bytes`);
+    }
+  });
 });
+
+/** The bytes before the first topic: the throttle time, the error, the session and the number of topics. */
+const PLACE_OF_TOPIC = 4 + 2 + 4 + 4;

@@ -84,8 +84,8 @@ export const BATCH: Batch = {
   records: [record({ key: null, value: Buffer.from('a') })],
 };
 
-/** The place of the attributes in the bytes of a batch. */
-const ATTRIBUTES_AT = 21;
+/** The places of fields in the bytes of a batch. */
+export const PLACES = { length: 8, attributes: 21, count: 57, firstRecord: 61 } as const;
 
 export async function bytesOf(...batches: readonly Batch[]): Promise<Buffer> {
   const encoded = await Promise.all(
@@ -97,7 +97,7 @@ export async function bytesOf(...batches: readonly Batch[]): Promise<Buffer> {
 /** A batch with other attributes than kafkajs can write. */
 export async function withAttributes(attributes: number, batch: Batch = BATCH): Promise<Buffer> {
   const bytes = await bytesOf(batch);
-  bytes.writeInt16BE(attributes, ATTRIBUTES_AT);
+  bytes.writeInt16BE(attributes, PLACES.attributes);
   return bytes;
 }
 
