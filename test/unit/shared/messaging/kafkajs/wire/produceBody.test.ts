@@ -2,25 +2,11 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { produceBody, type Produced } from '../../../../../../shared/messaging/kafkajs/wire/produceBody.js';
+import { bytesOfKafkajs, NOW } from './produceRequests.js';
 
-const require = createRequire(import.meta.url);
-const crc32c = require('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (bytes: Buffer) => number;
-const kafkajsRequest = require('kafkajs/src/protocol/requests/produce/v7/request.js') as (
-  fields: Produced & { compression: number },
-) => { encode: () => Promise<{ buffer: Buffer }> };
-
-const NOW = 1_700_000_000_123;
-
-/** The bytes that kafkajs makes, which reads the clock itself. */
-async function bytesOfKafkajs(produced: Produced): Promise<Buffer> {
-  const clock = Date.now;
-  Date.now = () => NOW;
-  try {
-    return (await kafkajsRequest({ ...produced, compression: 0 }).encode()).buffer;
-  } finally {
-    Date.now = clock;
-  }
-}
+const crc32c = createRequire(import.meta.url)('kafkajs/src/protocol/recordBatch/crc32C/index.js') as (
+  bytes: Buffer,
+) => number;
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 const messages = fc.array(
