@@ -1,5 +1,6 @@
-import { pipeline } from 'node:stream/promises';
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Response } from 'express';
 import type { Dispatcher } from 'undici';
 import { objectsLimitBytes } from '../../../shared/config/namespaceLimits.js';
@@ -7,6 +8,7 @@ import type { Identity } from '../../../shared/entities/identity.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { isWait } from '../../../shared/objects/OpenWaits.js';
+import { passedBody } from '../../../shared/objects/passedBody.js';
 import { peerFaultOf } from '../../../shared/objects/peerFault.js';
 import type { Privilege } from '../../entitlement/Entitlement.js';
 import { ApiError, badRequest, noSuchRoute } from '../../http/ApiError.js';
@@ -51,9 +53,11 @@ export const objectRoutes: Routes = (router, ctx) => {
     const policy = req.headers['x-openwhisk-color-policy'];
     const { homes } = objects.homes(call.user, color, typeof policy === 'string' ? policy : undefined);
     const end = isWait(path) ? beginWait(objects, call.user) : undefined;
+    const body = hasBody(req) ? passedBody(req) : undefined;
     try {
-      await proxy(objects, homes, call.user, { method, path, req, res });
+      await proxy(objects, homes, call.user, { method, path, req, res, body });
     } finally {
+      body?.destroy();
       end?.();
     }
   });
@@ -77,11 +81,15 @@ const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
 const methodOf = ({ method }: IncomingMessage): PeerRequest['method'] | undefined =>
   METHODS.find((known) => known === method);
 
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
 interface Passing {
   readonly method: PeerRequest['method'];
   readonly path: string;
   readonly req: IncomingMessage;
   readonly res: Response;
+  readonly body: Readable | undefined;
 }
 
 /** The limit for the response to a read that waits, in ms: a little longer than the longest `?wait=`, which is 300 s. */
@@ -94,17 +102,16 @@ async function proxy(
   objects: ObjectPeers,
   [home]: readonly MessageHome[],
   { namespace, limits }: Identity,
-  { method, path, req, res }: Passing,
+  { method, path, req, res, body }: Passing,
 ): Promise<void> {
   if (!home) throw away('No invoker that is up shares objects.');
-  const hasBody = req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0;
   const gone = new AbortController();
   res.once('close', () => gone.abort());
   const request: PeerRequest = {
     method,
     path,
     headers: passedHeaders(req.headers, OBJECT_REQUEST_HEADERS),
-    body: hasBody ? req : undefined,
+    body,
     operation: 'request',
     namespace: {
       uuid: namespace.uuid,
@@ -116,7 +123,7 @@ async function proxy(
   };
   let response = await send(objects, home, request);
   const other = response.statusCode === 421 ? movedTo(response.headers[MOVED_HEADER]) : undefined;
-  if (other && !hasBody) {
+  if (other && !body) {
     await response.body.dump();
     response = await send(objects, other, request);
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
 import type { Peer } from '../../../shared/objects/Locate.js';
@@ -10,6 +11,7 @@ import {
   OBJECT_RESPONSE_HEADERS,
   passedHeaders,
 } from '../../../shared/objects/passedHeaders.js';
+import { passedBody } from '../../../shared/objects/passedBody.js';
 import type { ForwardedCall } from '../server/Elsewhere.js';
 import type { CopiesOfReader } from './CopiesOfReader.js';
 import { PeerError, type PeerClient, type PeerRequest } from './PeerClient.js';
@@ -25,10 +27,25 @@ const WAIT_MS = 310_000;
  * @throws ObjectError 503; 502 if the home may have changed the object without a response.
  */
 export async function forward(peers: PeerClient, call: ForwardedCall, copies: CopiesOfReader): Promise<void> {
+  const { headers } = call.request;
+  const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+  const body = hasBody ? passedBody(call.request) : undefined;
+  try {
+    await exchange(peers, call, copies, body);
+  } finally {
+    body?.destroy();
+  }
+}
+
+/** See `forward`. */
+async function exchange(
+  peers: PeerClient,
+  call: ForwardedCall,
+  copies: CopiesOfReader,
+  body: Readable | undefined,
+): Promise<void> {
   const { request, response, namespace, path, homes } = call;
   const method = request.method ?? 'GET';
-  const hasBody =
-    request.headers['transfer-encoding'] !== undefined || (request.headers['content-length'] ?? '0') !== '0';
   const gone = new AbortController();
   const abort = (): void => gone.abort();
   response.once('close', abort);
@@ -41,14 +58,14 @@ export async function forward(peers: PeerClient, call: ForwardedCall, copies: Co
     path,
     namespace,
     headers: copy ? { ...headers, 'if-none-match': copy.etag } : headers,
-    body: hasBody ? request : undefined,
+    body,
     timeoutMs: timeoutOf(request),
     signal: gone.signal,
     waits: isWait(path),
   };
   let answer = await send(peers, homes[0], asked);
   const moved = answer.statusCode === 421 ? movedTo(answer.headers[MOVED_HEADER]) : undefined;
-  if (moved && !hasBody) {
+  if (moved && !body) {
     await answer.body.dump();
     answer = await send(peers, moved, asked);
   }

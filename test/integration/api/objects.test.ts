@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import {
+  Agent,
   createServer,
   request as httpRequest,
   type IncomingMessage,
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { ObjectPeers } from '../../../controller/objects/ObjectPeers.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
@@ -205,6 +206,35 @@ describe('objects from outside', () => {
     }
     const read = await call('GET', '_/objects/red/k');
     assert.deepEqual([read.status, read.headers.get('retry-after')], [503, '1']);
+  });
+
+  it('that could not be sent to their home, or were refused by it, leave the connection to the next request', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const connections = new Set<Socket>();
+    const put = (bytes: number): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const options = { method: 'PUT', agent, headers: { authorization: auth, 'content-length': bytes } };
+        httpRequest(`${controller.base}/api/v1/namespaces/_/objects/red/k`, options, (response) =>
+          response.once('end', () => resolve(response.statusCode)).resume(),
+        )
+          .once('socket', (socket) => connections.add(socket))
+          .once('error', reject)
+          .end(Buffer.alloc(bytes));
+      });
+    try {
+      homes = [{ instance: 7, url: 'http://127.0.0.1:9' }];
+      // More than a server buffers of a body that nobody reads.
+      assert.equal(await put(MB), 503);
+      homes = [first.home];
+      first.answer((_req, res) => res.writeHead(413, { 'content-length': 0 }).end());
+      // More than the connections hold, so that the response comes before the end of the body.
+      assert.equal(await put(32 * MB), 413);
+      first.answer((req, res) => req.once('end', () => res.end()).resume());
+      assert.equal(await put(MB), 200);
+      assert.equal(connections.size, 1);
+    } finally {
+      agent.destroy();
+    }
   });
 
   it('of 64 MB pass in both directions while the controller keeps little of them', async () => {

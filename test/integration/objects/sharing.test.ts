@@ -114,6 +114,17 @@ describe('objects of several invokers', () => {
     await eventually(read, LIMIT_MS);
   });
 
+  it('that could not be sent to their home leave the connection of the container to its next request', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    await cluster.kill(b);
+    // More than a server buffers of a body that nobody reads.
+    const body = Buffer.alloc(1024 * 1024);
+    for (let i = 0; i < 2; i++)
+      assert.match(await a.single.text('/red/k', { method: 'PUT', body }), /^503 .*does not answer/);
+    assert.match(await a.single.text('/red/k'), /^503 .*does not answer/);
+    assert.equal(a.single.connections, 1);
+  });
+
   it('move on demand to a home that joins, with type, tag and time', async () => {
     const a = await cluster.add();
     await put(a, '/red/k', 'one', { 'content-type': 'text/x', 'x-palette-ttl': '100' });

@@ -1,4 +1,5 @@
 import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import type { Socket } from 'node:net';
 
 export interface Answer {
   readonly status: number;
@@ -17,13 +18,23 @@ export type Place = { readonly socketPath: string } | { readonly host: string; r
 
 /** Sends a request to an object server over its own connections. */
 export class ObjectCaller {
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent: Agent;
   readonly #place: Place;
   readonly #token: string | undefined;
 
-  constructor(place: Place, token?: string) {
+  readonly #sockets = new WeakSet<Socket>();
+  #connections = 0;
+
+  /** @param maxConnections at a time. More requests wait for one of them. */
+  constructor(place: Place, token?: string, maxConnections = Infinity) {
+    this.#agent = new Agent({ keepAlive: true, maxSockets: maxConnections });
     this.#place = place;
     this.#token = token;
+  }
+
+  /** How many connections it has used. */
+  get connections(): number {
+    return this.#connections;
   }
 
   call(path: string, { method = 'GET', headers = {}, body }: Call = {}): Promise<Answer> {
@@ -48,6 +59,10 @@ export class ObjectCaller {
           );
         },
       );
+      outgoing.once('socket', (socket) => {
+        if (!this.#sockets.has(socket)) this.#connections++;
+        this.#sockets.add(socket);
+      });
       outgoing.once('error', reject);
       outgoing.end(body);
     });

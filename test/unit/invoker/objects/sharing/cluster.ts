@@ -27,6 +27,8 @@ export interface Node {
   readonly sharing: Sharing;
   /** As a container of the namespace GUEST in this invoker. */
   readonly container: ObjectCaller;
+  /** The same over a single connection. */
+  readonly single: ObjectCaller;
   /** What the other invokers reach it through. */
   readonly proxy: DroppingProxy;
   readonly faults: unknown[];
@@ -76,12 +78,14 @@ export class TestCluster {
     const { port } = (await server.listen({ host: '127.0.0.1', port: 0 })).address() as AddressInfo;
     const proxy = await DroppingProxy.start(() => ({ host: '127.0.0.1', port }));
     const container = new ObjectCaller({ host: '127.0.0.1', port }, tokens.make(GUEST));
+    const single = new ObjectCaller({ host: '127.0.0.1', port }, tokens.make(GUEST), 1);
     const node: Node = {
       instance,
       memory,
       copies,
       sharing,
       container,
+      single,
       proxy,
       faults,
       state: 'up',
@@ -129,6 +133,7 @@ export class TestCluster {
     this.#servers.delete(node);
     await node.sharing.close();
     node.container.close();
+    node.single.close();
   }
 
   notice(node: Node): void {
