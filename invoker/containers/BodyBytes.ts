@@ -1,8 +1,8 @@
 const NONE = Buffer.alloc(0);
 
 /**
- * Collects the bytes of a body of a known length: each is copied once, the first ones twice. The chunks are not kept, since a container may send
- * millions of tiny ones, which take far more memory than their bytes.
+ * Collects the bytes of a body of a known length. The first chunk is copied twice, each other chunk once. The chunks are not kept,
+ * since a container may send millions of tiny ones, which take far more memory than their bytes.
  */
 export class BodyBytes {
   readonly #capacity: number;

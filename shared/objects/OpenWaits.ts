@@ -43,4 +43,4 @@ export class OpenWaits {
 }
 
 /** Whether a request for an object waits for a change. @param url with the query. */
-export const isWait = (url: string): boolean => /\?(?:.*&)?wait=/.test(url);
+export const isWait = (url: string): boolean => /^[^?]*\?(?:.*&)?wait=/.test(url);

@@ -1,5 +1,5 @@
 import * as nodeModule from 'node:module';
-import { statSync } from 'node:fs';
+import { lstatSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
@@ -14,8 +14,8 @@ export function keepCompiledCode(): void {
     const cache = process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache');
     if (!isAbsolute(cache)) return;
     const own = join(cache, 'palette-whisk');
-    const owner = statSync(own, { throwIfNoEntry: false })?.uid;
-    // Under sudo, the home folder may be that of another user.
+    const owner = lstatSync(own, { throwIfNoEntry: false })?.uid;
+    // Under sudo, the home folder may be that of another user, who may have put a link there.
     if (owner === undefined || owner === process.getuid?.()) call('enableCompileCache', join(own, 'compiled'));
   } catch {
     // The user has no home folder.

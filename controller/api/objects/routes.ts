@@ -107,6 +107,8 @@ async function proxy(
   if (!home) throw away('No invoker that is up shares objects.');
   const gone = new AbortController();
   res.once('close', () => gone.abort());
+  // The client may have disconnected before.
+  if (res.closed) gone.abort();
   const request: PeerRequest = {
     method,
     path,

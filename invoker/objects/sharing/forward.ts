@@ -49,6 +49,8 @@ async function exchange(
   const gone = new AbortController();
   const abort = (): void => gone.abort();
   response.once('close', abort);
+  // The caller may have disconnected before.
+  if (response.closed) abort();
   const place = mayBeCopied(request) ? placeOf(call) : undefined;
   const copy = place === undefined ? undefined : copies.get(place);
   const headers = passedHeaders(request.headers, OBJECT_REQUEST_HEADERS);
