@@ -28,7 +28,7 @@ export class CgroupGuardian {
       stdio: ['pipe', 'ignore', 'ignore'],
       env: { PATH: process.env['PATH'], PW_PROCESSES: prefixes.processes, PW_FREEZERS: prefixes.freezers },
     });
-    // Without a shell there is no guardian; the next start ends what is left.
+    // Without a shell, no guardian runs. The next start ends the containers that are left.
     this.#child.on('error', () => undefined);
     this.#child.stdin?.on('error', () => undefined);
     this.#child.unref();

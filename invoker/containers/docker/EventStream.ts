@@ -17,7 +17,7 @@ import { engineCall, ENGINE_LIMITS } from './engineCall.js';
 /** The delay before the next request for a stream, in ms. */
 const RETRY_MS = 1000;
 
-/** The longest event, in characters: longer ones are no events. */
+/** The longest event, in characters. A longer text is not an event. */
 const MAX_EVENT = 1024 * 1024;
 
 type Stream = NodeJS.ReadableStream & { destroy?: () => void };

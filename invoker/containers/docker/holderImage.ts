@@ -31,7 +31,7 @@ interface Machine {
 /**
  * Makes sure that the engine has the image of network holders. It is imported, so it needs no registry.
  * @param callMs the limit for the whole import.
- * @throws Error if there is no program for the engine's processors; the error of the engine.
+ * @throws Error if this version has no program for the engine's processors; the error of the engine.
  */
 export async function ensureHolderImage(docker: Docker, callMs: number): Promise<void> {
   const { RepoTags: tags } = await engineCall('the request for an image', callMs, inspect(docker));
