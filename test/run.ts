@@ -21,6 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { COVERED_TIERS, reportCoverage } from './coverage.js';
 import { startBroker, type Broker } from './integration/kafka/broker.js';
 import { inLanes, inOrder, jobsOf, needsParts, TIERS, type Job, type Tier } from './jobs.js';
+import { pathWithoutShims } from './pythonPath.js';
 import {
   failuresText,
   slowestText,
@@ -62,6 +63,7 @@ const failures: Failure[] = [];
 const tests: Duration[] = [];
 const work = mkdtempSync(join(tmpdir(), 'palette-whisk-test-'));
 const coverage = join(work, 'coverage');
+const jobPath = pathWithoutShims(process.env['PATH'] ?? '');
 let broker: Broker | undefined;
 let serial = 0;
 try {
@@ -137,6 +139,7 @@ async function runTests(job: Job): Promise<void> {
   const args = [mocha, '--reporter', join(root, 'dist/test/reporter.js'), ...mochaOptions, ...compiled];
   const { status, signal } = await runJob(`${job.name} (${count})`, process.execPath, args, {
     COUNTS_FILE: countsFile,
+    PATH: await jobPath,
     ...(broker ? { SHARED_KAFKA_HOSTS: broker.hosts } : {}),
     ...(withCoverage && COVERED_TIERS.includes(job.tier) ? { NODE_V8_COVERAGE: coverage } : {}),
   });

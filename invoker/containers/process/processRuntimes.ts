@@ -17,8 +17,8 @@ const ONLY =
   'openwhisk/dockerskeleton (`--native`), run: start Docker';
 
 /**
- * The runtime of an image as a process of this machine; or why it cannot run here, with the remedy. Looks for Python each
- * time, and downloads the binary of Node.js if it is not here.
+ * The runtime of an image as a process of this machine; or why it cannot run here, with the remedy. Looks for Python, and
+ * downloads the binary of Node.js if it is not here.
  */
 export async function processRuntime(
   { kind, reference }: Pick<ContainerImage, 'kind' | 'reference'>,

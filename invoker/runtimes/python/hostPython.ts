@@ -21,8 +21,10 @@ export interface HostPython {
 export const PYTHON_OPTIONS: readonly string[] = ['-I', '-S', '-X', 'utf8'];
 /** The oldest minor version of Python 3 that the runtime supports. */
 const MIN_MINOR = 8;
-/** The limit for a question to Python in ms. A shim may start slowly. */
-const ANSWER_MS = 10_000;
+/** The limit for a question to Python in ms. A shim may start slowly, and more so on a busy machine. */
+const ANSWER_MS = 30_000;
+/** The time for which a program that ended with an error is not asked again, in ms. */
+const REFUSED_MS = 60_000;
 
 const SCRIPT = `
 import json, os, sys, sysconfig
@@ -68,10 +70,45 @@ function isVersion(found: string, wanted: string): boolean {
   return wanted === '3' ? minor >= MIN_MINOR : wanted === `3.${minor}`;
 }
 
-async function askPython(program: string): Promise<HostPython> {
+/**
+ * Asks each program once, and keeps its answer. Invokers look for several versions at once and each ten seconds, and behind a
+ * shim of pyenv a question takes a fifth of a second of processor time. A Python is known until its file is gone. A program
+ * that ended with an error is asked again after a minute, and one that is missing or slow at the next question.
+ *
+ * @param now milliseconds since any moment
+ */
+export function rememberingPython(
+  ask: AskPython,
+  now: () => number = () => performance.now(),
+  exists: (path: string) => boolean = existsSync,
+): AskPython {
+  const known = new Map<string, { readonly answer: Promise<HostPython>; isOver: () => boolean }>();
+  return (program) => {
+    const before = known.get(program);
+    if (before && !before.isOver()) return before.answer;
+    const asked = { answer: ask(program), isOver: () => false };
+    known.set(program, asked);
+    void asked.answer.then(
+      (python) => {
+        asked.isOver = () => !exists(python.program);
+      },
+      (error: unknown) => {
+        const end = now() + (hasRefused(error) ? REFUSED_MS : 0);
+        asked.isOver = () => now() >= end;
+      },
+    );
+    return asked.answer;
+  };
+}
+
+/** Whether the program ended with an exit code. Other errors have a text as their code, or none. */
+const hasRefused = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && typeof error.code === 'number';
+
+const askPython = rememberingPython(async (program) => {
   const { stdout } = await promisify(execFile)(program, [...PYTHON_OPTIONS, '-c', SCRIPT], { timeout: ANSWER_MS });
   return answerSchema.parse(JSON.parse(stdout));
-}
+});
 
 /** The folder of the modules that every Python action may import: the client of objects. */
 export const pythonPackages = (): string => join(dirname(pythonRuntimeFile()), 'packages');

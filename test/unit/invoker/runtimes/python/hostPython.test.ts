@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { findPython, pythonVersion, type HostPython } from '../../../../../invoker/runtimes/python/hostPython.js';
+import {
+  findPython,
+  pythonVersion,
+  rememberingPython,
+  type HostPython,
+} from '../../../../../invoker/runtimes/python/hostPython.js';
 
 /** A machine with these programs, by name. */
 function machine(versions: Record<string, string>): (program: string) => Promise<HostPython> {
@@ -42,5 +47,66 @@ describe('the Python of this machine', () => {
     );
     assert.equal(await findPython('3.12', machine({})), 'this machine has no Python 3.12: install python3.12');
     assert.notEqual(typeof (await findPython('3.1', machine({ python3: '3.11.7' }))), 'object');
+  });
+
+  describe('is asked once', () => {
+    const here: HostPython = { program: '/opt/python3.11', version: '3.11.7', prefix: '/opt', library: '/opt/lib' };
+    const exited = (): Error => Object.assign(new Error('the shim knows no such version'), { code: 127 });
+    const missing = (): Error => Object.assign(new Error('spawn python3.11 ENOENT'), { code: 'ENOENT' });
+    /** The programs that were asked, in their order. */
+    let asked: string[];
+    let answers: () => HostPython | Error;
+    let now: number;
+    let gone: boolean;
+    let ask: (program: string) => Promise<HostPython>;
+    beforeEach(() => {
+      asked = [];
+      now = 0;
+      gone = false;
+      ask = rememberingPython(
+        async (program) => {
+          asked.push(program);
+          const answer = answers();
+          if (answer instanceof Error) throw answer;
+          return answer;
+        },
+        () => now,
+        () => !gone,
+      );
+    });
+
+    it('for all who look for it, as long as its file exists', async () => {
+      answers = () => here;
+      assert.deepEqual(await Promise.all([ask('python3'), ask('python3')]), [here, here]);
+      now = 1e9;
+      assert.equal(await ask('python3'), here);
+      assert.deepEqual(asked, ['python3']);
+      assert.equal(await ask('python3.11'), here);
+      gone = true;
+      await ask('python3');
+      assert.deepEqual(asked, ['python3', 'python3.11', 'python3']);
+    });
+
+    it('in a minute if the program ends with an error', async () => {
+      answers = exited;
+      await assert.rejects(ask('python3.12'), exited());
+      now = 59_999;
+      await assert.rejects(ask('python3.12'), exited());
+      assert.equal(asked.length, 1);
+      now = 60_000;
+      answers = () => here;
+      assert.equal(await ask('python3.12'), here);
+      assert.equal(asked.length, 2);
+    });
+
+    it('again if it was missing or did not answer in time', async () => {
+      for (const error of [missing(), new Error('killed')]) {
+        answers = () => error;
+        await assert.rejects(ask('python3.11'), error);
+      }
+      answers = () => here;
+      assert.equal(await ask('python3.11'), here);
+      assert.equal(asked.length, 3);
+    });
   });
 });
