@@ -7,7 +7,7 @@ export const TIERS = ['lint', 'unit', 'integration', 'conformance', 'e2e'] as co
 export type Tier = (typeof TIERS)[number];
 
 export interface Job {
-  /** `unit`, `integration/kafka` or `integration/kafka/faults`: a tier, a folder in it, or a file. */
+  /** `e2e`, `integration/kafka` or `integration/kafka/faults`: a tier, a folder in it, or a file. */
   readonly name: string;
   readonly tier: Tier;
   /** Test files, relative to the tier's folder. */
@@ -28,13 +28,17 @@ export const APART = [
   'integration/standalone/standalone.test.ts',
 ];
 
-/**
- * First those that need no preparation, since that takes its time, then the longest: a long job that begins last keeps all
- * others waiting. Jobs that are not named here come after.
- */
+/** Tiers whose folders are jobs. */
+const DIVIDED: readonly Tier[] = ['unit', 'integration'];
+
+/** A long job that begins last keeps all others waiting. Jobs that are not named here come after. */
 const LONGEST_FIRST = [
   'lint',
-  'unit',
+  'unit/invoker',
+  'unit/shared',
+  'unit/controller',
+  'unit/deploy',
+  'unit/bench',
   'integration',
   'integration/distributed',
   'integration/containers',
@@ -60,7 +64,7 @@ const LONGEST_FIRST = [
 export const needsParts = (tier: Tier): tier is 'integration' | 'conformance' | 'e2e' =>
   tier !== 'lint' && tier !== 'unit';
 
-/** A tier is one job, each folder of the integration tier is a job, and so is each file of {@link APART}. */
+/** A tier is one job, each folder of a tier of {@link DIVIDED} is a job, and so is each file of {@link APART}. */
 export function jobsOf(tier: Tier, files: readonly string[]): Job[] {
   if (tier === 'lint') return [{ name: tier, tier, files }];
   const groups = new Map<string, string[]>();
@@ -75,14 +79,15 @@ function jobOf(tier: Tier, file: string): string {
   const path = `${tier}/${file}`;
   if (APART.includes(path)) return path.replace(/\.test\.ts$/, '');
   const [folder = '', ...rest] = file.split('/');
-  return tier !== 'integration' || rest.length === 0 ? tier : `${tier}/${folder}`;
+  return !DIVIDED.includes(tier) || rest.length === 0 ? tier : `${tier}/${folder}`;
 }
 
-/** The order in which jobs begin. */
+/** The order in which jobs begin: those that need no real parts first, since the parts are prepared meanwhile. */
 export function inOrder(jobs: readonly Job[]): Job[] {
-  const rank = ({ name }: Job): number => {
+  const rank = ({ name, tier }: Job): number => {
     const place = LONGEST_FIRST.indexOf(name);
-    return place < 0 ? LONGEST_FIRST.length : place;
+    const later = needsParts(tier) ? LONGEST_FIRST.length + 1 : 0;
+    return later + (place < 0 ? LONGEST_FIRST.length : place);
   };
   return jobs.toSorted((a, b) => rank(a) - rank(b));
 }

@@ -6,24 +6,28 @@ import { retried } from './retried.js';
 import { NODE_MAJORS, nodeBinaries } from '../invoker/runtimes/versions/NodeBinaries.js';
 
 /*
- * Gets the real parts that tiers need. It is a process of its own, since tests that need no part run meanwhile.
+ * Gets the real parts that tiers need. It is a process of its own, since tests that need no part run meanwhile. The parts come
+ * side by side: each waits for a registry most of the time.
  *
  *   node dist/test/prepare.js integration|conformance|e2e ...
  */
 
 const tiers = process.argv.slice(2);
-await orSkip(async () => {
-  const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
-  if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
-});
-await orSkip(async () => void (await installCouch()));
-await orSkip(shareKafkaClasses);
-if (tiers.includes('e2e') && !clientsInstalled()) await orSkip(installClients);
 // The server downloads them when an action needs them, and does not try for long.
 const binaries = nodeBinaries();
-for (const major of NODE_MAJORS) {
-  await orSkip(async () => void (await retried(`the download of Node.js ${major}`, () => binaries.get(major))));
-}
+const parts = await Promise.allSettled([
+  orSkip(async () => {
+    const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
+    if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);
+  }),
+  orSkip(async () => void (await installCouch())),
+  orSkip(shareKafkaClasses),
+  ...(tiers.includes('e2e') && !clientsInstalled() ? [orSkip(installClients)] : []),
+  ...NODE_MAJORS.map((major) =>
+    orSkip(async () => void (await retried(`the download of Node.js ${major}`, () => binaries.get(major)))),
+  ),
+]);
+for (const part of parts) if (part.status === 'rejected') throw part.reason;
 
 /** Under CI=true a part that cannot be had is an error; elsewhere the tests that need it say so and are skipped. */
 async function orSkip(get: () => Promise<void>): Promise<void> {

@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runProgram } from './runProgram.js';
 
 const ATTEMPTS = 3;
 const PAUSE_MS = 5000;
@@ -42,11 +42,6 @@ const NPM_MS = 900_000;
  * @param options of npm
  * @throws Error with the end of npm's output
  */
-export function npmCi(folder: string, ...options: string[]): void {
-  const { status, stderr, error } = spawnSync(
-    'npm',
-    ['ci', '--prefix', folder, '--no-audit', '--no-fund', ...options],
-    { encoding: 'utf8', timeout: NPM_MS, killSignal: 'SIGKILL' },
-  );
-  if (status !== 0) throw new Error(`npm ci --prefix ${folder}: ${error?.message ?? stderr.slice(-2000)}`);
+export function npmCi(folder: string, ...options: string[]): Promise<void> {
+  return runProgram('npm', ['ci', '--prefix', folder, '--no-audit', '--no-fund', ...options], { limitMs: NPM_MS });
 }

@@ -8,6 +8,7 @@ import { ensureImage } from '../../invoker/runtimes/image/build.js';
 import { recipeOf } from '../../invoker/runtimes/image/recipes.js';
 import { RUNTIME_IMAGE } from '../../shared/runtimes/image.js';
 import { retried } from '../retried.js';
+import { runProgram } from '../runProgram.js';
 
 const START_MS = 180_000;
 
@@ -60,9 +61,9 @@ async function installPrograms(engineAnswers: boolean): Promise<string | undefin
   if (!isProgram('apt-get')) return `there is no apt-get to install the missing programs ${names} with`;
   const packages = [...missing.map((name) => PACKAGES[name] ?? name), 'ca-certificates'];
   try {
-    await retried(`the installation of ${packages.join(', ')}`, () => {
-      aptGet(['update']);
-      aptGet(['install', '-y', '--no-install-recommends', ...packages]);
+    await retried(`the installation of ${packages.join(', ')}`, async () => {
+      await aptGet(['update']);
+      await aptGet(['install', '-y', '--no-install-recommends', ...packages]);
     });
     return undefined;
   } catch (error) {
@@ -71,15 +72,10 @@ async function installPrograms(engineAnswers: boolean): Promise<string | undefin
 }
 
 /** @throws Error where apt-get fails, with its words */
-function aptGet(args: readonly string[]): void {
+function aptGet(args: readonly string[]): Promise<void> {
   // The packages' scripts must not start the daemon: it is started here, with its own log.
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
-  const { status, stderr, error } = spawnSync('apt-get', [...APT_OPTIONS, ...args], {
-    env,
-    encoding: 'utf8',
-    timeout: APT_MS,
-  });
-  if (status !== 0) throw new Error(`apt-get ${args.join(' ')} failed: ${error?.message ?? stderr}`);
+  return runProgram('apt-get', [...APT_OPTIONS, ...args], { limitMs: APT_MS, env });
 }
 
 /** @returns what went wrong */

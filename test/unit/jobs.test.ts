@@ -7,7 +7,7 @@ import { APART, inLanes, inOrder, jobsOf, needsParts, TIERS } from '../jobs.js';
 const sources = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../' : '../../../test/', import.meta.url));
 
 describe('the jobs of a test run', () => {
-  it('are one for a tier, and one for each folder of the integration tier', () => {
+  it('are one for a tier, and one for each folder of the unit and the integration tier', () => {
     const files = ['kafka/a.test.ts', 'https.test.ts', 'kafka/b.test.ts', 'api/c.test.ts'];
     assert.deepEqual(
       jobsOf('integration', files).map((job) => [job.name, job.files]),
@@ -16,6 +16,10 @@ describe('the jobs of a test run', () => {
         ['integration', ['https.test.ts']],
         ['integration/api', ['api/c.test.ts']],
       ],
+    );
+    assert.deepEqual(
+      jobsOf('unit', files).map(({ name }) => name),
+      ['unit/kafka', 'unit', 'unit/api'],
     );
     assert.deepEqual(
       jobsOf('e2e', files).map(({ name }) => name),

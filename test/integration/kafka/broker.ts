@@ -1,4 +1,4 @@
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -16,10 +16,10 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { freePorts, listens } from '../../../deploy/local/ports.js';
 import { within } from '../../../shared/process/within.js';
 import { retried } from '../../retried.js';
+import { runProgram } from '../../runProgram.js';
 
 /** A Kafka broker of our own: one node in KRaft mode, from the jars that `pom.xml` names. */
 export interface Broker {
@@ -107,7 +107,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
     file,
     ...(options.formatArguments ?? []),
   ];
-  await ended('java', [...JAVA, ...sharedClasses(classpath), '-Xmx128m', '-cp', classpath, ...format], START_MS).catch(
+  await runProgram('java', [...JAVA, ...sharedClasses(classpath), '-Xmx128m', '-cp', classpath, ...format], {
+    limitMs: START_MS,
+  }).catch(
     (error: Error) => {
       throw new Error(`Kafka's storage cannot be formatted: ${error.message}`);
     },
@@ -253,7 +255,7 @@ async function kafkaClasspath(): Promise<string> {
   }
   const settings = [`-Dmdep.outputFile=${kept}`, ...(wanted === '' ? [] : [`-Dkafka.version=${wanted}`])];
   const goal = ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', ...settings];
-  await retried("Maven's search of the Kafka broker", () => ended('mvn', goal, MAVEN_MS)).catch((error: Error) => {
+  await retried("Maven's search of the Kafka broker", () => runProgram('mvn', goal, { limitMs: MAVEN_MS })).catch((error: Error) => {
     throw new Error(`Maven cannot bring the Kafka broker for the tests: ${error.message}`);
   });
   return readFileSync(kept, 'utf8').trim();
@@ -289,23 +291,4 @@ function cacheFolder(): string {
   const folder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'palette-whisk');
   mkdirSync(folder, { recursive: true });
   return folder;
-}
-
-/** Runs a program to its end. @throws Error with the end of its output where it fails, or takes longer than the limit. */
-async function ended(program: string, args: readonly string[], limitMs: number): Promise<void> {
-  try {
-    await promisify(execFile)(program, [...args], { timeout: limitMs, killSignal: 'SIGKILL' });
-  } catch (error) {
-    const { message, stdout, stderr, killed } = error as {
-      message: string;
-      stdout?: string;
-      stderr?: string;
-      killed?: boolean;
-    };
-    if (killed === true) throw new Error(`${program} did not end within ${limitMs / 1000} s`, { cause: error });
-    const output = `${stderr ?? ''}${stdout ?? ''}`.slice(-2000);
-    throw new Error(output === '' ? `${program} cannot be started: ${message.slice(0, 300)}` : output, {
-      cause: error,
-    });
-  }
 }
