@@ -62,6 +62,12 @@ export const COUCHDB_SETTINGS = {
     '10 minutes',
     'While CouchDB does not answer, controllers use cached users, actions, packages, triggers and rules up to this age. Users up to an age of 10 s and entities up to 5 minutes are used in any case, also with `0 s`.',
   ),
+  listWait: standard(
+    'CONFIG_whisk_couchdb_listWait',
+    duration,
+    '5 s',
+    'A list of activations waits for this time until the index of CouchDB has the newest records. After that, it lacks them.',
+  ),
   createDatabases: standard(
     'CONFIG_whisk_couchdb_create',
     flag,
@@ -86,6 +92,8 @@ export interface CouchDbConfig {
   readonly maxInlineBytes: number;
   /** The largest age of cached identities and entities while CouchDB is unavailable, in ms. */
   readonly maxStaleMs: number;
+  /** The longest wait of a list of activations for the newest records, in ms. */
+  readonly listWaitMs: number;
   /** Whether to create missing databases and design documents. */
   readonly create: boolean;
 }
@@ -109,6 +117,7 @@ export function couchDbConfig(values: SettingValues<typeof COUCHDB_SETTINGS>): C
     },
     maxInlineBytes: values.maxInlineBytes,
     maxStaleMs: values.maxStale,
+    listWaitMs: values.listWait,
     create: values.createDatabases,
   };
 }

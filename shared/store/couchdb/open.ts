@@ -18,6 +18,8 @@ export interface CouchOptions extends Omit<CouchConnection, 'ca'> {
   readonly designDocuments?: DesignNames | undefined;
   /** Whether to create missing databases and design documents (default: yes). Otherwise they must exist. */
   readonly create?: boolean | undefined;
+  /** The longest wait of a list of activations for the newest ones, in ms (default: 5000). */
+  readonly listWaitMs?: number | undefined;
 }
 
 /** The names of the design documents, without `_design/`. */
@@ -33,8 +35,7 @@ export interface DesignNames {
  */
 export const COMMIT_PACE = { intervalMs: 25, maxIntervalMs: 100 };
 
-/** The longest wait of a list of activations for the newest ones, in ms. */
-const HISTORY_PATIENCE_MS = 5000;
+const LIST_WAIT_MS = 5000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
 
@@ -66,7 +67,7 @@ export async function openCouchStores(
     whisks: store('whisks'),
     // Only lists of activations may be incomplete: an index of millions of records takes long, but entities and keys
     // must be complete.
-    activations: store('activations', HISTORY_PATIENCE_MS),
+    activations: store('activations', options.listWaitMs ?? LIST_WAIT_MS),
     subjects: store('subjects'),
     close: () => client.close(),
   };

@@ -21,6 +21,8 @@ export interface CouchProgram {
 const START_MS = 120_000;
 /** The kernel ends a killed process at once, unless its disk hangs. */
 const KILL_MS = 60_000;
+/** A test that reads what it wrote waits for it, also where the machine is busy. */
+const LIST_WAIT_MS = 240_000;
 
 /** A CouchDB that did not come up: the fault of the machine or of CouchDB, and not of the tested program. */
 export class CouchStartError extends Error {
@@ -94,5 +96,5 @@ export function optionsOf(url: string, prefix = `test_${randomUUID()}_`): CouchO
   const credentials =
     username === '' ? {} : { username: decodeURIComponent(username), password: decodeURIComponent(password) };
   const databases = { whisks: `${prefix}whisks`, activations: `${prefix}activations`, subjects: `${prefix}subjects` };
-  return { url: origin, ...credentials, databases };
+  return { url: origin, ...credentials, databases, listWaitMs: LIST_WAIT_MS };
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ViewQuery } from '../../../shared/store/ArtifactStore.js';
 import { CouchClient } from '../../../shared/store/couchdb/CouchClient.js';
 import { CouchStore } from '../../../shared/store/couchdb/CouchStore.js';
 import { openCouchStores, type CouchOptions } from '../../../shared/store/couchdb/open.js';
+import { eventually } from '../../e2e/eventually.js';
 import { startCouch, type Couch } from './couch.js';
 import { startGateway } from './gateway.js';
 
@@ -44,9 +44,7 @@ describe('a view of CouchDB that is behind its database', () => {
     await patient.putMany(activations(200, 400));
     const rows = await impatient.query(VIEW, ALL);
     assert.ok(rows.length >= 200 && rows.length <= 400, `${rows.length} rows`);
-    for (const end = Date.now() + 30_000; (await impatient.count(VIEW, ALL)) < 400; await sleep(50)) {
-      assert.ok(Date.now() < end, 'it is not brought up to date');
-    }
+    await eventually(async () => assert.equal(await impatient.count(VIEW, ALL), 400));
     assert.equal((await impatient.query(VIEW, ALL)).length, 400);
   });
 
@@ -81,11 +79,14 @@ describe('a view of CouchDB that is behind its database', () => {
     // It may begin its answer and not come to the end.
     slow = (res) => void res.writeHead(200, { 'content-type': 'application/json' }).write('{"rows":[');
     assert.deepEqual(await list(), ['up to date', 'what it has']);
-    now = 30_000;
     isSlow = false;
-    assert.deepEqual(await list(), ['up to date']);
-    assert.deepEqual(await list(), ['up to date']);
-    assert.deepEqual(lines, [
+    await eventually(async () => {
+      // On a busy machine, CouchDB itself may take longer than the patience.
+      now += 15_000;
+      assert.deepEqual(await list(), ['up to date']);
+      assert.deepEqual(await list(), ['up to date']);
+    });
+    assert.deepEqual([...new Set(lines)], [
       `${VIEW} in ${database()} is outdated: lists may miss the newest entries`,
       `${VIEW} in ${database()} is up to date`,
     ]);

@@ -25,8 +25,9 @@ type Choices = Partial<
   >
 >;
 
-/** Users meet no rate limit in tests, and colors, limits and the like are as they come. */
+/** Users meet no rate limit in tests, and a list waits for the newest records, also where the machine is busy. */
 const GENEROUS = {
+  CONFIG_whisk_couchdb_listWait: '4 minutes',
   LIMITS_ACTIONS_INVOKES_PERMINUTE: '1000000',
   LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',
   LIMITS_TRIGGERS_FIRES_PERMINUTE: '1000000',
@@ -51,6 +52,9 @@ export async function startCluster(choices: Choices = {}): Promise<Cluster> {
   }
 }
 
+/** An invoker is down when it says so. On a busy machine, its pings may be late by more than the 10 s of an installation. */
+const PATIENT = { CONFIG_whisk_loadbalancer_invokerOffline: '2 minutes' };
+
 /** The same on the Kafka of `KAFKA_HOSTS` and the CouchDB of `COUCHDB_URL`, where they are given. */
 export async function startTopology(
   choices: Choices = {},
@@ -63,7 +67,8 @@ export async function startTopology(
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const chosen = options(choices, folder, kafka, couch);
+    const environment = { ...PATIENT, ...choices.environment };
+    const chosen = options({ ...choices, environment }, folder, kafka, couch);
     const topology = await Topology.start(chosen);
     return { topology, couch: chosen.couch, close: () => closeAll(topology) };
   } catch (error) {

@@ -26,7 +26,10 @@ describe('the history of each object is linearizable over Kafka', function () {
 
   before(async function () {
     skipWithoutBroker(this);
-    const environment = { CONFIG_whisk_objects_secret: 'a secret of the cluster' };
+    const environment = {
+      CONFIG_whisk_objects_secret: 'a secret of the cluster',
+      CONFIG_whisk_loadbalancer_invokerOffline: '10 s',
+    };
     started = await startTopology({ environment, invokers: 3, numbered: true });
     ({ topology } = started);
   });
