@@ -27,6 +27,8 @@ export interface WorkloadOptions {
   /** The time to read a post that is in memory, and another one. */
   readonly hitMs: number;
   readonly missMs: number;
+  /** The longest expected wait for a busy home. Missing: as the server decides. */
+  readonly patienceMs?: number | undefined;
 }
 
 /**
@@ -98,7 +100,8 @@ export class Caller {
 /** Reads posts by Zipf's law through an action whose color is the post, mapped by a policy. */
 export async function readPosts(caller: Caller, policy: string, options = WORKLOAD): Promise<Hits> {
   const name = `read-${policy}`;
-  await caller.createAction(name, read(options), { color: '{post}', 'color-policy': policy });
+  const patience = options.patienceMs === undefined ? {} : { 'color-patience': options.patienceMs };
+  await caller.createAction(name, read(options), { color: '{post}', 'color-policy': policy, ...patience });
   const draw = zipf(options.posts, options.exponent);
   await reads(caller, name, draw, { ...options, invocations: options.warmUp });
   const hits = await reads(caller, name, draw, options);

@@ -14,7 +14,7 @@ const put = (path, body, o = {}) => ({ name: o.name ?? `PUT ${path}`, method: 'P
 const post = (path, body, o = {}) => ({ name: o.name ?? `POST ${path}`, method: 'POST', path, body, ...o });
 const del = (path, o = {}) => ({ name: o.name ?? `DELETE ${path}`, method: 'DELETE', path, ...o });
 const clean = (...paths) => paths.map((p) => del(p, { name: `clean ${p}`, setup: true }));
-const okNow = { retryMs: 30_000, until: (a) => a.status === 200 };
+const okNow = { retryMs: 120_000, until: (a) => a.status === 200 };
 const status = { compare: 'status' };
 const own = (prefix) => (body) =>
   Array.isArray(body) ? body.map((e) => e.name).filter((n) => n.startsWith(prefix)) : body;
@@ -601,7 +601,7 @@ const rules = {
     get(`${NS}/activations/\${tid}`, { name: 'trigger record names rule and action', pick: trecord, ...okNow }),
     get(`${NS}/activations?name=r_action&limit=1&docs=true`, {
       name: 'action was invoked by the rule',
-      retryMs: 20000,
+      retryMs: 120_000,
       until: (a) => a.body?.length > 0,
       pick: (b) => (b?.[0] ? { response: b[0].response, cause: typeof b[0].cause } : b),
     }),
@@ -969,7 +969,7 @@ const activations = {
     get(`${NS}/activations/\${vp}`, { name: 'packaged record', ...okNow }),
     get(`${NS}/activations?name=v_one&limit=3`, {
       name: 'list by name',
-      retryMs: 20000,
+      retryMs: 120_000,
       until: (a) => a.body?.length === 3,
     }),
     get(`${NS}/activations?name=v_one&limit=3&docs=true`, {
@@ -982,7 +982,7 @@ const activations = {
     }),
     get(`${NS}/activations?name=vp/one&limit=1`, {
       name: 'list by packaged name',
-      retryMs: 20000,
+      retryMs: 120_000,
       until: (a) => a.body?.length === 1,
       pick: (b) => (Array.isArray(b) ? b.map((e) => [e.name, keysOf(e)]) : b),
     }),

@@ -40,6 +40,7 @@ for (const [name, start] of Object.entries(servers)) {
     let server: TestServer;
     const otherWords: string[] = [];
     before(async function () {
+      this.timeout(600_000);
       if (name === 'Docker' && process.env['CI'] !== 'true') {
         const engine = await detectDocker();
         if (!engine.usable) {

@@ -75,7 +75,7 @@ export class RestUser {
 
   /** The record of an activation, once it is stored. */
   async record(activationId: string): Promise<Activation> {
-    const record = await eventually(() => this.must('GET', `activations/${activationId}`), 30_000);
+    const record = await eventually(() => this.must('GET', `activations/${activationId}`));
     const { response } = record as unknown as Activation;
     const error = response.result['error'];
     return {

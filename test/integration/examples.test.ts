@@ -83,6 +83,6 @@ describe('the first examples', function () {
         output,
         /guest\/every-two-seconds[^]*success +guest\/clean-up|success +guest\/clean-up[^]*guest\/every-two-seconds/,
       );
-    }, 60_000);
+    });
   });
 });

@@ -72,7 +72,7 @@ describe('the installed package', function () {
         const found = /ready at (http:\/\/\S+)/.exec(output)?.[1];
         assert.ok(found !== undefined, output);
         return found;
-      }, 30_000);
+      });
       const env = { ...process.env, WSK_CONFIG_FILE: path.join(folder, 'wskprops'), WHISK_APIHOST: apihost };
       const whisk = async (...args: string[]) => (await run(command, args, { cwd: folder, env })).stdout;
       await whisk('init');

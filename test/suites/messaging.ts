@@ -443,7 +443,7 @@ async function listen(
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 /** Waits until `condition` holds. */
-export async function until(condition: () => boolean, timeoutMs = 60_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 120_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > end) assert.fail(`not within ${timeoutMs} ms: ${condition.toString()}`);

@@ -292,6 +292,6 @@ export class TestController {
       const record = await this.ctx.activations.get(namespace, activationId);
       if (record) return record;
       throw new Error(`no record of ${activationId}`);
-    }, 30_000);
+    });
   }
 }

@@ -35,7 +35,7 @@ class Dev {
       const found = pattern.exec(this.output);
       assert.ok(found, `${String(pattern)} is not in:\n${this.output}`);
       return found.slice(1);
-    }, 30_000);
+    });
   }
 
   async end(): Promise<number | null> {

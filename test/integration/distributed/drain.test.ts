@@ -75,7 +75,12 @@ describe('a planned drain of an invoker under load', function () {
       const { appendFileSync } = require('fs');
       function main() { appendFileSync('${ran}', process.env.__OW_ACTIVATION_ID + '\\n'); return {}; }`;
     const [one = ''] = bases;
-    const action = { ...nodeAction(code, { memory: 128 }), annotations: [{ key: 'color', value: '{color}' }] };
+    const annotations = [
+      { key: 'color', value: '{color}' },
+      // However long a busy machine takes for a run, a color waits for its home while that is up.
+      { key: 'color-patience', value: 60_000 },
+    ];
+    const action = { ...nodeAction(code, { memory: 128 }), annotations };
     assert.equal((await request(one, 'PUT', 'actions/note?overwrite=true', action)).status, 200);
 
     const all: Invoked[] = [];
@@ -100,7 +105,7 @@ describe('a planned drain of an invoker under load', function () {
     const disabledAt = performance.now();
     await eventually(async () => {
       for (const base of bases) assert.match(await (await fetch(`${base}/invokers`)).text(), /down/);
-    }, 30_000);
+    });
     /** The invokers that its colors meet now. */
     const hosts = async (): Promise<Set<string | undefined>> => {
       const met = new Set<string | undefined>();
@@ -115,7 +120,7 @@ describe('a planned drain of an invoker under load', function () {
     const first = await hosts();
     const inTime = performance.now() - disabledAt < MOVE_MS / 2;
     assert.ok(!inTime || first.has(name), 'colors do not leave at once');
-    await eventually(async () => assert.equal((await hosts()).has(name), false), 60_000);
+    await eventually(async () => assert.equal((await hosts()).has(name), false));
     over.abort();
     await Promise.all(workers);
     assert.equal(await drained.stop(), 0);

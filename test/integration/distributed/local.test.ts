@@ -33,8 +33,8 @@ class Local {
     return pattern.exec(this.output)?.[1] ?? assert.fail(`${pattern} in ${this.output}`);
   }
 
-  async says(pattern: RegExp, limitMs = START_MS): Promise<void> {
-    await eventually(async () => assert.match(this.output, pattern), limitMs);
+  async says(pattern: RegExp): Promise<void> {
+    await eventually(async () => assert.match(this.output, pattern), START_MS);
   }
 
   pid(name: string): number {
@@ -148,10 +148,10 @@ describe('npm run local', function () {
 
     local = new Local(port);
     await local.says(/ was killed: .*invoker\d \(pid \d+\).* still hold/);
-    await local.says(/^they have ended$/m, 30_000);
+    await local.says(/^they have ended$/m);
     for (const each of pids) assert.equal(runs(each), false);
-    await eventually(async () => assert.deepEqual(marked(folder), []), 30_000);
-    await eventually(async () => assert.equal(existsSync(folder), false), 30_000);
+    await eventually(async () => assert.deepEqual(marked(folder), []));
+    await eventually(async () => assert.equal(existsSync(folder), false));
   });
 
   it('ends in order at a Ctrl-C, and leaves nothing behind', async () => {

@@ -57,7 +57,7 @@ describe('the start of a controller and of an invoker', function () {
         eventually(() => {
           for (const { name } of [controller, invoker])
             assert.match(readFileSync(`${folder}/${name}.log`, 'utf8'), what);
-        }, 60_000);
+        });
       await bothSay(/CouchDB.*(?:wait|not answer)/i);
       await couch.start();
       await bothSay(/the bus \(Kafka at .*\) is unavailable, waiting for it/);

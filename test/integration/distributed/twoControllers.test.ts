@@ -73,7 +73,7 @@ describe('two controllers on one database', function () {
     } finally {
       cluster.broker.thaw();
     }
-    await eventually(async () => assert.equal(await version(), '0.0.2'), 30_000);
+    await eventually(async () => assert.equal(await version(), '0.0.2'));
     await cluster.topology.ready();
   });
 

@@ -145,7 +145,7 @@ describe('an invoker on Kafka', function () {
     second.endAll();
     const successor = await start(second.driver);
     try {
-      await eventually(async () => assert.equal(records.size, sent.length), 60_000);
+      await eventually(async () => assert.equal(records.size, sent.length));
     } finally {
       await successor.close();
       await controller.close();

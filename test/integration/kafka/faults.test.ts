@@ -13,8 +13,11 @@ import { KAFKA_CLIENTS, type KafkaClientName } from '../../../shared/messaging/c
 import { openKafka } from '../../../shared/messaging/clients/openKafka.js';
 import { numberTopic, type Numbered } from './numbers.js';
 
-/** The longest that a client may take to deliver from a broker that is back: see docs/decisions/0005. */
-const RETURN_MS: Readonly<Record<KafkaClientName, number>> = { kafkajs: 30_000, platformatic: 180_000 };
+/**
+ * The longest that a client may take on a busy machine to deliver from a broker that is back. See docs/decisions/0005 for the
+ * times on an idle one.
+ */
+const RETURN_MS: Readonly<Record<KafkaClientName, number>> = { kafkajs: 120_000, platformatic: 180_000 };
 
 for (const name of KAFKA_CLIENTS) faults(name);
 
@@ -89,7 +92,7 @@ function faultTests(name: KafkaClientName): void {
     ending.abort();
     await load;
     await Promise.all(sending);
-    await until(() => acknowledged.every((n) => times.has(n)), 30_000);
+    await until(() => acknowledged.every((n) => times.has(n)));
     const twice = [...times.values()].filter((count) => count > 1).length;
     console.log(
       `      ${acknowledged.length} acknowledged, ${failed} refused, 0 lost, ${twice} delivered twice; ` +
@@ -156,7 +159,7 @@ function faultTests(name: KafkaClientName): void {
       maxInFlight: 10,
       handle: ({ n }, delivery) => void got.set(n, delivery),
     });
-    await until(() => got.has(19), 30_000);
+    await until(() => got.has(19));
     console.log(`      the successor was at work after ${Math.round(performance.now() - restarted)} ms`);
     // 0 was handled and all before it; 1 was not, so that all from 1 on come again.
     assert.deepEqual(

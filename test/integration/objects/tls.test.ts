@@ -77,9 +77,8 @@ describe('objects of several invokers over https', () => {
     const [first, second] = [caller(a), caller(b)];
     const body = Buffer.alloc(3 * MB, 'x');
     const headers = { 'x-palette-persistence': 'replicated' };
-    await eventually(
-      async () => assert.match(await first.text('/red/k', { method: 'PUT', body, headers }), /^20/),
-      20_000,
+    await eventually(async () =>
+      assert.match(await first.text('/red/k', { method: 'PUT', body, headers }), /^20/),
     );
     assert.ok((await first.call('/red/k')).body.equals(body));
     assert.ok((await second.call('/red/k')).body.equals(body));
@@ -88,7 +87,7 @@ describe('objects of several invokers over https', () => {
     await eventually(async () => {
       assert.ok((await first.call('/red/k')).body.equals(body));
       assert.equal(a.counts()?.sharing.moved, 1);
-    }, 20_000);
+    });
     first.close();
     second.close();
   });

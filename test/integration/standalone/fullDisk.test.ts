@@ -91,7 +91,7 @@ if (process.getuid?.() === 0) {
       assert.equal((await call('GET', 'actions/late')).status, 200, 'what is there can be read');
       assert.equal(await metric('data_folder_full'), 1);
       // Until all have ended, so that their records wait.
-      await eventually(async () => assert.equal(await (await fetch(`${url}/activation/count`)).text(), '0'), 30_000);
+      await eventually(async () => assert.equal(await (await fetch(`${url}/activation/count`)).text(), '0'));
       assert.equal(server.output().match(/New work is refused/g)?.length, 1, server.output());
 
       rmSync(ballast);
@@ -99,12 +99,12 @@ if (process.getuid?.() === 0) {
         const { status, body } = await call('POST', 'actions/late', { ms: 1 });
         assert.equal(status, 202);
         accepted.push(String(body['activationId']));
-      }, 30_000);
+      });
       assert.equal(await metric('data_folder_full'), 0);
       assert.ok((await metric('data_folder_free_bytes')) > 16 * MB);
       assert.match(server.output(), /has free space again after/);
       for (const id of accepted) {
-        await eventually(async () => assert.equal((await call('GET', `activations/${id}`)).status, 200, id), 30_000);
+        await eventually(async () => assert.equal((await call('GET', `activations/${id}`)).status, 200, id));
       }
     });
   });

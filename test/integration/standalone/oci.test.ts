@@ -100,7 +100,7 @@ describe('a standalone server with an OCI runtime', function () {
     assert.deepEqual(await run(), { runs: 1 });
     await call('POST', 'actions/work', { waitMs: 60_000 });
     // The action runs, and does not end before the kill.
-    await eventually(() => assert.match(server.output(), /stdout: waiting$/m), 60_000);
+    await eventually(() => assert.match(server.output(), /stdout: waiting$/m));
     const [killed, pids] = [bundles(), processes()];
     assert.ok(pids.length > 0);
     server.signal('SIGKILL');
