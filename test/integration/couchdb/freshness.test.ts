@@ -86,10 +86,13 @@ describe('a view of CouchDB that is behind its database', () => {
       assert.deepEqual(await list(), ['up to date']);
       assert.deepEqual(await list(), ['up to date']);
     });
-    assert.deepEqual([...new Set(lines)], [
-      `${VIEW} in ${database()} is outdated: lists may miss the newest entries`,
-      `${VIEW} in ${database()} is up to date`,
-    ]);
+    assert.deepEqual(
+      [...new Set(lines)],
+      [
+        `${VIEW} in ${database()} is outdated: lists may miss the newest entries`,
+        `${VIEW} in ${database()} is up to date`,
+      ],
+    );
     await behind.close();
     gateway.close();
   });

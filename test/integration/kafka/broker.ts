@@ -109,11 +109,9 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
   ];
   await runProgram('java', [...JAVA, ...sharedClasses(classpath), '-Xmx128m', '-cp', classpath, ...format], {
     limitMs: START_MS,
-  }).catch(
-    (error: Error) => {
-      throw new Error(`Kafka's storage cannot be formatted: ${error.message}`);
-    },
-  );
+  }).catch((error: Error) => {
+    throw new Error(`Kafka's storage cannot be formatted: ${error.message}`);
+  });
   const broker = new LocalBroker([...jvm, '-Xmx256m', '-cp', classpath, 'kafka.Kafka', file], folder, port);
   await broker.start();
   return broker;
@@ -255,9 +253,11 @@ async function kafkaClasspath(): Promise<string> {
   }
   const settings = [`-Dmdep.outputFile=${kept}`, ...(wanted === '' ? [] : [`-Dkafka.version=${wanted}`])];
   const goal = ['--batch-mode', '--quiet', '--file', pom, 'dependency:build-classpath', ...settings];
-  await retried("Maven's search of the Kafka broker", () => runProgram('mvn', goal, { limitMs: MAVEN_MS })).catch((error: Error) => {
-    throw new Error(`Maven cannot bring the Kafka broker for the tests: ${error.message}`);
-  });
+  await retried("Maven's search of the Kafka broker", () => runProgram('mvn', goal, { limitMs: MAVEN_MS })).catch(
+    (error: Error) => {
+      throw new Error(`Maven cannot bring the Kafka broker for the tests: ${error.message}`);
+    },
+  );
   return readFileSync(kept, 'utf8').trim();
 }
 

@@ -77,9 +77,7 @@ describe('objects of several invokers over https', () => {
     const [first, second] = [caller(a), caller(b)];
     const body = Buffer.alloc(3 * MB, 'x');
     const headers = { 'x-palette-persistence': 'replicated' };
-    await eventually(async () =>
-      assert.match(await first.text('/red/k', { method: 'PUT', body, headers }), /^20/),
-    );
+    await eventually(async () => assert.match(await first.text('/red/k', { method: 'PUT', body, headers }), /^20/));
     assert.ok((await first.call('/red/k')).body.equals(body));
     assert.ok((await second.call('/red/k')).body.equals(body));
     // The next home takes the color over.
