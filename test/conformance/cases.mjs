@@ -414,6 +414,9 @@ const invoke = {
       {},
       {
         name: 'over its time limit',
+        // The limit counts for the initialization, too: a busy machine may need several attempts.
+        retryMs: 120_000,
+        until: ({ body }) => !JSON.stringify(body).includes('initialization'),
         pick: (b) => ({ status: b?.response?.status, success: b?.response?.success, result: b?.response?.result }),
       },
     ),
