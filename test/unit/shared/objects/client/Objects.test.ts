@@ -14,6 +14,8 @@ import { everythingIsHere } from '../../../../../shared/objects/Locate.js';
 import { ObjectTokens } from '../../../../../shared/objects/ObjectToken.js';
 
 const MB = 1024 * 1024;
+/** For many requests at once, and for large ones, on a busy machine. */
+const PATIENT = { timeoutMs: 240_000 };
 const guest = { uuid: 'u-1', name: 'guest', limitBytes: undefined };
 const status = (expected: number) => (error: unknown) => error instanceof own.ObjectsError && error.status === expected;
 
@@ -24,6 +26,8 @@ describe('palette-whisk/objects', () => {
   let memory: ObjectMemory;
   let server: ObjectHttpServer;
   let clock: NodeJS.Timeout;
+  /** The clock of the server. */
+  let time: () => number;
   const clients: own.Objects[] = [];
   /** The requests so far, as `METHOD path`. */
   const requests: string[] = [];
@@ -31,7 +35,7 @@ describe('palette-whisk/objects', () => {
   function listener(): ObjectListener {
     const elsewhere = { locate: everythingIsHere, forward: () => Promise.reject(new Error('no peers')) };
     const authenticate = bearerAuthentication(tokens);
-    const now = (): number => performance.now();
+    const now = (): number => time();
     const listen = objectListener({
       memory,
       authenticate,
@@ -58,9 +62,10 @@ describe('palette-whisk/objects', () => {
     path = join(folder, 's');
     memory = new ObjectMemory({ epoch: 'e', boundBytes: 80 * MB });
     requests.length = 0;
+    time = () => performance.now();
     server = new ObjectHttpServer(listener());
     await server.listen({ path });
-    clock = setInterval(() => memory.expire(performance.now()), 5);
+    clock = setInterval(() => memory.expire(time()), 5);
   });
 
   afterEach(async () => {
@@ -105,9 +110,9 @@ describe('palette-whisk/objects', () => {
   it('moves 64 MB in both directions', async () => {
     const objects = client();
     const large = Buffer.alloc(64 * MB, '0123456789');
-    await objects.put('c', 'k', large);
-    assert.ok(large.equals((await objects.get('c', 'k')) as Buffer));
-    await assert.rejects(objects.put('c', 'k', Buffer.alloc(64 * MB + 1)), status(413));
+    await objects.put('c', 'k', large, PATIENT);
+    assert.ok(large.equals((await objects.get('c', 'k', PATIENT)) as Buffer));
+    await assert.rejects(objects.put('c', 'k', Buffer.alloc(64 * MB + 1), PATIENT), status(413));
   });
 
   it('compares and sets', async () => {
@@ -136,7 +141,7 @@ describe('palette-whisk/objects', () => {
 
   it('lists more than one page', async () => {
     const objects = client();
-    await Promise.all(Array.from({ length: 1100 }, (_, n) => objects.put('c', `k${n}`, '')));
+    await Promise.all(Array.from({ length: 1100 }, (_, n) => objects.put('c', `k${n}`, '', PATIENT)));
     assert.equal((await objects.list('c')).length, 1100);
     assert.equal((await objects.list('c', { prefix: 'k10' })).length, 111);
   });
@@ -236,9 +241,19 @@ describe('palette-whisk/objects', () => {
 
   it('renews a lock, and ends a lock that is not renewed', async () => {
     const objects = client();
+    let now = performance.now();
+    time = () => now;
     const kept = await objects.lock('c', 'kept', { ttlMs: 60 });
-    assert.equal(await objects.lock('c', 'kept', { waitMs: 200 }), undefined);
+    // The server's time passes from renewal to renewal, however slow the machine is. A second renewal follows the end of the first.
+    for (let passed = 0; passed < 200; passed += 40) {
+      now += 40;
+      const renewed = requests.length + 2;
+      while (requests.length < renewed) await sleep(5);
+    }
+    assert.equal(await objects.lock('c', 'kept', { waitMs: 0 }), undefined);
     assert.equal(kept?.lost.aborted, false);
+    const ahead = now - performance.now();
+    time = () => performance.now() + Math.max(0, ahead);
     const dropped = await objects.lock('c', 'dropped', { ttlMs: 20, renew: false });
     const next = await objects.lock('c', 'dropped');
     assert.ok(next);
