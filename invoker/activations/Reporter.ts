@@ -69,11 +69,21 @@ export class Reporter {
    * cannot start.
    */
   async report(message: ActivationMessage, record: ActivationRecord, combined = false): Promise<void> {
+    const kept = message.blocking && (await this.#keepAnswered(message, record));
+    await this.#reportWhole(message, record, combined, kept);
+  }
+
+  /** Sends one acknowledgement, and stores the record. @param kept whether the record was kept for the answer */
+  async #reportWhole(
+    message: ActivationMessage,
+    record: ActivationRecord,
+    combined: boolean,
+    kept: boolean,
+  ): Promise<void> {
     const { instance } = this.#parts;
     const { transid, blocking } = message;
     const whole = blocking || combined;
     const ack = whole ? combinedMessage(transid, record, instance) : completionMessage(transid, record, instance);
-    const kept = blocking && (await this.#keepAnswered(message, record));
     const sent = this.#send(message, blocking ? ack : shrink(ack));
     this.#parts.events.activation(record, message.user.namespace.uuid);
     // Neither rejects.
@@ -92,7 +102,11 @@ export class Reporter {
       await this.report(message, withLogs(record, atHand));
       return;
     }
+    let late: string[] | undefined;
+    void logs.then((lines) => (late = lines));
     const kept = blocking && (await this.#keepAnswered(message, record));
+    // They may have come while the disk was busy.
+    if (blocking && late) return this.#reportWhole(message, withLogs(record, late), false, kept);
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
     const whole = withLogs(record, await logs);
     // An outage of the bus does not delay the record. The completion waits for the result's message.

@@ -366,6 +366,26 @@ describe('Reporter', () => {
       assert.deepEqual(later.events, KEPT);
     });
 
+    it('sends one message if the logs come while the record is being kept', async () => {
+      const disk = new Gate();
+      const logs = new Gate();
+      const { reporter, events, heard } = keeping(STORE_ALWAYS, () => disk.pass());
+      const done = reporter.reportWithLogs(
+        message(),
+        recordOf(),
+        logs.pass().then(() => ['a line']),
+      );
+      await settle();
+      logs.open();
+      await settle();
+      assert.deepEqual(heard.given, []);
+      disk.open();
+      await done;
+      assert.deepEqual(heard.given, ['combined']);
+      assert.deepEqual(heard.records[0]?.logs, ['a line']);
+      assert.deepEqual(events, KEPT);
+    });
+
     it('keeps nothing if no caller waits, or if no record is stored', async () => {
       const { reporter, events } = keeping();
       const sent = message({ blocking: false });
