@@ -24,6 +24,20 @@ import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
 type Text = Database<string, Buffer>;
 type Bytes = Database<Buffer, Buffer>;
 
+/** A row of a view, as it is written. */
+interface Row {
+  readonly key: Buffer;
+  readonly row: string;
+}
+
+/** A document with its rows, as they are written. */
+interface Encoded {
+  readonly id: Buffer;
+  readonly revision: string;
+  readonly text: string;
+  readonly rows: readonly Row[];
+}
+
 /** To be increased when the rows of views change. Then the indexes on disk are rebuilt. */
 const INDEX_VERSION = '3';
 const COUNT_CHUNK = 10_000;
@@ -111,14 +125,30 @@ export class LmdbStore implements ArtifactStore {
 
   async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
     if (documents.length === 0) return { conflicts: [], refused: [] };
-    return this.#write(() => {
-      const conflicts: string[] = [];
-      for (const document of documents) {
-        if (this.#documents.doesExist(encodeId(document._id))) conflicts.push(document._id);
-        else this.#replace(undefined, document);
+    this.#checkOpen();
+    const written = await this.#commits.durable(() =>
+      this.#putNew(documents.map((document) => this.#encode(undefined, document))),
+    );
+    return { conflicts: documents.flatMap(({ _id }, i) => (written[i] ? [] : [_id])), refused: [] };
+  }
+
+  /**
+   * Writes documents that do not exist, with their rows, in one transaction. LMDB's own thread looks for existing documents and
+   * changes the pages; in a transaction with a callback, this thread would do it. @returns for each whether it was written
+   */
+  async #putNew(entries: readonly Encoded[]): Promise<boolean[]> {
+    const written: Promise<boolean>[] = [];
+    const batch = this.#root.batch(() => {
+      for (const { id, text, rows } of entries) {
+        const put = this.#documents.ifNoExists(id, () => {
+          void this.#documents.put(id, text);
+          for (const { key, row } of rows) void this.#rows.put(key, row);
+        });
+        written.push(put);
       }
-      return { conflicts, refused: [] };
     });
+    const [ends] = await Promise.all([Promise.all(written), batch]);
+    return ends;
   }
 
   async delete(id: string, revision: string): Promise<boolean> {
@@ -205,14 +235,21 @@ export class LmdbStore implements ArtifactStore {
 
   /** Within a transaction: replaces `current` by `document`, with its rows. @returns the new revision */
   #replace(current: StoredDocument | undefined, document: NewDocument): string {
+    const { id, revision, text, rows } = this.#encode(current, document);
+    if (current) for (const key of this.#rowKeys(current)) void this.#rows.remove(key);
+    void this.#documents.put(id, text);
+    for (const { key, row } of rows) void this.#rows.put(key, row);
+    return revision;
+  }
+
+  /** What is written for a document that replaces `current`. @throws TypeError for values that JSON cannot express */
+  #encode(current: StoredDocument | undefined, document: NewDocument): Encoded {
     const { _id, _rev, ...fields } = document;
     const body = JSON.stringify(fields);
     const revision = `${generation(current?._rev) + 1}-${hash('md5', `${current?._rev ?? ''} ${body}`)}`;
     const head = `{"_id":${JSON.stringify(_id)},"_rev":"${revision}"`;
-    if (current) for (const key of this.#rowKeys(current)) void this.#rows.remove(key);
-    void this.#documents.put(encodeId(_id), body === '{}' ? `${head}}` : `${head},${body.slice(1)}`);
-    this.#putRows(document);
-    return revision;
+    const text = body === '{}' ? `${head}}` : `${head},${body.slice(1)}`;
+    return { id: encodeId(_id), revision, text, rows: this.#rowsOf(document) };
   }
 
   /** Within a transaction: removes a document with its rows and attachments. */
@@ -231,8 +268,9 @@ export class LmdbStore implements ArtifactStore {
     }
   }
 
-  #putRows(document: NewDocument): void {
+  #rowsOf(document: NewDocument): Row[] {
     const id = JSON.stringify(document._id);
+    const rows: Row[] = [];
     // Views of one document often have the same value.
     let last: Json | undefined;
     let text = '';
@@ -241,9 +279,10 @@ export class LmdbStore implements ArtifactStore {
         if (value !== last) text = JSON.stringify(value);
         last = value;
         const row = `{"id":${id},"key":${JSON.stringify(key)},"value":${text}}`;
-        void this.#rows.put(rowKey(number, key, document._id), row);
+        rows.push({ key: rowKey(number, key, document._id), row });
       }
     }
+    return rows;
   }
 
   #rowKeys(document: StoredDocument): Buffer[] {
@@ -258,7 +297,8 @@ export class LmdbStore implements ArtifactStore {
     const flush = async (): Promise<void> => {
       const documents = batch;
       batch = [];
-      await this.#root.transaction(() => documents.forEach((document) => this.#putRows(document)));
+      const rows = documents.flatMap((document) => this.#rowsOf(document));
+      await this.#root.transaction(() => rows.forEach(({ key, row }) => void this.#rows.put(key, row)));
     };
     for (const { value } of this.#documents.getRange({ snapshot: false })) {
       batch.push(readDocument(value));

@@ -194,6 +194,27 @@ describe('the embedded store', () => {
     await rm(folder, { recursive: true });
   });
 
+  it('writes thousands of documents at once, each id of them once, beside other batches', async () => {
+    const stores = await openTemporaryStores();
+    const { activations } = stores;
+    const query = { startKey: ['ns', 0], endKey: ['ns', '\ufff0'] };
+    const batch = (from: number, count: number): NewDocument[] =>
+      Array.from({ length: count }, (_, i) => document(`d${from + i}`));
+    const first = await activations.putMany([...batch(0, 2000), ...batch(0, 5)]);
+    assert.deepEqual(
+      first.conflicts,
+      batch(0, 5).map(({ _id }) => _id),
+    );
+    const others = await Promise.all([0, 1, 2, 3].map((i) => activations.putMany(batch(1900 + 100 * i, 200))));
+    assert.equal(
+      others.reduce((sum, { conflicts }) => sum + conflicts.length, 0),
+      400,
+    );
+    assert.equal(await activations.count('whisks.v2.1.0/activations', query), 2400);
+    assert.equal((await activations.get('ns/d2399'))?.['activationId'], 'd2399');
+    await stores.close();
+  });
+
   it('attaches nothing to a document that is not there', async () => {
     const stores = await openTemporaryStores();
     const attaching = attach(stores.whisks, 'ns/none', `1-${'0'.repeat(32)}`, 'code', 'text/plain', Buffer.from('x'));
