@@ -108,11 +108,10 @@ function isToken(sent: string | string[] | undefined, expected: string): boolean
 }
 
 function send(response: ServerResponse, reply: Reply): void {
-  const bytes = Buffer.from(reply.json ?? JSON.stringify(reply.body));
-  response.writeHead(reply.status, {
-    'Content-Type': 'application/json',
-    'Content-Length': bytes.length,
-    ...(reply.tokenAccepted === true ? { [TOKEN_HEADER]: 'accepted' } : {}),
-  });
-  response.end(bytes);
+  const text = reply.json ?? JSON.stringify(reply.body);
+  const headers = ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(text))];
+  if (reply.tokenAccepted === true) headers.push(TOKEN_HEADER, 'accepted');
+  response.writeHead(reply.status, headers);
+  // Node.js writes the head together with a text, but not with bytes.
+  response.end(text);
 }

@@ -1,3 +1,4 @@
+import type { ActionEnvironment } from './environment.js';
 import { serializeError } from './errors.js';
 import { resultJson } from './json.js';
 import { explainStack } from './stacks.js';
@@ -28,8 +29,8 @@ export interface Reply {
 export interface ServiceOptions {
   /** Whether runs may overlap. */
   readonly concurrent: boolean;
-  /** The target of the variables of `/init` and `/run`: `process.env`. */
-  readonly environment: Record<string, string | undefined>;
+  /** Takes the variables of `/init`, and of each `/run`. */
+  readonly environment: Pick<ActionEnvironment, 'set' | 'begin'>;
   readonly load: (source: ActionCode) => Promise<Handler>;
   /** The text of a file of the action that is not on the disk; undefined for other files. */
   readonly textOf: (file: string) => string | undefined;
@@ -93,12 +94,7 @@ export class ActionService {
       return this.#refuse(`Internal system error: the argument must be a dictionary but has type '${typeof args}'.`);
     }
     if (!this.#options.concurrent) this.#state = 'running';
-    for (const key in body) {
-      const variable = body[key];
-      if (typeof variable === 'string' && key !== 'value') {
-        this.#options.environment[`__OW_${key.toUpperCase()}`] = variable;
-      }
-    }
+    this.#options.environment.begin(body);
 
     let result: unknown;
     try {
@@ -146,7 +142,7 @@ export class ActionService {
 
   #setEnvironment(env: object): void {
     for (const [name, value] of Object.entries(env) as Array<[string, unknown]>) {
-      this.#options.environment[name] = variableText(value);
+      this.#options.environment.set(name, variableText(value));
     }
   }
 }

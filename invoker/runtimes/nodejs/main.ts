@@ -13,7 +13,7 @@ import { runInNewContext } from 'node:vm';
 import { loadAction } from './action.js';
 import { serveActions } from './ActionServer.js';
 import { ActionService } from './ActionService.js';
-import { listedAsOpenWhisk } from './environment.js';
+import { replaceEnvironment } from './environment.js';
 import { loadedText } from './text.js';
 
 // Actions may call `gc()`, as in OpenWhisk's image. A flag on the command line would slow each start by about 15 ms,
@@ -27,15 +27,14 @@ Object.defineProperty(globalThis, 'gc', {
   },
 });
 
-const environment = process.env;
-process.env = listedAsOpenWhisk(environment);
+const environment = replaceEnvironment();
 
 /** Loads and runs an action that does nothing, without a trace in the logs or in the environment. */
 async function rehearseAction(): Promise<void> {
   const nothing = (): undefined => undefined;
   const service = new ActionService({
     concurrent: false,
-    environment: {},
+    environment: { set: nothing, begin: nothing },
     load: (action) => loadAction({ ...action, rehearsal: true }),
     textOf: nothing,
     log: nothing,

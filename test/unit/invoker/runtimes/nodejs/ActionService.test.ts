@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { loadAction } from '../../../../../invoker/runtimes/nodejs/action.js';
+import { ActionEnvironment } from '../../../../../invoker/runtimes/nodejs/environment.js';
 import { ActionService, type Reply as FullReply } from '../../../../../invoker/runtimes/nodejs/ActionService.js';
 import { loadedText } from '../../../../../invoker/runtimes/nodejs/text.js';
 
@@ -17,7 +18,7 @@ interface Started {
 }
 
 function start(concurrent = false): Started {
-  const environment: Record<string, string | undefined> = {};
+  const environment = new ActionEnvironment({});
   const logged: unknown[][] = [];
   let ended = 0;
   const inner = new ActionService({
@@ -35,7 +36,7 @@ function start(concurrent = false): Started {
   };
   return {
     service,
-    environment,
+    environment: environment.seen,
     logged,
     ended: () => ended,
     init: (code, more) => service.init({ value: { name: 'a', main: 'main', code, binary: false, ...more } }),

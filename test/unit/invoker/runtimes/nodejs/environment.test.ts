@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { listedAsOpenWhisk } from '../../../../../invoker/runtimes/nodejs/environment.js';
+import { ActionEnvironment } from '../../../../../invoker/runtimes/nodejs/environment.js';
 
 describe('the environment of an action', () => {
   const names = ['__OW_OBJECTS_URL', '__OW_OBJECTS_TOKEN', '__OW_ACTION_NAME'];
@@ -9,7 +9,7 @@ describe('the environment of an action', () => {
   });
 
   it('has the variables of objects, and does not list them', () => {
-    const environment = listedAsOpenWhisk(process.env);
+    const environment = new ActionEnvironment(process.env).seen;
     for (const name of names) environment[name] = name;
     assert.deepEqual(
       Object.keys(environment).filter((key) => key.startsWith('__OW_')),
@@ -22,7 +22,7 @@ describe('the environment of an action', () => {
   });
 
   it('is an environment for everything else', () => {
-    const environment = listedAsOpenWhisk(process.env);
+    const environment = new ActionEnvironment(process.env).seen;
     environment['__OW_ACTION_NAME'] = 'x';
     assert.equal(environment['PATH'], process.env['PATH']);
     delete environment['__OW_ACTION_NAME'];
@@ -33,7 +33,7 @@ describe('the environment of an action', () => {
 
   it('lets an action change a variable of the process that exists, and add one', () => {
     process.env['__OW_TEST_CHANGED'] = 'before';
-    const environment = listedAsOpenWhisk(process.env);
+    const environment = new ActionEnvironment(process.env).seen;
     environment['__OW_TEST_CHANGED'] = 'after';
     environment['__OW_TEST_ADDED'] = 'new';
     assert.equal(process.env['__OW_TEST_CHANGED'], 'after');
@@ -41,5 +41,30 @@ describe('the environment of an action', () => {
     delete environment['__OW_TEST_CHANGED'];
     delete environment['__OW_TEST_ADDED'];
     assert.equal(process.env['__OW_TEST_ADDED'], undefined);
+  });
+
+  it('has the variables of a run from the first look on, and sets none for an action that does not look', () => {
+    const real: NodeJS.ProcessEnv = {};
+    const environment = new ActionEnvironment(real);
+    const run = (id: string): void => environment.begin({ value: { text: 'x' }, activation_id: id, number: 1 });
+    const looks: readonly ((seen: NodeJS.ProcessEnv) => unknown)[] = [
+      (seen) => seen['__OW_ACTIVATION_ID'],
+      (seen) => '__OW_ACTIVATION_ID' in seen,
+      (seen) => Object.keys(seen),
+      (seen) => Object.getOwnPropertyDescriptor(seen, '__OW_ACTIVATION_ID'),
+      (seen) => (seen['OTHER'] = 'x'),
+      (seen) => delete seen['OTHER'],
+    ];
+    for (const [i, look] of looks.entries()) {
+      run('unseen');
+      assert.notEqual(real['__OW_ACTIVATION_ID'], 'unseen');
+      run(`run ${i}`);
+      look(environment.seen);
+      assert.equal(real['__OW_ACTIVATION_ID'], `run ${i}`);
+    }
+    assert.deepEqual(real, { __OW_ACTIVATION_ID: 'run 5' });
+    run('later');
+    environment.seen['__OW_ACTIVATION_ID'] = "the action's own";
+    assert.equal(environment.seen['__OW_ACTIVATION_ID'], "the action's own");
   });
 });

@@ -106,6 +106,28 @@ describe('the Node.js runtime’s server', function () {
     }
   });
 
+  it('gives each run its variables: in the function, in variables of the module, in workers and in children', async () => {
+    const code = `
+      const { env } = process;
+      const { Worker } = require('node:worker_threads');
+      const { execFileSync } = require('node:child_process');
+      const look = 'require("node:worker_threads").parentPort.postMessage(process.env.__OW_ACTIVATION_ID)';
+      const show = 'process.stdout.write(process.env.__OW_ACTIVATION_ID)';
+      const main = async ({ where }) => {
+        if (where === 'module') return { id: env.__OW_ACTIVATION_ID };
+        if (where === 'child') return { id: String(execFileSync(process.execPath, ['-e', show])) };
+        if (where === 'function') return { id: process.env.__OW_ACTIVATION_ID };
+        return { id: await new Promise((resolve) => new Worker(look, { eval: true }).once('message', resolve)) };
+      }`;
+    await init(code);
+    for (const where of ['worker', 'child', 'module', 'function', 'worker']) {
+      assert.deepEqual(await post('/run', JSON.stringify({ value: { where }, activation_id: `for ${where}` })), [
+        200,
+        { id: `for ${where}` },
+      ]);
+    }
+  });
+
   it('signs its sentinels with the invoker’s token, and runs nothing for a caller without it', async () => {
     const request = async (path: string, body: object, token?: string): Promise<[number, unknown, unknown]> => {
       const headers = {
