@@ -62,7 +62,7 @@ async function versionIn(driver: ContainerDriver, kind: string, reference: strin
     environment: {},
     concurrency: 1,
   });
-  const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+  const options = { timeoutMs: 240_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
   const code = 'export const main = (): { version: string } => ({ version: process.version })';
   await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
   const { body } = await container.post('/run', '{}', options);
@@ -91,7 +91,7 @@ if (sandbox.usable) {
         environment: {},
         concurrency: 1,
       });
-      const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const options = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
       const code = `const fs = require('fs');
         const attempt = (work) => { try { return work() } catch (error) { return error.code } };
         const main = ({ outside }) => ({
@@ -129,7 +129,7 @@ if (sandbox.usable) {
         pidsLimit: 64,
       });
       try {
-        const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+        const options = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
         const bomb = await limited.create({
           name: 'bomb',
           image: { kind: 'nodejs:20', reference: '', pull: false },
@@ -254,7 +254,7 @@ if (!detected.usable) {
 
     it('holds inside: no capability, no new privileges, its own user', async () => {
       const container = await driver.create({ ...spec, name: `${owner}-inside` });
-      const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const options = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
       const code =
         'const main = () => ({ status: require("fs").readFileSync("/proc/self/status", "utf8"), hosts: require("fs").readFileSync("/etc/hosts", "utf8") })';
       await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
@@ -277,7 +277,7 @@ if (!detected.usable) {
     });
 
     it('holds the limit of processes against a fork bomb, beside which another container answers', async () => {
-      const options = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+      const options = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
       const [bomb, other] = await Promise.all(
         ['bomb', 'other'].map((n) => driver.create({ ...spec, name: `${owner}-${n}` })),
       );
@@ -382,7 +382,7 @@ if (!detected.usable) {
         const { NetworkSettings } = await docker.getContainer(other.id).inspect();
         const neighbour = NetworkSettings.Networks[network.name]?.IPAddress;
         assert.ok(neighbour);
-        const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+        const options = { timeoutMs: 240_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
         const code = `const main = ({ host, port, ms }) => new Promise((resolve) => {
           const socket = require('net').connect(port, host);
           socket.once('connect', () => resolve({ reached: true })).once('error', () => resolve({ reached: false }));

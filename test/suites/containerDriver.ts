@@ -16,7 +16,7 @@ export interface DriverUnderTest {
 }
 
 const MB = 1024 * 1024;
-const LOGS = { maxBytes: MB, expectSentinels: true, timeoutMs: 60_000 };
+const LOGS = { maxBytes: MB, expectSentinels: true, timeoutMs: 240_000 };
 const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z (stdout|stderr): (.*)$/;
 
 /** What every driver of containers has to do, whatever its containers are. */
@@ -51,7 +51,7 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       rest: object = {},
     ): Promise<{ status: number; body: unknown }> {
       const response = await container.post(path, JSON.stringify({ value, ...rest }), {
-        timeoutMs: 60_000,
+        timeoutMs: 240_000,
         maxResponseBytes: MB,
         truncationBytes: MB,
       });
@@ -164,7 +164,7 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       const container = await initialized('const main = () => { console.log("here"); return new Promise(() => {}) }');
       let run: Promise<unknown> = Promise.resolve();
       const line = await new Promise<string>((resolve, reject) => {
-        const limits = { timeoutMs: 20_000, maxResponseBytes: MB, truncationBytes: MB };
+        const limits = { timeoutMs: 240_000, maxResponseBytes: MB, truncationBytes: MB };
         // It rejects when the container is destroyed.
         run = container
           .post('/run', '{"value":{}}', { ...limits, onLine: (told) => resolve(told) })
@@ -185,7 +185,7 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
           assert.ok(sure);
           told.push(line);
         };
-        const limits = { timeoutMs: 20_000, maxResponseBytes: MB, truncationBytes: MB };
+        const limits = { timeoutMs: 240_000, maxResponseBytes: MB, truncationBytes: MB };
         await container.post('/run', JSON.stringify({ value: { n } }), { ...limits, onLine });
         const { lines } = await container.collectLogs(LOGS);
         assert.deepEqual(told, lines);
@@ -256,7 +256,7 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       const container = await initialized('const main = ({ n }) => ({ a: "ä".repeat(n) })');
       const run = (n: number): Promise<ContainerResponse> =>
         container.post('/run', JSON.stringify({ value: { n } }), {
-          timeoutMs: 60_000,
+          timeoutMs: 240_000,
           maxResponseBytes: 1000,
           truncationBytes: 100,
         });

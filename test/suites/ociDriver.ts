@@ -33,7 +33,7 @@ export const ociSubnet = parseSubnet('10.213.0.0/16') ?? assert.fail('not a subn
 /** The user that is root in containers, as the settings have it. */
 const FIRST_USER = 0x7000_0000;
 const OWNERS = '/var/lib/palette-whisk/oci/owners';
-const OPTIONS = { timeoutMs: 60_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+const OPTIONS = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
 
 /** A driver with the standard settings, except for those that are given. */
 export function ociDriver(

@@ -10,7 +10,7 @@ import { eventually } from '../e2e/eventually.js';
 /** What holds of the network namespaces that a driver prepares for its containers. */
 export function preparedNetworksSuite(docker: Docker, reach: DockerSettings['reach']): void {
   describe('prepared networks', () => {
-    const options = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+    const options = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
     let owners = 0;
     let owner = '';
     let driver: DockerDriver;

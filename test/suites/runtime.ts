@@ -8,7 +8,7 @@ import {
 import type { Language, Source } from './languages.js';
 
 const MB = 1024 * 1024;
-const LOGS = { maxBytes: MB, expectSentinels: true, timeoutMs: 60_000 };
+const LOGS = { maxBytes: MB, expectSentinels: true, timeoutMs: 240_000 };
 
 /** What the runtime of every kind must do, with every driver. */
 export function runtimeSuite(

@@ -10,7 +10,7 @@ const REPLICATED = { 'x-palette-persistence': 'replicated' };
 const STORED = { 'x-palette-persistence': 'stored' };
 
 /** A busy machine takes long. */
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 120_000;
 
 /** A partition: the others do not reach the invoker, and it does not reach the controllers. */
 function cutOff(node: Node): void {

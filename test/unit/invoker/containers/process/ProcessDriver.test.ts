@@ -45,7 +45,7 @@ describe('process driver', () => {
     const driver = new ProcessDriver({ owner: `env-${process.pid}`, logger: silentLogger });
     try {
       const container = await driver.create(SPEC);
-      const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const options = { timeoutMs: 240_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
       const code = 'const main = () => ({ seen: process.env.A_SECRET ?? "nothing" })';
       await container.post('/init', JSON.stringify({ value: { main: 'main', code } }), options);
       assert.equal((await container.post('/run', '{}', options)).body, '{"seen":"nothing"}');
@@ -60,7 +60,7 @@ describe('process driver', () => {
     const driver = new ProcessDriver({ owner: `nice-${process.pid}`, logger: silentLogger });
     try {
       const container = await driver.create(SPEC);
-      const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const options = { timeoutMs: 240_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
       // A kernel may be built without groups by session. The server sets their priority soon after the start.
       const code = `
         const { readFileSync } = require('fs');
@@ -102,7 +102,7 @@ describe('process driver', () => {
     const driver = new ProcessDriver({ owner: `tree-${process.pid}`, logger: silentLogger });
     try {
       const [container, bystander] = [await driver.create(SPEC), await driver.create(SPEC)];
-      const options = { timeoutMs: 60_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
+      const options = { timeoutMs: 240_000, maxResponseBytes: 10_000, truncationBytes: 10_000 };
       const code = `const { spawn, execSync } = require('child_process');
         const main = () => {
           const group = spawn('sleep', ['1000'], { stdio: 'ignore' });

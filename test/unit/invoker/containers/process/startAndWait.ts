@@ -11,7 +11,7 @@ const container = await driver.create({
   concurrency: 1,
 });
 await container.post('/init', JSON.stringify({ value: { main: 'main', code: 'function main() {}' } }), {
-  timeoutMs: 60_000,
+  timeoutMs: 240_000,
   maxResponseBytes: 1000,
   truncationBytes: 1000,
 });

@@ -4,7 +4,7 @@ import { ProcessDriver } from '../../../../../invoker/containers/process/Process
 import { silentLogger } from '../../../../../shared/logging/Logger.js';
 import { zipped } from '../../../../suites/languages.js';
 
-const LIMITS = { timeoutMs: 20_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
+const LIMITS = { timeoutMs: 240_000, maxResponseBytes: 100_000, truncationBytes: 100_000 };
 
 // What is particular to Python. What all runtimes must do: test/suites/runtime.ts.
 describe('the Python runtime', function () {
@@ -35,7 +35,7 @@ describe('the Python runtime', function () {
   }
 
   async function logs(container: Container, expectSentinels: boolean): Promise<string> {
-    const { lines } = await container.collectLogs({ maxBytes: 100_000, expectSentinels, timeoutMs: 60_000 });
+    const { lines } = await container.collectLogs({ maxBytes: 100_000, expectSentinels, timeoutMs: 240_000 });
     return lines.map((line) => line.slice(31)).join('\n');
   }
 
