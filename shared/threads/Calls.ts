@@ -1,6 +1,8 @@
 /*
- * Calls between two threads over a port, or between two processes over a channel. Each side serves functions by name and calls those of the other side. Frames of one turn of
- * the event loop travel in one message, since a message costs about 20 µs of processor time and a further frame in it a few.
+ * Calls between two threads over a port, or between two processes over a channel. Each side serves functions by name and
+ * calls those of the other side. Frames of one turn of the event loop travel in one message, since a message costs about
+ * 20 µs of processor time between threads and 40 µs between processes, and a further frame in it a few. An answer that
+ * nobody is in a hurry for waits for the next message.
  *
  * Calls have no deadline. The owner of the port closes it when the other side ends, and ends a process that does not answer
  * (`ControllerProcess.ts`).
@@ -13,6 +15,11 @@ export type Services = Readonly<Record<string, (...args: never[]) => unknown>>;
 export interface Remote<S extends Services> {
   /** Rejects with the error of the function, or with a `PortClosedError`. */
   call<N extends keyof S & string>(name: N, ...args: Parameters<S[N]>): Promise<Awaited<ReturnType<S[N]>>>;
+  /**
+   * The same for a call whose answer nobody waits for in a hurry: the answer waits for the next message of the other side,
+   * `patienceMs` of the other side at most. An error does not wait.
+   */
+  callCalmly<N extends keyof S & string>(name: N, ...args: Parameters<S[N]>): Promise<Awaited<ReturnType<S[N]>>>;
   /** The same without an answer. An error of the function goes to the other side's `onFault`. */
   tell<N extends keyof S & string>(name: N, ...args: Parameters<S[N]>): void;
 }
@@ -28,6 +35,8 @@ export interface CallsOptions {
   readonly errors?: readonly ErrorClass[] | undefined;
   /** Is told the errors of functions whose caller does not wait. */
   readonly onFault?: ((name: string, error: unknown) => void) | undefined;
+  /** The longest wait of an answer to `callCalmly` for the next message, in ms. */
+  readonly patienceMs?: number | undefined;
 }
 
 type ErrorClass = { readonly prototype: Error; readonly name: string };
@@ -45,9 +54,18 @@ interface Fault {
 }
 
 type Frame =
-  | { readonly name: string; readonly args: readonly unknown[]; readonly id: number | undefined }
+  | {
+      readonly name: string;
+      readonly args: readonly unknown[];
+      readonly id: number | undefined;
+      /** Whether the answer may wait for the next message. */
+      readonly calm?: true;
+    }
   | { readonly answers: number; readonly result: unknown }
   | { readonly answers: number; readonly fault: Fault };
+
+/** The default of `CallsOptions.patienceMs`. */
+const PATIENCE_MS = 5;
 
 interface OpenCall {
   readonly resolve: (result: unknown) => void;
@@ -60,12 +78,17 @@ export class Calls {
   readonly #onFault: (name: string, error: unknown) => void;
   readonly #services = new Map<string, (...args: unknown[]) => unknown>();
   readonly #open = new Map<number, OpenCall>();
+  readonly #patienceMs: number;
+  /** The frames of the next message. It goes at the end of this turn, or else when the wait of its first answer ends. */
   #out: Frame[] = [];
+  #goesThisTurn = false;
+  #wait: NodeJS.Timeout | undefined;
   #lastId = 0;
   #closed: string | undefined;
 
-  constructor(port: Port, { errors = [], onFault = () => undefined }: CallsOptions = {}) {
+  constructor(port: Port, { errors = [], onFault = () => undefined, patienceMs = PATIENCE_MS }: CallsOptions = {}) {
     this.#port = port;
+    this.#patienceMs = patienceMs;
     this.#errors = new Map(errors.map((each) => [each.name, each]));
     this.#onFault = onFault;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `Calls` sends on this port
@@ -85,6 +108,8 @@ export class Calls {
     return {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
       call: async (name, ...args) => (await this.#call(name, args)) as never,
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+      callCalmly: async (name, ...args) => (await this.#call(name, args, true)) as never,
       tell: (name, ...args) => this.#post({ name, args, id: undefined }),
     };
   }
@@ -98,22 +123,34 @@ export class Calls {
     this.#open.clear();
   }
 
-  #call(name: string, args: readonly unknown[]): Promise<unknown> {
+  #call(name: string, args: readonly unknown[], calm = false): Promise<unknown> {
     if (this.#closed !== undefined) return Promise.reject(new PortClosedError(this.#closed));
     const id = ++this.#lastId;
     return new Promise((resolve, reject) => {
       this.#open.set(id, { resolve, reject });
-      this.#post({ name, args, id });
+      this.#post(calm ? { name, args, id, calm } : { name, args, id });
     });
   }
 
   #post(frame: Frame): void {
     if (this.#closed !== undefined) return;
-    if (this.#out.length === 0) setImmediate(() => this.#flush());
     this.#out.push(frame);
+    if (this.#goesThisTurn) return;
+    this.#goesThisTurn = true;
+    setImmediate(() => this.#flush());
+  }
+
+  /** Sends a frame with the next message, or after the longest wait. */
+  #postCalmly(frame: Frame): void {
+    if (this.#closed !== undefined) return;
+    this.#out.push(frame);
+    if (!this.#goesThisTurn) this.#wait ??= setTimeout(() => this.#flush(), this.#patienceMs);
   }
 
   #flush(): void {
+    this.#goesThisTurn = false;
+    clearTimeout(this.#wait);
+    this.#wait = undefined;
     const frames = this.#out;
     if (frames.length === 0) return;
     this.#out = [];
@@ -137,7 +174,7 @@ export class Calls {
 
   #receive(frames: readonly Frame[]): void {
     for (const frame of frames) {
-      if (!('answers' in frame)) this.#run(frame.name, frame.args, frame.id);
+      if (!('answers' in frame)) this.#run(frame.name, frame.args, frame.id, frame.calm === true);
       else if ('fault' in frame) this.#settle(frame.answers)?.reject(this.#revive(frame.fault));
       else this.#settle(frame.answers)?.resolve(frame.result);
     }
@@ -149,7 +186,13 @@ export class Calls {
     return open;
   }
 
-  #run(name: string, args: readonly unknown[], id: number | undefined): void {
+  #run(name: string, args: readonly unknown[], id: number | undefined, calm: boolean): void {
+    const answer = (result: unknown): void => {
+      if (id === undefined) return;
+      const frame = { answers: id, result };
+      if (calm) this.#postCalmly(frame);
+      else this.#post(frame);
+    };
     const failed = (error: unknown): void => {
       if (id === undefined) this.#onFault(name, error);
       else this.#post({ answers: id, fault: faultOf(error) });
@@ -158,11 +201,8 @@ export class Calls {
       const service = this.#services.get(name);
       if (!service) throw new Error(`no function ${name} is served`);
       const result = service(...args);
-      if (result instanceof Promise) {
-        result.then((value: unknown) => {
-          if (id !== undefined) this.#post({ answers: id, result: value });
-        }, failed);
-      } else if (id !== undefined) this.#post({ answers: id, result });
+      if (result instanceof Promise) result.then(answer, failed);
+      else answer(result);
     } catch (error) {
       failed(error);
     }

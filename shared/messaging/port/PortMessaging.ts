@@ -49,7 +49,11 @@ export class PortMessaging implements Messaging {
         if (!open || this.#closed) return Promise.reject(new Error('the producer is closed'));
         const id = options.volatile === true ? ++this.#lastVolatile : undefined;
         if (id !== undefined && typeof message === 'object' && message !== null) this.#volatile.set(message, id);
-        return this.#bus.call('send', topic.name, message, options, id);
+        // A caller of a blocking invocation waits for its result, and nobody for a lasting message.
+        const calm = id !== undefined || options.lasting === true;
+        return calm
+          ? this.#bus.callCalmly('send', topic.name, message, options, id)
+          : this.#bus.call('send', topic.name, message, options, id);
       },
       keep: async <T>(topic: Topic<T>, message: T): Promise<void> => {
         const id = typeof message === 'object' && message !== null ? this.#volatile.get(message) : undefined;

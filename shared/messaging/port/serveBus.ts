@@ -35,7 +35,7 @@ export async function serveBus(
       const consumer = messaging.consume<unknown>({
         ...options,
         topic: topicNamed(topic),
-        handle: (message, delivery) => other.call('deliver', id, message, delivery).catch(() => 'left' as const),
+        handle: (message, delivery) => other.callCalmly('deliver', id, message, delivery).catch(() => 'left' as const),
       });
       consumers.set(id, consumer);
       await consumer;

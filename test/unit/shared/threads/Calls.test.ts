@@ -73,6 +73,71 @@ describe('calls between threads', () => {
     port1.close();
   });
 
+  describe('calls without hurry', () => {
+    /** Sides whose far one never sends such an answer by itself, and the numbers of frames in the messages of the far one. */
+    function calmSides(patienceMs: number) {
+      const { port1, port2 } = new MessageChannel();
+      const sent: number[] = [];
+      const near = new Calls(port1);
+      const far = new Calls(
+        {
+          postMessage: (frames) => {
+            sent.push((frames as unknown[]).length);
+            port2.postMessage(frames);
+          },
+          on: (event, listener) => port2.on(event, listener),
+        },
+        { patienceMs },
+      );
+      far.serve({ add: (a: number, b: number) => a + b, fail: () => Promise.reject(new Error('no')) });
+      const close = (): void => {
+        near.close();
+        far.close();
+        port1.close();
+      };
+      return { sums: near.to<Sums>(), sent, close };
+    }
+
+    it('answers together with the next answer', async () => {
+      const { sums, sent, close } = calmSides(3_600_000);
+      const calm = sums.callCalmly('add', 1, 2);
+      // A turn of the far side passes in between.
+      assert.equal(await sums.call('add', 3, 4), 7);
+      const later = sums.callCalmly('add', 5, 6);
+      assert.equal(await sums.call('add', 7, 8), 15);
+      assert.deepEqual([await calm, await later], [3, 11]);
+      assert.deepEqual(sent, [2, 2]);
+      close();
+    });
+
+    it('answers alone when no other message goes', async () => {
+      const { sums, sent, close } = calmSides(1);
+      assert.equal(await sums.callCalmly('add', 1, 2), 3);
+      assert.deepEqual(sent, [1]);
+      close();
+    });
+
+    it('reports an error at once', async () => {
+      const { sums, close } = calmSides(3_600_000);
+      await assert.rejects(sums.callCalmly('fail', 'plain'), { message: 'no' });
+      close();
+    });
+
+    it('sends answers that wait at its close', async () => {
+      const { port1, port2 } = new MessageChannel();
+      const [near, far] = [new Calls(port1), new Calls(port2, { patienceMs: 3_600_000 })];
+      far.serve({
+        add: (a: number, b: number) => {
+          setImmediate(() => far.close());
+          return a + b;
+        },
+      });
+      assert.equal(await near.to<Sums>().callCalmly('add', 1, 2), 3);
+      near.close();
+      port1.close();
+    });
+  });
+
   it('fails the call whose argument cannot be cloned, and no other', async () => {
     const sums = sides.near.to<Sums>();
     const bad = sums.call('take', () => 'a function');
