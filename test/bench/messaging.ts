@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import type { Messaging, Topic } from '../../shared/messaging/Messaging.js';
 import { openKafka } from '../../shared/messaging/clients/openKafka.js';
+import { LIKE_IN_PRODUCTION } from '../integration/kafka/broker.js';
 import { startBrokers } from '../integration/kafka/brokers.js';
 import { startKafka } from '../integration/kafka/kafka.js';
 import { benchOptions } from './commandLine.js';
@@ -61,7 +62,7 @@ const text = 'x'.repeat(1000);
 const ROUNDS = 3;
 
 const TOPICS = `bench-${process.pid}-${Date.now()}-`;
-const start = () => (replicationFactor > 1 ? startBrokers(replicationFactor) : startKafka(TOPICS));
+const start = () => (replicationFactor > 1 ? startBrokers(replicationFactor) : startKafka(TOPICS, LIKE_IN_PRODUCTION));
 const kafka = chosen.some((name) => name !== 'embedded') ? await start() : undefined;
 const brokers = kafka?.hosts.split(',') ?? [];
 try {

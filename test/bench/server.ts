@@ -8,7 +8,8 @@ import { Topology } from '../../deploy/local/Topology.js';
 import { WELL_KNOWN_USERS } from '../../deploy/standalone/users.js';
 import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import { startCouch } from '../integration/couchdb/couch.js';
-import { startKafka } from '../integration/kafka/kafka.js';
+import { LIKE_IN_PRODUCTION } from '../integration/kafka/broker.js';
+import { newPrefix, startKafka } from '../integration/kafka/kafka.js';
 import { freePort } from '../../deploy/local/ports.js';
 
 const STANDALONE = fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url));
@@ -96,7 +97,7 @@ export interface DistributedOptions {
 /** Starts a controller and an invoker as processes, on a Kafka broker and a CouchDB (`KAFKA_HOSTS`, `COUCHDB_URL`, or the tests'). */
 export async function startDistributed(options: DistributedOptions = {}): Promise<BenchServer> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
-  const [kafka, couch] = await Promise.all([startKafka(), startCouch()]);
+  const [kafka, couch] = await Promise.all([startKafka(newPrefix(), LIKE_IN_PRODUCTION), startCouch()]);
   const started = performance.now();
   const topology = await Topology.start({
     kafkaHosts: kafka.hosts,

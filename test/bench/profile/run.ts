@@ -6,7 +6,8 @@
  * thread, and the main thread's time by part of the program. Non-blocking calls are counted until they have run.
  *
  *   --calls N        the calls of one measurement (3000), and --warm-up N those before it (10000)
- *   --distributed    also a controller and an invoker, on the tests' broker and CouchDB
+ *   --distributed    also a controller and an invoker, on the tests' broker and CouchDB, and the processor time of each process:
+ *                    with --driver process also that of the containers
  *   --steps          nothing else: calls one at a time through a controller and an invoker, step by step in ms, beside two bare
  *                    hops over Kafka
  *   --tree FOLDER    profiles the standalone server of another compiled tree, such as an earlier version
@@ -27,6 +28,7 @@ import { latencies, timed } from '../statistics.js';
 import { callOnce, CONNECTIONS, createActions, LOADS, type Load } from './loads.js';
 import { costs, type Cost } from './measure.js';
 import { partsOfProfile } from './parts.js';
+import { allProcesses, timesOfParts } from './processes.js';
 import { Probed } from './Probed.js';
 import { benchOptions } from '../commandLine.js';
 import { stepsOf } from './steps.js';
@@ -173,7 +175,9 @@ async function profile(server: BenchServer, name: string, probes: readonly Probe
   await createActions(server);
   for (const load of LOADS) {
     await load.run(server, WARM_UP_CALLS);
+    const before = timesOfParts(allProcesses(), process.pid);
     const found = await costs(server, probes, load, CALLS);
+    if (probes.length > 1) printTimes(`${name}: ${load.name}`, before, timesOfParts(allProcesses(), process.pid));
     probes.forEach((probe, i) => printCost(`${name}: ${load.name}, ${probe.name}`, found[i]));
     for (const [i, probe] of probes.entries()) {
       const file = await probe.profiled(() => load.run(server, CALLS));
@@ -184,6 +188,18 @@ async function profile(server: BenchServer, name: string, probes: readonly Probe
     }
   }
   for (const probe of probes) probe.close();
+}
+
+/** The processor time of a call in each process: together they decide the rate of a machine whose processors are all busy. */
+function printTimes(title: string, before: ReadonlyMap<string, number>, after: ReadonlyMap<string, number>): void {
+  console.log(`\n${title}, processor time a call in all processes`);
+  let sum = 0;
+  for (const [part, us] of after) {
+    const time = (us - (before.get(part) ?? 0)) / CALLS;
+    sum += time;
+    console.log(`  ${part.padEnd(34)}${time.toFixed(0).padStart(6)} µs`);
+  }
+  console.log(`  ${'all'.padEnd(34)}${sum.toFixed(0).padStart(6)} µs`);
 }
 
 function printCost(title: string, cost: Cost | undefined): void {

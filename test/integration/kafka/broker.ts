@@ -198,6 +198,9 @@ class LocalBroker implements Broker {
 
 /** Short lives, on few cores that are shared: the quick compiler alone takes two thirds of the processor time of a start. */
 const JAVA = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+
+/** For measurements: the JVM also compiles with its slow compiler, as it does unless told otherwise. */
+export const LIKE_IN_PRODUCTION: BrokerOptions = { jvmArguments: ['-XX:TieredStopAtLevel=4'] };
 const START_MS = 180_000;
 const STOP_MS = 60_000;
 const KILL_MS = 60_000;

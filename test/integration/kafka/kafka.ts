@@ -1,5 +1,5 @@
 import { Kafka, logLevel } from 'kafkajs';
-import { startBroker } from './broker.js';
+import { startBroker, type BrokerOptions } from './broker.js';
 
 /** A Kafka to test against. */
 export interface TestKafka {
@@ -19,11 +19,13 @@ export const newPrefix = (): string => `test-${process.pid}-${Date.now()}-${seri
 /**
  * The Kafka that `KAFKA_HOSTS` names, the one that the run of tests shares, or else one of our own. A test must not stop
  * it: see `startBroker` for that.
+ *
+ * @param options of one of our own.
  */
-export async function startKafka(prefix = newPrefix()): Promise<TestKafka> {
+export async function startKafka(prefix = newPrefix(), options: BrokerOptions = {}): Promise<TestKafka> {
   const hosts = process.env['KAFKA_HOSTS'] || process.env['SHARED_KAFKA_HOSTS'] || '';
   if (hosts !== '') return { hosts, prefix, close: () => removeAll(hosts, prefix) };
-  const broker = await startBroker();
+  const broker = await startBroker(options);
   return { hosts: broker.hosts, prefix, close: () => broker.close() };
 }
 
