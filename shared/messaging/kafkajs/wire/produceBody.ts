@@ -32,12 +32,13 @@ export interface Produced {
  *
  * @param now the time of the messages, in ms since the epoch.
  * @param crc32c the checksum of a buffer.
+ * @param room the bytes that stay free before the body.
  */
-export function produceBody(produced: Produced, now: number, crc32c: (bytes: Buffer) => number): Buffer {
+export function produceBody(produced: Produced, now: number, crc32c: (bytes: Buffer) => number, room = 0): Buffer {
   const { acks, timeout, topicData } = produced;
-  const body = Buffer.allocUnsafe(sizeOfBody(topicData));
+  const body = Buffer.allocUnsafe(room + sizeOfBody(topicData));
   // No transactional id.
-  let at = body.writeInt16BE(-1, 0);
+  let at = body.writeInt16BE(-1, room);
   at = body.writeInt16BE(acks, at);
   at = body.writeInt32BE(timeout, at);
   at = body.writeInt32BE(topicData.length, at);
