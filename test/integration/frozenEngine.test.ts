@@ -11,13 +11,16 @@ import { eventually } from '../e2e/eventually.js';
 import { ensureDocker } from './docker.js';
 import { EngineProxy } from './invoker/EngineProxy.js';
 
+const PATIENT_MS = 240_000;
+
 describe('a Docker Engine that is frozen for a while', function () {
+  this.timeout(600_000);
   const owner = `frozen-${process.pid}`;
   let direct: Docker;
   let proxy: EngineProxy;
   let driver: DockerDriver;
   /** A busy engine may need long; only the frozen one is given up soon. */
-  const limits = { callMs: 60_000, pauseMs: 60_000, pullMs: 60_000 };
+  const limits = { callMs: PATIENT_MS, pauseMs: PATIENT_MS, pullMs: PATIENT_MS };
   before(async function () {
     const detected = await ensureDocker({ install: false });
     const path = process.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock';
@@ -58,7 +61,7 @@ describe('a Docker Engine that is frozen for a while', function () {
     await assert.rejects(container.destroy(), EngineTimeoutError);
     proxy.treat = () => ({ kind: 'pass' });
     thaw();
-    limits.callMs = 60_000;
+    limits.callMs = PATIENT_MS;
     await eventually(() => error.remains?.destroy());
     await container.destroy();
     await eventually(async () => assert.equal(await containers(), 0));
