@@ -1,8 +1,9 @@
 import { isAscii } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
+import type { Server as HttpServer } from 'node:http';
+import { createServer, Socket } from 'node:net';
 import { isRecord, type Reply } from './ActionService.js';
+import { readRequests, type ActionRequest, type ActionResponse } from './RequestReader.js';
 import { rehearseWhenIdle } from './rehearsal.js';
 
 const MAX_BODY_BYTES = 48 * 1024 * 1024;
@@ -10,7 +11,6 @@ const MAX_BODY_BYTES = 48 * 1024 * 1024;
 const KEEP_ALIVE_MS = 600_000;
 
 const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
-const TOKEN_HEADER = 'x-invoker-token';
 const FORBIDDEN: Reply = { status: 403, body: { error: 'Only the invoker may call this container.' } };
 const BAD_REQUEST: Reply = { status: 500, body: { error: 'Bad request.' } };
 
@@ -38,50 +38,55 @@ export function serveActions(
    * The invoker's token, from the first `/init` with a token. It signs the sentinels and authenticates later requests. It
    * is neither in the action's environment nor in its arguments.
    */
-  let token: string | undefined;
+  let expected: Buffer | undefined;
+  let sentinel = `${SENTINEL}\n`;
+  const take = (token: string): void => {
+    if (expected) return;
+    expected = Buffer.from(token);
+    sentinel = `${SENTINEL} ${token}\n`;
+  };
 
   const service = make(() => {
-    const line = `${SENTINEL}${token === undefined ? '' : ` ${token}`}\n`;
-    writeStdout(line);
-    writeStderr(line);
+    writeStdout(sentinel);
+    writeStderr(sentinel);
   });
 
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
-      if (length <= MAX_BODY_BYTES) chunks.push(chunk);
-    });
-    request.on('end', () => {
-      if (length > MAX_BODY_BYTES) send(response, BAD_REQUEST);
-      else void answer(request, chunks).then((reply) => send(response, reply));
-    });
-  });
-
-  async function answer(request: IncomingMessage, chunks: Buffer[]): Promise<Reply> {
-    if (token !== undefined && !isToken(request.headers[TOKEN_HEADER], token)) return FORBIDDEN;
+  async function reply({ method, path, token: sent, body: bytes }: ActionRequest): Promise<Reply> {
+    if (expected && !isToken(sent, expected)) return FORBIDDEN;
+    if (!bytes) return BAD_REQUEST;
     let body: unknown;
     try {
-      const text = textOf(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+      const text = textOf(bytes);
       body = text === '' ? {} : JSON.parse(text);
     } catch {
       return BAD_REQUEST;
     }
-    if (request.method !== 'POST' || !isRecord(body)) return BAD_REQUEST;
-    if (request.url === '/run') return service.run(body);
-    if (request.url === '/init') {
-      const sent = request.headers[TOKEN_HEADER];
-      if (typeof sent === 'string' && sent !== '') token ??= sent;
-      const reply = await service.init(body);
-      return token === undefined ? reply : { ...reply, tokenAccepted: true };
-    }
-    return BAD_REQUEST;
+    if (method !== 'POST' || !isRecord(body)) return BAD_REQUEST;
+    if (path === '/run') return service.run(body);
+    if (path !== '/init') return BAD_REQUEST;
+    if (sent !== undefined && sent !== '') take(sent);
+    const initialized = await service.init(body);
+    return expected ? { ...initialized, tokenAccepted: true } : initialized;
   }
 
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.requestTimeout = 0;
-  server.headersTimeout = 0;
+  async function answer(request: ActionRequest): Promise<ActionResponse> {
+    server.emit('request');
+    const { status, body, json, tokenAccepted = false } = await reply(request);
+    return { status, json: json ?? JSON.stringify(body), tokenAccepted };
+  }
+
+  const parts = { answer, maxBodyBytes: MAX_BODY_BYTES, keepAliveMs: KEEP_ALIVE_MS };
+  let others: Promise<HttpServer> | undefined;
+  const passOn = async (socket: Socket, bytes: Buffer): Promise<void> => {
+    others ??= import('./otherRequests.js').then(({ serveOthers }) => serveOthers(parts));
+    const http = await others;
+    socket.unshift(bytes);
+    http.emit('connection', socket);
+    socket.resume();
+  };
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    readRequests(socket, { ...parts, passOn: (passed, bytes) => void passOn(passed, bytes) });
+  });
   rehearseWhenIdle(server, rehearseAction);
   const port = process.env['PORT'] ?? '8080';
   server.listen(/^\d+$/.test(port) ? Number(port) : port);
@@ -101,17 +106,8 @@ export function serveActions(
 /** The text of UTF-8. Node.js decodes Latin-1, of which ASCII is a part, in a tenth of the time. */
 const textOf = (bytes: Buffer): string => bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
 
-function isToken(sent: string | string[] | undefined, expected: string): boolean {
-  if (typeof sent !== 'string') return false;
-  const [a, b] = [Buffer.from(sent), Buffer.from(expected)];
-  return a.length === b.length && timingSafeEqual(a, b);
-}
-
-function send(response: ServerResponse, reply: Reply): void {
-  const text = reply.json ?? JSON.stringify(reply.body);
-  const headers = ['Content-Type', 'application/json', 'Content-Length', String(Buffer.byteLength(text))];
-  if (reply.tokenAccepted === true) headers.push(TOKEN_HEADER, 'accepted');
-  response.writeHead(reply.status, headers);
-  // Node.js writes the head together with a text, but not with bytes.
-  response.end(text);
+function isToken(sent: string | undefined, expected: Buffer): boolean {
+  if (sent === undefined) return false;
+  const bytes = Buffer.from(sent);
+  return bytes.length === expected.length && timingSafeEqual(bytes, expected);
 }

@@ -1,5 +1,4 @@
-import type { Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Server } from 'node:net';
 
 /**
  * A runtime that nobody has called for so long after it listens waits for its action, in ms. The first call after a cold
@@ -10,13 +9,13 @@ const IDLE_MS = 100;
 const LIMIT_MS = 5000;
 
 /** A request that the server refuses. */
-const REQUEST = 'POST /rehearsal HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}';
+const REQUEST = 'POST /rehearsal HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}';
 
 /**
  * Rehearses the first call while the runtime waits for it, since V8 compiles a function at its first use: a container that
  * was started in advance takes its first call in half of the time then. It sends one request to its own server, which
  * refuses it.
- * @param server listens or will listen. A request that comes first calls the rehearsal off.
+ * @param server listens or will listen, and emits `request`. A request that comes first calls the rehearsal off.
  * @param rehearseAction does the rest. It begins before any request has come. Its errors are ignored.
  * @param whenIdle calls a function after the time, and returns a function that cancels the call.
  */
@@ -49,6 +48,6 @@ function callItself(server: Server): void {
   socket.unref();
   socket.setTimeout(LIMIT_MS, () => socket.destroy());
   socket.once('error', () => socket.destroy());
-  socket.resume();
+  socket.once('data', () => socket.destroy());
   socket.write(REQUEST);
 }

@@ -75,7 +75,7 @@ describe('the Node.js runtime’s server', function () {
     const socketPath = join(folder, 'idle');
     const { program, args } = nodeRuntime().command;
     const idle = spawn(program, args, {
-      env: { PATH: process.env['PATH'], PORT: socketPath, NODE_DEBUG: 'http' },
+      env: { PATH: process.env['PATH'], PORT: socketPath, NODE_DEBUG: 'net' },
       cwd: folder,
       stdio: 'pipe',
     });
@@ -86,8 +86,8 @@ describe('the Node.js runtime’s server', function () {
       await new Promise<void>((resolve) => {
         idle.stderr.on('data', (chunk) => {
           said.stderr += String(chunk);
-          // The server of Node.js tells of each response that it has sent.
-          if (/outgoing message end/.test(said.stderr)) resolve();
+          // Node.js tells of each connection of a server that has ended.
+          if (/has server/.test(said.stderr)) resolve();
         });
       });
       const call = async (path: string, body: object): Promise<[number, unknown]> => {
