@@ -34,6 +34,8 @@ export interface DockerContainerOptions {
 
 /** The longest wait after a broken connection until the end of the container is seen, in ms. */
 const END_MS = 500;
+/** The longest wait for the event that the kernel has killed a container because of its memory, in ms. */
+const LATE_EVENT_MS = 500;
 
 /**
  * A running container. It reads the logs from one stream, opened before the start. The end of the stream is its end.
@@ -143,13 +145,22 @@ export class DockerContainer implements Container {
     await this.exited;
   }
 
-  /** Whether the kernel killed it because of its memory, or V8 exhausted its heap (seen on stderr). */
+  /**
+   * Whether the kernel killed it because of its memory, or V8 exhausted its heap (seen on stderr). The event of the kernel's
+   * kill may come after that of the end. Only a container that was killed waits for it.
+   */
   async #diedOfMemory(): Promise<boolean> {
     const { container, events, limits } = this.#options;
-    const told: Promise<unknown> = events.listening ? Promise.all([this.exited, this.#ending.died]) : this.exited;
+    const ending = this.#ending;
+    const told: Promise<unknown> = events.listening ? Promise.all([this.exited, ending.died]) : this.exited;
     await within(told, END_MS, () => undefined);
-    if (this.#channel.heapExhausted || this.#ending.outOfMemory) return true;
-    if (this.#running || this.#destroying || this.#ending.dead) return false;
+    if (this.#channel.heapExhausted || ending.outOfMemory) return true;
+    if (this.#destroying) return false;
+    if (ending.dead) {
+      if (!ending.mayBeOutOfMemory) return false;
+      const exhausted = ending.exhausted.then(() => true);
+      if (await within(exhausted, LATE_EVENT_MS, () => false)) return true;
+    } else if (this.#running) return false;
     try {
       const info = await engineCall('the request for a state', limits.pauseMs, container.inspect());
       return info.State.OOMKilled;

@@ -5,31 +5,55 @@ import type { RetryOptions } from '../../../shared/process/retry.js';
 import { EventStream } from './EventStream.js';
 import { OWNER_LABEL } from './settings.js';
 
-/** The fields to read from an event. The engine sends `oom` before the `die` of the same container. */
+const attributesSchema = z.object({ exitCode: z.coerce.number().optional().catch(undefined) });
+
+/**
+ * The fields to read from an event. The engine learns of the two by different ways, so that `oom` may come before or after
+ * the `die` of the same container. `die` has the exit code as a text.
+ */
 const eventSchema = z.object({
   Action: z.enum(['oom', 'die']),
-  Actor: z.object({ ID: z.string() }),
+  Actor: z.object({ ID: z.string(), Attributes: attributesSchema.optional() }),
 });
+
+/** The exit code of a container whose first process was killed (128 + SIGKILL), by the kernel or by somebody else. */
+const KILLED = 137;
 
 /** The end of a container, from the engine's events. */
 export class Ending {
   /** Whether the kernel killed a process of it because of its memory. */
   outOfMemory = false;
   dead = false;
+  /** Of the container that is dead; undefined: the engine did not tell it. */
+  exitCode: number | undefined;
   readonly died: Promise<void>;
-  #resolve: () => void = () => undefined;
+  /** Resolves when `outOfMemory` is set. */
+  readonly exhausted: Promise<void>;
+  #die: () => void = () => undefined;
+  #exhaust: () => void = () => undefined;
 
   constructor() {
     this.died = new Promise((resolve) => {
-      this.#resolve = resolve;
+      this.#die = resolve;
+    });
+    this.exhausted = new Promise((resolve) => {
+      this.#exhaust = resolve;
     });
   }
 
-  hear(action: 'oom' | 'die'): void {
-    if (action === 'oom') this.outOfMemory = true;
-    else {
+  /** Whether its memory may be the reason of its death, although no `oom` has arrived. */
+  get mayBeOutOfMemory(): boolean {
+    return this.dead && (this.exitCode === undefined || this.exitCode === KILLED);
+  }
+
+  hear(action: 'oom' | 'die', exitCode?: number): void {
+    if (action === 'oom') {
+      this.outOfMemory = true;
+      this.#exhaust();
+    } else {
+      this.exitCode = exitCode;
       this.dead = true;
-      this.#resolve();
+      this.#die();
     }
   }
 }
@@ -71,6 +95,8 @@ export class EngineEvents {
 
   #hear(event: unknown): void {
     const parsed = eventSchema.safeParse(event);
-    if (parsed.success) this.#endings.get(parsed.data.Actor.ID)?.hear(parsed.data.Action);
+    if (!parsed.success) return;
+    const { Action, Actor } = parsed.data;
+    this.#endings.get(Actor.ID)?.hear(Action, Actor.Attributes?.exitCode);
   }
 }
