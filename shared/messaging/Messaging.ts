@@ -25,6 +25,8 @@ export interface BusState {
   readonly since: number;
   /** The time of the bus's last response, in ms since the epoch; undefined before the first one. */
   readonly answeredAt: number | undefined;
+  /** The number of consumers that cannot read their next message, since it is damaged. Missing: the bus cannot tell. */
+  readonly unreadable?: number | undefined;
 }
 
 /** A topic's name, its message codec and its settings at creation. */

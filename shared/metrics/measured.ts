@@ -82,6 +82,12 @@ export function measuredMessaging(messaging: Messaging, registry: Registry): Mes
   });
   registry.registerMetric(up);
   registry.registerMetric(age);
+  gauge(
+    registry,
+    'bus_unreadable_consumers',
+    'Consumers that cannot read their next message, since it is damaged; the log says how to go on',
+    () => messaging.health().unreadable ?? 0,
+  );
   const byTopic = new Map<string, (value: number) => void>();
   const observerOf = (topic: string): ((value: number) => void) => {
     let known = byTopic.get(topic);

@@ -37,11 +37,14 @@ export class Dispatcher<T> {
     }
   }
 
-  /** Passes a message to the handler, unless the handler had it before. The caller must check for room first. */
-  dispatch({ partition, offset, value, timestamp }: Fetched): void {
+  /**
+   * Passes a message to the handler, unless the handler had it before. The caller must check for room first.
+   * @returns whether it is a new message.
+   */
+  dispatch({ partition, offset, value, timestamp }: Fetched): boolean {
     const { tracker, backlogEnd } = this.#partition(partition);
     const given = tracker.give(offset);
-    if (!given) return;
+    if (!given) return false;
     this.#onProgress();
     let handled: Promise<Handled> | Handled;
     try {
@@ -53,7 +56,7 @@ export class Dispatcher<T> {
     }
     if (!(handled instanceof Promise)) {
       given.handled = handled !== 'left';
-      return;
+      return true;
     }
     const bytes = value?.length ?? 0;
     this.inFlight.begin(bytes);
@@ -66,6 +69,7 @@ export class Dispatcher<T> {
       this.#failed(offset, error);
       settle();
     });
+    return true;
   }
 
   /** The offsets to commit now. */
@@ -74,6 +78,11 @@ export class Dispatcher<T> {
       const offset = tracker.committable();
       return offset === undefined ? [] : [{ partition, offset }];
     });
+  }
+
+  /** The offset of the next message of each partition. */
+  places(): PartitionOffset[] {
+    return [...this.#partitions].map(([partition, { tracker }]) => ({ partition, offset: tracker.place }));
   }
 
   committed(offsets: readonly PartitionOffset[]): void {

@@ -1,21 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../logging/Logger.js';
 import { backOff, retry } from '../../process/retry.js';
 import { within } from '../../process/within.js';
 import { BusRefusedError, type Consumer, type ConsumerOptions } from '../Messaging.js';
 import type { BusHealth } from './BusHealth.js';
 import { causeAndRights, causeOf } from './causes.js';
+import { isDamaged, isUnknownMember, isUnreadable } from './classify.js';
+import { CONSUMER_TIMES, reasonToRejoin, type ConsumerTimes } from './consumerTimes.js';
 import { Dispatcher } from './Dispatcher.js';
 import type { Failure, Fetcher, Place, Sink } from './library.js';
+import { unreadableLine, UnreadableMessages } from './UnreadableMessages.js';
 
 /*
  * A consumer of one topic, as a member of a group.
  *
  *   joining -> member    the consumer joined the group, and its position is settled
- *   joining -> joining   an attempt failed: retries after a pause, without a limit, since an outage may take any time
+ *   joining -> joining   an attempt failed or had no result in time: retries after a pause, without a limit, since an outage
+ *                        may take any time
  *   joining -> failed    the first join was refused (rights, credentials): `start` rejects
  *   joining -> closed    `close`: leaves a group that it was joining
- *   member  -> joining   the library gave up, or commits or heartbeats fail for seconds while the bus answers: the
- *                        coordinator of the group has moved or does not know the member
+ *   member  -> joining   the library gave up, or the coordinator of the group does not know the member or does not respond
+ *                        to it while the bus answers: see `reasonToRejoin`. After messages that cannot be read: after a
+ *                        pause that grows
  *   member  -> closing   `close`: takes no more messages
  *   closing -> closed    the handler is done, offsets are committed, and the consumer has left the group
  *
@@ -34,48 +40,17 @@ export interface GroupConsumerParts<T> {
   readonly classify: (error: unknown) => Failure;
   readonly health: BusHealth;
   readonly log: Logger;
+  /** The addresses of the brokers, for operators. */
+  readonly brokers: string;
   readonly times?: Partial<ConsumerTimes> | undefined;
   readonly now?: (() => number) | undefined;
 }
-
-/** In ms. */
-export interface ConsumerTimes {
-  /** The longest time between the end of a handler and the commit. */
-  readonly commitMs: number;
-  /** The time of failing commits, while the bus answers, after which the consumer joins again. */
-  readonly commitsFailMs: number;
-  /** The time without heartbeats from the coordinator, while the bus answers, after which the consumer joins again. */
-  readonly silentMs: number;
-  /** The interval of checks of these two times. */
-  readonly watchMs: number;
-  /** The first and the longest delay between attempts to join. */
-  readonly joinMs: readonly [first: number, longest: number];
-  /** The delay after a refusal, which only a person can resolve. */
-  readonly refusedMs: number;
-  /**
-   * The limit for leaving the group before the next attempt to join: a coordinator that is frozen or gone does not respond
-   * to it. A coordinator that responds later then removes the former member.
-   */
-  readonly leaveMs: number;
-  /** The limit for a commit, and for leaving the group at the close. */
-  readonly lastMs: number;
-}
-
-const TIMES: ConsumerTimes = {
-  commitMs: 200,
-  commitsFailMs: 5000,
-  silentMs: 15_000,
-  watchMs: 1000,
-  joinMs: [100, 1000],
-  refusedMs: 10_000,
-  leaveMs: 1000,
-  lastMs: 5000,
-};
 
 interface Membership {
   readonly fetcher: Fetcher;
   /** The time of the last response of the coordinator. */
   aliveAt: number;
+  joinedAt: number;
   /** Set when the library gives up the membership. */
   lost?: { readonly error: unknown };
 }
@@ -88,7 +63,7 @@ export class GroupConsumer<T> implements Consumer {
   readonly #stop = new AbortController();
   #state: State = 'joining';
   #membership: Membership | undefined;
-  #joining: Promise<void> | undefined;
+  #joining: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #commitTimer: NodeJS.Timeout | undefined;
   #watch: NodeJS.Timeout | undefined;
@@ -98,16 +73,23 @@ export class GroupConsumer<T> implements Consumer {
   #commitError: unknown;
   /** When the broker refused this consumer last, during an outage of its rights. */
   #refusedAt: number | undefined;
+  readonly #unreadable: UnreadableMessages;
 
   constructor(parts: GroupConsumerParts<T>) {
     this.#parts = parts;
-    this.#times = { ...TIMES, ...parts.times };
+    this.#times = { ...CONSUMER_TIMES, ...parts.times };
     this.#now = parts.now ?? Date.now;
+    this.#unreadable = new UnreadableMessages(this.#times.unreadableMs);
     this.#dispatcher = new Dispatcher(parts.options, parts.log, () => this.#scheduleCommit());
   }
 
   get state(): State {
     return this.#state;
+  }
+
+  /** Whether it cannot read its next message, although it is let into its group. */
+  get isUnreadable(): boolean {
+    return this.#unreadable.isUnreadable;
   }
 
   /**
@@ -133,30 +115,40 @@ export class GroupConsumer<T> implements Consumer {
     return this.#closing;
   }
 
-  /** @param refusal the error that ended the last membership, if it is a refusal: it counts as the first failed try. */
-  #join(isFinal: (error: unknown) => boolean, refusal?: Error): Promise<void> {
+  /**
+   * @param refusal the error that ended the last membership, if it is a refusal: it counts as the first failed try.
+   * @returns the number of attempts.
+   */
+  async #join(isFinal: (error: unknown) => boolean, refusal?: Error): Promise<number> {
     const { options, health, log, classify } = this.#parts;
     const [first, longest] = this.#times.joinMs;
     const pause = backOff(first, longest);
+    const limitMs = backOff(...this.#times.attemptMs);
+    let attempts = 0;
+    let timeouts = 0;
     this.#state = 'joining';
     const attempt = async (failures: number): Promise<void> => {
       if (failures === 0 && refusal !== undefined) throw refusal;
-      await this.#tryToJoin();
+      attempts++;
+      await this.#tryToJoin(limitMs(timeouts + 1) ?? 0);
     };
-    return retry(attempt, {
+    await retry(attempt, {
       delayMs: (failures, error) => (classify(error) === 'refused' ? this.#times.refusedMs : pause(failures)),
       isFinal,
       signal: this.#stop.signal,
       onFailure: (error, failures) => {
         const failure = classify(error);
         if (failure === 'transient') health.failed(error);
+        if (error instanceof AttemptTimeoutError) timeouts++;
         // `BusHealth` logs outages. This is for a bus that answers but does not accept the consumer.
         if (failure === 'refused') this.#refused(error);
-        else if (failures % SAY_EVERY === 3 && health.isUp()) {
-          log.warn(`cannot join group ${options.group} yet, retrying: ${causeOf(error)}`, { error });
+        else if ((failures % SAY_EVERY === 3 || error instanceof AttemptTimeoutError) && health.isUp()) {
+          const count = `${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
+          log.warn(`cannot join group ${options.group} yet after ${count}, retrying: ${causeOf(error)}`, { error });
         }
       },
     });
+    return attempts;
   }
 
   /** Logs the first refusal of an outage. `#check` logs its end: a broker may let in a member and refuse its requests. */
@@ -173,30 +165,41 @@ export class GroupConsumer<T> implements Consumer {
     return causeAndRights(error, `READ on the group ${group}, and READ and DESCRIBE on the topic ${topic.name}`);
   }
 
-  async #tryToJoin(): Promise<void> {
-    const membership: Membership = { fetcher: this.#parts.fetcher(this.#sink(() => membership)), aliveAt: this.#now() };
+  /** @param limitMs for a join that hangs. */
+  async #tryToJoin(limitMs: number): Promise<void> {
+    const now = this.#now();
+    const fetcher = this.#parts.fetcher(this.#sink(() => membership));
+    const membership: Membership = { fetcher, aliveAt: now, joinedAt: now };
     this.#membership = membership;
     try {
-      const places = await this.#parts.places();
-      this.#stop.signal.throwIfAborted();
-      this.#dispatcher.learn(places);
-      await membership.fetcher.join(places);
+      await within(this.#begin(membership), limitMs, () => {
+        throw new AttemptTimeoutError(`the attempt had no result for ${limitMs / 1000} s`);
+      });
       this.#stop.signal.throwIfAborted();
       if (membership.lost) throw membership.lost.error;
     } catch (error) {
       if (this.#membership === membership) this.#membership = undefined;
-      await this.#leave(membership, this.#times.leaveMs);
+      await this.#leave(membership, this.#times.leaveMs, !this.#stop.signal.aborted);
       throw error;
     }
-    membership.aliveAt = this.#now();
+    membership.aliveAt = membership.joinedAt = this.#now();
     this.#uncommittedSince = undefined;
     this.#state = 'member';
     this.#parts.health.answered();
     this.#scheduleCommit();
   }
 
+  async #begin(membership: Membership): Promise<void> {
+    const places = await this.#parts.places();
+    this.#stop.signal.throwIfAborted();
+    // Too late: another attempt may have begun.
+    if (this.#membership !== membership) return;
+    this.#dispatcher.learn(places);
+    await membership.fetcher.join(places);
+  }
+
   #sink(membership: () => Membership): Sink {
-    const { health } = this.#parts;
+    const { health, log } = this.#parts;
     const isCurrent = (): boolean => this.#membership === membership() && !this.#stop.signal.aborted;
     const { inFlight } = this.#dispatcher;
     const wait = async (keepAlive: (() => Promise<void>) | undefined): Promise<boolean> => {
@@ -208,11 +211,18 @@ export class GroupConsumer<T> implements Consumer {
     };
     return {
       room: (keepAlive) => (isCurrent() ? inFlight.hasRoom || wait(keepAlive) : false),
-      hand: (message) => this.#dispatcher.dispatch(message),
+      hand: (message) => {
+        if (!this.#dispatcher.dispatch(message) || !this.#unreadable.read()) return;
+        log.info(`the consumer of ${this.#parts.options.topic.name} can read its messages again`);
+      },
       answered: () => health.answered(),
       alive: () => {
         membership().aliveAt = this.#now();
         health.answered();
+      },
+      rejoined: (ms, cause) => {
+        const { topic } = this.#parts.options;
+        if (isCurrent()) log.info(`the consumer of ${topic.name} is a member again after ${ms} ms: ${causeOf(cause)}`);
       },
       lost: (error) => {
         if (!isCurrent()) return;
@@ -235,9 +245,15 @@ export class GroupConsumer<T> implements Consumer {
     }
     // Count only time in which the bus answers: neither an outage, nor the seconds before the outage is noticed.
     const since = (time: number): number => (health.answeredAt ?? 0) - Math.max(time, health.since);
-    if (this.#uncommittedSince !== undefined && since(this.#uncommittedSince) >= this.#times.commitsFailMs) {
-      this.#rejoin('cannot commit offsets', this.#commitError);
-    } else if (since(membership.aliveAt) >= this.#times.silentMs) {
+    const uncommittedMs = this.#uncommittedSince === undefined ? undefined : since(this.#uncommittedSince);
+    const trouble = {
+      uncommittedMs,
+      silentMs: since(membership.aliveAt),
+      isUnknown: isUnknownMember(this.#commitError),
+    };
+    const reason = reasonToRejoin(trouble, this.#times);
+    if (reason === 'commits') this.#rejoin('cannot commit offsets', this.#commitError);
+    else if (reason === 'heartbeats') {
       this.#rejoin('gets no response from the coordinator of its group', undefined);
     }
   }
@@ -248,7 +264,8 @@ export class GroupConsumer<T> implements Consumer {
     const began = this.#now();
     const failure = error === undefined ? undefined : this.#parts.classify(error);
     const refusal = failure === 'refused' && error instanceof Error ? error : undefined;
-    if (refusal === undefined) {
+    const pauseMs = failure !== undefined && isUnreadable(error, failure) ? this.#cannotRead(membership, error) : 0;
+    if (refusal === undefined && !this.isUnreadable) {
       const cause = error === undefined ? '' : `: ${causeOf(error)}`;
       log.warn(`the consumer of ${options.topic.name} ${what}; joining the group again${cause}`, { error });
     }
@@ -257,11 +274,13 @@ export class GroupConsumer<T> implements Consumer {
     this.#state = 'joining';
     this.#dispatcher.inFlight.wake();
     this.#joining = (async () => {
-      if (membership) await this.#leave(membership, this.#times.leaveMs);
+      if (membership) await this.#leave(membership, this.#times.leaveMs, true);
       try {
-        await this.#join(() => false, refusal);
-        if (this.#refusedAt !== undefined) return;
-        log.info(`the consumer of ${options.topic.name} is a member again after ${this.#now() - began} ms`);
+        await this.#pause(pauseMs);
+        const attempts = await this.#join(() => false, refusal);
+        if (this.#refusedAt !== undefined || this.isUnreadable) return;
+        const tries = attempts === 1 ? '' : ` and ${attempts} attempts`;
+        log.info(`the consumer of ${options.topic.name} is a member again after ${this.#now() - began} ms${tries}`);
       } catch (failure) {
         if (!this.#stop.signal.aborted)
           log.error(`the consumer of ${options.topic.name} has ended`, { error: failure });
@@ -269,9 +288,28 @@ export class GroupConsumer<T> implements Consumer {
     })();
   }
 
-  /** Leaves the group, with a time limit, since a library may hang. */
-  async #leave({ fetcher }: Membership, limitMs = this.#times.lastMs): Promise<void> {
-    await within(fetcher.close(), limitMs, () => undefined);
+  /** Logs the begin of an outage. @returns the pause in ms before the next membership. */
+  #cannotRead(membership: Membership | undefined, error: unknown): number {
+    const { options, log, brokers } = this.#parts;
+    const lastedMs = this.#now() - (membership?.joinedAt ?? this.#now());
+    const { pauseMs, begins } = this.#unreadable.failed(lastedMs >= READING_MS && !isDamaged(error));
+    if (begins) {
+      const where = { topic: options.topic.name, group: options.group, brokers };
+      log.error(unreadableLine(where, this.#dispatcher.places(), causeOf(error)), { error });
+    }
+    return pauseMs;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    if (ms > 0) await sleep(ms, undefined, { signal: this.#stop.signal, ref: false });
+  }
+
+  /**
+   * Leaves the group, with a time limit, since a library may hang.
+   * @param rejoins whether it joins again: then the library may keep its place.
+   */
+  async #leave({ fetcher }: Membership, limitMs = this.#times.lastMs, rejoins = false): Promise<void> {
+    await within(fetcher.close(rejoins), limitMs, () => undefined);
   }
 
   #scheduleCommit(): void {
@@ -329,6 +367,14 @@ export class GroupConsumer<T> implements Consumer {
     if (membership) await this.#leave(membership);
   }
 }
+
+/** An attempt to join took too long. It is given up, since a part of it may hang. */
+class AttemptTimeoutError extends Error {
+  override readonly name = 'AttemptTimeoutError';
+}
+
+/** A membership that lasted so long in ms did read. A response that cannot be read ends it at once. */
+const READING_MS = 60_000;
 
 const KEEP_ALIVE_MS = 1000;
 

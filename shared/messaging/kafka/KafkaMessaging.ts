@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import { backOff, retry } from '../../process/retry.js';
 import { within } from '../../process/within.js';
@@ -28,7 +29,7 @@ export class KafkaMessaging implements Messaging {
   readonly #health: BusHealth;
   readonly #stop = new AbortController();
   readonly #producers = new Set<Producer>();
-  readonly #consumers = new Set<Consumer>();
+  readonly #consumers = new Set<Consumer & { readonly isUnreadable: boolean }>();
   readonly #ensured = new Map<string, Promise<void>>();
   readonly #watch: NodeJS.Timeout;
   #admin: Promise<Admin> | undefined;
@@ -76,13 +77,15 @@ export class KafkaMessaging implements Messaging {
     await this.ensureTopic(options.topic);
     this.#stop.signal.throwIfAborted();
     const { topic, group, from = 'earliest' } = options;
+    const member = memberName(this.#options.memberName ?? this.#options.clientId);
     const consumer = new GroupConsumer<T>({
       options,
-      fetcher: (sink) => this.#library.fetcher({ topic: topic.name, group, from }, sink),
+      fetcher: (sink) => this.#library.fetcher({ topic: topic.name, group, member, from }, sink),
       places: () => this.#administer((admin) => admin.places(topic.name, group)),
       classify: (error) => this.#library.classify(error),
       health: this.#health,
       log: this.#log,
+      brokers: this.#options.brokers.join(','),
     });
     this.#consumers.add(consumer);
     try {
@@ -99,7 +102,8 @@ export class KafkaMessaging implements Messaging {
   }
 
   health(): BusState {
-    return { up: this.isHealthy(), since: this.#health.since, answeredAt: this.#health.answeredAt };
+    const unreadable = [...this.#consumers].filter((consumer) => consumer.isUnreadable).length;
+    return { up: this.isHealthy(), since: this.#health.since, answeredAt: this.#health.answeredAt, unreadable };
   }
 
   async close(): Promise<void> {
@@ -205,5 +209,12 @@ export class KafkaMessaging implements Messaging {
     }
   }
 }
+
+/**
+ * The name of one consumer, as Kafka allows it. No other consumer has it, also of a later process: that one must not take over
+ * the place of a consumer which still finishes its messages.
+ */
+const memberName = (process: string): string =>
+  `${process.replaceAll(/[^a-zA-Z0-9._-]/g, '_').slice(0, 200)}-${randomUUID()}`;
 
 const WATCH_MS = 1000;

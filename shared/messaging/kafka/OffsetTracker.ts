@@ -28,6 +28,11 @@ export class OffsetTracker {
     return place === this.#committed ? undefined : place;
   }
 
+  /** The offset of the next message, as far as it is known. */
+  get place(): number {
+    return this.#next ?? this.#committed ?? 0;
+  }
+
   /** The number of dispatched messages from the oldest unhandled one on. None of them can be committed. */
   get uncommitted(): number {
     const oldest = this.#oldest();

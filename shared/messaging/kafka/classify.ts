@@ -44,7 +44,23 @@ export async function unlessRefused<R>(
 export const isShortOfBrokers = (error: unknown): boolean =>
   chain(error).some(({ type, apiId }) => type === TOO_FEW_BROKERS || apiId === TOO_FEW_BROKERS);
 
+const named = (error: unknown, names: ReadonlySet<unknown>): boolean =>
+  chain(error).some(({ type, apiId }) => names.has(type) || names.has(apiId));
+
+/** Whether the coordinator of a group says that it does not know the member or its generation. */
+export const isUnknownMember = (error: unknown): boolean => named(error, UNKNOWN_MEMBER);
+
+/** Whether the broker says that a message is damaged. */
+export const isDamaged = (error: unknown): boolean => named(error, DAMAGED);
+
+/** Whether the end of a membership may be due to a message that cannot be read, rather than to brokers or rights. */
+export const isUnreadable = (error: unknown, failure: Failure): boolean => failure === 'other' || isDamaged(error);
+
 /* Kafka's own names of errors. */
+
+const UNKNOWN_MEMBER = new Set<unknown>(['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID']);
+
+const DAMAGED = new Set<unknown>(['CORRUPT_MESSAGE']);
 
 const TOO_FEW_BROKERS = 'INVALID_REPLICATION_FACTOR';
 

@@ -71,6 +71,8 @@ export interface Fetched extends PartitionOffset {
 export interface Subscription {
   readonly topic: string;
   readonly group: string;
+  /** A unique name of the consumer, the same for all of its memberships. Letters, digits, `.`, `_` and `-`. */
+  readonly member: string;
   /** The start position of a group that never committed. */
   readonly from: 'earliest' | 'latest';
 }
@@ -82,8 +84,11 @@ export interface Fetcher {
   commit(offsets: readonly PartitionOffset[]): Promise<void>;
   /** Stops fetching and keeps the membership. */
   pause(): void;
-  /** Leaves the group, also during `join`. Never rejects. */
-  close(): Promise<void>;
+  /**
+   * Leaves the group, also during `join`. Never rejects.
+   * @param rejoins whether another membership of the same consumer follows, which may take over the place in the group.
+   */
+  close(rejoins?: boolean): Promise<void>;
 }
 
 /** Receives the fetched messages, in order. */
@@ -97,11 +102,19 @@ export interface Sink {
   hand(message: Fetched): void;
   /** To be called when the coordinator of the group responds to this member. */
   alive(): void;
+  /**
+   * To be called when the library has joined the group again by itself.
+   * @param ms since the coordinator did not accept the member any more.
+   * @param cause the answer that said so.
+   */
+  rejoined(ms: number, cause: Error): void;
   /** To be called when the broker responds. */
   answered(): void;
   /** To be called when the library gives up this membership. */
   lost(error: unknown): void;
-} /** A message as it goes to Kafka. */
+}
+
+/** A message as it goes to Kafka. */
 export interface Outgoing {
   readonly key: string | null;
   readonly value: Buffer;

@@ -1,23 +1,49 @@
-import type { Consumer as Client, EachBatchPayload, Kafka } from 'kafkajs';
+import {
+  PartitionAssigners,
+  type Consumer as Client,
+  type EachBatchPayload,
+  type Kafka,
+  type PartitionAssigner,
+} from 'kafkajs';
 import { within } from '../../process/within.js';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
 import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
+import { coordinatorOf, type Coordinator } from './Coordinator.js';
 
 /** A membership of kafkajs, which calls back with each fetched batch. */
 export class KafkajsFetcher implements Fetcher {
   readonly #client: Client;
   readonly #subscription: Subscription;
   readonly #sink: Sink;
+  /** Undefined with another version of kafkajs. */
+  #coordinator: Coordinator | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(kafka: Kafka, options: KafkaOptions, subscription: Subscription, sink: Sink) {
     this.#subscription = subscription;
     this.#sink = sink;
     const sessionTimeout = options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS;
+    const heartbeatInterval = Math.floor(sessionTimeout / 4);
+    // kafkajs gives its cluster to the assigner only.
+    const assigner: PartitionAssigner = (config) => {
+      const { group, member: instance } = subscription;
+      const patienceMs = Math.floor((sessionTimeout * 2) / 3);
+      this.#coordinator = coordinatorOf({
+        cluster: config.cluster,
+        group,
+        instance,
+        heartbeatMs: heartbeatInterval,
+        patienceMs,
+        onAlive: () => sink.alive(),
+        onRejoined: (ms, cause) => sink.rejoined(ms, cause),
+      });
+      return PartitionAssigners.roundRobin(config);
+    };
     this.#client = kafka.consumer({
       groupId: subscription.group,
+      partitionAssigners: [assigner],
       sessionTimeout,
-      heartbeatInterval: Math.floor(sessionTimeout / 4),
+      heartbeatInterval,
       rebalanceTimeout: Math.max(sessionTimeout, 10_000),
       maxWaitTimeInMs: options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS,
       minBytes: 1,
@@ -42,7 +68,8 @@ export class KafkajsFetcher implements Fetcher {
     const client = this.#client;
     const sink = this.#sink;
     client.on('consumer.fetch', () => sink.answered());
-    client.on('consumer.heartbeat', () => sink.alive());
+    // The coordinator itself tells its heartbeats: those of kafkajs are then no requests.
+    if (!this.#coordinator) client.on('consumer.heartbeat', () => sink.alive());
     const joined = new Promise<void>((resolve, reject) => {
       client.on('consumer.group_join', () => {
         sink.alive();
@@ -83,9 +110,16 @@ export class KafkajsFetcher implements Fetcher {
     }
   }
 
-  close(): Promise<void> {
-    this.#closed ??= this.#disconnect();
+  close(rejoins = false): Promise<void> {
+    this.#closed ??= rejoins && this.#coordinator?.isStatic === true ? this.#giveUp() : this.#disconnect();
     return this.#closed;
+  }
+
+  /** Does not leave: the next membership takes this one's place in the group at once, without a rebalance. */
+  #giveUp(): Promise<void> {
+    this.#coordinator?.giveUp();
+    void this.#disconnect();
+    return Promise.resolve();
   }
 
   /** Disconnects again if closed: kafkajs may complete a pending join after `disconnect` and keep the membership. */

@@ -25,6 +25,8 @@ import { runProgram } from '../../runProgram.js';
 export interface Broker {
   /** `host:port` of its first listener. */
   readonly hosts: string;
+  /** The folder of its topics. */
+  readonly logs: string;
   /** Ends it at once, as `kill -9` does; what it wrote stays. */
   kill(): Promise<void>;
   /** Ends it in order, and kills it where that takes over a minute; what it wrote stays. */
@@ -119,6 +121,7 @@ export async function startBroker(options: BrokerOptions = {}): Promise<Broker> 
 
 class LocalBroker implements Broker {
   readonly hosts: string;
+  readonly logs: string;
   readonly #javaArguments: readonly string[];
   readonly #folder: string;
   readonly #port: number;
@@ -129,6 +132,7 @@ class LocalBroker implements Broker {
     this.#folder = folder;
     this.#port = port;
     this.hosts = `127.0.0.1:${port}`;
+    this.logs = join(folder, 'data');
   }
 
   async start(): Promise<void> {

@@ -72,7 +72,7 @@ function partition(reader: Reader): FetchedPartition {
     // The older formats have shorter heads: their messages may have fewer bytes than the head of a batch.
     if (size > MAGIC_AT && reader.int8At(reader.at + MAGIC_AT) !== MAGIC) throw UNUSUAL;
     let complete = true;
-    while (complete && end - reader.at >= BATCH_HEAD_BYTES) complete = readBatch(reader, end, messages);
+    while (complete && end - reader.at >= BATCH_HEAD_BYTES) complete = readBatchAfter(messages, reader, end);
     reader.at = end;
   }
   return {
@@ -96,6 +96,21 @@ const MAGIC_AT = 16;
 const MAGIC = 2;
 /** Everything but the time that the sender gave. */
 const UNUSUAL_ATTRIBUTES = 0x3f;
+
+/**
+ * Reads one batch. A damaged one behind others counts as incomplete: the next response begins with it, so that intact messages
+ * are read before, and the error names the right offset.
+ */
+function readBatchAfter(messages: FetchedMessage[], reader: Reader, end: number): boolean {
+  const { length } = messages;
+  try {
+    return readBatch(reader, end, messages);
+  } catch (error) {
+    if (length === 0 || !(error instanceof RangeError)) throw error;
+    messages.length = length;
+    return false;
+  }
+}
 
 /** Reads one batch. False if it is incomplete: the broker cuts off the last one at the size of the response. */
 function readBatch(reader: Reader, end: number, messages: FetchedMessage[]): boolean {

@@ -13,7 +13,7 @@ describe('Dispatcher', () => {
     const topic = { name: 'texts', encode: String, decode: String, settings: {} };
     const options = { topic, group: 'g', maxInFlight: 2, handle, ...limits };
     const dispatcher = new Dispatcher<string>(options, log, () => undefined);
-    const dispatch = (offset: number, value: string | null = `m${offset}`): void =>
+    const dispatch = (offset: number, value: string | null = `m${offset}`): boolean =>
       dispatcher.dispatch({ partition: 0, offset, value: value === null ? null : Buffer.from(value), timestamp: 7 });
     return { dispatcher, dispatch, lines };
   }

@@ -132,6 +132,8 @@ export class FakeFetcher implements Fetcher {
   /** Resolves a join that the test holds up. */
   finishJoin: (() => void) | undefined;
   holdJoin = false;
+  /** Whether it was closed for another membership. */
+  rejoins: boolean | undefined;
   #next = 0;
 
   readonly subscription: Subscription;
@@ -165,8 +167,9 @@ export class FakeFetcher implements Fetcher {
     if (this.state === 'joined') this.state = 'paused';
   }
 
-  close(): Promise<void> {
+  close(rejoins = false): Promise<void> {
     this.state = 'closed';
+    this.rejoins = rejoins;
     return Promise.resolve();
   }
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { BusHealth } from '../../../../../shared/messaging/kafka/BusHealth.js';
-import { GroupConsumer, type ConsumerTimes } from '../../../../../shared/messaging/kafka/GroupConsumer.js';
+import type { ConsumerTimes } from '../../../../../shared/messaging/kafka/consumerTimes.js';
+import { GroupConsumer } from '../../../../../shared/messaging/kafka/GroupConsumer.js';
 import { BusRefusedError } from '../../../../../shared/messaging/Messaging.js';
 import { until } from '../../../../suites/messaging.js';
 import { classify, FakeError, FakeKafka } from './FakeKafka.js';
@@ -13,6 +14,7 @@ const TIMES: Partial<ConsumerTimes> = {
   watchMs: 1,
   joinMs: [1, 1],
   refusedMs: 1,
+  unreadableMs: [1, 1],
   leaveMs: 1,
   lastMs: 1000,
 };
@@ -46,7 +48,7 @@ function setup({
         return handle?.(text);
       },
     },
-    fetcher: (sink) => kafka.fetcher({ topic: 't', group: 'g', from }, sink),
+    fetcher: (sink) => kafka.fetcher({ topic: 't', group: 'g', member: 'm', from }, sink),
     places: () => {
       kafka.fault('places');
       return Promise.resolve(kafka.places('t', 'g'));
@@ -54,6 +56,7 @@ function setup({
     classify,
     health,
     log,
+    brokers: 'h:9092',
     times,
     now,
   });
@@ -187,18 +190,20 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
-  it('joins anew, with a warning, when the bus answers but takes no commits for seconds', async () => {
+  const failingCommits = (error: Error) => (): never => {
+    throw error;
+  };
+
+  it('joins anew, with a warning, when the bus answers but takes neither commits nor heartbeats for seconds', async () => {
     const { kafka, consumer, clock, health, lines } = setup();
     kafka.append('t', ['a']);
     await consumer.start();
-    kafka.faults.set('commit', () => {
-      throw new FakeError('transient');
-    });
+    kafka.faults.set('commit', failingCommits(new FakeError('transient')));
     await kafka.members[0]?.fetch();
     await until(() => kafka.calls.filter((call) => call === 'commit').length > 2);
-    clock.now += 4999;
+    clock.now += 9999;
     health.answered();
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
     assert.equal(kafka.members.length, 1);
     clock.now += 1;
     health.answered();
@@ -206,7 +211,109 @@ describe('GroupConsumer', () => {
     kafka.faults.delete('commit');
     await until(() => kafka.committed.get('g') === 1);
     assert.ok(lines.some((line) => line.startsWith('warn') && line.includes('cannot commit offsets')));
+    assert.equal(kafka.members[0]?.rejoins, true, 'its place in the group may be kept');
     await consumer.close();
+    assert.equal(kafka.members[1]?.rejoins, false);
+  });
+
+  it('keeps a membership that the coordinator confirms while commits are late, for a while', async () => {
+    const { kafka, consumer, clock } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.faults.set('commit', failingCommits(new FakeError('transient')));
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.includes('commit'));
+    for (let seconds = 0; seconds < 19; seconds++) {
+      clock.now += 1000;
+      kafka.members[0]?.sink.alive();
+      await sleep(2);
+    }
+    assert.equal(kafka.members.length, 1);
+    clock.now += 1000;
+    kafka.members[0]?.sink.alive();
+    await until(() => kafka.members.length === 2);
+    await consumer.close();
+  });
+
+  it('joins anew soon if the coordinator says to a commit that it does not know the member', async () => {
+    const { kafka, consumer, clock } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    const unknown = Object.assign(new FakeError('other'), { type: 'UNKNOWN_MEMBER_ID' });
+    kafka.faults.set('commit', failingCommits(unknown));
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.includes('commit'));
+    clock.now += 5000;
+    kafka.members[0]?.sink.alive();
+    await until(() => kafka.members.length === 2);
+    await consumer.close();
+  });
+
+  it('gives up an attempt to join that has no result, tells the number of attempts, and takes no place by it', async () => {
+    const { kafka, got, consumer, lines } = setup({ times: { ...TIMES, attemptMs: [20, 40] } });
+    kafka.append('t', ['a']);
+    await consumer.start();
+    const [first] = kafka.members;
+    assert.ok(first);
+    first.holdJoin = true;
+    first.sink.lost(new FakeError('transient'));
+    await until(() => kafka.members.length > 3);
+    first.holdJoin = false;
+    await until(() => lines.some((line) => line.includes('is a member again')));
+    const given = lines.filter((line) => line.startsWith('warn') && line.includes('cannot join group g yet'));
+    assert.match(given[0] ?? '', /after 1 attempt, retrying: the attempt had no result for 0.02 s/);
+    assert.match(given[1] ?? '', /after 2 attempts, retrying: the attempt had no result for 0.04 s/);
+    assert.match(lines.at(-1) ?? '', /is a member again after \d+ ms and \d+ attempts/);
+    kafka.members[1]?.finishJoin?.();
+    await turn();
+    await kafka.members[1]?.fetch();
+    assert.deepEqual(got, [], 'a membership that comes too late hands nothing over');
+    await consumer.close();
+  });
+
+  it('joins anew after growing pauses while its next message cannot be read, tells that once, and how to go on', async () => {
+    const { kafka, got, consumer, lines, clock } = setup({ times: { ...TIMES, unreadableMs: [1, 4] } });
+    kafka.append('t', ['a']);
+    await consumer.start();
+    await kafka.members[0]?.fetch();
+    for (let losses = 1; losses <= 5; losses++) {
+      await until(() => consumer.state === 'member' && kafka.members.length === losses);
+      // The message before the damaged one may come again, and does not count.
+      await kafka.members.at(-1)?.fetch();
+      kafka.members.at(-1)?.sink.lost(new RangeError('a record of -1 bytes'));
+      assert.equal(consumer.isUnreadable, losses > 1);
+    }
+    const errors = lines.filter((line) => line.startsWith('error'));
+    assert.equal(errors.length, 1, lines.join('\n'));
+    assert.match(errors[0] ?? '', /cannot read topic t, partition 0 from offset 1 on: a record of -1 bytes/);
+    assert.match(
+      errors[0] ?? '',
+      /--bootstrap-server h:9092 --group g --topic t:0 --reset-offsets --to-offset 2 --execute/,
+    );
+    await until(() => consumer.state === 'member' && kafka.members.length === 6);
+    kafka.append('t', ['b']);
+    await kafka.members.at(-1)?.fetch();
+    assert.deepEqual(got, ['a', 'b']);
+    assert.equal(consumer.isUnreadable, false);
+    assert.equal(lines.filter((line) => line.includes('can read its messages again')).length, 1);
+    // A membership that lasts has read: its end begins no outage.
+    for (let losses = 6; losses <= 8; losses++) {
+      await until(() => consumer.state === 'member' && kafka.members.length === losses);
+      clock.now += 60_000;
+      kafka.members.at(-1)?.sink.lost(new Error('crash'));
+      assert.equal(consumer.isUnreadable, false);
+    }
+    await consumer.close();
+  });
+
+  it('ends a pause when it is closed', async () => {
+    const { kafka, consumer } = setup({ times: { ...TIMES, unreadableMs: [600_000, 600_000] } });
+    await consumer.start();
+    kafka.members[0]?.sink.lost(new RangeError('short'));
+    await until(() => consumer.state === 'member' && kafka.members.length === 2);
+    kafka.members[1]?.sink.lost(new RangeError('short'));
+    await consumer.close();
+    assert.equal(kafka.members.length, 2);
   });
 
   it('keeps its membership while the bus is silent, also before that counts as an outage', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { ConsumerRunConfig, EachBatchPayload, Kafka } from 'kafkajs';
+import type { Cluster, ConsumerConfig, ConsumerRunConfig, EachBatchPayload, Kafka, Logger } from 'kafkajs';
 import { kafkajsAdmin } from '../../../../../shared/messaging/kafkajs/admin.js';
 import { classify } from '../../../../../shared/messaging/kafkajs/errors.js';
 import { KafkajsFetcher } from '../../../../../shared/messaging/kafkajs/KafkajsFetcher.js';
@@ -49,9 +49,16 @@ class FakeClient {
     if (!this.calls.includes('run')) throw new Error('not running');
     this.calls.push('pause');
   }
+  onDisconnect: () => Promise<unknown> = () => Promise.resolve();
+  /** The last disconnect, which kafkajs also completes if the coordinator does not answer to its leave. */
+  disconnected: Promise<void> = Promise.resolve();
   disconnect(): Promise<void> {
     this.calls.push('disconnect');
-    return Promise.resolve();
+    this.disconnected = this.onDisconnect().then(
+      () => undefined,
+      () => undefined,
+    );
+    return this.disconnected;
   }
 }
 
@@ -59,9 +66,45 @@ describe('the fetcher of kafkajs', () => {
   function setup(from: 'earliest' | 'latest' = 'earliest') {
     const client = new FakeClient();
     const sink = new RecordingSink();
-    const kafka = { consumer: () => client } as unknown as Kafka;
-    const fetcher = new KafkajsFetcher(kafka, OPTIONS, { topic: 't', group: 'g', from }, sink);
-    return { client, sink, fetcher };
+    const made: ConsumerConfig[] = [];
+    const consumer = (config: ConsumerConfig): FakeClient => {
+      made.push(config);
+      return client;
+    };
+    const kafka = { consumer } as unknown as Kafka;
+    const fetcher = new KafkajsFetcher(kafka, OPTIONS, { topic: 't', group: 'g', member: 'm', from }, sink);
+    return { client, sink, fetcher, made };
+  }
+
+  /** Lets the fetcher stand before the coordinator, as kafkajs does, and joins. */
+  async function joinAsStatic({ client, fetcher, made }: ReturnType<typeof setup>): Promise<{ asked: string[] }> {
+    const asked: string[] = [];
+    const answered = (what: string, answer?: object) => (): Promise<unknown> =>
+      Promise.resolve(asked.push(what) && answer);
+    const broker = {
+      isConnected: () => true,
+      lookupRequest: () => () => ({ request: { apiVersion: 5 } }),
+      joinGroup(this: { lookupRequest: () => (fields: object) => unknown }) {
+        this.lookupRequest()({});
+        return answered('join', { generationId: 1, memberId: 'm' })();
+      },
+      syncGroup: answered('sync'),
+      heartbeat: answered('heartbeat'),
+      leaveGroup: answered('leave'),
+      offsetCommit: answered('commit'),
+      offsetFetch: answered('offsets'),
+    };
+    const cluster = { findGroupCoordinator: () => Promise.resolve(broker) };
+    const [config] = made;
+    const [assigner] = config?.partitionAssigners ?? [];
+    assert.ok(assigner);
+    assigner({ cluster: cluster as unknown as Cluster, groupId: 'g', logger: null as unknown as Logger });
+    client.onDisconnect = () => cluster.findGroupCoordinator().then((found) => found.leaveGroup());
+    await fetcher.join(places);
+    const coordinator = await cluster.findGroupCoordinator();
+    await coordinator.joinGroup();
+    await coordinator.syncGroup();
+    return { asked };
   }
 
   const places = [{ partition: 0, committed: undefined, end: 7 }];
@@ -79,6 +122,20 @@ describe('the fetcher of kafkajs', () => {
     fetcher.pause();
     await Promise.all([fetcher.close(), fetcher.close()]);
     assert.deepEqual(client.calls.slice(3), ['pause', 'disconnect']);
+  });
+
+  it('leaves a group when it closes, and keeps its place for its next membership', async () => {
+    const leaving = setup();
+    const { asked } = await joinAsStatic(leaving);
+    await leaving.fetcher.close();
+    assert.deepEqual(asked, ['join', 'sync', 'leave']);
+    assert.deepEqual(leaving.sink.told, ['alive', 'alive'], 'after kafkajs and after the coordinator');
+
+    const rejoining = setup();
+    const place = await joinAsStatic(rejoining);
+    await rejoining.fetcher.close(true);
+    await rejoining.client.disconnected;
+    assert.deepEqual(place.asked, ['join', 'sync']);
   });
 
   it('goes to the end of the topic if a new group asks for the latest', async () => {

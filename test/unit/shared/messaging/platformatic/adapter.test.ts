@@ -71,7 +71,7 @@ describe('the fetcher of platformatic', () => {
       library,
       BASE,
       { ...OPTIONS, memberName },
-      { topic: 't', group: 'g', from },
+      { topic: 't', group: 'g', member: 'm', from },
       sink,
     );
     return { fetcher, sink, made, consumed, committed, listeners, closes: () => closes };
@@ -227,7 +227,7 @@ describe('a client of platformatic, when the metadata does not name the broker',
       { ...real, Consumer } as Library,
       { ...BASE, retries: 0 },
       OPTIONS,
-      { topic: 't', group: 'g', from: 'earliest' },
+      { topic: 't', group: 'g', member: 'm', from: 'earliest' },
       new RecordingSink(),
     );
     await assert.rejects(fetcher.join([{ partition: 0, committed: 0, end: 7 }]), (error) => {
@@ -329,7 +329,7 @@ describe('the administration through platformatic', () => {
     const admin = await library.admin();
     await admin.close();
     const sink = new RecordingSink();
-    const fetcher = library.fetcher({ topic: 't', group: 'g', from: 'latest' }, sink);
+    const fetcher = library.fetcher({ topic: 't', group: 'g', member: 'm', from: 'latest' }, sink);
     await fetcher.close();
     assert.deepEqual(sink.lostWith, []);
   });

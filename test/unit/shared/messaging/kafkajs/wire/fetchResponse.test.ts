@@ -179,6 +179,21 @@ describe('fetchResponse', () => {
     assert.throws(() => fetchResponse(responseOf({ messages })), /^RangeError: a record of/);
   });
 
+  it('reads the batches before a damaged one, and no part of that', async () => {
+    const good = { ...BATCH, firstOffset: 6 };
+    const bad = { ...BATCH, firstOffset: 7 };
+    const [head, middle] = [await bytesOf(BATCH, good), await bytesOf(bad)];
+    // More records than the batch has: the first one is intact.
+    middle.writeInt32BE(2, PLACES.count);
+    const messages = Buffer.concat([head, middle, await bytesOf({ ...BATCH, firstOffset: 8 })]);
+    const beside = { partition: 1, messages: await bytesOf(BATCH) };
+    const response = responseOfTopics([{ topic: 'health', partitions: [{ messages }, beside] }]);
+    const offsets = fetchResponse(response)?.responses.map(({ partitions }) =>
+      partitions.map((partition) => partition.messages.map(({ offset }) => offset)),
+    );
+    assert.deepEqual(offsets, [[['5', '6'], ['5']]]);
+  });
+
   it('throws for a topic without a name', async () => {
     for (const length of [-1, -2, -6]) {
       const response = responseOf({ messages: await bytesOf(BATCH) });

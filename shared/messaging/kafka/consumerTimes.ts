@@ -1,0 +1,72 @@
+/** The times of a consumer, in ms. */
+export interface ConsumerTimes {
+  /** The longest time between the end of a handler and the commit. */
+  readonly commitMs: number;
+  /**
+   * The time of failing commits, while the bus answers, after which the consumer joins again: if the coordinator says that
+   * it is no member.
+   */
+  readonly commitsRefusedMs: number;
+  /** The same if it gets no answers to heartbeats either. */
+  readonly commitsFailMs: number;
+  /** The same although heartbeats get answers. */
+  readonly commitsStuckMs: number;
+  /** The time without heartbeats from the coordinator, while the bus answers, after which the consumer joins again. */
+  readonly silentMs: number;
+  /** The interval of checks of these times. */
+  readonly watchMs: number;
+  /** The limit for the first attempt to join, and the longest one: a busy broker may need longer. */
+  readonly attemptMs: readonly [first: number, longest: number];
+  /** The first and the longest delay between attempts to join. */
+  readonly joinMs: readonly [first: number, longest: number];
+  /** The delay after a refusal, which only a person can resolve. */
+  readonly refusedMs: number;
+  /** The first and the longest delay after messages that cannot be read, which only a person can resolve. */
+  readonly unreadableMs: readonly [first: number, longest: number];
+  /**
+   * The limit for leaving the group before the next attempt to join: a coordinator that is frozen or gone does not respond
+   * to it. A coordinator that responds later then removes the former member.
+   */
+  readonly leaveMs: number;
+  /** The limit for a commit, and for leaving the group at the close. */
+  readonly lastMs: number;
+}
+
+export const CONSUMER_TIMES: ConsumerTimes = {
+  commitMs: 200,
+  commitsRefusedMs: 5000,
+  commitsFailMs: 10_000,
+  commitsStuckMs: 20_000,
+  silentMs: 15_000,
+  watchMs: 1000,
+  attemptMs: [20_000, 60_000],
+  joinMs: [100, 1000],
+  refusedMs: 10_000,
+  unreadableMs: [1000, 30_000],
+  leaveMs: 1000,
+  lastMs: 5000,
+};
+
+/** The time in ms that something has lasted, while the bus answered. */
+export interface Trouble {
+  /** Since the first commit that has not succeeded yet; undefined: none waits. */
+  readonly uncommittedMs: number | undefined;
+  /** Since the last heartbeat that the coordinator accepted. */
+  readonly silentMs: number;
+  /** Whether the coordinator has answered to the last commit that it does not know the member or its generation. */
+  readonly isUnknown: boolean;
+}
+
+/**
+ * Why a member should join its group again; undefined: it should not. A late commit alone is no reason, since a heartbeat
+ * shows that the coordinator knows the member: a busy broker would get more work, and the commit would be later.
+ */
+export function reasonToRejoin(trouble: Trouble, times: ConsumerTimes): 'commits' | 'heartbeats' | undefined {
+  const { uncommittedMs, silentMs, isUnknown } = trouble;
+  if (uncommittedMs !== undefined) {
+    if (uncommittedMs >= times.commitsStuckMs) return 'commits';
+    if (isUnknown && uncommittedMs >= times.commitsRefusedMs) return 'commits';
+    if (Math.min(uncommittedMs, silentMs) >= times.commitsFailMs) return 'commits';
+  }
+  return silentMs >= times.silentMs ? 'heartbeats' : undefined;
+}

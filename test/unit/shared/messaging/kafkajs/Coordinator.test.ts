@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { coordinatorOf, type Coordinator } from '../../../../../shared/messaging/kafkajs/Coordinator.js';
+import { until } from '../../../../suites/messaging.js';
+
+const protocolError = (type: string): Error => Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type });
+
+/** A broker of kafkajs, and what it was asked. */
+class FakeBroker {
+  connected = true;
+  version = 5;
+  readonly calls: string[] = [];
+  readonly joins: Readonly<Record<string, unknown>>[] = [];
+  readonly faults = new Map<string, () => Promise<never>>();
+
+  isConnected(): boolean {
+    return this.connected;
+  }
+  lookupRequest(_key: number, _definition: unknown) {
+    return (fields: object) => {
+      this.joins.push({ ...fields });
+      return { request: { apiVersion: this.version } };
+    };
+  }
+  async joinGroup(request: object): Promise<{ generationId: number; memberId: string }> {
+    await this.call('join');
+    this.lookupRequest(11, {})(request);
+    return { generationId: 3, memberId: 'me' };
+  }
+  syncGroup(): Promise<unknown> {
+    return this.call('sync');
+  }
+  heartbeat(request: { memberId: string; groupGenerationId: number }): Promise<unknown> {
+    return this.call(`heartbeat ${request.memberId} ${request.groupGenerationId}`);
+  }
+  leaveGroup(): Promise<unknown> {
+    return this.call('leave');
+  }
+  offsetCommit(): Promise<unknown> {
+    return this.call('commit');
+  }
+  offsetFetch(): Promise<unknown> {
+    return this.call('offsets');
+  }
+
+  async call(what: string): Promise<unknown> {
+    this.calls.push(what);
+    await (this.faults.get(what.split(' ')[0] ?? '')?.() ?? Promise.resolve());
+    return what;
+  }
+}
+
+describe('the coordinator of a group, for kafkajs', () => {
+  function setup({ heartbeatMs = 1, patienceMs = 60_000 } = {}) {
+    const first = new FakeBroker();
+    const second = new FakeBroker();
+    const found = { broker: first, times: 0 };
+    const cluster = {
+      findGroupCoordinator: (_group: { groupId: string }): Promise<FakeBroker> => {
+        found.times++;
+        return Promise.resolve(found.broker);
+      },
+    };
+    const told = { alive: 0, rejoined: [] as string[] };
+    const clock = { now: 1000 };
+    const coordinator = coordinatorOf({
+      cluster,
+      group: 'g',
+      instance: 'one',
+      heartbeatMs,
+      patienceMs,
+      onAlive: () => void told.alive++,
+      onRejoined: (ms, cause) => void told.rejoined.push(`${ms} ms ${cause.message}`),
+      now: () => clock.now,
+    });
+    assert.ok(coordinator);
+    made.push(coordinator);
+    return { cluster, coordinator, found, first, second, told, clock };
+  }
+  const made: Coordinator[] = [];
+  afterEach(() => made.splice(0).forEach((coordinator) => coordinator.giveUp()));
+
+  /** As kafkajs joins. */
+  async function join({ cluster }: ReturnType<typeof setup>): Promise<FakeBroker> {
+    const broker = await cluster.findGroupCoordinator({ groupId: 'g' });
+    await broker.joinGroup({ memberId: '' });
+    await broker.syncGroup();
+    return broker;
+  }
+
+  it('is joined as a static member, and is looked up once for all requests', async () => {
+    const parts = setup({ heartbeatMs: 60_000 });
+    const { first, found, coordinator } = parts;
+    const broker = await join(parts);
+    assert.deepEqual(first.joins, [{ memberId: '', groupInstanceId: 'one' }]);
+    assert.equal(coordinator.isStatic, true);
+    await broker.offsetFetch();
+    await broker.offsetCommit();
+    await broker.leaveGroup();
+    assert.deepEqual(first.calls, ['join', 'sync', 'offsets', 'commit', 'leave']);
+    assert.equal(found.times, 1);
+  });
+
+  it('knows that an old broker has no static members', async () => {
+    const parts = setup();
+    parts.first.version = 4;
+    await join(parts);
+    assert.equal(parts.coordinator.isStatic, false);
+  });
+
+  it('gets heartbeats by the clock, whether or not kafkajs asks for them, and none after the leave', async () => {
+    const parts = setup();
+    const broker = await join(parts);
+    await until(() => parts.told.alive > 3);
+    assert.equal(parts.first.calls[2], 'heartbeat me 3');
+    await broker.leaveGroup();
+    const { length } = parts.first.calls;
+    await broker.heartbeat({ memberId: 'me', groupGenerationId: 3 });
+    await sleep(10);
+    assert.equal(parts.first.calls.length, length);
+  });
+
+  it('gets one heartbeat at a time', async () => {
+    const parts = setup();
+    let answer: (() => void) | undefined;
+    parts.first.faults.set('heartbeat', () => new Promise<never>((_, reject) => (answer = () => reject(new Error()))));
+    await join(parts);
+    await until(() => answer !== undefined);
+    await sleep(10);
+    assert.equal(parts.first.calls.length, 3);
+    answer?.();
+    await until(() => parts.first.calls.length === 4);
+  });
+
+  it('is found again after it has moved, by heartbeats and by commits', async () => {
+    const parts = setup({ heartbeatMs: 60_000 });
+    const { first, second, found } = parts;
+    const broker = await join(parts);
+    found.broker = second;
+    first.faults.set('commit', () => Promise.reject(protocolError('NOT_COORDINATOR_FOR_GROUP')));
+    await assert.rejects(broker.offsetCommit(), /NOT_COORDINATOR/);
+    await broker.offsetCommit();
+    assert.deepEqual(second.calls, ['commit']);
+
+    const beating = setup();
+    await join(beating);
+    await until(() => beating.told.alive > 0);
+    beating.found.broker = beating.second;
+    beating.first.faults.set('heartbeat', () => Promise.reject(new Error('the connection was closed')));
+    await until(() => beating.second.calls.includes('heartbeat me 3'));
+    const { alive } = beating.told;
+    await until(() => beating.told.alive > alive);
+  });
+
+  it('is found again if it is frozen or not connected', async () => {
+    const parts = setup({ patienceMs: 5 });
+    const { first, second, found } = parts;
+    first.faults.set('heartbeat', () => new Promise<never>(() => undefined));
+    await join(parts);
+    found.broker = second;
+    await until(() => second.calls.includes('heartbeat me 3'));
+    second.connected = false;
+    const { times } = found;
+    await until(() => found.times > times);
+  });
+
+  it('tells kafkajs that the member is unknown, sends no more heartbeats, and tells how long the next join took', async () => {
+    const parts = setup();
+    const { first, told, clock } = parts;
+    const broker = await join(parts);
+    first.faults.set('heartbeat', () => Promise.reject(protocolError('UNKNOWN_MEMBER_ID')));
+    await until(() => first.calls.includes('heartbeat me 3'));
+    const beat = { memberId: 'me', groupGenerationId: 3 };
+    await assert.rejects(broker.heartbeat(beat), /UNKNOWN_MEMBER_ID/);
+    await sleep(10);
+    assert.equal(first.calls.filter((call) => call.startsWith('heartbeat')).length, 1);
+    first.faults.clear();
+    clock.now += 70;
+    await join(parts);
+    assert.deepEqual(told.rejoined, ['70 ms UNKNOWN_MEMBER_ID']);
+    await broker.heartbeat(beat);
+    assert.equal(parts.found.times, 1, 'the coordinator itself has said it');
+  });
+
+  it('still gets heartbeats during a rebalance, until kafkajs joins again', async () => {
+    const parts = setup();
+    const { first } = parts;
+    const broker = await join(parts);
+    first.faults.set('heartbeat', () => Promise.reject(protocolError('REBALANCE_IN_PROGRESS')));
+    await until(() => first.calls.length > 6);
+    await assert.rejects(broker.heartbeat({ memberId: 'me', groupGenerationId: 3 }), /REBALANCE_IN_PROGRESS/);
+  });
+
+  it('gets nothing more from a membership that was given up, also not a join that kafkajs begins later', async () => {
+    const parts = setup();
+    const { cluster, coordinator, first } = parts;
+    const broker = await join(parts);
+    coordinator.giveUp();
+    const { length } = first.calls;
+    const isFinal = (error: unknown): boolean =>
+      error instanceof Error && 'retriable' in error && error.retriable === false;
+    await assert.rejects(cluster.findGroupCoordinator({ groupId: 'g' }), isFinal);
+    await assert.rejects(broker.joinGroup({}), isFinal);
+    await assert.rejects(broker.offsetCommit(), isFinal);
+    await assert.rejects(broker.heartbeat({ memberId: 'me', groupGenerationId: 3 }), isFinal);
+    await assert.rejects(broker.leaveGroup(), isFinal);
+    await sleep(10);
+    assert.equal(first.calls.length, length);
+  });
+
+  it('is left to kafkajs where its cluster has another form', () => {
+    const nothing = (): void => undefined;
+    const options = {
+      group: 'g',
+      instance: 'one',
+      heartbeatMs: 1,
+      patienceMs: 1,
+      onAlive: nothing,
+      onRejoined: nothing,
+    };
+    assert.equal(coordinatorOf({ ...options, cluster: {} }), undefined);
+  });
+});
