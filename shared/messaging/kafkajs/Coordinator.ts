@@ -142,15 +142,13 @@ export class Coordinator {
     const { group, patienceMs, onAlive } = this.#options;
     try {
       const asked = this.#ask((broker) => broker.heartbeat({ groupId: group, ...member }));
-      const alive = await within(
-        asked.then(() => true),
-        patienceMs,
-        () => false,
-      );
-      if (this.#member !== member) return;
-      if (alive) onAlive();
-      // The next request looks for the coordinator again.
-      else this.#broker = undefined;
+      // A late answer counts, too: a busy coordinator knows the member.
+      const answered = asked.then(() => {
+        if (this.#member === member) onAlive();
+        return true;
+      });
+      // Without an answer the next request looks for the coordinator again.
+      if (!(await within(answered, patienceMs, () => false)) && this.#member === member) this.#broker = undefined;
     } catch (error) {
       if (this.#member !== member || !(error instanceof Error) || !isWordOfCoordinator(error)) return;
       this.#rejection ??= { error, at: this.#now() };

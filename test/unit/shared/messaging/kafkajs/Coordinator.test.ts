@@ -11,7 +11,7 @@ class FakeBroker {
   version = 5;
   readonly calls: string[] = [];
   readonly joins: Readonly<Record<string, unknown>>[] = [];
-  readonly faults = new Map<string, () => Promise<never>>();
+  readonly faults = new Map<string, () => Promise<unknown>>();
 
   isConnected(): boolean {
     return this.connected;
@@ -150,6 +150,18 @@ describe('the coordinator of a group, for kafkajs', () => {
     await until(() => beating.second.calls.includes('heartbeat me 3'));
     const { alive } = beating.told;
     await until(() => beating.told.alive > alive);
+  });
+
+  it('knows a member also if the answer to its heartbeat is late', async () => {
+    const parts = setup({ patienceMs: 1 });
+    const answers: (() => void)[] = [];
+    const held = (): Promise<void> => new Promise((resolve) => answers.push(resolve));
+    parts.first.faults.set('heartbeat', held);
+    await join(parts);
+    await until(() => answers.length > 2);
+    const { alive } = parts.told;
+    answers[0]?.();
+    await until(() => parts.told.alive > alive);
   });
 
   it('is found again if it is frozen or not connected', async () => {
