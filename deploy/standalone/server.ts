@@ -83,7 +83,11 @@ export async function startStandalone(
 
   let embedded: EmbeddedStores | undefined;
   let kept: KeptMessages | undefined;
-  const disk = new DiskSpace({ folder: dataFolder, log: log.component('store') });
+  const disk = new DiskSpace({
+    folder: dataFolder,
+    log: log.component('store'),
+    stuck: () => embedded?.stuck() ?? false,
+  });
   const onFailure = (error: Error): void => disk.writeFailed(error);
   const registry = new MergedRegistry();
   const platform = await openPlatform(life, {

@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 import { within } from '../../process/within.js';
 import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
+import { DISK_MS } from './SharedFlush.js';
 
 /**
  * The durability of a resolved write. `disk`: it survives a power failure; `process`: it survives a kill of the
@@ -12,14 +13,18 @@ const FULL_DISK = 'The disk of the data folder is full.';
 /** LMDB's errors if a file cannot grow. */
 const FULL = /no space left|map_full|mapsize/i;
 
-/** The limit for a flush, since LMDB's promise never settles after a later commit has failed. */
-const FLUSH_LIMIT_MS = 10_000;
+/** The limit for a commit, in ms. Larger than that for a flush, since writes wait for those before them. */
+const COMMIT_MS = 30_000;
 
 export interface CommitOptions {
   /** Called for each failed write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
   /** Called before each write. If it returns false, the write fails at once. */
   readonly mayWrite?: (() => boolean) | undefined;
+  /** The limit for a commit, in ms. A commit after it still takes effect. */
+  readonly commitMs?: number | undefined;
+  /** The limit for a flush after the commit, in ms. LMDB's promise never settles if a later commit has failed. */
+  readonly flushMs?: number | undefined;
 }
 
 /**
@@ -27,17 +32,25 @@ export interface CommitOptions {
  * the configured durability.
  */
 export class Commits {
-  readonly #root: RootDatabase<string, Buffer>;
+  readonly #root: Pick<RootDatabase<string, Buffer>, 'flushed'>;
   readonly #durability: Durability;
   readonly #onFailure: (error: Error) => void;
   readonly #mayWrite: () => boolean;
+  readonly #commitMs: number;
+  readonly #flushMs: number;
   readonly #underWay = new Set<Promise<unknown>>();
 
-  constructor(root: RootDatabase<string, Buffer>, durability: Durability, options: CommitOptions = {}) {
+  constructor(
+    root: Pick<RootDatabase<string, Buffer>, 'flushed'>,
+    durability: Durability,
+    options: CommitOptions = {},
+  ) {
     this.#root = root;
     this.#durability = durability;
     this.#onFailure = options.onFailure ?? (() => {});
     this.#mayWrite = options.mayWrite ?? (() => true);
+    this.#commitMs = options.commitMs ?? COMMIT_MS;
+    this.#flushMs = options.flushMs ?? DISK_MS;
   }
 
   /**
@@ -54,7 +67,7 @@ export class Commits {
     return this.#track(this.#run(write, false));
   }
 
-  /** Resolves when no write is pending. Never rejects. */
+  /** Resolves when no write is pending, or those that are have exceeded their limits. Never rejects. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#underWay);
   }
@@ -62,8 +75,8 @@ export class Commits {
   async #run<T>(write: () => Promise<T>, flush: boolean): Promise<T> {
     if (!this.#mayWrite()) throw new StoreFullError(FULL_DISK);
     try {
-      const answer = await write();
-      if (flush && this.#durability === 'disk') await this.#flushed();
+      const answer = await inTime(write(), this.#commitMs, 'take');
+      if (flush && this.#durability === 'disk') await inTime(this.#root.flushed, this.#flushMs, 'confirm');
       return answer;
     } catch (error) {
       const reason = await reasonOf(error);
@@ -77,12 +90,6 @@ export class Commits {
     }
   }
 
-  async #flushed(): Promise<void> {
-    await within(this.#root.flushed, FLUSH_LIMIT_MS, () => {
-      throw new Error(`the disk did not confirm a write within ${FLUSH_LIMIT_MS} ms`);
-    });
-  }
-
   async #track<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work);
     try {
@@ -92,6 +99,11 @@ export class Commits {
     }
   }
 }
+
+const inTime = async <T>(step: Promise<T>, limitMs: number, what: 'take' | 'confirm'): Promise<T> =>
+  within(step, limitMs, () => {
+    throw new Error(`the disk did not ${what} a write within ${limitMs} ms`);
+  });
 
 /** The reason of a failed commit. LMDB provides it with another promise, which must not stay unhandled. */
 async function reasonOf(error: unknown): Promise<Error> {

@@ -5,8 +5,8 @@ import { StoreFullError } from '../ArtifactStore.js';
 /*
  * The state of the disk of a data folder:
  *
- *   room → full   less than the reserve is free, or a write failed; logs it once, and new work is refused
- *   full → room   more than 1.5 times the reserve is free, and no write failed in the last second; logs it once
+ *   room → full   less than the reserve is free, or a write failed or had no answer; logs it once, and new work is refused
+ *   full → room   more than 1.5 times the reserve is free, no write failed in the last second, and the disk answers; logs it once
  *
  * The reserve is for the records of work that was accepted earlier.
  */
@@ -28,6 +28,8 @@ export interface DiskBytes {
 export interface DiskSpaceParts {
   readonly folder: string;
   readonly log?: Logger | undefined;
+  /** Whether a write had no answer in time, and still has none. */
+  readonly stuck?: (() => boolean) | undefined;
   readonly read?: ((folder: string) => Promise<DiskBytes>) | undefined;
   /** Milliseconds, monotonic. */
   readonly now?: (() => number) | undefined;
@@ -36,6 +38,7 @@ export interface DiskSpaceParts {
 export class DiskSpace {
   readonly #folder: string;
   readonly #log: Logger;
+  readonly #stuck: () => boolean;
   readonly #read: (folder: string) => Promise<DiskBytes>;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
@@ -43,11 +46,15 @@ export class DiskSpace {
   #failedSinceCheck = false;
   /** Whether a write failed and no check has found space since. */
   #noRoomAtAll = false;
+  /** Why new work is refused although there may be room. */
+  #fault: string | undefined;
   #free = Number.NaN;
 
-  constructor({ folder, log = silentLogger, read = readDisk, now = () => performance.now() }: DiskSpaceParts) {
+  constructor(parts: DiskSpaceParts) {
+    const { folder, log = silentLogger, stuck = () => false, read = readDisk, now = () => performance.now() } = parts;
     this.#folder = folder;
     this.#log = log;
+    this.#stuck = stuck;
     this.#read = read;
     this.#now = now;
   }
@@ -90,6 +97,7 @@ export class DiskSpace {
     this.#noRoomAtAll = true;
     if (this.#fullSince !== undefined) return;
     this.#free = Number.NaN;
+    if (this.#stuck()) this.#fault = error.message;
     this.#enterFull({ error });
   }
 
@@ -109,19 +117,23 @@ export class DiskSpace {
     const reserve = Math.min(MAX_RESERVE_BYTES, Math.max(MIN_RESERVE_BYTES, RESERVE_FRACTION * disk.total));
     if (this.#fullSince === undefined) {
       if (disk.free < reserve) this.#enterFull({});
-    } else if (!failed && !this.#failedSinceCheck && disk.free >= 1.5 * reserve) {
+    } else if (!failed && !this.#failedSinceCheck && !this.#stuck() && disk.free >= 1.5 * reserve) {
       const seconds = ((this.#now() - this.#fullSince) / 1000).toFixed(1);
-      this.#fullSince = undefined;
-      this.#log.info(`the disk of the data folder has free space again after ${seconds} s: ${megabytes(disk.free)}`);
+      const news = this.#fault === undefined ? 'has free space' : 'answers';
+      this.#fullSince = this.#fault = undefined;
+      this.#log.info(`the disk of the data folder ${news} again after ${seconds} s: ${megabytes(disk.free)}`);
     }
   }
 
   #enterFull(details: { readonly error?: Error }): void {
     this.#fullSince = this.#now();
-    this.#log.error(`${this.#refusal().message} New work is refused with 503 until there is free space.`, details);
+    const end = this.#fault === undefined ? 'there is free space' : 'it answers';
+    this.#log.error(`${this.#refusal().message} New work is refused with 503 until ${end}.`, details);
   }
 
   #refusal(): StoreFullError {
+    if (this.#fault !== undefined)
+      return new StoreFullError(`The disk of the data folder ${this.#folder} does not answer: ${this.#fault}.`);
     const free = Number.isNaN(this.#free) ? '' : `, ${megabytes(this.#free)} free`;
     return new StoreFullError(`The disk of the data folder ${this.#folder} is full${free}.`);
   }

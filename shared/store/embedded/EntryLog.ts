@@ -13,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { allocate } from '../../files/allocate.js';
-import { StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
+import { StoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
 import { encodeLine, readLines, type LogLine } from './logLine.js';
@@ -68,6 +68,8 @@ export interface EntryLogOptions {
   readonly onFailure?: ((error: Error) => void) | undefined;
   /** Flushes a file by its descriptor; missing: `fdatasync`. */
   readonly flush?: ((file: number) => Promise<void>) | undefined;
+  /** The limit for the disk to confirm a write, in ms. */
+  readonly flushMs?: number | undefined;
 }
 
 /** A log of entries in its own folder. Only one process at a time may open it. */
@@ -97,7 +99,7 @@ export class EntryLog {
     this.#maxSegments = options.maxSegments ?? MAX_SEGMENTS;
     this.#maxLiveBytes = options.maxLiveBytes ?? MAX_LIVE_BYTES;
     this.#onFailure = options.onFailure ?? (() => {});
-    this.#flush = new SharedFlush(options.flush ?? promisify(fdatasync));
+    this.#flush = new SharedFlush(options.flush ?? promisify(fdatasync), options.flushMs);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#names = { lanes: lanesOf(openSync(folder, 'r'), folder) };
     for (const name of readdirSync(folder).toSorted()) {
@@ -121,11 +123,18 @@ export class EntryLog {
     };
   }
 
-  /** Resolves when all entries are durable. */
+  /** Whether the disk has not confirmed a write within the limit, and still does not answer. */
+  get stuck(): boolean {
+    return this.#flush.stuck;
+  }
+
+  /** Resolves when all entries are durable. @throws StoreError if the disk does not answer; the files stay open then. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    await this.#flush.settled();
+    const settled = await this.#flush.settled();
     this.#closed = true;
+    // Another file could get the number of a descriptor that a flush still uses.
+    if (!settled) throw new StoreError('the log of accepted work cannot be closed: the disk does not answer');
     for (const { lanes } of [...this.#segments, this.#names]) closeAll(lanes);
   }
 

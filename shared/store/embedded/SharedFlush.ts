@@ -1,3 +1,5 @@
+import { within } from '../../process/within.js';
+
 /*
  * The states of a flush:
  *
@@ -5,11 +7,17 @@
  *   under way  → done       it has succeeded, and so have the flushes that were under way when it started
  *              → failed     it has failed, or one of those flushes
  *
+ * A flush that is late fails for its callers, and stays in its state until the disk answers. Its lane stays taken, so no more flushes
+ * start than there are lanes.
+ *
  * Callers join the flush that gathers. It covers what was written before it starts. There are two lanes: with one lane, the disk
  * would rest from the end of a flush until a busy event loop starts the next one.
  */
 
 export const LANES = 2;
+
+/** The limit for the disk to confirm a write, in ms. */
+export const DISK_MS = 10_000;
 
 /** A file, or a folder. */
 export interface Flushable {
@@ -23,16 +31,25 @@ export interface Flushable {
 /** Flushes files to the disk. Callers of the same turn of the event loop share a flush. */
 export class SharedFlush {
   readonly #flush: (file: number) => Promise<void>;
+  readonly #limitMs: number;
   /** Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing. */
   readonly #dirty = new Set<Flushable>();
   readonly #dropped = new WeakSet<Flushable>();
   readonly #freeLanes = Array.from({ length: LANES }, (_, lane) => lane);
   readonly #underWay = new Set<Promise<void>>();
   #gathering: Promise<void> | undefined;
+  /** The flushes that are late. */
+  #late = 0;
 
   /** @param flush resolves once all earlier writes of a file, given by its descriptor, are on the disk. */
-  constructor(flush: (file: number) => Promise<void>) {
+  constructor(flush: (file: number) => Promise<void>, limitMs = DISK_MS) {
     this.#flush = flush;
+    this.#limitMs = limitMs;
+  }
+
+  /** Whether the disk has not answered a flush within the limit, and still does not answer. */
+  get stuck(): boolean {
+    return this.#late > 0;
   }
 
   /** To be called before a write to the file, or before a change of the folder. */
@@ -47,14 +64,29 @@ export class SharedFlush {
     await Promise.allSettled(this.#underWay);
   }
 
-  /** Resolves once everything is on the disk that was written before the call. @throws the file system's error. */
+  /**
+   * Resolves once everything is on the disk that was written before the call.
+   * @throws the file system's error; Error if the disk does not answer in time.
+   */
   flushed(): Promise<void> {
-    return (this.#gathering ??= this.#begin());
+    return (this.#gathering ??= this.#inTime(this.#begin()));
   }
 
-  /** Resolves once no flush is gathering callers or is under way; never rejects. */
-  async settled(): Promise<void> {
-    while (this.#gathering || this.#underWay.size > 0) await Promise.allSettled([this.#gathering, ...this.#underWay]);
+  /** Resolves to true once no flush is gathering callers or is under way, or to false after the limit. Never rejects. */
+  async settled(): Promise<boolean> {
+    const quiet = async (): Promise<true> => {
+      while (this.#gathering || this.#underWay.size > 0) await Promise.allSettled([this.#gathering, ...this.#underWay]);
+      return true;
+    };
+    return within(quiet(), this.#limitMs, () => false);
+  }
+
+  #inTime(flush: Promise<void>): Promise<void> {
+    return within(flush, this.#limitMs, () => {
+      this.#late += 1;
+      void settlement(flush).then(() => (this.#late -= 1));
+      throw new Error(`the disk did not confirm a write within ${this.#limitMs} ms`);
+    });
   }
 
   async #begin(): Promise<void> {

@@ -21,6 +21,8 @@ export interface EmbeddedStores extends Stores {
   readonly runs: KeptEntries;
   /** The bytes of the databases' pages in use. The file may be larger. */
   usedBytes(): number;
+  /** Whether the disk has not confirmed accepted work in time, and still does not answer. */
+  stuck(): boolean;
 }
 
 export interface EmbeddedOptions {
@@ -156,12 +158,12 @@ async function openIn(
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
+    const closed = Promise.all([root.close(), accepted?.close()]);
     const inTime = await within(
-      root.close().then(() => true),
+      closed.then(() => true),
       CLOSE_MS,
       () => false,
     );
-    await accepted?.close();
     await lock.release();
     if (!inTime) throw new StoreError(STUCK);
   };
@@ -172,6 +174,7 @@ async function openIn(
     messages: accepted?.table('messages') ?? NO_ENTRIES,
     runs: accepted?.table('runs') ?? NO_ENTRIES,
     usedBytes: () => whisks.usedBytes() + activations.usedBytes() + subjects.usedBytes(),
+    stuck: () => accepted?.stuck ?? false,
     close: () => (closing ??= close()),
   };
 }

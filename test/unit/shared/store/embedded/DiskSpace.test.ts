@@ -10,14 +10,16 @@ describe('DiskSpace', () => {
   let lines: string[];
   let disk: DiskSpace;
   let clock: number;
+  let stuck: boolean;
   beforeEach(() => {
+    stuck = false;
     free = 500 * MB;
     lines = [];
     clock = 0;
     const keep = (message: string): void => void lines.push(message);
     const log: Logger = { ...silentLogger, info: keep, error: keep };
     const read = async () => ({ free, total: 1000 * MB });
-    disk = new DiskSpace({ folder: '/data', log, read, now: () => clock });
+    disk = new DiskSpace({ folder: '/data', log, stuck: () => stuck, read, now: () => clock });
   });
 
   it('refuses new work while less than the reserve is free, and logs that once', async () => {
@@ -52,6 +54,25 @@ describe('DiskSpace', () => {
     await disk.check();
     assert.equal(disk.isFull, false);
     assert.equal(lines.length, 2);
+  });
+
+  it('refuses it while the disk does not answer, however much is free, and logs begin and end once', async () => {
+    await disk.check();
+    stuck = true;
+    disk.writeFailed(new Error('the disk did not confirm a write within 10000 ms'));
+    for (let second = 0; second < 3; second++) await disk.check();
+    assert.throws(() => disk.requireRoom(), {
+      message: /^The disk of the data folder \/data does not answer: the disk did not confirm a write/,
+    });
+    stuck = false;
+    clock = 4000;
+    await disk.check();
+    disk.requireRoom();
+    assert.deepEqual(lines, [
+      'The disk of the data folder /data does not answer: the disk did not confirm a write within 10000 ms. ' +
+        'New work is refused with 503 until it answers.',
+      'the disk of the data folder answers again after 4.0 s: 500 MB',
+    ]);
   });
 
   it('bounds the reserve from below and from above', async () => {

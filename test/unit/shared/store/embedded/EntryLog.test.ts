@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setImmediate as turn } from 'node:timers/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { StoreUnavailableError } from '../../../../../shared/store/ArtifactStore.js';
@@ -195,6 +196,43 @@ describe('EntryLog', () => {
       assert.deepEqual(await flushedBy(() => next.put('b', 'x')), [first, second, own]);
       assert.deepEqual(await flushedBy(() => next.put('c', 'x')), [second]);
     });
+  });
+
+  it('refuses entries that the disk does not confirm in time, and continues when it does', async () => {
+    let answer = (): void => undefined;
+    let frozen: Promise<void> | undefined;
+    const failures: string[] = [];
+    const log = new EntryLog(folder, {
+      ...SMALL,
+      flush: () => frozen ?? Promise.resolve(),
+      flushMs: 20,
+      onFailure: ({ message }) => failures.push(message),
+    });
+    const table = log.table('t');
+    await table.put('before', 'x');
+    frozen = new Promise((resolve) => (answer = resolve));
+    await assert.rejects(table.put('late', 'x'), (error) => {
+      assert.ok(error instanceof StoreUnavailableError);
+      assert.match(error.message, /^cannot keep accepted work: the disk did not confirm a write within 20 ms$/);
+      return true;
+    });
+    assert.deepEqual(table.keys(), ['before']);
+    assert.equal(failures.length, 1);
+    assert.equal(log.stuck, true);
+    frozen = undefined;
+    answer();
+    await turn();
+    assert.equal(log.stuck, false);
+    await table.put('after', 'x');
+    assert.deepEqual(table.keys(), ['after', 'before']);
+    await log.close();
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), ['after', 'before']);
+  });
+
+  it('does not wait at its close for a disk that does not answer', async () => {
+    const log = new EntryLog(folder, { ...SMALL, flush: () => new Promise(() => undefined), flushMs: 20 });
+    await assert.rejects(log.table('t').put('late', 'x'), StoreUnavailableError);
+    await assert.rejects(log.close(), { name: 'StoreError', message: /the disk does not answer/ });
   });
 
   it('removes a file that was not finished', async () => {

@@ -25,7 +25,7 @@ class Disk {
 }
 
 /** What became of a promise so far. */
-function watch(work: Promise<void>): { state: 'pending' | 'done' | 'failed' } {
+function watch(work: Promise<unknown>): { state: 'pending' | 'done' | 'failed' } {
   const watched: { state: 'pending' | 'done' | 'failed' } = { state: 'pending' };
   work.then(
     () => (watched.state = 'done'),
@@ -145,6 +145,42 @@ describe('SharedFlush', () => {
     assert.deepEqual([failing.state, dropped.state], ['failed', 'done']);
     await write(other);
     assert.deepEqual(disk.started.slice(1), [20 + lane()]);
+  });
+
+  describe('on a disk that does not answer', () => {
+    beforeEach(() => {
+      shared = new SharedFlush(disk.flush, 20);
+    });
+    const late = { message: 'the disk did not confirm a write within 20 ms' };
+
+    it('fails its callers after the limit, and is stuck until the disk answers', async () => {
+      shared.note(file);
+      await assert.rejects(shared.flushed(), late);
+      assert.equal(shared.stuck, true);
+      assert.equal(await shared.settled(), false);
+      await disk.end(disk.started[0] ?? 0);
+      await turn();
+      assert.equal(shared.stuck, false);
+      assert.equal(await shared.settled(), true);
+      const next = await write(file);
+      await disk.end(disk.started[1] ?? 0);
+      assert.equal(next.state, 'done');
+    });
+
+    it('starts no more flushes than there are lanes, and fails at once what comes when those are late', async () => {
+      for (let n = 0; n <= LANES; n++) {
+        shared.note(file);
+        await assert.rejects(shared.flushed(), late);
+      }
+      assert.equal(disk.started.length, LANES);
+      const next = watch(shared.flushed());
+      await turn();
+      assert.equal(next.state, 'failed');
+      for (const one of disk.started.slice(0, LANES)) await disk.end(one);
+      await disk.end(disk.started[LANES] ?? 0);
+      assert.equal(await shared.settled(), true);
+      assert.equal(shared.stuck, false);
+    });
   });
 
   it('is settled when no flush is under way', async () => {
