@@ -56,17 +56,20 @@ export class Bodies {
   readonly #medium: BodyMemory;
   readonly #large: BodyMemory;
   readonly #answers: BodyMemory;
+  readonly #answerMs: number;
   readonly #reserved = new WeakSet<ServerResponse>();
   #turn: Promise<void> = Promise.resolve();
 
-  /** Bytes of memory for all bodies, and the share of each namespace in it. */
+  /** Bytes of memory for all bodies, the share of each namespace in it, and the time in ms for a client to take a large response. */
   constructor({
     mediumBytes = MEDIUM_MEMORY_BYTES,
     largeBytes = LARGE_MEMORY_BYTES,
     shareBytes = SHARE_BYTES,
     answerBytes = ANSWER_BYTES,
     answerShareBytes = ANSWER_SHARE_BYTES,
+    answerMs = ANSWER_LIMIT_MS,
   } = {}) {
+    this.#answerMs = answerMs;
     this.#answers = new BodyMemory({ total: answerBytes, ofOne: answerShareBytes });
     this.#medium = new BodyMemory({ total: mediumBytes, ofOne: shareBytes });
     this.#large = new BodyMemory({ total: largeBytes, ofOne: shareBytes });
@@ -134,7 +137,7 @@ export class Bodies {
       share.release();
     });
     await share.take(bytes);
-    deadline = setTimeout(() => res.destroy(), ANSWER_LIMIT_MS);
+    deadline = setTimeout(() => res.destroy(), this.#answerMs);
   }
 
   /** Undefined for an empty body. */

@@ -29,10 +29,11 @@ export interface StandInsParts {
   readonly self: string;
   /** The time without heartbeats after which another controller stands in, in ms. */
   readonly afterMs: number;
+  /** The limit for the delivery of the topic, in ms: a killed consumer keeps its membership for some seconds. */
+  readonly deliveryMs?: number;
 }
 
-/** The limit for the delivery of the topic, in ms: a killed consumer keeps its membership for some seconds. */
-const HANDOUT_MS = 60_000;
+const DELIVERY_MS = 60_000;
 
 /** Records the accepted work of controllers that died and do not return. */
 export class StandIns {
@@ -96,7 +97,7 @@ export class StandIns {
 
   /** Resolves to the number of stored records. @throws if the bus does not deliver the topic in time. */
   async #standIn(controller: string): Promise<number> {
-    const { messaging, topic: topicOf, activations, now } = this.#parts;
+    const { messaging, topic: topicOf, activations, now, deliveryMs = DELIVERY_MS } = this.#parts;
     const topic = topicOf(controller);
     const producer = await (this.#producer ??= messaging.producer());
     const nonce = randomUUID();
@@ -122,8 +123,8 @@ export class StandIns {
     });
     try {
       await producer.send(topic, { kind: 'mark', nonce });
-      await within(mark, HANDOUT_MS, () => {
-        throw new Error(`the bus did not deliver topic ${topic.name} within ${HANDOUT_MS / 1000} s`);
+      await within(mark, deliveryMs, () => {
+        throw new Error(`the bus did not deliver topic ${topic.name} within ${deliveryMs / 1000} s`);
       });
     } finally {
       await consumer.close();

@@ -19,9 +19,10 @@ export interface SharingParts {
   readonly now: () => number;
   /** The delays between attempts to join the topic, in ms; the last one is repeated. */
   readonly delaysMs?: readonly number[];
+  /** The longest replay at the start, in ms. Later messages are applied as they arrive. */
+  readonly replayMs?: number;
 }
 
-/** The longest replay at the start, in ms. Later messages are applied as they arrive. */
 const REPLAY_MS = 10_000;
 const DELAYS_MS = [1000, 2000, 5000, 10_000, 30_000];
 /**
@@ -109,7 +110,7 @@ export class ColorSharing {
   }
 
   async #join(nonce: string): Promise<void> {
-    const { messaging, topic, logger, self, now } = this.#parts;
+    const { messaging, topic, logger, self, now, replayMs = REPLAY_MS } = this.#parts;
     let producer: Producer | undefined;
     try {
       await messaging.ensureTopic(topic);
@@ -129,8 +130,8 @@ export class ColorSharing {
       });
       await producer.send(topic, { kind: 'mark', controller: self, nonce });
       this.#closed.signal.addEventListener('abort', () => caughtUp(), { once: true });
-      await within(replayed, REPLAY_MS, () => {
-        logger.warn(`did not read all color assignments within ${REPLAY_MS} ms; the rest follows`);
+      await within(replayed, replayMs, () => {
+        logger.warn(`did not read all color assignments within ${replayMs} ms; the rest follows`);
       });
       this.#closed.signal.throwIfAborted();
       this.#producer = producer;

@@ -20,9 +20,15 @@ export class Acceptor {
   #takers: readonly Taker[] = [];
   #turn = 0;
 
-  /** @param maxConnections the most connections that wait for the takers. */
-  constructor(maxConnections?: number) {
+  readonly #earlyMs: number;
+
+  /**
+   * @param maxConnections the most connections that wait for the takers.
+   * @param earlyMs the longest wait of each, in ms.
+   */
+  constructor(maxConnections?: number, earlyMs = EARLY_MS) {
     this.#maxConnections = maxConnections;
+    this.#earlyMs = earlyMs;
   }
 
   /**
@@ -68,7 +74,7 @@ export class Acceptor {
     const timer = setTimeout(() => {
       this.#early.delete(socket);
       socket.destroy();
-    }, EARLY_MS);
+    }, this.#earlyMs);
     this.#early.set(socket, timer);
     socket.on('error', () => undefined);
   }

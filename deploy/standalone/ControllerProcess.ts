@@ -27,7 +27,7 @@ import { topicNamed } from './topicNamed.js';
  *
  *   starting  it joins the bus                          → running, or ended: it reports the reason
  *   running   it gets connections while it answers      → stopping: `close`
- *                                                       → ended: the process died, or was killed after 30 s without an answer; the server ends, too, since nobody else has the
+ *                                                       → ended: the process died, or was killed after 30 looks without an answer; the server ends, too, since nobody else has the
  *                                                         callers that waited and the sequences that ran
  *   stopping  it has drained, and leaves the bus        → ended
  */
@@ -46,9 +46,12 @@ export interface ControllerProcessParts {
   readonly activity: Activity;
   /** Is told that a running process has ended without `close`. */
   readonly onDeath: (error: Error) => void;
+  /** The interval of looks whether the process answers, in ms. */
+  readonly lookMs?: number | undefined;
+  /** The longest wait for the process to leave the bus, and then to end, in ms. */
+  readonly closeMs?: number | undefined;
 }
 
-/** The interval of looks whether the process answers, in ms. */
 const LOOK_MS = 1000;
 /** After so many looks without an answer, other controllers get its connections. */
 const SILENT_LOOKS = 2;
@@ -58,7 +61,6 @@ const DEAD_LOOKS = 30;
 /** The longest wait for a process to be taken out of service, or into it, in ms. */
 const SWITCH_MS = 5000;
 
-/** The longest wait for a process to leave the bus and to end, in ms. */
 const CLOSE_MS = 10_000;
 
 export class ControllerProcess implements Taker {
@@ -68,14 +70,18 @@ export class ControllerProcess implements Taker {
   readonly #remote: Remote<ControllerServices>;
   readonly #exited: Promise<void>;
   readonly #onDeath: (error: Error) => void;
+  readonly #lookMs: number;
+  readonly #closeMs: number;
   #stopServing: () => void = () => {};
   #state: State = 'starting';
   #looks: NodeJS.Timeout | undefined;
   #unanswered = 0;
   #killedFor: string | undefined;
 
-  private constructor({ config, platform, onDeath }: ControllerProcessParts) {
+  private constructor({ config, platform, onDeath, lookMs = LOOK_MS, closeMs = CLOSE_MS }: ControllerProcessParts) {
     this.#name = `controller${config.instance}`;
+    this.#lookMs = lookMs;
+    this.#closeMs = closeMs;
     this.#onDeath = onDeath;
     const source = import.meta.url.endsWith('.ts');
     const file = fileURLToPath(new URL(`./controllerChild.${source ? 'ts' : 'js'}`, import.meta.url));
@@ -179,12 +185,12 @@ export class ControllerProcess implements Taker {
     if (this.#state !== 'running') return;
     this.#state = 'stopping';
     try {
-      await within(this.#remote.call('close'), CLOSE_MS, () => {
-        throw new Error(`${this.#name} did not leave the bus within ${CLOSE_MS} ms`);
+      await within(this.#remote.call('close'), this.#closeMs, () => {
+        throw new Error(`${this.#name} did not leave the bus within ${this.#closeMs} ms`);
       });
     } finally {
       this.#child.disconnect();
-      await within(this.#exited, CLOSE_MS, () => void this.#child.kill('SIGKILL'));
+      await within(this.#exited, this.#closeMs, () => void this.#child.kill('SIGKILL'));
     }
   }
 
@@ -198,10 +204,10 @@ export class ControllerProcess implements Taker {
         );
       }
       if (this.#unanswered <= DEAD_LOOKS || this.#state !== 'running') return;
-      this.#killedFor = `it did not answer for ${(DEAD_LOOKS * LOOK_MS) / 1000} s`;
+      this.#killedFor = `it did not answer for ${(DEAD_LOOKS * this.#lookMs) / 1000} s`;
       this.#child.kill('SIGKILL');
     };
-    this.#looks = setInterval(look, LOOK_MS);
+    this.#looks = setInterval(look, this.#lookMs);
     this.#looks.unref();
   }
 

@@ -37,9 +37,10 @@ export interface InvokerThreadParts {
   readonly onDeath: (error: Error) => void;
   /** Missing: the file of the invoker's thread. */
   readonly file?: URL | undefined;
+  /** The longest wait for the thread to stop, in ms: it gives activations 20 s. */
+  readonly stopMs?: number | undefined;
 }
 
-/** The longest wait for a thread to stop, in ms: it gives activations 20 s. */
 const STOP_MS = 30_000;
 
 export class InvokerThread {
@@ -48,6 +49,7 @@ export class InvokerThread {
   readonly #calls: Calls;
   readonly #remote: Remote<InvokerServices>;
   readonly #onDeath: (error: Error) => void;
+  readonly #stopMs: number;
   #state: State = 'starting';
   #reason = 'it ended by itself';
   #stopServing: () => void = () => {};
@@ -55,6 +57,7 @@ export class InvokerThread {
   private constructor(parts: InvokerThreadParts) {
     const { config, platform, onActivation, onLine } = parts;
     this.#onDeath = parts.onDeath;
+    this.#stopMs = parts.stopMs ?? STOP_MS;
     this.#name = `invoker${config.instance}`;
     this.#worker = new Worker(parts.file ?? threadFile(), {
       workerData: {
@@ -119,8 +122,8 @@ export class InvokerThread {
     if (this.#state !== 'running') return;
     this.#state = 'stopping';
     try {
-      await within(this.#remote.call('stop'), STOP_MS, () => {
-        throw new Error(`the thread of ${this.#name} did not stop within ${STOP_MS} ms`);
+      await within(this.#remote.call('stop'), this.#stopMs, () => {
+        throw new Error(`the thread of ${this.#name} did not stop within ${this.#stopMs} ms`);
       });
     } finally {
       await this.#worker.terminate();

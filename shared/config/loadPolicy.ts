@@ -37,7 +37,10 @@ export async function loadPolicy(
 ): Promise<{ readonly name: string; readonly make: PolicyMaker }> {
   const verdict = await check(file, limits);
   if ('refused' in verdict) throw new ConfigurationError(verdict.refused);
-  return { name: verdict.name, make: await importPolicy(file) };
+  const make = await within(importPolicy(file), limits.ms, () => {
+    throw new ConfigurationError(`The color policy ${file} waits for a promise that never settles in the main thread.`);
+  });
+  return { name: verdict.name, make };
 }
 
 /**

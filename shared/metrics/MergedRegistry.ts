@@ -4,7 +4,6 @@ import { within } from '../process/within.js';
 /** The metrics of another thread at one moment, as `getMetricsAsJSON` gives them. */
 export type MetricsOfThread = MetricObjectWithValues<MetricValue<string>>[];
 
-/** The longest wait for the metrics of another thread, in ms. */
 const ANSWER_MS = 1000;
 
 /**
@@ -13,6 +12,13 @@ const ANSWER_MS = 1000;
  */
 export class MergedRegistry extends Registry {
   readonly #threads: (() => Promise<MetricsOfThread>)[] = [];
+  readonly #answerMs: number;
+
+  /** @param answerMs the longest wait for the metrics of another thread, in ms. */
+  constructor(answerMs = ANSWER_MS) {
+    super();
+    this.#answerMs = answerMs;
+  }
 
   /** Adds a thread, whose metrics have other names than those of this registry. */
   include(read: () => Promise<MetricsOfThread>): void {
@@ -23,7 +29,7 @@ export class MergedRegistry extends Registry {
     const own = await super.metrics();
     if (this.#threads.length === 0) return own;
     const none = (): MetricsOfThread => [];
-    const others = await Promise.all(this.#threads.map((read) => within(read().catch(none), ANSWER_MS, none)));
+    const others = await Promise.all(this.#threads.map((read) => within(read().catch(none), this.#answerMs, none)));
     return `${own}\n${await AggregatorRegistry.aggregate(others).metrics()}`;
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { PassThrough, Readable } from 'node:stream';
 import type { ApiError } from '../../../../controller/http/ApiError.js';
 import { Bodies } from '../../../../controller/http/Bodies.js';
@@ -171,8 +171,10 @@ describe('Bodies.reserve', () => {
   const MB = 1024 * 1024;
   const reader = (name: string) => {
     const res = new EventEmitter();
+    const close = (): boolean => res.emit('close');
+    Object.assign(res, { destroy: close });
     const req = Object.assign(request({}), { identity: { namespace: { name } }, res }) as unknown as IncomingMessage;
-    return { req, close: () => res.emit('close') };
+    return { req, res, close };
   };
 
   it('lets slow readers of large code hold a bounded memory, those of one namespace a share of it', async () => {
@@ -189,6 +191,14 @@ describe('Bodies.reserve', () => {
     await waiting;
     second.close();
     other.close();
+  });
+
+  it('closes the connection of a client that takes large code too slowly', async () => {
+    const own = new Bodies({ answerMs: 10 });
+    const slow = reader('a');
+    const closed = once(slow.res, 'close');
+    await own.reserve(slow.req, 48 * MB);
+    await closed;
   });
 });
 

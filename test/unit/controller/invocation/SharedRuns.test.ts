@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { interrupted } from '../../../../controller/invocation/AcceptedRuns.js';
 import { SharedRuns } from '../../../../controller/invocation/SharedRuns.js';
-import { StandIns } from '../../../../controller/invocation/StandIns.js';
+import { StandIns, type StandInsParts } from '../../../../controller/invocation/StandIns.js';
 import type { ActivationRecord } from '../../../../shared/entities/activation.js';
-import { silentLogger } from '../../../../shared/logging/Logger.js';
+import { silentLogger, type LogFields } from '../../../../shared/logging/Logger.js';
 import type { AcceptedMessage } from '../../../../shared/messages/accepted.js';
 import { BusUnavailableError } from '../../../../shared/messaging/Messaging.js';
 import { eventually } from '../../../e2e/eventually.js';
@@ -120,8 +121,8 @@ describe('work that a controller shares over the bus', () => {
       left = await start();
       await Promise.all(['a', 'b'].map((id) => left.accepted(record(id))));
     });
-    const standIns = (self: string): StandIns =>
-      new StandIns({ ...parts(), topic: () => fakeTopicName(), self, afterMs: 5 });
+    const standIns = (self: string, more: Partial<StandInsParts> = {}): StandIns =>
+      new StandIns({ ...parts(), topic: () => fakeTopicName(), self, afterMs: 5, ...more });
 
     it('is recorded by the first of the others', async () => {
       bus.kill(0);
@@ -141,6 +142,22 @@ describe('work that a controller shares over the bus', () => {
       second.changed(['2'], ['1']);
       await eventually(async () => assert.equal(records.stored.size, 2));
       await second.close();
+    });
+
+    it('is not awaited without end from a bus that delivers nothing: the wait is repeated, and said each time', async () => {
+      const warnings: unknown[] = [];
+      const log = { ...silentLogger, warn: (message: string, fields?: LogFields) => warnings.push(message, fields) };
+      // The silent controller is only frozen: it still has its place in the group.
+      const other = standIns('1', { log, deliveryMs: 10 });
+      other.changed(['1'], ['0']);
+      await eventually(async () => assert.ok(warnings.length >= 4));
+      assert.equal(warnings[0], 'cannot stand in for controller0 yet');
+      assert.match(inspect(warnings[1]), /the bus did not deliver topic accepted0 within 0\.01 s/);
+      assert.equal(records.stored.size, 0);
+      bus.kill(0);
+      await eventually(async () => assert.deepEqual([...records.stored.keys()], ['a', 'b']));
+      await eventually(async () => assert.match(String(warnings.at(-2)), /^controller0 is gone: recorded/));
+      await other.close();
     });
 
     it('stays its own if it comes back in time', async () => {

@@ -20,6 +20,8 @@ class Unreliable implements Messaging {
   consumers = 0;
   failingSends = 0;
   failingConsumes = 0;
+  /** Deliveries wait for this. */
+  delivers: Promise<void> = Promise.resolve();
 
   ensureTopic: Messaging['ensureTopic'] = (topic) => this.bus.ensureTopic(topic);
   isHealthy = (): boolean => true;
@@ -28,7 +30,13 @@ class Unreliable implements Messaging {
 
   consume: Messaging['consume'] = async (options) => {
     if (this.failingConsumes-- > 0) throw new Error('no consumer');
-    const consumer = await this.bus.consume(options);
+    const consumer = await this.bus.consume({
+      ...options,
+      handle: async (message, delivery) => {
+        await this.delivers;
+        return options.handle(message, delivery);
+      },
+    });
     this.consumers++;
     const close = async (): Promise<void> => {
       this.consumers--;
@@ -106,6 +114,37 @@ describe('the sharing of colors', () => {
     sharing.tell(update('b', 2));
     await settle();
     assert.deepEqual(heard.map(({ key }) => key).toSorted(), ['a', 'b']);
+    await sharing.close();
+    await other.close();
+  });
+
+  it('waits for a bus that delivers nothing until its limit only, and applies the other colors when they come', async () => {
+    const messaging = new Unreliable();
+    const other = setUp(messaging.bus, '1');
+    await other.start();
+    other.tell(update('a', 1));
+    await settle();
+    let deliver = (): void => undefined;
+    messaging.delivers = new Promise((resolve) => (deliver = resolve));
+    const warnings: string[] = [];
+    const heard: ColorUpdate[] = [];
+    const sharing = new ColorSharing({
+      messaging,
+      topic: topics().colors,
+      logger: { ...silentLogger, warn: (message) => void warnings.push(message) },
+      self: '0',
+      onUpdate: (one) => void heard.push(one),
+      holds: () => true,
+      now: () => 0,
+      replayMs: 20,
+    });
+    await sharing.start();
+    assert.deepEqual(warnings, ['did not read all color assignments within 20 ms; the rest follows']);
+    assert.equal(sharing.isSharing, true);
+    assert.deepEqual(heard, []);
+    deliver();
+    await until(() => heard.length > 0);
+    assert.deepEqual(heard, [update('a', 1)]);
     await sharing.close();
     await other.close();
   });

@@ -71,6 +71,15 @@ describe('the acceptor of connections', () => {
     assert.equal(bytes.toString(), 'early bytes');
   });
 
+  it('closes a connection that waits too long for a server that is starting', async () => {
+    const early = new Acceptor(undefined, 20);
+    ({ port } = await early.listen(0, '127.0.0.1'));
+    const waiting = connect(port, '127.0.0.1').resume();
+    clients.push(waiting);
+    await once(waiting, 'close');
+    early.close();
+  });
+
   it('closes the connections that wait when it closes', async () => {
     const waiting = await client();
     waiting.resume();

@@ -42,7 +42,7 @@ describe('the thread of an invoker', () => {
   });
 
   /** Starts a thread that serves these functions, in JavaScript. */
-  async function started(services: string): Promise<InvokerThread> {
+  async function started(services: string, stopMs?: number): Promise<InvokerThread> {
     const file = join(folder, 'worker.mjs');
     writeFileSync(
       file,
@@ -69,6 +69,7 @@ describe('the thread of an invoker', () => {
       onLine: undefined,
       onDeath: (error) => onDeath(error),
       file: pathToFileURL(file),
+      stopMs,
     });
   }
 
@@ -102,6 +103,12 @@ describe('the thread of an invoker', () => {
     await thread.stop();
     assert.deepEqual(deaths, []);
     assert.doesNotMatch(await registry.metrics(), /^x 7$/m);
+  });
+
+  it('ends a thread that loops, after the limit for its stop', async () => {
+    const thread = await started(`stop: () => { for (;;); }`, 50);
+    await assert.rejects(thread.stop(), /the thread of invoker3 did not stop within 50 ms/);
+    assert.deepEqual(deaths, []);
   });
 
   it('stops a thread whose invoker fails to stop', async () => {
