@@ -1,6 +1,6 @@
 import { newActivationId } from '../../shared/entities/activationId.js';
-import type { Json, JsonObject } from '../../shared/entities/keyvalue.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
+import { preparation } from '../../shared/messages/preparation.js';
 import type { ResourceRequest } from './schedule.js';
 
 /*
@@ -35,8 +35,8 @@ const FRESH_MS = 10_000;
 
 interface RecentAction {
   pool: string;
-  /** The invocation without its parameters. */
-  message: ActivationMessage;
+  /** What a preparation needs of an invocation. Undefined: it is too large to be kept, so no containers are prepared. */
+  message: ActivationMessage | undefined;
   messageAt: number;
   resources: ResourceRequest;
   /** Invocations since the last tick. */
@@ -70,7 +70,7 @@ export class RecentActions {
     action.placed++;
     if (now - action.messageAt < FRESH_MS) return;
     action.pool = pool;
-    action.message = withoutParameters(message);
+    action.message = preparation(message);
     action.messageAt = now;
     action.resources = resources;
   }
@@ -100,7 +100,7 @@ export class RecentActions {
     let free = MAX_CONTAINERS;
     for (const { pool, message, rate, resources } of all.toSorted((a, b) => work(b) - work(a))) {
       const share = shareOf(pool);
-      if (share <= 0) continue;
+      if (share <= 0 || !message) continue;
       const atOnce = (work({ rate, resources }) * share * controllers) / Math.max(1, resources.concurrency);
       const wanted = Math.max(1, Math.ceil(atOnce + Math.sqrt(atOnce)));
       const prepare = Math.min(wanted, free, Math.floor(freeMB / resources.memory));
@@ -123,7 +123,7 @@ export class RecentActions {
     if (!actions) this.#actions.set(namespace, (actions = new Map<string, RecentAction>()));
     actions.set(resources.key, {
       pool,
-      message: withoutParameters(message),
+      message: preparation(message),
       messageAt,
       resources,
       placed: 1,
@@ -136,25 +136,3 @@ export class RecentActions {
 /** The number of invocations that run at once. */
 const work = ({ rate, resources }: Pick<RecentAction, 'rate' | 'resources'>): number =>
   (rate * (resources.durationMs ?? 0)) / 1000;
-
-/** The invocation with only the parameters that become environment variables of the container. */
-function withoutParameters(message: ActivationMessage): ActivationMessage {
-  const { transid, action, revision, user, activationId, rootControllerIndex, initArgs } = message;
-  return {
-    transid,
-    action,
-    revision,
-    user,
-    activationId,
-    rootControllerIndex,
-    blocking: false,
-    content: only(message.content, initArgs),
-    initArgs,
-    lockedArgs: Object.fromEntries(Object.entries(message.lockedArgs).filter(([name]) => initArgs.includes(name))),
-  };
-}
-
-function only(content: Json | undefined, names: readonly string[]): JsonObject {
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) return {};
-  return Object.fromEntries(Object.entries(content).filter(([name]) => names.includes(name)));
-}

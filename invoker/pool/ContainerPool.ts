@@ -1,4 +1,5 @@
 import type { ActivationMessage } from '../../shared/messages/activation.js';
+import { preparation } from '../../shared/messages/preparation.js';
 import type { Handled } from '../../shared/messaging/Messaging.js';
 import { within } from '../../shared/process/within.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
@@ -24,7 +25,7 @@ import { InstanceWaits } from './InstanceWaits.js';
 import { newJob, type Job } from './Job.js';
 import { InAdvance } from './InAdvance.js';
 import type { PooledContainer } from './PooledContainer.js';
-import { preparation, unlock, type Decrypt } from './protocol.js';
+import { unlock, type Decrypt } from './protocol.js';
 import { Runs, type RunsParts } from './Runs.js';
 import { countContainers, type PoolCounts } from './counts.js';
 import { StemCells, type StemCell } from './StemCells.js';

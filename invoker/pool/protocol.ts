@@ -42,33 +42,6 @@ export function unlock(message: ActivationMessage, decrypt: Decrypt): Activation
   return { ...message, content: parameters, lockedArgs: {} };
 }
 
-/** The most characters of the parameters that are kept for a preparation. */
-const MAX_KEPT_CHARACTERS = 16_384;
-
-/**
- * What a later preparation of a container needs of an activation: little, since it is kept for hours. Undefined if the
- * parameters for the environment are large.
- */
-export function preparation(message: ActivationMessage): ActivationMessage | undefined {
-  const { transid, action, revision, user, activationId, rootControllerIndex, initArgs, instances } = message;
-  const { environment } = argumentsOf(message);
-  if (initArgs.length > 0 && JSON.stringify(environment).length > MAX_KEPT_CHARACTERS) return undefined;
-  const kept = Object.entries(message.lockedArgs).filter(([name]) => Object.hasOwn(environment, name));
-  return {
-    transid,
-    action,
-    revision,
-    user,
-    activationId,
-    rootControllerIndex,
-    blocking: false,
-    content: environment,
-    initArgs,
-    lockedArgs: Object.fromEntries(kept),
-    instances,
-  };
-}
-
 /** Splits the parameters of an unlocked activation. */
 export function argumentsOf(message: ActivationMessage): Arguments {
   const { content, initArgs } = message;

@@ -151,6 +151,7 @@ describe('the containers to prepare for colors that move', () => {
     assert.deepEqual(contentAt(10_000, { home: '/y' }), { home: '/y' }, 'from a later invocation after ten seconds');
     assert.deepEqual(contentAt(19_999, { home: '/z' }), { home: '/y' });
     assert.deepEqual(contentAt(20_000, null), {});
-    assert.deepEqual(contentAt(30_000, ['home']), {});
+    assert.equal(contentAt(30_000, { home: 'x'.repeat(20_000) }), undefined, 'no controller keeps that for long');
+    assert.deepEqual(contentAt(40_000, ['home']), {});
   });
 });
