@@ -80,7 +80,11 @@ function guard(policy: ColorPolicy, attempt: Attempt, onFault: OnFault): ColorPo
       onFault(`returns the homes ${shown(homes)}, which are not all invokers of this pool`);
       return [];
     },
-    census: () => attempt('throws in census', () => [...policy.census()], []),
+    census() {
+      const rows = attempt('throws in census', () => policy.census(), []);
+      // That of an asynchronous method is a promise.
+      return attempt('returns no list from census', () => [...rows], []);
+    },
     // Without it, all shares are equal.
     ...(policy.weigh === undefined
       ? {}

@@ -135,6 +135,13 @@ describe('a guarded policy', () => {
     assert.deepEqual(faults, ['throws in loadReport']);
   });
 
+  it('reports a census that rejects later, and has no rows', async () => {
+    const { policy, faults } = guardedPolicy({ census: unsafe(Promise.reject(new Error('broken'))) });
+    assert.deepEqual(policy.census(), []);
+    await new Promise(setImmediate);
+    assert.deepEqual(faults, ['returns no list from census', 'throws in census']);
+  });
+
   it('chooses nothing if its maker returns no policy', () => {
     for (const value of [null, 7]) {
       const faults: string[] = [];
