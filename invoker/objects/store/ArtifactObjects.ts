@@ -38,8 +38,10 @@ const fieldsSchema = z.object({
 type Fields = z.infer<typeof fieldsSchema>['paletteObject'];
 
 const ATTACHMENT = 'object';
-/** The most keys of a color to remember, and the most objects of a color in lists. */
+/** The most keys of a color to remember. */
 const MAX_KEYS = 10_000;
+/** The most documents of a color to read for a list. A list is in the order of keys, and documents are not. */
+const MAX_SCANNED = 100_000;
 const PAGE = 500;
 /** How long the mark of a removed object stays, in ms. */
 const MARK_MS = 300_000;
@@ -67,29 +69,51 @@ export class ArtifactObjects {
   readonly #limit = new TaskLimit(CONCURRENT);
   /** The ends of the latest operations, by the id of their object. They never reject. */
   readonly #latest = new Map<string, Promise<void>>();
+  readonly #maxKeys: number;
+  readonly #maxScanned: number;
   #open = 0;
   #openBytes = 0;
 
   /** @param now ms since the epoch. */
-  constructor(store: ArtifactStore, now: () => number) {
+  constructor(store: ArtifactStore, now: () => number, { maxKeys = MAX_KEYS, maxScanned = MAX_SCANNED } = {}) {
     this.#store = store;
     this.#now = now;
+    this.#maxKeys = maxKeys;
+    this.#maxScanned = maxScanned;
   }
 
   async keys(namespace: ObjectNamespace, color: string): Promise<StoredKeys> {
-    const { found, epoch } = await this.#ofColor(namespace, color);
-    return { keys: found.length >= MAX_KEYS ? 'many' : found.map(({ key }) => key), epoch };
+    const keys: string[] = [];
+    const { epoch, complete } = await this.#scan(namespace, color, ({ key }) => {
+      if (keys.length <= this.#maxKeys) keys.push(key);
+    });
+    return { keys: complete && keys.length <= this.#maxKeys ? keys : 'many', epoch };
   }
 
-  async list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
-    const { color, prefix, after, limit } = asked;
-    const found = (await this.#ofColor(namespace, color)).found
-      .filter(({ key }) => key.startsWith(prefix) && (after === undefined || key > after))
-      .toSorted((a, b) => (a.key < b.key ? -1 : 1));
-    const objects = found.slice(0, limit).map(({ key, bytes, contentType, etag }) => {
-      return { key, bytes, contentType, etag, persistence: 'stored' as const };
+  /** @throws ObjectError 413 if the color has too many objects to list. */
+  async list(namespace: ObjectNamespace, { color, prefix, after, limit }: ListRequest): Promise<ObjectList> {
+    let first: Fields[] = [];
+    let more = false;
+    const shorten = (): void => {
+      if (first.length <= limit) return;
+      more = true;
+      first = first.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, limit);
+    };
+    const { complete } = await this.#scan(namespace, color, (fields) => {
+      const { key } = fields;
+      if (!key.startsWith(prefix) || (after !== undefined && key <= after)) return;
+      first.push(fields);
+      if (first.length >= limit + PAGE) shorten();
     });
-    return { objects, more: found.length > limit };
+    if (!complete) {
+      const most = this.#maxScanned.toLocaleString('en');
+      throw new ObjectError(413, `The color has more than ${most} stored objects, the most that can be listed.`);
+    }
+    shorten();
+    const objects = first
+      .toSorted((a, b) => (a.key < b.key ? -1 : 1))
+      .map(({ key, bytes, contentType, etag }) => ({ key, bytes, contentType, etag, persistence: 'stored' as const }));
+    return { objects, more };
   }
 
   /** Reads an object for its owner, and marks it with the owner's epoch. @throws ObjectError 503 for a former owner */
@@ -191,24 +215,36 @@ export class ArtifactObjects {
     }
   }
 
-  async #ofColor(namespace: ObjectNamespace, color: string): Promise<{ found: Fields[]; epoch: number }> {
+  /**
+   * Reads the objects of a color, a page at a time.
+   * @returns the highest epoch, and whether all of them were read.
+   */
+  async #scan(
+    namespace: ObjectNamespace,
+    color: string,
+    visit: (fields: Fields) => void,
+  ): Promise<{ epoch: number; complete: boolean }> {
     const prefix = prefixOf(namespace, color);
-    const found: Fields[] = [];
     const over: string[] = [];
     let epoch = 0;
-    for (let after: string | undefined = prefix; after !== undefined && found.length < MAX_KEYS;) {
-      const page: readonly StoredDocument[] = await this.#store.listDocuments(after, PAGE);
+    let scanned = 0;
+    let after: string | undefined = prefix;
+    while (after !== undefined && scanned <= this.#maxScanned) {
+      const most = Math.min(PAGE, this.#maxScanned - scanned + 1);
+      const page: readonly StoredDocument[] = await this.#store.listDocuments(after, most);
       const own = page.filter(({ _id }) => _id.startsWith(prefix));
       for (const document of own) {
         const fields = fieldsOf(document);
         epoch = Math.max(epoch, fields.epoch ?? 0);
-        if (this.#isOver(fields)) over.push(document._id);
-        else if (fields.removed !== true) found.push(fields);
+        if (this.#isOver(fields)) {
+          if (over.length < MAX_SWEPT) over.push(document._id);
+        } else if (fields.removed !== true) visit(fields);
       }
-      after = own.length === PAGE ? own.at(-1)?._id : undefined;
+      scanned += own.length;
+      after = own.length === most ? own.at(-1)?._id : undefined;
     }
-    if (over.length > 0) await this.#store.deleteMany(over.slice(0, MAX_SWEPT));
-    return { found, epoch };
+    if (over.length > 0) await this.#store.deleteMany(over);
+    return { epoch, complete: scanned <= this.#maxScanned };
   }
 
   #isOver({ expiresAt }: Fields): boolean {

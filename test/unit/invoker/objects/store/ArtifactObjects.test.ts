@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { ArtifactObjects, type ArtifactObject } from '../../../../../invoker/objects/store/ArtifactObjects.js';
+import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 import type { ListRequest } from '../../../../../shared/objects/ObjectRequest.js';
 import type { ArtifactStore, Stores } from '../../../../../shared/store/ArtifactStore.js';
 import { openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
@@ -115,6 +116,29 @@ describe('objects in the artifact store', () => {
     assert.deepEqual(await list({ prefix: 'b', limit: 2 }), ['b1 2 stored', 'b2 2 stored', true]);
     assert.deepEqual(await list({ prefix: 'b', after: 'b2' }), ['b3 2 stored', false]);
     assert.equal((await list({})).length, 5);
+  });
+
+  it('are listed page by page, however many there are, up to a bound beyond which the list is refused', async () => {
+    objects = new ArtifactObjects(stores.whisks, () => now, { maxKeys: 3, maxScanned: 600 });
+    const keys = Array.from({ length: 600 }, (_, n) => `k${String(n).padStart(3, '0')}`);
+    await Promise.all(keys.map((key, epoch) => objects.write(GUEST, at('red', key), object(''), epoch)));
+    const found: string[] = [];
+    for (let more = true, pages = 0; more; pages++) {
+      const page = await objects.list(GUEST, { ...everything, after: found.at(-1), limit: 250 });
+      found.push(...page.objects.map(({ key }) => key));
+      more = page.more;
+      assert.ok(pages < 3);
+    }
+    assert.deepEqual(found, keys);
+    assert.deepEqual(await objects.keys(GUEST, 'red'), { keys: 'many', epoch: 599 });
+    await objects.write(GUEST, at('red', 'one more'), object(''), 600);
+    await assert.rejects(objects.list(GUEST, everything), (error) => {
+      assert.ok(error instanceof ObjectError);
+      assert.equal(error.status, 413);
+      assert.equal(error.message, 'The color has more than 600 stored objects, the most that can be listed.');
+      return true;
+    });
+    assert.equal((await objects.keys(GUEST, 'red')).keys, 'many');
   });
 
   it('are gone after their time, also from the store once they are asked for', async () => {
