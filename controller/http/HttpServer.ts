@@ -1,6 +1,5 @@
 import {
   createServer,
-  STATUS_CODES,
   type IncomingMessage,
   type RequestListener,
   type Server,
@@ -10,7 +9,7 @@ import {
 import { createServer as createTlsServer } from 'node:https';
 import { createServer as createNetServer, type AddressInfo, type Server as NetServer, type Socket } from 'node:net';
 import type { TlsOptions } from 'node:tls';
-import { newTransactionId } from '../../shared/entities/transaction.js';
+import { rawRefusal, refusal, refusalOf, TARGET_TOO_LONG } from '../../shared/http/refusal.js';
 import { within } from '../../shared/process/within.js';
 
 /** The idle time after which a connection is closed: longer than the longest blocking invocation. */
@@ -268,25 +267,6 @@ export function originForm(
   return { path: rest.startsWith('/') ? rest : `/${rest}`, host };
 }
 
-const TARGET_TOO_LONG = 'The target of the request is too long.';
-
-type Refusal = readonly [status: number, message: string];
-
-/** An error of Node's parser, with the bytes that it could not read. */
-interface ParseError extends NodeJS.ErrnoException {
-  readonly rawPacket?: Buffer | undefined;
-}
-
-function refusalOf({ code, rawPacket }: ParseError): Refusal {
-  // A first line without an end.
-  if (code === 'HPE_HEADER_OVERFLOW' && rawPacket && !rawPacket.includes('\n') && rawPacket.includes(' /')) {
-    return [414, TARGET_TOO_LONG];
-  }
-  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'The headers of the request are too large.'];
-  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'The request did not arrive in time.'];
-  return [400, 'The request is not valid HTTP.'];
-}
-
 /** Refuses a request that is not valid HTTP with the API's error body, and closes the connection. */
 function refuse(res: ServerResponse, status: number, message: string): void {
   const { headers, body } = refusal(message);
@@ -294,27 +274,8 @@ function refuse(res: ServerResponse, status: number, message: string): void {
   res.end(body);
 }
 
-/** The bytes of a refusal for input that Node could not parse as a request. */
-function rawRefusal(status: number, message: string): string {
-  const { headers, body } = refusal(message);
-  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
-  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n${lines.join('')}\r\n${body}`;
-}
-
 /** Refuses a request while the server starts or stops: the next server at this address may serve it. */
 function unavailable(res: ServerResponse): void {
   res.setHeader('Retry-After', '1');
   refuse(res, 503, 'The server is being started or stopped.');
-}
-
-function refusal(message: string): { readonly headers: Readonly<Record<string, string>>; readonly body: string } {
-  const { id } = newTransactionId();
-  const body = JSON.stringify({ error: message, code: id });
-  const headers = {
-    'X-Request-ID': id,
-    'Content-Type': 'application/json',
-    'Content-Length': String(Buffer.byteLength(body)),
-    Connection: 'close',
-  };
-  return { headers, body };
 }

@@ -1,6 +1,8 @@
-import { createServer, type Server as HttpServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { createServer as createNetServer, type ListenOptions, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { createSecureContext, TLSSocket, type SecureContextOptions } from 'node:tls';
+import { rawRefusal, refusalOf } from '../../../shared/http/refusal.js';
 import type { ObjectListener } from './objectListener.js';
 
 /** The longest time for receiving a request with its body, in ms. */
@@ -9,9 +11,14 @@ const HEADERS_MS = 10_000;
 /** The idle time of connections: a container keeps one. */
 const KEEP_ALIVE_MS = 600_000;
 const MAX_CONNECTIONS = 10_000;
+/** More than a controller takes, which adds its signature. A list of 2,000 tags takes half of it. */
+const MAX_HEADER_BYTES = 64 * 1024;
 const CHECK_MS = 5000;
 /** The longest time without any progress of a request, in ms: longer than the longest wait for an object. */
 const IDLE_MS = 330_000;
+
+/** The longest time for a caller to end a refused connection, in ms. */
+const LINGER_MS = 5000;
 
 /** Limits for slow callers, in ms; missing: those above. */
 export interface CallerLimits {
@@ -44,18 +51,34 @@ export class ObjectHttpServer {
       headersTimeout: Math.min(HEADERS_MS, requestMs),
       keepAliveTimeout: KEEP_ALIVE_MS,
       connectionsCheckingInterval: checkMs,
+      maxHeaderSize: MAX_HEADER_BYTES,
       // Objects are written as a whole.
       noDelay: true,
     });
     server.timeout = idleMs;
     if (once) server.maxRequestsPerSocket = 1;
-    server.on('request', (request, response) => {
+    /** The requests of a connection without a complete response. */
+    const open = new WeakMap<Duplex, Set<ServerResponse>>();
+    const begin = ({ socket }: IncomingMessage, response: ServerResponse): void => {
       response.sendDate = false;
+      const responses = open.get(socket) ?? new Set();
+      open.set(socket, responses.add(response));
+      response.once('close', () => responses.delete(response));
+    };
+    server.on('request', (request, response) => {
+      begin(request, response);
       this.#listener(request, response);
     });
     server.on('checkContinue', (request, response) => {
-      response.sendDate = false;
+      begin(request, response);
       this.#listener(request, response, () => response.writeContinue());
+    });
+    const refused = new WeakSet<Duplex>();
+    server.on('clientError', (error, socket) => {
+      // The rest of a request that has its refusal. Without it, the caller would see a broken connection instead.
+      if (refused.has(socket)) return;
+      refused.add(socket);
+      refuse(socket, [...(open.get(socket) ?? [])], rawRefusal(...refusalOf(error)));
     });
     const listening = this.#tls === undefined ? server : withTls(server, this.#tls);
     listening.maxConnections = MAX_CONNECTIONS;
@@ -70,6 +93,20 @@ export class ObjectHttpServer {
   async close(graceMs: number): Promise<void> {
     await Promise.all([...this.#servers].map(([http, listening]) => closeServer(http, listening, graceMs)));
   }
+}
+
+/** Refuses bytes that are not a request, and ends the connection. @param open the responses to its other requests. */
+function refuse(socket: Duplex, [first, ...others]: readonly ServerResponse[], refusal: string): void {
+  if (socket.writable && !first) {
+    // The caller may still send. If the connection ended at once, it would see that instead of the refusal.
+    socket.end(refusal);
+    const late = setTimeout(() => socket.destroy(), LINGER_MS);
+    socket.once('close', () => clearTimeout(late));
+    return;
+  }
+  // The refusal belongs to an open request whose body did not arrive, and to no other.
+  if (first && others.length === 0 && !first.req.complete && !first.headersSent) socket.write(refusal);
+  socket.destroy();
 }
 
 function closeServer(http: HttpServer, listening: Server, graceMs: number): Promise<void> {
