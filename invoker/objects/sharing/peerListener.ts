@@ -43,12 +43,10 @@ export function peerListener(parts: PeerListenerParts): ObjectListener {
       onLeave: (...callback) => sharing.onLeave(...callback),
       list: (namespace, asked) => sharing.list(namespace, asked),
       // A forwarded request is never forwarded again: its sender learns the home.
-      forward: async ({ request, response, homes: [home] }) => {
-        response.writeHead(421, {
-          [MOVED_HEADER]: movedHeader(home),
-          'Content-Length': 0,
-          ...(request.complete ? {} : { Connection: 'close' }),
-        });
+      // Node.js reads and drops the rest of its body: if the connection ended, a sender that still sends would see that instead of the
+      // response.
+      forward: async ({ response, homes: [home] }) => {
+        response.writeHead(421, { [MOVED_HEADER]: movedHeader(home), 'Content-Length': 0 });
         response.end();
       },
     },

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../e2e/eventually.js';
-import { GUEST, TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { PeerClient } from '../../../invoker/objects/sharing/PeerClient.js';
+import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
+import { GUEST, SECRET, TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 
 const put = (node: Node, path: string, body: string, headers: Record<string, string> = {}) =>
@@ -60,6 +62,36 @@ describe('objects of several invokers', () => {
     assert.equal(await increment(a, '/red/n'), '200 1');
     assert.match(await put(a, '/red/k', 'x'), /^201/);
     for (const reply of await Promise.all(waits)) assert.equal(reply, '200 x');
+  });
+
+  it('tell who else is their home to a sender that still sends, and leave its connection whole', async () => {
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(b, '/red/k', 'one'), /^201/);
+    const peers = new PeerClient(SECRET, 'invoker7');
+    try {
+      const peer = { instance: a.instance, url: `http://127.0.0.1:${a.proxy.port}` };
+      for (let round = 0; round < 5; round++) {
+        // More than the connections hold.
+        const body = Buffer.alloc(16 * 1024 * 1024);
+        const {
+          statusCode,
+          headers,
+          body: response,
+        } = await peers.send(peer, {
+          operation: 'request',
+          method: 'PUT',
+          path: '/red/k',
+          namespace: GUEST,
+          headers: { 'content-length': String(body.length) },
+          body,
+        });
+        assert.equal(statusCode, 421);
+        assert.equal(movedTo(headers[MOVED_HEADER])?.instance, b.instance);
+        await response.dump();
+      }
+    } finally {
+      await peers.close();
+    }
   });
 
   it('have colors and keys that would be steps in a path', async () => {

@@ -14,7 +14,7 @@ import { DroppingProxy } from '../../../../history/DroppingProxy.js';
 import { ObjectCaller } from '../callObjects.js';
 
 const MB = 1024 * 1024;
-const SECRET = 'a secret of the cluster';
+export const SECRET = 'a secret of the cluster';
 export const GUEST: ObjectNamespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
 /** Short, so that tests of partitions need not wait long. */
 export const VALID_MS = 2000;
