@@ -6,6 +6,7 @@ import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../shared/objects/peerHeader.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
 import type { ObjectNamespace } from '../../shared/objects/ObjectToken.js';
+import { NamespaceTurns } from '../../shared/objects/NamespaceTurns.js';
 import { isWait, MAX_OPEN_WAITS, OpenWaits } from '../../shared/objects/OpenWaits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { MessageHome } from '../../shared/objects/messageObjects.js';
@@ -29,6 +30,8 @@ export interface ObjectPeersParts {
   readonly namespaces: Pick<AuthStore, 'identityByNamespace'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Bounds the connections of a namespace; missing: with the usual bounds. */
+  readonly turns?: NamespaceTurns | undefined;
 }
 
 /** A request for an object memory. */
@@ -63,9 +66,11 @@ export class ObjectPeers {
   readonly #client: LazyHttpClient;
   readonly #waiting: LazyHttpClient;
   readonly #waits = new OpenWaits();
+  readonly #turns: NamespaceTurns;
 
   constructor(parts: ObjectPeersParts) {
     this.#parts = parts;
+    this.#turns = parts.turns ?? new NamespaceTurns();
     const options = {
       pipelining: 1,
       connect: { timeout: CONNECT_MS, ...parts.tls },
@@ -102,14 +107,34 @@ export class ObjectPeers {
       : verifyPeer(this.#parts.secret, { method, path }, header, this.#parts.now());
   }
 
-  /** Sends a signed request. @param url the invoker's scheme, host and port. @throws the errors of `undici`, such as an invoker that does not answer. */
-  send(
+  /**
+   * Sends a signed request.
+   * @param url the invoker's scheme, host and port.
+   * @throws the errors of `undici`, such as an invoker that does not answer; ObjectError 429 if too many other requests of the namespace
+   * are under way.
+   */
+  async send(url: string, request: PeerRequest): Promise<Dispatcher.ResponseData> {
+    const { path, namespace, signal } = request;
+    if (isWait(path)) return this.#request(this.#waiting, url, request);
+    const leave = namespace && (await this.#turns.take(url, namespace.uuid, signal));
+    try {
+      const response = await this.#request(this.#client, url, request);
+      if (leave) response.body.once('close', leave);
+      return response;
+    } catch (error) {
+      leave?.();
+      throw error;
+    }
+  }
+
+  #request(
+    client: LazyHttpClient,
     url: string,
     { method, path, headers, body, operation, namespace, timeoutMs, signal }: PeerRequest,
   ): Promise<Dispatcher.ResponseData> {
     const { secret, self, now } = this.#parts;
     const signed = signPeer(secret, { method, path }, { operation, from: self, namespace }, now());
-    return (isWait(path) ? this.#waiting : this.#client).request(url, path, {
+    return client.request(url, path, {
       method,
       headers: { ...headers, [PEER_HEADER]: signed },
       body: body ?? null,

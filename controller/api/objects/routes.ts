@@ -68,9 +68,14 @@ function beginWait(objects: ObjectPeers, { namespace }: Identity): () => void {
   try {
     return objects.beginWait(namespace.uuid);
   } catch (error) {
-    if (!(error instanceof ObjectError)) throw error;
-    throw failure(error.status, error.message, { 'retry-after': String(error.retryAfterS ?? 1) }, error);
+    throw refusalOf(error);
   }
+}
+
+/** A refusal of `ObjectPeers` as an error of the API. */
+function refusalOf(error: unknown): unknown {
+  if (!(error instanceof ObjectError)) return error;
+  return failure(error.status, error.message, { 'retry-after': String(error.retryAfterS ?? 1) }, error);
 }
 
 const OBJECT_CORS_HEADERS =
@@ -146,6 +151,7 @@ async function send(objects: ObjectPeers, home: MessageHome, request: PeerReques
     return await objects.send(home.url, request);
   } catch (error) {
     if (request.signal?.aborted === true) throw new ApiError(499, 'The client has disconnected.');
+    if (error instanceof ObjectError) throw refusalOf(error);
     const homeName = `The home of this color, invoker${home.instance},`;
     const changes = request.method !== 'GET' && request.method !== 'HEAD';
     // 503 says that nothing has changed.

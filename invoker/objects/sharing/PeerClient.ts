@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { NamespaceTurns } from '../../../shared/objects/NamespaceTurns.js';
 import { MAX_OPEN_WAITS } from '../../../shared/objects/OpenWaits.js';
 import { peerFaultOf, type PeerFault } from '../../../shared/objects/peerFault.js';
 import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objects/peerHeader.js';
@@ -49,6 +50,7 @@ export class PeerClient {
   readonly #self: string;
   readonly #agent: Agent;
   readonly #waiting: Agent;
+  readonly #turns = new NamespaceTurns();
   readonly #bytes = new ConnectionBytes();
 
   /**
@@ -81,8 +83,22 @@ export class PeerClient {
     return this.#bytes.total;
   }
 
-  /** @throws PeerError */
+  /** @throws PeerError; ObjectError 429 if too many other requests of the namespace are under way. */
   async send(peer: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
+    // Callers may read slowly. The requests of this invoker itself do not wait for them.
+    if (asked.operation !== 'request' || asked.waits === true) return this.#request(peer, asked);
+    const leave = await this.#turns.take(peer.url, asked.namespace.uuid, asked.signal);
+    try {
+      const response = await this.#request(peer, asked);
+      response.body.once('close', leave);
+      return response;
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #request(peer: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
     const { operation, method, path, namespace, timeoutMs = ANSWER_MS, signal, waits } = asked;
     const claims = { operation, from: this.#self, namespace };
     const signed = signPeer(this.#secret, { method, path }, claims, Date.now());

@@ -106,6 +106,7 @@ async function send(peers: PeerClient, home: Peer, asked: PeerRequest): Promise<
   try {
     return await peers.send(home, asked);
   } catch (error) {
+    if (error instanceof ObjectError) throw error;
     const reads = asked.method === 'GET' || asked.method === 'HEAD';
     const home_ = `The home of the color, invoker${home.instance},`;
     if (error instanceof PeerError && error.fault === 'silent' && !reads) {

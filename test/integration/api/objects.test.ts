@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import {
   Agent,
@@ -190,6 +191,77 @@ describe('objects from outside', () => {
     assert.equal(await (await call('GET', '_/objects/red/other')).text(), 'at once');
     for (const res of waiting) res.writeHead(404, { 'content-length': 0 }).end();
     for (const response of await Promise.all(waits)) assert.equal(response.status, 404);
+  });
+
+  it('do not wait behind other namespaces whose responses are read slowly', async () => {
+    const most = 64;
+    const open: ServerResponse[] = [];
+    first.answer((_req, res, { namespace }) => {
+      if (namespace?.name === 'guest') res.writeHead(200, { 'content-length': 2 }).write('o');
+      else res.end('at once');
+      open.push(res);
+    });
+    const slow = await Promise.all(Array.from({ length: most }, () => call('GET', '_/objects/red/k')));
+    const next = call('GET', '_/objects/red/k');
+    const other = { authorization: `Basic ${Buffer.from(WELL_KNOWN_USERS['whisk.system']).toString('base64')}` };
+    assert.equal(await (await call('GET', '_/objects/red/k', { headers: other })).text(), 'at once');
+    assert.equal(first.requests.length, most + 1);
+    // The next one of the namespace comes when one of its others has ended.
+    open[0]?.end('k');
+    const { status, body } = await next;
+    assert.equal(status, 200);
+    for (const res of open.slice(1)) if (!res.writableEnded) res.end('k');
+    await body?.cancel();
+    for (const response of slow) assert.equal(await response.text(), 'ok');
+  });
+
+  it('do not go to their home if their client has disconnected before', async () => {
+    const { entitlement } = controller.ctx;
+    const check = entitlement.check.bind(entitlement);
+    const send = peers.send.bind(peers);
+    let proceed: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (proceed = resolve));
+    entitlement.check = async (...asked) => {
+      await held;
+      await check(...asked);
+    };
+    const begun = new Promise<ServerResponse>((resolve) => {
+      const note = (message: unknown): void => {
+        const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+        if (request.url?.endsWith('/objects/red/gone') !== true) return;
+        unsubscribe('http.server.request.start', note);
+        resolve(response);
+      };
+      subscribe('http.server.request.start', note);
+    });
+    const put = httpRequest(`${controller.base}/api/v1/namespaces/_/objects/red/gone`, {
+      method: 'PUT',
+      headers: { authorization: auth, 'content-length': MB },
+    }).on('error', () => undefined);
+    try {
+      put.write('the first bytes');
+      const response = await begun;
+      put.destroy();
+      if (!response.closed) await once(response, 'close');
+      const sent = new Promise<{ aborted: boolean | undefined; outcome: Promise<unknown> }>((resolve) => {
+        peers.send = (url, request) => {
+          const aborted = request.signal?.aborted;
+          const sending = send(url, request);
+          resolve({ aborted, outcome: sending });
+          return sending;
+        };
+      });
+      proceed();
+      const { aborted, outcome } = await sent;
+      assert.equal(aborted, true);
+      await assert.rejects(outcome, { name: 'AbortError' });
+      assert.deepEqual(first.requests, []);
+    } finally {
+      peers.send = send;
+      entitlement.check = check;
+      proceed();
+      put.destroy();
+    }
   });
 
   it('respond 502 to a change whose home breaks off, since the object may have changed', async () => {

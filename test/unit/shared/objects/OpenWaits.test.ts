@@ -22,4 +22,30 @@ describe('the requests that wait at other processes', () => {
     for (const url of ['/c/k?wait=1s', '/c/k?x=1&wait=']) assert.equal(isWait(url), true, url);
     for (const url of ['/c/k', '/c/wait=1', '/c/a&wait=1', '/c/k?await=1']) assert.equal(isWait(url), false, url);
   });
+
+  it('are found in linear time, whatever the query is', () => {
+    for (const part of ['?', '&', '?&', '&wait', '?&wait', '?wait']) {
+      const short = `/c/k${part.repeat(Math.floor(1024 / part.length))}`;
+      const long = `/c/k${part.repeat(Math.floor((60 * 1024) / part.length))}`;
+      assert.equal(isWait(long), false);
+      // The same number of characters, in one query and in many. In quadratic time, the one query takes 60 times as long.
+      const ratio = fastest(() => isWait(long)) / fastest(() => times(60, () => isWait(short)));
+      assert.ok(ratio < 15, `a query of ${part} takes ${ratio.toFixed(1)} times as long as its parts`);
+    }
+  });
 });
+
+function times(count: number, work: () => unknown): void {
+  for (let n = 0; n < count; n++) work();
+}
+
+/** The processor time of the fastest of three runs, in µs, and no less than the clock can measure: others run on the same machine. */
+function fastest(work: () => unknown): number {
+  const runs = Array.from({ length: 3 }, () => {
+    const before = process.cpuUsage();
+    work();
+    const { user, system } = process.cpuUsage(before);
+    return user + system;
+  });
+  return Math.max(Math.min(...runs), 100);
+}

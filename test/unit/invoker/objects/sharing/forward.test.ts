@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, request as httpRequest, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
+import { ReadCopies } from '../../../../../invoker/objects/memory/ReadCopies.js';
+import { CopiesOfReader } from '../../../../../invoker/objects/sharing/CopiesOfReader.js';
+import { forward } from '../../../../../invoker/objects/sharing/forward.js';
+import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
+
+const MB = 1024 * 1024;
+
+async function listening(server: Server): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+describe('a request for an object of another home', () => {
+  it('does not go there if its caller has disconnected before', async () => {
+    const reached: string[] = [];
+    const home = createServer((request, response) => {
+      reached.push(`${request.method} ${request.url}`);
+      response.end();
+    });
+    const peers = new PeerClient('a secret of the cluster', 'invoker0');
+    const copies = new CopiesOfReader(new ObjectMemory({ epoch: 'e', boundBytes: MB }), new ReadCopies());
+    const homePort = await listening(home);
+    const invoker = createServer();
+    const passed = new Promise<void>((resolve, reject) => {
+      invoker.on('request', (request, response) => {
+        const homes = [{ instance: 1, url: `http://127.0.0.1:${homePort}` }] as const;
+        const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
+        const call = { request, response, namespace, color: 'red', policy: undefined, path: '/red/k', homes };
+        // As after a wait for the homes of the color.
+        response.once('close', () => void forward(peers, call, copies).then(resolve, reject));
+        caller.destroy();
+      });
+    });
+    const port = await listening(invoker);
+    const caller = httpRequest({
+      host: '127.0.0.1',
+      port,
+      method: 'PUT',
+      path: '/',
+      headers: { 'content-length': MB },
+    });
+    try {
+      caller.on('error', () => undefined).write('the first bytes');
+      await assert.rejects(passed, (error) => error instanceof ObjectError);
+      assert.deepEqual(reached, []);
+    } finally {
+      caller.destroy();
+      await peers.close();
+      for (const server of [home, invoker]) {
+        server.closeAllConnections();
+        server.close();
+      }
+    }
+  });
+});
