@@ -11,7 +11,7 @@ import { nodeAction, request, startTopology } from './cluster.js';
 import { ClusterObjects } from './objectCaller.js';
 
 /** A busy machine takes long until all processes know each other. */
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 60_000;
 const BYTES = 200_000;
 
 /** Counts, reads what the caller has placed, and leaves a replicated object. */
