@@ -39,7 +39,7 @@ export function runtimeSuite(
       container: Container,
       path: '/init' | '/run',
       body: object,
-      timeoutMs = 20_000,
+      timeoutMs = 240_000,
     ): Promise<{ status: number; body: unknown }> {
       const limits = { timeoutMs, maxResponseBytes: 2 * MB, truncationBytes: MB };
       const response = await container.post(path, JSON.stringify(body), limits);

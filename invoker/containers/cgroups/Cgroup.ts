@@ -21,9 +21,13 @@ export interface CgroupFolders {
 
 /**
  * The pauses between attempts to remove a group, in ms. The kernel removes killed processes after 10 to 50 ms, so the pauses
- * stay short until then: an attempt costs some µs.
+ * stay short until then: an attempt costs some µs. A process needs some processor time to end: it takes seconds if others have a
+ * higher priority.
  */
-const REMOVAL_PAUSES_MS = [1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10, 10, 16, 32, 64, 128, 256, 512, 1000, 2000];
+const REMOVAL_PAUSES_MS = [
+  ...[1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10, 10, 16, 32, 64, 128, 256, 512],
+  ...[1000, 2000, 4000, 8000, 15_000],
+];
 
 /** Moves the shell into the groups whose files come before `--`, and then becomes the command after it. */
 const JOIN = 'while [ "$1" != -- ]; do echo 0 > "$1" || exit 125; shift; done; shift; exec "$@"';

@@ -27,8 +27,8 @@ export function isModuleFault(error: unknown): error is SyntaxError {
   return frame?.includes('node:internal/modules/esm/') ?? true;
 }
 
-/** The limit for the search of a fault in ms. It normally takes tens of milliseconds. */
-const SEARCH_MS = 5000;
+/** The limit for the search of a fault in ms. It normally takes tens of milliseconds, and longer on a busy machine. */
+const SEARCH_MS = 30_000;
 
 /**
  * The fault of an ES module or of its imports. Errors of `import()` lack the place, which Node.js prints only where it
