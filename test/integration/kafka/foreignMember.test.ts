@@ -44,7 +44,8 @@ async function takesOver(name: KafkaClientName, { hosts, prefix }: TestKafka): P
   const foreign = kafka.consumer({ groupId: group, partitionAssigners: [otherRules] });
   const seen: string[] = [];
   await foreign.connect();
-  await foreign.subscribe({ topic: topic.name, fromBeginning: true });
+  // A broker may know a new topic a moment after it was made.
+  await eventually(() => foreign.subscribe({ topic: topic.name, fromBeginning: true }));
   await foreign.run({
     autoCommitThreshold: 1,
     eachMessage: ({ message }) => Promise.resolve(void seen.push(String(message.value))),
