@@ -25,8 +25,7 @@ export interface CgroupFolders {
  * higher priority.
  */
 const REMOVAL_PAUSES_MS = [
-  ...[1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10, 10, 16, 32, 64, 128, 256, 512],
-  ...[1000, 2000, 4000, 8000, 15_000],
+  1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10, 10, 16, 32, 64, 128, 256, 512, 1000, 2000, 4000, 8000, 15_000,
 ];
 
 /** Moves the shell into the groups whose files come before `--`, and then becomes the command after it. */
