@@ -1,8 +1,10 @@
 const NONE = Buffer.alloc(0);
+/** With less room, a read into it gets less than a read into another buffer. */
+const MIN_PLACE_BYTES = 64 * 1024;
 
 /**
- * Collects the bytes of a body of a known length. The first chunk is copied twice, each other chunk once. The chunks are not kept,
- * since a container may send millions of tiny ones, which take far more memory than their bytes.
+ * Collects the bytes of a body of a known length. The first chunk is copied twice, each other chunk once, unless it was read into
+ * `place`. The chunks are not kept, since a container may send millions of tiny ones, which take far more memory than their bytes.
  */
 export class BodyBytes {
   readonly #capacity: number;
@@ -27,7 +29,20 @@ export class BodyBytes {
       this.#whole.copy(whole);
       this.#whole = whole;
     }
-    this.#length += chunk.copy(this.#whole, this.#length);
+    const { buffer, byteOffset } = this.#whole;
+    const isThere = chunk.buffer === buffer && chunk.byteOffset === byteOffset + this.#length;
+    // No more than there is room for: a chunk may come from the pool of Node.js, as a small body does.
+    if (isThere && chunk.length <= this.#capacity - this.#length) this.#length += chunk.length;
+    else this.#length += chunk.copy(this.#whole, this.#length);
+  }
+
+  /**
+   * The place of the next bytes, so that they can be read right into it: then `push` them. Undefined while there is none, or
+   * little room. The place is for one read only, and not for more after the body is complete.
+   */
+  place(): Buffer | undefined {
+    if (!this.#whole || this.#whole.length < this.#capacity) return undefined;
+    return this.#capacity - this.#length < MIN_PLACE_BYTES ? undefined : this.#whole.subarray(this.#length);
   }
 
   bytes(): Buffer {

@@ -181,6 +181,7 @@ export class ContainerClient {
               sending?.abort();
             }
           },
+          place: () => received.place(),
           end: finish,
           failed: fail,
         },

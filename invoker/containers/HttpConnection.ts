@@ -28,8 +28,10 @@ export interface Exchange {
   /** The request is being written to a connection. */
   started(): void;
   head(head: ResponseHead): void;
-  /** @param chunk a part of the body; it changes after the call */
+  /** @param chunk a part of the body; it changes after the call, unless it was read into `place` */
   data(chunk: Buffer): void;
+  /** Where the next bytes of the body should be read to: not more than those that are missing. Undefined: anywhere. */
+  place?(): Buffer | undefined;
   end(): void;
   failed(error: Error): void;
 }
@@ -42,7 +44,7 @@ const CLOSE_MARGIN_MS = 2000;
 const IDLE_MS = 4000;
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 
-/** All connections read into it: a read is handled before the next one. */
+/** All connections read into it, apart from large bodies: a read is handled before the next one. */
 const buffer = Buffer.allocUnsafe(64 * 1024);
 
 export class HttpConnection {
@@ -68,7 +70,12 @@ export class HttpConnection {
 
   constructor(address: ContainerAddress, onFree: (connection: HttpConnection) => void) {
     this.#onFree = onFree;
-    const onread = { buffer, callback: (bytes: number): boolean => this.#read(buffer.subarray(0, bytes)) };
+    let target: Buffer = buffer;
+    const onread = {
+      // Node.js asks for it before the first read and after each one.
+      buffer: (): Buffer => (target = this.#target()),
+      callback: (bytes: number): boolean => this.#read(target.subarray(0, bytes)),
+    };
     const socket =
       'socketPath' in address
         ? connect({ path: address.socketPath, onread })
@@ -152,6 +159,12 @@ export class HttpConnection {
     }
     if (left !== 0) throw new Error('the body of a request does not have its length');
     this.#sending = false;
+  }
+
+  /** Where the next bytes are read to. */
+  #target(): Buffer {
+    const place = this.#head ? this.#exchange?.place?.() : undefined;
+    return place && place.length <= this.#missing ? place : buffer;
   }
 
   /** Handles what was read. @returns whether to read on */

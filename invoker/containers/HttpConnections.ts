@@ -70,6 +70,7 @@ export class HttpConnections {
       started: () => exchange?.started(),
       head: (head) => sent.exchange?.head(head),
       data: (chunk) => sent.exchange?.data(chunk),
+      place: () => sent.exchange?.place?.(),
       end: () => {
         // The connection may have the next request already.
         sent.connection = undefined;

@@ -2,8 +2,10 @@ import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { MAX_OBJECT_BYTES } from '../../shared/objects/bounds.js';
 import { BrokenConnectionError } from '../../shared/objects/client/Connection.js';
 import { ObjectError } from '../../shared/objects/ObjectError.js';
-import { objectPath, type ObjectAddress } from '../../shared/objects/objectPath.js';
+import { objectPath, parseObjectPath, type ObjectAddress } from '../../shared/objects/objectPath.js';
 import { PERSISTENCE_HEADER, POLICY_HEADER, TTL_HEADER, type Persistence } from '../../shared/objects/ObjectRequest.js';
+import type { ObjectNamespace } from '../../shared/objects/ObjectToken.js';
+import type { CallClient } from './calls/CallClient.js';
 import { ReadConnections } from './ReadConnections.js';
 
 /** The longest time for one object, in ms. */
@@ -22,23 +24,39 @@ export interface Room {
 export interface ReadObject {
   readonly bytes: Buffer;
   readonly contentType: string;
+  /** To be called when nobody reads the bytes any more; missing: nothing is to be done then. */
+  readonly release?: () => void;
 }
 
 /** The properties of an object that the invoker writes. */
 export interface ObjectToWrite {
+  /** Empty after the write: they may move to the thread of the objects. */
   readonly bytes: Uint8Array;
   readonly contentType: string;
   readonly persistence: Persistence;
   readonly ttlMs: number;
 }
 
-/** Reads and writes objects for the invoker itself, through the server of its own objects. */
+export interface ObjectAccessParts {
+  /** The path of the object server's socket. */
+  readonly socketPath: string;
+  readonly token: (namespace: ObjectNamespace) => string;
+  /** The calls to the thread of the objects; undefined while it does not run. */
+  readonly calls: () => Pick<CallClient, 'read' | 'write'> | undefined;
+}
+
+/**
+ * Reads and writes objects for the invoker itself: by calls to the thread of the objects if it runs and has the object's
+ * color. Otherwise over the socket of its server, which starts the thread, and forwards requests to other homes.
+ */
 export class ObjectAccess {
+  readonly #parts: ObjectAccessParts;
   readonly #client: LazyHttpClient;
   readonly #reads: ReadConnections;
 
-  /** @param socketPath of the object server. */
-  constructor(socketPath: string) {
+  constructor(parts: ObjectAccessParts) {
+    this.#parts = parts;
+    const { socketPath } = parts;
     const options = { socketPath, connections: CONNECTIONS, headersTimeout: CALL_MS, bodyTimeout: CALL_MS };
     this.#client = new LazyHttpClient(({ Pool }) => new Pool(ORIGIN, options));
     this.#reads = new ReadConnections(socketPath, CALL_MS);
@@ -49,14 +67,18 @@ export class ObjectAccess {
    * @throws ObjectError: 404, 413 for a larger one, 503, …
    */
   async read(
-    token: string,
+    namespace: ObjectNamespace,
     address: ObjectAddress,
     policy: string | undefined,
     { maxBytes, admit }: Room,
   ): Promise<ReadObject> {
+    requireNames(address, policy);
+    const most = Math.min(maxBytes, MAX_OBJECT_BYTES);
+    const found = await this.#parts.calls()?.read({ namespace, address, policy }, most, admit);
+    if (found) return found;
     const { status, headers, body } = await this.#reads
-      .read(readHead(token, address, policy), async (length) => {
-        if (length > Math.min(maxBytes, MAX_OBJECT_BYTES)) {
+      .read(readHead(this.#parts.token(namespace), address, policy), async (length) => {
+        if (length > most) {
           throw new ObjectError(413, `The object has ${length} bytes, and there is room for ${maxBytes}.`);
         }
         await admit(length);
@@ -70,17 +92,22 @@ export class ObjectAccess {
 
   /** Writes an object. @throws ObjectError: 413, 429, 503, … */
   async write(
-    token: string,
+    namespace: ObjectNamespace,
     address: ObjectAddress,
     policy: string | undefined,
     { bytes, contentType, persistence, ttlMs }: ObjectToWrite,
   ): Promise<void> {
+    requireNames(address, policy);
+    const calls = this.#parts.calls();
+    const properties = { contentType, persistence, ttlMs };
+    const left = calls ? await calls.write({ namespace, address, policy }, bytes, properties) : bytes;
+    if (!left) return;
     const headers = {
       'content-type': contentType,
       [PERSISTENCE_HEADER]: persistence,
       [TTL_HEADER]: String(ttlMs / 1000),
     };
-    const { statusCode, body } = await this.#send('PUT', token, address, policy, headers, bytes);
+    const { statusCode, body } = await this.#send('PUT', this.#parts.token(namespace), address, policy, headers, left);
     const text = await body.text();
     if (statusCode >= 300) throw refusal(statusCode, text);
   }
@@ -113,11 +140,15 @@ export class ObjectAccess {
 
 const SILENT = 'The object memory of this invoker does not answer.';
 
-/** @throws ObjectError 400 for a policy whose name cannot be the value of a header */
-function readHead(token: string, { color, key }: ObjectAddress, policy: string | undefined): string {
+/** @throws ObjectError 400 for a policy whose name cannot be the value of a header, and for names that are too long */
+function requireNames({ color, key }: ObjectAddress, policy: string | undefined): void {
   if (policy !== undefined && !/^[\u0020-\u007e]*$/.test(policy)) {
     throw new ObjectError(400, 'The name of a color policy has ASCII characters only.');
   }
+  parseObjectPath(objectPath(color, key));
+}
+
+function readHead(token: string, { color, key }: ObjectAddress, policy: string | undefined): string {
   const named = policy === undefined ? '' : `${POLICY_HEADER}: ${policy}\r\n`;
   return `GET ${objectPath(color, key)} HTTP/1.1\r\nHost: objects\r\nAuthorization: Bearer ${token}\r\n${named}\r\n`;
 }

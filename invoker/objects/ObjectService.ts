@@ -12,6 +12,7 @@ import type { HomesReply } from '../../shared/objects/homesReply.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { answerQuestion, type Answers } from './questions/questions.js';
 import { ArtifactObjects } from './store/ArtifactObjects.js';
+import { CallClient } from './calls/CallClient.js';
 import { ObjectAccess } from './ObjectAccess.js';
 import { FrontDoor, type TcpAddress } from './FrontDoor.js';
 import type { FromWorker, ObjectCounts, ToWorker, WorkerConfig } from './messages.js';
@@ -34,7 +35,7 @@ type State =
   | { readonly kind: 'closed' }
   | { readonly kind: 'dormant'; readonly door: FrontDoor }
   | { readonly kind: 'starting'; readonly door: FrontDoor; readonly worker: Worker; readonly late: NodeJS.Timeout }
-  | { readonly kind: 'running'; readonly worker: Worker; readonly since: number }
+  | { readonly kind: 'running'; readonly worker: Worker; readonly since: number; readonly calls: CallClient }
   | { readonly kind: 'resting'; readonly timer: NodeJS.Timeout };
 
 /** The longest time until a worker listens, in ms. */
@@ -140,7 +141,11 @@ export class ObjectService {
 
   /** Access for the invoker itself. Needs `start`. */
   get access(): ObjectAccess {
-    return (this.#access ??= new ObjectAccess(this.#path(SOCKET)));
+    return (this.#access ??= new ObjectAccess({
+      socketPath: this.#path(SOCKET),
+      token: (namespace) => this.token(namespace),
+      calls: () => (this.#state.kind === 'running' ? this.#state.calls : undefined),
+    }));
   }
 
   /** The URL for a container that sees the folder at a path. */
@@ -262,16 +267,20 @@ export class ObjectService {
     });
     const late = setTimeout(() => void worker.terminate(), START_MS);
     let reason = 'it did not listen in time';
-    worker.on('message', (message: FromWorker) => this.#onMessage(worker, message));
+    const calls = new CallClient({ send: (message, bytes) => this.#tell(worker, { kind: 'call', message }, bytes) });
+    worker.on('message', (message: FromWorker) => this.#onMessage(worker, calls, message));
     worker.on('error', (error) => (reason = error.stack ?? error.message));
-    worker.once('exit', () => this.#onExit(worker, reason));
+    worker.once('exit', () => {
+      calls.end();
+      this.#onExit(worker, reason);
+    });
     this.#state = { kind: 'starting', door, worker, late };
   }
 
-  #onMessage(worker: Worker, message: FromWorker): void {
+  #onMessage(worker: Worker, calls: CallClient, message: FromWorker): void {
     switch (message.kind) {
       case 'ready':
-        this.#onReady(worker);
+        this.#onReady(worker, calls);
         break;
       case 'counts':
         this.#onCounts(message.counts);
@@ -284,6 +293,9 @@ export class ObjectService {
           this.#tell(worker, { kind: 'answer', message: answer }),
         );
         break;
+      case 'reply':
+        calls.replied(message.message);
+        break;
       case 'drained':
         this.#drained?.({ moved: message.moved, left: message.left });
         this.#drained = undefined;
@@ -294,7 +306,7 @@ export class ObjectService {
     }
   }
 
-  #onReady(worker: Worker): void {
+  #onReady(worker: Worker, calls: CallClient): void {
     const state = this.#state;
     if (state.kind !== 'starting' || state.worker !== worker) return;
     clearTimeout(state.late);
@@ -303,7 +315,7 @@ export class ObjectService {
     const passed = state.door.passOn(this.#path('d'));
     const tcp = this.#tcp;
     if (tcp) void passed.then(() => this.#tell(worker, { kind: 'listen', ...tcp }));
-    this.#state = { kind: 'running', worker, since: this.#now() };
+    this.#state = { kind: 'running', worker, since: this.#now(), calls };
     this.#tell(worker, { kind: 'bound', bytes: this.#bound });
     this.#options.log.info('objects are in use', { boundMB: Math.floor(this.#bound / 1024 / 1024) });
   }
@@ -343,8 +355,8 @@ export class ObjectService {
     this.#state = { kind: 'resting', timer };
   }
 
-  #tell(worker: Worker, message: ToWorker): void {
-    worker.postMessage(message);
+  #tell(worker: Worker, message: ToWorker, moved: readonly ArrayBuffer[] = []): void {
+    worker.postMessage(message, [...moved]);
   }
 
   #path(name: string): string {

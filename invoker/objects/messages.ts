@@ -1,4 +1,5 @@
 import type { SecureContextOptions } from 'node:tls';
+import type { CallMessage, ReplyMessage } from './calls/callMessages.js';
 import type { AnswerMessage, QuestionMessage } from './questions/questions.js';
 import type { SharingCounts } from './sharing/sharingParts.js';
 import type { MemoryCounts, NamespaceUse } from './memory/memoryCounts.js';
@@ -31,6 +32,7 @@ export type ToWorker =
   | { readonly kind: 'bound'; readonly bytes: number }
   | { readonly kind: 'listen'; readonly host: string; readonly port: number }
   | { readonly kind: 'answer'; readonly message: AnswerMessage }
+  | { readonly kind: 'call'; readonly message: CallMessage }
   /** Hand all objects over to other invokers, within this time. */
   | { readonly kind: 'drain'; readonly limitMs: number }
   | { readonly kind: 'stop'; readonly graceMs: number };
@@ -55,6 +57,7 @@ export type FromWorker =
   | { readonly kind: 'counts'; readonly counts: ObjectCounts }
   | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly text: string; readonly error: string }
   | { readonly kind: 'question'; readonly message: QuestionMessage }
+  | { readonly kind: 'reply'; readonly message: ReplyMessage }
   /** The end of a drain: the numbers of colors that other invokers have, and of those that they do not have. */
   | { readonly kind: 'drained'; readonly moved: number; readonly left: number }
   | { readonly kind: 'stopped' };

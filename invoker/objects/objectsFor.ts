@@ -50,7 +50,7 @@ export async function objectsFor(
       takeDemand: () => service.takeDemand() / MB,
       references: {
         access: service.access,
-        token: (user) => service.token(namespaceOf(user)),
+        namespace: namespaceOf,
       },
       ...(url === undefined
         ? {}

@@ -7,6 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { randomBytes } from 'node:crypto';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
 import { ObjectTokens } from '../../shared/objects/ObjectToken.js';
+import { CallServer } from './calls/CallServer.js';
 import { EXPIRY_MS } from './memory/Expiries.js';
 import { ObjectMemory } from './memory/ObjectMemory.js';
 import { ReadCopies } from './memory/ReadCopies.js';
@@ -21,7 +22,7 @@ import { objectListener } from './server/objectListener.js';
 
 /** The interval of counts for the main thread, in ms. */
 const COUNTS_MS = 500;
-/** The interval of `Sharing.beat`, in ms. */
+/** The interval of `Sharing.beat` and `CallServer.tidy`, in ms. */
 const BEAT_MS = 1000;
 /** The number of namespaces in counts. */
 const LARGEST = 20;
@@ -70,6 +71,11 @@ const common = {
     else waitsLate++;
   },
 };
+const calls = new CallServer({
+  ...common,
+  elsewhere: sharing,
+  reply: (message, moved) => port.postMessage({ kind: 'reply', message } satisfies FromWorker, [...moved]),
+});
 const containers = objectListener({ ...common, authenticate: bearerAuthentication(tokens), elsewhere: sharing });
 const { secret } = config;
 const peers =
@@ -100,6 +106,9 @@ port.on('message', (message: ToWorker) => {
     case 'answer':
       asker.answered(message.message);
       break;
+    case 'call':
+      void calls.take(message.message);
+      break;
     case 'drain':
       void sharing.drain(AbortSignal.timeout(message.limitMs)).then(
         (outcome) => tell({ kind: 'drained', ...outcome }),
@@ -123,7 +132,10 @@ port.on('message', (message: ToWorker) => {
 });
 
 const expiring = setInterval(() => memory.expire(now()), EXPIRY_MS);
-const beating = setInterval(() => sharing.beat(), BEAT_MS);
+const beating = setInterval(() => {
+  sharing.beat();
+  calls.tidy();
+}, BEAT_MS);
 let told = '';
 const counting = setInterval(tellCounts, COUNTS_MS);
 

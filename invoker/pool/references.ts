@@ -8,6 +8,7 @@ import { nextTurn } from '../../shared/entities/turns.js';
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import { applicationError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
+import { BUFFERED_BYTES } from '../containers/ContainerDriver.js';
 import type { BodyInPieces, ContainerResponse, LargeResponses, RequestBody } from '../containers/ContainerDriver.js';
 import type { ReadObject } from '../objects/ObjectAccess.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
@@ -29,7 +30,7 @@ export class UnresolvedReferenceError extends Error {
  * @throws UnresolvedReferenceError
  */
 export async function referencedBody(
-  { access, token }: ReferenceParts,
+  { access, namespace }: ReferenceParts,
   job: Job,
   references: MessageReferences,
   parameters: Json,
@@ -40,7 +41,7 @@ export async function referencedBody(
   const cut = inWords(() => cutAtReferences(parameters));
   if (!cut) return runBody(message, action, parameters, deadline);
   const objects = await readAll(cut.addresses, (address, { maxBytes, admit }) =>
-    access.read(token(message.user), address, references.policy, {
+    access.read(namespace(message.user), address, references.policy, {
       maxBytes,
       admit: async (length) => {
         await share.take(length);
@@ -48,8 +49,16 @@ export async function referencedBody(
       },
     }),
   );
-  const pieces = cut.texts.flatMap((text, i): Buffer[] => [Buffer.from(text), ...objects.slice(i, i + 1)]);
-  return inPieces([Buffer.from(RUN_HEAD), ...pieces, Buffer.from(runTail(message, action, deadline))]);
+  const parts = cut.texts.flatMap((text, i): Part[] => [{ bytes: Buffer.from(text) }, ...objects.slice(i, i + 1)]);
+  const tail = Buffer.from(runTail(message, action, deadline));
+  return inPieces([{ bytes: Buffer.from(RUN_HEAD) }, ...parts, { bytes: tail }]);
+}
+
+/** A part of a body. */
+interface Part {
+  readonly bytes: Buffer;
+  /** Called when nobody reads the bytes any more. */
+  readonly release?: () => void;
 }
 
 /** What a read of an object needs: the room for it, and a call when its memory is there and its bytes come. */
@@ -66,16 +75,16 @@ interface Reading {
 async function readAll(
   addresses: readonly ObjectAddress[],
   read: (address: ObjectAddress, reading: Reading) => Promise<ReadObject>,
-): Promise<Buffer[]> {
-  const reads = new Map<string, Promise<Buffer>>();
+): Promise<Part[]> {
+  const reads = new Map<string, Promise<Part>>();
   let left = MAX_REFERENCED_BYTES;
-  const begin = (address: ObjectAddress, begun: () => void): Promise<Buffer> => {
+  const begin = (address: ObjectAddress, begun: () => void): Promise<Part> => {
     const admit = (bytes: number): void => {
       left -= bytes;
       begun();
     };
     return read(address, { maxBytes: left, admit }).then(
-      ({ bytes, contentType }) => asJson(bytes, contentType),
+      (object) => jsonOf(object),
       (error: unknown) => {
         const text = texts.unresolvedReference(shown(address), reasonOf(error));
         throw new UnresolvedReferenceError(text, { cause: error });
@@ -97,28 +106,41 @@ async function readAll(
     await Promise.allSettled(reads.values());
     throw error;
   }
-  const found = new Map<string, Buffer>();
+  const found = new Map<string, Part>();
   for (const [place, reading] of reads) found.set(place, await reading);
   const objects = addresses.map(({ color, key }) => found.get(objectPath(color, key)) ?? NOTHING);
-  const bytes = objects.reduce((sum, { length }) => sum + length, 0);
+  const bytes = objects.reduce((sum, part) => sum + part.bytes.length, 0);
   if (bytes > MAX_REFERENCED_BYTES) throw new UnresolvedReferenceError(texts.referencesTooLarge(MAX_REFERENCED_BYTES));
   return objects;
 }
 
-const NOTHING = Buffer.alloc(0);
+const NOTHING: Part = { bytes: Buffer.alloc(0) };
+
+/** An object as JSON. */
+function jsonOf({ bytes, contentType, release }: ReadObject): Part {
+  const json = asJson(bytes, contentType);
+  if (json === bytes) return release ? { bytes, release } : { bytes };
+  release?.();
+  return { bytes: json };
+}
 
 /** The bytes that one piece writes before other work gets its turn. */
-const PIECE_BYTES = 256 * 1024;
+const PIECE_BYTES = 1024 * 1024;
 
-function inPieces(parts: readonly Buffer[]): BodyInPieces {
+/** The body of one request: large objects are released as soon as they are written, so it is not sent twice. */
+function inPieces(parts: readonly Part[]): BodyInPieces {
+  const last = new Map(parts.map((part, i) => [part, i]));
   return {
-    bytes: parts.reduce((sum, part) => sum + part.length, 0),
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes.length, 0),
     async *pieces() {
-      for (const part of parts) {
-        for (let at = 0; at < part.length; at += PIECE_BYTES) {
-          yield part.subarray(at, at + PIECE_BYTES);
-          if (part.length > PIECE_BYTES) await nextTurn();
+      for (const [i, part] of parts.entries()) {
+        const { bytes, release } = part;
+        for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+          yield bytes.subarray(at, at + PIECE_BYTES);
+          if (bytes.length > PIECE_BYTES) await nextTurn();
         }
+        // Its bytes are on their way out: see `BodyInPieces.pieces`. A smaller object may wait in the socket.
+        if (bytes.length >= BUFFERED_BYTES && last.get(part) === i) release?.();
       }
     },
   };
@@ -135,7 +157,7 @@ export const largeResults = ({ over }: MessageReferences, share: Share): LargeRe
  * @param container the container's response, with bytes.
  */
 export async function keptResult(
-  { access, token }: ReferenceParts,
+  { access, namespace }: ReferenceParts,
   job: Job,
   { persistence, ttlMs, policy }: MessageReferences,
   { status, bytes }: ContainerResponse & { readonly bytes: Buffer },
@@ -145,12 +167,19 @@ export async function keptResult(
     return applicationError(texts.invalidLargeResult(bytes.length), bytes.length);
   }
   const address = { color: color?.value ?? activationId, key: `results/${activationId}` };
+  // The write takes the bytes over.
+  const { length } = bytes;
   try {
-    await access.write(token(user), address, policy, { bytes, contentType: 'application/json', persistence, ttlMs });
+    await access.write(namespace(user), address, policy, {
+      bytes,
+      contentType: 'application/json',
+      persistence,
+      ttlMs,
+    });
   } catch (error) {
-    return applicationError(texts.resultNotKept(bytes.length, reasonOf(error)), bytes.length);
+    return applicationError(texts.resultNotKept(length, reasonOf(error)), length);
   }
-  return { statusCode: 0, result: referenceTo(address, bytes.length), size: bytes.length };
+  return { statusCode: 0, result: referenceTo(address, length), size: length };
 }
 
 /** Whether the bytes look like an object or an array of JSON. Large JSON is not parsed here. */

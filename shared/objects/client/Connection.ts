@@ -31,7 +31,7 @@ export class BrokenConnectionError extends Error {
   }
 }
 
-/** The most bytes of one read: a head and 64 KB, so that such an object needs one read. */
+/** The most bytes of a read: a head and 64 KB, so that such an object needs one read. The rest of a larger one is read into its place. */
 const READ_BYTES = 68 * 1024;
 const MAX_HEAD_BYTES = 32 * 1024;
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
@@ -54,10 +54,13 @@ export class Connection {
   #held = false;
 
   constructor(address: ServerAddress) {
+    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    let target: Buffer = buffer;
     const onread = {
-      buffer: Buffer.allocUnsafeSlow(READ_BYTES),
-      callback: (bytes: number, buffer: Uint8Array) => {
-        this.#take(Buffer.from(buffer.buffer, buffer.byteOffset, bytes));
+      // Node.js asks for it before the first read and after each one.
+      buffer: () => (target = this.#place() ?? buffer),
+      callback: (bytes: number) => {
+        this.#take(target.subarray(0, bytes));
         // False: no more is read for now.
         return !this.#held;
       },
@@ -159,6 +162,12 @@ export class Connection {
     });
   }
 
+  /** The place of the next bytes of a large body. */
+  #place(): Buffer | undefined {
+    const { buffer, filled } = this.#body ?? NO_PLACE;
+    return buffer.length - filled < READ_BYTES ? undefined : buffer.subarray(filled);
+  }
+
   #begin({ status, headers, length }: Head, rest: Buffer): void {
     const body = { status, headers, buffer: length === 0 ? NO_BODY : Buffer.allocUnsafe(length), filled: 0 };
     this.#body = body;
@@ -170,7 +179,10 @@ export class Connection {
       this.#break('the response is longer than its Content-Length');
       return;
     }
-    body.filled += chunk.copy(body.buffer, body.filled);
+    // It may have been read into its place.
+    const { buffer: place } = body;
+    const isThere = chunk.buffer === place.buffer && chunk.byteOffset === place.byteOffset + body.filled;
+    body.filled += isThere ? chunk.length : chunk.copy(place, body.filled);
     if (body.filled < body.buffer.length) return;
     const { status, headers, buffer } = body;
     const pending = this.#pending;
@@ -212,6 +224,8 @@ interface Body {
   readonly buffer: Buffer;
   filled: number;
 }
+
+const NO_PLACE = { buffer: NO_BODY, filled: 0 };
 
 function parseHead(text: string): { status: number; headers: Map<string, string> } | undefined {
   const [first = '', ...lines] = text.split('\r\n');

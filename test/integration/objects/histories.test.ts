@@ -29,6 +29,8 @@ class Workload {
   async client(node: Node): Promise<void> {
     while (!this.#stopped && node.state !== 'dead' && node.state !== 'draining') {
       const unknown = await this.history.step(async ({ path, ...call }) => {
+        const inside = this.#random() < 0.5 ? await node.inside(path, call) : undefined;
+        if (inside) return inside;
         const reply = await node.container.call(path, call).catch(() => undefined);
         return reply && { status: reply.status, text: reply.body.toString() };
       });

@@ -44,4 +44,39 @@ describe('BodyBytes', () => {
       assert.equal(body.bytes().toString(), 'a'.repeat(count));
     }
   });
+
+  it('takes bytes that were read into their place, between chunks that were not', () => {
+    const all = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7) % 251));
+    const body = new BodyBytes(all.length);
+    assert.equal(body.place(), undefined);
+    body.push(Buffer.from(all.subarray(0, 10)));
+    assert.equal(body.place(), undefined);
+    let filled = 10;
+    for (const bytes of [5, 100_000, 7, 50_000]) {
+      const place = body.place();
+      const chunk = all.subarray(filled, filled + bytes);
+      if (place) {
+        assert.equal(place.length, all.length - filled);
+        chunk.copy(place);
+      }
+      body.push(place?.subarray(0, bytes) ?? Buffer.from(chunk));
+      filled += bytes;
+    }
+    body.push(Buffer.from(all.subarray(filled, filled + 90_000)));
+    filled += 90_000;
+    // A small rest has no place.
+    assert.equal(body.place(), undefined);
+    body.push(Buffer.from(all.subarray(filled)));
+    assert.deepEqual(body.bytes(), all);
+  });
+
+  it('has no place for bytes beyond its capacity', () => {
+    const body = new BodyBytes(100_000);
+    body.push(Buffer.alloc(1));
+    body.push(Buffer.alloc(1));
+    assert.equal(body.place()?.length, 99_998);
+    body.push(Buffer.alloc(200_000));
+    assert.equal(body.place(), undefined);
+    assert.equal(body.bytes().length, 100_000);
+  });
 });

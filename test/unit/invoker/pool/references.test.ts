@@ -2,13 +2,16 @@ import assert from 'node:assert/strict';
 import { newJob } from '../../../../invoker/pool/Job.js';
 import { codeMemory } from '../../../../invoker/pool/execute.js';
 import { keptResult, referencedBody, UnresolvedReferenceError } from '../../../../invoker/pool/references.js';
+import type { ReadObject } from '../../../../invoker/objects/ObjectAccess.js';
 import type { ReferenceParts } from '../../../../invoker/objects/ReferenceParts.js';
 import type { RequestBody } from '../../../../invoker/containers/ContainerDriver.js';
 import type { Json } from '../../../../shared/entities/keyvalue.js';
 import { ObjectError } from '../../../../shared/objects/ObjectError.js';
+import type { ObjectNamespace } from '../../../../shared/objects/ObjectToken.js';
 import { PoolFixture, executable, message } from './setup.js';
 
 const REFERENCES = { over: 1000, persistence: 'stored', ttlMs: 5000, policy: 'least-assigned' } as const;
+const GUEST: ObjectNamespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
 const TOO_LARGE = 48 * 1024 * 1024;
 
 /** Objects in memory, with the calls that they got. */
@@ -16,17 +19,17 @@ class FakeObjects implements ReferenceParts {
   readonly written: unknown[][] = [];
   readonly read: unknown[][] = [];
   readonly admitted: number[] = [];
-  readonly #objects: Readonly<Record<string, { bytes: Buffer; contentType: string }>>;
+  readonly #objects: Readonly<Record<string, ReadObject>>;
   failure: Error | undefined;
 
-  constructor(objects: Record<string, { bytes: Buffer; contentType: string }> = {}) {
+  constructor(objects: Readonly<Record<string, ReadObject>> = {}) {
     this.#objects = objects;
   }
 
-  readonly token = (): string => 'token';
+  readonly namespace = (): ObjectNamespace => GUEST;
   readonly access: ReferenceParts['access'] = {
-    read: async (token, { color, key }, policy, { maxBytes, admit }) => {
-      this.read.push([token, color, key, policy]);
+    read: async (namespace, { color, key }, policy, { maxBytes, admit }) => {
+      this.read.push([namespace.name, color, key, policy]);
       const found = this.#objects[`${color}/${key}`];
       if (!found) throw new ObjectError(404, 'The object does not exist.');
       if (found.bytes.length > maxBytes) throw new ObjectError(413, 'too large');
@@ -34,9 +37,9 @@ class FakeObjects implements ReferenceParts {
       await admit(found.bytes.length);
       return found;
     },
-    write: async (token, address, policy, { bytes, ...rest }) => {
+    write: async (namespace, address, policy, { bytes, ...rest }) => {
       if (this.failure) throw this.failure;
-      this.written.push([token, address, policy, { ...rest, length: bytes.length }]);
+      this.written.push([namespace.name, address, policy, { ...rest, length: bytes.length }]);
     },
   };
 }
@@ -71,10 +74,39 @@ describe('parameters by reference', () => {
     assert.deepEqual(value, { a: JSON.parse(table.toString()) as unknown, b: ['a "text"'], c: 1 });
     assert.equal(deadline, '99');
     assert.deepEqual(objects.read, [
-      ['token', 'blue', 'table', 'least-assigned'],
-      ['token', 'blue', 'text', 'least-assigned'],
+      ['guest', 'blue', 'table', 'least-assigned'],
+      ['guest', 'blue', 'text', 'least-assigned'],
     ]);
     assert.deepEqual(objects.admitted, [table.length, 8]);
+  });
+
+  it('release a large object when it is written for the last time, and a converted one at once', async () => {
+    const released: string[] = [];
+    const large = Buffer.from(JSON.stringify('x'.repeat(3_000_000)));
+    const object = (name: string, bytes: Buffer, contentType: string) => ({
+      bytes,
+      contentType,
+      release: () => void released.push(name),
+    });
+    const objects = new FakeObjects({
+      'c/twice': object('twice', large, 'application/json'),
+      'c/once': object('once', large, 'application/json'),
+      'c/small': object('small', Buffer.from('1'), 'application/json'),
+      'c/text': object('text', Buffer.from('text'), 'text/plain'),
+    });
+    const parameters = ['twice', 'once', 'twice', 'small', 'text'].map((name) => ({ $object: `c/${name}` }));
+    const body = await bodyFor(objects, parameters);
+    assert.deepEqual(released, ['text']);
+    assert.ok(typeof body !== 'string');
+    let written = 0;
+    for await (const piece of body.pieces()) {
+      // A piece is not written before the next one is asked for.
+      const whole = Math.floor(written / large.length);
+      assert.deepEqual(released, ['text', ...['once', 'twice'].slice(0, Math.max(0, whole - 1))]);
+      written += piece.length;
+    }
+    assert.equal(written, body.bytes);
+    assert.deepEqual(released, ['text', 'once', 'twice']);
   });
 
   it('read an object while the bytes of the one before come, and each object once', async () => {
@@ -183,7 +215,7 @@ describe('a result by reference', () => {
     });
     assert.deepEqual(objects.written, [
       [
-        'token',
+        'guest',
         { color: 'blue', key },
         'least-assigned',
         { contentType: 'application/json', persistence: 'stored', ttlMs: 5000, length: bytes.length },

@@ -1,4 +1,5 @@
 import type { AddressInfo } from 'node:net';
+import type { CallClient } from '../../../../../invoker/objects/calls/CallClient.js';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { ReadCopies } from '../../../../../invoker/objects/memory/ReadCopies.js';
 import { bearerAuthentication } from '../../../../../invoker/objects/server/bearer.js';
@@ -11,13 +12,19 @@ import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
 import { ObjectTokens, type ObjectNamespace } from '../../../../../shared/objects/ObjectToken.js';
 import { DroppingProxy } from '../../../../history/DroppingProxy.js';
-import { ObjectCaller } from '../callObjects.js';
+import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
+import { parseObjectPath } from '../../../../../shared/objects/objectPath.js';
+import { PERSISTENCES } from '../../../../../shared/objects/ObjectRequest.js';
+import { connectedCalls } from '../calls/connectedCalls.js';
+import { ObjectCaller, type Call } from '../callObjects.js';
 
 const MB = 1024 * 1024;
 export const SECRET = 'a secret of the cluster';
 export const GUEST: ObjectNamespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
 /** Short, so that tests of partitions need not wait long. */
 export const VALID_MS = 2000;
+
+type InsideCall = (path: string, call: Call) => Promise<{ readonly status: number; readonly text: string } | undefined>;
 
 /** One invoker's objects. */
 export interface Node {
@@ -29,6 +36,8 @@ export interface Node {
   readonly container: ObjectCaller;
   /** The same over a single connection. */
   readonly single: ObjectCaller;
+  /** As this invoker itself, by calls; undefined: such a request is none, or another invoker is the home. */
+  readonly inside: InsideCall;
   /** What the other invokers reach it through. */
   readonly proxy: DroppingProxy;
   readonly faults: unknown[];
@@ -42,6 +51,7 @@ export class TestCluster {
   readonly nodes: Node[] = [];
   readonly #store: ObjectStore | undefined;
   readonly #servers = new Map<Node, ObjectHttpServer>();
+  readonly #killed = new Set<number>();
   readonly #beats = new Map<Node, NodeJS.Timeout>();
 
   constructor(store?: ObjectStore) {
@@ -72,6 +82,7 @@ export class TestCluster {
     const authenticate = bearerAuthentication(tokens);
     const containers = objectListener({ memory, authenticate, elsewhere: sharing, now, onFault });
     const peers = peerListener({ memory, sharing, secret: SECRET, figures: () => memory.counts(), now, onFault });
+    const calls = connectedCalls({ memory, elsewhere: sharing, now, onFault });
     const server = new ObjectHttpServer((request, ...rest) =>
       isOfPeer(request) ? peers(request, ...rest) : containers(request, ...rest),
     );
@@ -86,6 +97,7 @@ export class TestCluster {
       sharing,
       container,
       single,
+      inside: insideCall(calls, () => !this.#killed.has(instance)),
       proxy,
       faults,
       state: 'up',
@@ -127,6 +139,7 @@ export class TestCluster {
 
   /** Ends an invoker at once. The controllers notice it when it is told to them. */
   async kill(node: Node): Promise<void> {
+    this.#killed.add(node.instance);
     clearInterval(this.#beats.get(node));
     node.proxy.close();
     await this.#servers.get(node)?.close(0);
@@ -144,3 +157,26 @@ export class TestCluster {
     for (const node of this.nodes) if (this.#servers.has(node)) await this.kill(node);
   }
 }
+
+const insideCall =
+  (calls: CallClient, isAlive: () => boolean): InsideCall =>
+  async (path, { method, headers = {}, body }) => {
+    if (!isAlive()) return undefined;
+    const { color, key } = parseObjectPath(path.split('?', 1)[0] ?? '');
+    if (key === undefined || path.includes('?') || headers['if-none-match'] !== undefined) return undefined;
+    const object = { namespace: GUEST, address: { color, key }, policy: undefined };
+    try {
+      if (method === 'GET') {
+        const found = await calls.read(object, MB, async () => undefined);
+        return found && isAlive() ? { status: 200, text: found.bytes.toString() } : undefined;
+      }
+      if (method !== 'PUT' || body === undefined) return undefined;
+      const persistence = PERSISTENCES.find((name) => name === headers['x-palette-persistence']) ?? 'memory';
+      const properties = { contentType: 'text/plain', persistence, ttlMs: 3_600_000 };
+      const left = await calls.write(object, Buffer.from(body), properties);
+      return left || !isAlive() ? undefined : { status: 200, text: '' };
+    } catch (error) {
+      if (error instanceof ObjectError) return { status: error.status, text: error.message };
+      throw error;
+    }
+  };
