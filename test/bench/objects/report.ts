@@ -15,6 +15,8 @@ export interface Row {
 export interface Context {
   /** Whether to measure for longer. */
   readonly full: boolean;
+  /** The limit on the network of each invoker, such as `1gbit`; undefined: none. */
+  readonly network: string | undefined;
   /** Says what is measured now. */
   readonly progress: (text: string) => void;
   readonly add: (row: Row) => void;

@@ -5,6 +5,7 @@
  * measured in turns, so that a busy machine slows both.
  */
 import { parseArgs } from 'node:util';
+import { isRate, openOwnNetwork, runInOwnNetwork } from './network.js';
 import { measureOperations } from './operations.js';
 import { measurePeer } from './peer.js';
 import { Report, type Context } from './report.js';
@@ -23,6 +24,8 @@ const HELP = `npm run bench:objects [-- OPTIONS]
                 unused      what an installation pays that does not use objects
                 thread      what objects of 64 MB cost invocations, with the thread and without
   --full        measure three times as long
+  --network R   stencil: limit what each invoker sends and gets to a rate such as 1gbit (Linux, as root); the bytes to the
+                store are not limited
   --help        print this text
 `;
 
@@ -38,6 +41,7 @@ const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<void>>
 interface Options {
   readonly help: boolean;
   readonly full: boolean;
+  readonly network: string | undefined;
   readonly only: readonly string[];
 }
 
@@ -52,20 +56,31 @@ function options(): Options {
       options: {
         only: { type: 'string', default: 'operations,peer,stencil,training,unused' },
         full: { type: 'boolean', default: false },
+        network: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
+    const { network } = values;
+    if (network !== undefined && !isRate(network)) return fail(`--network takes a rate such as 1gbit, not ${network}.`);
     const only = values.only.split(',');
     const unknown = only.filter((name) => !Object.hasOwn(MEASUREMENTS, name));
-    return unknown.length > 0 ? fail(`There is no ${unknown.join(', ')}.`) : { ...values, only };
+    return unknown.length > 0 ? fail(`There is no ${unknown.join(', ')}.`) : { ...values, network, only };
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
 }
 
-const { help, full, only } = options();
+const { help, full, network, only } = options();
 if (help) console.log(HELP);
-else {
+else if (network !== undefined) {
+  const code = runInOwnNetwork();
+  if (code === undefined) {
+    openOwnNetwork();
+    await measure();
+  } else process.exitCode = code;
+} else await measure();
+
+async function measure(): Promise<void> {
   const report = new Report();
   const begun = performance.now();
   const progress = (text: string): void => {
@@ -73,7 +88,7 @@ else {
   };
   for (const name of only) {
     progress(name);
-    await MEASUREMENTS[name]?.({ full, progress, add: (row) => report.add(row) });
+    await MEASUREMENTS[name]?.({ full, network, progress, add: (row) => report.add(row) });
   }
   console.log(`\n${report.verdict}`);
 }
