@@ -1,6 +1,6 @@
 /*
- * Compiles the sources into `dist`, if they are newer than what is there. `npm start` and the other commands of a checkout
- * run this first. An installed package has no sources to compile and does not contain this file.
+ * Compiles the sources into `dist`, if they are newer than what is there, and joins the compiled files of the server
+ * (`deploy/bundle`), if they are newer than the joined ones. `npm start` and the other commands of a checkout run this first. An installed package has no sources to compile and does not contain this file.
  */
 import { spawnSync } from 'node:child_process';
 import { readdirSync, statSync, utimesSync } from 'node:fs';
@@ -12,16 +12,25 @@ const FOLDERS = ['controller', 'invoker', 'shared', 'deploy', 'docs', 'test'];
 const OTHERS = ['tsconfig.json', 'package-lock.json'];
 /** The compiler writes it last. Its time is that of the start of the latest compilation without errors. */
 const STAMP = join(ROOT, 'dist/.tsbuildinfo');
+/** The joined file of `npm start`. Its time is that of the start of the latest joining. */
+const JOINED = join(ROOT, 'dist/bundle/standalone.js');
 
 if (newest() > timeOf(STAMP)) {
   const began = new Date();
-  const { status } = spawnSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+  const status = run('node_modules/typescript/bin/tsc', '-p', '.');
+  // After errors, the next command compiles again.
+  if (timeOf(STAMP) > 0) utimesSync(STAMP, began, status === 0 ? began : new Date(0));
+  process.exitCode = status;
+}
+if (!process.exitCode && timeOf(JOINED) <= timeOf(STAMP)) process.exitCode = run('dist/deploy/bundle/main.js');
+
+/** Runs a program of the project. Returns its exit code. */
+function run(program, ...args) {
+  const { status } = spawnSync(process.execPath, [join(ROOT, program), ...args], {
     cwd: ROOT,
     stdio: ['ignore', 2, 2],
   });
-  // After errors, the next command compiles again.
-  if (timeOf(STAMP) > 0) utimesSync(STAMP, began, status === 0 ? began : new Date(0));
-  process.exitCode = status ?? 1;
+  return status ?? 1;
 }
 
 /** The time of the newest source, in ms since the epoch. */

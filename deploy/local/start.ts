@@ -80,7 +80,7 @@ export async function startLocal(life: Lifecycle, options: LocalOptions, log: Lo
       engine(life, 'Kafka', startKafka(prefix), 'Maven downloads it the first time'),
       engine(life, 'CouchDB', startCouch(), 'npm downloads its stand-in the first time'),
       containers.kind === 'docker'
-        ? waiting({ what: "the Node.js runtime's image", limitMs: ENGINES_MS, say: print }, containers.image)
+        ? waiting({ what: "the Node.js runtime's image", limitMs: ENGINES_MS, say: print }, containers.image())
         : undefined,
     ]),
   );

@@ -27,8 +27,11 @@ export interface ChosenContainers {
   readonly reason: string;
   /** The address of this machine for containers; undefined if they share its loopback interface. */
   readonly gateway: string | undefined;
-  /** Settles when the build of the Node.js runtime's image has succeeded or failed. */
-  readonly image: Promise<void>;
+  /**
+   * Brings the image of the Node.js runtime up to date, if a kind uses it. A check takes more than half a second of processor
+   * time in a process of its own: a server begins it when it is ready.
+   */
+  readonly image: () => Promise<void>;
   /** The images that are built on this machine; undefined: the driver uses none. */
   readonly images: LocalImages | undefined;
   /** Begins the build of a kind's image, if it is built here. */
@@ -97,9 +100,7 @@ export async function chooseContainers(
       ? processes(`${fault}; bubblewrap isolates processes`, true, log, settings)
       : processes(`${fault}, and ${sandbox.reason}; processes isolate nothing`, false, log, settings);
   }
-  const { DockerDriver } = await import('../../invoker/containers/docker/DockerDriver.js');
-  const { actionNetwork, warnOfOpenNetwork } = await import('../../invoker/containers/docker/network.js');
-  const { dockerProbe } = await import('../../invoker/containers/docker/probeKind.js');
+  const { actionNetwork, DockerDriver, dockerProbe, warnOfOpenNetwork } = await import('./dockerModules.js');
   const { docker, reach } = found;
   const network = await actionNetwork(docker, settings.network).catch((error: Error) => {
     throw new UsageError(error.message);
@@ -116,15 +117,11 @@ export async function chooseContainers(
     found.buildFault === undefined
       ? (parts.images ?? localImages)(log.component('runtimes'))
       : builtElsewhere(found.buildFault);
-  const image = namesRuntimeImage(runtimes) ? images.ready(RUNTIME_IMAGE) : Promise.resolve();
-  image.catch(() => {
-    // The first container that needs the image reports the error.
-  });
   return {
     kind: 'docker',
     reason: `Docker Engine ${found.version}${wanted ? ', asked for with --docker' : ' answers'}${stand.reason}`,
     gateway: reach === 'address' ? network.gateway : undefined,
-    image,
+    image: async () => (namesRuntimeImage(runtimes) ? images.ready(RUNTIME_IMAGE) : undefined),
     images,
     prepare: (reference) => {
       images.ready(reference).catch(() => {
@@ -177,7 +174,7 @@ async function ociContainers(
     kind: 'oci',
     reason: `${opened.runtime}, asked for with --oci`,
     gateway: opened.gateway,
-    image: namesRuntimeImage(runtimes) ? ready(RUNTIME_IMAGE) : Promise.resolve(),
+    image: async () => (namesRuntimeImage(runtimes) ? ready(RUNTIME_IMAGE) : undefined),
     images,
     prepare: (reference) => void ready(reference),
     probe: opened.probe(images),
@@ -191,15 +188,14 @@ async function processes(
   log: Logger,
   { pidsLimit, cpuShares }: DockerConfig,
 ): Promise<ChosenContainers> {
-  const { ProcessDriver } = await import('../../invoker/containers/process/ProcessDriver.js');
-  const { processProbe } = await import('../../invoker/containers/process/probeKind.js');
+  const { ProcessDriver, processProbe } = await import('./processModules.js');
   // Actions may read the system's information about other processes of their user.
   if (!sandbox) hideEnvironment();
   return {
     kind: sandbox ? 'sandbox' : 'process',
     reason,
     gateway: undefined,
-    image: Promise.resolve(),
+    image: async () => undefined,
     images: undefined,
     prepare: () => undefined,
     probe: processProbe(),

@@ -205,8 +205,13 @@ export async function startStandalone(
   // Drain requests and accepted work first, while invokers still run: the work is only on the bus of this process.
   life.opened('requests', () => controllers.drain(DRAIN_MS));
   await controllers.serve();
-  // After the line that the server is ready: it asks programs and registries.
-  setImmediate(() => void kinds.announce());
+  // After the line that the server is ready: they start processes, and ask programs and registries.
+  setImmediate(() => {
+    containers.image().catch(() => {
+      // The first container that needs the image reports the error.
+    });
+    void kinds.announce();
+  });
   return { url: `http://${urlHost(options.host)}:${port}`, containers, dataFolder, operator };
 }
 

@@ -11,13 +11,16 @@ export async function start(args: readonly string[]): Promise<void> {
   await Lifecycle.begin('palette-whisk').run(async (life) => {
     keepCompiledCode();
     deferSeldomUsed();
-    const { keepHeapSmall } = await import('../../shared/process/heap.js');
-    const { createLogger } = await import('../../shared/logging/winston.js');
-    const { environment } = await import('../../shared/config/environment.js');
-    const { standaloneSettings } = await import('./settings.js');
-    const { parseOptions, USAGE } = await import('./options.js');
-    const { startStandalone } = await import('./server.js');
-    const { banner } = await import('./banner.js');
+    const {
+      banner,
+      createLogger,
+      environment,
+      keepHeapSmall,
+      parseOptions,
+      standaloneSettings,
+      startStandalone,
+      USAGE,
+    } = await import('./serverModules.js');
 
     keepHeapSmall();
     const options = parseOptions(args);

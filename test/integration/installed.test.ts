@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { writeBundle } from '../../deploy/bundle/bundle.js';
 import { eventually } from '../e2e/eventually.js';
 import { programVersion } from '../../shared/process/version.js';
 
@@ -28,6 +29,7 @@ describe('the installed package', function () {
 
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'palette-whisk-installed-'));
+    await writeBundle(root);
     const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
       cwd: root,
       maxBuffer: 64 * 1024 * 1024,

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { writeBundle } from '../../deploy/bundle/bundle.js';
 
 /*
  * The package as others install it: packed by npm, from what is built, and unpacked beside its users' own code.
@@ -57,6 +58,7 @@ describe('the package', () => {
   after(() => rm(folder, { recursive: true, force: true }));
 
   it('brings the coloring library and its types to a project of its own', async () => {
+    await writeBundle(root);
     const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
       cwd: root,
       maxBuffer: 64 * 1024 * 1024,
@@ -64,7 +66,8 @@ describe('the package', () => {
     const [{ filename, files }] = JSON.parse(packed.stdout) as [{ filename: string; files: { path: string }[] }];
     const names = files.map((file) => file.path);
     for (const name of [
-      'dist/deploy/standalone/main.js',
+      'dist/bundle/palette-whisk.js',
+      'dist/deploy/standalone/controllerChild.js',
       'shared/runtimes/runtimes.json',
       'shared/runtimes/openserverless.json',
       'invoker/runtimes/python/runtime.py',
@@ -76,7 +79,7 @@ describe('the package', () => {
       assert.ok(names.includes(name), name);
     }
     assert.deepEqual(
-      names.filter((name) => /^(dist\/)?test\/|tsbuildinfo/.test(name)),
+      names.filter((name) => /^(dist\/)?test\/|tsbuildinfo|^dist\/deploy\/bundle\//.test(name)),
       [],
     );
 

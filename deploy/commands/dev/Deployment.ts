@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { valueOf, type JsonObject } from '../../../shared/entities/keyvalue.js';
 import { RefusedError, type Api } from '../client/Api.js';
 import { CommandError } from '../client/CommandError.js';

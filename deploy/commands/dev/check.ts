@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { compileFunction } from 'node:vm';
-import { z } from 'zod';
+import * as z from 'zod';
 import { stripTypes } from '../../../invoker/runtimes/nodejs/stripTypes.js';
 import { codeOf, messageOf } from '../../../shared/errors/reasons.js';
 import { filesOf, isFolder } from '../client/artifact.js';
