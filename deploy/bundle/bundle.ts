@@ -8,7 +8,7 @@ import { build, type BuildResult, type Plugin } from 'esbuild';
  */
 
 /** The folder of the joined files, below the project's. Its depth below `dist` is part of the joined code: see `ownPaths`. */
-export const BUNDLE = 'dist/bundle';
+const BUNDLE = 'dist/bundle';
 
 /** The processes that are joined, by the name of their file. */
 const ENTRIES = {
