@@ -27,7 +27,7 @@ type Choices = Partial<
 
 /** Users meet no rate limit in tests, and a list waits for the newest records, also where the machine is busy. */
 const GENEROUS = {
-  CONFIG_whisk_couchdb_listWait: '4 minutes',
+  CONFIG_whisk_couchdb_listWait: '1 minute',
   LIMITS_ACTIONS_INVOKES_PERMINUTE: '1000000',
   LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',
   LIMITS_TRIGGERS_FIRES_PERMINUTE: '1000000',
