@@ -4,7 +4,7 @@ export interface ConsumerTimes {
   readonly commitMs: number;
   /**
    * The time of failing commits, while the bus answers, after which the consumer joins again: if the coordinator says that
-   * it is no member.
+   * the consumer is not a member.
    */
   readonly commitsRefusedMs: number;
   /** The same if it gets no answers to heartbeats either. */

@@ -20,7 +20,7 @@ interface FetchingPartition {
   readonly maxBytes: number;
 }
 
-/** A consumer is no replica, names no session, and does not know the epoch of the leader, nor the start of the log. */
+/** A consumer is not a replica, names no session, and does not know the epoch of the leader, nor the start of the log. */
 const UNKNOWN = -1;
 const NO_SESSION = 0;
 
