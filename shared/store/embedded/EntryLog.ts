@@ -56,6 +56,8 @@ interface Place {
   readonly segment: Segment;
   readonly at: number;
   readonly bytes: number;
+  /** The number of the put that wrote the entry. It stays the same if the entry moves. */
+  readonly put: number;
 }
 
 export interface EntryLogOptions {
@@ -88,6 +90,7 @@ export class EntryLog {
   readonly #segments: Segment[] = [];
   #spares: string[] = [];
   #nextNumber = 1;
+  #puts = 0;
   #liveBytes = 0;
   #closed = false;
 
@@ -142,18 +145,47 @@ export class EntryLog {
     if (this.#liveBytes > this.#maxLiveBytes) {
       throw new StoreUnavailableError(`the limit of accepted work is reached: ${this.#entries.size} items wait`);
     }
+    // Callers put a key again only after its earlier put has settled, so the former entry is durable.
+    const former = this.#entries.get(key);
+    // The former line must outlive the flush of the new one.
+    if (former) this.#count(former, 1);
+    const put = ++this.#puts;
     try {
-      this.#append({ kind: 'put', key, value });
+      this.#append({ kind: 'put', key, value }, put);
       if (this.#durability === 'disk') await this.#flush.flushed();
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
-      // After a failed flush the line may exist: remove the entry again.
-      this.#remove(key);
+      this.#undo(key, put, former);
       this.#onFailure(reason);
       if ((reason as NodeJS.ErrnoException).code === 'ENOSPC') {
         throw new StoreFullError('The disk of the data folder is full.', { cause: reason });
       }
       throw new StoreUnavailableError(`cannot keep accepted work: ${reason.message}`, { cause: reason });
+    } finally {
+      if (former) this.#release(former);
+    }
+  }
+
+  /**
+   * Ends a failed put. Its line may exist, also on the disk. A former entry of the key is work that was accepted: it
+   * stays, and a later start finds either line. Without a former entry the new one is removed.
+   */
+  #undo(key: string, put: number, former: Place | undefined): void {
+    const place = this.#entries.get(key);
+    // The line was not written, or the entry has ended meanwhile.
+    if (place?.put !== put) return;
+    if (!former) return this.#remove(key);
+    this.#count(place, -1);
+    this.#enter(key, former);
+  }
+
+  #release(former: Place): void {
+    this.#count(former, -1);
+    try {
+      this.#dropOldest();
+    } catch (error) {
+      // The put has its outcome already.
+      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
@@ -199,7 +231,8 @@ export class EntryLog {
     return found?.line.kind === 'put' ? found.line.value : '';
   }
 
-  #append(line: LogLine): void {
+  /** @param put the number of the put, for the line of one. */
+  #append(line: LogLine, put = 0): void {
     if (this.#closed) throw new Error('the log is closed');
     let current = this.#current();
     let bytes = encodeLine(line, current.number);
@@ -212,7 +245,7 @@ export class EntryLog {
     if (line.kind === 'put') {
       const before = this.#entries.get(line.key);
       if (before) this.#count(before, -1);
-      this.#enter(line.key, { segment: current, at: current.used, bytes: bytes.length });
+      this.#enter(line.key, { segment: current, at: current.used, bytes: bytes.length, put });
     }
     current.used += bytes.length;
   }
@@ -260,8 +293,8 @@ export class EntryLog {
   #moveOldest(): void {
     const [oldest] = this.#segments;
     if (!oldest || oldest.live > oldest.size / 2) return;
-    for (const [key, { segment }] of this.#entries) {
-      if (segment === oldest) this.#append({ kind: 'put', key, value: this.#read(key) });
+    for (const [key, { segment, put }] of this.#entries) {
+      if (segment === oldest) this.#append({ kind: 'put', key, value: this.#read(key) }, put);
     }
     // Release the old lines only after the new ones are durable.
     this.#flush.flushed().then(
@@ -304,7 +337,7 @@ export class EntryLog {
       const before = this.#entries.get(line.key);
       if (before) this.#forget(line.key, before);
       if (line.kind === 'put') {
-        this.#enter(line.key, { segment, at, bytes });
+        this.#enter(line.key, { segment, at, bytes, put: 0 });
       }
     }
     this.#segments.push(segment);

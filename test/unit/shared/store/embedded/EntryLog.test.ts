@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setImmediate as turn } from 'node:timers/promises';
 import { join } from 'node:path';
@@ -227,6 +236,51 @@ describe('EntryLog', () => {
     assert.deepEqual(table.keys(), ['after', 'before']);
     await log.close();
     assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), ['after', 'before']);
+  });
+
+  it('keeps an accepted entry, also after a kill, if the entry that replaces it is not confirmed', async () => {
+    let frozen = false;
+    const flush = (): Promise<void> => (frozen ? Promise.reject(new Error('EIO')) : Promise.resolve());
+    const table = new EntryLog(folder, { ...SMALL, flush }).table('t');
+    await table.put('a', 'accepted');
+    await table.put('b', 'accepted');
+    frozen = true;
+    await assert.rejects(table.put('a', 'answered'), StoreUnavailableError);
+    // This line needs a file of its own. The former line must not leave with the first file.
+    await assert.rejects(table.put('b', 'x'.repeat(960)), StoreUnavailableError);
+    await assert.rejects(table.put('new', 'x'), StoreUnavailableError);
+    const accepted = [
+      { key: 'a', value: 'accepted' },
+      { key: 'b', value: 'accepted' },
+    ];
+    assert.deepEqual(table.list(), accepted);
+    const killed = mkdtempSync(join(tmpdir(), 'entry-log-'));
+    cpSync(folder, killed, { recursive: true });
+    const recovered = new EntryLog(killed, SMALL).table('t').keys();
+    rmSync(killed, { recursive: true });
+    assert.deepEqual(recovered, ['a', 'b']);
+    frozen = false;
+    await table.put('a', 'answered');
+    assert.equal(table.list('a')[0]?.value, 'answered');
+    table.remove('a');
+    table.remove('b');
+    assert.deepEqual(table.keys(), []);
+    assert.equal(segments().length, 1);
+  });
+
+  it('does not bring back an entry that ended before its replacement failed', async () => {
+    let refuse = (): void => undefined;
+    let frozen: Promise<void> | undefined;
+    const table = new EntryLog(folder, { ...SMALL, flush: () => frozen ?? Promise.resolve() }).table('t');
+    await table.put('a', 'accepted');
+    frozen = new Promise((_, reject) => (refuse = () => reject(new Error('EIO'))));
+    frozen.catch(() => undefined);
+    const late = assert.rejects(table.put('a', 'answered'), StoreUnavailableError);
+    table.remove('a');
+    refuse();
+    await late;
+    assert.deepEqual(table.keys(), []);
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), []);
   });
 
   it('does not wait at its close for a disk that does not answer', async () => {
