@@ -9,6 +9,19 @@ import { DISK_MS } from './SharedFlush.js';
  */
 export type Durability = 'disk' | 'process';
 
+/*
+ * The states of a write:
+ *
+ *   waiting → taken     LMDB has committed it
+ *           → late      LMDB has not committed it within the limit: it fails for its caller
+ *           → failed    LMDB could not commit it
+ *   taken   → durable   the flush has ended, or the durability needs none
+ *           → failed    the flush failed, or had no answer within its limit
+ *   late    → over      LMDB has committed it after all, or could not
+ *
+ * A late write stays in LMDB's queue. While one is late, no other write starts: retries of the same records would fill the queue.
+ */
+
 const FULL_DISK = 'The disk of the data folder is full.';
 /** LMDB's errors if a file cannot grow. */
 const FULL = /no space left|map_full|mapsize/i;
@@ -39,6 +52,8 @@ export class Commits {
   readonly #commitMs: number;
   readonly #flushMs: number;
   readonly #underWay = new Set<Promise<unknown>>();
+  /** The number of late writes. */
+  #late = 0;
 
   constructor(
     root: Pick<RootDatabase<string, Buffer>, 'flushed'>,
@@ -51,6 +66,11 @@ export class Commits {
     this.#mayWrite = options.mayWrite ?? (() => true);
     this.#commitMs = options.commitMs ?? COMMIT_MS;
     this.#flushMs = options.flushMs ?? DISK_MS;
+  }
+
+  /** Whether LMDB has not committed a write within the limit, and still has not. */
+  get stuck(): boolean {
+    return this.#late > 0;
   }
 
   /**
@@ -73,10 +93,11 @@ export class Commits {
   }
 
   async #run<T>(write: () => Promise<T>, flush: boolean): Promise<T> {
+    if (this.stuck) throw new StoreUnavailableError(`the embedded store failed: ${WAITS}`);
     if (!this.#mayWrite()) throw new StoreFullError(FULL_DISK);
     try {
-      const answer = await inTime(write(), this.#commitMs, 'take');
-      if (flush && this.#durability === 'disk') await inTime(this.#root.flushed, this.#flushMs, 'confirm');
+      const answer = await this.#taken(write());
+      if (flush && this.#durability === 'disk') await inTime(this.#root.flushed, this.#flushMs, 'confirm', () => {});
       return answer;
     } catch (error) {
       const reason = await reasonOf(error);
@@ -90,6 +111,14 @@ export class Commits {
     }
   }
 
+  #taken<T>(step: Promise<T>): Promise<T> {
+    return inTime(step, this.#commitMs, 'take', () => {
+      this.#late += 1;
+      // Also of a late failure the reason must not stay unhandled.
+      void step.catch(reasonOf).then(() => (this.#late -= 1));
+    });
+  }
+
   async #track<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work);
     try {
@@ -100,8 +129,11 @@ export class Commits {
   }
 }
 
-const inTime = async <T>(step: Promise<T>, limitMs: number, what: 'take' | 'confirm'): Promise<T> =>
+const WAITS = 'an earlier write still waits for the disk';
+
+const inTime = async <T>(step: Promise<T>, limitMs: number, what: 'take' | 'confirm', onLate: () => void): Promise<T> =>
   within(step, limitMs, () => {
+    onLate();
     throw new Error(`the disk did not ${what} a write within ${limitMs} ms`);
   });
 

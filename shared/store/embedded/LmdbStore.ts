@@ -103,7 +103,7 @@ export class LmdbStore implements ArtifactStore {
       return this.#replace(current, { ...document, _attachments: attachments } as NewDocument);
     });
     if (revision === undefined) {
-      if (early) void this.#attachments.remove(early).catch(() => undefined);
+      if (early) void this.#commits.done(() => this.#attachments.remove(early)).catch(() => undefined);
       throw new DocumentConflictError(document._id);
     }
     return revision;

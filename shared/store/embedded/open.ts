@@ -21,7 +21,7 @@ export interface EmbeddedStores extends Stores {
   readonly runs: KeptEntries;
   /** The bytes of the databases' pages in use. The file may be larger. */
   usedBytes(): number;
-  /** Whether the disk has not confirmed accepted work in time, and still does not answer. */
+  /** Whether the disk has not taken a write or confirmed accepted work in time, and still does not answer. */
   stuck(): boolean;
 }
 
@@ -174,7 +174,7 @@ async function openIn(
     messages: accepted?.table('messages') ?? NO_ENTRIES,
     runs: accepted?.table('runs') ?? NO_ENTRIES,
     usedBytes: () => whisks.usedBytes() + activations.usedBytes() + subjects.usedBytes(),
-    stuck: () => accepted?.stuck ?? false,
+    stuck: () => commits.stuck || (accepted?.stuck ?? false),
     close: () => (closing ??= close()),
   };
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../../../../shared/store/ArtifactStore.js';
 import { Commits, type Durability } from '../../../../../shared/store/embedded/Commits.js';
 
@@ -33,6 +34,59 @@ describe('Commits', () => {
     );
     assert.deepEqual(failures, ['the disk did not take a write within 30 ms']);
     await frozen.settled();
+  });
+
+  it('starts no further write while one is late, so that retries do not wait in LMDB, and is stuck until then', async () => {
+    const frozen = commits(Promise.resolve(true));
+    let take = (): void => undefined;
+    const late = new Promise<void>((resolve) => (take = resolve));
+    assert.equal(frozen.stuck, false);
+    await assert.rejects(
+      frozen.done(() => late),
+      StoreUnavailableError,
+    );
+    assert.equal(frozen.stuck, true);
+    let begun = 0;
+    const write = async (): Promise<number> => ++begun;
+    await assert.rejects(frozen.durable(write), (error) => {
+      assert.ok(error instanceof StoreUnavailableError);
+      assert.match(error.message, /an earlier write still waits for the disk/);
+      return true;
+    });
+    assert.equal(begun, 0);
+    assert.equal(failures.length, 1, 'the disk has been reported');
+    take();
+    await turn();
+    assert.equal(frozen.stuck, false);
+    assert.equal(await frozen.durable(write), 1);
+  });
+
+  it('survives a write that fails after its limit, with a reason that LMDB gives in another promise', async () => {
+    const unhandled: unknown[] = [];
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection');
+    const onUnhandled = (reason: unknown): unknown => unhandled.push(reason);
+    process.on('unhandledRejection', onUnhandled);
+    try {
+      const frozen = commits(Promise.resolve(true));
+      let fail = (): void => undefined;
+      const late = new Promise<void>((_, reject) => {
+        fail = () =>
+          reject(Object.assign(new Error('Commit failed'), { commitError: Promise.reject(new Error('EIO')) }));
+      });
+      await assert.rejects(
+        frozen.done(() => late),
+        StoreUnavailableError,
+      );
+      fail();
+      await turn();
+      await turn();
+      assert.deepEqual(unhandled, []);
+      assert.equal(frozen.stuck, false);
+    } finally {
+      process.off('unhandledRejection', onUnhandled);
+      for (const other of others) process.on('unhandledRejection', other);
+    }
   });
 
   it('waits for the disk only if the write has to survive a power failure', async () => {
