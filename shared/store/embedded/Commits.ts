@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 import { within } from '../../process/within.js';
 import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
+import { LateDiskError } from './LateDiskError.js';
 import { DISK_MS } from './SharedFlush.js';
 
 /**
@@ -134,7 +135,7 @@ const WAITS = 'an earlier write still waits for the disk';
 const inTime = async <T>(step: Promise<T>, limitMs: number, what: 'take' | 'confirm', onLate: () => void): Promise<T> =>
   within(step, limitMs, () => {
     onLate();
-    throw new Error(`the disk did not ${what} a write within ${limitMs} ms`);
+    throw new LateDiskError(what, limitMs);
   });
 
 /** The reason of a failed commit. LMDB provides it with another promise, which must not stay unhandled. */

@@ -1,11 +1,14 @@
 import { statfs } from 'node:fs/promises';
 import { silentLogger, type Logger } from '../../logging/Logger.js';
 import { StoreFullError } from '../ArtifactStore.js';
+import { LateDiskError } from './LateDiskError.js';
 
 /*
  * The state of the disk of a data folder:
  *
  *   room → full   less than the reserve is free, or a write failed or had no answer; logs it once, and new work is refused
+ *   full → full   a write has no answer: the reason is that the disk does not answer, and is logged. If the disk answers
+ *                 again and has no space, the reason is that it is full
  *   full → room   more than 1.5 times the reserve is free, no write failed in the last second, and the disk answers; logs it once
  *
  * The reserve is for the records of work that was accepted earlier.
@@ -39,6 +42,8 @@ export class DiskSpace {
   readonly #folder: string;
   readonly #log: Logger;
   readonly #stuck: () => boolean;
+  /** The names of the threads whose writes have no answer. */
+  readonly #hanging = new Set<string>();
   readonly #read: (folder: string) => Promise<DiskBytes>;
   readonly #now: () => number;
   #timer: NodeJS.Timeout | undefined;
@@ -95,10 +100,22 @@ export class DiskSpace {
   writeFailed(error: Error): void {
     this.#failedSinceCheck = true;
     this.#noRoomAtAll = true;
-    if (this.#fullSince !== undefined) return;
-    this.#free = Number.NaN;
-    if (this.#stuck()) this.#fault = error.message;
-    this.#enterFull({ error });
+    const before = this.#fault;
+    if (this.#isStuck() || error instanceof LateDiskError) this.#fault ??= error.message;
+    if (this.#fullSince === undefined) {
+      this.#free = Number.NaN;
+      this.#enterFull({ error });
+    } else if (this.#fault !== before) this.#report({ error });
+  }
+
+  /** To be called when a thread that writes to the folder has no answer in time, and when it has answers again. */
+  hangs(thread: string, stuck: boolean): void {
+    if (stuck) this.#hanging.add(thread);
+    else this.#hanging.delete(thread);
+  }
+
+  #isStuck(): boolean {
+    return this.#hanging.size > 0 || this.#stuck();
   }
 
   /** Never rejects. */
@@ -117,7 +134,11 @@ export class DiskSpace {
     const reserve = Math.min(MAX_RESERVE_BYTES, Math.max(MIN_RESERVE_BYTES, RESERVE_FRACTION * disk.total));
     if (this.#fullSince === undefined) {
       if (disk.free < reserve) this.#enterFull({});
-    } else if (!failed && !this.#failedSinceCheck && !this.#stuck() && disk.free >= 1.5 * reserve) {
+    } else if (!failed && !this.#failedSinceCheck && !this.#isStuck()) {
+      if (disk.free < 1.5 * reserve) {
+        this.#fault = undefined;
+        return;
+      }
       const seconds = ((this.#now() - this.#fullSince) / 1000).toFixed(1);
       const news = this.#fault === undefined ? 'has free space' : 'answers';
       this.#fullSince = this.#fault = undefined;
@@ -127,6 +148,10 @@ export class DiskSpace {
 
   #enterFull(details: { readonly error?: Error }): void {
     this.#fullSince = this.#now();
+    this.#report(details);
+  }
+
+  #report(details: { readonly error?: Error }): void {
     const end = this.#fault === undefined ? 'there is free space' : 'it answers';
     this.#log.error(`${this.#refusal().message} New work is refused with 503 until ${end}.`, details);
   }

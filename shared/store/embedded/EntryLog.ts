@@ -68,6 +68,8 @@ export interface EntryLogOptions {
   readonly maxLiveBytes?: number | undefined;
   /** Called when the file system refuses a write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
+  /** Called when `stuck` changes. */
+  readonly onStuck?: ((stuck: boolean) => void) | undefined;
   /** Flushes a file by its descriptor; missing: `fdatasync`. */
   readonly flush?: ((file: number) => Promise<void>) | undefined;
   /** The limit for the disk to confirm a write, in ms. */
@@ -102,7 +104,7 @@ export class EntryLog {
     this.#maxSegments = options.maxSegments ?? MAX_SEGMENTS;
     this.#maxLiveBytes = options.maxLiveBytes ?? MAX_LIVE_BYTES;
     this.#onFailure = options.onFailure ?? (() => {});
-    this.#flush = new SharedFlush(options.flush ?? promisify(fdatasync), options.flushMs);
+    this.#flush = new SharedFlush(options.flush ?? promisify(fdatasync), options.flushMs, options.onStuck);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#names = { lanes: lanesOf(openSync(folder, 'r'), folder) };
     for (const name of readdirSync(folder).toSorted()) {

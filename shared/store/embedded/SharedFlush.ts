@@ -1,4 +1,5 @@
 import { within } from '../../process/within.js';
+import { LateDiskError } from './LateDiskError.js';
 
 /*
  * The states of a flush:
@@ -32,6 +33,7 @@ export interface Flushable {
 export class SharedFlush {
   readonly #flush: (file: number) => Promise<void>;
   readonly #limitMs: number;
+  readonly #onStuck: (stuck: boolean) => void;
   /** Written since their last flush that succeeded. A flush of any other file would cost the disk as much, for nothing. */
   readonly #dirty = new Set<Flushable>();
   readonly #dropped = new WeakSet<Flushable>();
@@ -41,9 +43,13 @@ export class SharedFlush {
   /** The flushes that are late. */
   #late = 0;
 
-  /** @param flush resolves once all earlier writes of a file, given by its descriptor, are on the disk. */
-  constructor(flush: (file: number) => Promise<void>, limitMs = DISK_MS) {
+  /**
+   * @param flush resolves once all earlier writes of a file, given by its descriptor, are on the disk.
+   * @param onStuck called when `stuck` changes.
+   */
+  constructor(flush: (file: number) => Promise<void>, limitMs = DISK_MS, onStuck: (stuck: boolean) => void = () => {}) {
     this.#flush = flush;
+    this.#onStuck = onStuck;
     this.#limitMs = limitMs;
   }
 
@@ -81,11 +87,17 @@ export class SharedFlush {
     return within(quiet(), this.#limitMs, () => false);
   }
 
+  #count(change: 1 | -1): void {
+    const before = this.stuck;
+    this.#late += change;
+    if (this.stuck !== before) this.#onStuck(this.stuck);
+  }
+
   #inTime(flush: Promise<void>): Promise<void> {
     return within(flush, this.#limitMs, () => {
-      this.#late += 1;
-      void settlement(flush).then(() => (this.#late -= 1));
-      throw new Error(`the disk did not confirm a write within ${this.#limitMs} ms`);
+      this.#count(1);
+      void settlement(flush).then(() => this.#count(-1));
+      throw new LateDiskError('confirm', this.#limitMs);
     });
   }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { silentLogger, type Logger } from '../../../../../shared/logging/Logger.js';
 import { StoreFullError } from '../../../../../shared/store/ArtifactStore.js';
 import { DiskSpace } from '../../../../../shared/store/embedded/DiskSpace.js';
+import { LateDiskError } from '../../../../../shared/store/embedded/LateDiskError.js';
 
 const MB = 1024 * 1024;
 
@@ -73,6 +74,55 @@ describe('DiskSpace', () => {
         'New work is refused with 503 until it answers.',
       'the disk of the data folder answers again after 4.0 s: 500 MB',
     ]);
+  });
+
+  it('says that a full disk does not answer while that is so, and then that it is full', async () => {
+    free = 5 * MB;
+    await disk.check();
+    stuck = true;
+    disk.writeFailed(new LateDiskError('confirm', 10_000));
+    disk.writeFailed(new LateDiskError('take', 30_000));
+    await disk.check();
+    await disk.check();
+    const silent =
+      'The disk of the data folder /data does not answer: the disk did not confirm a write within 10000 ms.';
+    assert.throws(() => disk.requireRoom(), { message: silent });
+    stuck = false;
+    await disk.check();
+    assert.throws(() => disk.requireRoom(), { message: 'The disk of the data folder /data is full, 5 MB free.' });
+    free = 500 * MB;
+    clock = 3000;
+    await disk.check();
+    disk.requireRoom();
+    assert.deepEqual(lines, [
+      'The disk of the data folder /data is full, 5 MB free. New work is refused with 503 until there is free space.',
+      `${silent} New work is refused with 503 until it answers.`,
+      'the disk of the data folder has free space again after 3.0 s: 500 MB',
+    ]);
+  });
+
+  it('refuses new work while the disk does not answer one of the threads', async () => {
+    await disk.check();
+    for (const thread of ['invoker0', 'invoker1']) disk.hangs(thread, true);
+    disk.writeFailed(new Error('invoker0: the disk did not confirm a write'));
+    for (let second = 0; second < 2; second++) await disk.check();
+    disk.hangs('invoker0', false);
+    await disk.check();
+    assert.throws(() => disk.requireRoom(), { message: /does not answer: invoker0: the disk did not confirm/ });
+    disk.hangs('invoker1', false);
+    await disk.check();
+    disk.requireRoom();
+    assert.equal(lines.length, 2);
+  });
+
+  it('says of a late write that the disk does not answer, and not that it is full', async () => {
+    await disk.check();
+    disk.writeFailed(new LateDiskError('confirm', 10_000));
+    assert.throws(() => disk.requireRoom(), { message: /does not answer: the disk did not confirm/ });
+    await disk.check();
+    await disk.check();
+    disk.requireRoom();
+    assert.equal(lines.at(-1), 'the disk of the data folder answers again after 0.0 s: 500 MB');
   });
 
   it('bounds the reserve from below and from above', async () => {

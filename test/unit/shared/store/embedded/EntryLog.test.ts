@@ -216,6 +216,7 @@ describe('EntryLog', () => {
       flush: () => frozen ?? Promise.resolve(),
       flushMs: 20,
       onFailure: ({ message }) => failures.push(message),
+      onStuck: (stuck) => failures.push(stuck ? 'stuck' : 'answers'),
     });
     const table = log.table('t');
     await table.put('before', 'x');
@@ -226,12 +227,13 @@ describe('EntryLog', () => {
       return true;
     });
     assert.deepEqual(table.keys(), ['before']);
-    assert.equal(failures.length, 1);
+    assert.deepEqual(failures, ['stuck', 'the disk did not confirm a write within 20 ms']);
     assert.equal(log.stuck, true);
     frozen = undefined;
     answer();
     await turn();
     assert.equal(log.stuck, false);
+    assert.equal(failures.at(-1), 'answers');
     await table.put('after', 'x');
     assert.deepEqual(table.keys(), ['after', 'before']);
     await log.close();
