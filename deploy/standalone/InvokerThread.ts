@@ -7,6 +7,7 @@ import { writeForwarded } from '../../shared/logging/forwardingLogger.js';
 import { serveBus } from '../../shared/messaging/port/serveBus.js';
 import type { MergedRegistry } from '../../shared/metrics/MergedRegistry.js';
 import type { Platform } from '../../shared/platform/openPlatform.js';
+import type { DiskSpace } from '../../shared/store/embedded/DiskSpace.js';
 import { within } from '../../shared/process/within.js';
 import { serveActivations } from '../../shared/store/port/PortActivations.js';
 import { storeServices } from '../../shared/store/port/PortStore.js';
@@ -33,6 +34,8 @@ export interface InvokerThreadParts {
   readonly images: LocalImages;
   readonly onActivation: ((record: ActivationRecord) => void) | undefined;
   readonly onLine: ((line: LiveLine) => void) | undefined;
+  /** Is told that the disk of the data folder refuses the thread's writes, or does not answer them. */
+  readonly disk: Pick<DiskSpace, 'writeFailed' | 'hangs'>;
   /** Is told that a running thread has ended without `stop`. Its activations are lost to this process. */
   readonly onDeath: (error: Error) => void;
   /** Missing: the file of the invoker's thread. */
@@ -85,7 +88,7 @@ export class InvokerThread {
    * @throws the error of the start.
    */
   static async start(parts: InvokerThreadParts): Promise<InvokerThread> {
-    const { platform, images, onActivation, onLine, registry } = parts;
+    const { disk, platform, images, onActivation, onLine, registry } = parts;
     const { log } = platform;
     const thread = new InvokerThread(parts);
     const calls = thread.#calls;
@@ -96,6 +99,8 @@ export class InvokerThread {
       imageMissing: (reference) => images.missing(reference),
       activation: (record) => onActivation?.(record),
       line: (line) => onLine?.(line),
+      writeFailed: (message) => disk.writeFailed(new Error(`${thread.#name}: ${message}`)),
+      diskStuck: (stuck) => disk.hangs(thread.#name, stuck),
     } satisfies MainServices);
     calls.serve(storeServices(platform.stores));
     thread.#stopServing = serveActivations(calls, platform.activations, () => false);

@@ -46,7 +46,11 @@ async function start(): Promise<void> {
       missing: (reference) => main.call('imageMissing', reference),
     }),
   });
-  const answered = new EntryLog(answeredFolder(dataFolder, instance), { durability: options.durability });
+  const answered = new EntryLog(answeredFolder(dataFolder, instance), {
+    durability: options.durability,
+    onFailure: ({ message }) => main.tell('writeFailed', message),
+    onStuck: (stuck) => main.tell('diskStuck', stuck),
+  });
   parts.push({ name: 'answered results', close: () => answered.close() });
   const messaging = new PortMessaging(calls, log.component('bus'));
   parts.push({ name: 'bus', close: () => messaging.close() });

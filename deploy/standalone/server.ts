@@ -181,7 +181,7 @@ export async function startStandalone(
   if (options.threads) {
     const { startInvokerThreads } = await import('./threads.js');
     const { activation: onActivation, line: onLine } = activity;
-    const parts = { ...common, platform, registry, containers, homesOfObjects, onActivation, onLine };
+    const parts = { ...common, platform, registry, containers, homesOfObjects, onActivation, onLine, disk };
     await startInvokerThreads(life, parts, endProcess);
   } else {
     const { startStandaloneInvoker } = await import('./invoker.js');

@@ -39,6 +39,10 @@ export type MainServices = {
   readonly imageMissing: (reference: string) => Promise<string | undefined>;
   readonly activation: (record: ActivationRecord) => void;
   readonly line: (line: LiveLine) => void;
+  /** The thread's log of results could not be written. */
+  readonly writeFailed: (message: string) => void;
+  /** Whether the disk has not confirmed a write of this log in time, and still does not answer. */
+  readonly diskStuck: (stuck: boolean) => void;
 };
 
 /** The functions of an invoker's thread. */

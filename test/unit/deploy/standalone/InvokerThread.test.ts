@@ -21,6 +21,8 @@ describe('the thread of an invoker', () => {
   let stores: EmbeddedStores;
   let registry: MergedRegistry;
   let deaths: Error[];
+  let disk: string[];
+  let onAnswer: () => void;
   let died: Promise<void>;
   let onDeath: (error: Error) => void;
 
@@ -29,6 +31,7 @@ describe('the thread of an invoker', () => {
     stores = await openTemporaryStores();
     registry = new MergedRegistry();
     deaths = [];
+    disk = [];
     died = new Promise((resolve) => {
       onDeath = (error) => {
         deaths.push(error);
@@ -49,7 +52,8 @@ describe('the thread of an invoker', () => {
       `import { parentPort } from 'node:worker_threads';
        import { Calls } from ${JSON.stringify(CALLS)};
        import { UsageError } from ${JSON.stringify(OPTIONS)};
-       new Calls(parentPort).serve({ start: () => {}, stop: () => {}, metrics: () => [], ${services} });`,
+       const calls = new Calls(parentPort);
+       calls.serve({ start: () => {}, stop: () => {}, metrics: () => [], ${services} });`,
     );
     const options = parseOptions(['--threads']) as StandaloneOptions;
     const messaging = new EmbeddedMessaging();
@@ -67,11 +71,31 @@ describe('the thread of an invoker', () => {
       images: BUILT_BY_HAND,
       onActivation: undefined,
       onLine: undefined,
+      disk: {
+        writeFailed: ({ message }) => disk.push(message),
+        hangs: (thread, stuck) => {
+          disk.push(`${thread} ${stuck ? 'hangs' : 'answers'}`);
+          if (!stuck) onAnswer();
+        },
+      },
       onDeath: (error) => onDeath(error),
       file: pathToFileURL(file),
       stopMs,
     });
   }
+
+  it('passes on that the disk refuses its writes or does not answer, and that it answers again', async () => {
+    const answers = new Promise<void>((resolve) => (onAnswer = resolve));
+    const thread = await started(`start: () => {
+      const main = calls.to();
+      main.tell('diskStuck', true);
+      main.tell('writeFailed', 'the disk did not confirm a write');
+      main.tell('diskStuck', false);
+    }`);
+    await answers;
+    assert.deepEqual(disk, ['invoker3 hangs', 'invoker3: the disk did not confirm a write', 'invoker3 answers']);
+    await thread.stop();
+  });
 
   it('passes on why its invoker does not start', async () => {
     await assert.rejects(
