@@ -228,7 +228,7 @@ export class GroupConsumer<T> implements Consumer {
         if (!isCurrent()) return;
         // A membership that is lost during its start is a failed attempt.
         membership().lost = { error };
-        if (this.#state === 'member') this.#rejoin('has lost its membership', error);
+        if (this.#state === 'member') this.#rejoin('has lost its membership', error, true);
       },
     };
   }
@@ -258,13 +258,15 @@ export class GroupConsumer<T> implements Consumer {
     }
   }
 
-  #rejoin(what: string, error: unknown): void {
+  /** @param readFailed whether the library gave up: only then a message may be damaged. */
+  #rejoin(what: string, error: unknown, readFailed = false): void {
     const { options, log, health } = this.#parts;
     const membership = this.#membership;
     const began = this.#now();
     const failure = error === undefined ? undefined : this.#parts.classify(error);
     const refusal = failure === 'refused' && error instanceof Error ? error : undefined;
-    const pauseMs = failure !== undefined && isUnreadable(error, failure) ? this.#cannotRead(membership, error) : 0;
+    const cannotRead = readFailed && failure !== undefined && !isUnknownMember(error) && isUnreadable(error, failure);
+    const pauseMs = cannotRead ? this.#cannotRead(membership, error) : 0;
     if (refusal === undefined && !this.isUnreadable) {
       const cause = error === undefined ? '' : `: ${causeOf(error)}`;
       log.warn(`the consumer of ${options.topic.name} ${what}; joining the group again${cause}`, { error });

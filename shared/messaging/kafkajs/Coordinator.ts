@@ -6,13 +6,16 @@ import { chain } from '../kafka/causes.js';
  *   - keeps the broker that coordinated the group at its join, also after the group has moved to another broker,
  *   - sends heartbeats only between two fetches: a broker that is slow to answer a fetch ends the session,
  *   - joins as a new member after each loss: its coordinator then waits for the former member until its session ends,
+ *   - repeats a failed commit for minutes, also after a later commit: the group would go back,
+ *   - goes on fetching after a join of its own has failed,
  *   - may send a join although it was told to stop.
  * This stands between the two. It finds the coordinator again when an answer says so or is missing, sends heartbeats by a
- * clock, joins as a static member (KIP-345), and sends nothing once the consumer has given up.
+ * clock, joins as a static member (KIP-345), sends each commit once, has kafkajs repeat a failed join, and sends nothing once
+ * the consumer has given up.
  *
  *   apart -> member   the answer to SyncGroup: heartbeats begin
  *   member -> apart   the coordinator does not know the member or its generation: kafkajs learns this from its next heartbeat
- *                     and joins again
+ *                     and joins again. Also when kafkajs joins by itself, until a join succeeds
  *   any -> given up   `giveUp`: each further request fails
  */
 type State = 'apart' | 'member' | 'given up';
@@ -52,11 +55,14 @@ export class Coordinator {
   #broker: GroupRequests | undefined;
   #finding: Promise<GroupRequests> | undefined;
   #member: Member | undefined;
-  /** Why the coordinator did not accept the last heartbeat; undefined: it did. */
+  /** Why the coordinator did not accept the last heartbeat, or the last join of a former member; undefined: it did. */
   #rejection: { readonly error: Error; readonly at: number } | undefined;
   #beating = false;
   #timer: NodeJS.Timeout | undefined;
   #isStatic = false;
+  #hasBeenMember = false;
+  /** The number of commits. */
+  #commits = 0;
 
   constructor(options: CoordinatorOptions, find: Find) {
     this.#options = options;
@@ -68,7 +74,7 @@ export class Coordinator {
       syncGroup: (request) => this.#sync(request),
       heartbeat: () => this.#heartbeat(),
       leaveGroup: (request) => this.#leave(request),
-      offsetCommit: (request) => this.#ask((broker) => broker.offsetCommit(request)),
+      offsetCommit: (request) => this.#commit(request),
       offsetFetch: (request) => this.#ask((broker) => broker.offsetFetch(request)),
     };
   }
@@ -92,9 +98,19 @@ export class Coordinator {
   async #join(request: object): Promise<Joined> {
     this.#stopBeating();
     this.#member = undefined;
-    const joined = await this.#ask((broker) => this.#asStatic(broker).joinGroup(request));
+    const joined = await this.#enter((broker) => this.#asStatic(broker).joinGroup(request));
     this.#member = { groupGenerationId: joined.generationId, memberId: joined.memberId };
     return joined;
+  }
+
+  /** Sends a request that makes a member. If that fails, the answer to the next heartbeat tells kafkajs to join again. */
+  async #enter<R>(request: (broker: GroupRequests) => Promise<R>): Promise<R> {
+    try {
+      return await this.#ask(request);
+    } catch (error) {
+      if (this.#hasBeenMember) this.#rejection ??= { error: joinAgain(error), at: this.#now() };
+      throw error;
+    }
   }
 
   /** The broker, with the name of the static member in each request to join. kafkajs itself leaves it out. */
@@ -114,7 +130,7 @@ export class Coordinator {
 
   async #sync(request: object): Promise<unknown> {
     const member = this.#member;
-    const answer = await this.#ask((broker) => broker.syncGroup(request));
+    const answer = await this.#enter((broker) => broker.syncGroup(request));
     if (member !== undefined && this.#member === member && this.#state === 'apart') this.#beginBeating();
     return answer;
   }
@@ -122,6 +138,7 @@ export class Coordinator {
   #beginBeating(): void {
     const { onAlive, onRejoined } = this.#options;
     this.#state = 'member';
+    this.#hasBeenMember = true;
     onAlive();
     if (this.#rejection) onRejoined(this.#now() - this.#rejection.at, this.#rejection.error);
     this.#rejection = undefined;
@@ -170,11 +187,26 @@ export class Coordinator {
     return this.#ask((broker) => broker.leaveGroup(request));
   }
 
-  /** Sends a request to the coordinator. After a failure that may be due to the broker, the next one looks for it again. */
-  async #ask<R>(request: (broker: GroupRequests) => Promise<R>): Promise<R> {
+  /** Makes one attempt, which kafkajs must not repeat: a later commit may have succeeded. The consumer itself repeats it. */
+  async #commit(request: object): Promise<unknown> {
+    const number = ++this.#commits;
+    const isLast = (): boolean => number === this.#commits;
+    try {
+      return await this.#ask((broker) => broker.offsetCommit(request), isLast);
+    } catch (error) {
+      throw final('the commit failed', error);
+    }
+  }
+
+  /**
+   * Sends a request to the coordinator. After a failure that may be due to the broker, the next one looks for it again.
+   * @param isDue whether to send it still, after the coordinator was found.
+   */
+  async #ask<R>(request: (broker: GroupRequests) => Promise<R>, isDue = (): boolean => true): Promise<R> {
     if (this.#state === 'given up') throw givenUp();
     const broker = await this.#coordinator();
     if (this.#isGivenUp()) throw givenUp();
+    if (!isDue()) throw final('a later request has taken the place of this one');
     try {
       return await request(broker);
     } catch (error) {
@@ -213,7 +245,14 @@ const isRebalance = (error: Error): boolean => chain(error).some(({ type }) => t
 const isWordOfCoordinator = (error: Error): boolean => chain(error).some(({ type }) => WORDS.has(String(type)));
 
 /** kafkajs does not repeat a request that fails so. */
-const givenUp = (): Error => Object.assign(new Error('the membership was given up'), { retriable: false });
+const final = (message: string, cause?: unknown): Error =>
+  Object.assign(new Error(message, { cause }), { retriable: false });
+
+const givenUp = (): Error => final('the membership was given up');
+
+/** kafkajs joins again after such an answer to a heartbeat. */
+const joinAgain = (cause: unknown): Error =>
+  Object.assign(new Error('the last join failed', { cause }), { type: 'REBALANCE_IN_PROGRESS' });
 
 interface Member {
   readonly groupGenerationId: number;

@@ -249,6 +249,41 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
+  it('counts no answer of the coordinator as a damaged message, however often it joins anew', async () => {
+    const types = ['UNKNOWN_MEMBER_ID', 'ILLEGAL_GENERATION', 'FENCED_INSTANCE_ID', undefined];
+    for (const type of types) {
+      const { kafka, consumer, clock, lines } = setup({ times: { ...TIMES, unreadableMs: [600_000, 600_000] } });
+      kafka.append('t', ['a']);
+      await consumer.start();
+      await kafka.members[0]?.fetch();
+      kafka.faults.set('commit', failingCommits(Object.assign(new FakeError('other'), { type })));
+      kafka.append('t', ['b']);
+      await kafka.members[0]?.fetch();
+      for (let losses = 1; losses <= 3; losses++) {
+        await until(() => consumer.state === 'member' && kafka.members.length === losses);
+        const { length } = kafka.calls;
+        await until(() => kafka.calls.slice(length).includes('commit'));
+        clock.now += 20_000;
+        kafka.members.at(-1)?.sink.alive();
+      }
+      await until(() => consumer.state === 'member' && kafka.members.length === 4);
+      // The library itself may give up at such an answer.
+      const last = type === undefined ? 3 : 6;
+      for (let losses = 4; losses <= last; losses++) {
+        await until(() => consumer.state === 'member' && kafka.members.length === losses);
+        kafka.members.at(-1)?.sink.lost(Object.assign(new FakeError('other'), { type }));
+      }
+      await until(() => consumer.state === 'member');
+      assert.equal(consumer.isUnreadable, false);
+      assert.deepEqual(
+        lines.filter((line) => line.startsWith('error')),
+        [],
+      );
+      kafka.faults.clear();
+      await consumer.close();
+    }
+  });
+
   it('gives up an attempt to join that has no result, tells the number of attempts, and takes no place by it', async () => {
     const { kafka, got, consumer, lines } = setup({ times: { ...TIMES, attemptMs: [20, 40] } });
     kafka.append('t', ['a']);

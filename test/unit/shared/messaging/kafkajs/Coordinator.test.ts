@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { chain } from '../../../../../shared/messaging/kafka/causes.js';
 import { coordinatorOf, type Coordinator } from '../../../../../shared/messaging/kafkajs/Coordinator.js';
+import { classify } from '../../../../../shared/messaging/kafkajs/errors.js';
 import { until } from '../../../../suites/messaging.js';
 
 const protocolError = (type: string): Error => Object.assign(new Error(type), { name: 'KafkaJSProtocolError', type });
+
+/** Whether kafkajs does not repeat a request that failed so. */
+const isFinal = (error: unknown): boolean =>
+  error instanceof Error && 'retriable' in error && error.retriable === false;
 
 /** A broker of kafkajs, and what it was asked. */
 class FakeBroker {
@@ -11,6 +17,7 @@ class FakeBroker {
   version = 5;
   readonly calls: string[] = [];
   readonly joins: Readonly<Record<string, unknown>>[] = [];
+  readonly commits: number[] = [];
   readonly faults = new Map<string, () => Promise<unknown>>();
 
   isConnected(): boolean {
@@ -36,7 +43,8 @@ class FakeBroker {
   leaveGroup(): Promise<unknown> {
     return this.call('leave');
   }
-  offsetCommit(): Promise<unknown> {
+  offsetCommit(request?: { offset: number }): Promise<unknown> {
+    if (request) this.commits.push(request.offset);
     return this.call('commit');
   }
   offsetFetch(): Promise<unknown> {
@@ -138,7 +146,7 @@ describe('the coordinator of a group, for kafkajs', () => {
     const broker = await join(parts);
     found.broker = second;
     first.faults.set('commit', () => Promise.reject(protocolError('NOT_COORDINATOR_FOR_GROUP')));
-    await assert.rejects(broker.offsetCommit(), /NOT_COORDINATOR/);
+    await assert.rejects(broker.offsetCommit(), { cause: protocolError('NOT_COORDINATOR_FOR_GROUP') });
     await broker.offsetCommit();
     assert.deepEqual(second.calls, ['commit']);
 
@@ -203,14 +211,60 @@ describe('the coordinator of a group, for kafkajs', () => {
     await assert.rejects(broker.heartbeat({ memberId: 'me', groupGenerationId: 3 }), /REBALANCE_IN_PROGRESS/);
   });
 
+  it('gets each commit once and in order, however kafkajs repeats failed requests', async () => {
+    const parts = setup({ heartbeatMs: 60_000 });
+    const { first, second, found, cluster } = parts;
+    await join(parts);
+    const cause = protocolError('REQUEST_TIMED_OUT');
+    first.faults.set('commit', () => Promise.reject(cause));
+    const broker = await cluster.findGroupCoordinator({ groupId: 'g' });
+    const failed: unknown = await broker.offsetCommit({ offset: 100 }).catch((error: unknown) => error);
+    assert.ok(isFinal(failed));
+    assert.ok(chain(failed).includes(cause), 'its cause is found');
+    assert.equal(classify(failed), 'transient');
+
+    // The first commit still looks for the coordinator when the second one begins.
+    found.broker = second;
+    const outcomes = await Promise.allSettled([
+      broker.offsetCommit({ offset: 120 }),
+      broker.offsetCommit({ offset: 150 }),
+    ]);
+    assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['rejected', 'fulfilled'],
+    );
+    assert.deepEqual([...first.commits, ...second.commits], [100, 150]);
+  });
+
+  it('has kafkajs join again after a join of its own has failed', async () => {
+    for (const step of ['join', 'sync']) {
+      const parts = setup({ heartbeatMs: 60_000 });
+      const { first, told, clock } = parts;
+      first.faults.set(step, () => Promise.reject(new Error('the broker is slow')));
+      await assert.rejects(join(parts), /slow/);
+      first.faults.clear();
+      const broker = await join(parts);
+      assert.deepEqual(told.rejoined, [], 'the first join was no loss');
+      const beat = { memberId: 'me', groupGenerationId: 3 };
+      await broker.heartbeat(beat);
+
+      first.faults.set(step, () => Promise.reject(new Error('the broker is slow')));
+      await assert.rejects(join(parts), /slow/);
+      await assert.rejects(broker.heartbeat(beat), { type: 'REBALANCE_IN_PROGRESS' });
+      first.faults.clear();
+      clock.now += 40;
+      await join(parts);
+      await broker.heartbeat(beat);
+      assert.equal(told.rejoined.length, 1);
+    }
+  });
+
   it('gets nothing more from a membership that was given up, also not a join that kafkajs begins later', async () => {
     const parts = setup();
     const { cluster, coordinator, first } = parts;
     const broker = await join(parts);
     coordinator.giveUp();
     const { length } = first.calls;
-    const isFinal = (error: unknown): boolean =>
-      error instanceof Error && 'retriable' in error && error.retriable === false;
     await assert.rejects(cluster.findGroupCoordinator({ groupId: 'g' }), isFinal);
     await assert.rejects(broker.joinGroup({}), isFinal);
     await assert.rejects(broker.offsetCommit(), isFinal);
