@@ -123,16 +123,14 @@ export interface LogOptions {
   timeoutMs: number;
 }
 
-/** Far more than a socket of Node.js keeps without asking the writer to wait. */
-export const BUFFERED_BYTES = 64 * 1024;
-
 /** A body that is written piece by piece: one of tens of MB would hold up the process. */
 export interface BodyInPieces {
   /** Of all pieces together. */
   readonly bytes: number;
   /**
    * The pieces from the first one on; a request that is tried again asks again, which `/run` never is. Another piece is
-   * asked for when the system has all bytes of the earlier ones, apart from a rest of less than `BUFFERED_BYTES`.
+   * asked for when the system has all bytes of the earlier ones, and never if the connection closes before: the memory of those
+   * bytes may be used again then, and only then.
    */
   pieces(): AsyncIterable<Uint8Array>;
 }

@@ -56,7 +56,6 @@ export class HttpConnection {
   #request: HttpRequest | undefined;
   /** Whether pieces of the request's body are still to be written. */
   #sending = false;
-  #onDrain: (() => void) | undefined;
   /** The bytes of a head of which the rest is missing. */
   #early: Buffer | undefined;
   #head: ResponseHead | undefined;
@@ -86,7 +85,6 @@ export class HttpConnection {
       clearTimeout(late);
       this.#write();
     });
-    socket.on('drain', () => this.#onDrain?.());
     socket.on('error', (error) => (this.#error ??= error));
     socket.once('end', () => this.close(new Error('the container closed the connection')));
     socket.once('close', () => {
@@ -126,7 +124,6 @@ export class HttpConnection {
     if (this.#closed) return;
     this.#closed = true;
     this.#socket.destroy();
-    this.#onDrain?.();
     const exchange = this.#exchange;
     this.#exchange = undefined;
     this.#onFree(this);
@@ -150,12 +147,20 @@ export class HttpConnection {
     );
   }
 
+  /**
+   * Asks for a piece when the system has copied all bytes of the one before. The result of `write` does not tell: it is true while
+   * less than the high-water mark waits, and the system reads waiting bytes later, whatever is in their memory then.
+   */
   async #writePieces(body: BodyInPieces): Promise<void> {
     let left = body.bytes;
     for await (const piece of body.pieces()) {
       if (this.#closed) return;
       left -= piece.length;
-      if (!this.#socket.write(piece)) await new Promise<void>((resolve) => (this.#onDrain = resolve));
+      const failure = await new Promise<Error | null | undefined>((resolve) => {
+        this.#socket.write(piece, resolve);
+      });
+      // The pieces that follow are not asked for: the owner of this piece must not take it for written.
+      if (failure || this.#closed) return;
     }
     if (left !== 0) throw new Error('the body of a request does not have its length');
     this.#sending = false;

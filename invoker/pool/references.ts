@@ -8,7 +8,6 @@ import { nextTurn } from '../../shared/entities/turns.js';
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import { applicationError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
-import { BUFFERED_BYTES } from '../containers/ContainerDriver.js';
 import type { BodyInPieces, ContainerResponse, LargeResponses, RequestBody } from '../containers/ContainerDriver.js';
 import type { ReadObject } from '../objects/ObjectAccess.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
@@ -139,8 +138,8 @@ function inPieces(parts: readonly Part[]): BodyInPieces {
           yield bytes.subarray(at, at + PIECE_BYTES);
           if (bytes.length > PIECE_BYTES) await nextTurn();
         }
-        // Its bytes are on their way out: see `BodyInPieces.pieces`. A smaller object may wait in the socket.
-        if (bytes.length >= BUFFERED_BYTES && last.get(part) === i) release?.();
+        // The system has all its bytes, since the next piece is asked for: see `BodyInPieces.pieces`.
+        if (last.get(part) === i) release?.();
       }
     },
   };

@@ -1,5 +1,6 @@
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { CalledObject, CallMessage, ReplyMessage, WrittenProperties } from './callMessages.js';
+import { MIN_SPARE_BYTES } from './SpareBuffers.js';
 
 /*
  * The states of a read:
@@ -29,7 +30,10 @@ export interface CallClientParts {
 export interface CalledBytes {
   readonly bytes: Buffer;
   readonly contentType: string;
-  /** To be called when nobody reads the bytes any more: they are gone then. Without it they are garbage some time. */
+  /**
+   * To be called when nobody reads the bytes any more, the system included: their memory gets the bytes of another object then.
+   * Without it they are garbage some time.
+   */
   readonly release: () => void;
 }
 
@@ -69,8 +73,8 @@ export class CallClient {
     const { buffer } = sent;
     const bytes = Buffer.from(buffer, 0, found.length);
     const release = (): void => {
-      // It has moved after the first call.
-      if (buffer.byteLength > 0) this.#parts.send({ id, kind: 'done', buffer }, [buffer]);
+      // Empty: it has moved after the first call.
+      if (buffer.byteLength >= MIN_SPARE_BYTES) this.#parts.send({ id, kind: 'done', buffer }, [buffer]);
     };
     return { bytes, contentType: found.contentType, release };
   }

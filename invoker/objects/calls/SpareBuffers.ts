@@ -1,7 +1,7 @@
 /** The most bytes to keep. */
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Smaller copies cost little. */
-const MIN_BYTES = 64 * 1024;
+/** Smaller copies cost little: their buffers are not used again. */
+export const MIN_SPARE_BYTES = 64 * 1024;
 /** Buffers have a multiple of this size, so that copies of similar sizes fit. */
 const STEP_BYTES = 256 * 1024;
 /** A buffer may be larger than a copy needs by this part of its size. */
@@ -24,7 +24,7 @@ export class SpareBuffers {
   /** A buffer with room for `length` bytes. It may contain other bytes: all that are read must be overwritten before. */
   take(length: number): ArrayBuffer {
     this.#busy = true;
-    if (length < MIN_BYTES) return unfilled(length);
+    if (length < MIN_SPARE_BYTES) return unfilled(length);
     const most = length + Math.max(STEP_BYTES, length * MAX_WASTE);
     const at = this.#spare.findIndex(({ byteLength }) => byteLength >= length && byteLength <= most);
     const [found] = at < 0 ? [] : this.#spare.splice(at, 1);
@@ -36,7 +36,7 @@ export class SpareBuffers {
   /** Keeps a buffer that nobody uses any more, if there is room. */
   give(buffer: ArrayBuffer): void {
     this.#busy = true;
-    if (buffer.byteLength < MIN_BYTES || this.#bytes + buffer.byteLength > MAX_BYTES) return;
+    if (buffer.byteLength < MIN_SPARE_BYTES || this.#bytes + buffer.byteLength > MAX_BYTES) return;
     this.#spare.push(buffer);
     this.#bytes += buffer.byteLength;
   }

@@ -183,6 +183,48 @@ describe('connections to a container', () => {
     assert.deepEqual(await send(pieces(9)), ['started', 'the body of a request does not have its length']);
   });
 
+  it('ask for another piece of a body only when the system has all bytes of the pieces before', async () => {
+    open(1);
+    const bytes = 12 * 1024;
+    const memory = { written: 0 };
+    const turns: number[] = [];
+    const body = {
+      bytes: 10_000 * bytes,
+      async *pieces() {
+        for (;;) {
+          yield Buffer.alloc(bytes, 'a');
+          // Its memory may be used again.
+          memory.written += bytes;
+        }
+      },
+    };
+    let received = '';
+    serve = (socket, text) => {
+      received += text;
+      socket.pause();
+    };
+    let sending: Sending | undefined;
+    void send(body, (given) => (sending = given));
+    // The peer does not read, so that the writer has to stop. If it is slow and does not stop yet, it must be right as well.
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      turns.push(memory.written);
+    } while (memory.written === 0 || turns.at(-20) !== memory.written);
+    const [socket] = accepted;
+    assert.ok(socket);
+    const atStop = memory.written;
+    sending?.abort();
+    serve = (_, text) => (received += text);
+    socket.resume();
+    await once(socket, 'end');
+    assert.equal(memory.written, atStop);
+    const ofBody = received.length - received.indexOf('\r\n\r\n') - 4;
+    assert.ok(
+      ofBody >= memory.written,
+      `the system had ${ofBody} bytes, and the memory of ${memory.written} might be used again`,
+    );
+  });
+
   it('do not start a request that was given up, and read on when a pause ends', async () => {
     open(1);
     const requests: string[] = [];

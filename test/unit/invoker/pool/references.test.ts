@@ -80,7 +80,7 @@ describe('parameters by reference', () => {
     assert.deepEqual(objects.admitted, [table.length, 8]);
   });
 
-  it('release a large object when it is written for the last time, and a converted one at once', async () => {
+  it('release an object when it is written for the last time, and a converted one at once', async () => {
     const released: string[] = [];
     const large = Buffer.from(JSON.stringify('x'.repeat(3_000_000)));
     const object = (name: string, bytes: Buffer, contentType: string) => ({
@@ -102,11 +102,14 @@ describe('parameters by reference', () => {
     for await (const piece of body.pieces()) {
       // A piece is not written before the next one is asked for.
       const whole = Math.floor(written / large.length);
-      assert.deepEqual(released, ['text', ...['once', 'twice'].slice(0, Math.max(0, whole - 1))]);
+      const largeOnes = released.filter((name) => name !== 'small');
+      assert.deepEqual(largeOnes, ['text', ...['once', 'twice'].slice(0, Math.max(0, whole - 1))]);
+      // It comes after them.
+      assert.ok(whole === 3 || !released.includes('small'));
       written += piece.length;
     }
     assert.equal(written, body.bytes);
-    assert.deepEqual(released, ['text', 'once', 'twice']);
+    assert.deepEqual(released, ['text', 'once', 'twice', 'small']);
   });
 
   it('read an object while the bytes of the one before come, and each object once', async () => {
