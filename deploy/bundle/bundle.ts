@@ -67,7 +67,8 @@ export async function writeBundle(root: string, folder = BUNDLE): Promise<void> 
     const before = await readFile(path).catch(() => undefined);
     if (before?.equals(contents) !== true) {
       const fresh = `${path}.${process.pid}`;
-      await writeFile(fresh, contents);
+      // `npm link` makes a command executable only once.
+      await writeFile(fresh, contents, { mode: entries.has(path) ? 0o755 : 0o644 });
       await rename(fresh, path);
     }
     await utimes(path, began, began);

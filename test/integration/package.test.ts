@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { writeBundle } from '../../deploy/bundle/bundle.js';
 
 /*
  * The package as others install it: packed by npm, from what is built, and unpacked beside its users' own code.
@@ -50,15 +49,27 @@ const CONFIG = {
   files: ['user.ts'],
 };
 
-describe('the package', () => {
+describe('the package', function () {
+  this.timeout(600_000);
   let folder: string;
   before(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'palette-whisk-package-'));
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
+  it('has all its commands after npm run build', async () => {
+    const { bin } = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8')) as {
+      bin: Record<string, string>;
+    };
+    const began = Date.now();
+    await run('npm', ['run', 'build'], { cwd: root });
+    for (const file of Object.values(bin)) {
+      const { mtimeMs } = await stat(path.join(root, file));
+      assert.ok(mtimeMs >= began, `${file} is older than the build`);
+    }
+  });
+
   it('brings the coloring library and its types to a project of its own', async () => {
-    await writeBundle(root);
     const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
       cwd: root,
       maxBuffer: 64 * 1024 * 1024,

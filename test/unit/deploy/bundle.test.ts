@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -115,6 +115,7 @@ describe('the joined files of a server', function () {
       for (const name of ['standalone', 'palette-whisk']) {
         const { stdout } = await promisify(execFile)(process.execPath, [join(root, folder, `${name}.js`), '--version']);
         assert.equal(stdout, `${programVersion()}\n`);
+        assert.ok((await stat(join(root, folder, `${name}.js`))).mode & 0o100, 'a linked command stays executable');
       }
     } finally {
       await rm(join(root, folder), { recursive: true, force: true });
