@@ -6,7 +6,7 @@ import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../shared/objects/peerHeader.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
 import type { ObjectNamespace } from '../../shared/objects/ObjectToken.js';
-import { NamespaceTurns } from '../../shared/objects/NamespaceTurns.js';
+import { leaveAtEnd, NamespaceTurns } from '../../shared/objects/NamespaceTurns.js';
 import { isWait, MAX_OPEN_WAITS, OpenWaits } from '../../shared/objects/OpenWaits.js';
 import type { Identity } from '../../shared/entities/identity.js';
 import type { MessageHome } from '../../shared/objects/messageObjects.js';
@@ -119,7 +119,7 @@ export class ObjectPeers {
     const leave = namespace && (await this.#turns.take(url, namespace.uuid, signal));
     try {
       const response = await this.#request(this.#client, url, request);
-      if (leave) response.body.once('close', leave);
+      if (leave) leaveAtEnd(response.body, leave);
       return response;
     } catch (error) {
       leave?.();

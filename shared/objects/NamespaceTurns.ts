@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { ObjectError } from './ObjectError.js';
 
 /*
@@ -95,4 +96,10 @@ export class NamespaceTurns {
     line.underWay--;
     if (line.underWay === 0) this.#lines.delete(place);
   }
+}
+
+/** Ends a turn when the body of its response has ended, or at once if that was before. */
+export function leaveAtEnd(body: Readable, leave: () => void): void {
+  if (body.closed) leave();
+  else body.once('close', leave);
 }

@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici';
 import { objectsLimitBytes } from '../../../shared/config/namespaceLimits.js';
 import type { Identity } from '../../../shared/entities/identity.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
+import { dropBody } from '../../../shared/objects/dropBody.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { isWait } from '../../../shared/objects/OpenWaits.js';
 import { passedBody } from '../../../shared/objects/passedBody.js';
@@ -129,21 +130,26 @@ async function proxy(
     signal: gone.signal,
   };
   let response = await send(objects, home, request);
-  const other = response.statusCode === 421 ? movedTo(response.headers[MOVED_HEADER]) : undefined;
-  if (other && !body) {
-    await response.body.dump();
-    response = await send(objects, other, request);
+  try {
+    const other = response.statusCode === 421 ? movedTo(response.headers[MOVED_HEADER]) : undefined;
+    if (other && !body) {
+      await response.body.dump();
+      response = await send(objects, other, request);
+    }
+    if (response.statusCode === 421) {
+      await response.body.dump();
+      throw away('The home of this color is changing.');
+    }
+    res.statusCode = response.statusCode;
+    for (const [name, value] of Object.entries(passedHeaders(response.headers, OBJECT_RESPONSE_HEADERS))) {
+      res.setHeader(name, value);
+    }
+    // A client that disconnects is not an error of the server, and an incomplete response must not look complete.
+    await pipeline(response.body, res).catch(() => res.destroy());
+  } finally {
+    // Also after an error before the body was read.
+    dropBody(response.body);
   }
-  if (response.statusCode === 421) {
-    await response.body.dump();
-    throw away('The home of this color is changing.');
-  }
-  res.statusCode = response.statusCode;
-  for (const [name, value] of Object.entries(passedHeaders(response.headers, OBJECT_RESPONSE_HEADERS))) {
-    res.setHeader(name, value);
-  }
-  // A client that disconnects is not an error of the server, and an incomplete response must not look complete.
-  await pipeline(response.body, res).catch(() => res.destroy());
 }
 
 async function send(objects: ObjectPeers, home: MessageHome, request: PeerRequest): Promise<Dispatcher.ResponseData> {

@@ -2,7 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { Agent, buildConnector, type Dispatcher } from 'undici';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
-import { NamespaceTurns } from '../../../shared/objects/NamespaceTurns.js';
+import { leaveAtEnd, NamespaceTurns } from '../../../shared/objects/NamespaceTurns.js';
 import { MAX_OPEN_WAITS } from '../../../shared/objects/OpenWaits.js';
 import { peerFaultOf, type PeerFault } from '../../../shared/objects/peerFault.js';
 import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objects/peerHeader.js';
@@ -90,7 +90,7 @@ export class PeerClient {
     const leave = await this.#turns.take(peer.url, asked.namespace.uuid, asked.signal);
     try {
       const response = await this.#request(peer, asked);
-      response.body.once('close', leave);
+      leaveAtEnd(response.body, leave);
       return response;
     } catch (error) {
       leave();

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
 import type { Peer } from '../../../shared/objects/Locate.js';
+import { dropBody } from '../../../shared/objects/dropBody.js';
 import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { isWait } from '../../../shared/objects/OpenWaits.js';
@@ -66,34 +67,39 @@ async function exchange(
     waits: isWait(path),
   };
   let answer = await send(peers, homes[0], asked);
-  const moved = answer.statusCode === 421 ? movedTo(answer.headers[MOVED_HEADER]) : undefined;
-  if (moved && !body) {
-    await answer.body.dump();
-    answer = await send(peers, moved, asked);
+  try {
+    const moved = answer.statusCode === 421 ? movedTo(answer.headers[MOVED_HEADER]) : undefined;
+    if (moved && !body) {
+      await answer.body.dump();
+      answer = await send(peers, moved, asked);
+    }
+    if (answer.statusCode === 421) {
+      await answer.body.dump();
+      throw new ObjectError(503, 'The home of the color is changing.', { retryAfterS: 1 });
+    }
+    if (place !== undefined && copy && answer.statusCode === 304) {
+      await answer.body.dump();
+      response.off('close', abort);
+      copies.send(place, copy, response);
+      return;
+    }
+    if (place !== undefined && answer.statusCode === 404) copies.drop(place);
+    response.writeHead(answer.statusCode, passedHeaders(answer.headers, RESPONSE_HEADERS));
+    const room = place === undefined || answer.statusCode !== 200 ? undefined : copies.reserve(place, answer.headers);
+    if (room) {
+      // As below.
+      await pipeline(answer.body, room.tap, response).then(room.keep, () => {
+        room.release();
+        response.destroy();
+      });
+      return;
+    }
+    // A caller that disconnects is not an error, and an incomplete response must not look complete.
+    await pipeline(answer.body, response).catch(() => response.destroy());
+  } finally {
+    // Also after an error before the body was read.
+    dropBody(answer.body);
   }
-  if (answer.statusCode === 421) {
-    await answer.body.dump();
-    throw new ObjectError(503, 'The home of the color is changing.', { retryAfterS: 1 });
-  }
-  if (place !== undefined && copy && answer.statusCode === 304) {
-    await answer.body.dump();
-    response.off('close', abort);
-    copies.send(place, copy, response);
-    return;
-  }
-  if (place !== undefined && answer.statusCode === 404) copies.drop(place);
-  response.writeHead(answer.statusCode, passedHeaders(answer.headers, RESPONSE_HEADERS));
-  const room = place === undefined || answer.statusCode !== 200 ? undefined : copies.reserve(place, answer.headers);
-  if (room) {
-    // As below.
-    await pipeline(answer.body, room.tap, response).then(room.keep, () => {
-      room.release();
-      response.destroy();
-    });
-    return;
-  }
-  // A caller that disconnects is not an error, and an incomplete response must not look complete.
-  await pipeline(answer.body, response).catch(() => response.destroy());
 }
 
 /** A plain read. One that waits, or knows tags itself, is passed on as it is. */

@@ -1,10 +1,12 @@
 import type { Peer } from '../../../shared/objects/Locate.js';
+import { dropBody } from '../../../shared/objects/dropBody.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
 import { PERSISTENCE_HEADER, PERSISTENCES, TTL_HEADER } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import type { Reservation } from '../memory/Reservation.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 
 /** The header of a response 404 to `take`: whether the invoker has other objects of the color. */
@@ -48,9 +50,10 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       throw away(from);
     }
     const length = Number(headers['content-length']);
-    const reservation = memory.reserve(namespace, address, length, now());
+    let reservation: Reservation | undefined;
     let etag: string;
     try {
+      reservation = memory.reserve(namespace, address, length, now());
       const bytes = Buffer.allocUnsafeSlow(length);
       let filled = 0;
       for await (const chunk of body as AsyncIterable<Buffer>) filled += chunk.copy(bytes, filled);
@@ -66,7 +69,9 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       };
       memory.put(namespace, address, ObjectBytes.of(bytes), options, reservation, now());
     } finally {
-      reservation.release();
+      reservation?.release();
+      // The memory may have no room for the object.
+      dropBody(body);
     }
     if (stays) return 'taken';
     try {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { NamespaceTurns } from '../../../../shared/objects/NamespaceTurns.js';
+import { leaveAtEnd, NamespaceTurns } from '../../../../shared/objects/NamespaceTurns.js';
 import { ObjectError } from '../../../../shared/objects/ObjectError.js';
 
 const refused = (error: unknown): boolean => error instanceof ObjectError && error.status === 429;
@@ -51,5 +53,18 @@ describe('the turns of namespaces', () => {
     (await next)();
     await assert.rejects(turns.take('x', 'a', gone.signal), { name: 'AbortError' });
     (await turns.take('x', 'a'))();
+  });
+
+  it('end with the body of a response, also if that had ended before', async () => {
+    const turns = new NamespaceTurns({ most: 1 });
+    const bodies = [new PassThrough(), new PassThrough()];
+    const [early, late] = bodies;
+    assert.ok(early && late);
+    early.destroy();
+    await once(early, 'close');
+    for (const body of bodies) leaveAtEnd(body, await turns.take('x', 'a'));
+    const next = turns.take('x', 'a');
+    late.destroy();
+    (await next)();
   });
 });

@@ -58,4 +58,40 @@ describe('a request for an object of another home', () => {
       }
     }
   });
+
+  it('keeps no connection for a response that it could not begin to pass on', async () => {
+    let left = (): void => undefined;
+    const leaves = new Promise<void>((resolve) => (left = resolve));
+    const home = createServer((_request, response) => {
+      response.once('close', left).writeHead(200, { 'content-type': 'text/plain' });
+      response.write('the first bytes');
+    });
+    const peers = new PeerClient('a secret of the cluster', 'invoker0');
+    const copies = new CopiesOfReader(new ObjectMemory({ epoch: 'e', boundBytes: MB }), new ReadCopies());
+    const homePort = await listening(home);
+    const invoker = createServer();
+    const passed = new Promise<void>((resolve, reject) => {
+      invoker.on('request', (request, response) => {
+        // The response has begun already, and stays open.
+        response.writeHead(200).write('x');
+        const homes = [{ instance: 1, url: `http://127.0.0.1:${homePort}` }] as const;
+        const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
+        const call = { request, response, namespace, color: 'red', policy: undefined, path: '/red/k', homes };
+        forward(peers, call, copies).then(resolve, reject);
+      });
+    });
+    const caller = httpRequest({ host: '127.0.0.1', port: await listening(invoker), path: '/' });
+    try {
+      caller.on('error', () => undefined).end();
+      await assert.rejects(passed, { code: 'ERR_HTTP_HEADERS_SENT' });
+      await leaves;
+    } finally {
+      caller.destroy();
+      await peers.close();
+      for (const server of [home, invoker]) {
+        server.closeAllConnections();
+        server.close();
+      }
+    }
+  });
 });
