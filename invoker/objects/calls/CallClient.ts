@@ -42,6 +42,7 @@ export class CallClient {
   readonly #parts: CallClientParts;
   readonly #open = new Map<number, (outcome: ReplyMessage | ObjectError) => void>();
   #last = 0;
+  #ended = false;
 
   constructor(parts: CallClientParts) {
     this.#parts = parts;
@@ -98,14 +99,17 @@ export class CallClient {
     this.#open.get(reply.id)?.(reply);
   }
 
-  /** Ends all open calls: the other thread has ended. */
+  /** Ends all open calls, and refuses further ones: the other thread has ended. */
   end(): void {
+    this.#ended = true;
     for (const settle of this.#open.values()) settle(silent());
   }
 
   #ask(message: CallMessage, moved: readonly ArrayBuffer[]): Promise<ReplyMessage> {
     const { send, replyMs = REPLY_MS } = this.#parts;
     const { id } = message;
+    // A read that waited for memory may come here after the end.
+    if (this.#ended) return Promise.reject(silent());
     if (this.#open.size >= MAX_OPEN) {
       return Promise.reject(
         new ObjectError(503, 'This invoker reads and writes too many objects.', { retryAfterS: 1 }),

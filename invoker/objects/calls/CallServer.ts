@@ -4,6 +4,7 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { notFound } from '../memory/objectRules.js';
+import type { Reservation } from '../memory/Reservation.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import type { Elsewhere, Here } from '../server/Elsewhere.js';
 import { SpareBuffers } from './SpareBuffers.js';
@@ -46,6 +47,8 @@ export class CallServer {
   readonly #parts: CallServerParts;
   /** Bounded by the main thread's memory for bodies, and by its open calls. */
   readonly #held = new Map<number, Held>();
+  /** The reads that look for their object. `abandon` removes one. Bounded by the main thread's open calls. */
+  readonly #reading = new Set<number>();
   readonly #spare = new SpareBuffers();
 
   constructor(parts: CallServerParts) {
@@ -63,6 +66,7 @@ export class CallServer {
           await this.#send(message.id);
           break;
         case 'abandon':
+          this.#reading.delete(message.id);
           this.#take(message.id);
           break;
         case 'done':
@@ -85,6 +89,7 @@ export class CallServer {
   async #read(call: Call<'read'>): Promise<void> {
     const { memory, now, reply } = this.#parts;
     const { id, namespace, address, maxBytes } = call;
+    this.#reading.add(id);
     const found = await this.#atHome(call, () => {
       const object = memory.read(namespace, address, now());
       if (!object) throw notFound();
@@ -92,9 +97,9 @@ export class CallServer {
       if (length > maxBytes) {
         throw new ObjectError(413, `The object has ${length} bytes, and there is room for ${maxBytes}.`);
       }
-      this.#hold(call, object);
+      if (this.#reading.has(id)) this.#hold(call, object);
       return { length, contentType: object.contentType };
-    });
+    }).finally(() => this.#reading.delete(id));
     reply(found ? { id, kind: 'found', ...found } : { id, kind: 'elsewhere', bytes: undefined }, []);
   }
 
@@ -135,24 +140,46 @@ export class CallServer {
     const { memory, now, reply, elsewhere } = this.#parts;
     const { id, namespace, address, bytes, properties } = call;
     const { persistence } = properties;
-    const settled = await this.#atHome(
-      call,
-      (here) => {
-        const before = memory.peek(namespace, address, now());
-        const reservation = memory.reserve(namespace, address, bytes.byteLength, now());
-        const options = { ...properties, condition: undefined };
-        const body = ObjectBytes.of(new Uint8Array(bytes));
-        const { object } = memory.put(namespace, address, body, options, reservation, now());
-        return { wait: elsewhere.settle?.(namespace, address, object, before, here) };
-      },
-      (here) => elsewhere.admit?.(persistence, here),
-    );
-    if (!settled) {
-      reply({ id, kind: 'elsewhere', bytes }, [bytes]);
-      return;
+    // The bytes are in this thread already: their memory is counted while they wait, too.
+    let reservation = await this.#reserve(call);
+    try {
+      const settled = await this.#atHome(
+        call,
+        (here) => {
+          const before = memory.peek(namespace, address, now());
+          reservation ??= memory.reserve(namespace, address, bytes.byteLength, now());
+          const options = { ...properties, condition: undefined };
+          const body = ObjectBytes.of(new Uint8Array(bytes));
+          const { object } = memory.put(namespace, address, body, options, reservation, now());
+          return { wait: elsewhere.settle?.(namespace, address, object, before, here) };
+        },
+        (here) => elsewhere.admit?.(persistence, here),
+      );
+      if (!settled) {
+        reply({ id, kind: 'elsewhere', bytes }, [bytes]);
+        return;
+      }
+      await settled.wait;
+    } finally {
+      reservation?.release();
     }
-    await settled.wait;
     reply({ id, kind: 'written' }, []);
+  }
+
+  /**
+   * Reserves memory for the bytes of a write. Undefined if another invoker is the home: it may have memory.
+   * @throws ObjectError 413, 429, 503
+   */
+  async #reserve({ namespace, address, policy, bytes }: Call<'write'>): Promise<Reservation | undefined> {
+    const { memory, now, elsewhere } = this.#parts;
+    const location = elsewhere.locate(namespace, address.color, policy);
+    if (!(location instanceof Promise) && location.kind === 'elsewhere') return undefined;
+    try {
+      return memory.reserve(namespace, address, bytes.byteLength, now());
+    } catch (error) {
+      if ((await location).kind !== 'elsewhere') throw error;
+      return undefined;
+    }
   }
 
   /**

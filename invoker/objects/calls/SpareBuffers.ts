@@ -2,8 +2,11 @@
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Smaller copies cost little: their buffers are not used again. */
 export const MIN_SPARE_BYTES = 64 * 1024;
-/** Buffers have a multiple of this size, so that copies of similar sizes fit. */
+/** Buffers have a multiple of such a size, so that copies of similar sizes fit. Memory is counted by the copies' sizes. */
 const STEP_BYTES = 256 * 1024;
+const SMALL_STEP_BYTES = 64 * 1024;
+/** Smaller copies have the small step. */
+const SMALL_BYTES = 1024 * 1024;
 /** A buffer may be larger than a copy needs by this part of its size. */
 const MAX_WASTE = 1 / 4;
 
@@ -25,10 +28,11 @@ export class SpareBuffers {
   take(length: number): ArrayBuffer {
     this.#busy = true;
     if (length < MIN_SPARE_BYTES) return unfilled(length);
-    const most = length + Math.max(STEP_BYTES, length * MAX_WASTE);
+    const step = length < SMALL_BYTES ? SMALL_STEP_BYTES : STEP_BYTES;
+    const most = length + Math.max(step, length * MAX_WASTE);
     const at = this.#spare.findIndex(({ byteLength }) => byteLength >= length && byteLength <= most);
     const [found] = at < 0 ? [] : this.#spare.splice(at, 1);
-    if (!found) return unfilled(Math.ceil(length / STEP_BYTES) * STEP_BYTES);
+    if (!found) return unfilled(Math.ceil(length / step) * step);
     this.#bytes -= found.byteLength;
     return found;
   }

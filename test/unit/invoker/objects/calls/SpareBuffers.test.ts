@@ -17,6 +17,16 @@ describe('spare buffers', () => {
     assert.notEqual(spare.take(4 * MB), buffer);
   });
 
+  it('of small copies are hardly larger than their copies', () => {
+    const spare = new SpareBuffers();
+    assert.equal(spare.take(65 * 1024).byteLength, 128 * 1024);
+    assert.equal(spare.take(MB - 1).byteLength, MB);
+    spare.give(new ArrayBuffer(256 * 1024));
+    assert.equal(spare.take(65 * 1024).byteLength, 128 * 1024);
+    assert.equal(spare.take(200 * 1024).byteLength, 256 * 1024);
+    assert.equal(spare.bytes, 0);
+  });
+
   it('are bounded', () => {
     const spare = new SpareBuffers();
     for (let n = 0; n < 10; n++) spare.give(new ArrayBuffer(4 * MB));

@@ -12,16 +12,21 @@ const admitAll = async (): Promise<void> => undefined;
 const ELSEWHERE: Location = { kind: 'elsewhere', homes: [{ instance: 1, url: 'http://other' }] };
 
 describe('calls to the thread of the objects', () => {
-  const setup = (elsewhere: Partial<CallServerParts['elsewhere']> = {}, more: Partial<CallServerParts> = {}) => {
+  const setup = (
+    elsewhere: Partial<CallServerParts['elsewhere']> = {},
+    more: Partial<CallServerParts> = {},
+    replyMs?: number,
+  ) => {
     const memory = newMemory(10 * MB);
     const faults: unknown[] = [];
-    const calls = connectedCalls({
+    const parts = {
       memory,
       elsewhere: { locate: everythingIsHere, ...elsewhere },
       now: () => 0,
-      onFault: (_, error) => void faults.push(error),
+      onFault: (_: string, error: unknown) => void faults.push(error),
       ...more,
-    });
+    };
+    const calls = connectedCalls(parts, replyMs);
     return { memory, calls, faults };
   };
 
@@ -131,6 +136,66 @@ describe('calls to the thread of the objects', () => {
     await assert.rejects(reading, refused(503, /had no memory for the object in time/));
   });
 
+  it('do not keep an object for a reader that has gone while it was looked for', async () => {
+    let prepared = (): void => undefined;
+    const waiting = new Promise<boolean>((resolve) => (prepared = () => resolve(false)));
+    const prepares = { asked: 0 };
+    const { memory, calls } = setup({ prepare: () => (++prepares.asked === 1 ? waiting : undefined) }, {}, 1);
+    put(memory, A, 'k', MB);
+    await assert.rejects(calls.read(OBJECT, MB, admitAll), refused(503, /does not answer/));
+    prepared();
+    while (prepares.asked < 2) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    put(memory, A, 'k', 'replaced');
+    assert.equal(memory.usedBytes, 'replaced'.length + COST);
+  });
+
+  it('count the bytes of a write while it waits, until its end', async () => {
+    let located: ((location: Location) => void) | undefined;
+    const locate = () => new Promise<Location>((resolve) => (located = resolve));
+    let failure: Error | undefined;
+    const { memory, calls } = setup({
+      locate,
+      owns: () => {
+        if (failure) throw failure;
+        return true;
+      },
+    });
+    const here: Location = { kind: 'here', others: [] };
+    for (const [location, fault, outcome, used] of [
+      [ELSEWHERE, undefined, `${MB} bytes back`, 0],
+      [here, new ObjectError(503, 'a fault'), 'a fault', 0],
+      [here, undefined, 'written', MB + COST],
+    ] as const) {
+      failure = fault;
+      const writing = calls.write(OBJECT, Buffer.alloc(MB), PROPERTIES).then(
+        (back) => (back ? `${back.length} bytes back` : 'written'),
+        (error: unknown) => (error instanceof Error ? error.message : ''),
+      );
+      await new Promise(setImmediate);
+      assert.equal(memory.usedBytes, MB);
+      // It is asked a second time when the memory is reserved.
+      const write = { ended: false };
+      void writing.then(() => (write.ended = true));
+      while (!write.ended) {
+        located?.(location);
+        await new Promise(setImmediate);
+      }
+      assert.equal(await writing, outcome);
+      assert.equal(memory.usedBytes, used);
+    }
+  });
+
+  it('give bytes back for which another invoker may have memory', async () => {
+    for (const locate of [() => ELSEWHERE, async () => ELSEWHERE]) {
+      const { memory, calls } = setup({ locate });
+      put(memory, A, 'other', 9 * MB);
+      const before = memory.usedBytes;
+      assert.equal((await calls.write(OBJECT, Buffer.alloc(20 * MB), PROPERTIES))?.length, 20 * MB);
+      assert.equal(memory.usedBytes, before);
+    }
+  });
+
   it('do not answer a write before the object is as safe as its persistence promises', async () => {
     let settle = (): void => undefined;
     const safe = new Promise<void>((resolve) => (settle = resolve));
@@ -206,7 +271,17 @@ describe('calls to the thread of the objects', () => {
     );
     patient.end();
     await Promise.all(open);
+    await assert.rejects(patient.write(OBJECT, Buffer.from('x'), PROPERTIES), refused(503, /does not answer/));
     // A reply that comes too late has no effect.
     patient.replied({ id: 1, kind: 'written' });
+  });
+
+  it('end when the thread ends while a read waits for memory', async () => {
+    const sent: string[] = [];
+    const calls = new CallClient({ send: ({ kind }) => void sent.push(kind) });
+    const reading = calls.read(OBJECT, MB, async () => calls.end());
+    calls.replied({ id: 1, kind: 'found', length: 1, contentType: 'text/plain' });
+    await assert.rejects(reading, refused(503, /does not answer/));
+    assert.deepEqual(sent, ['read']);
   });
 });
