@@ -24,17 +24,23 @@ export class Dispatcher<T> {
     this.inFlight = new InFlight(options, () => this.#uncommitted() < maxUncommitted);
   }
 
-  /** Takes the group's positions, before a membership starts to fetch. */
-  learn(places: readonly Place[]): void {
-    for (const { partition, committed, end } of places) {
-      const known = this.#partitions.get(partition);
-      if (known) known.tracker.learn(committed, end);
-      else {
-        const tracker = new OffsetTracker();
-        tracker.learn(committed, end);
-        this.#partitions.set(partition, { tracker, backlogEnd: committed === undefined ? 0 : end });
+  /**
+   * Takes the group's positions, before a membership starts to fetch.
+   * @returns the same. In a partition without a committed offset the end is where a group begins that asks for the latest
+   * messages: the end that the first membership saw, or the next message after those that the handler has got.
+   */
+  learn(places: readonly Place[]): Place[] {
+    const { from } = this.#options;
+    return places.map((place) => {
+      const { partition, committed, end } = place;
+      let known = this.#partitions.get(partition);
+      if (!known) {
+        known = { tracker: new OffsetTracker(), backlogEnd: committed === undefined ? 0 : end };
+        this.#partitions.set(partition, known);
       }
-    }
+      known.tracker.learn(committed, end, from);
+      return committed === undefined ? { ...place, end: known.tracker.place ?? end } : place;
+    });
   }
 
   /**
@@ -80,8 +86,8 @@ export class Dispatcher<T> {
     });
   }
 
-  /** The offset of the next message of each partition. */
-  places(): PartitionOffset[] {
+  /** The offset of the next message of each partition, as far as it is known. */
+  places(): { readonly partition: number; readonly offset: number | undefined }[] {
     return [...this.#partitions].map(([partition, { tracker }]) => ({ partition, offset: tracker.place }));
   }
 

@@ -70,6 +70,7 @@ export class GroupConsumer<T> implements Consumer {
   #committing: Promise<void> | undefined;
   /** The start of the first commit that has not succeeded yet. */
   #uncommittedSince: number | undefined;
+  /** Why the last commit of this membership failed; undefined: it has succeeded. */
   #commitError: unknown;
   /** When the broker refused this consumer last, during an outage of its rights. */
   #refusedAt: number | undefined;
@@ -183,7 +184,7 @@ export class GroupConsumer<T> implements Consumer {
       throw error;
     }
     membership.aliveAt = membership.joinedAt = this.#now();
-    this.#uncommittedSince = undefined;
+    this.#uncommittedSince = this.#commitError = undefined;
     this.#state = 'member';
     this.#parts.health.answered();
     this.#scheduleCommit();
@@ -194,8 +195,7 @@ export class GroupConsumer<T> implements Consumer {
     this.#stop.signal.throwIfAborted();
     // Too late: another attempt may have begun.
     if (this.#membership !== membership) return;
-    this.#dispatcher.learn(places);
-    await membership.fetcher.join(places);
+    await membership.fetcher.join(this.#dispatcher.learn(places));
   }
 
   #sink(membership: () => Membership): Sink {
@@ -340,7 +340,7 @@ export class GroupConsumer<T> implements Consumer {
       });
       if (this.#membership !== membership) return;
       this.#dispatcher.committed(offsets);
-      this.#uncommittedSince = undefined;
+      this.#uncommittedSince = this.#commitError = undefined;
     } catch (error) {
       if (this.#membership !== membership) return;
       this.#commitError = error;

@@ -14,10 +14,11 @@ import {
 import { BusHealth } from './BusHealth.js';
 import { causeAndRights, causeOf } from './causes.js';
 import { isShortOfBrokers } from './classify.js';
+import { consumerTimes } from './consumerTimes.js';
 import { GroupConsumer } from './GroupConsumer.js';
 import { KafkaProducer } from './KafkaProducer.js';
 import type { Admin, KafkaLibrary } from './library.js';
-import { REQUEST_TIMEOUT_MS, type KafkaOptions } from './options.js';
+import { DEFAULT_SESSION_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type KafkaOptions } from './options.js';
 import { replicationAdvice } from './replication.js';
 import { Transports } from './Transports.js';
 
@@ -86,6 +87,7 @@ export class KafkaMessaging implements Messaging {
       health: this.#health,
       log: this.#log,
       brokers: this.#options.brokers.join(','),
+      times: consumerTimes(this.#options.sessionTimeoutMs ?? DEFAULT_SESSION_TIMEOUT_MS),
     });
     this.#consumers.add(consumer);
     try {

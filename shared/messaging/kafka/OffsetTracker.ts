@@ -28,9 +28,9 @@ export class OffsetTracker {
     return place === this.#committed ? undefined : place;
   }
 
-  /** The offset of the next message, as far as it is known. */
-  get place(): number {
-    return this.#next ?? this.#committed ?? 0;
+  /** The offset of the next message; undefined before the first one of a group that begins at the earliest message. */
+  get place(): number | undefined {
+    return this.#next ?? this.#committed;
   }
 
   /** The number of dispatched messages from the oldest unhandled one on. None of them can be committed. */
@@ -46,12 +46,16 @@ export class OffsetTracker {
   /**
    * Takes the broker's offsets. If the partition ends before the last dispatched message, the topic was deleted and
    * created again, so all of its messages are new.
+   * @param from where a group begins that never committed. At the end: this place is then committed, so that the next
+   * membership does not begin at a later one.
    */
-  learn(committed: number | undefined, end: number): void {
+  learn(committed: number | undefined, end: number, from: 'earliest' | 'latest' = 'earliest'): void {
     this.#committed = committed;
-    if (this.#next === undefined || end >= this.#next) return;
-    this.#next = undefined;
-    while (this.#outstanding.shift());
+    if (this.#next !== undefined && end < this.#next) {
+      this.#next = undefined;
+      while (this.#outstanding.shift());
+    }
+    if (this.#next === undefined && committed === undefined && from === 'latest') this.#next = end;
   }
 
   /** The oldest unhandled message. */

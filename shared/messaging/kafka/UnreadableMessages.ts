@@ -46,22 +46,30 @@ export class UnreadableMessages {
 
 /**
  * The line for an operator at the begin of the outage.
- * @param places the next message of each partition.
+ * @param places the next message of each partition; without an offset, a group begins there that never committed.
  */
 export function unreadableLine(
   where: { readonly topic: string; readonly group: string; readonly brokers: string },
-  places: readonly { readonly partition: number; readonly offset: number }[],
+  places: readonly { readonly partition: number; readonly offset: number | undefined }[],
   cause: string,
 ): string {
   const { topic, group, brokers } = where;
-  const from = places.map(({ partition, offset }) => `partition ${partition} from offset ${offset} on`).join(', ');
-  const [{ partition, offset } = { partition: 0, offset: 0 }] = places;
-  const reset =
-    `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic}:${partition} ` +
-    `--reset-offsets --to-offset ${offset + 1} --execute`;
+  const from = places.map(({ partition, offset }) =>
+    offset === undefined
+      ? `partition ${partition} from its begin on`
+      : `partition ${partition} from offset ${offset} on`,
+  );
+  const giveUp = places.map(({ partition, offset }) => {
+    const to = offset === undefined ? 'N' : String(offset + 1);
+    const intact = `the first intact offset${offset === undefined ? '' : `, at least ${to}`}`;
+    return (
+      `kafka-consumer-groups.sh --bootstrap-server ${brokers} --group ${group} --topic ${topic}:${partition} ` +
+      `--reset-offsets --to-offset ${to} --execute (with ${intact})`
+    );
+  });
   return (
-    `cannot read topic ${topic}, ${from}: ${cause}. It is tried again after pauses of up to 30 s, and no message is skipped. ` +
+    `cannot read topic ${topic}, ${from.join(', ')}: ${cause}. It is tried again after pauses of up to 30 s, and no message is skipped. ` +
     'If the messages there are damaged and another replica of the partition is intact, make its broker the leader. To give ' +
-    `them up, stop this process, run: ${reset} (with the first intact offset, at least ${offset + 1}), and start it again`
+    `them up, stop this process, run: ${giveUp.join(', or: ')}, and start it again`
   );
 }

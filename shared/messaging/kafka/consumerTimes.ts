@@ -1,3 +1,5 @@
+import { DEFAULT_SESSION_TIMEOUT_MS, rebalanceTimeoutMs } from './options.js';
+
 /** The times of a consumer, in ms. */
 export interface ConsumerTimes {
   /** The longest time between the end of a handler and the commit. */
@@ -32,20 +34,29 @@ export interface ConsumerTimes {
   readonly lastMs: number;
 }
 
-export const CONSUMER_TIMES: ConsumerTimes = {
-  commitMs: 200,
-  commitsRefusedMs: 5000,
-  commitsFailMs: 10_000,
-  commitsStuckMs: 20_000,
-  silentMs: 15_000,
-  watchMs: 1000,
-  attemptMs: [20_000, 60_000],
-  joinMs: [100, 1000],
-  refusedMs: 10_000,
-  unreadableMs: [1000, 30_000],
-  leaveMs: 1000,
-  lastMs: 5000,
-};
+/**
+ * The times for a session timeout. Heartbeats are sent four times in a session, and a join takes as long as the other members
+ * have for theirs.
+ */
+export function consumerTimes(sessionTimeoutMs: number): ConsumerTimes {
+  const firstAttemptMs = Math.max(20_000, rebalanceTimeoutMs(sessionTimeoutMs) + 5000);
+  return {
+    commitMs: 200,
+    commitsRefusedMs: 5000,
+    commitsFailMs: Math.max(10_000, sessionTimeoutMs),
+    commitsStuckMs: 20_000,
+    silentMs: Math.max(15_000, 2.5 * sessionTimeoutMs),
+    watchMs: 1000,
+    attemptMs: [firstAttemptMs, Math.max(60_000, firstAttemptMs)],
+    joinMs: [100, 1000],
+    refusedMs: 10_000,
+    unreadableMs: [1000, 30_000],
+    leaveMs: 1000,
+    lastMs: 5000,
+  };
+}
+
+export const CONSUMER_TIMES = consumerTimes(DEFAULT_SESSION_TIMEOUT_MS);
 
 /** The time in ms that something has lasted, while the bus answered. */
 export interface Trouble {

@@ -40,6 +40,8 @@ export interface KafkaSasl {
 }
 
 export const DEFAULT_SESSION_TIMEOUT_MS = 6000;
+/** The time for the members of a group to join again. */
+export const rebalanceTimeoutMs = (sessionTimeoutMs: number): number => Math.max(sessionTimeoutMs, 10_000);
 export const DEFAULT_FETCH_WAIT_MS = 500;
 /** With the steps before it, a request gets its response within 30 s. */
 export const DEFAULT_DELIVERY_TIMEOUT_MS = 29_000;

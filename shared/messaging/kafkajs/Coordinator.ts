@@ -60,6 +60,8 @@ export class Coordinator {
   #beating = false;
   #timer: NodeJS.Timeout | undefined;
   #isStatic = false;
+  /** Set if the broker knows static members but refuses them: `inter.broker.protocol.version` is below 2.3. */
+  #refusesStatic = false;
   #hasBeenMember = false;
   /** The number of commits. */
   #commits = 0;
@@ -79,7 +81,7 @@ export class Coordinator {
     };
   }
 
-  /** Whether the broker knows static members (since Kafka 2.3). */
+  /** Whether the broker accepts static members (since Kafka 2.3). */
   get isStatic(): boolean {
     return this.#isStatic;
   }
@@ -98,7 +100,12 @@ export class Coordinator {
   async #join(request: object): Promise<Joined> {
     this.#stopBeating();
     this.#member = undefined;
-    const joined = await this.#enter((broker) => this.#asStatic(broker).joinGroup(request));
+    const send = (): Promise<Joined> => this.#enter((broker) => this.#asStatic(broker).joinGroup(request));
+    const joined = await send().catch((error: unknown) => {
+      if (this.#refusesStatic || !isUnsupported(error)) throw error;
+      this.#refusesStatic = true;
+      return send();
+    });
     this.#member = { groupGenerationId: joined.generationId, memberId: joined.memberId };
     return joined;
   }
@@ -115,7 +122,8 @@ export class Coordinator {
 
   /** The broker, with the name of the static member in each request to join. kafkajs itself leaves it out. */
   #asStatic(broker: GroupRequests): GroupRequests {
-    if (!isGroupBroker(broker)) return broker;
+    if (this.#refusesStatic) this.#isStatic = false;
+    if (this.#refusesStatic || !isGroupBroker(broker)) return broker;
     const lookupRequest: Lookup = (key, definition) => {
       const make = broker.lookupRequest(key, definition);
       return (fields) => {
@@ -239,6 +247,8 @@ const STATIC_JOIN_VERSION = 5;
 
 /** The answers of the coordinator itself about a member. Others may come from another broker, or from none. */
 const WORDS = new Set(['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION', 'UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID']);
+
+const isUnsupported = (error: unknown): boolean => chain(error).some(({ type }) => type === 'UNSUPPORTED_VERSION');
 
 const isRebalance = (error: Error): boolean => chain(error).some(({ type }) => type === 'REBALANCE_IN_PROGRESS');
 

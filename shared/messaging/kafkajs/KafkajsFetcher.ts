@@ -7,7 +7,13 @@ import {
 } from 'kafkajs';
 import { within } from '../../process/within.js';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
-import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
+import {
+  DEFAULT_FETCH_WAIT_MS,
+  DEFAULT_SESSION_TIMEOUT_MS,
+  FETCH_BYTES,
+  rebalanceTimeoutMs,
+  type KafkaOptions,
+} from '../kafka/options.js';
 import { coordinatorOf, type Coordinator } from './Coordinator.js';
 
 /** A membership of kafkajs, which calls back with each fetched batch. */
@@ -44,7 +50,7 @@ export class KafkajsFetcher implements Fetcher {
       partitionAssigners: [assigner],
       sessionTimeout,
       heartbeatInterval,
-      rebalanceTimeout: Math.max(sessionTimeout, 10_000),
+      rebalanceTimeout: rebalanceTimeoutMs(sessionTimeout),
       maxWaitTimeInMs: options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS,
       minBytes: 1,
       maxBytesPerPartition: FETCH_BYTES,

@@ -1,6 +1,12 @@
 import type { BaseOptions, Consumer as Client, MessagesStream } from '@platformatic/kafka';
 import type { Fetcher, PartitionOffset, Place, Sink, Subscription } from '../kafka/library.js';
-import { DEFAULT_FETCH_WAIT_MS, DEFAULT_SESSION_TIMEOUT_MS, FETCH_BYTES, type KafkaOptions } from '../kafka/options.js';
+import {
+  DEFAULT_FETCH_WAIT_MS,
+  DEFAULT_SESSION_TIMEOUT_MS,
+  FETCH_BYTES,
+  rebalanceTimeoutMs,
+  type KafkaOptions,
+} from '../kafka/options.js';
 import { closeNow, expectTopics, withMissingBrokers, type Library } from './library.js';
 
 /** A membership of the library: a stream that is read while the handler has room. */
@@ -23,7 +29,7 @@ export class PlatformaticFetcher implements Fetcher {
       ...(options.memberName === undefined ? {} : { groupInstanceId: `${options.memberName}-${group}` }),
       sessionTimeout,
       heartbeatInterval: Math.floor(sessionTimeout / 4),
-      rebalanceTimeout: Math.max(sessionTimeout, 10_000),
+      rebalanceTimeout: rebalanceTimeoutMs(sessionTimeout),
       autocommit: false,
       minBytes: 1,
       maxBytes: FETCH_BYTES,

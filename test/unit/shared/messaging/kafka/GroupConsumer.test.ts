@@ -474,4 +474,49 @@ describe('GroupConsumer', () => {
     assert.deepEqual(got, ['b']);
     await consumer.close();
   });
+
+  it('skips no message if it asks for the latest, also if it joins anew before its first message or commit', async () => {
+    const idle = setup({ from: 'latest' });
+    idle.kafka.append('t', ['a']);
+    await idle.consumer.start();
+    await until(() => idle.kafka.committed.get('g') === 1);
+    await idle.consumer.close();
+
+    const { kafka, got, consumer } = setup({ from: 'latest' });
+    kafka.append('t', ['a']);
+    kafka.faults.set('commit', failingCommits(new FakeError('transient')));
+    await consumer.start();
+    kafka.append('t', ['b']);
+    kafka.members[0]?.sink.lost(new FakeError('transient'));
+    await until(() => consumer.state === 'member' && kafka.members.length === 2);
+    await kafka.members[1]?.fetch();
+    assert.deepEqual(got, ['b']);
+    kafka.faults.clear();
+    await consumer.close();
+  });
+
+  it('joins anew for a failed commit only while none has succeeded since', async () => {
+    const { kafka, consumer, clock } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.faults.set('commit', failingCommits(Object.assign(new FakeError('other'), { type: 'UNKNOWN_MEMBER_ID' })));
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.includes('commit'));
+    kafka.faults.clear();
+    await until(() => kafka.committed.get('g') === 1);
+    // The next commit gets no answer for a while.
+    let answer: (() => void) | undefined;
+    const [member] = kafka.members;
+    assert.ok(member);
+    member.commit = () => new Promise<void>((resolve) => (answer = resolve));
+    kafka.append('t', ['b']);
+    await member.fetch();
+    await until(() => answer !== undefined);
+    clock.now += 6000;
+    member.sink.alive();
+    await sleep(5);
+    assert.equal(kafka.members.length, 1);
+    answer?.();
+    await consumer.close();
+  });
 });

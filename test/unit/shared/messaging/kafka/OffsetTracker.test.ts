@@ -36,6 +36,21 @@ describe('OffsetTracker', () => {
     assert.equal(new OffsetTracker().committable(), undefined);
   });
 
+  it('commits where a group begins that asks for the latest, which never committed', () => {
+    const tracker = new OffsetTracker();
+    tracker.learn(undefined, 7, 'latest');
+    assert.equal(tracker.committable(), 7);
+    tracker.learn(undefined, 9, 'latest');
+    assert.equal(tracker.place, 7, 'the next membership skips nothing');
+    assert.ok(tracker.give(7));
+    for (const [committed, from] of [[3, 'latest'] as const, [undefined, 'earliest'] as const]) {
+      const other = new OffsetTracker();
+      other.learn(committed, 7, from);
+      assert.equal(other.committable(), undefined);
+      assert.equal(other.place, committed);
+    }
+  });
+
   it('recognizes messages that it gave before', () => {
     const tracker = new OffsetTracker();
     assert.ok(tracker.give(5));

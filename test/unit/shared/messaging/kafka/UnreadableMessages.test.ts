@@ -40,5 +40,19 @@ describe('messages that cannot be read', () => {
         'kafka-consumer-groups.sh --bootstrap-server a:1,b:2 --group invoker0 --topic invoker0:0 --reset-offsets --to-offset 42 --execute',
       ),
     );
+    const several = unreadableLine(
+      where,
+      [
+        { partition: 0, offset: undefined },
+        { partition: 1, offset: 7 },
+      ],
+      'too short',
+    );
+    assert.match(several, /partition 0 from its begin on, partition 1 from offset 7 on/);
+    assert.match(several, /invoker0:0 --reset-offsets --to-offset N --execute \(with the first intact offset\)/);
+    assert.match(
+      several,
+      /invoker0:1 --reset-offsets --to-offset 8 --execute \(with the first intact offset, at least 8\)/,
+    );
   });
 });

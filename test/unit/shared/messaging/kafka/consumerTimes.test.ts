@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { CONSUMER_TIMES, reasonToRejoin, type Trouble } from '../../../../../shared/messaging/kafka/consumerTimes.js';
+import {
+  CONSUMER_TIMES,
+  consumerTimes,
+  reasonToRejoin,
+  type Trouble,
+} from '../../../../../shared/messaging/kafka/consumerTimes.js';
 
 describe('a member joins its group again', () => {
   const cases: [string, Trouble, ReturnType<typeof reasonToRejoin>][] = [
@@ -37,4 +42,20 @@ describe('a member joins its group again', () => {
   for (const [what, trouble, reason] of cases) {
     it(what, () => assert.equal(reasonToRejoin(trouble, CONSUMER_TIMES), reason));
   }
+});
+
+describe('the times of a consumer', () => {
+  it('are those of the documentation for the default session', () => {
+    assert.deepEqual(consumerTimes(6000), CONSUMER_TIMES);
+    const { silentMs, commitsFailMs, attemptMs } = CONSUMER_TIMES;
+    assert.deepEqual([silentMs, commitsFailMs, attemptMs], [15_000, 10_000, [20_000, 60_000]]);
+  });
+
+  it('leave time for two heartbeats and for a rebalance, whatever the session timeout', () => {
+    for (const session of [1000, 6000, 30_000, 60_000, 600_000]) {
+      const { silentMs, commitsFailMs, attemptMs } = consumerTimes(session);
+      assert.ok(silentMs >= 2.5 * session && commitsFailMs >= session);
+      assert.ok(attemptMs[0] >= Math.max(session, 10_000) + 5000 && attemptMs[1] >= attemptMs[0]);
+    }
+  });
 });

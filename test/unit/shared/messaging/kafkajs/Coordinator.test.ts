@@ -30,8 +30,8 @@ class FakeBroker {
     };
   }
   async joinGroup(request: object): Promise<{ generationId: number; memberId: string }> {
-    await this.call('join');
     this.lookupRequest(11, {})(request);
+    await this.call('join');
     return { generationId: 3, memberId: 'me' };
   }
   syncGroup(): Promise<unknown> {
@@ -114,6 +114,25 @@ describe('the coordinator of a group, for kafkajs', () => {
     parts.first.version = 4;
     await join(parts);
     assert.equal(parts.coordinator.isStatic, false);
+  });
+
+  it('joins as another member if the broker refuses static members', async () => {
+    const parts = setup({ heartbeatMs: 60_000 });
+    const { first, coordinator } = parts;
+    first.faults.set('join', () =>
+      first.joins.at(-1)?.['groupInstanceId'] === undefined
+        ? Promise.resolve()
+        : Promise.reject(protocolError('UNSUPPORTED_VERSION')),
+    );
+    await join(parts);
+    assert.deepEqual(
+      first.joins.map(({ groupInstanceId }) => groupInstanceId),
+      ['one', undefined],
+    );
+    assert.equal(coordinator.isStatic, false);
+    await join(parts);
+    assert.equal(first.joins.length, 3, 'it is refused once');
+    assert.deepEqual(parts.told.rejoined, []);
   });
 
   it('gets heartbeats by the clock, whether or not kafkajs asks for them, and none after the leave', async () => {
