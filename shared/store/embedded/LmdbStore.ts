@@ -242,9 +242,14 @@ export class LmdbStore implements ArtifactStore {
     return revision;
   }
 
-  /** What is written for a document that replaces `current`. @throws TypeError for values that JSON cannot express */
+  /**
+   * What is written for a document that replaces `current`.
+   * @throws TypeError for values that JSON cannot express; RangeError without an id
+   */
   #encode(current: StoredDocument | undefined, document: NewDocument): Encoded {
     const { _id, _rev, ...fields } = document;
+    // LMDB takes no empty key, and would write the documents of the batch before this one. `keys.ts` bounds the length of keys.
+    if (_id === '') throw new RangeError('a document without an id cannot be stored');
     const body = JSON.stringify(fields);
     const revision = `${generation(current?._rev) + 1}-${hash('md5', `${current?._rev ?? ''} ${body}`)}`;
     const head = `{"_id":${JSON.stringify(_id)},"_rev":"${revision}"`;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NewDocument } from '../../../../../shared/store/ArtifactStore.js';
-import { DocumentConflictError, StoreError } from '../../../../../shared/store/ArtifactStore.js';
+import { DocumentConflictError, RefusedByStoreError, StoreError } from '../../../../../shared/store/ArtifactStore.js';
 import { encodeId } from '../../../../../shared/store/embedded/keys.js';
 import { openEmbeddedStores, openEnvironment, openTemporaryStores } from '../../../../../shared/store/embedded/open.js';
 import { artifactStoreSuite } from '../../../../suites/artifactStore.js';
@@ -212,6 +212,16 @@ describe('the embedded store', () => {
     );
     assert.equal(await activations.count('whisks.v2.1.0/activations', query), 2400);
     assert.equal((await activations.get('ns/d2399'))?.['activationId'], 'd2399');
+    await stores.close();
+  });
+
+  it('stores none of a batch with a document that LMDB has no key for', async () => {
+    const stores = await openTemporaryStores();
+    const { activations } = stores;
+    await assert.rejects(activations.putMany([document('a'), { ...document('b'), _id: '' }]), RefusedByStoreError);
+    // In the order of the writes: what the refused batch left would be there.
+    await activations.putMany([document('c')]);
+    assert.equal(await activations.get('ns/a'), undefined);
     await stores.close();
   });
 
