@@ -12,6 +12,8 @@ export function askedStore(asker: Asker): ObjectStore {
     try {
       return await asker.ask(kind, asked);
     } catch (cause) {
+      // The store's own refusal: another try may be in vain.
+      if (cause instanceof ObjectError) throw cause;
       const reason = cause instanceof Error ? cause.message : '';
       throw new ObjectError(503, `The store does not work: ${reason}`, { retryAfterS: 1, cause });
     }

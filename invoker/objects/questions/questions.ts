@@ -1,4 +1,5 @@
 import type { HomesReply } from '../../../shared/objects/homesReply.js';
+import { ObjectError, type ObjectErrorStatus } from '../../../shared/objects/ObjectError.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ListRequest, ObjectList } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
@@ -59,10 +60,17 @@ export interface QuestionMessage {
   readonly asked: Questions[QuestionKind]['asked'];
 }
 
-/** The answer on its way; `fault`: why there is none. */
+/** The answer on its way. */
 export type AnswerMessage =
   | { readonly id: number; readonly answer: Questions[QuestionKind]['answer'] }
-  | { readonly id: number; readonly fault: string };
+  | { readonly id: number; readonly fault: Fault };
+
+/** Why there is no answer. */
+export interface Fault {
+  readonly message: string;
+  /** Of the `ObjectError` with which the question was refused; undefined: it was another error. */
+  readonly refused?: { readonly status: ObjectErrorStatus; readonly retryAfterS: number | undefined };
+}
 
 /** Answers a question. Never rejects. */
 export async function answerQuestion(answers: Answers, { id, kind, asked }: QuestionMessage): Promise<AnswerMessage> {
@@ -71,12 +79,31 @@ export async function answerQuestion(answers: Answers, { id, kind, asked }: Ques
     const answer = await (answers[kind] as (asked: unknown) => Promise<Questions[QuestionKind]['answer']>)(asked);
     return { id, answer };
   } catch (error) {
-    return { id, fault: error instanceof Error ? error.message : String(error) };
+    return { id, fault: faultOf(error) };
   }
 }
 
-/** The limit for an answer, in ms. */
-const ANSWER_MS = 10_000;
+function faultOf(error: unknown): Fault {
+  if (!(error instanceof ObjectError)) return { message: error instanceof Error ? error.message : String(error) };
+  const { message, status, retryAfterS } = error;
+  return { message, refused: { status, retryAfterS } };
+}
+
+function errorOf({ message, refused }: Fault): Error {
+  if (!refused) return new Error(message);
+  const { status, retryAfterS } = refused;
+  return new ObjectError(status, message, retryAfterS === undefined ? {} : { retryAfterS });
+}
+
+/** The limits for an answer, in ms. `keys` and `list` read all objects of a color in the store, page by page. */
+const ANSWER_MS: Readonly<Record<QuestionKind, number>> = {
+  homes: 10_000,
+  keys: 60_000,
+  list: 60_000,
+  read: 10_000,
+  write: 10_000,
+  remove: 10_000,
+};
 /** The most open questions. */
 const MAX_OPEN = 10_000;
 
@@ -90,15 +117,19 @@ export class Asker {
     this.#send = send;
   }
 
-  /** Rejects with the reason in words. */
+  /** Rejects with the reason in words: an `ObjectError` if the question was refused with one. */
   ask<Kind extends QuestionKind>(kind: Kind, asked: Questions[Kind]['asked']): Promise<Questions[Kind]['answer']> {
     if (this.#open.size >= MAX_OPEN) return Promise.reject(new Error('too many questions are open'));
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => this.answered({ id, fault: `no answer within ${ANSWER_MS} ms` }), ANSWER_MS);
+      const limitMs = ANSWER_MS[kind];
+      const late = setTimeout(
+        () => this.answered({ id, fault: { message: `no answer within ${limitMs} ms` } }),
+        limitMs,
+      );
       this.#open.set(id, (message) => {
         clearTimeout(late);
-        if ('fault' in message) reject(new Error(message.fault));
+        if ('fault' in message) reject(errorOf(message.fault));
         else resolve(message.answer);
       });
       this.#send({ id, kind, asked });
