@@ -85,7 +85,15 @@ export function serveActions(
     socket.resume();
   };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-    readRequests(socket, { ...parts, passOn: (passed, bytes) => void passOn(passed, bytes) });
+    readRequests(socket, {
+      ...parts,
+      passOn: (passed, bytes) =>
+        void passOn(passed, bytes).catch(() => {
+          // The next connection tries to load the module again.
+          others = undefined;
+          passed.destroy();
+        }),
+    });
   });
   rehearseWhenIdle(server, rehearseAction);
   const port = process.env['PORT'] ?? '8080';

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
  * States:
  *   idle       a head comes                        → receiving; passed on, if it is of another form
  *   receiving  the rest of the body comes          → answering
- *   answering  further bytes wait                  → idle: the response is written; closed, if the client has ended
+ *   answering  further bytes wait, up to a bound   → idle: the response is written; closed, if the client has ended
  *   passed on, closed: no more is read here
  */
 
@@ -39,6 +39,9 @@ export interface ReaderParts {
   readonly keepAliveMs: number;
 }
 
+/** The bytes of later requests that wait for a response. More stay with the client. */
+const MAX_EARLY_BYTES = 65_536;
+
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 const REASONS: Readonly<Record<number, string>> = {
   200: 'OK',
@@ -61,7 +64,7 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
   let ended = false;
 
   const read = (chunk: Buffer): void => {
-    if (answering) early = early ? Buffer.concat([early, chunk]) : chunk;
+    if (answering) keep(early ? Buffer.concat([early, chunk]) : chunk);
     else if (head) receive(head, chunk);
     else {
       const end = chunk.indexOf(BLANK_LINE);
@@ -72,13 +75,17 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
       receive(found, chunk.subarray(end + BLANK_LINE.length));
     }
   };
+  const keep = (bytes: Buffer): void => {
+    early = bytes;
+    if (bytes.length > MAX_EARLY_BYTES) socket.pause();
+  };
   const receive = ({ method, path, token }: Head, chunk: Buffer): void => {
     if (chunk.length < missing) {
       chunks.push(chunk);
       missing -= chunk.length;
       return;
     }
-    if (chunk.length > missing) early = chunk.subarray(missing);
+    if (chunk.length > missing) keep(chunk.subarray(missing));
     chunks.push(chunk.subarray(0, missing));
     const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
     head = undefined;
@@ -94,8 +101,10 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
     socket.write(`${start}${token}Content-Length: ${Buffer.byteLength(json)}${tail}${json}`);
     const next = early;
     early = undefined;
+    if (socket.isPaused()) socket.resume();
     if (next) read(next);
-    else if (ended) socket.end();
+    // The rest of an incomplete request cannot come any more.
+    if (ended && !answering) socket.end();
   };
   const end = (): void => {
     ended = true;
@@ -109,7 +118,9 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
   const leave = (bytes: Buffer): void => {
     socket.off('data', read).off('end', end).off('timeout', tooLate).setTimeout(0);
     socket.pause();
-    passOn(socket, bytes);
+    // Node.js takes no bytes back after the end.
+    if (ended) socket.destroySoon();
+    else passOn(socket, bytes);
   };
   socket.on('data', read).on('end', end).on('error', fail).on('timeout', tooLate).setTimeout(keepAliveMs);
 }

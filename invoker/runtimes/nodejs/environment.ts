@@ -5,7 +5,8 @@ const UNLISTED = /^__OW_OBJECTS_/;
  * The environment of an action.
  *
  * The variables of a run are set when the action first looks at its environment, which few actions do. The C library keeps each
- * value that a variable ever had: a run would leave 300 bytes behind, and take longer with each run.
+ * value that a variable ever had: a run would leave 300 bytes behind, and take longer with each run. They are set at the start of
+ * a run from the moment on when the action can look at them unnoticed: in its own object, in a worker, or in native code.
  */
 export class ActionEnvironment {
   /**
@@ -14,8 +15,11 @@ export class ActionEnvironment {
    */
   readonly seen: NodeJS.ProcessEnv;
   readonly #real: NodeJS.ProcessEnv;
-  /** The body of the last `/run`, until its variables are set. */
-  #run: Readonly<Record<string, unknown>> | undefined;
+  /** The object that the action has put in place of `seen`. */
+  #replacement: NodeJS.ProcessEnv | undefined;
+  /** The variables of the last `/run`, by their names in its body, until they are set. */
+  #run: readonly (readonly [name: string, value: string])[] | undefined;
+  #early = false;
 
   constructor(real: NodeJS.ProcessEnv) {
     this.#real = real;
@@ -38,7 +42,25 @@ export class ActionEnvironment {
 
   /** To be called at the start of a run: all texts of its body but `value` become variables. */
   begin(body: Readonly<Record<string, unknown>>): void {
-    this.#run = body;
+    const run: [string, string][] = [];
+    for (const key in body) {
+      const variable = body[key];
+      if (typeof variable === 'string' && key !== 'value') run.push([key, variable]);
+    }
+    this.#run = run;
+    if (this.#early) this.complete();
+  }
+
+  /** Sets the variables of the current run, and from now on those of each run at its start. */
+  setEarly(): void {
+    this.#early = true;
+    this.complete();
+  }
+
+  /** To be called when the action replaces its environment, which then gets the variables of later runs, too. */
+  replace(replacement: NodeJS.ProcessEnv): void {
+    this.setEarly();
+    this.#replacement = replacement === this.seen ? undefined : replacement;
   }
 
   /** Sets the variables of the current run. */
@@ -46,9 +68,15 @@ export class ActionEnvironment {
     const run = this.#run;
     if (!run) return;
     this.#run = undefined;
-    for (const key in run) {
-      const variable = run[key];
-      if (typeof variable === 'string' && key !== 'value') this.#real[`__OW_${key.toUpperCase()}`] = variable;
+    for (const [key, value] of run) {
+      const name = `__OW_${key.toUpperCase()}`;
+      this.#real[name] = value;
+      if (this.#replacement === undefined) continue;
+      try {
+        Reflect.set(this.#replacement, name, value);
+      } catch {
+        // The action's object takes no variables.
+      }
     }
   }
 
@@ -71,8 +99,16 @@ export function replaceEnvironment(): ActionEnvironment {
       return current;
     },
     set(replacement: NodeJS.ProcessEnv) {
+      environment.replace(replacement);
       current = replacement;
     },
   });
+  // A worker with SHARE_ENV and a native addon read the variables of the process.
+  process.on('worker', () => environment.setEarly());
+  const load = process.dlopen.bind(process);
+  process.dlopen = (...args) => {
+    environment.setEarly();
+    return load(...args);
+  };
   return environment;
 }

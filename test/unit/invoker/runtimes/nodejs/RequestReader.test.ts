@@ -23,6 +23,8 @@ describe('a reader of requests', () => {
   let socket: Socket;
   let asked: ActionRequest[];
   let passedOn: number;
+  /** The server's side of the connection. */
+  let accepted: Socket | undefined;
   /** Responses wait for it. */
   let gate: Promise<void>;
   let heard: string;
@@ -40,7 +42,8 @@ describe('a reader of requests', () => {
     };
     const parts = { answer, maxBodyBytes: MAX_BODY_BYTES, keepAliveMs: 600_000 };
     const others = serveOthers(parts);
-    server = createServer({ allowHalfOpen: true }, (accepted) => {
+    server = createServer({ allowHalfOpen: true }, (connection) => {
+      accepted = connection;
       const passOn = (passed: Socket, bytes: Buffer): void => {
         passedOn++;
         // As if the module were being loaded.
@@ -50,7 +53,7 @@ describe('a reader of requests', () => {
           passed.resume();
         });
       };
-      readRequests(accepted, { ...parts, passOn });
+      readRequests(connection, { ...parts, passOn });
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -132,6 +135,43 @@ describe('a reader of requests', () => {
     socket.end(post('/run', 'x'));
     assert.equal((await response()).status, 200);
     if (!socket.readableEnded) await once(socket, 'end');
+  });
+
+  for (const [name, rest] of [
+    ['an incomplete body', post('/late', 'xyz').slice(0, -1)],
+    ['an incomplete head', 'POST /la'],
+    ['a request of another form', 'GET /late HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ] as const) {
+    it(`ends a connection that the client has ended with ${name} after a request`, async () => {
+      let open = (): void => {};
+      gate = new Promise((resolve) => (open = resolve));
+      socket.write(post('/run', 'x'));
+      await eventually(async () => assert.equal(asked.length, 1));
+      assert.ok(accepted);
+      const end = once(accepted, 'end');
+      socket.end(rest);
+      await end;
+      open();
+      assert.equal((await response()).status, 200);
+      if (!socket.readableEnded) await once(socket, 'end');
+      assert.equal(asked.length, 1);
+      assert.equal(passedOn, 0);
+    });
+  }
+
+  it('leaves most of the requests that come before a response with the client', async () => {
+    let open = (): void => {};
+    gate = new Promise((resolve) => (open = resolve));
+    const count = 5000;
+    const body = 'x'.repeat(MAX_BODY_BYTES);
+    socket.write(post('/run', body).repeat(count));
+    await eventually(async () => assert.equal(accepted?.isPaused(), true));
+    assert.ok((accepted?.bytesRead ?? 0) < 262_144, `${accepted?.bytesRead} bytes`);
+    open();
+    for (let i = 0; i < count; i++) assert.equal((await response()).status, 200);
+    socket.end();
+    if (!socket.readableEnded) await once(socket, 'end');
+    assert.equal(asked.length, count);
   });
 
   const OTHERS: readonly (readonly [name: string, request: string, body: string | null])[] = [

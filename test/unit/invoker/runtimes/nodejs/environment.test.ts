@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ActionEnvironment } from '../../../../../invoker/runtimes/nodejs/environment.js';
 
 describe('the environment of an action', () => {
@@ -66,5 +68,44 @@ describe('the environment of an action', () => {
     run('later');
     environment.seen['__OW_ACTIVATION_ID'] = "the action's own";
     assert.equal(environment.seen['__OW_ACTIVATION_ID'], "the action's own");
+  });
+
+  it('keeps nothing of a run but its variables', async () => {
+    const real: NodeJS.ProcessEnv = {};
+    const environment = new ActionEnvironment(real);
+    const begin = (): WeakRef<object> => {
+      const value = { text: 'x' };
+      environment.begin({ value, activation_id: 'kept' });
+      return new WeakRef(value);
+    };
+    const value = begin();
+    await new Promise((resolve) => setImmediate(resolve));
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    assert.equal(value.deref(), undefined);
+    environment.complete();
+    assert.deepEqual(real, { __OW_ACTIVATION_ID: 'kept' });
+  });
+
+  it('gives its variables also to an object that replaces it', () => {
+    const real: NodeJS.ProcessEnv = {};
+    const environment = new ActionEnvironment(real);
+    const run = (id: string): void => environment.begin({ activation_id: id });
+    run('first');
+    const own: NodeJS.ProcessEnv = {};
+    environment.replace(own);
+    assert.deepEqual([real, own], [{ __OW_ACTIVATION_ID: 'first' }, {}]);
+    run('second');
+    assert.deepEqual([real, own], [{ __OW_ACTIVATION_ID: 'second' }, { __OW_ACTIVATION_ID: 'second' }]);
+    const refusing = new Proxy<NodeJS.ProcessEnv>({}, { set: () => assert.fail('refused') });
+    for (const unwilling of [Object.freeze<NodeJS.ProcessEnv>({}), refusing]) {
+      environment.replace(unwilling);
+      run('third');
+      assert.equal(real['__OW_ACTIVATION_ID'], 'third');
+    }
+    environment.replace(environment.seen);
+    run('fourth');
+    assert.equal(environment.seen['__OW_ACTIVATION_ID'], 'fourth');
+    assert.equal(own['__OW_ACTIVATION_ID'], 'second');
   });
 });

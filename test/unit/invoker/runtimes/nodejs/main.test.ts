@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { Client } from 'undici';
 import { eventually } from '../../../../e2e/eventually.js';
 import { nodeRuntime } from '../../../../../invoker/containers/process/runtimeCommand.js';
@@ -183,7 +183,10 @@ describe('the Node.js runtime’s server', function () {
     ['an exported variable', 'export const main = async ({ n }) => ({ n });'],
     ['a default export', 'export default ({ n }) => ({ n })'],
     ['a default export with a member', 'export default { main: ({ n }) => ({ n }) } // the end'],
-    ['an import', "import { join } from 'node:path'; export const main = ({ n }) => ({ n: join(n) })"],
+    [
+      'an import',
+      "import { basename, dirname, extname, join } from 'node:path'; export const main = ({ n }) => ({ n: join(n) })",
+    ],
     [
       'await at the top level, without an export',
       'const x = await Promise.resolve(1); function main({ n }) { return x && { n } }',
@@ -274,5 +277,79 @@ describe('the Node.js runtime’s server', function () {
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     assert.deepEqual(await exited, [0, null]);
+  });
+
+  const run = (id: string): Promise<[number, unknown]> =>
+    post('/run', JSON.stringify({ value: {}, activation_id: id }));
+
+  it('gives the variables of each run to an action that has replaced process.env', async () => {
+    await init(`process.env = { ...process.env };
+      const own = process.env;
+      function main() { return { own: own.__OW_ACTIVATION_ID, env: process.env.__OW_ACTIVATION_ID }; }`);
+    for (const id of ['first', 'second']) assert.deepEqual(await run(id), [200, { own: id, env: id }]);
+  });
+
+  it('gives the variables of each run to a worker with SHARE_ENV that outlives runs', async () => {
+    await init(`const { Worker, SHARE_ENV } = require('node:worker_threads');
+      const { once } = require('node:events');
+      let worker;
+      async function main() {
+        worker ??= new Worker(
+          "const { parentPort } = require('node:worker_threads');" +
+          "parentPort.on('message', () => parentPort.postMessage(process.env.__OW_ACTIVATION_ID));",
+          { eval: true, env: SHARE_ENV },
+        );
+        worker.postMessage('');
+        return { id: (await once(worker, 'message'))[0] };
+      }`);
+    for (const id of ['first', 'second', 'third']) assert.deepEqual(await run(id), [200, { id }]);
+  });
+
+  it('sets the variables of each run early, once an action has loaded native code', async () => {
+    // A report has the variables of the C library.
+    await init(`const reported = () => process.report.getReport().environmentVariables.__OW_ACTIVATION_ID;
+      function main() {
+        const id = reported();
+        try { process.dlopen({ exports: {} }, '/missing.node'); } catch {}
+        return { id };
+      }`);
+    assert.deepEqual(await run('first'), [200, {}]);
+    for (const id of ['second', 'third']) assert.deepEqual(await run(id), [200, { id }]);
+  });
+
+  it('goes on if the module of node:http is missing, and ends the connection that needs it', async () => {
+    const options = [...nodeRuntime().command.args];
+    const main = options.pop() ?? '';
+    const copy = join(folder, 'copy');
+    cpSync(dirname(dirname(main)), copy, { recursive: true });
+    writeFileSync(join(copy, 'package.json'), '{"type":"module"}');
+    rmSync(join(copy, `nodejs/otherRequests${extname(main)}`));
+    const socketPath = join(folder, 'other');
+    const args = [...options, join(copy, `nodejs/${basename(main)}`)];
+    const other = spawn(process.execPath, args, {
+      env: { PATH: process.env['PATH'], PORT: socketPath },
+      cwd: folder,
+      stdio: 'pipe',
+    });
+    let said = '';
+    other.stderr.on('data', (chunk) => (said += String(chunk)));
+    const caller = new Client('http://localhost', { socketPath });
+    try {
+      await eventually(async () => {
+        assert.equal(other.exitCode, null, said);
+        const { statusCode, body } = await caller.request({ path: '/run', method: 'POST', body: '{}' });
+        await body.dump();
+        assert.equal(statusCode, 403);
+      });
+      for (let i = 0; i < 2; i++) await assert.rejects(caller.request({ path: '/run', method: 'GET' }), /closed/);
+      const { statusCode, body } = await caller.request({ path: '/run', method: 'POST', body: '{}' });
+      await body.dump();
+      assert.equal(statusCode, 403);
+    } finally {
+      await caller.destroy();
+      other.kill('SIGTERM');
+      if (other.exitCode === null && other.signalCode === null) await once(other, 'exit');
+    }
+    assert.equal(other.exitCode, 0, said);
   });
 });
