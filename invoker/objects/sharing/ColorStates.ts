@@ -50,8 +50,10 @@ export interface Owned {
   copyAgainAt: number;
   /** The policy that a request named for the color. */
   readonly policy: string | undefined;
-  /** The keys in the store; `many`: too many to list; undefined: not asked for yet. */
+  /** The keys in the store; `many`: too many to list; undefined: not asked for yet. See `StoredKeyLists.ts`. */
   stored: Set<string> | 'many' | undefined;
+  /** The store is asked for its keys. */
+  storing: Promise<ReadonlySet<string> | 'many'> | undefined;
 }
 
 export type ColorState =
@@ -155,6 +157,7 @@ export const newlyOwned = ({
   copying: undefined,
   copyAgainAt: 0,
   stored: undefined,
+  storing: undefined,
   policy,
 });
 

@@ -11,7 +11,7 @@ import type { ObjectStore } from './ObjectStore.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
 import { lostColor } from './lostColor.js';
-import { storedKeys } from './storedKeys.js';
+import type { StoredKeyLists } from './StoredKeyLists.js';
 import { takeObject } from './takeObject.js';
 
 export interface RecoveryParts {
@@ -19,6 +19,7 @@ export interface RecoveryParts {
   readonly peers: PeerClient;
   readonly sets: CopySets;
   readonly store: ObjectStore | undefined;
+  readonly storedKeys: StoredKeyLists;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
@@ -102,10 +103,10 @@ export class Recovery {
   }
 
   async #load(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
-    const { memory, now, store } = this.#parts;
+    const { memory, now, store, storedKeys } = this.#parts;
     if (!store) return;
-    const keys = await storedKeys(store, owned, namespace, address.color);
-    if (keys instanceof Set && !keys.has(address.key)) return;
+    const keys = await storedKeys.of(store, owned, namespace, address.color);
+    if (keys !== 'many' && !keys.has(address.key)) return;
     const object = await store.read(namespace, address, owned.epoch);
     if (!object || this.#parts.owned(namespace, address.color) !== owned) return;
     const reservation = memory.reserve(namespace, address, object.bytes.length, now());

@@ -10,12 +10,13 @@ import type { Owned } from './ColorStates.js';
 import type { ObjectStore } from './ObjectStore.js';
 import { lostColor } from './lostColor.js';
 import type { Replication } from './Replication.js';
-import { storedKeys } from './storedKeys.js';
+import type { StoredKeyLists } from './StoredKeyLists.js';
 
 export interface SafetyParts {
   readonly memory: ObjectMemory;
   readonly replication: Replication;
   readonly store: ObjectStore | undefined;
+  readonly storedKeys: StoredKeyLists;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
@@ -179,20 +180,21 @@ export class Safety {
   }
 
   async #store({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
-    const { store, now } = this.#parts;
+    const { store, storedKeys, now } = this.#parts;
     const isStored = object?.persistence === 'stored';
     if (!isStored && before?.persistence !== 'stored') return;
     if (!store) throw new ObjectError(503, NO_STORE);
-    const keys = await storedKeys(store, owned, namespace, address.color);
+    // The ownership gets its epoch there.
+    await storedKeys.of(store, owned, namespace, address.color);
     this.#requireHeld(owned);
     if (isStored) {
       const { bytes, contentType, etag, expiresAt } = object;
       const ttlMs = expiresAt === undefined ? undefined : Math.max(1, expiresAt - now());
       await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
-      if (keys instanceof Set) keys.add(address.key);
+      storedKeys.add(owned, address.key);
     } else {
       await store.remove(namespace, address, owned.epoch);
-      if (keys instanceof Set) keys.delete(address.key);
+      storedKeys.delete(owned, address.key);
     }
   }
 

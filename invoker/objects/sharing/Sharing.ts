@@ -26,6 +26,7 @@ import { needsNewSet } from './place.js';
 import { Recovery } from './Recovery.js';
 import { Replication } from './Replication.js';
 import { NO_SECOND, NO_STORE, Safety } from './Safety.js';
+import { StoredKeyLists } from './StoredKeyLists.js';
 import type { SharingCounts, SharingParts } from './sharingParts.js';
 
 /** The limit for changes under way to end before a handover, in ms. */
@@ -62,7 +63,8 @@ export class Sharing implements Elsewhere {
     this.#copies = new CopiesOfReader(memory, parts.copies ?? new ReadCopies());
     const owned = (namespace: ObjectNamespace, color: string): Owned | undefined =>
       this.#ownership.owned(namespace, color);
-    const common = { memory, store, now, owned, peers: this.#peers, sets: this.#sets };
+    const storedKeys = new StoredKeyLists();
+    const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets };
     this.#ownership = new Ownership({
       instance,
       memory,

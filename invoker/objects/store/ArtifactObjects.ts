@@ -40,15 +40,21 @@ type Fields = z.infer<typeof fieldsSchema>['paletteObject'];
 const ATTACHMENT = 'object';
 /** The most keys of a color to remember. */
 const MAX_KEYS = 10_000;
-/** The most documents of a color to read for a list. A list is in the order of keys, and documents are not. */
+/** The most objects of a color to read for a list. A list is in the order of keys, and documents are not. */
 const MAX_SCANNED = 100_000;
 const PAGE = 500;
+/** The most pages of documents to read for a list, marks and objects whose time is over included. */
+const MAX_PAGES = 400;
+/** The most pages to read at a time, and the most scans, which read their pages by turns. */
+const CONCURRENT_PAGES = 2;
+const MAX_SCANS = 64;
 /** How long the mark of a removed object stays, in ms. */
 const MARK_MS = 300_000;
 /** The most attempts to mark an object with an epoch while another invoker writes it. */
 const MAX_CLAIMS = 5;
-/** The most objects whose time is over that a list removes. */
-const MAX_SWEPT = 50;
+/** The most documents whose time is over that a list removes, and the most of them at a time. */
+const MAX_SWEPT = 5000;
+const SWEPT_AT_ONCE = 20;
 /** The most operations on objects at a time, and the most of them that wait or are under way. */
 const CONCURRENT = 4;
 const MAX_OPEN = 10_000;
@@ -71,26 +77,36 @@ export class ArtifactObjects {
   readonly #latest = new Map<string, Promise<void>>();
   readonly #maxKeys: number;
   readonly #maxScanned: number;
+  readonly #maxPages: number;
+  readonly #maxScans: number;
+  readonly #pageLimit = new TaskLimit(CONCURRENT_PAGES);
+  #scans = 0;
   #open = 0;
   #openBytes = 0;
 
   /** @param now ms since the epoch. */
-  constructor(store: ArtifactStore, now: () => number, { maxKeys = MAX_KEYS, maxScanned = MAX_SCANNED } = {}) {
+  constructor(
+    store: ArtifactStore,
+    now: () => number,
+    { maxKeys = MAX_KEYS, maxScanned = MAX_SCANNED, maxPages = MAX_PAGES, maxScans = MAX_SCANS } = {},
+  ) {
     this.#store = store;
     this.#now = now;
     this.#maxKeys = maxKeys;
     this.#maxScanned = maxScanned;
+    this.#maxPages = maxPages;
+    this.#maxScans = maxScans;
   }
 
   async keys(namespace: ObjectNamespace, color: string): Promise<StoredKeys> {
     const keys: string[] = [];
-    const { epoch, complete } = await this.#scan(namespace, color, ({ key }) => {
+    const { epoch, end } = await this.#scan(namespace, color, ({ key }) => {
       if (keys.length <= this.#maxKeys) keys.push(key);
     });
-    return { keys: complete && keys.length <= this.#maxKeys ? keys : 'many', epoch };
+    return { keys: end === 'all' && keys.length <= this.#maxKeys ? keys : 'many', epoch };
   }
 
-  /** @throws ObjectError 413 if the color has too many objects to list. */
+  /** @throws ObjectError 413 if the color has too many objects to list; 503 if too many of its objects were removed just before. */
   async list(namespace: ObjectNamespace, { color, prefix, after, limit }: ListRequest): Promise<ObjectList> {
     let first: Fields[] = [];
     let more = false;
@@ -99,13 +115,17 @@ export class ArtifactObjects {
       more = true;
       first = first.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, limit);
     };
-    const { complete } = await this.#scan(namespace, color, (fields) => {
+    const { end } = await this.#scan(namespace, color, (fields) => {
       const { key } = fields;
       if (!key.startsWith(prefix) || (after !== undefined && key <= after)) return;
       first.push(fields);
       if (first.length >= limit + PAGE) shorten();
     });
-    if (!complete) {
+    if (end === 'too many pages') {
+      const text = 'The color has too many objects in the store that were removed a short time ago: try again later.';
+      throw new ObjectError(503, text, { retryAfterS: MARK_MS / 1000 });
+    }
+    if (end === 'too many objects') {
       const most = this.#maxScanned.toLocaleString('en');
       throw new ObjectError(413, `The color has more than ${most} stored objects, the most that can be listed.`);
     }
@@ -216,40 +236,74 @@ export class ArtifactObjects {
   }
 
   /**
-   * Reads the objects of a color, a page at a time.
-   * @returns the highest epoch, and whether all of them were read.
+   * Reads the objects of a color, a page at a time. Removes documents whose time is over.
+   * @returns the highest epoch, and why the scan has ended.
+   * @throws ObjectError 503 if too many scans wait for the store.
    */
-  async #scan(
-    namespace: ObjectNamespace,
-    color: string,
-    visit: (fields: Fields) => void,
-  ): Promise<{ epoch: number; complete: boolean }> {
-    const prefix = prefixOf(namespace, color);
-    const over: string[] = [];
-    let epoch = 0;
-    let scanned = 0;
-    let after: string | undefined = prefix;
-    while (after !== undefined && scanned <= this.#maxScanned) {
-      const most = Math.min(PAGE, this.#maxScanned - scanned + 1);
-      const page: readonly StoredDocument[] = await this.#store.listDocuments(after, most);
+  async #scan(namespace: ObjectNamespace, color: string, visit: (fields: Fields) => void): Promise<Scanned> {
+    if (this.#scans >= this.#maxScans) {
+      throw new ObjectError(503, 'The store is slow, and too many lists wait for it.', { retryAfterS: 5 });
+    }
+    this.#scans++;
+    try {
+      return await this.#scanPages(prefixOf(namespace, color), visit);
+    } finally {
+      this.#scans--;
+    }
+  }
+
+  async #scanPages(prefix: string, visit: (fields: Fields) => void): Promise<Scanned> {
+    let [epoch, live, swept] = [0, 0, 0];
+    let after = prefix;
+    for (let pages = 0; pages < this.#maxPages; pages++) {
+      const page = await this.#pageLimit.run(() => this.#store.listDocuments(after, PAGE));
       const own = page.filter(({ _id }) => _id.startsWith(prefix));
+      const over: StoredDocument[] = [];
       for (const document of own) {
         const fields = fieldsOf(document);
         epoch = Math.max(epoch, fields.epoch ?? 0);
-        if (this.#isOver(fields)) {
-          if (over.length < MAX_SWEPT) over.push(document._id);
-        } else if (fields.removed !== true) visit(fields);
+        if (this.#isOver(fields)) over.push(document);
+        else if (fields.removed !== true) {
+          live++;
+          visit(fields);
+        }
       }
-      scanned += own.length;
-      after = own.length === most ? own.at(-1)?._id : undefined;
+      const sweeping = over.slice(0, MAX_SWEPT - swept);
+      swept += sweeping.length;
+      await this.#sweep(sweeping);
+      if (live > this.#maxScanned) return { epoch, end: 'too many objects' };
+      const last = own.length < PAGE ? undefined : own.at(-1);
+      if (!last) return { epoch, end: 'all' };
+      after = last._id;
     }
-    if (over.length > 0) await this.#store.deleteMany(over);
-    return { epoch, complete: scanned <= this.#maxScanned };
+    return { epoch, end: 'too many pages' };
+  }
+
+  /** Deletes documents in these revisions: an object may have been written anew in the place of an old one. */
+  async #sweep(documents: readonly StoredDocument[]): Promise<void> {
+    for (let at = 0; at < documents.length; at += SWEPT_AT_ONCE) {
+      await this.#pageLimit.run(() =>
+        Promise.all(
+          documents.slice(at, at + SWEPT_AT_ONCE).map(({ _id, _rev }) =>
+            this.#store.delete(_id, _rev).catch((error: unknown) => {
+              if (!(error instanceof DocumentConflictError)) throw error;
+            }),
+          ),
+        ),
+      );
+    }
   }
 
   #isOver({ expiresAt }: Fields): boolean {
     return expiresAt !== undefined && expiresAt <= this.#now();
   }
+}
+
+/** The end of a scan. */
+interface Scanned {
+  /** The highest one of the documents. */
+  readonly epoch: number;
+  readonly end: 'all' | 'too many objects' | 'too many pages';
 }
 
 /** What a color has in the store: see `StoredColor`. */

@@ -141,6 +141,91 @@ describe('objects in the artifact store', () => {
     assert.equal((await objects.keys(GUEST, 'red')).keys, 'many');
   });
 
+  /** Writes objects, removes the first ones, and lets the time of the next ones end. */
+  async function writeMany(live: number, removed: number, over: number): Promise<void> {
+    const write = (key: string, ttlMs?: number) => objects.write(GUEST, at('red', key), object('', ttlMs), 1);
+    for (let n = 0; n < removed; n++) {
+      await write(`removed${n}`);
+      await objects.remove(GUEST, at('red', `removed${n}`), 1);
+    }
+    await Promise.all(Array.from({ length: over }, (_, n) => write(`over${n}`, 10)));
+    await Promise.all(Array.from({ length: live }, (_, n) => write(`live${n}`)));
+    now += 10;
+  }
+
+  it('count for the bound of a list while they are there, and not after they were removed or their time was over', async () => {
+    objects = new ArtifactObjects(stores.whisks, () => now, { maxScanned: 5 });
+    await writeMany(5, 20, 200);
+    assert.equal((await stores.whisks.listDocuments('objects/', 1000)).length, 225);
+    const list = await objects.list(GUEST, everything);
+    assert.deepEqual(
+      list.objects.map(({ key }) => key),
+      ['live0', 'live1', 'live2', 'live3', 'live4'],
+    );
+    // Marks stay for a while. All others are gone after one list.
+    assert.equal((await stores.whisks.listDocuments('objects/', 1000)).length, 25);
+    assert.equal((await objects.keys(GUEST, 'red')).keys.length, 5);
+    await objects.write(GUEST, at('red', 'one more'), object(''), 1);
+    await assert.rejects(objects.list(GUEST, everything), /more than 5 stored objects/);
+  });
+
+  it('are listed later if there are too many removed ones', async () => {
+    objects = new ArtifactObjects(stores.whisks, () => now, { maxPages: 1 });
+    await writeMany(2, 498, 0);
+    await assert.rejects(objects.list(GUEST, everything), (error) => {
+      assert.ok(error instanceof ObjectError);
+      assert.deepEqual([error.status, error.retryAfterS], [503, 300]);
+      return true;
+    });
+    assert.equal((await objects.keys(GUEST, 'red')).keys, 'many');
+    now += 300_000;
+    // These go, and the next list finds the rest.
+    await assert.rejects(objects.list(GUEST, everything), /removed a short time ago/);
+    assert.equal((await objects.list(GUEST, everything)).objects.length, 2);
+  });
+
+  it('stay if they are written anew while a list removes old ones', async () => {
+    await writeMany(0, 0, 3);
+    const writer = new ArtifactObjects(stores.whisks, () => now);
+    const listDocuments = stores.whisks.listDocuments.bind(stores.whisks);
+    const raced: Pick<ArtifactStore, 'listDocuments'> = {
+      listDocuments: async (...asked) => {
+        const page = await listDocuments(...asked);
+        await writer.write(GUEST, at('red', 'over1'), object('anew'), 1);
+        return page;
+      },
+    };
+    Object.assign(stores.whisks, raced);
+    await objects.list(GUEST, everything);
+    assert.equal(await text('red', 'over1'), '"anew" anew');
+    assert.equal((await listDocuments('objects/', 10)).length, 1);
+  });
+
+  it('are listed with two reads of pages at a time, and too many lists are refused', async () => {
+    objects = new ArtifactObjects(stores.whisks, () => now, { maxScans: 4 });
+    await writeMany(1, 0, 0);
+    const listDocuments = stores.whisks.listDocuments.bind(stores.whisks);
+    let release: () => void = () => undefined;
+    const delayed = new Promise<void>((resolve) => (release = resolve));
+    let asked = 0;
+    const slow: Pick<ArtifactStore, 'listDocuments'> = {
+      listDocuments: async (...page) => {
+        asked++;
+        await delayed;
+        return listDocuments(...page);
+      },
+    };
+    Object.assign(stores.whisks, slow);
+    const lists = [1, 2, 3, 4].map(() => objects.list(GUEST, everything));
+    await assert.rejects(objects.keys(GUEST, 'red'), /too many lists wait for it/);
+    // Others do not wait for them.
+    assert.equal(await text('red', 'live0'), '"" ');
+    assert.equal(asked, 2);
+    release();
+    for (const list of lists) assert.equal((await list).objects.length, 1);
+    assert.equal((await objects.keys(GUEST, 'red')).keys.length, 1);
+  });
+
   it('are gone after their time, also from the store once they are asked for', async () => {
     await objects.write(GUEST, at('red', 'k'), object('one', 500), 1);
     now = 1400;
