@@ -63,6 +63,8 @@ export class GroupConsumer<T> implements Consumer {
   readonly #stop = new AbortController();
   #state: State = 'joining';
   #membership: Membership | undefined;
+  /** The last one that has kept its place in the group, until the next one has it. */
+  #former: Membership | undefined;
   #joining: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #commitTimer: NodeJS.Timeout | undefined;
@@ -180,10 +182,12 @@ export class GroupConsumer<T> implements Consumer {
       if (membership.lost) throw membership.lost.error;
     } catch (error) {
       if (this.#membership === membership) this.#membership = undefined;
-      await this.#leave(membership, this.#times.leaveMs, !this.#stop.signal.aborted);
+      const rejoins = !this.#stop.signal.aborted && this.#parts.classify(error) !== 'refused';
+      await this.#leave(membership, this.#times.leaveMs, rejoins);
       throw error;
     }
     membership.aliveAt = membership.joinedAt = this.#now();
+    this.#former = undefined;
     this.#uncommittedSince = this.#commitError = undefined;
     this.#state = 'member';
     this.#parts.health.answered();
@@ -276,7 +280,10 @@ export class GroupConsumer<T> implements Consumer {
     this.#state = 'joining';
     this.#dispatcher.inFlight.wake();
     this.#joining = (async () => {
-      if (membership) await this.#leave(membership, this.#times.leaveMs, true);
+      // A pause may be longer than the session.
+      const rejoins = pauseMs === 0 && refusal === undefined;
+      if (rejoins) this.#former = membership;
+      if (membership) await this.#leave(membership, this.#times.leaveMs, rejoins);
       try {
         await this.#pause(pauseMs);
         const attempts = await this.#join(() => false, refusal);
@@ -356,8 +363,11 @@ export class GroupConsumer<T> implements Consumer {
     inFlight.wake();
     if (this.#state === 'member') this.#state = 'closing';
     this.#membership?.fetcher.pause();
-    // Closing the membership aborts a pending join.
-    if (this.#state === 'joining' && this.#membership) await this.#leave(this.#membership);
+    // Closing the membership aborts a pending join. The former one may still have the place in the group.
+    if (this.#state === 'joining') {
+      const last = [this.#membership, this.#former].filter((membership) => membership !== undefined);
+      await Promise.all(last.map((membership) => this.#leave(membership)));
+    }
     await within(Promise.allSettled([this.#joining]), this.#times.lastMs, () => undefined);
     await inFlight.idle();
     await within(Promise.allSettled([this.#committing]), this.#times.lastMs, () => undefined);

@@ -86,7 +86,8 @@ export interface Fetcher {
   pause(): void;
   /**
    * Leaves the group, also during `join`. Never rejects.
-   * @param rejoins whether another membership of the same consumer follows, which may take over the place in the group.
+   * @param rejoins whether another membership of the same consumer follows at once, which may take over the place in the group.
+   * If none has followed, it is called again, without it.
    */
   close(rejoins?: boolean): Promise<void>;
 }

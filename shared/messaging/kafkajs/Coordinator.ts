@@ -16,7 +16,8 @@ import { chain } from '../kafka/causes.js';
  *   apart -> member   the answer to SyncGroup: heartbeats begin
  *   member -> apart   the coordinator does not know the member or its generation: kafkajs learns this from its next heartbeat
  *                     and joins again. Also when kafkajs joins by itself, until a join succeeds
- *   any -> given up   `giveUp`: each further request fails
+ *   any -> given up   `giveUp`, `leave`: each further request fails
+ * After `endJoins` nothing becomes a member any more.
  */
 type State = 'apart' | 'member' | 'given up';
 
@@ -63,6 +64,9 @@ export class Coordinator {
   /** Set if the broker knows static members but refuses them: `inter.broker.protocol.version` is below 2.3. */
   #refusesStatic = false;
   #hasBeenMember = false;
+  #mayJoin = true;
+  /** The last request that makes a member, once it is sent. */
+  #entering: Promise<unknown> = Promise.resolve();
   /** The number of commits. */
   #commits = 0;
 
@@ -86,6 +90,11 @@ export class Coordinator {
     return this.#isStatic;
   }
 
+  /** Whether the group may still have a member of this. */
+  get isMember(): boolean {
+    return this.#member !== undefined;
+  }
+
   /** What kafkajs takes for the broker that coordinates the group. */
   facade(): Promise<GroupRequests> {
     return this.#state === 'given up' ? Promise.reject(givenUp()) : Promise.resolve(this.#requests);
@@ -97,23 +106,60 @@ export class Coordinator {
     this.#state = 'given up';
   }
 
+  /**
+   * Sends no more requests that make a member: kafkajs itself goes on with a join after `disconnect`. Resolves once the last one
+   * has its answer and its member has left.
+   */
+  async endJoins(): Promise<void> {
+    this.#mayJoin = false;
+    await Promise.allSettled([this.#entering]);
+    const member = this.#member;
+    if (this.#state !== 'apart' || member === undefined) return;
+    const { group: groupId } = this.#options;
+    await this.#leave({ groupId, memberId: member.memberId }).catch(() => undefined);
+  }
+
+  /** Leaves, if kafkajs has not, also after `giveUp`. Never rejects. */
+  async leave(): Promise<void> {
+    this.giveUp();
+    const member = this.#member;
+    if (member === undefined) return;
+    this.#member = undefined;
+    try {
+      const broker = await this.#coordinator();
+      await broker.leaveGroup({ groupId: this.#options.group, memberId: member.memberId });
+    } catch {
+      // The place is free after the session.
+    }
+  }
+
   async #join(request: object): Promise<Joined> {
     this.#stopBeating();
     this.#member = undefined;
-    const send = (): Promise<Joined> => this.#enter((broker) => this.#asStatic(broker).joinGroup(request));
-    const joined = await send().catch((error: unknown) => {
+    const send = (): Promise<Joined> =>
+      this.#enter(async (broker) => {
+        const joined = await this.#asStatic(broker).joinGroup(request);
+        this.#member = { groupGenerationId: joined.generationId, memberId: joined.memberId };
+        return joined;
+      });
+    return send().catch((error: unknown) => {
       if (this.#refusesStatic || !isUnsupported(error)) throw error;
       this.#refusesStatic = true;
       return send();
     });
-    this.#member = { groupGenerationId: joined.generationId, memberId: joined.memberId };
-    return joined;
   }
 
   /** Sends a request that makes a member. If that fails, the answer to the next heartbeat tells kafkajs to join again. */
   async #enter<R>(request: (broker: GroupRequests) => Promise<R>): Promise<R> {
     try {
-      return await this.#ask(request);
+      const send = (broker: GroupRequests): Promise<R> => {
+        const sent = request(broker);
+        this.#entering = sent;
+        return sent;
+      };
+      const answer = await this.#ask(send, () => this.#mayJoin);
+      if (!this.#mayJoin) throw givenUp();
+      return answer;
     } catch (error) {
       if (this.#hasBeenMember) this.#rejection ??= { error: joinAgain(error), at: this.#now() };
       throw error;
@@ -172,8 +218,9 @@ export class Coordinator {
         if (this.#member === member) onAlive();
         return true;
       });
-      // Without an answer the next request looks for the coordinator again.
-      if (!(await within(answered, patienceMs, () => false)) && this.#member === member) this.#broker = undefined;
+      // Without an answer the next request looks for the coordinator again, also if a lookup hangs.
+      if ((await within(answered, patienceMs, () => false)) || this.#member !== member) return;
+      this.#broker = this.#finding = undefined;
     } catch (error) {
       if (this.#member !== member || !(error instanceof Error) || !isWordOfCoordinator(error)) return;
       this.#rejection ??= { error, at: this.#now() };
@@ -192,6 +239,7 @@ export class Coordinator {
 
   async #leave(request: object): Promise<unknown> {
     this.#stopBeating();
+    if (this.#state !== 'given up') this.#member = undefined;
     return this.#ask((broker) => broker.leaveGroup(request));
   }
 
@@ -214,7 +262,7 @@ export class Coordinator {
     if (this.#state === 'given up') throw givenUp();
     const broker = await this.#coordinator();
     if (this.#isGivenUp()) throw givenUp();
-    if (!isDue()) throw final('a later request has taken the place of this one');
+    if (!isDue()) throw final('the request is not due any more');
     try {
       return await request(broker);
     } catch (error) {
@@ -231,8 +279,12 @@ export class Coordinator {
   async #coordinator(): Promise<GroupRequests> {
     const known = this.#broker;
     if (known?.isConnected() === true) return known;
-    this.#finding ??= this.#look().finally(() => (this.#finding = undefined));
-    return this.#finding;
+    if (this.#finding) return this.#finding;
+    const finding = this.#look().finally(() => {
+      if (this.#finding === finding) this.#finding = undefined;
+    });
+    this.#finding = finding;
+    return finding;
   }
 
   async #look(): Promise<GroupRequests> {

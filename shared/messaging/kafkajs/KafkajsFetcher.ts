@@ -24,6 +24,8 @@ export class KafkajsFetcher implements Fetcher {
   /** Undefined with another version of kafkajs. */
   #coordinator: Coordinator | undefined;
   #closed: Promise<void> | undefined;
+  /** Whether it was closed without leaving, for the next membership. */
+  #keepsPlace = false;
 
   constructor(kafka: Kafka, options: KafkaOptions, subscription: Subscription, sink: Sink) {
     this.#subscription = subscription;
@@ -117,15 +119,30 @@ export class KafkajsFetcher implements Fetcher {
   }
 
   close(rejoins = false): Promise<void> {
-    this.#closed ??= rejoins && this.#coordinator?.isStatic === true ? this.#giveUp() : this.#disconnect();
+    if (this.#closed && this.#keepsPlace && !rejoins) {
+      this.#keepsPlace = false;
+      this.#closed = this.#leave();
+    }
+    this.#closed ??= rejoins && this.#coordinator?.isStatic === true ? this.#giveUp() : this.#leave();
     return this.#closed;
   }
 
   /** Does not leave: the next membership takes this one's place in the group at once, without a rebalance. */
   #giveUp(): Promise<void> {
+    this.#keepsPlace = true;
     this.#coordinator?.giveUp();
     void this.#disconnect();
     return Promise.resolve();
+  }
+
+  async #leave(): Promise<void> {
+    const coordinator = this.#coordinator;
+    if (coordinator) await within(coordinator.endJoins(), JOINED_MS, () => undefined);
+    await this.#disconnect();
+    if (!coordinator?.isMember) return coordinator?.giveUp();
+    // kafkajs leaves only while it runs. For this request it connects again.
+    const left = coordinator.leave().then(() => this.#disconnect());
+    await within(left, JOINED_MS, () => undefined);
   }
 
   /** Disconnects again if closed: kafkajs may complete a pending join after `disconnect` and keep the membership. */
@@ -160,3 +177,6 @@ export class KafkajsFetcher implements Fetcher {
 }
 
 const DISCONNECT_MS = 5000;
+
+/** The limit for the answer to a last join, and to a last leave. */
+const JOINED_MS = 4000;

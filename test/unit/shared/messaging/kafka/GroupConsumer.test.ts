@@ -341,6 +341,40 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
+  it('keeps its place in the group only if it joins anew at once', async () => {
+    const { kafka, consumer } = setup({ times: { ...TIMES, unreadableMs: [20, 20] } });
+    await consumer.start();
+    const lose = async (error: Error): Promise<void> => {
+      const { length } = kafka.members;
+      kafka.members.at(-1)?.sink.lost(error);
+      await until(() => consumer.state === 'member' && kafka.members.length > length);
+    };
+    await lose(new FakeError('transient'));
+    await lose(new RangeError('short'));
+    await lose(new RangeError('short'));
+    await lose(new FakeError('refused'));
+    assert.deepEqual(
+      kafka.members.map(({ rejoins }) => rejoins),
+      [true, true, false, false, undefined],
+    );
+    // It is closed before the next membership has the place.
+    kafka.faults.set('join', () => {
+      throw new FakeError('transient');
+    });
+    const last = kafka.members.at(-1);
+    last?.sink.lost(new FakeError('transient'));
+    await until(() => last?.rejoins === true && kafka.members.length > 6);
+    await consumer.close();
+    assert.equal(last?.rejoins, false);
+
+    const refused = setup();
+    refused.kafka.faults.set('join', () => {
+      throw new FakeError('refused');
+    });
+    await assert.rejects(refused.consumer.start(), BusRefusedError);
+    assert.equal(refused.kafka.members[0]?.rejoins, false);
+  });
+
   it('ends a pause when it is closed', async () => {
     const { kafka, consumer } = setup({ times: { ...TIMES, unreadableMs: [600_000, 600_000] } });
     await consumer.start();

@@ -62,11 +62,11 @@ describe('the coordinator of a group, for kafkajs', () => {
   function setup({ heartbeatMs = 1, patienceMs = 60_000 } = {}) {
     const first = new FakeBroker();
     const second = new FakeBroker();
-    const found = { broker: first, times: 0 };
+    const found = { broker: first, times: 0, wait: Promise.resolve() };
     const cluster = {
       findGroupCoordinator: (_group: { groupId: string }): Promise<FakeBroker> => {
         found.times++;
-        return Promise.resolve(found.broker);
+        return found.wait.then(() => found.broker);
       },
     };
     const told = { alive: 0, rejoined: [] as string[] };
@@ -291,6 +291,65 @@ describe('the coordinator of a group, for kafkajs', () => {
     await assert.rejects(broker.leaveGroup(), isFinal);
     await sleep(10);
     assert.equal(first.calls.length, length);
+  });
+
+  it('gets no join after the end of joins, although its lookup began before', async () => {
+    const parts = setup({ heartbeatMs: 60_000 });
+    const { first, cluster, coordinator, found } = parts;
+    const broker = await cluster.findGroupCoordinator({ groupId: 'g' });
+    let find: (() => void) | undefined;
+    found.wait = new Promise<void>((resolve) => (find = resolve));
+    const joining = assert.rejects(broker.joinGroup({}), isFinal);
+    await until(() => found.times === 1);
+    await coordinator.endJoins();
+    find?.();
+    await joining;
+    await assert.rejects(broker.syncGroup(), isFinal);
+    assert.deepEqual(first.calls, []);
+  });
+
+  it('is left by a member that joined while the joins ended', async () => {
+    for (const step of ['join', 'sync']) {
+      const parts = setup({ heartbeatMs: 60_000 });
+      const { first, coordinator } = parts;
+      let answer: (() => void) | undefined;
+      first.faults.set(step, () => new Promise<void>((resolve) => (answer = resolve)));
+      const joining = assert.rejects(join(parts), isFinal);
+      await until(() => answer !== undefined);
+      const ended = coordinator.endJoins();
+      answer?.();
+      await Promise.all([ended, joining]);
+      assert.equal(first.calls.at(-1), 'leave');
+      assert.equal(coordinator.isMember, false);
+    }
+  });
+
+  it('is left once, also by a membership that was given up', async () => {
+    const parts = setup({ heartbeatMs: 60_000 });
+    const { first, coordinator } = parts;
+    await join(parts);
+    coordinator.giveUp();
+    await coordinator.leave();
+    await coordinator.leave();
+    assert.deepEqual(first.calls, ['join', 'sync', 'leave']);
+    const silent = setup({ heartbeatMs: 60_000 });
+    silent.first.faults.set('leave', () => Promise.reject(protocolError('UNKNOWN_MEMBER_ID')));
+    await join(silent);
+    await silent.coordinator.leave();
+  });
+
+  it('is looked up again if the last lookup hangs', async () => {
+    const parts = setup({ patienceMs: 2 });
+    const { first, second, found, told } = parts;
+    await join(parts);
+    await until(() => told.alive > 1);
+    found.wait = new Promise(() => undefined);
+    first.connected = false;
+    const { times } = found;
+    await until(() => found.times > times);
+    found.broker = second;
+    found.wait = Promise.resolve();
+    await until(() => second.calls.includes('heartbeat me 3'));
   });
 
   it('is left to kafkajs where its cluster has another form', () => {

@@ -99,9 +99,9 @@ describe('the fetcher of kafkajs', () => {
     const [assigner] = config?.partitionAssigners ?? [];
     assert.ok(assigner);
     assigner({ cluster: cluster as unknown as Cluster, groupId: 'g', logger: null as unknown as Logger });
-    client.onDisconnect = () => cluster.findGroupCoordinator().then((found) => found.leaveGroup());
     await fetcher.join(places);
     const coordinator = await cluster.findGroupCoordinator();
+    client.onDisconnect = () => coordinator.leaveGroup();
     await coordinator.joinGroup();
     await coordinator.syncGroup();
     return { asked };
@@ -136,6 +136,16 @@ describe('the fetcher of kafkajs', () => {
     await rejoining.fetcher.close(true);
     await rejoining.client.disconnected;
     assert.deepEqual(place.asked, ['join', 'sync']);
+    // No other membership has followed.
+    await rejoining.fetcher.close();
+    assert.deepEqual(place.asked, ['join', 'sync', 'leave']);
+
+    // kafkajs itself leaves only while it runs.
+    const crashed = setup();
+    const lost = await joinAsStatic(crashed);
+    crashed.client.onDisconnect = () => Promise.resolve();
+    await crashed.fetcher.close();
+    assert.deepEqual(lost.asked, ['join', 'sync', 'leave']);
   });
 
   it('goes to the end of the topic if a new group asks for the latest', async () => {
