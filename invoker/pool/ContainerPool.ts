@@ -108,7 +108,7 @@ const PREDICTED_AT_ONCE = 4;
 const REPORT_MS = 5000;
 
 /** The longest wait at the close for removals. */
-const REMOVAL_MS = 30_000;
+export const REMOVAL_MS = 30_000;
 
 /** Runs activations in containers. Reuses, creates and removes containers within its memory. */
 export class ContainerPool {

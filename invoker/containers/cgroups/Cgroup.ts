@@ -22,10 +22,10 @@ export interface CgroupFolders {
 /**
  * The pauses between attempts to remove a group, in ms. The kernel removes killed processes after 10 to 50 ms, so the pauses
  * stay short until then: an attempt costs some µs. A process needs some processor time to end: it takes seconds if others have a
- * higher priority.
+ * higher priority. The pool waits for its removals longer than all pauses together.
  */
-const REMOVAL_PAUSES_MS = [
-  1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10, 10, 16, 32, 64, 128, 256, 512, 1000, 2000, 4000, 8000, 15_000,
+export const REMOVAL_PAUSES_MS: readonly number[] = [
+  1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 8, 8, 10, 10, 16, 32, 64, 128, 256, 512, 1000, 2000, 4000, 8000, 8000,
 ];
 
 /** Moves the shell into the groups whose files come before `--`, and then becomes the command after it. */
@@ -71,9 +71,12 @@ export class Cgroup {
     this.#setFrozen(false);
   }
 
-  /** Kills all processes, frozen ones too, and removes the group. @throws if it cannot be removed. */
-  async destroy(): Promise<void> {
-    for (const pause of REMOVAL_PAUSES_MS) {
+  /**
+   * Kills all processes, frozen ones too, and removes the group.
+   * @throws the kernel's error if it cannot be removed: EBUSY if a killed process has not ended after all pauses.
+   */
+  async destroy(pausesMs: readonly number[] = REMOVAL_PAUSES_MS): Promise<void> {
+    for (const pause of pausesMs) {
       this.#kill();
       try {
         await this.#remove();

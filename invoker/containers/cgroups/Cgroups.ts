@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../../shared/errors/reasons.js';
-import { Cgroup, type CgroupFolders } from './Cgroup.js';
+import { codeOf, messageOf } from '../../../shared/errors/reasons.js';
+import { Cgroup, REMOVAL_PAUSES_MS, type CgroupFolders } from './Cgroup.js';
 import { findHierarchies, type Hierarchies } from './hierarchies.js';
 
 /** The limits of one container. */
@@ -20,6 +20,9 @@ export type OpenedCgroups =
 
 /** The share in version 1 and the weight in version 2 of a group of which nobody said anything. */
 const STANDARD = { shares: 1024, weight: 100 };
+
+/** The pauses between attempts to remove a group of an earlier run, in ms: a start waits for them, 4 s at most. */
+export const LEFTOVER_PAUSES_MS: readonly number[] = REMOVAL_PAUSES_MS.filter((pause) => pause <= 2000);
 
 /** The folder of all owners in each hierarchy. */
 const COMMON = 'palette-whisk';
@@ -80,13 +83,22 @@ export class Cgroups {
     return group;
   }
 
-  /** Kills the processes of the groups that an earlier run left, and removes the groups. Resolves to their number. */
+  /**
+   * Kills the processes of the groups that an earlier run left, and removes the groups. Resolves to their number. A group
+   * whose killed processes need seconds to end stays for the next start.
+   */
   async removeLeftovers(isLeft: (name: string) => boolean): Promise<number> {
     const [first] = this.#mounts();
     if (first === undefined) return 0;
     const entries = await readdir(join(first, this.#base), { withFileTypes: true }).catch(() => []);
     const left = entries.filter((entry) => entry.isDirectory() && isLeft(entry.name)).map(({ name }) => name);
-    await Promise.all(left.map((name) => new Cgroup(this.#folders(name), '').destroy()));
+    await Promise.all(
+      left.map((name) =>
+        new Cgroup(this.#folders(name), '').destroy(LEFTOVER_PAUSES_MS).catch((error: unknown) => {
+          if (codeOf(error) !== 'EBUSY') throw error;
+        }),
+      ),
+    );
     return left.length;
   }
 

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -72,15 +72,17 @@ function isVersion(found: string, wanted: string): boolean {
 
 /**
  * Asks each program once, and keeps its answer. Invokers look for several versions at once and each ten seconds, and behind a
- * shim of pyenv a question takes a fifth of a second of processor time. A Python is known until its file is gone. A program
+ * shim of pyenv a question takes a fifth of a second of processor time. A Python is known until its file is gone or another one: an
+ * upgrade may replace it. A program
  * that ended with an error is asked again after a minute, and one that is missing or slow at the next question.
  *
  * @param now milliseconds since any moment
+ * @param stamp changes with the content of a file; undefined: there is none
  */
 export function rememberingPython(
   ask: AskPython,
   now: () => number = () => performance.now(),
-  exists: (path: string) => boolean = existsSync,
+  stamp: (path: string) => string | undefined = stampOf,
 ): AskPython {
   const known = new Map<string, { readonly answer: Promise<HostPython>; isOver: () => boolean }>();
   return (program) => {
@@ -90,7 +92,8 @@ export function rememberingPython(
     known.set(program, asked);
     void asked.answer.then(
       (python) => {
-        asked.isOver = () => !exists(python.program);
+        const first = stamp(python.program);
+        asked.isOver = () => first === undefined || stamp(python.program) !== first;
       },
       (error: unknown) => {
         const end = now() + (hasRefused(error) ? REFUSED_MS : 0);
@@ -99,6 +102,11 @@ export function rememberingPython(
     );
     return asked.answer;
   };
+}
+
+function stampOf(path: string): string | undefined {
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats && `${stats.ino} ${stats.mtimeMs}`;
 }
 
 /** Whether the program ended with an exit code. Other errors have a text as their code, or none. */

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Cgroups, cpuWeight } from '../../../../../invoker/containers/cgroups/Cgroups.js';
+import { REMOVAL_PAUSES_MS } from '../../../../../invoker/containers/cgroups/Cgroup.js';
+import { Cgroups, cpuWeight, LEFTOVER_PAUSES_MS } from '../../../../../invoker/containers/cgroups/Cgroups.js';
+import { REMOVAL_MS } from '../../../../../invoker/pool/ContainerPool.js';
 import { findHierarchies } from '../../../../../invoker/containers/cgroups/hierarchies.js';
 
 const V1 = `25 20 0:22 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755
@@ -81,6 +83,12 @@ describe('control groups', () => {
     } finally {
       rmSync(mount, { recursive: true });
     }
+  });
+
+  it('are removed before the pool stops to wait, and those of an earlier run do not delay a start', () => {
+    const sum = (pausesMs: readonly number[]): number => pausesMs.reduce((all, pause) => all + pause, 0);
+    assert.ok(sum(REMOVAL_PAUSES_MS) < REMOVAL_MS - 5000, `${sum(REMOVAL_PAUSES_MS)} ms`);
+    assert.ok(sum(LEFTOVER_PAUSES_MS) < 5000, `${sum(LEFTOVER_PAUSES_MS)} ms`);
   });
 
   it('have weights of version 2 within its bounds', () => {

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   findPython,
   pythonVersion,
@@ -57,12 +60,12 @@ describe('the Python of this machine', () => {
     let asked: string[];
     let answers: () => HostPython | Error;
     let now: number;
-    let gone: boolean;
+    let stamp: string | undefined;
     let ask: (program: string) => Promise<HostPython>;
     beforeEach(() => {
       asked = [];
       now = 0;
-      gone = false;
+      stamp = 'first';
       ask = rememberingPython(
         async (program) => {
           asked.push(program);
@@ -71,7 +74,7 @@ describe('the Python of this machine', () => {
           return answer;
         },
         () => now,
-        () => !gone,
+        () => stamp,
       );
     });
 
@@ -82,9 +85,40 @@ describe('the Python of this machine', () => {
       assert.equal(await ask('python3'), here);
       assert.deepEqual(asked, ['python3']);
       assert.equal(await ask('python3.11'), here);
-      gone = true;
+      stamp = undefined;
       await ask('python3');
       assert.deepEqual(asked, ['python3', 'python3.11', 'python3']);
+    });
+
+    it('again once an upgrade has replaced its file', async () => {
+      answers = () => here;
+      assert.equal(await ask('python3'), here);
+      stamp = 'second';
+      const upgraded = { ...here, version: '3.12.1' };
+      answers = () => upgraded;
+      for (let i = 0; i < 2; i++) assert.equal(await ask('python3'), upgraded);
+      assert.equal(asked.length, 2);
+    });
+
+    it('sees that a file is written again or replaced', async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'pw-python-'));
+      try {
+        const program = join(folder, 'python3');
+        let count = 0;
+        const real = rememberingPython(async () => ({ ...here, program, version: `3.11.${++count}` }));
+        const version = async (): Promise<string> => (await real('python3')).version;
+        await writeFile(program, '1');
+        await utimes(program, 1000, 1000);
+        assert.deepEqual([await version(), await version()], ['3.11.1', '3.11.1']);
+        await utimes(program, 2000, 2000);
+        assert.deepEqual([await version(), await version()], ['3.11.2', '3.11.2']);
+        await writeFile(`${program}.new`, '2');
+        await utimes(`${program}.new`, 2000, 2000);
+        await rename(`${program}.new`, program);
+        assert.deepEqual([await version(), await version()], ['3.11.3', '3.11.3']);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     });
 
     it('in a minute if the program ends with an error', async () => {
