@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { dirname, join, relative, sep } from 'node:path';
+import { basename, dirname, join, relative, sep } from 'node:path';
 import { build, type BuildResult, type Plugin } from 'esbuild';
 
 /*
@@ -25,6 +25,9 @@ const JOINED = new Set(['zod', 'lru-cache', 'croner']);
 
 /** A file that is no longer part of the bundle stays so long, in ms: a server that runs may load it later. */
 const KEPT_MS = 86_400_000;
+
+/** The names of the bundle's files, beside them. */
+const MANIFEST = 'manifest.json';
 
 /** The joined files, not yet written. */
 export type Bundle = BuildResult<{ write: false; metafile: true }>;
@@ -53,35 +56,60 @@ export function bundle(root: string, folder = BUNDLE): Promise<Bundle> {
 }
 
 /**
- * Writes the joined files, each at once, and those that others import first: a server may start meanwhile. Removes files of
- * earlier bundles.
+ * Writes the joined files, each at once, and those that others import first: a server may start meanwhile.
+ * @param keptMs how long a file stays after it has left the bundle
  */
-export async function writeBundle(root: string, folder = BUNDLE): Promise<void> {
+export async function writeBundle(root: string, folder = BUNDLE, keptMs = KEPT_MS): Promise<void> {
   const began = new Date();
   const { outputFiles } = await bundle(root, folder);
   const target = join(root, folder);
   await mkdir(target, { recursive: true });
   const entries = new Set(Object.keys(ENTRIES).map((name) => join(target, `${name}.js`)));
   const ordered = outputFiles.toSorted((a, b) => Number(entries.has(a.path)) - Number(entries.has(b.path)));
+  const earlier = await namesIn(target);
   for (const { path, contents } of ordered) {
     const before = await readFile(path).catch(() => undefined);
     if (before?.equals(contents) !== true) {
-      const fresh = `${path}.${process.pid}`;
       // `npm link` makes a command executable only once.
-      await writeFile(fresh, contents, { mode: entries.has(path) ? 0o755 : 0o644 });
-      await rename(fresh, path);
+      await replace(path, contents, entries.has(path) ? 0o755 : 0o644);
     }
     await utimes(path, began, began);
   }
+  const current = new Set(ordered.map(({ path }) => basename(path)));
+  const left = [...earlier].filter((name) => !current.has(name));
+  // The time of a file that is no longer part of the bundle is that when it left.
+  for (const name of left) await utimes(join(target, name), began, began).catch(() => undefined);
+  await replace(join(target, MANIFEST), JSON.stringify([...current]), 0o644);
   for (const name of await readdir(target)) {
+    if (name === MANIFEST || current.has(name)) continue;
     const path = join(target, name);
     const changed = await stat(path).catch(() => undefined);
-    if (changed && began.getTime() - changed.mtimeMs > KEPT_MS) await rm(path, { force: true });
+    if (changed && began.getTime() - changed.mtimeMs >= keptMs) await rm(path, { force: true });
   }
+}
+
+/** The names of the bundle that is there: all files, if it has no list of them. */
+async function namesIn(target: string): Promise<ReadonlySet<string>> {
+  try {
+    const names: unknown = JSON.parse(await readFile(join(target, MANIFEST), 'utf8'));
+    if (Array.isArray(names))
+      return new Set(names.filter((name) => typeof name === 'string').map((name) => basename(name)));
+  } catch {
+    // It is missing, or was not written to its end.
+  }
+  return new Set(await readdir(target));
+}
+
+/** Writes a file at once. */
+async function replace(path: string, contents: Uint8Array | string, mode: number): Promise<void> {
+  const fresh = `${path}.${process.pid}`;
+  await writeFile(fresh, contents, { mode });
+  await rename(fresh, path);
 }
 
 /** Lets each compiled file find its neighbours as if it were not joined: workers, other processes, data, packages. */
 function ownPaths(dist: string, target: string): Plugin {
+  const loaded = new Set<string>();
   const inBundle = (path: string): string => JSON.stringify(relative(target, path).split(sep).join('/'));
   return {
     name: 'own paths',
@@ -93,12 +121,22 @@ function ownPaths(dist: string, target: string): Plugin {
       });
       esbuild.onLoad({ filter: /\.js$/ }, async ({ path }) => {
         if (!path.startsWith(dist + sep)) return undefined;
+        loaded.add(path);
         const text = await readFile(path, 'utf8');
         const contents = text
           .replaceAll('import.meta.url', `new URL(${inBundle(path)}, import.meta.url).href`)
           .replaceAll('import.meta.dirname', `joinOwnPath(import.meta.dirname, ${inBundle(dirname(path))})`);
         const joins = text.includes('import.meta.dirname');
         return { contents: joins ? `import { join as joinOwnPath } from 'node:path';\n${contents}` : contents };
+      });
+      esbuild.onEnd(({ metafile }) => {
+        const root = dirname(dist);
+        for (const input of Object.keys(metafile?.inputs ?? {})) {
+          if (/(^|\/)node_modules\//.test(input) || loaded.has(join(root, input))) continue;
+          const text = `${input} is a compiled file outside of ${dist}, of which a symbolic link is a part: join in the folder itself`;
+          return { errors: [{ text }] };
+        }
+        return undefined;
       });
     },
   };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -70,6 +71,13 @@ describe('the package', function () {
   });
 
   it('brings the coloring library and its types to a project of its own', async () => {
+    const stale = `${randomUUID()}.js`;
+    const joinedByTest = path.join(root, `dist/bundle-${randomUUID()}`);
+    await mkdir(joinedByTest);
+    after(() => rm(joinedByTest, { recursive: true, force: true }));
+    await writeFile(path.join(joinedByTest, stale), '');
+    for (const name of [stale, `${stale}.123`]) await writeFile(path.join(root, 'dist/bundle', name), '');
+    await run('npm', ['run', 'prepack'], { cwd: root });
     const packed = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', folder], {
       cwd: root,
       maxBuffer: 64 * 1024 * 1024,
@@ -90,7 +98,11 @@ describe('the package', function () {
       assert.ok(names.includes(name), name);
     }
     assert.deepEqual(
-      names.filter((name) => /^(dist\/)?test\/|tsbuildinfo|^dist\/deploy\/bundle\//.test(name)),
+      names.filter(
+        (name) =>
+          /^(dist\/)?test\/|tsbuildinfo|^dist\/deploy\/bundle\/|^dist\/bundle-|^dist\/bundle\/manifest/.test(name) ||
+          name.includes(stale),
+      ),
       [],
     );
 

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { bundle, writeBundle, type Bundle } from '../../../deploy/bundle/bundle.js';
@@ -99,26 +100,70 @@ describe('the joined files of a server', function () {
     assert.ok(inputs.size < 10, [...inputs].join());
   });
 
-  it('are written beside those of an earlier time, which a running server may still load', async () => {
+  it('find their workers and data only if they are joined in the folder of the compiled files', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pw-bundle-'));
+    try {
+      await symlink(root, join(folder, 'link'));
+      await assert.rejects(bundle(join(folder, 'link')), /a symbolic link is a part: join in the folder itself/);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  describe('are written', () => {
     // Packages are found, and own paths hold, at this depth only.
     const folder = `dist/bundle-${randomUUID()}`;
-    try {
+    const path = (name: string): string => join(root, folder, name);
+    const names = async (): Promise<string[]> => (await readdir(join(root, folder))).toSorted();
+    const add = async (name: string, ageMs: number): Promise<void> => {
+      await writeFile(path(name), '');
+      const time = new Date(Date.now() - ageMs);
+      await utimes(path(name), time, time);
+    };
+    let first: string[];
+    before(async () => {
       await writeBundle(root, folder);
-      const first = await readdir(join(root, folder));
-      for (const [name, ageMs] of Object.entries({ 'recent.js': 3_600_000, 'old.js': 100_000_000 })) {
-        await writeFile(join(root, folder, name), '');
-        const time = new Date(Date.now() - ageMs);
-        await utimes(join(root, folder, name), time, time);
-      }
-      await writeBundle(root, folder);
-      assert.deepEqual((await readdir(join(root, folder))).toSorted(), [...first, 'recent.js'].toSorted());
+      first = await names();
+    });
+    after(() => rm(join(root, folder), { recursive: true, force: true }));
+
+    it('as programs that run', async () => {
       for (const name of ['standalone', 'palette-whisk']) {
-        const { stdout } = await promisify(execFile)(process.execPath, [join(root, folder, `${name}.js`), '--version']);
+        const { stdout } = await promisify(execFile)(process.execPath, [path(`${name}.js`), '--version']);
         assert.equal(stdout, `${programVersion()}\n`);
-        assert.ok((await stat(join(root, folder, `${name}.js`))).mode & 0o100, 'a linked command stays executable');
+        assert.ok((await stat(path(`${name}.js`))).mode & 0o100, 'a linked command stays executable');
       }
-    } finally {
-      await rm(join(root, folder), { recursive: true, force: true });
-    }
+    });
+
+    it('beside those of an earlier time, which a running server may still load', async () => {
+      await add('recent.js', 3_600_000);
+      await add('old.js', 100_000_000);
+      await writeBundle(root, folder);
+      assert.deepEqual(await names(), [...first, 'recent.js'].toSorted());
+    });
+
+    it('beside those that leave the bundle, however old', async () => {
+      await add('left.js', 100_000_000);
+      await writeFile(path('manifest.json'), JSON.stringify([...(await names()), 'left.js']));
+      for (let time = 0; time < 2; time++) {
+        await writeBundle(root, folder);
+        assert.ok((await names()).includes('left.js'));
+      }
+      await add('left.js', 100_000_000);
+      await writeBundle(root, folder);
+      assert.ok(!(await names()).includes('left.js'));
+      // Those of a bundle without a list may all have just left.
+      await add('unlisted.js', 100_000_000);
+      await rm(path('manifest.json'));
+      await writeBundle(root, folder);
+      assert.ok((await names()).includes('unlisted.js'));
+    });
+
+    it('alone for a package', async () => {
+      await add('recent.js', 1000);
+      await add('standalone.js.123', 1000);
+      await writeBundle(root, folder, 0);
+      assert.deepEqual(await names(), first);
+    });
   });
 });
