@@ -1,12 +1,18 @@
 import type { SecureContextOptions } from 'node:tls';
+import { firstInTurn } from '../../shared/process/firstInTurn.js';
 import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { HOMES_PATH, homesQuery, homesReplySchema, type HomesReply } from '../../shared/objects/homesReply.js';
 import { PEER_HEADER, signPeer } from '../../shared/objects/peerHeader.js';
 
 /** The most controllers to remember. */
 const MAX_CONTROLLERS = 8;
-/** The limit for one controller, in ms. */
-const ANSWER_MS = 1500;
+/** The limit for a connection to a controller, and the time after which the next controller is asked, too, in ms. */
+const NEXT_MS = 1500;
+/**
+ * The limit for the reply of a controller, in ms. A reply that comes late on a busy machine still holds for a while, and
+ * without one the invoker loses its contact, and with it objects (`sharing/Contact.ts`).
+ */
+const ANSWER_MS = 5000;
 
 /** Asks controllers for the homes of colors. It learns their addresses from activation messages. */
 export class ControllerHomes {
@@ -21,7 +27,7 @@ export class ControllerHomes {
   constructor(secret: string, self: string, tls?: SecureContextOptions) {
     this.#secret = secret;
     this.#self = self;
-    const options = { connections: 32, pipelining: 1, connect: { timeout: ANSWER_MS, ...tls } };
+    const options = { connections: 32, pipelining: 1, connect: { timeout: NEXT_MS, ...tls } };
     this.#client = new LazyHttpClient(({ Agent }) => new Agent(options));
   }
 
@@ -35,31 +41,37 @@ export class ControllerHomes {
     if (this.#urls.size > MAX_CONTROLLERS && oldest !== undefined) this.#urls.delete(oldest);
   }
 
-  /** @throws Error with the reason in words */
+  /**
+   * The first reply of a controller. One that is slow is not given up when the next one is asked.
+   * @throws Error with the reason in words
+   */
   async ask(namespace: string, color: string, policy: string | undefined): Promise<HomesReply> {
-    let failure: unknown = new Error('no controller is known yet');
-    for (const url of [...this.#urls].toReversed()) {
-      try {
-        return await this.#askOne(url, `${HOMES_PATH}?${homesQuery(namespace, color, policy)}`);
-      } catch (error) {
-        failure = error;
-      }
+    const path = `${HOMES_PATH}?${homesQuery(namespace, color, policy)}`;
+    const over = new AbortController();
+    const limit = AbortSignal.any([over.signal, AbortSignal.timeout(ANSWER_MS)]);
+    const asks = [...this.#urls].toReversed().map((url) => () => this.#askOne(url, path, limit));
+    try {
+      if (asks.length === 0) throw new Error('no controller is known yet');
+      return await firstInTurn(asks, NEXT_MS);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Error(`no controller answers: ${reason}`, { cause: error });
+    } finally {
+      over.abort();
     }
-    const reason = failure instanceof Error ? failure.message : String(failure);
-    throw new Error(`no controller answers: ${reason}`, { cause: failure });
   }
 
   async close(): Promise<void> {
     await this.#client.close();
   }
 
-  async #askOne(url: string, path: string): Promise<HomesReply> {
+  async #askOne(url: string, path: string, signal: AbortSignal): Promise<HomesReply> {
     const claims = { operation: 'request', from: this.#self, namespace: undefined } as const;
     const { origin, pathname, search } = new URL(`${url}${path}`);
     const { statusCode, body } = await this.#client.request(origin, `${pathname}${search}`, {
       method: 'GET',
       headers: { [PEER_HEADER]: signPeer(this.#secret, { method: 'GET', path }, claims, Date.now()) },
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal,
     });
     const text = await body.text();
     if (statusCode !== 200) throw new Error(`${url} responded with status ${statusCode}: ${text.slice(0, 200)}`);

@@ -43,10 +43,15 @@ export class ObjectHistory {
 
   /** From now on each object of `memory` may vanish once: its home is cut off, frozen or dead. */
   mayLose(): void {
-    for (const [place, history] of this.#histories) {
-      if (this.#persistence(place) !== 'memory') continue;
-      history.push({ called: ++this.#time, returned: Infinity, input: { kind: 'delete' }, output: undefined });
-    }
+    this.#mayLoseAt(['memory'], () => ++this.#time);
+  }
+
+  /**
+   * Each object that is not stored may have vanished once, at any time: an invoker had lost its contact to the controllers,
+   * and the other home of a replicated object may have been dead then.
+   */
+  mayHaveLost(): void {
+    this.#mayLoseAt(['memory', 'replicated'], () => 0);
   }
 
   /** The responses with 200 so far: reads and increments, and writes of existing objects. */
@@ -81,6 +86,13 @@ export class ObjectHistory {
       if (isLinearizable(objectModel, history)) return [];
       return [`${place} is not:\n${history.map((step) => JSON.stringify(step)).join('\n')}`];
     });
+  }
+
+  #mayLoseAt(persistences: readonly string[], called: () => number): void {
+    for (const [place, history] of this.#histories) {
+      if (!persistences.includes(this.#persistence(place))) continue;
+      history.push({ called: called(), returned: Infinity, input: { kind: 'delete' }, output: undefined });
+    }
   }
 
   async #call(

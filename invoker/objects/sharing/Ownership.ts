@@ -22,8 +22,11 @@ export interface OwnershipParts {
   readonly onDoubt: (key: string) => void;
   /** Called when this invoker serves a color. @param next the color's next home. */
   readonly onServe: (asked: Asked, owned: Owned, next: Peer | undefined) => void;
-  /** Called after a time without contact: this invoker may have lost its colors. */
-  readonly onLapse: () => void;
+  /**
+   * Called after a time without contact: this invoker may have lost its colors.
+   * @param silentMs the age of the last reply; infinite: this is the first contact.
+   */
+  readonly onLapse: (silentMs: number) => void;
 }
 
 /** A color as a controller is asked for it. */
@@ -114,7 +117,8 @@ export class Ownership {
   async #ask(...asked: Parameters<AskHomes>): Promise<HomesReply> {
     const askedAt = this.#parts.now();
     const reply = await this.#parts.askHomes(...asked);
-    if (this.#contact.note(askedAt, reply.validMs)) this.#lapse();
+    const silentMs = this.#contact.age(askedAt);
+    if (this.#contact.note(askedAt, reply.validMs)) this.#lapse(silentMs);
     return reply;
   }
 
@@ -122,14 +126,14 @@ export class Ownership {
    * After a time without contact: the colors that this invoker owned are taken over again at their next requests. Objects
    * of other colors, which their owners have not taken yet, may be out of date.
    */
-  #lapse(): void {
+  #lapse(silentMs: number): void {
     const { memory, onLapse } = this.#parts;
     for (const { namespace, color } of memory.colors()) {
       const isCopy = originalOf(namespace).uuid !== namespace.uuid;
       const state = this.state(colorKey(namespace, color));
       if (!isCopy && (state === undefined || state.kind === 'given')) memory.clear(namespace, color);
     }
-    onLapse();
+    onLapse(silentMs);
   }
 
   #place(asked: Asked, known: KnownHomes): Location | Promise<Location> {

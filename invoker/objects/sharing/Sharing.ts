@@ -33,6 +33,8 @@ import type { SharingCounts, SharingParts } from './sharingParts.js';
 const QUIET_MS = 4000;
 /** The pause after a failure to begin another set of copies in the background, in ms. */
 const COPY_AGAIN_MS = 1000;
+/** For the log. */
+export const NO_CONTACT = 'no controller answered in time: objects of memory may be lost';
 
 /**
  * The objects of a color on several invokers: who owns the color, where its objects are, and how safe they are. See
@@ -73,7 +75,10 @@ export class Sharing implements Elsewhere {
       now,
       onDoubt: (key) => this.#safety.takeBack(key),
       onServe: (...served) => this.#copyAnew(...served),
-      onLapse: () => this.#leaving.leaveAll(),
+      onLapse: (silentMs) => {
+        this.#leaving.leaveAll();
+        if (silentMs < Infinity) onWarning(NO_CONTACT, `no reply for ${Math.round(silentMs)} ms`);
+      },
     });
     this.#recovery = new Recovery(common);
     this.#replication = new Replication({ ...common, fetch: (...object) => this.#fetch(...object) });

@@ -58,7 +58,7 @@ const PATIENT = { CONFIG_whisk_loadbalancer_invokerOffline: '2 minutes' };
 /** The same on the Kafka of `KAFKA_HOSTS` and the CouchDB of `COUCHDB_URL`, where they are given. */
 export async function startTopology(
   choices: Choices = {},
-): Promise<{ topology: Topology; couch: CouchOptions; close(): Promise<void> }> {
+): Promise<{ topology: Topology; couch: CouchOptions; folder: string; close(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-cluster-'));
   const [kafka, couch] = await Promise.all([startKafka(), startCouch()]);
   const closeAll = async (topology?: Topology): Promise<void> => {
@@ -70,7 +70,7 @@ export async function startTopology(
     const environment = { ...PATIENT, ...choices.environment };
     const chosen = options({ ...choices, environment }, folder, kafka, couch);
     const topology = await Topology.start(chosen);
-    return { topology, couch: chosen.couch, close: () => closeAll(topology) };
+    return { topology, couch: chosen.couch, folder, close: () => closeAll(topology) };
   } catch (error) {
     await closeAll();
     throw error;

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LocalProcess } from '../../../deploy/local/LocalProcess.js';
 import type { Topology } from '../../../deploy/local/Topology.js';
+import { NO_CONTACT } from '../../../invoker/objects/sharing/Sharing.js';
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { eventually } from '../../e2e/eventually.js';
 import { ObjectHistory, randomNumbers, type SendCall } from '../../history/ObjectHistory.js';
@@ -23,6 +26,9 @@ describe('the history of each object is linearizable over Kafka', function () {
   let running: Promise<void>[];
   let run: { stopped: boolean };
   let tests = 0;
+  /** How many homes a test has frozen until the controllers took them for dead, and losses of contact before the test. */
+  let frozen: number;
+  let lapsesBefore: number;
 
   before(async function () {
     skipWithoutBroker(this);
@@ -55,6 +61,8 @@ describe('the history of each object is linearizable over Kafka', function () {
     const seed = Number(process.env['HISTORY_SEED'] ?? 1);
     // Each test has objects of its own, since a history begins without an object.
     tests++;
+    frozen = 0;
+    lapsesBefore = lapses();
     const places = COLORS.flatMap((color) => KINDS.map((kind) => `${color}/${kind}/${tests}`));
     history = new ObjectHistory(randomNumbers(seed), places, (place) => String(place.split('/')[1]));
     const own = { stopped: false };
@@ -74,9 +82,20 @@ describe('the history of each object is linearizable over Kafka', function () {
     await more(30);
     run.stopped = true;
     await Promise.all(running);
+    // A machine can be so busy that an invoker which lives is cut off: docs/objects.md says what that loses.
+    const busy = lapses() - lapsesBefore - frozen;
+    if (busy > 0)
+      console.error(`    the machine is so busy that invokers lost their contact to the controllers ${busy} times`);
+    for (let i = 0; i < busy; i++) history.mayHaveLost();
     const faults = history.faults();
     assert.equal(faults.length, 0, faults.join('\n'));
   });
+
+  /** How often invokers have lost their contact to the controllers, as their logs say. */
+  function lapses(): number {
+    const logs = topology.invokers.map(({ name }) => readFileSync(join(started?.folder ?? '', `${name}.log`), 'utf8'));
+    return logs.reduce((sum, log) => sum + log.split(NO_CONTACT).length - 1, 0);
+  }
 
   /** Waits for more reads and increments. */
   async function more(count: number): Promise<void> {
@@ -112,6 +131,7 @@ describe('the history of each object is linearizable over Kafka', function () {
       home.signal('SIGSTOP');
       try {
         await seen(home, false);
+        frozen++;
         await more(60);
       } finally {
         home.signal('SIGCONT');

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../e2e/eventually.js';
+import { NO_CONTACT } from '../../../invoker/objects/sharing/Sharing.js';
 import { PeerClient } from '../../../invoker/objects/sharing/PeerClient.js';
 import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
 import { GUEST, SECRET, TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
@@ -327,8 +328,10 @@ describe('objects of several invokers', () => {
     await put(b, '/red/k', 'one');
     for (const node of [a, b]) node.reachesControllers = false;
     await eventually(async () => assert.match(await b.container.text('/red/k'), /^503/), LIMIT_MS);
+    assert.deepEqual(b.warnings, []);
     for (const node of [a, b]) node.reachesControllers = true;
     assert.equal(await b.container.text('/red/k'), '200 one');
+    assert.deepEqual(b.warnings, [NO_CONTACT]);
   });
 
   it('that are replicated do not come back from an old copy that was cut off', async () => {

@@ -12,7 +12,7 @@ const reply = (instance: number): HomesReply => ({
 describe('the homes that an invoker remembers', () => {
   let now: number;
   let asked: string[];
-  let answer: (count: number) => HomesReply;
+  let answer: (count: number) => HomesReply | Promise<HomesReply>;
   let homes: HomesCache;
 
   beforeEach(() => {
@@ -56,6 +56,21 @@ describe('the homes that an invoker remembers', () => {
     assert.equal(await home(), 1);
     now = 13_000;
     assert.equal(await home(), 'no controller answers');
+  });
+
+  it('are the last ones after 3 s without a reply, and the reply still counts when it comes', async () => {
+    await home();
+    now = 2000;
+    let settle: (late: HomesReply) => void = () => undefined;
+    answer = () => new Promise<HomesReply>((resolve) => (settle = resolve));
+    const first = home();
+    now = 5000;
+    assert.equal(await home(), 1);
+    // They do not hold any more.
+    now = 8000;
+    const last = home();
+    settle(reply(7));
+    assert.deepEqual(await Promise.all([first, last]), [7, 7]);
   });
 
   it('are bounded: the least recently used color is forgotten', async () => {

@@ -41,6 +41,8 @@ export interface Node {
   /** What the other invokers reach it through. */
   readonly proxy: DroppingProxy;
   readonly faults: unknown[];
+  /** What its log says. */
+  readonly warnings: string[];
   state: 'up' | 'draining' | 'dead';
   /** Whether the controllers answer this invoker. */
   reachesControllers: boolean;
@@ -65,6 +67,7 @@ export class TestCluster {
     const tokens = new ObjectTokens(new Uint8Array(32), `invoker${instance}`);
     const now = (): number => performance.now();
     const faults: unknown[] = [];
+    const warnings: string[] = [];
     const onFault = (_: string, error: unknown): void => void faults.push(error);
     const sharing = new Sharing({
       instance,
@@ -77,7 +80,7 @@ export class TestCluster {
       },
       store: this.#store,
       now,
-      onWarning: () => undefined,
+      onWarning: (text) => void warnings.push(text),
     });
     const authenticate = bearerAuthentication(tokens);
     const containers = objectListener({ memory, authenticate, elsewhere: sharing, now, onFault });
@@ -100,6 +103,7 @@ export class TestCluster {
       inside: insideCall(calls, () => !this.#killed.has(instance)),
       proxy,
       faults,
+      warnings,
       state: 'up',
       reachesControllers: true,
     };

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ControllerHomes } from '../../../../invoker/objects/ControllerHomes.js';
+
+const REPLY = { policy: 'p', homes: [{ instance: 1, url: 'http://a:1' }], away: [], validMs: 8000 };
+
+describe('the homes of colors, which controllers name', function () {
+  this.timeout(60_000);
+  let servers: Server[];
+  let controllers: ControllerHomes;
+
+  beforeEach(() => {
+    servers = [];
+    controllers = new ControllerHomes('a secret', 'invoker0');
+  });
+  afterEach(async () => {
+    await controllers.close();
+    for (const server of servers) {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  /** The latest controller is asked first. */
+  async function controller(onAsked: (response: ServerResponse) => void): Promise<void> {
+    const server = createServer((_, response) => onAsked(response));
+    servers.push(server);
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    controllers.note(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  }
+  const answer = (response: ServerResponse): void => void response.end(JSON.stringify(REPLY));
+  const ask = (): Promise<unknown> => controllers.ask('guest', 'red', undefined);
+
+  it('are those of a slow controller that answers while the next one does not', async () => {
+    let slow: ServerResponse | undefined;
+    // The next controller is frozen. The slow one answers only after it was asked.
+    await controller(() => slow && answer(slow));
+    await controller((response) => (slow = response));
+    assert.deepEqual(await ask(), REPLY);
+  });
+
+  it('are those of the next controller while one is frozen, or if one refuses', async () => {
+    await controller(answer);
+    await controller(() => undefined);
+    assert.deepEqual(await ask(), REPLY);
+    await controller((response) => response.writeHead(503).end('starting'));
+    assert.deepEqual(await ask(), REPLY);
+  });
+
+  it('are not known without a controller, with the reason', async () => {
+    await assert.rejects(ask(), /^Error: no controller answers: no controller is known yet$/);
+    await controller((response) => response.writeHead(503).end('starting'));
+    await assert.rejects(ask(), /responded with status 503: starting/);
+  });
+});
