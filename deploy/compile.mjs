@@ -22,7 +22,16 @@ const COMPILED = {
   'dist/bundle/palette-whisk.js': '../deploy/commands/main.js',
 };
 
-if (newest() > timeOf(STAMP)) {
+const sources = FOLDERS.flatMap(sourcesIn).map(timeOf);
+const newest = Math.max(...sources, ...OTHERS.map((file) => timeOf(join(ROOT, file))));
+// `npm prune --omit=dev` removes the compiler and writes the lock file again: what is compiled still holds.
+if (timeOf(STAMP) > 0 && !existsSync(join(ROOT, 'node_modules/typescript'))) {
+  if (Math.max(...sources) > timeOf(STAMP)) {
+    process.stderr.write(
+      'palette-whisk runs files that are older than the sources, since TypeScript is not installed. To compile: npm ci && npm run build\n',
+    );
+  }
+} else if (newest > timeOf(STAMP)) {
   const began = new Date();
   const status = run('node_modules/typescript/bin/tsc', '-p', '.');
   // After errors, the next command compiles again.
@@ -59,15 +68,10 @@ function run(program, ...args) {
   return status ?? 1;
 }
 
-/** The time of the newest source, in ms since the epoch. */
-function newest() {
-  return Math.max(...FOLDERS.flatMap(sources).map(timeOf), ...OTHERS.map((file) => timeOf(join(ROOT, file))));
-}
-
 /** The paths of the sources in a folder of the project. */
-function sources(folder) {
+function sourcesIn(folder) {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
-    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sources(join(folder, entry.name));
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : sourcesIn(join(folder, entry.name));
     return entry.name.endsWith('.ts') ? [join(ROOT, folder, entry.name)] : [];
   });
 }

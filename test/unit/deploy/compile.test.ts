@@ -45,6 +45,18 @@ describe('a start without esbuild', function () {
     assert.equal(node('dist/bundle/standalone.js').stdout, 'joined server\n');
   });
 
+  it('runs what is compiled without TypeScript too, and says if the sources are newer', async () => {
+    await file('dist/bundle/standalone.js', "console.log('joined server')", 4000);
+    await file('package-lock.json', '{}', 5000);
+    const pruned = node('deploy/compile.mjs');
+    assert.deepEqual([pruned.status, pruned.stderr], [0, '']);
+    await file('deploy/start.ts', '', 5000);
+    const { status, stderr } = node('deploy/compile.mjs');
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /older than the sources, since TypeScript is not installed\. .* npm ci && npm run build\n$/);
+    assert.equal(node('dist/bundle/standalone.js').stdout, 'joined server\n');
+  });
+
   for (const state of ['old', 'missing']) {
     it(`runs the compiled files and says so, if the joined ones are ${state}`, async () => {
       if (state === 'old') {
