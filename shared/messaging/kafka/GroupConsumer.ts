@@ -345,11 +345,12 @@ export class GroupConsumer<T> implements Consumer {
       await within(membership.fetcher.commit(offsets), this.#times.lastMs, () => {
         throw new Error(`a commit got no response for ${this.#times.lastMs} ms`);
       });
-      if (this.#membership !== membership) return;
+      if (this.#membership !== membership) return this.#scheduleCommit();
       this.#dispatcher.committed(offsets);
       this.#uncommittedSince = this.#commitError = undefined;
     } catch (error) {
-      if (this.#membership !== membership) return;
+      // A commit of the next membership may have been taken for this one.
+      if (this.#membership !== membership) return this.#scheduleCommit();
       this.#commitError = error;
       this.#scheduleCommit();
       this.#parts.log.debug(`cannot commit group ${this.#parts.options.group}`, { error });

@@ -49,6 +49,8 @@ interface Segment extends Flushable {
   used: number;
   /** The bytes of lines of live entries. */
   live: number;
+  /** The last move of its live entries while their new lines are not durable; 0: none. */
+  move: number;
 }
 
 /** The position of an entry's line. */
@@ -93,6 +95,7 @@ export class EntryLog {
   #spares: string[] = [];
   #nextNumber = 1;
   #puts = 0;
+  #moves = 0;
   #liveBytes = 0;
   #closed = false;
 
@@ -147,7 +150,7 @@ export class EntryLog {
     if (this.#liveBytes > this.#maxLiveBytes) {
       throw new StoreUnavailableError(`the limit of accepted work is reached: ${this.#entries.size} items wait`);
     }
-    // Callers put a key again only after its earlier put has settled, so the former entry is durable.
+    // Callers put a key of accepted work again only after its earlier put has settled, so the former entry is durable.
     const former = this.#entries.get(key);
     // The former line must outlive the flush of the new one.
     if (former) this.#count(former, 1);
@@ -183,12 +186,7 @@ export class EntryLog {
 
   #release(former: Place): void {
     this.#count(former, -1);
-    try {
-      this.#dropOldest();
-    } catch (error) {
-      // The put has its outcome already.
-      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
-    }
+    this.#dropOldest();
   }
 
   #remove(key: string): void {
@@ -281,7 +279,7 @@ export class EntryLog {
     // If this fails, the next attempt replaces the file.
     const lanes = lanesOf(file, path);
     this.#nextNumber++;
-    const segment: Segment = { number, file, lanes, size, used: 0, live: 0 };
+    const segment: Segment = { number, file, lanes, size, used: 0, live: 0, move: 0 };
     this.#segments.push(segment);
     this.#flush.note(this.#names);
     if (this.#segments.length > this.#maxSegments) this.#moveOldest();
@@ -295,30 +293,44 @@ export class EntryLog {
   #moveOldest(): void {
     const [oldest] = this.#segments;
     if (!oldest || oldest.live > oldest.size / 2) return;
+    const move = ++this.#moves;
+    oldest.move = move;
     for (const [key, { segment, put }] of this.#entries) {
       if (segment === oldest) this.#append({ kind: 'put', key, value: this.#read(key) }, put);
     }
-    // Release the old lines only after the new ones are durable.
+    // Release the old lines only after the new ones are durable. If the flush fails, the next segment moves them again.
     this.#flush.flushed().then(
-      () => this.#dropOldest(),
+      () => {
+        if (oldest.move !== move) return;
+        oldest.move = 0;
+        this.#dropOldest();
+      },
       (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))),
     );
   }
 
+  /** Removes the oldest segments while nothing of them is needed. It does not throw: the caller's work has its outcome already. */
   #dropOldest(): void {
-    while (this.#segments.length > 1 && !this.#closed) {
-      const [oldest] = this.#segments;
-      if (!oldest || oldest.live !== 0) return;
-      this.#segments.shift();
-      void this.#flush.drop(oldest).then(() => closeAll(oldest.lanes));
-      const path = join(this.#folder, `${String(oldest.number).padStart(8, '0')}.log`);
-      if (this.#spares.length >= MAX_SPARES || oldest.size !== this.#segmentBytes) unlinkSync(path);
-      else {
-        const spare = `spare.${oldest.number}`;
-        renameSync(path, join(this.#folder, spare));
-        this.#spares.push(spare);
+    try {
+      while (this.#segments.length > 1 && !this.#closed) {
+        const [oldest] = this.#segments;
+        if (!oldest || oldest.live !== 0 || oldest.move !== 0) return;
+        this.#removeFile(oldest);
+        this.#segments.shift();
+        void this.#flush.drop(oldest).then(() => closeAll(oldest.lanes));
       }
+    } catch (error) {
+      // The segment stays the oldest one, since no later one may go before it. The next call tries again.
+      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
     }
+  }
+
+  #removeFile({ number, size }: Segment): void {
+    const path = join(this.#folder, `${String(number).padStart(8, '0')}.log`);
+    if (this.#spares.length >= MAX_SPARES || size !== this.#segmentBytes) return unlinkSync(path);
+    const spare = `spare.${number}`;
+    renameSync(path, join(this.#folder, spare));
+    this.#spares.push(spare);
   }
 
   /** Reads a segment of an earlier run. */
@@ -334,6 +346,7 @@ export class EntryLog {
       size: content.length,
       used: content.length,
       live: 0,
+      move: 0,
     };
     for (const { line, at, bytes } of readLines(content, number)) {
       const before = this.#entries.get(line.key);

@@ -38,6 +38,8 @@ export class FakeKafka implements KafkaLibrary {
     'admin' | 'createTopic' | 'places' | 'join' | 'commit' | 'transport' | 'send',
     () => void
   >();
+  /** Holds up each commit that begins while it is set. */
+  heldCommit: Promise<void> | undefined;
   facts: TopicFacts = { replicas: 3, minInsyncReplicas: 2, maxMessageBytes: 1_048_588 };
   classify = classify;
 
@@ -158,6 +160,7 @@ export class FakeFetcher implements Fetcher {
 
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {
     this.#kafka.fault('commit');
+    await this.#kafka.heldCommit;
     const [first] = offsets;
     if (first) this.#kafka.committed.set(this.subscription.group, first.offset);
     await Promise.resolve();

@@ -216,6 +216,20 @@ describe('GroupConsumer', () => {
     assert.equal(kafka.members[1]?.rejoins, false);
   });
 
+  it('commits in its next membership while a commit of the former one has no response yet', async () => {
+    const { kafka, consumer } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    kafka.heldCommit = new Promise(() => undefined);
+    await kafka.members[0]?.fetch();
+    await until(() => kafka.calls.includes('commit'));
+    kafka.heldCommit = undefined;
+    kafka.members[0]?.sink.lost(new FakeError('transient'));
+    await until(() => kafka.members[1]?.state === 'joined');
+    await until(() => kafka.committed.get('g') === 1);
+    await consumer.close();
+  });
+
   it('keeps a membership that the coordinator confirms while commits are late, for a while', async () => {
     const { kafka, consumer, clock } = setup();
     kafka.append('t', ['a']);

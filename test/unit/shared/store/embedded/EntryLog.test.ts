@@ -270,6 +270,28 @@ describe('EntryLog', () => {
     assert.equal(segments().length, 1);
   });
 
+  it('keeps the old lines of entries that it moves until the new ones are on the disk', async () => {
+    let thaw = (): void => undefined;
+    let frozen: Promise<void> | undefined;
+    const table = new EntryLog(folder, { ...SMALL, flush: () => frozen ?? Promise.resolve() }).table('t');
+    await table.put('old', 'of long ago');
+    const [first = ''] = segments();
+    frozen = new Promise((resolve) => (thaw = resolve));
+    const puts: Promise<void>[] = [];
+    for (let i = 0; i < 40; i++) {
+      puts.push(table.put(`k${i}`, 'x'.repeat(100)));
+      table.remove(`k${i}`);
+    }
+    assert.ok(segments().length > 4);
+    assert.ok(segments().includes(first));
+    frozen = undefined;
+    thaw();
+    await Promise.all(puts);
+    await turn();
+    assert.ok(segments().length <= 4, segments().join());
+    assert.deepEqual(new EntryLog(folder, SMALL).table('t').list(), [{ key: 'old', value: 'of long ago' }]);
+  });
+
   it('does not bring back an entry that ended before its replacement failed', async () => {
     let refuse = (): void => undefined;
     let frozen: Promise<void> | undefined;
