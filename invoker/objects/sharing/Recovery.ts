@@ -106,6 +106,8 @@ export class Recovery {
     const { memory, now, store, storedKeys } = this.#parts;
     if (!store) return;
     const keys = await storedKeys.of(store, owned, namespace, address.color);
+    // The search may have raised the epoch above that of the next owner, and a read would shut the next owner out.
+    if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
     if (keys !== 'many' && !keys.has(address.key)) return;
     const object = await store.read(namespace, address, owned.epoch);
     if (!object || this.#parts.owned(namespace, address.color) !== owned) return;

@@ -184,8 +184,11 @@ export class Safety {
     const isStored = object?.persistence === 'stored';
     if (!isStored && before?.persistence !== 'stored') return;
     if (!store) throw new ObjectError(503, NO_STORE);
-    // The ownership gets its epoch there.
+    // The ownership gets its epoch there. If it ends meanwhile, its epoch may be above that of the next owner: a write
+    // would shut the next owner out.
+    const searched = owned.stored === undefined;
     await storedKeys.of(store, owned, namespace, address.color);
+    if (searched && this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
     this.#requireHeld(owned);
     if (isStored) {
       const { bytes, contentType, etag, expiresAt } = object;

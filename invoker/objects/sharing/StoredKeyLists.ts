@@ -5,22 +5,29 @@ import type { ObjectStore } from './ObjectStore.js';
 /** The most keys of one color to remember, and of all colors. */
 const MAX_KEYS = 10_000;
 const MAX_ALL_KEYS = 500_000;
+/** The most lists with keys. */
+const MAX_LISTS = 50_000;
 
 /**
  * The keys of owned colors in the store. An object whose key is not among them is not searched for there. If there are too
  * many, the list of a color is forgotten for the rest of its ownership (`many`): a list that was read again could miss an
- * object that is written meanwhile.
+ * object that is written meanwhile. Most colors have nothing in the store: an empty list is kept in its ownership only.
  */
 export class StoredKeyLists {
   readonly #maxKeys: number;
   readonly #maxAllKeys: number;
-  /** The oldest list comes first. Those of colors that are not owned any more are forgotten in this order, too. */
+  readonly #maxLists: number;
+  /**
+   * Lists with keys; the oldest one comes first. Those of colors that are not owned any more are forgotten in this order,
+   * too.
+   */
   readonly #lists = new Map<Owned, Set<string>>();
   #keys = 0;
 
-  constructor({ maxKeys = MAX_KEYS, maxAllKeys = MAX_ALL_KEYS } = {}) {
+  constructor({ maxKeys = MAX_KEYS, maxAllKeys = MAX_ALL_KEYS, maxLists = MAX_LISTS } = {}) {
     this.#maxKeys = maxKeys;
     this.#maxAllKeys = maxAllKeys;
+    this.#maxLists = maxLists;
   }
 
   /** The number of remembered keys. */
@@ -49,13 +56,16 @@ export class StoredKeyLists {
     this.#keys -= stored.size;
     stored.add(key);
     this.#keys += stored.size;
+    this.#lists.set(owned, stored);
     this.#bound(owned, stored);
   }
 
   /** Notes a key that was removed. */
   delete(owned: Owned, key: string): void {
     const { stored } = owned;
-    if (stored instanceof Set && stored.delete(key)) this.#keys--;
+    if (!(stored instanceof Set) || !stored.delete(key)) return;
+    this.#keys--;
+    if (stored.size === 0) this.#lists.delete(owned);
   }
 
   async #ask(
@@ -67,7 +77,7 @@ export class StoredKeyLists {
     const { keys, epoch } = await store.keys(namespace, color);
     owned.epoch = Math.max(owned.epoch, epoch + 1);
     owned.stored = keys;
-    if (keys === 'many') return keys;
+    if (keys === 'many' || keys.size === 0) return keys;
     this.#lists.set(owned, keys);
     this.#keys += keys.size;
     this.#bound(owned, keys);
@@ -77,7 +87,7 @@ export class StoredKeyLists {
   #bound(owned: Owned, keys: Set<string>): void {
     if (keys.size > this.#maxKeys) this.#forget(owned, keys);
     for (const [oldest, list] of this.#lists) {
-      if (this.#keys <= this.#maxAllKeys) return;
+      if (this.#keys <= this.#maxAllKeys && this.#lists.size <= this.#maxLists) return;
       this.#forget(oldest, list);
     }
   }

@@ -45,9 +45,10 @@ const MAX_SCANNED = 100_000;
 const PAGE = 500;
 /** The most pages of documents to read for a list, marks and objects whose time is over included. */
 const MAX_PAGES = 400;
-/** The most pages to read at a time, and the most scans, which read their pages by turns. */
+/** The most pages to read at a time for the keys of colors, and for lists. Both read their pages by turns. */
 const CONCURRENT_PAGES = 2;
-const MAX_SCANS = 64;
+/** The most lists that wait or are under way. */
+const MAX_LISTS = 64;
 /** How long the mark of a removed object stays, in ms. */
 const MARK_MS = 300_000;
 /** The most attempts to mark an object with an epoch while another invoker writes it. */
@@ -55,8 +56,9 @@ const MAX_CLAIMS = 5;
 /** The most documents whose time is over that a list removes, and the most of them at a time. */
 const MAX_SWEPT = 5000;
 const SWEPT_AT_ONCE = 20;
-/** The most operations on objects at a time, and the most of them that wait or are under way. */
+/** The most operations on objects at a time. */
 const CONCURRENT = 4;
+/** The most operations on objects that wait or are under way, and the most searches for keys. */
 const MAX_OPEN = 10_000;
 /** The most bytes that wait to be written; one object may exceed it. */
 const MAX_OPEN_BYTES = 256 * 1024 * 1024;
@@ -78,9 +80,13 @@ export class ArtifactObjects {
   readonly #maxKeys: number;
   readonly #maxScanned: number;
   readonly #maxPages: number;
-  readonly #maxScans: number;
-  readonly #pageLimit = new TaskLimit(CONCURRENT_PAGES);
-  #scans = 0;
+  readonly #maxLists: number;
+  readonly #maxOpen: number;
+  /** Apart, so that the first requests of new colors do not wait for lists. */
+  readonly #keyPages = new TaskLimit(CONCURRENT_PAGES);
+  readonly #listPages = new TaskLimit(CONCURRENT_PAGES);
+  #openKeys = 0;
+  #openLists = 0;
   #open = 0;
   #openBytes = 0;
 
@@ -88,26 +94,55 @@ export class ArtifactObjects {
   constructor(
     store: ArtifactStore,
     now: () => number,
-    { maxKeys = MAX_KEYS, maxScanned = MAX_SCANNED, maxPages = MAX_PAGES, maxScans = MAX_SCANS } = {},
+    {
+      maxKeys = MAX_KEYS,
+      maxScanned = MAX_SCANNED,
+      maxPages = MAX_PAGES,
+      maxLists = MAX_LISTS,
+      maxOpen = MAX_OPEN,
+    } = {},
   ) {
     this.#store = store;
     this.#now = now;
     this.#maxKeys = maxKeys;
     this.#maxScanned = maxScanned;
     this.#maxPages = maxPages;
-    this.#maxScans = maxScans;
+    this.#maxLists = maxLists;
+    this.#maxOpen = maxOpen;
   }
 
+  /** @throws ObjectError 503 if too much waits for the store. */
   async keys(namespace: ObjectNamespace, color: string): Promise<StoredKeys> {
+    if (this.#openKeys >= this.#maxOpen) throw tooMuchWaits();
     const keys: string[] = [];
-    const { epoch, end } = await this.#scan(namespace, color, ({ key }) => {
-      if (keys.length <= this.#maxKeys) keys.push(key);
-    });
-    return { keys: end === 'all' && keys.length <= this.#maxKeys ? keys : 'many', epoch };
+    this.#openKeys++;
+    try {
+      const { epoch, end } = await this.#scan(prefixOf(namespace, color), this.#keyPages, ({ key }) => {
+        if (keys.length <= this.#maxKeys) keys.push(key);
+      });
+      return { keys: end === 'all' && keys.length <= this.#maxKeys ? keys : 'many', epoch };
+    } finally {
+      this.#openKeys--;
+    }
   }
 
-  /** @throws ObjectError 413 if the color has too many objects to list; 503 if too many of its objects were removed just before. */
-  async list(namespace: ObjectNamespace, { color, prefix, after, limit }: ListRequest): Promise<ObjectList> {
+  /**
+   * @throws ObjectError 413 if the color has too many objects to list; 503 if too many of its objects were removed just
+   * before, or if too many lists wait for the store.
+   */
+  async list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
+    if (this.#openLists >= this.#maxLists) {
+      throw new ObjectError(503, 'The store is slow, and too many lists wait for it.', { retryAfterS: 5 });
+    }
+    this.#openLists++;
+    try {
+      return await this.#list(namespace, asked);
+    } finally {
+      this.#openLists--;
+    }
+  }
+
+  async #list(namespace: ObjectNamespace, { color, prefix, after, limit }: ListRequest): Promise<ObjectList> {
     let first: Fields[] = [];
     let more = false;
     const shorten = (): void => {
@@ -115,7 +150,7 @@ export class ArtifactObjects {
       more = true;
       first = first.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, limit);
     };
-    const { end } = await this.#scan(namespace, color, (fields) => {
+    const { end } = await this.#scan(prefixOf(namespace, color), this.#listPages, (fields) => {
       const { key } = fields;
       if (!key.startsWith(prefix) || (after !== undefined && key <= after)) return;
       first.push(fields);
@@ -195,9 +230,7 @@ export class ArtifactObjects {
    */
   async #inTurn<T>(id: string, bytes: number, operation: () => Promise<T>): Promise<T> {
     const full = this.#openBytes > 0 && this.#openBytes + bytes > MAX_OPEN_BYTES;
-    if (full || this.#open >= MAX_OPEN) {
-      throw new ObjectError(503, 'The store is slow, and too much waits for it.', { retryAfterS: 5 });
-    }
+    if (full || this.#open >= this.#maxOpen) throw tooMuchWaits();
     this.#open++;
     this.#openBytes += bytes;
     const running = (this.#latest.get(id) ?? Promise.resolve()).then(() => this.#limit.run(operation));
@@ -237,26 +270,14 @@ export class ArtifactObjects {
 
   /**
    * Reads the objects of a color, a page at a time. Removes documents whose time is over.
+   * @param limit what the reads and removals of documents wait for.
    * @returns the highest epoch, and why the scan has ended.
-   * @throws ObjectError 503 if too many scans wait for the store.
    */
-  async #scan(namespace: ObjectNamespace, color: string, visit: (fields: Fields) => void): Promise<Scanned> {
-    if (this.#scans >= this.#maxScans) {
-      throw new ObjectError(503, 'The store is slow, and too many lists wait for it.', { retryAfterS: 5 });
-    }
-    this.#scans++;
-    try {
-      return await this.#scanPages(prefixOf(namespace, color), visit);
-    } finally {
-      this.#scans--;
-    }
-  }
-
-  async #scanPages(prefix: string, visit: (fields: Fields) => void): Promise<Scanned> {
+  async #scan(prefix: string, limit: TaskLimit, visit: (fields: Fields) => void): Promise<Scanned> {
     let [epoch, live, swept] = [0, 0, 0];
     let after = prefix;
     for (let pages = 0; pages < this.#maxPages; pages++) {
-      const page = await this.#pageLimit.run(() => this.#store.listDocuments(after, PAGE));
+      const page = await limit.run(() => this.#store.listDocuments(after, PAGE));
       const own = page.filter(({ _id }) => _id.startsWith(prefix));
       const over: StoredDocument[] = [];
       for (const document of own) {
@@ -270,7 +291,7 @@ export class ArtifactObjects {
       }
       const sweeping = over.slice(0, MAX_SWEPT - swept);
       swept += sweeping.length;
-      await this.#sweep(sweeping);
+      await this.#sweep(sweeping, limit);
       if (live > this.#maxScanned) return { epoch, end: 'too many objects' };
       const last = own.length < PAGE ? undefined : own.at(-1);
       if (!last) return { epoch, end: 'all' };
@@ -280,9 +301,9 @@ export class ArtifactObjects {
   }
 
   /** Deletes documents in these revisions: an object may have been written anew in the place of an old one. */
-  async #sweep(documents: readonly StoredDocument[]): Promise<void> {
+  async #sweep(documents: readonly StoredDocument[], limit: TaskLimit): Promise<void> {
     for (let at = 0; at < documents.length; at += SWEPT_AT_ONCE) {
-      await this.#pageLimit.run(() =>
+      await limit.run(() =>
         Promise.all(
           documents.slice(at, at + SWEPT_AT_ONCE).map(({ _id, _rev }) =>
             this.#store.delete(_id, _rev).catch((error: unknown) => {
@@ -313,6 +334,9 @@ export interface StoredKeys {
 }
 
 const fieldsOf = (document: StoredDocument): Fields => fieldsSchema.parse(document).paletteObject;
+
+const tooMuchWaits = (): ObjectError =>
+  new ObjectError(503, 'The store is slow, and too much waits for it.', { retryAfterS: 5 });
 
 /** @throws ObjectError 503 */
 function requireCurrent(fields: Fields, epoch: number): void {

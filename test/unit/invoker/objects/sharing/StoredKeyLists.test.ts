@@ -69,4 +69,37 @@ describe('the keys of a color in the store', () => {
     assert.equal(await lists.of(store, first, A, 'c'), 'many');
     assert.equal(lists.size, 3);
   });
+
+  it('are not remembered apart from the color while there are none, and for a bounded number of colors', async () => {
+    const lists = new StoredKeyLists({ maxLists: 2 });
+    let asked = 0;
+    let count = 1;
+    const store = storeOf(async () => {
+      asked++;
+      return { keys: keysOf(count), epoch: 1 };
+    });
+    const owned = async (): Promise<Owned> => {
+      const color = owning();
+      await lists.of(store, color, A, 'c');
+      return color;
+    };
+    const [first, second] = [await owned(), await owned()];
+    count = 0;
+    const empty = [await owned(), await owned(), await owned()];
+    // These would have pushed the first list out.
+    assert.deepEqual([first.stored, second.stored], [keysOf(1), keysOf(1)]);
+    const [filled] = empty;
+    assert.ok(filled);
+    assert.deepEqual(await lists.of(store, filled, A, 'c'), new Set());
+    assert.equal(asked, 5);
+    // A list that becomes empty makes room for another one.
+    lists.delete(second, 'k0');
+    assert.deepEqual(second.stored, new Set());
+    lists.add(filled, 'k');
+    assert.deepEqual([first.stored, filled.stored], [keysOf(1), new Set(['k'])]);
+    assert.equal(lists.size, 2);
+    lists.add(second, 'k');
+    assert.deepEqual([first.stored, filled.stored, second.stored], ['many', new Set(['k']), new Set(['k'])]);
+    assert.equal(lists.size, 2);
+  });
 });

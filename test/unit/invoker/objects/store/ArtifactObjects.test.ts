@@ -201,8 +201,8 @@ describe('objects in the artifact store', () => {
     assert.equal((await listDocuments('objects/', 10)).length, 1);
   });
 
-  it('are listed with two reads of pages at a time, and too many lists are refused', async () => {
-    objects = new ArtifactObjects(stores.whisks, () => now, { maxScans: 4 });
+  it('are listed with two reads of pages at a time, and too many lists are refused, but not the keys of a color', async () => {
+    objects = new ArtifactObjects(stores.whisks, () => now, { maxLists: 4 });
     await writeMany(1, 0, 0);
     const listDocuments = stores.whisks.listDocuments.bind(stores.whisks);
     let release: () => void = () => undefined;
@@ -210,20 +210,49 @@ describe('objects in the artifact store', () => {
     let asked = 0;
     const slow: Pick<ArtifactStore, 'listDocuments'> = {
       listDocuments: async (...page) => {
-        asked++;
-        await delayed;
+        // Only the first two pages, which are of lists.
+        if (++asked <= 2) await delayed;
         return listDocuments(...page);
       },
     };
     Object.assign(stores.whisks, slow);
     const lists = [1, 2, 3, 4].map(() => objects.list(GUEST, everything));
-    await assert.rejects(objects.keys(GUEST, 'red'), /too many lists wait for it/);
-    // Others do not wait for them.
-    assert.equal(await text('red', 'live0'), '"" ');
+    await assert.rejects(objects.list(GUEST, everything), /too many lists wait for it/);
     assert.equal(asked, 2);
+    // Others do not wait for them.
+    assert.deepEqual((await objects.keys(GUEST, 'red')).keys, ['live0']);
+    assert.equal(await text('red', 'live0'), '"" ');
+    assert.equal(asked, 3);
     release();
     for (const list of lists) assert.equal((await list).objects.length, 1);
-    assert.equal((await objects.keys(GUEST, 'red')).keys.length, 1);
+    assert.equal((await objects.list(GUEST, everything)).objects.length, 1);
+  });
+
+  it('have their keys searched for in many colors at once, up to a bound beyond which a search is refused', async () => {
+    const colors = Array.from({ length: 100 }, (_, n) => `color${n}`);
+    const found = await Promise.all(colors.map((color) => objects.keys(GUEST, color)));
+    assert.deepEqual(new Set(found.map(({ keys }) => keys.length)), new Set([0]));
+    objects = new ArtifactObjects(stores.whisks, () => now, { maxOpen: 3 });
+    const listDocuments = stores.whisks.listDocuments.bind(stores.whisks);
+    let release: () => void = () => undefined;
+    const delayed = new Promise<void>((resolve) => (release = resolve));
+    const slow: Pick<ArtifactStore, 'listDocuments'> = {
+      listDocuments: async (...page) => {
+        await delayed;
+        return listDocuments(...page);
+      },
+    };
+    Object.assign(stores.whisks, slow);
+    const searches = [1, 2, 3].map(() => objects.keys(GUEST, 'red'));
+    await assert.rejects(objects.keys(GUEST, 'green'), (error) => {
+      assert.ok(error instanceof ObjectError);
+      assert.deepEqual([error.status, error.retryAfterS], [503, 5]);
+      assert.match(error.message, /too much waits for it/);
+      return true;
+    });
+    release();
+    await Promise.all(searches);
+    assert.deepEqual((await objects.keys(GUEST, 'green')).keys, []);
   });
 
   it('are gone after their time, also from the store once they are asked for', async () => {
