@@ -21,12 +21,14 @@ export class ControllerHomes {
   /** The latest one comes last. */
   readonly #urls = new Set<string>();
   readonly #client: LazyHttpClient;
+  readonly #answerMs: number;
   #latest: string | undefined;
 
   /** @param tls for https; undefined: as Node.js does by itself. */
-  constructor(secret: string, self: string, tls?: SecureContextOptions) {
+  constructor(secret: string, self: string, tls?: SecureContextOptions, answerMs = ANSWER_MS) {
     this.#secret = secret;
     this.#self = self;
+    this.#answerMs = answerMs;
     const options = { connections: 32, pipelining: 1, connect: { timeout: NEXT_MS, ...tls } };
     this.#client = new LazyHttpClient(({ Agent }) => new Agent(options));
   }
@@ -48,8 +50,9 @@ export class ControllerHomes {
   async ask(namespace: string, color: string, policy: string | undefined): Promise<HomesReply> {
     const path = `${HOMES_PATH}?${homesQuery(namespace, color, policy)}`;
     const over = new AbortController();
-    const limit = AbortSignal.any([over.signal, AbortSignal.timeout(ANSWER_MS)]);
-    const asks = [...this.#urls].toReversed().map((url) => () => this.#askOne(url, path, limit));
+    // Not an `AbortSignal.timeout`: inside `AbortSignal.any` the garbage collector takes it, and then the limit never comes.
+    const late = setTimeout(() => over.abort(new Error(`no reply within ${this.#answerMs} ms`)), this.#answerMs);
+    const asks = [...this.#urls].toReversed().map((url) => () => this.#askOne(url, path, over.signal));
     try {
       if (asks.length === 0) throw new Error('no controller is known yet');
       return await firstInTurn(asks, NEXT_MS);
@@ -57,6 +60,7 @@ export class ControllerHomes {
       const reason = error instanceof Error ? error.message : String(error);
       throw new Error(`no controller answers: ${reason}`, { cause: error });
     } finally {
+      clearTimeout(late);
       over.abort();
     }
   }

@@ -13,6 +13,8 @@ import { printEntity, refusal } from './action.js';
 
 /** The interval between two questions of `poll`, in ms. */
 const POLL_MS = 1000;
+/** The longest time that a timer of Node.js takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const STATUS = ['success', 'application error', 'developer error', 'internal error'] as const;
 
@@ -241,15 +243,22 @@ async function poll(io: Io, api: Api, name: string | undefined, options: PollOpt
   const since = ago > 0 ? Date.now() - ago * 1000 : await afterNewest(api);
   const { namespace, name: action } = scopeOf(name);
   io.out('Enter Ctrl-c to exit.\nPolling for activation logs\n');
-  await followActivations(api, {
-    namespace,
-    action,
-    since,
-    intervalMs: POLL_MS,
-    stopping: exit === undefined ? io.stopping : AbortSignal.any([io.stopping, AbortSignal.timeout(exit * 1000)]),
-    onActivation({ activationId, name, logs }) {
-      io.out(`\nActivation: '${name}' (${activationId})\n`);
-      printJson(io, logs);
-    },
-  });
+  // Not an `AbortSignal.timeout`: inside `AbortSignal.any` the garbage collector takes it, and then the end never comes.
+  const over = new AbortController();
+  const end = exit === undefined ? undefined : setTimeout(() => over.abort(), Math.min(exit * 1000, MAX_TIMER_MS));
+  try {
+    await followActivations(api, {
+      namespace,
+      action,
+      since,
+      intervalMs: POLL_MS,
+      stopping: AbortSignal.any([io.stopping, over.signal]),
+      onActivation({ activationId, name, logs }) {
+        io.out(`\nActivation: '${name}' (${activationId})\n`);
+        printJson(io, logs);
+      },
+    });
+  } finally {
+    clearTimeout(end);
+  }
 }

@@ -8,10 +8,15 @@ export class Contact {
   #until = -Infinity;
   #lapses = 0;
 
-  /** Takes note of a reply. @returns whether it ends a time without contact. */
-  note(askedAt: number, validMs: number): boolean {
+  /**
+   * Takes note of a reply. One that comes after the reply before is over ends a time without contact, even if it was asked
+   * for earlier: other invokers may have taken colors over in between.
+   * @param now when the reply has come
+   * @returns whether it ends a time without contact
+   */
+  note(askedAt: number, validMs: number, now = askedAt): boolean {
     if (askedAt < this.#askedAt) return false;
-    const lapsed = askedAt > this.#until;
+    const lapsed = now > this.#until;
     if (lapsed) this.#lapses++;
     this.#askedAt = askedAt;
     this.#until = askedAt + validMs;

@@ -117,8 +117,9 @@ export class Ownership {
   async #ask(...asked: Parameters<AskHomes>): Promise<HomesReply> {
     const askedAt = this.#parts.now();
     const reply = await this.#parts.askHomes(...asked);
-    const silentMs = this.#contact.age(askedAt);
-    if (this.#contact.note(askedAt, reply.validMs)) this.#lapse(silentMs);
+    const now = this.#parts.now();
+    const silentMs = this.#contact.age(now);
+    if (this.#contact.note(askedAt, reply.validMs, now)) this.#lapse(silentMs);
     return reply;
   }
 

@@ -77,7 +77,7 @@ function isVersion(found: string, wanted: string): boolean {
  * that ended with an error is asked again after a minute, and one that is missing or slow at the next question.
  *
  * @param now milliseconds since any moment
- * @param stamp changes with the content of a file; undefined: there is none
+ * @param stamp changes with the content of a file; undefined: there is none, or it cannot be read. Never throws
  */
 export function rememberingPython(
   ask: AskPython,
@@ -105,8 +105,13 @@ export function rememberingPython(
 }
 
 function stampOf(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats && `${stats.ino} ${stats.mtimeMs}`;
+  try {
+    const stats = statSync(path, { throwIfNoEntry: false });
+    return stats && `${stats.ino} ${stats.mtimeMs}`;
+  } catch {
+    // Such as a folder without access or a lost network drive. The next question to the program tells the reason.
+    return undefined;
+  }
 }
 
 /** Whether the program ended with an exit code. Other errors have a text as their code, or none. */

@@ -2,9 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ControllerHomes } from '../../../../invoker/objects/ControllerHomes.js';
 
 const REPLY = { policy: 'p', homes: [{ instance: 1, url: 'http://a:1' }], away: [], validMs: 8000 };
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 describe('the homes of colors, which controllers name', function () {
   this.timeout(60_000);
@@ -47,6 +52,18 @@ describe('the homes of colors, which controllers name', function () {
     assert.deepEqual(await ask(), REPLY);
     await controller((response) => response.writeHead(503).end('starting'));
     assert.deepEqual(await ask(), REPLY);
+  });
+
+  it('are not known if no controller replies in time, even while memory is freed', async () => {
+    await controllers.close();
+    controllers = new ControllerHomes('a secret', 'invoker0', undefined, 500);
+    await controller(() => undefined);
+    const free = setInterval(collectGarbage, 50);
+    try {
+      await assert.rejects(ask(), /^Error: no controller answers: no reply within 500 ms$/);
+    } finally {
+      clearInterval(free);
+    }
   });
 
   it('are not known without a controller, with the reason', async () => {

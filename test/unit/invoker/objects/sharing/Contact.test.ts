@@ -32,6 +32,17 @@ describe('the contact with the controllers', () => {
     assert.equal(contact.heldSince(contact.lapses, 1501), true);
   });
 
+  it('has lapsed even if the next reply was asked for before, and came after', () => {
+    const contact = new Contact();
+    contact.note(1000, 500);
+    const { lapses } = contact;
+    assert.equal(contact.note(1400, 500, 1600), true);
+    assert.equal(contact.heldSince(lapses, 1600), false);
+    assert.equal(contact.heldSince(lapses + 1, 1900), true);
+    assert.equal(contact.heldSince(lapses + 1, 1901), false);
+    assert.equal(contact.note(1500, 500, 1900), false);
+  });
+
   it('is not renewed by a reply that was asked for before a freeze', () => {
     const contact = new Contact();
     contact.note(1000, 500);

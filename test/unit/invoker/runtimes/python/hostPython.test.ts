@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rename, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -116,6 +116,10 @@ describe('the Python of this machine', () => {
         await utimes(`${program}.new`, 2000, 2000);
         await rename(`${program}.new`, program);
         assert.deepEqual([await version(), await version()], ['3.11.3', '3.11.3']);
+        // A file that cannot be looked at, for another reason than that it is missing.
+        await rm(program);
+        await symlink(program, program);
+        assert.deepEqual([await version(), await version()], ['3.11.4', '3.11.5']);
       } finally {
         await rm(folder, { recursive: true });
       }

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
+import { Adoption } from '../../../../../invoker/objects/sharing/Adoption.js';
+import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
+import { Ownership } from '../../../../../invoker/objects/sharing/Ownership.js';
+import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
+
+const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
+const RED = { namespace, color: 'red', policy: undefined };
+const REPLY: HomesReply = { policy: 'p', homes: [{ instance: 0, url: 'http://a:1' }], away: [], validMs: 500 };
+
+describe('the ownership of a color', () => {
+  it('is lost if the reply of a controller comes after the one before is over, although it was asked for earlier', async () => {
+    let now = 1000;
+    let reply = Promise.resolve(REPLY);
+    const lapses: number[] = [];
+    const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+    const peers = new PeerClient('a secret', 'invoker0');
+    const ownership = new Ownership({
+      instance: 0,
+      memory,
+      adoption: new Adoption(peers, new CopySets(memory), () => now),
+      askHomes: () => reply,
+      now: () => now,
+      onDoubt: () => undefined,
+      onServe: () => undefined,
+      onLapse: (silentMs) => void lapses.push(silentMs),
+    });
+    try {
+      assert.equal((await ownership.locate(RED)).kind, 'here');
+      const owned = ownership.owned(namespace, 'red');
+      assert.ok(owned);
+      now = 1400;
+      let answer: (value: HomesReply) => void = () => assert.fail('nobody has asked');
+      reply = new Promise((resolve) => (answer = resolve));
+      const asked = ownership.homes(RED);
+      // The question goes out in a microtask.
+      await new Promise((resolve) => setImmediate(resolve));
+      now = 1600;
+      assert.equal(ownership.held(owned), false);
+      answer(REPLY);
+      assert.deepEqual(await asked, REPLY);
+      assert.equal(ownership.held(owned), false);
+      assert.deepEqual(lapses, [Infinity, 600]);
+      // It takes the color over again.
+      assert.equal((await ownership.locate(RED)).kind, 'here');
+      assert.notEqual(ownership.owned(namespace, 'red'), owned);
+      assert.equal(ownership.adopted, 2);
+    } finally {
+      await peers.close();
+    }
+  });
+});
