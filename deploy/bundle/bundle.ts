@@ -23,7 +23,7 @@ const ENTRIES = {
  */
 const JOINED = new Set(['zod', 'lru-cache', 'croner']);
 
-/** A file that is no longer part of the bundle stays so long, in ms: a server that runs may load it later. */
+/** How long a file stays after it has left the bundle, in ms: a running server may still load it. */
 const KEPT_MS = 86_400_000;
 
 /** The names of the bundle's files, beside them. */
@@ -77,7 +77,7 @@ export async function writeBundle(root: string, folder = BUNDLE, keptMs = KEPT_M
   }
   const current = new Set(ordered.map(({ path }) => basename(path)));
   const left = [...earlier].filter((name) => !current.has(name));
-  // The time of a file that is no longer part of the bundle is that when it left.
+  // The modification time of a file outside the bundle says when the file left it.
   for (const name of left) await utimes(join(target, name), began, began).catch(() => undefined);
   await replace(join(target, MANIFEST), JSON.stringify([...current]), 0o644);
   for (const name of await readdir(target)) {

@@ -16,7 +16,7 @@ const eventSchema = z.object({
   Actor: z.object({ ID: z.string(), Attributes: attributesSchema.optional() }),
 });
 
-/** The exit code of a container whose first process was killed (128 + SIGKILL), by the kernel or by somebody else. */
+/** The exit code of a container whose first process was killed (128 + SIGKILL), by the kernel or by a user. */
 const KILLED = 137;
 
 /** The end of a container, from the engine's events. */

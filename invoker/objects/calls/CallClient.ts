@@ -6,7 +6,7 @@ import { MIN_SPARE_BYTES } from './SpareBuffers.js';
  * The states of a read:
  *
  *   asked     `read` is sent                → found: the object is here
- *                                           → ended: it is elsewhere, refused, or there is no reply in time
+ *                                           → ended: the object is elsewhere, the call is refused, or no reply comes in time
  *   found     waits for memory: `admit`     → sending: there is memory; `send` is sent
  *                                           → ended: there is none; `abandon` is sent
  *   sending   the other thread copies it    → ended: the bytes, a refusal, or no reply in time

@@ -65,7 +65,7 @@ export type AnswerMessage =
   | { readonly id: number; readonly answer: Questions[QuestionKind]['answer'] }
   | { readonly id: number; readonly fault: Fault };
 
-/** Why there is no answer. */
+/** The reason why a question has not been answered. */
 export interface Fault {
   readonly message: string;
   /** Of the `ObjectError` with which the question was refused; undefined: it was another error. */

@@ -20,7 +20,7 @@ interface Entry {
 const FRESH_MS = 1000;
 /** The age from which a reply is asked for again in the background, so that nobody waits for it. */
 const REFRESH_MS = 500;
-/** How long somebody waits for another reply while the last one still holds, in ms. The question itself goes on. */
+/** How long a caller waits for another reply while the last reply still holds, in ms. The question itself goes on. */
 const PATIENCE_MS = 3000;
 const MAX_COLORS = 100_000;
 

@@ -72,9 +72,9 @@ function isVersion(found: string, wanted: string): boolean {
 
 /**
  * Asks each program once, and keeps its answer. Invokers look for several versions at once and each ten seconds, and behind a
- * shim of pyenv a question takes a fifth of a second of processor time. A Python is known until its file is gone or another one: an
- * upgrade may replace it. A program
- * that ended with an error is asked again after a minute, and one that is missing or slow at the next question.
+ * shim of pyenv a question takes a fifth of a second of processor time. The answer holds until the file of
+ * the program is gone or has changed, since an upgrade may replace it. A program that ended with an error is asked again after a
+ * minute, and a program that is missing or slow at the next question.
  *
  * @param now milliseconds since any moment
  * @param stamp changes with the content of a file; undefined: there is none, or it cannot be read. Never throws

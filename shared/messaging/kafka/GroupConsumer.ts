@@ -63,7 +63,7 @@ export class GroupConsumer<T> implements Consumer {
   readonly #stop = new AbortController();
   #state: State = 'joining';
   #membership: Membership | undefined;
-  /** The last one that has kept its place in the group, until the next one has it. */
+  /** The last membership that has kept its place in the group, until the next membership has the place. */
   #former: Membership | undefined;
   #joining: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
