@@ -16,6 +16,11 @@ const HANDOVER_MS = 6000;
 const SILENT_HANDOVER_MS = 500;
 /** How often the invokers are asked again because one of them knows a higher epoch. */
 const MAX_ROUNDS = 3;
+/**
+ * The silence of an invoker ends if it is not asked for so long, in ms. The home may have changed meanwhile, and back.
+ * `Ownership.beat` asks every second.
+ */
+const SILENCE_GAP_MS = 5000;
 
 const peersSchema = homesReplySchema.shape.homes;
 const setSchema = z.object({ epoch: z.number(), complete: z.boolean() });
@@ -26,11 +31,13 @@ const handoverSchema = z.object({
   behind: z.boolean(),
   /** The highest epoch of the color that it knew before. */
   epoch: z.number(),
+  /** The epoch of its ownership, if it was the owner until now. Missing: it was not, or may have lost it in silence. */
+  ownedEpoch: z.number().optional(),
   /** Whether it has objects of the color. */
   objects: z.boolean(),
   /** Its set of copies. */
   set: setSchema.optional(),
-  /** Others that have objects, and sets of copies. */
+  /** The invokers whose objects it counted, this one included, and the sets of copies of others. */
   formers: peersSchema,
   sets: z.array(setSchema.extend({ peer: peersSchema.element, lost: z.boolean().optional() })).max(64),
 });
@@ -63,8 +70,8 @@ export interface AdoptedColor {
 
 export interface Adopted {
   readonly owned: Owned;
-  /** Another invoker may have changed objects of the color since this one has lost the contact. */
-  readonly doubtful: boolean;
+  /** This invoker's own objects of the color may be out of date: another owner has not counted them. */
+  readonly outdated: boolean;
 }
 
 /** Takes colors over from the invokers that may own them. */
@@ -73,12 +80,17 @@ export class Adoption {
   readonly #sets: CopySets;
   /** In ms; never decreases. */
   readonly #now: () => number;
-  readonly #silences = new Silences();
+  readonly #silences = new Silences(SILENCE_GAP_MS);
 
   constructor(peers: PeerClient, sets: CopySets, now: () => number) {
     this.#peers = peers;
     this.#sets = sets;
     this.#now = now;
+  }
+
+  /** Another invoker is the home of the color. @param key see `colorKey`. */
+  endSilences(key: string): void {
+    this.#silences.endAll(key);
   }
 
   /**
@@ -103,9 +115,9 @@ export class Adoption {
       this.#sets.raise(key, epoch);
       const owned = newlyOwned({ policy, epoch, lapses, validMs });
       if (lapsed) carryOver(lapsed, owned);
-      parts.into(owned);
+      const countsSelf = parts.into(owned);
       const excused = taken.length < candidates.length;
-      return { owned, doubtful: lapsed !== undefined && (excused || highest > lapsed.epoch) };
+      return { owned, outdated: !countsSelf || (lapsed !== undefined && (excused || highest > lapsed.epoch)) };
     }
     throw new ObjectError(503, 'other invokers take the color over at the same time', { retryAfterS: 1 });
   }
@@ -119,7 +131,7 @@ export class Adoption {
     const path = `${objectPath(color)}?${query.toString()}`;
     const key = colorKey(namespace, color);
     const askedAt = this.#now();
-    const since = this.#silences.since(key, peer.instance);
+    const since = this.#silences.since(key, peer.instance, askedAt);
     const restMs = since === undefined ? HANDOVER_MS : Math.max(SILENT_HANDOVER_MS, since + validMs - askedAt);
     const timeoutMs = Math.min(HANDOVER_MS, validMs, restMs);
     try {
@@ -147,12 +159,20 @@ export class Adoption {
   }
 }
 
+/** What the owner until now has told. */
+interface Owner {
+  readonly peer: Peer;
+  readonly epoch: number;
+  readonly reply: Handover;
+}
+
 /** What the invokers have told in all rounds. */
 class Gathered {
   readonly #self: number;
   readonly #formers = new Map<number, Peer>();
   readonly #told = new Map<number, CopySet>();
   readonly #own = new Map<number, CopySet | undefined>();
+  #owner: Owner | undefined;
 
   constructor(self: number) {
     this.#self = self;
@@ -161,6 +181,8 @@ class Gathered {
   add(replies: readonly { readonly peer: Peer; readonly reply: Handover }[]): void {
     for (const { peer, reply } of replies) {
       if (reply.behind) continue;
+      const { ownedEpoch: epoch } = reply;
+      if (epoch !== undefined && epoch > (this.#owner?.epoch ?? 0)) this.#owner = { peer, epoch, reply };
       for (const former of reply.formers) this.#former(former);
       if (reply.objects) this.#former(peer);
       for (const { peer: holder, epoch, complete, lost } of reply.sets) {
@@ -171,14 +193,32 @@ class Gathered {
     }
   }
 
-  into(owned: Owned): void {
-    for (const [instance, peer] of this.#formers) owned.formers.set(instance, peer);
+  /** @returns whether the objects of the new owner itself count. */
+  into(owned: Owned): boolean {
+    const countsSelf = this.#formersInto(owned);
     for (const [instance, set] of this.#told) if (instance !== this.#self) owned.copies.set(instance, set);
     // An invoker knows its own set best.
     for (const [instance, set] of this.#own) {
       if (set) owned.copies.set(instance, set);
       else owned.copies.delete(instance);
     }
+    return countsSelf;
+  }
+
+  /**
+   * Objects of an invoker that the owner did not count are out of date: it took the invoker for dead, and served the
+   * color without them. Without an owner, all objects count.
+   */
+  #formersInto({ formers }: Owned): boolean {
+    if (!this.#owner) {
+      for (const [instance, peer] of this.#formers) formers.set(instance, peer);
+      return true;
+    }
+    const { peer, reply } = this.#owner;
+    const counted = reply.objects ? [...reply.formers, peer] : reply.formers;
+    formers.clear();
+    for (const former of counted) if (former.instance !== this.#self) formers.set(former.instance, former);
+    return counted.some(({ instance }) => instance === this.#self);
   }
 
   #former(peer: Peer): void {

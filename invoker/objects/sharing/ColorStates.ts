@@ -59,7 +59,16 @@ export interface Owned {
 export type ColorState =
   | Owned
   | { readonly kind: 'adopting'; readonly done: Promise<Owned>; readonly lapsed: Owned | undefined }
-  | { readonly kind: 'given'; readonly to: Peer; readonly until: number };
+  | {
+      readonly kind: 'given';
+      readonly to: Peer;
+      readonly until: number;
+      /** The ownership that it gave away: the other invoker asks again if its adoption fails. */
+      readonly before: GivenOwnership | undefined;
+    };
+
+/** What the next owner needs to know of an ownership. */
+export type GivenOwnership = Pick<Owned, 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'>;
 
 /** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
 const GIVEN_MS = 3000;
@@ -111,13 +120,14 @@ export class ColorStates {
   /**
    * Hands a color over to another invoker.
    * @param self the number of this invoker.
-   * @returns the state before; `busy` if this invoker adopts the color itself and has the lower number.
+   * @returns the ownership before; `busy` if this invoker adopts the color itself and has the lower number.
    */
-  give(key: string, self: number, to: Peer, now: number): Owned | 'busy' | undefined {
+  give(key: string, self: number, to: Peer, now: number): GivenOwnership | 'busy' | undefined {
     const state = this.get(key, now);
     if (state?.kind === 'adopting' && self < to.instance) return 'busy';
-    this.#set(key, { kind: 'given', to, until: now + GIVEN_MS });
-    return state?.kind === 'owned' ? state : state?.kind === 'adopting' ? state.lapsed : undefined;
+    const before = state && ownershipIn(state, to);
+    this.#set(key, { kind: 'given', to, until: now + GIVEN_MS, before });
+    return before;
   }
 
   forget(key: string): void {
@@ -139,6 +149,14 @@ export class ColorStates {
       return;
     }
   }
+}
+
+function ownershipIn(state: ColorState, to: Peer): GivenOwnership | undefined {
+  if (state.kind === 'given') return state.to.instance === to.instance ? state.before : undefined;
+  const owned = state.kind === 'owned' ? state : state.lapsed;
+  if (!owned) return undefined;
+  const { epoch, lapses, formers, copies, copiedTo } = owned;
+  return { epoch, lapses, formers, copies, copiedTo };
 }
 
 export const newlyOwned = ({

@@ -4,7 +4,7 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { AdoptedByOther, type Adoption } from './Adoption.js';
 import { colorKey } from './colorKey.js';
-import { ColorStates, type ColorState, type Owned } from './ColorStates.js';
+import { ColorStates, type ColorState, type GivenOwnership, type Owned } from './ColorStates.js';
 import { Contact } from './Contact.js';
 import { originalOf } from './copies.js';
 import { HomesCache, type AskHomes, type KnownHomes } from './HomesCache.js';
@@ -38,6 +38,9 @@ export interface Asked {
 
 /** The age of the latest reply of a controller at which `beat` asks for another one, in ms. */
 const BEAT_MS = 1000;
+/** How long a color whose adoption failed is tried again without a request, in ms, and for how many colors. */
+const RETRY_MS = 30_000;
+const MAX_RETRIES = 1000;
 
 /** Which colors this invoker owns, and where the others are: see `ColorStates.ts` for the states. */
 export class Ownership {
@@ -48,6 +51,8 @@ export class Ownership {
   #adopted = 0;
   /** The color that was owned last, for `beat`. */
   #latest: Asked | undefined;
+  /** Colors whose adoption failed, and until when `beat` tries them again. The earliest one comes first. */
+  readonly #retries = new Map<string, { readonly asked: Asked; readonly until: number }>();
 
   constructor(parts: OwnershipParts) {
     this.#parts = parts;
@@ -66,7 +71,7 @@ export class Ownership {
   }
 
   /** Whether an ownership was not lost in silence. */
-  held({ lapses }: Owned): boolean {
+  held({ lapses }: Pick<Owned, 'lapses'>): boolean {
     return this.#contact.heldSince(lapses, this.#parts.now());
   }
 
@@ -81,7 +86,7 @@ export class Ownership {
   }
 
   /** See `ColorStates.give`. */
-  give(key: string, to: Peer): Owned | 'busy' | undefined {
+  give(key: string, to: Peer): GivenOwnership | 'busy' | undefined {
     return this.#states.give(key, this.#parts.instance, to, this.#parts.now());
   }
 
@@ -107,9 +112,14 @@ export class Ownership {
 
   /**
    * Keeps the contact with the controllers while this invoker owns colors. To be called every second: a time without
-   * contact must not go unnoticed because nobody asked for an object.
+   * contact must not go unnoticed because nobody asked for an object. Tries failed adoptions again, too: the silence of
+   * an invoker counts only while it is asked (`Silences.ts`).
    */
   beat(): void {
+    for (const [key, { asked, until }] of this.#retries) {
+      if (this.#parts.now() > until) this.#retries.delete(key);
+      else if (this.state(key)?.kind !== 'adopting') void this.locateAnew(asked);
+    }
     if (!this.#latest || this.#contact.age(this.#parts.now()) < BEAT_MS) return;
     void this.homes(this.#latest);
   }
@@ -142,6 +152,7 @@ export class Ownership {
     const { namespace, color } = asked;
     const state = this.state(colorKey(namespace, color));
     const place = placeOf(instance, state, known);
+    if (place.kind === 'elsewhere') this.#isElsewhere(colorKey(namespace, color));
     if (place.kind !== 'home') return place;
     this.#latest = asked;
     const { self, others } = place;
@@ -161,6 +172,11 @@ export class Ownership {
     );
   }
 
+  #isElsewhere(key: string): void {
+    this.#retries.delete(key);
+    this.#parts.adoption.endSilences(key);
+  }
+
   /** The location after an adoption: another invoker may have got the color already. */
   #settled(asked: Asked, others: readonly Peer[]): Location {
     const { namespace, color } = asked;
@@ -174,20 +190,21 @@ export class Ownership {
 
   /** Takes a color over from all invokers that may own it. */
   #adopt(
-    { namespace, color, policy }: Asked,
+    asked: Asked,
     self: Peer,
     others: readonly Peer[],
     { away, validMs }: HomesReply,
     lapsed: Owned | undefined,
   ): Promise<Owned> {
     const { adoption, memory, onDoubt } = this.#parts;
+    const { namespace, color, policy } = asked;
     const key = colorKey(namespace, color);
     const candidates = [...others, ...away].filter(({ instance }) => instance !== self.instance);
     const { lapses } = this.#contact;
     const done = adoption
       .run({ namespace, color, self, candidates, validMs, policy, lapses, lapsed })
-      .then(({ owned, doubtful }) => {
-        if (doubtful) {
+      .then(({ owned, outdated }) => {
+        if (outdated) {
           onDoubt(key);
           memory.clear(namespace, color);
         }
@@ -195,9 +212,21 @@ export class Ownership {
       });
     this.#states.adopt(key, done, lapsed);
     const adopted = (owned: Owned): void => {
+      this.#retries.delete(key);
       if (this.#states.adopted(key, done, owned)) this.#adopted++;
     };
-    done.then(adopted, () => this.#states.notAdopted(key, done));
+    done.then(adopted, (error: unknown) => {
+      this.#states.notAdopted(key, done);
+      if (!(error instanceof AdoptedByOther)) this.#retry(key, asked);
+    });
     return done;
+  }
+
+  #retry(key: string, asked: Asked): void {
+    const now = this.#parts.now();
+    if (this.#retries.has(key)) return;
+    const [earliest] = this.#retries.keys();
+    if (this.#retries.size >= MAX_RETRIES && earliest !== undefined) this.#retries.delete(earliest);
+    this.#retries.set(key, { asked, until: now + RETRY_MS });
   }
 }

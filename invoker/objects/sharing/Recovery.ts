@@ -25,6 +25,8 @@ export interface RecoveryParts {
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
 }
 
+/** How long the silence of an invoker is remembered when it is not asked, in ms. */
+const SILENCE_GAP_MS = 30_000;
 /** The limit for an invoker to begin to send an object, in ms, and the shortest one after it has been silent. */
 const TAKE_MS = 4000;
 const SILENT_TAKE_MS = 500;
@@ -32,7 +34,7 @@ const SILENT_TAKE_MS = 500;
 /** Gets objects that this invoker owns and does not have: from former owners, from copies, and from the store. */
 export class Recovery {
   readonly #parts: RecoveryParts;
-  readonly #silences = new Silences();
+  readonly #silences = new Silences(SILENCE_GAP_MS);
   /** Objects that came from other invokers, and from the store. */
   moved = 0;
   loaded = 0;
@@ -63,13 +65,14 @@ export class Recovery {
     const color = colorKey(namespace, address.color);
     for (const from of owned.formers.values()) {
       const askedAt = now();
-      const since = this.#silences.since(color, from.instance);
+      const since = this.#silences.since(color, from.instance, askedAt);
       const restMs = since === undefined ? TAKE_MS : Math.max(SILENT_TAKE_MS, since + owned.validMs - askedAt);
       const timeoutMs = Math.min(TAKE_MS, restMs);
       const parts = { ...this.#common(namespace, address, owned), from, space: namespace, timeoutMs };
       const taken = await takeObject(parts).catch((error: unknown) => {
         if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
-        // An invoker that is silent for so long has lost its contact: it removes what it has not handed over.
+        // It may be dead, or cut off. Its objects are lost: they are out of date from now on, and it removes them before
+        // it serves the color again, since this owner does not name it any more (`Adoption.ts`).
         if (now() - this.#silences.note(color, from.instance, askedAt, now()) < owned.validMs) throw error;
         return 'dead' as const;
       });

@@ -216,8 +216,8 @@ export class Sharing implements Elsewhere {
     this.#leaving.leave(key);
     await this.#safety.quiet(key, QUIET_MS);
     // Another invoker may have owned it since.
-    if (before ? before !== current : !this.#ownership.inContact) memory.clear(namespace, color);
-    const others = (peers: Iterable<Peer>): Peer[] => [...peers].filter(({ instance: other }) => other !== to.instance);
+    const held = before !== undefined && this.#ownership.held(before);
+    if (before ? !held : !this.#ownership.inContact) memory.clear(namespace, color);
     const sets = before ? [...before.copies.values(), ...(before.copiedTo ? [before.copiedTo] : [])] : [];
     const set = this.#sets.get(key);
     return {
@@ -225,7 +225,8 @@ export class Sharing implements Elsewhere {
       epoch: Math.max(nothing.epoch, before?.epoch ?? 0),
       objects: memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now()).objects.length > 0,
       ...(set ? { set } : {}),
-      formers: others(before?.formers.values() ?? []),
+      ...(held ? { ownedEpoch: before.epoch } : {}),
+      formers: [...(before?.formers.values() ?? [])],
       sets,
     };
   }

@@ -74,8 +74,10 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       dropBody(body);
     }
     if (stays) return 'taken';
+    const drop = { ...asked, operation: 'drop', method: 'DELETE', headers: { 'if-match': etag } } as const;
     try {
-      await peers.ask(from, { ...asked, operation: 'drop', method: 'DELETE', headers: { 'if-match': etag } });
+      // If only the response was lost, it is removed there already: the second request then says so.
+      await peers.ask(from, drop).catch(() => peers.ask(from, drop));
     } catch (error) {
       if (error instanceof PeerError && error.fault === 'dead') return 'taken';
       memory.delete(namespace, address, undefined, now());

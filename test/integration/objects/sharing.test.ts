@@ -334,6 +334,37 @@ describe('objects of several invokers', () => {
     assert.deepEqual(b.warnings, [NO_CONTACT]);
   });
 
+  it('do not come back from an invoker that their home took for dead, while the controllers reached it', async () => {
+    const a = await cluster.add();
+    for (const key of ['changed', 'deleted', 'kept']) await put(a, `/red/${key}`, 'old');
+    const b = await cluster.add();
+    assert.equal(await b.container.text('/red/kept'), '200 old');
+    a.proxy.drop();
+    // The home gives up when the other one has been silent for long enough.
+    await eventually(async () => assert.match(await b.container.text('/red/deleted'), /^404/), LIMIT_MS);
+    await eventually(async () => assert.match(await put(b, '/red/changed', 'new'), /^20[01]/), LIMIT_MS);
+    a.proxy.heal();
+    b.state = 'draining';
+    const isHome = async (): Promise<void> => {
+      await a.container.text('/red/unknown');
+      assert.equal(a.sharing.owns(GUEST, 'red'), true);
+    };
+    await eventually(isHome, LIMIT_MS);
+    assert.equal(await a.container.text('/red/changed'), '200 new');
+    assert.match(await a.container.text('/red/deleted'), /^404/);
+    assert.equal(await a.container.text('/red/kept'), '200 old');
+    // A home that has not given up still counts the objects of the other one.
+    b.state = 'up';
+    await eventually(async () => {
+      await b.container.text('/red/unknown');
+      assert.equal(b.sharing.owns(GUEST, 'red'), true);
+    }, LIMIT_MS);
+    b.state = 'draining';
+    await eventually(isHome, LIMIT_MS);
+    assert.equal(await a.container.text('/red/changed'), '200 new');
+    assert.equal(await a.container.text('/red/kept'), '200 old');
+  });
+
   it('that are replicated do not come back from an old copy that was cut off', async () => {
     const [a, b, c] = [await cluster.add(), await cluster.add(), await cluster.add()];
     for (const key of ['changed', 'deleted']) assert.match(await put(c, `/red/${key}`, 'old', REPLICATED), /^201/);

@@ -56,30 +56,36 @@ describe('the contact with the controllers', () => {
 
 describe('the silence of invokers', () => {
   it('begins at the first request without an answer, by color and invoker', () => {
-    const silences = new Silences();
-    assert.equal(silences.since('red', 1), undefined);
+    const silences = new Silences(1000);
+    assert.equal(silences.since('red', 1, 0), undefined);
     assert.equal(silences.note('red', 1, 100, 200), 100);
     assert.equal(silences.note('red', 1, 300, 400), 100);
     assert.equal(silences.note('red', 2, 300, 400), 300);
     assert.equal(silences.note('green', 1, 350, 400), 350);
-    assert.equal(silences.since('red', 1), 100);
+    assert.equal(silences.since('red', 1, 500), 100);
   });
 
-  it('ends with an answer, or after half a minute without a request', () => {
-    const silences = new Silences();
+  it('ends with an answer, with another home, and when the invoker is not asked for a while', () => {
+    const silences = new Silences(1000);
     silences.note('red', 1, 100, 200);
+    silences.note('red', 2, 100, 200);
     silences.end('red', 1);
     assert.equal(silences.note('red', 1, 300, 400), 300);
-    assert.equal(silences.note('red', 1, 30_350, 30_399), 300);
-    assert.equal(silences.note('red', 1, 60_390, 60_399), 60_390);
+    assert.equal(silences.note('red', 2, 300, 400), 100);
+    assert.equal(silences.note('red', 1, 1400, 1500), 300);
+    assert.equal(silences.since('red', 1, 2500), 300);
+    assert.equal(silences.since('red', 1, 2501), undefined);
+    assert.equal(silences.note('red', 1, 2501, 2600), 2501);
+    silences.endAll('red');
+    assert.equal(silences.since('red', 1, 2600), undefined);
   });
 
-  it('is known for a bounded number of invokers and colors', () => {
-    const silences = new Silences();
+  it('is known for a bounded number of colors', () => {
+    const silences = new Silences(1000);
     for (let i = 0; i < 10_000; i++) silences.note(`color${i}`, 1, 100, 200);
-    assert.equal(silences.since('color0', 1), 100);
+    assert.equal(silences.since('color0', 1, 200), 100);
     silences.note('another', 1, 100, 200);
-    assert.equal(silences.since('color0', 1), undefined);
-    assert.equal(silences.since('color1', 1), 100);
+    assert.equal(silences.since('color0', 1, 200), undefined);
+    assert.equal(silences.since('color1', 1, 200), 100);
   });
 });

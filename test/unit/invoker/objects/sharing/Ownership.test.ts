@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { Adoption } from '../../../../../invoker/objects/sharing/Adoption.js';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { Ownership } from '../../../../../invoker/objects/sharing/Ownership.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
+import { eventually } from '../../../../e2e/eventually.js';
 
 const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
 const RED = { namespace, color: 'red', policy: undefined };
@@ -49,6 +54,40 @@ describe('the ownership of a color', () => {
       assert.equal(ownership.adopted, 2);
     } finally {
       await peers.close();
+    }
+  });
+
+  it('is taken over from a silent invoker after a while, although no request for it comes', async () => {
+    let now = 1000;
+    const silent = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const reply = { ...REPLY, homes: [...REPLY.homes, { instance: 1, url: `http://127.0.0.1:${port}` }], validMs: 100 };
+    const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+    const peers = new PeerClient('a secret', 'invoker0');
+    const ownership = new Ownership({
+      instance: 0,
+      memory,
+      adoption: new Adoption(peers, new CopySets(memory), () => now),
+      askHomes: async () => reply,
+      now: () => now,
+      onDoubt: () => undefined,
+      onServe: () => undefined,
+      onLapse: () => undefined,
+    });
+    try {
+      assert.equal((await ownership.locate(RED)).kind, 'unknown');
+      now += 50;
+      ownership.beat();
+      await eventually(() => assert.equal(ownership.state(colorKey(namespace, 'red')), undefined));
+      assert.equal(ownership.adopted, 0);
+      now += 50;
+      ownership.beat();
+      await eventually(() => assert.equal(ownership.adopted, 1));
+      assert.ok(ownership.owned(namespace, 'red'));
+    } finally {
+      await peers.close();
+      silent.close().closeAllConnections();
     }
   });
 });

@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
+import { Adoption, type Adopted, type AdoptedColor } from '../../../../../invoker/objects/sharing/Adoption.js';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
+import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { takeObject } from '../../../../../invoker/objects/sharing/takeObject.js';
+import type { Peer } from '../../../../../shared/objects/Locate.js';
+import { GUEST } from './cluster.js';
+
+const VALID_MS = 100;
+const SELF: Peer = { instance: 0, url: 'http://127.0.0.1:1' };
+
+describe('the adoption of a color', () => {
+  const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+  /** The replies of the other invokers; undefined: they do not answer. */
+  let replies: ((url: string) => object | undefined)[];
+  let servers: Server[];
+  let candidates: Peer[];
+  let peers: PeerClient;
+  let adoption: Adoption;
+  let now: number;
+
+  beforeEach(async () => {
+    now = 1000;
+    replies = [() => undefined, () => undefined];
+    peers = new PeerClient('a secret', 'invoker0');
+    adoption = new Adoption(peers, new CopySets(memory), () => now);
+    servers = replies.map((_, i) =>
+      createServer((request, response) => {
+        const reply = replies[i]?.(request.url ?? '');
+        if (reply) response.end(JSON.stringify(reply));
+      }).listen(0, '127.0.0.1'),
+    );
+    await Promise.all(servers.map((server) => once(server, 'listening')));
+    candidates = servers.map((server, i) => {
+      const { port } = server.address() as AddressInfo;
+      return { instance: i + 1, url: `http://127.0.0.1:${port}` };
+    });
+  });
+  afterEach(async () => {
+    await peers.close();
+    for (const server of servers) server.close().closeAllConnections();
+  });
+
+  const run = (changes: Partial<AdoptedColor> = {}): Promise<Adopted> =>
+    adoption.run({
+      namespace: GUEST,
+      color: 'red',
+      self: SELF,
+      candidates,
+      validMs: VALID_MS,
+      policy: undefined,
+      lapses: 1,
+      lapsed: undefined,
+      ...changes,
+    });
+  const HANDED = { busy: false, behind: false, epoch: 0, objects: false, formers: [], sets: [] };
+  const formers = ({ owned }: Adopted): number[] => [...owned.formers.keys()].toSorted((a, b) => a - b);
+
+  it('waits until an invoker has been silent for as long as it may serve without a controller', async () => {
+    replies[1] = () => HANDED;
+    await assert.rejects(run(), /invoker1, which may have its objects, does not answer/);
+    now += VALID_MS - 1;
+    await assert.rejects(run(), /does not answer/);
+    now += 1;
+    assert.equal((await run()).outdated, false);
+  });
+
+  it('does not join two silences of an invoker that was not asked in between, or of two times as the home', async () => {
+    replies[1] = () => HANDED;
+    await assert.rejects(run(), /does not answer/);
+    now += 5001;
+    await assert.rejects(run(), /does not answer/);
+    now += VALID_MS;
+    adoption.endSilences(colorKey(GUEST, 'red'));
+    await assert.rejects(run(), /does not answer/);
+    now += VALID_MS;
+    await run();
+  });
+
+  it('counts the objects that the owner until now has counted, and no others', async () => {
+    const [first, second] = candidates;
+    assert.ok(first && second);
+    replies = [() => ({ ...HANDED, objects: true, ownedEpoch: 5, formers: [] }), () => ({ ...HANDED, objects: true })];
+    const uncounted = await run();
+    assert.deepEqual([formers(uncounted), uncounted.outdated], [[1], true]);
+    replies[0] = () => ({ ...HANDED, ownedEpoch: 5, formers: [second, SELF] });
+    const counted = await run();
+    assert.deepEqual([formers(counted), counted.outdated], [[2], false]);
+  });
+
+  it('counts the objects of all invokers if none of them was the owner until now', async () => {
+    replies = [() => ({ ...HANDED, objects: true }), () => ({ ...HANDED, objects: true })];
+    const adopted = await run();
+    assert.deepEqual([formers(adopted), adopted.outdated], [[1, 2], false]);
+  });
+
+  it('believes the latest owner, also if an epoch is known that is higher than its own', async () => {
+    const [first] = candidates;
+    assert.ok(first);
+    let asked = 0;
+    replies = [
+      // It says once only that it was the owner.
+      () => ({ ...HANDED, objects: true, epoch: 1, ...(asked++ === 0 ? { ownedEpoch: 7, formers: [SELF] } : {}) }),
+      () => ({ ...HANDED, objects: true, epoch: asked === 1 ? 2 ** 50 : 1, ownedEpoch: 6, formers: [first] }),
+    ];
+    const adopted = await run();
+    assert.equal(asked, 2);
+    assert.deepEqual([formers(adopted), adopted.outdated, adopted.owned.epoch], [[1], false, 2 ** 50 + 1]);
+  });
+});
+
+describe('a move of an object', () => {
+  it('is complete if only the response of its removal is lost', async () => {
+    const requests: string[] = [];
+    const server = createServer((request, response) => {
+      requests.push(request.method ?? '');
+      if (request.method === 'GET') response.setHeader('etag', '"1"').end('value');
+      else if (requests.length === 2) request.socket.destroy();
+      else response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const peers = new PeerClient('a secret', 'invoker0');
+    try {
+      const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+      const address = { color: 'red', key: 'k' };
+      const from = { instance: 1, url: `http://127.0.0.1:${port}` };
+      const common = { peers, memory, now: () => 1, namespace: GUEST, address, from, space: GUEST };
+      assert.equal(await takeObject({ ...common, stillOwned: () => true }), 'taken');
+      assert.deepEqual(requests, ['GET', 'DELETE', 'DELETE']);
+      assert.equal(memory.peek(GUEST, address, 1)?.bytes.length, 5);
+    } finally {
+      await peers.close();
+      server.close().closeAllConnections();
+    }
+  });
+});
