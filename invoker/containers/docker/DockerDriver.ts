@@ -225,7 +225,7 @@ const IMAGE_FAULT =
 /** The engine's error for a storage driver or a file system without quotas. */
 const NO_DISK_LIMIT = /storage-opt/i;
 /** The engine's errors for a network to join whose holder has ended or is gone. */
-const NETWORK_FAULT = /join network|network container|network namespace|No such container/i;
+const NETWORK_FAULT = /join network|network container|network namespace|\/ns\/net|No such container/i;
 const isNetworkFault = (error: unknown): boolean =>
   statusOf(causeOf(error)) !== undefined && NETWORK_FAULT.test(String(error));
 const causeOf = (error: unknown): unknown => (error instanceof ContainerStartError ? error.cause : error);
