@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { describeError } from '../../shared/errors/reasons.js';
 import { within } from '../../shared/process/within.js';
 import type { Guards } from './RunGuardian.js';
 
@@ -33,6 +34,8 @@ export class LocalProcess {
   readonly url: string;
   readonly #options: LocalProcessOptions;
   #process: ChildProcess | undefined;
+  /** Why it did not answer the latest request. */
+  #silence: unknown;
 
   constructor(options: LocalProcessOptions) {
     this.name = options.name;
@@ -72,7 +75,9 @@ export class LocalProcess {
       const ended = started.exitCode !== null || started.signalCode !== null;
       if (!ended && Date.now() < end) continue;
       await this.kill();
-      const how = ended ? 'ended at its start' : `did not answer within ${limitMs / 1000} s`;
+      const how = ended
+        ? 'ended at its start'
+        : `did not answer within ${limitMs / 1000} s (${describeError(this.#silence)})`;
       throw new ProcessStartError(`${name} ${how}:\n${readFileSync(logFile, 'utf8').slice(-3000)}`);
     }
   }
@@ -92,8 +97,10 @@ export class LocalProcess {
       // A frozen process accepts connections but does not answer.
       const response = await fetch(`${this.url}/ping`, { signal: AbortSignal.timeout(ANSWER_MS) });
       await response.arrayBuffer();
+      this.#silence = `it responded with status ${response.status}`;
       return response.ok;
-    } catch {
+    } catch (error) {
+      this.#silence = error;
       return false;
     }
   }

@@ -4,8 +4,11 @@ import { connect, createServer, type Server } from 'node:net';
 import { at } from '../../shared/collections/at.js';
 import { codeOf } from '../../shared/errors/reasons.js';
 
-/** The first port that {@link freePorts} takes: below are the ports of well-known services. */
-const LOWEST = 10_000;
+/**
+ * The first port that {@link freePorts} takes: below are the ports of well-known services. `fetch` and browsers refuse some
+ * of them, the last one is 10080.
+ */
+export const LOWEST = 10_081;
 /** The first port that Linux gives to connections and to servers that ask for any port, unless the machine has another range. */
 const DYNAMIC = 32_768;
 const RANGE_FILE = '/proc/sys/net/ipv4/ip_local_port_range';
