@@ -39,7 +39,7 @@ export class AcceptedRuns implements AcceptedWork {
   }
 
   accepted(record: ActivationRecord): Promise<void> {
-    return this.#put(record, false);
+    return this.#put(record, false, 'flushed');
   }
 
   ended(activationId: string): void {
@@ -47,10 +47,11 @@ export class AcceptedRuns implements AcceptedWork {
   }
 
   /**
-   * The activation ended with this record; the same record with logs may follow. Resolves once the record is durable.
+   * The activation ended with this record; the same record with logs may follow. Resolves once the record outlives this
+   * process. It does not wait for the disk: the caller gets the result itself, and the record is stored soon.
    */
   answered(record: ActivationRecord): Promise<void> {
-    return this.#put(record, true);
+    return this.#put(record, true, 'written');
   }
 
   /** The record is stored. */
@@ -85,7 +86,7 @@ export class AcceptedRuns implements AcceptedWork {
     this.#entries.remove(key);
   }
 
-  #put(record: ActivationRecord, ended: boolean): Promise<void> {
-    return this.#entries.put(record.activationId, JSON.stringify({ record, ended }));
+  #put(record: ActivationRecord, ended: boolean, until: 'flushed' | 'written'): Promise<void> {
+    return this.#entries.put(record.activationId, JSON.stringify({ record, ended }), until);
   }
 }

@@ -10,7 +10,7 @@ export interface AcceptedWork {
   /** Resolves once the record is durable. It is stored by the next process unless `ended` is called. */
   accepted(record: ActivationRecord): Promise<void>;
   ended(activationId: string): void;
-  /** Resolves once this record is durable; it is stored by the next process unless `ended` is called. */
+  /** Resolves once this record outlives this process; the next one stores it unless `ended` is called. */
   answered(record: ActivationRecord): Promise<void>;
 }
 

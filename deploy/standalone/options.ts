@@ -49,8 +49,9 @@ Starts controller, invoker, store and bus of palette-whisk in one process.
   --port PORT           the port of the API (default 3233; 0: any free port)
   --host HOST           the address of the API (default 127.0.0.1; 0.0.0.0: all addresses)
   --data DIR            the folder of entities, users and activations (default ./data)
-  --durability LEVEL    disk (default): data and accepted work survive a power failure; process: they survive a kill of
-                        the server, but not a power failure (faster responses on a slow disk)
+  --durability LEVEL    disk (default): data and accepted work survive a power failure (of blocking calls, the records of
+                        the last 0.1 s may be lost); process: they survive a kill of the server, but not a power failure
+                        (faster responses on a slow disk)
   --keep-activations N  the limit on activation records: an age (7d, 12h), a size of the store (2GB), both (default:
                         7d,2GB; the limit that is reached first applies), or all (no limit)
   --docker | --sandbox | --process

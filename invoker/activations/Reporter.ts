@@ -31,7 +31,7 @@ export interface ActivationRecorder {
 
 /** Keeps the records of activations whose callers get the result before the record is stored. */
 export interface AnsweredRecords {
-  /** Resolves once the record is durable. The next process stores it unless another record is stored first. */
+  /** Resolves once the record outlives this process. The next one stores it unless another record is stored first. */
   answered(record: ActivationRecord): Promise<void>;
   /** The record is stored. */
   completed(activationId: string): void;
@@ -42,7 +42,7 @@ export interface ReporterParts {
   readonly producer: Producer;
   readonly topics: Topics;
   readonly recorder: ActivationRecorder;
-  /** Makes the record durable before the caller gets the result. Missing: the record is stored later. */
+  /** Keeps the record before the caller gets the result. Missing: the record is stored later. */
   readonly answers?: AnsweredRecords | undefined;
   readonly events: UserEvents;
   readonly storeLevels: StoreLevels;
@@ -105,7 +105,7 @@ export class Reporter {
     let late: string[] | undefined;
     void logs.then((lines) => (late = lines));
     const kept = blocking && (await this.#keepAnswered(message, record));
-    // They may have come while the disk was busy.
+    // They may have come while the record was kept.
     if (blocking && late) return this.#reportWhole(message, withLogs(record, late), false, kept);
     const result = blocking ? this.#send(message, resultMessage(transid, record)) : undefined;
     const whole = withLogs(record, await logs);

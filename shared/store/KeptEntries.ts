@@ -3,8 +3,11 @@
  * earlier run.
  */
 export interface KeptEntries {
-  /** Resolves once the entry is durable. @throws StoreError if it cannot be stored. */
-  put(key: string, value: string): Promise<void>;
+  /**
+   * Resolves once the entry outlives a failure of the power, or, with `written`, of this process: the disk has it some time
+   * later. @throws StoreError if it cannot be stored.
+   */
+  put(key: string, value: string, until?: 'flushed' | 'written'): Promise<void>;
   /** Removes the entry, at the latest with the next successful write. After a kill before that, it remains. */
   remove(key: string): void;
   /** The keys of all entries, in order. */

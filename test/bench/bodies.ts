@@ -148,7 +148,7 @@ const port = await freePort();
 const server = spawn(
   process.execPath,
   [
-    '--max-semi-space-size=4',
+    '--max-semi-space-size=16',
     '--import',
     new URL('loopProbe.js', import.meta.url).href,
     fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url)),

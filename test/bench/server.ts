@@ -55,7 +55,7 @@ export interface StandaloneStart {
 /** Starts a standalone server on a free port with a data folder of its own, and waits for its first answer. */
 export async function startStandalone(
   options: readonly string[],
-  { main = STANDALONE, node = ['--max-semi-space-size=4'], environment = {} }: StandaloneStart = {},
+  { main = STANDALONE, node = ['--max-semi-space-size=16'], environment = {} }: StandaloneStart = {},
 ): Promise<BenchServer> {
   const port = await freePort();
   const data = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));

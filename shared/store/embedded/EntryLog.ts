@@ -123,7 +123,7 @@ export class EntryLog {
   table(name: string): KeptEntries {
     const prefix = `${name}/`;
     return {
-      put: (key, value) => this.#put(prefix + key, value),
+      put: (key, value, until = 'flushed') => this.#put(prefix + key, value, until),
       remove: (key) => this.#remove(prefix + key),
       keys: () => this.#keys(prefix).map((key) => key.slice(prefix.length)),
       list: (start = '') =>
@@ -146,7 +146,7 @@ export class EntryLog {
     for (const { lanes } of [...this.#segments, this.#names]) closeAll(lanes);
   }
 
-  async #put(key: string, value: string): Promise<void> {
+  async #put(key: string, value: string, until: 'flushed' | 'written'): Promise<void> {
     if (this.#liveBytes > this.#maxLiveBytes) {
       throw new StoreUnavailableError(`the limit of accepted work is reached: ${this.#entries.size} items wait`);
     }
@@ -155,9 +155,10 @@ export class EntryLog {
     // The former line must outlive the flush of the new one.
     if (former) this.#count(former, 1);
     const put = ++this.#puts;
+    const waits = this.#durability === 'disk' && (until === 'flushed' || former !== undefined);
     try {
       this.#append({ kind: 'put', key, value }, put);
-      if (this.#durability === 'disk') await this.#flush.flushed();
+      if (waits) await this.#flush.flushed();
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error));
       this.#undo(key, put, former);

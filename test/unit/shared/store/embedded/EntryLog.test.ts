@@ -187,6 +187,18 @@ describe('EntryLog', () => {
       assert.deepEqual(await flushedBy(both), [first, second, own]);
     });
 
+    it('an entry with the next one, if its writer does not wait for the disk', async () => {
+      assert.deepEqual(await flushedBy(() => table.put('a', 'x', 'written')), []);
+      // A later start knows it, also after a kill.
+      assert.deepEqual(new EntryLog(folder, { ...SMALL, flush }).table('t').keys(), ['a']);
+      assert.deepEqual(await flushedBy(() => table.put('b', 'x')), [first, own]);
+    });
+
+    it('an entry that replaces a confirmed one, although its writer does not wait for the disk', async () => {
+      await table.put('a', 'x');
+      assert.deepEqual(await flushedBy(() => table.put('a', 'y', 'written')), [first]);
+    });
+
     it('what it could not flush before', async () => {
       await table.put('a', 'x');
       disk.refused = new Error('EIO');
