@@ -5,17 +5,12 @@ import { ObjectService } from '../../../invoker/objects/ObjectService.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { CallerTask, Figures } from './caller.js';
 import { callProgram } from './callProgram.js';
+import { MAX_GET_P50_MS, MAX_WAKE_P50_MS, MIN_INCREMENTS_PER_S, MIN_MB_PER_S } from './goals.js';
 import { startRedis } from './redis.js';
 import { format, type Context } from './report.js';
 
 const MB = 1024 * 1024;
 const GUEST = { uuid: 'bench', name: 'bench', limitBytes: undefined };
-
-/** Goals of the operations. */
-const MAX_GET_P50_MS = 0.3;
-const MIN_MB_PER_S = 500;
-const MAX_WAKE_P50_MS = 2;
-const MIN_INCREMENTS_PER_S = 20_000;
 
 /**
  * The operations at the home of a color. The objects are those of a real invoker's service over its Unix socket. Both they

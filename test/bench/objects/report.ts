@@ -11,10 +11,14 @@ export interface Row {
   readonly goal?: { readonly text: string; readonly met: boolean } | undefined;
 }
 
+export type Driver = 'process' | 'docker';
+
 /** Options of all measurements, and where they go. */
 export interface Context {
   /** Whether to measure for longer. */
   readonly full: boolean;
+  /** The driver of containers. */
+  readonly driver: Driver;
   /** The limit on the network of each invoker, such as `1gbit`; undefined: none. */
   readonly network: string | undefined;
   /** Says what is measured now. */

@@ -5,10 +5,11 @@
  * measured in turns, so that a busy machine slows both.
  */
 import { parseArgs } from 'node:util';
+import { measureInside } from './inside.js';
 import { isRate, openOwnNetwork, runInOwnNetwork } from './network.js';
 import { measureOperations } from './operations.js';
 import { measurePeer } from './peer.js';
-import { Report, type Context } from './report.js';
+import { Report, type Context, type Driver } from './report.js';
 import { measureStencil } from './stencil.js';
 import { measureThread } from './thread.js';
 import { measureTraining } from './training.js';
@@ -18,11 +19,13 @@ const HELP = `npm run bench:objects [-- OPTIONS]
 
   --only NAMES  some of these, separated by commas (default: all but thread)
                 operations  at the home of a color, with ratios to Redis over loopback TCP
+                inside      the operations as an action sees them, in a container at the home of its color
                 peer        a get whose home is another invoker, over http and over https
                 stencil     a graph with results of 4 MB on a standalone server: bytes and time, beside results in the store
                 training    a round of examples/training, beside one through the store
                 unused      what an installation pays that does not use objects
                 thread      what objects of 64 MB cost invocations, with the thread and without
+  --driver D    inside, stencil, training, unused: run actions as process (default) or docker
   --full        measure three times as long
   --network R   stencil: limit what each invoker sends and gets to a rate such as 1gbit (Linux, as root); the bytes to the
                 store are not limited
@@ -31,6 +34,7 @@ const HELP = `npm run bench:objects [-- OPTIONS]
 
 const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<void>>> = {
   operations: measureOperations,
+  inside: measureInside,
   peer: measurePeer,
   stencil: measureStencil,
   training: measureTraining,
@@ -41,6 +45,7 @@ const MEASUREMENTS: Readonly<Record<string, (context: Context) => Promise<void>>
 interface Options {
   readonly help: boolean;
   readonly full: boolean;
+  readonly driver: Driver;
   readonly network: string | undefined;
   readonly only: readonly string[];
 }
@@ -54,23 +59,25 @@ function options(): Options {
   try {
     const { values } = parseArgs({
       options: {
-        only: { type: 'string', default: 'operations,peer,stencil,training,unused' },
+        only: { type: 'string', default: 'operations,inside,peer,stencil,training,unused' },
+        driver: { type: 'string', default: 'process' },
         full: { type: 'boolean', default: false },
         network: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
-    const { network } = values;
+    const { network, driver } = values;
+    if (driver !== 'process' && driver !== 'docker') return fail(`--driver is process or docker, not ${driver}.`);
     if (network !== undefined && !isRate(network)) return fail(`--network takes a rate such as 1gbit, not ${network}.`);
     const only = values.only.split(',');
     const unknown = only.filter((name) => !Object.hasOwn(MEASUREMENTS, name));
-    return unknown.length > 0 ? fail(`There is no ${unknown.join(', ')}.`) : { ...values, network, only };
+    return unknown.length > 0 ? fail(`There is no ${unknown.join(', ')}.`) : { ...values, driver, network, only };
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
 }
 
-const { help, full, network, only } = options();
+const { help, full, driver, network, only } = options();
 if (help) console.log(HELP);
 else if (network !== undefined) {
   const code = runInOwnNetwork();
@@ -88,7 +95,7 @@ async function measure(): Promise<void> {
   };
   for (const name of only) {
     progress(name);
-    await MEASUREMENTS[name]?.({ full, network, progress, add: (row) => report.add(row) });
+    await MEASUREMENTS[name]?.({ full, driver, network, progress, add: (row) => report.add(row) });
   }
   console.log(`\n${report.verdict}`);
 }

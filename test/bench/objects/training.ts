@@ -17,7 +17,7 @@ const answerSchema = z.object({ weights: z.array(z.number()), msPerRound: z.numb
  * that are acknowledged when the artifact store has them. They still wait for objects without polling.
  */
 export async function measureTraining(context: Context): Promise<void> {
-  const server = await testServer(['--process', '--invokers', '2', '--no-catalog']);
+  const server = await testServer([`--${context.driver}`, '--invokers', '2', '--no-catalog']);
   const caller = new Caller(server.base);
   try {
     for (const name of ['worker', 'server']) {

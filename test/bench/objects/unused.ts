@@ -1,6 +1,6 @@
 import { startStandalone, type BenchServer } from '../server.js';
 import { latencies, quantile, throughput, timed } from '../statistics.js';
-import { format, type Context } from './report.js';
+import { format, type Context, type Driver } from './report.js';
 
 const CODE = 'function main() { return {}; }';
 const INVOKE = '/actions/noop?blocking=true&result=true';
@@ -26,7 +26,10 @@ interface Subject {
 export async function measureUnused(context: Context): Promise<void> {
   const rounds = context.full ? 90 : 30;
   context.progress('two servers, with objects and without');
-  const [on, off] = await Promise.all([start({}), start({ CONFIG_whisk_objects_memory: '0' })]);
+  const [on, off] = await Promise.all([
+    start(context.driver, {}),
+    start(context.driver, { CONFIG_whisk_objects_memory: '0' }),
+  ]);
   try {
     for (const { server } of [on, off]) await load(server, 2000);
     for (let round = 0; round < rounds; round++) {
@@ -42,9 +45,9 @@ export async function measureUnused(context: Context): Promise<void> {
   compare(context, 'unused: processor time a call', 'ms', on.cpuMs, off.cpuMs, (with_, without) => with_ / without);
 }
 
-async function start(environment: Readonly<Record<string, string>>): Promise<Subject> {
+async function start(driver: Driver, environment: Readonly<Record<string, string>>): Promise<Subject> {
   const limits = { LIMITS_ACTIONS_INVOKES_PERMINUTE: '10000000', LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000' };
-  const server = await startStandalone(['--process', '--no-catalog'], { environment: { ...limits, ...environment } });
+  const server = await startStandalone([`--${driver}`, '--no-catalog'], { environment: { ...limits, ...environment } });
   await server.request('PUT', '/actions/noop', { exec: { kind: 'nodejs:20', code: CODE } });
   return { server, p50: [], perS: [], cpuMs: [] };
 }
