@@ -8,6 +8,7 @@ import { causeAndRights, causeOf } from './causes.js';
 import { isDamaged, isUnknownMember, isUnreadable } from './classify.js';
 import { CONSUMER_TIMES, reasonToRejoin, type ConsumerTimes } from './consumerTimes.js';
 import { Dispatcher } from './Dispatcher.js';
+import { FormerMemberships } from './FormerMemberships.js';
 import type { Failure, Fetcher, Place, Sink } from './library.js';
 import { unreadableLine, UnreadableMessages } from './UnreadableMessages.js';
 
@@ -63,8 +64,7 @@ export class GroupConsumer<T> implements Consumer {
   readonly #stop = new AbortController();
   #state: State = 'joining';
   #membership: Membership | undefined;
-  /** The last membership that has kept its place in the group, until the next membership has the place. */
-  #former: Membership | undefined;
+  readonly #former = new FormerMemberships();
   #joining: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
   #commitTimer: NodeJS.Timeout | undefined;
@@ -183,11 +183,11 @@ export class GroupConsumer<T> implements Consumer {
     } catch (error) {
       if (this.#membership === membership) this.#membership = undefined;
       const rejoins = !this.#stop.signal.aborted && this.#parts.classify(error) !== 'refused';
-      await this.#leave(membership, this.#times.leaveMs, rejoins);
+      await this.#end(membership, rejoins);
       throw error;
     }
     membership.aliveAt = membership.joinedAt = this.#now();
-    this.#former = undefined;
+    this.#former.clear();
     this.#uncommittedSince = this.#commitError = undefined;
     this.#state = 'member';
     this.#parts.health.answered();
@@ -282,8 +282,7 @@ export class GroupConsumer<T> implements Consumer {
     this.#joining = (async () => {
       // A pause may be longer than the session.
       const rejoins = pauseMs === 0 && refusal === undefined;
-      if (rejoins) this.#former = membership;
-      if (membership) await this.#leave(membership, this.#times.leaveMs, rejoins);
+      if (membership) await this.#end(membership, rejoins);
       try {
         await this.#pause(pauseMs);
         const attempts = await this.#join(() => false, refusal);
@@ -313,12 +312,15 @@ export class GroupConsumer<T> implements Consumer {
     if (ms > 0) await sleep(ms, undefined, { signal: this.#stop.signal, ref: false });
   }
 
-  /**
-   * Leaves the group, with a time limit, since a library may hang.
-   * @param rejoins whether it joins again: then the library may keep its place.
-   */
-  async #leave({ fetcher }: Membership, limitMs = this.#times.lastMs, rejoins = false): Promise<void> {
-    await within(fetcher.close(rejoins), limitMs, () => undefined);
+  /** Ends a membership before the next one. @param rejoins whether that follows at once: then the place may be kept. */
+  #end(membership: Membership, rejoins: boolean): Promise<void> {
+    const { leaveMs } = this.#times;
+    return rejoins ? this.#former.giveBack(membership.fetcher, leaveMs) : this.#leave(membership, leaveMs);
+  }
+
+  /** Leaves the group, with a time limit, since a library may hang. */
+  async #leave({ fetcher }: Membership, limitMs = this.#times.lastMs): Promise<void> {
+    await within(fetcher.close(), limitMs, () => undefined);
   }
 
   #scheduleCommit(): void {
@@ -364,10 +366,9 @@ export class GroupConsumer<T> implements Consumer {
     inFlight.wake();
     if (this.#state === 'member') this.#state = 'closing';
     this.#membership?.fetcher.pause();
-    // Closing the membership aborts a pending join. The former one may still have the place in the group.
-    if (this.#state === 'joining') {
-      const last = [this.#membership, this.#former].filter((membership) => membership !== undefined);
-      await Promise.all(last.map((membership) => this.#leave(membership)));
+    // Closing the membership aborts a pending join. A former one may still have the place in the group.
+    if (this.#state === 'joining' || this.#state === 'failed') {
+      await Promise.all([this.#membership && this.#leave(this.#membership), this.#former.leave(this.#times.lastMs)]);
     }
     await within(Promise.allSettled([this.#joining]), this.#times.lastMs, () => undefined);
     await inFlight.idle();

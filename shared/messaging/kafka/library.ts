@@ -90,6 +90,8 @@ export interface Fetcher {
    * If none has followed, it is called again, without it.
    */
   close(rejoins?: boolean): Promise<void>;
+  /** Whether it was closed without leaving, so that the group may still have it. */
+  readonly keepsPlace: boolean;
 }
 
 /** Receives the fetched messages, in order. */

@@ -149,7 +149,11 @@ export class Coordinator {
     });
   }
 
-  /** Sends a request that makes a member. If that fails, the answer to the next heartbeat tells kafkajs to join again. */
+  /**
+   * Sends a request that makes a member. If that fails after an earlier join, kafkajs repeats the join. Otherwise it would fetch
+   * on without a membership, and it sends no heartbeats either once it has forgotten its member id. If kafkajs gives up, the
+   * answer to the next heartbeat tells it to join again.
+   */
   async #enter<R>(request: (broker: GroupRequests) => Promise<R>): Promise<R> {
     try {
       const send = (broker: GroupRequests): Promise<R> => {
@@ -161,8 +165,11 @@ export class Coordinator {
       if (!this.#mayJoin) throw givenUp();
       return answer;
     } catch (error) {
-      if (this.#hasBeenMember) this.#rejection ??= { error: joinAgain(error), at: this.#now() };
-      throw error;
+      if (!this.#hasBeenMember) throw error;
+      const again = joinAgain(error);
+      this.#rejection ??= { error: again, at: this.#now() };
+      // kafkajs acts on the words of the coordinator itself.
+      throw isFinal(error) || (error instanceof Error && isWordOfCoordinator(error)) ? error : again;
     }
   }
 
@@ -309,6 +316,9 @@ const isWordOfCoordinator = (error: Error): boolean => chain(error).some(({ type
 /** kafkajs does not repeat a request that fails so. */
 const final = (message: string, cause?: unknown): Error =>
   Object.assign(new Error(message, { cause }), { retriable: false });
+
+const isFinal = (error: unknown): boolean =>
+  error instanceof Error && 'retriable' in error && error.retriable === false;
 
 const givenUp = (): Error => final('the membership was given up');
 

@@ -21,10 +21,16 @@ export class KafkajsFetcher implements Fetcher {
   readonly #client: Client;
   readonly #subscription: Subscription;
   readonly #sink: Sink;
+  /**
+   * The next offset of each partition without a committed offset, if the group begins with the latest messages. kafkajs would
+   * begin at the end after each join, and miss earlier messages.
+   */
+  readonly #uncommitted = new Map<number, number>();
+  /** The last offset of each partition that the coordinator has accepted. */
+  readonly #accepted = new Map<number, number>();
   /** Undefined with another version of kafkajs. */
   #coordinator: Coordinator | undefined;
   #closed: Promise<void> | undefined;
-  /** Whether it was closed without leaving, for the next membership. */
   #keepsPlace = false;
 
   constructor(kafka: Kafka, options: KafkaOptions, subscription: Subscription, sink: Sink) {
@@ -71,15 +77,30 @@ export class KafkajsFetcher implements Fetcher {
     });
   }
 
+  get keepsPlace(): boolean {
+    return this.#keepsPlace;
+  }
+
   async join(places: readonly Place[]): Promise<void> {
     const { topic, from } = this.#subscription;
     const client = this.#client;
     const sink = this.#sink;
+    for (const { partition, committed, end } of places) {
+      if (from === 'latest' && committed === undefined) this.#uncommitted.set(partition, end);
+    }
     client.on('consumer.fetch', () => sink.answered());
+    client.on('consumer.commit_offsets', ({ payload: { topics } }) => {
+      for (const { partition, offset } of topics.flatMap(({ partitions }) => partitions)) {
+        this.#accepted.set(partition, Number(offset));
+        this.#uncommitted.delete(partition);
+      }
+    });
     // The coordinator itself tells its heartbeats: those of kafkajs are then no requests.
     if (!this.#coordinator) client.on('consumer.heartbeat', () => sink.alive());
     const joined = new Promise<void>((resolve, reject) => {
       client.on('consumer.group_join', () => {
+        // kafkajs forgets its positions at each join. It calls this before the next fetch.
+        for (const [partition, offset] of this.#uncommitted) client.seek({ topic, partition, offset: String(offset) });
         sink.alive();
         resolve();
       });
@@ -97,10 +118,6 @@ export class KafkajsFetcher implements Fetcher {
     await this.#endIfClosed();
     await joined;
     await this.#endIfClosed();
-    for (const { partition, committed, end } of places) {
-      // Otherwise Kafka would determine the end at the first fetch, and earlier messages would be missed.
-      if (from === 'latest' && committed === undefined) client.seek({ topic, partition, offset: String(end) });
-    }
   }
 
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {
@@ -108,6 +125,9 @@ export class KafkajsFetcher implements Fetcher {
     await this.#client.commitOffsets(
       offsets.map(({ partition, offset }) => ({ topic, partition, offset: String(offset) })),
     );
+    // Once its runner has stopped, kafkajs does nothing and reports no error. It stops some time before it tells its crash.
+    if (offsets.every(({ partition, offset }) => this.#accepted.get(partition) === offset)) return;
+    throw new Error('kafkajs did not send the commit, since it had stopped');
   }
 
   pause(): void {
@@ -169,7 +189,9 @@ export class KafkajsFetcher implements Fetcher {
     for (const { offset, value, timestamp } of batch.messages) {
       const room = sink.room(keepAlive);
       if (!(room === true || (await room)) || !payload.isRunning() || payload.isStale()) return;
-      sink.hand({ partition: batch.partition, offset: Number(offset), value, timestamp: Number(timestamp) });
+      const next = Number(offset) + 1;
+      if (this.#uncommitted.has(batch.partition)) this.#uncommitted.set(batch.partition, next);
+      sink.hand({ partition: batch.partition, offset: next - 1, value, timestamp: Number(timestamp) });
     }
     payload.resolveOffset(batch.lastOffset());
     await payload.heartbeat();

@@ -11,6 +11,7 @@ import { closeNow, expectTopics, withMissingBrokers, type Library } from './libr
 
 /** A membership of the library: a stream that is read while the handler has room. */
 export class PlatformaticFetcher implements Fetcher {
+  readonly keepsPlace = false;
   readonly #client: Client;
   readonly #subscription: Subscription;
   readonly #sink: Sink;

@@ -148,6 +148,10 @@ export class FakeFetcher implements Fetcher {
     this.sink = sink;
   }
 
+  get keepsPlace(): boolean {
+    return this.rejoins === true;
+  }
+
   async join(places: readonly Place[]): Promise<void> {
     this.#kafka.fault('join');
     if (this.#kafka.members.some(({ holdJoin }) => holdJoin)) {

@@ -267,14 +267,35 @@ describe('the coordinator of a group, for kafkajs', () => {
       const beat = { memberId: 'me', groupGenerationId: 3 };
       await broker.heartbeat(beat);
 
-      first.faults.set(step, () => Promise.reject(new Error('the broker is slow')));
-      await assert.rejects(join(parts), /slow/);
+      const slow = new Error('the broker is slow');
+      first.faults.set(step, () => Promise.reject(slow));
+      await assert.rejects(join(parts), { type: 'REBALANCE_IN_PROGRESS', cause: slow });
       await assert.rejects(broker.heartbeat(beat), { type: 'REBALANCE_IN_PROGRESS' });
       first.faults.clear();
       clock.now += 40;
       await join(parts);
       await broker.heartbeat(beat);
       assert.equal(told.rejoined.length, 1);
+    }
+  });
+
+  it('has kafkajs repeat a failed join at once after the member was unknown, since kafkajs then sends no heartbeats', async () => {
+    const parts = setup();
+    const { first } = parts;
+    const broker = await join(parts);
+    first.faults.set('heartbeat', () => Promise.reject(protocolError('UNKNOWN_MEMBER_ID')));
+    await until(() => first.calls.includes('heartbeat me 3'));
+    await assert.rejects(broker.heartbeat({ memberId: 'me', groupGenerationId: 3 }), { type: 'UNKNOWN_MEMBER_ID' });
+    const timeout = Object.assign(new Error('no answer'), { name: 'KafkaJSRequestTimeoutError', retriable: true });
+    first.faults.set('join', () => Promise.reject(timeout));
+    await assert.rejects(join(parts), { type: 'REBALANCE_IN_PROGRESS', cause: timeout });
+    // kafkajs repeats these itself, or must not.
+    for (const answer of [
+      protocolError('UNKNOWN_MEMBER_ID'),
+      Object.assign(protocolError('GROUP_AUTHORIZATION_FAILED'), { retriable: false }),
+    ]) {
+      first.faults.set('join', () => Promise.reject(answer));
+      await assert.rejects(join(parts), answer);
     }
   });
 

@@ -19,6 +19,8 @@ class FakeClient {
   eachBatch: ConsumerRunConfig['eachBatch'];
   /** Whether the group lets it in at once. */
   joins = true;
+  /** Whether its runner goes on. Without it, commits resolve without a request. */
+  runs = true;
   onConnect: () => Promise<void> = () => Promise.resolve();
 
   on(event: string, listener: (event: unknown) => void): void {
@@ -41,8 +43,11 @@ class FakeClient {
   seek({ offset }: { offset: string }): void {
     this.calls.push(`seek ${offset}`);
   }
-  commitOffsets(offsets: unknown): Promise<void> {
-    this.committed.push(offsets);
+  commitOffsets(offsets: readonly object[]): Promise<void> {
+    if (this.runs) {
+      this.committed.push(offsets);
+      this.listeners.get('consumer.commit_offsets')?.({ payload: { topics: [{ topic: 't', partitions: offsets }] } });
+    }
     return Promise.resolve();
   }
   pause(): void {
@@ -109,6 +114,20 @@ describe('the fetcher of kafkajs', () => {
 
   const places = [{ partition: 0, committed: undefined, end: 7 }];
 
+  /** What kafkajs gives to `eachBatch`. */
+  const batch = (offsets: readonly number[]): EachBatchPayload =>
+    ({
+      batch: {
+        partition: 0,
+        messages: offsets.map((n) => ({ offset: String(n), value: Buffer.from(`m${n}`), timestamp: '5' })),
+        lastOffset: () => String(offsets.at(-1)),
+      },
+      isRunning: () => true,
+      isStale: () => false,
+      resolveOffset: () => undefined,
+      heartbeat: () => Promise.resolve(),
+    }) as unknown as EachBatchPayload;
+
   it("joins, reports the coordinator's answers, commits, pauses and leaves", async () => {
     const { client, sink, fetcher } = setup();
     fetcher.pause();
@@ -154,6 +173,36 @@ describe('the fetcher of kafkajs', () => {
     assert.deepEqual(client.calls.slice(1), ['subscribe false', 'run', 'seek 7']);
   });
 
+  it('continues where it was if kafkajs joins again before the first commit, and where the group is after it', async () => {
+    const { client, fetcher, sink } = setup('latest');
+    await fetcher.join(places);
+    const seeks = (): string[] => client.calls.filter((call) => call.startsWith('seek'));
+    const rejoin = (): void => client.listeners.get('consumer.group_join')?.({});
+    rejoin();
+    assert.deepEqual(seeks(), ['seek 7', 'seek 7']);
+    sink.roomFor = 2;
+    await client.eachBatch?.(batch([7, 8, 9]));
+    rejoin();
+    assert.deepEqual(seeks().slice(2), ['seek 9'], 'the message without room is fetched again');
+    client.runs = false;
+    await assert.rejects(fetcher.commit([{ partition: 0, offset: 9 }]));
+    rejoin();
+    assert.deepEqual(seeks().slice(3), ['seek 9']);
+    client.runs = true;
+    await fetcher.commit([{ partition: 0, offset: 8 }]);
+    rejoin();
+    assert.equal(seeks().length, 4);
+  });
+
+  it('takes no offsets for committed that kafkajs has not sent, since its runner had crashed', async () => {
+    const { client, fetcher } = setup();
+    await fetcher.join(places);
+    await fetcher.commit([{ partition: 0, offset: 8 }]);
+    // kafkajs tells its crash only once it has disconnected.
+    client.runs = false;
+    await assert.rejects(fetcher.commit([{ partition: 0, offset: 9 }]), /did not send the commit/);
+  });
+
   it('fails a join in which kafkajs crashes, and tells of a crash later', async () => {
     const { client, sink, fetcher } = setup();
     client.joins = false;
@@ -177,18 +226,12 @@ describe('the fetcher of kafkajs', () => {
     await fetcher.join(places);
     let beats = 0;
     const resolved: string[] = [];
-    const payload = (running = true): EachBatchPayload =>
-      ({
-        batch: {
-          partition: 0,
-          messages: [1, 2, 3].map((n) => ({ offset: String(n), value: Buffer.from(`m${n}`), timestamp: '5' })),
-          lastOffset: () => '3',
-        },
-        isRunning: () => running,
-        isStale: () => false,
-        resolveOffset: (offset: string) => resolved.push(offset),
-        heartbeat: () => Promise.resolve(void beats++),
-      }) as unknown as EachBatchPayload;
+    const payload = (running = true): EachBatchPayload => ({
+      ...batch([1, 2, 3]),
+      isRunning: () => running,
+      resolveOffset: (offset: string) => resolved.push(offset),
+      heartbeat: () => Promise.resolve(void beats++),
+    });
     await client.eachBatch?.(payload());
     assert.deepEqual(sink.messages[2], { partition: 0, offset: 3, value: Buffer.from('m3'), timestamp: 5 });
     assert.deepEqual([resolved, beats], [['3'], 1]);
