@@ -9,30 +9,44 @@ import { limitsViolation, namespaceLimits } from '../shared/config/namespaceLimi
 import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
+import { backOff, retry } from '../shared/process/retry.js';
 import { isSkeleton } from '../shared/runtimes/image.js';
 import { pullsImage, type Runtimes } from '../shared/runtimes/manifest.js';
+import { StoreUnavailableError } from '../shared/store/ArtifactStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
 import { executableAction, type ExecutableAction, type RuntimeOfKind } from './activations/ExecutableAction.js';
 import { applicationError, developerError } from './activations/response.js';
 import * as texts from './activations/texts.js';
 import { unreadable } from './activations/unreadable.js';
 
-/** The action of a message, or the response if it cannot run. */
+/** The action of a message, or the response if it cannot run. Left: the invoker stops before the store has answered. */
 export type FetchedAction =
   | { readonly kind: 'action'; readonly action: ExecutableAction }
-  | { readonly kind: 'none'; readonly response: ActivationResponse };
+  | { readonly kind: 'none'; readonly response: ActivationResponse }
+  | { readonly kind: 'left' };
 
 export interface ActionLoaderParts {
   readonly entities: Pick<EntityStore, 'getActionWithCode'>;
   readonly runtimes: Runtimes;
   readonly limits: Limits;
   readonly log: Logger;
+  /** The wait for a store that does not answer, and the first and the longest pause between reads, in ms. */
+  readonly storeWait?: StoreWait | undefined;
 }
+
+interface StoreWait {
+  readonly limitMs: number;
+  readonly pauseMs: readonly [first: number, longest: number];
+}
+
+/** Two of the longest requests to the store (30 s each) and the limit of an action (60 s) end before its controller gives up. */
+const STORE_WAIT: StoreWait = { limitMs: 30_000, pauseMs: [200, 1000] };
 
 /**
  * Reads the actions of messages, at the revision in the message. If that revision is gone, it reads the newest one.
  *
- * Only an unavailable store causes an internal error, which counts against the invoker. Errors that users cause, by
+ * It waits for a store that does not answer, since the activation was accepted. Only a store that is away for longer causes an
+ * internal error, which counts against the invoker. Errors that users cause, by
  * changes of the action after its invocation or by the content of the document, are application or developer errors.
  */
 export class ActionLoader {
@@ -41,19 +55,29 @@ export class ActionLoader {
   readonly #known = new WeakMap<Action, ExecutableAction | undefined>();
   /** The limits of namespaces that the actions were last within. Both are frozen, and the same for many messages. */
   readonly #within = new WeakMap<Action, UserLimits>();
+  #stopping = new AbortController();
 
   constructor(parts: ActionLoaderParts) {
     this.#parts = parts;
+  }
+
+  /** Waits for the store no longer: the messages that wait for it are left. */
+  stop(): void {
+    this.#stopping.abort(new Error('the invoker stops'));
+    // The invoker may start again.
+    this.#stopping = new AbortController();
   }
 
   /** Never rejects: an error becomes the activation's response. */
   async fetch(message: ActivationMessage): Promise<FetchedAction> {
     const { entities, log } = this.#parts;
     const id = documentId(message.action);
+    const { signal } = this.#stopping;
     let action: Action | undefined;
     try {
-      action = await entities.getActionWithCode(id, message.revision);
+      action = await this.#untilAnswered(() => entities.getActionWithCode(id, message.revision), signal);
     } catch (error) {
+      if (signal.aborted && error === signal.reason) return { kind: 'left' };
       log.error(`could not read action ${id}`, { transid: message.transid, error });
       return none(unreadable(error));
     }
@@ -66,6 +90,23 @@ export class ActionLoader {
     const executable = this.#executable(action);
     if (executable) return { kind: 'action', action: executable };
     return none(developerError(kind === BLACKBOX ? texts.withoutImage : texts.unknownKind(kind)));
+  }
+
+  /** Repeats a read while the store does not answer, within a limit. @throws its last error. */
+  async #untilAnswered<R>(read: () => Promise<R>, signal?: AbortSignal): Promise<R> {
+    try {
+      return await read();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError)) throw error;
+    }
+    const { limitMs, pauseMs } = this.#parts.storeWait ?? STORE_WAIT;
+    const pause = backOff(...pauseMs);
+    const end = performance.now() + limitMs;
+    const mayRepeat = (error: unknown): boolean => error instanceof StoreUnavailableError && performance.now() < end;
+    return retry(read, {
+      delayMs: (failures, error) => (mayRepeat(error) ? pause(failures) : undefined),
+      signal,
+    });
   }
 
   /**
@@ -91,7 +132,9 @@ export class ActionLoader {
     const { exec } = action;
     const { code } = exec;
     if (!(code instanceof LargeCode)) return action;
-    const lasting = new LargeCode(code.bytes, async () => (await code.read()) ?? this.#newestCode(action));
+    const lasting = new LargeCode(code.bytes, () =>
+      this.#untilAnswered(async () => (await code.read()) ?? this.#newestCode(action)),
+    );
     return { ...action, exec: { ...exec, code: lasting } };
   }
 

@@ -211,6 +211,7 @@ export class Invoker {
       const { waiting } = running.pool.counts();
       if (waiting > 0) this.#log.info(`left ${waiting} activations to the next run: they have not started`);
     });
+    this.#actions.stop();
     running.pool.leaveWaiting();
     await within(finished, half, () => undefined);
     await running.pool.close(0);
@@ -311,6 +312,7 @@ export class Invoker {
     const maybeBegun = delivery.redelivered || this.#journal.hadBegun(message.activationId);
     if (maybeBegun && (await this.#wasBegun(message, delivery, reporter))) return;
     const fetched = await this.#actions.fetch(message);
+    if (fetched.kind === 'left') return 'left';
     if (fetched.kind === 'none') {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now(), this.name), true);
       return;

@@ -8,9 +8,15 @@ import { LargeCode } from '../../../shared/entities/LargeCode.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
-import { StoreError, type ArtifactStore, type StoredDocument } from '../../../shared/store/ArtifactStore.js';
+import {
+  StoreError,
+  StoreUnavailableError,
+  type ArtifactStore,
+  type StoredDocument,
+} from '../../../shared/store/ArtifactStore.js';
 import { CachedEntityStore } from '../../../shared/store/CachedEntityStore.js';
 import { CorruptedEntityError, WrongEntityTypeError } from '../../../shared/store/EntityStore.js';
+import { until } from '../../suites/messaging.js';
 import { action, message } from './pool/setup.js';
 
 const runtimes = parseManifest({
@@ -24,7 +30,9 @@ const runtimes = parseManifest({
 class Fixture {
   readonly asked: [string, string | null | undefined][] = [];
   found: () => Action | undefined = () => action();
+  readonly storeWait = { limitMs: 60_000, pauseMs: [1, 1] as const };
   readonly source = new ActionLoader({
+    storeWait: this.storeWait,
     entities: {
       getActionWithCode: async (id, revision) => {
         this.asked.push([id, revision]);
@@ -145,6 +153,39 @@ describe('ActionLoader', () => {
     }
   });
 
+  /** Fails as often as told, and then returns. */
+  const away = <R>(times: number, result: R) => {
+    let failures = 0;
+    return (): R => {
+      if (failures++ < times) throw new StoreUnavailableError('away');
+      return result;
+    };
+  };
+
+  it('waits for a store that does not answer, also with the code of an accepted activation, within a limit', async () => {
+    const f = new Fixture();
+    const code = new LargeCode(3, async () => read());
+    const read = away(2, Buffer.from('big'));
+    f.found = away(3, action({ exec: { kind: 'nodejs:20', code, binary: false } }));
+    const fetched = await f.source.fetch(message());
+    assert.ok(fetched.kind === 'action' && fetched.action.code instanceof LargeCode);
+    assert.equal(f.asked.length, 4);
+    assert.equal(Buffer.from((await fetched.action.code.read()) ?? []).toString(), 'big');
+
+    f.storeWait.limitMs = 0;
+    f.found = away(2, action());
+    assert.deepEqual(await f.failure(), [3, { error: 'Action could not be fetched.' }]);
+  });
+
+  it('leaves the activations that wait for the store when the invoker stops', async () => {
+    const f = new Fixture();
+    f.found = away(Number.POSITIVE_INFINITY, undefined);
+    const fetching = f.source.fetch(message());
+    await until(() => f.asked.length > 1);
+    f.source.stop();
+    assert.deepEqual(await fetching, { kind: 'left' });
+  });
+
   it('never counts a fault of a stored document as its own', async () => {
     const damaged = { ...action(), entityType: 'action' };
     const anything = fc.oneof(
@@ -169,7 +210,7 @@ describe('ActionLoader', () => {
         const entities = new CachedEntityStore(store, { missingCodeDelayMs: 0 });
         const loader = new ActionLoader({ entities, runtimes, limits: DEFAULT_LIMITS, log: silentLogger });
         const fetched = await loader.fetch(message());
-        if (fetched.kind === 'action') return;
+        if (fetched.kind !== 'none') return;
         assert.notEqual(fetched.response.statusCode, StatusCode.whiskError);
         assert.ok(JSON.stringify(fetched.response.result).length < 600);
       }),

@@ -11,7 +11,7 @@ import { invokerInstance } from '../../../shared/messages/instances.js';
 import type { ConsumerOptions, Handled, Messaging } from '../../../shared/messaging/Messaging.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
-import type { ArtifactStore, ViewRow } from '../../../shared/store/ArtifactStore.js';
+import { StoreUnavailableError, type ArtifactStore, type ViewRow } from '../../../shared/store/ArtifactStore.js';
 import { FakeDriver, ok } from './pool/FakeDriver.js';
 import { action, Gate, Heard, message, settle } from './pool/setup.js';
 
@@ -240,5 +240,13 @@ describe('Invoker', () => {
     await handled;
     assert.deepEqual(f.heard.records[0]?.response.result, { done: true });
     assert.equal(f.driver.alive.length, 0);
+  });
+
+  it('leaves activations to its next run that wait for the store when it is stopped', async () => {
+    Object.assign(f.fetching, { pass: () => Promise.reject(new StoreUnavailableError('away')) });
+    const handled = f.deliver(message());
+    await f.invoker.stop(10);
+    assert.equal(await handled, 'left');
+    assert.deepEqual([f.heard.records, f.heard.acks], [[], []]);
   });
 });
