@@ -281,20 +281,29 @@ export class Invoker {
     if (fetched.kind === 'action') pool.prepare(message, fetched.action, containers, predicted);
   }
 
-  async #untilEnded(
+  #untilEnded(
     message: ActivationMessage,
     delivery: Delivery,
     reporter: Reporter,
     pool: ContainerPool,
   ): Promise<Handled> {
     const { activationId } = message;
-    try {
-      if ((await this.#invoke(message, delivery, reporter, pool)) === 'left') return 'left';
-    } finally {
-      this.#present.delete(activationId);
+    if (delivery.volatile === true) {
+      this.#journal.passing(activationId);
+      delivery.onKeep = () => this.#journal.lasting(activationId);
     }
-    this.#journal.end(activationId, reporter.wasReported(activationId));
-    return undefined;
+    return this.#invoke(message, delivery, reporter, pool).then(
+      (handled) => {
+        this.#present.delete(activationId);
+        if (handled !== 'left') this.#journal.end(activationId, reporter.wasReported(activationId));
+        return handled;
+      },
+      (error: unknown) => {
+        this.#present.delete(activationId);
+        this.#journal.end(activationId, false);
+        throw error;
+      },
+    );
   }
 
   async #invoke(

@@ -12,8 +12,10 @@ export function sendJson(res: ServerResponse, status: number, body: JsonBody): v
   const text = JSON.stringify(body);
   res.statusCode = status;
   res.setHeader('Content-Type', 'application/json');
-  res.setHeader('Content-Length', Buffer.byteLength(text));
-  res.end(text);
+  const bytes = Buffer.byteLength(text);
+  res.setHeader('Content-Length', bytes);
+  // Node.js copies ASCII faster as Latin-1.
+  res.end(text, bytes === text.length ? 'latin1' : 'utf8');
 }
 
 /** Like `sendJson`, for objects with texts of megabytes: writes in pieces, at the speed of the client. */

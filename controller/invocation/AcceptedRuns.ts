@@ -54,9 +54,9 @@ export class AcceptedRuns implements AcceptedWork {
     return this.#put(record, true, 'written');
   }
 
-  /** The record is stored. */
+  /** The record is stored. After a kill, an entry that remains leaves the record as it is. */
   completed(activationId: string): void {
-    this.#entries.remove(activationId);
+    this.#entries.remove(activationId, 'later');
   }
 
   /**

@@ -8,8 +8,11 @@ export interface KeptEntries {
    * later. @throws StoreError if it cannot be stored.
    */
   put(key: string, value: string, until?: 'flushed' | 'written'): Promise<void>;
-  /** Removes the entry, at the latest with the next successful write. After a kill before that, it remains. */
-  remove(key: string): void;
+  /**
+   * Removes the entry, at the latest with the next successful write. After a kill before that, it remains. `later`: it is removed
+   * with the next write, or in 0.1 s, which costs less.
+   */
+  remove(key: string, when?: 'now' | 'later'): void;
   /** The keys of all entries, in order. */
   keys(): string[];
   /** The entries whose keys have the prefix, in the order of keys. */

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { ControllerContext } from '../ControllerContext.js';
 import { findAction, invokeFound } from '../../invocation/activate.js';
 import { maxPayloadBytes } from '../../../shared/config/namespaceLimits.js';
@@ -18,7 +19,7 @@ import { authorizeAction, type ActionPath } from './authorizeAction.js';
 export async function invokeAction(ctx: ControllerContext, call: Call, target: ActionPath): Promise<void> {
   const { user, req, res } = call;
   const path = await authorizeAction(ctx, call, 'ACTIVATE', target);
-  const options = readOptions(queryOf(req), ctx.limits.maxBlockingWaitMs);
+  const options = optionsOf(req, ctx.limits.maxBlockingWaitMs);
   const references = wantedReferences(req.headers);
   if (references && !ctx.objects) throw new ApiError(503, 'The invokers share no objects for results by reference.');
   const payload = await ctx.bodies.jsonObject(req, maxPayloadBytes(ctx.limits, user.limits));
@@ -51,6 +52,26 @@ interface InvokeOptions {
   readonly result: boolean;
   /** Milliseconds. */
   readonly timeout: number;
+  /** The limit that they were checked against. */
+  readonly maxWaitMs: number;
+}
+
+/** The options of recent targets: clients repeat few of them, and to parse one takes longer than most steps of a call. */
+const recent = new Map<string, InvokeOptions>();
+const MAX_RECENT = 256;
+const MAX_RECENT_LENGTH = 512;
+
+/** @throws ApiError 400 */
+function optionsOf(req: IncomingMessage, maxWaitMs: number): InvokeOptions {
+  const { url = '' } = req;
+  const known = recent.get(url);
+  // Options depend on the longest wait, too. Only tests have several.
+  if (known !== undefined && known.maxWaitMs === maxWaitMs) return known;
+  const options = readOptions(queryOf(req), maxWaitMs);
+  if (url.length > MAX_RECENT_LENGTH) return options;
+  if (recent.size >= MAX_RECENT) recent.clear();
+  recent.set(url, options);
+  return options;
 }
 
 /** @throws ApiError 400 */
@@ -58,8 +79,8 @@ function readOptions(query: URLSearchParams, maxWaitMs: number): InvokeOptions {
   const blocking = booleanParameter(query, 'blocking', false);
   const result = booleanParameter(query, 'result', false);
   const given = query.get('timeout');
-  if (given === null) return { blocking, result, timeout: maxWaitMs };
+  if (given === null) return { blocking, result, timeout: maxWaitMs, maxWaitMs };
   const timeout = /^\+?\d{1,10}$/.test(given) ? Number(given) : 0;
-  if (timeout > 0 && timeout <= maxWaitMs) return { blocking, result, timeout };
+  if (timeout > 0 && timeout <= maxWaitMs) return { blocking, result, timeout, maxWaitMs };
   throw malformedQuery('timeout', `Timeout must be number of milliseconds up to ${maxWaitMs}.`);
 }

@@ -42,7 +42,9 @@ export class EmbeddedMessaging implements Messaging {
   readonly #now: () => number;
   readonly #kept: KeptMessages | undefined;
   /** Volatile messages of kept topics that are not handled yet. */
-  readonly #volatile = new WeakMap<object, Waiting<unknown>>();
+  readonly #volatile = new Map<unknown, Waiting<unknown>>();
+  /** Bound once, to avoid a closure for each message. */
+  readonly #forget = (message: unknown): void => void this.#volatile.delete(message);
   #closed = false;
 
   constructor(options: EmbeddedMessagingOptions = {}) {
@@ -101,6 +103,7 @@ export class EmbeddedMessaging implements Messaging {
     this.#closed = true;
     await Promise.all([...this.#leave].map((leave) => leave()));
     this.#topics.clear();
+    this.#volatile.clear();
   }
 
   #item<T>(message: T): Waiting<T> {
@@ -114,13 +117,12 @@ export class EmbeddedMessaging implements Messaging {
         return Promise.reject(new BusUnavailableError(`topic ${topic.name} is full`));
       }
     }
-    const item = this.#item(message);
-    if (volatile && typeof message === 'object' && message !== null) {
-      this.#volatile.set(message, item);
-      this.#append(topic, item);
-      return SENT;
-    }
-    return this.#keepThenAppend(kept, topic, message, item);
+    if (!volatile) return this.#keepThenAppend(kept, topic, message, this.#item(message));
+    const delivery = { sentAt: this.#now(), redelivered: false, volatile: true, onKeep: undefined };
+    const item: Waiting<T> = { message, delivery, handled: false, onHandled: this.#forget };
+    this.#volatile.set(message, item);
+    this.#append(topic, item);
+    return SENT;
   }
 
   async #keepThenAppend<T>(kept: KeptMessages, topic: Topic<T>, message: T, item: Waiting<T>): Promise<void> {
@@ -140,8 +142,10 @@ export class EmbeddedMessaging implements Messaging {
   }
 
   async #keep<T>(topic: Topic<T>, message: T): Promise<void> {
-    const item = typeof message === 'object' && message !== null ? this.#volatile.get(message) : undefined;
-    if (item && !item.handled) await this.#kept?.put(topic, message, item);
+    const item = this.#volatile.get(message);
+    if (!item) return;
+    item.delivery.onKeep?.();
+    await this.#kept?.put(topic, message, item);
   }
 
   #append<T>(topic: Topic<T>, item: Waiting<T>): void {
@@ -152,7 +156,7 @@ export class EmbeddedMessaging implements Messaging {
       log.compacted.delete(key);
       log.compacted.set(key, item);
     } else if (log.groups.size === 0) {
-      if (log.backlog.size >= this.#maxBacklog) log.backlog.shift();
+      if (log.backlog.size >= this.#maxBacklog) this.#forget(log.backlog.shift()?.message);
       log.backlog.push(item);
     }
     for (const group of log.groups.values()) group.add(item);

@@ -7,8 +7,8 @@ export interface Waiting<T> {
   readonly message: T;
   readonly delivery: Delivery;
   handled?: boolean;
-  /** For a durable message: called once it is handled. */
-  onHandled?: (() => void) | undefined;
+  /** Called once it is handled. */
+  onHandled?: ((message: unknown) => void) | undefined;
 }
 
 /** A consumer of a group with its number of messages in flight. */
@@ -151,7 +151,7 @@ export class Group<T> {
 
 function wasHandled(item: Waiting<unknown>): void {
   item.handled = true;
-  item.onHandled?.();
+  item.onHandled?.(item.message);
 }
 
 const DELIVERIES_PER_TURN = 256;

@@ -47,8 +47,12 @@ export class KeptMessages {
     } finally {
       this.#writing.delete(written);
     }
-    if (item.handled) entries.remove(key);
-    else item.onHandled = () => entries.remove(key);
+    if (item.handled) return entries.remove(key);
+    const { onHandled } = item;
+    item.onHandled = (handled) => {
+      onHandled?.(handled);
+      entries.remove(key);
+    };
   }
 
   /** Settles when the oldest message that is being written is durable. Undefined: no message is being written. */

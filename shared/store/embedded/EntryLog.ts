@@ -8,7 +8,6 @@ import {
   readSync,
   renameSync,
   unlinkSync,
-  writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,8 +15,9 @@ import { allocate } from '../../files/allocate.js';
 import { StoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
-import { encodeLine, readLines, type LogLine } from './logLine.js';
-import { LANES, SharedFlush, type Flushable } from './SharedFlush.js';
+import { closeAll, lanesOf, writeAll } from './lanes.js';
+import { readLines, roomFor, writeLine, type LogLine } from './logLine.js';
+import { SharedFlush, type Flushable } from './SharedFlush.js';
 
 /*
  * A log of short-lived entries in append-only files: a put costs one write, and with durability `disk` a share of a
@@ -40,6 +40,12 @@ const MAX_SEGMENTS = 16;
 const MAX_SPARES = 2;
 const MAX_LIVE_BYTES = 512 * 1024 * 1024;
 const NAME = /^(\d{8})\.log$/;
+
+/** The longest wait of a line that removes an entry for another line, in ms, and the most lines that wait. */
+const LATER_MS = 100;
+const MAX_LATER = 256;
+/** Most lines are written from here: a write is over before the next one. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
 interface Segment extends Flushable {
   readonly number: number;
@@ -93,6 +99,9 @@ export class EntryLog {
   /** The segments, the oldest first; the last one is current. */
   readonly #segments: Segment[] = [];
   #spares: string[] = [];
+  /** Lines that are written with the next one. The entries that they remove are gone already. */
+  #later: LogLine[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #nextNumber = 1;
   #puts = 0;
   #moves = 0;
@@ -124,7 +133,7 @@ export class EntryLog {
     const prefix = `${name}/`;
     return {
       put: (key, value, until = 'flushed') => this.#put(prefix + key, value, until),
-      remove: (key) => this.#remove(prefix + key),
+      remove: (key, when = 'now') => this.#remove(prefix + key, when),
       keys: () => this.#keys(prefix).map((key) => key.slice(prefix.length)),
       list: (start = '') =>
         this.#keys(prefix + start).map((key) => ({ key: key.slice(prefix.length), value: this.#read(key) })),
@@ -140,6 +149,8 @@ export class EntryLog {
   async close(): Promise<void> {
     if (this.#closed) return;
     const settled = await this.#flush.settled();
+    if (settled) this.#writeLater();
+    clearTimeout(this.#timer);
     this.#closed = true;
     // Another file could get the number of a descriptor that a flush still uses.
     if (!settled) throw new StoreError('the log of accepted work cannot be closed: the disk does not answer');
@@ -180,7 +191,7 @@ export class EntryLog {
     const place = this.#entries.get(key);
     // The line was not written, or the entry has ended meanwhile.
     if (place?.put !== put) return;
-    if (!former) return this.#remove(key);
+    if (!former) return this.#remove(key, 'now');
     this.#count(place, -1);
     this.#enter(key, former);
   }
@@ -190,17 +201,29 @@ export class EntryLog {
     this.#dropOldest();
   }
 
-  #remove(key: string): void {
+  #remove(key: string, when: 'now' | 'later'): void {
     const place = this.#entries.get(key);
     if (!place || this.#closed) return;
     this.#forget(key, place);
+    if (when === 'later' && this.#later.length < MAX_LATER) {
+      this.#later.push({ kind: 'remove', key });
+      this.#timer ??= setTimeout(() => this.#writeLater(), LATER_MS).unref();
+    } else this.#tryAppend({ kind: 'remove', key });
+    this.#dropOldest();
+  }
+
+  #writeLater(): void {
+    this.#timer = undefined;
+    this.#tryAppend(this.#later.pop());
+  }
+
+  #tryAppend(line: LogLine | undefined): void {
     try {
-      this.#append({ kind: 'remove', key });
+      if (line) this.#append(line);
     } catch (error) {
       // On a full disk the entry is present again at the next start. Its reader then finds that the work has ended.
       this.#onFailure(error instanceof Error ? error : new Error(String(error)));
     }
-    this.#dropOldest();
   }
 
   #forget(key: string, place: Place): void {
@@ -232,23 +255,35 @@ export class EntryLog {
     return found?.line.kind === 'put' ? found.line.value : '';
   }
 
-  /** @param put the number of the put, for the line of one. */
+  /** Writes a line, after those that wait. @param put the number of the put, for the line of one. */
   #append(line: LogLine, put = 0): void {
     if (this.#closed) throw new Error('the log is closed');
     let current = this.#current();
-    let bytes = encodeLine(line, current.number);
-    if (current.used + bytes.length > current.size) {
-      current = this.#open(bytes.length);
-      bytes = encodeLine(line, current.number);
+    let lines = this.#encode(line, current.number);
+    if (current.used + lines.bytes.length > current.size) {
+      // This may move entries, which writes the lines that wait.
+      current = this.#open(lines.bytes.length);
+      lines = this.#encode(line, current.number);
     }
     this.#flush.note(current);
+    const { bytes, last } = lines;
     writeAll(current.file, bytes, current.used);
+    this.#later.length = 0;
     if (line.kind === 'put') {
       const before = this.#entries.get(line.key);
       if (before) this.#count(before, -1);
-      this.#enter(line.key, { segment: current, at: current.used, bytes: bytes.length, put });
+      this.#enter(line.key, { segment: current, at: current.used + last, bytes: bytes.length - last, put });
     }
     current.used += bytes.length;
+  }
+
+  /** The lines that wait, and `line`, which begins at `last`. The bytes are valid until the next call. */
+  #encode(line: LogLine, segment: number): { readonly bytes: Buffer; readonly last: number } {
+    const room = this.#later.reduce((sum, waiting) => sum + roomFor(waiting), roomFor(line));
+    const bytes = room <= scratch.length ? scratch : Buffer.allocUnsafe(room);
+    let last = 0;
+    for (const waiting of this.#later) last = writeLine(waiting, segment, bytes, last);
+    return { bytes: bytes.subarray(0, writeLine(line, segment, bytes, last)), last };
   }
 
   #current(): Segment {
@@ -360,27 +395,5 @@ export class EntryLog {
     // The earlier run may have ended before its flush.
     this.#flush.note(segment);
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
-  }
-}
-
-/** The descriptors for flushes. The first one is the descriptor for writes. */
-function lanesOf(file: number, path: string): number[] {
-  const lanes = [file];
-  try {
-    while (lanes.length < LANES) lanes.push(openSync(path, 'r'));
-    return lanes;
-  } catch (error) {
-    closeAll(lanes);
-    throw error;
-  }
-}
-
-function closeAll(files: readonly number[]): void {
-  for (const file of files) closeSync(file);
-}
-
-function writeAll(file: number, bytes: Buffer, position: number): void {
-  for (let written = 0; written < bytes.length;) {
-    written += writeSync(file, bytes, written, bytes.length - written, position + written);
   }
 }

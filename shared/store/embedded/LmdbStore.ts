@@ -1,7 +1,8 @@
 import { createHash, hash } from 'node:crypto';
 import type { Database, RootDatabase } from 'lmdb';
 import * as z from 'zod';
-import { isObject, parseJson, type Json, type JsonObject } from '../../entities/keyvalue.js';
+import type { Json } from '../../entities/keyvalue.js';
+import { randomHex } from '../../entities/randomHex.js';
 import { nextTurn, SLICE } from '../../entities/turns.js';
 import {
   attachmentsOf,
@@ -20,6 +21,7 @@ import {
 import type { Commits } from './Commits.js';
 import { VIEWS, VIEWS_OF, type DatabaseName } from '../views.js';
 import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
+import { documentOf, readDocument, readRow } from './stored.js';
 
 type Text = Database<string, Buffer>;
 type Bytes = Database<Buffer, Buffer>;
@@ -127,7 +129,7 @@ export class LmdbStore implements ArtifactStore {
     if (documents.length === 0) return { conflicts: [], refused: [] };
     this.#checkOpen();
     const written = await this.#commits.durable(() =>
-      this.#putNew(documents.map((document) => this.#encode(undefined, document))),
+      this.#putNew(documents.map((document) => this.#encodeNew(document))),
     );
     return { conflicts: documents.flatMap(({ _id }, i) => (written[i] ? [] : [_id])), refused: [] };
   }
@@ -257,6 +259,20 @@ export class LmdbStore implements ArtifactStore {
     return { id: encodeId(_id), revision, text, rows: this.#rowsOf(document) };
   }
 
+  /**
+   * What is written for one of many documents that do not exist. Its revision needs no digest of the document: a random number tells it
+   * from those of other documents with this id.
+   */
+  #encodeNew(document: NewDocument): Encoded {
+    const { _id, _rev } = document;
+    const text = JSON.stringify(document);
+    const head = `{"_id":${JSON.stringify(_id)}`;
+    if (_id === '' || _rev !== undefined || !text.startsWith(head)) return this.#encode(undefined, document);
+    const revision = `1-${randomHex()}`;
+    const whole = `${head},"_rev":"${revision}"${text.slice(head.length)}`;
+    return { id: encodeId(_id), revision, text: whole, rows: this.#rowsOf(document) };
+  }
+
   /** Within a transaction: removes a document with its rows and attachments. */
   #erase(document: StoredDocument): void {
     for (const key of this.#rowKeys(document)) void this.#rows.remove(key);
@@ -351,24 +367,6 @@ const attachmentKey = (id: string, name: string): Buffer => encodeId(`${id}\0${n
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
-/** @throws StoreError for a text that this store did not write. */
-function readDocument(text: string): StoredDocument {
-  const document = parseJson(text);
-  if (!isStored(document)) throw new StoreError('a document in the store is damaged');
-  return document;
-}
-
-const isStored = (value: Json): value is JsonObject & { _id: string; _rev: string } =>
-  isObject(value) && typeof value['_id'] === 'string' && typeof value['_rev'] === 'string';
-
-/** @throws StoreError for a text that this store did not write. */
-function readRow(text: string): ViewRow {
-  const row = parseJson(text);
-  if (!isObject(row) || typeof row['id'] !== 'string') throw new StoreError('a row of a view in the store is damaged');
-  const { id, key = null, value = null } = row;
-  return { id, key, value };
-}
-
 /** What is known of the attachments that a document keeps; undefined if it names none. */
 function keptAttachments(
   current: StoredDocument | undefined,
@@ -378,13 +376,6 @@ function keptAttachments(
   if (Object.keys(named).length === 0) return undefined;
   const known = current ? attachmentsOf(current) : {};
   return Object.fromEntries(Object.entries(named).map(([name, stub]) => [name, known[name] ?? stub]));
-}
-
-/** The id of the document that `includeDocs` adds to a row: the value's own `_id`, or else the row's id. */
-function documentOf(row: ViewRow): string {
-  const value = row.value;
-  const id = value !== null && typeof value === 'object' && !Array.isArray(value) ? value['_id'] : undefined;
-  return typeof id === 'string' ? id : row.id;
 }
 
 /** The number before the dash of a revision; 0 without a revision. */

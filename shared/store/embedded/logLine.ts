@@ -11,19 +11,27 @@ export type LogLine =
   | { readonly kind: 'remove'; readonly key: string };
 
 const HEAD = 8;
+/** To find the exact length of a text takes longer than to have room for a short one. */
+const SHORT_BYTES = 32 * 1024;
 const KIND = { put: 1, remove: 2 } as const;
 
-export function encodeLine(line: LogLine, segment: number): Buffer {
+/** At least the bytes of a line: a unit of a text takes at most three bytes of UTF-8. Exact for long ones. */
+export function roomFor(line: LogLine): number {
   const value = line.kind === 'put' ? line.value : '';
-  const keyBytes = Buffer.byteLength(line.key);
-  const bytes = Buffer.allocUnsafe(HEAD + 3 + keyBytes + Buffer.byteLength(value));
-  bytes.writeUInt32BE(bytes.length - HEAD, 0);
-  bytes.writeUInt8(KIND[line.kind], HEAD);
-  bytes.writeUInt16BE(keyBytes, HEAD + 1);
-  bytes.write(line.key, HEAD + 3);
-  bytes.write(value, HEAD + 3 + keyBytes);
-  bytes.writeUInt32BE(crc32(bytes.subarray(HEAD), segment), 4);
-  return bytes;
+  const most = HEAD + 3 + 3 * (line.key.length + value.length);
+  return most <= SHORT_BYTES ? most : HEAD + 3 + Buffer.byteLength(line.key) + Buffer.byteLength(value);
+}
+
+/** Writes a line to `bytes`, which has room for it from `at` on. @returns the end of the line */
+export function writeLine(line: LogLine, segment: number, bytes: Buffer, at: number): number {
+  const keyBytes = bytes.write(line.key, at + HEAD + 3);
+  let end = at + HEAD + 3 + keyBytes;
+  if (line.kind === 'put') end += bytes.write(line.value, end);
+  bytes.writeUInt32BE(end - at - HEAD, at);
+  bytes.writeUInt8(KIND[line.kind], at + HEAD);
+  bytes.writeUInt16BE(keyBytes, at + HEAD + 1);
+  bytes.writeUInt32BE(crc32(bytes.subarray(at + HEAD, end), segment), at + 4);
+  return end;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { ActivationRecord } from '../../../shared/entities/activation.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
-import type { ConsumerOptions, Handled, Messaging } from '../../../shared/messaging/Messaging.js';
+import type { ConsumerOptions, Delivery, Handled, Messaging } from '../../../shared/messaging/Messaging.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
 import { StoreUnavailableError, type ArtifactStore, type ViewRow } from '../../../shared/store/ArtifactStore.js';
@@ -85,7 +85,11 @@ class Fixture {
   }
 
   deliver(sent: ActivationMessage, redelivered = false, sentAt = 0): Promise<Handled> {
-    const handled = Promise.resolve(this.#consumer?.handle(sent, { sentAt, redelivered }));
+    return this.hand(sent, { sentAt, redelivered });
+  }
+
+  hand(sent: ActivationMessage, delivery: Delivery): Promise<Handled> {
+    const handled = Promise.resolve(this.#consumer?.handle(sent, delivery));
     this.#inFlight.add(handled);
     return handled;
   }
@@ -115,6 +119,23 @@ describe('Invoker', () => {
     assert.equal(f.invoker.counts()?.containers.prewarmed, 1);
     assert.equal(f.driver.containers[0]?.spec.environment['__OW_API_HOST'], 'http://api');
     assert.match(f.driver.containers[0]?.spec.name ?? '', /^wsk2_\w+_1_prewarm_nodejs20$/);
+  });
+
+  it('tells its journal which messages end with the process, and when they are kept', async () => {
+    const told: string[] = [];
+    const sent = message();
+    f.journal.passing = (id) => told.push(`${id === sent.activationId} passing`);
+    f.journal.begin = (id) => told.push(`${id === sent.activationId} begins`);
+    f.journal.lasting = (id) => told.push(`${id === sent.activationId} lasting`);
+    const delivery: Delivery = { sentAt: 0, redelivered: false, volatile: true };
+    await f.hand(sent, delivery);
+    delivery.onKeep?.();
+    const known = told.filter((line) => line.startsWith('true'));
+    assert.deepEqual([known[0], known.at(-1)], ['true passing', 'true lasting']);
+    assert.ok(known.includes('true begins'));
+    told.length = 0;
+    await f.deliver(message());
+    assert.ok(told.every((line) => line === 'false begins'));
   });
 
   it('runs a redelivered activation without a record, and repeats the acknowledgement of one with a record', async () => {
