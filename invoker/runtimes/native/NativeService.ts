@@ -1,5 +1,5 @@
 import type { ActionProtocol } from '../nodejs/ActionServer.js';
-import { isRecord, variableText, type Reply } from '../nodejs/ActionService.js';
+import { isRecord, variableText, type EndRun, type Reply } from '../nodejs/ActionService.js';
 import { execute, place } from './executable.js';
 
 export interface NativeServiceOptions {
@@ -63,13 +63,17 @@ export class NativeService implements ActionProtocol {
     return { status: 200, body: { OK: true } };
   }
 
-  /** Runs the program once. `body.value` holds its argument; all other strings become environment variables. */
-  async run(body: Record<string, unknown>): Promise<Reply> {
+  /**
+   * Runs the program once. `body.value` holds its argument; all other strings become environment variables.
+   * @param end ends the logs of a run that did not fail. Missing: `endLogs`.
+   */
+  async run(body: Record<string, unknown>, end?: EndRun): Promise<Reply> {
     const args = body['value'] ?? {};
     if (typeof args !== 'object') return failure(404, NO_ARGUMENT);
     if (this.#state === 'stopped') return failure(502, NO_BINARY);
     const reply = this.#state === 'stub' ? this.#stub() : await this.#execute(JSON.stringify(args), body);
-    this.#options.endLogs();
+    if (end && reply.status === 200 && (await end())) return { ...reply, silent: true };
+    if (!end || reply.status !== 200) this.#options.endLogs();
     return reply;
   }
 

@@ -2,7 +2,9 @@ import { isAscii } from 'node:buffer';
 import { timingSafeEqual } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
 import { createServer, Socket } from 'node:net';
-import { isRecord, type Reply } from './ActionService.js';
+import { isRecord, type EndRun, type Reply } from './ActionService.js';
+import { LogEnds } from './LogEnds.js';
+import { watchPipes } from './OutputWatch.js';
 import { readRequests, type ActionRequest, type ActionResponse } from './RequestReader.js';
 import { rehearseWhenIdle } from './rehearsal.js';
 
@@ -11,13 +13,15 @@ const MAX_BODY_BYTES = 48 * 1024 * 1024;
 const KEEP_ALIVE_MS = 600_000;
 
 const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
+/** The value of `x-palette-logs` in a request: the invoker needs no sentinels of a run that writes nothing. */
+const ON_DEMAND = 'on-demand';
 const FORBIDDEN: Reply = { status: 403, body: { error: 'Only the invoker may call this container.' } };
 const BAD_REQUEST: Reply = { status: 500, body: { error: 'Bad request.' } };
 
 /** What a runtime does with the bodies of `/init` and `/run`. */
 export interface ActionProtocol {
   init(body: Record<string, unknown>): Promise<Reply>;
-  run(body: Record<string, unknown>): Promise<Reply>;
+  run(body: Record<string, unknown>, end: EndRun): Promise<Reply>;
 }
 
 /**
@@ -31,8 +35,10 @@ export function serveActions(
   rehearseAction: () => Promise<void> = async () => undefined,
 ): void {
   // Keep references, since an action may replace the properties of `process`.
-  const writeStdout = process.stdout.write.bind(process.stdout);
-  const writeStderr = process.stderr.write.bind(process.stderr);
+  const { stdout, stderr } = process;
+  const writeStdout = stdout.write.bind(stdout);
+  const writeStderr = stderr.write.bind(stderr);
+  const activeResources = process.getActiveResourcesInfo.bind(process);
 
   /**
    * The invoker's token, from the first `/init` with a token. It signs the sentinels and authenticates later requests. It
@@ -46,12 +52,28 @@ export function serveActions(
     sentinel = `${SENTINEL} ${token}\n`;
   };
 
-  const service = make(() => {
-    writeStdout(sentinel);
-    writeStderr(sentinel);
+  const logs = new LogEnds({
+    mark: () => {
+      writeStdout(sentinel);
+      writeStderr(sentinel);
+    },
+    pending: () => stdout.writableLength > 0 || stderr.writableLength > 0,
+    busy: () => activeResources().includes('Immediate'),
+    watch: watchPipes(),
   });
+  const service = make(() => logs.mark());
 
-  async function reply({ method, path, token: sent, body: bytes }: ActionRequest): Promise<Reply> {
+  async function run(body: Record<string, unknown>, onDemand: boolean): Promise<Reply> {
+    const logged = logs.begin(onDemand);
+    try {
+      return await service.run(body, () => logs.end(logged));
+    } finally {
+      logs.finish();
+    }
+  }
+
+  async function reply(request: ActionRequest): Promise<Reply> {
+    const { method, path, token: sent, body: bytes } = request;
     if (expected && !isToken(sent, expected)) return FORBIDDEN;
     if (!bytes) return BAD_REQUEST;
     let body: unknown;
@@ -62,7 +84,7 @@ export function serveActions(
       return BAD_REQUEST;
     }
     if (method !== 'POST' || !isRecord(body)) return BAD_REQUEST;
-    if (path === '/run') return service.run(body);
+    if (path === '/run') return run(body, request.logs === ON_DEMAND);
     if (path !== '/init') return BAD_REQUEST;
     if (sent !== undefined && sent !== '') take(sent);
     const initialized = await service.init(body);
@@ -71,8 +93,8 @@ export function serveActions(
 
   async function answer(request: ActionRequest): Promise<ActionResponse> {
     server.emit('request');
-    const { status, body, json, tokenAccepted = false } = await reply(request);
-    return { status, json: json ?? JSON.stringify(body), tokenAccepted };
+    const { status, body, json, tokenAccepted = false, silent = false } = await reply(request);
+    return { status, json: json ?? JSON.stringify(body), tokenAccepted, silent };
   }
 
   const parts = { answer, maxBodyBytes: MAX_BODY_BYTES, keepAliveMs: KEEP_ALIVE_MS };

@@ -24,7 +24,12 @@ export interface Reply {
   readonly json?: string;
   /** Tells the invoker that this runtime signs its sentinels with the invoker's token. */
   readonly tokenAccepted?: boolean;
+  /** Tells the invoker that the run wrote nothing, and that no sentinels follow. */
+  readonly silent?: boolean;
 }
+
+/** Ends the logs of a run. Resolves to whether they are empty and end without sentinels. */
+export type EndRun = () => Promise<boolean> | boolean;
 
 export interface ServiceOptions {
   /** Whether runs may overlap. */
@@ -84,8 +89,11 @@ export class ActionService {
     return { status: 200, body: { OK: true } };
   }
 
-  /** Runs the action once. `body.value` holds its arguments; all other strings become environment variables. */
-  async run(body: Record<string, unknown>): Promise<Reply> {
+  /**
+   * Runs the action once. `body.value` holds its arguments; all other strings become environment variables.
+   * @param end ends the logs of a run that did not fail. Missing: `endLogs`.
+   */
+  async run(body: Record<string, unknown>, end?: EndRun): Promise<Reply> {
     const handler = this.#handler;
     if (!handler) return this.#refuse('System not initialized.');
     if (this.#state !== 'ready') return this.#refuse(`System not ready, status is ${this.#state}.`);
@@ -111,10 +119,12 @@ export class ActionService {
       result = { error: error ? serializeError(this.#explain(error)) : {} };
     }
     const reply = this.#reply(result === undefined ? {} : result);
-    this.#options.endLogs();
+    let silent = false;
+    if (end && reply.status === 200) silent = await end();
+    else this.#options.endLogs();
     // Keep the state `stopped` if a concurrent run has failed in the meantime.
     if (this.#state === 'running') this.#state = 'ready';
-    return reply;
+    return silent ? { ...reply, silent } : reply;
   }
 
   #reply(result: unknown): Reply {

@@ -17,6 +17,8 @@ export interface ActionRequest {
   readonly path: string;
   /** The value of `x-invoker-token`. */
   readonly token: string | undefined;
+  /** The value of `x-palette-logs`. */
+  readonly logs: string | undefined;
   /** Undefined: it is too long. */
   readonly body: Buffer | undefined;
 }
@@ -26,6 +28,8 @@ export interface ActionResponse {
   readonly json: string;
   /** Tells the invoker that this runtime signs its sentinels with the invoker's token. */
   readonly tokenAccepted: boolean;
+  /** Tells the invoker that the run wrote nothing, and that no sentinels follow. */
+  readonly silent: boolean;
 }
 
 export interface ReaderParts {
@@ -79,7 +83,7 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
     early = bytes;
     if (bytes.length > MAX_EARLY_BYTES) socket.pause();
   };
-  const receive = ({ method, path, token }: Head, chunk: Buffer): void => {
+  const receive = ({ method, path, token, logs }: Head, chunk: Buffer): void => {
     if (chunk.length < missing) {
       chunks.push(chunk);
       missing -= chunk.length;
@@ -91,14 +95,15 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
     head = undefined;
     chunks = [];
     answering = true;
-    void answer({ method, path, token, body }).then(write);
+    void answer({ method, path, token, logs, body }).then(write);
   };
-  const write = ({ status, json, tokenAccepted }: ActionResponse): void => {
+  const write = ({ status, json, tokenAccepted, silent }: ActionResponse): void => {
     answering = false;
     if (socket.destroyed) return;
     const start = `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nContent-Type: application/json\r\n`;
     const token = tokenAccepted ? 'x-invoker-token: accepted\r\n' : '';
-    socket.write(`${start}${token}Content-Length: ${Buffer.byteLength(json)}${tail}${json}`);
+    const logs = silent ? 'x-palette-logs: none\r\n' : '';
+    socket.write(`${start}${token}${logs}Content-Length: ${Buffer.byteLength(json)}${tail}${json}`);
     const next = early;
     early = undefined;
     if (socket.isPaused()) socket.resume();
@@ -130,6 +135,7 @@ interface Head {
   readonly path: string;
   readonly length: number;
   readonly token: string | undefined;
+  readonly logs: string | undefined;
 }
 
 const REQUEST_LINE = /^(POST) (\/[\x21-\x7e]*) HTTP\/1\.1$/;
@@ -143,6 +149,7 @@ function parseHead(text: string): Head | undefined {
   if (method === undefined || path === undefined) return undefined;
   let length: number | undefined;
   let token: string | undefined;
+  let logs: string | undefined;
   for (const line of lines) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(0, colon));
@@ -164,8 +171,11 @@ function parseHead(text: string): Head | undefined {
         if (token !== undefined) return undefined;
         token = value;
         break;
+      case 'x-palette-logs':
+        logs = value;
+        break;
       default:
     }
   }
-  return length === undefined ? undefined : { method, path, length, token };
+  return length === undefined ? undefined : { method, path, length, token, logs };
 }

@@ -17,12 +17,15 @@ export function serveOthers({ answer, maxBodyBytes, keepAliveMs }: Omit<ReaderPa
       const { method = '', url: path = '', headers } = request;
       const sent = headers['x-invoker-token'];
       const token = typeof sent === 'string' ? sent : undefined;
+      const wanted = headers['x-palette-logs'];
+      const logs = typeof wanted === 'string' ? wanted : undefined;
       const body = length <= maxBodyBytes ? Buffer.concat(chunks) : undefined;
-      void answer({ method, path, token, body }).then(({ status, json, tokenAccepted }) => {
+      void answer({ method, path, token, logs, body }).then(({ status, json, tokenAccepted, silent }) => {
         response.writeHead(status, {
           'Content-Type': 'application/json',
           'Content-Length': Buffer.byteLength(json),
           ...(tokenAccepted ? { 'x-invoker-token': 'accepted' } : {}),
+          ...(silent ? { 'x-palette-logs': 'none' } : {}),
         });
         response.end(json);
       });

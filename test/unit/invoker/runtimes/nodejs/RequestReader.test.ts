@@ -38,7 +38,12 @@ describe('a reader of requests', () => {
       asked.push(request);
       await gate;
       const json = JSON.stringify({ path: request.path, body: request.body?.toString() ?? null });
-      return { status: request.path === '/no' ? 403 : 200, json, tokenAccepted: request.path === '/init' };
+      return {
+        status: request.path === '/no' ? 403 : 200,
+        json,
+        tokenAccepted: request.path === '/init',
+        silent: false,
+      };
     };
     const parts = { answer, maxBodyBytes: MAX_BODY_BYTES, keepAliveMs: 600_000 };
     const others = serveOthers(parts);
