@@ -18,6 +18,8 @@ export interface Execution {
   /** Present only if this activation initialized the container. */
   readonly init?: Interval | undefined;
   readonly timedOut: boolean;
+  /** Whether the container has said that the run wrote nothing. Its logs are not to be collected then. */
+  readonly silent?: boolean | undefined;
   /** The container, for the record of a colored activation. */
   readonly containerId?: string | undefined;
   /** Whether that container recently served the activation's color. */

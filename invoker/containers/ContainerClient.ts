@@ -30,6 +30,10 @@ export interface ContainerClientOptions {
 const NOT_WRITTEN = 'EPIPE';
 const RETRY_MS = 3;
 const TOKEN_ACCEPTED = 'accepted';
+/** Tells our runtimes, in `/run`, that a run that writes nothing needs no sentinels. */
+const LOGS_ON_DEMAND = 'x-palette-logs: on-demand\r\n';
+/** Their response: it wrote nothing, and no sentinels follow. */
+const NO_LOGS = 'none';
 
 /** Makes a secret of the invoker and one container's runtime: 128 random bits as 22 characters. */
 export const newToken = (): string => randomBytes(16).toString('base64url');
@@ -38,8 +42,9 @@ export const newToken = (): string => randomBytes(16).toString('base64url');
 export class ContainerClient {
   readonly #options: ContainerClientOptions;
   readonly #connections: HttpConnections;
-  /** The head of all requests, after the path. The token is described in `ContainerDriver`. */
+  /** The heads of requests, after the path. The token is described in `ContainerDriver`. */
   readonly #head: string;
+  readonly #runHead: string;
   readonly #pending = new Set<(error: Error) => void>();
   #answered = false;
   #gone = false;
@@ -58,6 +63,7 @@ export class ContainerClient {
       `x-invoker-token: ${token}`,
       '',
     ].join('\r\n');
+    this.#runHead = this.#head + LOGS_ON_DEMAND;
   }
 
   /** See `Container.post`. */
@@ -135,6 +141,7 @@ export class ContainerClient {
 
       let status = 0;
       let tokenAccepted = false;
+      let silent = false;
       let announced = -1;
       let room = options.maxResponseBytes;
       let received = new BodyBytes(0);
@@ -144,18 +151,18 @@ export class ContainerClient {
         this.#answered = true;
         const bytes = received.bytes();
         const isLarge = announced <= options.maxResponseBytes && announced > (options.large?.over ?? Infinity);
-        const accepted: { tokenAccepted?: true } = tokenAccepted ? { tokenAccepted } : {};
-        if (isLarge) resolve({ status, body: '', bytes, ...accepted });
-        else if (announced <= options.maxResponseBytes) {
-          const body = bytes.toString();
-          resolve(tokenAccepted ? { status, body, tokenAccepted } : { status, body });
-        } else {
+        const told: { tokenAccepted?: true; silent?: true } = {};
+        if (tokenAccepted) told.tokenAccepted = true;
+        if (silent) told.silent = true;
+        if (isLarge) resolve({ status, body: '', bytes, ...told });
+        else if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...told });
+        else {
           const truncated = { length: announced, limit: options.maxResponseBytes };
-          resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), ...accepted, truncated });
+          resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), ...told, truncated });
         }
       };
 
-      const head = `POST ${path}${this.#head}`;
+      const head = `POST ${path}${path === '/run' ? this.#runHead : this.#head}`;
       sending = this.#connections.send(
         { head, body },
         {
@@ -163,6 +170,7 @@ export class ContainerClient {
           head: (response) => {
             status = response.status;
             tokenAccepted = response.token === TOKEN_ACCEPTED;
+            silent = path === '/run' && response.logs === NO_LOGS;
             if (response.length === undefined) return fail(new Error('a response without a length'));
             announced = response.length;
             // Read one byte more than needed to see whether the last character is complete.

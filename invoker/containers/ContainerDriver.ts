@@ -4,6 +4,8 @@
  * A container implements OpenWhisk's action protocol: HTTP `POST /init` once, then `POST /run`. After each run, and
  * after a failed initialization, it writes the sentinel `XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX` to stdout and stderr.
  * The logs of a successful initialization belong to the first run.
+ *
+ * Our Node.js runtime leaves out the sentinels of a run that wrote nothing; see `ContainerResponse.silent`.
  */
 export interface ContainerDriver {
   readonly name: 'docker' | 'oci' | 'process';
@@ -146,6 +148,8 @@ export interface ContainerResponse {
    * Whether the runtime accepted the container's token: it signs its sentinels and refuses callers without the token.
    */
   readonly tokenAccepted?: boolean;
+  /** Whether the run wrote nothing, and no sentinels follow: `collectLogs` must not be called for it. */
+  readonly silent?: boolean;
   /** For a truncated response: its whole length, as far as known, and the limit, in bytes. */
   readonly truncated?: { readonly length: number; readonly limit: number };
 }

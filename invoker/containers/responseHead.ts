@@ -9,6 +9,8 @@ export interface ResponseHead {
   readonly closes: boolean;
   /** The value of `x-invoker-token`. */
   readonly token: string | undefined;
+  /** The value of `x-palette-logs`. */
+  readonly logs: string | undefined;
 }
 
 const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/;
@@ -26,6 +28,7 @@ export function parseHead(text: string): ResponseHead {
   let keepAliveMs: number | undefined;
   let closes = minor === '0';
   let token: string | undefined;
+  let logs: string | undefined;
   let encoded = false;
   for (let from = end < 0 ? text.length : end + 2; from < text.length;) {
     const next = text.indexOf('\r\n', from);
@@ -55,9 +58,12 @@ export function parseHead(text: string): ResponseHead {
       case 'x-invoker-token':
         token = value;
         break;
+      case 'x-palette-logs':
+        logs = value;
+        break;
       default:
     }
     from = to + 2;
   }
-  return { status: Number(status), length: encoded ? undefined : length, keepAliveMs, closes, token };
+  return { status: Number(status), length: encoded ? undefined : length, keepAliveMs, closes, token, logs };
 }

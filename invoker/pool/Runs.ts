@@ -97,9 +97,10 @@ export class Runs {
     if (group) group.meanRunMs = averageAfter(group.meanRunMs, runMs(execution));
     const reusable = isReusable(response);
     if (!reusable) this.#containers.drain(entry);
-    if (action.logsMB === 0) {
+    const silent = reusable && execution.silent === true;
+    if (silent || action.logsMB === 0) {
       void reporter.report(message, record).then(job.done);
-      discardLogs(container, this.#parts.log);
+      if (!silent) discardLogs(container, this.#parts.log);
       this.#containers.release(entry, false);
       return;
     }

@@ -161,6 +161,7 @@ export async function run(
     total: totalOf(interval, init),
     init,
     timedOut,
+    silent: answer.kind === 'response' && answer.response.silent === true,
     containerId: container.id,
     colorHit: job.colorHit,
   };

@@ -41,7 +41,8 @@ async function post(client: Client, path: string, body: Json): Promise<Json> {
   const answer = await client.request({
     path,
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    // The invoker asks for the ends of logs on demand, too.
+    headers: { 'content-type': 'application/json', 'x-palette-logs': 'on-demand' },
     body: JSON.stringify(body),
   });
   const text = await answer.body.text();

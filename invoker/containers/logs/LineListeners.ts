@@ -5,8 +5,8 @@ import type { StreamName } from './LogBuffer.js';
 export interface LineListeners {
   /** To be called before a request to the container. */
   begin(path: '/init' | '/run', listener: LineListener): void;
-  /** To be called after the response. */
-  end(listener: LineListener): void;
+  /** To be called after the response. @param silent whether no sentinels follow */
+  end(listener: LineListener, silent: boolean): void;
   sentinel(stream: StreamName): void;
   line(stream: StreamName, line: string): void;
 }
@@ -32,8 +32,11 @@ export class ListenersInTurn implements LineListeners {
     this.#queues.stderr = [...(waiting ?? this.#queues.stderr), listener];
   }
 
-  end(): void {
-    // The sentinels end its lines.
+  end(listener: LineListener, silent: boolean): void {
+    // Otherwise the sentinels end its lines.
+    if (!silent) return;
+    this.#queues.stdout = this.#queues.stdout.filter((other) => other !== listener);
+    this.#queues.stderr = this.#queues.stderr.filter((other) => other !== listener);
   }
 
   sentinel(stream: StreamName): void {
@@ -61,8 +64,11 @@ export class ListenersAtOnce implements LineListeners {
     this.#pending.stderr += 1;
   }
 
-  end(listener: LineListener): void {
+  end(listener: LineListener, silent: boolean): void {
     this.#running.delete(listener);
+    if (!silent) return;
+    this.sentinel('stdout');
+    this.sentinel('stderr');
   }
 
   sentinel(stream: StreamName): void {

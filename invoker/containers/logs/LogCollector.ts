@@ -66,8 +66,7 @@ export class LogCollector {
   ): Promise<ContainerResponse> {
     if (listener) this.#listen(path, listener);
     if (path === '/run' && !this.#overlapping) this.begin();
-    // Nothing follows the response of a run without a listener.
-    return path === '/run' && !listener ? send() : this.#untilAnswer(path, listener, send);
+    return this.#untilAnswer(path, listener, send);
   }
 
   async #untilAnswer(
@@ -75,12 +74,16 @@ export class LogCollector {
     listener: LineListener | undefined,
     send: () => Promise<ContainerResponse>,
   ): Promise<ContainerResponse> {
+    let silent = false;
     try {
       const response = await send();
       if (path === '/init' && response.tokenAccepted) this.requireSigned();
+      silent = response.silent === true;
       return response;
     } finally {
-      if (listener) this.#listeners?.end(listener);
+      // Its logs are not collected.
+      if (silent && !this.#overlapping) this.#uncollected -= 1;
+      if (listener) this.#listeners?.end(listener, silent);
     }
   }
 

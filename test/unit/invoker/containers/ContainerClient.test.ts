@@ -61,6 +61,24 @@ describe('container client', () => {
     assert.deepEqual(sent, ['the-token', 'the-token']);
   });
 
+  it('asks each run for sentinels on demand, and says whether it wrote nothing', async () => {
+    const asked: unknown[] = [];
+    const answers = ['none', undefined, 'some', 'none'];
+    const port = await listen((request, response) => {
+      asked.push(request.headers['x-palette-logs']);
+      const logs = answers.shift();
+      if (logs !== undefined) response.setHeader('x-palette-logs', logs);
+      request.resume().on('end', () => response.setHeader('content-length', 2).end('{}'));
+    });
+    const client = connect(port);
+    const plain = { status: 200, body: '{}' };
+    assert.deepEqual(await client.post('/run', '{}', OPTIONS), { ...plain, silent: true });
+    for (let i = 0; i < 2; i++) assert.deepEqual(await client.post('/run', '{}', OPTIONS), plain);
+    // Its own lines may follow those of the initialization.
+    assert.deepEqual(await client.post('/init', '{}', OPTIONS), plain);
+    assert.deepEqual(asked, ['on-demand', 'on-demand', 'on-demand', undefined]);
+  });
+
   it('sends a body in pieces, with its length, and from its beginning each time', async () => {
     const pieces = Array.from({ length: 40 }, (_, i) => Buffer.alloc(50_000, i));
     const body = {

@@ -9,10 +9,17 @@ const HEAD = 'POST /run HTTP/1.1\r\nhost: localhost\r\n';
 describe('the head of a response', () => {
   it('has a status, a length, and the fate of the connection', () => {
     const head = parseHead(
-      'HTTP/1.1 200 OK\r\nContent-Type: a/b\r\ncontent-LENGTH: 12 \r\nConnection: keep-alive\r\nKeep-Alive: timeout=5, max=9\r\nX-Invoker-Token: accepted',
+      'HTTP/1.1 200 OK\r\nContent-Type: a/b\r\ncontent-LENGTH: 12 \r\nConnection: keep-alive\r\nKeep-Alive: timeout=5, max=9\r\nX-Invoker-Token: accepted\r\nX-Palette-Logs: none',
     );
-    assert.deepEqual(head, { status: 200, length: 12, keepAliveMs: 5000, closes: false, token: 'accepted' });
-    const none = { length: undefined, keepAliveMs: undefined, token: undefined };
+    assert.deepEqual(head, {
+      status: 200,
+      length: 12,
+      keepAliveMs: 5000,
+      closes: false,
+      token: 'accepted',
+      logs: 'none',
+    });
+    const none = { length: undefined, keepAliveMs: undefined, token: undefined, logs: undefined };
     assert.deepEqual(parseHead('HTTP/1.0 503'), { ...none, status: 503, closes: true });
     assert.equal(parseHead('HTTP/1.0 200 OK\r\nConnection: Keep-Alive').closes, false);
     assert.equal(parseHead('HTTP/1.1 200 OK\r\nConnection: close').closes, true);

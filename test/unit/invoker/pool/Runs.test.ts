@@ -194,6 +194,46 @@ describe('Runs', () => {
     }
   });
 
+  it('collects no logs of a run that wrote nothing, and acknowledges it at once, also before the logs of an earlier one', async () => {
+    const f = new PoolFixture({ userMemoryMB: 256 });
+    const gate = new Gate();
+    f.driver.logs = async () => {
+      await gate.pass();
+      return { lines: ['line'], complete: true, leftover: 0 };
+    };
+    const printing = f.run();
+    await settle();
+    f.driver.answer = () => ({ ...ok({}), silent: true });
+    await f.run();
+    await f.pool.submit(message({ blocking: false }), executable({ logs: 0 }));
+    assert.deepEqual(
+      f.heard.acks.map((ack) => ack.kind),
+      ['result', 'combined', 'completion'],
+    );
+    gate.open();
+    await printing;
+    assert.deepEqual(
+      f.heard.records.map(({ logs }) => logs),
+      [[], [], ['line']],
+    );
+    assert.deepEqual(
+      f.driver.containers.map(({ collected }) => collected.length),
+      [1],
+    );
+  });
+
+  it('collects the logs of a run that wrote nothing but took too long', async () => {
+    const f = new PoolFixture();
+    f.driver.answer = ({ path, options }) => {
+      if (path === '/run') f.now += options.timeoutMs;
+      return path === '/init' ? ok({}) : { ...ok({}), silent: true };
+    };
+    await f.run();
+    assert.match(f.heard.records[0]?.logs.at(-1) ?? '', /The action did not initialize or run as expected\./);
+    await settle();
+    assert.equal(f.driver.alive.length, 0);
+  });
+
   it('throws the logs of an action with a log limit of 0 away, and acknowledges it at once', async () => {
     const f = new PoolFixture();
     await f.pool.submit(message(), executable({ logs: 0 }));

@@ -65,6 +65,105 @@ describe('log collector', () => {
     });
   });
 
+  describe('with runs that end without sentinels', () => {
+    const signed = Buffer.from(`${signedSentinel('token')}\n`);
+    function fixture(overlapping = false): {
+      collector: LogCollector;
+      begin: (told?: string[]) => (silent: boolean) => Promise<unknown>;
+      print: (line: string) => void;
+      mark: () => void;
+      take: () => Promise<string[]>;
+    } {
+      const collector = new LogCollector({ token: 'token', overlapping });
+      collector.requireSigned();
+      return {
+        collector,
+        begin: (told) => {
+          let answer: (silent: boolean) => void = () => {};
+          const answered = new Promise<boolean>((resolve) => (answer = resolve));
+          const listener = told && ((line: string, sure: boolean): unknown => told.push(sure ? line.slice(31) : '?'));
+          const ended = collector.during('/run', listener, async () => {
+            const silent = await answered;
+            return { status: 200, body: '{}', ...(silent ? { silent } : {}) };
+          });
+          return (silent) => {
+            answer(silent);
+            return ended;
+          };
+        },
+        print: (line) => collector.write('stdout', Buffer.from(`${line}\n`)),
+        mark: () => {
+          collector.write('stdout', signed);
+          collector.write('stderr', signed);
+        },
+        take: async () => text((await collector.collect(EXPECTING)).lines),
+      };
+    }
+
+    for (const overlapping of [false, true]) {
+      it(`gives the others their own lines${overlapping ? ', if runs may overlap' : ''}`, async () => {
+        const { begin, print, mark, take } = fixture(overlapping);
+        for (let i = 0; i < 20; i++) {
+          const end = begin();
+          if (i % 3 === 0) {
+            print(`line ${i}`);
+            mark();
+          }
+          await end(i % 3 !== 0);
+          if (i % 3 === 0) assert.deepEqual(await take(), [`stdout: line ${i}`]);
+        }
+      });
+    }
+
+    it('does so where the lines of an earlier run come after a silent one', async () => {
+      const { collector, begin, print, mark } = fixture();
+      await begin()(false);
+      const first = collector.collect(EXPECTING);
+      await begin()(true);
+      await begin()(true);
+      const end = begin();
+      print('one');
+      mark();
+      assert.deepEqual(text((await first).lines), ['stdout: one']);
+      print('four');
+      mark();
+      await end(false);
+      const last = await collector.collect(EXPECTING);
+      assert.deepEqual([text(last.lines), last.leftover], [['stdout: four'], 0]);
+    });
+
+    it('drops lines that came after a silent run, before the next one', async () => {
+      const { collector, begin, print, mark } = fixture();
+      await begin()(true);
+      print('late');
+      const end = begin();
+      print('own');
+      mark();
+      await end(false);
+      const { lines, leftover } = await collector.collect(EXPECTING);
+      assert.deepEqual([text(lines), leftover], [['stdout: own'], 1]);
+    });
+
+    for (const overlapping of [false, true]) {
+      it(`tells lines to the run that wrote them${overlapping ? ', if runs may overlap' : ''}`, async () => {
+        const { begin, print, mark, take } = fixture(overlapping);
+        const told: string[][] = [[], [], []];
+        // The sentinels of the first run come late.
+        await begin(told[0])(false);
+        await begin(told[1])(true);
+        const end = begin(told[2]);
+        if (!overlapping) print('one');
+        mark();
+        print('three');
+        mark();
+        await end(false);
+        assert.deepEqual(told, [overlapping ? [] : ['stdout: one'], [], ['stdout: three']]);
+        await take();
+        await take();
+      });
+    }
+  });
+
   it('drops the lines that an earlier activation left over, however many sentinels it printed', async () => {
     const collector = new LogCollector();
     collector.write('stdout', Buffer.from('init\n'));
