@@ -194,6 +194,22 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       await container.destroy();
     });
 
+    it('keeps the logs of silent and printing runs apart, also over a pause', async () => {
+      const container = await initialized('function main({ n }) { if (n) console.log("out", n); return { n } }');
+      const limits = { timeoutMs: 240_000, maxResponseBytes: MB, truncationBytes: MB };
+      for (let n = 1; n <= 40; n++) {
+        const text = n % 10 === 0 ? n : 0;
+        const { silent = false } = await container.post('/run', JSON.stringify({ value: { n: text } }), limits);
+        if (n % 8 === 0 || n % 10 === 9) {
+          await container.pause();
+          await container.resume();
+        }
+        const told = silent ? [] : texts((await container.collectLogs(LOGS)).lines);
+        assert.deepEqual(told, text === 0 ? [] : [`stdout: out ${n}`]);
+      }
+      await container.destroy();
+    });
+
     it('has the logs of the initialization with those of the first run', async () => {
       const container = await initialized('console.log("loaded"); function main() { console.log("run") }');
       await post(container, '/run', {});

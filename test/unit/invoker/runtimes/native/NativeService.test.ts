@@ -38,6 +38,21 @@ describe('the runtime of any executable', () => {
     assert.equal(said.ends, 2);
   });
 
+  it('says that a run wrote nothing if the end of its logs says so, and ends the logs itself after a failure', async () => {
+    await init('#!/bin/sh\nif [ "$1" = "{}" ]; then echo no; else echo "$1"; fi');
+    for (const silent of [true, false]) {
+      assert.deepEqual(await service.run({ value: { a: 1 } }, async () => silent), {
+        status: 200,
+        body: { a: 1 },
+        ...(silent ? { silent } : {}),
+      });
+    }
+    assert.equal(said.ends, 0);
+    const failed = await service.run({ value: {} }, () => assert.fail('its logs are not empty'));
+    assert.equal(failed.status, 502);
+    assert.equal(said.ends, 1);
+  });
+
   it('gives the argument as JSON, first and on stdin, and only on stdin if it is too long', async () => {
     await init('#!/bin/sh\nread -r input\necho "log"\nprintf \'["%s", %s, %s]\' "$#" "${#1}" "${#input}"');
     assert.deepEqual(await run({ a: 1 }), { status: 200, body: ['1', 7, 7] });
