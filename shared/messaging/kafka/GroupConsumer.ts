@@ -3,6 +3,7 @@ import type { Logger } from '../../logging/Logger.js';
 import { backOff, retry } from '../../process/retry.js';
 import { within } from '../../process/within.js';
 import { BusRefusedError, type Consumer, type ConsumerOptions } from '../Messaging.js';
+import { AttemptLimit, AttemptTimeoutError } from './AttemptLimit.js';
 import type { BusHealth } from './BusHealth.js';
 import { causeAndRights, causeOf } from './causes.js';
 import { isDamaged, isUnknownMember, isUnreadable } from './classify.js';
@@ -49,6 +50,7 @@ export interface GroupConsumerParts<T> {
 
 interface Membership {
   readonly fetcher: Fetcher;
+  readonly limit: AttemptLimit;
   /** The time of the last response of the coordinator. */
   aliveAt: number;
   joinedAt: number;
@@ -126,14 +128,14 @@ export class GroupConsumer<T> implements Consumer {
     const { options, health, log, classify } = this.#parts;
     const [first, longest] = this.#times.joinMs;
     const pause = backOff(first, longest);
-    const limitMs = backOff(...this.#times.attemptMs);
+    const silentMs = backOff(...this.#times.attemptMs);
     let attempts = 0;
     let timeouts = 0;
     this.#state = 'joining';
     const attempt = async (failures: number): Promise<void> => {
       if (failures === 0 && refusal !== undefined) throw refusal;
       attempts++;
-      await this.#tryToJoin(limitMs(timeouts + 1) ?? 0);
+      await this.#tryToJoin(silentMs(timeouts + 1) ?? 0);
     };
     await retry(attempt, {
       delayMs: (failures, error) => (classify(error) === 'refused' ? this.#times.refusedMs : pause(failures)),
@@ -168,16 +170,15 @@ export class GroupConsumer<T> implements Consumer {
     return causeAndRights(error, `READ on the group ${group}, and READ and DESCRIBE on the topic ${topic.name}`);
   }
 
-  /** @param limitMs for a join that hangs. */
-  async #tryToJoin(limitMs: number): Promise<void> {
+  /** @param silentMs the limit without a response, for a join that hangs. */
+  async #tryToJoin(silentMs: number): Promise<void> {
     const now = this.#now();
     const fetcher = this.#parts.fetcher(this.#sink(() => membership));
-    const membership: Membership = { fetcher, aliveAt: now, joinedAt: now };
+    const limit = new AttemptLimit({ silentMs, wholeMs: this.#times.wholeAttemptMs });
+    const membership: Membership = { fetcher, limit, aliveAt: now, joinedAt: now };
     this.#membership = membership;
     try {
-      await within(this.#begin(membership), limitMs, () => {
-        throw new AttemptTimeoutError(`the attempt had no result for ${limitMs / 1000} s`);
-      });
+      await limit.run(this.#begin(membership));
       this.#stop.signal.throwIfAborted();
       if (membership.lost) throw membership.lost.error;
     } catch (error) {
@@ -196,6 +197,7 @@ export class GroupConsumer<T> implements Consumer {
 
   async #begin(membership: Membership): Promise<void> {
     const places = await this.#parts.places();
+    membership.limit.responded();
     this.#stop.signal.throwIfAborted();
     // Too late: another attempt may have begun.
     if (this.#membership !== membership) return;
@@ -220,6 +222,7 @@ export class GroupConsumer<T> implements Consumer {
         log.info(`the consumer of ${this.#parts.options.topic.name} can read its messages again`);
       },
       answered: () => health.answered(),
+      responded: () => membership().limit.responded(),
       alive: () => {
         membership().aliveAt = this.#now();
         health.answered();
@@ -380,11 +383,6 @@ export class GroupConsumer<T> implements Consumer {
     clearTimeout(this.#commitTimer);
     if (membership) await this.#leave(membership);
   }
-}
-
-/** An attempt to join took too long. It is given up, since a part of it may hang. */
-class AttemptTimeoutError extends Error {
-  override readonly name = 'AttemptTimeoutError';
 }
 
 /** A membership that lasted so long in ms did read. A response that cannot be read ends it at once. */

@@ -17,8 +17,13 @@ export interface ConsumerTimes {
   readonly silentMs: number;
   /** The interval of checks of these times. */
   readonly watchMs: number;
-  /** The limit for the first attempt to join, and the longest one: a busy broker may need longer. */
+  /**
+   * The limit without a response for the first attempt to join, and the longest one: a busy broker may need longer. A join takes
+   * some ten requests.
+   */
   readonly attemptMs: readonly [first: number, longest: number];
+  /** The limit for an attempt to join whose requests have responses. */
+  readonly wholeAttemptMs: number;
   /** The first and the longest delay between attempts to join. */
   readonly joinMs: readonly [first: number, longest: number];
   /** The delay after a refusal, which only a person can resolve. */
@@ -48,6 +53,7 @@ export function consumerTimes(sessionTimeoutMs: number): ConsumerTimes {
     silentMs: Math.max(15_000, 2.5 * sessionTimeoutMs),
     watchMs: 1000,
     attemptMs: [firstAttemptMs, Math.max(60_000, firstAttemptMs)],
+    wholeAttemptMs: Math.max(60_000, 2 * firstAttemptMs),
     joinMs: [100, 1000],
     refusedMs: 10_000,
     unreadableMs: [1000, 30_000],

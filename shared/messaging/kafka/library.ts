@@ -113,6 +113,8 @@ export interface Sink {
   rejoined(ms: number, cause: Error): void;
   /** To be called when the broker responds. */
   answered(): void;
+  /** To be called at each response to this member, also one that says that the broker cannot do its work now. */
+  responded(): void;
   /** To be called when the library gives up this membership. */
   lost(error: unknown): void;
 }

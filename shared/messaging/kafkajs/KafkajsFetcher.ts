@@ -88,6 +88,7 @@ export class KafkajsFetcher implements Fetcher {
     for (const { partition, committed, end } of places) {
       if (from === 'latest' && committed === undefined) this.#uncommitted.set(partition, end);
     }
+    client.on('consumer.network.request', () => sink.responded());
     client.on('consumer.fetch', () => sink.answered());
     client.on('consumer.commit_offsets', ({ payload: { topics } }) => {
       for (const { partition, offset } of topics.flatMap(({ partitions }) => partitions)) {

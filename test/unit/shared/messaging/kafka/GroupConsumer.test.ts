@@ -144,13 +144,32 @@ describe('GroupConsumer', () => {
     first.holdJoin = false;
     await until(() => lines.some((line) => line.includes('is a member again')));
     const given = lines.filter((line) => line.startsWith('warn') && line.includes('cannot join group g yet'));
-    assert.match(given[0] ?? '', /after 1 attempt, retrying: the attempt had no result for 0.02 s/);
-    assert.match(given[1] ?? '', /after 2 attempts, retrying: the attempt had no result for 0.04 s/);
+    assert.match(given[0] ?? '', /after 1 attempt, retrying: the attempt had no response for 0.02 s/);
+    assert.match(given[1] ?? '', /after 2 attempts, retrying: the attempt had no response for 0.04 s/);
     assert.match(lines.at(-1) ?? '', /is a member again after \d+ ms and \d+ attempts/);
     kafka.members[1]?.finishJoin?.();
     await turn();
     await kafka.members[1]?.fetch();
     assert.deepEqual(got, [], 'a membership that comes too late hands nothing over');
+    await consumer.close();
+  });
+
+  it('goes on with an attempt to join while the broker responds, within a limit', async () => {
+    const { kafka, consumer, lines } = setup({ times: { ...TIMES, attemptMs: [200, 200], wholeAttemptMs: 1000 } });
+    await consumer.start();
+    const [first] = kafka.members;
+    assert.ok(first);
+    first.holdJoin = true;
+    first.sink.lost(new FakeError('transient'));
+    await until(() => kafka.members.length === 2);
+    const responding = setInterval(() => kafka.members[1]?.sink.responded(), 10);
+    await until(() => kafka.members.length === 3);
+    clearInterval(responding);
+    first.holdJoin = false;
+    kafka.members[2]?.finishJoin?.();
+    await until(() => lines.some((line) => line.includes('is a member again')));
+    const given = lines.filter((line) => line.includes('cannot join group g yet'));
+    assert.match(given[0] ?? '', /retrying: the attempt had no result for 1 s/);
     await consumer.close();
   });
 

@@ -25,6 +25,10 @@ export class RecordingSink implements Sink {
     this.told.push('answered');
   }
 
+  responded(): void {
+    this.told.push('responded');
+  }
+
   rejoined(ms: number, cause: Error): void {
     this.told.push(`rejoined after ${ms} ms: ${cause.message}`);
   }

@@ -47,8 +47,8 @@ describe('a member joins its group again', () => {
 describe('the times of a consumer', () => {
   it('are those of the documentation for the default session', () => {
     assert.deepEqual(consumerTimes(6000), CONSUMER_TIMES);
-    const { silentMs, commitsFailMs, attemptMs } = CONSUMER_TIMES;
-    assert.deepEqual([silentMs, commitsFailMs, attemptMs], [15_000, 10_000, [20_000, 60_000]]);
+    const { silentMs, commitsFailMs, attemptMs, wholeAttemptMs } = CONSUMER_TIMES;
+    assert.deepEqual([silentMs, commitsFailMs, attemptMs, wholeAttemptMs], [15_000, 10_000, [20_000, 60_000], 60_000]);
   });
 
   it('leave time for two heartbeats and for a rebalance, whatever the session timeout', () => {

@@ -133,9 +133,10 @@ describe('the fetcher of kafkajs', () => {
     fetcher.pause();
     await fetcher.join(places);
     assert.deepEqual(client.calls, ['connect', 'subscribe true', 'run']);
+    client.listeners.get('consumer.network.request')?.({});
     client.listeners.get('consumer.fetch')?.({});
     client.listeners.get('consumer.heartbeat')?.({});
-    assert.deepEqual(sink.told, ['alive', 'answered', 'alive']);
+    assert.deepEqual(sink.told, ['alive', 'responded', 'answered', 'alive']);
     await fetcher.commit([{ partition: 0, offset: 3 }]);
     assert.deepEqual(client.committed, [[{ topic: 't', partition: 0, offset: '3' }]]);
     fetcher.pause();
