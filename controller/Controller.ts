@@ -24,7 +24,7 @@ import { leaseMs, ObjectPeers } from './objects/ObjectPeers.js';
 import { OwnershipEntitlement } from './entitlement/OwnershipEntitlement.js';
 import { Throttles } from './entitlement/Throttles.js';
 import { createApp } from './api/app.js';
-import { directInvocations } from './directInvocations.js';
+import { directInvocations, isInvocation } from './directInvocations.js';
 import { Bodies } from './http/Bodies.js';
 import type { HttpServer } from './http/HttpServer.js';
 import type { RequestReport } from './http/requestReports.js';
@@ -181,7 +181,7 @@ export class Controller {
 
   /** Serves the requests of this server and starts the alarms. */
   serve(server: HttpServer): void {
-    server.serve(this.#app);
+    server.serve(this.#app, isInvocation);
     this.#alarms?.start();
   }
 

@@ -12,6 +12,9 @@ import { entityNameOf } from './http/names.js';
 const INVOCATION =
   /^\/api\/v1\/namespaces\/([\w@.-]+)\/(?:actions\/(?:([\w@.-]+)\/)?([\w@.-]+)|triggers\/([\w@.-]+))(?:\?|$)/;
 
+/** Whether `directInvocations` serves a request. */
+export const isInvocation = (method: string, target: string): boolean => method === 'POST' && INVOCATION.test(target);
+
 /** Invokes actions and fires triggers. */
 export const directInvocations: DirectRoute = (ctx, req, res) => {
   if (req.method !== 'POST') return undefined;

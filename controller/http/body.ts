@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { TextDecoder } from 'node:util';
 import type { Json } from '../../shared/entities/keyvalue.js';
 import { ApiError, malformedContent, unsupportedContentType } from './ApiError.js';
+import { QuickRequest } from './quick/QuickExchange.js';
 import { explainDepth, explainJsonError } from './jsonSyntax.js';
 import { parseJson as parseText } from '../../shared/entities/keyvalue.js';
 
@@ -13,6 +14,7 @@ export const MAX_BODY_BYTES = 50 * 1024 * 1024;
  * @throws ApiError 400 if the caller disconnects.
  */
 export function readAnnounced(req: IncomingMessage): Promise<Buffer> {
+  if (req instanceof QuickRequest) return Promise.resolve(req.whole);
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -39,17 +39,30 @@ describe('invocations that pass by express', () => {
   });
 
   /** The bytes of the response to a request with these headers. */
-  function response(base: string, target: string, method: string, headers: readonly string[], body: string) {
+  function response(base: string, request: string): Promise<string> {
     const { hostname, port } = new URL(base);
-    const all = ['Host: localhost', 'Connection: close', `Content-Length: ${Buffer.byteLength(body)}`, ...headers];
     return new Promise<string>((resolve, reject) => {
       let text = '';
-      const socket = connect(Number(port), hostname, () => {
-        socket.write(`${method} ${target} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n${body}`);
+      const socket = connect(Number(port), hostname, () => socket.write(request));
+      socket.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk;
+        if (isWhole(text)) socket.destroy();
       });
-      socket.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-      socket.on('end', () => resolve(text)).on('error', reject);
+      socket.on('close', () => resolve(text)).on('error', reject);
     });
+  }
+
+  function bytes(target: string, method: string, headers: readonly string[], body: string): string {
+    const all = ['Host: localhost', `Content-Length: ${Buffer.byteLength(body)}`, ...headers];
+    return `${method} ${target} HTTP/1.1\r\n${all.join('\r\n')}\r\n\r\n${body}`;
+  }
+
+  /** Whether a response of a kept connection is complete. */
+  function isWhole(text: string): boolean {
+    const head = text.slice(0, text.indexOf('\r\n\r\n') + 4);
+    if (!head.includes('\r\nConnection: keep-alive\r\n')) return false;
+    const length = /^Content-Length: (\d+)/im.exec(head)?.[1];
+    return length !== undefined && Buffer.byteLength(text.slice(head.length)) >= Number(length);
   }
 
   const NAMESPACES = '/api/v1/namespaces';
@@ -96,11 +109,44 @@ describe('invocations that pass by express', () => {
   for (const [target, headers = [], body = '', method = 'POST'] of requests) {
     const shown = target.length > 120 ? `${target.slice(0, 120)}…` : target;
     it(`are answered as by express: ${method} ${shown} ${body} ${headers.length}`, async () => {
-      const [direct = '', express = ''] = await Promise.all(
-        controllers.map(({ base }) => response(base, target, method, headers, body)),
-      );
-      assert.match(direct, /^HTTP\/1\.1 \d{3} /);
-      assert.equal(changing(direct), changing(express));
+      for (const connection of ['Connection: close', 'Connection: keep-alive']) {
+        // Without a length, a response would not come to its end.
+        if (connection.endsWith('keep-alive') && !target.startsWith(NAMESPACES)) continue;
+        if (target.endsWith('triggers/idle') && connection.endsWith('keep-alive')) continue;
+        const request = bytes(target, method, [connection, ...headers], body);
+        const [direct = '', express = ''] = await Promise.all(controllers.map(({ base }) => response(base, request)));
+        assert.match(direct, /^HTTP\/1\.1 \d{3} /);
+        assert.equal(changing(direct), changing(express));
+      }
     });
   }
+
+  it('are answered one after the other on a connection, whatever comes between them', async () => {
+    const call = bytes(`${NAMESPACES}/_/actions/echo?blocking=true&result=true`, 'POST', OWN, '{"n":1}');
+    const fire = bytes(`${NAMESPACES}/_/triggers/idle`, 'POST', OWN, '');
+    const last = bytes('/api/v1', 'GET', ['Connection: close'], '');
+    const [direct = '', express = ''] = await Promise.all(
+      controllers.map(({ base: at }) => {
+        const { hostname, port } = new URL(at);
+        return new Promise<string>((resolve, reject) => {
+          let text = '';
+          // The second one comes in two pieces.
+          const parts = [call, call.slice(0, -3), call.slice(-3), fire, call + call, last];
+          const socket = connect(Number(port), hostname, () => socket.write(parts.shift() ?? ''));
+          let answers = 0;
+          socket.setEncoding('utf8').on('data', (chunk: string) => {
+            text += chunk;
+            const now = text.split('HTTP/1.1 ').length - 1;
+            if (now === answers || (now === 4 && parts.length === 1)) return;
+            answers = now;
+            if (parts.length === 5) setTimeout(() => socket.write(parts.shift() ?? ''), 20);
+            socket.write(parts.shift() ?? '');
+          });
+          socket.on('close', () => resolve(text)).on('error', reject);
+        });
+      }),
+    );
+    assert.equal(direct.split('HTTP/1.1 ').length - 1, 6);
+    assert.equal(changing(direct), changing(express));
+  });
 });

@@ -18,7 +18,7 @@ import { Throttles } from '../../../controller/entitlement/Throttles.js';
 import { serviceRoutes } from '../../../controller/api/service/routes.js';
 import { Bodies } from '../../../controller/http/Bodies.js';
 import { createApp } from '../../../controller/api/app.js';
-import { directInvocations } from '../../../controller/directInvocations.js';
+import { directInvocations, isInvocation } from '../../../controller/directInvocations.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
 import { createDispatch } from '../../../controller/invocation/dispatch.js';
 import { Journal } from '../../../controller/invocation/Journal.js';
@@ -220,7 +220,8 @@ export class TestController {
       for (const [id, feed] of alarms.feeds) builtins.set(id, feed);
       alarms.start();
     }
-    const server = new HttpServer(app);
+    const server = new HttpServer();
+    server.serve(app, (options.direct ?? true) ? isInvocation : undefined);
     const { port } = await server.listen(0, '127.0.0.1');
     return new TestController({
       base: `http://127.0.0.1:${port}`,

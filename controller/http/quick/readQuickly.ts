@@ -1,0 +1,184 @@
+import type { Socket } from 'node:net';
+import { QuickRequest, QuickResponse, type ResponseSink } from './QuickExchange.js';
+import { HeadReader, type RequestHead } from './requestHead.js';
+
+/*
+ * Reads the requests of one connection without Node's HTTP server, which takes half as long as all that a warm call needs besides in this
+ * process. It serves requests of a usual form, with a short body, for a target that `takes` names. `node:http` gets the connection, for
+ * good, with the first other request.
+ *
+ * States:
+ *   new        the connection has no request yet    → receiving; passed on; closed: no request came in time
+ *   idle       a head comes                         → receiving; passed on; closed: it was idle for too long
+ *   receiving  the rest of the body comes           → answering; closed: it did not come in time
+ *   answering  further bytes wait, up to a bound    → idle: the response is written; closed: it was the last one
+ *   passed on, closed: no more is read here
+ */
+
+export interface QuickParts {
+  /** Whether a request is served here. */
+  readonly takes: (method: string, target: string) => boolean;
+  readonly serve: (req: QuickRequest, res: QuickResponse) => void;
+  /** Takes the connection, which is paused, with the bytes that are already read. */
+  readonly passOn: (socket: Socket, bytes: Buffer) => void;
+  /** A request did not come in time, or not to its end: `error` has Node's code. Closes the connection. */
+  readonly failed: (socket: Socket, error: NodeJS.ErrnoException) => void;
+  /** The idle time of a connection, and the longest time for the arrival of a request, in ms. */
+  readonly keepAliveMs: number;
+  readonly receiveMs: number;
+  /** The longest head of a request in bytes. */
+  readonly maxHeadBytes: number;
+}
+
+/** The longest body that is read here. */
+const MAX_BODY_BYTES = 65_536;
+/** The bytes of later requests that wait for a response. More stay with the client. */
+const MAX_EARLY_BYTES = 65_536;
+
+const BLANK_LINE = Buffer.from('\r\n\r\n');
+
+/** Serves a new connection. */
+export function readQuickly(socket: Socket, parts: QuickParts): void {
+  new QuickConnection(socket, parts).start();
+}
+
+class QuickConnection implements ResponseSink {
+  readonly #socket: Socket;
+  readonly #parts: QuickParts;
+  readonly #heads = new HeadReader();
+  readonly #keepAliveLines: string;
+  /** The head of a request of which a part of the body is missing, and what there is of the body. */
+  #head: RequestHead | undefined;
+  #chunks: Buffer[] = [];
+  #missing = 0;
+  #deadline: NodeJS.Timeout | undefined;
+  #response: QuickResponse | undefined;
+  #early: Buffer | undefined;
+  #served = false;
+  /** The client has closed its half of the connection. */
+  #ended = false;
+
+  constructor(socket: Socket, parts: QuickParts) {
+    this.#socket = socket;
+    this.#parts = parts;
+    this.#keepAliveLines = `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(parts.keepAliveMs / 1000)}\r\n`;
+  }
+
+  start(): void {
+    const socket = this.#socket;
+    socket.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError).on('timeout', this.#onTimeout);
+    socket.on('close', this.#onClose).setTimeout(this.#parts.receiveMs);
+  }
+
+  get last(): boolean {
+    return this.#ended;
+  }
+
+  respond(text: string, encoding: 'latin1' | 'utf8', last: boolean): void {
+    const socket = this.#socket;
+    socket.write(text, encoding, () => this.#written(last));
+    if (last) socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #written(last: boolean): void {
+    const response = this.#response;
+    this.#response = undefined;
+    response?.emit('close');
+    const socket = this.#socket;
+    if (last || socket.destroyed) return;
+    const early = this.#early;
+    this.#early = undefined;
+    if (socket.isPaused()) socket.resume();
+    if (early) this.#onData(early);
+    // The rest of an incomplete request cannot come any more.
+    if (this.#ended && !this.#response) socket.end();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#response) {
+      this.#early = this.#early ? Buffer.concat([this.#early, chunk]) : chunk;
+      if (this.#early.length > MAX_EARLY_BYTES) this.#socket.pause();
+    } else if (this.#head) this.#receive(this.#head, chunk);
+    else this.#begin(chunk);
+  };
+
+  #begin(chunk: Buffer): void {
+    const { maxHeadBytes, takes, receiveMs } = this.#parts;
+    const end = chunk.indexOf(BLANK_LINE);
+    const head = end < 0 || end > maxHeadBytes ? undefined : this.#heads.read(chunk.toString('latin1', 0, end));
+    const body = end + BLANK_LINE.length;
+    // A client that sends requests without waiting for responses is left to `node:http`.
+    const ours = head && head.length <= MAX_BODY_BYTES && body + head.length >= chunk.length;
+    if (!ours || !takes(head.method, head.target)) return this.#leave(chunk);
+    if (body + head.length === chunk.length) return this.#serve(head, chunk.subarray(body));
+    this.#head = head;
+    this.#missing = head.length;
+    this.#deadline = setTimeout(() => this.#fail('ERR_HTTP_REQUEST_TIMEOUT'), receiveMs);
+    this.#receive(head, chunk.subarray(body));
+  }
+
+  #receive(head: RequestHead, chunk: Buffer): void {
+    const own = chunk.subarray(0, this.#missing);
+    this.#chunks.push(own);
+    this.#missing -= own.length;
+    if (this.#missing > 0) return;
+    const body = Buffer.concat(this.#chunks);
+    this.#chunks = [];
+    this.#head = undefined;
+    clearTimeout(this.#deadline);
+    if (own.length < chunk.length) this.#early = chunk.subarray(own.length);
+    this.#serve(head, body);
+  }
+
+  #serve(head: RequestHead, body: Buffer): void {
+    if (!this.#served) {
+      this.#served = true;
+      this.#socket.setTimeout(this.#parts.keepAliveMs);
+    }
+    const request = new QuickRequest(this.#socket, head, body);
+    const response = new QuickResponse(request, this, this.#keepAliveLines);
+    this.#response = response;
+    this.#parts.serve(request, response);
+  }
+
+  readonly #onEnd = (): void => {
+    this.#ended = true;
+    if (this.#head) this.#fail('HPE_INVALID_EOF_STATE');
+    else if (!this.#response) this.#socket.end();
+  };
+
+  readonly #onError = (): void => void this.#socket.destroy();
+
+  /** A long wait for a response is not idle, and a request has its own deadline. */
+  readonly #onTimeout = (): void => {
+    if (this.#response || this.#head) return;
+    if (this.#served) this.#socket.destroy();
+    else this.#fail('ERR_HTTP_REQUEST_TIMEOUT');
+  };
+
+  readonly #onClose = (): void => {
+    clearTimeout(this.#deadline);
+    const response = this.#response;
+    this.#response = undefined;
+    response?.emit('close');
+  };
+
+  #fail(code: string): void {
+    this.#socket.off('data', this.#onData);
+    this.#parts.failed(this.#socket, Object.assign(new Error('the request is incomplete'), { code }));
+  }
+
+  #leave(bytes: Buffer): void {
+    const socket = this.#socket;
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose);
+    socket.off('timeout', this.#onTimeout).setTimeout(0);
+    socket.pause();
+    // Node.js takes no bytes back after the end.
+    if (this.#ended) socket.destroySoon();
+    else this.#parts.passOn(socket, bytes);
+  }
+}

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { connect } from 'node:net';
+import { HttpServer, type HttpServerOptions } from '../../../../controller/http/HttpServer.js';
+import { QuickRequest } from '../../../../controller/http/quick/QuickExchange.js';
+
+/** Answers what it got. */
+async function echo(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of req) chunks.push(chunk as Buffer);
+  const { method, url, headers } = req;
+  const text = JSON.stringify({ method, url, headers, body: Buffer.concat(chunks).toString() });
+  res.setHeader('X-Own', 'own');
+  res.setHeader('Content-Type', 'application/json');
+  res.setHeader('Content-Length', Buffer.byteLength(text));
+  res.end(text);
+}
+
+describe('requests that are served without Node’s server', () => {
+  const servers: HttpServer[] = [];
+  const seen: boolean[] = [];
+  const open = async (
+    handler: (req: IncomingMessage, res: ServerResponse) => void,
+    quick: boolean,
+    options: HttpServerOptions = {},
+  ): Promise<{ readonly server: HttpServer; readonly port: number }> => {
+    const server = new HttpServer(undefined, options);
+    servers.push(server);
+    const noting = (req: IncomingMessage, res: ServerResponse): void => {
+      seen.push(req instanceof QuickRequest);
+      handler(req, res);
+    };
+    server.serve(noting, quick ? (method, target) => method === 'POST' && target.startsWith('/q') : undefined);
+    const { port } = await server.listen(0, '127.0.0.1');
+    return { server, port };
+  };
+  beforeEach(() => seen.splice(0));
+  afterEach(async () => {
+    for (const server of servers.splice(0)) await server.stop(0);
+  });
+
+  /** What the server says to these bytes until the connection closes, or is silent for a while. */
+  const say = (port: number, request: string | Buffer, { ends = false, quietMs = 60 } = {}): Promise<string> =>
+    new Promise((resolve, reject) => {
+      let answer = '';
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }, () => {
+        if (ends) socket.end(request);
+        else socket.write(request);
+      });
+      let quiet: NodeJS.Timeout | undefined;
+      socket.on('data', (chunk) => {
+        answer += chunk.toString('latin1');
+        clearTimeout(quiet);
+        if (!ends) quiet = setTimeout(() => socket.destroy(), quietMs);
+      });
+      socket.on('end', () => socket.end());
+      socket.on('close', () => resolve(answer)).on('error', reject);
+    });
+  const undated = (answer: string): string => answer.replaceAll(/^Date: .*$/gm, 'Date:');
+
+  const HOST = 'Host: x\r\n';
+  const body = (text: string): string => `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+  const requests: [what: string, request: string, quick: boolean][] = [
+    ['a usual one', `POST /q?a=b HTTP/1.1\r\n${HOST}Content-Type: application/json\r\n${body('{"n":1}')}`, true],
+    ['one without a body', `POST /q HTTP/1.1\r\n${HOST}Accept:  */* \r\n\r\n`, true],
+    ['one with a length of 0', `POST /q HTTP/1.1\r\n${HOST}Connection: Keep-Alive\r\n${body('')}`, true],
+    ['a body that is not ASCII', `POST /q HTTP/1.1\r\n${HOST}${body('ä€😀')}`, true],
+    ['an empty header', `POST /q HTTP/1.1\r\n${HOST}X-Empty:\r\n${body('x')}`, true],
+    ['another method', `PUT /q HTTP/1.1\r\n${HOST}${body('x')}`, false],
+    ['another target', `POST /other HTTP/1.1\r\n${HOST}${body('x')}`, false],
+    ['a long body', `POST /q HTTP/1.1\r\n${HOST}${body('x'.repeat(70_000))}`, false],
+    [
+      'repeated headers',
+      `POST /q HTTP/1.1\r\n${HOST}X-A: 1\r\nX-A: 2\r\nCookie: a\r\nCookie: b\r\n${body('x')}`,
+      false,
+    ],
+    ['a header of any object', `POST /q HTTP/1.1\r\n${HOST}constructor: 1\r\n__proto__: 2\r\n${body('x')}`, false],
+    ['a closing connection', `POST /q HTTP/1.1\r\n${HOST}Connection: close\r\n${body('x')}`, false],
+    ['an upgrade', `POST /q HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: tea\r\n${body('x')}`, false],
+    ['chunks', `POST /q HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n`, false],
+    ['chunks and a length', `POST /q HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n${body('x')}`, false],
+    ['an expectation', `POST /q HTTP/1.1\r\n${HOST}Expect: 100-continue\r\n${body('x')}`, false],
+    ['HTTP/1.0', `POST /q HTTP/1.0\r\n${body('x')}`, false],
+    ['no host', `POST /q HTTP/1.1\r\n${body('x')}`, false],
+    ['a folded header', `POST /q HTTP/1.1\r\n${HOST}X-A: 1\r\n 2\r\n${body('x')}`, false],
+    ['a space before a colon', `POST /q HTTP/1.1\r\n${HOST}X-A : 1\r\n${body('x')}`, false],
+    ['a line without a colon', `POST /q HTTP/1.1\r\n${HOST}X-A\r\n${body('x')}`, false],
+    ['line feeds alone', `POST /q HTTP/1.1\n${HOST}${body('x')}`, false],
+    ['a carriage return alone', `POST /q HTTP/1.1\r\n${HOST}X-A: 1\rX-B: 2\r\n${body('x')}`, false],
+    ['a tab in a value', `POST /q HTTP/1.1\r\n${HOST}X-A: 1\t2\r\n${body('x')}`, false],
+    ['a zero byte in a value', `POST /q HTTP/1.1\r\n${HOST}X-A: 1\0\r\n${body('x')}`, false],
+    ['Latin-1 in a value', `POST /q HTTP/1.1\r\n${HOST}X-A: \xe4\r\n${body('x')}`, false],
+    ['a length with a sign', `POST /q HTTP/1.1\r\n${HOST}Content-Length: +1\r\n\r\nx`, false],
+    ['two lengths', `POST /q HTTP/1.1\r\n${HOST}Content-Length: 1\r\n${body('xy')}`, false],
+    ['a list of lengths', `POST /q HTTP/1.1\r\n${HOST}Content-Length: 1, 1\r\n\r\nx`, false],
+    ['an absolute target', `POST http://y/q HTTP/1.1\r\n${HOST}${body('x')}`, false],
+    ['two spaces', `POST  /q HTTP/1.1\r\n${HOST}${body('x')}`, false],
+    ['a method in lower case', `post /q HTTP/1.1\r\n${HOST}${body('x')}`, false],
+    ['a fragment', `POST /q#f HTTP/1.1\r\n${HOST}${body('x')}`, true],
+    [
+      'many headers',
+      `POST /q HTTP/1.1\r\n${HOST}${Array.from({ length: 150 }, (_, i) => `X-${i}: 1\r\n`).join('')}${body('x')}`,
+      false,
+    ],
+    ['a long target', `POST /q${'x'.repeat(9000)} HTTP/1.1\r\n${HOST}${body('x')}`, false],
+    ['two at once', `POST /q1 HTTP/1.1\r\n${HOST}${body('1')}POST /q2 HTTP/1.1\r\n${HOST}${body('2')}`, false],
+  ];
+  for (const [what, request, quick] of requests) {
+    it(`are answered in the same way: ${what}`, async () => {
+      const handler = (req: IncomingMessage, res: ServerResponse): void => void echo(req, res);
+      const bytes = Buffer.from(request, what.startsWith('Latin-1') ? 'latin1' : 'utf8');
+      const expected = await say((await open(handler, false)).port, bytes);
+      assert.ok(!seen.includes(true));
+      seen.splice(0);
+      const answer = await say((await open(handler, true)).port, bytes);
+      const withoutIds = (text: string): string => undated(text).replaceAll(/\b\w{32}\b/g, 'ID');
+      assert.equal(withoutIds(answer), withoutIds(expected));
+      assert.equal(seen.includes(true), quick);
+    });
+  }
+
+  it('may come in pieces, and one after the other', async () => {
+    const { port } = await open((req, res) => void echo(req, res), true);
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    for (const text of ['', 'first', 'second']) {
+      const request = `POST /q HTTP/1.1\r\n${HOST}${body(text)}`;
+      const at = request.length - text.length;
+      for (const piece of [request.slice(0, at), ...request.slice(at).split('')]) {
+        socket.write(piece);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+      const [answer] = (await once(socket, 'data')) as [Buffer];
+      assert.ok(answer.toString().endsWith(`"body":"${text}"}`));
+    }
+    socket.destroy();
+    assert.deepEqual(seen, [true, true, true]);
+  });
+
+  it('are answered after the ones before them', async () => {
+    const waiting: ServerResponse[] = [];
+    const { port } = await open((_, res) => waiting.push(res), true);
+    const request = (n: number): string => `POST /q${n} HTTP/1.1\r\n${HOST}${body('x')}`;
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    socket.write(request(1));
+    const until = async (done: () => boolean): Promise<void> => {
+      for (const end = performance.now() + 5000; !done();) {
+        assert.ok(performance.now() < end);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    await until(() => waiting.length === 1);
+    socket.write(`${request(2)}${request(3)}`);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    assert.equal(waiting.length, 1);
+    for (let n = 1; n <= 3; n++) {
+      await until(() => waiting.length >= n);
+      waiting[n - 1]?.end(`<${n}>`);
+      await until(() => answer.includes(`<${n}>`));
+    }
+    socket.destroy();
+  });
+
+  it('are answered if the client has closed its half of the connection, which is over then', async () => {
+    const { port } = await open((_, res) => setImmediate(() => setImmediate(() => res.end('late'))), true);
+    const answer = await say(port, `POST /q HTTP/1.1\r\n${HOST}${body('x')}`, { ends: true });
+    assert.match(answer, /^HTTP\/1.1 200 OK\r\n[^]*Connection: close\r\n[^]*late$/);
+    assert.deepEqual(seen, [true]);
+  });
+
+  for (const [what, request] of [
+    ['does not come', ''],
+    ['does not come to its end', `POST /q HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\n{`],
+  ] as const) {
+    it(`are refused if one ${what} in time`, async () => {
+      const { port } = await open(() => assert.fail(), true, { receiveMs: 50 });
+      assert.match(await say(port, request), /^HTTP\/1.1 408 [^]*"error":"The request did not arrive in time\."/);
+    });
+  }
+
+  it('are refused if their client ends them early', async () => {
+    const { port } = await open(() => assert.fail(), true);
+    const answer = await say(port, `POST /q HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\n{`, { ends: true });
+    assert.match(answer, /^HTTP\/1.1 400 /);
+  });
+
+  it('tell of clients that are gone', async () => {
+    let close = (): void => {};
+    const closed = new Promise<void>((resolve) => (close = resolve));
+    const { port } = await open((_, res) => res.once('close', close), true);
+    const socket = connect(port, '127.0.0.1', () => socket.write(`POST /q HTTP/1.1\r\n${HOST}${body('x')}`));
+    while (seen.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    socket.resetAndDestroy();
+    await closed;
+  });
+
+  it('are answered before a stop, which closes their connections, and idle ones', async () => {
+    const waiting: ServerResponse[] = [];
+    const { server, port } = await open((_, res) => waiting.push(res), true);
+    const request = `POST /q HTTP/1.1\r\n${HOST}${body('x')}`;
+    const answer = say(port, request, { quietMs: 10_000 });
+    const idle = connect(port, '127.0.0.1');
+    while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    const stopped = server.stop(5000);
+    await once(idle.resume(), 'close');
+    waiting[0]?.end('done');
+    await stopped;
+    assert.match(await answer, /done$/);
+  });
+
+  it('may get any status and header, of which an invalid one is refused', async () => {
+    const { port } = await open((_, res) => {
+      assert.throws(() => res.setHeader('X-Bad', 'a\r\nX: b'), /X-Bad/);
+      res.setHeader('X-Gone', '1').setHeader('X-Kept', '1').setHeader('x-kept', '2');
+      res.removeHeader('x-gone');
+      assert.deepEqual(
+        [res.getHeader('X-KEPT'), res.hasHeader('X-Gone'), res.getHeaderNames()],
+        ['2', false, ['x-kept']],
+      );
+      assert.equal(res.headersSent, false);
+      res.writeHead(418, { 'X-More': '3' });
+      res.end('tea');
+      assert.deepEqual([res.headersSent, res.writableFinished], [true, true]);
+      res.end('more tea');
+    }, true);
+    const answer = undated(await say(port, `POST /q HTTP/1.1\r\n${HOST}${body('x')}`));
+    assert.equal(
+      answer,
+      [
+        "HTTP/1.1 418 I'm a Teapot",
+        'x-kept: 2',
+        'X-More: 3',
+        'Date:',
+        'Connection: keep-alive',
+        'Keep-Alive: timeout=70',
+        'Content-Length: 3',
+        '',
+        'tea',
+      ].join('\r\n'),
+    );
+  });
+
+  for (const status of [204, 200]) {
+    it(`may have no body: ${status}`, async () => {
+      const handler = (_: IncomingMessage, res: ServerResponse): void => {
+        res.statusCode = status;
+        res.end();
+      };
+      const request = `POST /q HTTP/1.1\r\n${HOST}${body('x')}`;
+      const [answer, expected] = [await open(handler, true), await open(handler, false)];
+      assert.equal(undated(await say(answer.port, request)), undated(await say(expected.port, request)));
+    });
+  }
+});
