@@ -10,6 +10,10 @@ export interface ApiKey {
   readonly key: string;
 }
 
+/** The keys of recent headers: a client sends the same one with each request. */
+const recent = new Map<string, ApiKey>();
+const MAX_RECENT = 1000;
+
 const BASIC = /^basic +([A-Za-z0-9+/=_-]+) *$/i;
 
 /**
@@ -17,11 +21,20 @@ const BASIC = /^basic +([A-Za-z0-9+/=_-]+) *$/i;
  * @returns undefined if the scheme is not Basic; with malformed credentials the halves may be empty.
  */
 export function readBasicCredentials(authorization: string | undefined): ApiKey | undefined {
-  const encoded = authorization === undefined ? undefined : BASIC.exec(authorization)?.[1];
+  if (authorization === undefined) return undefined;
+  const known = recent.get(authorization);
+  if (known) return known;
+  const encoded = BASIC.exec(authorization)?.[1];
   if (encoded === undefined) return undefined;
   const text = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = text.indexOf(':');
-  return colon < 0 ? { uuid: text, key: '' } : { uuid: text.slice(0, colon), key: text.slice(colon + 1) };
+  if (colon < 0) return { uuid: text, key: '' };
+  const key = { uuid: text.slice(0, colon), key: text.slice(colon + 1) };
+  if (isApiKey(key)) {
+    if (recent.size >= MAX_RECENT) recent.clear();
+    recent.set(authorization, key);
+  }
+  return key;
 }
 
 /** The form of a key's uuid. Other texts are refused without a read from the store. */

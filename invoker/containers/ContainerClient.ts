@@ -155,11 +155,14 @@ export class ContainerClient {
         if (tokenAccepted) told.tokenAccepted = true;
         if (silent) told.silent = true;
         if (isLarge) resolve({ status, body: '', bytes, ...told });
-        else if (announced <= options.maxResponseBytes) resolve({ status, body: bytes.toString(), ...told });
-        else {
+        else if (announced > options.maxResponseBytes) {
           const truncated = { length: announced, limit: options.maxResponseBytes };
           resolve({ status, body: utf8Prefix(bytes, options.truncationBytes), ...told, truncated });
-        }
+        } else if (tokenAccepted) {
+          // Most responses have these shapes. A spread costs more than all the rest.
+          const body = bytes.toString();
+          resolve(silent ? { status, body, tokenAccepted, silent } : { status, body, tokenAccepted });
+        } else resolve({ status, body: bytes.toString(), ...told });
       };
 
       const head = `POST ${path}${path === '/run' ? this.#runHead : this.#head}`;

@@ -23,6 +23,21 @@ export interface Job extends ContainerRequest, ColoredJob, Queued {
   readonly leave: () => void;
 }
 
+/** The keys of an action's activations in the namespace that used it last. Tables find a text faster that they have seen before. */
+const keys = new WeakMap<
+  ExecutableAction,
+  { readonly namespace: string; readonly key: string; readonly flow: string }
+>();
+
+function keysOf(namespace: string, action: ExecutableAction): { readonly key: string; readonly flow: string } {
+  const known = keys.get(action);
+  if (known?.namespace === namespace) return known;
+  const key = containerKey(namespace, action.path, action.revision);
+  const fresh = { namespace, key, flow: flowOf(key) };
+  keys.set(action, fresh);
+  return fresh;
+}
+
 export function newJob(
   message: ActivationMessage,
   action: ExecutableAction,
@@ -30,13 +45,13 @@ export function newJob(
   { done, leave }: Pick<Job, 'done' | 'leave'>,
 ): Job {
   const namespace = message.user.namespace.name;
-  const key = containerKey(namespace, action.path, action.revision);
+  const { key, flow } = keysOf(namespace, action);
   return {
     message,
     action,
     key,
     namespace,
-    flow: flowOf(key),
+    flow,
     arrival,
     kind: action.kind,
     memoryMB: action.memoryMB,

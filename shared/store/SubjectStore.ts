@@ -89,7 +89,14 @@ export class SubjectStore implements AuthStore {
     this.#byNamespace = new ReadThroughCache(bounds);
   }
 
-  async identityByKey(uuid: string, key: string): Promise<Identity | undefined> {
+  identityByKey(uuid: string, key: string): Promise<Identity | undefined> {
+    // Each request comes here: a cached key costs one promise.
+    const cached = this.#byUuid.peek(uuid)?.credentials;
+    const only = cached?.length === 1 ? cached[0] : undefined;
+    return only?.isKey(key) ? Promise.resolve(only.identity) : this.#identityByKey(uuid, key);
+  }
+
+  async #identityByKey(uuid: string, key: string): Promise<Identity | undefined> {
     const load = () => this.#loadCredentials(uuid);
     const known = this.#byUuid.peek(uuid) ?? (await this.#byUuid.get(uuid, load));
     if (!known) return undefined;

@@ -15,7 +15,7 @@ import { allocate } from '../../files/allocate.js';
 import { StoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
-import { closeAll, lanesOf, writeAll } from './lanes.js';
+import { closeAll, lanesOf, writeAll, type Place, type Segment } from './segment.js';
 import { readLines, roomFor, writeLine, type LogLine } from './logLine.js';
 import { SharedFlush, type Flushable } from './SharedFlush.js';
 
@@ -46,27 +46,6 @@ const LATER_MS = 100;
 const MAX_LATER = 256;
 /** Most lines are written from here: a write is over before the next one. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
-
-interface Segment extends Flushable {
-  readonly number: number;
-  /** The descriptor for writes. */
-  readonly file: number;
-  readonly size: number;
-  used: number;
-  /** The bytes of lines of live entries. */
-  live: number;
-  /** The last move of its live entries while their new lines are not durable; 0: none. */
-  move: number;
-}
-
-/** The position of an entry's line. */
-interface Place {
-  readonly segment: Segment;
-  readonly at: number;
-  readonly bytes: number;
-  /** The number of the put that wrote the entry. It stays the same if the entry moves. */
-  readonly put: number;
-}
 
 export interface EntryLogOptions {
   readonly durability?: Durability | undefined;
@@ -157,30 +136,44 @@ export class EntryLog {
     for (const { lanes } of [...this.#segments, this.#names]) closeAll(lanes);
   }
 
-  async #put(key: string, value: string, until: 'flushed' | 'written'): Promise<void> {
+  #put(key: string, value: string, until: 'flushed' | 'written'): Promise<void> {
     if (this.#liveBytes > this.#maxLiveBytes) {
-      throw new StoreUnavailableError(`the limit of accepted work is reached: ${this.#entries.size} items wait`);
+      const message = `the limit of accepted work is reached: ${this.#entries.size} items wait`;
+      return Promise.reject(new StoreUnavailableError(message));
     }
     // Callers put a key of accepted work again only after its earlier put has settled, so the former entry is durable.
     const former = this.#entries.get(key);
-    // The former line must outlive the flush of the new one.
-    if (former) this.#count(former, 1);
     const put = ++this.#puts;
-    const waits = this.#durability === 'disk' && (until === 'flushed' || former !== undefined);
+    if (this.#durability === 'disk' && (until === 'flushed' || former)) return this.#flushed(key, value, put, former);
     try {
       this.#append({ kind: 'put', key, value }, put);
-      if (waits) await this.#flush.flushed();
     } catch (error) {
-      const reason = error instanceof Error ? error : new Error(String(error));
-      this.#undo(key, put, former);
-      this.#onFailure(reason);
-      if ((reason as NodeJS.ErrnoException).code === 'ENOSPC') {
-        throw new StoreFullError('The disk of the data folder is full.', { cause: reason });
-      }
-      throw new StoreUnavailableError(`cannot keep accepted work: ${reason.message}`, { cause: reason });
+      return Promise.reject(this.#refused(key, put, former, error));
+    }
+    if (former) this.#dropOldest();
+    return WRITTEN;
+  }
+
+  async #flushed(key: string, value: string, put: number, former: Place | undefined): Promise<void> {
+    // The former line must outlive the flush of the new one.
+    if (former) this.#count(former, 1);
+    try {
+      this.#append({ kind: 'put', key, value }, put);
+      await this.#flush.flushed();
+    } catch (error) {
+      throw this.#refused(key, put, former, error);
     } finally {
       if (former) this.#release(former);
     }
+  }
+
+  #refused(key: string, put: number, former: Place | undefined, error: unknown): Error {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    this.#undo(key, put, former);
+    this.#onFailure(cause);
+    return (cause as NodeJS.ErrnoException).code === 'ENOSPC'
+      ? new StoreFullError('The disk of the data folder is full.', { cause })
+      : new StoreUnavailableError(`cannot keep accepted work: ${cause.message}`, { cause });
   }
 
   /**
@@ -268,7 +261,7 @@ export class EntryLog {
     this.#flush.note(current);
     const { bytes, last } = lines;
     writeAll(current.file, bytes, current.used);
-    this.#later.length = 0;
+    if (this.#later.length > 0) this.#later = [];
     if (line.kind === 'put') {
       const before = this.#entries.get(line.key);
       if (before) this.#count(before, -1);
@@ -397,3 +390,6 @@ export class EntryLog {
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
 }
+
+/** One settled promise for all entries that are written. */
+const WRITTEN = Promise.resolve();

@@ -1,5 +1,27 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { LANES } from './SharedFlush.js';
+import { LANES, type Flushable } from './SharedFlush.js';
+
+/** A file of an `EntryLog`. */
+export interface Segment extends Flushable {
+  readonly number: number;
+  /** The descriptor for writes. */
+  readonly file: number;
+  readonly size: number;
+  used: number;
+  /** The bytes of lines of live entries. */
+  live: number;
+  /** The last move of its live entries while their new lines are not durable; 0: none. */
+  move: number;
+}
+
+/** The position of an entry's line. */
+export interface Place {
+  readonly segment: Segment;
+  readonly at: number;
+  readonly bytes: number;
+  /** The number of the put that wrote the entry. It stays the same if the entry moves. */
+  readonly put: number;
+}
 
 /** The descriptors for flushes. The first one is the descriptor for writes. */
 export function lanesOf(file: number, path: string): number[] {
