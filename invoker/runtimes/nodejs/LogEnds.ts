@@ -11,8 +11,7 @@ import type { OutputWatch } from './OutputWatch.js';
  *   off       each run ends with sentinels, for good
  *
  * Sentinels are writes, too. Those after them could not be told apart, so the watch ends before each sentinel and begins after it.
- * That takes about 30 µs, and a run without sentinels saves more. A container that writes in the first run of each watch is watched
- * less and less often.
+ * That takes about as long as one run without sentinels saves, so a container that writes too soon is watched less and less often.
  *
  * Output between two runs is a trace: the next run gets sentinels, and the lines before them, as with OpenWhisk.
  */
@@ -20,6 +19,8 @@ type State = 'marking' | 'proving' | 'watching' | 'off';
 
 /** The runs with sentinels before the output is watched at first: most containers have no more, and do not need a watcher. */
 const FIRST_DISTANCE = 2;
+/** The runs without sentinels that make a watch worth its time. */
+const WORTH = 2;
 /** The most runs with sentinels between two watches. */
 const MAX_DISTANCE = 256;
 
@@ -76,7 +77,7 @@ export class LogEnds {
     if (this.#state === 'watching') {
       this.#parts.watch?.close();
       this.#state = 'marking';
-      if (this.#silent > 0) this.#distance = this.#left = 0;
+      if (this.#silent >= WORTH) this.#distance = this.#left = 0;
       else this.#later();
     }
     this.#parts.mark();
