@@ -11,6 +11,7 @@ import { createServer as createNetServer, type AddressInfo, type Server as NetSe
 import type { TlsOptions } from 'node:tls';
 import { rawRefusal, refusal, refusalOf, TARGET_TOO_LONG } from '../../shared/http/refusal.js';
 import { within } from '../../shared/process/within.js';
+import { whenClosed } from './quick/QuickExchange.js';
 import { readQuickly, type QuickParts } from './quick/readQuickly.js';
 
 /** The idle time after which a connection is closed: longer than the longest blocking invocation. */
@@ -215,7 +216,7 @@ export class HttpServer {
     const exchange = { req, res };
     pending.push(exchange);
     if (this.#stopping) res.setHeader('Connection', 'close');
-    res.once('close', () => {
+    whenClosed(res, () => {
       pending.splice(pending.indexOf(exchange), 1);
       if (pending.length === 0 && this.#stopping) socket.end();
     });

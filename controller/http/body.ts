@@ -33,7 +33,7 @@ export const joined = (chunks: readonly Buffer[]): Buffer =>
 /** The media type of a request, in lower case and without parameters; undefined without the header. */
 function mediaType(req: IncomingMessage): string | undefined {
   const header = req.headers['content-type'];
-  if (header === undefined) return undefined;
+  if (header === undefined || header === 'application/json') return header;
   const semicolon = header.indexOf(';');
   return (semicolon < 0 ? header : header.slice(0, semicolon)).trim().toLowerCase();
 }
@@ -58,7 +58,9 @@ const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;
 
 /** The decoder for a request's text: by the charset of its content type if it is known, otherwise UTF-8. */
 export function decoderOf(req: IncomingMessage): TextDecoder {
-  const charset = CHARSET.exec(req.headers['content-type'] ?? '')?.[1]?.toLowerCase();
+  const type = req.headers['content-type'];
+  if (type === undefined || type === 'application/json') return utf8;
+  const charset = CHARSET.exec(type)?.[1]?.toLowerCase();
   if (charset === undefined || charset === 'utf-8' || charset === 'utf8') return utf8;
   try {
     return new TextDecoder(charset);

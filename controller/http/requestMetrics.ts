@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import { CheapHistogram } from '../../shared/metrics/CheapHistogram.js';
+import { whenClosed } from './quick/QuickExchange.js';
 
 /** Counts and times responses, by method and status. */
 export function requestMetrics(registry: Registry): (req: IncomingMessage, res: ServerResponse) => void {
@@ -21,7 +22,7 @@ export function requestMetrics(registry: Registry): (req: IncomingMessage, res: 
   };
   return (req, res) => {
     const begun = performance.now();
-    res.once('close', () => {
+    whenClosed(res, () => {
       pair(methodLabel(req.method ?? ''), res.statusCode)((performance.now() - begun) / 1000);
     });
   };

@@ -48,6 +48,7 @@ export class QuickResponse extends ServerResponse {
   readonly #keepAliveLines: string;
   /** Names and values in turns. */
   readonly #fields: string[] = [];
+  readonly #onClosed: (() => void)[] = [];
   #sent = false;
 
   /** @param keepAliveLines the headers of a connection that goes on. */
@@ -64,6 +65,17 @@ export class QuickResponse extends ServerResponse {
         return this.#sent;
       },
     });
+  }
+
+  /** See `whenClosed`. */
+  addClosed(listener: () => void): void {
+    this.#onClosed.push(listener);
+  }
+
+  /** Tells that the response is written, or the connection closed. */
+  tellClosed(): void {
+    for (const listener of this.#onClosed.splice(0)) listener();
+    this.emit('close');
   }
 
   override setHeader(name: string, value: number | string | readonly string[]): this {
@@ -134,6 +146,12 @@ export class QuickResponse extends ServerResponse {
     for (let at = 0; at < fields.length; at += 2) if (isSameName(fields[at] ?? '', name)) return at;
     return -1;
   }
+}
+
+/** Calls `listener` once when the response is complete, or its connection closed: as the event `close`, at a fraction of its costs. */
+export function whenClosed(res: ServerResponse, listener: () => void): void {
+  if (res instanceof QuickResponse) res.addClosed(listener);
+  else res.once('close', listener);
 }
 
 /** Names are compared without regard to case. */

@@ -87,7 +87,7 @@ class QuickConnection implements ResponseSink {
   #written(last: boolean): void {
     const response = this.#response;
     this.#response = undefined;
-    response?.emit('close');
+    response?.tellClosed();
     const socket = this.#socket;
     if (last || socket.destroyed) return;
     const early = this.#early;
@@ -164,7 +164,7 @@ class QuickConnection implements ResponseSink {
     clearTimeout(this.#deadline);
     const response = this.#response;
     this.#response = undefined;
-    response?.emit('close');
+    response?.tellClosed();
   };
 
   #fail(code: string): void {
