@@ -118,9 +118,9 @@ export class QuickResponse extends ServerResponse {
 
   override end(chunk?: unknown, encoding?: unknown): this {
     if (this.#sent) return this;
+    const text = textOf(chunk);
     this.#sent = true;
     this.finished = true;
-    const text = typeof chunk === 'string' ? chunk : '';
     const { statusCode: status } = this;
     const fields = this.#fields;
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
@@ -133,6 +133,10 @@ export class QuickResponse extends ServerResponse {
     if (!empty && this.#find('content-length') < 0) head += `Content-Length: ${Buffer.byteLength(text)}\r\n`;
     this.#sink.respond(`${head}\r\n${empty ? '' : text}`, encoding === 'latin1' ? 'latin1' : 'utf8', last);
     return this;
+  }
+
+  override write(): never {
+    throw new TypeError('a quick response has one text, which `end` takes');
   }
 
   override destroy(): this {
@@ -152,6 +156,12 @@ export class QuickResponse extends ServerResponse {
 export function whenClosed(res: ServerResponse, listener: () => void): void {
   if (res instanceof QuickResponse) res.addClosed(listener);
   else res.once('close', listener);
+}
+
+/** @throws TypeError for bytes: a response without its body must not look like an empty one. */
+function textOf(chunk: unknown): string {
+  if (chunk === undefined || typeof chunk === 'string') return chunk ?? '';
+  throw new TypeError('a quick response takes a text only');
 }
 
 /** Names are compared without regard to case. */

@@ -127,11 +127,12 @@ describe('requests that are served without Node’s server', () => {
     for (const text of ['', 'first', 'second']) {
       const request = `POST /q HTTP/1.1\r\n${HOST}${body(text)}`;
       const at = request.length - text.length;
+      const answered = once(socket, 'data') as Promise<[Buffer]>;
       for (const piece of [request.slice(0, at), ...request.slice(at).split('')]) {
         socket.write(piece);
         await new Promise((resolve) => setTimeout(resolve, 5));
       }
-      const [answer] = (await once(socket, 'data')) as [Buffer];
+      const [answer] = await answered;
       assert.ok(answer.toString().endsWith(`"body":"${text}"}`));
     }
     socket.destroy();
@@ -254,4 +255,23 @@ describe('requests that are served without Node’s server', () => {
       assert.equal(undated(await say(answer.port, request)), undated(await say(expected.port, request)));
     });
   }
+
+  it('refuse a response of bytes or in parts, instead of losing it', async () => {
+    const errors: unknown[] = [];
+    const { port } = await open((_, res) => {
+      for (const attempt of [() => res.end(Buffer.from('x')), () => res.write('x')]) {
+        try {
+          attempt();
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+      res.end('text');
+    }, true);
+    assert.match(await say(port, `POST /q HTTP/1.1\r\n${HOST}${body('x')}`), /\r\n\r\ntext$/);
+    assert.deepEqual(
+      errors.map((error) => error instanceof TypeError),
+      [true, true],
+    );
+  });
 });
