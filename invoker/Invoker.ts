@@ -288,10 +288,6 @@ export class Invoker {
     pool: ContainerPool,
   ): Promise<Handled> {
     const { activationId } = message;
-    if (delivery.volatile === true) {
-      this.#journal.passing(activationId);
-      delivery.onKeep = () => this.#journal.lasting(activationId);
-    }
     return this.#invoke(message, delivery, reporter, pool).then(
       (handled) => {
         this.#present.delete(activationId);
@@ -300,7 +296,6 @@ export class Invoker {
       },
       (error: unknown) => {
         this.#present.delete(activationId);
-        this.#journal.end(activationId, false);
         throw error;
       },
     );

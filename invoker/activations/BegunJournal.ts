@@ -9,8 +9,7 @@ import { allocate } from '../../shared/files/allocate.js';
  * It has two files of fixed-length lines: `+id` (started), `-id` (the container did not take it) or `=id` (ended:
  * acknowledged and recorded). The first two are written at once, `+id` before the container gets the activation. They
  * do not wait for the disk, so they outlive the process but not the machine. An end is written with the next start, to
- * save a system call; if a kill loses it, the next run looks for the record in the store. An activation whose message ends with this
- * process has no line: nobody asks the next run for it. A full file replaces the
+ * save a system call; if a kill loses it, the next run looks for the record in the store. A full file replaces the
  * `.old` file. Activations that run at that time are copied to the new file.
  */
 
@@ -36,10 +35,6 @@ export interface ActivationJournal {
   hadBegun(activationId: string): boolean;
   /** Whether the earlier run had acknowledged and recorded the activation. */
   hadEnded(activationId: string): boolean;
-  /** The activation's message ends with this process. To be called before `begin`. */
-  passing(activationId: string): void;
-  /** To be called before such a message is kept for the next run. */
-  lasting(activationId: string): void;
   /** To be called before a container gets the activation. */
   begin(activationId: string): void;
   /** To be called if the container did not take it. */
@@ -57,8 +52,6 @@ export const noJournal: ActivationJournal = {
   remembered: Infinity,
   hadBegun: () => false,
   hadEnded: () => false,
-  passing: () => {},
-  lasting: () => {},
   begin: () => {},
   retract: () => {},
   end: () => {},
@@ -73,8 +66,6 @@ export class BegunJournal implements ActivationJournal {
   /** For each activation whether it ended. */
   readonly #earlier: ReadonlyMap<string, boolean>;
   readonly #atWork = new Set<string>();
-  /** Activations without lines, from `passing` until they end. */
-  readonly #passing = new Set<string>();
   /** The activations whose end is not written yet. */
   #ended: string[] = [];
   #file = -1;
@@ -102,28 +93,20 @@ export class BegunJournal implements ActivationJournal {
     return this.#earlier.get(activationId) === true;
   }
 
-  passing(activationId: string): void {
-    this.#passing.add(activationId);
-  }
-
-  lasting(activationId: string): void {
-    if (this.#passing.delete(activationId) && this.#atWork.has(activationId)) this.#append(lineOf(BEGUN, activationId));
-  }
-
   begin(activationId: string): void {
     if (this.#atWork.has(activationId)) return;
-    if (!this.#passing.has(activationId)) this.#append(lineOf(BEGUN, activationId));
+    this.#append(lineOf(BEGUN, activationId));
     this.#atWork.add(activationId);
   }
 
   retract(activationId: string): void {
     this.#atWork.delete(activationId);
-    if (!this.#passing.has(activationId)) this.#append(lineOf(RETRACTED, activationId));
+    this.#append(lineOf(RETRACTED, activationId));
   }
 
   end(activationId: string, reported: boolean): void {
     this.#atWork.delete(activationId);
-    if (this.#passing.delete(activationId) || !reported) return;
+    if (!reported) return;
     this.#ended.push(activationId);
     if (this.#ended.length >= MAX_UNWRITTEN) this.#append('');
   }
@@ -157,16 +140,12 @@ export class BegunJournal implements ActivationJournal {
     this.#lines = lines.length;
   }
 
-  #begunLines(): string[] {
-    return [...this.#atWork].filter((id) => !this.#passing.has(id)).map((id) => lineOf(BEGUN, id));
-  }
-
   /** Writes the unwritten ends, then this line. */
   #append(line: string): void {
     const text = this.#ended.map((id) => lineOf(ENDED, id)).join('') + line;
     this.#ended = [];
     if (text === '') return;
-    if (this.#lines >= this.#maxLines) this.#begin(this.#begunLines());
+    if (this.#lines >= this.#maxLines) this.#begin([...this.#atWork].map((id) => lineOf(BEGUN, id)));
     writeSync(this.#file, text, this.#lines * LINE_LENGTH, 'latin1');
     this.#lines += text.length / LINE_LENGTH;
   }

@@ -117,10 +117,6 @@ export interface Delivery {
    * that was in the topic when this consumer resumed the group's position; false is certain.
    */
   readonly redelivered: boolean;
-  /** Whether the message ends with this process, unless it is kept (embedded bus). Missing: it does not. */
-  readonly volatile?: boolean;
-  /** Called before a volatile message is kept, which is then delivered to a successor. */
-  onKeep?: (() => void) | undefined;
 }
 
 export interface Consumer {

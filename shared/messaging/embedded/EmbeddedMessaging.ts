@@ -118,8 +118,7 @@ export class EmbeddedMessaging implements Messaging {
       }
     }
     if (!volatile) return this.#keepThenAppend(kept, topic, message, this.#item(message));
-    const delivery = { sentAt: this.#now(), redelivered: false, volatile: true, onKeep: undefined };
-    const item: Waiting<T> = { message, delivery, handled: false, onHandled: this.#forget };
+    const item: Waiting<T> = { ...this.#item(message), onHandled: this.#forget };
     this.#volatile.set(message, item);
     this.#append(topic, item);
     return SENT;
@@ -144,7 +143,6 @@ export class EmbeddedMessaging implements Messaging {
   async #keep<T>(topic: Topic<T>, message: T): Promise<void> {
     const item = this.#volatile.get(message);
     if (!item) return;
-    item.delivery.onKeep?.();
     await this.#kept?.put(topic, message, item);
   }
 

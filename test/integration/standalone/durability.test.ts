@@ -138,6 +138,24 @@ for (const [place, places] of [
       }
     });
 
+    it('does not run again what a caller waited for no longer', async () => {
+      const code = `const { appendFileSync } = require('node:fs');
+      function main({ ms }) {
+        appendFileSync(${JSON.stringify(ran)}, process.env.__OW_ACTIVATION_ID + '\\n');
+        return new Promise((resolve) => setTimeout(() => resolve({ done: true }), ms));
+      }`;
+      await call('PUT', 'actions/slow', { exec: { kind: 'nodejs:20', code }, limits: { memory: 128 } });
+      await call('POST', 'actions/slow?blocking=true', { ms: 1 });
+      const { status, body } = await call('POST', 'actions/slow?blocking=true&timeout=300', { ms: 5000 });
+      const id = String(body['activationId']);
+      assert.equal(status, 202);
+      await eventually(async () => assert.ok(readFileSync(ran, 'utf8').includes(id)), 10_000);
+      server.signal('SIGKILL');
+      await server.exited();
+      await start();
+      await check([id]);
+    });
+
     it('loses nothing at the second signal', async () => {
       const ids = await load((accepted) => {
         if (accepted.length !== ENOUGH) return;

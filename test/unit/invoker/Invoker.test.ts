@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Registry } from 'prom-client';
-import { noJournal, type ActivationJournal } from '../../../invoker/activations/BegunJournal.js';
+import { BegunJournal, noJournal, type ActivationJournal } from '../../../invoker/activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, maxInFlight, stemCells } from '../../../invoker/Invoker.js';
 import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
@@ -9,9 +12,12 @@ import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
 import type { ConsumerOptions, Delivery, Handled, Messaging } from '../../../shared/messaging/Messaging.js';
+import { EmbeddedMessaging } from '../../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { KeptMessages } from '../../../shared/messaging/embedded/KeptMessages.js';
 import { topics } from '../../../shared/messaging/topics.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
 import { StoreUnavailableError, type ArtifactStore, type ViewRow } from '../../../shared/store/ArtifactStore.js';
+import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
 import { FakeDriver, ok } from './pool/FakeDriver.js';
 import { action, Gate, Heard, message, settle } from './pool/setup.js';
 
@@ -49,38 +55,40 @@ class Fixture {
   blocked: ViewRow[] = [];
   readonly #inFlight = new Set<Promise<unknown>>();
   #consumer: ConsumerOptions<ActivationMessage> | undefined;
-  readonly invoker = new Invoker({
-    config: CONFIG,
-    messaging: {
-      ensureTopic: () => Promise.resolve(),
-      producer: () => Promise.resolve(this.heard.producer),
-      consume: (options: unknown) => {
-        this.#consumer = options as ConsumerOptions<ActivationMessage>;
-        return Promise.resolve({ close: async () => void (await Promise.all(this.#inFlight)) });
-      },
-      isHealthy: () => true,
-      health: () => ({ up: true, since: Number.NEGATIVE_INFINITY, answeredAt: 0 }),
-      close: () => Promise.resolve(),
-    } as Messaging,
-    topics: topics(),
-    entities: {
-      getActionWithCode: async () => {
-        await this.fetching.pass();
-        return action();
-      },
-    },
-    subjects: { query: () => Promise.resolve(this.blocked) } as Partial<ArtifactStore> as ArtifactStore,
-    activations: { get: (_, id) => Promise.resolve(this.stored.get(id)) },
-    recorder: { record: (record) => void this.heard.records.push(record) },
-    journal: this.journal,
-    driver: this.driver,
-    runtimes: MANIFEST,
-    decrypt: (_, value) => value,
-    metrics: new InvokerMetrics(new Registry()),
-    log: silentLogger,
-  });
+  readonly invoker: Invoker;
 
-  constructor() {
+  /** @param used instead of `journal` */
+  constructor(used?: ActivationJournal) {
+    this.invoker = new Invoker({
+      config: CONFIG,
+      messaging: {
+        ensureTopic: () => Promise.resolve(),
+        producer: () => Promise.resolve(this.heard.producer),
+        consume: (options: unknown) => {
+          this.#consumer = options as ConsumerOptions<ActivationMessage>;
+          return Promise.resolve({ close: async () => void (await Promise.all(this.#inFlight)) });
+        },
+        isHealthy: () => true,
+        health: () => ({ up: true, since: Number.NEGATIVE_INFINITY, answeredAt: 0 }),
+        close: () => Promise.resolve(),
+      } as Messaging,
+      topics: topics(),
+      entities: {
+        getActionWithCode: async () => {
+          await this.fetching.pass();
+          return action();
+        },
+      },
+      subjects: { query: () => Promise.resolve(this.blocked) } as Partial<ArtifactStore> as ArtifactStore,
+      activations: { get: (_, id) => Promise.resolve(this.stored.get(id)) },
+      recorder: { record: (record) => void this.heard.records.push(record) },
+      journal: used ?? this.journal,
+      driver: this.driver,
+      runtimes: MANIFEST,
+      decrypt: (_, value) => value,
+      metrics: new InvokerMetrics(new Registry()),
+      log: silentLogger,
+    });
     this.fetching.open();
   }
 
@@ -121,21 +129,31 @@ describe('Invoker', () => {
     assert.match(f.driver.containers[0]?.spec.name ?? '', /^wsk2_\w+_1_prewarm_nodejs20$/);
   });
 
-  it('tells its journal which messages end with the process, and when they are kept', async () => {
-    const told: string[] = [];
-    const sent = message();
-    f.journal.passing = (id) => told.push(`${id === sent.activationId} passing`);
-    f.journal.begin = (id) => told.push(`${id === sent.activationId} begins`);
-    f.journal.lasting = (id) => told.push(`${id === sent.activationId} lasting`);
-    const delivery: Delivery = { sentAt: 0, redelivered: false, volatile: true };
-    await f.hand(sent, delivery);
-    delivery.onKeep?.();
-    const known = told.filter((line) => line.startsWith('true'));
-    assert.deepEqual([known[0], known.at(-1)], ['true passing', 'true lasting']);
-    assert.ok(known.includes('true begins'));
-    told.length = 0;
-    await f.deliver(message());
-    assert.ok(told.every((line) => line === 'false begins'));
+  it('notes each activation in its journal, also one whose message is not durable yet', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'invoker-'));
+    const stores = await openTemporaryStores();
+    const kept = new KeptMessages({ entries: stores.messages, keeps: () => true, log: silentLogger });
+    const bus = new EmbeddedMessaging({ kept });
+    try {
+      const journal = new BegunJournal(join(folder, 'begun'));
+      await f.invoker.stop();
+      f = new Fixture(journal);
+      await f.invoker.start();
+      const topic = topics().invoker(2);
+      const handle = (received: ActivationMessage, delivery: Delivery): Promise<Handled> => f.hand(received, delivery);
+      await bus.consume({ topic, group: 'g', maxInFlight: 1, handle });
+      const sent = message();
+      await (await bus.producer()).send(topic, sent, { volatile: true });
+      while (f.heard.records.length === 0) await settle();
+      journal.close();
+      const next = new BegunJournal(join(folder, 'begun'));
+      assert.ok(next.hadBegun(sent.activationId) || next.hadEnded(sent.activationId));
+      next.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+      await bus.close();
+      await stores.close();
+    }
   });
 
   it('runs a redelivered activation without a record, and repeats the acknowledgement of one with a record', async () => {

@@ -86,34 +86,6 @@ describe('BegunJournal', () => {
     assert.deepEqual(known(open()), [expected[0], expected[1], [false, true], expected[3]]);
   });
 
-  it('has no line of an activation whose message ends with the process, until that is kept', () => {
-    const first = open(4);
-    for (const n of [1, 2, 3]) first.passing(id(n));
-    first.begin(id(1));
-    first.lasting(id(1));
-    first.lasting(id(2));
-    first.begin(id(2));
-    first.begin(id(3));
-    first.retract(id(3));
-    first.begin(id(3));
-    first.passing(id(4));
-    first.begin(id(4));
-    first.lasting(id(4));
-    first.end(id(3), true);
-    first.end(id(4), true);
-    first.close();
-    const next = open();
-    assert.deepEqual(
-      [1, 2, 3, 4].map((n) => [next.hadBegun(id(n)), next.hadEnded(id(n))]),
-      [
-        [true, false],
-        [true, false],
-        [false, false],
-        [false, true],
-      ],
-    );
-  });
-
   it('writes an end with the next beginning, and many ends without one', () => {
     const first = open();
     first.begin(id(1));

@@ -127,27 +127,6 @@ describe('messages that outlive the process', () => {
     assert.deepEqual(stores.messages.list(), []);
   });
 
-  it('tell the handler of a volatile message before they keep it', async () => {
-    const bus = open();
-    const producer = await bus.producer();
-    const deliveries: Delivery[] = [];
-    const handle = (_: Message, delivery: Delivery): Promise<void> => {
-      deliveries.push(delivery);
-      return new Promise(() => {});
-    };
-    await bus.consume({ topic: INVOKER, group: 'g', maxInFlight: 9, handle });
-    const message = { n: 1 };
-    await producer.send(INVOKER, message, { volatile: true });
-    await producer.send(INVOKER, { n: 2 });
-    while (deliveries.length < 2) await turn();
-    const [first, second] = deliveries;
-    assert.deepEqual([first?.volatile, second?.volatile], [true, undefined]);
-    let kept: number | undefined;
-    if (first) first.onKeep = () => (kept = stores.messages.list().length);
-    await producer.keep?.(INVOKER, message);
-    assert.deepEqual([kept, stores.messages.list().length], [1, 2]);
-  });
-
   it('are not of other topics', async () => {
     const bus = open();
     await (await bus.producer()).send(topic('completed0'), { n: 1 });
