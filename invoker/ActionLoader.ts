@@ -9,19 +9,21 @@ import { limitsViolation, namespaceLimits } from '../shared/config/namespaceLimi
 import type { Limits } from '../shared/config/limits.js';
 import type { Logger } from '../shared/logging/Logger.js';
 import type { ActivationMessage } from '../shared/messages/activation.js';
-import { backOff, retry } from '../shared/process/retry.js';
 import { isSkeleton } from '../shared/runtimes/image.js';
 import { pullsImage, type Runtimes } from '../shared/runtimes/manifest.js';
-import { StoreUnavailableError } from '../shared/store/ArtifactStore.js';
 import type { EntityStore } from '../shared/store/EntityStore.js';
 import { executableAction, type ExecutableAction, type RuntimeOfKind } from './activations/ExecutableAction.js';
 import { applicationError, developerError } from './activations/response.js';
 import * as texts from './activations/texts.js';
 import { unreadable } from './activations/unreadable.js';
+import { InvokerStopsError, StoreWaits, type StoreWaitLimits } from './StoreWaits.js';
 
-/** The action of a message, or the response if it cannot run. Left: the invoker stops before the store has answered. */
+/**
+ * The action of a message, and how long it took in ms; or the response if it cannot run. Left: the invoker stops before the
+ * store has answered.
+ */
 export type FetchedAction =
-  | { readonly kind: 'action'; readonly action: ExecutableAction }
+  | { readonly kind: 'action'; readonly action: ExecutableAction; readonly waitedMs: number }
   | { readonly kind: 'none'; readonly response: ActivationResponse }
   | { readonly kind: 'left' };
 
@@ -30,17 +32,9 @@ export interface ActionLoaderParts {
   readonly runtimes: Runtimes;
   readonly limits: Limits;
   readonly log: Logger;
-  /** The wait for a store that does not answer, and the first and the longest pause between reads, in ms. */
-  readonly storeWait?: StoreWait | undefined;
+  /** The limits of the waits for a store that does not answer. */
+  readonly storeWait?: StoreWaitLimits | undefined;
 }
-
-interface StoreWait {
-  readonly limitMs: number;
-  readonly pauseMs: readonly [first: number, longest: number];
-}
-
-/** Two of the longest requests to the store (30 s each) and the limit of an action (60 s) end before its controller gives up. */
-const STORE_WAIT: StoreWait = { limitMs: 30_000, pauseMs: [200, 1000] };
 
 /**
  * Reads the actions of messages, at the revision in the message. If that revision is gone, it reads the newest one.
@@ -55,29 +49,33 @@ export class ActionLoader {
   readonly #known = new WeakMap<Action, ExecutableAction | undefined>();
   /** The limits of namespaces that the actions were last within. Both are frozen, and the same for many messages. */
   readonly #within = new WeakMap<Action, UserLimits>();
-  #stopping = new AbortController();
+  readonly #waits: StoreWaits;
 
   constructor(parts: ActionLoaderParts) {
     this.#parts = parts;
+    this.#waits = new StoreWaits(parts.storeWait);
   }
 
-  /** Waits for the store no longer: the messages that wait for it are left. */
+  /** Waits for the store again. */
+  start(): void {
+    this.#waits.start();
+  }
+
+  /** Waits for the store no longer: the messages that need it are left, also those that come later. */
   stop(): void {
-    this.#stopping.abort(new Error('the invoker stops'));
-    // The invoker may start again.
-    this.#stopping = new AbortController();
+    this.#waits.stop();
   }
 
   /** Never rejects: an error becomes the activation's response. */
   async fetch(message: ActivationMessage): Promise<FetchedAction> {
     const { entities, log } = this.#parts;
     const id = documentId(message.action);
-    const { signal } = this.#stopping;
+    const start = performance.now();
     let action: Action | undefined;
     try {
-      action = await this.#untilAnswered(() => entities.getActionWithCode(id, message.revision), signal);
+      action = await this.#waits.untilAnswered(() => entities.getActionWithCode(id, message.revision));
     } catch (error) {
-      if (signal.aborted && error === signal.reason) return { kind: 'left' };
+      if (error instanceof InvokerStopsError) return { kind: 'left' };
       log.error(`could not read action ${id}`, { transid: message.transid, error });
       return none(unreadable(error));
     }
@@ -88,25 +86,8 @@ export class ActionLoader {
     // The document was an action at the time of the invocation.
     if (kind === SEQUENCE) return none(applicationError(texts.becameSequence));
     const executable = this.#executable(action);
-    if (executable) return { kind: 'action', action: executable };
+    if (executable) return { kind: 'action', action: executable, waitedMs: performance.now() - start };
     return none(developerError(kind === BLACKBOX ? texts.withoutImage : texts.unknownKind(kind)));
-  }
-
-  /** Repeats a read while the store does not answer, within a limit. @throws its last error. */
-  async #untilAnswered<R>(read: () => Promise<R>, signal?: AbortSignal): Promise<R> {
-    try {
-      return await read();
-    } catch (error) {
-      if (!(error instanceof StoreUnavailableError)) throw error;
-    }
-    const { limitMs, pauseMs } = this.#parts.storeWait ?? STORE_WAIT;
-    const pause = backOff(...pauseMs);
-    const end = performance.now() + limitMs;
-    const mayRepeat = (error: unknown): boolean => error instanceof StoreUnavailableError && performance.now() < end;
-    return retry(read, {
-      delayMs: (failures, error) => (mayRepeat(error) ? pause(failures) : undefined),
-      signal,
-    });
   }
 
   /**
@@ -132,9 +113,8 @@ export class ActionLoader {
     const { exec } = action;
     const { code } = exec;
     if (!(code instanceof LargeCode)) return action;
-    const lasting = new LargeCode(code.bytes, () =>
-      this.#untilAnswered(async () => (await code.read()) ?? this.#newestCode(action)),
-    );
+    const read = async (): Promise<Uint8Array | undefined> => (await code.read()) ?? this.#newestCode(action);
+    const lasting = new LargeCode(code.bytes, (waitedMs) => this.#waits.untilAnswered(read, waitedMs));
     return { ...action, exec: { ...exec, code: lasting } };
   }
 

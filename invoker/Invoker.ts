@@ -168,6 +168,7 @@ export class Invoker {
       objectsUrl: () => objects?.peerUrl,
     });
     await this.#blacklist.start();
+    this.#actions.start();
     pool.start();
     let consumer: Consumer;
     try {
@@ -321,7 +322,7 @@ export class Invoker {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now(), this.name), true);
       return;
     }
-    return await pool.submit(message, fetched.action);
+    return await pool.submit(message, fetched.action, fetched.waitedMs);
   }
 
   /**

@@ -197,8 +197,9 @@ export class ContainerPool {
   /**
    * Runs an activation. Resolves once it is acknowledged and recorded, or to `left` if it had not started before
    * `leaveWaiting`. Never rejects.
+   * @param storeWaitMs how long it has waited for the store.
    */
-  submit(received: ActivationMessage, action: ExecutableAction): Promise<Handled> {
+  submit(received: ActivationMessage, action: ExecutableAction, storeWaitMs = 0): Promise<Handled> {
     if (this.#leaving) return LEFT;
     let message = received;
     let unreadable: string | undefined;
@@ -214,7 +215,8 @@ export class ContainerPool {
         this.#prediction?.left(job.flow, this.#parts.now());
         if (--this.#jobs === 0) this.#onIdle?.();
       };
-      const job = newJob(message, action, ++this.#arrivals, { done: () => end(), leave: () => end('left') });
+      const ends = { done: () => end(), leave: () => end('left') };
+      const job = newJob(message, action, ++this.#arrivals, ends, storeWaitMs);
       this.#prediction?.arrived(job.flow, () => preparation(received), this.#parts.now());
       if (this.#state === 'closed') this.#runs.giveUp(job, whiskError(texts.abnormalRun));
       else if (unreadable !== undefined) this.#runs.giveUp(job, developerError(unreadable), unreadable);

@@ -17,6 +17,8 @@ export interface Job extends ContainerRequest, ColoredJob, Queued {
   colorHit: boolean;
   /** Since when it lets others pass to a container of their color, in ms since the epoch. Missing: it does not yet. */
   patientSince?: number;
+  /** How long it has waited for the store, in ms. */
+  storeWaitMs: number;
   /** Called when the activation is acknowledged and recorded. */
   readonly done: () => void;
   /** Called when the activation did not start and is left to the next run of this invoker. */
@@ -43,6 +45,7 @@ export function newJob(
   action: ExecutableAction,
   arrival: number,
   { done, leave }: Pick<Job, 'done' | 'leave'>,
+  storeWaitMs = 0,
 ): Job {
   const namespace = message.user.namespace.name;
   const { key, flow } = keysOf(namespace, action);
@@ -62,6 +65,7 @@ export function newJob(
     attempts: 0,
     platformFailed: false,
     colorHit: false,
+    storeWaitMs,
     done,
     leave,
   };

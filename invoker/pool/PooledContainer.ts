@@ -21,7 +21,8 @@ export interface PooledContainer extends ContainerEntry {
 /**
  * The outcome of a container's preparation for an activation. `ok`: it is warm. `failed`: `execution` is for the record
  * of that activation, `response` for those that waited for it; `initialized`: whether `/init` was sent. `unsent`: the
- * container did not get the code, so another one may take the activation.
+ * container did not get the code, so another one may take the activation. `left`: the invoker stops, and the activations have
+ * not started.
  */
 export type Prepared =
   | { readonly kind: 'ok'; readonly init: Interval }
@@ -33,7 +34,8 @@ export type Prepared =
       /** For the logs of those activations. */
       readonly reason: string | undefined;
     }
-  | { readonly kind: 'unsent'; readonly fault: Fault };
+  | { readonly kind: 'unsent'; readonly fault: Fault }
+  | { readonly kind: 'left' };
 
 /**
  * Why a container did not take an activation: it refused (`container`), the platform failed to prepare it (`platform`),

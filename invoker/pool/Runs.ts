@@ -70,6 +70,7 @@ export class Runs {
     if (entry.prepared) {
       const prepared = await entry.prepared;
       if (prepared.kind === 'unsent') return this.#tryElsewhere(entry, job, prepared.fault);
+      if (prepared.kind === 'left') return this.#leave(entry, job);
       if (prepared.kind === 'failed') return this.#notPrepared(entry, job, prepared, start !== 'warm');
       if (start !== 'warm') init = prepared.init;
     } else if (entry.changing && !(await this.#containers.resume(entry))) {
@@ -132,6 +133,13 @@ export class Runs {
     }
     if (first) this.#conclude(job, prepared.execution, true, prepared.reason);
     else this.giveUp(job, prepared.response, prepared.reason);
+    this.#containers.release(entry, false);
+  }
+
+  /** Leaves a job that has not started to the next run of the invoker. */
+  #leave(entry: PooledContainer, job: Job): void {
+    this.#containers.drain(entry);
+    job.leave();
     this.#containers.release(entry, false);
   }
 

@@ -19,6 +19,7 @@ import {
   type RequestBody,
 } from '../containers/ContainerDriver.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
+import { InvokerStopsError } from '../StoreWaits.js';
 import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
@@ -65,13 +66,14 @@ export interface ExecutionParts {
 
 /**
  * The outcome of `/init`. `unsent`: the code did not reach the container, or the container is shutting down, so another
- * one may take the activation. `unread`: the store did not give the code.
+ * one may take the activation. `unread`: the store did not give the code. `left`: the invoker stopped before it did.
  */
 export type Initialized =
   | { readonly kind: 'ok'; readonly interval: Interval }
   | { readonly kind: 'failed'; readonly response: ActivationResponse; readonly interval: Interval; timedOut: boolean }
   | { readonly kind: 'unsent' }
-  | { readonly kind: 'unread'; readonly response: ActivationResponse };
+  | { readonly kind: 'unread'; readonly response: ActivationResponse }
+  | { readonly kind: 'left' };
 
 /** Initializes the container with the job's action. */
 export async function initialize(parts: ExecutionParts, container: Container, job: Job): Promise<Initialized> {
@@ -81,14 +83,25 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
   try {
     share = parts.codeMemory.open(job.namespace);
     await share.take(code.bytes);
-    const bytes = await code.read();
+    const bytes = await readFor(job, code);
     if (!bytes) return { kind: 'unread', response: applicationError(texts.changedMeanwhile) };
     return await initializeWith(parts, container, job, bytes);
   } catch (error) {
+    if (error instanceof InvokerStopsError) return { kind: 'left' };
     parts.log.error(`the code of ${job.action.path} could not be read`, { transid: job.message.transid, error });
     return { kind: 'unread', response: unreadable(error) };
   } finally {
     share?.release();
+  }
+}
+
+/** Reads the code, and adds the time to the job's wait for the store. */
+async function readFor(job: Job, code: LargeCode): Promise<Uint8Array | undefined> {
+  const start = performance.now();
+  try {
+    return await code.read(job.storeWaitMs);
+  } finally {
+    job.storeWaitMs += performance.now() - start;
   }
 }
 

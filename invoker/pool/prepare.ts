@@ -36,6 +36,7 @@ export async function prepare(
     return { kind: 'ok', init: initialized.interval };
   }
   containers.drain(entry);
+  if (initialized.kind === 'left') return initialized;
   if (initialized.kind === 'unread') return notStarted(parts, initialized.response);
   if (initialized.kind === 'failed') {
     const { response, interval, timedOut } = initialized;

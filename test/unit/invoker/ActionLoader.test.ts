@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ActionLoader } from '../../../invoker/ActionLoader.js';
+import { InvokerStopsError } from '../../../invoker/StoreWaits.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import { StatusCode } from '../../../shared/entities/activation.js';
 import type { Action } from '../../../shared/entities/documents.js';
@@ -30,13 +31,15 @@ const runtimes = parseManifest({
 class Fixture {
   readonly asked: [string, string | null | undefined][] = [];
   found: () => Action | undefined = () => action();
-  readonly storeWait = { limitMs: 60_000, pauseMs: [1, 1] as const };
+  /** Missing: what is found. */
+  read: (() => Promise<Action | undefined>) | undefined;
+  readonly storeWait = { limitMs: 60_000, leastMs: 0, pauseMs: [1, 1] as const };
   readonly source = new ActionLoader({
     storeWait: this.storeWait,
     entities: {
       getActionWithCode: async (id, revision) => {
         this.asked.push([id, revision]);
-        return this.found();
+        return this.read?.() ?? this.found();
       },
     },
     runtimes,
@@ -184,6 +187,45 @@ describe('ActionLoader', () => {
     await until(() => f.asked.length > 1);
     f.source.stop();
     assert.deepEqual(await fetching, { kind: 'left' });
+    assert.deepEqual(await f.source.fetch(message()), { kind: 'left' }, 'also one that comes later');
+
+    f.source.start();
+    f.found = () => action();
+    assert.equal((await f.source.fetch(message())).kind, 'action');
+  });
+
+  it('ends each wait for large code when the invoker stops, also for a read without an answer', async () => {
+    const f = new Fixture();
+    const never = new LargeCode(3, () => new Promise(() => {}));
+    f.found = () => action({ exec: { kind: 'nodejs:20', code: never, binary: false } });
+    const fetched = await f.source.fetch(message());
+    assert.ok(fetched.kind === 'action' && fetched.action.code instanceof LargeCode);
+    const reading = assert.rejects(fetched.action.code.read(), InvokerStopsError);
+    f.source.stop();
+    await reading;
+    await assert.rejects(fetched.action.code.read(), InvokerStopsError);
+  });
+
+  it('bounds the whole wait of an activation for the store, whose requests may have no answers', async () => {
+    const f = new Fixture();
+    f.storeWait.limitMs = 20;
+    f.read = () => new Promise(() => {});
+    assert.deepEqual(await f.failure(), [3, { error: 'Action could not be fetched.' }]);
+
+    f.read = undefined;
+    f.storeWait.limitMs = 1_000_000;
+    const never = new LargeCode(3, () => new Promise(() => {}));
+    f.found = () => action({ exec: { kind: 'nodejs:20', code: never, binary: false } });
+    const fetched = await f.source.fetch(message());
+    assert.ok(fetched.kind === 'action' && fetched.action.code instanceof LargeCode);
+    assert.ok(fetched.waitedMs < 60_000);
+    await assert.rejects(fetched.action.code.read(999_980), /did not answer within 0\.02 s/);
+    f.storeWait.leastMs = 30;
+    await assert.rejects(
+      fetched.action.code.read(999_999),
+      /did not answer within 0\.03 s/,
+      'each read gets some time',
+    );
   });
 
   it('never counts a fault of a stored document as its own', async () => {

@@ -8,6 +8,7 @@ import { DEFAULT_INVOKER_CONFIG, Invoker, maxInFlight, stemCells } from '../../.
 import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import type { ActivationRecord } from '../../../shared/entities/activation.js';
+import { LargeCode } from '../../../shared/entities/LargeCode.js';
 import { silentLogger } from '../../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
@@ -18,6 +19,7 @@ import { topics } from '../../../shared/messaging/topics.js';
 import { parseManifest } from '../../../shared/runtimes/manifest.js';
 import { StoreUnavailableError, type ArtifactStore, type ViewRow } from '../../../shared/store/ArtifactStore.js';
 import { openTemporaryStores } from '../../../shared/store/embedded/open.js';
+import { until } from '../../suites/messaging.js';
 import { FakeDriver, ok } from './pool/FakeDriver.js';
 import { action, Gate, Heard, message, settle } from './pool/setup.js';
 
@@ -52,6 +54,8 @@ class Fixture {
   readonly heard = new Heard();
   readonly stored = new Map<string, ActivationRecord>();
   readonly fetching = new Gate();
+  readonly lookingUp = new Gate();
+  found = action();
   blocked: ViewRow[] = [];
   readonly #inFlight = new Set<Promise<unknown>>();
   #consumer: ConsumerOptions<ActivationMessage> | undefined;
@@ -76,11 +80,16 @@ class Fixture {
       entities: {
         getActionWithCode: async () => {
           await this.fetching.pass();
-          return action();
+          return this.found;
         },
       },
       subjects: { query: () => Promise.resolve(this.blocked) } as Partial<ArtifactStore> as ArtifactStore,
-      activations: { get: (_, id) => Promise.resolve(this.stored.get(id)) },
+      activations: {
+        get: async (_, id) => {
+          await this.lookingUp.pass();
+          return this.stored.get(id);
+        },
+      },
       recorder: { record: (record) => void this.heard.records.push(record) },
       journal: used ?? this.journal,
       driver: this.driver,
@@ -90,6 +99,7 @@ class Fixture {
       log: silentLogger,
     });
     this.fetching.open();
+    this.lookingUp.open();
   }
 
   deliver(sent: ActivationMessage, redelivered = false, sentAt = 0): Promise<Handled> {
@@ -287,5 +297,44 @@ describe('Invoker', () => {
     await f.invoker.stop(10);
     assert.equal(await handled, 'left');
     assert.deepEqual([f.heard.records, f.heard.acks], [[], []]);
+  });
+
+  it('leaves also activations that come to need the store after it was stopped', async () => {
+    const lookingUp = new Gate();
+    Object.assign(f.lookingUp, { pass: () => lookingUp.pass() });
+    Object.assign(f.fetching, { pass: () => Promise.reject(new StoreUnavailableError('away')) });
+    await until(() => f.driver.alive.length > 0);
+    const handled = f.deliver(message(), true);
+    const stopped = f.invoker.stop(10);
+    await until(() => f.driver.alive.length === 0);
+    lookingUp.open();
+    assert.equal(await handled, 'left');
+    await stopped;
+    assert.deepEqual([f.heard.records, f.heard.acks], [[], []]);
+  });
+
+  it('leaves activations whose container waits for their large code when it is stopped, and removes the container', async () => {
+    const unread: (() => Promise<Uint8Array>)[] = [
+      () => Promise.reject(new StoreUnavailableError('away')),
+      () => new Promise(() => {}),
+    ];
+    for (const read of unread) {
+      let reads = 0;
+      const code = new LargeCode(3, () => {
+        reads++;
+        return read();
+      });
+      f.found = action({ exec: { kind: 'nodejs:20', code, binary: false } });
+      const handled = f.deliver(message());
+      await until(() => reads > 0);
+      await f.invoker.stop(10);
+      assert.equal(await handled, 'left');
+      assert.deepEqual([f.heard.records, f.heard.acks], [[], []]);
+      assert.equal(f.driver.alive.length, 0);
+      await f.invoker.start();
+    }
+    f.found = action();
+    await f.deliver(message());
+    assert.equal(f.heard.records[0]?.response.statusCode, 0, 'it waits for the store again after its start');
   });
 });

@@ -194,6 +194,22 @@ describe('Runs', () => {
     }
   });
 
+  it('counts the waits of an activation for the store together', async () => {
+    const f = new PoolFixture();
+    const waited: number[] = [];
+    const read = async (waitedMs: number): Promise<Uint8Array> => {
+      waited.push(waitedMs);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return Buffer.from('code');
+    };
+    f.driver.answer = ({ path }) => (path === '/init' && waited.length < 2 ? { status: 503, body: '' } : ok({}));
+    await f.pool.submit(message(), { ...executable(), code: new LargeCode(3, read) }, 7000);
+    const [first = 0, second = 0] = waited;
+    assert.equal(waited.length, 2);
+    assert.equal(first, 7000);
+    assert.ok(second >= 7004 && second < 60_000, `${second} ms`);
+  });
+
   it('collects no logs of a run that wrote nothing, and acknowledges it at once, also before the logs of an earlier one', async () => {
     const f = new PoolFixture({ userMemoryMB: 256 });
     const gate = new Gate();
