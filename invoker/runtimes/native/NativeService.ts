@@ -72,7 +72,7 @@ export class NativeService implements ActionProtocol {
     if (typeof args !== 'object') return failure(404, NO_ARGUMENT);
     if (this.#state === 'stopped') return failure(502, NO_BINARY);
     const reply = this.#state === 'stub' ? this.#stub() : await this.#execute(JSON.stringify(args), body);
-    if (end && reply.status === 200 && (await end())) return { ...reply, silent: true };
+    if (end && reply.status === 200 && (await end(reply))) return { ...reply, silent: true };
     if (!end || reply.status !== 200) this.#options.endLogs();
     return reply;
   }

@@ -18,6 +18,9 @@ const ON_DEMAND = 'on-demand';
 const FORBIDDEN: Reply = { status: 403, body: { error: 'Only the invoker may call this container.' } };
 const BAD_REQUEST: Reply = { status: 500, body: { error: 'Bad request.' } };
 
+/** Active resources that wait for others: those of this server, and connections of the action. The rest may call the action back soon. */
+const PASSIVE: ReadonlySet<string> = new Set(['TCPServerWrap', 'TCPSocketWrap', 'PipeServerWrap', 'PipeWrap']);
+
 /** What a runtime does with the bodies of `/init` and `/run`. */
 export interface ActionProtocol {
   init(body: Record<string, unknown>): Promise<Reply>;
@@ -39,6 +42,8 @@ export function serveActions(
   const writeStdout = stdout.write.bind(stdout);
   const writeStderr = stderr.write.bind(stderr);
   const activeResources = process.getActiveResourcesInfo.bind(process);
+  const listenFirst = process.prependListener.bind(process);
+  const listenNoMore = process.removeListener.bind(process);
 
   /**
    * The invoker's token, from the first `/init` with a token. It signs the sentinels and authenticates later requests. It
@@ -58,15 +63,20 @@ export function serveActions(
       writeStderr(sentinel);
     },
     pending: () => stdout.writableLength > 0 || stderr.writableLength > 0,
-    busy: () => activeResources().includes('Immediate'),
+    busy: () => !activeResources().every((resource) => PASSIVE.has(resource)),
+    written: () => stdout.bytesWritten + stderr.bytesWritten,
+    onExit: (listener) => {
+      listenFirst('exit', listener);
+      return () => void listenNoMore('exit', listener);
+    },
     watch: watchPipes(),
   });
   const service = make(() => logs.mark());
 
-  async function run(body: Record<string, unknown>, onDemand: boolean): Promise<Reply> {
-    const logged = logs.begin(onDemand);
+  async function run(body: Record<string, unknown>, request: ActionRequest): Promise<Reply> {
+    const logged = logs.begin(request.logs === ON_DEMAND);
     try {
-      return await service.run(body, () => logs.end(logged));
+      return await service.run(body, (ended) => logs.end(logged, () => request.lastWords?.(responseOf(ended))));
     } finally {
       logs.finish();
     }
@@ -84,7 +94,7 @@ export function serveActions(
       return BAD_REQUEST;
     }
     if (method !== 'POST' || !isRecord(body)) return BAD_REQUEST;
-    if (path === '/run') return run(body, request.logs === ON_DEMAND);
+    if (path === '/run') return run(body, request);
     if (path !== '/init') return BAD_REQUEST;
     if (sent !== undefined && sent !== '') take(sent);
     const initialized = await service.init(body);
@@ -93,8 +103,7 @@ export function serveActions(
 
   async function answer(request: ActionRequest): Promise<ActionResponse> {
     server.emit('request');
-    const { status, body, json, tokenAccepted = false, silent = false } = await reply(request);
-    return { status, json: json ?? JSON.stringify(body), tokenAccepted, silent };
+    return responseOf(await reply(request));
   }
 
   const parts = { answer, maxBodyBytes: MAX_BODY_BYTES, keepAliveMs: KEEP_ALIVE_MS };
@@ -132,6 +141,13 @@ export function serveActions(
       .unref();
   }
 }
+
+const responseOf = ({ status, body, json, tokenAccepted = false, silent = false }: Reply): ActionResponse => ({
+  status,
+  json: json ?? JSON.stringify(body),
+  tokenAccepted,
+  silent,
+});
 
 /** The text of UTF-8. Node.js decodes Latin-1, of which ASCII is a part, in a tenth of the time. */
 const textOf = (bytes: Buffer): string => bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');

@@ -28,8 +28,11 @@ export interface Reply {
   readonly silent?: boolean;
 }
 
-/** Ends the logs of a run. Resolves to whether they are empty and end without sentinels. */
-export type EndRun = () => Promise<boolean> | boolean;
+/**
+ * Ends the logs of a run. Resolves to whether they are empty and end without sentinels.
+ * @param reply is sent if the process ends first
+ */
+export type EndRun = (reply: Reply) => Promise<boolean> | boolean;
 
 export interface ServiceOptions {
   /** Whether runs may overlap. */
@@ -120,7 +123,7 @@ export class ActionService {
     }
     const reply = this.#reply(result === undefined ? {} : result);
     let silent = false;
-    if (end && reply.status === 200) silent = await end();
+    if (end && reply.status === 200) silent = await end(reply);
     else this.#options.endLogs();
     // Keep the state `stopped` if a concurrent run has failed in the meantime.
     if (this.#state === 'running') this.#state = 'ready';

@@ -14,6 +14,10 @@ import type { OutputWatch } from './OutputWatch.js';
  * That takes about as long as one run without sentinels saves, so a container that writes too soon is watched less and less often.
  *
  * Output between two runs is a trace: the next run gets sentinels, and the lines before them, as with OpenWhisk.
+ *
+ * To look for traces takes a turn of the event loop, in which callbacks of the action run, and only then the response is written. So a run
+ * that leaves callbacks behind gets sentinels, and its response, at once. If the process ends in that turn nevertheless, for example by a
+ * rejected promise that nobody awaits, sentinels and response are written first.
  */
 type State = 'marking' | 'proving' | 'watching' | 'off';
 
@@ -38,8 +42,12 @@ export interface LogEndsParts {
   readonly mark: () => void;
   /** Whether output waits in this process: it has left no trace yet. */
   readonly pending: () => boolean;
-  /** Whether the action has work to do in this turn of the event loop. It could hold up the response, or end the process. */
+  /** Whether callbacks of the action may be due in the next turns of the event loop. They could hold up the response. */
   readonly busy: () => boolean;
+  /** The bytes that JavaScript has written to the two streams of this process so far. */
+  readonly written: () => number;
+  /** Has `listener` called if the process ends. @returns a function that takes it back */
+  readonly onExit: (listener: () => void) => () => void;
   /** Undefined: the output cannot be watched. */
   readonly watch: OutputWatch | undefined;
 }
@@ -53,6 +61,8 @@ export class LogEnds {
   #distance = FIRST_DISTANCE;
   /** The runs without sentinels in the last watch. */
   #silent = 0;
+  /** `written` after the last sentinels. */
+  #marked = 0;
   #running = 0;
   #begun = 0;
 
@@ -80,24 +90,31 @@ export class LogEnds {
       if (this.#silent >= WORTH) this.#distance = this.#left = 0;
       else this.#later();
     }
-    this.#parts.mark();
+    this.#write();
   }
 
-  /** Ends the logs of a run. @returns whether it ended them without sentinels */
-  async end(run: LoggedRun): Promise<boolean> {
+  /**
+   * Ends the logs of a run.
+   * @param respond writes the response at once. It is called if the process ends before this method has resolved.
+   * @returns whether it ended the logs without sentinels
+   */
+  async end(run: LoggedRun, respond: () => void): Promise<boolean> {
     const { watch } = this.#parts;
     if (!watch || !run.onDemand || !this.#isQuiet(run)) {
       this.mark();
       return false;
     }
     if (this.#state === 'watching') {
-      await watch.settle();
+      await this.#settle(watch, () => {
+        this.mark();
+        respond();
+      });
       if (this.#isQuiet(run) && !watch.seen.stdout && !watch.seen.stderr) {
         this.#silent += 1;
         return true;
       }
     } else if (this.#state === 'marking' && this.#left <= 1 && !this.#proven) {
-      await this.#prove(watch);
+      await this.#prove(watch, respond);
       return false;
     }
     this.mark();
@@ -107,9 +124,28 @@ export class LogEnds {
     return false;
   }
 
-  /** Whether the run is alone, and nothing else is to come from it in this turn of the event loop. */
+  /** Whether the run is alone and has written nothing that is known here, and nothing else is to come from it soon. */
   #isQuiet({ alone, number }: LoggedRun): boolean {
-    return alone && number === this.#begun && !this.#parts.pending() && !this.#parts.busy();
+    const { pending, busy } = this.#parts;
+    return alone && number === this.#begun && !this.#hasWritten() && !pending() && !busy();
+  }
+
+  /** While the output is watched: whether a write is known without a trace. The kernel drops events if too many wait. */
+  #hasWritten(): boolean {
+    return this.#state === 'watching' && this.#parts.written() !== this.#marked;
+  }
+
+  /** Writes sentinels. */
+  #write(): void {
+    this.#parts.mark();
+    this.#marked = this.#parts.written();
+  }
+
+  /** @param onExit called if the process ends first */
+  async #settle(watch: OutputWatch, onExit: () => void): Promise<void> {
+    const takeBack = this.#parts.onExit(onExit);
+    await watch.settle();
+    takeBack();
   }
 
   /** Begins to watch, directly after sentinels. */
@@ -121,13 +157,13 @@ export class LogEnds {
   }
 
   /** Writes sentinels, and looks whether they leave a trace, which is not so with each kernel and sandbox. */
-  async #prove(watch: OutputWatch): Promise<void> {
+  async #prove(watch: OutputWatch, respond: () => void): Promise<void> {
     const opened = watch.open();
-    this.#parts.mark();
+    this.#write();
     if (!opened) return this.#later();
     this.#state = 'proving';
     const written = !this.#parts.pending();
-    await watch.settle();
+    await this.#settle(watch, respond);
     this.#proven = watch.seen.stdout && watch.seen.stderr;
     watch.close();
     if (!this.#proven && !written) this.#later();

@@ -20,7 +20,8 @@ export interface OutputWatch {
  * and the time of a pipe does not help: since version 6.15 Linux no longer changes it, and before it had the resolution of a tick.
  *
  * What remains: the kernel drops events if 16,384 of them wait. All watchers of a process share this queue, so the action's own
- * watcher, on files that change as often during one run, can hide a write.
+ * watcher, on files that change as often during one run, can hide a write. Node.js does not tell it. `LogEnds` also counts the bytes that
+ * JavaScript's streams write, so a hidden write is one of native code, of `fs.writeSync`, or of a child.
  *
  * Missing: a stream is not a pipe. A program may write to a socket by `send`, which makes no event.
  */

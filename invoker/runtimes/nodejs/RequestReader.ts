@@ -21,6 +21,8 @@ export interface ActionRequest {
   readonly logs: string | undefined;
   /** Undefined: it is too long. */
   readonly body: Buffer | undefined;
+  /** Writes the response at once, since this process ends. Missing: this connection cannot. */
+  readonly lastWords?: (response: ActionResponse) => void;
 }
 
 export interface ActionResponse {
@@ -95,15 +97,19 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
     head = undefined;
     chunks = [];
     answering = true;
-    void answer({ method, path, token, logs, body }).then(write);
+    void answer({ method, path, token, logs, body, lastWords: send }).then(write);
   };
-  const write = ({ status, json, tokenAccepted, silent }: ActionResponse): void => {
-    answering = false;
+  const send = ({ status, json, tokenAccepted, silent }: ActionResponse): void => {
     if (socket.destroyed) return;
     const start = `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\nContent-Type: application/json\r\n`;
     const token = tokenAccepted ? 'x-invoker-token: accepted\r\n' : '';
     const logs = silent ? 'x-palette-logs: none\r\n' : '';
     socket.write(`${start}${token}${logs}Content-Length: ${Buffer.byteLength(json)}${tail}${json}`);
+  };
+  const write = (response: ActionResponse): void => {
+    answering = false;
+    if (socket.destroyed) return;
+    send(response);
     const next = early;
     early = undefined;
     if (socket.isPaused()) socket.resume();

@@ -3,7 +3,7 @@ import type { ReaderParts } from './RequestReader.js';
 
 /**
  * Serves the connections that `readRequests` passes on, such as those of a person who tries a runtime out. It is loaded for the first of
- * them, since `node:http` takes some ms of each start.
+ * them, since `node:http` takes some ms of each start. Their runs always end with sentinels: `node:http` cannot respond while the process ends.
  */
 export function serveOthers({ answer, maxBodyBytes, keepAliveMs }: Omit<ReaderParts, 'passOn'>): Server {
   const server = createServer((request, response) => {
@@ -17,10 +17,8 @@ export function serveOthers({ answer, maxBodyBytes, keepAliveMs }: Omit<ReaderPa
       const { method = '', url: path = '', headers } = request;
       const sent = headers['x-invoker-token'];
       const token = typeof sent === 'string' ? sent : undefined;
-      const wanted = headers['x-palette-logs'];
-      const logs = typeof wanted === 'string' ? wanted : undefined;
       const body = length <= maxBodyBytes ? Buffer.concat(chunks) : undefined;
-      void answer({ method, path, token, logs, body }).then(({ status, json, tokenAccepted, silent }) => {
+      void answer({ method, path, token, logs: undefined, body }).then(({ status, json, tokenAccepted, silent }) => {
         response.writeHead(status, {
           'Content-Type': 'application/json',
           'Content-Length': Buffer.byteLength(json),

@@ -7,6 +7,11 @@ class Fixture {
   opened = 0;
   pending = false;
   busy = false;
+  /** The bytes that JavaScript has written. */
+  bytes = 0;
+  /** What is called if the process ends. */
+  readonly exit = new Set<() => void>();
+  responded = 0;
   /** Whether the output can be watched, and whether sentinels leave a trace. */
   opens = true;
   visible = true;
@@ -17,11 +22,17 @@ class Fixture {
   readonly ends = new LogEnds({
     mark: () => {
       this.marks++;
+      this.bytes += 80;
       this.write('stdout');
       this.write('stderr');
     },
     pending: () => this.pending,
     busy: () => this.busy,
+    written: () => this.bytes,
+    onExit: (listener) => {
+      this.exit.add(listener);
+      return () => this.exit.delete(listener);
+    },
     watch: this.#watch(),
   });
 
@@ -50,7 +61,7 @@ class Fixture {
     const run = this.ends.begin(onDemand);
     during();
     try {
-      return await this.ends.end(run);
+      return await this.ends.end(run, () => this.responded++);
     } finally {
       this.ends.finish();
     }
@@ -99,6 +110,41 @@ describe('the ends of logs', () => {
     assert.equal(await f.run(), false);
   });
 
+  it('are written at once, without a wait, if the action is busy', async () => {
+    const f = new Fixture();
+    await f.untilSilent();
+    f.busy = true;
+    f.meanwhile = () => assert.fail('it waited');
+    for (let i = 0; i < 1000; i++) assert.equal(await f.run(), false);
+  });
+
+  it('are written for output without a trace that JavaScript has written', async () => {
+    const f = new Fixture();
+    await f.untilSilent();
+    assert.equal(await f.run(() => (f.bytes += 5)), false);
+    await f.untilSilent();
+    f.meanwhile = () => (f.bytes += 5);
+    assert.equal(await f.run(), false);
+  });
+
+  it('are written with the response if the process ends while traces may come', async () => {
+    const f = new Fixture();
+    let marks: number[] = [];
+    f.meanwhile = () => {
+      const before = f.marks;
+      for (const listener of f.exit) listener();
+      marks.push(f.marks - before);
+    };
+    await f.run();
+    for (let i = 0; i < 20 && marks.length < 1; i++) await f.run();
+    // The sentinels of the proof are written before.
+    assert.deepEqual([marks, f.responded], [[0], 1]);
+    marks = [];
+    for (let i = 0; i < 20 && marks.length < 1; i++) await f.run();
+    assert.deepEqual([marks, f.responded], [[1], 2]);
+    assert.equal(f.exit.size, 0);
+  });
+
   it('are written for an invoker that does not ask, also in between', async () => {
     const f = new Fixture();
     for (let i = 0; i < 20; i++) assert.equal(await f.run(undefined, false), false);
@@ -114,9 +160,9 @@ describe('the ends of logs', () => {
     const f = new Fixture();
     await f.untilSilent();
     const [first, second] = [f.ends.begin(true), f.ends.begin(true)];
-    assert.equal(await f.ends.end(first), false);
+    assert.equal(await f.ends.end(first, () => {}), false);
     f.ends.finish();
-    assert.equal(await f.ends.end(second), false);
+    assert.equal(await f.ends.end(second, () => {}), false);
     f.ends.finish();
     await f.untilSilent();
     f.meanwhile = () => void f.ends.begin(true);
@@ -160,9 +206,16 @@ describe('the ends of logs', () => {
 
   it('are written always if the output cannot be watched', async () => {
     let marks = 0;
-    const ends = new LogEnds({ mark: () => marks++, pending: () => false, busy: () => false, watch: undefined });
+    const ends = new LogEnds({
+      mark: () => marks++,
+      pending: () => false,
+      busy: () => false,
+      written: () => 0,
+      onExit: () => () => {},
+      watch: undefined,
+    });
     for (let i = 0; i < 10; i++) {
-      assert.equal(await ends.end(ends.begin(true)), false);
+      assert.equal(await ends.end(ends.begin(true), () => {}), false);
       ends.finish();
     }
     assert.equal(marks, 10);

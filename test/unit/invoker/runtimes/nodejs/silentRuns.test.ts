@@ -35,6 +35,31 @@ const ACTION = `
     later: (line) => void setTimeout(() => console.log(line), 10),
     afterwards: (line) => void setImmediate(() => console.log(line)),
     exit: () => void setImmediate(() => process.exit(3)),
+    exitTimer: () => {
+      setTimeout(() => process.exit(3), 1);
+      for (const until = Date.now() + 5; Date.now() < until;);
+    },
+    crashTimer: () => {
+      setTimeout(() => { throw new Error('boom'); }, 1);
+      for (const until = Date.now() + 5; Date.now() < until;);
+    },
+    unrefTimer: () => {
+      setTimeout(() => process.exit(3), 1).unref();
+      for (const until = Date.now() + 5; Date.now() < until;);
+    },
+    exitFile: () => void fs.readFile('/etc/passwd', () => process.exit(3)),
+    floating: () => void Promise.reject(new Error('floating')),
+    exitJob: () => void Promise.resolve().then(() => {}).then(() => {}).then(() => {}).then(() => process.nextTick(() => process.exit(3))),
+    heavyTimer: (file) => {
+      setTimeout(() => { for (const until = Date.now() + 20_000; Date.now() < until && !fs.existsSync(file);); }, 0);
+      for (const until = Date.now() + 5; Date.now() < until;);
+    },
+    overflow: (line) => {
+      globalThis.watcher = fs.watch('.', { persistent: false }, () => {});
+      const files = [fs.openSync('a', 'w'), fs.openSync('b', 'w')];
+      for (let i = 0; i < 9000; i++) for (const file of files) fs.writeSync(file, 'x');
+      console.log(line);
+    },
     rejects: () => Promise.reject(new Error('no')),
     waits: (file) => new Promise((resolve) => {
       const timer = setInterval(() => fs.existsSync(file) && (clearInterval(timer), resolve()), 2);
@@ -202,11 +227,32 @@ describe('the Node.js runtime, when the invoker asks for sentinels on demand', f
       await parts(marked);
     });
 
-    it('answers before an action ends the process in the next turn of the event loop', async () => {
+    for (const how of ['exit', 'exitTimer', 'crashTimer', 'unrefTimer', 'exitFile', 'floating', 'exitJob']) {
+      it(`answers, and ends the logs, before an action ends the process after its run: ${how}`, async () => {
+        await start();
+        const marked = await untilSilent();
+        assert.equal(await run(how), false);
+        if (child.exitCode === null) await once(child, 'exit');
+        await parts(marked + 1);
+      });
+    }
+
+    it('answers before an action computes for long in the next turn of the event loop', async () => {
       await start();
       await untilSilent();
-      assert.equal(await run('exit'), false);
-      if (child.exitCode === null) await once(child, 'exit');
+      const file = join(folder, 'stop');
+      const begun = performance.now();
+      assert.equal(await run('heavyTimer', file), false);
+      // The action computes for 20 s, or until the file exists.
+      assert.ok(performance.now() - begun < 15_000);
+      writeFileSync(file, '');
+    });
+
+    it('sees a line although the kernel has dropped its event', async () => {
+      await start();
+      const marked = await untilSilent();
+      assert.equal(await run('overflow', 'line'), false);
+      assert.deepEqual((await parts(marked + 1)).slice(marked), ['line\n', '']);
     });
   }
 
