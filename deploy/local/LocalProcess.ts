@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { describeError } from '../../shared/errors/reasons.js';
+import { describeBriefly } from '../../shared/errors/reasons.js';
 import { within } from '../../shared/process/within.js';
 import type { Guards } from './RunGuardian.js';
 
@@ -77,7 +77,7 @@ export class LocalProcess {
       await this.kill();
       const how = ended
         ? 'ended at its start'
-        : `did not answer within ${limitMs / 1000} s (${describeError(this.#silence)})`;
+        : `did not answer within ${limitMs / 1000} s (${describeBriefly(this.#silence)})`;
       throw new ProcessStartError(`${name} ${how}:\n${readFileSync(logFile, 'utf8').slice(-3000)}`);
     }
   }

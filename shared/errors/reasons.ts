@@ -28,5 +28,13 @@ export function describeError(error: unknown): string {
   return (unexpected && error.stack ? error.stack : `${error.name}: ${error.message}`) + cause;
 }
 
+/** The message of an error and those of its causes, in one line and without a stack. */
+export function describeBriefly(error: unknown): string {
+  const cause = error instanceof Error && error.cause !== undefined ? ` (cause: ${describeBriefly(error.cause)})` : '';
+  // An error of several addresses has no message, only a code.
+  const said = messageOf(error) || String(codeOf(error) ?? 'unknown error');
+  return said.replaceAll(/\s+/g, ' ') + cause;
+}
+
 const hasMessage = (error: unknown): error is { readonly message: string } =>
   typeof error === 'object' && error !== null && 'message' in error && typeof error.message === 'string';

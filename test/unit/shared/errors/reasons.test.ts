@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { codeOf, messageOf, stderrOf } from '../../../../shared/errors/reasons.js';
+import { codeOf, describeBriefly, messageOf, stderrOf } from '../../../../shared/errors/reasons.js';
 
 const caught = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
@@ -23,6 +23,16 @@ describe('reasons of errors', () => {
     const error = await caught(promisify(execFile)(process.execPath, program));
     assert.equal(codeOf(error), 3);
     assert.equal(stderrOf(error), 'broken');
+  });
+
+  it('are told with their causes in one line', () => {
+    const several = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+    assert.equal(
+      describeBriefly(new TypeError('fetch failed', { cause: several })),
+      'fetch failed (cause: ECONNREFUSED)',
+    );
+    assert.equal(describeBriefly(new Error('two\n  lines', { cause: 'text' })), 'two lines (cause: text)');
+    assert.equal(describeBriefly(undefined), 'undefined');
   });
 
   it('read values that are not errors', () => {
