@@ -23,7 +23,8 @@ export class KafkajsFetcher implements Fetcher {
   readonly #sink: Sink;
   /**
    * The next offset of each partition without a committed offset, if the group begins with the latest messages. kafkajs would
-   * begin at the end after each join, and miss earlier messages.
+   * begin at the end after each join, and miss earlier messages. From the first join on, these are partitions of this member:
+   * another member may commit a later offset than is known here.
    */
   readonly #uncommitted = new Map<number, number>();
   /** The last offset of each partition that the coordinator has accepted. */
@@ -99,16 +100,21 @@ export class KafkajsFetcher implements Fetcher {
     // The coordinator itself tells its heartbeats: those of kafkajs are then no requests.
     if (!this.#coordinator) client.on('consumer.heartbeat', () => sink.alive());
     const joined = new Promise<void>((resolve, reject) => {
-      client.on('consumer.group_join', () => {
-        // kafkajs forgets its positions at each join. It calls this before the next fetch.
-        for (const [partition, offset] of this.#uncommitted) client.seek({ topic, partition, offset: String(offset) });
+      const fail = (error: unknown): void => {
+        sink.lost(error);
+        reject(error);
+      };
+      client.on('consumer.group_join', ({ payload: { memberAssignment } }) => {
+        try {
+          this.#seek(memberAssignment[topic] ?? []);
+        } catch (error) {
+          // A closed consumer of kafkajs may still complete its join, but has no positions any more.
+          if (!this.#closed) return fail(error);
+        }
         sink.alive();
         resolve();
       });
-      client.on('consumer.crash', ({ payload: { error } }) => {
-        sink.lost(error);
-        reject(error);
-      });
+      client.on('consumer.crash', ({ payload: { error } }) => fail(error));
     });
     // The promise is awaited below. Until then a rejection must not count as unhandled.
     joined.catch(() => undefined);
@@ -119,6 +125,15 @@ export class KafkajsFetcher implements Fetcher {
     await this.#endIfClosed();
     await joined;
     await this.#endIfClosed();
+  }
+
+  /** kafkajs forgets its positions at each join, and tells the join before the next fetch. */
+  #seek(assigned: readonly number[]): void {
+    const { topic } = this.#subscription;
+    for (const [partition, offset] of this.#uncommitted) {
+      if (assigned.includes(partition)) this.#client.seek({ topic, partition, offset: String(offset) });
+      else this.#uncommitted.delete(partition);
+    }
   }
 
   async commit(offsets: readonly PartitionOffset[]): Promise<void> {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import type { Cluster, ConsumerConfig, ConsumerRunConfig, EachBatchPayload, Kafka, Logger } from 'kafkajs';
+import { messageOf } from '../../../../../shared/errors/reasons.js';
 import { kafkajsAdmin } from '../../../../../shared/messaging/kafkajs/admin.js';
 import { classify } from '../../../../../shared/messaging/kafkajs/errors.js';
 import { KafkajsFetcher } from '../../../../../shared/messaging/kafkajs/KafkajsFetcher.js';
 import { kafkajsLibrary } from '../../../../../shared/messaging/kafkajs/kafkajs.js';
 import { kafkajsTransport } from '../../../../../shared/messaging/kafkajs/transport.js';
+import { until } from '../../../../suites/messaging.js';
 import { RecordingSink } from '../kafka/RecordingSink.js';
 
 const OPTIONS = { brokers: ['127.0.0.1:1'], clientId: 'c' };
@@ -37,11 +39,17 @@ class FakeClient {
   run(config: ConsumerRunConfig): Promise<void> {
     this.calls.push('run');
     this.eachBatch = config.eachBatch;
-    if (this.joins) this.listeners.get('consumer.group_join')?.({});
+    if (this.joins) this.joined();
     return Promise.resolve();
   }
-  seek({ offset }: { offset: string }): void {
-    this.calls.push(`seek ${offset}`);
+  /** Tells of a join. @param partitions that the group assigns to it. */
+  joined(partitions: readonly number[] = [0]): void {
+    this.listeners.get('consumer.group_join')?.({ payload: { memberAssignment: { t: partitions } } });
+  }
+  onSeek: () => void = () => undefined;
+  seek({ partition, offset }: { partition: number; offset: string }): void {
+    this.onSeek();
+    this.calls.push(partition === 0 ? `seek ${offset}` : `seek ${offset} of ${partition}`);
   }
   commitOffsets(offsets: readonly object[]): Promise<void> {
     if (this.runs) {
@@ -178,7 +186,7 @@ describe('the fetcher of kafkajs', () => {
     const { client, fetcher, sink } = setup('latest');
     await fetcher.join(places);
     const seeks = (): string[] => client.calls.filter((call) => call.startsWith('seek'));
-    const rejoin = (): void => client.listeners.get('consumer.group_join')?.({});
+    const rejoin = (): void => client.joined();
     rejoin();
     assert.deepEqual(seeks(), ['seek 7', 'seek 7']);
     sink.roomFor = 2;
@@ -193,6 +201,39 @@ describe('the fetcher of kafkajs', () => {
     await fetcher.commit([{ partition: 0, offset: 8 }]);
     rejoin();
     assert.equal(seeks().length, 4);
+  });
+
+  it('goes only to its own place in a partition that the group assigns to it, since other members commit theirs', async () => {
+    const { client, fetcher } = setup('latest');
+    client.joins = false;
+    const joining = fetcher.join([...places, { partition: 1, committed: undefined, end: 4 }]);
+    await until(() => client.calls.includes('run'));
+    const seeks = (): string[] => client.calls.splice(0).filter((call) => call.startsWith('seek'));
+    client.joined([1]);
+    await joining;
+    assert.deepEqual(seeks(), ['seek 4 of 1']);
+    client.joined([0, 1]);
+    assert.deepEqual(seeks(), ['seek 4 of 1'], 'another member had partition 0');
+    client.joined([0]);
+    client.joined([0, 1]);
+    client.listeners.get('consumer.group_join')?.({ payload: { memberAssignment: {} } });
+    assert.deepEqual(seeks(), [], 'another member had partition 1 meanwhile');
+  });
+
+  it('fails a join in which it cannot go to its place, and takes none for a closed consumer', async () => {
+    const failing = setup('latest');
+    failing.client.onSeek = () => {
+      throw new Error('no consumer group');
+    };
+    await assert.rejects(failing.fetcher.join(places), /no consumer group/);
+    assert.deepEqual(failing.sink.lostWith.map(messageOf), ['no consumer group']);
+
+    const closed = setup('latest');
+    await closed.fetcher.join(places);
+    closed.client.onSeek = failing.client.onSeek;
+    await closed.fetcher.close();
+    closed.client.joined();
+    assert.deepEqual(closed.sink.lostWith, []);
   });
 
   it('takes no offsets for committed that kafkajs has not sent, since its runner had crashed', async () => {
