@@ -7,7 +7,7 @@ import { AttemptLimit, AttemptTimeoutError } from './AttemptLimit.js';
 import type { BusHealth } from './BusHealth.js';
 import { causeAndRights, causeOf } from './causes.js';
 import { isDamaged, isUnknownMember, isUnreadable } from './classify.js';
-import { CONSUMER_TIMES, reasonToRejoin, type ConsumerTimes } from './consumerTimes.js';
+import { CONSUMER_TIMES, reasonToRejoin, TROUBLES, type ConsumerTimes } from './consumerTimes.js';
 import { Dispatcher } from './Dispatcher.js';
 import { FormerMemberships } from './FormerMemberships.js';
 import type { Failure, Fetcher, Place, Sink } from './library.js';
@@ -22,8 +22,8 @@ import { unreadableLine, UnreadableMessages } from './UnreadableMessages.js';
  *   joining -> failed    the first join was refused (rights, credentials): `start` rejects
  *   joining -> closed    `close`: leaves a group that it was joining
  *   member  -> joining   the library gave up, or the coordinator of the group does not know the member or does not respond
- *                        to it while the bus answers: see `reasonToRejoin`. After messages that cannot be read: after a
- *                        pause that grows
+ *                        to it, or no fetch has a response, while the bus answers: see `reasonToRejoin`. After messages
+ *                        that cannot be read: after a pause that grows
  *   member  -> closing   `close`: takes no more messages
  *   closing -> closed    the handler is done, offsets are committed, and the consumer has left the group
  *
@@ -53,6 +53,8 @@ interface Membership {
   readonly limit: AttemptLimit;
   /** The time of the last response of the coordinator. */
   aliveAt: number;
+  /** The time of the last response to a fetch, or of the last wait for room; undefined: the library does not tell. */
+  fetchedAt?: number;
   joinedAt: number;
   /** Set when the library gives up the membership. */
   lost?: { readonly error: unknown };
@@ -210,7 +212,10 @@ export class GroupConsumer<T> implements Consumer {
     const { inFlight } = this.#dispatcher;
     const wait = async (keepAlive: (() => Promise<void>) | undefined): Promise<boolean> => {
       while (isCurrent()) {
-        if (await inFlight.room(KEEP_ALIVE_MS)) return isCurrent();
+        const isRoom = await inFlight.room(KEEP_ALIVE_MS);
+        // A library that does not tell its fetches has no time here.
+        if (membership().fetchedAt !== undefined) membership().fetchedAt = this.#now();
+        if (isRoom) return isCurrent();
         await keepAlive?.();
       }
       return false;
@@ -221,7 +226,10 @@ export class GroupConsumer<T> implements Consumer {
         if (!this.#dispatcher.dispatch(message) || !this.#unreadable.read()) return;
         log.info(`the consumer of ${this.#parts.options.topic.name} can read its messages again`);
       },
-      answered: () => health.answered(),
+      fetched: () => {
+        membership().fetchedAt = this.#now();
+        health.answered();
+      },
       responded: () => membership().limit.responded(),
       alive: () => {
         membership().aliveAt = this.#now();
@@ -252,17 +260,14 @@ export class GroupConsumer<T> implements Consumer {
     }
     // Count only time in which the bus answers: neither an outage, nor the seconds before the outage is noticed.
     const since = (time: number): number => (health.answeredAt ?? 0) - Math.max(time, health.since);
-    const uncommittedMs = this.#uncommittedSince === undefined ? undefined : since(this.#uncommittedSince);
     const trouble = {
-      uncommittedMs,
+      uncommittedMs: this.#uncommittedSince && since(this.#uncommittedSince),
       silentMs: since(membership.aliveAt),
+      unfetchedMs: membership.fetchedAt && since(membership.fetchedAt),
       isUnknown: isUnknownMember(this.#commitError),
     };
     const reason = reasonToRejoin(trouble, this.#times);
-    if (reason === 'commits') this.#rejoin('cannot commit offsets', this.#commitError);
-    else if (reason === 'heartbeats') {
-      this.#rejoin('gets no response from the coordinator of its group', undefined);
-    }
+    if (reason !== undefined) this.#rejoin(TROUBLES[reason], reason === 'commits' ? this.#commitError : undefined);
   }
 
   /** @param readFailed whether the library gave up: only then a message may be damaged. */

@@ -15,6 +15,8 @@ export interface ConsumerTimes {
   readonly commitsStuckMs: number;
   /** The time without heartbeats from the coordinator, while the bus answers, after which the consumer joins again. */
   readonly silentMs: number;
+  /** The time without a response to a fetch, although the bus answers and there is room for messages. */
+  readonly fetchesStuckMs: number;
   /** The interval of checks of these times. */
   readonly watchMs: number;
   /**
@@ -51,6 +53,7 @@ export function consumerTimes(sessionTimeoutMs: number): ConsumerTimes {
     commitsFailMs: Math.max(10_000, sessionTimeoutMs),
     commitsStuckMs: 20_000,
     silentMs: Math.max(15_000, 2.5 * sessionTimeoutMs),
+    fetchesStuckMs: 30_000,
     watchMs: 1000,
     attemptMs: [firstAttemptMs, Math.max(60_000, firstAttemptMs)],
     wholeAttemptMs: Math.max(60_000, 2 * firstAttemptMs),
@@ -70,6 +73,8 @@ export interface Trouble {
   readonly uncommittedMs: number | undefined;
   /** Since the last heartbeat that the coordinator accepted. */
   readonly silentMs: number;
+  /** Since the last response to a fetch, or since there was no room for messages; undefined: the library does not tell. */
+  readonly unfetchedMs?: number | undefined;
   /** Whether the coordinator has answered to the last commit that it does not know the member or its generation. */
   readonly isUnknown: boolean;
 }
@@ -78,12 +83,20 @@ export interface Trouble {
  * Why a member should join its group again; undefined: it should not. A late commit alone is no reason, since a heartbeat
  * shows that the coordinator knows the member: a busy broker would get more work, and the commit would be later.
  */
-export function reasonToRejoin(trouble: Trouble, times: ConsumerTimes): 'commits' | 'heartbeats' | undefined {
-  const { uncommittedMs, silentMs, isUnknown } = trouble;
+export function reasonToRejoin(trouble: Trouble, times: ConsumerTimes): keyof typeof TROUBLES | undefined {
+  const { uncommittedMs, silentMs, unfetchedMs = 0, isUnknown } = trouble;
   if (uncommittedMs !== undefined) {
     if (uncommittedMs >= times.commitsStuckMs) return 'commits';
     if (isUnknown && uncommittedMs >= times.commitsRefusedMs) return 'commits';
     if (Math.min(uncommittedMs, silentMs) >= times.commitsFailMs) return 'commits';
   }
-  return silentMs >= times.silentMs ? 'heartbeats' : undefined;
+  if (silentMs >= times.silentMs) return 'heartbeats';
+  return unfetchedMs >= times.fetchesStuckMs ? 'fetches' : undefined;
 }
+
+/** What a consumer says of itself for each reason. */
+export const TROUBLES = {
+  commits: 'cannot commit offsets',
+  heartbeats: 'gets no response from the coordinator of its group',
+  fetches: 'gets no response to its fetches',
+} as const;

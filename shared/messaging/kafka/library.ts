@@ -111,8 +111,11 @@ export interface Sink {
    * @param cause the answer that said so.
    */
   rejoined(ms: number, cause: Error): void;
-  /** To be called when the broker responds. */
-  answered(): void;
+  /**
+   * To be called at each response to a fetch, also without messages, and at a join. A library that once calls it has to go on:
+   * the consumer takes a pause of half a minute for a fault.
+   */
+  fetched(): void;
   /** To be called at each response to this member, also one that says that the broker cannot do its work now. */
   responded(): void;
   /** To be called when the library gives up this membership. */

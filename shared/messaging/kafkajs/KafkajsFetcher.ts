@@ -90,7 +90,7 @@ export class KafkajsFetcher implements Fetcher {
       if (from === 'latest' && committed === undefined) this.#uncommitted.set(partition, end);
     }
     client.on('consumer.network.request', () => sink.responded());
-    client.on('consumer.fetch', () => sink.answered());
+    client.on('consumer.fetch', () => sink.fetched());
     client.on('consumer.commit_offsets', ({ payload: { topics } }) => {
       for (const { partition, offset } of topics.flatMap(({ partitions }) => partitions)) {
         this.#accepted.set(partition, Number(offset));
@@ -111,6 +111,7 @@ export class KafkajsFetcher implements Fetcher {
           // A closed consumer of kafkajs may still complete its join, but has no positions any more.
           if (!this.#closed) return fail(error);
         }
+        sink.fetched();
         sink.alive();
         resolve();
       });

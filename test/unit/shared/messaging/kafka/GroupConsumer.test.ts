@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { BusRefusedError } from '../../../../../shared/messaging/Messaging.js';
 import { until } from '../../../../suites/messaging.js';
 import { FakeError } from './FakeKafka.js';
@@ -237,10 +237,60 @@ describe('GroupConsumer', () => {
     await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(kafka.members.length, 1);
     clock.now += 1;
-    kafka.members[0]?.sink.answered();
+    health.answered();
     await until(() => kafka.members[1]?.state === 'joined');
     await consumer.close();
   });
+
+  it('joins anew, with a warning, if its fetches get no response while the bus answers and the coordinator knows it', async () => {
+    const { kafka, consumer, clock, lines } = setup();
+    await consumer.start();
+    const [first] = kafka.members;
+    assert.ok(first);
+    first.sink.fetched();
+    const passes = async (ms: number): Promise<void> => {
+      clock.now += ms;
+      first.sink.alive();
+      await sleep(5);
+    };
+    await passes(29_999);
+    assert.equal(kafka.members.length, 1);
+    first.sink.fetched();
+    await passes(29_999);
+    assert.equal(kafka.members.length, 1);
+    await passes(1);
+    await until(() => kafka.members[1]?.state === 'joined');
+    assert.ok(lines.some((line) => line.startsWith('warn') && line.includes('gets no response to its fetches')));
+    // The next membership is of a library that does not tell its fetches.
+    clock.now += 60_000;
+    kafka.members[1]?.sink.alive();
+    await sleep(5);
+    assert.equal(kafka.members.length, 2);
+    await consumer.close();
+  });
+
+  it('takes no time without room for messages for fetches without a response', async () => {
+    let finish: (() => void) | undefined;
+    const handle = (): Promise<void> => new Promise((resolve) => (finish = resolve));
+    const { kafka, consumer, clock } = setup({ maxInFlight: 1, handle });
+    kafka.append('t', ['a', 'b']);
+    await consumer.start();
+    const [first] = kafka.members;
+    first?.sink.fetched();
+    let waits = 0;
+    const fetching = first?.fetch(() => {
+      clock.now += 20_000;
+      first.sink.alive();
+      waits++;
+      return sleep(5);
+    });
+    await until(() => waits > 2);
+    assert.equal(kafka.members.length, 1);
+    finish?.();
+    await fetching;
+    finish?.();
+    await consumer.close();
+  }).timeout(30_000);
 
   it('joins anew although the former coordinator does not respond to the leave', async () => {
     const { kafka, consumer, lines } = setup({ times: { ...TIMES, lastMs: Number.POSITIVE_INFINITY } });

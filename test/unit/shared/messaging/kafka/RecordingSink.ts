@@ -21,8 +21,8 @@ export class RecordingSink implements Sink {
     this.told.push('alive');
   }
 
-  answered(): void {
-    this.told.push('answered');
+  fetched(): void {
+    this.told.push('fetched');
   }
 
   responded(): void {

@@ -38,6 +38,16 @@ describe('a member joins its group again', () => {
       { uncommittedMs: undefined, silentMs: 15_000, isUnknown: false },
       'heartbeats',
     ],
+    [
+      'not for a fetch that is late',
+      { uncommittedMs: undefined, silentMs: 0, unfetchedMs: 29_999, isUnknown: false },
+      undefined,
+    ],
+    [
+      'if no fetch has a response for 30 s',
+      { uncommittedMs: undefined, silentMs: 0, unfetchedMs: 30_000, isUnknown: false },
+      'fetches',
+    ],
   ];
   for (const [what, trouble, reason] of cases) {
     it(what, () => assert.equal(reasonToRejoin(trouble, CONSUMER_TIMES), reason));

@@ -144,7 +144,7 @@ describe('the fetcher of kafkajs', () => {
     client.listeners.get('consumer.network.request')?.({});
     client.listeners.get('consumer.fetch')?.({});
     client.listeners.get('consumer.heartbeat')?.({});
-    assert.deepEqual(sink.told, ['alive', 'responded', 'answered', 'alive']);
+    assert.deepEqual(sink.told, ['fetched', 'alive', 'responded', 'fetched', 'alive']);
     await fetcher.commit([{ partition: 0, offset: 3 }]);
     assert.deepEqual(client.committed, [[{ topic: 't', partition: 0, offset: '3' }]]);
     fetcher.pause();
@@ -157,7 +157,7 @@ describe('the fetcher of kafkajs', () => {
     const { asked } = await joinAsStatic(leaving);
     await leaving.fetcher.close();
     assert.deepEqual(asked, ['join', 'sync', 'leave']);
-    assert.deepEqual(leaving.sink.told, ['alive', 'alive'], 'after kafkajs and after the coordinator');
+    assert.deepEqual(leaving.sink.told, ['fetched', 'alive', 'alive'], 'after kafkajs and after the coordinator');
 
     const rejoining = setup();
     const place = await joinAsStatic(rejoining);
