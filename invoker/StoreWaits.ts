@@ -65,12 +65,15 @@ export class StoreWaits {
     const { limitMs, leastMs, pauseMs } = this.#limits;
     const patienceMs = Math.max(leastMs, limitMs - waitedMs);
     const pause = backOff(...pauseMs);
-    const repeats = new AbortController();
+    // Most reads need none of it: the store's cache answers.
+    let repeats: AbortController | undefined;
+    let over = false;
     let cause: unknown;
     let end: (error: Error) => void = () => undefined;
     const ended = new Promise<never>((_, reject) => {
       end = (error) => {
-        repeats.abort(error);
+        over = true;
+        repeats?.abort(error);
         reject(error);
       };
     });
@@ -82,8 +85,18 @@ export class StoreWaits {
       cause = error;
       return error instanceof StoreUnavailableError ? pause(failures) : undefined;
     };
+    const answered = async (): Promise<R> => {
+      try {
+        return await read();
+      } catch (error) {
+        if (over || !(error instanceof StoreUnavailableError)) throw error;
+        cause = error;
+      }
+      repeats = new AbortController();
+      return retry(read, { delayMs, signal: repeats.signal });
+    };
     try {
-      return await Promise.race([retry(read, { delayMs, signal: repeats.signal }), ended]);
+      return await Promise.race([answered(), ended]);
     } finally {
       clearTimeout(limit);
       this.#ends.delete(end);
