@@ -18,6 +18,9 @@ import type { AcceptedWork } from './Journal.js';
 
 const entrySchema = z.object({ record: activationRecordSchema, ended: z.boolean() });
 
+/** An entry of an earlier process: its work had begun, or had ended, maybe with a stored record, or it cannot be read. */
+type Recovered = 'unfinished' | 'ended' | 'unreadable';
+
 /** The response of work whose process ended first. */
 export function interrupted(): ActivationResponse {
   const error = 'The server stopped before this activation ended. Parts of it may have run.';
@@ -67,9 +70,13 @@ export class AcceptedRuns implements AcceptedWork {
    */
   async recover(activations: Pick<ActivationStore, 'store'>, now: number, log: Logger): Promise<void> {
     const left = this.#entries.list();
-    await Promise.all(left.map((entry) => this.#recoverOne(entry, activations, now, log)));
-    if (left.length > 0)
-      log.warn(`recorded ${left.length} activations that an earlier run of this server did not finish`);
+    const outcomes = await Promise.all(left.map((entry) => this.#recoverOne(entry, activations, now, log)));
+    const count = (wanted: Recovered): number => outcomes.filter((outcome) => outcome === wanted).length;
+    const unfinished = count('unfinished');
+    const ended = count('ended');
+    if (unfinished > 0)
+      log.warn(`recorded ${unfinished} activations that an earlier run of this server did not finish`);
+    if (ended > 0) log.info(`made sure of the records of ${ended} activations that had ended when the server did`);
   }
 
   async #recoverOne(
@@ -77,13 +84,15 @@ export class AcceptedRuns implements AcceptedWork {
     activations: Pick<ActivationStore, 'store'>,
     now: number,
     log: Logger,
-  ): Promise<void> {
+  ): Promise<Recovered> {
     const entry = entrySchema.safeParse(JSON.parse(value));
     if (entry.success) {
       const { record, ended } = entry.data;
       await activations.store(lastRecord(record, ended, now));
     } else log.error(`dropped the entry of activation ${key}: it cannot be read`, { error: entry.error });
     this.#entries.remove(key);
+    if (!entry.success) return 'unreadable';
+    return entry.data.ended ? 'ended' : 'unfinished';
   }
 
   #put(record: ActivationRecord, ended: boolean, until: 'flushed' | 'written'): Promise<void> {

@@ -123,7 +123,8 @@ export class SharedRuns implements AcceptedWork {
     if (message.life === this.#life) return this.#running.get(message.record.activationId)?.stored;
     const { activations, log, now } = this.#parts;
     const { activationId } = message.record;
-    log.warn(`recorded activation ${activationId}, which an earlier process accepted and did not finish`);
+    if (message.ended) log.info(`made sure of the record of activation ${activationId}, which had ended`);
+    else log.warn(`recorded activation ${activationId}, which an earlier process accepted and did not finish`);
     return recordOrphan(message, activations, now());
   }
 }

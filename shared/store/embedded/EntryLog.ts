@@ -1,21 +1,11 @@
-import {
-  closeSync,
-  fdatasync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  unlinkSync,
-} from 'node:fs';
+import { fdatasync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { allocate } from '../../files/allocate.js';
 import { StoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
-import { closeAll, lanesOf, writeAll, type Place, type Segment } from './segment.js';
+import { closeAll, createFile, lanesOf, writeAll, type Place, type Segment } from './segment.js';
+import { LaterLines } from './LaterLines.js';
 import { readLines, roomFor, writeLine, type LogLine } from './logLine.js';
 import { SharedFlush, type Flushable } from './SharedFlush.js';
 
@@ -41,9 +31,6 @@ const MAX_SPARES = 2;
 const MAX_LIVE_BYTES = 512 * 1024 * 1024;
 const NAME = /^(\d{8})\.log$/;
 
-/** The longest wait of a line that removes an entry for another line, in ms, and the most lines that wait. */
-const LATER_MS = 100;
-const MAX_LATER = 256;
 /** Most lines are written from here: a write is over before the next one. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
 
@@ -78,14 +65,14 @@ export class EntryLog {
   /** The segments, the oldest first; the last one is current. */
   readonly #segments: Segment[] = [];
   #spares: string[] = [];
-  /** Lines that are written with the next one. The entries that they remove are gone already. */
-  #later: LogLine[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  /** The entries that these lines remove are gone already. */
+  readonly #later = new LaterLines(() => this.#writeLater());
   #nextNumber = 1;
   #puts = 0;
   #moves = 0;
   #liveBytes = 0;
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** @throws the file system's error if the folder is not readable and writable. */
   constructor(folder: string, options: EntryLogOptions = {}) {
@@ -124,16 +111,30 @@ export class EntryLog {
     return this.#flush.stuck;
   }
 
-  /** Resolves when all entries are durable. @throws StoreError if the disk does not answer; the files stay open then. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /**
+   * Resolves when all entries are durable.
+   * @throws StoreError if the disk does not answer, or refuses the last flush. In the first case the files stay open.
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     const settled = await this.#flush.settled();
     if (settled) this.#writeLater();
-    clearTimeout(this.#timer);
+    this.#later.stop();
     this.#closed = true;
+    const failure = settled ? await this.#lastFlush() : undefined;
     // Another file could get the number of a descriptor that a flush still uses.
-    if (!settled) throw new StoreError('the log of accepted work cannot be closed: the disk does not answer');
+    if (!settled || this.#flush.stuck) throw cannotClose('the disk does not answer');
     for (const { lanes } of [...this.#segments, this.#names]) closeAll(lanes);
+    if (failure) throw cannotClose(failure.message);
+  }
+
+  /** Flushes the entries whose writers did not wait for the disk. @returns the error */
+  async #lastFlush(): Promise<Error | undefined> {
+    if (this.#durability !== 'disk') return undefined;
+    return this.#flush.flushed().then(() => undefined, asError);
   }
 
   #put(key: string, value: string, until: 'flushed' | 'written'): Promise<void> {
@@ -168,7 +169,7 @@ export class EntryLog {
   }
 
   #refused(key: string, put: number, former: Place | undefined, error: unknown): Error {
-    const cause = error instanceof Error ? error : new Error(String(error));
+    const cause = asError(error);
     this.#undo(key, put, former);
     this.#onFailure(cause);
     return (cause as NodeJS.ErrnoException).code === 'ENOSPC'
@@ -198,24 +199,23 @@ export class EntryLog {
     const place = this.#entries.get(key);
     if (!place || this.#closed) return;
     this.#forget(key, place);
-    if (when === 'later' && this.#later.length < MAX_LATER) {
-      this.#later.push({ kind: 'remove', key });
-      this.#timer ??= setTimeout(() => this.#writeLater(), LATER_MS).unref();
-    } else this.#tryAppend({ kind: 'remove', key });
+    const line: LogLine = { kind: 'remove', key };
+    if (when === 'now' || !this.#later.add(line)) this.#tryAppend(line);
     this.#dropOldest();
   }
 
   #writeLater(): void {
-    this.#timer = undefined;
-    this.#tryAppend(this.#later.pop());
+    const line = this.#later.pop();
+    if (line) this.#tryAppend(line);
   }
 
-  #tryAppend(line: LogLine | undefined): void {
+  #tryAppend(line: LogLine): void {
     try {
-      if (line) this.#append(line);
+      this.#append(line);
     } catch (error) {
-      // On a full disk the entry is present again at the next start. Its reader then finds that the work has ended.
-      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+      // If no later write succeeds, the entry is present again at the next start. Its reader then finds that the work has ended.
+      this.#later.failed(line);
+      this.#onFailure(asError(error));
     }
   }
 
@@ -261,7 +261,7 @@ export class EntryLog {
     this.#flush.note(current);
     const { bytes, last } = lines;
     writeAll(current.file, bytes, current.used);
-    if (this.#later.length > 0) this.#later = [];
+    this.#later.written();
     if (line.kind === 'put') {
       const before = this.#entries.get(line.key);
       if (before) this.#count(before, -1);
@@ -272,10 +272,10 @@ export class EntryLog {
 
   /** The lines that wait, and `line`, which begins at `last`. The bytes are valid until the next call. */
   #encode(line: LogLine, segment: number): { readonly bytes: Buffer; readonly last: number } {
-    const room = this.#later.reduce((sum, waiting) => sum + roomFor(waiting), roomFor(line));
+    const room = this.#later.lines.reduce((sum, waiting) => sum + roomFor(waiting), roomFor(line));
     const bytes = room <= scratch.length ? scratch : Buffer.allocUnsafe(room);
     let last = 0;
-    for (const waiting of this.#later) last = writeLine(waiting, segment, bytes, last);
+    for (const waiting of this.#later.lines) last = writeLine(waiting, segment, bytes, last);
     return { bytes: bytes.subarray(0, writeLine(line, segment, bytes, last)), last };
   }
 
@@ -291,16 +291,7 @@ export class EntryLog {
     const spare = atLeast <= this.#segmentBytes ? this.#spares.pop() : undefined;
     let file: number;
     if (spare === undefined) {
-      const fresh = `${path}.new`;
-      file = openSync(fresh, 'w+', 0o600);
-      try {
-        allocate(file, 0, size);
-      } catch (error) {
-        closeSync(file);
-        unlinkSync(fresh);
-        throw error;
-      }
-      renameSync(fresh, path);
+      file = createFile(path, size);
     } else {
       renameSync(join(this.#folder, spare), path);
       file = openSync(path, 'r+');
@@ -334,7 +325,7 @@ export class EntryLog {
         oldest.move = 0;
         this.#dropOldest();
       },
-      (error: unknown) => this.#onFailure(error instanceof Error ? error : new Error(String(error))),
+      (error: unknown) => this.#onFailure(asError(error)),
     );
   }
 
@@ -350,7 +341,7 @@ export class EntryLog {
       }
     } catch (error) {
       // The segment stays the oldest one, since no later one may go before it. The next call tries again.
-      this.#onFailure(error instanceof Error ? error : new Error(String(error)));
+      this.#onFailure(asError(error));
     }
   }
 
@@ -390,6 +381,11 @@ export class EntryLog {
     this.#nextNumber = Math.max(this.#nextNumber, number + 1);
   }
 }
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+
+const cannotClose = (reason: string): StoreError =>
+  new StoreError(`the log of accepted work cannot be closed: ${reason}`);
 
 /** One settled promise for all entries that are written. */
 const WRITTEN = Promise.resolve();

@@ -1,4 +1,5 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { allocate } from '../../files/allocate.js';
 import { LANES, type Flushable } from './SharedFlush.js';
 
 /** A file of an `EntryLog`. */
@@ -21,6 +22,21 @@ export interface Place {
   readonly bytes: number;
   /** The number of the put that wrote the entry. It stays the same if the entry moves. */
   readonly put: number;
+}
+
+/** Makes a file with its whole space. @returns its descriptor @throws the file system's error */
+export function createFile(path: string, size: number): number {
+  const fresh = `${path}.new`;
+  const file = openSync(fresh, 'w+', 0o600);
+  try {
+    allocate(file, 0, size);
+  } catch (error) {
+    closeSync(file);
+    unlinkSync(fresh);
+    throw error;
+  }
+  renameSync(fresh, path);
+  return file;
 }
 
 /** The descriptors for flushes. The first one is the descriptor for writes. */

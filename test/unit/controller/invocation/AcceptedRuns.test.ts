@@ -3,6 +3,7 @@ import { AcceptedRuns, interrupted } from '../../../../controller/invocation/Acc
 import type { ActivationRecord } from '../../../../shared/entities/activation.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { BatchingActivationStore } from '../../../../shared/store/BatchingActivationStore.js';
+import { recordingLogger } from '../../shared/messaging/kafka/recordingLogger.js';
 import { openTemporaryStores, type EmbeddedStores } from '../../../../shared/store/embedded/open.js';
 
 function record(activationId: string, fields: Partial<ActivationRecord> = {}): ActivationRecord {
@@ -70,6 +71,17 @@ describe('AcceptedRuns', () => {
     await recover();
     assert.deepEqual(await activations.get('guest', 'answered'), answered);
     assert.deepEqual(await activations.get('guest', 'fired'), fired);
+  });
+
+  it('counts the runs that were not finished, and those that had ended', async () => {
+    const { log, lines } = recordingLogger();
+    for (const id of ['a', 'b']) await runs.accepted(record(id));
+    for (const id of ['c', 'd', 'e']) await runs.answered(record(id));
+    await new AcceptedRuns(stores.runs).recover(activations, 5000, log);
+    assert.deepEqual(lines, [
+      'warn: recorded 2 activations that an earlier run of this server did not finish',
+      'info: made sure of the records of 3 activations that had ended when the server did',
+    ]);
   });
 
   it('drops an unreadable entry, and continues', async () => {

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { StoreUnavailableError } from '../../../../../shared/store/ArtifactStore.js';
@@ -152,57 +152,6 @@ describe('EntryLog', () => {
     );
   });
 
-  describe('removes an entry later', () => {
-    const keysAfterAKill = (): string[] => new EntryLog(folder).table('t').keys();
-    let log: EntryLog;
-    let table: KeptEntries;
-    beforeEach(async () => {
-      log = new EntryLog(folder, { durability: 'process' });
-      table = log.table('t');
-      await table.put('a', 'x');
-      table.remove('a', 'later');
-      assert.deepEqual(table.keys(), []);
-    });
-
-    it('with the next line, of any kind', async () => {
-      assert.deepEqual(keysAfterAKill(), ['a']);
-      await table.put('b', 'x');
-      assert.deepEqual(table.list(), [{ key: 'b', value: 'x' }]);
-      assert.deepEqual(keysAfterAKill(), ['b']);
-      table.remove('b', 'later');
-      await table.put('b', 'again');
-      assert.deepEqual(table.list(), [{ key: 'b', value: 'again' }]);
-      assert.deepEqual(keysAfterAKill(), ['b']);
-    });
-
-    it('without another line, too, after some time', async () => {
-      const end = performance.now() + 5000;
-      while (keysAfterAKill().length > 0 && performance.now() < end) await sleep(20);
-      assert.deepEqual(keysAfterAKill(), []);
-    });
-
-    it('at the close', async () => {
-      await log.close();
-      assert.deepEqual(keysAfterAKill(), []);
-    });
-
-    it('at once, if many wait', async () => {
-      for (let i = 0; i < 300; i++) await table.put(`k${i}`, 'x');
-      for (let i = 0; i < 300; i++) table.remove(`k${i}`, 'later');
-      assert.ok(keysAfterAKill().length < 50);
-    });
-
-    it('also in the file after its own', async () => {
-      const small = new EntryLog(mkdtempSync(join(folder, 's-')), SMALL).table('t');
-      for (let i = 0; i < 100; i++) {
-        await small.put(`k${i}`, 'x'.repeat(100));
-        small.remove(`k${i}`, 'later');
-      }
-      await small.put('last', 'x'.repeat(900));
-      assert.deepEqual(small.list(), [{ key: 'last', value: 'x'.repeat(900) }]);
-    });
-  });
-
   describe('asks the disk to flush', () => {
     /** A disk that says which file it flushed, and refuses while `refused` has a reason. */
     const disk = { flushed: [] as string[], refused: undefined as Error | undefined };
@@ -243,6 +192,18 @@ describe('EntryLog', () => {
       // A later start knows it, also after a kill.
       assert.deepEqual(new EntryLog(folder, { ...SMALL, flush }).table('t').keys(), ['a']);
       assert.deepEqual(await flushedBy(() => table.put('b', 'x')), [first, own]);
+    });
+
+    it('at its close what was written without it', async () => {
+      const log = new EntryLog(join(folder, 'own'), { ...SMALL, flush });
+      await log.table('t').put('a', 'x', 'written');
+      await log.table('t').put('b', 'x', 'written');
+      log.table('t').remove('b', 'later');
+      assert.deepEqual(await flushedBy(() => Promise.all([log.close(), log.close()])), [first, 'own']);
+      const next = new EntryLog(join(folder, 'own'), { ...SMALL, flush });
+      assert.deepEqual(next.table('t').keys(), ['a']);
+      disk.refused = new Error('EIO');
+      await assert.rejects(next.close(), { name: 'StoreError', message: /cannot be closed: EIO/ });
     });
 
     it('an entry that replaces a confirmed one, although its writer does not wait for the disk', async () => {
