@@ -22,4 +22,5 @@ serveActions(
       endLogs,
       end: () => process.exit(KILLED),
     }),
+  { ownProcess: true },
 );

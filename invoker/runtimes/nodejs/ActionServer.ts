@@ -31,12 +31,14 @@ export interface ActionProtocol {
  * Serves the action protocol over HTTP, at the environment's `PORT` (a number, or the path of a Unix socket; 8080). With
  * the argument `--end-with-parent` the process ends when descriptor 3 closes, whose other end the parent holds.
  * @param make makes the protocol. `endLogs` writes the sentinel to both log streams.
- * @param rehearseAction see `rehearseWhenIdle`; missing: only the server rehearses.
+ * @param options.rehearseAction see `rehearseWhenIdle`; missing: only the server rehearses.
+ * @param options.ownProcess whether the action runs in processes of its own, so that it leaves no callbacks in this one.
  */
 export function serveActions(
   make: (endLogs: () => void) => ActionProtocol,
-  rehearseAction: () => Promise<void> = async () => undefined,
+  options: { readonly rehearseAction?: () => Promise<void>; readonly ownProcess?: boolean } = {},
 ): void {
+  const { rehearseAction = async () => undefined, ownProcess = false } = options;
   // Keep references, since an action may replace the properties of `process`.
   const { stdout, stderr } = process;
   const writeStdout = stdout.write.bind(stdout);
@@ -63,7 +65,7 @@ export function serveActions(
       writeStderr(sentinel);
     },
     pending: () => stdout.writableLength > 0 || stderr.writableLength > 0,
-    busy: () => !activeResources().every((resource) => PASSIVE.has(resource)),
+    busy: () => !ownProcess && !activeResources().every((resource) => PASSIVE.has(resource)),
     written: () => stdout.bytesWritten + stderr.bytesWritten,
     onExit: (listener) => {
       listenFirst('exit', listener);

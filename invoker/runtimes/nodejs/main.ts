@@ -55,5 +55,5 @@ serveActions(
       log: (...values) => console.error(...values),
       endLogs,
     }),
-  rehearseAction,
+  { rehearseAction },
 );

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'undici';
 import { eventually } from '../../../../e2e/eventually.js';
-import { nodeRuntime } from '../../../../../invoker/containers/process/runtimeCommand.js';
+import { nativeRuntime, nodeRuntime } from '../../../../../invoker/containers/process/runtimeCommand.js';
 
 const SENTINEL = 'XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX';
 /** Gives a program two pipes, as a container engine does. Node.js itself gives its children sockets. */
@@ -73,9 +73,13 @@ describe('the Node.js runtime, when the invoker asks for sentinels on demand', f
   let client: Client;
   let output: { stdout: string; stderr: string };
 
-  async function start(environment: Record<string, string> = {}, pipes = true): Promise<void> {
+  async function start(
+    environment: Record<string, string> = {},
+    pipes = true,
+    { program, args } = nodeRuntime().command,
+    code = ACTION,
+  ): Promise<void> {
     const socketPath = join(folder, 's');
-    const { program, args } = nodeRuntime().command;
     const command = [program, ...args, '--end-with-parent'];
     const [started = '', ...rest] = pipes ? ['/bin/sh', '-c', WITH_PIPES, 'sh', ...command] : command;
     child = spawn(started, rest, {
@@ -94,7 +98,7 @@ describe('the Node.js runtime, when the invoker asks for sentinels on demand', f
     const { statusCode, body } = await client.request({
       path: '/init',
       method: 'POST',
-      body: JSON.stringify({ value: { main: 'main', code: ACTION } }),
+      body: JSON.stringify({ value: { main: 'main', code } }),
     });
     assert.deepEqual([statusCode, await body.json()], [200, { OK: true }]);
   }
@@ -150,6 +154,13 @@ describe('the Node.js runtime, when the invoker asks for sentinels on demand', f
       for (let i = 0; i < MANY; i++) assert.equal(await run('nothing'), true);
       assert.equal(await run('console', 'at last'), false);
       assert.deepEqual((await parts(marked + 1)).slice(marked), ['at last\n', '']);
+    });
+
+    it('ends silent runs of any executable without them', async () => {
+      await start({}, true, nativeRuntime().command, `#!/bin/sh\necho '{ "how": "nothing" }'`);
+      const marked = await untilSilent();
+      for (let i = 0; i < MANY; i++) assert.equal(await run('nothing'), true);
+      await parts(marked);
     });
 
     const writers = ['console', 'stdout', 'writeSync', 'path', 'child', 'procfs', 'worker', 'rawWorker'];
