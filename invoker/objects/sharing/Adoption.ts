@@ -6,8 +6,9 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { colorKey } from './colorKey.js';
-import { newlyOwned, nextEpoch, type CopySet, type Owned } from './ColorStates.js';
-import type { CopySets } from './CopySets.js';
+import { counted, type ClaimTold, type Counted } from './authority.js';
+import { newlyOwned, nextEpoch, type Claim, type CopySet, type Owned } from './ColorStates.js';
+import type { CopySets, RaisedEpoch } from './CopySets.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
 
@@ -20,7 +21,7 @@ const MAX_ROUNDS = 3;
  * The silence of an invoker ends if it is not asked for so long, in ms. The home may have changed meanwhile, and back.
  * `Ownership.beat` asks every second.
  */
-const SILENCE_GAP_MS = 5000;
+const SILENCE_GAP_MS = 3000;
 
 const peersSchema = homesReplySchema.shape.homes;
 const setSchema = z.object({ epoch: z.number(), complete: z.boolean() });
@@ -31,14 +32,21 @@ const handoverSchema = z.object({
   behind: z.boolean(),
   /** The highest epoch of the color that it knew before. */
   epoch: z.number(),
-  /** The epoch of its ownership, if it was the owner until now. Missing: it was not, or may have lost it in silence. */
+  /** The epochs that it knew before. Missing: its program is an earlier one. */
+  raised: z
+    .array(z.object({ epoch: z.number(), by: z.number().optional() }))
+    .max(16)
+    .optional(),
+  /** The epoch of its latest ownership; missing: it has had none, or has lost the contact since. */
   ownedEpoch: z.number().optional(),
+  /** Whether it was the owner until now for sure. */
+  confirmed: z.boolean().optional(),
   /** Whether it has objects of the color. */
   objects: z.boolean(),
   /** Its set of copies. */
   set: setSchema.optional(),
-  /** The invokers whose objects it counted, this one included, and the sets of copies of others. */
-  formers: peersSchema,
+  /** The invokers whose objects it counted, the asking one included, and the sets of copies of others. */
+  formers: peersSchema.max(64),
   sets: z.array(setSchema.extend({ peer: peersSchema.element, lost: z.boolean().optional() })).max(64),
 });
 /** The reply of an invoker that hands a color over. */
@@ -57,15 +65,18 @@ export interface AdoptedColor {
   readonly namespace: ObjectNamespace;
   readonly color: string;
   readonly self: Peer;
-  /** The other invokers that may own the color. */
-  readonly candidates: readonly Peer[];
+  /** The other invokers that may own the color: those that the controllers reach, and others. */
+  readonly up: readonly Peer[];
+  readonly away: readonly Peer[];
   /** How long one of them may go on without a reply of a controller, in ms. */
   readonly validMs: number;
   readonly policy: string | undefined;
   /** See `Contact`. */
   readonly lapses: number;
-  /** The ownership that this invoker had before it lost the contact; undefined: none. */
+  /** The ownership that this invoker has had until it lost the contact, or doubted it; undefined: none. */
   readonly lapsed: Owned | undefined;
+  /** The latest ownership of this invoker that has ended; undefined: none. */
+  readonly claim: Claim | undefined;
 }
 
 export interface Adopted {
@@ -98,13 +109,13 @@ export class Adoption {
    * @throws AdoptedByOther, ObjectError 503
    */
   async run(asked: AdoptedColor): Promise<Adopted> {
-    const { namespace, color, self, candidates, policy, lapses, lapsed, validMs } = asked;
+    const { namespace, color, self, up, away, policy, lapses, lapsed, validMs } = asked;
     const key = colorKey(namespace, color);
-    const parts = new Gathered(self.instance);
+    const parts = new Gathered(self.instance, this.#sets.raised(key));
     let known = Math.max(this.#sets.epoch(key), lapsed?.epoch ?? 0);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const epoch = nextEpoch(known);
-      const replies = await Promise.all(candidates.map((peer) => this.#ask(peer, asked, epoch)));
+      const replies = await Promise.all([...up, ...away].map((peer) => this.#ask(peer, asked, epoch)));
       const taken = replies.flatMap((reply) => (reply ? [reply] : []));
       parts.add(taken);
       const highest = Math.max(0, ...taken.map(({ reply }) => reply.epoch));
@@ -112,21 +123,23 @@ export class Adoption {
         known = highest;
         continue;
       }
-      this.#sets.raise(key, epoch);
+      this.#sets.raise(key, epoch, self.instance);
       const owned = newlyOwned({ policy, epoch, lapses, validMs });
       if (lapsed) carryOver(lapsed, owned);
-      const countsSelf = parts.into(owned);
-      const excused = taken.length < candidates.length;
-      return { owned, outdated: !countsSelf || (lapsed !== undefined && (excused || highest > lapsed.epoch)) };
+      const own = lapsed ?? asked.claim;
+      return {
+        owned,
+        outdated: !parts.into(owned, own, mayBeTaken(asked, new Set(taken.map(({ peer }) => peer.instance)))),
+      };
     }
     throw new ObjectError(503, 'other invokers take the color over at the same time', { retryAfterS: 1 });
   }
 
   async #ask(
     peer: Peer,
-    { namespace, color, self, validMs }: AdoptedColor,
+    { namespace, color, self, up, validMs }: AdoptedColor,
     epoch: number,
-  ): Promise<{ readonly peer: Peer; readonly reply: Handover } | undefined> {
+  ): Promise<Reply | undefined> {
     const query = new URLSearchParams({ to: movedHeader(self), epoch: String(epoch) });
     const path = `${objectPath(color)}?${query.toString()}`;
     const key = colorKey(namespace, color);
@@ -141,15 +154,15 @@ export class Adoption {
       if (reply.busy) throw new AdoptedByOther(peer);
       return { peer, reply };
     } catch (error) {
-      if (error instanceof PeerError) this.#excuse(key, peer, error, askedAt, validMs);
-      else throw error;
+      if (!(error instanceof PeerError)) throw error;
+      this.#excuse(key, peer, error, askedAt, up.includes(peer) ? Infinity : validMs);
       return undefined;
     }
   }
 
   /**
    * An invoker that is dead has nothing to hand over. One that does not answer may still own the color until it has
-   * got no reply of a controller for `validMs`. @throws ObjectError
+   * got no reply of a controller for `validMs`; one that the controllers reach has got replies. @throws ObjectError
    */
   #excuse(key: string, { instance }: Peer, { fault }: PeerError, askedAt: number, validMs: number): void {
     if (fault === 'dead') return;
@@ -159,11 +172,19 @@ export class Adoption {
   }
 }
 
-/** What the owner until now has told. */
-interface Owner {
+interface Reply {
   readonly peer: Peer;
-  readonly epoch: number;
   readonly reply: Handover;
+}
+
+/**
+ * Whether an invoker may have taken the lapsed ownership over that does not reply: after a time without contact any of them, and
+ * otherwise those that a controller has named the home since.
+ */
+function mayBeTaken({ lapsed, lapses, up, away }: AdoptedColor, replied: ReadonlySet<number>): boolean {
+  if (!lapsed) return false;
+  const missing = [...up, ...away].filter(({ instance }) => !replied.has(instance));
+  return lapsed.lapses !== lapses ? missing.length > 0 : missing.some(({ instance }) => lapsed.rivals.has(instance));
 }
 
 /** What the invokers have told in all rounds. */
@@ -172,17 +193,26 @@ class Gathered {
   readonly #formers = new Map<number, Peer>();
   readonly #told = new Map<number, CopySet>();
   readonly #own = new Map<number, CopySet | undefined>();
-  #owner: Owner | undefined;
+  readonly #replied = new Set<number>();
+  readonly #raised: RaisedEpoch[];
+  readonly #claims: ClaimTold[] = [];
+  /** An invoker of an earlier program makes no claims. */
+  #claimless = false;
 
-  constructor(self: number) {
+  /** @param raised the epochs that this invoker has heard of. */
+  constructor(self: number, raised: readonly RaisedEpoch[]) {
     this.#self = self;
+    this.#raised = [...raised];
   }
 
-  add(replies: readonly { readonly peer: Peer; readonly reply: Handover }[]): void {
+  add(replies: readonly Reply[]): void {
     for (const { peer, reply } of replies) {
       if (reply.behind) continue;
-      const { ownedEpoch: epoch } = reply;
-      if (epoch !== undefined && epoch > (this.#owner?.epoch ?? 0)) this.#owner = { peer, epoch, reply };
+      this.#replied.add(peer.instance);
+      const { raised, ownedEpoch, confirmed = false, objects, formers } = reply;
+      if (!raised) this.#claimless = true;
+      this.#raised.push(...(raised ?? []));
+      if (ownedEpoch !== undefined) this.#claims.push({ peer, epoch: ownedEpoch, confirmed, objects, formers });
       for (const former of reply.formers) this.#former(former);
       if (reply.objects) this.#former(peer);
       for (const { peer: holder, epoch, complete, lost } of reply.sets) {
@@ -193,9 +223,13 @@ class Gathered {
     }
   }
 
-  /** @returns whether the objects of the new owner itself count. */
-  into(owned: Owned): boolean {
-    const countsSelf = this.#formersInto(owned);
+  /**
+   * @param own the latest ownership of the new owner.
+   * @param taken whether an invoker that does not reply may have taken it over.
+   * @returns whether the objects of the new owner itself count.
+   */
+  into(owned: Owned, own: Claim | undefined, taken: boolean): boolean {
+    const countsSelf = this.#formersInto(owned, own, taken);
     for (const [instance, set] of this.#told) if (instance !== this.#self) owned.copies.set(instance, set);
     // An invoker knows its own set best.
     for (const [instance, set] of this.#own) {
@@ -205,20 +239,23 @@ class Gathered {
     return countsSelf;
   }
 
-  /**
-   * Objects of an invoker that the owner did not count are out of date: it took the invoker for dead, and served the
-   * color without them. Without an owner, all objects count.
-   */
-  #formersInto({ formers }: Owned): boolean {
-    if (!this.#owner) {
-      for (const [instance, peer] of this.#formers) formers.set(instance, peer);
-      return true;
-    }
-    const { peer, reply } = this.#owner;
-    const counted = reply.objects ? [...reply.formers, peer] : reply.formers;
+  #formersInto({ formers }: Owned, own: Claim | undefined, taken: boolean): boolean {
+    const told = this.#counted(own, taken);
     formers.clear();
-    for (const former of counted) if (former.instance !== this.#self) formers.set(former.instance, former);
-    return counted.some(({ instance }) => instance === this.#self);
+    const counting = told.formers === 'all' ? this.#formers.values() : told.formers;
+    for (const former of counting) formers.set(former.instance, former);
+    return told.self;
+  }
+
+  #counted(own: Claim | undefined, taken: boolean): Counted {
+    if (this.#claimless) return { formers: 'all', self: !taken };
+    const ownClaim: ClaimTold[] =
+      own && !taken
+        ? [{ peer: undefined, epoch: own.epoch, confirmed: false, objects: true, formers: [...own.formers.values()] }]
+        : [];
+    // Its claim may be out of date, and so its objects are.
+    const raised = own && taken ? [...this.#raised, { epoch: own.epoch }] : this.#raised;
+    return counted({ self: this.#self, claims: [...this.#claims, ...ownClaim], raised, replied: this.#replied });
   }
 
   #former(peer: Peer): void {

@@ -13,13 +13,15 @@ import type { CopySetState } from './CopySets.js';
  *   owned     given     another invoker asks for it
  *   given     unknown   `GIVEN_MS` later: the replies that named this invoker are older than that
  *   owned     unknown   the table is full, and the color is the least recently used one; or a drain has ended
- *   owned     adopting  a request, after a time without contact to the controllers: another invoker may have taken the
- *                       color over in silence. Until then nothing is executed (`Contact.ts`)
+ *   owned     adopting  a request, after a time without contact to the controllers (`Contact.ts`), or after a reply that named
+ *                       another invoker: it may have taken the color over in silence. Until then nothing is executed
  *
  * Each ownership has an epoch, a number that is higher than those of all earlier ones. The store and the invokers with
  * copies refuse the requests of a lower one.
  *
- * Objects do not move with the ownership, but when they are asked for: `formers` are the invokers that still have some.
+ * Objects do not move with the ownership, but when they are asked for: `formers` are the invokers that still have some. An
+ * invoker that has given a color away remembers its ownership (its claim), for adoptions that come before another one is
+ * complete: the highest claim says which objects count. See `authority.ts`.
  */
 
 /** A set of copies in an invoker: see `CopySets.ts`. */
@@ -36,6 +38,8 @@ export interface Owned {
   epoch: number;
   /** The number of `Contact.lapses` at its begin. */
   readonly lapses: number;
+  /** The invokers that a controller has named the color's home since: one of them may have taken the color over. */
+  readonly rivals: Set<number>;
   /** How long another invoker may go on without a reply of a controller, in ms. */
   readonly validMs: number;
   /** Former owners with objects. */
@@ -56,19 +60,16 @@ export interface Owned {
   storing: Promise<ReadonlySet<string> | 'many'> | undefined;
 }
 
-export type ColorState =
-  | Owned
-  | { readonly kind: 'adopting'; readonly done: Promise<Owned>; readonly lapsed: Owned | undefined }
-  | {
-      readonly kind: 'given';
-      readonly to: Peer;
-      readonly until: number;
-      /** The ownership that it gave away: the other invoker asks again if its adoption fails. */
-      readonly before: GivenOwnership | undefined;
-    };
+interface Adopting {
+  readonly kind: 'adopting';
+  readonly done: Promise<Owned>;
+  readonly lapsed: Owned | undefined;
+}
 
-/** What the next owner needs to know of an ownership. */
-export type GivenOwnership = Pick<Owned, 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'>;
+export type ColorState = Owned | Adopting | { readonly kind: 'given'; readonly to: Peer; readonly until: number };
+
+/** What the next owner needs to know of an ownership that has ended. */
+export type Claim = Pick<Owned, 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'>;
 
 /** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
 const GIVEN_MS = 3000;
@@ -79,6 +80,8 @@ export class ColorStates {
   readonly #maxColors: number;
   /** The least recently used color comes first. */
   readonly #states = new Map<string, ColorState>();
+  /** Of ownerships that have ended. The least recently given color comes first. */
+  readonly #claims = new Map<string, Claim>();
 
   constructor(maxColors = MAX_COLORS) {
     this.#maxColors = maxColors;
@@ -98,13 +101,14 @@ export class ColorStates {
    * @param done settles at the end of the adoption.
    * @param lapsed the ownership before a time without contact; undefined: none.
    */
-  adopt(key: string, done: Promise<Owned>, lapsed: Owned | undefined): void {
-    this.#set(key, { kind: 'adopting', done, lapsed });
+  adopt(key: string, adopting: Omit<Adopting, 'kind'>): void {
+    this.#set(key, { kind: 'adopting', ...adopting });
   }
 
   /** Ends an adoption. @returns whether the color is owned: another invoker may have asked for it in the meantime. */
   adopted(key: string, done: Promise<Owned>, owned: Owned): boolean {
     if (!this.#isAdopting(key, done)) return false;
+    this.#claims.delete(key);
     this.#set(key, owned);
     return true;
   }
@@ -120,21 +124,41 @@ export class ColorStates {
   /**
    * Hands a color over to another invoker.
    * @param self the number of this invoker.
-   * @returns the ownership before; `busy` if this invoker adopts the color itself and has the lower number.
+   * @returns the latest ownership; `busy` if this invoker adopts the color itself and has the lower number.
    */
-  give(key: string, self: number, to: Peer, now: number): GivenOwnership | 'busy' | undefined {
+  give(key: string, self: number, to: Peer, now: number): Claim | 'busy' | undefined {
     const state = this.get(key, now);
     if (state?.kind === 'adopting' && self < to.instance) return 'busy';
-    const before = state && ownershipIn(state, to);
-    this.#set(key, { kind: 'given', to, until: now + GIVEN_MS, before });
-    return before;
+    if (state) this.#keepClaim(key, state);
+    this.#set(key, { kind: 'given', to, until: now + GIVEN_MS });
+    return this.#claims.get(key);
   }
 
+  /** The claim of an ownership that has ended. */
+  claim(key: string): Claim | undefined {
+    return this.#claims.get(key);
+  }
+
+  /** Forgets where the color went, and not the claim. */
   forget(key: string): void {
     this.#states.delete(key);
   }
 
-  #isAdopting(key: string, done: Promise<Owned>): (ColorState & { readonly kind: 'adopting' }) | undefined {
+  forgetClaim(key: string): void {
+    this.#claims.delete(key);
+  }
+
+  #keepClaim(key: string, state: ColorState): void {
+    const owned = state.kind === 'owned' ? state : state.kind === 'adopting' ? state.lapsed : undefined;
+    if (!owned) return;
+    const { epoch, lapses, formers, copies, copiedTo } = owned;
+    this.#claims.delete(key);
+    this.#claims.set(key, { epoch, lapses, formers, copies, copiedTo });
+    const [oldest] = this.#claims.keys();
+    if (this.#claims.size > this.#maxColors && oldest !== undefined) this.#claims.delete(oldest);
+  }
+
+  #isAdopting(key: string, done: Promise<Owned>): Adopting | undefined {
     const state = this.#states.get(key);
     return state?.kind === 'adopting' && state.done === done ? state : undefined;
   }
@@ -143,20 +167,13 @@ export class ColorStates {
     this.#states.delete(key);
     this.#states.set(key, state);
     if (this.#states.size <= this.#maxColors) return;
-    for (const [oldest, { kind }] of this.#states) {
-      if (kind === 'adopting') continue;
+    for (const [oldest, state] of this.#states) {
+      if (state.kind === 'adopting') continue;
+      this.#keepClaim(oldest, state);
       this.#states.delete(oldest);
       return;
     }
   }
-}
-
-function ownershipIn(state: ColorState, to: Peer): GivenOwnership | undefined {
-  if (state.kind === 'given') return state.to.instance === to.instance ? state.before : undefined;
-  const owned = state.kind === 'owned' ? state : state.lapsed;
-  if (!owned) return undefined;
-  const { epoch, lapses, formers, copies, copiedTo } = owned;
-  return { epoch, lapses, formers, copies, copiedTo };
 }
 
 export const newlyOwned = ({
@@ -169,6 +186,7 @@ export const newlyOwned = ({
   epoch,
   lapses,
   validMs,
+  rivals: new Set(),
   formers: new Map(),
   copies: new Map(),
   copiedTo: undefined,

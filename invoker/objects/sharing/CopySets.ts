@@ -16,15 +16,24 @@ export interface CopySetState {
   readonly complete: boolean;
 }
 
+/** An epoch that an invoker has taken a color over with, or has tried to. */
+export interface RaisedEpoch {
+  readonly epoch: number;
+  /** The number of the invoker; undefined: not known. */
+  readonly by?: number | undefined;
+}
+
 const MAX_COLORS = 100_000;
+/** The most epochs of a color to remember. */
+const MAX_RAISED = 4;
 
 /** The sets of copies that this invoker keeps for other owners, and the highest epochs that it knows. */
 export class CopySets {
   readonly #memory: ObjectMemory;
   readonly #maxColors: number;
   readonly #sets = new Map<string, CopySetState>();
-  /** The least recently raised one comes first. */
-  readonly #epochs = new Map<string, number>();
+  /** By color: the latest one of each invoker, the highest one first. The least recently raised color comes first. */
+  readonly #epochs = new Map<string, readonly RaisedEpoch[]>();
 
   constructor(memory: ObjectMemory, maxColors = MAX_COLORS) {
     this.#memory = memory;
@@ -33,13 +42,21 @@ export class CopySets {
 
   /** The highest epoch of the color that this invoker has heard of; 0: none. */
   epoch(key: string): number {
-    return Math.max(this.#epochs.get(key) ?? 0, this.#sets.get(key)?.epoch ?? 0);
+    return Math.max(this.#epochs.get(key)?.[0]?.epoch ?? 0, this.#sets.get(key)?.epoch ?? 0);
   }
 
-  /** Takes note of an owner's epoch: from now on requests of earlier owners are refused. */
-  raise(key: string, epoch: number): void {
-    const higher = Math.max(epoch, this.#epochs.get(key) ?? 0);
-    put(this.#epochs, key, higher, this.#maxColors);
+  /** The epochs of the color that this invoker has heard of. */
+  raised(key: string): RaisedEpoch[] {
+    const set = this.#sets.get(key);
+    return [...(this.#epochs.get(key) ?? []), ...(set ? [{ epoch: set.epoch }] : [])];
+  }
+
+  /**
+   * Takes note of an owner's epoch: from now on requests of earlier owners are refused.
+   * @param by the number of the owner.
+   */
+  raise(key: string, epoch: number, by?: number): void {
+    put(this.#epochs, key, withEpoch(this.#epochs.get(key) ?? [], { epoch, by }), this.#maxColors);
   }
 
   get(key: string): CopySetState | undefined {
@@ -91,6 +108,15 @@ export class CopySets {
   #requireCurrent(key: string, epoch: number): void {
     if (epoch < this.epoch(key)) throw new ObjectError(421, 'Another invoker has taken the color over.');
   }
+}
+
+/** The highest epochs come first. Beyond the bound, the lowest ones become one of an unknown invoker. */
+function withEpoch(known: readonly RaisedEpoch[], next: RaisedEpoch): readonly RaisedEpoch[] {
+  const before = known.find(({ by }) => by === next.by)?.epoch ?? 0;
+  const latest = { by: next.by, epoch: Math.max(before, next.epoch) };
+  const all = [latest, ...known.filter(({ by }) => by !== next.by)].toSorted((a, b) => b.epoch - a.epoch);
+  const rest = all[MAX_RAISED - 1];
+  return all.length <= MAX_RAISED || !rest ? all : [...all.slice(0, MAX_RAISED - 1), { epoch: rest.epoch }];
 }
 
 function put<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {

@@ -80,7 +80,7 @@ export class HomesCache {
     if (entry.pending) return entry.pending;
     const askedAt = this.#now();
     const pending = this.#ask(namespace, color, policy).then(
-      (reply): KnownHomes => {
+      (reply: HomesReply): KnownHomes => {
         entry.reply = reply;
         entry.askedAt = askedAt;
         return reply;

@@ -4,7 +4,7 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { AdoptedByOther, type Adoption } from './Adoption.js';
 import { colorKey } from './colorKey.js';
-import { ColorStates, type ColorState, type GivenOwnership, type Owned } from './ColorStates.js';
+import { ColorStates, type Claim, type ColorState, type Owned } from './ColorStates.js';
 import { Contact } from './Contact.js';
 import { originalOf } from './copies.js';
 import { HomesCache, type AskHomes, type KnownHomes } from './HomesCache.js';
@@ -38,7 +38,10 @@ export interface Asked {
 
 /** The age of the latest reply of a controller at which `beat` asks for another one, in ms. */
 const BEAT_MS = 1000;
-/** How long a color whose adoption failed is tried again without a request, in ms, and for how many colors. */
+/**
+ * How long an adoption is confirmed while it takes time, and tried again after it has failed, without a request, in ms, and for how many
+ * colors.
+ */
 const RETRY_MS = 30_000;
 const MAX_RETRIES = 1000;
 
@@ -51,7 +54,7 @@ export class Ownership {
   #adopted = 0;
   /** The color that was owned last, for `beat`. */
   #latest: Asked | undefined;
-  /** Colors whose adoption failed, and until when `beat` tries them again. The earliest one comes first. */
+  /** Colors whose adoption is not complete, and until when `beat` looks after them. The earliest one comes first. */
   readonly #retries = new Map<string, { readonly asked: Asked; readonly until: number }>();
 
   constructor(parts: OwnershipParts) {
@@ -67,7 +70,7 @@ export class Ownership {
   /** The ownership of a color, unless it may have been lost in silence. */
   owned(namespace: ObjectNamespace, color: string): Owned | undefined {
     const state = this.state(colorKey(namespace, color));
-    return state?.kind === 'owned' && this.held(state) ? state : undefined;
+    return state?.kind === 'owned' && state.rivals.size === 0 && this.held(state) ? state : undefined;
   }
 
   /** Whether an ownership was not lost in silence. */
@@ -86,12 +89,16 @@ export class Ownership {
   }
 
   /** See `ColorStates.give`. */
-  give(key: string, to: Peer): GivenOwnership | 'busy' | undefined {
+  give(key: string, to: Peer): Claim | 'busy' | undefined {
     return this.#states.give(key, this.#parts.instance, to, this.#parts.now());
   }
 
   forget(key: string): void {
     this.#states.forget(key);
+  }
+
+  forgetClaim(key: string): void {
+    this.#states.forgetClaim(key);
   }
 
   /** Where a color is. Takes it over if this invoker is its home. */
@@ -118,7 +125,7 @@ export class Ownership {
   beat(): void {
     for (const [key, { asked, until }] of this.#retries) {
       if (this.#parts.now() > until) this.#retries.delete(key);
-      else if (this.state(key)?.kind !== 'adopting') void this.locateAnew(asked);
+      else void this.locateAnew(asked);
     }
     if (!this.#latest || this.#contact.age(this.#parts.now()) < BEAT_MS) return;
     void this.homes(this.#latest);
@@ -152,7 +159,7 @@ export class Ownership {
     const { namespace, color } = asked;
     const state = this.state(colorKey(namespace, color));
     const place = placeOf(instance, state, known);
-    if (place.kind === 'elsewhere') this.#isElsewhere(colorKey(namespace, color));
+    if (place.kind === 'elsewhere') this.#isElsewhere(colorKey(namespace, color), state, place.homes);
     if (place.kind !== 'home') return place;
     this.#latest = asked;
     const { self, others } = place;
@@ -172,7 +179,9 @@ export class Ownership {
     );
   }
 
-  #isElsewhere(key: string): void {
+  #isElsewhere(key: string, state: ColorState | undefined, [home]: readonly Peer[]): void {
+    const owned = state?.kind === 'adopting' ? state.lapsed : state;
+    if (owned?.kind === 'owned' && home) owned.rivals.add(home.instance);
     this.#retries.delete(key);
     this.#parts.adoption.endSilences(key);
   }
@@ -199,10 +208,21 @@ export class Ownership {
     const { adoption, memory, onDoubt } = this.#parts;
     const { namespace, color, policy } = asked;
     const key = colorKey(namespace, color);
-    const candidates = [...others, ...away].filter(({ instance }) => instance !== self.instance);
+    const isOther = ({ instance }: Peer): boolean => instance !== self.instance;
     const { lapses } = this.#contact;
     const done = adoption
-      .run({ namespace, color, self, candidates, validMs, policy, lapses, lapsed })
+      .run({
+        namespace,
+        color,
+        self,
+        up: others.filter(isOther),
+        away: away.filter(isOther),
+        validMs,
+        policy,
+        lapses,
+        lapsed,
+        claim: this.#states.claim(key),
+      })
       .then(({ owned, outdated }) => {
         if (outdated) {
           onDoubt(key);
@@ -210,19 +230,20 @@ export class Ownership {
         }
         return owned;
       });
-    this.#states.adopt(key, done, lapsed);
+    this.#states.adopt(key, { done, lapsed });
+    this.#lookAfter(key, asked);
     const adopted = (owned: Owned): void => {
       this.#retries.delete(key);
       if (this.#states.adopted(key, done, owned)) this.#adopted++;
     };
     done.then(adopted, (error: unknown) => {
       this.#states.notAdopted(key, done);
-      if (!(error instanceof AdoptedByOther)) this.#retry(key, asked);
+      if (error instanceof AdoptedByOther) this.#retries.delete(key);
     });
     return done;
   }
 
-  #retry(key: string, asked: Asked): void {
+  #lookAfter(key: string, asked: Asked): void {
     const now = this.#parts.now();
     if (this.#retries.has(key)) return;
     const [earliest] = this.#retries.keys();

@@ -26,7 +26,7 @@ export interface RecoveryParts {
 }
 
 /** How long the silence of an invoker is remembered when it is not asked, in ms. */
-const SILENCE_GAP_MS = 30_000;
+const SILENCE_GAP_MS = 10_000;
 /** The limit for an invoker to begin to send an object, in ms, and the shortest one after it has been silent. */
 const TAKE_MS = 4000;
 const SILENT_TAKE_MS = 500;

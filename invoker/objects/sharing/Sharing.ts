@@ -206,13 +206,15 @@ export class Sharing implements Elsewhere {
   async handOver(namespace: ObjectNamespace, color: string, to: Peer, epoch: number): Promise<Handover> {
     const { memory, now } = this.#parts;
     const key = colorKey(namespace, color);
-    const nothing = { busy: false, behind: false, epoch: this.#sets.epoch(key), objects: false, formers: [], sets: [] };
+    const raised = this.#sets.raised(key);
+    const epochs = { epoch: this.#sets.epoch(key), raised };
+    const nothing = { busy: false, behind: false, ...epochs, objects: false, formers: [], sets: [] };
     const current = this.#ownership.owned(namespace, color);
     if (current && current.epoch >= epoch) return { ...nothing, behind: true, epoch: current.epoch };
     const before = this.#ownership.give(key, to);
     if (before === 'busy') return { ...nothing, busy: true };
-    this.#counts.given++;
-    this.#sets.raise(key, epoch);
+    if (current) this.#counts.given++;
+    this.#sets.raise(key, epoch, to.instance);
     this.#leaving.leave(key);
     await this.#safety.quiet(key, QUIET_MS);
     // Another invoker may have owned it since.
@@ -225,7 +227,7 @@ export class Sharing implements Elsewhere {
       epoch: Math.max(nothing.epoch, before?.epoch ?? 0),
       objects: memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now()).objects.length > 0,
       ...(set ? { set } : {}),
-      ...(held ? { ownedEpoch: before.epoch } : {}),
+      ...(held ? { ownedEpoch: before.epoch, confirmed: current !== undefined } : {}),
       formers: [...(before?.formers.values() ?? [])],
       sets,
     };
@@ -263,6 +265,7 @@ export class Sharing implements Elsewhere {
     if (state?.kind === 'owned' && state.epoch < from.epoch) {
       this.#parts.memory.clear(namespace, color);
       this.#ownership.forget(key);
+      this.#ownership.forgetClaim(key);
     }
     return this.#departure.gather(namespace, color, policy);
   }

@@ -1,6 +1,6 @@
-import type { HomesReply } from '../../../shared/objects/homesReply.js';
 import type { Location, Peer } from '../../../shared/objects/Locate.js';
 import type { ColorState, Owned } from './ColorStates.js';
+import type { HomesReply } from '../../../shared/objects/homesReply.js';
 import type { KnownHomes } from './HomesCache.js';
 
 /** Where a color is. `home`: here, once this invoker owns it. */

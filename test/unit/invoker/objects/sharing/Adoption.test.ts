@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { Adoption, type Adopted, type AdoptedColor } from '../../../../../invoker/objects/sharing/Adoption.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { newlyOwned } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { takeObject } from '../../../../../invoker/objects/sharing/takeObject.js';
@@ -51,14 +52,16 @@ describe('the adoption of a color', () => {
       namespace: GUEST,
       color: 'red',
       self: SELF,
-      candidates,
+      up: [],
+      away: candidates,
       validMs: VALID_MS,
       policy: undefined,
       lapses: 1,
       lapsed: undefined,
+      claim: undefined,
       ...changes,
     });
-  const HANDED = { busy: false, behind: false, epoch: 0, objects: false, formers: [], sets: [] };
+  const HANDED = { busy: false, behind: false, raised: [], epoch: 0, objects: false, formers: [], sets: [] };
   const formers = ({ owned }: Adopted): number[] => [...owned.formers.keys()].toSorted((a, b) => a - b);
 
   it('waits until an invoker has been silent for as long as it may serve without a controller', async () => {
@@ -70,10 +73,19 @@ describe('the adoption of a color', () => {
     assert.equal((await run()).outdated, false);
   });
 
+  it('waits as long as the controllers reach a silent invoker', async () => {
+    replies[1] = () => HANDED;
+    for (const _ of [1, 2, 3]) {
+      await assert.rejects(run({ up: candidates, away: [] }), /does not answer/);
+      now += VALID_MS;
+    }
+    await run();
+  });
+
   it('does not join two silences of an invoker that was not asked in between, or of two times as the home', async () => {
     replies[1] = () => HANDED;
     await assert.rejects(run(), /does not answer/);
-    now += 5001;
+    now += 3001;
     await assert.rejects(run(), /does not answer/);
     now += VALID_MS;
     adoption.endSilences(colorKey(GUEST, 'red'));
@@ -82,7 +94,7 @@ describe('the adoption of a color', () => {
     await run();
   });
 
-  it('counts the objects that the owner until now has counted, and no others', async () => {
+  it('counts the objects that the latest owner has counted, and no others', async () => {
     const [first, second] = candidates;
     assert.ok(first && second);
     replies = [() => ({ ...HANDED, objects: true, ownedEpoch: 5, formers: [] }), () => ({ ...HANDED, objects: true })];
@@ -91,12 +103,6 @@ describe('the adoption of a color', () => {
     replies[0] = () => ({ ...HANDED, ownedEpoch: 5, formers: [second, SELF] });
     const counted = await run();
     assert.deepEqual([formers(counted), counted.outdated], [[2], false]);
-  });
-
-  it('counts the objects of all invokers if none of them was the owner until now', async () => {
-    replies = [() => ({ ...HANDED, objects: true }), () => ({ ...HANDED, objects: true })];
-    const adopted = await run();
-    assert.deepEqual([formers(adopted), adopted.outdated], [[1, 2], false]);
   });
 
   it('believes the latest owner, also if an epoch is known that is higher than its own', async () => {
@@ -111,6 +117,26 @@ describe('the adoption of a color', () => {
     const adopted = await run();
     assert.equal(asked, 2);
     assert.deepEqual([formers(adopted), adopted.outdated, adopted.owned.epoch], [[1], false, 2 ** 50 + 1]);
+  });
+
+  it('prefers a lapsed ownership of its own to an earlier one of another invoker', async () => {
+    const [first] = candidates;
+    assert.ok(first);
+    replies = [() => ({ ...HANDED, objects: true, ownedEpoch: 5 }), () => HANDED];
+    const lapsed = { ...newlyOwned({ policy: undefined, epoch: 6, lapses: 0, validMs: VALID_MS }) };
+    const adopted = await run({ lapsed });
+    assert.deepEqual([formers(adopted), adopted.outdated], [[], false]);
+    // Another invoker has had it since.
+    replies[0] = () => ({ ...HANDED, objects: true, ownedEpoch: 7 });
+    const later = await run({ lapsed });
+    assert.deepEqual([formers(later), later.outdated], [[1], true]);
+  });
+
+  it('counts everything of invokers of an earlier program', async () => {
+    const { raised: _, ...earlier } = HANDED;
+    replies = [() => ({ ...earlier, objects: true }), () => ({ ...HANDED, objects: true })];
+    const adopted = await run();
+    assert.deepEqual([formers(adopted), adopted.outdated], [[1, 2], false]);
   });
 });
 

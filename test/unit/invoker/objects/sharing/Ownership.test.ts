@@ -62,7 +62,7 @@ describe('the ownership of a color', () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
-    const reply = { ...REPLY, homes: [...REPLY.homes, { instance: 1, url: `http://127.0.0.1:${port}` }], validMs: 100 };
+    const reply = { ...REPLY, away: [{ instance: 1, url: `http://127.0.0.1:${port}` }], validMs: 100 };
     const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
     const peers = new PeerClient('a secret', 'invoker0');
     const ownership = new Ownership({

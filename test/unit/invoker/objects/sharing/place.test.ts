@@ -26,7 +26,7 @@ describe('the place of a color', () => {
   });
 
   it('is the invoker that has just got the color, whatever the controllers say', () => {
-    const given = { kind: 'given', to: peer(2), until: 1, before: undefined } as const;
+    const given = { kind: 'given', to: peer(2), until: 1 } as const;
     assert.deepEqual(placeOf(1, given, reply(1, 0)), { kind: 'elsewhere', homes: [peer(2)] });
     assert.deepEqual(placeOf(1, given, { unknown: 'nobody answers' }), { kind: 'elsewhere', homes: [peer(2)] });
   });
