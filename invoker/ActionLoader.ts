@@ -16,7 +16,7 @@ import { executableAction, type ExecutableAction, type RuntimeOfKind } from './a
 import { applicationError, developerError } from './activations/response.js';
 import * as texts from './activations/texts.js';
 import { unreadable } from './activations/unreadable.js';
-import { InvokerStopsError, StoreWaits, type StoreWaitLimits } from './StoreWaits.js';
+import { InvokerStopsError, StoreWaits, type StoreWaitLimits } from './pool/StoreWaits.js';
 
 /**
  * The action of a message, and how long it took in ms; or the response if it cannot run. Left: the invoker stops before the

@@ -19,7 +19,7 @@ import {
   type RequestBody,
 } from '../containers/ContainerDriver.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
-import { InvokerStopsError } from '../StoreWaits.js';
+import { InvokerStopsError } from './StoreWaits.js';
 import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';

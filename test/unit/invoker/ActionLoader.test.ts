@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ActionLoader } from '../../../invoker/ActionLoader.js';
-import { InvokerStopsError } from '../../../invoker/StoreWaits.js';
+import { InvokerStopsError } from '../../../invoker/pool/StoreWaits.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import { StatusCode } from '../../../shared/entities/activation.js';
 import type { Action } from '../../../shared/entities/documents.js';

@@ -1,5 +1,5 @@
-import { backOff, retry } from '../shared/process/retry.js';
-import { StoreUnavailableError } from '../shared/store/ArtifactStore.js';
+import { backOff, retry } from '../../shared/process/retry.js';
+import { StoreUnavailableError } from '../../shared/store/ArtifactStore.js';
 
 /*
  * The states:
