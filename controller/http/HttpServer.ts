@@ -18,6 +18,8 @@ import { readQuickly, type QuickParts } from './quick/readQuickly.js';
 const KEEP_ALIVE_MS = 70_000;
 /** The longest time for the arrival of a whole request. */
 const RECEIVE_MS = 65_000;
+/** The limit for a client to close its half of a connection after a refusal of bytes that are not HTTP. */
+const CLOSE_MS = 5000;
 /** The interval at which Node checks this time; its own default of 30 s would add up to 30 s to the limit. */
 const CHECK_MS = 1000;
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -37,6 +39,8 @@ interface Connection {
   readonly pending: Exchange[];
   /** Whether the client sent bytes that are not HTTP. The server does not read the bytes that follow. */
   broken: boolean;
+  /** Whether a part of a request is there that `pending` does not have yet. */
+  receiving: boolean;
 }
 
 interface Exchange {
@@ -124,6 +128,10 @@ export class HttpServer {
         this.#passOn(socket);
         socket.resume();
       },
+      receiving: (socket, receives) => {
+        const connection = this.#connections.get(socket);
+        if (connection) connection.receiving = receives;
+      },
       failed: (socket, error) => this.#onClientError(error, socket),
       keepAliveMs: KEEP_ALIVE_MS,
       receiveMs: this.#receiveMs,
@@ -165,6 +173,8 @@ export class HttpServer {
       return;
     }
     if (this.#secure) return this.#passOn(socket);
+    // Node.js does not set it for a socket that another process has accepted.
+    socket.allowHalfOpen = true;
     this.#register(socket);
     if (this.#quick) readQuickly(socket, this.#quick);
     else this.#passOn(socket);
@@ -183,7 +193,7 @@ export class HttpServer {
   #register(socket: Socket): void {
     // Send responses at once instead of collecting data (Nagle's algorithm).
     socket.setNoDelay(true);
-    this.#connections.set(socket, { pending: [], broken: false });
+    this.#connections.set(socket, { pending: [], broken: false, receiving: false });
     socket.once('close', () => {
       this.#connections.delete(socket);
       if (this.#connections.size === 0) this.#onEmpty?.();
@@ -191,6 +201,11 @@ export class HttpServer {
   }
 
   #onRequest(req: IncomingMessage, res: ServerResponse): void {
+    // A request that cannot be answered any more must not run: its client may repeat it.
+    if (!req.socket.writable) {
+      req.socket.destroySoon();
+      return;
+    }
     this.#track(req, res);
     const { url = '' } = req;
     const target = originForm(url, req.method);
@@ -255,7 +270,7 @@ export class HttpServer {
     const answer = (): void => {
       // The client would take a second response to the same request for the response to the next one.
       if (!socket.writable || (inBody && latest.res.headersSent)) socket.destroySoon();
-      else socket.end(rawRefusal(...refusalOf(error)));
+      else endSoon(socket, rawRefusal(...refusalOf(error)));
     };
     // Responses are sent in the order of their requests.
     if (before) before.res.once('close', answer);
@@ -276,13 +291,22 @@ export class HttpServer {
       else this.#onEmpty = resolve;
     });
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve())).then(() => empty);
-    for (const [socket, { pending }] of this.#connections) if (pending.length === 0) socket.end();
+    for (const [socket, { pending, receiving }] of this.#connections) {
+      if (pending.length === 0 && !receiving) socket.end();
+    }
     return within(closed, limitMs, () => {
       this.#server.closeAllConnections();
       for (const socket of this.#connections.keys()) socket.destroy();
       return closed;
     });
   }
+}
+
+/** Sends the last bytes, and waits a limited time for the client to close its half of the connection. */
+function endSoon(socket: Socket, text: string): void {
+  socket.end(text);
+  const timer = setTimeout(() => socket.destroy(), CLOSE_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /**

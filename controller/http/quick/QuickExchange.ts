@@ -29,14 +29,14 @@ export class QuickRequest extends IncomingMessage {
 export interface ResponseSink {
   /** @param last whether no further request is read. */
   respond(text: string, encoding: 'latin1' | 'utf8', last: boolean): void;
-  /** Closes the connection. */
-  destroy(): void;
+  /** Closes the connection if the response is not written yet. */
+  destroy(response: QuickResponse): void;
   /** Whether the client reads no further response. */
   readonly last: boolean;
 }
 
-/** What a header's value may contain. */
-const VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** What a header's value may contain: a head is written with its text, which may be UTF-8. */
+const VALUE = /^[\t\x20-\x7e]*$/;
 const CLOSE = /^close$/i;
 
 /**
@@ -141,7 +141,7 @@ export class QuickResponse extends ServerResponse {
 
   override destroy(): this {
     this.destroyed = true;
-    this.#sink.destroy();
+    this.#sink.destroy(this);
     return this;
   }
 

@@ -21,6 +21,8 @@ export interface QuickParts {
   readonly serve: (req: QuickRequest, res: QuickResponse) => void;
   /** Takes the connection, which is paused, with the bytes that are already read. */
   readonly passOn: (socket: Socket, bytes: Buffer) => void;
+  /** Called when the body of a request is not complete, and when it is. */
+  readonly receiving: (socket: Socket, receives: boolean) => void;
   /** A request did not come in time, or not to its end: `error` has Node's code. Closes the connection. */
   readonly failed: (socket: Socket, error: NodeJS.ErrnoException) => void;
   /** The idle time of a connection, and the longest time for the arrival of a request, in ms. */
@@ -34,6 +36,9 @@ export interface QuickParts {
 const MAX_BODY_BYTES = 65_536;
 /** The bytes of later requests that wait for a response. More stay with the client. */
 const MAX_EARLY_BYTES = 65_536;
+
+/** As `node:http` has it. */
+const KEEP_ALIVE_BUFFER_MS = 1000;
 
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 
@@ -71,7 +76,7 @@ class QuickConnection implements ResponseSink {
   }
 
   get last(): boolean {
-    return this.#ended;
+    return this.#ended && !this.#early;
   }
 
   respond(text: string, encoding: 'latin1' | 'utf8', last: boolean): void {
@@ -80,8 +85,9 @@ class QuickConnection implements ResponseSink {
     if (last) socket.end();
   }
 
-  destroy(): void {
-    this.#socket.destroy();
+  destroy(response: QuickResponse): void {
+    // The connection may serve the next request already.
+    if (this.#response === response) this.#socket.destroy();
   }
 
   #written(last: boolean): void {
@@ -89,7 +95,8 @@ class QuickConnection implements ResponseSink {
     this.#response = undefined;
     response?.tellClosed();
     const socket = this.#socket;
-    if (last || socket.destroyed) return;
+    // A server that stops ends the connection, and an early request is not served.
+    if (last || socket.destroyed || socket.writableEnded) return;
     const early = this.#early;
     this.#early = undefined;
     if (socket.isPaused()) socket.resume();
@@ -99,6 +106,8 @@ class QuickConnection implements ResponseSink {
   }
 
   readonly #onData = (chunk: Buffer): void => {
+    // A request that cannot be answered any more must not run: its client may repeat it.
+    if (this.#socket.writableEnded) return;
     if (this.#response) {
       this.#early = this.#early ? Buffer.concat([this.#early, chunk]) : chunk;
       if (this.#early.length > MAX_EARLY_BYTES) this.#socket.pause();
@@ -116,6 +125,7 @@ class QuickConnection implements ResponseSink {
     if (!ours || !takes(head.method, head.target)) return this.#leave(chunk);
     if (body + head.length === chunk.length) return this.#serve(head, chunk.subarray(body));
     this.#head = head;
+    this.#parts.receiving(this.#socket, true);
     this.#missing = head.length;
     this.#deadline = setTimeout(() => this.#fail('ERR_HTTP_REQUEST_TIMEOUT'), receiveMs);
     this.#receive(head, chunk.subarray(body));
@@ -129,6 +139,7 @@ class QuickConnection implements ResponseSink {
     const body = Buffer.concat(this.#chunks);
     this.#chunks = [];
     this.#head = undefined;
+    this.#parts.receiving(this.#socket, false);
     clearTimeout(this.#deadline);
     if (own.length < chunk.length) this.#early = chunk.subarray(own.length);
     this.#serve(head, body);
@@ -137,7 +148,8 @@ class QuickConnection implements ResponseSink {
   #serve(head: RequestHead, body: Buffer): void {
     if (!this.#served) {
       this.#served = true;
-      this.#socket.setTimeout(this.#parts.keepAliveMs);
+      // Later than the client is told: its next request must not cross with the end.
+      this.#socket.setTimeout(this.#parts.keepAliveMs + KEEP_ALIVE_BUFFER_MS);
     }
     const request = new QuickRequest(this.#socket, head, body);
     const response = new QuickResponse(request, this, this.#keepAliveLines);
@@ -168,17 +180,22 @@ class QuickConnection implements ResponseSink {
   };
 
   #fail(code: string): void {
+    this.#head = undefined;
+    clearTimeout(this.#deadline);
     this.#socket.off('data', this.#onData);
     this.#parts.failed(this.#socket, Object.assign(new Error('the request is incomplete'), { code }));
   }
 
   #leave(bytes: Buffer): void {
     const socket = this.#socket;
-    socket.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError).off('close', this.#onClose);
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
     socket.off('timeout', this.#onTimeout).setTimeout(0);
     socket.pause();
     // Node.js takes no bytes back after the end.
     if (this.#ended) socket.destroySoon();
-    else this.#parts.passOn(socket, bytes);
+    else {
+      socket.off('error', this.#onError);
+      this.#parts.passOn(socket, bytes);
+    }
   }
 }

@@ -63,6 +63,7 @@ function fieldsOf(text: string): IncomingHttpHeaders | undefined {
     if (!NAME.test(name) || headers[name] !== undefined) return undefined;
     switch (name) {
       case 'expect':
+      case 'proxy-connection':
       case 'te':
       case 'trailer':
       case 'transfer-encoding':

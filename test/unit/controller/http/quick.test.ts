@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { connect } from 'node:net';
+import { eventually } from '../../../e2e/eventually.js';
 import { HttpServer, type HttpServerOptions } from '../../../../controller/http/HttpServer.js';
 import { QuickRequest } from '../../../../controller/http/quick/QuickExchange.js';
 
@@ -273,5 +274,67 @@ describe('requests that are served without Node’s server', () => {
       errors.map((error) => error instanceof TypeError),
       [true, true],
     );
+  });
+
+  it('are answered if a stop begins before the rest of the body is there', async () => {
+    const { server, port } = await open((req, res) => void echo(req, res), true);
+    const socket = connect(port, '127.0.0.1');
+    await once(socket, 'connect');
+    const request = `POST /q HTTP/1.1\r\n${HOST}${body('body')}`;
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    const closed = once(socket, 'close');
+    // The first request shows that the second one is read, too.
+    const first = once(socket, 'data');
+    socket.write(request);
+    await first;
+    socket.write(request.slice(0, -2));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const stopped = server.stop(60_000);
+    socket.write(request.slice(-2));
+    await Promise.all([stopped, closed]);
+    assert.equal(answer.split('"body":"body"').length - 1, 2);
+    assert.match(answer, /Connection: close/);
+  });
+
+  it('do not run after a stop has ended their connection', async () => {
+    let runs = 0;
+    const waiting: ServerResponse[] = [];
+    const { server, port } = await open((_, res) => {
+      runs++;
+      waiting.push(res);
+    }, true);
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    const request = `POST /q HTTP/1.1\r\n${HOST}${body('x')}`;
+    socket.write(request);
+    await eventually(() => assert.equal(runs, 1));
+    socket.write(request);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const stopped = server.stop(60_000);
+    waiting[0]?.end('one');
+    await once(socket, 'data');
+    const ended = once(socket, 'end');
+    await ended;
+    socket.write(request);
+    socket.end();
+    await stopped;
+    assert.equal(runs, 1);
+  });
+
+  it('are closed for good if their client says nothing after a refusal', async () => {
+    const { port } = await open((req, res) => void echo(req, res), true, { receiveMs: 50 });
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    await once(socket, 'connect');
+    // A write after the end is an error.
+    socket.on('error', () => undefined);
+    const reset = new Promise((resolve) => socket.once('close', resolve));
+    socket.write(`POST /q HTTP/1.1\r\n${HOST}Content-Length: 5\r\n\r\nx`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1.1 408/);
+    // Without a limit it would stay open as long as the client wants.
+    const writing = setInterval(() => socket.write('x'), 200);
+    await reset;
+    clearInterval(writing);
   });
 });
