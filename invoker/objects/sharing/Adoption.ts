@@ -37,7 +37,7 @@ const handoverSchema = z.object({
     .array(z.object({ epoch: z.number(), by: z.number().optional() }))
     .max(16)
     .optional(),
-  /** The epoch of its latest ownership; missing: it has had none, or has lost the contact since. */
+  /** The epoch of its latest ownership; missing: it has had none. */
   ownedEpoch: z.number().optional(),
   /** Whether it was the owner until now for sure. */
   confirmed: z.boolean().optional(),
@@ -46,7 +46,7 @@ const handoverSchema = z.object({
   /** Its set of copies. */
   set: setSchema.optional(),
   /** The invokers whose objects it counted, the asking one included, and the sets of copies of others. */
-  formers: peersSchema.max(64),
+  formers: z.array(peersSchema.element).max(64),
   sets: z.array(setSchema.extend({ peer: peersSchema.element, lost: z.boolean().optional() })).max(64),
 });
 /** The reply of an invoker that hands a color over. */
@@ -115,6 +115,9 @@ export class Adoption {
     let known = Math.max(this.#sets.epoch(key), lapsed?.epoch ?? 0);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const epoch = nextEpoch(known);
+      // If this invoker restarts, it does not know this epoch any more, and others do.
+      this.#sets.raise(key, epoch, self.instance);
+      parts.tries(epoch);
       const replies = await Promise.all([...up, ...away].map((peer) => this.#ask(peer, asked, epoch)));
       const taken = replies.flatMap((reply) => (reply ? [reply] : []));
       parts.add(taken);
@@ -123,7 +126,6 @@ export class Adoption {
         known = highest;
         continue;
       }
-      this.#sets.raise(key, epoch, self.instance);
       const owned = newlyOwned({ policy, epoch, lapses, validMs });
       if (lapsed) carryOver(lapsed, owned);
       const own = lapsed ?? asked.claim;
@@ -144,7 +146,8 @@ export class Adoption {
     const path = `${objectPath(color)}?${query.toString()}`;
     const key = colorKey(namespace, color);
     const askedAt = this.#now();
-    const since = this.#silences.since(key, peer.instance, askedAt);
+    const isUp = up.includes(peer);
+    const since = isUp ? undefined : this.#silences.since(key, peer.instance, askedAt);
     const restMs = since === undefined ? HANDOVER_MS : Math.max(SILENT_HANDOVER_MS, since + validMs - askedAt);
     const timeoutMs = Math.min(HANDOVER_MS, validMs, restMs);
     try {
@@ -154,8 +157,12 @@ export class Adoption {
       if (reply.busy) throw new AdoptedByOther(peer);
       return { peer, reply };
     } catch (error) {
-      if (!(error instanceof PeerError)) throw error;
-      this.#excuse(key, peer, error, askedAt, up.includes(peer) ? Infinity : validMs);
+      if (!(error instanceof PeerError)) {
+        // It has answered.
+        this.#silences.end(key, peer.instance);
+        throw error;
+      }
+      this.#excuse(key, peer, error, askedAt, isUp ? Infinity : validMs);
       return undefined;
     }
   }
@@ -179,12 +186,12 @@ interface Reply {
 
 /**
  * Whether an invoker may have taken the lapsed ownership over that does not reply: after a time without contact any of them, and
- * otherwise those that a controller has named the home since.
+ * otherwise those that a controller has named the home since, while it did not reach this one.
  */
 function mayBeTaken({ lapsed, lapses, up, away }: AdoptedColor, replied: ReadonlySet<number>): boolean {
   if (!lapsed) return false;
   const missing = [...up, ...away].filter(({ instance }) => !replied.has(instance));
-  return lapsed.lapses !== lapses ? missing.length > 0 : missing.some(({ instance }) => lapsed.rivals.has(instance));
+  return lapsed.lapses !== lapses ? missing.length > 0 : missing.some(({ instance }) => lapsed.takers.has(instance));
 }
 
 /** What the invokers have told in all rounds. */
@@ -193,7 +200,7 @@ class Gathered {
   readonly #formers = new Map<number, Peer>();
   readonly #told = new Map<number, CopySet>();
   readonly #own = new Map<number, CopySet | undefined>();
-  readonly #replied = new Set<number>();
+  readonly #ownEpochs = new Map<number, Set<number>>();
   readonly #raised: RaisedEpoch[];
   readonly #claims: ClaimTold[] = [];
   /** An invoker of an earlier program makes no claims. */
@@ -203,14 +210,26 @@ class Gathered {
   constructor(self: number, raised: readonly RaisedEpoch[]) {
     this.#self = self;
     this.#raised = [...raised];
+    for (const { epoch, by } of raised) if (by === self) this.#tells(self, epoch);
+  }
+
+  /** This invoker tries to take the color over with this epoch. */
+  tries(epoch: number): void {
+    this.#tells(this.#self, epoch);
+  }
+
+  #tells(instance: number, epoch: number): void {
+    const known = this.#ownEpochs.get(instance) ?? new Set<number>();
+    this.#ownEpochs.set(instance, known.add(epoch));
   }
 
   add(replies: readonly Reply[]): void {
     for (const { peer, reply } of replies) {
       if (reply.behind) continue;
-      this.#replied.add(peer.instance);
       const { raised, ownedEpoch, confirmed = false, objects, formers } = reply;
       if (!raised) this.#claimless = true;
+      for (const { epoch, by } of raised ?? []) if (by === peer.instance) this.#tells(by, epoch);
+      if (ownedEpoch !== undefined) this.#tells(peer.instance, ownedEpoch);
       this.#raised.push(...(raised ?? []));
       if (ownedEpoch !== undefined) this.#claims.push({ peer, epoch: ownedEpoch, confirmed, objects, formers });
       for (const former of reply.formers) this.#former(former);
@@ -255,7 +274,7 @@ class Gathered {
         : [];
     // Its claim may be out of date, and so its objects are.
     const raised = own && taken ? [...this.#raised, { epoch: own.epoch }] : this.#raised;
-    return counted({ self: this.#self, claims: [...this.#claims, ...ownClaim], raised, replied: this.#replied });
+    return counted({ self: this.#self, claims: [...this.#claims, ...ownClaim], raised, own: this.#ownEpochs });
   }
 
   #former(peer: Peer): void {

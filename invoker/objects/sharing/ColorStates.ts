@@ -40,6 +40,8 @@ export interface Owned {
   readonly lapses: number;
   /** The invokers that a controller has named the color's home since: one of them may have taken the color over. */
   readonly rivals: Set<number>;
+  /** Those of them that a controller named while it did not reach this invoker: they may have taken it for dead. */
+  readonly takers: Set<number>;
   /** How long another invoker may go on without a reply of a controller, in ms. */
   readonly validMs: number;
   /** Former owners with objects. */
@@ -69,7 +71,7 @@ interface Adopting {
 export type ColorState = Owned | Adopting | { readonly kind: 'given'; readonly to: Peer; readonly until: number };
 
 /** What the next owner needs to know of an ownership that has ended. */
-export type Claim = Pick<Owned, 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'>;
+export type Claim = Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'>;
 
 /** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
 const GIVEN_MS = 3000;
@@ -134,6 +136,13 @@ export class ColorStates {
     return this.#claims.get(key);
   }
 
+  /** The latest ownership. */
+  latest(key: string): Claim | undefined {
+    const state = this.#states.get(key);
+    const owned = state?.kind === 'adopting' ? state.lapsed : state;
+    return owned?.kind === 'owned' ? owned : this.#claims.get(key);
+  }
+
   /** The claim of an ownership that has ended. */
   claim(key: string): Claim | undefined {
     return this.#claims.get(key);
@@ -151,9 +160,9 @@ export class ColorStates {
   #keepClaim(key: string, state: ColorState): void {
     const owned = state.kind === 'owned' ? state : state.kind === 'adopting' ? state.lapsed : undefined;
     if (!owned) return;
-    const { epoch, lapses, formers, copies, copiedTo } = owned;
+    const { policy, epoch, lapses, formers, copies, copiedTo } = owned;
     this.#claims.delete(key);
-    this.#claims.set(key, { epoch, lapses, formers, copies, copiedTo });
+    this.#claims.set(key, { policy, epoch, lapses, formers, copies, copiedTo });
     const [oldest] = this.#claims.keys();
     if (this.#claims.size > this.#maxColors && oldest !== undefined) this.#claims.delete(oldest);
   }
@@ -187,6 +196,7 @@ export const newlyOwned = ({
   lapses,
   validMs,
   rivals: new Set(),
+  takers: new Set(),
   formers: new Map(),
   copies: new Map(),
   copiedTo: undefined,

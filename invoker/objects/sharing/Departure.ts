@@ -4,7 +4,7 @@ import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPa
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { Here } from '../server/Elsewhere.js';
-import type { Owned } from './ColorStates.js';
+import type { Claim, Owned } from './ColorStates.js';
 import { copiesOf, originalOf } from './copies.js';
 import type { KnownHomes } from './HomesCache.js';
 import { listAt } from './listAt.js';
@@ -19,6 +19,8 @@ export interface DepartureParts {
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
+  /** The latest ownership of this invoker, which may have ended. */
+  readonly latest: (namespace: ObjectNamespace, color: string) => Claim | undefined;
   /** The homes as a controller names them now. */
   readonly freshHomes: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<KnownHomes>;
   /** Where the color is, which may take it over. */
@@ -96,7 +98,7 @@ export class Departure {
 
   /** Asks the home of a color, once the controllers name another one, to gather its objects. */
   async #push(namespace: ObjectNamespace, color: string, settledAt: number, signal: AbortSignal): Promise<boolean> {
-    const owned = this.#parts.owned(namespace, color);
+    const owned = this.#parts.latest(namespace, color);
     const query = new URLSearchParams({
       ...(owned ? { epoch: String(owned.epoch) } : {}),
       ...(owned?.policy === undefined ? {} : { policy: owned.policy }),

@@ -39,8 +39,7 @@ export interface Asked {
 /** The age of the latest reply of a controller at which `beat` asks for another one, in ms. */
 const BEAT_MS = 1000;
 /**
- * How long an adoption is confirmed while it takes time, and tried again after it has failed, without a request, in ms, and for how many
- * colors.
+ * How long an adoption that is not complete is tried again without a request, in ms, and for how many colors.
  */
 const RETRY_MS = 30_000;
 const MAX_RETRIES = 1000;
@@ -95,6 +94,11 @@ export class Ownership {
 
   forget(key: string): void {
     this.#states.forget(key);
+  }
+
+  /** The latest ownership of a color, which may have ended. @param key see `colorKey`. */
+  latest(key: string): Claim | undefined {
+    return this.#states.latest(key);
   }
 
   forgetClaim(key: string): void {
@@ -179,9 +183,13 @@ export class Ownership {
     );
   }
 
-  #isElsewhere(key: string, state: ColorState | undefined, [home]: readonly Peer[]): void {
+  #isElsewhere(key: string, state: ColorState | undefined, homes: readonly Peer[]): void {
     const owned = state?.kind === 'adopting' ? state.lapsed : state;
-    if (owned?.kind === 'owned' && home) owned.rivals.add(home.instance);
+    const [home] = homes;
+    if (owned?.kind === 'owned' && home) {
+      owned.rivals.add(home.instance);
+      if (!homes.some(({ instance }) => instance === this.#parts.instance)) owned.takers.add(home.instance);
+    }
     this.#retries.delete(key);
     this.#parts.adoption.endSilences(key);
   }
@@ -210,6 +218,7 @@ export class Ownership {
     const key = colorKey(namespace, color);
     const isOther = ({ instance }: Peer): boolean => instance !== self.instance;
     const { lapses } = this.#contact;
+    let outdated = false;
     const done = adoption
       .run({
         namespace,
@@ -223,18 +232,20 @@ export class Ownership {
         lapsed,
         claim: this.#states.claim(key),
       })
-      .then(({ owned, outdated }) => {
-        if (outdated) {
-          onDoubt(key);
-          memory.clear(namespace, color);
-        }
-        return owned;
+      .then((adopted) => {
+        ({ outdated } = adopted);
+        return adopted.owned;
       });
     this.#states.adopt(key, { done, lapsed });
     this.#lookAfter(key, asked);
     const adopted = (owned: Owned): void => {
       this.#retries.delete(key);
-      if (this.#states.adopted(key, done, owned)) this.#adopted++;
+      // Another invoker may have got the color meanwhile, and given it back.
+      if (!this.#states.adopted(key, done, owned)) return;
+      this.#adopted++;
+      if (!outdated) return;
+      onDoubt(key);
+      memory.clear(namespace, color);
     };
     done.then(adopted, (error: unknown) => {
       this.#states.notAdopted(key, done);

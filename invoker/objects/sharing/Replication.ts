@@ -85,6 +85,8 @@ export class Replication {
 
   async #begin(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
     const { sets } = this.#parts;
+    // A change may have waited for the set before, while the color was given away: its set must not get a higher epoch.
+    if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
     const key = colorKey(namespace, color);
     const [current] = currentSets(owned, sets.get(key));
     owned.epoch = nextEpoch(owned.epoch);

@@ -89,6 +89,7 @@ export class Sharing implements Elsewhere {
     });
     this.#departure = new Departure({
       ...common,
+      latest: (namespace, color) => this.#ownership.latest(colorKey(namespace, color)),
       instance,
       replication: this.#replication,
       freshHomes: (namespace, color, policy) => this.#ownership.homes({ namespace, color, policy }),
@@ -227,7 +228,7 @@ export class Sharing implements Elsewhere {
       epoch: Math.max(nothing.epoch, before?.epoch ?? 0),
       objects: memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now()).objects.length > 0,
       ...(set ? { set } : {}),
-      ...(held ? { ownedEpoch: before.epoch, confirmed: current !== undefined } : {}),
+      ...(before ? { ownedEpoch: before.epoch, confirmed: current !== undefined } : {}),
       formers: [...(before?.formers.values() ?? [])],
       sets,
     };

@@ -7,8 +7,9 @@ import type { RaisedEpoch } from './CopySets.js';
  * counted is out of date: the owner took its invoker for dead, and served the color without it.
  *
  * So the claim with the highest epoch decides, if it is that of the latest owner. It is, if it was confirmed until now, or if
- * no higher epoch is known but those of invokers that have replied: their claims are known. Otherwise the latest owner is
- * dead or cut off, and nobody knows what it has changed: its objects of `memory` are lost, and those of all others with them.
+ * no higher epoch is known but those that an invoker itself has told of: such an invoker knows whether it became the owner. Otherwise
+ * the latest owner is dead, cut off or restarted, and nobody knows what it has changed: its objects of `memory` are lost, and those
+ * of all others with them.
  */
 
 /** The latest ownership of an invoker. */
@@ -30,8 +31,8 @@ export interface Told {
   readonly claims: readonly ClaimTold[];
   /** The epochs that this invoker and those that replied have heard of. */
   readonly raised: readonly RaisedEpoch[];
-  /** The invokers that have replied. */
-  readonly replied: ReadonlySet<number>;
+  /** The epochs that each invoker has told of itself, by its number, this one included. */
+  readonly own: ReadonlyMap<number, ReadonlySet<number>>;
 }
 
 /** The invokers whose objects count. */
@@ -43,10 +44,11 @@ export interface Counted {
 
 const NOBODY: Counted = { formers: [], self: false };
 
-export function counted({ self, claims, raised, replied }: Told): Counted {
+export function counted({ self, claims, raised, own }: Told): Counted {
   const [highest] = claims.toSorted((a, b) => b.epoch - a.epoch);
-  const foreign = raised.filter(({ by }) => by === undefined || (by !== self && !replied.has(by)));
-  const known = Math.max(0, ...foreign.map(({ epoch }) => epoch));
+  const isOwn = ({ epoch, by }: RaisedEpoch): boolean =>
+    by !== undefined && Math.max(0, ...(own.get(by) ?? [])) >= epoch;
+  const known = Math.max(0, ...raised.filter((one) => !isOwn(one)).map(({ epoch }) => epoch));
   if (!highest) return known === 0 ? { formers: 'all', self: true } : NOBODY;
   if (!highest.confirmed && known > highest.epoch) return NOBODY;
   const { peer, objects, formers } = highest;

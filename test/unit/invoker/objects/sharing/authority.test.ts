@@ -16,7 +16,7 @@ const told = (parts: Partial<Told>): Told => ({
   self: 0,
   claims: [],
   raised: [],
-  replied: new Set([1, 2]),
+  own: new Map(),
   ...parts,
 });
 const NOBODY = { formers: [], self: false };
@@ -47,9 +47,13 @@ describe('the objects that count for the next owner of a color', () => {
     }
   });
 
-  it('are not fewer because an invoker that replies, or this one, has tried to take it over', () => {
+  it('are not fewer because an invoker that replies, or this one, has tried to take it over and knows it', () => {
     const raised = [0, 1, 2].map((by) => ({ epoch: 9, by }));
-    assert.deepEqual(counted(told({ claims: [claim(1, 5)], raised })), { formers: [peer(1)], self: false });
+    const own = new Map([0, 1, 2].map((by) => [by, new Set([9])]));
+    assert.deepEqual(counted(told({ claims: [claim(1, 5)], raised, own })), { formers: [peer(1)], self: false });
+    // One of them does not know of it any more: it has restarted.
+    own.set(2, new Set([4]));
+    assert.deepEqual(counted(told({ claims: [claim(1, 5)], raised, own })), NOBODY);
   });
 
   it('are those of an owner that is sure, whoever has tried to take it over', () => {
