@@ -71,7 +71,9 @@ export function watchPipes(): OutputWatch | undefined {
 
 function isPipe(descriptor: number): boolean {
   try {
-    return fstatSync(descriptor).isFIFO();
+    // As bigint: otherwise Node.js 20 takes the numbers of this pipe for those of the next path that it resolves, and leaves links in
+    // the paths of modules.
+    return fstatSync(descriptor, { bigint: true }).isFIFO();
   } catch {
     return false;
   }
