@@ -95,11 +95,14 @@ describe('the Node.js runtime, when the invoker asks for sentinels on demand', f
       assert.equal(child.exitCode, null, output.stderr);
       assert.ok(existsSync(socketPath));
     });
-    const { statusCode, body } = await client.request({
-      path: '/init',
-      method: 'POST',
-      body: JSON.stringify({ value: { main: 'main', code } }),
-    });
+    // The path exists before the runtime listens at it.
+    const { statusCode, body } = await eventually(() =>
+      client.request({
+        path: '/init',
+        method: 'POST',
+        body: JSON.stringify({ value: { main: 'main', code } }),
+      }),
+    );
     assert.deepEqual([statusCode, await body.json()], [200, { OK: true }]);
   }
 
