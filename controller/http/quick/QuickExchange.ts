@@ -50,6 +50,7 @@ export class QuickResponse extends ServerResponse {
   readonly #fields: string[] = [];
   readonly #onClosed: (() => void)[] = [];
   #sent = false;
+  #written = false;
 
   /** @param keepAliveLines the headers of a connection that goes on. */
   constructor(req: QuickRequest, sink: ResponseSink, keepAliveLines: string) {
@@ -59,12 +60,22 @@ export class QuickResponse extends ServerResponse {
   }
 
   static {
-    // Node.js derives it from a head that it has made itself.
+    // Node.js derives them from a head and a socket that it has itself, in another way in each version.
     Object.defineProperty(this.prototype, 'headersSent', {
       get(this: QuickResponse): boolean {
         return this.#sent;
       },
     });
+    Object.defineProperty(this.prototype, 'writableFinished', {
+      get(this: QuickResponse): boolean {
+        return this.#written;
+      },
+    });
+  }
+
+  /** The system has its bytes. */
+  written(): void {
+    this.#written = true;
   }
 
   /** See `whenClosed`. */

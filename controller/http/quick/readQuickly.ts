@@ -81,7 +81,11 @@ class QuickConnection implements ResponseSink {
 
   respond(text: string, encoding: 'latin1' | 'utf8', last: boolean): void {
     const socket = this.#socket;
-    socket.write(text, encoding, () => this.#written(last));
+    socket.write(text, encoding, (error) => {
+      // Without an error the argument is missing or null, by the version of Node.js.
+      if (!error) this.#response?.written();
+      this.#written(last);
+    });
     if (last) socket.end();
   }
 
