@@ -19,7 +19,7 @@ export interface StoreWaitLimits {
 }
 
 /**
- * One of the longest requests to the store (30 s) and one that is repeated. With the limits of `/init` and `/run`, they end before
+ * They allow for one of the longest requests to the store (30 s), and for another try. With the limits of `/init` and `/run`, they end before
  * the controller gives up: after 60 s and twice the action's limit.
  */
 const LIMITS: StoreWaitLimits = { limitMs: 40_000, leastMs: 10_000, pauseMs: [200, 1000] };

@@ -282,9 +282,8 @@ class Gathered {
   }
 }
 
-/** What a lapsed ownership knew. */
+/** The sets of copies that a lapsed ownership knew. */
 function carryOver(lapsed: Owned, owned: Owned): void {
-  for (const [instance, peer] of lapsed.formers) owned.formers.set(instance, peer);
   for (const [instance, set] of lapsed.copies) owned.copies.set(instance, set);
   if (lapsed.copiedTo) owned.copies.set(lapsed.copiedTo.peer.instance, lapsed.copiedTo);
 }

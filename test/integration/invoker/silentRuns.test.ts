@@ -119,7 +119,7 @@ function over(name: string, newDriver: () => ContainerDriver, pipes: boolean): v
       }
     });
 
-    it('loses no line of activations that overlap, and gives one that is alone its own', async () => {
+    it('loses no line of overlapping activations, and gives an activation that runs alone its own lines', async () => {
       await install(4);
       for (let i = 0; i < 10; i++) await logs('nothing');
       for (let i = 0; i < 10; i++) {

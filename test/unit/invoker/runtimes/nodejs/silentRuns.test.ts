@@ -270,7 +270,7 @@ describe('the Node.js runtime, when the invoker asks for sentinels on demand', f
     });
   }
 
-  it('writes them always if its output is no pipe', async () => {
+  it('always writes them if its output is not a pipe', async () => {
     await start({}, false);
     for (let i = 0; i < MANY; i++) assert.equal(await run('nothing'), false);
     await parts(MANY);
