@@ -4,7 +4,14 @@ import type { Identity } from '../../shared/entities/identity.js';
 export type Privilege = 'READ' | 'PUT' | 'DELETE' | 'ACTIVATE';
 
 export type CollectionName =
-  'actions' | 'packages' | 'triggers' | 'rules' | 'activations' | 'limits' | 'namespaces' | 'objects';
+  | 'actions'
+  | 'packages'
+  | 'triggers'
+  | 'rules'
+  | 'activations'
+  | 'limits'
+  | 'namespaces'
+  | 'objects';
 
 /** An entity; without a name a collection. */
 export interface Resource {

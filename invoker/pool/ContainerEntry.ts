@@ -1,6 +1,14 @@
 /** See the state machine in `ContainerPool.ts`. */
 export type ContainerState =
-  'creating' | 'prewarmed' | 'initializing' | 'warm' | 'pausing' | 'paused' | 'resuming' | 'draining' | 'removing';
+  | 'creating'
+  | 'prewarmed'
+  | 'initializing'
+  | 'warm'
+  | 'pausing'
+  | 'paused'
+  | 'resuming'
+  | 'draining'
+  | 'removing';
 
 /** The state of a container for the pool's decisions. Memory in MB, times in ms since the epoch. */
 export interface ContainerEntry {

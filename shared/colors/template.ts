@@ -24,7 +24,8 @@ export interface TemplateMistake {
 }
 
 export type ParsedTemplate =
-  { readonly ok: true; readonly template: Template } | { readonly ok: false; readonly mistake: TemplateMistake };
+  | { readonly ok: true; readonly template: Template }
+  | { readonly ok: false; readonly mistake: TemplateMistake };
 
 /** Parses an annotation's value. A number counts as its text; any other value that is not text is a mistake. */
 export function parseTemplate(annotation: Json): ParsedTemplate {

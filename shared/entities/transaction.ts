@@ -14,7 +14,9 @@ export interface TransactionId {
 }
 
 export type WireTransactionId =
-  [string, number] | [string, number, boolean | WireTransactionId] | [string, number, boolean, WireTransactionId];
+  | [string, number]
+  | [string, number, boolean | WireTransactionId]
+  | [string, number, boolean, WireTransactionId];
 
 const wireSchema: z.ZodType<WireTransactionId> = z.lazy(() =>
   z.union([

@@ -70,7 +70,8 @@ type ColoringName = 'chains' | 'virtual workers';
 
 /** The colorings of the last graph: they do not depend on the policy and the seed. */
 let colored:
-  { readonly graph: TaskGraph; readonly network: Network; readonly colorings: Map<ColoringName, Coloring> } | undefined;
+  | { readonly graph: TaskGraph; readonly network: Network; readonly colorings: Map<ColoringName, Coloring> }
+  | undefined;
 
 function colorsOf(graph: TaskGraph, name: ColoringName, workers: readonly number[], network: Network): Coloring {
   if (colored?.graph !== graph || colored.network !== network) colored = { graph, network, colorings: new Map() };
