@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
+
+export const REPLICATED = { 'x-palette-persistence': 'replicated' };
+export const STORED = { 'x-palette-persistence': 'stored' };
+
+/** The limit for what takes a moment on an idle machine, in ms: a busy one takes long. */
+export const LIMIT_MS = 120_000;
+
+/** Writes an object as a container of an invoker. @returns the status and the text of the response. */
+export const put = (
+  { container }: Node,
+  path: string,
+  body: string,
+  headers: Record<string, string> = {},
+): Promise<string> => container.text(path, { method: 'PUT', body, headers });
+
+/** A partition: the others do not reach the invoker, and it does not reach the controllers. */
+export function cutOff(node: Node): void {
+  node.proxy.drop();
+  node.reachesControllers = false;
+}
+export function reconnect(node: Node): void {
+  node.proxy.heal();
+  node.reachesControllers = true;
+}
+
+/** A cluster and its store for each test. At the end of a test, no invoker may have had an internal error. */
+export function eachWithCluster(): { readonly cluster: TestCluster; readonly store: MapStore } {
+  const current = { store: new MapStore(), cluster: new TestCluster() };
+  beforeEach(() => {
+    current.store = new MapStore();
+    current.cluster = new TestCluster(current.store);
+  });
+  afterEach(async () => {
+    const faults = current.cluster.nodes.flatMap((node) => node.faults);
+    await current.cluster.close();
+    assert.deepEqual(faults, []);
+  });
+  return current;
+}
