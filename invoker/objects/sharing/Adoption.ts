@@ -8,7 +8,7 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { colorKey } from './colorKey.js';
 import { counted, type ClaimTold, type Counted } from './authority.js';
 import { newlyOwned, nextEpoch, type Claim, type CopySet, type Owned } from './ColorStates.js';
-import type { CopySets, RaisedEpoch } from './CopySets.js';
+import type { CopySets, CopySetState, RaisedEpoch } from './CopySets.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
 
@@ -24,6 +24,7 @@ const MAX_ROUNDS = 3;
 const SILENCE_GAP_MS = 3000;
 
 const peersSchema = homesReplySchema.shape.homes;
+const runSchema = z.string().max(64);
 const setSchema = z.object({ epoch: z.number(), complete: z.boolean() });
 const handoverSchema = z.object({
   /** The asked invoker adopts the color itself. */
@@ -34,9 +35,12 @@ const handoverSchema = z.object({
   epoch: z.number(),
   /** The epochs that it knew before. Missing: its program is an earlier one. */
   raised: z
-    .array(z.object({ epoch: z.number(), by: z.number().optional() }))
+    .array(z.object({ epoch: z.number(), run: runSchema.optional() }))
     .max(16)
     .optional(),
+  /** Its present run, and for how long that has lasted, in ms. */
+  run: runSchema.optional(),
+  runsForMs: z.number().optional(),
   /** The epoch of its latest ownership; missing: it has had none. */
   ownedEpoch: z.number().optional(),
   /** Whether it was the owner until now for sure. */
@@ -73,6 +77,8 @@ export interface AdoptedColor {
   readonly policy: string | undefined;
   /** See `Contact`. */
   readonly lapses: number;
+  /** The latest time at which this invoker had its lapsed ownership for sure, in ms. */
+  readonly sureAt: number;
   /** The ownership that this invoker has had until it lost the contact, or doubted it; undefined: none. */
   readonly lapsed: Owned | undefined;
   /** The latest ownership of this invoker that has ended; undefined: none. */
@@ -91,12 +97,15 @@ export class Adoption {
   readonly #sets: CopySets;
   /** In ms; never decreases. */
   readonly #now: () => number;
+  readonly #run: string;
   readonly #silences = new Silences(SILENCE_GAP_MS);
 
-  constructor(peers: PeerClient, sets: CopySets, now: () => number) {
+  /** @param run of this invoker: see `RaisedEpoch`. */
+  constructor(peers: PeerClient, sets: CopySets, now: () => number, run: string) {
     this.#peers = peers;
     this.#sets = sets;
     this.#now = now;
+    this.#run = run;
   }
 
   /** Another invoker is the home of the color. @param key see `colorKey`. */
@@ -111,12 +120,12 @@ export class Adoption {
   async run(asked: AdoptedColor): Promise<Adopted> {
     const { namespace, color, self, up, away, policy, lapses, lapsed, validMs } = asked;
     const key = colorKey(namespace, color);
-    const parts = new Gathered(self.instance, this.#sets.raised(key));
+    const parts = new Gathered(self.instance, this.#run, this.#sets.raised(key));
     let known = Math.max(this.#sets.epoch(key), lapsed?.epoch ?? 0);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const epoch = nextEpoch(known);
       // If this invoker restarts, it does not know this epoch any more, and others do.
-      this.#sets.raise(key, epoch, self.instance);
+      this.#sets.raise(key, epoch, this.#run);
       parts.tries(epoch);
       const replies = await Promise.all([...up, ...away].map((peer) => this.#ask(peer, asked, epoch)));
       const taken = replies.flatMap((reply) => (reply ? [reply] : []));
@@ -128,11 +137,12 @@ export class Adoption {
       }
       const owned = newlyOwned({ policy, epoch, lapses, validMs });
       if (lapsed) carryOver(lapsed, owned);
-      const own = lapsed ?? asked.claim;
-      return {
-        owned,
-        outdated: !parts.into(owned, own, mayBeTaken(asked, new Set(taken.map(({ peer }) => peer.instance)))),
+      const latest = {
+        claim: lapsed ?? asked.claim,
+        taken: mayBeTaken(asked, taken),
+        set: this.#sets.get(key),
       };
+      return { owned, outdated: !parts.into(owned, latest) };
     }
     throw new ObjectError(503, 'other invokers take the color over at the same time', { retryAfterS: 1 });
   }
@@ -142,7 +152,7 @@ export class Adoption {
     { namespace, color, self, up, validMs }: AdoptedColor,
     epoch: number,
   ): Promise<Reply | undefined> {
-    const query = new URLSearchParams({ to: movedHeader(self), epoch: String(epoch) });
+    const query = new URLSearchParams({ to: movedHeader(self), epoch: String(epoch), run: this.#run });
     const path = `${objectPath(color)}?${query.toString()}`;
     const key = colorKey(namespace, color);
     const askedAt = this.#now();
@@ -155,7 +165,7 @@ export class Adoption {
       this.#silences.end(key, peer.instance);
       const reply = handoverSchema.parse(answer);
       if (reply.busy) throw new AdoptedByOther(peer);
-      return { peer, reply };
+      return { peer, reply, startedAt: this.#now() - (reply.runsForMs ?? 0) };
     } catch (error) {
       if (!(error instanceof PeerError)) {
         // It has answered.
@@ -182,45 +192,60 @@ export class Adoption {
 interface Reply {
   readonly peer: Peer;
   readonly reply: Handover;
+  /** The latest time at which its present run may have begun, by the clock of this invoker, in ms. */
+  readonly startedAt: number;
 }
 
 /**
- * Whether an invoker may have taken the lapsed ownership over that does not reply: after a time without contact any of them, and
- * otherwise those that a controller has named the home since, while it did not reach this one.
+ * Whether an invoker may have taken the lapsed ownership over that cannot tell: it does not reply, or it has started again
+ * since. After a time without contact it may be any of them, and otherwise those that a controller has named the home since,
+ * while it did not reach this one.
  */
-function mayBeTaken({ lapsed, lapses, up, away }: AdoptedColor, replied: ReadonlySet<number>): boolean {
+function mayBeTaken({ lapsed, lapses, sureAt, up, away }: AdoptedColor, replies: readonly Reply[]): boolean {
   if (!lapsed) return false;
-  const missing = [...up, ...away].filter(({ instance }) => !replied.has(instance));
-  return lapsed.lapses !== lapses ? missing.length > 0 : missing.some(({ instance }) => lapsed.takers.has(instance));
+  const known = new Set(replies.flatMap(({ peer, startedAt }) => (startedAt <= sureAt ? [peer.instance] : [])));
+  const doubted = [...up, ...away].filter(({ instance }) => !known.has(instance));
+  return lapsed.lapses !== lapses ? doubted.length > 0 : doubted.some(({ instance }) => lapsed.takers.has(instance));
+}
+
+/** What the new owner itself knows. */
+interface OfNewOwner {
+  /** Its latest ownership. */
+  readonly claim: Claim | undefined;
+  /** Whether an invoker that cannot tell may have taken that over. */
+  readonly taken: boolean;
+  /** The set of copies that it keeps. */
+  readonly set: CopySetState | undefined;
 }
 
 /** What the invokers have told in all rounds. */
 class Gathered {
   readonly #self: number;
+  readonly #run: string;
   readonly #formers = new Map<number, Peer>();
   readonly #told = new Map<number, CopySet>();
   readonly #own = new Map<number, CopySet | undefined>();
-  readonly #ownEpochs = new Map<number, Set<number>>();
+  readonly #ownEpochs = new Map<string, number>();
   readonly #raised: RaisedEpoch[];
   readonly #claims: ClaimTold[] = [];
   /** An invoker of an earlier program makes no claims. */
   #claimless = false;
 
   /** @param raised the epochs that this invoker has heard of. */
-  constructor(self: number, raised: readonly RaisedEpoch[]) {
+  constructor(self: number, run: string, raised: readonly RaisedEpoch[]) {
     this.#self = self;
+    this.#run = run;
     this.#raised = [...raised];
-    for (const { epoch, by } of raised) if (by === self) this.#tells(self, epoch);
+    for (const one of raised) if (one.run === run) this.tries(one.epoch);
   }
 
   /** This invoker tries to take the color over with this epoch. */
   tries(epoch: number): void {
-    this.#tells(this.#self, epoch);
+    this.#tells(this.#run, epoch);
   }
 
-  #tells(instance: number, epoch: number): void {
-    const known = this.#ownEpochs.get(instance) ?? new Set<number>();
-    this.#ownEpochs.set(instance, known.add(epoch));
+  #tells(run: string, epoch: number): void {
+    this.#ownEpochs.set(run, Math.max(this.#ownEpochs.get(run) ?? 0, epoch));
   }
 
   add(replies: readonly Reply[]): void {
@@ -228,8 +253,8 @@ class Gathered {
       if (reply.behind) continue;
       const { raised, ownedEpoch, confirmed = false, objects, formers } = reply;
       if (!raised) this.#claimless = true;
-      for (const { epoch, by } of raised ?? []) if (by === peer.instance) this.#tells(by, epoch);
-      if (ownedEpoch !== undefined) this.#tells(peer.instance, ownedEpoch);
+      for (const { epoch, run } of raised ?? []) if (run !== undefined && run === reply.run) this.#tells(run, epoch);
+      if (ownedEpoch !== undefined && reply.run !== undefined) this.#tells(reply.run, ownedEpoch);
       this.#raised.push(...(raised ?? []));
       if (ownedEpoch !== undefined) this.#claims.push({ peer, epoch: ownedEpoch, confirmed, objects, formers });
       for (const former of reply.formers) this.#former(former);
@@ -242,19 +267,25 @@ class Gathered {
     }
   }
 
-  /**
-   * @param own the latest ownership of the new owner.
-   * @param taken whether an invoker that does not reply may have taken it over.
-   * @returns whether the objects of the new owner itself count.
-   */
-  into(owned: Owned, own: Claim | undefined, taken: boolean): boolean {
-    const countsSelf = this.#formersInto(owned, own, taken);
-    for (const [instance, set] of this.#told) if (instance !== this.#self) owned.copies.set(instance, set);
-    // An invoker knows its own set best.
+  /** @returns whether the objects of the new owner itself count. */
+  into(owned: Owned, { claim, taken, set: ownSet }: OfNewOwner): boolean {
+    const countsSelf = this.#formersInto(owned, claim, taken);
+    for (const [instance, set] of this.#told) {
+      if (set.epoch >= (owned.copies.get(instance)?.epoch ?? 0)) owned.copies.set(instance, set);
+    }
+    // An invoker knows its own set best. If it does not know a set that others know, it has started again: the set is lost.
+    const isLost = (instance: number, set: CopySetState | undefined): boolean => {
+      const told = owned.copies.get(instance);
+      if (!told || told.epoch <= (set?.epoch ?? 0)) return false;
+      owned.copies.set(instance, { ...told, lost: true });
+      return true;
+    };
     for (const [instance, set] of this.#own) {
+      if (isLost(instance, set)) continue;
       if (set) owned.copies.set(instance, set);
       else owned.copies.delete(instance);
     }
+    if (!isLost(this.#self, ownSet)) owned.copies.delete(this.#self);
     return countsSelf;
   }
 

@@ -13,8 +13,8 @@ import type { CopySetState } from './CopySets.js';
  *   owned     given     another invoker asks for it
  *   given     unknown   `GIVEN_MS` later: the replies that named this invoker are older than that
  *   owned     unknown   the table is full, and the color is the least recently used one; or a drain has ended
- *   owned     adopting  a request, after a time without contact to the controllers (`Contact.ts`), or after a reply that named
- *                       another invoker: it may have taken the color over in silence. Until then nothing is executed
+ *   owned     adopting  a request, after a time without contact to the controllers (`Contact.ts`), or if it is doubted: another
+ *                       invoker may have taken the color over in silence. Until then nothing is executed
  *
  * Each ownership has an epoch, a number that is higher than those of all earlier ones. The store and the invokers with
  * copies refuse the requests of a lower one.
@@ -27,8 +27,10 @@ import type { CopySetState } from './CopySets.js';
 /** A set of copies in an invoker: see `CopySets.ts`. */
 export interface CopySet extends CopySetState {
   readonly peer: Peer;
-  /** The invoker is dead: the set is lost, and older ones are still out of date. */
+  /** The invoker is dead, or has started again: the set is lost, and older ones are still out of date. */
   readonly lost?: boolean;
+  /** It is the set of an earlier ownership, as it was: the owner itself may lack some of its objects. */
+  readonly kept?: boolean;
 }
 
 /** The invokers that may have objects of a color that this one owns. */
@@ -38,10 +40,15 @@ export interface Owned {
   epoch: number;
   /** The number of `Contact.lapses` at its begin. */
   readonly lapses: number;
-  /** The invokers that a controller has named the color's home since: one of them may have taken the color over. */
-  readonly rivals: Set<number>;
-  /** Those of them that a controller named while it did not reach this invoker: they may have taken it for dead. */
+  /**
+   * Another invoker may have taken the color over: a controller has named it the home since, or the holder of a copy knows a
+   * higher epoch. This one executes nothing any more before it has taken the color over again.
+   */
+  doubted: boolean;
+  /** The invokers that a controller named the home while it did not reach this one: they may have taken it for dead. */
   readonly takers: Set<number>;
+  /** When this invoker was the home at a request last, in ms. */
+  servedAt: number;
   /** How long another invoker may go on without a reply of a controller, in ms. */
   readonly validMs: number;
   /** Former owners with objects. */
@@ -54,6 +61,8 @@ export interface Owned {
   copying: Promise<void> | undefined;
   /** Before that time no further set is begun in the background. */
   copyAgainAt: number;
+  /** At that time the invoker with the complete set is asked whether it still has it. */
+  checkAt: number;
   /** The policy that a request named for the color. */
   readonly policy: string | undefined;
   /** The keys in the store; `many`: too many to list; undefined: not asked for yet. See `StoredKeyLists.ts`. */
@@ -195,13 +204,15 @@ export const newlyOwned = ({
   epoch,
   lapses,
   validMs,
-  rivals: new Set(),
+  doubted: false,
   takers: new Set(),
+  servedAt: -Infinity,
   formers: new Map(),
   copies: new Map(),
   copiedTo: undefined,
   copying: undefined,
   copyAgainAt: 0,
+  checkAt: 0,
   stored: undefined,
   storing: undefined,
   policy,

@@ -1,8 +1,8 @@
-import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { colorKey } from './colorKey.js';
 import { copiesOf } from './copies.js';
+import { formerOwner } from './lostColor.js';
 
 /*
  * The copies of a color's replicated objects in an invoker are a set. An owner begins a set with an epoch, copies all
@@ -19,12 +19,12 @@ export interface CopySetState {
 /** An epoch that an invoker has taken a color over with, or has tried to. */
 export interface RaisedEpoch {
   readonly epoch: number;
-  /** The number of the invoker; undefined: not known. */
-  readonly by?: number | undefined;
+  /** The run of the invoker, which is another one after each start; undefined: not known. */
+  readonly run?: string | undefined;
 }
 
 const MAX_COLORS = 100_000;
-/** The most epochs of a color to remember. */
+/** The most epochs of a color to remember: a color has rarely more owners within a short time. */
 const MAX_RAISED = 4;
 
 /** The sets of copies that this invoker keeps for other owners, and the highest epochs that it knows. */
@@ -32,7 +32,7 @@ export class CopySets {
   readonly #memory: ObjectMemory;
   readonly #maxColors: number;
   readonly #sets = new Map<string, CopySetState>();
-  /** By color: the latest one of each invoker, the highest one first. The least recently raised color comes first. */
+  /** By color: the latest one of each run, the highest one first. The least recently raised color comes first. */
   readonly #epochs = new Map<string, readonly RaisedEpoch[]>();
 
   constructor(memory: ObjectMemory, maxColors = MAX_COLORS) {
@@ -53,10 +53,10 @@ export class CopySets {
 
   /**
    * Takes note of an owner's epoch: from now on requests of earlier owners are refused.
-   * @param by the number of the owner.
+   * @param run of the owner.
    */
-  raise(key: string, epoch: number, by?: number): void {
-    put(this.#epochs, key, withEpoch(this.#epochs.get(key) ?? [], { epoch, by }), this.#maxColors);
+  raise(key: string, epoch: number, run?: string): void {
+    put(this.#epochs, key, withEpoch(this.#epochs.get(key) ?? [], { epoch, run }), this.#maxColors);
   }
 
   get(key: string): CopySetState | undefined {
@@ -101,20 +101,25 @@ export class CopySets {
     this.raise(key, before);
     const set = this.#sets.get(key);
     if (set && set.epoch >= before) return;
-    this.#sets.delete(key);
+    this.drop(namespace, color);
+  }
+
+  /** Removes a set. The copies may not go alone: an owner would believe that this invoker still has them. */
+  drop(namespace: ObjectNamespace, color: string): void {
+    this.#sets.delete(colorKey(namespace, color));
     this.#memory.clear(copiesOf(namespace), color);
   }
 
   #requireCurrent(key: string, epoch: number): void {
-    if (epoch < this.epoch(key)) throw new ObjectError(421, 'Another invoker has taken the color over.');
+    if (epoch < this.epoch(key)) throw formerOwner();
   }
 }
 
-/** The highest epochs come first. Beyond the bound, the lowest ones become one of an unknown invoker. */
+/** The highest epochs come first. Beyond the bound, the lowest ones become one of an unknown run. */
 function withEpoch(known: readonly RaisedEpoch[], next: RaisedEpoch): readonly RaisedEpoch[] {
-  const before = known.find(({ by }) => by === next.by)?.epoch ?? 0;
-  const latest = { by: next.by, epoch: Math.max(before, next.epoch) };
-  const all = [latest, ...known.filter(({ by }) => by !== next.by)].toSorted((a, b) => b.epoch - a.epoch);
+  const before = known.find(({ run }) => run === next.run)?.epoch ?? 0;
+  const latest = { run: next.run, epoch: Math.max(before, next.epoch) };
+  const all = [latest, ...known.filter(({ run }) => run !== next.run)].toSorted((a, b) => b.epoch - a.epoch);
   const rest = all[MAX_RAISED - 1];
   return all.length <= MAX_RAISED || !rest ? all : [...all.slice(0, MAX_RAISED - 1), { epoch: rest.epoch }];
 }

@@ -5,10 +5,11 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { Here } from '../server/Elsewhere.js';
 import type { Claim, Owned } from './ColorStates.js';
-import { copiesOf, originalOf } from './copies.js';
+import { originalOf } from './copies.js';
+import type { CopySets } from './CopySets.js';
 import type { KnownHomes } from './HomesCache.js';
-import { listAt } from './listAt.js';
 import type { PeerClient } from './PeerClient.js';
+import type { Recovery } from './Recovery.js';
 import type { Replication } from './Replication.js';
 
 export interface DepartureParts {
@@ -16,6 +17,8 @@ export interface DepartureParts {
   readonly memory: ObjectMemory;
   readonly peers: PeerClient;
   readonly replication: Replication;
+  readonly recovery: Recovery;
+  readonly sets: CopySets;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
@@ -48,18 +51,20 @@ export class Departure {
   }
 
   /**
-   * Moves all objects of a color here, and copies replicated ones anew. For a former home that drains.
-   * @returns false if this invoker is not the home.
+   * Moves all objects of a color here, and copies replicated ones anew. For an invoker that drains.
+   * @param from the name of that invoker.
+   * @returns false if this invoker is not the home, or the other one still takes part: it may have the copies.
    */
-  async gather(namespace: ObjectNamespace, color: string, policy: string | undefined): Promise<boolean> {
-    const { peers, replication } = this.#parts;
+  async gather(namespace: ObjectNamespace, color: string, policy: string | undefined, from: string): Promise<boolean> {
+    const { recovery, replication } = this.#parts;
     const location = await this.#parts.freshLocation(namespace, color, policy);
     const owned = this.#parts.owned(namespace, color);
     if (location.kind !== 'here' || !owned) return false;
-    for (const from of owned.formers.values()) {
+    if (location.others.some(({ instance }) => `invoker${instance}` === from)) return false;
+    for (const former of owned.formers.values()) {
       for (let after: string | undefined, more = true; more;) {
-        const list = await listAt(peers, from, namespace, { color, prefix: '', after, limit: PAGE });
-        if (!list) owned.formers.delete(from.instance);
+        const asked = { color, prefix: '', after, limit: PAGE };
+        const list = await recovery.listAt(namespace, asked, owned, former);
         for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key }, location);
         more = list?.more ?? false;
         after = list?.objects.at(-1)?.key;
@@ -68,7 +73,8 @@ export class Departure {
     await replication.gather(namespace, color, owned);
     const [next] = location.others;
     if (next && this.#hasReplicated(namespace, color)) await replication.ensure(namespace, color, owned, next);
-    return true;
+    // Without the ownership, objects were not waited for.
+    return this.#parts.owned(namespace, color) === owned;
   }
 
   /**
@@ -76,7 +82,7 @@ export class Departure {
    * a second that it is still the home, so it looks for objects again after that.
    */
   async drain(signal: AbortSignal): Promise<{ readonly moved: number; readonly left: number }> {
-    const { memory, now } = this.#parts;
+    const { memory, now, sets } = this.#parts;
     const settledAt = now() + SETTLED_MS;
     let moved = 0;
     for (;;) {
@@ -85,10 +91,14 @@ export class Departure {
       let stuck = 0;
       for (const { namespace: space, color } of colors) {
         const namespace = originalOf(space);
+        const before = this.#parts.latest(namespace, color)?.epoch;
         if (await this.#push(namespace, color, settledAt, signal)) {
           moved++;
           // The home has them in its memory.
-          memory.clear(copiesOf(namespace), color);
+          sets.drop(namespace, color);
+          // What is left is out of date: the home has not counted it.
+          const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
+          if (ended) memory.clear(namespace, color);
         } else stuck++;
       }
       if (signal.aborted || (late && stuck === colors.length)) return { moved, left: memory.colors().length };

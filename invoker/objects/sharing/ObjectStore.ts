@@ -22,9 +22,9 @@ export interface StoredColor {
 }
 
 /**
- * The artifact store as the place of objects that survive everything. Rejects with an `ObjectError` 503.
+ * The artifact store as the place of objects that survive everything. Rejects with an `ObjectError` 503, or 421 for a former owner.
  *
- * `epoch` is that of the owner. The store refuses the changes of a former owner with a lower one: a read marks the object
+ * `epoch` is that of the owner. The store refuses reads and changes of a former owner with a lower one: a read marks the object
  * with the reader's epoch, and a removed object leaves a mark for a while.
  */
 export interface ObjectStore {

@@ -8,6 +8,7 @@ import { ColorStates, type Claim, type ColorState, type Owned } from './ColorSta
 import { Contact } from './Contact.js';
 import { originalOf } from './copies.js';
 import { HomesCache, type AskHomes, type KnownHomes } from './HomesCache.js';
+import { loseMoved } from './Holders.js';
 import { placeOf } from './place.js';
 
 export interface OwnershipParts {
@@ -69,7 +70,7 @@ export class Ownership {
   /** The ownership of a color, unless it may have been lost in silence. */
   owned(namespace: ObjectNamespace, color: string): Owned | undefined {
     const state = this.state(colorKey(namespace, color));
-    return state?.kind === 'owned' && state.rivals.size === 0 && this.held(state) ? state : undefined;
+    return state?.kind === 'owned' && !state.doubted && this.held(state) ? state : undefined;
   }
 
   /** Whether an ownership was not lost in silence. */
@@ -169,6 +170,8 @@ export class Ownership {
     const { self, others } = place;
     const owned = this.owned(namespace, color);
     if (owned) {
+      loseMoved(owned, [...others, ...place.reply.away]);
+      owned.servedAt = this.#parts.now();
       onServe(asked, owned, others[0]);
       return { kind: 'here', others };
     }
@@ -187,7 +190,7 @@ export class Ownership {
     const owned = state?.kind === 'adopting' ? state.lapsed : state;
     const [home] = homes;
     if (owned?.kind === 'owned' && home) {
-      owned.rivals.add(home.instance);
+      owned.doubted = true;
       if (!homes.some(({ instance }) => instance === this.#parts.instance)) owned.takers.add(home.instance);
     }
     this.#retries.delete(key);
@@ -201,6 +204,7 @@ export class Ownership {
     if (state?.kind === 'given') return { kind: 'elsewhere', homes: [state.to] };
     const owned = this.owned(namespace, color);
     if (!owned) return { kind: 'unknown', reason: 'the home is changing' };
+    owned.servedAt = this.#parts.now();
     this.#parts.onServe(asked, owned, others[0]);
     return { kind: 'here', others };
   }
@@ -218,6 +222,9 @@ export class Ownership {
     const key = colorKey(namespace, color);
     const isOther = ({ instance }: Peer): boolean => instance !== self.instance;
     const { lapses } = this.#contact;
+    // The reply that it was served by last may have been so old.
+    const servedAt = lapsed ? lapsed.servedAt - lapsed.validMs : -Infinity;
+    const sureAt = lapsed && lapsed.lapses !== lapses ? this.#contact.sureAt(lapsed.lapses) : servedAt;
     let outdated = false;
     const done = adoption
       .run({
@@ -229,6 +236,7 @@ export class Ownership {
         validMs,
         policy,
         lapses,
+        sureAt,
         lapsed,
         claim: this.#states.claim(key),
       })

@@ -8,6 +8,7 @@ import { peerFaultOf, type PeerFault } from '../../../shared/objects/peerFault.j
 import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objects/peerHeader.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ConnectionBytes } from './ConnectionBytes.js';
+import { formerOwner } from './lostColor.js';
 
 /** A request for another invoker. */
 export interface PeerRequest {
@@ -118,13 +119,17 @@ export class PeerClient {
     }
   }
 
-  /** Sends a request with a short response of JSON. @throws PeerError, or ObjectError with another status than 200. */
+  /**
+   * Sends a request with a short response of JSON.
+   * @throws PeerError; ObjectError 421 from an invoker that knows a later owner, and 503 for another status than 200
+   */
   async ask(peer: Peer, asked: PeerRequest): Promise<unknown> {
     const response = await this.send(peer, asked);
     const body: unknown = await response.body.json().catch((error: unknown) => {
       throw new PeerError('silent', `invoker${peer.instance} ended its response`, error);
     });
     if (response.statusCode === 200) return body;
+    if (response.statusCode === 421) throw formerOwner();
     throw new ObjectError(503, `invoker${peer.instance} responded with status ${response.statusCode}`, {
       retryAfterS: 1,
     });

@@ -1,5 +1,7 @@
+import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
+import type { ListRequest, ObjectList } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { colorKey } from './colorKey.js';
@@ -10,7 +12,10 @@ import { currentSets } from './currentSets.js';
 import type { ObjectStore } from './ObjectStore.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
+import type { Holders } from './Holders.js';
+import { listAt } from './listAt.js';
 import { lostColor } from './lostColor.js';
+import { asOwner } from './asOwner.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
 import { takeObject } from './takeObject.js';
 
@@ -18,6 +23,7 @@ export interface RecoveryParts {
   readonly memory: ObjectMemory;
   readonly peers: PeerClient;
   readonly sets: CopySets;
+  readonly holders: Holders;
   readonly store: ObjectStore | undefined;
   readonly storedKeys: StoredKeyLists;
   /** In ms; never decreases. */
@@ -52,42 +58,77 @@ export class Recovery {
 
   /** Puts the object into this memory if it exists. @throws ObjectError 503 */
   async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
-    if ((await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned))) {
-      this.moved++;
-      return;
-    }
-    await this.#load(namespace, address, owned);
+    const search = async (): Promise<void> => {
+      if ((await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned))) this.moved++;
+      else await this.#load(namespace, address, owned);
+    };
+    await asOwner(owned, search);
+    // This invoker may have lost the color and own it again: the object may be elsewhere since.
+    const current = this.#parts.owned(namespace, address.color);
+    if (current && current !== owned) throw lostColor();
+  }
+
+  /**
+   * The objects of a color at a former owner. @returns undefined: it has none any more, since it is dead or has been silent for
+   * too long. @throws ObjectError 503
+   */
+  async listAt(
+    namespace: ObjectNamespace,
+    asked: Pick<ListRequest, 'color' | 'prefix' | 'after' | 'limit'>,
+    owned: Owned,
+    former: Peer,
+  ): Promise<ObjectList | undefined> {
+    const color = colorKey(namespace, asked.color);
+    const list = await this.#ask(color, owned, former, async (timeoutMs) => {
+      return (await listAt(this.#parts.peers, former, namespace, asked, timeoutMs)) ?? 'dead';
+    });
+    if (list !== 'dead') return list;
+    owned.formers.delete(former.instance);
+    return undefined;
   }
 
   /** From a former owner, which then has it no more. */
   async #take(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
-    const { now } = this.#parts;
     const color = colorKey(namespace, address.color);
     for (const from of owned.formers.values()) {
-      const askedAt = now();
-      const since = this.#silences.since(color, from.instance, askedAt);
-      const restMs = since === undefined ? TAKE_MS : Math.max(SILENT_TAKE_MS, since + owned.validMs - askedAt);
-      const timeoutMs = Math.min(TAKE_MS, restMs);
-      const parts = { ...this.#common(namespace, address, owned), from, space: namespace, timeoutMs };
-      const taken = await takeObject(parts).catch((error: unknown) => {
-        if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
-        // It may be dead, or cut off. Its objects are lost: they are out of date from now on, and it removes them before
-        // it serves the color again, since this owner does not name it any more (`Adoption.ts`).
-        if (now() - this.#silences.note(color, from.instance, askedAt, now()) < owned.validMs) throw error;
-        return 'dead' as const;
-      });
-      if (taken !== 'dead') this.#silences.end(color, from.instance);
+      const parts = { ...this.#common(namespace, address, owned), from, space: namespace };
+      const taken = await this.#ask(color, owned, from, (timeoutMs) => takeObject({ ...parts, timeoutMs }));
       if (taken === 'nothing left' || taken === 'dead') owned.formers.delete(from.instance);
       if (taken === 'taken') return true;
     }
     return false;
   }
 
+  /** Asks a former owner. @throws ObjectError 503 */
+  async #ask<T>(
+    color: string,
+    owned: Owned,
+    { instance }: Peer,
+    request: (timeoutMs: number) => Promise<T | 'dead'>,
+  ): Promise<T | 'dead'> {
+    const { now } = this.#parts;
+    const askedAt = now();
+    const since = this.#silences.since(color, instance, askedAt);
+    const restMs = since === undefined ? TAKE_MS : Math.max(SILENT_TAKE_MS, since + owned.validMs - askedAt);
+    try {
+      const answer = await request(Math.min(TAKE_MS, restMs));
+      if (answer !== 'dead') this.#silences.end(color, instance);
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
+      // It may be dead, or cut off. Its objects are lost: they are out of date from now on, and it removes them before
+      // it serves the color again, since this owner does not name it any more (`Adoption.ts`).
+      if (now() - this.#silences.note(color, instance, askedAt, now()) < owned.validMs) throw error;
+      return 'dead';
+    }
+  }
+
   /** From a copy, which stays: it is the second one until a set of this owner is complete. */
   async #copy(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
-    const { memory, now, sets } = this.#parts;
+    const { memory, now, sets, holders } = this.#parts;
+    const color = colorKey(namespace, address.color);
     const space = copiesOf(namespace);
-    for (const set of currentSets(owned, sets.get(colorKey(namespace, address.color)))) {
+    for (const set of currentSets(owned, sets.get(color))) {
       if (!set.peer) {
         const copy = memory.peek(space, address, now());
         if (!copy) continue;
@@ -98,8 +139,10 @@ export class Recovery {
         return true;
       }
       const parts = { ...this.#common(namespace, address, owned), from: set.peer, space, stays: true };
-      const taken = await takeObject(parts);
-      if (taken === 'dead') lose(owned, set.peer.instance);
+      const taken = await holders.ask(color, owned, set.peer, async () => {
+        const outcome = await takeObject(parts);
+        return outcome === 'dead' ? undefined : outcome;
+      });
       if (taken === 'taken') return true;
     }
     return false;
@@ -125,11 +168,4 @@ export class Recovery {
     const stillOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
     return { peers, memory, now, namespace, address, stillOwned };
   }
-}
-
-/** A dead invoker's set is lost. */
-export function lose(owned: Owned, instance: number): void {
-  const set = owned.copies.get(instance);
-  if (set) owned.copies.set(instance, { ...set, lost: true });
-  if (owned.copiedTo?.peer.instance === instance) owned.copiedTo = { ...owned.copiedTo, lost: true };
 }

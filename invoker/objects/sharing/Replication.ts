@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
-import { PERSISTENCE_HEADER, TTL_HEADER, type ObjectList } from '../../../shared/objects/ObjectRequest.js';
+import { PERSISTENCE_HEADER, TTL_HEADER } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
@@ -11,15 +11,16 @@ import { nextEpoch, type CopySet, type Owned } from './ColorStates.js';
 import { copiesOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
 import { currentSets } from './currentSets.js';
-import { listAt } from './listAt.js';
+import type { Holders } from './Holders.js';
 import { lostColor } from './lostColor.js';
+import { asOwner } from './asOwner.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
-import { lose } from './Recovery.js';
 
 export interface ReplicationParts {
   readonly memory: ObjectMemory;
   readonly peers: PeerClient;
   readonly sets: CopySets;
+  readonly holders: Holders;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
@@ -39,7 +40,7 @@ export class Replication {
     this.#parts = parts;
   }
 
-  /** Makes the copy of a replicated object like the object. @throws ObjectError, PeerError */
+  /** Makes the copy of a replicated object like the object. To be called `asOwner`. @throws ObjectError, PeerError */
   async change(
     namespace: ObjectNamespace,
     address: ObjectAddress,
@@ -65,7 +66,7 @@ export class Replication {
     while (owned.copying) await owned.copying;
     const { copiedTo } = owned;
     if (copiedTo?.peer.instance === next.instance && copiedTo.lost !== true) return copiedTo;
-    const copying = this.#begin(namespace, color, owned, next);
+    const copying = asOwner(owned, () => this.#begin(namespace, color, owned, next));
     // Who waits for it starts it again after a failure.
     owned.copying = copying.then(
       () => undefined,
@@ -76,6 +77,19 @@ export class Replication {
     } finally {
       owned.copying = undefined;
     }
+  }
+
+  /**
+   * Asks the next home whether it still has the complete set of this ownership, and completes another one if it has not: it has
+   * started again so fast that the controllers did not notice it. @throws ObjectError, PeerError
+   */
+  async check(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<void> {
+    const { copiedTo } = owned;
+    if (copiedTo?.peer.instance !== next.instance || copiedTo.lost === true) return;
+    const { epoch } = copiedTo;
+    if (await asOwner(owned, () => this.#complete(next, namespace, color, epoch, epoch))) return;
+    if (owned.copiedTo === copiedTo) owned.copiedTo = { ...copiedTo, lost: true };
+    await this.ensure(namespace, color, owned, next);
   }
 
   /** Gets all objects that only copies have into this memory. @throws ObjectError 503 */
@@ -91,11 +105,11 @@ export class Replication {
     const [current] = currentSets(owned, sets.get(key));
     owned.epoch = nextEpoch(owned.epoch);
     const { epoch } = owned;
-    const set: CopySet = { peer: next, epoch, complete: true };
     const kept =
       current?.complete === true &&
       current.peer?.instance === next.instance &&
       (await this.#complete(next, namespace, color, epoch, current.epoch));
+    const set: CopySet = { peer: next, epoch, complete: true, ...(kept ? { kept } : {}) };
     if (!kept) {
       await this.#copyAll(namespace, color, owned, set);
       await this.#complete(next, namespace, color, epoch, undefined);
@@ -135,23 +149,22 @@ export class Replication {
   }
 
   /**
-   * The keys of all current copies. A holder of this ownership that does not answer has none that this invoker lacks,
-   * unless it evicted them: it is not waited for.
+   * The keys of all current copies. A holder that has got all its copies from this ownership, and does not answer, has none that
+   * this invoker lacks, unless it evicted them: it is not waited for.
    */
   async *#keys(namespace: ObjectNamespace, color: string, owned: Owned): AsyncGenerator<string> {
-    const { memory, now, peers, sets } = this.#parts;
+    const { memory, now, holders, sets } = this.#parts;
     const space = copiesOf(namespace);
     for (const set of currentSets(owned, sets.get(colorKey(namespace, color)))) {
       const { peer } = set;
       for (let after: string | undefined, more = true; more;) {
         const asked = { color, prefix: '', after, limit: PAGE };
         const list = peer
-          ? await listAt(peers, peer, space, asked, LIST_MS).catch((error: unknown) => {
-              if (set !== owned.copiedTo) throw error;
-              return NOTHING;
+          ? await holders.list(owned, peer, space, asked, LIST_MS).catch((error: unknown) => {
+              if (set !== owned.copiedTo || set.kept === true) throw error;
+              return undefined;
             })
           : memory.list(space, asked, now());
-        if (peer && !list) lose(owned, peer.instance);
         for (const { key } of list?.objects ?? []) yield key;
         more = list?.more ?? false;
         after = list?.objects.at(-1)?.key;
@@ -215,6 +228,5 @@ export class Replication {
 const PAGE = 1000;
 /** The limit for an invoker to list its copies, in ms. */
 const LIST_MS = 2000;
-const NOTHING: ObjectList = { objects: [], more: false };
 /** The limit for an invoker to forget its set, in ms. */
 const FORGET_MS = 1000;

@@ -9,6 +9,7 @@ import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import type { ObjectStore } from './ObjectStore.js';
 import { lostColor } from './lostColor.js';
+import { asOwner } from './asOwner.js';
 import type { Replication } from './Replication.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
 
@@ -165,8 +166,10 @@ export class Safety {
     try {
       const owned = this.#parts.owned(change.namespace, change.address.color);
       if (!owned) throw lostColor();
-      await this.#store(change, owned);
-      await this.#replicate(change, owned, here);
+      await asOwner(owned, async () => {
+        await this.#store(change, owned);
+        await this.#replicate(change, owned, here);
+      });
       // An owner that was frozen meanwhile must not acknowledge it.
       this.#requireHeld(owned);
       this.#unsafe.delete(place);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Location, Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
@@ -13,12 +14,12 @@ import type { Owned } from './ColorStates.js';
 import { CopiesOfReader } from './CopiesOfReader.js';
 import { CountedStore } from './CountedStore.js';
 import { copiesOf, originalOf } from './copies.js';
-import { CopySets } from './CopySets.js';
+import { CopySets, type RaisedEpoch } from './CopySets.js';
 import { currentSets } from './currentSets.js';
 import { Departure } from './Departure.js';
 import { forward } from './forward.js';
+import { Holders } from './Holders.js';
 import { Leaving } from './Leaving.js';
-import { listAt } from './listAt.js';
 import { mergeLists } from './lists.js';
 import { Ownership, type Asked } from './Ownership.js';
 import { PeerClient } from './PeerClient.js';
@@ -33,6 +34,8 @@ import type { SharingCounts, SharingParts } from './sharingParts.js';
 const QUIET_MS = 4000;
 /** The pause after a failure to begin another set of copies in the background, in ms. */
 const COPY_AGAIN_MS = 1000;
+/** How often the next home is asked for its copies, if there are requests for the color, in ms. */
+const CHECK_MS = 5000;
 /** For the log. */
 export const NO_CONTACT = 'no controller answered in time: objects of memory may be lost';
 
@@ -42,10 +45,14 @@ export const NO_CONTACT = 'no controller answered in time: objects of memory may
  */
 export class Sharing implements Elsewhere {
   readonly #parts: SharingParts;
+  /** See `RaisedEpoch`. */
+  readonly #run: string;
+  readonly #startedAt: number;
   readonly #store: CountedStore | undefined;
   readonly #ownership: Ownership;
   readonly #sets: CopySets;
   readonly #peers: PeerClient;
+  readonly #holders: Holders;
   readonly #recovery: Recovery;
   readonly #replication: Replication;
   readonly #safety: Safety;
@@ -57,6 +64,8 @@ export class Sharing implements Elsewhere {
 
   constructor(parts: SharingParts) {
     this.#parts = parts;
+    this.#run = `${parts.instance}-${randomUUID()}`;
+    this.#startedAt = parts.now();
     const { memory, now, instance, onWarning } = parts;
     const store = parts.store && new CountedStore(parts.store);
     this.#store = store;
@@ -66,11 +75,13 @@ export class Sharing implements Elsewhere {
     const owned = (namespace: ObjectNamespace, color: string): Owned | undefined =>
       this.#ownership.owned(namespace, color);
     const storedKeys = new StoredKeyLists();
-    const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets };
+    const holders = new Holders(this.#peers, now, onWarning);
+    this.#holders = holders;
+    const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets, holders };
     this.#ownership = new Ownership({
       instance,
       memory,
-      adoption: new Adoption(this.#peers, this.#sets, now),
+      adoption: new Adoption(this.#peers, this.#sets, now, this.#run),
       askHomes: parts.askHomes,
       now,
       onDoubt: (key) => this.#safety.takeBack(key),
@@ -92,6 +103,7 @@ export class Sharing implements Elsewhere {
       latest: (namespace, color) => this.#ownership.latest(colorKey(namespace, color)),
       instance,
       replication: this.#replication,
+      recovery: this.#recovery,
       freshHomes: (namespace, color, policy) => this.#ownership.homes({ namespace, color, policy }),
       freshLocation: (namespace, color, policy) => this.#ownership.locateAnew({ namespace, color, policy }),
       ready: (...object) => this.#ready(...object),
@@ -156,12 +168,15 @@ export class Sharing implements Elsewhere {
     mayRecover: boolean,
   ): Promise<boolean> | undefined {
     const unsafe = this.#safety.unsafe(namespace, address, here);
-    if (unsafe) return unsafe;
-    if (!mayRecover || this.#parts.memory.peek(namespace, address, this.#parts.now())) return undefined;
+    const isThere = (): boolean => !!this.#parts.memory.peek(namespace, address, this.#parts.now());
+    if (!unsafe && (!mayRecover || isThere())) return undefined;
     const owned = this.#ownership.owned(namespace, address.color);
+    // A search of an earlier ownership says nothing.
+    const isStill = (): boolean => this.#ownership.owned(namespace, address.color) === owned;
+    if (unsafe) return unsafe.then((searched) => searched && isStill());
     if (!owned || !this.#recovery.isPossible(namespace, address, owned)) return undefined;
     const search = (): Promise<void> => this.#recovery.recover(namespace, address, owned);
-    return this.#safety.alone(namespace, address, search).then(() => true);
+    return this.#safety.alone(namespace, address, search).then(isStill);
   }
 
   settle(
@@ -184,16 +199,17 @@ export class Sharing implements Elsewhere {
     const { memory, now } = this.#parts;
     const owned = this.#ownership.owned(namespace, asked.color);
     const lists: ObjectList[] = [memory.list(namespace, asked, now())];
-    for (const former of owned?.formers.values() ?? []) {
-      const list = await listAt(this.#peers, former, namespace, asked);
-      if (list) lists.push(list);
-      else owned?.formers.delete(former.instance);
-    }
     const copies = copiesOf(namespace);
-    const sets = owned && !owned.copiedTo ? currentSets(owned, this.#sets.get(colorKey(namespace, asked.color))) : [];
-    for (const { peer } of sets) {
-      const list = peer ? await listAt(this.#peers, peer, copies, asked) : memory.list(copies, asked, now());
-      if (list) lists.push(list);
+    if (owned) {
+      for (const former of owned.formers.values()) {
+        const list = await this.#recovery.listAt(namespace, asked, owned, former);
+        if (list) lists.push(list);
+      }
+      // Also the copies of this ownership: this memory may have evicted objects, or never had some of them.
+      for (const { peer } of currentSets(owned, this.#sets.get(colorKey(namespace, asked.color)))) {
+        const list = peer ? await this.#holders.list(owned, peer, copies, asked) : memory.list(copies, asked, now());
+        if (list) lists.push(list);
+      }
     }
     if (this.#store) lists.push(await this.#store.list(namespace, asked));
     return mergeLists(lists, asked.limit);
@@ -201,21 +217,21 @@ export class Sharing implements Elsewhere {
 
   /**
    * Hands a color over to another invoker: see `ColorStates.ts`. Resolves when no change of its objects is under way.
-   * @param epoch of the other invoker's ownership.
+   * @param by the epoch of the other invoker's ownership, and its run.
    * @throws ObjectError 503 if that takes too long
    */
-  async handOver(namespace: ObjectNamespace, color: string, to: Peer, epoch: number): Promise<Handover> {
+  async handOver(namespace: ObjectNamespace, color: string, to: Peer, { epoch, run }: RaisedEpoch): Promise<Handover> {
     const { memory, now } = this.#parts;
     const key = colorKey(namespace, color);
     const raised = this.#sets.raised(key);
-    const epochs = { epoch: this.#sets.epoch(key), raised };
-    const nothing = { busy: false, behind: false, ...epochs, objects: false, formers: [], sets: [] };
+    const known = { epoch: this.#sets.epoch(key), raised, run: this.#run, runsForMs: now() - this.#startedAt };
+    const nothing = { busy: false, behind: false, ...known, objects: false, formers: [], sets: [] };
     const current = this.#ownership.owned(namespace, color);
     if (current && current.epoch >= epoch) return { ...nothing, behind: true, epoch: current.epoch };
     const before = this.#ownership.give(key, to);
     if (before === 'busy') return { ...nothing, busy: true };
     if (current) this.#counts.given++;
-    this.#sets.raise(key, epoch, to.instance);
+    this.#sets.raise(key, epoch, run);
     this.#leaving.leave(key);
     await this.#safety.quiet(key, QUIET_MS);
     // Another invoker may have owned it since.
@@ -239,9 +255,14 @@ export class Sharing implements Elsewhere {
    * of date: the other one did not wait for it. @throws ObjectError 421
    */
   release(namespace: ObjectNamespace, { color }: ObjectAddress): void {
-    if (this.owns(namespace, color)) throw new ObjectError(421, 'This invoker has taken the color over.');
+    this.requireNotOwned(namespace, color);
     if (!this.#ownership.inContact && originalOf(namespace).uuid === namespace.uuid)
       this.#parts.memory.clear(namespace, color);
+  }
+
+  /** @throws ObjectError 421 if another invoker may not change the objects of a color here */
+  requireNotOwned(namespace: ObjectNamespace, color: string): void {
+    if (this.owns(namespace, color)) throw new ObjectError(421, 'This invoker has taken the color over.');
   }
 
   /** The copies that this invoker keeps for others. */
@@ -267,8 +288,10 @@ export class Sharing implements Elsewhere {
       this.#parts.memory.clear(namespace, color);
       this.#ownership.forget(key);
       this.#ownership.forgetClaim(key);
+      // Without its own claim, that of an earlier owner could count if the one that drains dies now.
+      this.#sets.raise(key, from.epoch);
     }
-    return this.#departure.gather(namespace, color, policy);
+    return this.#departure.gather(namespace, color, policy, from.name);
   }
 
   drain(signal: AbortSignal): Promise<{ readonly moved: number; readonly left: number }> {
@@ -300,13 +323,19 @@ export class Sharing implements Elsewhere {
     await this.#safety.alone(namespace, address, () => this.#recovery.recover(namespace, address, owned));
   }
 
-  /** Begins another set of copies if the color's next home has changed. */
+  /** Begins another set of copies if the color's next home has changed, or has lost the copies. */
   #copyAnew({ namespace, color }: Asked, owned: Owned, next: Peer | undefined): void {
     const { now, onWarning } = this.#parts;
+    if (!next) return;
     const kept = this.#sets.get(colorKey(namespace, color)) !== undefined;
-    if (!next || !needsNewSet(owned, next, kept, now())) return;
-    owned.copyAgainAt = now() + COPY_AGAIN_MS;
-    this.#replication.ensure(namespace, color, owned, next).catch((error: unknown) => {
+    const isNeeded = needsNewSet(owned, next, kept, now());
+    if (!isNeeded && (!owned.copiedTo || owned.copying || now() < owned.checkAt)) return;
+    if (isNeeded) owned.copyAgainAt = now() + COPY_AGAIN_MS;
+    owned.checkAt = now() + CHECK_MS;
+    const copied = isNeeded
+      ? this.#replication.ensure(namespace, color, owned, next)
+      : this.#replication.check(namespace, color, owned, next);
+    copied.catch((error: unknown) => {
       if (this.#ownership.owned(namespace, color) === owned) {
         onWarning('could not copy replicated objects to their next home', error);
       }

@@ -9,7 +9,7 @@ import type { RaisedEpoch } from './CopySets.js';
  * So the claim with the highest epoch decides, if it is that of the latest owner. It is, if it was confirmed until now, or if
  * no higher epoch is known but those that an invoker itself has told of: such an invoker knows whether it became the owner. Otherwise
  * the latest owner is dead, cut off or restarted, and nobody knows what it has changed: its objects of `memory` are lost, and those
- * of all others with them.
+ * of all others with them. An invoker that has started again knows nothing of its earlier run, so epochs belong to runs.
  */
 
 /** The latest ownership of an invoker. */
@@ -31,8 +31,8 @@ export interface Told {
   readonly claims: readonly ClaimTold[];
   /** The epochs that this invoker and those that replied have heard of. */
   readonly raised: readonly RaisedEpoch[];
-  /** The epochs that each invoker has told of itself, by its number, this one included. */
-  readonly own: ReadonlyMap<number, ReadonlySet<number>>;
+  /** The highest epoch that each invoker has told of its present run, by that run. This invoker is one of them. */
+  readonly own: ReadonlyMap<string, number>;
 }
 
 /** The invokers whose objects count. */
@@ -46,8 +46,7 @@ const NOBODY: Counted = { formers: [], self: false };
 
 export function counted({ self, claims, raised, own }: Told): Counted {
   const [highest] = claims.toSorted((a, b) => b.epoch - a.epoch);
-  const isOwn = ({ epoch, by }: RaisedEpoch): boolean =>
-    by !== undefined && Math.max(0, ...(own.get(by) ?? [])) >= epoch;
+  const isOwn = ({ epoch, run }: RaisedEpoch): boolean => run !== undefined && (own.get(run) ?? 0) >= epoch;
   const known = Math.max(0, ...raised.filter((one) => !isOwn(one)).map(({ epoch }) => epoch));
   if (!highest) return known === 0 ? { formers: 'all', self: true } : NOBODY;
   if (!highest.confirmed && known > highest.epoch) return NOBODY;

@@ -6,6 +6,7 @@ import type { CopySetState } from './CopySets.js';
 export interface SetAt extends CopySetState {
   readonly peer: Peer | undefined;
   readonly lost?: boolean;
+  readonly kept?: boolean;
 }
 
 /**

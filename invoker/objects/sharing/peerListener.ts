@@ -110,7 +110,8 @@ async function answer(
     case 'handover': {
       const to = movedTo(url.searchParams.get('to') ?? undefined);
       if (!to) throw new ObjectError(400, 'The request does not tell who takes the color over.');
-      sendJson(response, JSON.stringify(await sharing.handOver(namespace, color, to, epochIn(url))));
+      const by = { epoch: epochIn(url), run: url.searchParams.get('run') ?? undefined };
+      sendJson(response, JSON.stringify(await sharing.handOver(namespace, color, to, by)));
       return;
     }
     case 'adopt': {
@@ -135,6 +136,7 @@ async function answer(
         drop(parts, namespace, withKey(color, key), undefined);
         sendJson(response, JSON.stringify({ complete }));
       } else {
+        sharing.requireNotOwned(namespace, color);
         drop(parts, namespace, withKey(color, key), request.headers['if-match']);
         sendJson(response, '{}');
       }

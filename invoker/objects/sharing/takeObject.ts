@@ -6,6 +6,7 @@ import { PERSISTENCE_HEADER, PERSISTENCES, TTL_HEADER } from '../../../shared/ob
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { formerOwner } from './lostColor.js';
 import type { Reservation } from '../memory/Reservation.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 
@@ -32,7 +33,7 @@ export interface TakeParts {
 /**
  * Moves an object from another invoker into this memory. The other one removes it only when it is here, so that it is
  * not lost. If it cannot be removed there, it is removed here again: otherwise it could come back after a deletion.
- * @throws ObjectError 503
+ * @throws ObjectError 503; 421 if the other invoker owns the color
  */
 export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' | 'nothing left' | 'dead'> {
   const { peers, memory, now, namespace, address, from, space, stillOwned, stays = false, timeoutMs } = parts;
@@ -47,7 +48,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
     }
     if (statusCode !== 200) {
       await body.dump();
-      throw away(from);
+      throw statusCode === 421 ? formerOwner() : away(from);
     }
     const length = Number(headers['content-length']);
     let reservation: Reservation | undefined;

@@ -338,10 +338,10 @@ const fieldsOf = (document: StoredDocument): Fields => fieldsSchema.parse(docume
 const tooMuchWaits = (): ObjectError =>
   new ObjectError(503, 'The store is slow, and too much waits for it.', { retryAfterS: 5 });
 
-/** @throws ObjectError 503 */
+/** @throws ObjectError 421 for a former owner */
 function requireCurrent(fields: Fields, epoch: number): void {
   if ((fields.epoch ?? 0) <= epoch) return;
-  throw new ObjectError(503, 'Another invoker has taken the color over.', { retryAfterS: 1 });
+  throw new ObjectError(421, 'Another invoker has taken the color over.');
 }
 
 const hash = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 40);

@@ -6,6 +6,7 @@ import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory
 import { Adoption, type Adopted, type AdoptedColor } from '../../../../../invoker/objects/sharing/Adoption.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import { newlyOwned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { currentSets } from '../../../../../invoker/objects/sharing/currentSets.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { takeObject } from '../../../../../invoker/objects/sharing/takeObject.js';
@@ -24,12 +25,14 @@ describe('the adoption of a color', () => {
   let peers: PeerClient;
   let adoption: Adoption;
   let now: number;
+  let sets: CopySets;
 
   beforeEach(async () => {
     now = 1000;
     replies = [() => undefined, () => undefined];
     peers = new PeerClient('a secret', 'invoker0');
-    adoption = new Adoption(peers, new CopySets(memory), () => now);
+    sets = new CopySets(memory);
+    adoption = new Adoption(peers, sets, () => now, '0-a');
     servers = replies.map((_, i) =>
       createServer((request, response) => {
         const reply = replies[i]?.(request.url ?? '');
@@ -57,6 +60,7 @@ describe('the adoption of a color', () => {
       validMs: VALID_MS,
       policy: undefined,
       lapses: 1,
+      sureAt: -Infinity,
       lapsed: undefined,
       claim: undefined,
       ...changes,
@@ -123,13 +127,49 @@ describe('the adoption of a color', () => {
     const [first] = candidates;
     assert.ok(first);
     replies = [() => ({ ...HANDED, objects: true, ownedEpoch: 5 }), () => HANDED];
-    const lapsed = { ...newlyOwned({ policy: undefined, epoch: 6, lapses: 0, validMs: VALID_MS }) };
+    const lapsed = newlyOwned({ policy: undefined, epoch: 6, lapses: 1, validMs: VALID_MS });
     const adopted = await run({ lapsed });
     assert.deepEqual([formers(adopted), adopted.outdated], [[], false]);
     // Another invoker has had it since.
     replies[0] = () => ({ ...HANDED, objects: true, ownedEpoch: 7 });
     const later = await run({ lapsed });
     assert.deepEqual([formers(later), later.outdated], [[1], true]);
+  });
+
+  it('counts no objects of a lapsed ownership if an invoker has started again since, which may have had the color', async () => {
+    const lapsed = newlyOwned({ policy: undefined, epoch: 6, lapses: 0, validMs: VALID_MS });
+    const outdated = async (runsForMs: number | undefined, changes: Partial<AdoptedColor> = {}): Promise<boolean> => {
+      replies = [() => ({ ...HANDED, runsForMs: 1000 }), () => ({ ...HANDED, runsForMs })];
+      return (await run({ lapsed, sureAt: 500, ...changes })).outdated;
+    };
+    assert.equal(await outdated(500), false);
+    assert.equal(await outdated(499), true);
+    assert.equal(await outdated(undefined), true);
+    // Without a time without contact, only an invoker that was named the home may have had it.
+    lapsed.takers.add(1);
+    assert.equal(await outdated(0, { lapses: 0 }), false);
+    lapsed.takers.add(2);
+    assert.equal(await outdated(0, { lapses: 0 }), true);
+    assert.equal(await outdated(500, { lapses: 0 }), false);
+  });
+
+  it('does not count older sets of copies than one that is lost', async () => {
+    const [first, second] = candidates;
+    assert.ok(first && second);
+    const older = { epoch: 5, complete: true };
+    const newer = { epoch: 7, complete: true };
+    const current = async (): Promise<number[]> => {
+      const { owned } = await run();
+      return currentSets(owned, sets.get(colorKey(GUEST, 'red'))).map(({ epoch }) => epoch);
+    };
+    replies = [() => ({ ...HANDED, set: older }), () => ({ ...HANDED, set: newer })];
+    assert.deepEqual(await current(), [7]);
+    // The second one has started again.
+    replies = [() => ({ ...HANDED, set: older, sets: [{ ...newer, peer: second }] }), () => HANDED];
+    assert.deepEqual(await current(), []);
+    // This invoker has started again.
+    replies = [() => ({ ...HANDED, set: older }), () => ({ ...HANDED, sets: [{ ...newer, peer: SELF }] })];
+    assert.deepEqual(await current(), []);
   });
 
   it('counts everything of invokers of an earlier program', async () => {

@@ -43,6 +43,20 @@ describe('the contact with the controllers', () => {
     assert.equal(contact.note(1500, 500, 1900), false);
   });
 
+  it('tells when it was held for sure before it was lost, for a bounded number of times', () => {
+    const contact = new Contact();
+    for (const askedAt of [1000, 1400, 3000, 3100, 5000]) contact.note(askedAt, 500);
+    assert.deepEqual(
+      [1, 2].map((lapses) => contact.sureAt(lapses)),
+      [1400, 3100],
+    );
+    assert.equal(contact.lapses, 3);
+    for (let i = 1; i <= 20; i++) contact.note(5000 + i * 1000, 500);
+    assert.equal(contact.sureAt(2), -Infinity);
+    assert.equal(contact.sureAt(contact.lapses - 16), 5000 + 4000);
+    assert.equal(contact.sureAt(contact.lapses - 17), -Infinity);
+  });
+
   it('is not renewed by a reply that was asked for before a freeze', () => {
     const contact = new Contact();
     contact.note(1000, 500);

@@ -78,7 +78,7 @@ export class MapStore implements ObjectStore {
   }
 
   #claim(id: string, epoch: number): void {
-    if ((this.#epochs.get(id) ?? 0) > epoch) throw new ObjectError(503, 'Another invoker has taken the color over.');
+    if ((this.#epochs.get(id) ?? 0) > epoch) throw new ObjectError(421, 'Another invoker has taken the color over.');
     this.#epochs.set(id, epoch);
   }
 

@@ -16,65 +16,70 @@ const RED = { namespace, color: 'red', policy: undefined };
 const REPLY: HomesReply = { policy: 'p', homes: [{ instance: 0, url: 'http://a:1' }], away: [], validMs: 500 };
 
 describe('the ownership of a color', () => {
-  it('is lost if the reply of a controller comes after the one before is over, although it was asked for earlier', async () => {
-    let now = 1000;
-    let reply = Promise.resolve(REPLY);
-    const lapses: number[] = [];
+  let now: number;
+  /** The reply of the controllers. */
+  let reply: Promise<HomesReply>;
+  let lapses: number[];
+  let peers: PeerClient;
+  let ownership: Ownership;
+
+  beforeEach(() => {
+    now = 1000;
+    reply = Promise.resolve(REPLY);
+    lapses = [];
     const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
-    const peers = new PeerClient('a secret', 'invoker0');
-    const ownership = new Ownership({
+    peers = new PeerClient('a secret', 'invoker0');
+    ownership = new Ownership({
       instance: 0,
       memory,
-      adoption: new Adoption(peers, new CopySets(memory), () => now),
+      adoption: new Adoption(peers, new CopySets(memory), () => now, '0-a'),
       askHomes: () => reply,
       now: () => now,
       onDoubt: () => undefined,
       onServe: () => undefined,
       onLapse: (silentMs) => void lapses.push(silentMs),
     });
-    try {
-      assert.equal((await ownership.locate(RED)).kind, 'here');
-      const owned = ownership.owned(namespace, 'red');
-      assert.ok(owned);
-      now = 1400;
-      let answer: (value: HomesReply) => void = () => assert.fail('nobody has asked');
-      reply = new Promise((resolve) => (answer = resolve));
-      const asked = ownership.homes(RED);
-      // The question goes out in a microtask.
-      await new Promise((resolve) => setImmediate(resolve));
-      now = 1600;
-      assert.equal(ownership.held(owned), false);
-      answer(REPLY);
-      assert.deepEqual(await asked, REPLY);
-      assert.equal(ownership.held(owned), false);
-      assert.deepEqual(lapses, [Infinity, 600]);
-      // It takes the color over again.
-      assert.equal((await ownership.locate(RED)).kind, 'here');
-      assert.notEqual(ownership.owned(namespace, 'red'), owned);
-      assert.equal(ownership.adopted, 2);
-    } finally {
-      await peers.close();
-    }
+  });
+  afterEach(() => peers.close());
+
+  it('is lost if the reply of a controller comes after the one before is over, although it was asked for earlier', async () => {
+    assert.equal((await ownership.locate(RED)).kind, 'here');
+    const owned = ownership.owned(namespace, 'red');
+    assert.ok(owned);
+    now = 1400;
+    let answer: (value: HomesReply) => void = () => assert.fail('nobody has asked');
+    reply = new Promise((resolve) => (answer = resolve));
+    const asked = ownership.homes(RED);
+    // The question goes out in a microtask.
+    await new Promise((resolve) => setImmediate(resolve));
+    now = 1600;
+    assert.equal(ownership.held(owned), false);
+    answer(REPLY);
+    assert.deepEqual(await asked, REPLY);
+    assert.equal(ownership.held(owned), false);
+    assert.deepEqual(lapses, [Infinity, 600]);
+    // It takes the color over again.
+    assert.equal((await ownership.locate(RED)).kind, 'here');
+    assert.notEqual(ownership.owned(namespace, 'red'), owned);
+    assert.equal(ownership.adopted, 2);
+  });
+
+  it('is not used while it is doubted, and taken over again at the next request', async () => {
+    await ownership.locate(RED);
+    const owned = ownership.owned(namespace, 'red');
+    assert.ok(owned);
+    owned.doubted = true;
+    assert.equal(ownership.owned(namespace, 'red'), undefined);
+    assert.equal((await ownership.locate(RED)).kind, 'here');
+    const again = ownership.owned(namespace, 'red');
+    assert.ok(again && again !== owned && again.epoch > owned.epoch);
   });
 
   it('is taken over from a silent invoker after a while, although no request for it comes', async () => {
-    let now = 1000;
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const { port } = silent.address() as AddressInfo;
-    const reply = { ...REPLY, away: [{ instance: 1, url: `http://127.0.0.1:${port}` }], validMs: 100 };
-    const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
-    const peers = new PeerClient('a secret', 'invoker0');
-    const ownership = new Ownership({
-      instance: 0,
-      memory,
-      adoption: new Adoption(peers, new CopySets(memory), () => now),
-      askHomes: async () => reply,
-      now: () => now,
-      onDoubt: () => undefined,
-      onServe: () => undefined,
-      onLapse: () => undefined,
-    });
+    reply = Promise.resolve({ ...REPLY, away: [{ instance: 1, url: `http://127.0.0.1:${port}` }], validMs: 100 });
     try {
       assert.equal((await ownership.locate(RED)).kind, 'unknown');
       now += 50;
@@ -86,7 +91,6 @@ describe('the ownership of a color', () => {
       await eventually(() => assert.equal(ownership.adopted, 1));
       assert.ok(ownership.owned(namespace, 'red'));
     } finally {
-      await peers.close();
       silent.close().closeAllConnections();
     }
   });

@@ -40,24 +40,35 @@ describe('the objects that count for the next owner of a color', () => {
 
   it('are none if an invoker that does not reply has raised the epoch since, or an unknown one', () => {
     const claims = [claim(1, 5)];
-    for (const by of [3, undefined]) {
-      assert.deepEqual(counted(told({ claims, raised: [{ epoch: 6, by }] })), NOBODY);
-      assert.deepEqual(counted(told({ raised: [{ epoch: 6, by }] })), NOBODY);
-      assert.deepEqual(counted(told({ claims, raised: [{ epoch: 5, by }] })), { formers: [peer(1)], self: false });
+    for (const run of ['3-a', undefined]) {
+      assert.deepEqual(counted(told({ claims, raised: [{ epoch: 6, run }] })), NOBODY);
+      assert.deepEqual(counted(told({ raised: [{ epoch: 6, run }] })), NOBODY);
+      assert.deepEqual(counted(told({ claims, raised: [{ epoch: 5, run }] })), { formers: [peer(1)], self: false });
     }
   });
 
   it('are not fewer because an invoker that replies, or this one, has tried to take it over and knows it', () => {
-    const raised = [0, 1, 2].map((by) => ({ epoch: 9, by }));
-    const own = new Map([0, 1, 2].map((by) => [by, new Set([9])]));
+    const raised = ['0-a', '1-b', '2-c'].map((run) => ({ epoch: 9, run }));
+    const own = new Map([
+      ['0-a', 9],
+      ['1-b', 9],
+      ['2-c', 10],
+    ]);
     assert.deepEqual(counted(told({ claims: [claim(1, 5)], raised, own })), { formers: [peer(1)], self: false });
-    // One of them does not know of it any more: it has restarted.
-    own.set(2, new Set([4]));
+    // One of them does not know of it any more.
+    own.set('2-c', 4);
+    assert.deepEqual(counted(told({ claims: [claim(1, 5)], raised, own })), NOBODY);
+    // It has started again, and tries, too.
+    own.delete('2-c');
+    own.set('2-d', 12);
     assert.deepEqual(counted(told({ claims: [claim(1, 5)], raised, own })), NOBODY);
   });
 
   it('are those of an owner that is sure, whoever has tried to take it over', () => {
     const claims = [claim(1, 5, { confirmed: true })];
-    assert.deepEqual(counted(told({ claims, raised: [{ epoch: 9, by: 3 }] })), { formers: [peer(1)], self: false });
+    assert.deepEqual(counted(told({ claims, raised: [{ epoch: 9, run: '3-a' }] })), {
+      formers: [peer(1)],
+      self: false,
+    });
   });
 });

@@ -53,15 +53,38 @@ export class TestCluster {
   readonly nodes: Node[] = [];
   readonly #store: ObjectStore | undefined;
   readonly #servers = new Map<Node, ObjectHttpServer>();
-  readonly #killed = new Set<number>();
+  readonly #killed = new Set<Node>();
   readonly #beats = new Map<Node, NodeJS.Timeout>();
+  /** The ports of the invokers' servers. */
+  readonly #ports = new Map<number, number>();
+  /** The proxies of former runs. */
+  readonly #left: DroppingProxy[] = [];
 
   constructor(store?: ObjectStore) {
     this.#store = store;
   }
 
   async add(): Promise<Node> {
-    const instance = this.nodes.length;
+    const node = await this.#start(this.nodes.length);
+    this.nodes.push(node);
+    return node;
+  }
+
+  /**
+   * Starts an invoker again, with an empty memory.
+   * @param isMoved it has another address, and the former one is silent.
+   */
+  async restart(node: Node, { isMoved = false } = {}): Promise<Node> {
+    await this.#stop(node);
+    if (isMoved) node.proxy.drop();
+    this.#left.push(node.proxy);
+    const next = await this.#start(node.instance, isMoved ? undefined : node.proxy);
+    this.nodes[node.instance] = next;
+    return next;
+  }
+
+  /** @param formerProxy of its former run, which keeps its address. */
+  async #start(instance: number, formerProxy?: DroppingProxy): Promise<Node> {
     const copies = new ReadCopies();
     const memory = new ObjectMemory({ epoch: `e${instance}x`, boundBytes: 80 * MB, copies });
     const tokens = new ObjectTokens(new Uint8Array(32), `invoker${instance}`);
@@ -74,9 +97,9 @@ export class TestCluster {
       secret: SECRET,
       memory,
       copies,
-      askHomes: async (_, color) => {
+      askHomes: async (_, color, policy) => {
         if (!node.reachesControllers) throw new Error('no controller answers');
-        return this.homes(color);
+        return this.homes(color, policy);
       },
       store: this.#store,
       now,
@@ -90,7 +113,10 @@ export class TestCluster {
       isOfPeer(request) ? peers(request, ...rest) : containers(request, ...rest),
     );
     const { port } = (await server.listen({ host: '127.0.0.1', port: 0 })).address() as AddressInfo;
-    const proxy = await DroppingProxy.start(() => ({ host: '127.0.0.1', port }));
+    this.#ports.set(instance, port);
+    const target = { host: '127.0.0.1' };
+    const proxy =
+      formerProxy ?? (await DroppingProxy.start(() => ({ ...target, port: this.#ports.get(instance) ?? 1 })));
     const container = new ObjectCaller({ host: '127.0.0.1', port }, tokens.make(GUEST));
     const single = new ObjectCaller({ host: '127.0.0.1', port }, tokens.make(GUEST), 1);
     const node: Node = {
@@ -100,7 +126,7 @@ export class TestCluster {
       sharing,
       container,
       single,
-      inside: insideCall(calls, () => !this.#killed.has(instance)),
+      inside: insideCall(calls, () => !this.#killed.has(node)),
       proxy,
       faults,
       warnings,
@@ -111,15 +137,16 @@ export class TestCluster {
       node,
       setInterval(() => sharing.beat(), VALID_MS / 8),
     );
-    this.nodes.push(node);
     this.#servers.set(node, server);
     return node;
   }
 
-  /** The homes as a controller names them: each color begins at another invoker. */
-  homes(color: string): HomesReply {
-    // The latest invoker comes first: each one that joins takes over all colors, apart from those that begin with `old`.
-    const ordered = color.startsWith('old') ? this.nodes : this.nodes.toReversed();
+  /**
+   * The homes as a controller names them. The latest invoker comes first: each one that joins takes over all colors, apart
+   * from those that begin with `old` or have the policy `oldest`.
+   */
+  homes(color: string, policy?: string): HomesReply {
+    const ordered = color.startsWith('old') || policy === 'oldest' ? this.nodes : this.nodes.toReversed();
     const peer = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
     return {
       policy: 'test',
@@ -127,8 +154,10 @@ export class TestCluster {
         .filter(({ state }) => state === 'up')
         .map(peer)
         .slice(0, 4),
+      // The invokers that are gone for good come last.
       away: ordered
         .filter(({ state }) => state !== 'up')
+        .toSorted((a, b) => Number(this.#killed.has(a)) - Number(this.#killed.has(b)))
         .map(peer)
         .slice(0, 4),
       validMs: VALID_MS,
@@ -143,9 +172,13 @@ export class TestCluster {
 
   /** Ends an invoker at once. The controllers notice it when it is told to them. */
   async kill(node: Node): Promise<void> {
-    this.#killed.add(node.instance);
-    clearInterval(this.#beats.get(node));
     node.proxy.close();
+    await this.#stop(node);
+  }
+
+  async #stop(node: Node): Promise<void> {
+    this.#killed.add(node);
+    clearInterval(this.#beats.get(node));
     await this.#servers.get(node)?.close(0);
     this.#servers.delete(node);
     await node.sharing.close();
@@ -158,6 +191,7 @@ export class TestCluster {
   }
 
   async close(): Promise<void> {
+    for (const proxy of this.#left) proxy.close();
     for (const node of this.nodes) if (this.#servers.has(node)) await this.kill(node);
   }
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
+import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
 import type { StoredColor } from '../../../../../invoker/objects/sharing/ObjectStore.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
@@ -65,6 +66,11 @@ describe('an ownership that ends while the store is searched for the keys of the
       sets: new CopySets(memory),
       store,
       storedKeys: new StoredKeyLists(),
+      holders: new Holders(
+        peers,
+        () => 0,
+        () => undefined,
+      ),
       now: () => 0,
       owned: () => current,
     };
@@ -105,6 +111,25 @@ describe('an ownership that ends while the store is searched for the keys of the
       assert.deepEqual(store.calls, []);
     });
   }
+
+  it('is doubted if the store knows a later one', async () => {
+    store.answer({ keys: new Set(), epoch: 0 });
+    await change();
+    assert.equal(owned().doubted, false);
+    await store.read(A, OBJECT, 9);
+    await assert.rejects(change(), refused(502, LOST));
+    assert.equal(owned().doubted, true);
+  });
+
+  it('does not say that there is no object to who owns the color again', async () => {
+    store.answer({ keys: new Set([OBJECT.key]), epoch: 1 });
+    const release = store.hold();
+    const searched = recovery.recover(A, OBJECT, owned());
+    while (store.calls.length === 0) await new Promise(setImmediate);
+    current = { ...own, epoch: 7 };
+    release();
+    await assert.rejects(searched, refused(503, LOST));
+  });
 
   it('finishes a change if the keys were known before', async () => {
     store.answer(taken);

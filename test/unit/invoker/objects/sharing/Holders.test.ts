@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { Holders, loseMoved } from '../../../../../invoker/objects/sharing/Holders.js';
+import { PeerClient, PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
+import { refused } from '../memory/memories.js';
+
+const PEER = { instance: 1, url: 'http://invoker1' };
+const MINUTE_MS = 60_000;
+
+describe('an invoker that holds copies', () => {
+  let now: number;
+  let lost: string[];
+  let owned: Owned;
+  let peers: PeerClient;
+  let holders: Holders;
+
+  beforeEach(() => {
+    now = 1000;
+    lost = [];
+    owned = newlyOwned({ policy: undefined, epoch: 5, lapses: 1, validMs: 8000 });
+    owned.copies.set(1, { peer: PEER, epoch: 3, complete: true });
+    peers = new PeerClient('a secret', 'invoker0');
+    holders = new Holders(
+      peers,
+      () => now,
+      (text) => void lost.push(text),
+    );
+  });
+  afterEach(() => peers.close());
+
+  const silent = async (): Promise<undefined> => {
+    throw new ObjectError(503, 'It is silent.', { cause: new PeerError('silent', 'invoker1 does not answer') });
+  };
+  const ask = <T>(request: () => Promise<T | undefined>): Promise<T | undefined> =>
+    holders.ask('red', owned, PEER, request);
+  const isLost = (): boolean => owned.copies.get(1)?.lost === true;
+
+  it('is waited for while it is silent, for ten minutes', async () => {
+    for (let i = 0; i < 10; i++) {
+      await assert.rejects(ask(silent), refused(503, /silent/));
+      now += MINUTE_MS;
+    }
+    assert.deepEqual([isLost(), lost], [false, []]);
+    assert.equal(await ask(silent), undefined);
+    assert.deepEqual([isLost(), lost], [true, ['the copies of objects in invoker1 are lost']]);
+  });
+
+  it('is waited for anew after an answer, and after ten minutes without a request', async () => {
+    await assert.rejects(ask(silent), refused(503, /silent/));
+    now += 9 * MINUTE_MS;
+    assert.equal(await ask(async () => 'here'), 'here');
+    await assert.rejects(ask(silent), refused(503, /silent/));
+    now += 10 * MINUTE_MS + 1;
+    await assert.rejects(ask(silent), refused(503, /silent/));
+    assert.equal(isLost(), false);
+  });
+
+  it('has lost them at once if it is dead, and not if it refuses to answer', async () => {
+    const refuse = async (): Promise<undefined> => {
+      throw new ObjectError(503, 'It has no memory.');
+    };
+    await assert.rejects(ask(refuse), refused(503, /memory/));
+    assert.equal(isLost(), false);
+    assert.equal(await ask(async () => undefined), undefined);
+    assert.equal(isLost(), true);
+  });
+
+  it('has lost them if the controllers name it at another address', () => {
+    loseMoved(owned, [PEER, { instance: 2, url: 'http://elsewhere' }]);
+    assert.equal(isLost(), false);
+    owned.copiedTo = { peer: PEER, epoch: 5, complete: true };
+    loseMoved(owned, [{ instance: 1, url: 'http://elsewhere' }]);
+    assert.deepEqual([isLost(), owned.copiedTo.lost], [true, true]);
+  });
+});
