@@ -5,6 +5,7 @@ import { DEFAULT_FETCH_WAIT_MS, REQUEST_TIMEOUT_MS, type KafkaOptions } from '..
 import { kafkajsAdmin } from './admin.js';
 import { keepLastBroker, throwRefusals } from './brokerPool.js';
 import { classify } from './errors.js';
+import { connectAfresh } from './freshConnections.js';
 import { KafkajsFetcher } from './KafkajsFetcher.js';
 import { calmRequestQueue } from './requestQueue.js';
 import { promptSockets } from './sockets.js';
@@ -12,6 +13,7 @@ import { shortenProtocol } from './wire/shortCuts.js';
 import { kafkajsTransport } from './transport.js';
 
 calmRequestQueue();
+connectAfresh();
 keepLastBroker();
 throwRefusals();
 shortenProtocol();
