@@ -14,6 +14,8 @@ export class Dispatcher<T> {
   readonly #log: Logger;
   readonly #onProgress: () => void;
   readonly #partitions = new Map<number, Partition>();
+  /** The partitions of this member; undefined before the first join. */
+  #assigned: ReadonlySet<number> | undefined;
 
   /** @param onProgress called when there may be new offsets to commit. */
   constructor(options: ConsumerOptions<T>, log: Logger, onProgress: () => void) {
@@ -41,6 +43,11 @@ export class Dispatcher<T> {
       known.tracker.learn(committed, end, from);
       return committed === undefined ? { ...place, end: known.tracker.place ?? end } : place;
     });
+  }
+
+  /** Takes the partitions that the group has assigned to this member. */
+  assign(partitions: readonly number[]): void {
+    this.#assigned = new Set(partitions);
   }
 
   /**
@@ -78,10 +85,10 @@ export class Dispatcher<T> {
     return true;
   }
 
-  /** The offsets to commit now. */
+  /** The offsets to commit now. Only those of assigned partitions: of the others, their members know more. */
   committable(): PartitionOffset[] {
     return [...this.#partitions].flatMap(([partition, { tracker }]) => {
-      const offset = tracker.committable();
+      const offset = this.#assigned?.has(partition) === false ? undefined : tracker.committable();
       return offset === undefined ? [] : [{ partition, offset }];
     });
   }

@@ -55,6 +55,8 @@ interface Membership {
   aliveAt: number;
   /** The time of the last response to a fetch, or of the last wait for room; undefined: the library does not tell. */
   fetchedAt?: number;
+  /** Whether the group has assigned a partition to it. Without one it fetches nothing. */
+  hasPartitions: boolean;
   joinedAt: number;
   /** Set when the library gives up the membership. */
   lost?: { readonly error: unknown };
@@ -177,7 +179,7 @@ export class GroupConsumer<T> implements Consumer {
     const now = this.#now();
     const fetcher = this.#parts.fetcher(this.#sink(() => membership));
     const limit = new AttemptLimit({ silentMs, wholeMs: this.#times.wholeAttemptMs });
-    const membership: Membership = { fetcher, limit, aliveAt: now, joinedAt: now };
+    const membership: Membership = { fetcher, limit, aliveAt: now, hasPartitions: true, joinedAt: now };
     this.#membership = membership;
     try {
       await limit.run(this.#begin(membership));
@@ -226,6 +228,12 @@ export class GroupConsumer<T> implements Consumer {
         if (!this.#dispatcher.dispatch(message) || !this.#unreadable.read()) return;
         log.info(`the consumer of ${this.#parts.options.topic.name} can read its messages again`);
       },
+      assigned: (partitions) => {
+        if (isCurrent()) this.#dispatcher.assign(partitions);
+        membership().hasPartitions = partitions.length > 0;
+        // The time without partitions does not count.
+        if (membership().fetchedAt !== undefined) membership().fetchedAt = this.#now();
+      },
       fetched: () => {
         membership().fetchedAt = this.#now();
         health.answered();
@@ -263,7 +271,7 @@ export class GroupConsumer<T> implements Consumer {
     const trouble = {
       uncommittedMs: this.#uncommittedSince && since(this.#uncommittedSince),
       silentMs: since(membership.aliveAt),
-      unfetchedMs: membership.fetchedAt && since(membership.fetchedAt),
+      unfetchedMs: membership.hasPartitions && membership.fetchedAt ? since(membership.fetchedAt) : undefined,
       isUnknown: isUnknownMember(this.#commitError),
     };
     const reason = reasonToRejoin(trouble, this.#times);

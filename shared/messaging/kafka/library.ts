@@ -111,9 +111,11 @@ export interface Sink {
    * @param cause the answer that said so.
    */
   rejoined(ms: number, cause: Error): void;
+  /** To be called at each join, before the first fetch, with the partitions that the group assigns to this member. */
+  assigned(partitions: readonly number[]): void;
   /**
-   * To be called at each response to a fetch, also without messages, and at a join. A library that once calls it has to go on:
-   * the consumer takes a pause of half a minute for a fault.
+   * To be called at each response to a fetch, also without messages. A library that once calls it has to go on while it has
+   * partitions: the consumer takes a pause of half a minute for a fault.
    */
   fetched(): void;
   /** To be called at each response to this member, also one that says that the broker cannot do its work now. */

@@ -89,8 +89,11 @@ export class KafkajsFetcher implements Fetcher {
     for (const { partition, committed, end } of places) {
       if (from === 'latest' && committed === undefined) this.#uncommitted.set(partition, end);
     }
-    client.on('consumer.network.request', () => sink.responded());
-    client.on('consumer.fetch', () => sink.fetched());
+    // kafkajs also tells a fetch that it did not send, or whose connection was closed.
+    client.on('consumer.network.request', ({ payload: { apiName } }) => {
+      sink.responded();
+      if (apiName === 'Fetch') sink.fetched();
+    });
     client.on('consumer.commit_offsets', ({ payload: { topics } }) => {
       for (const { partition, offset } of topics.flatMap(({ partitions }) => partitions)) {
         this.#accepted.set(partition, Number(offset));
@@ -105,8 +108,10 @@ export class KafkajsFetcher implements Fetcher {
         reject(error);
       };
       client.on('consumer.group_join', ({ payload: { memberAssignment } }) => {
+        const assigned = memberAssignment[topic] ?? [];
+        sink.assigned(assigned);
         try {
-          this.#seek(memberAssignment[topic] ?? []);
+          this.#seek(assigned);
         } catch (error) {
           // A closed consumer of kafkajs may still complete its join, but has no positions any more.
           if (!this.#closed) return fail(error);

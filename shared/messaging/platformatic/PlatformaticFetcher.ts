@@ -46,6 +46,9 @@ export class PlatformaticFetcher implements Fetcher {
     const sink = this.#sink;
     const fresh = from === 'latest' && places.every(({ committed }) => committed === undefined);
     client.on('consumer:heartbeat:end', () => sink.alive());
+    client.on('consumer:group:join', ({ assignments = [] }) => {
+      sink.assigned(assignments.filter((one) => one.topic === topic).flatMap(({ partitions }) => partitions));
+    });
     // The library could not join the group again. Without a listener, this event would end the process.
     client.on('error', (error) => sink.lost(error));
     const stream = await client.consume({

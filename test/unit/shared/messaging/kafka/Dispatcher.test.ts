@@ -117,6 +117,22 @@ describe('Dispatcher', () => {
     assert.deepEqual(dispatcher.committable(), [{ partition: 0, offset: 3 }], 'the broker said that it has none of it');
   });
 
+  it('commits no places of partitions that the group has not assigned to it, also where it begins at the latest messages', () => {
+    const { dispatcher, dispatch } = setup(() => undefined, { from: 'latest' });
+    const places = [0, 1].map((partition) => ({ partition, committed: undefined, end: 5 + partition }));
+    dispatcher.learn(places);
+    dispatcher.assign([1]);
+    assert.deepEqual(dispatcher.committable(), [{ partition: 1, offset: 6 }]);
+    dispatcher.assign([0, 1]);
+    dispatch(5);
+    assert.deepEqual(dispatcher.committable(), [
+      { partition: 0, offset: 6 },
+      { partition: 1, offset: 6 },
+    ]);
+    dispatcher.assign([1]);
+    assert.deepEqual(dispatcher.committable(), [{ partition: 1, offset: 6 }], 'another member has partition 0 now');
+  });
+
   it('gives an empty record to the codec as an empty text', () => {
     const seen: string[] = [];
     setup((text) => void seen.push(text)).dispatch(0, null);

@@ -269,6 +269,43 @@ describe('GroupConsumer', () => {
     await consumer.close();
   });
 
+  it('takes no time without partitions for fetches without a response, and commits only its own partitions', async () => {
+    const { kafka, consumer, clock } = setup();
+    kafka.append('t', ['a']);
+    await consumer.start();
+    const [first] = kafka.members;
+    assert.ok(first);
+    first.sink.fetched();
+    first.sink.assigned([]);
+    const passes = async (ms: number): Promise<void> => {
+      clock.now += ms;
+      first.sink.alive();
+      await sleep(5);
+    };
+    await passes(60_000);
+    await first.fetch();
+    await consumer.close();
+    assert.equal(kafka.members.length, 1);
+    assert.equal(kafka.committed.size, 0, 'another member has the partition');
+
+    const again = setup();
+    await again.consumer.start();
+    const [member] = again.kafka.members;
+    assert.ok(member);
+    member.sink.fetched();
+    member.sink.assigned([]);
+    again.clock.now += 60_000;
+    member.sink.assigned([0]);
+    again.clock.now += 29_999;
+    member.sink.alive();
+    await sleep(5);
+    assert.equal(again.kafka.members.length, 1, 'only the time with partitions counts');
+    again.clock.now += 1;
+    member.sink.alive();
+    await until(() => again.kafka.members[1]?.state === 'joined');
+    await again.consumer.close();
+  });
+
   it('takes no time without room for messages for fetches without a response', async () => {
     let finish: (() => void) | undefined;
     const handle = (): Promise<void> => new Promise((resolve) => (finish = resolve));

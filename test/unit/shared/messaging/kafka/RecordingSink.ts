@@ -21,6 +21,10 @@ export class RecordingSink implements Sink {
     this.told.push('alive');
   }
 
+  assigned(partitions: readonly number[]): void {
+    this.told.push(`assigned ${partitions.join()}`);
+  }
+
   fetched(): void {
     this.told.push('fetched');
   }

@@ -141,10 +141,14 @@ describe('the fetcher of kafkajs', () => {
     fetcher.pause();
     await fetcher.join(places);
     assert.deepEqual(client.calls, ['connect', 'subscribe true', 'run']);
-    client.listeners.get('consumer.network.request')?.({});
-    client.listeners.get('consumer.fetch')?.({});
+    for (const apiName of ['Metadata', 'Fetch']) {
+      client.listeners.get('consumer.network.request')?.({ payload: { apiName } });
+    }
     client.listeners.get('consumer.heartbeat')?.({});
-    assert.deepEqual(sink.told, ['fetched', 'alive', 'responded', 'fetched', 'alive']);
+    assert.deepEqual(sink.told, ['assigned 0', 'fetched', 'alive', 'responded', 'responded', 'fetched', 'alive']);
+    client.joined([2, 3]);
+    assert.deepEqual(sink.told.slice(7), ['assigned 2,3', 'fetched', 'alive']);
+    assert.equal(client.listeners.has('consumer.fetch'), false, 'kafkajs tells also fetches that had no response');
     await fetcher.commit([{ partition: 0, offset: 3 }]);
     assert.deepEqual(client.committed, [[{ topic: 't', partition: 0, offset: '3' }]]);
     fetcher.pause();
@@ -157,7 +161,11 @@ describe('the fetcher of kafkajs', () => {
     const { asked } = await joinAsStatic(leaving);
     await leaving.fetcher.close();
     assert.deepEqual(asked, ['join', 'sync', 'leave']);
-    assert.deepEqual(leaving.sink.told, ['fetched', 'alive', 'alive'], 'after kafkajs and after the coordinator');
+    assert.deepEqual(
+      leaving.sink.told,
+      ['assigned 0', 'fetched', 'alive', 'alive'],
+      'after kafkajs and after the coordinator',
+    );
 
     const rejoining = setup();
     const place = await joinAsStatic(rejoining);
