@@ -253,7 +253,9 @@ export class ShardingBalancer implements LoadBalancer {
     const pending = this.#inFlight.add(message, action, resources, invoker, now, waits);
     const topic = this.#parts.topics.invoker(candidate.instance);
     try {
-      await this.#producer.send(topic, message, { volatile: message.blocking });
+      // The caller gets its response within half a minute from its request, also if the request was late here.
+      const usedMs = now - message.transid.start;
+      await this.#producer.send(topic, message, { volatile: message.blocking, usedMs });
     } catch (error) {
       this.#inFlight.undo(message.activationId);
       throw error;

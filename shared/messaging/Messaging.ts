@@ -70,6 +70,11 @@ export interface SendOptions {
    */
   readonly patienceMs?: number;
   /**
+   * How long ago the request came that this message is for, in ms: this part of the time limit is used up. A message that comes
+   * late still has `LEAST_DELIVERY_MS`. Default: 0.
+   */
+  readonly usedMs?: number;
+  /**
    * Whether the message waits for the end of an outage. It fails only if too many messages wait or the producer closes.
    * For messages that the receiver needs in any case, such as acknowledgements.
    */

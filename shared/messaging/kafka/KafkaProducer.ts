@@ -7,11 +7,18 @@ import {
   type Topic,
 } from '../Messaging.js';
 import { Pacer } from '../../process/Pacer.js';
+import { within } from '../../process/within.js';
 import type { BusHealth } from './BusHealth.js';
 import { causeAndRights } from './causes.js';
 import type { Failure } from './library.js';
 import { Outbox } from './Outbox.js';
-import { DEFAULT_DELIVERY_TIMEOUT_MS, DEFAULT_MAX_MESSAGE_BYTES, PACING, RECORD_OVERHEAD_BYTES } from './options.js';
+import {
+  DEFAULT_DELIVERY_TIMEOUT_MS,
+  DEFAULT_MAX_MESSAGE_BYTES,
+  LEAST_DELIVERY_MS,
+  PACING,
+  RECORD_OVERHEAD_BYTES,
+} from './options.js';
 import { TopicSender, type Transports } from './Transports.js';
 
 export interface KafkaProducerParts {
@@ -19,6 +26,8 @@ export interface KafkaProducerParts {
   readonly classify: (error: unknown) => Failure;
   readonly health: BusHealth;
   readonly deliveryTimeoutMs?: number | undefined;
+  /** What a message has of it at least, in ms. Missing: `LEAST_DELIVERY_MS`. */
+  readonly leastDeliveryMs?: number | undefined;
   /** The topic's limit on messages in bytes, from the brokers; undefined if it is unknown. */
   readonly maxMessageBytes: (topic: string) => Promise<number | undefined>;
 }
@@ -38,7 +47,8 @@ export class KafkaProducer implements Producer {
     this.#deliveryTimeoutMs = parts.deliveryTimeoutMs ?? DEFAULT_DELIVERY_TIMEOUT_MS;
   }
 
-  async send<T>(topic: Topic<T>, message: T, { patienceMs, lasting = false }: SendOptions = {}): Promise<void> {
+  async send<T>(topic: Topic<T>, message: T, options: SendOptions = {}): Promise<void> {
+    const { patienceMs, lasting = false, usedMs = 0 } = options;
     if (this.#closed) throw new Error('the producer is closed');
     const value = Buffer.from(topic.encode(message));
     const limit = Number(topic.settings['max.message.bytes'] ?? DEFAULT_MAX_MESSAGE_BYTES);
@@ -50,7 +60,7 @@ export class KafkaProducer implements Producer {
     this.#outstandingBytes += value.length;
     const outbox = this.#outbox(topic.name, limit);
     try {
-      const limitMs = lasting ? Number.POSITIVE_INFINITY : this.#deliveryTimeoutMs;
+      const limitMs = lasting ? Number.POSITIVE_INFINITY : this.#limitAfter(usedMs);
       await outbox.add({ key: topic.key?.(message) ?? null, value }, { patienceMs, limitMs });
     } catch (error) {
       throw await this.#explained(error, topic.name, value.length, limit, outbox);
@@ -59,11 +69,19 @@ export class KafkaProducer implements Producer {
     }
   }
 
+  /** What is left of the time limit, in ms. */
+  #limitAfter(usedMs: number): number {
+    const limitMs = this.#deliveryTimeoutMs;
+    // A clock that was set back makes it negative.
+    return Math.min(limitMs, Math.max(limitMs - usedMs, this.#parts.leastDeliveryMs ?? LEAST_DELIVERY_MS));
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await Promise.all([...this.#outboxes.values()].map((outbox) => outbox.idle(LAST_SENDS_MS)));
-    await this.#parts.transports.close();
+    // A library waits for the answers to its requests.
+    await within(this.#parts.transports.close(), CLOSE_MS, () => undefined);
   }
 
   #outbox(topic: string, maxBytes: number): Outbox {
@@ -126,3 +144,5 @@ const RESERVED_BYTES = 16 * MB;
 
 /** The longest wait for the last messages at the close, in ms. */
 const LAST_SENDS_MS = 5000;
+/** The longest wait for its connections then, in ms. */
+const CLOSE_MS = 5000;

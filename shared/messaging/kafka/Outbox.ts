@@ -57,7 +57,8 @@ export class Outbox {
   #due = false;
   /** The number of next requests that still count as a rush, since one before them carried several due messages. */
   #rush = 0;
-  #overdue: NodeJS.Timeout | undefined;
+  /** The next look for expired messages; `at` by `performance.now()`. */
+  #overdue: { readonly at: number; readonly timer: NodeJS.Timeout } | undefined;
   /** Called when messages of the current batch expire. */
   #onExpiry: (() => void) | undefined;
 
@@ -74,7 +75,7 @@ export class Outbox {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + limitMs;
       this.#queue.push({ message, deadline, patient: patienceMs > 0, settled: false, resolve, reject });
-      if (limitMs !== Number.POSITIVE_INFINITY) this.#overdue ??= this.#expireIn(limitMs);
+      if (deadline < (this.#overdue?.at ?? Number.POSITIVE_INFINITY)) this.#expireIn(limitMs);
       if (patienceMs === 0) this.#start();
       else if (!this.#due) this.#wait(patienceMs);
     });
@@ -85,12 +86,11 @@ export class Outbox {
     if (limitMs !== Number.POSITIVE_INFINITY) {
       const latest = performance.now() + limitMs;
       for (const entry of [...this.#batch, ...this.#queue]) entry.deadline = Math.min(entry.deadline, latest);
-      clearTimeout(this.#overdue);
-      this.#overdue = this.#expireIn(limitMs);
+      this.#expireIn(limitMs);
     }
     if (this.#queue.length > 0) this.#start();
     await this.#flushing;
-    clearTimeout(this.#overdue);
+    clearTimeout(this.#overdue?.timer);
     this.#overdue = undefined;
   }
 
@@ -195,10 +195,11 @@ export class Outbox {
   }
 
   /** Sets one timer for the whole outbox instead of one for each message, since messages nearly always end in time. */
-  #expireIn(ms: number): NodeJS.Timeout {
+  #expireIn(ms: number): void {
+    clearTimeout(this.#overdue?.timer);
     const timer = setTimeout(() => this.#expire(), Math.max(1, Math.ceil(ms)));
     timer.unref();
-    return timer;
+    this.#overdue = { at: performance.now() + ms, timer };
   }
 
   #expire(): void {
@@ -214,7 +215,7 @@ export class Outbox {
       }
     }
     if (this.#queue.some(({ settled }) => settled)) this.#queue = this.#queue.filter(isOpen);
-    if (next !== Number.POSITIVE_INFINITY) this.#overdue = this.#expireIn(next - now);
+    if (next !== Number.POSITIVE_INFINITY) this.#expireIn(next - now);
     this.#onExpiry?.();
   }
 

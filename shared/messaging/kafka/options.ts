@@ -45,6 +45,8 @@ export const rebalanceTimeoutMs = (sessionTimeoutMs: number): number => Math.max
 export const DEFAULT_FETCH_WAIT_MS = 500;
 /** With the steps before it, a request gets its response within 30 s. */
 export const DEFAULT_DELIVERY_TIMEOUT_MS = 29_000;
+/** What is left of it in any case for a message whose sender has used it up, such as for a slow upload. */
+export const LEAST_DELIVERY_MS = 5000;
 
 /** The time after which a broker without a response counts as dead. A retry may find another one. */
 export const REQUEST_TIMEOUT_MS = 10_000;

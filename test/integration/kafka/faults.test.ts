@@ -202,6 +202,27 @@ function faultTests(name: KafkaClientName): void {
     await until(() => got.has(6) && messaging.isHealthy(), RETURN_MS[name]);
   });
 
+  it('closes while the broker is frozen, and gives up what waits', async () => {
+    const messaging = await openKafka(name, { brokers: [broker.hosts], clientId: 'closing', memberName: 'closing' });
+    const topic = numberTopic();
+    await messaging.consume<Numbered>({
+      topic,
+      group: `${topic.name}-group`,
+      maxInFlight: 10,
+      handle: () => undefined,
+    });
+    const producer = await messaging.producer();
+    await producer.send(topic, { n: 0 }, { lasting: true });
+    broker.freeze();
+    try {
+      const waiting = assert.rejects(producer.send(topic, { n: 1 }, { lasting: true }), BusUnavailableError);
+      await messaging.close();
+      await waiting;
+    } finally {
+      broker.thaw();
+    }
+  });
+
   it('refuses messages that the broker has not taken in time', async () => {
     const messaging = await connect(undefined, 1000);
     const topic = numberTopic();

@@ -15,6 +15,7 @@ import { combinedMessage, completionMessage } from '../../../../shared/messages/
 import type { ActivationMessage } from '../../../../shared/messages/activation.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../../../shared/messaging/embedded/EmbeddedMessaging.js';
+import type { Producer } from '../../../../shared/messaging/Messaging.js';
 import { topics as makeTopics } from '../../../../shared/messaging/topics.js';
 import { activationMessage, activationRecord } from './messages.js';
 
@@ -34,6 +35,16 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 /** A balancer on an embedded bus, and invokers that record what they get. */
 async function setUp(memories: readonly number[], options: Partial<BalancerOptions> = {}, now?: () => number) {
   const messaging = new EmbeddedMessaging();
+  const used: number[] = [];
+  const producer = messaging.producer.bind(messaging);
+  messaging.producer = async () => {
+    const made = await producer();
+    const send: Producer['send'] = (topic, message, how) => {
+      if (how?.usedMs !== undefined) used.push(how.usedMs);
+      return made.send(topic, message, how);
+    };
+    return { ...made, send };
+  };
   const topics = makeTopics();
   const registry = new Registry();
   const lost: LostActivation[] = [];
@@ -60,7 +71,7 @@ async function setUp(memories: readonly number[], options: Partial<BalancerOptio
     await bus.send(topics.health, { name: invokerInstance(invoker, `host${invoker}`, memory), isEnabled: true });
   }
   await settle();
-  return { balancer, messaging, topics, bus, received, registry, lost };
+  return { balancer, messaging, topics, bus, received, registry, lost, used };
 }
 
 describe('the load balancer', () => {
@@ -91,6 +102,13 @@ describe('the load balancer', () => {
     await bus.send(topics.completed('0'), combinedMessage(message.transid, record, invoker));
     assert.deepEqual(await result, { kind: 'record', record });
     assert.equal(balancer.totalActiveActivations(), 0);
+    await balancer.close();
+  });
+
+  it('counts the time limit of the bus from the arrival of the request', async () => {
+    const { balancer, used } = await setUp([512], {}, () => 60_000);
+    await balancer.publish(action, activationMessage({ transid: { id: 'late', start: 53_000 } }));
+    assert.deepEqual(used, [7000]);
     await balancer.close();
   });
 

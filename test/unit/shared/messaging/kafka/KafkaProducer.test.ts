@@ -27,7 +27,11 @@ const topicOf = (name: string, maxBytes = 200 * 1024 * 1024): Topic<string> => (
 });
 
 /** A producer whose requests do what `work` says. */
-function setup(work: (messages: string[], transport: number) => Promise<void>, deliveryTimeoutMs = 60_000) {
+function setup(
+  work: (messages: string[], transport: number) => Promise<void>,
+  deliveryTimeoutMs = 60_000,
+  leastDeliveryMs?: number,
+) {
   const transports: FakeTransport[] = [];
   const texts = (messages: readonly Outgoing[]): string[] => messages.map(({ value }) => value.toString());
   const open = (): FakeTransport => {
@@ -43,6 +47,7 @@ function setup(work: (messages: string[], transport: number) => Promise<void>, d
     classify,
     health,
     deliveryTimeoutMs,
+    leastDeliveryMs,
     maxMessageBytes: (topic) =>
       topic === 'unknown' ? Promise.reject(new FakeError('refused')) : Promise.resolve(1_048_588),
   });
@@ -156,6 +161,22 @@ describe('KafkaProducer', () => {
     assert.equal(health.isUp(), true);
     await producer.close();
     await assert.rejects(producer.send(topicOf('t'), 'c'), /closed/);
+  });
+
+  it('counts the time limit from the request that a message is for, and leaves a late message some time', async () => {
+    const { producer } = setup(never, 3_600_000, 1);
+    const settled: string[] = [];
+    const send = (text: string, usedMs: number): Promise<void> =>
+      producer.send(topicOf('t'), text, { usedMs }).catch(() => void settled.push(text));
+    void send('fresh', 0);
+    void send('of a clock that was set back', -1000);
+    await Promise.all([send('late', 3_599_990), send('too late', 10_000_000)]);
+    assert.deepEqual(settled.toSorted(), ['late', 'too late']);
+
+    let taken = 0;
+    const { producer: other } = setup(() => Promise.resolve(void taken++), 3_600_000, 60_000);
+    await other.send(topicOf('t'), 'too late', { usedMs: 10_000_000 });
+    assert.equal(taken, 1);
   });
 
   it('names what the brokers refuse, and does not retry it', async () => {

@@ -215,16 +215,24 @@ describe('Outbox', () => {
   it('ends a message in time that waits behind a request without an answer, and the one in that request', async () => {
     const { requests, transmit } = transport();
     const outbox = outboxOf(1000, transmit);
-    const first = outbox.add(message('a'), { limitMs: 100 });
+    const first = assert.rejects(outbox.add(message('a'), { limitMs: 100 }), BusUnavailableError);
     // It is overdue at the latest when the first is, however slowly this machine comes from one line to the next.
-    const second = outbox.add(message('b'), { limitMs: 1 });
+    const second = assert.rejects(outbox.add(message('b'), { limitMs: 1 }), BusUnavailableError);
     const lasting = outbox.add(message('c'), LASTING);
-    await assert.rejects(first, BusUnavailableError);
-    await assert.rejects(second, BusUnavailableError);
+    await Promise.all([first, second]);
     while (requests.length === 1) await turn();
     assert.deepEqual(requests[1]?.messages, ['c'], 'the overdue one is not sent any more');
     requests[1].succeed();
     await lasting;
+  });
+
+  it('ends a message in time that has less time than those before it', async () => {
+    const { requests, transmit } = transport();
+    const outbox = outboxOf(1000, transmit);
+    const first = outbox.add(message('a'), { limitMs: 3_600_000 });
+    await assert.rejects(outbox.add(message('b'), { limitMs: 1 }), BusUnavailableError);
+    requests[0]?.succeed();
+    await first;
   });
 
   it('leaves the overdue messages of a failed request out of the next try', async () => {
