@@ -16,11 +16,11 @@ import { executableAction, type ExecutableAction, type RuntimeOfKind } from './a
 import { applicationError, developerError } from './activations/response.js';
 import * as texts from './activations/texts.js';
 import { unreadable } from './activations/unreadable.js';
-import { InvokerStopsError, StoreWaits, type StoreWaitLimits } from './pool/StoreWaits.js';
+import { InvokerStopsError, type StoreWaits } from './pool/StoreWaits.js';
 
 /**
- * The action of a message, and how long it took in ms; or the response if it cannot run. Left: the invoker stops before the
- * store has answered.
+ * The action of a message, and how long the activation has waited by now in ms; or the response if it cannot run. Left: the
+ * invoker stops before the store has answered.
  */
 export type FetchedAction =
   | { readonly kind: 'action'; readonly action: ExecutableAction; readonly waitedMs: number }
@@ -32,8 +32,8 @@ export interface ActionLoaderParts {
   readonly runtimes: Runtimes;
   readonly limits: Limits;
   readonly log: Logger;
-  /** The limits of the waits for a store that does not answer. */
-  readonly storeWait?: StoreWaitLimits | undefined;
+  /** The waits for a store that does not answer. While they are stopped, messages that need the store are left. */
+  readonly waits: StoreWaits;
 }
 
 /**
@@ -53,27 +53,20 @@ export class ActionLoader {
 
   constructor(parts: ActionLoaderParts) {
     this.#parts = parts;
-    this.#waits = new StoreWaits(parts.storeWait);
+    this.#waits = parts.waits;
   }
 
-  /** Waits for the store again. */
-  start(): void {
-    this.#waits.start();
-  }
-
-  /** Waits for the store no longer: the messages that need it are left, also those that come later. */
-  stop(): void {
-    this.#waits.stop();
-  }
-
-  /** Never rejects: an error becomes the activation's response. */
-  async fetch(message: ActivationMessage): Promise<FetchedAction> {
+  /**
+   * Never rejects: an error becomes the activation's response.
+   * @param waitedMs how long the activation has waited before.
+   */
+  async fetch(message: ActivationMessage, waitedMs = 0): Promise<FetchedAction> {
     const { entities, log } = this.#parts;
     const id = documentId(message.action);
     const start = performance.now();
     let action: Action | undefined;
     try {
-      action = await this.#waits.untilAnswered(() => entities.getActionWithCode(id, message.revision));
+      action = await this.#waits.untilAnswered(() => entities.getActionWithCode(id, message.revision), waitedMs);
     } catch (error) {
       if (error instanceof InvokerStopsError) return { kind: 'left' };
       log.error(`could not read action ${id}`, { transid: message.transid, error });
@@ -86,7 +79,7 @@ export class ActionLoader {
     // The document was an action at the time of the invocation.
     if (kind === SEQUENCE) return none(applicationError(texts.becameSequence));
     const executable = this.#executable(action);
-    if (executable) return { kind: 'action', action: executable, waitedMs: performance.now() - start };
+    if (executable) return { kind: 'action', action: executable, waitedMs: waitedMs + performance.now() - start };
     return none(developerError(kind === BLACKBOX ? texts.withoutImage : texts.unknownKind(kind)));
   }
 

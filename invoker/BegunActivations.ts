@@ -32,6 +32,12 @@ export class BegunActivations {
     this.#recent.add(activationId);
     return true;
   }
+
+  /** Takes the note back, for an activation that has not started and may come again. */
+  forget(activationId: string): void {
+    this.#recent.delete(activationId);
+    this.#older.delete(activationId);
+  }
 }
 
 const GENERATION_MS = 5 * 60_000;

@@ -22,7 +22,7 @@ import * as texts from './activations/texts.js';
 import { BegunActivations } from './BegunActivations.js';
 import { NamespaceBlacklist } from './NamespaceBlacklist.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
-import { TaskLimit } from './containers/TaskLimit.js';
+import { EarlierRun } from './EarlierRun.js';
 import { HealthPings } from './HealthPings.js';
 import { codeMemory } from './pool/execute.js';
 import { ContainerPool, type PoolParts } from './pool/ContainerPool.js';
@@ -30,6 +30,8 @@ import type { PoolCounts } from './pool/counts.js';
 import type { InvokerMetrics } from './pool/InvokerMetrics.js';
 import type { Decrypt } from './pool/protocol.js';
 import type { StemCell } from './pool/StemCells.js';
+import { lateCheck } from './pool/lateJobs.js';
+import { StoreWaits } from './pool/StoreWaits.js';
 import { objectsFor, type ObjectsOfPool } from './objects/objectsFor.js';
 import type { ObjectService } from './objects/ObjectService.js';
 
@@ -77,9 +79,6 @@ const FAREWELL_MS = 2000;
 /** The longest wait at a stop for requests for objects, in ms: containers, which send most of them, are gone. */
 const OBJECTS_MS = 1000;
 
-/** The most concurrent lookups of records of earlier runs. */
-const LOOKUPS = 16;
-
 /** The parts of an invoker. Their owner closes them. */
 export interface InvokerParts {
   readonly config: InvokerConfig;
@@ -126,13 +125,9 @@ export class Invoker {
   /** The activations of this invoker, until they are recorded. */
   readonly #present = new Map<string, Promise<Handled>>();
   readonly #begun = new BegunActivations();
-  readonly #lookups = new TaskLimit(LOOKUPS);
-  /** The number of next redelivered messages without a record that an earlier run may have started. */
-  #maybeBegun = 0;
+  readonly #waits = new StoreWaits();
   readonly #journal: ActivationJournal;
-  /** Settles when all earlier messages are known to have started or not. */
-  #decisions = Promise.resolve();
-  #startedAt = 0;
+  readonly #earlier: EarlierRun;
   #running: Running | undefined;
 
   constructor(parts: InvokerParts) {
@@ -142,7 +137,13 @@ export class Invoker {
     this.#journal = parts.journal ?? noJournal;
     this.#now = parts.now ?? Date.now;
     this.#log = parts.log.component(this.name);
-    this.#actions = new ActionLoader({ entities, runtimes, limits: config.limits, log: this.#log });
+    this.#actions = new ActionLoader({ entities, runtimes, limits: config.limits, waits: this.#waits, log: this.#log });
+    this.#earlier = new EarlierRun({
+      read: (namespace, activationId) => parts.activations.get(namespace, activationId),
+      journal: this.#journal,
+      waits: this.#waits,
+      log: this.#log,
+    });
     this.#blacklist = new NamespaceBlacklist(parts.subjects, this.#log);
   }
 
@@ -150,11 +151,10 @@ export class Invoker {
   async start(): Promise<void> {
     const { config, messaging, topics, driver } = this.#parts;
     const topic = topics.invoker(config.instance.instance);
-    this.#startedAt = this.#now();
+    const startedAt = this.#now();
     const leftovers = await driver.removeLeftovers();
-    // The earlier run left no journal. Only a killed invoker leaves containers, and each may have run as many
-    // activations as its concurrency allows.
-    this.#maybeBegun = leftovers > 0 && !this.#journal.complete ? maxInFlight(config) : 0;
+    // Only a killed invoker leaves containers, and each may have run as many activations as its concurrency allows.
+    this.#earlier.ended(startedAt, leftovers > 0 ? maxInFlight(config) : 0);
     if (leftovers > 0) this.#log.warn(`removed ${leftovers} containers of an earlier run`);
     await messaging.ensureTopic(topic);
     await messaging.ensureTopic(topics.health);
@@ -168,7 +168,7 @@ export class Invoker {
       objectsUrl: () => objects?.peerUrl,
     });
     await this.#blacklist.start();
-    this.#actions.start();
+    this.#waits.start();
     pool.start();
     let consumer: Consumer;
     try {
@@ -212,14 +212,14 @@ export class Invoker {
       const { waiting } = running.pool.counts();
       if (waiting > 0) this.#log.info(`left ${waiting} activations to the next run: they have not started`);
     });
-    this.#actions.stop();
+    this.#waits.stop();
     running.pool.leaveWaiting();
     await within(finished, half, () => undefined);
     await running.pool.close(0);
     await this.#parts.objects?.drain();
     await this.#parts.objects?.stop(OBJECTS_MS);
-    await finished;
-    await running.producer.close();
+    // Acknowledgements wait as long as the bus is away, until the producer closes. The next run sends the rest.
+    await Promise.all([finished, running.producer.close()]);
     this.#log.info(`${this.displayName} has stopped`);
   }
 
@@ -292,7 +292,8 @@ export class Invoker {
     return this.#invoke(message, delivery, reporter, pool).then(
       (handled) => {
         this.#present.delete(activationId);
-        if (handled !== 'left') this.#journal.end(activationId, reporter.wasReported(activationId));
+        if (handled === 'left') this.#begun.forget(activationId);
+        else this.#journal.end(activationId, reporter.wasReported(activationId));
         return handled;
       },
       (error: unknown) => {
@@ -315,8 +316,10 @@ export class Invoker {
     }
     // The bus cannot detect redelivery if the group was killed before its first commit.
     const maybeBegun = delivery.redelivered || this.#journal.hadBegun(message.activationId);
-    if (maybeBegun && (await this.#wasBegun(message, delivery, reporter))) return;
-    const fetched = await this.#actions.fetch(message);
+    const start = performance.now();
+    const earlier = maybeBegun ? await this.#handleEarlier(message, delivery, reporter) : undefined;
+    if (earlier !== undefined) return earlier === 'left' ? 'left' : undefined;
+    const fetched = await this.#actions.fetch(message, maybeBegun ? performance.now() - start : 0);
     if (fetched.kind === 'left') return 'left';
     if (fetched.kind === 'none') {
       await reporter.report(message, fallbackRecord(message, fetched.response, this.#now(), this.name), true);
@@ -326,34 +329,23 @@ export class Invoker {
   }
 
   /**
-   * Handles an activation that an earlier run of this invoker may have started, since an action must not start twice. A
-   * recorded activation is acknowledged again. An activation that ran when that run was killed ends with an internal
-   * error. Resolves to false if the activation did not start and must run.
+   * Handles an activation that an earlier run of this invoker may have started. A recorded activation is acknowledged again.
+   * An activation that ran when that run was killed ends with an internal error. Resolves to undefined if it must run.
    */
-  async #wasBegun(message: ActivationMessage, { sentAt }: Delivery, reporter: Reporter): Promise<boolean> {
-    const earlier = this.#decisions;
-    let decided = (): void => {};
-    this.#decisions = new Promise((resolve) => (decided = resolve));
-    let record: ActivationRecord | undefined;
-    try {
-      const namespace = message.user.namespace.name;
-      record = await this.#lookups.run(() => this.#parts.activations.get(namespace, message.activationId));
-    } catch (error) {
-      this.#log.warn('could not look for an earlier record', { transid: message.transid, error });
-    }
-    // The topic keeps the order: the earlier run had the first of the messages that it did not record.
-    await earlier;
-    // A message that was sent after the end of the earlier run cannot have started in it.
-    const guessed = !record && this.#maybeBegun > 0 && sentAt <= this.#startedAt;
-    if (guessed) this.#maybeBegun--;
-    const maybe = guessed || this.#journal.hadBegun(message.activationId);
-    decided();
-    if (record) await reporter.acknowledge(message, record);
-    else if (maybe) {
+  async #handleEarlier(
+    message: ActivationMessage,
+    delivery: Delivery,
+    reporter: Reporter,
+  ): Promise<'handled' | 'left' | undefined> {
+    const earlier = await this.#earlier.of(message, delivery);
+    if (earlier.kind === 'left') return 'left';
+    if (earlier.kind === 'new') return undefined;
+    if (earlier.kind === 'recorded') await reporter.acknowledge(message, earlier.record);
+    else {
       const unknown = fallbackRecord(message, whiskError(texts.outcomeUnknown), this.#now(), this.name);
       await reporter.reportLeftBehind(message, unknown);
     }
-    return record !== undefined || maybe;
+    return 'handled';
   }
 
   #reporter(producer: Producer): Reporter {
@@ -384,6 +376,13 @@ export class Invoker {
       metrics: metrics.of(this.name),
       stemCells: stemCells(this.#parts.runtimes),
       codeMemory: codeMemory(),
+      waits: this.#waits,
+      late: lateCheck({
+        read: (namespace, activationId) => this.#earlier.record(namespace, activationId),
+        waits: this.#waits,
+        now: this.#now,
+        log: this.#log.component(`${this.name}.pool`),
+      }),
       ...objects.parts,
       responseLimits: ({ message: { user } }) => ({
         maxResponseBytes: maxPayloadBytes(limits, user.limits),

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { newTransactionId, type TransactionId } from '../../shared/entities/transaction.js';
+import { newTransactionId, SYSTEM_PREFIX, type TransactionId } from '../../shared/entities/transaction.js';
 import type { ApiRequest } from './ApiRequest.js';
 
 declare global {
@@ -13,8 +13,6 @@ declare global {
 /** The default header for the transaction id. */
 const TRANSACTION_HEADER = 'X-Request-ID';
 
-/** The prefix of the system's own transaction ids. */
-const SYSTEM_PREFIX = 'sid_';
 /** A valid id: printable ASCII without spaces, bounded, since it is part of a response header and of every log line. */
 const ACCEPTABLE = /^[\x21-\x7e]{1,128}$/;
 

@@ -33,6 +33,9 @@ export function damaged(detail: string): string {
 export const namespaceBlocked = 'The action was not invoked due to a blacklisted namespace.';
 /** Not a text of OpenWhisk, which loses such activations. */
 export const outcomeUnknown = 'The invoker failed during this activation. It is unknown whether the action ran.';
+/** Not a text of OpenWhisk, which runs such activations although it has recorded them as failed. */
+export const waitedTooLong =
+  'The activation did not run. It waited for too long, and the store did not say whether it was given up.';
 /** Not a text of OpenWhisk, like the next two. */
 export function unreadableParameter(name: string, cipher: string): string {
   return `The parameter '${name}' cannot be decrypted with ${cipher}: it was changed, or the server has another key or none.`;

@@ -72,6 +72,8 @@ export type PoolConfig = SweepTimes &
   RunsParts['config'] & {
     /** Whether the idle times of each action decide how long its containers stay: see `IdlePrediction.ts`. */
     readonly predictsIdle?: boolean | undefined;
+    /** The longest waits of the close in ms; missing: `REPORT_MS`, `REMOVAL_MS`. */
+    readonly closing?: { readonly reportMs: number; readonly removalMs: number } | undefined;
   };
 
 export interface PoolParts extends RunsParts, ContainersParts {
@@ -302,8 +304,9 @@ export class ContainerPool {
       this.#runs.giveUp(job, whiskError(texts.abnormalRun));
     }
     this.#containers.removeAll();
-    await this.#untilIdle(REPORT_MS);
-    await this.#containers.removed(REMOVAL_MS);
+    const { reportMs = REPORT_MS, removalMs = REMOVAL_MS } = this.#parts.config.closing ?? {};
+    await this.#untilIdle(reportMs);
+    await this.#containers.removed(removalMs);
   }
 
   async #untilIdle(limitMs: number): Promise<void> {

@@ -2,14 +2,13 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ExecutableAction } from '../activations/ExecutableAction.js';
 import type { Containers } from './Containers.js';
 import { placeInAdvance } from './decide.js';
-import type { ExecutionParts } from './execute.js';
 import type { PoolMetrics } from './InvokerMetrics.js';
 import { newJob, type Job } from './Job.js';
 import type { PooledContainer } from './PooledContainer.js';
-import { prepare } from './prepare.js';
+import { prepare, type PrepareParts } from './prepare.js';
 import { unlock, type Decrypt } from './protocol.js';
 
-export interface InAdvanceParts extends ExecutionParts {
+export interface InAdvanceParts extends PrepareParts {
   readonly decrypt: Decrypt;
   readonly metrics: PoolMetrics;
 }
@@ -23,7 +22,7 @@ export class InAdvance {
   /** @param onWarm called when a container is ready for activations. */
   constructor(parts: InAdvanceParts, containers: Containers, onWarm: (entry: PooledContainer) => void) {
     // No activation begins: the journal must not record one, and no line is of one.
-    this.#parts = { ...parts, journal: undefined, onLine: undefined };
+    this.#parts = { ...parts, journal: undefined, onLine: undefined, late: undefined };
     this.#containers = containers;
     this.#onWarm = onWarm;
   }

@@ -17,7 +17,7 @@ export interface Job extends ContainerRequest, ColoredJob, Queued {
   colorHit: boolean;
   /** Since when it lets others pass to a container of their color, in ms since the epoch. Missing: it does not yet. */
   patientSince?: number;
-  /** How long it has waited for the store, in ms. */
+  /** How long it has waited for the store, and for memory for what the store answers, in ms. */
   storeWaitMs: number;
   /** Called when the activation is acknowledged and recorded. */
   readonly done: () => void;

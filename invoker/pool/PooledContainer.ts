@@ -2,6 +2,7 @@ import type { ActivationResponse } from '../../shared/entities/activation.js';
 import type { Execution, Interval } from '../activations/record.js';
 import type { Container } from '../containers/ContainerDriver.js';
 import type { ContainerEntry } from './ContainerEntry.js';
+import type { Late } from './lateJobs.js';
 
 /** An entry of the pool's table, with its container. */
 export interface PooledContainer extends ContainerEntry {
@@ -22,7 +23,7 @@ export interface PooledContainer extends ContainerEntry {
  * The outcome of a container's preparation for an activation. `ok`: it is warm. `failed`: `execution` is for the record
  * of that activation, `response` for those that waited for it; `initialized`: whether `/init` was sent. `unsent`: the
  * container did not get the code, so another one may take the activation. `left`: the invoker stops, and the activations have
- * not started.
+ * not started. `late`: that activation must not run; those that waited for it may, in other containers.
  */
 export type Prepared =
   | { readonly kind: 'ok'; readonly init: Interval }
@@ -35,7 +36,8 @@ export type Prepared =
       readonly reason: string | undefined;
     }
   | { readonly kind: 'unsent'; readonly fault: Fault }
-  | { readonly kind: 'left' };
+  | { readonly kind: 'left' }
+  | { readonly kind: 'late'; readonly late: Late };
 
 /**
  * Why a container did not take an activation: it refused (`container`), the platform failed to prepare it (`platform`),

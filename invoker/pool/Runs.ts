@@ -7,13 +7,14 @@ import * as texts from '../activations/texts.js';
 import type { Container } from '../containers/ContainerDriver.js';
 import { collectLogs, discardLogs, logLine } from './collectLogs.js';
 import type { Containers } from './Containers.js';
-import { run, type ExecutionParts } from './execute.js';
+import { run } from './execute.js';
 import type { PoolMetrics, StartKind } from './InvokerMetrics.js';
 import type { Job } from './Job.js';
+import type { Late } from './lateJobs.js';
 import type { Fault, PooledContainer, Prepared } from './PooledContainer.js';
-import { prepare } from './prepare.js';
+import { prepare, type PrepareParts } from './prepare.js';
 
-export interface RunsParts extends ExecutionParts {
+export interface RunsParts extends PrepareParts {
   readonly reporter: Reporter;
   readonly metrics: PoolMetrics;
   readonly config: {
@@ -71,10 +72,18 @@ export class Runs {
       const prepared = await entry.prepared;
       if (prepared.kind === 'unsent') return this.#tryElsewhere(entry, job, prepared.fault);
       if (prepared.kind === 'left') return this.#leave(entry, job);
+      if (prepared.kind === 'late') {
+        return start === 'warm' ? this.#tryElsewhere(entry, job, 'memory') : this.#endLate(entry, job, prepared.late);
+      }
       if (prepared.kind === 'failed') return this.#notPrepared(entry, job, prepared, start !== 'warm');
       if (start !== 'warm') init = prepared.init;
     } else if (entry.changing && !(await this.#containers.resume(entry))) {
       return this.#tryElsewhere(entry, job, 'platform');
+    }
+    if (init === undefined) {
+      const looking = this.#parts.late?.(job);
+      const late = looking && (await looking);
+      if (late) return this.#endLate(entry, job, late);
     }
     const { container } = entry;
     if (!container || (!container.running && init === undefined)) return this.#tryElsewhere(entry, job, 'container');
@@ -140,6 +149,14 @@ export class Runs {
   #leave(entry: PooledContainer, job: Job): void {
     this.#containers.drain(entry);
     job.leave();
+    this.#containers.release(entry, false);
+  }
+
+  /** Ends a job that waited for so long that it must not run. */
+  #endLate(entry: PooledContainer, job: Job, late: Late): void {
+    if (late.kind === 'left') job.leave();
+    else if (late.kind === 'unknown') this.giveUp(job, late.response);
+    else void this.#parts.reporter.acknowledge(job.message, late.record).then(job.done);
     this.#containers.release(entry, false);
   }
 

@@ -11,10 +11,12 @@ import { StoreUnavailableError } from '../../shared/store/ArtifactStore.js';
 
 /** The limits of the waits, in ms. */
 export interface StoreWaitLimits {
-  /** The longest wait of an activation for the store, in all its reads. */
+  /** The longest wait of an activation, in all that it waits for. */
   readonly limitMs: number;
-  /** What a read gets at least, if earlier reads of the activation have used up that limit. */
+  /** What a wait gets at least, if earlier waits of the activation have used up that limit … */
   readonly leastMs: number;
+  /** … up to this time in all. */
+  readonly mostMs: number;
   readonly pauseMs: readonly [first: number, longest: number];
 }
 
@@ -22,7 +24,7 @@ export interface StoreWaitLimits {
  * They allow for one of the longest requests to the store (30 s), and for another try. With the limits of `/init` and `/run`, they end before
  * the controller gives up: after 60 s and twice the action's limit.
  */
-const LIMITS: StoreWaitLimits = { limitMs: 40_000, leastMs: 10_000, pauseMs: [200, 1000] };
+const LIMITS: StoreWaitLimits = { limitMs: 40_000, leastMs: 10_000, mostMs: 55_000, pauseMs: [200, 1000] };
 
 /** The invoker stopped before the store answered. The activation has not started. */
 export class InvokerStopsError extends Error {
@@ -33,7 +35,7 @@ export class InvokerStopsError extends Error {
   }
 }
 
-/** The waits of an invoker for a store that does not answer. */
+/** The waits of an invoker's activations for the store, and for memory for what it answers. */
 export class StoreWaits {
   readonly #limits: StoreWaitLimits;
   /** Ends a pending wait. There are as many as activations that need the store. */
@@ -42,6 +44,10 @@ export class StoreWaits {
 
   constructor(limits: StoreWaitLimits = LIMITS) {
     this.#limits = limits;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped;
   }
 
   /** Lets reads wait again. */
@@ -57,30 +63,15 @@ export class StoreWaits {
 
   /**
    * Repeats a read while the store does not answer. A pending read is left to itself at the limit, and at the stop.
-   * @param waitedMs how long the activation has waited for the store before.
+   * @param waitedMs how long the activation has waited before.
    * @throws StoreUnavailableError at the limit, InvokerStopsError, and any other error of the read.
    */
   async untilAnswered<R>(read: () => Promise<R>, waitedMs = 0): Promise<R> {
-    if (this.#stopped) throw new InvokerStopsError();
-    const { limitMs, leastMs, pauseMs } = this.#limits;
-    const patienceMs = Math.max(leastMs, limitMs - waitedMs);
-    const pause = backOff(...pauseMs);
+    const pause = backOff(...this.#limits.pauseMs);
     // Most reads need none of it: the store's cache answers.
     let repeats: AbortController | undefined;
     let over = false;
     let cause: unknown;
-    let end: (error: Error) => void = () => undefined;
-    const ended = new Promise<never>((_, reject) => {
-      end = (error) => {
-        over = true;
-        repeats?.abort(error);
-        reject(error);
-      };
-    });
-    this.#ends.add(end);
-    const limit = setTimeout(() => {
-      end(new StoreUnavailableError(`the store did not answer within ${patienceMs / 1000} s`, { cause }));
-    }, patienceMs);
     const delayMs = (failures: number, error: unknown): number | undefined => {
       cause = error;
       return error instanceof StoreUnavailableError ? pause(failures) : undefined;
@@ -95,8 +86,41 @@ export class StoreWaits {
       repeats = new AbortController();
       return retry(read, { delayMs, signal: repeats.signal });
     };
+    return this.within(answered, waitedMs, {
+      late: (ms) => new StoreUnavailableError(`the store did not answer within ${ms / 1000} s`, { cause }),
+      onEnd: (error) => {
+        over = true;
+        repeats?.abort(error);
+      },
+    });
+  }
+
+  /**
+   * Waits for anything within the limits. What is pending is left to itself at the limit, and at the stop.
+   * @param waitedMs how long the activation has waited before.
+   * @param how `late` makes the error at the limit, from the time in ms; `onEnd` is called at the limit and at the stop.
+   * @throws InvokerStopsError, and any error of the wait.
+   */
+  async within<R>(
+    wait: () => Promise<R>,
+    waitedMs: number,
+    how: { readonly late: (ms: number) => Error; readonly onEnd?: (error: Error) => void },
+  ): Promise<R> {
+    if (this.#stopped) throw new InvokerStopsError();
+    const { limitMs, leastMs, mostMs } = this.#limits;
+    const patienceMs = Math.min(Math.max(leastMs, limitMs - waitedMs), mostMs - waitedMs);
+    if (patienceMs <= 0) throw how.late(0);
+    let end: (error: Error) => void = () => undefined;
+    const ended = new Promise<never>((_, reject) => {
+      end = (error) => {
+        how.onEnd?.(error);
+        reject(error);
+      };
+    });
+    this.#ends.add(end);
+    const limit = setTimeout(() => end(how.late(patienceMs)), patienceMs);
     try {
-      return await Promise.race([answered(), ended]);
+      return await Promise.race([wait(), ended]);
     } finally {
       clearTimeout(limit);
       this.#ends.delete(end);

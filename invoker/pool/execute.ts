@@ -19,7 +19,7 @@ import {
   type RequestBody,
 } from '../containers/ContainerDriver.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
-import { InvokerStopsError } from './StoreWaits.js';
+import { InvokerStopsError, type StoreWaits } from './StoreWaits.js';
 import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
@@ -35,7 +35,6 @@ const MB = 1024 * 1024;
 
 /** Memory for large code on its way into containers: one namespace leaves half of it to others. */
 export function codeMemory(): MemoryShares {
-  const refusal = (): Error => new Error('too many containers get large code at once');
   return new MemoryShares({
     total: 128 * MB,
     ofOne: 64 * MB,
@@ -43,9 +42,11 @@ export function codeMemory(): MemoryShares {
     maxHolders: Number.POSITIVE_INFINITY,
     maxHoldersOfOne: Number.POSITIVE_INFINITY,
     patienceMs: 60_000,
-    errors: { tooBusy: refusal, tooMany: refusal, released: refusal },
+    errors: { tooBusy: tooMuchCode, tooMany: tooMuchCode, released: tooMuchCode },
   });
 }
+
+const tooMuchCode = (): Error => new Error('too many containers get large code at once');
 
 /** The parts that `/init` and `/run` need in addition to the container and the activation. */
 export interface ExecutionParts {
@@ -54,6 +55,8 @@ export interface ExecutionParts {
   /** Records that a container gets an activation, before the request, and that it did not take one. */
   readonly journal?: Pick<ActivationJournal, 'begin' | 'retract'> | undefined;
   readonly codeMemory: MemoryShares;
+  /** The limits of the waits for that memory. */
+  readonly waits: StoreWaits;
   /** Further environment variables of a namespace's containers. Missing: none. */
   readonly environmentFor?: ((user: Identity) => Readonly<Record<string, string>>) | undefined;
   /** The objects for parameters and results by reference; missing: the invoker has none. */
@@ -82,8 +85,8 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
   let share: Share | undefined;
   try {
     share = parts.codeMemory.open(job.namespace);
-    await share.take(code.bytes);
-    const bytes = await readFor(job, code);
+    await waited(job, takeWithin(parts.waits, share, code.bytes, job.storeWaitMs));
+    const bytes = await waited(job, code.read(job.storeWaitMs));
     if (!bytes) return { kind: 'unread', response: applicationError(texts.changedMeanwhile) };
     return await initializeWith(parts, container, job, bytes);
   } catch (error) {
@@ -95,11 +98,16 @@ export async function initialize(parts: ExecutionParts, container: Container, jo
   }
 }
 
-/** Reads the code, and adds the time to the job's wait for the store. */
-async function readFor(job: Job, code: LargeCode): Promise<Uint8Array | undefined> {
+/** Waits for memory within the job's limits. */
+function takeWithin(waits: StoreWaits, share: Share, bytes: number, waitedMs: number): Promise<void> {
+  return waits.within(() => share.take(bytes), waitedMs, { late: tooMuchCode });
+}
+
+/** Adds the time of a wait to what the job has waited. */
+async function waited<R>(job: Job, wait: Promise<R>): Promise<R> {
   const start = performance.now();
   try {
-    return await code.read(job.storeWaitMs);
+    return await wait;
   } finally {
     job.storeWaitMs += performance.now() - start;
   }

@@ -6,14 +6,20 @@ import { ContainerStartError, type Container } from '../containers/ContainerDriv
 import type { Containers } from './Containers.js';
 import { initialize, type ExecutionParts } from './execute.js';
 import type { Job } from './Job.js';
+import type { LateCheck } from './lateJobs.js';
 import { NoMemoryError, type PooledContainer, type Prepared } from './PooledContainer.js';
+
+export interface PrepareParts extends ExecutionParts {
+  /** Missing: each activation may run, however long it waited. */
+  readonly late?: LateCheck | undefined;
+}
 
 /**
  * Waits until the container is created, and initializes it with the job's action.
  * @param stemCell whether its creation started before the job.
  */
 export async function prepare(
-  parts: ExecutionParts,
+  parts: PrepareParts,
   containers: Pick<Containers, 'table' | 'drain'>,
   entry: PooledContainer,
   job: Job,
@@ -25,6 +31,13 @@ export async function prepare(
   } catch (error) {
     if (error instanceof NoMemoryError) return { kind: 'unsent', fault: 'memory' };
     return stemCell ? { kind: 'unsent', fault: 'platform' } : notCreated(parts, job, error);
+  }
+  // The pull of an image may take minutes.
+  const looking = parts.late?.(job);
+  const late = looking && (await looking);
+  if (late) {
+    containers.drain(entry);
+    return { kind: 'late', late };
   }
   // The pool may have removed it while it closes.
   if (entry.state === 'removing') return { kind: 'unsent', fault: 'platform' };

@@ -13,6 +13,9 @@ export interface TransactionId {
   readonly parent?: TransactionId;
 }
 
+/** The prefix of the system's own transaction ids. No caller may use it. */
+export const SYSTEM_PREFIX = 'sid_';
+
 export type WireTransactionId =
   | [string, number]
   | [string, number, boolean | WireTransactionId]

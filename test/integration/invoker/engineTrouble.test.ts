@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { DockerDriver } from '../../../invoker/containers/docker/DockerDriver.js';
 import { OWNER_LABEL } from '../../../invoker/containers/docker/settings.js';
 import { codeMemory } from '../../../invoker/pool/execute.js';
+import { StoreWaits } from '../../../invoker/pool/StoreWaits.js';
 import { ContainerPool } from '../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../invoker/pool/InvokerMetrics.js';
 import type { Handled } from '../../../shared/messaging/Messaging.js';
@@ -74,6 +75,7 @@ describe('a pool whose container engine has trouble', () => {
       reporter: heard.reporter(),
       decrypt: (_, value) => value,
       codeMemory: codeMemory(),
+      waits: new StoreWaits(),
       responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
       stemCells: [],
       metrics: new InvokerMetrics(new Registry()).of('invoker0'),
@@ -89,6 +91,7 @@ describe('a pool whose container engine has trouble', () => {
         namePrefix: `${owner}_${names}`,
         invokerName: 'invoker0',
         removal: { attemptMs: 30_000, firstDelayMs: 100, maxDelayMs: 500 },
+        closing: { reportMs: 5000, removalMs: 500 },
       },
     });
   });
@@ -118,6 +121,22 @@ describe('a pool whose container engine has trouble', () => {
       [0, 0, 0, 0, 0, 0],
     );
     await until(async () => (await present()).length === 2, 'the memory holds two containers');
+  });
+
+  it('does not hold the stop of its invoker while the engine removes nothing', async () => {
+    await run('a');
+    const removals = new Gate();
+    let asked = 0;
+    proxy.treat = (line) => {
+      if (!line.startsWith('DELETE ')) return { kind: 'pass' };
+      asked++;
+      return { kind: 'delay', until: removals.pass() };
+    };
+    await pool.close(0);
+    assert.equal((await present()).length, 1);
+    await until(() => asked > 0, 'the engine is asked');
+    removals.open();
+    await until(async () => (await present()).length === 0, 'the engine has removed it');
   });
 
   it('forgets no container whose creation was cut off: its memory counts until it is removed', async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { ActionLoader } from '../../../invoker/ActionLoader.js';
-import { InvokerStopsError } from '../../../invoker/pool/StoreWaits.js';
+import { InvokerStopsError, StoreWaits } from '../../../invoker/pool/StoreWaits.js';
 import { DEFAULT_LIMITS } from '../../../shared/config/limits.js';
 import { StatusCode } from '../../../shared/entities/activation.js';
 import type { Action } from '../../../shared/entities/documents.js';
@@ -33,9 +33,10 @@ class Fixture {
   found: () => Action | undefined = () => action();
   /** Missing: what is found. */
   read: (() => Promise<Action | undefined>) | undefined;
-  readonly storeWait = { limitMs: 60_000, leastMs: 0, pauseMs: [1, 1] as const };
+  readonly storeWait = { limitMs: 60_000, leastMs: 0, mostMs: 2_000_000, pauseMs: [1, 1] as const };
+  readonly waits = new StoreWaits(this.storeWait);
   readonly source = new ActionLoader({
-    storeWait: this.storeWait,
+    waits: this.waits,
     entities: {
       getActionWithCode: async (id, revision) => {
         this.asked.push([id, revision]);
@@ -185,11 +186,11 @@ describe('ActionLoader', () => {
     f.found = away(Number.POSITIVE_INFINITY, undefined);
     const fetching = f.source.fetch(message());
     await until(() => f.asked.length > 1);
-    f.source.stop();
+    f.waits.stop();
     assert.deepEqual(await fetching, { kind: 'left' });
     assert.deepEqual(await f.source.fetch(message()), { kind: 'left' }, 'also one that comes later');
 
-    f.source.start();
+    f.waits.start();
     f.found = () => action();
     assert.equal((await f.source.fetch(message())).kind, 'action');
   });
@@ -201,7 +202,7 @@ describe('ActionLoader', () => {
     const fetched = await f.source.fetch(message());
     assert.ok(fetched.kind === 'action' && fetched.action.code instanceof LargeCode);
     const reading = assert.rejects(fetched.action.code.read(), InvokerStopsError);
-    f.source.stop();
+    f.waits.stop();
     await reading;
     await assert.rejects(fetched.action.code.read(), InvokerStopsError);
   });
@@ -226,6 +227,13 @@ describe('ActionLoader', () => {
       /did not answer within 0\.03 s/,
       'each read gets some time',
     );
+    f.storeWait.mostMs = 1_000_000;
+    await assert.rejects(
+      fetched.action.code.read(999_999),
+      /did not answer within 0\.001 s/,
+      'but not beyond what the controller waits',
+    );
+    await assert.rejects(fetched.action.code.read(1_000_000), /did not answer within 0 s/);
   });
 
   it('never counts a fault of a stored document as its own', async () => {
@@ -250,7 +258,13 @@ describe('ActionLoader', () => {
           readAttachment: async () => undefined,
         } as unknown as ArtifactStore;
         const entities = new CachedEntityStore(store, { missingCodeDelayMs: 0 });
-        const loader = new ActionLoader({ entities, runtimes, limits: DEFAULT_LIMITS, log: silentLogger });
+        const loader = new ActionLoader({
+          entities,
+          runtimes,
+          limits: DEFAULT_LIMITS,
+          waits: new StoreWaits(),
+          log: silentLogger,
+        });
         const fetched = await loader.fetch(message());
         if (fetched.kind !== 'none') return;
         assert.notEqual(fetched.response.statusCode, StatusCode.whiskError);

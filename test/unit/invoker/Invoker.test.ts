@@ -313,6 +313,70 @@ describe('Invoker', () => {
     assert.deepEqual([f.heard.records, f.heard.acks], [[], []]);
   });
 
+  it('leaves redelivered activations when it is stopped before it found out whether they ran, and decides after that', async () => {
+    f.driver.answer = () => ok({ done: true });
+    let lookups = 0;
+    Object.assign(f.lookingUp, {
+      pass: () => {
+        lookups++;
+        return new Promise(() => {});
+      },
+    });
+    const [waited, begun] = [message(), message()];
+    f.earlier.add(begun.activationId);
+    const handled = [f.deliver(waited, true), f.deliver(begun, true)];
+    await until(() => lookups === 2);
+    await f.invoker.stop(10);
+    assert.deepEqual(await Promise.all(handled), ['left', 'left']);
+    assert.deepEqual([f.heard.records, f.heard.acks], [[], []]);
+
+    await f.invoker.start();
+    Object.assign(f.lookingUp, { pass: () => Promise.resolve() });
+    await f.deliver(waited, true);
+    await f.deliver(begun, true);
+    const runs = f.driver.containers.flatMap(({ posts }) => posts.filter(({ path }) => path === '/run'));
+    assert.equal(runs.length, 1);
+    assert.deepEqual(
+      f.heard.records.map(({ activationId, response }) => [activationId, response.statusCode]),
+      [
+        [waited.activationId, 0],
+        [begun.activationId, 3],
+      ],
+    );
+  });
+
+  it('waits for a store that is away before it decides whether an earlier run recorded an activation', async () => {
+    const sent = message();
+    await f.deliver(sent);
+    const [record] = f.heard.records.splice(0);
+    assert.ok(record);
+    const again = message();
+    f.stored.set(again.activationId, { ...record, activationId: again.activationId });
+    let away = 2;
+    Object.assign(f.lookingUp, {
+      pass: () => (away-- > 0 ? Promise.reject(new StoreUnavailableError('away')) : Promise.resolve()),
+    });
+    await f.deliver(again, true);
+    assert.deepEqual(f.heard.records, [], 'it has a record');
+  });
+
+  it('does not run an activation that waited for so long that its controller has recorded it as failed', async () => {
+    const [lost, other] = [message(), message()];
+    await f.deliver(message());
+    const [record] = f.heard.records.splice(0);
+    assert.ok(record);
+    f.stored.set(lost.activationId, { ...record, activationId: lost.activationId });
+    const runs = f.driver.containers.flatMap(({ posts }) => posts).length;
+    await f.deliver(lost);
+    assert.equal(f.driver.containers.flatMap(({ posts }) => posts).length, runs);
+    assert.deepEqual(f.heard.records, []);
+    await f.deliver(other);
+    assert.deepEqual(
+      f.heard.records.map(({ activationId }) => activationId),
+      [other.activationId],
+    );
+  });
+
   it('leaves activations whose container waits for their large code when it is stopped, and removes the container', async () => {
     const unread: (() => Promise<Uint8Array>)[] = [
       () => Promise.reject(new StoreUnavailableError('away')),

@@ -206,7 +206,7 @@ describe('Runs', () => {
     await f.pool.submit(message(), { ...executable(), code: new LargeCode(3, read) }, 7000);
     const [first = 0, second = 0] = waited;
     assert.equal(waited.length, 2);
-    assert.equal(first, 7000);
+    assert.ok(first >= 7000 && first < 60_000, `${first} ms`);
     assert.ok(second >= 7004 && second < 60_000, `${second} ms`);
   });
 

@@ -6,6 +6,7 @@ import { ContainerTable } from '../../../../invoker/pool/ContainerTable.js';
 import { newJob } from '../../../../invoker/pool/Job.js';
 import { NoMemoryError, type PooledContainer, type Prepared } from '../../../../invoker/pool/PooledContainer.js';
 import { codeMemory } from '../../../../invoker/pool/execute.js';
+import { StoreWaits } from '../../../../invoker/pool/StoreWaits.js';
 import { prepare } from '../../../../invoker/pool/prepare.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { FakeContainer, FakeDriver, ok } from './FakeDriver.js';
@@ -39,6 +40,7 @@ class Fixture {
     return prepare(
       {
         codeMemory: codeMemory(),
+        waits: new StoreWaits(),
         responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
         log: { ...log, error: (text: string) => void this.logged.push(`error: ${text}`) },
         now: () => 7,

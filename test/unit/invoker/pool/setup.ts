@@ -13,6 +13,7 @@ import { Reporter } from '../../../../invoker/activations/Reporter.js';
 import { STORE_ALWAYS } from '../../../../invoker/activations/storing.js';
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { codeMemory } from '../../../../invoker/pool/execute.js';
+import { StoreWaits } from '../../../../invoker/pool/StoreWaits.js';
 import { ContainerPool, type PoolConfig, type PoolParts } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/InvokerMetrics.js';
 import type { StemCell } from '../../../../invoker/pool/StemCells.js';
@@ -105,7 +106,18 @@ export class PoolFixture {
     config: Partial<PoolConfig> = {},
     stemCells: readonly StemCell[] = [],
     parts: Partial<
-      Pick<PoolParts, 'decrypt' | 'after' | 'references' | 'onFreeMemory' | 'takeDemand' | 'onPredicted' | 'holdBack'>
+      Pick<
+        PoolParts,
+        | 'decrypt'
+        | 'after'
+        | 'references'
+        | 'onFreeMemory'
+        | 'takeDemand'
+        | 'onPredicted'
+        | 'holdBack'
+        | 'waits'
+        | 'late'
+      >
     > = {},
   ) {
     this.pool = new ContainerPool({
@@ -114,6 +126,7 @@ export class PoolFixture {
       decrypt: (_, value) => value,
       journal: noJournal,
       codeMemory: codeMemory(),
+      waits: new StoreWaits(),
       responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 512 }),
       stemCells,
       metrics: new InvokerMetrics(this.registry).of('invoker0'),

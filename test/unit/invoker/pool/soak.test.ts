@@ -17,6 +17,7 @@ import type { Handled } from '../../../../shared/messaging/Messaging.js';
 import { acknowledgedActivation } from '../../../../shared/messages/acknowledgement.js';
 import { noJournal } from '../../../../invoker/activations/BegunJournal.js';
 import { codeMemory } from '../../../../invoker/pool/execute.js';
+import { StoreWaits } from '../../../../invoker/pool/StoreWaits.js';
 import { ContainerPool } from '../../../../invoker/pool/ContainerPool.js';
 import { InvokerMetrics } from '../../../../invoker/pool/InvokerMetrics.js';
 import { Registry } from 'prom-client';
@@ -254,6 +255,7 @@ describe('a pool, whatever happens', function () {
             decrypt: (_, value) => value,
             journal: noJournal,
             codeMemory: codeMemory(),
+            waits: new StoreWaits(),
             responseLimits: () => ({ maxResponseBytes: 1024, truncationBytes: 1024 }),
             stemCells: [256, 128].map((memoryMB) => ({
               kind: 'nodejs:20',
