@@ -46,11 +46,16 @@ export interface ControllerProcessParts {
   readonly activity: Activity;
   /** Is told that a running process has ended without `close`. */
   readonly onDeath: (error: Error) => void;
+  /** The longest wait for its controller to start, in ms. */
+  readonly startMs?: number | undefined;
   /** The interval of looks whether the process answers, in ms. */
   readonly lookMs?: number | undefined;
   /** The longest wait for the process to leave the bus, and then to end, in ms. */
   readonly closeMs?: number | undefined;
 }
+
+/** It takes seconds; a busy machine may take minutes. */
+const START_MS = 180_000;
 
 const LOOK_MS = 1000;
 /** After so many looks without an answer, other controllers get its connections. */
@@ -108,7 +113,7 @@ export class ControllerProcess implements Taker {
 
   /** Starts the process and its controller. @throws the error of the start. */
   static async start(parts: ControllerProcessParts): Promise<ControllerProcess> {
-    const { config, platform, work, activity, registry } = parts;
+    const { config, platform, work, activity, registry, startMs = START_MS } = parts;
     const { log } = platform;
     const started = new ControllerProcess(parts);
     const calls = started.#calls;
@@ -127,10 +132,13 @@ export class ControllerProcess implements Taker {
     started.#stopServing = serveActivations(calls, platform.activations, parts.refuses);
     try {
       await serveBus(calls, platform.messaging, (name) => topicNamed(platform.topics, name));
-      await started.#remote.call('start', {
+      const start = started.#remote.call('start', {
         ...config,
         debug: log.debugEnabled,
         tells: { requests: activity.request !== undefined, activations: activity.activation !== undefined },
+      });
+      await within(start, startMs, () => {
+        throw new Error(`${started.#name} did not start within ${startMs / 1000} s`);
       });
     } catch (error) {
       started.#state = 'stopping';

@@ -3,7 +3,6 @@
  * also has bus, entities and activation records.
  */
 import type { Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import type { Controller } from '../../controller/Controller.js';
 import { ApiError } from '../../controller/http/ApiError.js';
@@ -28,10 +27,7 @@ import {
 } from './controllerMessages.js';
 import { standaloneRuntimes, standaloneSettings } from './settings.js';
 import { ERRORS } from './threadMessages.js';
-
-/** The longest wait at the start for invokers and other controllers, in ms, and the interval of looks for them. */
-const JOIN_MS = 30_000;
-const LOOK_MS = 20;
+import { untilJoined } from './untilJoined.js';
 
 /** A terminal sends its signals to this process, too. The main process stops it in order. */
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
@@ -113,14 +109,7 @@ calls.serve({
   start,
   async serve(invokers, controllers) {
     if (!server || !controller) throw new Error('the controller has not started');
-    const { balancer } = controller.context;
-    const joined = (): boolean =>
-      balancer.clusterSize >= controllers &&
-      balancer.invokers().filter(({ status }) => status === 'up').length >= invokers;
-    for (let waited = 0; !joined(); waited += LOOK_MS) {
-      if (waited > JOIN_MS) throw new Error(`not all invokers and controllers joined within ${JOIN_MS} ms`);
-      await sleep(LOOK_MS);
-    }
+    await untilJoined(controller.context.balancer, { invokers, controllers });
     controller.serve(server);
   },
   ping: () => undefined,

@@ -16,7 +16,10 @@ const RETRY_MS = 10_000;
 const SLOW_MS = 2000;
 
 /** Builds missing or outdated images when a container first needs them, one after the other. */
-export function localImages(log: Logger, build: (reference: string) => Promise<string> = buildInProcess): LocalImages {
+export function localImages(
+  log: Logger,
+  build: (reference: string) => Promise<string> = (reference) => buildInProcess(reference),
+): LocalImages {
   const builds = new Map<string, Promise<void>>();
   let last: Promise<unknown> = Promise.resolve();
 
@@ -67,17 +70,23 @@ export function localImages(log: Logger, build: (reference: string) => Promise<s
   };
 }
 
-/** Builds an image in another process, since it reads all of a runtime into memory. @returns one line for the log */
-async function buildInProcess(reference: string): Promise<string> {
+/**
+ * Builds an image in another process, since it reads all of a runtime into memory.
+ * @returns one line for the log
+ * @throws ContainerStartError
+ */
+export async function buildInProcess(reference: string, limitMs = BUILD_MS): Promise<string> {
   // Run the sources with this process's loader (`npm run dev`), or the compiled file.
   const source = import.meta.url.endsWith('.ts');
   const build = fileURLToPath(new URL(`../../invoker/runtimes/main.${source ? 'ts' : 'js'}`, import.meta.url));
   const args = [...(source ? process.execArgv : []), build, reference];
   try {
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: BUILD_MS });
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: limitMs, killSignal: 'SIGKILL' });
     return stdout.trim();
   } catch (error) {
-    throw new ContainerStartError(stderrOf(error) || `the runtime's image cannot be built: ${String(error)}`, {
+    const late = error instanceof Error && 'killed' in error && error.killed === true;
+    const reason = late ? `it took over ${limitMs / 1000} s` : String(error);
+    throw new ContainerStartError(stderrOf(error) || `the runtime's image cannot be built: ${reason}`, {
       imageFault: true,
       cause: error,
     });

@@ -69,7 +69,8 @@ export class HttpConnection {
   #keepMs = IDLE_MS;
   #idleSince = 0;
 
-  constructor(address: ContainerAddress, onFree: (connection: HttpConnection) => void) {
+  /** @param connectMs the longest wait for the connection. */
+  constructor(address: ContainerAddress, onFree: (connection: HttpConnection) => void, connectMs = CONNECT_MS) {
     this.#onFree = onFree;
     let target: Buffer = buffer;
     const onread = {
@@ -82,7 +83,7 @@ export class HttpConnection {
         ? connect({ path: address.socketPath, onread })
         : connect({ ...address, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
     this.#socket = socket;
-    const late = setTimeout(() => this.close(connectTimeout()), CONNECT_MS);
+    const late = setTimeout(() => this.close(connectTimeout(connectMs)), connectMs);
     socket.once('connect', () => {
       clearTimeout(late);
       this.#write();
@@ -231,6 +232,6 @@ export class HttpConnection {
   }
 }
 
-function connectTimeout(): Error {
-  return Object.assign(new Error(`no connection in ${CONNECT_MS} ms`), { code: 'ETIMEDOUT' });
+function connectTimeout(ms: number): Error {
+  return Object.assign(new Error(`no connection in ${ms} ms`), { code: 'ETIMEDOUT' });
 }

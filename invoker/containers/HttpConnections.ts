@@ -20,15 +20,20 @@ interface Sent extends Sending {
 export class HttpConnections {
   readonly #address: ContainerAddress;
   readonly #max: number;
+  readonly #connectMs: number | undefined;
   readonly #all = new Set<HttpConnection>();
   readonly #idle: HttpConnection[] = [];
   /** Bounded by the pool: it sends a container no more activations than its concurrency, and a few besides. */
   #waiting = new Queue<Sent>();
 
-  /** @param max the most open connections */
-  constructor(address: ContainerAddress, max: number) {
+  /**
+   * @param max the most open connections
+   * @param connectMs the longest wait for a connection; missing: 10 s
+   */
+  constructor(address: ContainerAddress, max: number, connectMs?: number) {
     this.#address = address;
     this.#max = max;
+    this.#connectMs = connectMs;
   }
 
   send(request: HttpRequest, exchange: Exchange): Sending {
@@ -88,7 +93,7 @@ export class HttpConnections {
       if (idle.usable) return idle;
       idle.close(new Error('the connection was idle for too long'));
     }
-    const connection = new HttpConnection(this.#address, (free) => this.#freed(free));
+    const connection = new HttpConnection(this.#address, (free) => this.#freed(free), this.#connectMs);
     this.#all.add(connection);
     return connection;
   }

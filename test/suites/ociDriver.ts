@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   createWriteStream,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -101,6 +102,24 @@ export function ociSuite(docker: Docker, program: OciProgram): void {
       await driver.removeLeftovers();
     });
     after(() => driver.close());
+
+    it('is not made by a runtime that is frozen, which ends with the attempt', async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'pw-frozen-'));
+      const pidFile = join(folder, 'pid');
+      writeFileSync(join(folder, program), `#!/bin/sh\necho $$ > ${pidFile}\nkill -STOP $$\n`, { mode: 0o755 });
+      const path = process.env['PATH'];
+      const hasty = ociDriver(docker, `${owner}-frozen`, { program, startMs: 2000 });
+      try {
+        process.env['PATH'] = `${folder}:${path}`;
+        await assert.rejects(create({}, hasty), /the runtime did not start .* within 2 s/);
+        const pid = readFileSync(pidFile, 'utf8').trim();
+        await eventually(() => assert.equal(existsSync(`/proc/${pid}`), false));
+      } finally {
+        process.env['PATH'] = path;
+        await hasty.close();
+        rmSync(folder, { recursive: true });
+      }
+    });
 
     it('has no capability, no new privileges, its own user, and only the files of its image', async () => {
       const container = await init(

@@ -35,10 +35,15 @@ export class RefusedError extends CommandError {
 export class Api {
   readonly connection: Connection;
   readonly #agent: HttpAgent;
+  readonly #answerMs: number;
 
-  /** @throws CommandError if the certificate of the client cannot be read. */
-  constructor(connection: Connection) {
+  /**
+   * @param answerMs the longest time without a part of an answer.
+   * @throws CommandError if the certificate of the client cannot be read.
+   */
+  constructor(connection: Connection, answerMs = ANSWER_MS) {
     this.connection = connection;
+    this.#answerMs = answerMs;
     const { base, insecure, cert, key } = connection;
     this.#agent = base.startsWith('https:')
       ? new HttpsAgent({
@@ -78,7 +83,7 @@ export class Api {
     }
   }
 
-  #send(method: Method, path: string, body: Json | undefined, limitMs = ANSWER_MS): Promise<Answer> {
+  #send(method: Method, path: string, body: Json | undefined, limitMs = this.#answerMs): Promise<Answer> {
     const { base, auth } = this.connection;
     const text = body === undefined ? undefined : JSON.stringify(body);
     const options: RequestOptions = {

@@ -12,8 +12,14 @@ const MAX_REASON = 200;
 
 /**
  * Checks whether the engine or else the registry has a kind's image, without a pull.
+ * @param registryMs the longest wait for a registry.
  */
-export function dockerProbe(docker: Docker, localImagePrefix: string, local: LocalImages): KindProbe {
+export function dockerProbe(
+  docker: Docker,
+  localImagePrefix: string,
+  local: LocalImages,
+  registryMs = REGISTRY_MS,
+): KindProbe {
   return async ({ kind, reference }) => {
     const isLocal = pullPolicy({ kind, reference, pull: false }, localImagePrefix) === 'never';
     try {
@@ -28,10 +34,8 @@ export function dockerProbe(docker: Docker, localImagePrefix: string, local: Loc
       return missing === undefined ? undefined : textOf(missing);
     }
     try {
-      // The type declarations lack the signal.
-      const image = docker.getImage(reference);
-      const ask = image.distribution.bind(image) as (options: { abortSignal: AbortSignal }) => Promise<unknown>;
-      await ask({ abortSignal: AbortSignal.timeout(REGISTRY_MS) });
+      // dockerode ignores a signal here. The engine gives up its own question to the registry.
+      await engineCall('the question to a registry', registryMs, docker.getImage(reference).distribution());
       return undefined;
     } catch (error) {
       return `the image ${reference} is not here, and cannot be pulled (${textOf(error)}): load it, or name another in the runtimes manifest`;

@@ -39,9 +39,10 @@ export interface OciContainerOptions {
   readonly networkPath: string;
   /** Called after the processes have ended, to remove the rest. */
   readonly remove: () => Promise<void>;
+  /** The longest wait for the runtime to start the container, in ms; missing: 30 s. */
+  readonly startMs?: number | undefined;
 }
 
-/** The longest wait for the runtime to start the container, in ms. */
 const START_MS = 30_000;
 /** The longest wait for the last output, in ms. */
 const LAST_WORDS_MS = 200;
@@ -198,7 +199,7 @@ export class OciContainer implements Container {
 
   /** Resolves when the runtime has made the container. @throws ContainerStartError if it ends before. */
   async #started(): Promise<void> {
-    const { spec } = this.#options;
+    const { spec, startMs = START_MS } = this.#options;
     const bundle = this.#options.bundle.folder;
     // The runtime creates the file before it writes it.
     const isThere = (): boolean => (statSync(join(bundle, PID_FILE), { throwIfNoEntry: false })?.size ?? 0) > 0;
@@ -212,8 +213,8 @@ export class OciContainer implements Container {
       // It may have come before the watcher.
       if (isThere()) resolve();
     });
-    await within(Promise.race([made, this.exited]), START_MS, () => {
-      throw new ContainerStartError(`the runtime did not start ${spec.name} within ${START_MS / 1000} s`);
+    await within(Promise.race([made, this.exited]), startMs, () => {
+      throw new ContainerStartError(`the runtime did not start ${spec.name} within ${startMs / 1000} s`);
     });
     if (this.running) {
       this.#said = undefined;

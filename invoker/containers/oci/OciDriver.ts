@@ -50,6 +50,8 @@ export interface OciDriverOptions extends OciSettings {
   readonly logger: Logger;
   /** The owner of the containers: letters, digits, `-` and `_`. Its leftovers are removed at the start. */
   readonly owner: string;
+  /** The longest wait for the runtime to start a container, in ms; missing: 30 s. */
+  readonly startMs?: number | undefined;
   readonly program: OciProgram;
   /** The engine that has or pulls the images which no layout has; undefined: only layouts have images. */
   readonly docker: Docker | undefined;
@@ -211,6 +213,7 @@ export class OciDriver implements ContainerDriver {
       cgroup,
       address: network.address,
       networkPath: network.path,
+      startMs: this.#options.startMs,
       remove: async () => {
         await remove();
         this.#containers.delete(container);

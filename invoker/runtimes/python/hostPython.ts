@@ -118,10 +118,14 @@ function stampOf(path: string): string | undefined {
 const hasRefused = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && typeof error.code === 'number';
 
-const askPython = rememberingPython(async (program) => {
-  const { stdout } = await promisify(execFile)(program, [...PYTHON_OPTIONS, '-c', SCRIPT], { timeout: ANSWER_MS });
+/** Asks a program. Rejects if it is not a Python that works, or does not answer in time. */
+export async function askProgram(program: string, limitMs = ANSWER_MS): Promise<HostPython> {
+  const options = { timeout: limitMs, killSignal: 'SIGKILL' } as const;
+  const { stdout } = await promisify(execFile)(program, [...PYTHON_OPTIONS, '-c', SCRIPT], options);
   return answerSchema.parse(JSON.parse(stdout));
-});
+}
+
+const askPython = rememberingPython((program) => askProgram(program));
 
 /** The folder of the modules that every Python action may import: the client of objects. */
 export const pythonPackages = (): string => join(dirname(pythonRuntimeFile()), 'packages');

@@ -13,12 +13,13 @@ const MAX_SAID = 500;
  * @param archive the path of a file, compressed or not, or a stream of an uncompressed one.
  * @param implicitMode the mode of folders that the archive has no entry of, but files in; undefined: as the umask of this
  * process has it.
- * @throws Error with the reason of `tar`, or of the stream if it fails first
+ * @throws Error with the reason of `tar`, or of the stream if it fails first, or that it did not end in time
  */
 export async function unpackTar(
   archive: string | NodeJS.ReadableStream,
   folder: string,
   implicitMode?: number,
+  limitMs = LIMIT_MS,
 ): Promise<void> {
   const file = typeof archive === 'string' ? archive : '-';
   const args = ['-x', '-p', '--numeric-owner', '-C', folder, '-f', file];
@@ -27,7 +28,7 @@ export async function unpackTar(
     implicitMode === undefined
       ? (['tar', ...args] as const)
       : (['sh', '-c', 'umask "$0" && exec tar "$@"', (0o777 & ~implicitMode).toString(8), ...args] as const);
-  const child = spawn(program, rest, { stdio: ['pipe', 'ignore', 'pipe'], timeout: LIMIT_MS, killSignal: 'SIGKILL' });
+  const child = spawn(program, rest, { stdio: ['pipe', 'ignore', 'pipe'], timeout: limitMs, killSignal: 'SIGKILL' });
   let said = '';
   child.stderr.on('data', (chunk: Buffer) => (said = `${said}${chunk.toString()}`.slice(-MAX_SAID)));
   // tar may stop reading before the last zeros: only its exit code tells whether it failed.
@@ -38,6 +39,7 @@ export async function unpackTar(
     child.once('error', reject);
     child.once('close', (code) => {
       if (code === 0 && !cut) resolve();
+      else if (child.killed) reject(new Error(`tar did not end within ${limitMs / 1000} s`));
       else reject(cut ?? new Error(`tar failed: ${said.trim()}`));
     });
   });

@@ -11,6 +11,8 @@ import { BatchingActivationStore } from '../../../../shared/store/BatchingActiva
 import { eventually } from '../../../e2e/eventually.js';
 import { openTemporaryStores, type EmbeddedStores } from '../../../../shared/store/embedded/open.js';
 
+type Limits = Pick<ControllerProcessParts, 'startMs' | 'lookMs' | 'closeMs'>;
+
 describe('the process of a controller that is frozen', () => {
   let stores: EmbeddedStores;
   let messaging: EmbeddedMessaging;
@@ -30,9 +32,16 @@ describe('the process of a controller that is frozen', () => {
     await stores.close();
   });
 
-  async function started(limits: Pick<ControllerProcessParts, 'lookMs' | 'closeMs'>): Promise<ControllerProcess> {
+  async function started(limits: Limits): Promise<ControllerProcess> {
     const before = children();
-    const controller = await ControllerProcess.start({
+    const starting = start(limits);
+    // The process is there at once.
+    pid = children().find((child) => !before.includes(child)) ?? assert.fail('no process has started');
+    return starting;
+  }
+
+  function start(limits: Limits): Promise<ControllerProcess> {
+    return ControllerProcess.start({
       config: {
         instance: 1,
         options: parseOptions(['--controllers', '2', '--no-catalog']) as StandaloneOptions,
@@ -56,9 +65,14 @@ describe('the process of a controller that is frozen', () => {
       onDeath: (error) => onDeath(error),
       ...limits,
     });
-    pid = children().find((child) => !before.includes(child)) ?? assert.fail('no process has started');
-    return controller;
   }
+
+  it('is killed when its controller does not start', async () => {
+    const starting = started({ startMs: 500 });
+    process.kill(pid, 'SIGSTOP');
+    await assert.rejects(starting, /^Error: controller1 did not start within 0.5 s$/);
+    await eventually(async () => assert.ok(!children().includes(pid)));
+  });
 
   it('is killed when it has not answered 30 looks, and its server is told so', async () => {
     const died = new Promise<Error>((resolve) => (onDeath = resolve));

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { localImages } from '../../../../deploy/standalone/localImages.js';
+import { buildInProcess, localImages } from '../../../../deploy/standalone/localImages.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { NATIVE_IMAGE, RUNTIME_IMAGE } from '../../../../shared/runtimes/image.js';
 
@@ -27,6 +27,13 @@ describe('images that the standalone server builds', () => {
     await assert.rejects(images.ready(RUNTIME_IMAGE), /no node/);
     assert.equal(await images.missing(RUNTIME_IMAGE), 'no node');
     await images.ready(NATIVE_IMAGE);
+  });
+
+  it('are given up if their build takes too long', async () => {
+    await assert.rejects(
+      buildInProcess(RUNTIME_IMAGE, 1),
+      /^ContainerStartError: .*cannot be built: it took over 0.001 s$/,
+    );
   });
 
   it('are not those that an operator made under the same prefix', async () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { HttpConnections, type Sending } from '../../../../invoker/containers/HttpConnections.js';
 import { parseHead } from '../../../../invoker/containers/responseHead.js';
+import { within } from '../../../../shared/process/within.js';
 
 const HEAD = 'POST /run HTTP/1.1\r\nhost: localhost\r\n';
 
@@ -36,6 +38,57 @@ describe('the head of a response', () => {
   ]) {
     it(`is refused: ${JSON.stringify(text)}`, () => assert.throws(() => parseHead(text), /the response/));
   }
+});
+
+/** A server that is frozen, and whose queue of connections is full: further ones get no answer. */
+async function fullServer(): Promise<{ port: number; close: () => void }> {
+  const code =
+    'const s = require("net").createServer().listen({ port: 0, host: "127.0.0.1", backlog: 1 }, ' +
+    '() => console.log(s.address().port))';
+  const child = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
+  const port = Number(line.toString());
+  child.kill('SIGSTOP');
+  const fillers: Socket[] = [];
+  // Linux queues one more than the backlog, and lets further ones wait. A busy machine may let one wait that is queued.
+  for (let waiting = 0; waiting < 3;) {
+    const filler = connect(port, '127.0.0.1').on('error', () => undefined);
+    fillers.push(filler);
+    const connected = once(filler, 'connect').then(() => true);
+    waiting = (await within(connected, 200, () => false)) ? 0 : waiting + 1;
+    assert.ok(fillers.length < 100, 'the queue of the server has no end');
+  }
+  return {
+    port,
+    close: () => {
+      for (const filler of fillers) filler.destroy();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+describe('connections to a container whose server is frozen', () => {
+  before(function () {
+    if (process.platform !== 'linux') this.skip();
+  });
+
+  it('fail at their limit, without the request', async () => {
+    const { port, close } = await fullServer();
+    const connections = new HttpConnections({ host: '127.0.0.1', port }, 1, 300);
+    try {
+      let started = false;
+      const nothing = (): void => undefined;
+      const error = await new Promise<Error>((resolve) => {
+        const exchange = { started: () => void (started = true), head: nothing, data: nothing, end: nothing };
+        connections.send({ head: HEAD, body: '{}' }, { ...exchange, failed: resolve });
+      });
+      assert.equal(error.message, 'no connection in 300 ms');
+      assert.equal(started, false, 'another container may take the activation');
+    } finally {
+      connections.destroy();
+      close();
+    }
+  });
 });
 
 describe('connections to a container', () => {

