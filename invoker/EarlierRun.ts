@@ -14,7 +14,8 @@ const LOOKUPS = 16;
  * it did not start, and must run. `left`: the invoker stops before the store has said so, and the next run decides.
  */
 export type Earlier =
-  { readonly kind: 'recorded'; readonly record: ActivationRecord } | { readonly kind: 'begun' | 'new' | 'left' };
+  | { readonly kind: 'recorded'; readonly record: ActivationRecord }
+  | { readonly kind: 'begun' | 'new' | 'left' };
 
 export interface EarlierRunParts {
   readonly read: (namespace: string, activationId: string) => Promise<ActivationRecord | undefined>;
