@@ -277,9 +277,10 @@ function load1(): number {
 
 function standaloneTargets({ bare, api, bareRate, apiRate, memory, firstAnswerMs }: Measured): Target[] {
   return [
-    { name: 'added p50 <= 2 ms', met: api.p50 - bare.p50 <= 2 },
-    { name: 'ratio of calls >= 0.35', met: apiRate / bareRate >= 0.35 },
-    { name: 'resident < 150 MB', met: isBelow(memory, 150) },
+    { name: 'added p50 <= 0.6 ms', met: api.p50 - bare.p50 <= 0.6 },
+    { name: 'ratio of calls >= 0.4', met: apiRate / bareRate >= 0.4 },
+    // The system takes back the pages of files, most of them of the embedded store, where memory is short.
+    { name: 'resident without files < 150 MB', met: isBelow(memory, 150) },
     { name: 'first answer < 1500 ms', met: firstAnswerMs.value < 1500 },
   ];
 }
@@ -291,11 +292,11 @@ function distributedTargets({ api, apiRate, memory, crashMs, hops }: Measured): 
     { name: "0.6 of standalone's calls", met: standalone !== undefined && apiRate / standalone.apiRate >= 0.6 },
     { name: 'p50 <= 5 ms', met: api.p50 <= 5 },
     { name: '>= 600 calls a second', met: apiRate >= 600 },
-    { name: 'resident < 130 MB each', met: isBelow(memory, 130) },
+    { name: 'resident without files < 130 MB each', met: isBelow(memory, 130) },
     { name: 'crash told < 100 ms', met: crashMs.value < 100 },
   ];
 }
 
 function isBelow(memory: Record<string, ResidentMemory>, megabytes: number): boolean {
-  return Object.values(memory).every(({ total }) => total < megabytes);
+  return Object.values(memory).every(({ total, files }) => total - files < megabytes);
 }
