@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Pool } from 'undici';
@@ -11,6 +10,7 @@ import { startCouch } from '../integration/couchdb/couch.js';
 import { LIKE_IN_PRODUCTION } from '../integration/kafka/broker.js';
 import { newPrefix, startKafka } from '../integration/kafka/kafka.js';
 import { freePort } from '../../deploy/local/ports.js';
+import { benchGuard } from './guard.js';
 
 const STANDALONE = fileURLToPath(new URL('../../deploy/standalone/main.js', import.meta.url));
 
@@ -57,14 +57,20 @@ export async function startStandalone(
   options: readonly string[],
   { main = STANDALONE, node = ['--max-semi-space-size=16'], environment = {} }: StandaloneStart = {},
 ): Promise<BenchServer> {
+  const { guardian, folder } = benchGuard();
   const port = await freePort();
-  const data = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
+  const data = mkdtempSync(join(folder, 'data-'));
   const started = performance.now();
   const child = spawn(
     process.execPath,
     [...node, main, '--port', String(port), '--data', data, '--log-level', 'warn', ...options],
     { stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, ...environment } },
   );
+  const { pid } = child;
+  if (pid !== undefined) {
+    guardian.add(pid);
+    child.once('exit', () => guardian.remove(pid));
+  }
   const url = `http://127.0.0.1:${port}`;
   const client = new ApiClient(url);
   await untilAnswers(client, child);
@@ -96,7 +102,8 @@ export interface DistributedOptions {
 
 /** Starts a controller and an invoker as processes, on a Kafka broker and a CouchDB (`KAFKA_HOSTS`, `COUCHDB_URL`, or the tests'). */
 export async function startDistributed(options: DistributedOptions = {}): Promise<BenchServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'palette-whisk-bench-'));
+  const { guardian, folder: guarded } = benchGuard();
+  const folder = mkdtempSync(join(guarded, 'run-'));
   const [kafka, couch] = await Promise.all([startKafka(newPrefix(), LIKE_IN_PRODUCTION), startCouch()]);
   const started = performance.now();
   const topology = await Topology.start({
@@ -107,6 +114,7 @@ export async function startDistributed(options: DistributedOptions = {}): Promis
     driver: options.driver ?? 'docker',
     userMemoryMB: options.userMemoryMB ?? 4096,
     folder,
+    guards: guardian,
     environment: {
       LIMITS_ACTIONS_INVOKES_PERMINUTE: '10000000',
       LIMITS_ACTIONS_INVOKES_CONCURRENT: '1000',

@@ -1,20 +1,13 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, renameSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { renameSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { RUN_VARIABLE, RunGuardian, type Guards } from '../../../deploy/local/RunGuardian.js';
+import { RUN_VARIABLE, type Guards } from '../../../deploy/local/RunGuardian.js';
+import { benchGuard } from '../guard.js';
 
-/**
- * Makes what this process starts from here on end with it, even if it is killed by `kill -9`: brokers and databases by
- * their environment, and servers that hide theirs if they are added to the result. Removes all temporary files.
- */
+/** Makes all that this process starts from here on end with it (`../guard.ts`). Removes all temporary files, too. */
 export function guardEverything(): Guards {
-  const folder = mkdtempSync(join(tmpdir(), 'palette-faults-'));
-  process.env[RUN_VARIABLE] = folder;
+  const { guardian, folder } = benchGuard();
   process.env['TMPDIR'] = folder;
-  // It acts when this process ends, in order or not.
-  const guardian = new RunGuardian(folder);
-  guardian.addPath(folder);
   return guardian;
 }
 
