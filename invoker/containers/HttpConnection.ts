@@ -1,10 +1,12 @@
-import { connect, type Socket } from 'node:net';
+import { connect, isIP, type OnReadOpts, type Socket } from 'node:net';
+import { connect as connectTls, type ConnectionOptions as TlsOptions, type SecureContextOptions } from 'node:tls';
 import type { BodyInPieces, RequestBody } from './ContainerDriver.js';
 import { parseHead, type ResponseHead } from './responseHead.js';
 
 /*
- * One connection of HTTP/1.1 to a container, for one request at a time. A warm call spends less time here than in a general client:
- * a request is one write, and a response is parsed in the buffer that it was read into.
+ * One connection of HTTP/1.1 to a container or another invoker, for one request at a time. A warm call spends less time here than in
+ * a general client: a request is one write, and a response is parsed in the buffer that it was read into. It takes responses with a
+ * `Content-Length` only.
  *
  * States:
  *   connecting  `send` waits                                            → busy: the request is written; closed
@@ -17,17 +19,28 @@ import { parseHead, type ResponseHead } from './responseHead.js';
 /** The address of a container's proxy: TCP or a Unix socket. */
 export type ContainerAddress = { readonly host: string; readonly port: number } | { readonly socketPath: string };
 
-/** A `POST`: its head without `Content-Length` and the empty line, and its body. */
+/** How a connection is made. */
+export interface ConnectionOptions {
+  /** For https; missing: http. */
+  readonly tls?: SecureContextOptions | undefined;
+  /** The limit for the connection, in ms; missing: `CONNECT_MS`. */
+  readonly connectMs?: number | undefined;
+  /** Called with the socket of each new connection. */
+  readonly onSocket?: ((socket: Socket) => void) | undefined;
+}
+
+/** A request: its head without `Content-Length` and the empty line, and its body; undefined: it has neither length nor body. */
 export interface HttpRequest {
   readonly head: string;
-  readonly body: RequestBody;
+  readonly body: RequestBody | undefined;
 }
 
 /** Is told the course of one request: `started`, `head`, `data`s and `end`; or `failed` at any time, and then nothing more. */
 export interface Exchange {
   /** The request is being written to a connection. */
   started(): void;
-  head(head: ResponseHead): void;
+  /** @param text the status line and the header fields */
+  head(head: ResponseHead, text: string): void;
   /** @param chunk a part of the body; it changes after the call, unless it was read into `place` */
   data(chunk: Buffer): void;
   /** Where the next bytes of the body should be read to: not more than those that are missing. Undefined: anywhere. */
@@ -37,6 +50,7 @@ export interface Exchange {
 }
 
 const CONNECT_MS = 10_000;
+const KEEP_ALIVE_MS = 60_000;
 const MAX_HEAD_BYTES = 64 * 1024;
 /** The connection is given up so long before its server closes it, in ms: a request must not meet the close. */
 const CLOSE_MARGIN_MS = 2000;
@@ -44,8 +58,8 @@ const CLOSE_MARGIN_MS = 2000;
 const IDLE_MS = 4000;
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 
-/** All connections read into it, apart from large bodies: a read is handled before the next one. */
-const buffer = Buffer.allocUnsafe(64 * 1024);
+/** All connections read into it, apart from large bodies: a read is handled before the next one. A head and 64 KB need one read. */
+const buffer = Buffer.allocUnsafe(68 * 1024);
 
 export class HttpConnection {
   readonly #socket: Socket;
@@ -65,12 +79,16 @@ export class HttpConnection {
   #missing = 0;
   #paused = false;
   #error: Error | undefined;
+  #connected = false;
   #closed = false;
   #keepMs = IDLE_MS;
   #idleSince = 0;
 
-  /** @param connectMs the longest wait for the connection. */
-  constructor(address: ContainerAddress, onFree: (connection: HttpConnection) => void, connectMs = CONNECT_MS) {
+  constructor(
+    address: ContainerAddress,
+    onFree: (connection: HttpConnection) => void,
+    { tls, connectMs = CONNECT_MS, onSocket }: ConnectionOptions = {},
+  ) {
     this.#onFree = onFree;
     let target: Buffer = buffer;
     const onread = {
@@ -78,18 +96,17 @@ export class HttpConnection {
       buffer: (): Buffer => (target = this.#target()),
       callback: (bytes: number): boolean => this.#read(target.subarray(0, bytes)),
     };
-    const socket =
-      'socketPath' in address
-        ? connect({ path: address.socketPath, onread })
-        : connect({ ...address, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: 60_000 });
+    const socket = tls ? secured(address, tls, onread) : plain(address, onread);
     this.#socket = socket;
+    onSocket?.(socket);
     const late = setTimeout(() => this.close(connectTimeout(connectMs)), connectMs);
-    socket.once('connect', () => {
+    socket.once(tls ? 'secureConnect' : 'connect', () => {
       clearTimeout(late);
+      this.#connected = true;
       this.#write();
     });
     socket.on('error', (error) => (this.#error ??= error));
-    socket.once('end', () => this.close(new Error('the container closed the connection')));
+    socket.once('end', () => this.close(new Error('the server closed the connection')));
     socket.once('close', () => {
       clearTimeout(late);
       this.close(this.#error ?? new Error('the connection is closed'));
@@ -109,7 +126,7 @@ export class HttpConnection {
   send(request: HttpRequest, exchange: Exchange): void {
     this.#exchange = exchange;
     this.#request = request;
-    if (!this.#socket.connecting) this.#write();
+    if (this.#connected) this.#write();
   }
 
   /** Reads no more of the response until `resume`. */
@@ -139,6 +156,10 @@ export class HttpConnection {
     if (!request || !exchange || this.#closed) return;
     exchange.started();
     const { head, body } = request;
+    if (body === undefined) {
+      this.#socket.write(`${head}\r\n`, 'latin1');
+      return;
+    }
     if (typeof body === 'string') {
       const bytes = Buffer.byteLength(body);
       // Node.js copies ASCII faster as Latin-1. The head is ASCII.
@@ -181,7 +202,7 @@ export class HttpConnection {
   #read(chunk: Buffer): boolean {
     try {
       if (this.#exchange) this.#take(this.#exchange, chunk);
-      else this.close(new Error('the container wrote without a request'));
+      else this.close(new Error('the server wrote without a request'));
     } catch (error) {
       this.close(error instanceof Error ? error : new Error(String(error)));
     }
@@ -200,12 +221,13 @@ export class HttpConnection {
       }
       this.#early = undefined;
       chunk = bytes.subarray(end + BLANK_LINE.length);
-      const head = this.#parsed(bytes.toString('latin1', 0, end));
+      const text = bytes.toString('latin1', 0, end);
+      const head = this.#parsed(text);
       // An interim response: another one follows.
       if (head.status >= 100 && head.status < 200) continue;
       this.#head = head;
-      this.#missing = head.length ?? 0;
-      exchange.head(head);
+      this.#missing = isBodiless(head) ? 0 : (head.length ?? 0);
+      exchange.head(head, text);
     }
     if (this.#closed) return;
     if (chunk.length > this.#missing) throw new Error('the response is longer than its length');
@@ -230,6 +252,24 @@ export class HttpConnection {
     else this.#onFree(this);
     exchange.end();
   }
+}
+
+/** Responses with these status codes have no body, whatever their headers say. */
+const isBodiless = ({ status }: ResponseHead): boolean => status === 304 || status === 204;
+
+function plain(address: ContainerAddress, onread: OnReadOpts): Socket {
+  if ('socketPath' in address) return connect({ path: address.socketPath, onread });
+  return connect({ ...address, onread, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+}
+
+function secured(address: ContainerAddress, tls: SecureContextOptions, onread: OnReadOpts): Socket {
+  // The types of Node.js do not have `onread` here.
+  const options: TlsOptions & { readonly onread: OnReadOpts } = { ...tls, onread };
+  if ('socketPath' in address) return connectTls({ ...options, path: address.socketPath });
+  // An IP address is no server name (RFC 6066).
+  const servername = isIP(address.host) === 0 ? address.host : '';
+  const socket = connectTls({ ...options, ...address, servername });
+  return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
 function connectTimeout(ms: number): Error {

@@ -1,5 +1,11 @@
 import { Queue } from '../../shared/process/Queue.js';
-import { HttpConnection, type ContainerAddress, type Exchange, type HttpRequest } from './HttpConnection.js';
+import {
+  HttpConnection,
+  type ConnectionOptions,
+  type ContainerAddress,
+  type Exchange,
+  type HttpRequest,
+} from './HttpConnection.js';
 
 /** A request that has been passed to `HttpConnections.send`. */
 export interface Sending {
@@ -16,24 +22,24 @@ interface Sent extends Sending {
   connection: HttpConnection | undefined;
 }
 
-/** Persistent connections to one container. Requests wait while all are busy. */
+/** Persistent connections to one container or invoker. Requests wait while all are busy. */
 export class HttpConnections {
   readonly #address: ContainerAddress;
   readonly #max: number;
-  readonly #connectMs: number | undefined;
+  readonly #options: ConnectionOptions;
   readonly #all = new Set<HttpConnection>();
   readonly #idle: HttpConnection[] = [];
-  /** Bounded by the pool: it sends a container no more activations than its concurrency, and a few besides. */
+  /**
+   * Bounded by the callers: the pool sends a container no more activations than its concurrency, and a few besides; and each
+   * namespace has a bound on its reads of another invoker.
+   */
   #waiting = new Queue<Sent>();
 
-  /**
-   * @param max the most open connections
-   * @param connectMs the longest wait for a connection; missing: 10 s
-   */
-  constructor(address: ContainerAddress, max: number, connectMs?: number) {
+  /** @param max the most open connections */
+  constructor(address: ContainerAddress, max: number, options: ConnectionOptions = {}) {
     this.#address = address;
     this.#max = max;
-    this.#connectMs = connectMs;
+    this.#options = options;
   }
 
   send(request: HttpRequest, exchange: Exchange): Sending {
@@ -73,7 +79,7 @@ export class HttpConnections {
     // `abort` may be called inside any of these.
     connection.send(sent.request, {
       started: () => exchange?.started(),
-      head: (head) => sent.exchange?.head(head),
+      head: (head, text) => sent.exchange?.head(head, text),
       data: (chunk) => sent.exchange?.data(chunk),
       place: () => sent.exchange?.place?.(),
       end: () => {
@@ -93,7 +99,7 @@ export class HttpConnections {
       if (idle.usable) return idle;
       idle.close(new Error('the connection was idle for too long'));
     }
-    const connection = new HttpConnection(this.#address, (free) => this.#freed(free), this.#connectMs);
+    const connection = new HttpConnection(this.#address, (free) => this.#freed(free), this.#options);
     this.#all.add(connection);
     return connection;
   }

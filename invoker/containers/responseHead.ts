@@ -1,4 +1,4 @@
-/** What the head of a response says that a client of one container needs. */
+/** What the head of a response says about its body and its connection, and what a client of a container needs. */
 export interface ResponseHead {
   readonly status: number;
   /** The length of the body in bytes; undefined if the response does not announce it. */
@@ -66,4 +66,14 @@ export function parseHead(text: string): ResponseHead {
     from = to + 2;
   }
   return { status: Number(status), length: encoded ? undefined : length, keepAliveMs, closes, token, logs };
+}
+
+/** The header fields of a text that `parseHead` takes, by lower-case name. The last one of a name counts. */
+export function parseFields(text: string): Record<string, string> {
+  const fields: Record<string, string> = {};
+  for (const line of text.split('\r\n').slice(1)) {
+    const colon = line.indexOf(':');
+    fields[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+  }
+  return fields;
 }

@@ -48,12 +48,27 @@ export class NamespaceTurns {
    */
   async take(address: string, uuid: string, signal?: AbortSignal): Promise<() => void> {
     signal?.throwIfAborted();
-    const place = `${uuid}\n${address}`;
-    const line = this.#lines.get(place) ?? { underWay: 0, waiting: new Set() };
-    this.#lines.set(place, line);
-    if (line.underWay < this.#most) line.underWay++;
-    else await this.#wait(line, signal);
+    const free = this.takeFree(address, uuid);
+    if (free) return free;
+    const place = placeOf(address, uuid);
+    const line = this.#line(place);
+    await this.#wait(line, signal);
     return () => this.#leave(place, line);
+  }
+
+  /** Like `take`, for a turn that is free now; undefined: none is. */
+  takeFree(address: string, uuid: string): (() => void) | undefined {
+    const place = placeOf(address, uuid);
+    const line = this.#line(place);
+    if (line.underWay >= this.#most) return undefined;
+    line.underWay++;
+    return () => this.#leave(place, line);
+  }
+
+  #line(place: string): Line {
+    let line = this.#lines.get(place);
+    if (!line) this.#lines.set(place, (line = { underWay: 0, waiting: new Set() }));
+    return line;
   }
 
   async #wait(line: Line, signal: AbortSignal | undefined): Promise<void> {
@@ -97,6 +112,8 @@ export class NamespaceTurns {
     if (line.underWay === 0) this.#lines.delete(place);
   }
 }
+
+const placeOf = (address: string, uuid: string): string => `${uuid}\n${address}`;
 
 /** Ends a turn when the body of its response has ended, or at once if that was before. */
 export function leaveAtEnd(body: Readable, leave: () => void): void {

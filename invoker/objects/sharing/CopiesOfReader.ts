@@ -8,8 +8,9 @@ import { sendObject } from '../server/respond.js';
 
 /** A copy whose bytes pass by. */
 export interface ArrivingCopy {
-  /** Passes the bytes on, and keeps them. */
-  readonly tap: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>;
+  /** The place of its bytes. */
+  readonly bytes: Buffer;
+  /** Keeps them: exactly one of both is to be called. */
   readonly keep: () => void;
   readonly release: () => void;
 }
@@ -48,19 +49,9 @@ export class CopiesOfReader {
     const room = this.#copies.reserve(place, Number(length), boundBytes, boundBytes - usedBytes);
     if (!room) return undefined;
     const bytes = Buffer.allocUnsafeSlow(Number(length));
-    let filled = 0;
     return {
-      async *tap(source) {
-        for await (const chunk of source) {
-          filled += chunk.copy(bytes, filled);
-          yield chunk;
-        }
-      },
+      bytes,
       keep: () => {
-        if (filled !== bytes.length) {
-          room.release();
-          return;
-        }
         const persistence = PERSISTENCES.find((name) => name === headers[PERSISTENCE_HEADER]) ?? 'memory';
         room.keep({ bytes: ObjectBytes.of(bytes), contentType, etag, persistence, expiresAt: undefined });
       },

@@ -9,6 +9,7 @@ import { PEER_HEADER, signPeer, type PeerOperation } from '../../../shared/objec
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ConnectionBytes } from './ConnectionBytes.js';
 import { formerOwner } from './lostColor.js';
+import { PeerReads, type Reading, type TakeHead } from './PeerReads.js';
 
 /** A request for another invoker. */
 export interface PeerRequest {
@@ -24,6 +25,13 @@ export interface PeerRequest {
   readonly signal?: AbortSignal | undefined;
   /** Whether the response comes after a change of an object only. Missing: it comes at once. */
   readonly waits?: boolean | undefined;
+}
+
+/** A `GET` of a container or a user, without a body and without a wait. */
+export interface PeerReadRequest extends Pick<PeerRequest, 'path' | 'namespace'> {
+  readonly headers: Readonly<Record<string, string | string[]>>;
+  /** The limit for the response's headers, in ms. */
+  readonly timeoutMs: number;
 }
 
 /** A peer could not be asked. */
@@ -51,6 +59,7 @@ export class PeerClient {
   readonly #self: string;
   readonly #agent: Agent;
   readonly #waiting: Agent;
+  readonly #reads: PeerReads;
   readonly #turns = new NamespaceTurns();
   readonly #bytes = new ConnectionBytes();
 
@@ -77,6 +86,16 @@ export class PeerClient {
       });
     this.#agent = agent(CONNECTIONS);
     this.#waiting = agent(MAX_OPEN_WAITS);
+    this.#reads = new PeerReads({
+      tls,
+      connectMs: CONNECT_MS,
+      connections: CONNECTIONS,
+      onSocket: (socket) => {
+        // A caller waits for each read, over a connection that keeps the thread.
+        socket.unref();
+        this.#bytes.add(socket);
+      },
+    });
   }
 
   /** The bytes that went over its connections, in both directions. */
@@ -97,6 +116,43 @@ export class PeerClient {
       leave();
       throw error;
     }
+  }
+
+  /**
+   * Sends a read, whose response goes to `take`. `ended` of the result rejects like `send`, or with an error of `take`, and also if the
+   * body is not complete.
+   */
+  read(peer: Peer, asked: PeerReadRequest, take: TakeHead): Reading {
+    const leave = this.#turns.takeFree(peer.url, asked.namespace.uuid);
+    if (leave) return this.#read(peer, asked, take, leave);
+    const gone = new AbortController();
+    let begun: Reading | undefined;
+    const turn = this.#turns.take(peer.url, asked.namespace.uuid, gone.signal).catch((error: unknown) => {
+      if (error instanceof ObjectError) throw error;
+      throw new PeerError('unsent', 'the read was given up', error);
+    });
+    const ended = turn.then((end) => {
+      begun = this.#read(peer, asked, take, end);
+      if (gone.signal.aborted) begun.abort();
+      return begun.ended;
+    });
+    return { ended, abort: () => (begun ? begun.abort() : gone.abort()) };
+  }
+
+  #read(
+    peer: Peer,
+    { path, namespace, headers, timeoutMs }: PeerReadRequest,
+    take: TakeHead,
+    leave: () => void,
+  ): Reading {
+    const claims = { operation: 'request', from: this.#self, namespace } as const;
+    let fields = `${PEER_HEADER}: ${signPeer(this.#secret, { method: 'GET', path }, claims, Date.now())}\r\n`;
+    for (const [name, value] of Object.entries(headers)) fields += `${name}: ${[value].flat().join(', ')}\r\n`;
+    const explain = (error: Error): PeerError =>
+      new PeerError(peerFaultOf(error), `invoker${peer.instance} does not answer`, error);
+    const reading = this.#reads.read(peer.url, { target: path, fields, headMs: timeoutMs }, take, explain);
+    reading.ended.then(leave, leave);
+    return reading;
   }
 
   async #request(peer: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
@@ -136,6 +192,7 @@ export class PeerClient {
   }
 
   async close(): Promise<void> {
+    this.#reads.close();
     await Promise.all([this.#agent.destroy(), this.#waiting.destroy()]);
   }
 }

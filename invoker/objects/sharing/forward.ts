@@ -7,18 +7,14 @@ import { dropBody } from '../../../shared/objects/dropBody.js';
 import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { isWait } from '../../../shared/objects/OpenWaits.js';
-import {
-  OBJECT_REQUEST_HEADERS,
-  OBJECT_RESPONSE_HEADERS,
-  passedHeaders,
-} from '../../../shared/objects/passedHeaders.js';
+import { OBJECT_REQUEST_HEADERS, passedHeaders } from '../../../shared/objects/passedHeaders.js';
 import { passedBody } from '../../../shared/objects/passedBody.js';
 import type { ForwardedCall } from '../server/Elsewhere.js';
 import type { CopiesOfReader } from './CopiesOfReader.js';
+import { forwardRead, homeChanges, homeIsSilent, PASSED_RESPONSE_HEADERS, READ_MS } from './forwardRead.js';
 import { PeerError, type PeerClient, type PeerRequest } from './PeerClient.js';
 
-/** The limits for the response to a read, to a change, and to a read that waits, in ms. */
-const READ_MS = 8000;
+/** The limits for the response to a change, and to a read that waits, in ms. */
 const CHANGE_MS = 8000;
 const WAIT_MS = 310_000;
 
@@ -28,23 +24,22 @@ const WAIT_MS = 310_000;
  * @throws ObjectError 503; 502 if the home may have changed the object without a response.
  */
 export async function forward(peers: PeerClient, call: ForwardedCall, copies: CopiesOfReader): Promise<void> {
-  const { headers } = call.request;
+  const { method, headers } = call.request;
   const hasBody = headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+  if (method === 'GET' && !hasBody && !isWait(call.path)) {
+    await forwardRead(peers, call, copies);
+    return;
+  }
   const body = hasBody ? passedBody(call.request) : undefined;
   try {
-    await exchange(peers, call, copies, body);
+    await exchange(peers, call, body);
   } finally {
     body?.destroy();
   }
 }
 
 /** See `forward`. */
-async function exchange(
-  peers: PeerClient,
-  call: ForwardedCall,
-  copies: CopiesOfReader,
-  body: Readable | undefined,
-): Promise<void> {
+async function exchange(peers: PeerClient, call: ForwardedCall, body: Readable | undefined): Promise<void> {
   const { request, response, namespace, path, homes } = call;
   const method = request.method ?? 'GET';
   const gone = new AbortController();
@@ -52,15 +47,12 @@ async function exchange(
   response.once('close', abort);
   // The caller may have disconnected before.
   if (response.closed) abort();
-  const place = mayBeCopied(request) ? placeOf(call) : undefined;
-  const copy = place === undefined ? undefined : copies.get(place);
-  const headers = passedHeaders(request.headers, OBJECT_REQUEST_HEADERS);
   const asked: PeerRequest = {
     operation: 'request',
     method,
     path,
     namespace,
-    headers: copy ? { ...headers, 'if-none-match': copy.etag } : headers,
+    headers: passedHeaders(request.headers, OBJECT_REQUEST_HEADERS),
     body,
     timeoutMs: timeoutOf(request),
     signal: gone.signal,
@@ -75,25 +67,9 @@ async function exchange(
     }
     if (answer.statusCode === 421) {
       await answer.body.dump();
-      throw new ObjectError(503, 'The home of the color is changing.', { retryAfterS: 1 });
+      throw homeChanges();
     }
-    if (place !== undefined && copy && answer.statusCode === 304) {
-      await answer.body.dump();
-      response.off('close', abort);
-      copies.send(place, copy, response);
-      return;
-    }
-    if (place !== undefined && answer.statusCode === 404) copies.drop(place);
-    response.writeHead(answer.statusCode, passedHeaders(answer.headers, RESPONSE_HEADERS));
-    const room = place === undefined || answer.statusCode !== 200 ? undefined : copies.reserve(place, answer.headers);
-    if (room) {
-      // As below.
-      await pipeline(answer.body, room.tap, response).then(room.keep, () => {
-        room.release();
-        response.destroy();
-      });
-      return;
-    }
+    response.writeHead(answer.statusCode, passedHeaders(answer.headers, PASSED_RESPONSE_HEADERS));
     // A caller that disconnects is not an error, and an incomplete response must not look complete.
     await pipeline(answer.body, response).catch(() => response.destroy());
   } finally {
@@ -102,23 +78,17 @@ async function exchange(
   }
 }
 
-/** A plain read. One that waits, or knows tags itself, is passed on as it is. */
-const mayBeCopied = ({ method, url = '', headers }: IncomingMessage): boolean =>
-  method === 'GET' && !url.includes('?') && headers['if-none-match'] === undefined;
-
-const placeOf = ({ namespace, path }: ForwardedCall): string => `${namespace.uuid}\n${path}`;
-
 async function send(peers: PeerClient, home: Peer, asked: PeerRequest): Promise<Dispatcher.ResponseData> {
   try {
     return await peers.send(home, asked);
   } catch (error) {
     if (error instanceof ObjectError) throw error;
     const reads = asked.method === 'GET' || asked.method === 'HEAD';
-    const home_ = `The home of the color, invoker${home.instance},`;
     if (error instanceof PeerError && error.fault === 'silent' && !reads) {
-      throw new ObjectError(502, `${home_} does not respond: the object may have changed or not.`, { cause: error });
+      const text = `The home of the color, invoker${home.instance}, does not respond: the object may have changed or not.`;
+      throw new ObjectError(502, text, { cause: error });
     }
-    throw new ObjectError(503, `${home_} does not answer.`, { retryAfterS: 1, cause: error });
+    throw homeIsSilent(home, error);
   }
 }
 
@@ -126,5 +96,3 @@ function timeoutOf({ method, url = '' }: IncomingMessage): number {
   if (method !== 'GET' && method !== 'HEAD') return CHANGE_MS;
   return isWait(url) ? WAIT_MS : READ_MS;
 }
-
-const RESPONSE_HEADERS = [...OBJECT_RESPONSE_HEADERS, 'allow', 'x-request-id'];

@@ -20,6 +20,8 @@ export interface PeerFigures {
 }
 
 const GETS = 100;
+/** The first rounds, in which the compiler still works. */
+const WARM_ROUNDS = 30;
 const BYTES = 64 * 1024;
 
 async function main({ reader, home, rounds }: PeerTask): Promise<PeerFigures> {
@@ -39,7 +41,7 @@ async function main({ reader, home, rounds }: PeerTask): Promise<PeerFigures> {
   const moved: number[] = [];
   const validated: number[] = [];
   const local: number[] = [];
-  for (let round = -1; round < rounds; round++) {
+  for (let round = -WARM_ROUNDS; round < rounds; round++) {
     const samples: number[] = [];
     for (let n = 0; n < GETS; n++) {
       await change();
@@ -47,7 +49,6 @@ async function main({ reader, home, rounds }: PeerTask): Promise<PeerFigures> {
     }
     const again = await timed(GETS, () => read(away, version));
     const near = await timed(GETS, () => read(here, version));
-    // The first round warms up.
     if (round < 0) continue;
     moved.push(...samples);
     validated.push(...again);

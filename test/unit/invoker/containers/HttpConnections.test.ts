@@ -74,7 +74,7 @@ describe('connections to a container whose server is frozen', () => {
 
   it('fail at their limit, without the request', async () => {
     const { port, close } = await fullServer();
-    const connections = new HttpConnections({ host: '127.0.0.1', port }, 1, 300);
+    const connections = new HttpConnections({ host: '127.0.0.1', port }, 1, { connectMs: 300 });
     try {
       let started = false;
       const nothing = (): void => undefined;

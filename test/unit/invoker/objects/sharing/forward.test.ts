@@ -63,7 +63,7 @@ describe('a request for an object of another home', () => {
     let left = (): void => undefined;
     const leaves = new Promise<void>((resolve) => (left = resolve));
     const home = createServer((_request, response) => {
-      response.once('close', left).writeHead(200, { 'content-type': 'text/plain' });
+      response.once('close', left).writeHead(200, { 'content-length': MB });
       response.write('the first bytes');
     });
     const peers = new PeerClient('a secret of the cluster', 'invoker0');
