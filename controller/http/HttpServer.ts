@@ -20,6 +20,8 @@ const KEEP_ALIVE_MS = 70_000;
 const RECEIVE_MS = 65_000;
 /** The limit for a client to close its half of a connection after a refusal of bytes that are not HTTP. */
 const CLOSE_MS = 5000;
+/** The same at a stop: many clients notice the end of a kept connection only when they use it again. */
+const STOP_CLOSE_MS = 1000;
 /** The interval at which Node checks this time; its own default of 30 s would add up to 30 s to the limit. */
 const CHECK_MS = 1000;
 const MAX_HEADER_BYTES = 32 * 1024;
@@ -123,8 +125,7 @@ export class HttpServer {
     this.#quick = quick && {
       takes: (method, target) => target.length <= this.#maxTargetBytes && quick(method, target),
       serve: (req, res) => this.#onRequest(req, res),
-      passOn: (socket, bytes) => {
-        socket.unshift(bytes);
+      passOn: (socket) => {
         this.#passOn(socket);
         socket.resume();
       },
@@ -133,6 +134,7 @@ export class HttpServer {
         if (connection) connection.receiving = receives;
       },
       failed: (socket, error) => this.#onClientError(error, socket),
+      stops: () => this.#stopping,
       keepAliveMs: KEEP_ALIVE_MS,
       receiveMs: this.#receiveMs,
       maxHeadBytes: MAX_HEADER_BYTES,
@@ -233,7 +235,7 @@ export class HttpServer {
     if (this.#stopping) res.setHeader('Connection', 'close');
     whenClosed(res, () => {
       pending.splice(pending.indexOf(exchange), 1);
-      if (pending.length === 0 && this.#stopping) socket.end();
+      if (pending.length === 0 && this.#stopping) endSoon(socket, '', STOP_CLOSE_MS);
     });
   }
 
@@ -270,7 +272,7 @@ export class HttpServer {
     const answer = (): void => {
       // The client would take a second response to the same request for the response to the next one.
       if (!socket.writable || (inBody && latest.res.headersSent)) socket.destroySoon();
-      else endSoon(socket, rawRefusal(...refusalOf(error)));
+      else endSoon(socket, rawRefusal(...refusalOf(error)), CLOSE_MS);
     };
     // Responses are sent in the order of their requests.
     if (before) before.res.once('close', answer);
@@ -292,7 +294,7 @@ export class HttpServer {
     });
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve())).then(() => empty);
     for (const [socket, { pending, receiving }] of this.#connections) {
-      if (pending.length === 0 && !receiving) socket.end();
+      if (pending.length === 0 && !receiving) endSoon(socket, '', STOP_CLOSE_MS);
     }
     return within(closed, limitMs, () => {
       this.#server.closeAllConnections();
@@ -302,10 +304,11 @@ export class HttpServer {
   }
 }
 
-/** Sends the last bytes, and waits a limited time for the client to close its half of the connection. */
-function endSoon(socket: Socket, text: string): void {
-  socket.end(text);
-  const timer = setTimeout(() => socket.destroy(), CLOSE_MS).unref();
+/** Sends the last bytes, and waits at most so long (ms) for the client to close its half of the connection. */
+function endSoon(socket: Socket, text: string, limitMs: number): void {
+  if (text) socket.write(text);
+  socket.end();
+  const timer = setTimeout(() => socket.destroy(), limitMs).unref();
   socket.once('close', () => clearTimeout(timer));
 }
 

@@ -19,12 +19,14 @@ export interface QuickParts {
   /** Whether a request is served here. */
   readonly takes: (method: string, target: string) => boolean;
   readonly serve: (req: QuickRequest, res: QuickResponse) => void;
-  /** Takes the connection, which is paused, with the bytes that are already read. */
-  readonly passOn: (socket: Socket, bytes: Buffer) => void;
+  /** Takes the connection, which is paused, and has all its bytes. */
+  readonly passOn: (socket: Socket) => void;
   /** Called when the body of a request is not complete, and when it is. */
   readonly receiving: (socket: Socket, receives: boolean) => void;
   /** A request did not come in time, or not to its end: `error` has Node's code. Closes the connection. */
   readonly failed: (socket: Socket, error: NodeJS.ErrnoException) => void;
+  /** Whether each connection closes after its next response. */
+  readonly stops: () => boolean;
   /** The idle time of a connection, and the longest time for the arrival of a request, in ms. */
   readonly keepAliveMs: number;
   readonly receiveMs: number;
@@ -34,8 +36,6 @@ export interface QuickParts {
 
 /** The longest body that is read here. */
 const MAX_BODY_BYTES = 65_536;
-/** The bytes of later requests that wait for a response. More stay with the client. */
-const MAX_EARLY_BYTES = 65_536;
 
 /** As `node:http` has it. */
 const KEEP_ALIVE_BUFFER_MS = 1000;
@@ -58,7 +58,6 @@ class QuickConnection implements ResponseSink {
   #missing = 0;
   #deadline: NodeJS.Timeout | undefined;
   #response: QuickResponse | undefined;
-  #early: Buffer | undefined;
   #served = false;
   /** The client has closed its half of the connection. */
   #ended = false;
@@ -76,7 +75,7 @@ class QuickConnection implements ResponseSink {
   }
 
   get last(): boolean {
-    return this.#ended && !this.#early;
+    return this.#parts.stops() || this.#ended;
   }
 
   respond(text: string, encoding: 'latin1' | 'utf8', last: boolean): void {
@@ -99,25 +98,24 @@ class QuickConnection implements ResponseSink {
     this.#response = undefined;
     response?.tellClosed();
     const socket = this.#socket;
-    // A server that stops ends the connection, and an early request is not served.
-    if (last || socket.destroyed || socket.writableEnded) return;
-    const early = this.#early;
-    this.#early = undefined;
+    // Bytes that came early are read now. Those after the last response are dropped until the client ends its half.
     if (socket.isPaused()) socket.resume();
-    if (early) this.#onData(early);
-    // The rest of an incomplete request cannot come any more.
-    if (this.#ended && !this.#response) socket.end();
+    else if (this.#ended && !last) socket.end();
   }
 
   readonly #onData = (chunk: Buffer): void => {
     // A request that cannot be answered any more must not run: its client may repeat it.
     if (this.#socket.writableEnded) return;
-    if (this.#response) {
-      this.#early = this.#early ? Buffer.concat([this.#early, chunk]) : chunk;
-      if (this.#early.length > MAX_EARLY_BYTES) this.#socket.pause();
-    } else if (this.#head) this.#receive(this.#head, chunk);
+    if (this.#response) this.#giveBack(chunk);
+    else if (this.#head) this.#receive(this.#head, chunk);
     else this.#begin(chunk);
   };
+
+  /** Gives bytes back to the socket until `resume`. While it has bytes, it does not tell the end of the client's half. */
+  #giveBack(bytes: Buffer): void {
+    this.#socket.pause();
+    this.#socket.unshift(bytes);
+  }
 
   #begin(chunk: Buffer): void {
     const { maxHeadBytes, takes, receiveMs } = this.#parts;
@@ -145,7 +143,7 @@ class QuickConnection implements ResponseSink {
     this.#head = undefined;
     this.#parts.receiving(this.#socket, false);
     clearTimeout(this.#deadline);
-    if (own.length < chunk.length) this.#early = chunk.subarray(own.length);
+    if (own.length < chunk.length) this.#giveBack(chunk.subarray(own.length));
     this.#serve(head, body);
   }
 
@@ -193,13 +191,8 @@ class QuickConnection implements ResponseSink {
   #leave(bytes: Buffer): void {
     const socket = this.#socket;
     socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose);
-    socket.off('timeout', this.#onTimeout).setTimeout(0);
-    socket.pause();
-    // Node.js takes no bytes back after the end.
-    if (this.#ended) socket.destroySoon();
-    else {
-      socket.off('error', this.#onError);
-      this.#parts.passOn(socket, bytes);
-    }
+    socket.off('timeout', this.#onTimeout).off('error', this.#onError).setTimeout(0);
+    this.#giveBack(bytes);
+    this.#parts.passOn(socket);
   }
 }

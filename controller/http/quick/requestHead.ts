@@ -64,6 +64,8 @@ function fieldsOf(text: string): IncomingHttpHeaders | undefined {
     switch (name) {
       case 'expect':
       case 'proxy-connection':
+      // Its value is a list.
+      case 'set-cookie':
       case 'te':
       case 'trailer':
       case 'transfer-encoding':
