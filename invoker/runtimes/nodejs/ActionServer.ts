@@ -110,18 +110,17 @@ export function serveActions(
 
   const parts = { answer, maxBodyBytes: MAX_BODY_BYTES, keepAliveMs: KEEP_ALIVE_MS };
   let others: Promise<HttpServer> | undefined;
-  const passOn = async (socket: Socket, bytes: Buffer): Promise<void> => {
+  const passOn = async (socket: Socket): Promise<void> => {
     others ??= import('./otherRequests.js').then(({ serveOthers }) => serveOthers(parts));
     const http = await others;
-    socket.unshift(bytes);
     http.emit('connection', socket);
     socket.resume();
   };
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     readRequests(socket, {
       ...parts,
-      passOn: (passed, bytes) =>
-        void passOn(passed, bytes).catch(() => {
+      passOn: (passed) =>
+        void passOn(passed).catch(() => {
           // The next connection tries to load the module again.
           others = undefined;
           passed.destroy();

@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
  * States:
  *   idle       a head comes                        → receiving; passed on, if it is of another form
  *   receiving  the rest of the body comes          → answering
- *   answering  further bytes wait, up to a bound   → idle: the response is written; closed, if the client has ended
+ *   answering  further bytes wait in the socket    → idle: the response is written; closed, if the client has ended
  *   passed on, closed: no more is read here
  */
 
@@ -37,16 +37,13 @@ export interface ActionResponse {
 export interface ReaderParts {
   /** Never rejects. */
   readonly answer: (request: ActionRequest) => Promise<ActionResponse>;
-  /** Takes the connection, which is paused, with the bytes that are already read. */
-  readonly passOn: (socket: Socket, bytes: Buffer) => void;
+  /** Takes the connection, which is paused, and has all its bytes. */
+  readonly passOn: (socket: Socket) => void;
   /** The longest body that is read here. */
   readonly maxBodyBytes: number;
   /** The idle time of a connection. */
   readonly keepAliveMs: number;
 }
-
-/** The bytes of later requests that wait for a response. More stay with the client. */
-const MAX_EARLY_BYTES = 65_536;
 
 const BLANK_LINE = Buffer.from('\r\n\r\n');
 const REASONS: Readonly<Record<number, string>> = {
@@ -66,11 +63,10 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
   /** The bytes of the body that are missing. */
   let missing = 0;
   let answering = false;
-  let early: Buffer | undefined;
   let ended = false;
 
   const read = (chunk: Buffer): void => {
-    if (answering) keep(early ? Buffer.concat([early, chunk]) : chunk);
+    if (answering) giveBack(chunk);
     else if (head) receive(head, chunk);
     else {
       const end = chunk.indexOf(BLANK_LINE);
@@ -81,9 +77,10 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
       receive(found, chunk.subarray(end + BLANK_LINE.length));
     }
   };
-  const keep = (bytes: Buffer): void => {
-    early = bytes;
-    if (bytes.length > MAX_EARLY_BYTES) socket.pause();
+  /** Gives bytes back to the socket until `resume`. While it has bytes, it does not tell the end of the client's half. */
+  const giveBack = (bytes: Buffer): void => {
+    socket.pause();
+    socket.unshift(bytes);
   };
   const receive = ({ method, path, token, logs }: Head, chunk: Buffer): void => {
     if (chunk.length < missing) {
@@ -91,7 +88,7 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
       missing -= chunk.length;
       return;
     }
-    if (chunk.length > missing) keep(chunk.subarray(missing));
+    if (chunk.length > missing) giveBack(chunk.subarray(missing));
     chunks.push(chunk.subarray(0, missing));
     const body = chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
     head = undefined;
@@ -110,12 +107,9 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
     answering = false;
     if (socket.destroyed) return;
     send(response);
-    const next = early;
-    early = undefined;
+    // Bytes that came early are read now.
     if (socket.isPaused()) socket.resume();
-    if (next) read(next);
-    // The rest of an incomplete request cannot come any more.
-    if (ended && !answering) socket.end();
+    else if (ended) socket.end();
   };
   const end = (): void => {
     ended = true;
@@ -128,10 +122,8 @@ export function readRequests(socket: Socket, parts: ReaderParts): void {
   };
   const leave = (bytes: Buffer): void => {
     socket.off('data', read).off('end', end).off('timeout', tooLate).setTimeout(0);
-    socket.pause();
-    // Node.js takes no bytes back after the end.
-    if (ended) socket.destroySoon();
-    else passOn(socket, bytes);
+    giveBack(bytes);
+    passOn(socket);
   };
   socket.on('data', read).on('end', end).on('error', fail).on('timeout', tooLate).setTimeout(keepAliveMs);
 }

@@ -29,6 +29,8 @@ export function serveOthers({ answer, maxBodyBytes, keepAliveMs }: Omit<ReaderPa
       });
     });
   });
+  // A client may close its half of the connection after the request and still gets its response.
+  Object.assign(server, { httpAllowHalfOpen: true });
   server.keepAliveTimeout = keepAliveMs;
   server.requestTimeout = 0;
   server.headersTimeout = 0;
