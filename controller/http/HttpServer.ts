@@ -43,6 +43,8 @@ interface Connection {
   broken: boolean;
   /** Whether a part of a request is there that `pending` does not have yet. */
   receiving: boolean;
+  /** Whether the response to the latest request says that the connection closes after it. */
+  last: boolean;
 }
 
 interface Exchange {
@@ -195,7 +197,12 @@ export class HttpServer {
   #register(socket: Socket): void {
     // Send responses at once instead of collecting data (Nagle's algorithm).
     socket.setNoDelay(true);
-    this.#connections.set(socket, { pending: [], broken: false, receiving: false });
+    this.#connections.set(socket, {
+      pending: [],
+      broken: false,
+      receiving: false,
+      last: false,
+    });
     socket.once('close', () => {
       this.#connections.delete(socket);
       if (this.#connections.size === 0) this.#onEmpty?.();
@@ -208,6 +215,8 @@ export class HttpServer {
       req.socket.destroySoon();
       return;
     }
+    // The same, after the last response.
+    if (this.#connections.get(req.socket)?.last) return;
     this.#track(req, res);
     const { url = '' } = req;
     const target = originForm(url, req.method);
@@ -229,10 +238,14 @@ export class HttpServer {
   /** Tracks a request until its response is complete. */
   #track(req: IncomingMessage, res: ServerResponse): void {
     const { socket } = req;
-    const pending = this.#connections.get(socket)?.pending ?? [];
+    const connection = this.#connections.get(socket);
+    const pending = connection?.pending ?? [];
     const exchange = { req, res };
     pending.push(exchange);
-    if (this.#stopping) res.setHeader('Connection', 'close');
+    if (this.#stopping) {
+      res.setHeader('Connection', 'close');
+      if (connection) connection.last = true;
+    }
     whenClosed(res, () => {
       pending.splice(pending.indexOf(exchange), 1);
       if (pending.length === 0 && this.#stopping) endSoon(socket, '', STOP_CLOSE_MS);

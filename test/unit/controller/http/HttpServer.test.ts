@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { eventually } from '../../../e2e/eventually.js';
+import { wholeResponses } from '../../../rawHttp.js';
 import { HttpServer, originForm } from '../../../../controller/http/HttpServer.js';
 
 describe('HttpServer', () => {
@@ -33,7 +36,10 @@ describe('HttpServer', () => {
     it(`refuses ${what} as it refuses everything`, async () => {
       const answer = await say(request);
       assert.match(answer, new RegExp(`^HTTP/1.1 ${status} `));
-      const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as { error: unknown; code: unknown };
+      const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))) as {
+        error: unknown;
+        code: unknown;
+      };
       assert.deepEqual(Object.keys(body), ['error', 'code']);
       assert.match(answer, new RegExp(`X-Request-ID: ${String(body.code)}\r\n`));
     });
@@ -44,7 +50,9 @@ describe('HttpServer', () => {
     ['body', 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{'],
   ] as const) {
     it(`refuses a request whose ${what} does not come to an end in time`, async () => {
-      const hasty = new HttpServer((req) => void req.resume(), { receiveMs: 50 });
+      const hasty = new HttpServer((req) => void req.resume(), {
+        receiveMs: 50,
+      });
       const { port: at } = await hasty.listen(0, '127.0.0.1');
       assert.match(await say(request, at), /^HTTP\/1.1 408 [^]*"error":"The request did not arrive in time\."/);
       await hasty.stop(0);
@@ -54,7 +62,9 @@ describe('HttpServer', () => {
   it('serves a target of 8 KB, and longer ones if told so', async () => {
     const target = `/${'x'.repeat(8191)}`;
     assert.match(await say(`GET ${target} HTTP/1.0\r\n\r\n`), /^HTTP\/1.1 200 OK/);
-    const patient = new HttpServer((_, res) => res.end('served'), { maxTargetBytes: 100_000 });
+    const patient = new HttpServer((_, res) => res.end('served'), {
+      maxTargetBytes: 100_000,
+    });
     const { port: at } = await patient.listen(0, '127.0.0.1');
     assert.match(await say(`GET /${'x'.repeat(99_999)} HTTP/1.0\r\n\r\n`, at), /^HTTP\/1.1 200 OK/);
     await patient.stop(0);
@@ -183,13 +193,34 @@ describe('HttpServer with connections of another listener', () => {
     await stopping;
   });
 
+  it('runs no request after the one that it answers last', async () => {
+    const waiting: ServerResponse[] = [];
+    server = new HttpServer((_, res) => waiting.push(res));
+    const request = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const socket = connect(port, '127.0.0.1');
+    let answer = '';
+    socket.on('data', (chunk) => (answer += chunk.toString()));
+    const closed = once(socket, 'close');
+    socket.write(request('/1'));
+    await eventually(() => assert.equal(waiting.length, 1));
+    const stopped = server.stop(3_600_000);
+    socket.write(request('/2') + request('/3'));
+    await eventually(() => assert.ok(waiting.length >= 2));
+    for (const res of waiting) res.end('served');
+    await Promise.all([stopped, closed]);
+    assert.equal(wholeResponses(answer), 2);
+    assert.equal(waiting.length, 2);
+  }).timeout(60_000);
+
   it('refuses a request that does not come to an end in time', async () => {
     server = new HttpServer(undefined, { receiveMs: 50 });
     assert.match(await say('GET / HTTP/1.1\r\nHost: x\r\n'), /^HTTP\/1.1 408 /);
   });
 
   it('closes connections beyond the most that it may have', async () => {
-    server = new HttpServer((_, res) => res.end('served'), { maxConnections: 1 });
+    server = new HttpServer((_, res) => res.end('served'), {
+      maxConnections: 1,
+    });
     const first = connect(port, '127.0.0.1');
     first.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     await once(first, 'data');
@@ -204,7 +235,10 @@ describe('originForm', () => {
   it('keeps paths and the asterisk', () => {
     assert.deepEqual(originForm('/a?b', 'GET'), { path: '/a?b' });
     assert.deepEqual(originForm('*', 'OPTIONS'), { path: '*' });
-    assert.deepEqual(originForm('http://x', 'OPTIONS'), { path: '*', host: 'x' });
+    assert.deepEqual(originForm('http://x', 'OPTIONS'), {
+      path: '*',
+      host: 'x',
+    });
   });
 
   it('refuses an invalid target', () => {
