@@ -50,9 +50,20 @@ export function sumOf(counts: readonly Counts[]): Counts {
 
 /** The longest of `durations`, one a line, in seconds. */
 export function slowestText(what: string, durations: readonly Duration[], count: number): string {
-  const longest = durations.toSorted((a, b) => b.ms - a.ms).slice(0, count);
-  const lines = longest.map(({ name, ms }) => `${(ms / 1000).toFixed(1).padStart(8)} s  ${name}`);
-  return [`the ${longest.length} slowest ${what}:`, ...lines].join('\n');
+  const lines = longestFirst(durations).slice(0, count);
+  return [`the ${lines.length} slowest ${what}:`, ...lines].join('\n');
+}
+
+/** The processor time of each job, the longest first, and of all together, in seconds. */
+export function processorText(jobs: readonly Duration[]): string {
+  const all = { name: 'all jobs', ms: jobs.reduce((sum, { ms }) => sum + ms, 0) };
+  return ['the jobs by processor time:', ...longestFirst([...jobs, all])].join('\n');
+}
+
+function longestFirst(durations: readonly Duration[]): string[] {
+  return durations
+    .toSorted((a, b) => b.ms - a.ms)
+    .map(({ name, ms }) => `${(ms / 1000).toFixed(1).padStart(8)} s  ${name}`);
 }
 
 /**

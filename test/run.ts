@@ -8,7 +8,8 @@
  * printed when it ends. Jobs that need no real parts run while those are prepared. `--coverage` prints which lines the unit
  * and integration tests ran, and fails where a watched file has too few. `--second-try` runs a file with a failed test once
  * more, alone, at the end (see `secondTry.ts`): the second result counts, and the first failure is named.
- * The slowest tests and files, and then the failures, are named at the end, after the tables of coverage.
+ * The slowest tests and files, the processor time of each job, and then the failures, are named at the end, after the tables of
+ * coverage.
  *
  * Sources decide which tests there are, so that a compiled test whose source is gone does not run.
  */
@@ -21,9 +22,11 @@ import { fileURLToPath } from 'node:url';
 import { COVERED_TIERS, reportCoverage } from './coverage.js';
 import { startBroker, type Broker } from './integration/kafka/broker.js';
 import { inLanes, inOrder, jobsOf, needsParts, TIERS, type Job, type Tier } from './jobs.js';
+import { measured, processorSeconds } from './processorTime.js';
 import { pathWithoutShims } from './pythonPath.js';
 import {
   failuresText,
+  processorText,
   slowestText,
   sumOf,
   type Duration,
@@ -61,6 +64,8 @@ const firstFailures: Failure[] = [];
 /** Of other parts than tests. */
 const failures: Failure[] = [];
 const tests: Duration[] = [];
+/** The processor time of each job. */
+const processor: Duration[] = [];
 const work = mkdtempSync(join(tmpdir(), 'palette-whisk-test-'));
 const coverage = join(work, 'coverage');
 const jobPath = pathWithoutShims(process.env['PATH'] ?? '');
@@ -89,8 +94,9 @@ if (process.env['CI'] === 'true' && skipped > 0) {
 }
 if (files.length > 0) {
   console.log(`\n${slowestText('tests, without hooks', tests, SLOWEST)}`);
-  console.log(`${slowestText('files, with hooks', files, SLOWEST)}\n`);
+  console.log(slowestText('files, with hooks', files, SLOWEST));
 }
+if (processor.length > 0) console.log(`${processorText(processor)}\n`);
 if (firstFailures.length > 0) console.error(`\n${failuresText(firstFailures, 'PASSED AT THE SECOND TRY')}\n`);
 const allFailures = [...files.flatMap((file) => file.failures), ...failures];
 if (allFailures.length > 0) console.error(`\n${failuresText(allFailures)}\n`);
@@ -103,8 +109,10 @@ async function prepareParts(real: readonly Tier[]): Promise<boolean> {
   try {
     const began = Date.now();
     const program = join(root, 'dist/test/prepare.js');
-    const child = spawn(process.execPath, [program, ...real], { cwd: root, stdio: 'inherit' });
+    const times = join(work, 'preparation.times');
+    const child = spawn(...measured(times, process.execPath, [program, ...real]), { cwd: root, stdio: 'inherit' });
     const [status] = (await once(child, 'exit')) as [number | null];
+    keepProcessorTime('the preparation', times);
     if (status !== 0) throw new Error('a part that the tests need cannot be had: see above');
     broker = await sharedBroker();
     console.log(`\n== the parts that tests need are ready after ${secondsSince(began)} s`);
@@ -182,24 +190,32 @@ async function runJob(
   args: readonly string[],
   environment: Readonly<Record<string, string>>,
 ): Promise<Ended> {
-  const file = lanes > 1 && jobs.length > 1 ? join(work, `${serial++}.log`) : undefined;
+  const number = serial++;
+  const times = join(work, `${number}.times`);
+  const file = lanes > 1 && jobs.length > 1 ? join(work, `${number}.log`) : undefined;
   const output = file === undefined ? undefined : openSync(file, 'w');
   console.log(`\n== ${name} begins`);
   const began = Date.now();
   const progress = setInterval(() => console.log(`   ${name} runs for ${secondsSince(began)} s`), PROGRESS_MS);
-  const child = spawn(program, args, {
+  const child = spawn(...measured(times, program, args), {
     cwd: root,
     stdio: output === undefined ? 'inherit' : ['ignore', output, output],
     env: { ...process.env, ...environment },
   });
   const [status, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   clearInterval(progress);
+  keepProcessorTime(name, times);
   console.log(`\n== ${name} ended after ${secondsSince(began)} s`);
   if (file === undefined || output === undefined) return { status, signal };
   closeSync(output);
   const text = readFileSync(file, 'utf8');
   console.log(text);
   return { status, signal, output: text };
+}
+
+function keepProcessorTime(name: string, times: string): void {
+  const seconds = existsSync(times) ? processorSeconds(readFileSync(times, 'utf8')) : undefined;
+  if (seconds !== undefined) processor.push({ name, ms: seconds * 1000 });
 }
 
 function secondsSince(began: number): number {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { failuresText, slowestText, sumOf } from '../results.js';
+import { failuresText, processorText, slowestText, sumOf } from '../results.js';
 
 describe('the failures at the end of a run', () => {
   it('name each test, and indent its reason', () => {
@@ -50,5 +50,18 @@ describe('the counts of a run', () => {
     ];
     assert.deepEqual(sumOf(files), { passed: 7, failed: 1, skipped: 2 });
     assert.deepEqual(sumOf([]), { passed: 0, failed: 0, skipped: 0 });
+  });
+});
+
+describe('the processor time at the end of a run', () => {
+  it('is that of each job, the longest first, below that of all', () => {
+    const jobs = [
+      { name: 'lint', ms: 2040 },
+      { name: 'unit/shared', ms: 45_000 },
+    ];
+    assert.equal(
+      processorText(jobs),
+      ['the jobs by processor time:', '    47.0 s  all jobs', '    45.0 s  unit/shared', '     2.0 s  lint'].join('\n'),
+    );
   });
 });
