@@ -1,3 +1,5 @@
+import { fileURLToPath } from 'node:url';
+import { writeBundle } from '../deploy/bundle/bundle.js';
 import { installCouch } from './integration/couchdb/couch.js';
 import { clientsInstalled, installClients } from './e2e/clients.js';
 import { ensureDocker } from './integration/docker.js';
@@ -16,6 +18,8 @@ const tiers = process.argv.slice(2);
 // The server downloads them when an action needs them, and does not try for long.
 const binaries = nodeBinaries();
 const parts = await Promise.allSettled([
+  // Of the programs that tests start: see `programs.ts`.
+  writeBundle(fileURLToPath(new URL('../..', import.meta.url))),
   orSkip(async () => {
     const docker = await ensureDocker({ install: process.env['CI'] === 'true' });
     if (!docker.usable) throw new Error(`no tests with Docker: ${docker.reason}`);

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { programArguments } from '../programs.js';
 
 /** A server to be tested: one that runs already (`BASE_URL`), or a fresh one. */
 export interface TestServer {
@@ -24,10 +24,7 @@ export async function testServer(
   const given = process.env['BASE_URL'];
   if (given) return { base: given.replace(/\/$/, ''), stop: () => Promise.resolve() };
   const data = await mkdtemp(join(tmpdir(), 'palette-whisk-conformance-'));
-  // From sources, or compiled: as this file is.
-  const source = import.meta.url.endsWith('.ts');
-  const main = fileURLToPath(new URL(`../../deploy/standalone/main.${source ? 'ts' : 'js'}`, import.meta.url));
-  const args = [...(source ? ['--import', 'tsx'] : []), main, '--port', '0', '--data', data, ...options];
+  const args = [...programArguments('standalone'), '--port', '0', '--data', data, ...options];
   const env = { ...process.env, ...settings };
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   const output: string[] = [];

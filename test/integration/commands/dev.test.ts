@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { programArguments } from '../../programs.js';
 import { runCommand, type Ran } from '../../unit/deploy/commands/testIo.js';
 import { eventually } from '../../e2e/eventually.js';
 
@@ -15,14 +15,17 @@ class Dev {
   output = '';
 
   constructor(folder: string, ...options: string[]) {
-    const main = fileURLToPath(new URL('../../../deploy/commands/main.js', import.meta.url));
     // Properties and servers of this machine are not used.
     const env = {
       ...process.env,
       WSK_CONFIG_FILE: join(folder, 'wskprops'),
       WHISK_APIHOST: 'http://127.0.0.1:1',
     };
-    this.#child = spawn(process.execPath, [main, 'dev', folder, '--process', ...options], { env });
+    this.#child = spawn(
+      process.execPath,
+      [...programArguments('palette-whisk'), 'dev', folder, '--process', ...options],
+      { env },
+    );
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     }

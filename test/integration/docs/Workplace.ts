@@ -14,6 +14,7 @@ import {
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { programArguments } from '../../programs.js';
 import { startServerProcess, type ServerProcess } from '../standalone/serverProcess.js';
 
 /** The folder of the checkout. */
@@ -141,10 +142,17 @@ function program(path: string, text: string): void {
   chmodSync(path, 0o755);
 }
 
+/** The arguments of Node.js that start a program, for a shell. */
+function quoted(name: Parameters<typeof programArguments>[0]): string {
+  return programArguments(name)
+    .map((argument) => `'${argument}'`)
+    .join(' ');
+}
+
 /** Starts a server as the page says, and stops it when it is ready. */
 const START = `start() {
   scratch=$(mktemp -d)
-  node "$ROOT/dist/deploy/standalone/main.js" --process "$@" --port 0 --data "$scratch/data" > "$scratch/log" 2>&1 &
+  node ${quoted('standalone')} --process "$@" --port 0 --data "$scratch/data" > "$scratch/log" 2>&1 &
   server=$!
   until grep -q 'ready at' "$scratch/log"; do
     kill -0 "$server" 2> /dev/null || { cat "$scratch/log"; rm -r "$scratch"; exit 1; }
@@ -159,9 +167,9 @@ const START = `start() {
 const PALETTE_WHISK = `#!/bin/bash
 ${START}
 case "$1" in
-  dev) exec node "$ROOT/dist/deploy/commands/main.js" "$@" --once --apihost "$WHISK_APIHOST" ;;
+  dev) exec node ${quoted('palette-whisk')} "$@" --once --apihost "$WHISK_APIHOST" ;;
   start) shift; start "$@" ;;
-  *) exec node "$ROOT/dist/deploy/commands/main.js" "$@" ;;
+  *) exec node ${quoted('palette-whisk')} "$@" ;;
 esac
 `;
 
@@ -177,7 +185,7 @@ case "$*" in
     }' ;;
   start) start ;;
   "start -- "*) shift 2; start "$@" ;;
-  "run --silent admin -- "*) shift 4; exec node "$ROOT/dist/deploy/commands/main.js" admin "$@" ;;
+  "run --silent admin -- "*) shift 4; exec node ${quoted('palette-whisk')} admin "$@" ;;
   *) echo "mark this block as not run: npm $*"; exit 1 ;;
 esac
 `;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { programArguments } from '../../programs.js';
 
 /** A standalone server as a user starts it: a process, its output, its end. */
 export interface ServerProcess {
@@ -20,11 +20,9 @@ export interface ServerProcessOptions {
   readonly uid?: number;
 }
 
-/** Starts `deploy/standalone/main` as this file is: from sources, or compiled. */
+/** Starts the standalone server: see {@link programArguments}. */
 export function startServerProcess(args: readonly string[], options: ServerProcessOptions = {}): ServerProcess {
-  const source = import.meta.url.endsWith('.ts');
-  const main = fileURLToPath(new URL(`../../../deploy/standalone/main.${source ? 'ts' : 'js'}`, import.meta.url));
-  const child = spawn(process.execPath, [...(source ? ['--import', 'tsx'] : []), main, ...args], {
+  const child = spawn(process.execPath, [...programArguments('standalone'), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),
