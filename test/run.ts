@@ -133,9 +133,9 @@ async function sharedBroker(): Promise<Broker | undefined> {
   });
 }
 
-/** `npm run lint`. A failure shows the end of its output. */
+/** A failure shows the end of its output. */
 async function lint(): Promise<void> {
-  const { status, output } = await runJob('lint', 'npm', ['run', '--silent', 'lint'], {});
+  const { status, output } = await runJob('lint', 'npm', ['run', '--silent', 'lint:compiled'], {});
   if (status !== 0) fail('lint', output?.slice(-LINT_CHARACTERS) ?? 'see above');
 }
 
