@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import openwhisk from 'openwhisk';
-import { clientsInstalled, commandLine, type CommandLine } from './clients.js';
+import { clientsInstalled, commandLine, commandSession, type CommandLine, type CommandSession } from './clients.js';
 import { eventually } from './eventually.js';
 import { clientSuite } from './servers.js';
 
@@ -59,29 +59,36 @@ const COMPOSITIONS: Record<string, [composition: string, input: object, output: 
 clientSuite('openwhisk-composer', function (server) {
   let client: openwhisk.Client;
   let composer: CommandLine;
+  /** `deploy` in one process for all compositions. */
+  let session: CommandSession | undefined;
   let folder: string;
 
   before(async function () {
     if (!clientsInstalled()) this.skip();
     folder = mkdtempSync(join(tmpdir(), 'palette-whisk-composer-'));
     client = openwhisk({ apihost: server.base, api_key: server.user.key });
-    composer = commandLine('node_modules/openwhisk-composer/bin', {
+    const environment = {
       WSK_CONFIG_FILE: join(folder, 'none'),
       __OW_API_HOST: server.base,
       __OW_API_KEY: server.user.key,
-    });
+    };
+    composer = commandLine('node_modules/openwhisk-composer/bin', environment);
+    session = commandSession('deploy.cjs', environment, folder);
     for (const [name, action] of Object.entries(ACTIONS)) await client.actions.create({ name, action });
   });
   after(() => {
+    session?.close();
     if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  async function deploy(name: string, composition: string): Promise<void> {
+  /** @param alone as users run it: in a process of its own. */
+  async function deploy(name: string, composition: string, alone = false): Promise<void> {
     const source = join(folder, 'composition.js');
     const compiled = join(folder, 'composition.json');
     writeFileSync(source, `const composer = require('openwhisk-composer')\nmodule.exports = ${composition}\n`);
     writeFileSync(compiled, await composer('compose.js', source));
-    assert.match(await composer('deploy.js', name, compiled, '-w'), /^ok: created action/);
+    const run = alone ? composer.bind(undefined, 'deploy.js') : (session ?? assert.fail()).run;
+    assert.match(await run(name, compiled, '-w'), /^ok: created action/);
   }
 
   for (const [title, [composition, input, output]] of Object.entries(COMPOSITIONS)) {
@@ -93,7 +100,7 @@ clientSuite('openwhisk-composer', function (server) {
   }
 
   it('records the steps of a composition as one activation that caused the others', async () => {
-    await deploy('composed', 'composer.sequence("increment", "double")');
+    await deploy('composed', 'composer.sequence("increment", "double")', true);
     const { activationId } = await client.actions.invoke({ name: 'composed', params: { n: 1 } });
     const record = await eventually(() => client.activations.get(activationId));
     assert.deepEqual(record.response?.result, { n: 4 });
