@@ -1,13 +1,14 @@
 import { createRequire } from 'node:module';
 
 /**
- * Patches how a connection of kafkajs 2.2.4 connects again. It outlives its sockets, and has two faults then:
+ * Patches how a connection of kafkajs 2.2.4 connects again. It outlives its sockets, and has three faults then:
  *   - It keeps the first part of a response whose rest was lost with a socket, and takes what the next socket brings for that rest.
  *     From then on it reads no response right. Each request fails at its time limit, and kafkajs repeats it on the same
  *     connection without an end. If it is the connection for fetches, the consumer gets no messages while its heartbeats, which
  *     have a connection of their own, get their answers.
- *   - Several requests may connect it at once, each with a socket of its own. The end of one that was replaced ends the requests of
- *     the current one, and its late bytes count as part of an answer.
+ *   - It still listens to its former sockets. The end of one ends the requests of the current one, whose end then ends those of the
+ *     next, without an end, and late bytes count as part of a response. Several requests may also connect it at once, each with a
+ *     socket of its own.
  *   - An attempt whose socket the broker closes before TLS is ready has no result, not even at its time limit.
  * With the patch, requests share an attempt to connect. It begins without the former socket and its bytes, and fails if its socket
  * closes.
