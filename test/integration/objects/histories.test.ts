@@ -8,6 +8,8 @@ import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 const PLACES = ['red', 'green', 'old'].flatMap((color) => ['a', 'b'].map((key) => `${color}/${key}`));
 /** The pause after a change of unknown outcome: a client of a dead home makes few of them. */
 const UNKNOWN_PAUSE_MS = 40;
+/** How many things happen in a test of all kinds. */
+const STEPS = Number(process.env['HISTORY_STEPS'] ?? 4);
 /** A busy machine takes long. */
 const LIMIT_MS = 120_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -27,7 +29,8 @@ class Workload {
 
   /** Like a container: it ends with its invoker. */
   async client(node: Node): Promise<void> {
-    while (!this.#stopped && node.state !== 'dead' && node.state !== 'draining') {
+    const isThere = (): boolean => this.#cluster.nodes[node.instance] === node && node.state === 'up';
+    while (!this.#stopped && isThere()) {
       const unknown = await this.history.step(async ({ path, ...call }) => {
         const inside = this.#random() < 0.5 ? await node.inside(path, call) : undefined;
         if (inside) return inside;
@@ -43,9 +46,11 @@ class Workload {
     const known = new Set<Node>();
     const watch = (): void => {
       for (const node of this.#cluster.nodes) {
-        if (known.has(node)) continue;
+        if (node.state !== 'up' || known.has(node)) continue;
         known.add(node);
-        running.push(this.client(node), this.client(node));
+        const ended = Promise.all([this.client(node), this.client(node)]);
+        // An invoker that takes part again has clients again.
+        running.push(ended.then(() => void known.delete(node)));
       }
     };
     watch();
@@ -108,7 +113,10 @@ describe('the history of each object is linearizable', function () {
       if (persistence !== 'replicated') continue;
       const { sets } = next.sharing;
       const key = colorKey(GUEST, color);
-      assert.deepEqual(sets.get(key), { epoch: sets.epoch(key), complete: true });
+      assert.deepEqual(sets.get(key), {
+        epoch: sets.epoch(key),
+        complete: true,
+      });
     }
   };
 
@@ -161,6 +169,96 @@ describe('the history of each object is linearizable', function () {
           await workload.more(40);
           if (home === 2) await eventually(() => isBackAt(node, next, persistence), LIMIT_MS);
         }
+      }));
+  }
+
+  /** Waits until all colors are at their homes, and the copies of their objects at their next homes. */
+  const settled = (cluster: TestCluster, persistence: string): Promise<void> =>
+    eventually(() => {
+      for (const color of ['red', 'green', 'old']) {
+        const [home, next] = cluster.homes(color).homes.map(({ instance }) => nodeAt(cluster, instance));
+        assert.ok(home && next);
+        assert.ok(home.sharing.owns(GUEST, color), `invoker${home.instance} has not taken over ${color}`);
+        if (persistence !== 'replicated') continue;
+        const { sets } = next.sharing;
+        const key = colorKey(GUEST, color);
+        assert.deepEqual(sets.get(key), {
+          epoch: sets.epoch(key),
+          complete: true,
+        });
+      }
+    }, LIMIT_MS);
+
+  /** What may happen to one invoker after another, and ends. Beside it, all others are well. */
+  const EVENTS: Record<string, (cluster: TestCluster, node: Node, ms: number) => Promise<void>> = {
+    'another one joins, and leaves before it has everything': async (cluster, _, ms) => {
+      const node = await cluster.add();
+      await pause(ms / 4);
+      await cluster.drain(node);
+      await cluster.kill(node);
+      cluster.notice(node);
+    },
+    'it starts again': async (cluster, node) => void (await cluster.restart(node)),
+    'it drains, and takes part again': async (_, node, ms) => {
+      node.state = 'draining';
+      await node.sharing.drain(AbortSignal.timeout(ms));
+      node.state = 'up';
+    },
+    'the others do not reach it': async (_, node, ms) => {
+      node.proxy.drop();
+      await pause(ms);
+      node.proxy.heal();
+    },
+    'its answers are lost': async (_, node, ms) => {
+      node.proxy.dropAnswers();
+      await pause(ms);
+      node.proxy.heal();
+    },
+    'another one joins, which does not reach it': async (cluster, node, ms) => {
+      node.proxy.drop();
+      const joined = await cluster.add();
+      await pause(ms);
+      node.proxy.heal();
+      await cluster.drain(joined);
+      await cluster.kill(joined);
+      cluster.notice(joined);
+    },
+    'it does not reach the controllers, and they lose it for a moment': async (_, node, ms) => {
+      node.reachesControllers = false;
+      await pause(ms);
+      // They take it for dead when it has not pinged for longer than a reply holds.
+      if (ms > VALID_MS) node.state = 'draining';
+      await pause(300);
+      node.state = 'up';
+      node.reachesControllers = true;
+    },
+    'it is cut off': async (_, node, ms) => {
+      node.proxy.drop();
+      node.reachesControllers = false;
+      await pause(VALID_MS + 500);
+      node.state = 'draining';
+      await pause(ms);
+      node.proxy.heal();
+      node.reachesControllers = true;
+      node.state = 'up';
+    },
+  };
+
+  for (const persistence of ['memory', 'replicated', 'stored']) {
+    it(`while all kinds of things happen to one invoker after another (${persistence})`, () =>
+      check(persistence, async (cluster, workload) => {
+        const random = randomNumbers(Math.imul(seed * 256 + persistence.charCodeAt(0), 0x9e3779b1));
+        for (let step = 0; step < STEPS; step++) {
+          await settled(cluster, persistence);
+          const [what, happens] = Object.entries(EVENTS)[Math.floor(random() * Object.keys(EVENTS).length)] ?? [];
+          const node = nodeAt(cluster, Math.floor(random() * 3));
+          if (process.env['HISTORY_LOG'] !== undefined) console.error(`    invoker${node.instance}: ${what}`);
+          workload.history.mayLose();
+          await happens?.(cluster, node, Math.round(300 + random() * 3000));
+          workload.history.mayLose();
+          await workload.more(20);
+        }
+        await settled(cluster, persistence);
       }));
   }
 
