@@ -56,7 +56,7 @@ export class ReadConnections {
    * Resolves to the response of any status.
    * @param head the request line and the headers, with the empty line.
    * @param admit see `Connection.send`.
-   * @throws BrokenConnectionError; ObjectError 503 if too many reads wait; or what `admit` rejects with
+   * @throws BrokenConnectionError; ObjectError 503 if too many reads wait, or after the limit; or what `admit` rejects with
    */
   async read(head: string, admit: Admit): Promise<RawResponse> {
     await this.#slot();
@@ -140,7 +140,14 @@ export class ReadConnections {
   }
 
   async #readOver(connection: Connection, head: string, admit: Admit): Promise<RawResponse> {
-    const timer = (): NodeJS.Timeout => setTimeout(() => connection.close(), this.#limitMs);
+    // It is not a broken connection: another request would wait as long again.
+    const giveUp = (): void =>
+      connection.abort(
+        new ObjectError(503, `The object memory of this invoker did not send the object within ${this.#limitMs} ms.`, {
+          retryAfterS: 1,
+        }),
+      );
+    const timer = (): NodeJS.Timeout => setTimeout(giveUp, this.#limitMs);
     let late = timer();
     try {
       const response = await connection.send(head, undefined, false, async (bytes) => {

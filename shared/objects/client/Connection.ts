@@ -110,6 +110,14 @@ export class Connection {
     this.#socket.destroy();
   }
 
+  /** Closes the connection. A request under way rejects with this error. */
+  abort(error: Error): void {
+    this.close();
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.reject(error);
+  }
+
   #take(chunk: Buffer): void {
     if (this.#body) {
       this.#fill(this.#body, chunk);
@@ -194,10 +202,7 @@ export class Connection {
   }
 
   #break(message: string, cause?: unknown): void {
-    this.close();
-    const pending = this.#pending;
-    this.#pending = undefined;
-    pending?.reject(new BrokenConnectionError(message, this.#connected, cause));
+    this.abort(new BrokenConnectionError(message, this.#connected, cause));
   }
 }
 
