@@ -135,7 +135,7 @@ export class Adoption {
         known = highest;
         continue;
       }
-      const owned = newlyOwned({ policy, epoch, lapses, validMs });
+      const owned = newlyOwned({ policy, epoch, lapses, validMs, runs: runsOf(taken) });
       if (lapsed) carryOver(lapsed, owned);
       const latest = {
         claim: lapsed ?? asked.claim,
@@ -196,6 +196,9 @@ interface Reply {
   readonly startedAt: number;
 }
 
+const runsOf = (replies: readonly Reply[]): ReadonlyMap<number, string> =>
+  new Map(replies.flatMap(({ peer, reply: { run } }) => (run === undefined ? [] : [[peer.instance, run] as const])));
+
 /**
  * Whether an invoker may have taken the lapsed ownership over that cannot tell: it does not reply, or it has started again
  * since. After a time without contact it may be any of them, and otherwise those that a controller has named the home since,
@@ -203,7 +206,11 @@ interface Reply {
  */
 function mayBeTaken({ lapsed, lapses, sureAt, up, away }: AdoptedColor, replies: readonly Reply[]): boolean {
   if (!lapsed) return false;
-  const known = new Set(replies.flatMap(({ peer, startedAt }) => (startedAt <= sureAt ? [peer.instance] : [])));
+  // The run of a late reply may have begun earlier than it seems. So the run that handed the color over to it counts, too.
+  const isSame = ({ peer, reply: { run } }: Reply): boolean =>
+    run !== undefined && lapsed.runs.get(peer.instance) === run;
+  const canTell = (one: Reply): boolean => one.startedAt <= sureAt || isSame(one);
+  const known = new Set(replies.filter(canTell).map(({ peer }) => peer.instance));
   const doubted = [...up, ...away].filter(({ instance }) => !known.has(instance));
   return lapsed.lapses !== lapses ? doubted.length > 0 : doubted.some(({ instance }) => lapsed.takers.has(instance));
 }

@@ -47,6 +47,8 @@ export interface Owned {
   doubted: boolean;
   /** The invokers that a controller named the home while it did not reach this one: they may have taken it for dead. */
   readonly takers: Set<number>;
+  /** The runs of the invokers that handed the color over, by their numbers. */
+  readonly runs: ReadonlyMap<number, string>;
   /** When this invoker was the home at a request last, in ms. */
   servedAt: number;
   /** How long another invoker may go on without a reply of a controller, in ms. */
@@ -199,13 +201,15 @@ export const newlyOwned = ({
   epoch,
   lapses,
   validMs,
-}: Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'validMs'>): Owned => ({
+  runs = new Map(),
+}: Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'validMs'> & Partial<Pick<Owned, 'runs'>>): Owned => ({
   kind: 'owned',
   epoch,
   lapses,
   validMs,
   doubted: false,
   takers: new Set(),
+  runs,
   servedAt: -Infinity,
   formers: new Map(),
   copies: new Map(),

@@ -153,6 +153,18 @@ describe('the adoption of a color', () => {
     assert.equal(await outdated(500, { lapses: 0 }), false);
   });
 
+  it('knows the run that handed a lapsed ownership over, however late its replies come', async () => {
+    const reply = (run: string) => (): object => ({ ...HANDED, run, runsForMs: 1000 });
+    replies = [reply('1-a'), reply('2-a')];
+    const { owned: lapsed } = await run();
+    // A reply that takes long: its run seems to have begun after this invoker lost the contact.
+    const late = (own: string) => (): object => ({ ...HANDED, run: own, runsForMs: 0 });
+    replies = [late('1-a'), late('2-a')];
+    assert.equal((await run({ lapsed, lapses: lapsed.lapses + 1, sureAt: 500 })).outdated, false);
+    replies = [late('1-a'), late('2-b')];
+    assert.equal((await run({ lapsed, lapses: lapsed.lapses + 1, sureAt: 500 })).outdated, true);
+  });
+
   it('does not count older sets of copies than one that is lost', async () => {
     const [first, second] = candidates;
     assert.ok(first && second);
