@@ -17,7 +17,7 @@ import type { Reservation } from '../memory/Reservation.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import type { Elsewhere, Here } from './Elsewhere.js';
 import { AbortedError, bodyLength, readBody } from './readBody.js';
-import { sendEmpty, sendError, sendJson, sendObject } from './respond.js';
+import { isGone, sendEmpty, sendError, sendJson, sendObject } from './respond.js';
 
 export interface ObjectListenerParts {
   readonly memory: ObjectMemory;
@@ -84,9 +84,12 @@ const MAX_ROUNDS = 3;
 /** Serves the request at once if it can, else returns a promise. */
 function begin(call: Call): Promise<void> | undefined {
   const { parts, namespace, parsed } = call;
+  // A new wait would not be told that its caller has gone.
+  if (isGone(call.response)) return undefined;
   if (call.rounds++ >= MAX_ROUNDS) throw moving();
   const location = parts.elsewhere.locate(namespace, colorOfRequest(parsed), parsed.policy);
-  return location instanceof Promise ? location.then((found) => serve(call, found)) : serve(call, location);
+  if (!(location instanceof Promise)) return serve(call, location);
+  return location.then((found) => (isGone(call.response) ? undefined : serve(call, found)));
 }
 
 const moving = (): ObjectError =>
@@ -97,7 +100,7 @@ const isOwned = ({ parts: { elsewhere }, namespace, parsed }: Call): boolean =>
 
 /**
  * Runs an operation as soon as nothing is to be waited for: see `Elsewhere.prepare`. In between, no other operation runs,
- * so that two of them do not both follow the end of one wait.
+ * so that two of them do not both follow the end of one wait. An operation whose caller has gone meanwhile does not run.
  */
 function whenReady(
   call: Call,
@@ -108,7 +111,9 @@ function whenReady(
 ): Promise<void> | undefined {
   const wait = call.parts.elsewhere.prepare?.(call.namespace, address, here, mayRecover);
   if (!wait) return operation();
-  return wait.then((searched) => whenReady(call, address, here, mayRecover && !searched, operation));
+  return wait.then((searched) =>
+    isGone(call.response) ? undefined : whenReady(call, address, here, mayRecover && !searched, operation),
+  );
 }
 
 function serve(call: Call, location: Location): Promise<void> | undefined {

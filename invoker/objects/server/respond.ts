@@ -52,6 +52,12 @@ export function sendObject(
   response.end(last);
 }
 
+/** Whether the caller has gone: nobody gets the response. */
+export function isGone(response: ServerResponse): boolean {
+  // Without a socket of its own, a response is not told the end of its connection.
+  return response.destroyed || response.req.socket.destroyed;
+}
+
 /** What to do at the end of a connection for the responses that it has not sent. */
 const unsent = new WeakMap<Socket, Set<() => void>>();
 
@@ -61,6 +67,11 @@ const unsent = new WeakMap<Socket, Set<() => void>>();
  */
 function whenOver(response: ServerResponse, end: () => void): void {
   const { socket } = response.req;
+  // Then no event comes any more.
+  if (isGone(response)) {
+    end();
+    return;
+  }
   let ends = unsent.get(socket);
   if (!ends) {
     const waiting = new Set<() => void>();
