@@ -145,13 +145,13 @@ export class CallServer {
     try {
       const settled = await this.#atHome(
         call,
-        (here) => {
+        () => {
           const before = memory.peek(namespace, address, now());
           reservation ??= memory.reserve(namespace, address, bytes.byteLength, now());
           const options = { ...properties, condition: undefined };
           const body = ObjectBytes.of(new Uint8Array(bytes));
           const { object } = memory.put(namespace, address, body, options, reservation, now());
-          return { wait: elsewhere.settle?.(namespace, address, object, before, here) };
+          return { wait: elsewhere.settle?.(namespace, address, object, before) };
         },
         (here) => elsewhere.admit?.(persistence, here),
       );
@@ -202,7 +202,7 @@ export class CallServer {
       admit?.(location);
       let mayRecover = true;
       for (;;) {
-        const wait = elsewhere.prepare?.(namespace, address, location, mayRecover);
+        const wait = elsewhere.prepare?.(namespace, address, mayRecover);
         if (!wait) break;
         if (await wait) mayRecover = false;
       }

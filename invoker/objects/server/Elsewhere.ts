@@ -37,12 +37,7 @@ export interface Elsewhere {
    * to whether the object has been searched for there. Rejects with an `ObjectError`.
    * @param mayRecover whether to search for a missing object: once for each operation.
    */
-  prepare?(
-    namespace: ObjectNamespace,
-    address: ObjectAddress,
-    here: Here,
-    mayRecover: boolean,
-  ): Promise<boolean> | undefined;
+  prepare?(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<boolean> | undefined;
   /** Calls `leave` once when another invoker takes the color over. @returns a function that ends this. */
   onLeave?(namespace: ObjectNamespace, color: string, leave: () => void): () => void;
   /** The objects of a color wherever they are. Missing: in this memory. */
@@ -58,6 +53,5 @@ export interface Elsewhere {
     address: ObjectAddress,
     object: StoredObject | undefined,
     before: StoredObject | undefined,
-    here: Here,
   ): Promise<void> | undefined;
 }

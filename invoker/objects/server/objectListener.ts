@@ -15,7 +15,7 @@ import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { endsWait, isKnown, notFound, requireCondition } from '../memory/objectRules.js';
 import type { Reservation } from '../memory/Reservation.js';
 import type { StoredObject } from '../memory/StoredObject.js';
-import type { Elsewhere, Here } from './Elsewhere.js';
+import type { Elsewhere } from './Elsewhere.js';
 import { AbortedError, bodyLength, readBody } from './readBody.js';
 import { isGone, sendEmpty, sendError, sendJson, sendObject } from './respond.js';
 
@@ -105,14 +105,13 @@ const isOwned = ({ parts: { elsewhere }, namespace, parsed }: Call): boolean =>
 function whenReady(
   call: Call,
   address: ObjectAddress,
-  here: Here,
   mayRecover: boolean,
   operation: () => Promise<void> | undefined,
 ): Promise<void> | undefined {
-  const wait = call.parts.elsewhere.prepare?.(call.namespace, address, here, mayRecover);
+  const wait = call.parts.elsewhere.prepare?.(call.namespace, address, mayRecover);
   if (!wait) return operation();
   return wait.then((searched) =>
-    isGone(call.response) ? undefined : whenReady(call, address, here, mayRecover && !searched, operation),
+    isGone(call.response) ? undefined : whenReady(call, address, mayRecover && !searched, operation),
   );
 }
 
@@ -140,29 +139,23 @@ function serve(call: Call, location: Location): Promise<void> | undefined {
   }
   const { address } = parsed;
   if (parsed.kind !== 'get' && parsed.kind !== 'delete') parts.elsewhere.admit?.(parsed.persistence, location);
-  return whenReady(call, address, location, true, () =>
-    isOwned(call) ? operate(call, parsed, location) : begin(call),
-  );
+  return whenReady(call, address, true, () => (isOwned(call) ? operate(call, parsed) : begin(call)));
 }
 
-function operate(
-  call: Call,
-  parsed: Exclude<ObjectRequest, { readonly kind: 'list' }>,
-  here: Here,
-): Promise<void> | undefined {
+function operate(call: Call, parsed: Exclude<ObjectRequest, { readonly kind: 'list' }>): Promise<void> | undefined {
   const { parts, namespace, response } = call;
   const { address } = parsed;
   const { memory, now } = parts;
-  if (parsed.kind === 'get') return get(call, parsed, here);
-  if (parsed.kind === 'put' || parsed.kind === 'append') return write(call, parsed, here);
+  if (parsed.kind === 'get') return get(call, parsed);
+  if (parsed.kind === 'put' || parsed.kind === 'append') return write(call, parsed);
   if (parsed.kind === 'increment') {
-    if (parsed.by === undefined) return incrementByBody(call, parsed, here);
+    if (parsed.by === undefined) return incrementByBody(call, parsed);
     const before = memory.peek(namespace, address, now());
     const { object, sum } = memory.increment(namespace, address, parsed.by, parsed, now());
-    return afterChange(call, address, object, before, here, () => sendJson(response, String(sum), object.etag));
+    return afterChange(call, address, object, before, () => sendJson(response, String(sum), object.etag));
   }
   const before = memory.delete(namespace, address, parsed.condition, now());
-  return afterChange(call, address, undefined, before, here, () => sendEmpty(response, 204));
+  return afterChange(call, address, undefined, before, () => sendEmpty(response, 204));
 }
 
 /** Responds once the change is as safe as the object's persistence promises. */
@@ -171,16 +164,15 @@ function afterChange(
   address: ObjectAddress,
   object: StoredObject | undefined,
   before: StoredObject | undefined,
-  here: Here,
   respond: () => void,
 ): Promise<void> | undefined {
-  const settled = parts.elsewhere.settle?.(namespace, address, object, before, here);
+  const settled = parts.elsewhere.settle?.(namespace, address, object, before);
   if (settled) return settled.then(respond);
   respond();
   return undefined;
 }
 
-function get(call: Call, { address, known, waitMs, head }: GetRequest, here: Here): undefined {
+function get(call: Call, { address, known, waitMs, head }: GetRequest): undefined {
   const { parts, namespace, response } = call;
   const { memory, now } = parts;
   const found = memory.read(namespace, address, now());
@@ -193,7 +185,7 @@ function get(call: Call, { address, known, waitMs, head }: GetRequest, here: Her
     parts.onWaited?.(true);
     // A change may not be safe yet. It is made safe right after it is in memory.
     queueMicrotask(() => {
-      const unsafe = parts.elsewhere.prepare?.(namespace, address, here, false);
+      const unsafe = parts.elsewhere.prepare?.(namespace, address, false);
       if (unsafe) unsafe.then(() => begin(call)).catch(call.fail);
       else answer(call, object, { address, known, head });
     });
@@ -231,11 +223,7 @@ function answer(
 }
 
 /** Reads the body, and writes it or appends it. */
-async function write(
-  call: Call,
-  parsed: ObjectRequest & { readonly kind: 'put' | 'append' },
-  here: Here,
-): Promise<void> {
+async function write(call: Call, parsed: ObjectRequest & { readonly kind: 'put' | 'append' }): Promise<void> {
   const { parts, request, namespace, proceed } = call;
   const { memory, now } = parts;
   const { address } = parsed;
@@ -246,9 +234,9 @@ async function write(
   try {
     proceed?.();
     const bytes = await readBody(request, length, reservation, now);
-    await whenReady(call, address, here, true, () => {
+    await whenReady(call, address, true, () => {
       if (!isOwned(call)) throw moving();
-      return change(call, parsed, bytes, reservation, here);
+      return change(call, parsed, bytes, reservation);
     });
   } finally {
     reservation.release();
@@ -256,7 +244,7 @@ async function write(
 }
 
 /** Reads the number to add from the body, and adds it. */
-async function incrementByBody(call: Call, parsed: IncrementRequest, here: Here): Promise<void> {
+async function incrementByBody(call: Call, parsed: IncrementRequest): Promise<void> {
   const { parts, request, namespace, proceed } = call;
   const { memory, now } = parts;
   const { address } = parsed;
@@ -268,9 +256,9 @@ async function incrementByBody(call: Call, parsed: IncrementRequest, here: Here)
     const text = (await readBody(request, bodyLength(request), reservation, now)).text().trim();
     const by = parseNumber(text === '' ? '1' : text);
     if (by === undefined) throw new ObjectError(400, NO_NUMBER);
-    await whenReady(call, address, here, true, () => {
+    await whenReady(call, address, true, () => {
       if (!isOwned(call)) throw moving();
-      return operate(call, { ...parsed, by }, here);
+      return operate(call, { ...parsed, by });
     });
   } finally {
     reservation.release();
@@ -286,7 +274,6 @@ function change(
   parsed: ObjectRequest & { readonly kind: 'put' | 'append' },
   bytes: ObjectBytes,
   reservation: Reservation,
-  here: Here,
 ): Promise<void> | undefined {
   const { parts, response, namespace } = call;
   const { memory, now } = parts;
@@ -294,13 +281,11 @@ function change(
   const before = memory.peek(namespace, address, now());
   if (parsed.kind === 'put') {
     const { object, created } = memory.put(namespace, address, bytes, parsed, reservation, now());
-    return afterChange(call, address, object, before, here, () =>
-      sendEmpty(response, created ? 201 : 200, object.etag),
-    );
+    return afterChange(call, address, object, before, () => sendEmpty(response, created ? 201 : 200, object.etag));
   }
   const object = memory.append(namespace, address, inOnePiece(bytes), parsed, reservation, now());
   const reply = JSON.stringify({ bytes: object.bytes.length });
-  return afterChange(call, address, object, before, here, () => sendJson(response, reply, object.etag));
+  return afterChange(call, address, object, before, () => sendJson(response, reply, object.etag));
 }
 
 /** A body with a known length is in one piece already. */

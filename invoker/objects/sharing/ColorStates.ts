@@ -55,6 +55,8 @@ export interface Owned {
   readonly validMs: number;
   /** Former owners with objects. */
   readonly formers: Map<number, Peer>;
+  /** The next home, as a controller named it last. Undefined: none. */
+  next: Peer | undefined;
   /** The sets of copies of earlier ownerships. */
   readonly copies: Map<number, CopySet>;
   /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
@@ -212,6 +214,7 @@ export const newlyOwned = ({
   runs,
   servedAt: -Infinity,
   formers: new Map(),
+  next: undefined,
   copies: new Map(),
   copiedTo: undefined,
   copying: undefined,

@@ -3,7 +3,6 @@ import type { Location } from '../../../shared/objects/Locate.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
-import type { Here } from '../server/Elsewhere.js';
 import type { Claim, Owned } from './ColorStates.js';
 import { originalOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
@@ -29,7 +28,7 @@ export interface DepartureParts {
   /** Where the color is, which may take it over. */
   readonly freshLocation: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<Location>;
   /** Gets an object that this invoker owns into its memory. */
-  readonly ready: (namespace: ObjectNamespace, address: ObjectAddress, here: Here) => Promise<void>;
+  readonly ready: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<void>;
   readonly onWarning: (text: string, error: unknown) => void;
 }
 
@@ -65,7 +64,7 @@ export class Departure {
       for (let after: string | undefined, more = true; more;) {
         const asked = { color, prefix: '', after, limit: PAGE };
         const list = await recovery.listAt(namespace, asked, owned, former);
-        for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key }, location);
+        for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key });
         more = list?.more ?? false;
         after = list?.objects.at(-1)?.key;
       }

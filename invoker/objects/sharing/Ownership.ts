@@ -172,6 +172,7 @@ export class Ownership {
     if (owned) {
       loseMoved(owned, [...others, ...place.reply.away]);
       owned.servedAt = this.#parts.now();
+      [owned.next] = others;
       onServe(asked, owned, others[0]);
       return { kind: 'here', others };
     }
@@ -205,6 +206,7 @@ export class Ownership {
     const owned = this.owned(namespace, color);
     if (!owned) return { kind: 'unknown', reason: 'the home is changing' };
     owned.servedAt = this.#parts.now();
+    [owned.next] = others;
     this.#parts.onServe(asked, owned, others[0]);
     return { kind: 'here', others };
   }

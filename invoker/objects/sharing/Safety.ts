@@ -4,7 +4,6 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { within } from '../../../shared/process/within.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
-import type { Here } from '../server/Elsewhere.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import type { ObjectStore } from './ObjectStore.js';
@@ -58,6 +57,8 @@ export class Safety {
   readonly #parts: SafetyParts;
   /** What operations on an object wait for. */
   readonly #busy = new Map<string, Promise<void>>();
+  /** The attempts to make an earlier change safe, among those of `#busy`. */
+  readonly #retries = new WeakSet<Promise<void>>();
   readonly #unsafe = new Map<string, UnsafeChange>();
 
   constructor(parts: SafetyParts) {
@@ -68,15 +69,20 @@ export class Safety {
    * What to wait for before an operation; undefined: nothing. Resolves to whether the object has been searched for at
    * other invokers and in the store. Rejects with an `ObjectError` if the search fails, or if a change stays unsafe.
    */
-  unsafe(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<boolean> | undefined {
+  unsafe(namespace: ObjectNamespace, address: ObjectAddress): Promise<boolean> | undefined {
     const place = placeOf(namespace, address);
     const busy = this.#busy.get(place);
     const change = this.#unsafe.get(place);
-    if (busy && !change) return busy.then(() => true);
     const over = (): boolean => false;
+    // One attempt fails for all that wait for it. Otherwise each of them would make its own, one after the other.
+    if (busy && this.#retries.has(busy)) return busy.then(over);
+    if (busy && !change) return busy.then(() => true);
     // The operation that made the change reports its failure.
     if (busy) return busy.then(over, over);
-    return change && this.alone(namespace, address, () => this.#tryAgain(place, change, here)).then(over);
+    if (!change) return undefined;
+    const retry = this.alone(namespace, address, () => this.#tryAgain(place, change));
+    this.#retries.add(retry);
+    return retry.then(over);
   }
 
   /** Runs a task on an object while other operations on it wait. No other task on it may be under way. */
@@ -129,14 +135,16 @@ export class Safety {
   /** Removes the object of a change, so that an earlier one comes back from the store or from its copies. */
   #undo(namespace: ObjectNamespace, address: ObjectAddress, etag: string | undefined): void {
     const { memory, now } = this.#parts;
-    if (etag === undefined || memory.peek(namespace, address, now())?.etag !== etag) return;
-    memory.delete(namespace, address, undefined, now());
+    // At a later time the object may have expired.
+    const time = now();
+    if (etag === undefined || memory.peek(namespace, address, time)?.etag !== etag) return;
+    memory.delete(namespace, address, undefined, time);
   }
 
-  settle(change: Change, here: Here): Promise<void> | undefined {
+  settle(change: Change): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
     if (now === 'memory' && before === 'memory') return undefined;
-    const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change, here));
+    const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change));
     // 503 would say that nothing has changed.
     return done.catch((error: unknown) => {
       const reason = error instanceof ObjectError ? error.message : '';
@@ -145,16 +153,16 @@ export class Safety {
   }
 
   /** @throws ObjectError 503; the change stays to be made safe. */
-  async #tryAgain(place: string, { etag, ...change }: UnsafeChange, here: Here): Promise<void> {
+  async #tryAgain(place: string, { etag, ...change }: UnsafeChange): Promise<void> {
     const { memory, now } = this.#parts;
     const object = etag === undefined ? undefined : memory.peek(change.namespace, change.address, now());
     // Evicted, or its time is over: nobody has seen it.
     if (object?.etag !== etag) this.#unsafe.delete(place);
-    else await this.#makeSafe({ ...change, object }, here);
+    else await this.#makeSafe({ ...change, object });
   }
 
   /** @throws ObjectError 503; the change stays to be made safe. */
-  async #makeSafe(change: Change, here: Here): Promise<void> {
+  async #makeSafe(change: Change): Promise<void> {
     const place = placeOf(change.namespace, change.address);
     if (this.#unsafe.size >= MAX_UNSAFE && !this.#unsafe.has(place)) {
       this.#undo(change.namespace, change.address, change.object?.etag);
@@ -168,7 +176,7 @@ export class Safety {
       if (!owned) throw lostColor();
       await asOwner(owned, async () => {
         await this.#store(change, owned);
-        await this.#replicate(change, owned, here);
+        await this.#replicate(change, owned);
       });
       // An owner that was frozen meanwhile must not acknowledge it.
       this.#requireHeld(owned);
@@ -204,9 +212,9 @@ export class Safety {
     }
   }
 
-  async #replicate({ namespace, address, object, before }: Change, owned: Owned, here: Here): Promise<void> {
+  async #replicate({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
     if (object?.persistence !== 'replicated' && before?.persistence !== 'replicated') return;
-    const [next] = here.others;
+    const { next } = owned;
     if (!next) throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
     await this.#parts.replication.change(namespace, address, object, owned, next);
   }

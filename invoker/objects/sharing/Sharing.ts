@@ -161,13 +161,8 @@ export class Sharing implements Elsewhere {
     }
   }
 
-  prepare(
-    namespace: ObjectNamespace,
-    address: ObjectAddress,
-    here: Here,
-    mayRecover: boolean,
-  ): Promise<boolean> | undefined {
-    const unsafe = this.#safety.unsafe(namespace, address, here);
+  prepare(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<boolean> | undefined {
+    const unsafe = this.#safety.unsafe(namespace, address);
     const isThere = (): boolean => !!this.#parts.memory.peek(namespace, address, this.#parts.now());
     if (!unsafe && (!mayRecover || isThere())) return undefined;
     const owned = this.#ownership.owned(namespace, address.color);
@@ -184,9 +179,8 @@ export class Sharing implements Elsewhere {
     address: ObjectAddress,
     object: StoredObject | undefined,
     before: StoredObject | undefined,
-    here: Here,
   ): Promise<void> | undefined {
-    return this.#safety.settle({ namespace, address, object, before }, here);
+    return this.#safety.settle({ namespace, address, object, before });
   }
 
   /** Calls `leave` once if this invoker gives the color away or may have lost it. @returns a function that ends this. */
@@ -302,11 +296,11 @@ export class Sharing implements Elsewhere {
     await this.#peers.close();
   }
 
-  async #ready(namespace: ObjectNamespace, address: ObjectAddress, here: Here): Promise<void> {
+  async #ready(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
     let mayRecover = true;
-    for (let wait = this.prepare(namespace, address, here, mayRecover); wait;) {
+    for (let wait = this.prepare(namespace, address, mayRecover); wait;) {
       if (await wait) mayRecover = false;
-      wait = this.prepare(namespace, address, here, mayRecover);
+      wait = this.prepare(namespace, address, mayRecover);
     }
   }
 

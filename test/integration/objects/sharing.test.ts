@@ -202,11 +202,7 @@ describe('objects of several invokers', () => {
     a.memory.resize(0);
     a.memory.resize(boundBytes);
     current.store.failing = true;
-    const here = await a.sharing.locate(GUEST, 'red', undefined);
-    assert.ok(here.kind === 'here');
-    const prepared = Array.from({ length: 3 }, async () =>
-      a.sharing.prepare(GUEST, { color: 'red', key: 'n' }, here, true),
-    );
+    const prepared = Array.from({ length: 3 }, async () => a.sharing.prepare(GUEST, { color: 'red', key: 'n' }, true));
     for (const each of prepared) await assert.rejects(each, /The store does not answer/);
     current.store.failing = false;
     assert.equal(await increment(a, '/red/n'), '200 2');

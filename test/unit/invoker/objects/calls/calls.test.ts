@@ -227,7 +227,7 @@ describe('calls to the thread of the objects', () => {
   it('wait until earlier changes are safe, and search for a missing object once', async () => {
     const asked: boolean[] = [];
     const { memory, calls } = setup({
-      prepare: (owner, address, _, mayRecover) => {
+      prepare: (owner, address, mayRecover) => {
         asked.push(mayRecover);
         if (!mayRecover) return undefined;
         return Promise.resolve().then(() => {

@@ -58,12 +58,12 @@ describe('callers of the object server that have gone', () => {
 
   /** Sends a `GET` over a connection of its own. @returns ends the connection, and waits until the server has seen it. */
   async function getAlone(path: string): Promise<() => Promise<void>> {
-    const accepted: Promise<Socket[]> = once(listening, 'connection');
+    const accepted = new Promise<Socket>((resolve) => {
+      listening.once('connection', resolve);
+    });
     const caller = connect(socketPath);
     caller.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokens.make(guest)}\r\n\r\n`);
-    const [socket] = await accepted;
-    assert.ok(socket);
-    const closed = once(socket, 'close');
+    const closed = once(await accepted, 'close');
     return async () => {
       caller.destroy();
       await closed;
@@ -94,7 +94,7 @@ describe('callers of the object server that have gone', () => {
     let safe: (searched: boolean) => void = () => undefined;
     let begun: () => void = () => undefined;
     const isUnsafe = new Promise<void>((resolve) => (begun = resolve));
-    prepare = (_, __, ___, mayRecover) => {
+    prepare = (_, __, mayRecover) => {
       if (mayRecover) return undefined;
       begun();
       return new Promise((resolve) => (safe = resolve));

@@ -328,7 +328,7 @@ describe('objectListener', () => {
     const log: string[] = [];
     elsewhere = {
       ...elsewhere,
-      prepare: (namespace, address, _, mayRecover) => {
+      prepare: (namespace, address, mayRecover) => {
         if (!mayRecover || memory.peek(namespace, address, 0)) return undefined;
         log.push(`recover ${address.key}`);
         const options = { condition: undefined, persistence: undefined, ttlMs: undefined, contentType: undefined };

@@ -64,6 +64,18 @@ describe('the ownership of a color', () => {
     assert.equal(ownership.adopted, 2);
   });
 
+  it('knows the next home that a controller named last', async () => {
+    await ownership.locate(RED);
+    const owned = ownership.owned(namespace, 'red');
+    assert.equal(owned?.next, undefined);
+    for (const instance of [1, 2]) {
+      const next = { instance, url: `http://b:${instance}` };
+      reply = Promise.resolve({ ...REPLY, homes: [...REPLY.homes, next] });
+      await ownership.locateAnew(RED);
+      assert.deepEqual(owned?.next, next);
+    }
+  });
+
   it('is not used while it is doubted, and taken over again at the next request', async () => {
     await ownership.locate(RED);
     const owned = ownership.owned(namespace, 'red');

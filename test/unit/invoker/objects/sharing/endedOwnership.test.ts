@@ -12,7 +12,6 @@ import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKey
 import { A, at, newMemory, put, refused } from '../memory/memories.js';
 import { MapStore } from './MapStore.js';
 
-const HERE = { kind: 'here', others: [] } as const;
 const LOST = /taken the color over/;
 const OBJECT = at('k');
 
@@ -89,7 +88,7 @@ describe('an ownership that ends while the store is searched for the keys of the
   /** Writes an object, and stores it. */
   function change(): Promise<void> {
     const { object } = put(memory, A, OBJECT.key, 'x', 0, { persistence: 'stored' });
-    const settled = safety.settle({ namespace: A, address: OBJECT, object, before: undefined }, HERE);
+    const settled = safety.settle({ namespace: A, address: OBJECT, object, before: undefined });
     assert.ok(settled);
     return settled;
   }

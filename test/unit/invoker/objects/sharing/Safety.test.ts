@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
+import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
+import { Safety } from '../../../../../invoker/objects/sharing/Safety.js';
+import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
+import type { WriteOptions } from '../../../../../shared/objects/ObjectRequest.js';
+import { A, at, newMemory, put, refused } from '../memory/memories.js';
+import { MapStore } from './MapStore.js';
+
+const OBJECT = at('k');
+
+/** A store that counts its writes. */
+class CountingStore extends MapStore {
+  writes = 0;
+
+  override write(...asked: Parameters<MapStore['write']>): Promise<void> {
+    this.writes++;
+    return super.write(...asked);
+  }
+}
+
+describe('a change that is not safe yet', () => {
+  let now: () => number;
+  let store: CountingStore;
+  let memory: ObjectMemory;
+  let peers: PeerClient;
+  let owned: Owned;
+  let safety: Safety;
+
+  beforeEach(() => {
+    now = () => 0;
+    [store, memory, peers] = [new CountingStore(), newMemory(), new PeerClient('secret', 'invoker0')];
+    owned = newlyOwned({ policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
+    const parts = {
+      memory,
+      peers,
+      sets: new CopySets(memory),
+      store,
+      storedKeys: new StoredKeyLists(),
+      holders: new Holders(
+        peers,
+        () => now(),
+        () => undefined,
+      ),
+      now: () => now(),
+      owned: () => owned,
+    };
+    const replication = new Replication({ ...parts, fetch: async () => undefined });
+    safety = new Safety({ ...parts, replication, held: () => true });
+  });
+  afterEach(() => peers.close());
+
+  /** Writes an object, which cannot be stored. */
+  async function changeUnsafely(options: Partial<WriteOptions> = {}): Promise<void> {
+    // The keys of the color are known, so that only the write fails.
+    owned.stored = new Set();
+    store.failing = true;
+    const { object } = put(memory, A, OBJECT.key, 'x', 0, { persistence: 'stored', ...options });
+    const settled = safety.settle({ namespace: A, address: OBJECT, object, before: undefined });
+    assert.ok(settled);
+    await assert.rejects(settled, refused(502, /does not answer/));
+  }
+
+  it('is tried again once for all requests that wait for it', async () => {
+    await changeUnsafely();
+    const before = store.writes;
+    const waiting = Array.from({ length: 3 }, async () => safety.unsafe(A, OBJECT));
+    for (const each of waiting) await assert.rejects(each, refused(503, /does not answer/));
+    assert.equal(store.writes, before + 1);
+    store.failing = false;
+    assert.equal(await safety.unsafe(A, OBJECT), false);
+    assert.equal(safety.isChanging(A, OBJECT), false);
+  });
+
+  it('is taken back if its object expires just then', async () => {
+    await changeUnsafely({ ttlMs: 1000 });
+    const times = [999];
+    now = () => times.shift() ?? 1000;
+    safety.takeBack(colorKey(A, OBJECT.color));
+    assert.equal(safety.isChanging(A, OBJECT), false);
+    assert.equal(memory.peek(A, OBJECT, 1000), undefined);
+  });
+});
