@@ -16,6 +16,12 @@ export interface CopySetState {
   readonly complete: boolean;
 }
 
+/** A set that takes a change of a copy. */
+export interface AdmittedSet extends CopySetState {
+  /** Whether the change has begun it. */
+  readonly begun: boolean;
+}
+
 /** An epoch that an invoker has taken a color over with, or has tried to. */
 export interface RaisedEpoch {
   readonly epoch: number;
@@ -68,28 +74,31 @@ export class CopySets {
    * @returns the set.
    * @throws ObjectError 421 for a former owner
    */
-  admit(namespace: ObjectNamespace, color: string, epoch: number): CopySetState {
+  admit(namespace: ObjectNamespace, color: string, epoch: number): AdmittedSet {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
     const known = this.#sets.get(key);
-    if (known?.epoch === epoch) return known;
+    if (known?.epoch === epoch) return { ...known, begun: false };
     this.#memory.clear(copiesOf(namespace), color);
     const set = { epoch, complete: false };
     put(this.#sets, key, set, this.#maxColors);
-    return set;
+    return { ...set, begun: true };
   }
 
   /**
    * Completes a set.
-   * @param from the epoch of an earlier complete set with the same content, which becomes this one; undefined: none.
+   * @param from the epoch of an earlier complete set with the same content, which becomes this one; undefined: none. A set with an
+   * epoch in between is the same one: the owner has not got the answer that it was renamed.
+   * @param begun whether the owner has put objects into the set: it is not complete if this invoker does not know it.
    * @returns false if this invoker does not have that set.
    * @throws ObjectError 421 for a former owner
    */
-  complete(namespace: ObjectNamespace, color: string, epoch: number, from: number | undefined): boolean {
+  complete(namespace: ObjectNamespace, color: string, epoch: number, from: number | undefined, begun = false): boolean {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
     const set = this.#sets.get(key);
-    if (from !== undefined && !(set?.complete === true && set.epoch === from)) return false;
+    if (from !== undefined && !(set?.complete === true && set.epoch >= from)) return false;
+    if (begun && set?.epoch !== epoch) return false;
     if (from === undefined) this.admit(namespace, color, epoch);
     put(this.#sets, key, { epoch, complete: true }, this.#maxColors);
     return true;

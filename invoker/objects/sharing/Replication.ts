@@ -13,7 +13,7 @@ import type { CopySets } from './CopySets.js';
 import { currentSets } from './currentSets.js';
 import type { Holders } from './Holders.js';
 import { lostColor } from './lostColor.js';
-import { asOwner } from './asOwner.js';
+import { asOwner, unlessRenewed } from './asOwner.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 
 export interface ReplicationParts {
@@ -28,9 +28,15 @@ export interface ReplicationParts {
   readonly fetch: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<void>;
 }
 
-/** Whether an invoker has completed a set, and whether the set of a changed copy is complete. */
+/** Whether an invoker has completed a set. */
 const completedSchema = z.object({ completed: z.boolean() });
-const completeSchema = z.object({ complete: z.boolean() });
+const changedSchema = z.object({
+  /** Whether the set of the changed copy is complete. */
+  complete: z.boolean(),
+  /** Whether the change has begun the set. Missing: the program of the invoker is an earlier one. */
+  begun: z.boolean().optional(),
+});
+type Changed = z.infer<typeof changedSchema>;
 
 /** Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. */
 export class Replication {
@@ -48,15 +54,22 @@ export class Replication {
     owned: Owned,
     next: Peer,
   ): Promise<void> {
-    for (let attempt = 0; attempt < 2; attempt++) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const set = await this.ensure(namespace, address.color, owned, next);
-      const complete =
+      const { epoch } = set;
+      const request = (): Promise<Changed> =>
         object?.persistence === 'replicated'
-          ? await this.#put(next, namespace, address, object, set.epoch)
-          : await this.#drop(next, namespace, address, set.epoch);
-      if (complete) return;
+          ? this.#put(next, namespace, address, object, epoch)
+          : this.#drop(next, namespace, address, epoch);
+      const changed = await unlessRenewed(owned, epoch, request).catch((error: unknown) => {
+        // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
+        const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
+        if (isCurrent && error instanceof PeerError) owned.epoch++;
+        throw error;
+      });
+      if (changed?.complete === true) return;
       // The invoker has lost the set: it has started again.
-      if (owned.copiedTo === set) owned.copiedTo = { ...set, lost: true };
+      if (changed && owned.copiedTo === set) owned.copiedTo = { ...set, lost: true };
     }
     throw new ObjectError(503, `invoker${next.instance} loses the copies.`, { retryAfterS: 1 });
   }
@@ -65,7 +78,9 @@ export class Replication {
   async ensure(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
     while (owned.copying) await owned.copying;
     const { copiedTo } = owned;
-    if (copiedTo?.peer.instance === next.instance && copiedTo.lost !== true) return copiedTo;
+    // If another set has begun since and failed, its invoker may have completed it: this one needs a higher epoch before it changes.
+    const isCurrent = copiedTo?.epoch === owned.epoch && copiedTo.lost !== true;
+    if (isCurrent && copiedTo.peer.instance === next.instance) return copiedTo;
     const copying = asOwner(owned, () => this.#begin(namespace, color, owned, next));
     // Who waits for it starts it again after a failure.
     owned.copying = copying.then(
@@ -87,8 +102,11 @@ export class Replication {
     const { copiedTo } = owned;
     if (copiedTo?.peer.instance !== next.instance || copiedTo.lost === true) return;
     const { epoch } = copiedTo;
-    if (await asOwner(owned, () => this.#complete(next, namespace, color, epoch, epoch))) return;
-    if (owned.copiedTo === copiedTo) owned.copiedTo = { ...copiedTo, lost: true };
+    const ask = (): Promise<boolean> => this.#complete(next, namespace, color, { epoch, from: epoch });
+    const completed = await asOwner(owned, () => unlessRenewed(owned, epoch, ask));
+    // Another set is complete meanwhile.
+    if (owned.copiedTo !== copiedTo) return;
+    if (completed === false) owned.copiedTo = { ...copiedTo, lost: true };
     await this.ensure(namespace, color, owned, next);
   }
 
@@ -102,17 +120,20 @@ export class Replication {
     // A change may have waited for the set before, while the color was given away: its set must not get a higher epoch.
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
     const key = colorKey(namespace, color);
-    const [current] = currentSets(owned, sets.get(key));
-    owned.epoch = nextEpoch(owned.epoch);
+    const current = currentSets(owned, sets.get(key));
+    const former = current.find(({ complete, peer }) => complete && peer?.instance === next.instance);
+    const ofThis = former !== undefined && former === owned.copiedTo;
+    // A higher epoch than necessary could hide that another invoker takes the color over.
+    owned.epoch = ofThis ? owned.epoch + 1 : nextEpoch(owned.epoch);
     const { epoch } = owned;
-    const kept =
-      current?.complete === true &&
-      current.peer?.instance === next.instance &&
-      (await this.#complete(next, namespace, color, epoch, current.epoch));
+    const renamed = former && (await this.#complete(next, namespace, color, { epoch, from: former.epoch }));
+    const kept = renamed === true && (!ofThis || former?.kept === true);
     const set: CopySet = { peer: next, epoch, complete: true, ...(kept ? { kept } : {}) };
-    if (!kept) {
-      await this.#copyAll(namespace, color, owned, set);
-      await this.#complete(next, namespace, color, epoch, undefined);
+    if (renamed !== true) {
+      // The first copy with the epoch removes all that the next home has.
+      if (current.some(({ peer }) => peer?.instance === next.instance)) await this.gather(namespace, color, owned);
+      const begun = await this.#copyAll(namespace, color, owned, set);
+      if (!(await this.#complete(next, namespace, color, { epoch, begun }))) throw startedAgain(next);
     }
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
     const stale = [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])];
@@ -124,14 +145,17 @@ export class Replication {
     return set;
   }
 
-  async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<void> {
+  /** @returns whether there was any object to copy. @throws ObjectError, PeerError */
+  async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<boolean> {
     const { memory, now } = this.#parts;
     const copied = new Set<string>();
     const copy = async (key: string): Promise<void> => {
       if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
       const object = memory.peek(namespace, { color, key }, now());
       if (object?.persistence !== 'replicated') return;
-      await this.#put(peer, namespace, { color, key }, object, epoch);
+      const { begun } = await this.#put(peer, namespace, { color, key }, object, epoch);
+      // It has lost the objects before.
+      if (begun === true && copied.size > 0) throw startedAgain(peer);
       copied.add(key);
     };
     for await (const key of this.#keys(namespace, color, owned)) {
@@ -146,6 +170,7 @@ export class Replication {
       ({ more } = list);
       after = list.objects.at(-1)?.key;
     }
+    return copied.size > 0;
   }
 
   /**
@@ -178,7 +203,7 @@ export class Replication {
     { color, key }: ObjectAddress,
     { bytes, contentType, etag, expiresAt }: StoredObject,
     epoch: number,
-  ): Promise<boolean> {
+  ): Promise<Changed> {
     const ttl = expiresAt === undefined ? undefined : Math.max(0.001, (expiresAt - this.#parts.now()) / 1000);
     const reply = await this.#parts.peers.ask(to, {
       operation: 'copy',
@@ -194,23 +219,24 @@ export class Replication {
       },
       body: Buffer.concat(bytes.pieces()),
     });
-    return completeSchema.parse(reply).complete;
+    return changedSchema.parse(reply);
   }
 
-  async #drop(at: Peer, namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<boolean> {
+  async #drop(at: Peer, namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<Changed> {
     const path = `${objectPath(color, key)}?epoch=${epoch}`;
     const asked = { operation: 'drop', method: 'DELETE', path, namespace: copiesOf(namespace) } as const;
-    return completeSchema.parse(await this.#parts.peers.ask(at, asked)).complete;
+    return changedSchema.parse(await this.#parts.peers.ask(at, asked));
   }
 
+  /** See `CopySets.complete`. @throws ObjectError, PeerError */
   async #complete(
     at: Peer,
     namespace: ObjectNamespace,
     color: string,
-    epoch: number,
-    from: number | undefined,
+    { epoch, from, begun }: { readonly epoch: number; readonly from?: number; readonly begun?: boolean },
   ): Promise<boolean> {
-    const path = `${objectPath(color)}?epoch=${epoch}${from === undefined ? '' : `&from=${from}`}`;
+    const query = `epoch=${epoch}${from === undefined ? '' : `&from=${from}`}${begun === true ? '&begun=yes' : ''}`;
+    const path = `${objectPath(color)}?${query}`;
     const reply = await this.#parts.peers.ask(at, { operation: 'complete', method: 'POST', path, namespace });
     return completedSchema.parse(reply).completed;
   }
@@ -225,7 +251,12 @@ export class Replication {
   }
 }
 
+const startedAgain = ({ instance }: Peer): ObjectError =>
+  new ObjectError(503, `invoker${instance} has lost objects while others were copied to it.`, { retryAfterS: 1 });
+
 const PAGE = 1000;
+/** How often a change of a copy is sent, if its set is lost or gets another epoch meanwhile. */
+const ATTEMPTS = 3;
 /** The limit for an invoker to list its copies, in ms. */
 const LIST_MS = 2000;
 /** The limit for an invoker to forget its set, in ms. */

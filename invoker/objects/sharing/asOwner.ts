@@ -10,8 +10,24 @@ export async function asOwner<T>(owned: Owned, requests: () => Promise<T>): Prom
   try {
     return await requests();
   } catch (error) {
-    if (!(error instanceof ObjectError && error.status === 421)) throw error;
+    if (!isRefusal(error)) throw error;
     owned.doubted = true;
     throw lostColor();
+  }
+}
+
+/** Whether an error is the refusal of a request as that of a former owner. */
+const isRefusal = (error: unknown): boolean => error instanceof ObjectError && error.status === 421;
+
+/**
+ * Runs a request with an epoch of an ownership. This invoker itself may have renewed the epoch while the request was under way: its
+ * refusal says nothing of another owner then. @returns undefined in that case
+ */
+export async function unlessRenewed<T>(owned: Owned, epoch: number, request: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await request();
+  } catch (error) {
+    if (isRefusal(error) && epoch < owned.epoch) return undefined;
+    throw error;
   }
 }

@@ -11,6 +11,7 @@ import { objectListener, type ObjectListener, type ObjectListenerParts } from '.
 import { bodyLength, readBody } from '../server/readBody.js';
 import { sendError, sendJson, sendObject } from '../server/respond.js';
 import { copiesOf, originalOf } from './copies.js';
+import type { AdmittedSet } from './CopySets.js';
 import type { Sharing } from './Sharing.js';
 import { LEFT_HEADER } from './takeObject.js';
 
@@ -132,9 +133,9 @@ async function answer(
       return;
     case 'drop':
       if (url.searchParams.has('epoch')) {
-        const { complete } = sharing.sets.admit(originalOf(namespace), color, epochIn(url));
+        const { complete, begun } = sharing.sets.admit(originalOf(namespace), color, epochIn(url));
         drop(parts, namespace, withKey(color, key), undefined);
-        sendJson(response, JSON.stringify({ complete }));
+        sendJson(response, JSON.stringify({ complete, begun }));
       } else {
         sharing.requireNotOwned(namespace, color);
         drop(parts, namespace, withKey(color, key), request.headers['if-match']);
@@ -143,7 +144,9 @@ async function answer(
       return;
     case 'complete': {
       const from = url.searchParams.has('from') ? epochIn(url, 'from') : undefined;
-      sendJson(response, JSON.stringify({ completed: sharing.sets.complete(namespace, color, epochIn(url), from) }));
+      const begun = url.searchParams.has('begun');
+      const completed = sharing.sets.complete(namespace, color, epochIn(url), from, begun);
+      sendJson(response, JSON.stringify({ completed }));
       return;
     }
     case 'forget':
@@ -151,8 +154,8 @@ async function answer(
       sendJson(response, '{}');
       return;
     case 'copy': {
-      const complete = await keepCopy(parts, namespace, withKey(color, key), epochIn(url), request);
-      sendJson(response, JSON.stringify({ complete }));
+      const kept = await keepCopy(parts, namespace, withKey(color, key), epochIn(url), request);
+      sendJson(response, JSON.stringify(kept));
       return;
     }
     case 'request':
@@ -209,8 +212,8 @@ async function keepCopy(
   address: ObjectAddress,
   epoch: number,
   request: IncomingMessage,
-): Promise<boolean> {
-  sharing.sets.admit(namespace, address.color, epoch);
+): Promise<Pick<AdmittedSet, 'complete' | 'begun'>> {
+  const before = sharing.sets.admit(namespace, address.color, epoch);
   const copies = copiesOf(namespace);
   const { headers } = request;
   const length = bodyLength(request);
@@ -225,9 +228,9 @@ async function keepCopy(
       contentType: headers['content-type'],
       etag: headers.etag?.toString(),
     } as const;
-    const { complete } = sharing.sets.admit(namespace, address.color, epoch);
+    const { complete, begun } = sharing.sets.admit(namespace, address.color, epoch);
     memory.put(copies, address, bytes, options, reservation, now());
-    return complete;
+    return { complete, begun: before.begun || begun };
   } finally {
     reservation.release();
   }

@@ -64,9 +64,21 @@ describe('sets of copies', () => {
     keep('a', 5);
     assert.equal(sets.complete(GUEST, 'red', 8, 5), false);
     sets.complete(GUEST, 'red', 5, undefined);
-    assert.equal(sets.complete(GUEST, 'red', 8, 4), false);
+    assert.equal(sets.complete(GUEST, 'red', 8, 6), false);
+    assert.equal(sets.complete(GUEST, 'red', 7, 5), true);
+    // The owner has not got the answer.
     assert.equal(sets.complete(GUEST, 'red', 8, 5), true);
     assert.deepEqual([keys(), sets.get(RED)], [['a'], { epoch: 8, complete: true }]);
+  });
+
+  it('are not complete if they were lost after their owner began them', () => {
+    keep('a', 5);
+    sets.drop(GUEST, 'red');
+    assert.equal(sets.complete(GUEST, 'red', 5, undefined, true), false);
+    assert.equal(sets.get(RED), undefined);
+    assert.deepEqual(sets.admit(GUEST, 'red', 5), { epoch: 5, complete: false, begun: true });
+    assert.deepEqual(sets.admit(GUEST, 'red', 5), { epoch: 5, complete: false, begun: false });
+    assert.equal(sets.complete(GUEST, 'red', 5, undefined, true), true);
   });
 
   it('are forgotten when a later one is complete elsewhere', () => {

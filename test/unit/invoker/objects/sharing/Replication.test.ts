@@ -1,0 +1,250 @@
+import assert from 'node:assert/strict';
+import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { newlyOwned, nextEpoch, type CopySet, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
+import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
+import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import { PeerClient, PeerError, type PeerRequest } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
+import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
+import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
+import type { Peer } from '../../../../../shared/objects/Locate.js';
+import { at, newMemory, put, refused, textOf } from '../memory/memories.js';
+import { GUEST, SECRET, TestCluster, type Node } from './cluster.js';
+
+const COLOR = 'c';
+const KEY = colorKey(GUEST, COLOR);
+const silent = (): PeerError => new PeerError('silent', 'the invoker does not answer');
+
+/** A client over a network that loses answers and delays requests. */
+class LossyPeers extends PeerClient {
+  /** What happens to the next request of the operation. */
+  #next: { operation: string; run: (send: () => Promise<unknown>) => Promise<unknown> } | undefined;
+
+  constructor() {
+    super(SECRET, 'invoker9');
+  }
+
+  on(operation: string, run: (send: () => Promise<unknown>) => Promise<unknown>): void {
+    this.#next = { operation, run };
+  }
+
+  /** The next request of the operation is executed, and its answer is lost. */
+  loseAnswer(operation: string): void {
+    this.on(operation, async (send) => {
+      await send();
+      throw silent();
+    });
+  }
+
+  /** The next request of the operation gets no answer. @returns a function that delivers it. */
+  delay(operation: string): () => Promise<unknown> {
+    let deliver = (): Promise<unknown> => Promise.reject(new Error('there was no such request'));
+    this.on(operation, async (send) => {
+      deliver = send;
+      throw silent();
+    });
+    return () => deliver();
+  }
+
+  override ask(peer: Peer, asked: PeerRequest): Promise<unknown> {
+    const send = (): Promise<unknown> => super.ask(peer, asked);
+    const next = this.#next;
+    if (next?.operation !== asked.operation) return send();
+    this.#next = undefined;
+    return next.run(send);
+  }
+}
+
+/** The owner of a color. */
+interface Home {
+  readonly memory: ObjectMemory;
+  readonly peers: LossyPeers;
+  readonly owned: Owned;
+  readonly replication: Replication;
+}
+
+describe('copies of replicated objects at the next home', () => {
+  let cluster: TestCluster;
+  let homes: Home[];
+  let [b, c]: Node[] = [];
+
+  beforeEach(async () => {
+    homes = [];
+    cluster = new TestCluster();
+    [b, c] = [await cluster.add(), await cluster.add()];
+  });
+  afterEach(async () => {
+    for (const { peers } of homes) await peers.close();
+    await cluster.close();
+  });
+
+  const now = (): number => performance.now();
+  const peerOf = (node: Node | undefined): Peer => {
+    assert.ok(node);
+    return { instance: node.instance, url: `http://127.0.0.1:${node.proxy.port}` };
+  };
+  const setOf = (node: Node | undefined) => node?.sharing.sets.get(KEY);
+  const keysAt = (node: Node | undefined): string[] | undefined =>
+    node?.memory
+      .list(copiesOf(GUEST), { color: COLOR, prefix: '', after: undefined, limit: 10 }, now())
+      .objects.map(({ key }) => key);
+  const copyAt = (node: Node | undefined, key: string): string | undefined =>
+    textOf(node?.memory.peek(copiesOf(GUEST), at(key), now()));
+
+  /** @param sets that it has been told of. */
+  function newHome(sets: readonly CopySet[] = []): Home {
+    const [memory, peers] = [newMemory(), new LossyPeers()];
+    const owned = newlyOwned({ policy: undefined, epoch: nextEpoch(0), lapses: 0, validMs: 1000 });
+    for (const set of sets) owned.copies.set(set.peer.instance, set);
+    const parts = {
+      memory,
+      peers,
+      sets: new CopySets(memory),
+      holders: new Holders(peers, now, () => undefined),
+      store: undefined,
+      storedKeys: new StoredKeyLists(),
+      now,
+      owned: () => owned,
+    };
+    const recovery = new Recovery(parts);
+    const replication = new Replication({
+      ...parts,
+      fetch: async (namespace, address) => {
+        if (!memory.peek(namespace, address, now())) await recovery.recover(namespace, address, owned);
+      },
+    });
+    const home = { memory, peers, owned, replication };
+    homes.push(home);
+    return home;
+  }
+
+  const ensure = ({ replication, owned }: Home, node: Node | undefined): Promise<CopySet> =>
+    replication.ensure(GUEST, COLOR, owned, peerOf(node));
+  const write = ({ memory }: Home, key: string, text: string) =>
+    put(memory, GUEST, key, text, now(), { persistence: 'replicated' }).object;
+  /** Changes an object and its copy. */
+  const change = async (home: Home, key: string, text: string, node = b): Promise<void> =>
+    home.replication.change(GUEST, at(key), write(home, key, text), home.owned, peerOf(node));
+  const remove = async (home: Home, key: string): Promise<void> => {
+    home.memory.delete(GUEST, at(key), undefined, now());
+    await home.replication.change(GUEST, at(key), undefined, home.owned, peerOf(b));
+  };
+
+  /** A complete set of an earlier owner. */
+  async function copied(node: Node | undefined, ...keys: string[]): Promise<CopySet> {
+    const home = newHome();
+    for (const key of keys) write(home, key, `${key} of the former home`);
+    return ensure(home, node);
+  }
+
+  /** A set of an earlier owner that is not complete. */
+  async function begun(node: Node | undefined, ...keys: string[]): Promise<CopySet> {
+    const home = newHome();
+    for (const key of keys) write(home, key, `${key} of the former home`);
+    home.peers.on('complete', () => Promise.reject(silent()));
+    await assert.rejects(ensure(home, node), PeerError);
+    return { peer: peerOf(node), epoch: home.owned.epoch, complete: false };
+  }
+
+  it('stay if the answer that they belong to the next owner is lost', async () => {
+    const home = newHome([await copied(b, 'k', 'l', 'm')]);
+    home.peers.loseAnswer('complete');
+    await assert.rejects(ensure(home, b), PeerError);
+    const set = await ensure(home, b);
+    assert.deepEqual([keysAt(b), setOf(b)], [['k', 'l', 'm'], { epoch: set.epoch, complete: true }]);
+    assert.equal(set.kept, true);
+  });
+
+  it('stay if another invoker has a later set that is not complete', async () => {
+    const complete = await copied(b, 'k', 'l', 'm');
+    const home = newHome([complete, await begun(c, 'k')]);
+    const set = await ensure(home, b);
+    assert.equal(set.kept, true);
+    assert.deepEqual([keysAt(b), setOf(b)], [['k', 'l', 'm'], { epoch: set.epoch, complete: true }]);
+  });
+
+  it('stay if the invoker that has them in an incomplete set becomes the next home', async () => {
+    const home = newHome([await begun(b, 'k', 'l', 'm')]);
+    await ensure(home, b);
+    assert.deepEqual([keysAt(b), setOf(b)?.complete], [['k', 'l', 'm'], true]);
+  });
+
+  it('get a higher epoch than a set that was completed elsewhere without an answer, before they change', async () => {
+    const home = newHome();
+    write(home, 'k', 'one');
+    await ensure(home, b);
+    home.peers.loseAnswer('complete');
+    await assert.rejects(ensure(home, c), PeerError);
+    assert.deepEqual([copyAt(c, 'k'), setOf(c)?.complete], ['one', true]);
+    await change(home, 'k', 'two');
+    assert.equal(copyAt(b, 'k'), 'two');
+    assert.ok((setOf(b)?.epoch ?? 0) > (setOf(c)?.epoch ?? Infinity));
+    assert.equal(home.owned.copiedTo?.kept, undefined);
+  });
+
+  it('are not changed by a late request after a later change', async () => {
+    const home = newHome();
+    await ensure(home, b);
+    const deliver = home.peers.delay('copy');
+    await assert.rejects(change(home, 'k', 'one'), PeerError);
+    await change(home, 'k', 'two');
+    await assert.rejects(deliver(), refused(421));
+    assert.equal(copyAt(b, 'k'), 'two');
+  });
+
+  it('are not removed by a late request after a later change', async () => {
+    const home = newHome();
+    await change(home, 'k', 'one');
+    const deliver = home.peers.delay('drop');
+    await assert.rejects(remove(home, 'k'), PeerError);
+    await change(home, 'k', 'two');
+    await assert.rejects(deliver(), refused(421));
+    assert.equal(copyAt(b, 'k'), 'two');
+  });
+
+  for (const operation of ['copy', 'complete'] as const) {
+    it(`do not cast doubt on their owner if a request (${operation}) with its own earlier epoch is refused`, async () => {
+      const home = newHome();
+      await change(home, 'k', 'one');
+      home.peers.on(operation, async (send) => {
+        home.peers.delay('copy');
+        await assert.rejects(change(home, 'l', 'one'), PeerError);
+        await change(home, 'l', 'two');
+        return send();
+      });
+      if (operation === 'copy') await change(home, 'k', 'two');
+      else await home.replication.check(GUEST, COLOR, home.owned, peerOf(b));
+      assert.equal(home.owned.doubted, false);
+      assert.deepEqual([copyAt(b, 'k'), copyAt(b, 'l')], [operation === 'copy' ? 'two' : 'one', 'two']);
+    });
+  }
+
+  it('are not complete if their invoker has lost some of them while others came', async () => {
+    for (const [operation, texts] of [
+      ['copy', ['one', 'two', 'three']],
+      ['complete', ['one']],
+    ] as const) {
+      const home = newHome();
+      for (const [index, text] of texts.entries()) write(home, `k${index}`, text);
+      // As if it started again.
+      const lose = async (send: () => Promise<unknown>): Promise<unknown> => {
+        c?.sharing.sets.drop(GUEST, COLOR);
+        return send();
+      };
+      if (operation === 'complete') home.peers.on(operation, lose);
+      else {
+        home.peers.on('copy', async (send) => {
+          const answer = await send();
+          home.peers.on('copy', lose);
+          return answer;
+        });
+      }
+      await assert.rejects(ensure(home, c), refused(503, /has lost objects/));
+      assert.notEqual(setOf(c)?.complete, true);
+      await ensure(home, c);
+      assert.deepEqual([keysAt(c)?.length, setOf(c)?.complete], [texts.length, true]);
+    }
+  });
+});
