@@ -34,12 +34,18 @@ export interface DepartureParts {
 
 /** The most objects in one list. */
 const PAGE = 1000;
-/** The limit for a home to gather the objects of one color, and the pause before it is asked again, in ms. */
+/** The limit for a home to gather the objects of one color, and the pause before the homes of all colors are asked again, in ms. */
 const GATHER_MS = 30_000;
 const PUSH_AGAIN_MS = 100;
 /** The time after which all know that this invoker leaves, in ms. */
 const SETTLED_MS = 2000;
 const gatheredSchema = z.object({ gathered: z.boolean() });
+
+/** How an attempt to hand a color over ended. `alone`: no other invoker is there to take it over. */
+type Pushed =
+  | { readonly kind: 'moved' }
+  | { readonly kind: 'alone' }
+  | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Moves the objects of colors to their next homes when an invoker leaves: at both of them. */
 export class Departure {
@@ -87,51 +93,55 @@ export class Departure {
     for (;;) {
       const late = now() >= settledAt;
       const colors = memory.colors();
-      let stuck = 0;
+      let alone = 0;
+      let failed = 0;
+      let failure: unknown;
       for (const { namespace: space, color } of colors) {
         const namespace = originalOf(space);
         const before = this.#parts.latest(namespace, color)?.epoch;
-        if (await this.#push(namespace, color, settledAt, signal)) {
+        const outcome = await this.#push(namespace, color, signal);
+        if (outcome.kind === 'moved') {
           moved++;
           // The home has them in its memory.
           sets.drop(namespace, color);
           // What is left is out of date: the home has not counted it.
           const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
           if (ended) memory.clear(namespace, color);
-        } else stuck++;
+        } else if (outcome.kind === 'alone') alone++;
+        else {
+          failed++;
+          failure ??= outcome.error;
+        }
       }
-      if (signal.aborted || (late && stuck === colors.length)) return { moved, left: memory.colors().length };
+      if (signal.aborted || (late && alone === colors.length)) {
+        if (failed > 0)
+          this.#parts.onWarning(`could not hand objects over to their next homes (colors: ${failed})`, failure);
+        return { moved, left: memory.colors().length };
+      }
       await new Promise((resolve) => setTimeout(resolve, PUSH_AGAIN_MS));
     }
   }
 
-  /** Asks the home of a color, once the controllers name another one, to gather its objects. */
-  async #push(namespace: ObjectNamespace, color: string, settledAt: number, signal: AbortSignal): Promise<boolean> {
+  /** Asks the home of a color, if the controllers name another one, to gather its objects. One attempt: others wait. */
+  async #push(namespace: ObjectNamespace, color: string, signal: AbortSignal): Promise<Pushed> {
     const owned = this.#parts.latest(namespace, color);
     const query = new URLSearchParams({
       ...(owned ? { epoch: String(owned.epoch) } : {}),
       ...(owned?.policy === undefined ? {} : { policy: owned.policy }),
     });
     const path = `${objectPath(color)}?${query.toString()}`;
-    let failure: unknown;
-    while (!signal.aborted) {
-      const known = await this.#parts.freshHomes(namespace, color, owned?.policy);
-      const [home] = 'unknown' in known ? [] : known.homes;
-      // No other invoker is there to take the color over.
-      if (!home && this.#parts.now() >= settledAt) return false;
-      if (home && home.instance !== this.#parts.instance) {
-        const asked = { operation: 'adopt', method: 'POST', path, namespace } as const;
-        try {
-          const reply = await this.#parts.peers.ask(home, { ...asked, timeoutMs: GATHER_MS, signal });
-          if (gatheredSchema.parse(reply).gathered) return true;
-        } catch (error) {
-          failure = error;
-        }
-      }
-      await new Promise((resolve) => setTimeout(resolve, PUSH_AGAIN_MS));
+    if (signal.aborted) return { kind: 'failed', error: undefined };
+    const known = await this.#parts.freshHomes(namespace, color, owned?.policy);
+    const [home] = 'unknown' in known ? [] : known.homes;
+    if (!home) return { kind: 'alone' };
+    if (home.instance === this.#parts.instance) return { kind: 'failed', error: undefined };
+    const asked = { operation: 'adopt', method: 'POST', path, namespace } as const;
+    try {
+      const reply = await this.#parts.peers.ask(home, { ...asked, timeoutMs: GATHER_MS, signal });
+      return gatheredSchema.parse(reply).gathered ? { kind: 'moved' } : { kind: 'failed', error: undefined };
+    } catch (error) {
+      return { kind: 'failed', error };
     }
-    this.#parts.onWarning('could not hand the objects of a color over to its next home', failure);
-    return false;
   }
 
   #hasReplicated(namespace: ObjectNamespace, color: string): boolean {

@@ -2,9 +2,7 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectList, ListRequest } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
-import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
-import { originalOf } from './copies.js';
 import { listAt } from './listAt.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
@@ -14,22 +12,26 @@ type Asked = Pick<ListRequest, 'color' | 'prefix' | 'after' | 'limit'>;
 
 /**
  * How long an invoker with copies is waited for that does not answer, in ms. It may be cut off, and have the only copy. It
- * may also have gone for ever, without a trace. If it is not asked for so long, the time begins anew.
+ * may also have gone for ever, without a trace.
  */
 const PATIENCE_MS = 600_000;
+/** If it is not asked for so long, in ms, the time begins anew: a few late answers, far apart, are no silence. */
+const GAP_MS = 30_000;
 
 /** Asks the invokers that hold the copies of a color for them. */
 export class Holders {
   readonly #peers: PeerClient;
   readonly #now: () => number;
   readonly #onLost: (text: string, error: unknown) => void;
-  readonly #silences = new Silences(PATIENCE_MS);
+  /** By the address of the invoker, not by color: an answer about any color says that it is there. */
+  readonly #silences = new Silences(GAP_MS);
 
   /** @param onLost called when an invoker is not waited for any more. */
   constructor(peers: PeerClient, now: () => number, onLost: (text: string, error: unknown) => void) {
     this.#peers = peers;
     this.#now = now;
     this.#onLost = onLost;
+    peers.onAnswer(({ url, instance }) => this.#silences.end(url, instance));
   }
 
   /** The copies of a color in an invoker; undefined: they are lost. @throws ObjectError 503 */
@@ -40,34 +42,27 @@ export class Holders {
     asked: Asked,
     timeoutMs?: number,
   ): Promise<ObjectList | undefined> {
-    const key = colorKey(originalOf(copies), asked.color);
-    return this.ask(key, owned, peer, () => listAt(this.#peers, peer, copies, asked, timeoutMs));
+    return this.ask(owned, peer, () => listAt(this.#peers, peer, copies, asked, timeoutMs));
   }
 
   /**
    * Asks an invoker with copies. One that is dead, or has been silent for `PATIENCE_MS`, has lost them.
-   * @param key of the color: see `colorKey`.
    * @param request resolves to undefined if the invoker is dead; rejects with an `ObjectError` whose cause is a `PeerError` if it
    * does not answer.
    * @returns undefined: the copies are lost.
    * @throws ObjectError 503
    */
-  async ask<T>(
-    key: string,
-    owned: Owned,
-    { instance }: Peer,
-    request: () => Promise<T | undefined>,
-  ): Promise<T | undefined> {
+  async ask<T>(owned: Owned, { instance, url }: Peer, request: () => Promise<T | undefined>): Promise<T | undefined> {
     const askedAt = this.#now();
     try {
       const answer = await request();
-      this.#silences.end(key, instance);
+      this.#silences.end(url, instance);
       if (answer === undefined) lose(owned, instance);
       return answer;
     } catch (error) {
       if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
       const now = this.#now();
-      if (now - this.#silences.note(key, instance, askedAt, now) < PATIENCE_MS) throw error;
+      if (now - this.#silences.note(url, instance, askedAt, now) < PATIENCE_MS) throw error;
       this.#onLost(`the copies of objects in invoker${instance} are lost`, error);
       lose(owned, instance);
       return undefined;

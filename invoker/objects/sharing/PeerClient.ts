@@ -62,6 +62,7 @@ export class PeerClient {
   readonly #reads: PeerReads;
   readonly #turns = new NamespaceTurns();
   readonly #bytes = new ConnectionBytes();
+  #answered: (peer: Peer) => void = () => undefined;
 
   /**
    * @param self such as `invoker0`.
@@ -101,6 +102,11 @@ export class PeerClient {
   /** The bytes that went over its connections, in both directions. */
   get bytes(): number {
     return this.#bytes.total;
+  }
+
+  /** Has `answered` called at each response of another invoker. There is one such function. */
+  onAnswer(answered: (peer: Peer) => void): void {
+    this.#answered = answered;
   }
 
   /** @throws PeerError; ObjectError 429 if too many other requests of the namespace are under way. */
@@ -151,7 +157,10 @@ export class PeerClient {
     const explain = (error: Error): PeerError =>
       new PeerError(peerFaultOf(error), `invoker${peer.instance} does not answer`, error);
     const reading = this.#reads.read(peer.url, { target: path, fields, headMs: timeoutMs }, take, explain);
-    reading.ended.then(leave, leave);
+    reading.ended.then(() => {
+      leave();
+      this.#answered(peer);
+    }, leave);
     return reading;
   }
 
@@ -161,7 +170,7 @@ export class PeerClient {
     const signed = signPeer(this.#secret, { method, path }, claims, Date.now());
     try {
       // Not `undici.request`: it would resolve `.` and `..` in the signed path, which may be names.
-      return await (waits === true ? this.#waiting : this.#agent).request({
+      const response = await (waits === true ? this.#waiting : this.#agent).request({
         origin: peer.url,
         path,
         method,
@@ -170,6 +179,8 @@ export class PeerClient {
         headersTimeout: timeoutMs,
         ...(signal === undefined ? {} : { signal }),
       });
+      this.#answered(peer);
+      return response;
     } catch (error) {
       throw new PeerError(peerFaultOf(error), `invoker${peer.instance} does not answer`, error);
     }

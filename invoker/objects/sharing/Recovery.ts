@@ -139,7 +139,7 @@ export class Recovery {
         return true;
       }
       const parts = { ...this.#common(namespace, address, owned), from: set.peer, space, stays: true };
-      const taken = await holders.ask(color, owned, set.peer, async () => {
+      const taken = await holders.ask(owned, set.peer, async () => {
         const outcome = await takeObject(parts);
         return outcome === 'dead' ? undefined : outcome;
       });

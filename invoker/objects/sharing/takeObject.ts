@@ -81,7 +81,9 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       await peers.ask(from, drop).catch(() => peers.ask(from, drop));
     } catch (error) {
       if (error instanceof PeerError && error.fault === 'dead') return 'taken';
-      memory.delete(namespace, address, undefined, now());
+      // It may have been evicted here meanwhile.
+      const time = now();
+      if (memory.peek(namespace, address, time)) memory.delete(namespace, address, undefined, time);
       throw error;
     }
     return 'taken';

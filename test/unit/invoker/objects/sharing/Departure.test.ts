@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
+import { Departure } from '../../../../../invoker/objects/sharing/Departure.js';
+import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
+import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
+import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
+import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
+import { eventually } from '../../../../e2e/eventually.js';
+import { A, newMemory, PLAIN } from '../memory/memories.js';
+
+describe('a drain of objects', () => {
+  it('moves the other colors if one of them cannot move', async () => {
+    const server = createServer((request, response) => {
+      const isStuck = request.url?.startsWith('/stuck') === true;
+      response.writeHead(isStuck ? 503 : 200).end(JSON.stringify({ gathered: !isStuck }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
+    const now = (): number => performance.now();
+    const owned = (): undefined => undefined;
+    const holders = new Holders(peers, now, () => undefined);
+    const sets = new CopySets(memory);
+    const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), holders, now, owned };
+    const reply = { policy: 'p', homes: [{ instance: 1, url: `http://127.0.0.1:${port}` }], away: [], validMs: 1000 };
+    const warnings: string[] = [];
+    const departure = new Departure({
+      ...parts,
+      instance: 0,
+      replication: new Replication({ ...parts, fetch: async () => undefined }),
+      recovery: new Recovery(parts),
+      latest: () => undefined,
+      freshHomes: async () => reply,
+      freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
+      ready: async () => undefined,
+      onWarning: (text) => void warnings.push(text),
+    });
+    for (const color of ['stuck', 'a', 'b']) {
+      const address = { color, key: 'k' };
+      const reservation = memory.reserve(A, address, 1, 0);
+      memory.put(A, address, ObjectBytes.of(Buffer.from('x')), PLAIN, reservation, 0);
+    }
+    const limit = new AbortController();
+    const drained = departure.drain(limit.signal);
+    try {
+      await eventually(async () =>
+        assert.deepEqual(
+          memory.colors().map(({ color }) => color),
+          ['stuck'],
+        ),
+      );
+    } finally {
+      limit.abort();
+      assert.deepEqual(await drained, { moved: 2, left: 1 });
+      await peers.close();
+      server.close().closeAllConnections();
+    }
+    assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
+  });
+});
