@@ -20,6 +20,8 @@ interface Sent extends Sending {
   readonly request: HttpRequest;
   exchange: Exchange | undefined;
   connection: HttpConnection | undefined;
+  /** Whether it is in the queue. */
+  isQueued: boolean;
 }
 
 /** Persistent connections to one container or invoker. Requests wait while all are busy. */
@@ -34,6 +36,8 @@ export class HttpConnections {
    * namespace has a bound on its reads of another invoker.
    */
   #waiting = new Queue<Sent>();
+  /** The number of requests in the queue that have been given up. */
+  #abandoned = 0;
 
   /** @param max the most open connections */
   constructor(address: ContainerAddress, max: number, options: ConnectionOptions = {}) {
@@ -42,12 +46,19 @@ export class HttpConnections {
     this.#options = options;
   }
 
+  /** The length of the queue. Less than half of it are requests that have been given up. */
+  get queued(): number {
+    return this.#waiting.size;
+  }
+
   send(request: HttpRequest, exchange: Exchange): Sending {
     const sent: Sent = {
       request,
       exchange,
       connection: undefined,
-      abort() {
+      isQueued: false,
+      abort: () => {
+        if (sent.isQueued && sent.exchange) this.#abandon(sent);
         sent.exchange = undefined;
         sent.connection?.close(new Error('the request is given up'));
       },
@@ -55,7 +66,10 @@ export class HttpConnections {
       resume: () => sent.connection?.resume(),
     };
     if (this.#hasRoom()) this.#start(sent);
-    else this.#waiting.push(sent);
+    else {
+      sent.isQueued = true;
+      this.#waiting.push(sent);
+    }
     return sent;
   }
 
@@ -63,9 +77,24 @@ export class HttpConnections {
   destroy(): void {
     const waiting = this.#waiting;
     this.#waiting = new Queue();
+    this.#abandoned = 0;
     const error = new Error('the connections are closed');
     for (const connection of this.#all) connection.close(error);
-    for (let sent = waiting.shift(); sent; sent = waiting.shift()) sent.exchange?.failed(error);
+    for (let sent = waiting.shift(); sent; sent = waiting.shift()) {
+      sent.isQueued = false;
+      sent.exchange?.failed(error);
+    }
+  }
+
+  /** Removes given up requests once they are half of the queue: then each one costs a constant time. */
+  #abandon(sent: Sent): void {
+    sent.exchange = undefined;
+    this.#abandoned++;
+    if (this.#abandoned * 2 < this.#waiting.size) return;
+    const kept = new Queue<Sent>();
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) if (next.exchange) kept.push(next);
+    this.#waiting = kept;
+    this.#abandoned = 0;
   }
 
   #hasRoom(): boolean {
@@ -113,7 +142,9 @@ export class HttpConnections {
     while (this.#hasRoom()) {
       const next = this.#waiting.shift();
       if (!next) return;
+      next.isQueued = false;
       if (next.exchange) this.#start(next);
+      else this.#abandoned--;
     }
   }
 }

@@ -236,10 +236,12 @@ export class ObjectService {
   }
 
   async #sleep(): Promise<void> {
+    const before = this.#state;
     const door = await FrontDoor.open(this.#path(SOCKET), this.#tcp, () => this.#wake());
+    // It may have been stopped meanwhile.
+    if (this.#state !== before) return door.close();
     this.#tcp = door.tcp;
-    if (this.#state.kind !== 'closed' && this.#state.kind !== 'resting') door.close();
-    else this.#state = { kind: 'dormant', door };
+    this.#state = { kind: 'dormant', door };
   }
 
   #wake(): void {
@@ -348,6 +350,7 @@ export class ObjectService {
   #rest(ms: number): void {
     const timer = setTimeout(() => {
       this.#sleep().catch((error: unknown) => {
+        if (this.#state.kind === 'closed') return;
         this.#options.log.error(`cannot listen for objects; again in ${MAX_REST_MS} ms`, { error });
         this.#rest(MAX_REST_MS);
       });

@@ -56,6 +56,8 @@ export interface Reading {
 
 /** The limit for the next bytes of a body, in ms. */
 const BODY_IDLE_MS = 10_000;
+/** The limit for one pause of a body, in ms: its reader keeps a connection that others wait for. */
+const PAUSE_MS = 60_000;
 /** The most invokers with connections. */
 const MAX_PEERS = 1000;
 
@@ -69,7 +71,7 @@ export interface ReadRequest {
   readonly target: string;
   /** The header fields, each with its end of line. */
   readonly fields: string;
-  /** The limit for the head of the response, from the time on when the request is sent, in ms. */
+  /** The limit for a connection to be free, and then for the head of the response, in ms. */
   readonly headMs: number;
 }
 
@@ -133,7 +135,6 @@ export class PeerReads {
 
 class PeerReading implements Exchange, Reading, Flow {
   readonly ended: Promise<PeerHead>;
-  readonly #headMs: number;
   readonly #take: TakeHead;
   readonly #explain: Explain;
   #resolve: (head: PeerHead) => void = () => undefined;
@@ -145,13 +146,13 @@ class PeerReading implements Exchange, Reading, Flow {
   #isOver = false;
 
   constructor(headMs: number, take: TakeHead, explain: Explain) {
-    this.#headMs = headMs;
     this.#take = take;
     this.#explain = explain;
     this.ended = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+    this.#limit(headMs);
   }
 
   /** @param sending of its request. */
@@ -165,7 +166,8 @@ class PeerReading implements Exchange, Reading, Flow {
   }
 
   pause(): void {
-    this.#noLimit();
+    if (this.#isOver) return;
+    this.#limit(PAUSE_MS);
     this.#sending?.pause();
   }
 
@@ -176,7 +178,7 @@ class PeerReading implements Exchange, Reading, Flow {
   }
 
   started(): void {
-    this.#limit(this.#headMs);
+    this.#late?.refresh();
   }
 
   head({ status, length }: ResponseHead, text: string): void {

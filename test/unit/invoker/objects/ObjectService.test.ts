@@ -148,6 +148,17 @@ describe('ObjectService', () => {
     assert.equal(existsSync(service.folder), false);
   });
 
+  it('does not listen any more if it is stopped just before it listens', async () => {
+    const starting = start({ tcpHost: '127.0.0.1' });
+    // It listens at the path first, and then at the address.
+    while (!existsSync(socketPath())) await new Promise<void>((resolve) => process.nextTick(resolve));
+    await service.stop(0);
+    await starting;
+    await assert.rejects(caller().call('/c/k'));
+    await service.start();
+    assert.equal((await caller().call('/c/k', { method: 'PUT', body: 'x' })).status, 201);
+  });
+
   it('empties a folder that an earlier run left, and does not use the folder of another user', async () => {
     mkdirSync(join(base, 'o'));
     writeFileSync(join(base, 'o', 's'), 'old');

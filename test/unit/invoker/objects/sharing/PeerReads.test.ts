@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { HttpConnections } from '../../../../../invoker/containers/HttpConnections.js';
+import { PeerReads } from '../../../../../invoker/objects/sharing/PeerReads.js';
+
+const HOUR_MS = 3_600_000;
+
+describe('reads of objects of an invoker that does not answer', () => {
+  const server = createServer(() => undefined);
+  let port: number;
+  before(async () => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    ({ port } = server.address() as AddressInfo);
+  });
+  after(() => server.close().closeAllConnections());
+
+  it('end at their limit while they wait for a connection', async () => {
+    const reads = new PeerReads({ tls: undefined, connectMs: 10_000, connections: 1, onSocket: () => undefined });
+    const read = (headMs: number) =>
+      reads.read(
+        `http://127.0.0.1:${port}`,
+        { target: '/red/k', fields: '', headMs },
+        () => undefined,
+        (e) => e,
+      );
+    const first = read(HOUR_MS);
+    await assert.rejects(read(50).ended, /no bytes came for 50 ms/);
+    first.abort();
+    await assert.rejects(first.ended, /given up/);
+    reads.close();
+  });
+
+  it('do not stay in the queue when they are given up', () => {
+    const connections = new HttpConnections({ host: '127.0.0.1', port }, 1);
+    const failed: unknown[] = [];
+    const exchange = {
+      started: () => undefined,
+      head: () => undefined,
+      data: () => undefined,
+      end: () => undefined,
+      failed: (error: unknown) => void failed.push(error),
+    };
+    const send = () => connections.send({ head: 'GET / HTTP/1.1\r\nhost: a\r\n', body: undefined }, exchange);
+    send();
+    const kept = Array.from({ length: 3 }, send);
+    for (let i = 0; i < 100; i++) send().abort();
+    assert.ok(connections.queued <= 6, `${connections.queued} in the queue`);
+    connections.destroy();
+    assert.equal(failed.length, 1 + kept.length);
+  });
+});
