@@ -51,6 +51,8 @@ export interface Owned {
   readonly runs: ReadonlyMap<number, string>;
   /** When this invoker was the home at a request last, in ms. */
   servedAt: number;
+  /** The other homes that a controller has named last: they are up. */
+  others: readonly Peer[];
   /** How long another invoker may go on without a reply of a controller, in ms. */
   readonly validMs: number;
   /** Former owners with objects. */
@@ -213,6 +215,7 @@ export const newlyOwned = ({
   takers: new Set(),
   runs,
   servedAt: -Infinity,
+  others: [],
   formers: new Map(),
   next: undefined,
   copies: new Map(),

@@ -171,8 +171,7 @@ export class Ownership {
     const owned = this.owned(namespace, color);
     if (owned) {
       loseMoved(owned, [...others, ...place.reply.away]);
-      owned.servedAt = this.#parts.now();
-      [owned.next] = others;
+      this.#serves(owned, others);
       onServe(asked, owned, others[0]);
       return { kind: 'here', others };
     }
@@ -205,10 +204,15 @@ export class Ownership {
     if (state?.kind === 'given') return { kind: 'elsewhere', homes: [state.to] };
     const owned = this.owned(namespace, color);
     if (!owned) return { kind: 'unknown', reason: 'the home is changing' };
-    owned.servedAt = this.#parts.now();
-    [owned.next] = others;
+    this.#serves(owned, others);
     this.#parts.onServe(asked, owned, others[0]);
     return { kind: 'here', others };
+  }
+
+  #serves(owned: Owned, others: readonly Peer[]): void {
+    owned.servedAt = this.#parts.now();
+    [owned.next] = others;
+    owned.others = others;
   }
 
   /** Takes a color over from all invokers that may own it. */

@@ -174,8 +174,8 @@ export class Replication {
   }
 
   /**
-   * The keys of all current copies. A holder that has got all its copies from this ownership, and does not answer, has none that
-   * this invoker lacks, unless it evicted them: it is not waited for.
+   * The keys of all current copies. A holder that has got all its copies from this ownership, does not answer and is not up by the
+   * controllers, has none that this invoker lacks, unless it evicted them: it is not waited for.
    */
   async *#keys(namespace: ObjectNamespace, color: string, owned: Owned): AsyncGenerator<string> {
     const { memory, now, holders, sets } = this.#parts;
@@ -186,7 +186,8 @@ export class Replication {
         const asked = { color, prefix: '', after, limit: PAGE };
         const list = peer
           ? await holders.list(owned, peer, space, asked, LIST_MS).catch((error: unknown) => {
-              if (set !== owned.copiedTo || set.kept === true) throw error;
+              const isUp = owned.others.some(({ instance }) => instance === peer.instance);
+              if (set !== owned.copiedTo || set.kept === true || isUp) throw error;
               return undefined;
             })
           : memory.list(space, asked, now());

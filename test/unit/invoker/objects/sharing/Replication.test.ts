@@ -221,6 +221,27 @@ describe('copies of replicated objects at the next home', () => {
     });
   }
 
+  it('are waited for while their invoker is up, since the home may have evicted the objects', async () => {
+    const home = newHome();
+    for (const key of ['k', 'l']) await change(home, key, 'one');
+    home.memory.delete(GUEST, at('k'), undefined, now());
+    home.owned.others = [peerOf(b), peerOf(c)];
+    home.peers.loseAnswer('list');
+    await assert.rejects(ensure(home, c), refused(503, /does not answer/));
+    assert.deepEqual([keysAt(b), setOf(c)?.complete], [['k', 'l'], undefined]);
+    await ensure(home, c);
+    assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k', 'l'], true]);
+  });
+
+  it('are not waited for if their invoker is not up any more, and the home has made them all', async () => {
+    const home = newHome();
+    for (const key of ['k', 'l']) await change(home, key, 'one');
+    home.owned.others = [peerOf(c)];
+    home.peers.loseAnswer('list');
+    await ensure(home, c);
+    assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k', 'l'], true]);
+  });
+
   it('are not complete if their invoker has lost some of them while others came', async () => {
     for (const [operation, texts] of [
       ['copy', ['one', 'two', 'three']],
