@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { mock } from 'node:test';
 import { HttpConnections } from '../../../../../invoker/containers/HttpConnections.js';
 import { PeerReads } from '../../../../../invoker/objects/sharing/PeerReads.js';
 
@@ -31,6 +32,37 @@ describe('reads of objects of an invoker that does not answer', () => {
     first.abort();
     await assert.rejects(first.ended, /given up/);
     reads.close();
+  });
+
+  it('end if their reader pauses them for a minute', async () => {
+    const begins = createServer((_, response) => {
+      response.writeHead(200, { 'content-length': '10' }).write('x');
+    }).listen(0, '127.0.0.1');
+    await once(begins, 'listening');
+    const url = `http://127.0.0.1:${(begins.address() as AddressInfo).port}`;
+    const reads = new PeerReads({ tls: undefined, connectMs: 10_000, connections: 1, onSocket: () => undefined });
+    const real = globalThis.setTimeout;
+    // A pause is over at once.
+    const short = (callback: () => void, ms?: number): NodeJS.Timeout => real(callback, ms === 60_000 ? 1 : ms);
+    mock.method(globalThis, 'setTimeout', short as typeof setTimeout);
+    try {
+      const request = { target: '/red/k', fields: '', headMs: HOUR_MS };
+      const taker = { place: () => undefined, data: () => undefined, end: () => undefined };
+      const paused = reads.read(
+        url,
+        request,
+        (_, __, flow) => {
+          flow.pause();
+          return taker;
+        },
+        (error) => error,
+      );
+      await assert.rejects(paused.ended, /no bytes came for 60000 ms/);
+    } finally {
+      mock.restoreAll();
+      reads.close();
+      begins.close().closeAllConnections();
+    }
   });
 
   it('do not stay in the queue when they are given up', () => {
