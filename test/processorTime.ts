@@ -1,6 +1,6 @@
 /*
  * The processor time of a program together with all processes below it, which Node.js does not tell of a child. `times`
- * of the shell does: those that ended and that somebody waited for count, a container of Docker does not.
+ * of the shell does. It counts the processes that have ended and whose parent waited for them, and no containers of Docker.
  */
 
 /** Runs a program, writes to the file `$0` what it took, and ends with its exit code. */

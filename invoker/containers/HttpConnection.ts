@@ -266,7 +266,7 @@ function secured(address: ContainerAddress, tls: SecureContextOptions, onread: O
   // The types of Node.js do not have `onread` here.
   const options: TlsOptions & { readonly onread: OnReadOpts } = { ...tls, onread };
   if ('socketPath' in address) return connectTls({ ...options, path: address.socketPath });
-  // An IP address is no server name (RFC 6066).
+  // An IP address is not a server name (RFC 6066).
   const servername = isIP(address.host) === 0 ? address.host : '';
   const socket = connectTls({ ...options, ...address, servername });
   return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_MS);

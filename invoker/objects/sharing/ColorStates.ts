@@ -51,14 +51,12 @@ export interface Owned {
   readonly runs: ReadonlyMap<number, string>;
   /** When this invoker was the home at a request last, in ms. */
   servedAt: number;
-  /** The other homes that a controller has named last: they are up. */
+  /** The other homes that a controller has named last: they are up. The first one is the next home, which has the copies. */
   others: readonly Peer[];
   /** How long another invoker may go on without a reply of a controller, in ms. */
   readonly validMs: number;
   /** Former owners with objects. */
   readonly formers: Map<number, Peer>;
-  /** The next home, as a controller named it last. Undefined: none. */
-  next: Peer | undefined;
   /** The sets of copies of earlier ownerships. */
   readonly copies: Map<number, CopySet>;
   /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
@@ -217,7 +215,6 @@ export const newlyOwned = ({
   servedAt: -Infinity,
   others: [],
   formers: new Map(),
-  next: undefined,
   copies: new Map(),
   copiedTo: undefined,
   copying: undefined,

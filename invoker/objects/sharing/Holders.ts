@@ -15,7 +15,7 @@ type Asked = Pick<ListRequest, 'color' | 'prefix' | 'after' | 'limit'>;
  * may also have gone for ever, without a trace.
  */
 const PATIENCE_MS = 600_000;
-/** If it is not asked for so long, in ms, the time begins anew: a few late answers, far apart, are no silence. */
+/** If the invoker is not asked for so long, in ms, the time begins anew: a few late answers, far apart, are not a silence. */
 const GAP_MS = 30_000;
 
 /** Asks the invokers that hold the copies of a color for them. */

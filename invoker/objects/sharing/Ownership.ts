@@ -211,7 +211,6 @@ export class Ownership {
 
   #serves(owned: Owned, others: readonly Peer[]): void {
     owned.servedAt = this.#parts.now();
-    [owned.next] = others;
     owned.others = others;
   }
 

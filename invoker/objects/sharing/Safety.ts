@@ -214,7 +214,7 @@ export class Safety {
 
   async #replicate({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
     if (object?.persistence !== 'replicated' && before?.persistence !== 'replicated') return;
-    const { next } = owned;
+    const [next] = owned.others;
     if (!next) throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
     await this.#parts.replication.change(namespace, address, object, owned, next);
   }

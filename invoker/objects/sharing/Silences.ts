@@ -6,8 +6,8 @@ interface Silence {
 const MAX_COLORS = 10_000;
 
 /**
- * Since when invokers do not answer the requests about a color, by color or another name: an answer about another color, or a silence
- * before this invoker was the color's home, does not count. Has no clock: `now` comes in as ms.
+ * Since when invokers do not answer the requests about a color, by the color's key or another key: answers under another key do not
+ * count. Has no clock: `now` comes in as ms.
  */
 export class Silences {
   readonly #gapMs: number;

@@ -165,7 +165,7 @@ describe('the adoption of a color', () => {
     assert.equal((await run({ lapsed, lapses: lapsed.lapses + 1, sureAt: 500 })).outdated, true);
   });
 
-  it('does not count older sets of copies than one that is lost', async () => {
+  it('does not count sets of copies that are older than a lost set', async () => {
     const [first, second] = candidates;
     assert.ok(first && second);
     const older = { epoch: 5, complete: true };

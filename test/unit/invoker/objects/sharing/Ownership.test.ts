@@ -67,12 +67,12 @@ describe('the ownership of a color', () => {
   it('knows the next home that a controller named last', async () => {
     await ownership.locate(RED);
     const owned = ownership.owned(namespace, 'red');
-    assert.equal(owned?.next, undefined);
+    assert.equal(owned?.others[0], undefined);
     for (const instance of [1, 2]) {
       const next = { instance, url: `http://b:${instance}` };
       reply = Promise.resolve({ ...REPLY, homes: [...REPLY.homes, next] });
       await ownership.locateAnew(RED);
-      assert.deepEqual(owned?.next, next);
+      assert.deepEqual(owned?.others[0], next);
     }
   });
 

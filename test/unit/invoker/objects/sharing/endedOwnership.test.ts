@@ -120,7 +120,7 @@ describe('an ownership that ends while the store is searched for the keys of the
     assert.equal(owned().doubted, true);
   });
 
-  it('does not say that there is no object to who owns the color again', async () => {
+  it('does not tell a home that owns the color again that there is no object', async () => {
     store.answer({ keys: new Set([OBJECT.key]), epoch: 1 });
     const release = store.hold();
     const searched = recovery.recover(A, OBJECT, owned());
