@@ -11,10 +11,10 @@ import { fileURLToPath } from 'node:url';
 const source = import.meta.url.endsWith('.ts');
 const main = fileURLToPath(new URL(`../../bench/faults/run.${source ? 'ts' : 'js'}`, import.meta.url));
 
-/** The standalone servers whose data is in this folder, by their arguments. */
+/** The standalone servers whose data is in this folder, by their arguments: their file may be one of several. */
 function servers(folder: string): string[] {
   const { stdout } = spawnSync('ps', ['-ww', '-eo', 'args='], { encoding: 'utf8' });
-  return stdout.split('\n').filter((line) => line.includes('standalone/main') && line.includes(folder));
+  return stdout.split('\n').filter((line) => line.includes(`--data ${folder}`));
 }
 
 describe('npm run bench:faults', function () {
