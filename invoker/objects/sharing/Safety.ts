@@ -14,7 +14,7 @@ import type { StoredKeyLists } from './StoredKeyLists.js';
 
 export interface SafetyParts {
   readonly memory: ObjectMemory;
-  readonly replication: Replication;
+  readonly replication: Pick<Replication, 'change'>;
   readonly store: ObjectStore | undefined;
   readonly storedKeys: StoredKeyLists;
   /** In ms; never decreases. */
@@ -143,7 +143,7 @@ export class Safety {
 
   settle(change: Change): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
-    if (now === 'memory' && before === 'memory') return undefined;
+    if (now === 'memory' && before === 'memory' && !this.#isStoredBesides(change)) return undefined;
     const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change));
     // 503 would say that nothing has changed.
     return done.catch((error: unknown) => {
@@ -174,10 +174,7 @@ export class Safety {
     try {
       const owned = this.#parts.owned(change.namespace, change.address.color);
       if (!owned) throw lostColor();
-      await asOwner(owned, async () => {
-        await this.#store(change, owned);
-        await this.#replicate(change, owned);
-      });
+      await asOwner(owned, () => this.#place(change, owned));
       // An owner that was frozen meanwhile must not acknowledge it.
       this.#requireHeld(owned);
       this.#unsafe.delete(place);
@@ -190,22 +187,53 @@ export class Safety {
     }
   }
 
-  async #store({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
-    const { store, storedKeys, now } = this.#parts;
-    const isStored = object?.persistence === 'stored';
-    if (!isStored && before?.persistence !== 'stored') return;
-    if (!store) throw new ObjectError(503, NO_STORE);
+  /** Whether the store has a version of an object of memory, as far as is known: a write that ended late may have left it. */
+  #isStoredBesides({ namespace, address: { color, key } }: Change): boolean {
+    if (!this.#parts.store) return false;
+    const stored = this.#parts.owned(namespace, color)?.stored;
+    return stored instanceof Set && stored.has(key);
+  }
+
+  /**
+   * Puts the object into its new place, and then removes it from the other one: if this breaks off, the object or the earlier one is
+   * left. A search looks for copies first. So a copy hides what the store has, and goes last.
+   */
+  async #place(change: Change, owned: Owned): Promise<void> {
+    const { object } = change;
+    const store = await this.#storeOf(change, owned);
+    if (object?.persistence === 'replicated') await this.#replicate(change, owned);
+    if (store) await this.#store(store, change, owned);
+    if (object?.persistence !== 'replicated') await this.#replicate(change, owned);
+  }
+
+  /**
+   * The store, unless the change need not get there: the object is not to be stored, and no version of it is. An earlier change that was
+   * not acknowledged may have left one. @throws ObjectError 503
+   */
+  async #storeOf({ namespace, address, object, before }: Change, owned: Owned): Promise<ObjectStore | undefined> {
+    const { store, storedKeys } = this.#parts;
+    const isNeeded = object?.persistence === 'stored' || before?.persistence === 'stored';
+    if (!store) {
+      if (isNeeded) throw new ObjectError(503, NO_STORE);
+      return undefined;
+    }
     // The ownership gets its epoch there. If it ends meanwhile, its epoch may be above that of the next owner: a write
     // would shut the next owner out.
     const searched = owned.stored === undefined;
-    await storedKeys.of(store, owned, namespace, address.color);
+    const keys = await storedKeys.of(store, owned, namespace, address.color);
     if (searched && this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
+    return isNeeded || keys === 'many' || keys.has(address.key) ? store : undefined;
+  }
+
+  async #store(store: ObjectStore, { namespace, address, object }: Change, owned: Owned): Promise<void> {
+    const { storedKeys, now } = this.#parts;
     this.#requireHeld(owned);
-    if (isStored) {
+    if (object?.persistence === 'stored') {
       const { bytes, contentType, etag, expiresAt } = object;
       const ttlMs = expiresAt === undefined ? undefined : Math.max(1, expiresAt - now());
-      await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
+      // Even if the write fails, the store may have it later.
       storedKeys.add(owned, address.key);
+      await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
     } else {
       await store.remove(namespace, address, owned.epoch);
       storedKeys.delete(owned, address.key);
