@@ -151,12 +151,12 @@ export class Recovery {
   async #load(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
     const { memory, now, store, storedKeys } = this.#parts;
     if (!store) return;
-    const keys = await storedKeys.of(store, owned, namespace, address.color);
-    // The search may have raised the epoch above that of the next owner, and a read would shut the next owner out.
-    if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
+    const isOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
+    const keys = await storedKeys.of({ store, isOwned }, owned, namespace, address.color);
+    if (!isOwned()) throw lostColor();
     if (keys !== 'many' && !keys.has(address.key)) return;
     const object = await store.read(namespace, address, owned.epoch);
-    if (!object || this.#parts.owned(namespace, address.color) !== owned) return;
+    if (!object || !isOwned()) return;
     const reservation = memory.reserve(namespace, address, object.bytes.length, now());
     const options = { ...object, persistence: 'stored', condition: undefined } as const;
     memory.put(namespace, address, object.bytes, options, reservation, now());

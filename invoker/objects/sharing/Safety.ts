@@ -217,11 +217,11 @@ export class Safety {
       if (isNeeded) throw new ObjectError(503, NO_STORE);
       return undefined;
     }
-    // The ownership gets its epoch there. If it ends meanwhile, its epoch may be above that of the next owner: a write
-    // would shut the next owner out.
+    // The ownership gets its epoch there. If it ends meanwhile, the change would need a higher one than the next owner's.
     const searched = owned.stored === undefined;
-    const keys = await storedKeys.of(store, owned, namespace, address.color);
-    if (searched && this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
+    const isOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
+    const keys = await storedKeys.of({ store, isOwned }, owned, namespace, address.color);
+    if (searched && !isOwned()) throw lostColor();
     return isNeeded || keys === 'many' || keys.has(address.key) ? store : undefined;
   }
 

@@ -1,5 +1,6 @@
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { Owned } from './ColorStates.js';
+import { lostColor } from './lostColor.js';
 import type { ObjectStore } from './ObjectStore.js';
 
 /** The most keys of one color to remember, and of all colors. */
@@ -37,16 +38,25 @@ export class StoredKeyLists {
 
   /**
    * The keys of a color. The store is asked once for each ownership: all callers wait for the same answer, and only after a
-   * failure the next one asks again. The epoch of the ownership becomes higher than those of all stored objects.
+   * failure the next one asks again. The epoch of the ownership becomes higher than those of all stored objects, unless it has
+   * ended meanwhile: a later owner may have read one of them, and its claim must stay the higher one.
+   * @param isOwned whether the ownership is the present one.
+   * @throws ObjectError 503
    */
   async of(
-    store: ObjectStore,
+    { store, isOwned }: { readonly store: ObjectStore; readonly isOwned: () => boolean },
     owned: Owned,
     namespace: ObjectNamespace,
     color: string,
   ): Promise<ReadonlySet<string> | 'many'> {
     if (owned.stored) return owned.stored;
-    return (owned.storing ??= this.#ask(store, owned, namespace, color).finally(() => (owned.storing = undefined)));
+    const ask = async (): Promise<Set<string> | 'many'> => {
+      const { keys, epoch } = await store.keys(namespace, color);
+      if (!isOwned()) throw lostColor();
+      owned.epoch = Math.max(owned.epoch, epoch + 1);
+      return this.#keep(owned, keys);
+    };
+    return (owned.storing ??= ask().finally(() => (owned.storing = undefined)));
   }
 
   /** Notes a key that was written. */
@@ -68,14 +78,7 @@ export class StoredKeyLists {
     if (stored.size === 0) this.#lists.delete(owned);
   }
 
-  async #ask(
-    store: ObjectStore,
-    owned: Owned,
-    namespace: ObjectNamespace,
-    color: string,
-  ): Promise<ReadonlySet<string> | 'many'> {
-    const { keys, epoch } = await store.keys(namespace, color);
-    owned.epoch = Math.max(owned.epoch, epoch + 1);
+  #keep(owned: Owned, keys: Set<string> | 'many'): Set<string> | 'many' {
     owned.stored = keys;
     if (keys === 'many' || keys.size === 0) return keys;
     this.#lists.set(owned, keys);

@@ -6,10 +6,11 @@ import type { RaisedEpoch } from './CopySets.js';
  * it. So an object that the latest owner has counted is current, and stays so until it moves. An object that it has not
  * counted is out of date: the owner took its invoker for dead, and served the color without it.
  *
- * So the claim with the highest epoch decides, if it is that of the latest owner. It is, if it was confirmed until now, or if
- * no higher epoch is known but those that an invoker itself has told of: such an invoker knows whether it became the owner. Otherwise
- * the latest owner is dead, cut off or restarted, and nobody knows what it has changed: its objects of `memory` are lost, and those
- * of all others with them. An invoker that has started again knows nothing of its earlier run, so epochs belong to runs.
+ * So the claim of the latest owner decides: a confirmed one, whose invoker was the owner until now, else the one with the
+ * highest epoch, if no higher epoch is known but those that an invoker itself has told of: such an invoker knows whether it
+ * became the owner. Otherwise the latest owner is dead, cut off or restarted, and nobody knows what it has changed: its objects
+ * of `memory` are lost, and those of all others with them. An invoker that has started again knows nothing of its earlier run,
+ * so epochs belong to runs.
  */
 
 /** The latest ownership of an invoker. */
@@ -45,7 +46,8 @@ export interface Counted {
 const NOBODY: Counted = { formers: [], self: false };
 
 export function counted({ self, claims, raised, own }: Told): Counted {
-  const [highest] = claims.toSorted((a, b) => b.epoch - a.epoch);
+  // Who was the owner until now had no later one: a claim that is not confirmed and has a higher epoch is not of a later owner.
+  const [highest] = claims.toSorted((a, b) => Number(b.confirmed) - Number(a.confirmed) || b.epoch - a.epoch);
   const isOwn = ({ epoch, run }: RaisedEpoch): boolean => run !== undefined && (own.get(run) ?? 0) >= epoch;
   const known = Math.max(0, ...raised.filter((one) => !isOwn(one)).map(({ epoch }) => epoch));
   if (!highest) return known === 0 ? { formers: 'all', self: true } : NOBODY;

@@ -15,6 +15,9 @@ function storeOf(answer: () => Promise<StoredColor>): ObjectStore {
   return store;
 }
 
+/** For an ownership that goes on. */
+const present = (store: ObjectStore) => ({ store, isOwned: () => true });
+
 const keysOf = (count: number): Set<string> => new Set(Array.from({ length: count }, (_, n) => `k${n}`));
 
 describe('the keys of a color in the store', () => {
@@ -28,8 +31,8 @@ describe('the keys of a color in the store', () => {
     );
     const [lists, owned] = [new StoredKeyLists(), owning()];
     const both = (): Promise<ReadonlySet<string> | 'many'>[] => [
-      lists.of(store, owned, A, 'c'),
-      lists.of(store, owned, A, 'c'),
+      lists.of(present(store), owned, A, 'c'),
+      lists.of(present(store), owned, A, 'c'),
     ];
     const failing = both().map((asking) => assert.rejects(asking, refused(503, /slow/)));
     assert.equal(answers.length, 1);
@@ -40,8 +43,18 @@ describe('the keys of a color in the store', () => {
     answers[1]?.({ keys: new Set(['k']), epoch: 9 });
     for (const keys of await Promise.all(asking)) assert.deepEqual(keys, new Set(['k']));
     assert.equal(owned.epoch, 10);
-    assert.deepEqual(await lists.of(store, owned, A, 'c'), new Set(['k']));
+    assert.deepEqual(await lists.of(present(store), owned, A, 'c'), new Set(['k']));
     assert.equal(answers.length, 2);
+  });
+
+  it('do not raise the epoch of an ownership that has ended meanwhile above that of a later one', async () => {
+    const [lists, owned] = [new StoredKeyLists(), owning()];
+    const store = storeOf(async () => ({ keys: new Set(['k']), epoch: 9 }));
+    await assert.rejects(
+      lists.of({ store, isOwned: () => false }, owned, A, 'c'),
+      refused(503, /taken the color over/),
+    );
+    assert.deepEqual([owned.epoch, owned.stored, lists.size], [5, undefined, 0]);
   });
 
   it('are forgotten if a color gets too many, or all colors have too many: then its objects are always searched for', async () => {
@@ -50,7 +63,7 @@ describe('the keys of a color in the store', () => {
     const colors = [owning(), owning(), owning()];
     const [first, second, third] = colors;
     assert.ok(first && second && third);
-    for (const owned of colors) await lists.of(store, owned, A, 'c');
+    for (const owned of colors) await lists.of(present(store), owned, A, 'c');
     assert.equal(lists.size, 9);
     lists.add(second, 'k0');
     lists.delete(second, 'none');
@@ -66,7 +79,7 @@ describe('the keys of a color in the store', () => {
     assert.deepEqual(third.stored, keysOf(3));
     assert.equal(lists.size, 3);
     lists.add(first, 'k');
-    assert.equal(await lists.of(store, first, A, 'c'), 'many');
+    assert.equal(await lists.of(present(store), first, A, 'c'), 'many');
     assert.equal(lists.size, 3);
   });
 
@@ -80,7 +93,7 @@ describe('the keys of a color in the store', () => {
     });
     const owned = async (): Promise<Owned> => {
       const color = owning();
-      await lists.of(store, color, A, 'c');
+      await lists.of(present(store), color, A, 'c');
       return color;
     };
     const [first, second] = [await owned(), await owned()];
@@ -90,7 +103,7 @@ describe('the keys of a color in the store', () => {
     assert.deepEqual([first.stored, second.stored], [keysOf(1), keysOf(1)]);
     const [filled] = empty;
     assert.ok(filled);
-    assert.deepEqual(await lists.of(store, filled, A, 'c'), new Set());
+    assert.deepEqual(await lists.of(present(store), filled, A, 'c'), new Set());
     assert.equal(asked, 5);
     // A list that becomes empty makes room for another one.
     lists.delete(second, 'k0');

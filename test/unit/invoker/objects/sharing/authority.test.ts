@@ -71,4 +71,14 @@ describe('the objects that count for the next owner of a color', () => {
       self: false,
     });
   });
+
+  it('are those of an owner that is sure, even if a former one claims a higher epoch', () => {
+    const claims = [claim(1, 9), claim(2, 5, { confirmed: true })];
+    assert.deepEqual(counted(told({ claims })), { formers: [peer(2)], self: false });
+    const own = { ...claim(0, 9), peer: undefined };
+    assert.deepEqual(counted(told({ claims: [own, claim(2, 5, { confirmed: true })] })), {
+      formers: [peer(2)],
+      self: false,
+    });
+  });
 });

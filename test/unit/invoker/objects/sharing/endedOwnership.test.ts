@@ -95,11 +95,13 @@ describe('an ownership that ends while the store is searched for the keys of the
 
   for (const next of ['none', 'a later one of this invoker'] as const) {
     it(`does not read the object, which would shut the next owner out (ownership now: ${next})`, async () => {
-      const search = recovery.recover(A, OBJECT, owned());
+      const ended = owned();
+      const search = recovery.recover(A, OBJECT, ended);
       current = next === 'none' ? undefined : { ...own, epoch: 7 };
       store.answer(taken);
       await assert.rejects(search, refused(503, LOST));
       assert.deepEqual(store.calls, []);
+      assert.equal(ended.epoch, own.epoch, 'its claim must stay below that of the next owner');
     });
 
     it(`does not write the object (ownership now: ${next})`, async () => {
