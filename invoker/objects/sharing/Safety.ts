@@ -97,13 +97,23 @@ export class Safety {
 
   /** Whether a change of the object is under way, or could not be made safe. */
   isChanging(namespace: ObjectNamespace, address: ObjectAddress): boolean {
-    return this.#unsafe.has(placeOf(namespace, address));
+    return this.#unsafeAt(placeOf(namespace, address)) !== undefined;
   }
 
   /** The search for the object at other invokers, if one is under way. Never rejects. */
   recovering(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> | undefined {
     const place = placeOf(namespace, address);
-    return this.#unsafe.has(place) ? undefined : this.#busy.get(place)?.catch(() => undefined);
+    return this.#unsafeAt(place) ? undefined : this.#busy.get(place)?.catch(() => undefined);
+  }
+
+  /** The change of an object that is not safe yet. It is over if the object was evicted, or its time is over: nobody has seen it. */
+  #unsafeAt(place: string): UnsafeChange | undefined {
+    const { memory, now } = this.#parts;
+    const change = this.#unsafe.get(place);
+    if (!change || change.etag === undefined || this.#busy.has(place)) return change;
+    if (memory.peek(change.namespace, change.address, now())?.etag === change.etag) return change;
+    this.#unsafe.delete(place);
+    return undefined;
   }
 
   /**

@@ -77,6 +77,34 @@ describe('a change that is not safe yet', () => {
     assert.equal(safety.isChanging(A, OBJECT), false);
   });
 
+  it('is over when its object is evicted, so that an earlier version can be fetched for another set of copies', async () => {
+    await changeUnsafely();
+    assert.equal(safety.isChanging(A, OBJECT), true);
+    memory.delete(A, OBJECT, undefined, 0);
+    assert.equal(safety.isChanging(A, OBJECT), false);
+    // Another search waits for the first one.
+    const searched = safety.alone(A, OBJECT, async () => undefined);
+    assert.ok(safety.recovering(A, OBJECT));
+    await searched;
+  });
+
+  it('is not over while it is under way, or if it is a delete', async () => {
+    await changeUnsafely();
+    const release = store.hold();
+    const again = safety.unsafe(A, OBJECT);
+    memory.delete(A, OBJECT, undefined, 0);
+    assert.equal(safety.isChanging(A, OBJECT), true);
+    store.failing = false;
+    release();
+    await again;
+    store.failing = true;
+    const before = { persistence: 'stored' } as const;
+    const deleted = safety.settle({ namespace: A, address: OBJECT, object: undefined, before });
+    assert.ok(deleted);
+    await assert.rejects(deleted, refused(502));
+    assert.equal(safety.isChanging(A, OBJECT), true);
+  });
+
   it('is taken back if its object expires just then', async () => {
     await changeUnsafely({ ttlMs: 1000 });
     const times = [999];
