@@ -227,6 +227,8 @@ export class Safety {
       if (isNeeded) throw new ObjectError(503, NO_STORE);
       return undefined;
     }
+    // The copy hides what the store may have: a counter or a lock need not wait for the store before it is deleted.
+    if (!isNeeded && object?.persistence === 'replicated' && owned.stored === undefined) return undefined;
     // The ownership gets its epoch there. If it ends meanwhile, the change would need a higher one than the next owner's.
     const searched = owned.stored === undefined;
     const isOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
