@@ -6,7 +6,7 @@ import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { notFound } from '../memory/objectRules.js';
 import type { Reservation } from '../memory/Reservation.js';
 import type { StoredObject } from '../memory/StoredObject.js';
-import type { Elsewhere, Here } from '../server/Elsewhere.js';
+import type { Elsewhere } from '../server/Elsewhere.js';
 import { SpareBuffers } from './SpareBuffers.js';
 import type { CalledObject, CallMessage, ReplyMessage } from './callMessages.js';
 
@@ -142,10 +142,12 @@ export class CallServer {
     const { persistence } = properties;
     // The bytes are in this thread already: their memory is counted while they wait, too.
     let reservation = await this.#reserve(call);
+    const admit = (): void => elsewhere.admit?.(namespace, address, persistence);
     try {
       const settled = await this.#atHome(
         call,
         () => {
+          admit();
           const before = memory.peek(namespace, address, now());
           reservation ??= memory.reserve(namespace, address, bytes.byteLength, now());
           const options = { ...properties, condition: undefined };
@@ -153,7 +155,7 @@ export class CallServer {
           const { object } = memory.put(namespace, address, body, options, reservation, now());
           return { wait: elsewhere.settle?.(namespace, address, object, before) };
         },
-        (here) => elsewhere.admit?.(persistence, here),
+        admit,
       );
       if (!settled) {
         reply({ id, kind: 'elsewhere', bytes }, [bytes]);
@@ -189,8 +191,8 @@ export class CallServer {
    */
   async #atHome<T>(
     { namespace, address, policy }: CalledObject,
-    operation: (here: Here) => T,
-    admit?: (here: Here) => void,
+    operation: () => T,
+    admit?: () => void,
   ): Promise<T | undefined> {
     const { elsewhere } = this.#parts;
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -199,14 +201,14 @@ export class CallServer {
         throw new ObjectError(503, `The home of the color is not known: ${location.reason}`, { retryAfterS: 1 });
       }
       if (location.kind === 'elsewhere') return undefined;
-      admit?.(location);
+      admit?.();
       let mayRecover = true;
       for (;;) {
         const wait = elsewhere.prepare?.(namespace, address, mayRecover);
         if (!wait) break;
         if (await wait) mayRecover = false;
       }
-      if (elsewhere.owns?.(namespace, address.color) ?? true) return operation(location);
+      if (elsewhere.owns?.(namespace, address.color) ?? true) return operation();
     }
     throw new ObjectError(503, 'The home of the color is changing: try again.', { retryAfterS: 1 });
   }

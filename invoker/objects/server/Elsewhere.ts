@@ -1,12 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Locate, Location, Peer } from '../../../shared/objects/Locate.js';
+import type { Locate, Peer } from '../../../shared/objects/Locate.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ListRequest, ObjectList, Persistence } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { StoredObject } from '../memory/StoredObject.js';
-
-/** The location of a color whose home is this invoker. */
-export type Here = Location & { readonly kind: 'here' };
 
 /** A request for an object whose home is another invoker. */
 export interface ForwardedCall {
@@ -27,8 +24,13 @@ export interface Elsewhere {
   readonly locate: Locate;
   /** Forwards the request to the home, and its response back. Rejects with an `ObjectError` before a response began. */
   forward(call: ForwardedCall): Promise<void>;
-  /** Refuses a persistence that the installation does not have now. @throws ObjectError 503 */
-  admit?(persistence: Persistence | undefined, here: Here): void;
+  /**
+   * Refuses a change that could not be made safe now: the installation lacks what the persistence needs, or that of the object as it is.
+   * Called before the body of a change is read, and right before the change.
+   * @param persistence that the change gives the object; undefined: it names none.
+   * @throws ObjectError 503
+   */
+  admit?(namespace: ObjectNamespace, address: ObjectAddress, persistence: Persistence | undefined): void;
   /** Whether this invoker executes the operations on a color now. Missing: always. */
   owns?(namespace: ObjectNamespace, color: string): boolean;
   /**

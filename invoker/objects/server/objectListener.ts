@@ -138,8 +138,13 @@ function serve(call: Call, location: Location): Promise<void> | undefined {
     return undefined;
   }
   const { address } = parsed;
-  if (parsed.kind !== 'get' && parsed.kind !== 'delete') parts.elsewhere.admit?.(parsed.persistence, location);
+  if (parsed.kind !== 'get') admit(call, parsed);
   return whenReady(call, address, true, () => (isOwned(call) ? operate(call, parsed) : begin(call)));
+}
+
+/** See `Elsewhere.admit`. @throws ObjectError 503 */
+function admit({ parts, namespace }: Call, parsed: Exclude<ObjectRequest, { readonly kind: 'get' | 'list' }>): void {
+  parts.elsewhere.admit?.(namespace, parsed.address, parsed.kind === 'delete' ? undefined : parsed.persistence);
 }
 
 function operate(call: Call, parsed: Exclude<ObjectRequest, { readonly kind: 'list' }>): Promise<void> | undefined {
@@ -150,10 +155,12 @@ function operate(call: Call, parsed: Exclude<ObjectRequest, { readonly kind: 'li
   if (parsed.kind === 'put' || parsed.kind === 'append') return write(call, parsed);
   if (parsed.kind === 'increment') {
     if (parsed.by === undefined) return incrementByBody(call, parsed);
+    admit(call, parsed);
     const before = memory.peek(namespace, address, now());
     const { object, sum } = memory.increment(namespace, address, parsed.by, parsed, now());
     return afterChange(call, address, object, before, () => sendJson(response, String(sum), object.etag));
   }
+  admit(call, parsed);
   const before = memory.delete(namespace, address, parsed.condition, now());
   return afterChange(call, address, undefined, before, () => sendEmpty(response, 204));
 }
@@ -278,6 +285,7 @@ function change(
   const { parts, response, namespace } = call;
   const { memory, now } = parts;
   const { address } = parsed;
+  admit(call, parsed);
   const before = memory.peek(namespace, address, now());
   if (parsed.kind === 'put') {
     const { object, created } = memory.put(namespace, address, bytes, parsed, reservation, now());

@@ -7,7 +7,7 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { isWait, OpenWaits } from '../../../shared/objects/OpenWaits.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { ReadCopies } from '../memory/ReadCopies.js';
-import type { Elsewhere, ForwardedCall, Here } from '../server/Elsewhere.js';
+import type { Elsewhere, ForwardedCall } from '../server/Elsewhere.js';
 import { Adoption, type Handover } from './Adoption.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
@@ -154,9 +154,12 @@ export class Sharing implements Elsewhere {
     }
   }
 
-  admit(persistence: Persistence | undefined, { others }: Here): void {
-    if (persistence === 'stored' && !this.#store) throw new ObjectError(503, NO_STORE);
-    if (persistence === 'replicated' && others.length === 0) {
+  admit(namespace: ObjectNamespace, address: ObjectAddress, persistence: Persistence | undefined): void {
+    const { memory, now } = this.#parts;
+    // What an object leaves must change, too: a copy of it would come back.
+    const needed = [persistence, memory.peek(namespace, address, now())?.persistence];
+    if (needed.includes('stored') && !this.#store) throw new ObjectError(503, NO_STORE);
+    if (needed.includes('replicated') && this.#ownership.owned(namespace, address.color)?.others.length === 0) {
       throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
     }
   }

@@ -38,6 +38,7 @@ export function peerListener(parts: PeerListenerParts): ObjectListener {
     },
     elsewhere: {
       locate: (namespace, color, policy) => sharing.locateForPeer(namespace, color, policy),
+      admit: (...change) => sharing.admit(...change),
       owns: (namespace, color) => sharing.owns(namespace, color),
       prepare: (...call) => sharing.prepare(...call),
       settle: (...change) => sharing.settle(...change),

@@ -297,6 +297,65 @@ describe('objects of several invokers', () => {
     await alone.close();
   });
 
+  /** A request as a controller sends it. */
+  async function asController(node: Node, path: string, method: string, body?: string): Promise<string> {
+    const peers = new PeerClient(SECRET, 'controller0');
+    const peer = { instance: node.instance, url: `http://127.0.0.1:${node.proxy.port}` };
+    const headers = method === 'PUT' ? REPLICATED : {};
+    try {
+      const asked = { operation: 'request', method, path, namespace: GUEST, headers, body: body ?? null } as const;
+      const response = await peers.send(peer, asked);
+      return `${response.statusCode} ${await response.body.text()}`;
+    } finally {
+      await peers.close();
+    }
+  }
+
+  /** Takes the second home of a color out of service, and waits until the first one knows it. */
+  async function isAlone(home: Node, second: Node): Promise<void> {
+    second.state = 'draining';
+    await eventually(async () => {
+      assert.deepEqual(await home.sharing.locate(GUEST, 'red', undefined), { kind: 'here', others: [] });
+    }, LIMIT_MS);
+  }
+
+  it('are refused as replicated without a second invoker, whoever asks, and then do not exist', async () => {
+    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+    assert.match(await put(b, '/red/other', 'x'), /^201/);
+    await isAlone(b, a);
+    const refusals = [
+      await put(b, '/red/k', 'x', REPLICATED),
+      await put(a, '/red/k', 'x', REPLICATED),
+      await asController(b, '/red/k', 'PUT', 'x'),
+      JSON.stringify(await b.inside('/red/k', { method: 'PUT', body: 'x', headers: REPLICATED })),
+    ];
+    for (const refusal of refusals) assert.match(refusal, /503.*second invoker/);
+    for (const node of [a, b]) assert.match(await node.container.text('/red/k'), /^404/);
+    assert.match(await asController(b, '/red/k', 'GET'), /^404/);
+  });
+
+  it('that are replicated stay as they are and can be read while there is no second invoker', async () => {
+    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+    for (const key of ['k', 'n']) assert.match(await put(b, `/red/${key}`, '1', REPLICATED), /^201/);
+    await isAlone(b, a);
+    const refusals = [
+      await put(b, '/red/k', 'x'),
+      await put(b, '/red/k', 'x', { 'x-palette-persistence': 'memory' }),
+      await put(a, '/red/k', 'x', STORED),
+      await b.container.text('/red/k?append', { method: 'POST', body: 'x' }),
+      await increment(a, '/red/n'),
+      await b.container.text('/red/n/increment', { method: 'POST', body: '2' }),
+      await a.container.text('/red/k', { method: 'DELETE' }),
+      await asController(b, '/red/k', 'DELETE'),
+      JSON.stringify(await b.inside('/red/k', { method: 'PUT', body: 'x' })),
+    ];
+    for (const refusal of refusals) assert.match(refusal, /503.*second invoker/);
+    for (const path of ['/red/k', '/red/n']) assert.equal(await a.container.text(path), '200 1');
+    a.state = 'up';
+    await eventually(async () => assert.equal(await increment(b, '/red/n'), '200 2'), LIMIT_MS);
+    assert.equal(await b.container.text('/red/k', { method: 'DELETE' }), '204 ');
+  });
+
   it('that are stored are acknowledged when the store has them, and nobody reads them before', async () => {
     const a = await current.cluster.add();
     await put(a, '/red/first', 'one', STORED);

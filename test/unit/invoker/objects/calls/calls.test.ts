@@ -213,7 +213,7 @@ describe('calls to the thread of the objects', () => {
 
   it('refuse a persistence that the installation does not have, before anything is written', async () => {
     const { memory, calls } = setup({
-      admit: (persistence) => {
+      admit: (_, __, persistence) => {
         throw new ObjectError(503, `no ${persistence}`);
       },
     });
