@@ -47,6 +47,8 @@ export const NO_SECOND = 'No second invoker is there to keep the replicated obje
 
 /** The most changes that could not be made safe. Beyond them, changes of other objects are refused. */
 const MAX_UNSAFE = 10_000;
+/** How many of them may fail again before `tend` ends. */
+const MOST_FAILURES = 4;
 
 /**
  * Makes changes as safe as their objects' persistence promises. Until a change is safe, other operations on its object
@@ -60,6 +62,8 @@ export class Safety {
   /** The attempts to make an earlier change safe, among those of `#busy`. */
   readonly #retries = new WeakSet<Promise<void>>();
   readonly #unsafe = new Map<string, UnsafeChange>();
+  /** Whether `tend` is under way. */
+  #tending = false;
 
   constructor(parts: SafetyParts) {
     this.#parts = parts;
@@ -130,6 +134,34 @@ export class Safety {
       throw new ObjectError(503, 'Changes of the color are under way.', { retryAfterS: 1 });
     });
     this.takeBack(color);
+  }
+
+  /**
+   * Tries changes again that could not be made safe, until some of them fail: nobody may ask for their objects any more, and they count
+   * among `MAX_UNSAFE`. Gives those up whose objects are gone or whose colors are not owned any more. To be called each second. Never
+   * rejects.
+   */
+  async tend(): Promise<void> {
+    if (this.#tending) return;
+    this.#tending = true;
+    try {
+      let [rest, failures] = [this.#unsafe.size, 0];
+      for (const [place, change] of this.#unsafe) {
+        if (rest-- <= 0 || failures >= MOST_FAILURES) break;
+        if (this.#busy.has(place) || !this.#unsafeAt(place)) continue;
+        const { namespace, address } = change;
+        this.#unsafe.delete(place);
+        if (!this.#parts.owned(namespace, address.color)) {
+          this.#undo(namespace, address, change.etag);
+          continue;
+        }
+        // If it fails, it comes after the others the next time.
+        this.#unsafe.set(place, change);
+        await this.unsafe(namespace, address)?.catch(() => failures++);
+      }
+    } finally {
+      this.#tending = false;
+    }
   }
 
   /** Takes the changes of a color back that could not be made safe. @param color see `colorKey`. */

@@ -134,9 +134,10 @@ export class Sharing implements Elsewhere {
     return this.#ownership.owned(namespace, color) !== undefined;
   }
 
-  /** See `Ownership.beat`. */
+  /** See `Ownership.beat` and `Safety.tend`. */
   beat(): void {
     this.#ownership.beat();
+    void this.#safety.tend();
   }
 
   async forward(call: ForwardedCall): Promise<void> {

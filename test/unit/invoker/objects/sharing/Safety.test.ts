@@ -14,27 +14,30 @@ import { MapStore } from './MapStore.js';
 
 const OBJECT = at('k');
 
-/** A store that counts its writes. */
-class CountingStore extends MapStore {
-  writes = 0;
+/** A store that notes its writes. */
+class NotingStore extends MapStore {
+  /** The keys. */
+  tried: string[] = [];
 
   override write(...asked: Parameters<MapStore['write']>): Promise<void> {
-    this.writes++;
+    this.tried.push(asked[1].key);
     return super.write(...asked);
   }
 }
 
 describe('a change that is not safe yet', () => {
   let now: () => number;
-  let store: CountingStore;
+  let store: NotingStore;
   let memory: ObjectMemory;
   let peers: PeerClient;
   let owned: Owned;
+  let isOwned: boolean;
   let safety: Safety;
 
   beforeEach(() => {
     now = () => 0;
-    [store, memory, peers] = [new CountingStore(), newMemory(), new PeerClient('secret', 'invoker0')];
+    isOwned = true;
+    [store, memory, peers] = [new NotingStore(), newMemory(), new PeerClient('secret', 'invoker0')];
     owned = newlyOwned({ policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
     const parts = {
       memory,
@@ -48,7 +51,7 @@ describe('a change that is not safe yet', () => {
         () => undefined,
       ),
       now: () => now(),
-      owned: () => owned,
+      owned: () => (isOwned ? owned : undefined),
     };
     const replication = new Replication({ ...parts, fetch: async () => undefined });
     safety = new Safety({ ...parts, replication, held: () => true });
@@ -56,22 +59,22 @@ describe('a change that is not safe yet', () => {
   afterEach(() => peers.close());
 
   /** Writes an object, which cannot be stored. */
-  async function changeUnsafely(options: Partial<WriteOptions> = {}): Promise<void> {
+  async function changeUnsafely(options: Partial<WriteOptions> = {}, key = OBJECT.key): Promise<void> {
     // The keys of the color are known, so that only the write fails.
     owned.stored = new Set();
     store.failing = true;
-    const { object } = put(memory, A, OBJECT.key, 'x', 0, { persistence: 'stored', ...options });
-    const settled = safety.settle({ namespace: A, address: OBJECT, object, before: undefined });
+    const { object } = put(memory, A, key, 'x', 0, { persistence: 'stored', ...options });
+    const settled = safety.settle({ namespace: A, address: at(key), object, before: undefined });
     assert.ok(settled);
     await assert.rejects(settled, refused(502, /does not answer/));
   }
 
   it('is tried again once for all requests that wait for it', async () => {
     await changeUnsafely();
-    const before = store.writes;
+    store.tried = [];
     const waiting = Array.from({ length: 3 }, async () => safety.unsafe(A, OBJECT));
     for (const each of waiting) await assert.rejects(each, refused(503, /does not answer/));
-    assert.equal(store.writes, before + 1);
+    assert.equal(store.tried.length, 1);
     store.failing = false;
     assert.equal(await safety.unsafe(A, OBJECT), false);
     assert.equal(safety.isChanging(A, OBJECT), false);
@@ -103,6 +106,50 @@ describe('a change that is not safe yet', () => {
     assert.ok(deleted);
     await assert.rejects(deleted, refused(502));
     assert.equal(safety.isChanging(A, OBJECT), true);
+  });
+
+  const KEYS = Array.from({ length: 6 }, (_, i) => `k${i}`);
+  const stillUnsafe = (): string[] => KEYS.filter((key) => safety.isChanging(A, at(key)));
+
+  async function changeAllUnsafely(): Promise<void> {
+    for (const key of KEYS) await changeUnsafely({}, key);
+    assert.deepEqual(stillUnsafe(), KEYS);
+    store.tried = [];
+  }
+
+  it('is made safe without a request for its object as soon as that works', async () => {
+    await changeAllUnsafely();
+    store.failing = false;
+    await safety.tend();
+    assert.deepEqual([stillUnsafe(), store.size, store.tried], [[], KEYS.length, KEYS]);
+  });
+
+  it('is tried again by turns with others, and only some of them at a time', async () => {
+    await changeAllUnsafely();
+    await safety.tend();
+    assert.deepEqual(store.tried, KEYS.slice(0, 4));
+    // Another call while one is under way does nothing.
+    await Promise.all([safety.tend(), safety.tend()]);
+    assert.deepEqual(store.tried, [...KEYS.slice(0, 4), 'k4', 'k5', 'k0', 'k1']);
+    assert.deepEqual(stillUnsafe(), KEYS);
+  });
+
+  it('leaves room for others when its object is evicted, or the color is not owned any more', async () => {
+    await changeAllUnsafely();
+    const deleted = safety.settle({
+      namespace: A,
+      address: at('k0'),
+      object: undefined,
+      before: { persistence: 'stored' },
+    });
+    await assert.rejects(deleted ?? Promise.resolve(), refused(502));
+    memory.delete(A, at('k5'), undefined, 0);
+    store.tried = [];
+    isOwned = false;
+    await safety.tend();
+    isOwned = true;
+    assert.deepEqual([stillUnsafe(), store.tried], [[], []]);
+    assert.equal(memory.peek(A, at('k1'), 0), undefined);
   });
 
   it('is taken back if its object expires just then', async () => {
