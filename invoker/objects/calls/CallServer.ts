@@ -7,6 +7,7 @@ import { notFound } from '../memory/objectRules.js';
 import type { Reservation } from '../memory/Reservation.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import type { Elsewhere } from '../server/Elsewhere.js';
+import { afterWait, NOT_SEARCHED } from '../server/searches.js';
 import { SpareBuffers } from './SpareBuffers.js';
 import type { CalledObject, CallMessage, ReplyMessage } from './callMessages.js';
 
@@ -202,11 +203,10 @@ export class CallServer {
       }
       if (location.kind === 'elsewhere') return undefined;
       admit?.();
-      let mayRecover = true;
-      for (;;) {
-        const wait = elsewhere.prepare?.(namespace, address, mayRecover);
+      for (let searches = NOT_SEARCHED; ;) {
+        const wait = elsewhere.prepare?.(namespace, address, searches.mayRecover);
         if (!wait) break;
-        if (await wait) mayRecover = false;
+        searches = afterWait(searches, await wait);
       }
       if (elsewhere.owns?.(namespace, address.color) ?? true) return operation();
     }

@@ -4,6 +4,7 @@ import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ListRequest, ObjectList, Persistence } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { StoredObject } from '../memory/StoredObject.js';
+import type { Prepared } from './searches.js';
 
 /** A request for an object whose home is another invoker. */
 export interface ForwardedCall {
@@ -35,11 +36,11 @@ export interface Elsewhere {
   owns?(namespace: ObjectNamespace, color: string): boolean;
   /**
    * Called before an operation: what to wait for. An earlier change must be as safe as its persistence promises; an
-   * object that is not in this memory is put there if another invoker or the store has it. Undefined: nothing. Resolves
-   * to whether the object has been searched for there. Rejects with an `ObjectError`.
-   * @param mayRecover whether to search for a missing object: once for each operation.
+   * object that is not in this memory is put there if another invoker or the store has it. Undefined: nothing. After a
+   * wait, the operation is to look again. Rejects with an `ObjectError`.
+   * @param mayRecover whether to search for a missing object: see `Searches`.
    */
-  prepare?(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<boolean> | undefined;
+  prepare?(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<Prepared> | undefined;
   /** Calls `leave` once when another invoker takes the color over. @returns a function that ends this. */
   onLeave?(namespace: ObjectNamespace, color: string, leave: () => void): () => void;
   /** The objects of a color wherever they are. Missing: in this memory. */

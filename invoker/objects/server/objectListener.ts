@@ -18,6 +18,7 @@ import type { StoredObject } from '../memory/StoredObject.js';
 import type { Elsewhere } from './Elsewhere.js';
 import { AbortedError, bodyLength, readBody } from './readBody.js';
 import { isGone, sendEmpty, sendError, sendJson, sendObject } from './respond.js';
+import { afterWait, NOT_SEARCHED, type Searches } from './searches.js';
 
 export interface ObjectListenerParts {
   readonly memory: ObjectMemory;
@@ -105,13 +106,13 @@ const isOwned = ({ parts: { elsewhere }, namespace, parsed }: Call): boolean =>
 function whenReady(
   call: Call,
   address: ObjectAddress,
-  mayRecover: boolean,
   operation: () => Promise<void> | undefined,
+  searches: Searches = NOT_SEARCHED,
 ): Promise<void> | undefined {
-  const wait = call.parts.elsewhere.prepare?.(call.namespace, address, mayRecover);
+  const wait = call.parts.elsewhere.prepare?.(call.namespace, address, searches.mayRecover);
   if (!wait) return operation();
-  return wait.then((searched) =>
-    isGone(call.response) ? undefined : whenReady(call, address, mayRecover && !searched, operation),
+  return wait.then((prepared) =>
+    isGone(call.response) ? undefined : whenReady(call, address, operation, afterWait(searches, prepared)),
   );
 }
 
@@ -139,7 +140,7 @@ function serve(call: Call, location: Location): Promise<void> | undefined {
   }
   const { address } = parsed;
   if (parsed.kind !== 'get') admit(call, parsed);
-  return whenReady(call, address, true, () => (isOwned(call) ? operate(call, parsed) : begin(call)));
+  return whenReady(call, address, () => (isOwned(call) ? operate(call, parsed) : begin(call)));
 }
 
 /** See `Elsewhere.admit`. @throws ObjectError 503 */
@@ -241,7 +242,7 @@ async function write(call: Call, parsed: ObjectRequest & { readonly kind: 'put' 
   try {
     proceed?.();
     const bytes = await readBody(request, length, reservation, now);
-    await whenReady(call, address, true, () => {
+    await whenReady(call, address, () => {
       if (!isOwned(call)) throw moving();
       return change(call, parsed, bytes, reservation);
     });
@@ -263,7 +264,7 @@ async function incrementByBody(call: Call, parsed: IncrementRequest): Promise<vo
     const text = (await readBody(request, bodyLength(request), reservation, now)).text().trim();
     const by = parseNumber(text === '' ? '1' : text);
     if (by === undefined) throw new ObjectError(400, NO_NUMBER);
-    await whenReady(call, address, true, () => {
+    await whenReady(call, address, () => {
       if (!isOwned(call)) throw moving();
       return operate(call, { ...parsed, by });
     });

@@ -16,6 +16,7 @@ import type { Holders } from './Holders.js';
 import { listAt } from './listAt.js';
 import { lostColor } from './lostColor.js';
 import { asOwner } from './asOwner.js';
+import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
 import { takeObject } from './takeObject.js';
 
@@ -57,15 +58,17 @@ export class Recovery {
   }
 
   /** Puts the object into this memory if it exists. @throws ObjectError 503 */
-  async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
-    const search = async (): Promise<void> => {
-      if ((await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned))) this.moved++;
-      else await this.#load(namespace, address, owned);
+  async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<Prepared> {
+    const search = async (): Promise<boolean> => {
+      const isMoved = (await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned));
+      if (isMoved) this.moved++;
+      return isMoved || this.#load(namespace, address, owned);
     };
-    await asOwner(owned, search);
+    const found = await asOwner(owned, search);
     // This invoker may have lost the color and own it again: the object may be elsewhere since.
     const current = this.#parts.owned(namespace, address.color);
     if (current && current !== owned) throw lostColor();
+    return found ? 'found' : 'missing';
   }
 
   /**
@@ -148,19 +151,20 @@ export class Recovery {
     return false;
   }
 
-  async #load(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
+  async #load(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
     const { memory, now, store, storedKeys } = this.#parts;
-    if (!store) return;
+    if (!store) return false;
     const isOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
     const keys = await storedKeys.of({ store, isOwned }, owned, namespace, address.color);
     if (!isOwned()) throw lostColor();
-    if (keys !== 'many' && !keys.has(address.key)) return;
+    if (keys !== 'many' && !keys.has(address.key)) return false;
     const object = await store.read(namespace, address, owned.epoch);
-    if (!object || !isOwned()) return;
+    if (!object || !isOwned()) return false;
     const reservation = memory.reserve(namespace, address, object.bytes.length, now());
     const options = { ...object, persistence: 'stored', condition: undefined } as const;
     memory.put(namespace, address, object.bytes, options, reservation, now());
     this.loaded++;
+    return true;
   }
 
   #common(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned) {

@@ -10,6 +10,7 @@ import type { ObjectStore } from './ObjectStore.js';
 import { lostColor } from './lostColor.js';
 import { asOwner } from './asOwner.js';
 import type { Replication } from './Replication.js';
+import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
 
 export interface SafetyParts {
@@ -58,9 +59,9 @@ const MOST_FAILURES = 4;
 export class Safety {
   readonly #parts: SafetyParts;
   /** What operations on an object wait for. */
-  readonly #busy = new Map<string, Promise<void>>();
+  readonly #busy = new Map<string, Promise<Prepared>>();
   /** The attempts to make an earlier change safe, among those of `#busy`. */
-  readonly #retries = new WeakSet<Promise<void>>();
+  readonly #retries = new WeakSet<Promise<Prepared>>();
   readonly #unsafe = new Map<string, UnsafeChange>();
   /** Whether `tend` is under way. */
   #tending = false;
@@ -70,27 +71,25 @@ export class Safety {
   }
 
   /**
-   * What to wait for before an operation; undefined: nothing. Resolves to whether the object has been searched for at
-   * other invokers and in the store. Rejects with an `ObjectError` if the search fails, or if a change stays unsafe.
+   * What to wait for before an operation; undefined: nothing. Rejects with an `ObjectError` if a search for the object fails, or if
+   * a change stays unsafe.
    */
-  unsafe(namespace: ObjectNamespace, address: ObjectAddress): Promise<boolean> | undefined {
+  unsafe(namespace: ObjectNamespace, address: ObjectAddress): Promise<Prepared> | undefined {
     const place = placeOf(namespace, address);
     const busy = this.#busy.get(place);
     const change = this.#unsafe.get(place);
-    const over = (): boolean => false;
     // One attempt fails for all that wait for it. Otherwise each of them would make its own, one after the other.
-    if (busy && this.#retries.has(busy)) return busy.then(over);
-    if (busy && !change) return busy.then(() => true);
+    if (busy && (this.#retries.has(busy) || !change)) return busy;
     // The operation that made the change reports its failure.
     if (busy) return busy.then(over, over);
     if (!change) return undefined;
-    const retry = this.alone(namespace, address, () => this.#tryAgain(place, change));
+    const retry = this.alone(namespace, address, () => this.#tryAgain(place, change).then(over));
     this.#retries.add(retry);
-    return retry.then(over);
+    return retry;
   }
 
   /** Runs a task on an object while other operations on it wait. No other task on it may be under way. */
-  alone(namespace: ObjectNamespace, address: ObjectAddress, task: () => Promise<void>): Promise<void> {
+  alone(namespace: ObjectNamespace, address: ObjectAddress, task: () => Promise<Prepared>): Promise<Prepared> {
     const place = placeOf(namespace, address);
     const done = task().finally(() => {
       if (this.#busy.get(place) === done) this.#busy.delete(place);
@@ -107,7 +106,7 @@ export class Safety {
   /** The search for the object at other invokers, if one is under way. Never rejects. */
   recovering(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> | undefined {
     const place = placeOf(namespace, address);
-    return this.#unsafeAt(place) ? undefined : this.#busy.get(place)?.catch(() => undefined);
+    return this.#unsafeAt(place) ? undefined : this.#busy.get(place)?.then(ignore, ignore);
   }
 
   /** The change of an object that is not safe yet. It is over if the object was evicted, or its time is over: nobody has seen it. */
@@ -186,9 +185,9 @@ export class Safety {
   settle(change: Change): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
     if (now === 'memory' && before === 'memory' && !this.#isStoredBesides(change)) return undefined;
-    const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change));
+    const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change).then(over));
     // 503 would say that nothing has changed.
-    return done.catch((error: unknown) => {
+    return done.then(ignore, (error: unknown) => {
       const reason = error instanceof ObjectError ? error.message : '';
       throw new ObjectError(502, `The change may get lost: ${reason}`, { cause: error });
     });
@@ -213,6 +212,8 @@ export class Safety {
     const { namespace, address, object, before } = change;
     const kept = before && { persistence: before.persistence };
     this.#unsafe.set(place, { namespace, address, before: kept, etag: object?.etag });
+    // Its bytes are in use. And who waits for the change finds the object here.
+    const release = object && this.#parts.memory.hold(namespace, address, object);
     try {
       const owned = this.#parts.owned(change.namespace, change.address.color);
       if (!owned) throw lostColor();
@@ -226,6 +227,8 @@ export class Safety {
         retryAfterS: 1,
         cause: error,
       });
+    } finally {
+      release?.();
     }
   }
 
@@ -296,6 +299,9 @@ export class Safety {
     if (!this.#parts.held(owned)) throw lostColor();
   }
 }
+
+const ignore = (): void => undefined;
+const over = (): Prepared => 'over';
 
 const placeOf = (namespace: ObjectNamespace, { color, key }: ObjectAddress): string =>
   `${colorKey(namespace, color)}\n${key}`;

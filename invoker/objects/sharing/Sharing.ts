@@ -8,6 +8,7 @@ import { isWait, OpenWaits } from '../../../shared/objects/OpenWaits.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { ReadCopies } from '../memory/ReadCopies.js';
 import type { Elsewhere, ForwardedCall } from '../server/Elsewhere.js';
+import { afterWait, NOT_SEARCHED, type Prepared } from '../server/searches.js';
 import { Adoption, type Handover } from './Adoption.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
@@ -165,17 +166,18 @@ export class Sharing implements Elsewhere {
     }
   }
 
-  prepare(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<boolean> | undefined {
+  prepare(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<Prepared> | undefined {
     const unsafe = this.#safety.unsafe(namespace, address);
     const isThere = (): boolean => !!this.#parts.memory.peek(namespace, address, this.#parts.now());
     if (!unsafe && (!mayRecover || isThere())) return undefined;
     const owned = this.#ownership.owned(namespace, address.color);
-    // A search of an earlier ownership says nothing.
-    const isStill = (): boolean => this.#ownership.owned(namespace, address.color) === owned;
-    if (unsafe) return unsafe.then((searched) => searched && isStill());
+    // That an earlier ownership found nothing says nothing.
+    const still = (prepared: Prepared): Prepared =>
+      prepared === 'missing' && this.#ownership.owned(namespace, address.color) !== owned ? 'over' : prepared;
+    if (unsafe) return unsafe.then(still);
     if (!owned || !this.#recovery.isPossible(namespace, address, owned)) return undefined;
-    const search = (): Promise<void> => this.#recovery.recover(namespace, address, owned);
-    return this.#safety.alone(namespace, address, search).then(isStill);
+    const search = (): Promise<Prepared> => this.#recovery.recover(namespace, address, owned);
+    return this.#safety.alone(namespace, address, search).then(still);
   }
 
   settle(
@@ -301,10 +303,10 @@ export class Sharing implements Elsewhere {
   }
 
   async #ready(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
-    let mayRecover = true;
-    for (let wait = this.prepare(namespace, address, mayRecover); wait;) {
-      if (await wait) mayRecover = false;
-      wait = this.prepare(namespace, address, mayRecover);
+    let searches = NOT_SEARCHED;
+    for (let wait = this.prepare(namespace, address, searches.mayRecover); wait;) {
+      searches = afterWait(searches, await wait);
+      wait = this.prepare(namespace, address, searches.mayRecover);
     }
   }
 

@@ -32,13 +32,14 @@ export interface TakeParts {
 
 /**
  * Moves an object from another invoker into this memory. The other one removes it only when it is here, so that it is
- * not lost. If it cannot be removed there, it is removed here again: otherwise it could come back after a deletion.
+ * not lost, and until then it is not evicted here. If it cannot be removed there, it is removed here again: otherwise it could come back after a deletion.
  * @throws ObjectError 503; 421 if the other invoker owns the color
  */
 export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' | 'nothing left' | 'dead'> {
   const { peers, memory, now, namespace, address, from, space, stillOwned, stays = false, timeoutMs } = parts;
   const path = objectPath(address.color, address.key);
   const asked = { operation: 'take', method: 'GET', path, namespace: space, timeoutMs } as const;
+  let release: (() => void) | undefined;
   try {
     const response = await peers.send(from, asked);
     const { statusCode, headers, body } = response;
@@ -68,7 +69,8 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
         contentType: headers['content-type']?.toString(),
         etag,
       };
-      memory.put(namespace, address, ObjectBytes.of(bytes), options, reservation, now());
+      const { object } = memory.put(namespace, address, ObjectBytes.of(bytes), options, reservation, now());
+      release = memory.hold(namespace, address, object);
     } finally {
       reservation?.release();
       // The memory may have no room for the object.
@@ -81,7 +83,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       await peers.ask(from, drop).catch(() => peers.ask(from, drop));
     } catch (error) {
       if (error instanceof PeerError && error.fault === 'dead') return 'taken';
-      // It may have been evicted here meanwhile.
+      // Its time may be over meanwhile.
       const time = now();
       if (memory.peek(namespace, address, time)) memory.delete(namespace, address, undefined, time);
       throw error;
@@ -91,6 +93,8 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
     if (error instanceof ObjectError) throw error;
     if (error instanceof PeerError && error.fault === 'dead') return 'dead';
     throw away(from, error);
+  } finally {
+    release?.();
   }
 }
 

@@ -4,6 +4,7 @@ import type { CallServerParts } from '../../../../../invoker/objects/calls/CallS
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 import { everythingIsHere, type Location } from '../../../../../shared/objects/Locate.js';
 import { A, at, COST, MB, namespace, newMemory, put, refused, textOf } from '../memory/memories.js';
+import type { Prepared } from '../../../../../invoker/objects/server/searches.js';
 import { connectedCalls } from './connectedCalls.js';
 
 const OBJECT = { namespace: A, address: at('k'), policy: undefined };
@@ -138,7 +139,7 @@ describe('calls to the thread of the objects', () => {
 
   it('do not keep an object for a reader that has gone while it was looked for', async () => {
     let prepared = (): void => undefined;
-    const waiting = new Promise<boolean>((resolve) => (prepared = () => resolve(false)));
+    const waiting = new Promise<Prepared>((resolve) => (prepared = () => resolve('over')));
     const prepares = { asked: 0 };
     const { memory, calls } = setup({ prepare: () => (++prepares.asked === 1 ? waiting : undefined) }, {}, 1);
     put(memory, A, 'k', MB);
@@ -229,15 +230,15 @@ describe('calls to the thread of the objects', () => {
     const { memory, calls } = setup({
       prepare: (owner, address, mayRecover) => {
         asked.push(mayRecover);
-        if (!mayRecover) return undefined;
-        return Promise.resolve().then(() => {
+        if (memory.peek(owner, address, 0)) return undefined;
+        return Promise.resolve().then((): Prepared => {
           put(memory, owner, address.key, 'from another invoker');
-          return true;
+          return 'found';
         });
       },
     });
     assert.equal((await calls.read(OBJECT, MB, admitAll))?.bytes.toString(), 'from another invoker');
-    assert.deepEqual(asked, [true, false]);
+    assert.deepEqual(asked, [true, true]);
   });
 
   it('look again for a home that changed meanwhile, but not for ever', async () => {

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { bearerAuthentication } from '../../../../../invoker/objects/server/bearer.js';
 import type { Elsewhere } from '../../../../../invoker/objects/server/Elsewhere.js';
+import type { Prepared } from '../../../../../invoker/objects/server/searches.js';
 import { ObjectHttpServer } from '../../../../../invoker/objects/server/ObjectHttpServer.js';
 import { objectListener } from '../../../../../invoker/objects/server/objectListener.js';
 import { everythingIsHere } from '../../../../../shared/objects/Locate.js';
@@ -72,7 +73,7 @@ describe('callers of the object server that have gone', () => {
 
   it('do not keep a large object counted if they left before it was ready', async () => {
     await objects.call('/c/k', { method: 'PUT', body: Buffer.alloc(MB) });
-    let ready: (searched: boolean) => void = () => undefined;
+    let ready: (prepared: Prepared) => void = () => undefined;
     let begun: () => void = () => undefined;
     const isWaiting = new Promise<void>((resolve) => (begun = resolve));
     let isFirst = true;
@@ -85,13 +86,13 @@ describe('callers of the object server that have gone', () => {
     const leave = await getAlone('/c/k');
     await isWaiting;
     await leave();
-    ready(true);
+    ready('missing');
     await objects.call('/c/k', { method: 'DELETE' });
     assert.equal(memory.usedBytes, 0);
   });
 
   it('do not wait anew if they left while a change was not safe', async () => {
-    let safe: (searched: boolean) => void = () => undefined;
+    let safe: (prepared: Prepared) => void = () => undefined;
     let begun: () => void = () => undefined;
     const isUnsafe = new Promise<void>((resolve) => (begun = resolve));
     prepare = (_, __, mayRecover) => {
@@ -105,7 +106,7 @@ describe('callers of the object server that have gone', () => {
     await isUnsafe;
     await leave();
     await objects.call('/c/k', { method: 'DELETE' });
-    safe(false);
+    safe('over');
     await new Promise(setImmediate);
     assert.equal(memory.counts().waits, 0);
   });

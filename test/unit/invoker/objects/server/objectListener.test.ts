@@ -333,7 +333,7 @@ describe('objectListener', () => {
         log.push(`recover ${address.key}`);
         const options = { condition: undefined, persistence: undefined, ttlMs: undefined, contentType: undefined };
         memory.increment(namespace, address, 41, options, 0);
-        return Promise.resolve(true);
+        return Promise.resolve('found');
       },
       settle: async (_, { key }, object, before) => {
         log.push(`settle ${key} ${before?.bytes.text()} ${object?.bytes.text()}`);

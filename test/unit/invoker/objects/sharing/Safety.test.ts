@@ -76,7 +76,7 @@ describe('a change that is not safe yet', () => {
     for (const each of waiting) await assert.rejects(each, refused(503, /does not answer/));
     assert.equal(store.tried.length, 1);
     store.failing = false;
-    assert.equal(await safety.unsafe(A, OBJECT), false);
+    assert.equal(await safety.unsafe(A, OBJECT), 'over');
     assert.equal(safety.isChanging(A, OBJECT), false);
   });
 
@@ -86,7 +86,7 @@ describe('a change that is not safe yet', () => {
     memory.delete(A, OBJECT, undefined, 0);
     assert.equal(safety.isChanging(A, OBJECT), false);
     // Another search waits for the first one.
-    const searched = safety.alone(A, OBJECT, async () => undefined);
+    const searched = safety.alone(A, OBJECT, async () => 'over');
     assert.ok(safety.recovering(A, OBJECT));
     await searched;
   });

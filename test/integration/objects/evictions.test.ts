@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { eachWithCluster, put, REPLICATED, STORED } from './clusters.js';
+
+/** Evicts all objects that nobody holds. */
+function evict({ memory }: Node): void {
+  const { boundBytes } = memory;
+  memory.resize(0);
+  memory.resize(boundBytes);
+}
+
+/** Runs a task before each removal of an object of the namespace GUEST from a memory. */
+function onRemoval({ memory }: Node, task: () => void): void {
+  const remove = memory.delete.bind(memory);
+  memory.delete = (namespace, ...asked) => {
+    if (namespace.uuid === GUEST.uuid) task();
+    return remove(namespace, ...asked);
+  };
+}
+
+const increment = ({ container }: Node, path: string): Promise<string> =>
+  container.text(`${path}?increment`, { method: 'POST' });
+
+describe('objects that are evicted between a search for them and the operation', () => {
+  const current = eachWithCluster();
+
+  for (const isFound of [true, false]) {
+    it(`are not missing for the next operation that waited for the search (found: ${isFound})`, async () => {
+      const a = await current.cluster.add();
+      if (isFound) assert.match(await put(a, '/red/n', '5', STORED), /^201/);
+      evict(a);
+      const write = current.store.write.bind(current.store);
+      current.store.write = async (...asked) => {
+        await write(...asked);
+        evict(a);
+      };
+      const headers = STORED;
+      const sums = Array.from({ length: 3 }, () => a.container.text('/red/n?increment', { method: 'POST', headers }));
+      const expected = isFound ? ['200 6', '200 7', '200 8'] : ['200 1', '200 2', '200 3'];
+      assert.deepEqual((await Promise.all(sums)).toSorted(), expected);
+    });
+  }
+
+  for (const [persistence, headers] of [
+    ['replicated', REPLICATED],
+    ['stored', STORED],
+    ['memory', {}],
+  ] as const) {
+    it(`stay while they move, until they are removed at the former home (${persistence})`, async () => {
+      const [, b] = [await current.cluster.add(), await current.cluster.add()];
+      assert.match(await put(b, '/red/n', '5', headers), /^201/);
+      const c = await current.cluster.add();
+      let removals = 0;
+      onRemoval(b, () => {
+        removals++;
+        evict(c);
+      });
+      assert.equal(await increment(c, '/red/n'), '200 6');
+      assert.equal(removals, 1);
+      assert.equal(c.memory.usedBytes > 0, true);
+      evict(c);
+      assert.equal(c.memory.usedBytes, 0);
+    });
+  }
+});
