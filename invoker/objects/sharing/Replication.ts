@@ -24,8 +24,11 @@ export interface ReplicationParts {
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
-  /** Gets an object into this memory if another invoker has it, without waiting for changes of it that are under way. */
-  readonly fetch: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<void>;
+  /**
+   * Gets an object into this memory if another invoker has it, without waiting for changes of it that are under way.
+   * @returns whether the object exists nowhere, or is being deleted.
+   */
+  readonly fetch: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<boolean>;
 }
 
 /** Whether an invoker has completed a set. */
@@ -54,22 +57,25 @@ export class Replication {
     owned: Owned,
     next: Peer,
   ): Promise<void> {
+    let to = next;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const set = await this.ensure(namespace, address.color, owned, next);
+      const set = await this.ensure(namespace, address.color, owned, to);
       const { epoch } = set;
       const request = (): Promise<Changed> =>
         object?.persistence === 'replicated'
-          ? this.#put(next, namespace, address, object, epoch)
-          : this.#drop(next, namespace, address, epoch);
+          ? this.#put(to, namespace, address, object, epoch)
+          : this.#drop(to, namespace, address, epoch);
       const changed = await unlessRenewed(owned, epoch, request).catch((error: unknown) => {
         // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
         const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
         if (isCurrent && error instanceof PeerError) owned.epoch++;
         throw error;
       });
-      if (changed?.complete === true) return;
+      // Another set that is made meanwhile may lack the object, if this memory has evicted it since.
+      if (changed?.complete === true && owned.copiedTo === set && !owned.copying) return;
       // The invoker has lost the set: it has started again.
-      if (changed && owned.copiedTo === set) owned.copiedTo = { ...set, lost: true };
+      if (changed?.complete === false && owned.copiedTo === set) owned.copiedTo = { ...set, lost: true };
+      [to = to] = owned.others;
     }
     throw new ObjectError(503, `invoker${next.instance} loses the copies.`, { retryAfterS: 1 });
   }
@@ -149,9 +155,8 @@ export class Replication {
   async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<boolean> {
     const { memory, now } = this.#parts;
     const copied = new Set<string>();
-    const copy = async (key: string): Promise<void> => {
+    const copy = async (key: string, object: StoredObject | undefined): Promise<void> => {
       if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-      const object = memory.peek(namespace, { color, key }, now());
       if (object?.persistence !== 'replicated') return;
       const { begun } = await this.#put(peer, namespace, { color, key }, object, epoch);
       // It has lost the objects before.
@@ -159,18 +164,30 @@ export class Replication {
       copied.add(key);
     };
     for await (const key of this.#keys(namespace, color, owned)) {
-      await this.#parts.fetch(namespace, { color, key });
-      await copy(key);
+      await copy(key, await this.#fetched(namespace, { color, key }));
     }
     for (let after: string | undefined, more = true; more;) {
       const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
       for (const { key, persistence } of list.objects) {
-        if (persistence === 'replicated' && !copied.has(key)) await copy(key);
+        if (persistence !== 'replicated' || copied.has(key)) continue;
+        // It may be evicted while others are copied: then another set has it, or a change that waits for this one.
+        await copy(key, await this.#fetched(namespace, { color, key }));
       }
       ({ more } = list);
       after = list.objects.at(-1)?.key;
     }
     return copied.size > 0;
+  }
+
+  /** An object of which there was a copy; undefined: it exists nowhere, or is being deleted. @throws ObjectError 503 */
+  async #fetched(namespace: ObjectNamespace, address: ObjectAddress): Promise<StoredObject | undefined> {
+    const { memory, now } = this.#parts;
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const isGone = await this.#parts.fetch(namespace, address);
+      const object = memory.peek(namespace, address, now());
+      if (object || isGone) return object;
+    }
+    throw new ObjectError(503, 'This invoker has no memory to copy the replicated objects now.', { retryAfterS: 1 });
   }
 
   /**
@@ -256,8 +273,8 @@ const startedAgain = ({ instance }: Peer): ObjectError =>
   new ObjectError(503, `invoker${instance} has lost objects while others were copied to it.`, { retryAfterS: 1 });
 
 const PAGE = 1000;
-/** How often a change of a copy is sent, if its set is lost or gets another epoch meanwhile. */
-const ATTEMPTS = 3;
+/** How often a change of a copy is sent, if its set is replaced meanwhile, and an object is fetched that is evicted again. */
+const ATTEMPTS = 5;
 /** The limit for an invoker to list its copies, in ms. */
 const LIST_MS = 2000;
 /** The limit for an invoker to forget its set, in ms. */

@@ -310,8 +310,11 @@ export class Sharing implements Elsewhere {
     }
   }
 
-  /** Gets an object for a copy of it. A change that is under way waits for that copy, so it is not waited for. */
-  async #fetch(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> {
+  /**
+   * Gets an object for a copy of it. A change that is under way waits for that copy, so it is not waited for.
+   * @returns whether the object exists nowhere, or is being deleted.
+   */
+  async #fetch(namespace: ObjectNamespace, address: ObjectAddress): Promise<boolean> {
     const { memory, now } = this.#parts;
     // No other operation may begin between the last look and the search: two searches could undo a change.
     for (let search = this.#safety.recovering(namespace, address); search;) {
@@ -319,8 +322,10 @@ export class Sharing implements Elsewhere {
       search = this.#safety.recovering(namespace, address);
     }
     const owned = this.#ownership.owned(namespace, address.color);
-    if (!owned || memory.peek(namespace, address, now()) || this.#safety.isChanging(namespace, address)) return;
-    await this.#safety.alone(namespace, address, () => this.#recovery.recover(namespace, address, owned));
+    if (!owned || memory.peek(namespace, address, now())) return false;
+    if (this.#safety.isChanging(namespace, address)) return true;
+    const search = (): Promise<Prepared> => this.#recovery.recover(namespace, address, owned);
+    return (await this.#safety.alone(namespace, address, search)) === 'missing';
   }
 
   /** Begins another set of copies if the color's next home has changed, or has lost the copies. */

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
+import { eventually } from '../../e2e/eventually.js';
 import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
-import { eachWithCluster, put, REPLICATED, STORED } from './clusters.js';
+import { eachWithCluster, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
 
 /** Evicts all objects that nobody holds. */
 function evict({ memory }: Node): void {
@@ -62,4 +64,19 @@ describe('objects that are evicted between a search for them and the operation',
       assert.equal(c.memory.usedBytes, 0);
     });
   }
+
+  it('are in the next set of copies, although they moved for it', async () => {
+    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+    assert.match(await put(b, '/red/k', 'kept', REPLICATED), /^201/);
+    const c = await current.cluster.add();
+    onRemoval(b, () => evict(c));
+    const isComplete = (): void => assert.equal(b.sharing.sets.get(colorKey(GUEST, 'red'))?.complete, true);
+    await eventually(async () => {
+      assert.match(await c.container.text('/red/other'), /^404/);
+      isComplete();
+    }, LIMIT_MS);
+    evict(c);
+    assert.equal(await c.container.text('/red/k'), '200 kept');
+    assert.equal(a.sharing.sets.get(colorKey(GUEST, 'red')), undefined);
+  });
 });

@@ -32,7 +32,7 @@ describe('a drain of objects', () => {
     const departure = new Departure({
       ...parts,
       instance: 0,
-      replication: new Replication({ ...parts, fetch: async () => undefined }),
+      replication: new Replication({ ...parts, fetch: async () => false }),
       recovery: new Recovery(parts),
       latest: () => undefined,
       freshHomes: async () => reply,

@@ -93,8 +93,14 @@ describe('copies of replicated objects at the next home', () => {
   const copyAt = (node: Node | undefined, key: string): string | undefined =>
     textOf(node?.memory.peek(copiesOf(GUEST), at(key), now()));
 
-  /** @param sets that it has been told of. */
-  function newHome(sets: readonly CopySet[] = []): Home {
+  /**
+   * @param sets that it has been told of.
+   * @param afterFetch runs when it has fetched an object.
+   */
+  function newHome(
+    sets: readonly CopySet[] = [],
+    afterFetch: (home: Home, key: string) => void = () => undefined,
+  ): Home {
     const [memory, peers] = [newMemory(), new LossyPeers()];
     const owned = newlyOwned({ policy: undefined, epoch: nextEpoch(0), lapses: 0, validMs: 1000 });
     for (const set of sets) owned.copies.set(set.peer.instance, set);
@@ -112,10 +118,13 @@ describe('copies of replicated objects at the next home', () => {
     const replication = new Replication({
       ...parts,
       fetch: async (namespace, address) => {
-        if (!memory.peek(namespace, address, now())) await recovery.recover(namespace, address, owned);
+        if (memory.peek(namespace, address, now())) return false;
+        const isGone = (await recovery.recover(namespace, address, owned)) === 'missing';
+        afterFetch(home, address.key);
+        return isGone;
       },
     });
-    const home = { memory, peers, owned, replication };
+    const home: Home = { memory, peers, owned, replication };
     homes.push(home);
     return home;
   }
@@ -240,6 +249,54 @@ describe('copies of replicated objects at the next home', () => {
     home.peers.loseAnswer('list');
     await ensure(home, c);
     assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k', 'l'], true]);
+  });
+
+  /** As the memory does if it is short. */
+  const evict = ({ memory }: Home, key: string): void => void memory.delete(GUEST, at(key), undefined, now());
+
+  it('are not complete without an object that was evicted between its way here and its way to the copy', async () => {
+    const evicted: string[] = [];
+    const home = newHome([await copied(b, 'k', 'l')], (here, key) => {
+      if (key !== 'l' || evicted.push(key) > 10) return;
+      evict(here, key);
+    });
+    await assert.rejects(ensure(home, c), refused(503, /no memory to copy/));
+    assert.notEqual(setOf(c)?.complete, true);
+    assert.deepEqual(keysAt(b), ['k', 'l']);
+    await assert.rejects(ensure(home, c), refused(503, /no memory to copy/));
+    await ensure(home, c);
+    assert.deepEqual([keysAt(c), setOf(c)?.complete, setOf(b)], [['k', 'l'], true, undefined]);
+  });
+
+  it('are complete without an object that was removed after the list of its copy', async () => {
+    const home = newHome();
+    for (const key of ['k', 'l']) await change(home, key, 'one');
+    home.peers.on('copy', async (send) => {
+      b?.memory.delete(copiesOf(GUEST), at('l'), undefined, now());
+      evict(home, 'l');
+      return send();
+    });
+    await ensure(home, c);
+    assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k'], true]);
+  });
+
+  it('have an object whose change was under way, and which was evicted, while another set was made', async () => {
+    const home = newHome();
+    await change(home, 'other', 'one');
+    home.owned.others = [peerOf(c), peerOf(b)];
+    home.peers.on('copy', async (send) => {
+      let answer: unknown;
+      // The former set is listed.
+      home.peers.on('copy', async (sendOther) => {
+        answer = await send();
+        evict(home, 'k');
+        return sendOther();
+      });
+      await ensure(home, c);
+      return answer;
+    });
+    await change(home, 'k', 'one');
+    assert.deepEqual([copyAt(c, 'k'), keysAt(c), setOf(c)?.complete], ['one', ['k', 'other'], true]);
   });
 
   it('are not complete if their invoker has lost some of them while others came', async () => {
