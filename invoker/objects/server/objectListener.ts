@@ -54,7 +54,18 @@ export function objectListener(parts: ObjectListenerParts): ObjectListener {
       const namespace = parts.authenticate(request);
       const path = request.url ?? '';
       const parsed = parseObjectRequest(request.method ?? '', path, request.headers);
-      const call: Call = { parts, request, response, namespace, path, parsed, proceed, fail, rounds: 0 };
+      const call: Call = {
+        parts,
+        request,
+        response,
+        namespace,
+        path,
+        parsed,
+        proceed,
+        fail,
+        rounds: 0,
+        waitsUntil: undefined,
+      };
       const served = begin(call);
       if (served) served.catch(fail);
     } catch (error) {
@@ -77,6 +88,8 @@ interface Call {
   readonly fail: (error: unknown) => void;
   /** How often the home was looked for: it may change in between. */
   rounds: number;
+  /** The end of its wait here, in ms; undefined: it has not waited yet. */
+  waitsUntil: number | undefined;
 }
 
 /** How often a request may meet a home that changes. */
@@ -183,19 +196,31 @@ function afterChange(
 function get(call: Call, { address, known, waitMs, head }: GetRequest): undefined {
   const { parts, namespace, response } = call;
   const { memory, now } = parts;
-  const found = memory.read(namespace, address, now());
-  if (waitMs === 0 || endsWait(found, known)) {
+  const time = now();
+  const found = memory.read(namespace, address, time);
+  const isOver = waitMs === 0 || endsWait(found, known);
+  const restMs = (call.waitsUntil ?? time + waitMs) - time;
+  if (isOver || restMs <= 0) {
+    if (call.waitsUntil !== undefined) parts.onWaited?.(isOver);
     answer(call, found, { address, known, head });
     return;
   }
+  call.waitsUntil = time + restMs;
   const end = memory.wait(namespace, address, known, (object) => {
     stop();
-    parts.onWaited?.(true);
     // A change may not be safe yet. It is made safe right after it is in memory.
     queueMicrotask(() => {
       const unsafe = parts.elsewhere.prepare?.(namespace, address, false);
-      if (unsafe) unsafe.then(() => begin(call)).catch(call.fail);
-      else answer(call, object, { address, known, head });
+      if (object && !unsafe) {
+        parts.onWaited?.(true);
+        answer(call, object, { address, known, head });
+        return;
+      }
+      // An object that is not in memory any more may only be evicted. The rest of the time bounds how often that happens.
+      call.rounds = 0;
+      Promise.resolve(unsafe)
+        .then(() => begin(call))
+        .catch(call.fail);
     });
   });
   const stay = parts.elsewhere.onLeave?.(namespace, address.color, () => {
@@ -216,7 +241,7 @@ function get(call: Call, { address, known, waitMs, head }: GetRequest): undefine
     abandon();
     parts.onWaited?.(false);
     answer(call, memory.peek(namespace, address, now()), { address, known, head });
-  }, waitMs);
+  }, restMs);
   response.once('close', abandon);
 }
 

@@ -285,6 +285,7 @@ export class Sharing implements Elsewhere {
     // It gave the color to the one that gives it back.
     if (state?.kind === 'given' && `invoker${state.to.instance}` === from.name) this.#ownership.forget(key);
     if (state?.kind === 'owned' && state.epoch < from.epoch) {
+      this.#leaving.leave(key);
       this.#parts.memory.clear(namespace, color);
       this.#ownership.forget(key);
       this.#ownership.forgetClaim(key);

@@ -23,11 +23,11 @@ function onRemoval({ memory }: Node, task: () => void): void {
 const increment = ({ container }: Node, path: string): Promise<string> =>
   container.text(`${path}?increment`, { method: 'POST' });
 
-describe('objects that are evicted between a search for them and the operation', () => {
+describe('objects that are evicted while a request needs them', () => {
   const current = eachWithCluster();
 
   for (const isFound of [true, false]) {
-    it(`are not missing for the next operation that waited for the search (found: ${isFound})`, async () => {
+    it(`are not missing for the next operation that waited for their search (found: ${isFound})`, async () => {
       const a = await current.cluster.add();
       if (isFound) assert.match(await put(a, '/red/n', '5', STORED), /^201/);
       evict(a);
@@ -63,6 +63,32 @@ describe('objects that are evicted between a search for them and the operation',
       evict(c);
       assert.equal(c.memory.usedBytes, 0);
     });
+  }
+
+  for (const known of ['its tag', 'any']) {
+    for (const [persistence, headers] of [
+      ['replicated', REPLICATED],
+      ['stored', STORED],
+    ] as const) {
+      it(`are not gone for a request that waits for a change (known: ${known}, ${persistence})`, async () => {
+        const [, b] = [await current.cluster.add(), await current.cluster.add()];
+        const { headers: made } = await b.container.call('/red/k', { method: 'PUT', body: 'one', headers });
+        const tag = known === 'any' ? '*' : (made.etag ?? '');
+        const waiting = b.container.text('/red/k?wait=300s', { headers: { 'if-none-match': tag } });
+        const waits = (count: number): Promise<void> =>
+          eventually(() => assert.equal(b.memory.counts().waits, count), LIMIT_MS);
+        await waits(1);
+        for (let i = 0; i < 5; i++) {
+          evict(b);
+          // It is here again, and the request waits.
+          await eventually(() => assert.notEqual(b.memory.usedBytes, 0), LIMIT_MS);
+          await waits(1);
+        }
+        if (known === 'any') assert.equal(await b.container.text('/red/k', { method: 'DELETE' }), '204 ');
+        else assert.match(await put(b, '/red/k', 'two', headers), /^200/);
+        assert.match(await waiting, known === 'any' ? /^404/ : /^200 two/);
+      });
+    }
   }
 
   it('are in the next set of copies, although they moved for it', async () => {

@@ -11,6 +11,7 @@ import { Replication } from '../../../../../invoker/objects/sharing/Replication.
 import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
 import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 import { eventually } from '../../../../e2e/eventually.js';
+import { GUEST, TestCluster } from './cluster.js';
 import { A, newMemory, PLAIN } from '../memory/memories.js';
 
 describe('a drain of objects', () => {
@@ -61,5 +62,20 @@ describe('a drain of objects', () => {
       server.close().closeAllConnections();
     }
     assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
+  });
+
+  it('tells the waits of a home that has missed a later owner that the objects may be elsewhere', async () => {
+    const cluster = new TestCluster();
+    try {
+      const [a, b] = [await cluster.add(), await cluster.add()];
+      await a.container.call('/red/k');
+      assert.equal(b.sharing.owns(GUEST, 'red'), true);
+      let left = 0;
+      b.sharing.onLeave(GUEST, 'red', () => left++);
+      await b.sharing.gather(GUEST, 'red', undefined, { name: 'invoker0', epoch: Date.now() + 60_000 });
+      assert.equal(left, 1);
+    } finally {
+      await cluster.close();
+    }
   });
 });
