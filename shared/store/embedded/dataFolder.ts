@@ -1,12 +1,27 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
 import { programVersion } from '../../process/version.js';
 import { StoreError } from '../ArtifactStore.js';
+import { codeOf } from '../../errors/reasons.js';
 import { checkLmdbFile, DamagedFileError, type Findings } from './lmdbFile.js';
 
 /** The name of LMDB's file in a folder. */
 export const DATA_FILE = 'data.mdb';
+/** The name of LMDB's table of readers in a folder. */
+export const LOCK_FILE = 'lock.mdb';
+/** The folder of accepted work in a folder. */
+export const ACCEPTED_FOLDER = 'accepted';
 const FORMAT_FILE = 'format.json';
 
 /**
@@ -23,13 +38,14 @@ export interface FolderFormat {
 
 const formatSchema = z.object({ format: z.int().min(0), program: z.string() });
 
-/** The format of a folder; undefined for a folder without data. @throws StoreError if the file is damaged */
+/** The format of a folder; undefined for a folder without data. @throws StoreError if the file is damaged or not readable */
 export function readFormat(folder: string): FolderFormat | undefined {
   const path = join(folder, FORMAT_FILE);
   if (!existsSync(path)) return existsSync(join(folder, DATA_FILE)) ? { format: 0, program: 'before 0.2' } : undefined;
   try {
     return formatSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (error) {
+    if (codeOf(error) !== undefined) throw cannotOpen(path, error);
     const text = `${path} is damaged. Where the folder is of this version, write {"format":${FORMAT},"program":"${programVersion()}"} into it`;
     throw new StoreError(text, { cause: error });
   }
@@ -58,6 +74,54 @@ export function claimFormat(folder: string): void {
 }
 
 /**
+ * Checks that the data file exists and is not empty: LMDB would begin with an empty one.
+ * @throws StoreError that explains what to do.
+ */
+export function requireData(folder: string): void {
+  const path = join(folder, DATA_FILE);
+  const size = statSync(path, { throwIfNoEntry: false })?.size;
+  if (size !== undefined && size > 0) return;
+  const state = size === undefined ? 'is missing' : 'is empty';
+  const left = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => name.startsWith(`${DATA_FILE}.`));
+  const found = left.length > 0 ? ` The folder has ${left.join(', ')}.` : '';
+  throw new StoreError(`${path} ${state}.${found} ${remedy(folder)}`);
+}
+
+/** Whether a server has used the folder: it opens its databases before the log of accepted work. */
+export const wasUsed = (folder: string): boolean => existsSync(join(folder, ACCEPTED_FOLDER));
+
+/**
+ * Checks that this process may write LMDB's files: LMDB ends the process with a signal if it cannot open one.
+ * @throws StoreError
+ */
+export function requireWritable(folder: string): void {
+  for (const path of [join(folder, DATA_FILE), join(folder, LOCK_FILE)]) {
+    try {
+      closeSync(openSync(path, 'r+'));
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') throw cannotOpen(path, error);
+    }
+  }
+}
+
+/** Where a compaction writes. */
+export const compactedFolder = (folder: string): string => join(folder, 'compacted');
+/** Where a restore writes. */
+export const freshFile = (folder: string): string => join(folder, `${DATA_FILE}.new`);
+
+/** Removes what a restore or a compaction left that was killed. To be called with the lock of the folder. */
+export function removeLeftOvers(folder: string): void {
+  rmSync(compactedFolder(folder), { recursive: true, force: true });
+  rmSync(freshFile(folder), { force: true });
+}
+
+const cannotOpen = (path: string, error: unknown): StoreError =>
+  new StoreError(`cannot open ${path}: ${codeOf(error) ?? String(error)}`, { cause: error });
+
+const remedy = (folder: string): string =>
+  `Restore a backup: npm run admin -- --data ${folder} data restore BACKUP (it keeps a damaged file), or start with another folder: --data`;
+
+/**
  * Like `checkData`, while a server writes the file. A page that the server reuses during the check looks damaged, but
  * not three times in a row.
  */
@@ -84,9 +148,6 @@ export function checkData(folder: string, leaves = false): Findings | undefined 
     return checkLmdbFile(path, { leaves });
   } catch (error) {
     if (!(error instanceof DamagedFileError)) throw error;
-    throw new StoreError(
-      `${path} is damaged: ${error.message}. Restore a backup: npm run admin -- --data ${folder} data restore BACKUP (it keeps the damaged file), or start with another folder: --data`,
-      { cause: error },
-    );
+    throw new StoreError(`${path} is damaged: ${error.message}. ${remedy(folder)}`, { cause: error });
   }
 }

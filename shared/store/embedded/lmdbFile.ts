@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 
 /*
  * Reads an LMDB file without mapping it, to find damage. LMDB itself trusts its file: a missing or invalid page ends
@@ -10,7 +10,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
  *   page   number (8 bytes), transaction (8), pad (2), flags (2), lower and upper bound of the free space (2 + 2), or the
  *          number of pages of an overflow (4); then offsets of nodes (2 each), counted from the end of this header
  *   meta   in a page's body: magic (4), version (4), address (8), map size (8), tree of free pages (48), main tree (48), last
- *          page (8), transaction (8)
+ *          page (8), transaction (8), boot of the system that wrote it (8)
  *   tree   page size (4, in the first tree), flags (2), depth (2), numbers of branch, leaf and overflow pages (8 each),
  *          entries (8), root (8)
  *   node   low and high half of the data's size, or of a child's page number (2 + 2), flags (2, or the number's top), size of the key (2), key, data
@@ -30,6 +30,8 @@ const SUB_TREE = 0x02;
 const DUPLICATES = 0x04;
 const TREE_BYTES = 48;
 const META_BYTES = 160;
+/** A flag of the first tree of a meta page: its transaction may not be on the disk. */
+const NOT_FLUSHED = 0x1000;
 /** More levels than the tree of any real file. */
 const MAX_DEPTH = 32;
 
@@ -43,22 +45,31 @@ export interface Findings {
   readonly fileBytes: number;
 }
 
+export interface CheckOptions {
+  readonly leaves: boolean;
+  /** The boot of this system; missing: read from the system. */
+  readonly boot?: bigint | undefined;
+}
+
 interface Meta {
   readonly pageSize: number;
   readonly transaction: bigint;
+  readonly boot: bigint;
+  /** Whether the file system has confirmed the transaction. */
+  readonly flushed: boolean;
   readonly trees: readonly [Buffer, Buffer];
 }
 
 /**
- * Checks an LMDB file: its size, its meta pages and its branch pages. With `leaves` it reads every page in use,
+ * Checks an LMDB file: its size, its meta pages, and the branch pages of the transaction that LMDB would use. With `leaves` it reads every page in use,
  * otherwise about one in fifty. An empty file is valid.
  * @throws DamagedFileError that describes the damage; the file system's errors.
  */
-export function checkLmdbFile(path: string, { leaves }: { readonly leaves: boolean }): Findings {
+export function checkLmdbFile(path: string, options: CheckOptions): Findings {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
-    return size === 0 ? { pages: 0, fileBytes: 0 } : new Check(file, size, leaves).run();
+    return size === 0 ? { pages: 0, fileBytes: 0 } : new Check(file, size, options).run();
   } finally {
     closeSync(file);
   }
@@ -68,13 +79,15 @@ class Check {
   readonly #file: number;
   readonly #size: number;
   readonly #leaves: boolean;
+  readonly #boot: bigint | undefined;
   #pageSize = 4096;
   #pages = 0;
 
-  constructor(file: number, size: number, leaves: boolean) {
+  constructor(file: number, size: number, { leaves, boot = bootOfSystem() }: CheckOptions) {
     this.#file = file;
     this.#size = size;
     this.#leaves = leaves;
+    this.#boot = boot;
   }
 
   run(): Findings {
@@ -86,7 +99,7 @@ class Check {
     return { pages: this.#pages, fileBytes: this.#size };
   }
 
-  /** The newest meta page. With overlapping flushes the file has three: two in the first page, one in the second. */
+  /** The meta page that LMDB would use. With overlapping flushes the file has three: two in the first page, one in the second. */
   #meta(): Meta {
     const first = this.#metaAt(0);
     if (!first) throw new DamagedFileError('its first page is not that of an LMDB database');
@@ -98,7 +111,7 @@ class Check {
     for (const other of others) {
       if (other.pageSize !== pageSize) throw new DamagedFileError('its meta pages contradict each other');
     }
-    return [first, ...others].reduce((a, b) => (b.transaction > a.transaction ? b : a));
+    return [first, ...others].reduce((a, b) => used(a, b, this.#boot));
   }
 
   #metaAt(at: number): Meta | undefined {
@@ -114,6 +127,8 @@ class Check {
     return {
       pageSize,
       transaction: bytes.readBigUInt64LE(trees + 2 * TREE_BYTES + 8),
+      boot: bytes.readBigUInt64LE(trees + 2 * TREE_BYTES + 16),
+      flushed: (bytes.readUInt16LE(trees + 4) & NOT_FLUSHED) === 0,
       trees: [bytes.subarray(trees, trees + TREE_BYTES), bytes.subarray(trees + TREE_BYTES, trees + 2 * TREE_BYTES)],
     };
   }
@@ -193,6 +208,26 @@ class Check {
   #read(at: number, bytes: number): Buffer | undefined {
     const content = Buffer.alloc(bytes);
     return readSync(this.#file, content, 0, bytes, at) === bytes ? content : undefined;
+  }
+}
+
+/**
+ * Which of two meta pages LMDB uses (`mdb_pick_meta`): the newer one, unless its transaction may have been lost in a
+ * power failure. It was not if it is flushed, or of the current boot.
+ */
+function used(a: Meta, b: Meta, boot: bigint | undefined): Meta {
+  if (b.transaction === 0n) return a;
+  const [older, newer] = b.transaction > a.transaction ? [a, b] : [b, a];
+  return newer.flushed || boot === undefined || newer.boot === boot ? newer : older;
+}
+
+/** As LMDB reads it: the first digits of the identifier, up to the first hyphen. Undefined on other systems than Linux. */
+function bootOfSystem(): bigint | undefined {
+  try {
+    const [digits = ''] = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').split('-');
+    return BigInt(`0x${digits}`);
+  } catch {
+    return undefined;
   }
 }
 

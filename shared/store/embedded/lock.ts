@@ -7,6 +7,8 @@ import { codeOf } from '../../errors/reasons.js';
 
 /** The lock of a folder, held until its release or the end of the process. */
 export interface FolderLock {
+  /** Whether the process that had the lock before ended without its release: it was killed, or crashed. */
+  readonly abandoned: boolean;
   release(): Promise<void>;
 }
 
@@ -29,9 +31,19 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   }
 }
 
+/** The id of the process that has locked a folder; '' if it does not answer, undefined if none has. */
+export async function userOf(folder: string): Promise<string | undefined> {
+  const { path, done } = reachable(join(folder, FILE), folder);
+  try {
+    return await askOwner(path);
+  } finally {
+    done();
+  }
+}
+
 async function lockAt(path: string, folder: string): Promise<FolderLock> {
   const server = createServer((socket) => socket.on('error', () => {}).end(String(process.pid)));
-  if (await listen(server, path)) return held(server);
+  if (await listen(server, path)) return held(server, false);
 
   const owner = await askOwner(path);
   if (owner !== undefined) throw inUse(folder, owner);
@@ -41,7 +53,7 @@ async function lockAt(path: string, folder: string): Promise<FolderLock> {
   if (!(await listen(server, path))) throw inUse(folder, '');
   const mine = statSync(path).ino;
   await sleep(TAKEOVER_CHECK_MS);
-  if (inodeOf(path) === mine) return held(server);
+  if (inodeOf(path) === mine) return held(server, true);
   // Do not close the server: that would remove the winner's socket at the same path. Only unreference it.
   server.unref();
   throw inUse(folder, '');
@@ -57,9 +69,9 @@ function reachable(path: string, folder: string): { path: string; done: () => vo
 const inUse = (folder: string, pid: string): StoreError =>
   new StoreError(`the data folder ${folder} is in use by another server${pid && ` (process ${pid})`}`);
 
-function held(server: Server): FolderLock {
+function held(server: Server, abandoned: boolean): FolderLock {
   server.unref();
-  return { release: () => new Promise((resolve) => server.close(() => resolve())) };
+  return { abandoned, release: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
 /** Resolves to false if the path exists. */

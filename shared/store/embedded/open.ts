@@ -6,7 +6,19 @@ import { within } from '../../process/within.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import { Commits, type Durability } from './Commits.js';
-import { checkData, checkDataBeside, claimFormat, DATA_FILE, readFormat, refuseNewer } from './dataFolder.js';
+import {
+  ACCEPTED_FOLDER,
+  checkData,
+  checkDataBeside,
+  claimFormat,
+  DATA_FILE,
+  readFormat,
+  refuseNewer,
+  removeLeftOvers,
+  requireData,
+  requireWritable,
+  wasUsed,
+} from './dataFolder.js';
 import { EntryLog } from './EntryLog.js';
 import { LmdbStore } from './LmdbStore.js';
 import { closeFiles, closeFolder } from './privacy.js';
@@ -80,7 +92,7 @@ export async function openStoresOfServer(folder: string): Promise<Stores> {
     if (codeOf(error) === 'ENOENT') throw new StoreError(`${folder} does not contain a store`);
     throw cannotWrite(folder, error);
   }
-  return openLocked(folder, { release: async () => {} }, 'beside');
+  return openLocked(folder, { abandoned: false, release: async () => {} }, 'beside');
 }
 
 async function openLocked(
@@ -92,8 +104,12 @@ async function openLocked(
   try {
     if (kind === 'server') {
       claimFormat(folder);
-      checkData(folder);
+      if (wasUsed(folder)) requireData(folder);
+      // A crash may come from a damaged page that only the check of all pages finds. The next start says so.
+      checkData(folder, lock.abandoned);
+      removeLeftOvers(folder);
     } else {
+      requireData(folder);
       refuseNewer(folder, readFormat(folder) ?? { format: 0, program: '' });
       checkDataBeside(folder);
     }
@@ -115,18 +131,24 @@ function cannotWrite(folder: string, error: unknown): StoreError {
   return new StoreError(`cannot write to the data folder ${folder}: ${code}`, { cause: error });
 }
 
-/** The folder of accepted work within the data folder. */
-const ACCEPTED_FOLDER = 'accepted';
-
 /** Opens the three databases in a temporary folder, which is removed at the close. For tests. */
 export async function openTemporaryStores(): Promise<EmbeddedStores> {
   const folder = await mkdtemp(join(tmpdir(), 'palette-whisk-'));
-  const lock = { release: () => rm(folder, { recursive: true, force: true }) };
+  const lock = { abandoned: false, release: () => rm(folder, { recursive: true, force: true }) };
   return openIn(folder, lock, { durability: 'process' }, 'temporary');
 }
 
-/** @param durable whether commits are written to the disk. */
+/** @param durable whether commits are written to the disk. @throws StoreError */
 export function openEnvironment(folder: string, durable: boolean): RootDatabase<string, Buffer> {
+  requireWritable(folder);
+  try {
+    return openLmdb(folder, durable);
+  } catch (error) {
+    throw new StoreError(`cannot open the store in ${folder}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function openLmdb(folder: string, durable: boolean): RootDatabase<string, Buffer> {
   return open<string, Buffer>({
     path: folder,
     // Without this, LMDB treats a folder with a dot in its name as a file.

@@ -10,8 +10,9 @@ import { codeOf, messageOf } from '../../errors/reasons.js';
 
 const FILES = ['data.mdb', 'lock.mdb'];
 /** Files that the store's own folder may contain. */
-const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format.json', 'compacted']);
-const JOURNAL = /^invoker\d+\.begun/;
+const OURS = new Set([...FILES, 'in-use.sock', 'lost+found', 'accepted', 'format.json', 'compacted', 'data.mdb.new']);
+const OUR_PATTERNS = [/^invoker\d+\.begun/, /^data\.mdb\.before-restore-/];
+const isOurs = (name: string): boolean => OURS.has(name) || OUR_PATTERNS.some((pattern) => pattern.test(name));
 const OTHERS = 0o077;
 
 /** The calls that change modes; a test may let them fail. */
@@ -24,7 +25,7 @@ type Files = Pick<typeof fileSystem, 'stat' | 'readdir' | 'chmod'>;
 export async function closeFolder(folder: string, { stat, readdir, chmod }: Files = fileSystem): Promise<void> {
   const { mode } = await stat(folder);
   if ((mode & OTHERS) === 0) return;
-  if ((await readdir(folder)).some((name) => !OURS.has(name) && !JOURNAL.test(name))) return;
+  if ((await readdir(folder)).some((name) => !isOurs(name))) return;
   await chmod(folder, 0o700).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPERM') throw error;
   });

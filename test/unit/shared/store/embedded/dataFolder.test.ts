@@ -1,5 +1,19 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StoreError, type NewDocument } from '../../../../../shared/store/ArtifactStore.js';
@@ -122,6 +136,44 @@ describe('the data folder', () => {
       await refuses(damaged);
     });
 
+    const missing = /data\.mdb is (empty|missing)\. .*Restore a backup: npm run admin/;
+    const noneReadsIt = async (): Promise<void> => {
+      await refuses(missing);
+      await assert.rejects(openStoresOfServer(data), StoreError);
+      await assert.rejects(checkFolder(data), missing);
+      await assert.rejects(backupFolder(data, join(folder, `never${count}`)), missing);
+      await assert.rejects(compactFolder(data), missing);
+    };
+
+    it('if it is empty', async () => {
+      truncateSync(file, 0);
+      await noneReadsIt();
+      assert.equal(statSync(file).size, 0);
+    });
+
+    it('if it is missing', async () => {
+      rmSync(file);
+      writeFileSync(`${file}.before-restore-X`, '');
+      await refuses(/data\.mdb is missing\. The folder has data\.mdb\.before-restore-X\. Restore a backup/);
+      await noneReadsIt();
+      assert.ok(!existsSync(file));
+    });
+
+    it('if any page is damaged and the server before was killed', async () => {
+      const content = readFileSync(file);
+      for (let page = 2; page < content.length / PAGE; page++) {
+        if (content.readUInt16LE(page * PAGE + 18) === 2) content.fill('x', page * PAGE, page * PAGE + 16);
+      }
+      writeFileSync(file, content);
+      // The socket of a process that was killed stays.
+      const socket = join(data, 'in-use.sock');
+      const killed = createServer();
+      await new Promise<void>((resolve) => killed.listen(`${socket}.first`, resolve));
+      renameSync(`${socket}.first`, socket);
+      await new Promise((resolve) => killed.close(resolve));
+      await refuses(damaged);
+    });
+
     it('if any page that leads to others is overwritten', async () => {
       const content = readFileSync(file);
       const branches = [];
@@ -143,6 +195,26 @@ describe('the data folder', () => {
       // Others are of older transactions, and free.
       assert.ok(found >= 3, `${found} of ${branches.length}`);
     });
+  });
+
+  it('is not called damaged after a power failure that lost transactions which were not flushed', async () => {
+    const content = readFileSync(file);
+    const [boot, flags, root] = [24 + 24 + 96 + 16, 24 + 24 + 4, 24 + 24 + 48 + 40];
+    const metas = [0, PAGE / 2, PAGE].map((at) => ({ at, transaction: content.readBigUInt64LE(at + boot - 8) }));
+    // The one in between is that of the last flush.
+    const newest = metas
+      .filter(({ at }) => at % PAGE === 0)
+      .reduce((a, b) => (b.transaction > a.transaction ? b : a)).at;
+    // As if the newest transaction had been written in an earlier boot, and its pages were lost.
+    const lost = (content.length / PAGE) * 4;
+    content.writeBigUInt64LE(BigInt(lost), newest + root);
+    content.writeBigUInt64LE(content.readBigUInt64LE(newest + boot - 8) + 1n, newest + boot - 8);
+    content.writeUInt16LE(content.readUInt16LE(newest + flags) | 0x1000, newest + flags);
+    for (const { at } of metas) content.writeBigUInt64LE(0xabcdefn, at + boot);
+    writeFileSync(file, content);
+    assert.throws(() => checkLmdbFile(file, { leaves: false, boot: 0xabcdefn }), /before its page/);
+    checkLmdbFile(file, { leaves: true });
+    await isWhole();
   });
 
   it('is checked through and through, also beside its server', async () => {
@@ -193,6 +265,61 @@ describe('the data folder', () => {
     truncateSync(join(backup, 'data.mdb'), 100_000);
     await assert.rejects(restoreFolder(data, backup, new Date(0)), /is damaged/);
     await isWhole();
+  });
+
+  it('refuses a backup without data, and the folder of a running server as a backup', async () => {
+    const backup = join(folder, `empty${count}`);
+    mkdirSync(backup);
+    writeFileSync(join(backup, 'data.mdb'), '');
+    await assert.rejects(restoreFolder(data, backup, new Date(0)), /data\.mdb is empty/);
+    const other = join(folder, `running${count}`);
+    const server = await openEmbeddedStores(other);
+    await assert.rejects(restoreFolder(data, other, new Date(0)), /a server uses .* \(process \d+\): make a copy/);
+    await server.close();
+    await isWhole();
+  });
+
+  it('is not replaced by a backup if a newer program wrote it', async () => {
+    const backup = join(folder, `older${count}`);
+    await backupFolder(data, backup);
+    writeFileSync(join(data, 'format.json'), JSON.stringify({ format: FORMAT + 1, program: '9.9.9' }));
+    const before = readdirSync(data);
+    await assert.rejects(restoreFolder(data, backup, new Date(0)), /has format/);
+    assert.deepEqual(readdirSync(data), before);
+  });
+
+  it('keeps its copies from other users', async () => {
+    const backup = join(folder, `open${count}`);
+    mkdirSync(backup);
+    chmodSync(backup, 0o755);
+    await backupFolder(data, backup);
+    assert.equal(statSync(backup).mode & 0o777, 0o700);
+    assert.equal(statSync(join(backup, 'data.mdb')).mode & 0o777, 0o600);
+    chmodSync(join(backup, 'data.mdb'), 0o644);
+    await restoreFolder(data, backup, new Date(0));
+    assert.equal(statSync(file).mode & 0o777, 0o600);
+    chmodSync(data, 0o755);
+    await isWhole();
+    assert.equal(statSync(data).mode & 0o777, 0o700);
+  });
+
+  it('has nothing left of a killed restore or compaction when its server has started', async () => {
+    mkdirSync(join(data, 'compacted'));
+    writeFileSync(join(data, 'compacted', 'data.mdb'), 'x');
+    writeFileSync(`${file}.new`, 'x');
+    await isWhole();
+    assert.ok(!existsSync(join(data, 'compacted')) && !existsSync(`${file}.new`));
+  });
+
+  it('says which of its files it cannot open', async () => {
+    rmSync(join(data, 'lock.mdb'), { force: true });
+    mkdirSync(join(data, 'lock.mdb'));
+    await refuses(/cannot open .*lock\.mdb: EISDIR/);
+    await assert.rejects(checkFolder(data), /cannot open .*lock\.mdb: EISDIR/);
+    rmSync(join(data, 'lock.mdb'), { recursive: true });
+    rmSync(join(data, 'format.json'));
+    mkdirSync(join(data, 'format.json'));
+    await refuses(/cannot open .*format\.json: EISDIR/);
   });
 
   it('gives free space back when it is compacted', async () => {
