@@ -71,7 +71,7 @@ export interface ReadRequest {
   readonly target: string;
   /** The header fields, each with its end of line. */
   readonly fields: string;
-  /** The limit for a connection to be free, and then for the head of the response, in ms. */
+  /** The limit for the head of the response, in ms: from the call on, with the wait for a connection. */
   readonly headMs: number;
 }
 
@@ -178,7 +178,7 @@ class PeerReading implements Exchange, Reading, Flow {
   }
 
   started(): void {
-    this.#late?.refresh();
+    // Its limit goes on.
   }
 
   head({ status, length }: ResponseHead, text: string): void {

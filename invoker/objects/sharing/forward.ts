@@ -11,10 +11,10 @@ import { OBJECT_REQUEST_HEADERS, passedHeaders } from '../../../shared/objects/p
 import { passedBody } from '../../../shared/objects/passedBody.js';
 import type { ForwardedCall } from '../server/Elsewhere.js';
 import type { CopiesOfReader } from './CopiesOfReader.js';
-import { forwardRead, homeChanges, homeIsSilent, PASSED_RESPONSE_HEADERS, READ_MS } from './forwardRead.js';
+import { forwardRead, homeChanges, homeIsSilent, limit, PASSED_RESPONSE_HEADERS, READ_MS } from './forwardRead.js';
 import { PeerError, type PeerClient, type PeerRequest } from './PeerClient.js';
 
-/** The limits for the response to a change, and to a read that waits, in ms. */
+/** The limits for the response to a change, and to a read that waits, in ms: all homes together that are asked. */
 const CHANGE_MS = 8000;
 const WAIT_MS = 310_000;
 
@@ -47,6 +47,7 @@ async function exchange(peers: PeerClient, call: ForwardedCall, body: Readable |
   response.once('close', abort);
   // The caller may have disconnected before.
   if (response.closed) abort();
+  const rest = limit(timeoutOf(request));
   const asked: PeerRequest = {
     operation: 'request',
     method,
@@ -54,7 +55,7 @@ async function exchange(peers: PeerClient, call: ForwardedCall, body: Readable |
     namespace,
     headers: passedHeaders(request.headers, OBJECT_REQUEST_HEADERS),
     body,
-    timeoutMs: timeoutOf(request),
+    timeoutMs: rest(),
     signal: gone.signal,
     waits: isWait(path),
   };
@@ -63,7 +64,7 @@ async function exchange(peers: PeerClient, call: ForwardedCall, body: Readable |
     const moved = answer.statusCode === 421 ? movedTo(answer.headers[MOVED_HEADER]) : undefined;
     if (moved && !body) {
       await answer.body.dump();
-      answer = await send(peers, moved, asked);
+      answer = await send(peers, moved, { ...asked, timeoutMs: rest() });
     }
     if (answer.statusCode === 421) {
       await answer.body.dump();

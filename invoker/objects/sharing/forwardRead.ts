@@ -13,7 +13,7 @@ import { PassedBody } from './PassedBody.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import type { PeerHead, Reading } from './PeerReads.js';
 
-/** The limit for the response to a read, in ms. */
+/** The limit for the response to a read, in ms: all homes together that are asked for it. */
 export const READ_MS = 8000;
 export const PASSED_RESPONSE_HEADERS = [...OBJECT_RESPONSE_HEADERS, 'allow', 'x-request-id'];
 
@@ -28,8 +28,9 @@ export async function forwardRead(peers: PeerClient, call: ForwardedCall, copies
   let reading: Reading | undefined;
   let body: PassedBody | undefined;
   let arriving: ArrivingCopy | undefined;
+  const rest = limit(READ_MS);
   const ask = (): Promise<PeerHead> => {
-    reading = peers.read(home, { path, namespace, headers, timeoutMs: READ_MS }, (head, length, flow) => {
+    reading = peers.read(home, { path, namespace, headers, timeoutMs: rest() }, (head, length, flow) => {
       if (head.status === 421 || (copy && head.status === 304)) return undefined;
       if (place !== undefined && head.status === 404) copies.drop(place);
       response.writeHead(head.status, passedHeaders(head.headers, PASSED_RESPONSE_HEADERS));
@@ -63,6 +64,12 @@ export async function forwardRead(peers: PeerClient, call: ForwardedCall, copies
     if (body) response.destroy();
     else throw error instanceof PeerError ? homeIsSilent(home, error) : error;
   }
+}
+
+/** A limit from now on. @returns what tells the rest of it, in ms: 1 at least. */
+export function limit(ms: number): () => number {
+  const endsAt = performance.now() + ms;
+  return () => Math.max(1, endsAt - performance.now());
 }
 
 /** A plain read. One that knows tags itself is passed on as it is. */

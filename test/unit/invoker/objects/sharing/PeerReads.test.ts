@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mock } from 'node:test';
 import { HttpConnections } from '../../../../../invoker/containers/HttpConnections.js';
@@ -32,6 +32,58 @@ describe('reads of objects of an invoker that does not answer', () => {
     first.abort();
     await assert.rejects(first.ended, /given up/);
     reads.close();
+  });
+
+  it('end at their limit from the call on if they get a connection meanwhile', async () => {
+    let arrived: (response: ServerResponse) => void = () => undefined;
+    const slow = createServer((_, response) => arrived(response)).listen(0, '127.0.0.1');
+    await once(slow, 'listening');
+    const url = `http://127.0.0.1:${(slow.address() as AddressInfo).port}`;
+    const reads = new PeerReads({ tls: undefined, connectMs: 10_000, connections: 1, onSocket: () => undefined });
+    const arrives = (): Promise<ServerResponse> => new Promise((resolve) => (arrived = resolve));
+    const read = (headMs: number) =>
+      reads.read(
+        url,
+        { target: '/red/k', fields: '', headMs },
+        () => undefined,
+        (error) => error,
+      );
+    // Timers of a clock that the test moves. Those of Node.js's own mocks cannot be refreshed.
+    const real = globalThis.setTimeout;
+    const timers: { at: number; readonly callback: () => void }[] = [];
+    let clock = 0;
+    const timer = (callback: () => void, ms = 0): NodeJS.Timeout => {
+      const entry = { at: clock + ms, callback };
+      timers.push(entry);
+      const made = real(() => undefined, HOUR_MS).unref();
+      mock.method(made, 'refresh', () => {
+        entry.at = clock + ms;
+        return made;
+      });
+      return made;
+    };
+    const pass = (ms: number): void => {
+      clock += ms;
+      for (const { at, callback } of timers) if (at <= clock) callback();
+    };
+    mock.method(globalThis, 'setTimeout', timer as typeof setTimeout);
+    try {
+      let next = arrives();
+      const first = read(HOUR_MS);
+      const response = await next;
+      const second = read(8000);
+      next = arrives();
+      pass(5000);
+      response.writeHead(200, { 'content-length': 0 }).end();
+      await first.ended;
+      await next;
+      pass(3000);
+      await assert.rejects(second.ended, /no bytes came for 8000 ms/);
+    } finally {
+      mock.restoreAll();
+      reads.close();
+      slow.close().closeAllConnections();
+    }
   });
 
   it('end if their reader pauses them for a minute', async () => {

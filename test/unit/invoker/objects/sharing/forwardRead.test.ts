@@ -8,6 +8,7 @@ import {
   type Server,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { mock } from 'node:test';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { ReadCopies } from '../../../../../invoker/objects/memory/ReadCopies.js';
 import { sendError } from '../../../../../invoker/objects/server/respond.js';
@@ -24,9 +25,24 @@ const TURNS = 64;
 
 const patternOf = (bytes: number): Buffer => Buffer.from(Uint8Array.from({ length: bytes }, (_, i) => i % 251));
 
+/** Notes the limits of its requests. */
+class NotingPeers extends PeerClient {
+  readonly limits: (number | undefined)[] = [];
+
+  override send(...asked: Parameters<PeerClient['send']>): ReturnType<PeerClient['send']> {
+    this.limits.push(asked[1].timeoutMs);
+    return super.send(...asked);
+  }
+
+  override read(...asked: Parameters<PeerClient['read']>): ReturnType<PeerClient['read']> {
+    this.limits.push(asked[1].timeoutMs);
+    return super.read(...asked);
+  }
+}
+
 describe('a read whose home is another invoker', () => {
   let servers: Server[];
-  let peers: PeerClient;
+  let peers: NotingPeers;
   let copies: CopiesOfReader;
   let callers: IncomingMessage[];
   /** Called with each response of the reader. */
@@ -38,7 +54,7 @@ describe('a read whose home is another invoker', () => {
     callers = [];
     closed = () => undefined;
     onRequest = () => undefined;
-    peers = new PeerClient('a secret of the cluster', 'invoker0');
+    peers = new NotingPeers('a secret of the cluster', 'invoker0');
     copies = new CopiesOfReader(new ObjectMemory({ epoch: 'e', boundBytes: 256 * MB }), new ReadCopies());
   });
   afterEach(async () => {
@@ -72,9 +88,9 @@ describe('a read whose home is another invoker', () => {
     });
   }
 
-  async function get(url: string, path = '/red/k'): Promise<IncomingMessage> {
+  async function get(url: string, path = '/red/k', method = 'GET'): Promise<IncomingMessage> {
     const response = await new Promise<IncomingMessage>((resolve, reject) => {
-      httpRequest(`${url}${path}`, { agent: false }, resolve).once('error', reject).end();
+      httpRequest(`${url}${path}`, { agent: false, method }, resolve).once('error', reject).end();
     });
     callers.push(response);
     response.on('error', () => undefined);
@@ -185,6 +201,28 @@ describe('a read whose home is another invoker', () => {
     assert.match((await bodyOf(response)).toString(), /home of the color is changing/);
     assert.equal(asked.length, 3);
   });
+
+  for (const method of ['GET', 'HEAD']) {
+    it(`follows a home that has moved within what is left of its limit (${method})`, async () => {
+      const real = performance.now.bind(performance);
+      let passedMs = 0;
+      mock.method(performance, 'now', () => real() + passedMs);
+      try {
+        const last = await listen((_request, response) => void response.writeHead(200, { 'content-length': 0 }).end());
+        const first = await listen((_request, response) => {
+          passedMs = 5000;
+          response
+            .writeHead(421, { [MOVED_HEADER]: movedHeader({ instance: 2, url: last }), 'content-length': 0 })
+            .end();
+        });
+        assert.equal((await get(await reader(first), '/red/k', method)).statusCode, 200);
+        const [whole = 0, rest = 0] = peers.limits;
+        assert.ok(whole > 7000 && whole <= 8000 && rest <= whole - 5000, `${whole} ms, then ${rest} ms`);
+      } finally {
+        mock.restoreAll();
+      }
+    });
+  }
 
   it('waits for a turn of its namespace, and gives it up when its caller leaves', async () => {
     const open: Parameters<RequestListener>[1][] = [];
