@@ -8,7 +8,7 @@ import { parseObjectRequest } from '../../../shared/objects/parseRequest.js';
 import { PEER_HEADER, verifyPeer, type PeerClaims } from '../../../shared/objects/peerHeader.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { objectListener, type ObjectListener, type ObjectListenerParts } from '../server/objectListener.js';
-import { bodyLength, readBody } from '../server/readBody.js';
+import { AbortedError, bodyLength, readBody } from '../server/readBody.js';
 import { sendError, sendJson, sendObject } from '../server/respond.js';
 import { copiesOf, originalOf } from './copies.js';
 import type { AdmittedSet } from './CopySets.js';
@@ -56,6 +56,8 @@ export function peerListener(parts: PeerListenerParts): ObjectListener {
   });
   return (request, response, proceed) => {
     const fail = (error: unknown): void => {
+      // The other invoker has given the request up.
+      if (error instanceof AbortedError) return;
       if (error instanceof ObjectError) sendError(request, response, error);
       else {
         const fault = { status: 500, message: 'There was an internal server error.', retryAfterS: undefined } as const;
