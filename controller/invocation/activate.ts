@@ -7,6 +7,7 @@ import { inNamespace, readQualifiedName } from './qualifiedNames.js';
 import { resolveAction, type ActionReader } from './resolve.js';
 import type { Json } from '../../shared/entities/keyvalue.js';
 import type { FullyQualifiedName } from '../../shared/entities/names.js';
+import { isReference } from '../../shared/objects/reference.js';
 import type { Runtimes } from '../../shared/runtimes/manifest.js';
 
 /** The parts that an invocation needs. */
@@ -45,14 +46,17 @@ export async function findAction(source: ActionReader, name: FullyQualifiedName)
  * @throws Refusal, and the errors of the invocation.
  */
 export async function invokeFound(parts: ActivationParts, request: InvocationRequest): Promise<InvocationOutcome> {
-  const { user, target, payload } = request;
+  const { user, target, payload, references } = request;
   const { exec, annotations } = target.action;
   if (exec.components) {
     const components = componentResources(exec.components, user.namespace.name);
     // The sequence already counts against the caller's limits.
     await parts.entitlement.check(user, 'ACTIVATE', components, { throttle: false });
   }
-  refuseFinal(immutableParameters(annotations, target.parameters), payload);
+  const immutable = immutableParameters(annotations, target.parameters);
+  refuseFinal(immutable, payload);
+  // Nobody has seen yet whether the fields of its object set final parameters.
+  if (references && immutable.size > 0 && isReference(payload)) throw new ParametersNotAllowedError();
   refuseDeprecated(parts.runtimes, exec.kind);
   // Other invocations may have started in the meantime. No `await` may follow before this one counts.
   parts.entitlement.checkConcurrency(user);

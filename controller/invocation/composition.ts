@@ -15,6 +15,7 @@ import { StatusCode, type ActivationRecord, type ActivationResponse } from '../.
 import { SEQUENCE } from '../../shared/entities/exec.js';
 import { isTruthy, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import { documentId, type FullyQualifiedName } from '../../shared/entities/names.js';
+import { KEEP_NONE } from '../../shared/messages/references.js';
 import { childTransactionId, type TransactionId } from '../../shared/entities/transaction.js';
 
 /**
@@ -111,7 +112,10 @@ class Composition {
     const waitMs = target.action.limits.timeout + COMPONENT_GRACE_MS;
     // A step of the conductor always has the color of the run, not the color of the annotation for this step.
     const color = { ...passedOn(this.#color, this.#run.color), settled: true };
-    const step = { ...this.#caused(transid, target, payload), waitMs, color };
+    const caused = this.#caused(transid, target, payload);
+    // Its result is for the controller, which must read it.
+    const references = caused.references && { ...caused.references, over: KEEP_NONE };
+    const step = { ...caused, references, waitMs, color };
     return this.#waitFor(() => this.#parts.primitive.invoke(step));
   }
 

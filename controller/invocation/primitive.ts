@@ -6,8 +6,10 @@ import { BLACKBOX } from '../../shared/entities/exec.js';
 import { valueOf, type Json, type KeyValue } from '../../shared/entities/keyvalue.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import type { ActivationMessage } from '../../shared/messages/activation.js';
+import type { MessageReferences } from '../../shared/messages/references.js';
 import type { ControllerInstance } from '../../shared/messages/instances.js';
 import { pullsImage, type Runtimes } from '../../shared/runtimes/manifest.js';
+import { isReference, withoutSize } from '../../shared/objects/reference.js';
 import type { ActivationStore } from '../../shared/store/ActivationStore.js';
 import { NoInstancesError } from '../refusals/refusals.js';
 import type { Invocation, InvocationRequest } from './Invocation.js';
@@ -37,9 +39,12 @@ export function createPrimitive(parts: PrimitiveParts): Invocation {
       const activationId = parts.newActivationId();
       // As in OpenWhisk, the limit may be stored, but nothing can run.
       if (request.target.action.limits.instances === 0) throw new NoInstancesError();
-      const { transid, user, target, waitMs } = request;
+      const { transid, user, target, payload, waitMs, references } = request;
       const begun = now();
-      const content = argumentsOf(target.parameters, request.payload);
+      const content = argumentsOf(
+        target.parameters,
+        references && isReference(payload) ? withoutSize(payload) : payload,
+      );
       const message = activationMessage(request, activationId, content, parts.controller);
       const color = colorRequest(request, activationId, parts.colorMistakes);
       const pending = await parts.balancer.publish(describe(target.action), message, color);
@@ -62,8 +67,9 @@ function activationMessage(
   content: Json,
   controller: ControllerInstance,
 ): ActivationMessage {
-  const { transid, user, target, payload, waitMs, cause, references } = request;
+  const { transid, user, target, payload, waitMs, cause } = request;
   const { action, parameters } = target;
+  const references = referencesFor(request);
   const message: ActivationMessage = {
     transid,
     action: { path: action.namespace, name: action.name, version: action.version },
@@ -80,6 +86,14 @@ function activationMessage(
   if (cause !== undefined) message.cause = cause;
   if (references !== undefined) message.references = references;
   return message;
+}
+
+/** What the invoker must know of references: see `MessageReferences.preset`. */
+function referencesFor({ references, target, payload }: InvocationRequest): MessageReferences | undefined {
+  if (!references || !isReference(payload)) return references;
+  const given = withoutSize(payload);
+  const preset = target.parameters.map(({ key }) => key).filter((key) => !Object.hasOwn(given, key));
+  return { ...references, preset };
 }
 
 /** The names of the arguments that become environment variables at `/init`. */

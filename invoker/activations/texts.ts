@@ -92,10 +92,12 @@ export function resultNotKept(length: number, reason: string): string {
   return `The result of ${length} bytes could not be kept as an object: ${reason}`;
 }
 
-/** @param length in bytes. */
-export function invalidLargeResult(length: number): string {
-  return `The action did not produce a valid JSON response of ${length} bytes.`;
+/** The reason why an object is not read, at its end: the type says JSON. */
+export function invalidJson(contentType: string): string {
+  return `It has the type ${contentType}, but is not valid JSON.`;
 }
+
+export const noParameters = 'All parameters together must be an object or a list of JSON.';
 
 export const noObjects = 'The invoker has no objects for parameters and results by reference.';
 

@@ -1,6 +1,6 @@
-import { isObject, type Json } from '../../shared/entities/keyvalue.js';
+import { isObject, type Json, type JsonObject } from '../../shared/entities/keyvalue.js';
 import type { ObjectAddress } from '../../shared/objects/objectPath.js';
-import { addressOf } from '../../shared/objects/reference.js';
+import { addressOf, fieldsBeside } from '../../shared/objects/reference.js';
 
 /** The most references in the parameters of one activation, and the deepest nesting in which they are found. */
 export const MAX_REFERENCES = 1000;
@@ -10,6 +10,19 @@ const MAX_DEPTH = 16;
 export interface CutParameters {
   readonly texts: readonly string[];
   readonly addresses: readonly ObjectAddress[];
+}
+
+/** Parameters that are a reference themselves: the result of the step before in a sequence. */
+export interface WholeReference {
+  readonly address: ObjectAddress;
+  /** The parameters beside it: those of the action, and others. */
+  readonly others: JsonObject;
+}
+
+/** Undefined if only a part of the parameters, or none, is a reference. @throws ObjectError 400 for an invalid address */
+export function wholeReference(parameters: Json): WholeReference | undefined {
+  const address = addressOf(parameters);
+  return address && { address, others: fieldsBeside(parameters) };
 }
 
 /** The parameters have too many references. */

@@ -15,6 +15,7 @@ import {
   ContainerConnectionError,
   ContainerTimeoutError,
   type Container,
+  type ContainerResponse,
   type PostOptions,
   type RequestBody,
 } from '../containers/ContainerDriver.js';
@@ -23,13 +24,7 @@ import { InvokerStopsError, type StoreWaits } from './StoreWaits.js';
 import type { Job } from './Job.js';
 import type { ActivationJournal } from '../activations/BegunJournal.js';
 import { argumentsOf, initBody, runBody } from './protocol.js';
-import {
-  keptResult,
-  largeResults,
-  MAX_REFERENCED_BYTES,
-  referencedBody,
-  UnresolvedReferenceError,
-} from './references.js';
+import { isResult, keptResult, largeResults, referencedBody, UnresolvedReferenceError } from './references.js';
 
 const MB = 1024 * 1024;
 
@@ -215,20 +210,33 @@ async function runWithReferences(
     const body = await within(resolved, left(), () => {
       throw new UnresolvedReferenceError(texts.referencesTooSlow(job.action.timeoutMs));
     });
-    const answer = await post(parts, container, '/run', body, job, {
-      timeoutMs: left(),
-      maxResponseBytes: MAX_REFERENCED_BYTES,
-      large: largeResults(references, share),
-    });
+    const large = largeResults(references, share, parts.responseLimits(job).maxResponseBytes);
+    const answer = await post(parts, container, '/run', body, job, { timeoutMs: left(), ...large });
     const bytes = answer.kind === 'response' ? answer.response.bytes : undefined;
     if (answer.kind !== 'response' || !bytes) return { answer };
-    return { answer, response: await keptResult(objects, job, references, { ...answer.response, bytes }) };
+    const { response } = answer;
+    if (response.status !== 200 || !(await isResult(bytes))) {
+      return { answer: { kind: 'response', response: asText(response, bytes, parts.responseLimits(job)) } };
+    }
+    return { answer, response: await keptResult(objects, job, references, bytes) };
   } catch (error) {
     if (!(error instanceof UnresolvedReferenceError)) throw error;
     return { answer: UNSENT, response: applicationError(error.message) };
   } finally {
     share.release();
   }
+}
+
+/** A response that was kept as bytes, as it is without references. */
+function asText(
+  response: ContainerResponse,
+  bytes: Buffer,
+  { maxResponseBytes: limit, truncationBytes }: ReturnType<ExecutionParts['responseLimits']>,
+): ContainerResponse {
+  const { length } = bytes;
+  const { bytes: _kept, ...rest } = response;
+  if (length <= limit) return { ...rest, body: bytes.toString() };
+  return { ...rest, body: bytes.toString('utf8', 0, truncationBytes), truncated: { length, limit } };
 }
 
 async function post(

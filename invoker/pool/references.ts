@@ -1,5 +1,5 @@
 import type { Json } from '../../shared/entities/keyvalue.js';
-import type { MessageReferences } from '../../shared/messages/references.js';
+import { KEEP_NONE, type MessageReferences } from '../../shared/messages/references.js';
 import { ObjectError } from '../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../shared/objects/objectPath.js';
 import { referenceTo } from '../../shared/objects/reference.js';
@@ -8,17 +8,24 @@ import { nextTurn } from '../../shared/entities/turns.js';
 import type { ActivationResponse } from '../../shared/entities/activation.js';
 import { applicationError } from '../activations/response.js';
 import * as texts from '../activations/texts.js';
-import type { BodyInPieces, ContainerResponse, LargeResponses, RequestBody } from '../containers/ContainerDriver.js';
+import type { BodyInPieces, PostOptions, RequestBody } from '../containers/ContainerDriver.js';
 import type { ReadObject } from '../objects/ObjectAccess.js';
 import type { ReferenceParts } from '../objects/ReferenceParts.js';
-import { asJson, cutAtReferences, TooManyReferencesError } from '../objects/references.js';
+import { readJsonText } from '../objects/jsonText.js';
+import {
+  asJson,
+  cutAtReferences,
+  TooManyReferencesError,
+  wholeReference,
+  type WholeReference,
+} from '../objects/references.js';
 import type { Job } from './Job.js';
 import { RUN_HEAD, runBody, runTail } from './protocol.js';
 
 /** The largest request to a runtime, and the largest result that is kept as an object, in bytes: that of our runtimes. */
 export const MAX_REFERENCED_BYTES = 48 * 1024 * 1024 - 64 * 1024;
 
-/** The parameters refer to an object that is missing, too large or not available. The message is for the user. */
+/** The parameters refer to an object that is missing, too large, malformed or not available. The message is for the user. */
 export class UnresolvedReferenceError extends Error {
   override readonly name = 'UnresolvedReferenceError';
 }
@@ -37,7 +44,8 @@ export async function referencedBody(
   share: Share,
 ): Promise<RequestBody> {
   const { message, action } = job;
-  const cut = inWords(() => cutAtReferences(parameters));
+  const whole = inWords(() => wholeReference(parameters));
+  const cut = whole ? { texts: ['', ''], addresses: [whole.address] } : inWords(() => cutAtReferences(parameters));
   if (!cut) return runBody(message, action, parameters, deadline);
   const objects = await readAll(cut.addresses, (address, { maxBytes, admit }) =>
     access.read(namespace(message.user), address, references.policy, {
@@ -48,9 +56,34 @@ export async function referencedBody(
       },
     }),
   );
-  const parts = cut.texts.flatMap((text, i): Part[] => [{ bytes: Buffer.from(text) }, ...objects.slice(i, i + 1)]);
+  const parts = whole
+    ? await withFields(objects, whole, new Set(references.preset))
+    : cut.texts.flatMap((text, i): Part[] => [{ bytes: Buffer.from(text) }, ...objects.slice(i, i + 1)]);
   const tail = Buffer.from(runTail(message, action, deadline));
   return inPieces([{ bytes: Buffer.from(RUN_HEAD) }, ...parts, { bytes: tail }]);
+}
+
+/**
+ * The parameters of an object that stands for all of them: its fields, and those beside it. A list replaces them, as it
+ * does without a reference.
+ * @param preset those that the fields of the object override. All others override its fields: they come last.
+ * @throws UnresolvedReferenceError if it is neither an object nor a list.
+ */
+async function withFields(
+  [object = NOTHING]: readonly Part[],
+  { address, others }: WholeReference,
+  preset: ReadonlySet<string>,
+): Promise<Part[]> {
+  const { bytes } = object;
+  const json = await readJsonText(bytes, preset);
+  if (!json || json.kind === 'other') {
+    throw new UnresolvedReferenceError(texts.unresolvedReference(shown(address), texts.noParameters));
+  }
+  const more = Object.entries(others).filter(([name]) => !json.fields.has(name));
+  if (json.kind === 'array' || more.length === 0) return [object];
+  const rest = JSON.stringify(Object.fromEntries(more)).slice(1);
+  const begun = { ...object, bytes: bytes.subarray(0, bytes.lastIndexOf('}')) };
+  return [begun, { bytes: Buffer.from(`${json.empty ? '' : ','}${rest}`) }];
 }
 
 /** A part of a body. */
@@ -82,13 +115,12 @@ async function readAll(
       left -= bytes;
       begun();
     };
-    return read(address, { maxBytes: left, admit }).then(
-      (object) => jsonOf(object),
-      (error: unknown) => {
+    return read(address, { maxBytes: left, admit })
+      .then(jsonOf)
+      .catch((error: unknown) => {
         const text = texts.unresolvedReference(shown(address), reasonOf(error));
         throw new UnresolvedReferenceError(text, { cause: error });
-      },
-    );
+      });
   };
   try {
     for (const address of addresses) {
@@ -115,12 +147,21 @@ async function readAll(
 
 const NOTHING: Part = { bytes: Buffer.alloc(0) };
 
-/** An object as JSON. */
-function jsonOf({ bytes, contentType, release }: ReadObject): Part {
+/**
+ * An object as JSON. Its bytes must be one value of it: others could end the place of the reference, and replace
+ * parameters beside it that its writer may not set.
+ */
+async function jsonOf({ bytes, contentType, release }: ReadObject): Promise<Part> {
   const json = asJson(bytes, contentType);
-  if (json === bytes) return release ? { bytes, release } : { bytes };
-  release?.();
-  return { bytes: json };
+  if (json !== bytes) {
+    release?.();
+    return { bytes: json };
+  }
+  if (!(await readJsonText(bytes))) {
+    release?.();
+    throw new Error(texts.invalidJson(contentType));
+  }
+  return release ? { bytes, release } : { bytes };
 }
 
 /** The bytes that one piece writes before other work gets its turn. */
@@ -145,26 +186,38 @@ function inPieces(parts: readonly Part[]): BodyInPieces {
   };
 }
 
-/** Which results are kept as bytes. */
-export const largeResults = ({ over }: MessageReferences, share: Share): LargeResponses => ({
-  over,
-  admit: (bytes) => share.take(bytes),
-});
+/** Which results are kept as bytes. @param limit the limit on other results, in bytes. */
+export function largeResults(
+  { over }: MessageReferences,
+  share: Share,
+  limit: number,
+): Pick<PostOptions, 'large' | 'maxResponseBytes'> {
+  if (over >= KEEP_NONE) return { maxResponseBytes: limit };
+  return {
+    maxResponseBytes: MAX_REFERENCED_BYTES,
+    large: { over: Math.min(over, limit), admit: (bytes) => share.take(bytes) },
+  };
+}
 
 /**
- * Keeps a large result as an object. The response has a reference in its place.
- * @param container the container's response, with bytes.
+ * Whether a large response with status 200 is a result to keep: JSON, and not an error, which is an object with a field
+ * `error`.
  */
+export async function isResult(bytes: Buffer): Promise<boolean> {
+  const json = await readJsonText(bytes, ERROR);
+  return json !== undefined && json.kind !== 'other' && json.fields.size === 0;
+}
+
+const ERROR = new Set(['error']);
+
+/** Keeps a large result as an object. The response has a reference in its place. */
 export async function keptResult(
   { access, namespace }: ReferenceParts,
   job: Job,
   { persistence, ttlMs, policy }: MessageReferences,
-  { status, bytes }: ContainerResponse & { readonly bytes: Buffer },
+  bytes: Buffer,
 ): Promise<ActivationResponse> {
   const { activationId, color, user } = job.message;
-  if (status !== 200 || !mayBeResult(bytes)) {
-    return applicationError(texts.invalidLargeResult(bytes.length), bytes.length);
-  }
   const address = { color: color?.value ?? activationId, key: `results/${activationId}` };
   // The write takes the bytes over.
   const { length } = bytes;
@@ -179,12 +232,6 @@ export async function keptResult(
     return applicationError(texts.resultNotKept(length, reasonOf(error)), length);
   }
   return { statusCode: 0, result: referenceTo(address, length), size: length };
-}
-
-/** Whether the bytes look like an object or an array of JSON. Large JSON is not parsed here. */
-function mayBeResult(bytes: Buffer): boolean {
-  const [first, last] = [bytes[0], bytes.at(-1)];
-  return (first === 0x7b && last === 0x7d) || (first === 0x5b && last === 0x5d);
 }
 
 function inWords<T>(work: () => T): T {

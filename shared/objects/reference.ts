@@ -21,3 +21,17 @@ export function addressOf(value: Json): ObjectAddress | undefined {
   const { color, key } = parseObjectPath(`/${text}`);
   return key === undefined ? undefined : { color, key };
 }
+
+/** Whether the value has the form of a reference. Its address may be invalid. */
+export const isReference = (value: Json | undefined): value is JsonObject =>
+  isObject(value) && typeof value[FIELD] === 'string';
+
+/** A reference that is a payload, without its size, which would look like a parameter beside it. */
+export function withoutSize(payload: JsonObject): JsonObject {
+  const { bytes, ...rest } = payload;
+  return typeof bytes === 'number' ? rest : payload;
+}
+
+/** The fields of parameters besides a reference. */
+export const fieldsBeside = (parameters: Json): JsonObject =>
+  isObject(parameters) ? Object.fromEntries(Object.entries(parameters).filter(([name]) => name !== FIELD)) : {};

@@ -12,6 +12,12 @@ const MEASURE = `function main(parameters) {
   const lengths = Object.entries(parameters).map(([name, value]) => [name, (value.text || value).length]);
   return Object.fromEntries(lengths);
 }`;
+const FAIL = `function main({ n }) { return { error: 'it failed', text: 'x'.repeat(n) } }`;
+/** Its own result is large, too; its state has the same field as the result of its component. */
+const CONDUCTOR = `function main({ n, done, char, text }) {
+  if (!done) return { action: 'make', params: { n, char: 'x', pad: 'p'.repeat(n) }, state: { done: true, text: 'mine' } };
+  return { params: { text, done, got: typeof char } };
+}`;
 /** More than the limit of an invocation, which is 1 MB. */
 const LARGE = 5_000_000;
 
@@ -26,6 +32,29 @@ describe('parameters and results by reference', () => {
     const client = openwhisk({ apihost: url, api_key: WELL_KNOWN_USERS.guest });
     await client.actions.update({ name: 'make', action: MAKE, kind: 'nodejs:default' });
     await client.actions.update({ name: 'measure', action: MEASURE, kind: 'nodejs:default' });
+    await client.actions.update({ name: 'fail', action: FAIL, kind: 'nodejs:default' });
+    const preset = {
+      exec: { kind: 'nodejs:default', code: 'function main(all) { return all }' },
+      parameters: [{ key: 'preset', value: 'the owner’s' }],
+    };
+    await client.actions.update({ name: 'preset', action: preset });
+    await client.actions.update({
+      name: 'conductor',
+      action: {
+        exec: { kind: 'nodejs:default', code: CONDUCTOR },
+        annotations: [{ key: 'conductor', value: true }],
+      },
+    });
+    await client.actions.update({
+      name: 'final',
+      action: { ...preset, annotations: [{ key: 'final', value: true }] },
+    });
+    for (const first of ['make', 'fail']) {
+      await client.actions.update({
+        name: `${first}AndPreset`,
+        action: { exec: { kind: 'sequence', components: [`/_/${first}`, '/_/preset'] } },
+      });
+    }
     await client.actions.update({
       name: 'both',
       action: { exec: { kind: 'sequence', components: ['/_/make', '/_/measure'] } },
@@ -83,6 +112,44 @@ describe('parameters and results by reference', () => {
     assert.equal(status, 200, JSON.stringify(body).slice(0, 500));
     // The parameters of the second step are the object itself.
     assert.deepEqual(body, { text: LARGE });
+  });
+
+  it('leave the parameters of a step that the result before does not set', async () => {
+    const headers = { 'X-OpenWhisk-Result': 'reference; over=100' };
+    const { body } = await invoke('makeAndPreset', { n: 200, char: 'x' }, headers);
+    const kept = await fetch(objectsUrl(String(body['$object'])), { headers: { authorization } });
+    assert.deepEqual(await kept.json(), { preset: 'the owner’s', text: 'x'.repeat(200) });
+  });
+
+  it('let a failed action fail, and its sequence end, whatever the size of the error', async () => {
+    const headers = { 'X-OpenWhisk-Result': 'reference; over=100' };
+    for (const name of ['fail', 'failAndPreset']) {
+      const failed = await invoke(name, { n: 200 }, headers);
+      assert.deepEqual(failed, { status: 502, body: { error: 'it failed' } });
+    }
+  });
+
+  it('reach a conductor, which has its state, and whose own result the controller reads', async () => {
+    const { body } = await invoke('conductor', { n: 300 }, { 'X-OpenWhisk-Result': 'reference; over=100' });
+    assert.deepEqual(body, { text: 'mine', done: true, got: 'undefined' });
+  });
+
+  it('do not set final parameters, whatever the object has', async () => {
+    const put = async (key: string, body: string) => {
+      const request = { method: 'PUT', headers: { authorization, 'content-type': 'application/json' }, body };
+      assert.ok((await fetch(objectsUrl(`forged/${key}`), request)).ok);
+    };
+    await put('fields', '{"preset":"the caller’s"}');
+    await put('places', '1},"value":{"preset":"the caller’s"},"x":{"y":1');
+    assert.equal((await invoke('final', { $object: 'forged/fields' }, reference)).status, 400);
+    const { status, body } = await invoke('final', { a: { $object: 'forged/places' } }, reference);
+    assert.equal(status, 502, JSON.stringify(body));
+    assert.match(String(body['error']), /not valid JSON/);
+    const given = await invoke('final', { a: { $object: 'forged/fields' } }, reference);
+    assert.deepEqual(given.body, { preset: 'the owner’s', a: { preset: 'the caller’s' } });
+    // An action without final parameters takes them.
+    const all = await invoke('preset', { $object: 'forged/fields' }, reference);
+    assert.deepEqual(all.body, { preset: 'the caller’s' });
   });
 
   it('are refused in words when an object is missing, and leave other invocations as they are', async () => {

@@ -109,6 +109,22 @@ describe('a primitive invocation', () => {
     assert.deepEqual((await publish({}, action(), parameters)).message.content, { a: 1, b: 1 });
   });
 
+  it('lays a reference that is the payload over the parameters, without its size', async () => {
+    const references = { over: 1, persistence: 'memory', ttlMs: 1 } as const;
+    const payload = { $object: 'c/k', bytes: 9 };
+    const parameters = [{ key: 'bytes', value: 'own' }];
+    const resolved = await publish({ payload, references }, action(), parameters);
+    assert.deepEqual(resolved.message.content, { bytes: 'own', $object: 'c/k' });
+    assert.deepEqual(resolved.message.references?.preset, ['bytes']);
+    const other = [{ key: 'preset', value: 1 }];
+    const beside = await publish({ payload: { ...payload, state: 2 }, references }, action(), other);
+    assert.deepEqual(beside.message.content, { preset: 1, $object: 'c/k', state: 2 });
+    assert.deepEqual(beside.message.references?.preset, ['preset']);
+    for (const as of [{ payload }, { payload: { bytes: 9 }, references }]) {
+      assert.equal(((await publish(as)).message.content as { bytes: number }).bytes, 9);
+    }
+  });
+
   it('says which parameters go to the environment, and which are encrypted unless the payload replaces them', async () => {
     const parameters = [
       { key: 'env', value: 1, init: true },

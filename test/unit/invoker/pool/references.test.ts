@@ -6,6 +6,7 @@ import type { ReadObject } from '../../../../invoker/objects/ObjectAccess.js';
 import type { ReferenceParts } from '../../../../invoker/objects/ReferenceParts.js';
 import type { RequestBody } from '../../../../invoker/containers/ContainerDriver.js';
 import type { Json } from '../../../../shared/entities/keyvalue.js';
+import { KEEP_NONE, type MessageReferences } from '../../../../shared/messages/references.js';
 import { ObjectError } from '../../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../../shared/objects/ObjectToken.js';
 import { PoolFixture, executable, message } from './setup.js';
@@ -59,8 +60,8 @@ async function textOf(body: RequestBody): Promise<string> {
   return whole.toString();
 }
 
-const bodyFor = (objects: FakeObjects, parameters: Json): Promise<RequestBody> =>
-  referencedBody(objects, job(), REFERENCES, parameters, 99, codeMemory().open('guest'));
+const bodyFor = (objects: FakeObjects, parameters: Json, references: MessageReferences = REFERENCES) =>
+  referencedBody(objects, job(), references, parameters, 99, codeMemory().open('guest'));
 
 describe('parameters by reference', () => {
   it('have the objects in the places of their references', async () => {
@@ -176,6 +177,35 @@ describe('parameters by reference', () => {
     await rejected;
   });
 
+  it('keep those beside an object whose bytes pretend to end its place', async () => {
+    const objects = new FakeObjects({
+      'c/forged': { bytes: Buffer.from('1},"value":{"fixed":"changed"},"x":{"y":1'), contentType: 'application/json' },
+    });
+    await assert.rejects(
+      bodyFor(objects, { fixed: 'as it is', given: { $object: 'c/forged' } }),
+      (error) => error instanceof UnresolvedReferenceError && /not valid JSON/.test(error.message),
+    );
+  });
+
+  it('that are a reference themselves have the fields of its object over those of the action', async () => {
+    const whole = async (json: string, others: Record<string, Json> = { own: 1, both: 'action' }): Promise<Json> => {
+      const objects = new FakeObjects({ 'c/all': { bytes: Buffer.from(json), contentType: 'application/json' } });
+      const references = { ...REFERENCES, preset: ['own', 'both'] };
+      const text = await textOf(await bodyFor(objects, { ...others, $object: 'c/all' }, references));
+      return (JSON.parse(text) as { value: Json }).value;
+    };
+    assert.deepEqual(await whole(' {"both":"caller", "given":[2]} '), { both: 'caller', given: [2], own: 1 });
+    assert.deepEqual(await whole('{"b\\u006fth":"caller"}'), { both: 'caller', own: 1 });
+    assert.deepEqual(await whole('{"in":{"both":1}}'), { in: { both: 1 }, own: 1, both: 'action' });
+    assert.deepEqual(await whole(' { }'), { own: 1, both: 'action' });
+    assert.deepEqual(await whole('{"a":1}', {}), { a: 1 });
+    // The state of a conductor overrides the result of its component.
+    assert.deepEqual(await whole('{"state":1,"a":2}', { state: 3, own: 1 }), { state: 3, a: 2, own: 1 });
+    // As without a reference, a list replaces them.
+    assert.deepEqual(await whole('[1,2]'), [1, 2]);
+    await assert.rejects(whole('"a text"'), /'c\/all', which could not be read: All parameters together must be/);
+  });
+
   it('without a reference are sent as ever', async () => {
     assert.equal(typeof (await bodyFor(new FakeObjects(), { a: 1 })), 'string');
   });
@@ -196,6 +226,11 @@ describe('parameters by reference', () => {
         },
       );
     }
+    const text = { bytes: Buffer.from('not JSON'), contentType: 'application/json' };
+    await assert.rejects(
+      bodyFor(new FakeObjects({ 'b/t': text }), { a: { $object: 'b/t' } }),
+      /'b\/t', which could not be read: It has the type application\/json, but is not valid JSON/,
+    );
     // As base64 within JSON it is larger than its bytes.
     const binary = { bytes: Buffer.alloc(TOO_LARGE * 0.8), contentType: 'application/octet-stream' };
     await assert.rejects(bodyFor(new FakeObjects({ 'b/b': binary }), { a: { $object: 'b/b' } }), /more than \d+ bytes/);
@@ -204,12 +239,11 @@ describe('parameters by reference', () => {
 
 describe('a result by reference', () => {
   const bytes = Buffer.from(JSON.stringify({ text: 'x'.repeat(2000) }));
-  const answer = (over: object = {}) => ({ status: 200, body: '', bytes, ...over });
 
   it('is kept under the color and the activation, as long and as safely as was asked for', async () => {
     const objects = new FakeObjects();
     const colored = job('blue');
-    const response = await keptResult(objects, colored, REFERENCES, answer());
+    const response = await keptResult(objects, colored, REFERENCES, bytes);
     const key = `results/${colored.message.activationId}`;
     assert.deepEqual(response, {
       statusCode: 0,
@@ -228,16 +262,14 @@ describe('a result by reference', () => {
 
   it('of an activation without a color has the activation as its color', async () => {
     const plain = job();
-    const { result } = await keptResult(new FakeObjects(), plain, REFERENCES, answer());
+    const { result } = await keptResult(new FakeObjects(), plain, REFERENCES, bytes);
     assert.match(JSON.stringify(result), new RegExp(`^{"\\$object":"${plain.message.activationId}/results`));
   });
 
-  it('that is not JSON, or that the memory refuses, is an error in words', async () => {
+  it('that the memory refuses is an error in words', async () => {
     const objects = new FakeObjects();
-    const invalid = await keptResult(objects, job(), REFERENCES, answer({ bytes: Buffer.from('x'.repeat(2000)) }));
-    assert.match(JSON.stringify(invalid.result), /did not produce a valid JSON response of 2000 bytes/);
     objects.failure = new ObjectError(503, 'There is no memory.');
-    const refused = await keptResult(objects, job(), REFERENCES, answer());
+    const refused = await keptResult(objects, job(), REFERENCES, bytes);
     assert.equal(refused.statusCode, 1);
     assert.match(JSON.stringify(refused.result), /could not be kept as an object: There is no memory/);
   });
@@ -258,6 +290,44 @@ describe('an activation with references in a pool', () => {
     const [record] = f.heard.records;
     assert.match(JSON.stringify(record?.response.result), /"\$object"/);
     assert.equal(objects.written.length, 1);
+    await f.pool.close(0);
+  });
+
+  it('that fails has its error, whatever its size', async () => {
+    const text = 'x'.repeat(500);
+    const tooLong = 'y'.repeat(1100);
+    for (const [status, body, expected] of [
+      [200, JSON.stringify({ error: 'no', text }), { statusCode: 1, result: { error: 'no' } }],
+      [200, JSON.stringify({ error: text }), { statusCode: 1, result: { error: text } }],
+      [502, JSON.stringify({ error: text }), { statusCode: 2, result: { error: text } }],
+      [200, text, { statusCode: 2, result: /did not produce a valid JSON or JSON Array response: xxx/ }],
+      [200, JSON.stringify({ error: tooLong }), { statusCode: 1, result: /1112 > 1024 bytes/ }],
+    ] as const) {
+      const objects = new FakeObjects();
+      const f = new PoolFixture({}, [], { references: objects });
+      f.driver.answer = ({ path }) =>
+        path === '/init' ? { status: 200, body: '{}' } : { status, body: '', bytes: Buffer.from(body) };
+      await f.run({}, { content: {}, references: REFERENCES });
+      const { statusCode, result } = f.heard.records[0]?.response ?? {};
+      assert.equal(statusCode, expected.statusCode, body.slice(0, 50));
+      if (expected.result instanceof RegExp) assert.match(JSON.stringify(result), expected.result);
+      else assert.deepEqual(result, expected.result);
+      assert.deepEqual(objects.written, []);
+      await f.pool.close(0);
+    }
+  });
+
+  it('whose caller sets a higher bound still has no larger result than others have', async () => {
+    const objects = new FakeObjects();
+    const f = new PoolFixture({}, [], { references: objects });
+    const bounds: unknown[] = [];
+    f.driver.answer = ({ path, options }) => {
+      if (path === '/run') bounds.push(options.large?.over);
+      return { status: 200, body: '{}' };
+    };
+    await f.run({}, { content: {}, references: { ...REFERENCES, over: 40_000_000 } });
+    await f.run({}, { content: {}, references: { ...REFERENCES, over: KEEP_NONE } });
+    assert.deepEqual(bounds, [1024, undefined]);
     await f.pool.close(0);
   });
 
