@@ -23,7 +23,7 @@ import type { Job } from './Job.js';
 import { RUN_HEAD, runBody, runTail } from './protocol.js';
 
 /** The largest request to a runtime, and the largest result that is kept as an object, in bytes: that of our runtimes. */
-export const MAX_REFERENCED_BYTES = 48 * 1024 * 1024 - 64 * 1024;
+const MAX_REFERENCED_BYTES = 48 * 1024 * 1024 - 64 * 1024;
 
 /** The parameters refer to an object that is missing, too large, malformed or not available. The message is for the user. */
 export class UnresolvedReferenceError extends Error {

@@ -8,9 +8,17 @@ export class ObjectError extends Error {
   /** The seconds after which another try may succeed (`Retry-After`); undefined: not because of time. */
   readonly retryAfterS: number | undefined;
 
-  constructor(status: ObjectErrorStatus, message: string, options: { retryAfterS?: number; cause?: unknown } = {}) {
+  /** The methods that the path takes, for status 405. */
+  readonly allow: string | undefined;
+
+  constructor(
+    status: ObjectErrorStatus,
+    message: string,
+    options: { retryAfterS?: number; allow?: string; cause?: unknown } = {},
+  ) {
     super(message, { cause: options.cause });
     this.status = status;
     this.retryAfterS = options.retryAfterS;
+    this.allow = options.allow;
   }
 }

@@ -26,7 +26,7 @@ export function parseObjectRequest(method: string, url: string, headers: Incomin
   const query = mark < 0 ? NONE : queryOf(url.slice(mark + 1));
   const policy = one(headers[POLICY_HEADER]);
   if (key === undefined) {
-    if (method !== 'GET') throw new ObjectError(405, 'The path /{color} is for lists: it takes GET only.');
+    if (method !== 'GET') throw new ObjectError(405, LISTS_ONLY, { allow: 'GET' });
     allow(query, ['prefix', 'after', 'limit']);
     const limit = query.has('limit') ? listLimit(query.get('limit') ?? '') : MAX_LIST;
     return { kind: 'list', color, policy, prefix: query.get('prefix') ?? '', after: query.get('after'), limit };
@@ -55,12 +55,14 @@ export function parseObjectRequest(method: string, url: string, headers: Incomin
       allow(query, []);
       return { kind: 'delete', address, policy, condition: condition(headers) };
     default:
-      throw new ObjectError(405, `Objects take GET, HEAD, PUT, POST and DELETE, not ${method.slice(0, 20)}.`);
+      throw new ObjectError(405, `Objects take GET, HEAD, PUT, POST and DELETE, not ${method.slice(0, 20)}.`, {
+        allow: 'GET, HEAD, PUT, POST, DELETE',
+      });
   }
 }
 
-/** The methods of objects, for the header `Allow`. */
-export const OBJECT_METHODS = 'GET, HEAD, PUT, POST, DELETE';
+/** Why the path of a color takes GET alone. */
+export const LISTS_ONLY = 'The path /{color} is for lists: it takes GET only.';
 
 const CHANGES = /^(.+)\/(increment|append)$/;
 
@@ -70,10 +72,9 @@ function changeByPath(path: string, policy: string | undefined, headers: Incomin
   const { color, key } = name === undefined ? NO_OBJECT : parseObjectPath(object);
   if (key === undefined) throw new ObjectError(400, POST_FORMS);
   const address = { color, key };
-  const options = writeOptions(headers);
+  const options = changeOptions(name, headers);
   if (name === 'append') return { kind: 'append', address, policy, ...options };
-  // The type of the body is that of the number to add, not of the object.
-  return { kind: 'increment', address, policy, by: undefined, ...options, contentType: undefined };
+  return { kind: 'increment', address, policy, by: undefined, ...options };
 }
 
 const NO_OBJECT = { color: '', key: undefined };
@@ -86,9 +87,9 @@ function change(
   headers: IncomingHttpHeaders,
 ): ObjectRequest {
   allow(query, ['increment', 'append']);
-  const options = writeOptions(headers);
   const by = query.get('increment');
   const append = query.get('append');
+  const options = changeOptions(by === undefined ? 'append' : 'increment', headers);
   if ((by === undefined) === (append === undefined)) {
     throw new ObjectError(400, POST_FORMS);
   }
@@ -119,6 +120,16 @@ function writeOptions(headers: IncomingHttpHeaders): WriteOptions {
     ttlMs: ttlMs(one(headers[TTL_HEADER])),
     contentType: contentType(headers['content-type']),
   };
+}
+
+/** The type that curl and others send with each body, if the caller names none. */
+const UNNAMED_TYPE = 'application/x-www-form-urlencoded';
+
+/** A change keeps the type of the object, unless the caller of an append names another one. */
+function changeOptions(name: string | undefined, headers: IncomingHttpHeaders): WriteOptions {
+  const options = writeOptions(headers);
+  const isNamed = name === 'append' && options.contentType !== UNNAMED_TYPE;
+  return isNamed ? options : { ...options, contentType: undefined };
 }
 
 function condition(headers: IncomingHttpHeaders): Condition | undefined {

@@ -9,6 +9,7 @@ import type { MessageHome } from '../../../shared/objects/messageObjects.js';
 import { dropBody } from '../../../shared/objects/dropBody.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { isWait } from '../../../shared/objects/OpenWaits.js';
+import { LISTS_ONLY } from '../../../shared/objects/parseRequest.js';
 import { passedBody } from '../../../shared/objects/passedBody.js';
 import { peerFaultOf } from '../../../shared/objects/peerFault.js';
 import type { Privilege } from '../../entitlement/Entitlement.js';
@@ -46,6 +47,8 @@ export const objectRoutes: Routes = (router, ctx) => {
     const color = parameter(req, 'color');
     const { namespace } = call;
     const name = Array.isArray(req.params['key']) ? req.params['key'].join('/') : undefined;
+    // Without this, a caller would be told that it has no right to its own namespace.
+    if (name === undefined && method !== 'GET') throw new ApiError(405, LISTS_ONLY, { allow: 'GET' });
     await authorize(ctx, call, PRIVILEGES[method], { path: namespace, collection: 'objects', name });
     res.setHeader('Access-Control-Allow-Headers', OBJECT_CORS_HEADERS);
     res.setHeader('Access-Control-Expose-Headers', 'ETag, Retry-After, X-Request-ID');

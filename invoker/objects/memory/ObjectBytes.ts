@@ -1,3 +1,5 @@
+import { MAX_OBJECT_BYTES } from '../../../shared/objects/bounds.js';
+
 const NO_SEGMENTS: readonly Uint8Array[] = [];
 const SMALLEST_TAIL = 64;
 const LARGEST_TAIL = 1024 * 1024;
@@ -71,6 +73,8 @@ export class ObjectBytes {
   append(data: Uint8Array): ObjectBytes {
     if (data.length === 0) return this;
     const room = Math.min(this.#room(), data.length);
+    // Before the room is taken.
+    const nextLength = this.#newTail(data.length - room);
     const tail = this.#tail;
     if (tail) {
       tail.buffer.set(data.subarray(0, room), tail.filled);
@@ -81,7 +85,7 @@ export class ObjectBytes {
     const full = tail ? [...this.#segments, ownedPart(tail.buffer, tailLength)] : this.#segments;
     const fullBytes = this.#segmentBytes + tailLength;
     const rest = data.subarray(room);
-    const next: Tail = { buffer: Buffer.allocUnsafeSlow(this.#newTail(rest.length)), filled: rest.length };
+    const next: Tail = { buffer: Buffer.allocUnsafeSlow(nextLength), filled: rest.length };
     next.buffer.set(rest);
     return new ObjectBytes(full, fullBytes, next, rest.length);
   }
@@ -97,9 +101,13 @@ export class ObjectBytes {
     return this.#tail.buffer.length - this.#tailLength;
   }
 
-  /** The size of another tail: as large as the object so far, within bounds, so that there are few segments. */
+  /**
+   * The size of another tail: as large as the object so far, within bounds, so that there are few segments. No room
+   * beyond the largest object: it would count against its limit.
+   */
   #newTail(bytes: number): number {
-    return Math.max(bytes, Math.min(LARGEST_TAIL, Math.max(SMALLEST_TAIL, this.length)));
+    const useful = MAX_OBJECT_BYTES - this.length - this.#room();
+    return Math.max(bytes, Math.min(LARGEST_TAIL, Math.max(SMALLEST_TAIL, this.length), useful));
   }
 }
 

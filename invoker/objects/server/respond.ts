@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { newTransactionId } from '../../../shared/entities/transaction.js';
 import type { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { PERSISTENCE_HEADER } from '../../../shared/objects/ObjectRequest.js';
-import { OBJECT_METHODS } from '../../../shared/objects/parseRequest.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 
 /** The longest time for sending one object, in ms: a slow reader keeps its memory. */
@@ -101,6 +100,9 @@ export function sendJson(response: ServerResponse, body: string, etag?: string):
   response.end(body);
 }
 
+/** What an error response says. */
+export type Refusal = Pick<ObjectError, 'status' | 'message' | 'retryAfterS'> & Partial<Pick<ObjectError, 'allow'>>;
+
 /**
  * Responds with an error in words. Ends the connection if a response has begun. Node.js reads and drops the rest of the
  * body: a caller that still sends would see a broken connection instead of the error.
@@ -109,7 +111,7 @@ export function sendJson(response: ServerResponse, body: string, etag?: string):
 export function sendError(
   request: IncomingMessage,
   response: ServerResponse,
-  { status, message, retryAfterS }: Pick<ObjectError, 'status' | 'message' | 'retryAfterS'>,
+  { status, message, retryAfterS, allow }: Refusal,
 ): string {
   const { id } = newTransactionId();
   if (response.headersSent) {
@@ -126,7 +128,7 @@ export function sendError(
     id,
     ...(retryAfterS === undefined ? [] : ['Retry-After', String(retryAfterS)]),
     ...(status === 401 ? ['WWW-Authenticate', 'Bearer'] : []),
-    ...(status === 405 ? ['Allow', OBJECT_METHODS] : []),
+    ...(allow === undefined ? [] : ['Allow', allow]),
   ]);
   response.end(request.method === 'HEAD' ? undefined : body);
   return id;

@@ -264,6 +264,13 @@ describe('objects from outside', () => {
     }
   });
 
+  it('take only GET at the path of a color', async () => {
+    for (const method of ['PUT', 'POST', 'DELETE', 'HEAD']) {
+      const refused = await call(method, '_/objects/red', method === 'PUT' ? { body: 'x' } : {});
+      assert.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET'], method);
+    }
+  });
+
   it('respond 502 to a change whose home breaks off, since the object may have changed', async () => {
     first.answer((req) => req.socket.destroy());
     for (const [method, path] of [

@@ -94,8 +94,10 @@ describe('parseObjectRequest', () => {
     const removal = { kind: 'delete', address, policy, condition: { kind: 'present' } };
     assert.deepEqual(parse('DELETE', '/c/k', { 'if-match': '*' }), removal);
     assert.deepEqual(parse('POST', '/c/k?append'), { ...options, kind: 'append', address, policy });
+    // The type of its request is not that of the object.
     assert.deepEqual(parse('POST', '/c/k?increment=-2.5'), {
       ...options,
+      contentType: undefined,
       kind: 'increment',
       address,
       policy,
@@ -110,6 +112,11 @@ describe('parseObjectRequest', () => {
       by: undefined,
     });
     assert.deepEqual(parse('POST', '/c/k/append'), { ...options, kind: 'append', address, policy });
+    // The type that curl sends with each body is not one that its user chose.
+    for (const path of ['/c/k?append', '/c/k/append']) {
+      const curl = parseObjectRequest('POST', path, { 'content-type': 'application/x-www-form-urlencoded' });
+      assert.equal(curl.kind === 'append' && curl.contentType, undefined);
+    }
     assert.deepEqual(parse('POST', '/c/a/b%2Fincrement/append'), {
       ...options,
       kind: 'append',

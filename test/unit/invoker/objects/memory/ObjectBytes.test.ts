@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { MAX_OBJECT_BYTES } from '../../../../../shared/objects/bounds.js';
 import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 
 describe('ObjectBytes', () => {
@@ -51,6 +52,17 @@ describe('ObjectBytes', () => {
     assert.equal(nearlyFull.growth(1), 0);
     assert.equal(nearlyFull.growth(1001), 1000);
     assert.equal(nearlyFull.append(Buffer.alloc(1001)).capacity, nearlyFull.capacity + 1000);
+  });
+
+  it('takes no more memory than the largest object, however it grows to it', () => {
+    for (const piece of [65_000, 1_000_003]) {
+      let bytes = ObjectBytes.EMPTY;
+      while (bytes.length < MAX_OBJECT_BYTES) {
+        bytes = bytes.append(Buffer.alloc(Math.min(piece, MAX_OBJECT_BYTES - bytes.length)));
+        assert.ok(bytes.capacity <= MAX_OBJECT_BYTES);
+      }
+      assert.equal(bytes.growth(1), 1);
+    }
   });
 
   it('has no empty pieces', () => {

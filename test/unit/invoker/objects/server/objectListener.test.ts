@@ -131,6 +131,13 @@ describe('objectListener', () => {
     assert.match(await post('/red/n/increment', '1'.repeat(100)), /^400.*decimal number/);
     assert.equal(await post('/red/n/increment', '1', { 'transfer-encoding': 'chunked' }), '200 -0.5');
     assert.match(await post('/red/n/increment', '1'.repeat(100_000), { 'transfer-encoding': 'chunked' }), /^400/);
+    await objects.call('/red/j', { method: 'PUT', body: '1', headers: { 'content-type': 'application/json' } });
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    for (const path of ['/red/j/increment', '/red/j?increment=1', '/red/j/append', '/red/j?append']) {
+      assert.match(await post(path, path.includes('append') ? '0' : '', form), /^200/);
+      assert.equal((await objects.call('/red/j')).headers['content-type'], 'application/json', path);
+    }
+    assert.equal(await objects.text('/red/j', { method: 'DELETE' }), '204 ');
     assert.equal(await post('/red/a/b/append', 'one'), '200 {"bytes":3}');
     assert.equal(await post('/red/a%2Fb/append', 'two'), '200 {"bytes":6}');
     assert.equal(await objects.text('/red/a/b'), '200 onetwo');
@@ -146,6 +153,8 @@ describe('objectListener', () => {
     assert.match(await objects.text('/'), /^400 .*\/\{color\}\/\{key\}/);
     const patch = await objects.call('/c/k', { method: 'PATCH' });
     assert.deepEqual([patch.status, patch.headers.allow], [405, 'GET, HEAD, PUT, POST, DELETE']);
+    const put = await objects.call('/c', { method: 'PUT', body: 'x' });
+    assert.deepEqual([put.status, put.headers.allow], [405, 'GET']);
   });
 
   it('refuses a request without a valid token, without a hint of the object', async () => {
@@ -255,10 +264,15 @@ describe('objectListener', () => {
     while (memory.usedBytes > 0) await new Promise(setImmediate);
   });
 
-  it('writes and reads 64 MB', async () => {
+  it('writes and reads 64 MB, with a known and an unknown length, and no byte more', async () => {
     const body = Buffer.alloc(64 * MB, '0123456789');
-    assert.equal((await objects.call('/c/k', { method: 'PUT', body })).status, 201);
-    assert.ok((await objects.call('/c/k')).body.equals(body));
+    const chunked = { 'transfer-encoding': 'chunked' };
+    for (const headers of [{}, chunked]) {
+      assert.equal((await objects.call('/c/k', { method: 'PUT', body, headers })).status < 300, true);
+      assert.ok((await objects.call('/c/k')).body.equals(body));
+    }
+    const more = Buffer.alloc(64 * MB + 1);
+    assert.equal((await objects.call('/c/k', { method: 'PUT', body: more, headers: chunked })).status, 413);
   });
 
   it('frees the memory of an upload that is broken off', async () => {
