@@ -25,6 +25,8 @@ const TTL_MS = 10_000;
 const WAIT_MS = 60_000;
 /** A lock is renewed so many times within its TTL. */
 const RENEWALS = 3;
+/** The longest time of a timer of Node.js: longer ones fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A lock on a key, held until it is released or lost. */
 export class Lock {
@@ -36,16 +38,26 @@ export class Lock {
   readonly #options: LockOptions;
   readonly #lost = new AbortController();
   #etag: string;
+  /** When its time is over at the latest, by `performance.now()`, unless it is renewed. */
+  #until = 0;
   #timer: NodeJS.Timeout | undefined;
+  #end: NodeJS.Timeout | undefined;
   #renewal: Promise<void> | undefined;
   #released = false;
 
-  private constructor(objects: Lockable, color: string, key: string, options: LockOptions, etag: string) {
+  private constructor(
+    objects: Lockable,
+    color: string,
+    key: string,
+    options: LockOptions,
+    { etag, asked }: { readonly etag: string; readonly asked: number },
+  ) {
     this.#objects = objects;
     this.color = color;
     this.key = key;
     this.#options = options;
     this.#etag = etag;
+    this.#heldFrom(asked);
     if (options.renew !== false) this.#schedule();
   }
 
@@ -53,9 +65,10 @@ export class Lock {
   static async take(objects: Lockable, color: string, key: string, options: LockOptions): Promise<Lock | undefined> {
     const deadline = performance.now() + (options.waitMs ?? WAIT_MS);
     for (;;) {
+      const asked = performance.now();
       try {
         const { etag } = await objects.put(color, key, holder, { ...properties(options), ifAbsent: true });
-        return new Lock(objects, color, key, options, etag);
+        return new Lock(objects, color, key, options, { etag, asked });
       } catch (error) {
         if (!(error instanceof ObjectsError) || error.status !== 412) throw error;
       }
@@ -64,22 +77,31 @@ export class Lock {
     }
   }
 
-  /** Aborts when the lock is lost: it was not renewed in time, or its object is gone. Another holder may have it. */
+  /**
+   * Aborts when the lock is lost: it was not renewed in time, by the clock of this process, or its object is gone. Another
+   * holder may have it.
+   */
   get lost(): AbortSignal {
+    // A process that was paused may ask before its timers run.
+    this.#loseIfLate();
     return this.#lost.signal;
   }
 
   /** Renews the lock for another TTL. @returns whether it is still held. */
   async renew(): Promise<boolean> {
+    if (this.#released || this.lost.aborted) return false;
+    const asked = performance.now();
     try {
       const options = { ...properties(this.#options), ifMatch: this.#etag };
       ({ etag: this.#etag } = await this.#objects.put(this.color, this.key, holder, options));
-      return true;
     } catch (error) {
       if (!(error instanceof ObjectsError) || error.status !== 412) throw error;
-      this.#lost.abort(new ObjectsError(412, `The lock ${this.color}/${this.key} is lost.`));
-      return false;
+      this.#lose();
     }
+    // Who has been told that it is lost has stopped.
+    if (this.#lost.signal.aborted) return false;
+    this.#heldFrom(asked);
+    return !this.lost.aborted;
   }
 
   /** Ends the lock if it is still held. */
@@ -87,6 +109,7 @@ export class Lock {
     if (this.#released) return;
     this.#released = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#end);
     await this.#renewal;
     try {
       await this.#objects.delete(this.color, this.key, { ifMatch: this.#etag, policy: this.#options.policy });
@@ -96,19 +119,44 @@ export class Lock {
     }
   }
 
+  /** @param asked when the request for it was sent: the server counts its time from then on or later. */
+  #heldFrom(asked: number): void {
+    this.#until = asked + (this.#options.ttlMs ?? TTL_MS);
+    clearTimeout(this.#end);
+    if (this.#released) return;
+    this.#end = setTimeout(
+      () => {
+        this.#loseIfLate();
+      },
+      Math.min(MAX_TIMER_MS, Math.ceil(this.#until - performance.now())),
+    );
+    this.#end.unref();
+  }
+
+  #loseIfLate(): void {
+    if (!this.#released && performance.now() >= this.#until) this.#lose();
+  }
+
+  #lose(): void {
+    this.#lost.abort(new ObjectsError(412, `The lock ${this.color}/${this.key} is lost.`));
+  }
+
   #schedule(): void {
     const ttlMs = this.#options.ttlMs ?? TTL_MS;
-    this.#timer = setTimeout(() => {
-      this.#renewal = this.renew().then(
-        (held) => {
-          if (held && !this.#released) this.#schedule();
-        },
-        // The server may come back before the TTL is over.
-        () => {
-          if (!this.#released) this.#schedule();
-        },
-      );
-    }, ttlMs / RENEWALS);
+    this.#timer = setTimeout(
+      () => {
+        this.#renewal = this.renew().then(
+          (held) => {
+            if (held && !this.#released) this.#schedule();
+          },
+          // The server may come back before the TTL is over.
+          () => {
+            if (!this.#released && !this.lost.aborted) this.#schedule();
+          },
+        );
+      },
+      Math.min(MAX_TIMER_MS, ttlMs / RENEWALS),
+    );
     this.#timer.unref();
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { RawResponse, ServerAddress } from './Connection.js';
 import { Increments } from './Increments.js';
 import { Lock, type LockOptions } from './Lock.js';
@@ -120,7 +121,7 @@ export class Objects {
     for (;;) {
       const after = all.at(-1)?.key;
       const page = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
-      const path = `/${encodeURIComponent(color)}?prefix=${encodeURIComponent(options.prefix ?? '')}${page}`;
+      const path = `/${encoded('color', color)}?prefix=${encodeURIComponent(options.prefix ?? '')}${page}`;
       const { body } = await this.#send('GET', path, options, [], DEFAULT_MS);
       const reply: unknown = JSON.parse(body.toString());
       if (!isList(reply)) throw new ObjectsError(0, 'The object server sent something else than a list.');
@@ -175,7 +176,7 @@ export class Objects {
       const found = await this.read(color, key, options);
       if (found) return found.value;
       const value = await load();
-      await this.put(color, key, value, options);
+      if (value !== undefined) await this.put(color, key, value, options);
       return value;
     } finally {
       await lease.release();
@@ -183,7 +184,7 @@ export class Objects {
   }
 
   async #increment(color: string, key: string, by: number, options: WriteOptions): Promise<number> {
-    const path = `${pathOf(color, key)}?increment=${by}`;
+    const path = `${pathOf(color, key)}?increment=${encodeURIComponent(by)}`;
     const response = await this.#send('POST', path, options, [], DEFAULT_MS, { headers: writeHeaders(options) });
     return Number(response.body.toString());
   }
@@ -229,10 +230,29 @@ const isList = (value: unknown): value is { readonly objects: readonly Listed[];
 
 const timeFor = ({ length }: Uint8Array): number => (length > LARGE_BYTES ? LARGE_MS : DEFAULT_MS);
 
-const pathOf = (color: string, key: string): string => `/${encodeURIComponent(color)}/${encodeURIComponent(key)}`;
+const pathOf = (color: string, key: string): string => `/${encoded('color', color)}/${encoded('key', key)}`;
 
-/** The key of the lock for loading a key. */
-const leaseKey = (key: string): string => `~load/${key}`;
+/** Callers without types may pass other values: `undefined` must not become the color of that name. */
+function encoded(part: 'color' | 'key', text: unknown): string {
+  if (typeof text !== 'string' && typeof text !== 'number') {
+    throw new ObjectsError(400, `The ${part} must be a string, not ${text === null ? 'null' : typeof text}.`);
+  }
+  try {
+    return encodeURIComponent(text);
+  } catch (cause) {
+    throw new ObjectsError(400, `The ${part} has half of a surrogate pair.`, { cause });
+  }
+}
+
+/** The longest key, in bytes. */
+const MAX_KEY_BYTES = 1024;
+
+/** The key of the lock for loading a key. The client for Python has the same. */
+function leaseKey(key: string): string {
+  const lease = `~load/${key}`;
+  if (Buffer.byteLength(lease) <= MAX_KEY_BYTES) return lease;
+  return `~load/${createHash('sha256').update(key).digest('hex')}`;
+}
 
 function writeHeaders({ ttlMs, persistence }: WriteOptions): [string, string][] {
   const headers: [string, string][] = [];

@@ -28,6 +28,8 @@ const MAX_IDLE_MS = 300_000;
 /** The pause before another try to connect, in ms. */
 const RECONNECT_MS = 20;
 
+const VALUE = /^[\u0020-\u007e]*$/;
+
 interface Idle {
   readonly connection: Connection;
   readonly since: number;
@@ -106,7 +108,11 @@ export class Transport {
 
   #head({ method, path, headers = [], body }: TransportRequest): string {
     let head = `${method} ${path}${this.#shared}`;
-    for (const [name, value] of headers) head += `${name}: ${value}\r\n`;
+    for (const [name, value] of headers) {
+      // The end of a line would begin another header, or another request.
+      if (!VALUE.test(value)) throw new ObjectsError(400, `The header ${name} takes visible ASCII characters only.`);
+      head += `${name}: ${value}\r\n`;
+    }
     const length = method === 'PUT' || method === 'POST' ? `Content-Length: ${body?.length ?? 0}\r\n` : '';
     return `${head}${length}\r\n`;
   }

@@ -31,7 +31,7 @@ export interface PutOptions extends WriteOptions {
 export interface GetOptions extends CallOptions {
   /**
    * Makes a missing value, which is then put. Of all containers that ask at once, one calls its `load`, and the others
-   * wait for the value.
+   * wait for the value. If it is `undefined`, nothing is put.
    */
   readonly load?: (() => unknown) | undefined;
   /** The time until the loaded value is removed, in ms. Default: it stays. */

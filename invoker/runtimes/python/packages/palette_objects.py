@@ -4,9 +4,11 @@ Objects are memory beside the functions: bytes, text or JSON at an address (colo
 Python 3.8 or newer and nothing else. See docs/objects.md.
 """
 
+import hashlib
 import http.client
 import json
 import os
+import re
 import socket
 import threading
 import time
@@ -21,6 +23,9 @@ _WAIT_STEP_S = 60.0
 _LOAD_LEASE_S = 10.0
 _LOAD_S = 300.0
 _MAX_IDLE = 16
+# An idle connection of this age is not used again: the server closes it after 10 minutes.
+_MAX_IDLE_S = 300.0
+_MAX_KEY_BYTES = 1024
 _RECONNECT_S = 0.02
 _HOLDER = "%s %d %s" % (os.environ.get("__OW_ACTION_NAME", "python"), os.getpid(), uuid.uuid4())
 
@@ -77,7 +82,7 @@ class Objects:
         if load is None:
             return None
         lease = self.lock(
-            color, "~load/" + key, ttl=_LOAD_LEASE_S, wait=timeout or _LOAD_S, policy=policy
+            color, _lease_key(key), ttl=_LOAD_LEASE_S, wait=timeout or _LOAD_S, policy=policy
         )
         if lease is None:
             raise ObjectsError(0, "Another container did not load %s/%s in time." % (color, key))
@@ -140,12 +145,15 @@ class Objects:
 
     def increment(self, color, key, by=1, ttl=None, persistence=None, policy=None, timeout=None):
         """Adds to a number where it is; a missing one counts as 0. Returns the sum."""
-        path = "%s?increment=%s" % (_path(color, key), by)
+        path = "%s?increment=%s" % (_path(color, key), urllib.parse.quote(str(by), safe=""))
         headers = _write_headers(ttl, persistence)
         return json.loads(self._send("POST", path, policy, timeout or _DEFAULT_S, headers, b"").body)
 
     def append(self, color, key, data, ttl=None, persistence=None, type=None, policy=None, timeout=None):
         """Appends bytes or text. Returns the length of the object in bytes."""
+        # bytes(5) would be five zeros.
+        if not isinstance(data, (str, bytes, bytearray, memoryview)):
+            raise TypeError("append takes bytes or text, not %s" % data.__class__.__name__)
         body = data.encode() if isinstance(data, str) else bytes(data)
         headers = _write_headers(ttl, persistence)
         if type is not None:
@@ -160,7 +168,7 @@ class Objects:
             query = {"prefix": prefix}
             if found:
                 query["after"] = found[-1]["key"]
-            path = "/%s?%s" % (_quote(color), urllib.parse.urlencode(query, quote_via=urllib.parse.quote))
+            path = "/%s?%s" % (_quote("color", color), urllib.parse.urlencode(query, quote_via=urllib.parse.quote))
             page = json.loads(self._send("GET", path, policy, timeout or _DEFAULT_S).body)
             found.extend(page["objects"])
             if not page["more"] or not page["objects"]:
@@ -179,11 +187,12 @@ class Objects:
         """
         deadline = time.monotonic() + wait
         while True:
+            until = time.monotonic() + ttl
             try:
                 etag = self.put(
                     color, key, _HOLDER, ttl=ttl, persistence=persistence, if_absent=True, policy=policy
                 )
-                return Lock(self, color, key, ttl, renew, persistence, policy, etag)
+                return Lock(self, color, key, ttl, renew, persistence, policy, etag, until)
             except ObjectsError as error:
                 if error.status != 412:
                     raise
@@ -195,7 +204,7 @@ class Objects:
         """Closes the idle connections."""
         with self._lock:
             idle, self._idle = self._idle, []
-        for connection in idle:
+        for connection, _since in idle:
             connection.close()
 
     def _wait_once(self, color, key, headers, left, policy):
@@ -208,6 +217,9 @@ class Objects:
         all_headers["Authorization"] = "Bearer " + self._token
         if policy is not None:
             all_headers["X-OpenWhisk-Color-Policy"] = policy
+        for name, value in all_headers.items():
+            if re.search(r"[^\x20-\x7e]", value):
+                raise ObjectsError(400, "The header %s takes visible ASCII characters only." % name)
         response = self._exchange(method, path, all_headers, body, timeout)
         if 200 <= response.status < 300 or response.status in allowed:
             return response
@@ -245,11 +257,15 @@ class Objects:
 
     def _take(self, deadline):
         left = max(0.001, deadline - time.monotonic())
-        with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is not None:
-            connection.sock.settimeout(left)
-            return connection, True
+        while True:
+            with self._lock:
+                connection, since = self._idle.pop() if self._idle else (None, 0.0)
+            if connection is None:
+                break
+            if time.monotonic() - since < _MAX_IDLE_S and _is_open(connection.sock):
+                connection.sock.settimeout(left)
+                return connection, True
+            connection.close()
         if self._url.startswith("unix:"):
             return _UnixConnection(self._url[len("unix:"):], left), False
         address = urllib.parse.urlsplit(self._url)
@@ -260,7 +276,7 @@ class Objects:
     def _keep(self, connection):
         with self._lock:
             if len(self._idle) < _MAX_IDLE:
-                self._idle.append(connection)
+                self._idle.append((connection, time.monotonic()))
                 return
         connection.close()
 
@@ -268,7 +284,7 @@ class Objects:
 class Lock:
     """A lock on a key, held until it is released or lost."""
 
-    def __init__(self, objects, color, key, ttl, renew, persistence, policy, etag):
+    def __init__(self, objects, color, key, ttl, renew, persistence, policy, etag, until):
         self.color = color
         self.key = key
         self._objects = objects
@@ -276,6 +292,8 @@ class Lock:
         self._persistence = persistence
         self._policy = policy
         self._etag = etag
+        # When its time is over at the latest: the server counts it from the request on or later.
+        self._until = until
         self._mutex = threading.Lock()
         self._released = threading.Event()
         self._lost = threading.Event()
@@ -284,20 +302,29 @@ class Lock:
 
     @property
     def lost(self):
-        """Whether the lock is lost: it was not renewed in time, or its object is gone. Another holder may have it."""
+        """Whether the lock is lost: it was not renewed in time, by the clock of this process, or its object is gone.
+
+        Another holder may have it.
+        """
+        if not self._released.is_set() and time.monotonic() >= self._until:
+            self._lost.set()
         return self._lost.is_set()
 
     def renew(self):
         """Renews the lock for another TTL. Returns whether it is still held."""
         with self._mutex:
-            if self._released.is_set() or self._lost.is_set():
+            if self._released.is_set() or self.lost:
                 return False
+            until = time.monotonic() + self._ttl
             try:
                 self._etag = self._objects.put(
                     self.color, self.key, _HOLDER, ttl=self._ttl, persistence=self._persistence,
                     if_match=self._etag, policy=self._policy,
                 )
-                return True
+                # Who has been told that it is lost has stopped.
+                if not self._lost.is_set():
+                    self._until = until
+                return not self.lost
             except ObjectsError as error:
                 if error.status != 412:
                     raise
@@ -324,7 +351,7 @@ class Lock:
         self.release()
 
     def _keep(self):
-        while not self._released.wait(self._ttl / 3) and not self._lost.is_set():
+        while not self._released.wait(min(self._ttl / 3, threading.TIMEOUT_MAX)) and not self.lost:
             try:
                 self.renew()
             except ObjectsError:
@@ -339,12 +366,37 @@ class _Response:
         self.body = body
 
 
-def _quote(text):
-    return urllib.parse.quote(text, safe="")
+def _quote(part, text):
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
+        raise ObjectsError(400, "The %s must be a string, not %s." % (part, text.__class__.__name__))
+    try:
+        return urllib.parse.quote(str(text), safe="")
+    except UnicodeEncodeError as error:
+        raise ObjectsError(400, "The %s has half of a surrogate pair." % part) from error
 
 
 def _path(color, key):
-    return "/%s/%s" % (_quote(color), _quote(key))
+    return "/%s/%s" % (_quote("color", color), _quote("key", key))
+
+
+def _lease_key(key):
+    # The key of the lock for loading a key. The client for Node.js has the same.
+    lease = "~load/%s" % key
+    if len(lease.encode()) <= _MAX_KEY_BYTES:
+        return lease
+    return "~load/" + hashlib.sha256(str(key).encode()).hexdigest()
+
+
+def _is_open(sock):
+    # Whether the server has not closed the connection meanwhile, as it does after a while, or when it starts again.
+    sock.setblocking(False)
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+        return False
+    except (BlockingIOError, InterruptedError):
+        return True
+    except OSError:
+        return False
 
 
 def _time_for(body):
@@ -356,7 +408,8 @@ def _encode(value):
         return bytes(value), "application/octet-stream"
     if isinstance(value, str):
         return value.encode(), "text/plain; charset=utf-8"
-    return json.dumps(value).encode(), "application/json"
+    # NaN would not be JSON.
+    return json.dumps(value, allow_nan=False).encode(), "application/json"
 
 
 def _write_headers(ttl, persistence):
@@ -373,9 +426,12 @@ def _versioned(response):
     media = type.split(";")[0].strip().lower()
     value = response.body
     if media == "application/json":
-        value = json.loads(value)
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise ObjectsError(0, "The object has the type %s, but is not valid JSON." % type) from error
     elif media.startswith("text/"):
-        value = value.decode()
+        value = value.decode(errors="replace")
     return Versioned(
         value, response.headers.get("ETag"), type, response.headers.get("X-Palette-Persistence", "memory")
     )

@@ -10,7 +10,7 @@ import { silentLogger } from '../../../../shared/logging/Logger.js';
 
 /** Each line that this prints is a fault. */
 const PROGRAM = `
-import sys, threading
+import socket, sys, threading, time
 sys.path.append(sys.argv[1])
 import palette_objects as objects
 
@@ -68,6 +68,40 @@ next = objects.lock("c", "lock")
 same((dropped.renew(), dropped.lost, next is None), (False, True, False))
 dropped.release()
 next.release()
+late = objects.lock("c", "late", ttl=0.05, renew=False)
+time.sleep(0.06)
+same((late.lost, late.renew()), (True, False))
+kept = objects.lock("c", "kept", ttl=0.05)
+kept.release()
+time.sleep(0.06)
+same((kept.lost, kept.renew()), (False, False))
+
+for color, key in [(None, "k"), ("c", True), ("\\ud800", "k")]:
+    same(status(objects.get, color, key), 400)
+same(status(objects.put, "c", "k", 1, type="text/plain\\r\\nX-Palette-TTL: 1"), 400)
+objects.put(7, "k", "seven")
+same(objects.get("7", "k"), "seven")
+objects.put("c", "json", "not JSON", type="application/json")
+same(status(objects.get, "c", "json"), 0)
+objects.put("c", "utf8", b"a\\xff", type="text/plain")
+same(objects.get("c", "utf8"), "a\\ufffd")
+for wrong in [lambda: objects.append("c", "log", 5), lambda: objects.put("c", "nan", float("nan"))]:
+    try:
+        wrong()
+        print("accepted")
+    except (TypeError, ValueError):
+        pass
+same(objects.get("c", "k" * 1024, load=lambda: 1), 1)
+
+# A connection that the server has closed, or that is old, is not used again.
+for connection, since in objects._own()._idle: connection.sock.shutdown(socket.SHUT_RDWR)
+same(objects.increment("c", "after"), 1)
+own = objects._own()
+own._idle[:] = [(connection, since - 301) for connection, since in own._idle]
+old = [connection for connection, since in own._idle]
+same(objects.increment("c", "after"), 2)
+same([connection in old for connection, since in own._idle], [False])
+
 same(status(objects.Objects(objects._own()._url, "x.y").get, "c", "k"), 401)
 `;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
+import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -239,14 +240,16 @@ describe('palette-whisk/objects', () => {
     assert.equal(memory.counts().objects, 0);
   });
 
-  it('renews a lock, and ends a lock that is not renewed', async () => {
+  it('renews a lock, and ends a lock that is not renewed', async function () {
+    this.timeout(120_000);
     const objects = client();
     let now = performance.now();
     time = () => now;
-    const kept = await objects.lock('c', 'kept', { ttlMs: 60 });
+    // The holder's time passes, too: it must be enough for a renewal on a busy machine.
+    const kept = await objects.lock('c', 'kept', { ttlMs: 6000 });
     // The server's time passes from renewal to renewal, however slow the machine is. A second renewal follows the end of the first.
-    for (let passed = 0; passed < 200; passed += 40) {
-      now += 40;
+    for (let passed = 0; passed < 8000; passed += 4000) {
+      now += 4000;
       const renewed = requests.length + 2;
       while (requests.length < renewed) await sleep(5);
     }
@@ -263,6 +266,79 @@ describe('palette-whisk/objects', () => {
     await dropped?.release();
     assert.equal(await objects.lock('c', 'dropped', { waitMs: 0 }), undefined);
     await Promise.all([kept?.release(), next.release()]);
+  });
+
+  it('tells the holder of a lock that its time is over, also right after a pause and without the server', async () => {
+    const objects = client();
+    // The server would keep the lock.
+    const now = performance.now();
+    time = () => now;
+    for (const renew of [true, false]) {
+      const lock = await objects.lock('c', `paused-${renew}`, { ttlMs: 30, renew });
+      const end = performance.now() + 31;
+      while (performance.now() < end);
+      assert.equal(lock?.lost.aborted, true);
+      assert.equal(await lock.renew(), false);
+      await lock.release();
+    }
+    const waiting = await objects.lock('c', 'waiting', { ttlMs: 30, renew: false });
+    assert.ok(waiting);
+    // Without a question the signal comes by itself.
+    const { lost } = waiting;
+    if (!lost.aborted) await once(lost, 'abort');
+    const released = await objects.lock('c', 'released', { ttlMs: 30 });
+    await released?.release();
+    await sleep(31);
+    assert.equal(released?.lost.aborted, false);
+    assert.equal(await released.renew(), false);
+  });
+
+  it('refuses what would become another request, another color or another value', async () => {
+    const objects = client();
+    const before = requests.length;
+    const untyped = (value: unknown): string => value as string;
+    for (const [color, key] of [
+      [undefined, 'k'],
+      ['c', null],
+      ['c', {}],
+      ['\ud800', 'k'],
+      ['c', '\udfff'],
+    ]) {
+      await assert.rejects(objects.get(untyped(color), untyped(key)), status(400));
+    }
+    for (const type of ['text/plain\r\nX-Palette-TTL: 1', 'text/plain\n', 'ü']) {
+      await assert.rejects(objects.put('c', 'k', 1, { type }), status(400));
+      await assert.rejects(objects.get('c', 'k', { policy: type }), status(400));
+    }
+    assert.equal(requests.length, before);
+    // Colors of templates are texts, too.
+    await objects.put(untyped(7), 'k', 'seven');
+    assert.equal(await objects.get('7', 'k'), 'seven');
+    const floats = new Float32Array([1, 2.5]);
+    for (const value of [floats, floats.buffer, new DataView(floats.buffer)]) {
+      await objects.put('c', 'floats', value);
+      const read = await objects.get('c', 'floats');
+      assert.ok(Buffer.isBuffer(read));
+      assert.deepEqual(new Float32Array(Uint8Array.from(read).buffer), floats);
+    }
+    await objects.put('c', 'json', 'not JSON', { type: 'application/json' });
+    await assert.rejects(objects.get('c', 'json'), (error: unknown) => {
+      assert.ok(status(0)(error));
+      return /type application\/json, but is not valid JSON/.test(String(error));
+    });
+  });
+
+  it('loads for the longest key, and puts nothing if there is nothing', async () => {
+    const objects = client();
+    const key = 'k'.repeat(1024);
+    assert.equal(await objects.get('c', key, { load: () => 1 }), 1);
+    assert.equal(await objects.get('c', key), 1);
+    assert.equal(await objects.get('c', 'none', { load: () => undefined }), undefined);
+    assert.equal(await objects.get('c', 'null', { load: () => null }), null);
+    assert.deepEqual(
+      (await objects.list('c')).map((each) => each.key.slice(0, 4)),
+      ['kkkk', 'null'],
+    );
   });
 
   it('rejects with the text and the id of the server', async () => {
