@@ -235,6 +235,16 @@ export class ObjectMemory {
     return this.#table.index.colors();
   }
 
+  /** Calls `evicting` before each eviction of an object. Only the latest one is called. */
+  onEviction(evicting: (namespace: ObjectNamespace, address: ObjectAddress, object: StoredObject) => void): void {
+    this.#table.onEviction = ({ owner, address, object }) => evicting(owner, address, object);
+  }
+
+  /** The number of evictions. */
+  get evictions(): number {
+    return this.#table.room.evictions;
+  }
+
   /** Changes the bound, and evicts what exceeds it. Reserved and held memory may exceed it until it is released. */
   resize(boundBytes: number): void {
     this.#table.room.resize(boundBytes);

@@ -28,11 +28,13 @@ export interface ObjectTableOptions {
 export class ObjectTable {
   readonly index = new ObjectIndex();
   readonly room: Room;
+  /** Called before each eviction. */
+  onEviction: ((entry: Entry) => void) | undefined;
   readonly #expiries = new Expiries<Entry>();
   readonly #waits: Waits<StoredObject | undefined>;
 
   constructor({ waits, ...bounds }: ObjectTableOptions) {
-    this.room = new Room({ ...bounds, index: this.index, remove: (entry) => this.drop(entry) });
+    this.room = new Room({ ...bounds, index: this.index, evict: (entry) => this.#evict(entry) });
     this.#waits = new Waits(waits);
   }
 
@@ -114,6 +116,11 @@ export class ObjectTable {
     wake: (object: StoredObject | undefined) => void,
   ): () => void {
     return this.#waits.add(uuid, placeOf(uuid, address), (object) => endsWait(object, known), wake);
+  }
+
+  #evict(entry: Entry): void {
+    this.onEviction?.(entry);
+    this.drop(entry);
   }
 
   #remove(entry: Entry): void {

@@ -12,8 +12,8 @@ export interface RoomParts {
   readonly index: ObjectIndex;
   /** Copies that use memory which objects leave. */
   readonly copies: ReadCopies | undefined;
-  /** Removes an object. */
-  readonly remove: (entry: Entry) => void;
+  /** Removes an object for others. */
+  readonly evict: (entry: Entry) => void;
 }
 
 /** What a write replaces. */
@@ -155,6 +155,6 @@ export class Room {
     entry.owner.evictions++;
     const { name } = entry.owner;
     this.#evicted.set(name, (this.#evicted.get(name) ?? 0) + 1);
-    this.#parts.remove(entry);
+    this.#parts.evict(entry);
   }
 }

@@ -29,8 +29,6 @@ export interface CopySet extends CopySetState {
   readonly peer: Peer;
   /** The invoker is dead, or has started again: the set is lost, and older ones are still out of date. */
   readonly lost?: boolean;
-  /** It is the set of an earlier ownership, as it was: the owner itself may lack some of its objects. */
-  readonly kept?: boolean;
 }
 
 /** The invokers that may have objects of a color that this one owns. */
@@ -61,6 +59,13 @@ export interface Owned {
   readonly copies: Map<number, CopySet>;
   /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
   copiedTo: CopySet | undefined;
+  /** How many of its objects that copies may have were evicted from this memory, or undone. */
+  evictions: number;
+  /**
+   * The number of `evictions` when this memory had all replicated objects: it has them all while there was no further one. Negative: it
+   * never had them all; undefined: it has not tried to get them yet.
+   */
+  wholeAt: number | undefined;
   /** The copying of another set. */
   copying: Promise<void> | undefined;
   /** Before that time no further set is begun in the background. */
@@ -149,6 +154,12 @@ export class ColorStates {
     return this.#claims.get(key);
   }
 
+  /** Notes the eviction of an object that copies may have. */
+  evicted(key: string): void {
+    const state = this.#states.get(key);
+    if (state?.kind === 'owned') state.evictions++;
+  }
+
   /** The latest ownership. */
   latest(key: string): Claim | undefined {
     const state = this.#states.get(key);
@@ -217,6 +228,8 @@ export const newlyOwned = ({
   formers: new Map(),
   copies: new Map(),
   copiedTo: undefined,
+  evictions: 0,
+  wholeAt: undefined,
   copying: undefined,
   copyAgainAt: 0,
   checkAt: 0,

@@ -1,13 +1,16 @@
 import * as z from 'zod';
 import type { Location } from '../../../shared/objects/Locate.js';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { Claim, Owned } from './ColorStates.js';
+import { colorKey } from './colorKey.js';
 import { originalOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
+import { currentSets } from './currentSets.js';
 import type { KnownHomes } from './HomesCache.js';
-import type { PeerClient } from './PeerClient.js';
+import { PeerError, type PeerClient } from './PeerClient.js';
 import type { Recovery } from './Recovery.js';
 import type { Replication } from './Replication.js';
 
@@ -59,6 +62,7 @@ export class Departure {
    * Moves all objects of a color here, and copies replicated ones anew. For an invoker that drains.
    * @param from the name of that invoker.
    * @returns false if this invoker is not the home, or the other one still takes part: it may have the copies.
+   * @throws ObjectError 503
    */
   async gather(namespace: ObjectNamespace, color: string, policy: string | undefined, from: string): Promise<boolean> {
     const { recovery, replication } = this.#parts;
@@ -77,7 +81,15 @@ export class Departure {
     }
     await replication.gather(namespace, color, owned);
     const [next] = location.others;
-    if (next && this.#hasReplicated(namespace, color)) await replication.ensure(namespace, color, owned, next);
+    // Under pressure, this memory may have evicted all of them again.
+    const hasCopies = currentSets(owned, this.#parts.sets.get(colorKey(namespace, color))).length > 0;
+    if (next && (hasCopies || this.#hasReplicated(namespace, color))) {
+      await replication.ensure(namespace, color, owned, next).catch((error: unknown) => {
+        if (!(error instanceof PeerError)) throw error;
+        const text = `invoker${next.instance}, which is to have the copies, does not answer.`;
+        throw new ObjectError(503, text, { retryAfterS: 1, cause: error });
+      });
+    }
     // Without the ownership, objects were not waited for.
     return this.#parts.owned(namespace, color) === owned;
   }

@@ -88,6 +88,11 @@ export class Ownership {
     return this.#states.get(key, this.#parts.now());
   }
 
+  /** See `ColorStates.evicted`. */
+  evicted(key: string): void {
+    this.#states.evicted(key);
+  }
+
   /** See `ColorStates.give`. */
   give(key: string, to: Peer): Claim | 'busy' | undefined {
     return this.#states.give(key, this.#parts.instance, to, this.#parts.now());

@@ -113,12 +113,34 @@ export class Replication {
     // Another set is complete meanwhile.
     if (owned.copiedTo !== copiedTo) return;
     if (completed === false) owned.copiedTo = { ...copiedTo, lost: true };
-    await this.ensure(namespace, color, owned, next);
+    const set = await this.ensure(namespace, color, owned, next);
+    if (owned.wholeAt === undefined) await this.#fill(namespace, color, owned, set);
   }
 
   /** Gets all objects that only copies have into this memory. @throws ObjectError 503 */
   async gather(namespace: ObjectNamespace, color: string, owned: Owned): Promise<void> {
+    const { evictions } = owned;
     for await (const key of this.#keys(namespace, color, owned)) await this.#parts.fetch(namespace, { color, key });
+    owned.wholeAt = evictions;
+  }
+
+  /** Like `gather`, as long as there is room: an owner that has all objects does not depend on the invoker with the copies. */
+  async #fill(namespace: ObjectNamespace, color: string, owned: Owned, set: CopySet): Promise<void> {
+    const { memory, fetch } = this.#parts;
+    const [{ evictions }, before] = [owned, memory.evictions];
+    owned.wholeAt = -1;
+    try {
+      for await (const key of this.#keys(namespace, color, owned)) {
+        await fetch(namespace, { color, key });
+        if (memory.evictions !== before) return;
+      }
+    } catch (error) {
+      // The next check tries it again.
+      owned.wholeAt = undefined;
+      throw error;
+    }
+    // Otherwise the listed copies may have been forgotten meanwhile.
+    if (owned.copiedTo === set && !owned.copying) owned.wholeAt = evictions;
   }
 
   async #begin(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
@@ -133,8 +155,7 @@ export class Replication {
     owned.epoch = ofThis ? owned.epoch + 1 : nextEpoch(owned.epoch);
     const { epoch } = owned;
     const renamed = former && (await this.#complete(next, namespace, color, { epoch, from: former.epoch }));
-    const kept = renamed === true && (!ofThis || former?.kept === true);
-    const set: CopySet = { peer: next, epoch, complete: true, ...(kept ? { kept } : {}) };
+    const set: CopySet = { peer: next, epoch, complete: true };
     if (renamed !== true) {
       // The first copy with the epoch removes all that the next home has.
       if (current.some(({ peer }) => peer?.instance === next.instance)) await this.gather(namespace, color, owned);
@@ -155,6 +176,8 @@ export class Replication {
   async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<boolean> {
     const { memory, now } = this.#parts;
     const copied = new Set<string>();
+    const { evictions } = owned;
+    const skipped: Peer[] = [];
     const copy = async (key: string, object: StoredObject | undefined): Promise<void> => {
       if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
       if (object?.persistence !== 'replicated') return;
@@ -163,7 +186,7 @@ export class Replication {
       if (begun === true && copied.size > 0) throw startedAgain(peer);
       copied.add(key);
     };
-    for await (const key of this.#keys(namespace, color, owned)) {
+    for await (const key of this.#keys(namespace, color, owned, skipped)) {
       await copy(key, await this.#fetched(namespace, { color, key }));
     }
     for (let after: string | undefined, more = true; more;) {
@@ -176,6 +199,9 @@ export class Replication {
       ({ more } = list);
       after = list.objects.at(-1)?.key;
     }
+    // An object that only the skipped invoker has now may be missing.
+    if (skipped.length > 0 && owned.evictions !== evictions) throw noMemory();
+    owned.wholeAt = evictions;
     return copied.size > 0;
   }
 
@@ -187,14 +213,15 @@ export class Replication {
       const object = memory.peek(namespace, address, now());
       if (object || isGone) return object;
     }
-    throw new ObjectError(503, 'This invoker has no memory to copy the replicated objects now.', { retryAfterS: 1 });
+    throw noMemory();
   }
 
   /**
-   * The keys of all current copies. A holder that has got all its copies from this ownership, does not answer and is not up by the
-   * controllers, has none that this invoker lacks, unless it evicted them: it is not waited for.
+   * The keys of all current copies. While this memory has all replicated objects, a holder that does not answer and is not up by the
+   * controllers is not waited for.
+   * @param skipped gets those holders.
    */
-  async *#keys(namespace: ObjectNamespace, color: string, owned: Owned): AsyncGenerator<string> {
+  async *#keys(namespace: ObjectNamespace, color: string, owned: Owned, skipped: Peer[] = []): AsyncGenerator<string> {
     const { memory, now, holders, sets } = this.#parts;
     const space = copiesOf(namespace);
     for (const set of currentSets(owned, sets.get(colorKey(namespace, color)))) {
@@ -204,7 +231,8 @@ export class Replication {
         const list = peer
           ? await holders.list(owned, peer, space, asked, LIST_MS).catch((error: unknown) => {
               const isUp = owned.others.some(({ instance }) => instance === peer.instance);
-              if (set !== owned.copiedTo || set.kept === true || isUp) throw error;
+              if (set !== owned.copiedTo || owned.wholeAt !== owned.evictions || isUp) throw error;
+              skipped.push(peer);
               return undefined;
             })
           : memory.list(space, asked, now());
@@ -268,6 +296,9 @@ export class Replication {
     });
   }
 }
+
+const noMemory = (): ObjectError =>
+  new ObjectError(503, 'This invoker has no memory to copy the replicated objects now.', { retryAfterS: 1 });
 
 const startedAgain = ({ instance }: Peer): ObjectError =>
   new ObjectError(503, `invoker${instance} has lost objects while others were copied to it.`, { retryAfterS: 1 });

@@ -179,6 +179,8 @@ export class Safety {
     // At a later time the object may have expired.
     const time = now();
     if (etag === undefined || memory.peek(namespace, address, time)?.etag !== etag) return;
+    const owned = this.#parts.owned(namespace, address.color);
+    if (owned) owned.evictions++;
     memory.delete(namespace, address, undefined, time);
   }
 

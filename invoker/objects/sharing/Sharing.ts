@@ -92,6 +92,11 @@ export class Sharing implements Elsewhere {
         if (silentMs < Infinity) onWarning(NO_CONTACT, `no reply for ${Math.round(silentMs)} ms`);
       },
     });
+    memory.onEviction((namespace, address, { persistence }) => {
+      // Also an unsafe change of another persistence: an earlier version may be in the copies.
+      if (persistence !== 'replicated' && !this.#safety.isChanging(namespace, address)) return;
+      this.#ownership.evicted(colorKey(namespace, address.color));
+    });
     this.#recovery = new Recovery(common);
     this.#replication = new Replication({ ...common, fetch: (...object) => this.#fetch(...object) });
     this.#safety = new Safety({

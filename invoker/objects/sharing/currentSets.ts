@@ -6,7 +6,6 @@ import type { CopySetState } from './CopySets.js';
 export interface SetAt extends CopySetState {
   readonly peer: Peer | undefined;
   readonly lost?: boolean;
-  readonly kept?: boolean;
 }
 
 /**

@@ -91,6 +91,50 @@ describe('objects that are evicted while a request needs them', () => {
     }
   }
 
+  /** Three invokers: the last one is the home, and the one before has the copy of an object that the home has evicted. */
+  async function evicted(): Promise<[Node, Node, Node]> {
+    const { cluster } = current;
+    const [a, b, c] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    assert.match(await put(c, '/red/k', 'kept', REPLICATED), /^201/);
+    evict(c);
+    return [a, b, c];
+  }
+
+  it('are not lost when the invoker with their copies pauses, and another one gets the next set', async () => {
+    const [a, b, c] = await evicted();
+    b.proxy.drop();
+    b.state = 'draining';
+    // The home has tried to copy to the other one, maybe beside a look at the former copies.
+    let failuresBefore: number | undefined;
+    await eventually(async () => {
+      const location = await c.sharing.locate(GUEST, 'red', undefined);
+      assert.ok(location.kind === 'here');
+      if (location.others[0]?.instance === a.instance) failuresBefore ??= c.warnings.length;
+      const hasFailed = failuresBefore !== undefined && c.warnings.length >= failuresBefore + 2;
+      assert.ok(hasFailed || a.sharing.sets.get(colorKey(GUEST, 'red'))?.complete === true);
+    }, LIMIT_MS);
+    b.proxy.heal();
+    b.state = 'up';
+    await eventually(async () => assert.equal(await c.container.text('/red/k'), '200 kept'), LIMIT_MS);
+  });
+
+  it('are not lost when the invoker with their copies drains, and the home has no memory for them', async () => {
+    const [a, b, c] = await evicted();
+    const list = c.memory.list.bind(c.memory);
+    c.memory.list = (...asked) => {
+      evict(c);
+      return list(...asked);
+    };
+    a.proxy.drop();
+    const drained = current.cluster.drain(b);
+    await eventually(() => assert.ok(c.warnings.length > 0 || b.memory.usedBytes === 0), LIMIT_MS);
+    a.proxy.heal();
+    await drained;
+    assert.equal(b.memory.usedBytes, 0);
+    assert.equal(a.sharing.sets.get(colorKey(GUEST, 'red'))?.complete, true);
+    assert.equal(await c.container.text('/red/k'), '200 kept');
+  });
+
   it('are in the next set of copies, although they moved for it', async () => {
     const [a, b] = [await current.cluster.add(), await current.cluster.add()];
     assert.match(await put(b, '/red/k', 'kept', REPLICATED), /^201/);

@@ -29,7 +29,7 @@ class Fixture {
       maxKeysPerColor: 10,
       index: this.index,
       copies: undefined,
-      remove: (entry) => {
+      evict: (entry) => {
         this.evicted.push(entry.address.key);
         this.index.remove(entry);
         this.room.charge(entry.owner, -entry.cost);

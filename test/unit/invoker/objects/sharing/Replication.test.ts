@@ -163,14 +163,14 @@ describe('copies of replicated objects at the next home', () => {
     await assert.rejects(ensure(home, b), PeerError);
     const set = await ensure(home, b);
     assert.deepEqual([keysAt(b), setOf(b)], [['k', 'l', 'm'], { epoch: set.epoch, complete: true }]);
-    assert.equal(set.kept, true);
+    assert.equal(home.owned.wholeAt, undefined);
   });
 
   it('stay if another invoker has a later set that is not complete', async () => {
     const complete = await copied(b, 'k', 'l', 'm');
     const home = newHome([complete, await begun(c, 'k')]);
     const set = await ensure(home, b);
-    assert.equal(set.kept, true);
+    assert.equal(home.owned.wholeAt, undefined);
     assert.deepEqual([keysAt(b), setOf(b)], [['k', 'l', 'm'], { epoch: set.epoch, complete: true }]);
   });
 
@@ -190,7 +190,7 @@ describe('copies of replicated objects at the next home', () => {
     await change(home, 'k', 'two');
     assert.equal(copyAt(b, 'k'), 'two');
     assert.ok((setOf(b)?.epoch ?? 0) > (setOf(c)?.epoch ?? Infinity));
-    assert.equal(home.owned.copiedTo?.kept, undefined);
+    assert.equal(home.owned.wholeAt, 0);
   });
 
   it('are not changed by a late request after a later change', async () => {
@@ -252,7 +252,76 @@ describe('copies of replicated objects at the next home', () => {
   });
 
   /** As the memory does if it is short. */
-  const evict = ({ memory }: Home, key: string): void => void memory.delete(GUEST, at(key), undefined, now());
+  const evict = ({ memory, owned }: Home, key: string): void => {
+    memory.delete(GUEST, at(key), undefined, now());
+    owned.evictions++;
+  };
+
+  it('are waited for if the home has evicted some of the objects, although their invoker is not up any more', async () => {
+    const home = newHome();
+    for (const key of ['k', 'l']) await change(home, key, 'one');
+    evict(home, 'k');
+    home.owned.others = [peerOf(c)];
+    home.peers.loseAnswer('list');
+    await assert.rejects(ensure(home, c), refused(503, /does not answer/));
+    assert.deepEqual([keysAt(b), setOf(c)?.complete], [['k', 'l'], undefined]);
+    await ensure(home, c);
+    assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k', 'l'], true]);
+    // It has fetched the evicted one.
+    assert.equal(home.owned.wholeAt, home.owned.evictions);
+  });
+
+  it('are not complete if the home evicts an object while it does not wait for their invoker', async () => {
+    const home = newHome();
+    for (const key of ['k', 'l']) await change(home, key, 'one');
+    home.owned.others = [peerOf(c)];
+    home.peers.on('list', async () => {
+      home.peers.on('copy', async (send) => {
+        evict(home, 'l');
+        return send();
+      });
+      throw silent();
+    });
+    // The object that is left is listed before the copying begins.
+    const listed = home.memory.list.bind(home.memory);
+    home.memory.list = (namespace, asked, time) => {
+      const list = listed(namespace, asked, time);
+      return { ...list, objects: list.objects.filter(({ key }) => key !== 'l') };
+    };
+    await assert.rejects(ensure(home, c), refused(503, /no memory to copy/));
+    assert.notEqual(setOf(c)?.complete, true);
+  });
+
+  it('of an earlier owner are fetched, so that their invoker is not waited for any more', async () => {
+    const home = newHome([await copied(b, 'k', 'l')]);
+    await ensure(home, b);
+    home.owned.others = [peerOf(c)];
+    home.peers.loseAnswer('list');
+    await assert.rejects(ensure(home, c), refused(503, /does not answer/));
+    await ensure(home, b);
+    // The next check tries it again.
+    home.peers.loseAnswer('list');
+    await assert.rejects(home.replication.check(GUEST, COLOR, home.owned, peerOf(b)), refused(503, /does not answer/));
+    await home.replication.check(GUEST, COLOR, home.owned, peerOf(b));
+    for (const key of ['k', 'l']) assert.ok(home.memory.peek(GUEST, at(key), now()));
+    home.peers.loseAnswer('list');
+    await ensure(home, c);
+    assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k', 'l'], true]);
+  });
+
+  it('of an earlier owner are not fetched beyond the memory of the home', async () => {
+    const home = newHome([await copied(b, 'k', 'l', 'm')], (here) => {
+      const { boundBytes } = here.memory;
+      here.memory.resize(0);
+      here.memory.resize(boundBytes);
+    });
+    await ensure(home, b);
+    await home.replication.check(GUEST, COLOR, home.owned, peerOf(b));
+    assert.equal(home.memory.evictions, 1);
+    await home.replication.check(GUEST, COLOR, home.owned, peerOf(b));
+    assert.equal(home.memory.evictions, 1);
+    assert.ok((home.owned.wholeAt ?? 0) < 0);
+  });
 
   it('are not complete without an object that was evicted between its way here and its way to the copy', async () => {
     const evicted: string[] = [];
