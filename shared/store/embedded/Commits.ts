@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 import { within } from '../../process/within.js';
 import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
+import type { FileSpace } from './FileSpace.js';
 import { LateDiskError } from './LateDiskError.js';
 import { DISK_MS } from './SharedFlush.js';
 
@@ -25,7 +26,7 @@ export type Durability = 'disk' | 'process';
 
 const FULL_DISK = 'The disk of the data folder is full.';
 /** LMDB's errors if a file cannot grow. */
-const FULL = /no space left|map_full|mapsize/i;
+const FULL = /no space left|ENOSPC|EDQUOT|map_full|mapsize/i;
 
 /** The limit for a commit, in ms. Larger than that for a flush, since writes wait for those before them. */
 const COMMIT_MS = 30_000;
@@ -37,6 +38,8 @@ export interface CommitOptions {
   readonly mayWrite?: (() => boolean) | undefined;
   /** The limit for a commit, in ms. A commit after it still takes effect. */
   readonly commitMs?: number | undefined;
+  /** Has space in the file before a write begins; missing: the disk is not asked. */
+  readonly space?: Pick<FileSpace, 'reserve' | 'release'> | undefined;
   /** The limit for a flush after the commit, in ms. LMDB's promise never settles if a later commit has failed. */
   readonly flushMs?: number | undefined;
 }
@@ -50,6 +53,7 @@ export class Commits {
   readonly #durability: Durability;
   readonly #onFailure: (error: Error) => void;
   readonly #mayWrite: () => boolean;
+  readonly #space: Pick<FileSpace, 'reserve' | 'release'> | undefined;
   readonly #commitMs: number;
   readonly #flushMs: number;
   readonly #underWay = new Set<Promise<unknown>>();
@@ -65,6 +69,7 @@ export class Commits {
     this.#durability = durability;
     this.#onFailure = options.onFailure ?? (() => {});
     this.#mayWrite = options.mayWrite ?? (() => true);
+    this.#space = options.space;
     this.#commitMs = options.commitMs ?? COMMIT_MS;
     this.#flushMs = options.flushMs ?? DISK_MS;
   }
@@ -76,16 +81,17 @@ export class Commits {
 
   /**
    * Runs a write. Resolves to its result once it is durable.
+   * @param space the bytes in the file that the write may need; asked first
    * @throws RefusedByStoreError for values that JSON cannot express; StoreUnavailableError if LMDB cannot write, such
    * as on a full disk.
    */
-  durable<T>(write: () => Promise<T>): Promise<T> {
-    return this.#track(this.#run(write, true));
+  durable<T>(space: () => number, write: () => Promise<T>): Promise<T> {
+    return this.#track(this.#run(space, write, true));
   }
 
   /** Like `durable`, without the wait for the disk. */
-  done<T>(write: () => Promise<T>): Promise<T> {
-    return this.#track(this.#run(write, false));
+  done<T>(space: () => number, write: () => Promise<T>): Promise<T> {
+    return this.#track(this.#run(space, write, false));
   }
 
   /** Resolves when no write is pending, or those that are have exceeded their limits. Never rejects. */
@@ -93,11 +99,11 @@ export class Commits {
     await Promise.allSettled(this.#underWay);
   }
 
-  async #run<T>(write: () => Promise<T>, flush: boolean): Promise<T> {
+  async #run<T>(space: () => number, write: () => Promise<T>, flush: boolean): Promise<T> {
     if (this.stuck) throw new StoreUnavailableError(`the embedded store failed: ${WAITS}`);
     if (!this.#mayWrite()) throw new StoreFullError(FULL_DISK);
     try {
-      const answer = await this.#taken(write());
+      const answer = await this.#taken(this.#begun(space(), write));
       if (flush && this.#durability === 'disk') await inTime(this.#root.flushed, this.#flushMs, 'confirm', () => {});
       return answer;
     } catch (error) {
@@ -109,6 +115,17 @@ export class Commits {
       this.#onFailure(reason);
       if (FULL.test(reason.message)) throw new StoreFullError(FULL_DISK, { cause: reason });
       throw new StoreUnavailableError(`the embedded store failed: ${reason.message}`, { cause: reason });
+    }
+  }
+
+  /** A late write keeps its space until LMDB has committed it. */
+  async #begun<T>(bytes: number, write: () => Promise<T>): Promise<T> {
+    const granted = this.#space?.reserve(bytes);
+    if (granted) await granted;
+    try {
+      return await write();
+    } finally {
+      this.#space?.release(bytes);
     }
   }
 

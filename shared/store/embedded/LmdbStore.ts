@@ -19,6 +19,7 @@ import {
   type ViewRow,
 } from '../ArtifactStore.js';
 import type { Commits } from './Commits.js';
+import { spaceFor } from './FileSpace.js';
 import { VIEWS, VIEWS_OF, type DatabaseName } from '../views.js';
 import { AFTER_ALL, encodeId, encodeViewKey } from './keys.js';
 import { documentOf, readDocument, readRow } from './stored.js';
@@ -43,7 +44,11 @@ interface Encoded {
 /** To be increased when the rows of views change. Then the indexes on disk are rebuilt. */
 const INDEX_VERSION = '3';
 const COUNT_CHUNK = 10_000;
-const REBUILD_CHUNK = 1000;
+const REBUILD_CHUNK = 200;
+/** Pages of trees that a write of a document changes: one for itself, and one for each row, which may be split. */
+const WRITTEN_PAGES = 12;
+/** Those of a document that is removed: documents are removed in the order of some of their rows. */
+const REMOVED_PAGES = 4;
 
 /**
  * A database in an LMDB environment: documents as JSON text by id, the rows of views by sortable key, and attachments.
@@ -73,8 +78,10 @@ export class LmdbStore implements ArtifactStore {
     const versionKey = Buffer.from(`indexes of ${name}`);
     if (root.get(versionKey) !== INDEX_VERSION) {
       await store.#rebuildRows();
-      await root.put(versionKey, INDEX_VERSION);
-      await root.flushed;
+      await commits.durable(
+        () => spaceFor(1, 0, WRITTEN_PAGES),
+        () => root.put(versionKey, INDEX_VERSION),
+      );
     }
     return store;
   }
@@ -89,7 +96,11 @@ export class LmdbStore implements ArtifactStore {
   async put(document: NewDocument, attachment?: Attachment): Promise<string> {
     const digest = attachment && `md5-${await md5(attachment.bytes)}`;
     const early = attachment && (await this.#putEarly(document._id, attachment));
-    const revision = await this.#write(() => {
+    const space = (): number => {
+      const inline = early ? 0 : (attachment?.bytes.length ?? 0);
+      return spaceFor(1, inline + Buffer.byteLength(JSON.stringify(document)), WRITTEN_PAGES);
+    };
+    const revision = await this.#write(space, () => {
       const current = this.#read(document._id);
       if (current?._rev !== document._rev) return undefined;
       this.#dropAttachmentsExcept(current, document);
@@ -105,7 +116,13 @@ export class LmdbStore implements ArtifactStore {
       return this.#replace(current, { ...document, _attachments: attachments } as NewDocument);
     });
     if (revision === undefined) {
-      if (early) void this.#commits.done(() => this.#attachments.remove(early)).catch(() => undefined);
+      if (early)
+        void this.#commits
+          .done(
+            () => spaceFor(1, 0, REMOVED_PAGES),
+            () => this.#attachments.remove(early),
+          )
+          .catch(() => undefined);
       throw new DocumentConflictError(document._id);
     }
     return revision;
@@ -121,16 +138,24 @@ export class LmdbStore implements ArtifactStore {
     // An attachment with this name belongs to a document that may remain.
     if (bytes.length <= SLICE || this.#attachments.doesExist(key)) return undefined;
     this.#checkOpen();
-    await this.#commits.done(() => this.#attachments.put(key, asBuffer(bytes)));
+    const space = (): number => spaceFor(1, bytes.length, WRITTEN_PAGES);
+    await this.#commits.done(space, () => this.#attachments.put(key, asBuffer(bytes)));
     return key;
   }
 
   async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
     if (documents.length === 0) return { conflicts: [], refused: [] };
     this.#checkOpen();
-    const written = await this.#commits.durable(() =>
-      this.#putNew(documents.map((document) => this.#encodeNew(document))),
-    );
+    let entries: Encoded[] = [];
+    const space = (): number => {
+      entries = documents.map((document) => this.#encodeNew(document));
+      return spaceFor(
+        entries.length,
+        entries.reduce((sum, entry) => sum + bytesOf(entry), 0),
+        WRITTEN_PAGES,
+      );
+    };
+    const written = await this.#commits.durable(space, () => this.#putNew(entries));
     return { conflicts: documents.flatMap(({ _id }, i) => (written[i] ? [] : [_id])), refused: [] };
   }
 
@@ -154,24 +179,30 @@ export class LmdbStore implements ArtifactStore {
   }
 
   async delete(id: string, revision: string): Promise<boolean> {
-    const outcome = await this.#write(() => {
-      const current = this.#read(id);
-      if (!current) return 'missing';
-      if (current._rev !== revision) return 'conflict';
-      this.#erase(current);
-      return 'deleted';
-    });
+    const outcome = await this.#write(
+      () => spaceFor(1, 0, WRITTEN_PAGES),
+      () => {
+        const current = this.#read(id);
+        if (!current) return 'missing';
+        if (current._rev !== revision) return 'conflict';
+        this.#erase(current);
+        return 'deleted';
+      },
+    );
     if (outcome === 'conflict') throw new DocumentConflictError(id);
     return outcome === 'deleted';
   }
 
   async deleteMany(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
-    return this.#write(() => {
-      const found = [...new Set(ids)].flatMap((id) => this.#read(id) ?? []);
-      for (const document of found) this.#erase(document);
-      return found.length;
-    });
+    return this.#write(
+      () => spaceFor(ids.length, 0, REMOVED_PAGES),
+      () => {
+        const found = [...new Set(ids)].flatMap((id) => this.#read(id) ?? []);
+        for (const document of found) this.#erase(document);
+        return found.length;
+      },
+    );
   }
 
   async query(view: ViewName, query: ViewQuery): Promise<ViewRow[]> {
@@ -230,9 +261,9 @@ export class LmdbStore implements ArtifactStore {
   }
 
   /** Runs `action` in a write transaction. Resolves to its result once the transaction is durable. */
-  async #write<T>(action: () => T): Promise<T> {
+  async #write<T>(space: () => number, action: () => T): Promise<T> {
     this.#checkOpen();
-    return this.#commits.durable(() => this.#root.transaction(action));
+    return this.#commits.durable(space, () => this.#root.transaction(action));
   }
 
   /** Within a transaction: replaces `current` by `document`, with its rows. @returns the new revision */
@@ -319,7 +350,11 @@ export class LmdbStore implements ArtifactStore {
       const documents = batch;
       batch = [];
       const rows = documents.flatMap((document) => this.#rowsOf(document));
-      await this.#root.transaction(() => rows.forEach(({ key, row }) => void this.#rows.put(key, row)));
+      const bytes = rows.reduce((sum, row) => sum + rowBytes(row), 0);
+      await this.#commits.done(
+        () => spaceFor(documents.length, bytes, WRITTEN_PAGES),
+        () => this.#root.transaction(() => rows.forEach(({ key, row }) => void this.#rows.put(key, row))),
+      );
     };
     for (const { value } of this.#documents.getRange({ snapshot: false })) {
       batch.push(readDocument(value));
@@ -359,6 +394,11 @@ function pagesOf(table: { getStats(): object }): number {
   const { pageSize, treeBranchPageCount, treeLeafPageCount, overflowPages } = statsSchema.parse(table.getStats());
   return pageSize * (treeBranchPageCount + treeLeafPageCount + overflowPages);
 }
+
+const rowBytes = ({ key, row }: Row): number => key.length + Buffer.byteLength(row);
+
+const bytesOf = ({ text, rows }: Encoded): number =>
+  rows.reduce((sum, row) => sum + rowBytes(row), Buffer.byteLength(text));
 
 const rowKey = (view: number, key: ViewKey, id: string): Buffer =>
   Buffer.concat([Buffer.of(view), encodeViewKey(key), encodeId(id)]);

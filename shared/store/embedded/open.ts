@@ -2,6 +2,7 @@ import { access, constants, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { open, type RootDatabase } from 'lmdb';
+import * as z from 'zod';
 import { within } from '../../process/within.js';
 import { StoreError, type Stores } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
@@ -20,6 +21,7 @@ import {
   wasUsed,
 } from './dataFolder.js';
 import { EntryLog } from './EntryLog.js';
+import { FileSpace } from './FileSpace.js';
 import { LmdbStore } from './LmdbStore.js';
 import { closeFiles, closeFolder } from './privacy.js';
 import { lockFolder, type FolderLock } from './lock.js';
@@ -172,7 +174,12 @@ async function openIn(
   const temporary = kind === 'temporary';
   const server = kind !== 'beside';
   const root = openEnvironment(folder, !temporary);
-  const commits = new Commits(root, durability, { onFailure, mayWrite });
+  const space = fileSpaceOf(root, join(folder, DATA_FILE));
+  await space.reserve(0)?.catch((error: unknown) => {
+    // Existing databases are opened without a write, also on a full disk.
+    if (environmentOf(root).entryCount === 0) throw error;
+  });
+  const commits = new Commits(root, durability, { onFailure, mayWrite, space });
   const whisks = await LmdbStore.open(root, 'whisks', commits);
   const activations = await LmdbStore.open(root, 'activations', commits);
   const subjects = await LmdbStore.open(root, 'subjects', commits);
@@ -180,6 +187,7 @@ async function openIn(
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
+    space.close();
     const closed = Promise.all([root.close(), accepted?.close()]);
     const inTime = await within(
       closed.then(() => true),
@@ -200,6 +208,22 @@ async function openIn(
     close: () => (closing ??= close()),
   };
 }
+
+/** The space of an environment for its next writes. LMDB's lock for writes keeps other processes out while the file grows. */
+function fileSpaceOf(root: RootDatabase<string, Buffer>, path: string): FileSpace {
+  return new FileSpace({
+    path,
+    usedBytes: () => {
+      const { pageSize, lastPageNumber } = environmentOf(root);
+      return (lastPageNumber + 1) * pageSize;
+    },
+    alone: (action) => root.transaction(action),
+  });
+}
+
+const environmentSchema = z.object({ pageSize: z.number(), lastPageNumber: z.number(), entryCount: z.number() });
+const environmentOf = (root: RootDatabase<string, Buffer>): z.infer<typeof environmentSchema> =>
+  environmentSchema.parse(root.getStats());
 
 /** A table without entries, since administration does not touch a server's work. */
 const NO_ENTRIES: KeptEntries = {

@@ -106,7 +106,9 @@ export function standaloneRounds(trial: StandaloneTrial, options: BenchOptions):
     return { load, server, close };
   };
   return allRounds([trial], options, open, ({ load, server }, each, round) =>
-    playRound(each.name, round, options, load, (random, back) => each.fault(server, random).then(back)),
+    playRound(each.name, round, options, load, (random, back) => each.fault(server, random).then(back), {
+      died: server.died,
+    }),
   );
 }
 
@@ -163,7 +165,7 @@ export function trialRound(
     back();
     await parts.topology.ready();
   };
-  return playRound(trial.name, round, options, load, fault, () => rejoins.next());
+  return playRound(trial.name, round, options, load, fault, { rejoinsMs: () => rejoins.next() });
 }
 
 /**
@@ -219,17 +221,21 @@ async function closeFailed(stage: Stage | undefined): Promise<void> {
   }
 }
 
-/**
- * @param fault breaks something and mends it, and calls `back` as soon as that is done.
- * @param rejoinsMs how long consumers took to join their groups again.
- */
+interface Watched {
+  /** How long consumers took to join their groups again. */
+  readonly rejoinsMs?: () => readonly number[];
+  /** Rejects if a part ends that the trial did not end: the round then fails at once. */
+  readonly died?: Promise<never>;
+}
+
+/** @param fault breaks something and mends it, and calls `back` as soon as that is done. */
 async function playRound(
   trial: string,
   round: number,
   { seed }: RoundOptions,
   load: Load,
   fault: (random: () => number, back: () => void) => Promise<void>,
-  rejoinsMs: () => readonly number[] = () => [],
+  { rejoinsMs = () => [], died }: Watched = {},
 ): Promise<Round> {
   const random = generator(seed + round);
   const begun = performance.now();
@@ -254,7 +260,8 @@ async function playRound(
   };
   const wait = { what: 'the end of the round', limitMs: ROUND_MS, say: () => undefined };
   const detail = (): string => `it was waiting for ${waitsFor}`;
-  const history = await waiting({ ...wait, detail }, played()).finally(() => over.abort());
+  const end = died ? Promise.race([played(), died]) : played();
+  const history = await waiting({ ...wait, detail }, end).finally(() => over.abort());
   const verdict = judge(history, LIMITS);
   if (verdict.accepted === 0) {
     throw new Error(

@@ -14,6 +14,8 @@ const DISK_MB = 96;
 const READY_MS = 60_000;
 /** The signals of the trials end the server at once. */
 const END_MS = 60_000;
+/** How much of its output is told if it ends by itself. */
+const LAST_CHARACTERS = 4000;
 
 /** A standalone server on a data folder that outlives it. */
 export class StandaloneServer {
@@ -22,7 +24,12 @@ export class StandaloneServer {
   readonly #port: number;
   readonly #endWatch: () => void;
   readonly #guards: Guards | undefined;
+  /** Rejects if a server ends by itself. */
+  readonly died: Promise<never>;
+  #died: (error: Error) => void = () => undefined;
   #server: ServerProcess | undefined;
+  /** Whether a signal was sent to it. */
+  #ends = false;
 
   private constructor(data: string, mounted: boolean, port: number, guards: Guards | undefined) {
     this.#data = data;
@@ -30,6 +37,8 @@ export class StandaloneServer {
     this.#port = port;
     this.#guards = guards;
     this.#endWatch = mounted ? unmountAtEnd(data) : () => undefined;
+    this.died = new Promise((_, reject) => (this.#died = reject));
+    this.died.catch(() => undefined); // It may end when nobody waits for it.
     process.once('exit', this.#remove);
   }
 
@@ -58,7 +67,12 @@ export class StandaloneServer {
     const server = startServerProcess(args, { env: { LIMITS_ACTIONS_INVOKES_CONCURRENT: '10000' } });
     this.#server = server;
     this.#guards?.add(server.pid, 'standalone');
-    void server.exited().then(() => this.#guards?.remove(server.pid));
+    void server.exited().then((code) => {
+      this.#guards?.remove(server.pid);
+      if (this.#ends) return;
+      const words = server.output().slice(-LAST_CHARACTERS);
+      this.#died(new Error(`the server ended by itself, with ${code ?? server.endedBy()}:\n${words}`));
+    });
     await within(server.ready(), READY_MS, () => {
       throw new Error(`the server is not ready after ${READY_MS / 1000} s:\n${server.output()}`);
     });
@@ -68,6 +82,7 @@ export class StandaloneServer {
   async end(signals: readonly NodeJS.Signals[], gapMs = 0): Promise<void> {
     const server = this.#server;
     if (!server) return;
+    this.#ends = true;
     for (const [index, signal] of signals.entries()) {
       if (index > 0) await sleep(gapMs);
       server.signal(signal);
@@ -77,6 +92,7 @@ export class StandaloneServer {
       throw new Error(`the server did not end ${END_MS / 1000} s after ${signals.join(', ')}:\n${server.output()}`);
     });
     this.#server = undefined;
+    this.#ends = false;
   }
 
   /** Fills the disk of the data folder. @returns what makes room again. */

@@ -12,6 +12,8 @@ export interface ServerProcess {
   signal(signal: NodeJS.Signals): void;
   /** Resolves to its exit code. */
   exited(): Promise<number | null>;
+  /** The signal that ended it. */
+  endedBy(): NodeJS.Signals | null;
 }
 
 export interface ServerProcessOptions {
@@ -55,5 +57,6 @@ export function startServerProcess(args: readonly string[], options: ServerProce
     },
     signal: (signal) => void child.kill(signal),
     exited: () => exit,
+    endedBy: () => child.signalCode,
   };
 }

