@@ -19,7 +19,7 @@ import { KindAvailability, type KindProbe } from '../shared/runtimes/KindAvailab
 import type { ArtifactStore } from '../shared/store/ArtifactStore.js';
 import { CachedEntityStore } from '../shared/store/CachedEntityStore.js';
 import { COMMIT_PACE, openCouchStores } from '../shared/store/couchdb/open.js';
-import { BegunJournal } from './activations/BegunJournal.js';
+import { BegunJournal, damageOf } from './activations/BegunJournal.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker } from './Invoker.js';
 import type { ContainerDriver } from './containers/ContainerDriver.js';
 import { usableArgs } from './containers/docker/extraArgs.js';
@@ -72,6 +72,8 @@ export async function startInvoker(life: Lifecycle, config: InvokerProcessConfig
   void kinds.announce();
 
   const journal = new BegunJournal(join(config.stateFolder, `${owner}.begun`));
+  const damage = damageOf(journal, owner);
+  if (damage !== undefined) log.warn(damage);
   life.opened('journal', async () => journal.close());
 
   const sharing = config.objectSharing && sharingOf(life, config.objectSharing, config, instance.instance);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { BegunJournal } from '../../invoker/activations/BegunJournal.js';
+import { BegunJournal, damageOf } from '../../invoker/activations/BegunJournal.js';
 import type { AnsweredRecords } from '../../invoker/activations/Reporter.js';
 import { DEFAULT_INVOKER_CONFIG, Invoker, type InvokerParts } from '../../invoker/Invoker.js';
 import type { ObjectMetrics } from '../../invoker/objects/ObjectMetrics.js';
@@ -48,6 +48,8 @@ export async function startStandaloneInvoker(
   const driver = containers.driver(owner);
   opened(`containers of invoker${instance}`, () => driver.close());
   const journal = new BegunJournal(join(dataFolder, `invoker${instance}.begun`));
+  const damage = damageOf(journal, `invoker${instance}`);
+  if (damage !== undefined) log.warn(damage);
   opened(`journal of invoker${instance}`, async () => journal.close());
   const sharing = {
     secret: parts.objectsSecret,

@@ -17,6 +17,7 @@ import type { Lifecycle } from '../../shared/process/Lifecycle.js';
 import { CachedEntityStore } from '../../shared/store/CachedEntityStore.js';
 import { MergedRegistry } from '../../shared/metrics/MergedRegistry.js';
 import { diskMetrics } from '../../shared/metrics/measured.js';
+import { damageText } from '../../shared/store/embedded/dataFolder.js';
 import { DiskSpace } from '../../shared/store/embedded/DiskSpace.js';
 import { Retention } from '../../shared/store/embedded/Retention.js';
 import { openEmbeddedStores, type EmbeddedStores } from '../../shared/store/embedded/open.js';
@@ -100,6 +101,7 @@ export async function startStandalone(
       (embedded = await openEmbeddedStores(dataFolder, {
         durability: options.durability,
         onFailure,
+        onDamage: (damage) => log.component('store').error(damageText(damage)),
         mayWrite: () => disk.mayWrite(),
       })),
     requireRoom: () => disk.requireRoom(),

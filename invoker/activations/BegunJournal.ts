@@ -18,6 +18,7 @@ const LINE_LENGTH = ID_LENGTH + 2;
 const BEGUN = '+';
 const RETRACTED = '-';
 const ENDED = '=';
+const FREE = '\0';
 /** Two files of 4.5 MB. */
 const MAX_LINES = 131_072;
 /** The usual number of lines of an activation: start and end. */
@@ -61,6 +62,8 @@ export const noJournal: ActivationJournal = {
 export class BegunJournal implements ActivationJournal {
   readonly complete: boolean;
   readonly remembered: number;
+  /** The number of damaged lines of the earlier run: what they say of activations is lost. */
+  readonly damaged: number;
   readonly #path: string;
   readonly #maxLines: number;
   /** For each activation whether it ended. */
@@ -81,7 +84,9 @@ export class BegunJournal implements ActivationJournal {
     this.remembered = Math.floor(maxLines / LINES_OF_ONE);
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.complete = existsSync(path);
-    this.#earlier = readJournal(path);
+    const { begun, damaged } = readJournal(path);
+    this.#earlier = begun;
+    this.damaged = damaged;
     this.#begin([...this.#earlier].map(([id, ended]) => lineOf(ended ? ENDED : BEGUN, id)));
   }
 
@@ -153,20 +158,37 @@ export class BegunJournal implements ActivationJournal {
 
 const lineOf = (mark: string, id: string): string => `${mark}${id.slice(0, ID_LENGTH).padEnd(ID_LENGTH)}\n`;
 
-/** Reads the started activations of an earlier run, and for each whether it ended. */
-function readJournal(path: string): Map<string, boolean> {
+/**
+ * Reads the started activations of an earlier run, and for each whether it ended. Skips damaged lines; a line of zeros
+ * is one if another line follows it, otherwise it is free space.
+ */
+function readJournal(path: string): { readonly begun: Map<string, boolean>; readonly damaged: number } {
   const begun = new Map<string, boolean>();
+  let damaged = 0;
   for (const file of [`${path}.old`, path, `${path}.new`]) {
     if (!existsSync(file)) continue;
     const content = readFileSync(file, 'latin1');
+    let zeros = 0;
     for (let at = 0; at + LINE_LENGTH <= content.length; at += LINE_LENGTH) {
-      const id = content.slice(at + 1, at + 1 + ID_LENGTH).trimEnd();
       const mark = content.charAt(at);
+      if (mark === FREE) {
+        zeros++;
+        continue;
+      }
+      damaged += zeros;
+      zeros = 0;
+      const id = content.slice(at + 1, at + 1 + ID_LENGTH).trimEnd();
       if (mark === BEGUN) begun.set(id, false);
       else if (mark === ENDED) begun.set(id, true);
       else if (mark === RETRACTED) begun.delete(id);
-      else break;
+      else damaged++;
     }
   }
-  return begun;
+  return { begun, damaged };
+}
+
+/** What to log of a journal with damaged lines; undefined for an intact one. */
+export function damageOf({ damaged }: BegunJournal, name: string): string | undefined {
+  if (damaged === 0) return undefined;
+  return `${damaged} lines of the journal of ${name} are damaged: activations in them that had begun may run again`;
 }

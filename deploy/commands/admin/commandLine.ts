@@ -348,7 +348,7 @@ function pickOf(options: ReadonlyMap<string, string>): number | undefined {
 
 function exactly(verb: string, words: readonly string[], wanted: readonly string[]): readonly string[] {
   if (words.length !== wanted.length || words.includes('')) {
-    throw new AdminError(`"${verb}" needs ${wanted.join(' ')}`, 2);
+    throw new AdminError(`"${verb}" ${wanted.length > 0 ? `needs ${wanted.join(' ')}` : 'takes no other words'}`, 2);
   }
   return words;
 }

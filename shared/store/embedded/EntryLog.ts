@@ -1,10 +1,20 @@
-import { fdatasync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, unlinkSync } from 'node:fs';
+import {
+  fdatasync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { StoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
 import type { KeptEntries } from '../KeptEntries.js';
 import type { Durability } from './Commits.js';
-import { closeAll, createFile, lanesOf, writeAll, type Place, type Segment } from './segment.js';
+import { closeAll, createFile, lanesOf, numberOf, writeAll, type Damage, type Place, type Segment } from './segment.js';
 import { LaterLines } from './LaterLines.js';
 import { readLines, roomFor, writeLine, type LogLine } from './logLine.js';
 import { SharedFlush, type Flushable } from './SharedFlush.js';
@@ -29,7 +39,6 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 const MAX_SEGMENTS = 16;
 const MAX_SPARES = 2;
 const MAX_LIVE_BYTES = 512 * 1024 * 1024;
-const NAME = /^(\d{8})\.log$/;
 
 /** Most lines are written from here: a write is over before the next one. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
@@ -42,6 +51,8 @@ export interface EntryLogOptions {
   readonly maxLiveBytes?: number | undefined;
   /** Called when the file system refuses a write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
+  /** Called at the start for each file with damaged lines. */
+  readonly onDamage?: ((damage: Damage) => void) | undefined;
   /** Called when `stuck` changes. */
   readonly onStuck?: ((stuck: boolean) => void) | undefined;
   /** Flushes a file by its descriptor; missing: `fdatasync`. */
@@ -86,8 +97,9 @@ export class EntryLog {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#names = { lanes: lanesOf(openSync(folder, 'r'), folder) };
     for (const name of readdirSync(folder).toSorted()) {
-      if (NAME.test(name)) this.#load(name);
-      else if (name.startsWith('spare')) this.#spares.push(name);
+      const number = numberOf(name);
+      if (number !== undefined) this.#load(name, number, options.onDamage);
+      else if (name.startsWith('spare')) this.#loadSpare(name);
       else if (name.endsWith('.new')) unlinkSync(join(folder, name));
     }
     this.#open(0);
@@ -353,9 +365,15 @@ export class EntryLog {
     this.#spares.push(spare);
   }
 
+  /** Keeps a spare only with its full size: a write to it must not need space. */
+  #loadSpare(name: string): void {
+    const path = join(this.#folder, name);
+    if (statSync(path).size === this.#segmentBytes) this.#spares.push(name);
+    else unlinkSync(path);
+  }
+
   /** Reads a segment of an earlier run. */
-  #load(name: string): void {
-    const number = Number(NAME.exec(name)?.[1]);
+  #load(name: string, number: number, onDamage: EntryLogOptions['onDamage']): void {
     const path = join(this.#folder, name);
     const content = readFileSync(path);
     const file = openSync(path, 'r+');
@@ -368,13 +386,16 @@ export class EntryLog {
       live: 0,
       move: 0,
     };
-    for (const { line, at, bytes } of readLines(content, number)) {
-      const before = this.#entries.get(line.key);
-      if (before) this.#forget(line.key, before);
+    let damaged = 0;
+    for (const { line, at, bytes, damaged: before } of readLines(content, number)) {
+      damaged += before;
+      const former = this.#entries.get(line.key);
+      if (former) this.#forget(line.key, former);
       if (line.kind === 'put') {
         this.#enter(line.key, { segment, at, bytes, put: 0 });
       }
     }
+    if (damaged > 0) onDamage?.({ path, bytes: damaged });
     this.#segments.push(segment);
     // The earlier run may have ended before its flush.
     this.#flush.note(segment);

@@ -14,6 +14,7 @@ import * as z from 'zod';
 import { programVersion } from '../../process/version.js';
 import { StoreError } from '../ArtifactStore.js';
 import { codeOf } from '../../errors/reasons.js';
+import { damageIn, type Damage } from './segment.js';
 import { checkLmdbFile, DamagedFileError, type Findings } from './lmdbFile.js';
 
 /** The name of LMDB's file in a folder. */
@@ -126,9 +127,29 @@ const remedy = (folder: string): string =>
  * not three times in a row.
  */
 export function checkDataBeside(folder: string): void {
+  inThreeAttempts(() => checkData(folder));
+}
+
+/**
+ * Checks the log of accepted work, which a server may write. A line that is written during the check may look damaged.
+ * @throws StoreError
+ */
+export function checkAccepted(folder: string): void {
+  const accepted = join(folder, ACCEPTED_FOLDER);
+  if (!existsSync(accepted)) return;
+  inThreeAttempts(() => {
+    const [first] = damageIn(accepted);
+    if (first) throw new StoreError(damageText(first));
+  });
+}
+
+export const damageText = ({ path, bytes }: Damage): string =>
+  `${path} has ${bytes} damaged bytes: the accepted work in them cannot be read. All other work in it is used`;
+
+function inThreeAttempts(check: () => void): void {
   for (let attempt = 1; ; attempt++) {
     try {
-      checkData(folder);
+      check();
       return;
     } catch (error) {
       if (attempt === 3) throw error;

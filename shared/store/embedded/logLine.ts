@@ -34,24 +34,60 @@ export function writeLine(line: LogLine, segment: number, bytes: Buffer, at: num
   return end;
 }
 
+export interface FoundLine {
+  readonly line: LogLine;
+  readonly at: number;
+  readonly bytes: number;
+  /** The damaged bytes before the line. */
+  readonly damaged: number;
+}
+
 /**
- * The valid lines at the start of `content`, up to the first one that is incomplete, damaged, or of another segment.
+ * The valid lines of a segment. Its end is the first invalid line that no valid line follows: it was cut off, is free space, or is of
+ * another segment. An invalid line before a valid one is damaged: it is skipped, so that it costs no other line.
  */
-export function* readLines(
-  content: Buffer,
-  segment: number,
-): Generator<{ readonly line: LogLine; readonly at: number; readonly bytes: number }> {
-  for (let at = 0; at + HEAD + 3 <= content.length;) {
-    const length = content.readUInt32BE(at);
-    const body = content.subarray(at + HEAD, at + HEAD + length);
-    if (length < 3 || body.length < length || crc32(body, segment) !== content.readUInt32BE(at + 4)) return;
+export function* readLines(content: Buffer, segment: number): Generator<FoundLine> {
+  for (let end = 0; ;) {
+    const at = lineFrom(content, segment, end);
+    if (at === undefined) return;
+    const body = bodyAt(content, segment, at) ?? Buffer.alloc(0);
     const keyEnd = 3 + body.readUInt16BE(1);
     const key = body.toString('utf8', 3, keyEnd);
     const line: LogLine =
       body.readUInt8(0) === KIND.put
         ? { kind: 'put', key, value: body.toString('utf8', keyEnd) }
         : { kind: 'remove', key };
-    yield { line, at, bytes: HEAD + length };
-    at += HEAD + length;
+    const bytes = HEAD + body.length;
+    yield { line, at, bytes, damaged: at - end };
+    end = at + bytes;
   }
+}
+
+/** The rest of the line at a position, after its head; undefined if no valid line is there. */
+function bodyAt(content: Buffer, segment: number, at: number): Buffer | undefined {
+  if (at + HEAD + 3 > content.length) return undefined;
+  const length = content.readUInt32BE(at);
+  if (length < 3 || length > content.length - at - HEAD) return undefined;
+  const body = content.subarray(at + HEAD, at + HEAD + length);
+  if (3 + body.readUInt16BE(1) > length) return undefined;
+  return crc32(body, segment) === content.readUInt32BE(at + 4) ? body : undefined;
+}
+
+/** The position of the first valid line from `from` on. It looks only where a line's kind may be. */
+function lineFrom(content: Buffer, segment: number, from: number): number | undefined {
+  if (bodyAt(content, segment, from)) return from;
+  let put = -1;
+  let remove = -1;
+  for (let kind = from + HEAD; ; kind++) {
+    if (put < kind) put = positionOf(KIND.put, content, kind);
+    if (remove < kind) remove = positionOf(KIND.remove, content, kind);
+    kind = Math.min(put, remove);
+    if (kind === Infinity) return undefined;
+    if (bodyAt(content, segment, kind - HEAD)) return kind - HEAD;
+  }
+}
+
+function positionOf(byte: number, content: Buffer, from: number): number {
+  const at = content.indexOf(byte, from);
+  return at < 0 ? Infinity : at;
 }

@@ -2,6 +2,7 @@ import { chmod, copyFile, link, mkdir, open, readdir, rename, rm, stat } from 'n
 import { join } from 'node:path';
 import { StoreError } from '../ArtifactStore.js';
 import {
+  checkAccepted,
   checkData,
   checkDataBeside,
   claimFormat,
@@ -26,7 +27,7 @@ export interface Checked extends Findings {
   readonly format: FolderFormat;
 }
 
-/** Checks every page in use. The folder's server may run. */
+/** Checks every page in use, and the log of accepted work. The folder's server may run. */
 export async function checkFolder(folder: string): Promise<Checked> {
   const format = existing(folder);
   checkDataBeside(folder);
@@ -36,6 +37,7 @@ export async function checkFolder(folder: string): Promise<Checked> {
   try {
     const findings = checkData(folder, true);
     if (!findings) throw new StoreError(`${folder} does not contain a store`);
+    checkAccepted(folder);
     return { ...findings, format };
   } finally {
     transaction.done();

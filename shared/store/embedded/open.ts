@@ -23,6 +23,7 @@ import {
 import { EntryLog } from './EntryLog.js';
 import { FileSpace } from './FileSpace.js';
 import { LmdbStore } from './LmdbStore.js';
+import type { Damage } from './segment.js';
 import { closeFiles, closeFolder } from './privacy.js';
 import { lockFolder, type FolderLock } from './lock.js';
 import { codeOf, messageOf } from '../../errors/reasons.js';
@@ -44,6 +45,8 @@ export interface EmbeddedOptions {
   readonly durability?: Durability | undefined;
   /** Called for each failed write. */
   readonly onFailure?: ((error: Error) => void) | undefined;
+  /** Called at the start for each file of accepted work with damaged lines. */
+  readonly onDamage?: ((damage: Damage) => void) | undefined;
   /** Whether the disk has space for a write; missing: every write is attempted. */
   readonly mayWrite?: (() => boolean) | undefined;
 }
@@ -168,7 +171,7 @@ function openLmdb(folder: string, durable: boolean): RootDatabase<string, Buffer
 async function openIn(
   folder: string,
   lock: FolderLock,
-  { durability = 'disk', onFailure, mayWrite }: EmbeddedOptions,
+  { durability = 'disk', onFailure, onDamage, mayWrite }: EmbeddedOptions,
   kind: 'server' | 'beside' | 'temporary',
 ): Promise<EmbeddedStores> {
   const temporary = kind === 'temporary';
@@ -183,7 +186,9 @@ async function openIn(
   const whisks = await LmdbStore.open(root, 'whisks', commits);
   const activations = await LmdbStore.open(root, 'activations', commits);
   const subjects = await LmdbStore.open(root, 'subjects', commits);
-  const accepted = server ? new EntryLog(join(folder, ACCEPTED_FOLDER), { durability, onFailure }) : undefined;
+  const accepted = server
+    ? new EntryLog(join(folder, ACCEPTED_FOLDER), { durability, onFailure, onDamage })
+    : undefined;
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);

@@ -1,6 +1,10 @@
-import { closeSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { allocate } from '../../files/allocate.js';
+import { readLines } from './logLine.js';
 import { LANES, type Flushable } from './SharedFlush.js';
+
+const NAME = /^(\d{8})\.log$/;
 
 /** A file of an `EntryLog`. */
 export interface Segment extends Flushable {
@@ -60,4 +64,27 @@ export function writeAll(file: number, bytes: Buffer, position: number): void {
   for (let written = 0; written < bytes.length;) {
     written += writeSync(file, bytes, written, bytes.length - written, position + written);
   }
+}
+
+/** The number of the segment with this file name; undefined for other files. */
+export function numberOf(name: string): number | undefined {
+  const [, digits] = NAME.exec(name) ?? [];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** A segment of which some lines cannot be read. */
+export interface Damage {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** The segments with damaged lines in a folder. A server may write to them. */
+export function damageIn(folder: string): Damage[] {
+  return readdirSync(folder).flatMap((name) => {
+    const number = numberOf(name);
+    if (number === undefined) return [];
+    const path = join(folder, name);
+    const bytes = [...readLines(readFileSync(path), number)].reduce((sum, { damaged }) => sum + damaged, 0);
+    return bytes > 0 ? [{ path, bytes }] : [];
+  });
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { BegunJournal } from '../../../../invoker/activations/BegunJournal.js';
+import { BegunJournal, damageOf } from '../../../../invoker/activations/BegunJournal.js';
 
 const id = (n: number): string => n.toString(16).padStart(32, '0');
 
@@ -38,6 +38,23 @@ describe('BegunJournal', () => {
       [1, 2, 3].map((n) => second.hadBegun(id(n))),
       [true, true, false],
     );
+  });
+
+  it('knows all activations but those of damaged lines, and counts these', () => {
+    const first = open();
+    for (let n = 0; n < 5; n++) first.begin(id(n));
+    const content = readFileSync(path);
+    content.fill(0, 34, 2 * 34).fill('x', 3 * 34, 4 * 34);
+    writeFileSync(path, content);
+    const second = open();
+    assert.deepEqual(
+      [0, 1, 2, 3, 4].map((n) => second.hadBegun(id(n))),
+      [true, false, true, false, true],
+    );
+    assert.match(damageOf(second, 'invoker0') ?? '', /^2 lines of the journal of invoker0 are damaged/);
+    // The next start still reads the damaged file, as the older one of two.
+    open();
+    assert.equal(damageOf(open(), 'invoker0'), undefined);
   });
 
   it('forgets activations that the container did not take', () => {

@@ -94,6 +94,7 @@ describe("the administrator's command line", () => {
     ['user create a --namespace=', /Namespace must not be empty/],
     ['user create a --invocationsPerMinute 1', /sets no limits/],
     ['user list ns -p 0', /pick at least 1/],
+    ['data check x', /"data check" takes no other words/],
     ['user block', /needs one or more SUBJECT/],
     ['user grant a', /"user grant" needs SUBJECT NAMESPACE/],
     ['limits set ns', /needs one or more limits/],

@@ -64,6 +64,53 @@ describe('EntryLog', () => {
     assert.deepEqual(new EntryLog(folder, SMALL).table('t').keys(), ['whole']);
   });
 
+  it('loses no entry but that of a damaged line, and says that it is damaged', async () => {
+    const table = new EntryLog(folder).table('t');
+    for (let n = 0; n < 30; n++) await table.put(`k${n}`, `value ${n}\u0001\u0002`);
+    table.remove('k3');
+    const [name = ''] = segments();
+    const path = join(folder, name);
+    const content = readFileSync(path);
+    const lengthOf = (at: number): number => 8 + content.readUInt32BE(at);
+    const starts = [0];
+    while (starts.length < 31) starts.push((starts.at(-1) ?? 0) + lengthOf(starts.at(-1) ?? 0));
+    const kept = table.keys();
+    const openDamaged = (damage: (bytes: Buffer) => void): { keys: string[]; said: number[] } => {
+      const own = mkdtempSync(join(folder, 'd-'));
+      const bytes = Buffer.from(content);
+      damage(bytes);
+      writeFileSync(join(own, name), bytes);
+      const said: number[] = [];
+      return { keys: new EntryLog(own, { onDamage: ({ bytes }) => said.push(bytes) }).table('t').keys(), said };
+    };
+    assert.deepEqual(
+      openDamaged(() => {}),
+      { keys: kept, said: [] },
+    );
+    const without = (...keys: string[]): string[] => kept.filter((key) => !keys.includes(key));
+    for (const line of [0, 9, 29]) {
+      const [at = 0, next = 0] = starts.slice(line);
+      for (const damage of [
+        // A changed value, a length that is too large, and zeros.
+        (bytes: Buffer) => bytes.writeUInt8(255, next - 3),
+        (bytes: Buffer) => bytes.writeUInt32BE(0x7fffffff, at),
+        (bytes: Buffer) => bytes.fill(0, at, next),
+      ]) {
+        assert.deepEqual(openDamaged(damage), { keys: without(`k${line}`), said: [next - at] });
+      }
+    }
+    // Nothing valid follows: that is where the earlier run ended.
+    const end = starts[20] ?? 0;
+    assert.deepEqual(openDamaged((bytes) => bytes.fill(255, end + 10)).said, []);
+  });
+
+  it('uses a spare only if it has its full size', async () => {
+    writeFileSync(join(folder, 'spare.1'), 'x');
+    await new EntryLog(folder, SMALL).table('t').put('k', 'v');
+    assert.deepEqual(readdirSync(folder), segments());
+    assert.equal(readFileSync(join(folder, segments()[0] ?? '')).length, 1000);
+  });
+
   it('uses files again without finding their old entries, and gives the others back', async () => {
     const log = new EntryLog(folder, SMALL);
     const table = log.table('t');

@@ -17,8 +17,9 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StoreError, type NewDocument } from '../../../../../shared/store/ArtifactStore.js';
-import { FORMAT } from '../../../../../shared/store/embedded/dataFolder.js';
+import { damageText, FORMAT } from '../../../../../shared/store/embedded/dataFolder.js';
 import { checkLmdbFile, DamagedFileError } from '../../../../../shared/store/embedded/lmdbFile.js';
+import { writeLine } from '../../../../../shared/store/embedded/logLine.js';
 import {
   backupFolder,
   checkFolder,
@@ -311,6 +312,25 @@ describe('the data folder', () => {
     writeFileSync(`${file}.new`, 'x');
     await isWhole();
     assert.ok(!existsSync(join(data, 'compacted')) && !existsSync(`${file}.new`));
+  });
+
+  it('is not called whole if accepted work is damaged', async () => {
+    const accepted = join(data, 'accepted', '00000001.log');
+    rmSync(join(data, 'accepted'), { recursive: true });
+    mkdirSync(join(data, 'accepted'));
+    const lines = Buffer.alloc(1000);
+    const first = writeLine({ kind: 'put', key: 'messages/a', value: '1' }, 1, lines, 0);
+    writeLine({ kind: 'put', key: 'messages/b', value: '2' }, 1, lines, first);
+    writeFileSync(accepted, lines);
+    await checkFolder(data);
+    writeFileSync(accepted, lines.fill('x', first - 1, first));
+    await assert.rejects(checkFolder(data), new RegExp(`00000001\\.log has ${first} damaged bytes`));
+
+    const said: string[] = [];
+    const stores = await openEmbeddedStores(data, { onDamage: (damage) => said.push(damageText(damage)) });
+    assert.deepEqual(stores.messages.keys(), ['b']);
+    assert.match(said.join('|'), /^[^|]*00000001\.log has \d+ damaged bytes[^|]*$/);
+    await stores.close();
   });
 
   it('says which of its files it cannot open', async () => {
