@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { ObjectHistory, randomNumbers } from '../../history/ObjectHistory.js';
 import { eventually } from '../../e2e/eventually.js';
 import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
+import { copiesOf } from '../../../invoker/objects/sharing/copies.js';
 import { GUEST, TestCluster, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 
 const PLACES = ['red', 'green', 'old'].flatMap((color) => ['a', 'b'].map((key) => `${color}/${key}`));
 /** The pause after a change of unknown outcome: a client of a dead home makes few of them. */
 const UNKNOWN_PAUSE_MS = 40;
+/** How often an invoker evicts its objects in a test of evictions, in ms. */
+const EVICT_MS = 2;
 /** How many things happen in a test of all kinds. */
 const STEPS = Number(process.env['HISTORY_STEPS'] ?? 4);
 /** A busy machine takes long. */
@@ -74,6 +77,22 @@ class Workload {
   }
 }
 
+/** As if memory were short: evicts all objects that are not in use, apart from the copies, which may be the only ones then. */
+function evict({ memory }: Node): void {
+  const now = performance.now();
+  const copies = copiesOf(GUEST);
+  const held = ['red', 'green', 'old'].flatMap((color) =>
+    memory.list(copies, { color, prefix: '', after: undefined, limit: 1000 }, now).objects.map(({ key }) => {
+      const object = memory.peek(copies, { color, key }, now);
+      return object && memory.hold(copies, { color, key }, object);
+    }),
+  );
+  const { boundBytes } = memory;
+  memory.resize(0);
+  memory.resize(boundBytes);
+  for (const release of held) release?.();
+}
+
 describe('the history of each object is linearizable', function () {
   this.timeout(600_000);
   const seed = Number(process.env['HISTORY_SEED'] ?? 1);
@@ -81,15 +100,23 @@ describe('the history of each object is linearizable', function () {
   async function check(
     persistence: string,
     nemesis: (cluster: TestCluster, workload: Workload) => Promise<void>,
-    { invokers = 3 } = {},
+    { invokers = 3, evicts = false } = {},
   ): Promise<void> {
     const cluster = new TestCluster(new MapStore());
     for (let i = 0; i < invokers; i++) await cluster.add();
     const workload = new Workload(cluster, randomNumbers(seed), persistence);
     const stop = await workload.start();
+    const random = randomNumbers(seed + 1);
+    const evictOne = (): void => {
+      const up = cluster.nodes.filter(({ state }) => state !== 'dead');
+      const node = up[Math.floor(random() * up.length)];
+      if (node) evict(node);
+    };
+    const evicting = evicts ? setInterval(evictOne, EVICT_MS).unref() : undefined;
     await workload.more(30);
     await nemesis(cluster, workload);
     await workload.more(30);
+    clearInterval(evicting);
     await stop();
     const faults = cluster.nodes.flatMap((node) => node.faults);
     await cluster.close();
@@ -120,6 +147,44 @@ describe('the history of each object is linearizable', function () {
     }
   };
 
+  const drainsAndJoins = async (cluster: TestCluster, workload: Workload): Promise<void> => {
+    for (let i = 0; i < 3; i++) {
+      const node = nodeAt(cluster, -1 - (i % 2));
+      const { left } = await cluster.drain(node);
+      assert.equal(left, 0);
+      await cluster.kill(node);
+      cluster.notice(node);
+      await cluster.add();
+      await workload.more(30);
+    }
+  };
+
+  const cutsOff = async (persistence: string, cluster: TestCluster, workload: Workload): Promise<void> => {
+    // The first and the last invoker are homes of colors. The one in between is their next home.
+    const next = nodeAt(cluster, 1);
+    for (const { home, color } of [
+      { home: 2, color: 'red' },
+      { home: 0, color: 'old' },
+    ]) {
+      const node = nodeAt(cluster, home);
+      await eventually(() => assert.ok(node.sharing.owns(GUEST, color)));
+      node.proxy.drop();
+      node.reachesControllers = false;
+      // The controllers take an invoker for dead when it has not pinged for longer than a reply holds.
+      await pause(VALID_MS + 500);
+      workload.history.mayLose();
+      node.state = 'draining';
+      // The next home takes the colors over, and changes their objects.
+      await eventually(() => assert.ok(next.sharing.owns(GUEST, color)), LIMIT_MS);
+      await workload.more(40);
+      node.proxy.heal();
+      node.reachesControllers = true;
+      node.state = 'up';
+      await workload.more(40);
+      if (home === 2) await eventually(() => isBackAt(node, next, persistence), LIMIT_MS);
+    }
+  };
+
   for (const persistence of ['memory', 'replicated', 'stored']) {
     it(`while nothing happens (${persistence})`, () => check(persistence, (_, workload) => workload.more(100)));
 
@@ -131,45 +196,10 @@ describe('the history of each object is linearizable', function () {
         }
       }));
 
-    it(`while invokers drain and others join (${persistence})`, () =>
-      check(persistence, async (cluster, workload) => {
-        for (let i = 0; i < 3; i++) {
-          const node = nodeAt(cluster, -1 - (i % 2));
-          const { left } = await cluster.drain(node);
-          assert.equal(left, 0);
-          await cluster.kill(node);
-          cluster.notice(node);
-          await cluster.add();
-          await workload.more(30);
-        }
-      }));
+    it(`while invokers drain and others join (${persistence})`, () => check(persistence, drainsAndJoins));
 
     it(`while homes are cut off from the others and from the controllers, and come back (${persistence})`, () =>
-      check(persistence, async (cluster, workload) => {
-        // The first and the last invoker are homes of colors. The one in between is their next home.
-        const next = nodeAt(cluster, 1);
-        for (const { home, color } of [
-          { home: 2, color: 'red' },
-          { home: 0, color: 'old' },
-        ]) {
-          const node = nodeAt(cluster, home);
-          await eventually(() => assert.ok(node.sharing.owns(GUEST, color)));
-          node.proxy.drop();
-          node.reachesControllers = false;
-          // The controllers take an invoker for dead when it has not pinged for longer than a reply holds.
-          await pause(VALID_MS + 500);
-          workload.history.mayLose();
-          node.state = 'draining';
-          // The next home takes the colors over, and changes their objects.
-          await eventually(() => assert.ok(next.sharing.owns(GUEST, color)), LIMIT_MS);
-          await workload.more(40);
-          node.proxy.heal();
-          node.reachesControllers = true;
-          node.state = 'up';
-          await workload.more(40);
-          if (home === 2) await eventually(() => isBackAt(node, next, persistence), LIMIT_MS);
-        }
-      }));
+      check(persistence, (...parts) => cutsOff(persistence, ...parts)));
   }
 
   /** Waits until all colors are at their homes, and the copies of their objects at their next homes. */
@@ -262,17 +292,27 @@ describe('the history of each object is linearizable', function () {
       }));
   }
 
+  const homesDie = async (cluster: TestCluster, workload: Workload): Promise<void> => {
+    for (let i = 0; i < 3; i++) {
+      const node = nodeAt(cluster, -1);
+      await cluster.kill(node);
+      await pause(100);
+      cluster.notice(node);
+      await cluster.add();
+      await workload.more(30);
+    }
+  };
+
   for (const persistence of ['replicated', 'stored']) {
-    it(`while homes die (${persistence})`, () =>
-      check(persistence, async (cluster, workload) => {
-        for (let i = 0; i < 3; i++) {
-          const node = nodeAt(cluster, -1);
-          await cluster.kill(node);
-          await pause(100);
-          cluster.notice(node);
-          await cluster.add();
-          await workload.more(30);
-        }
-      }));
+    it(`while homes die (${persistence})`, () => check(persistence, homesDie));
+
+    for (const [what, nemesis] of Object.entries({
+      'invokers drain and others join': drainsAndJoins,
+      'homes are cut off, and come back': (...parts: [TestCluster, Workload]) => cutsOff(persistence, ...parts),
+      'homes die': homesDie,
+    })) {
+      it(`while ${what}, and all evict their objects again and again (${persistence})`, () =>
+        check(persistence, nemesis, { evicts: true }));
+    }
   }
 });
