@@ -29,6 +29,12 @@ export interface RaisedEpoch {
   readonly run?: string | undefined;
 }
 
+interface KeptSet {
+  readonly state: CopySetState;
+  readonly namespace: ObjectNamespace;
+  readonly color: string;
+}
+
 const MAX_COLORS = 100_000;
 /** The most epochs of a color to remember: a color has rarely more owners within a short time. */
 const MAX_RAISED = 4;
@@ -37,7 +43,8 @@ const MAX_RAISED = 4;
 export class CopySets {
   readonly #memory: ObjectMemory;
   readonly #maxColors: number;
-  readonly #sets = new Map<string, CopySetState>();
+  /** With its copies, which are removed with it. */
+  readonly #sets = new Map<string, KeptSet>();
   /** By color: the latest one of each run, the highest one first. The least recently raised color comes first. */
   readonly #epochs = new Map<string, readonly RaisedEpoch[]>();
 
@@ -48,12 +55,12 @@ export class CopySets {
 
   /** The highest epoch of the color that this invoker has heard of; 0: none. */
   epoch(key: string): number {
-    return Math.max(this.#epochs.get(key)?.[0]?.epoch ?? 0, this.#sets.get(key)?.epoch ?? 0);
+    return Math.max(this.#epochs.get(key)?.[0]?.epoch ?? 0, this.get(key)?.epoch ?? 0);
   }
 
   /** The epochs of the color that this invoker has heard of. */
   raised(key: string): RaisedEpoch[] {
-    const set = this.#sets.get(key);
+    const set = this.get(key);
     return [...(this.#epochs.get(key) ?? []), ...(set ? [{ epoch: set.epoch }] : [])];
   }
 
@@ -66,7 +73,7 @@ export class CopySets {
   }
 
   get(key: string): CopySetState | undefined {
-    return this.#sets.get(key);
+    return this.#sets.get(key)?.state;
   }
 
   /**
@@ -77,11 +84,11 @@ export class CopySets {
   admit(namespace: ObjectNamespace, color: string, epoch: number): AdmittedSet {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
-    const known = this.#sets.get(key);
+    const known = this.get(key);
     if (known?.epoch === epoch) return { ...known, begun: false };
     this.#memory.clear(copiesOf(namespace), color);
     const set = { epoch, complete: false };
-    put(this.#sets, key, set, this.#maxColors);
+    this.#keep(namespace, color, set);
     return { ...set, begun: true };
   }
 
@@ -96,11 +103,11 @@ export class CopySets {
   complete(namespace: ObjectNamespace, color: string, epoch: number, from: number | undefined, begun = false): boolean {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
-    const set = this.#sets.get(key);
+    const set = this.get(key);
     if (from !== undefined && !(set?.complete === true && set.epoch >= from)) return false;
     if (begun && set?.epoch !== epoch) return false;
     if (from === undefined) this.admit(namespace, color, epoch);
-    put(this.#sets, key, { epoch, complete: true }, this.#maxColors);
+    this.#keep(namespace, color, { epoch, complete: true });
     return true;
   }
 
@@ -108,7 +115,7 @@ export class CopySets {
   forget(namespace: ObjectNamespace, color: string, before: number): void {
     const key = colorKey(namespace, color);
     this.raise(key, before);
-    const set = this.#sets.get(key);
+    const set = this.get(key);
     if (set && set.epoch >= before) return;
     this.drop(namespace, color);
   }
@@ -117,6 +124,11 @@ export class CopySets {
   drop(namespace: ObjectNamespace, color: string): void {
     this.#sets.delete(colorKey(namespace, color));
     this.#memory.clear(copiesOf(namespace), color);
+  }
+
+  #keep(namespace: ObjectNamespace, color: string, state: CopySetState): void {
+    const forgotten = put(this.#sets, colorKey(namespace, color), { state, namespace, color }, this.#maxColors);
+    if (forgotten) this.#memory.clear(copiesOf(forgotten.namespace), forgotten.color);
   }
 
   #requireCurrent(key: string, epoch: number): void {
@@ -133,9 +145,12 @@ function withEpoch(known: readonly RaisedEpoch[], next: RaisedEpoch): readonly R
   return all.length <= MAX_RAISED || !rest ? all : [...all.slice(0, MAX_RAISED - 1), { epoch: rest.epoch }];
 }
 
-function put<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {
+/** @returns the oldest value, if it had to go. */
+function put<Value>(map: Map<string, Value>, key: string, value: Value, most: number): Value | undefined {
   map.delete(key);
   map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > most && oldest !== undefined) map.delete(oldest);
+  const [oldest] = map;
+  if (map.size <= most || !oldest) return undefined;
+  map.delete(oldest[0]);
+  return oldest[1];
 }

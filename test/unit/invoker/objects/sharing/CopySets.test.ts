@@ -102,6 +102,14 @@ describe('sets of copies', () => {
     assert.deepEqual([sets.epoch('red'), sets.epoch('green'), sets.epoch('blue')], [0, 2, 3]);
   });
 
+  it('go with their copies if there are too many', () => {
+    sets = new CopySets(memory, 2);
+    keep('a', 5);
+    for (const color of ['green', 'blue']) sets.admit(GUEST, color, 5);
+    assert.deepEqual([keys(), sets.get(RED)], [[], undefined]);
+    assert.deepEqual(sets.get(colorKey(GUEST, 'green')), { epoch: 5, complete: false });
+  });
+
   it('count from the latest complete one on', () => {
     const owned = newlyOwned({ policy: undefined, epoch: 9, lapses: 1, validMs: 8000 });
     const add = (instance: number, epoch: number, complete: boolean, lost = false): void =>
