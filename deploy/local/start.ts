@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -113,6 +114,8 @@ export async function startLocal(life: Lifecycle, options: LocalOptions, log: Lo
     environment: {
       ...UNLIMITED,
       SYSTEM_CATALOG: 'true',
+      // As in the standalone server: without a secret, each invoker would have objects of its own.
+      CONFIG_whisk_objects_secret: randomBytes(32).toString('base64url'),
       CONFIG_whisk_kafka_topics_prefix: prefix,
       CONFIG_whisk_kafka_topics_userEvent_prefix: prefix,
       WHISK_API_HOST_PROTO: 'http',

@@ -100,6 +100,20 @@ describe('npm run local', function () {
     }
   });
 
+  it('shares objects among the invokers, as the standalone server does', async () => {
+    const base = started().said(/^API host +(\S+)$/m);
+    const authorization = `Basic ${Buffer.from(started().said(/^guest key +(\S+)$/m)).toString('base64')}`;
+    const objects = (address: string, key: string) => `${address}/api/v1/namespaces/_/objects/${key}/k`;
+    for (const color of ['red', 'green', 'blue', 'grey']) {
+      const put = await fetch(objects(base, color), { method: 'PUT', headers: { authorization }, body: color });
+      assert.equal(put.status, 201, await put.text());
+      for (const controller of [/^controller0 +(\S+) /m, /^controller1 +(\S+) /m]) {
+        const read = await fetch(objects(started().said(controller), color), { headers: { authorization } });
+        assert.equal(await read.text(), color);
+      }
+    }
+  });
+
   const invoke = async (): Promise<number> =>
     (await request(`http://127.0.0.1:${port}`, 'POST', 'actions/where?blocking=true&result=true', { ms: 1 })).status;
 
