@@ -88,6 +88,28 @@ export class Safety {
     return retry;
   }
 
+  /**
+   * Waits until the changes of a color's objects are safe that are in memory now.
+   * @param color see `colorKey`.
+   * @param isListed whether an object with this key is asked for.
+   * @throws ObjectError 503 if a change stays unsafe
+   */
+  async allSafe(color: string, isListed: (key: string) => boolean): Promise<void> {
+    const prefix = `${color}\n`;
+    const changes = [...this.#unsafe].filter(
+      ([place, { address }]) => place.startsWith(prefix) && isListed(address.key),
+    );
+    // One after the other: if the store is away, the first one fails.
+    for (const [place, { namespace, address, etag }] of changes) {
+      // The operation that made the change may fail. Then the change is tried again, once.
+      for (let attempt = 0; attempt < 2; attempt++) {
+        const now = this.#unsafe.get(place);
+        if (!now || now.etag !== etag) break;
+        await this.unsafe(namespace, address);
+      }
+    }
+  }
+
   /** Runs a task on an object while other operations on it wait. No other task on it may be under way. */
   alone(namespace: ObjectNamespace, address: ObjectAddress, task: () => Promise<Prepared>): Promise<Prepared> {
     const place = placeOf(namespace, address);

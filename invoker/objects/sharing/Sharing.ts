@@ -199,11 +199,12 @@ export class Sharing implements Elsewhere {
     return this.#leaving.add(colorKey(namespace, color), leave);
   }
 
-  /** The objects of a color, here and at former homes, in copies and in the store. */
+  /** The objects of a color, here and at former homes, in copies and in the store. @throws ObjectError 503 */
   async list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
     const { memory, now } = this.#parts;
-    const owned = this.#ownership.owned(namespace, asked.color);
-    const lists: ObjectList[] = [memory.list(namespace, asked, now())];
+    const { color, prefix, after = '', limit } = asked;
+    const owned = this.#ownership.owned(namespace, color);
+    const lists: ObjectList[] = [];
     const copies = copiesOf(namespace);
     if (owned) {
       for (const former of owned.formers.values()) {
@@ -211,13 +212,16 @@ export class Sharing implements Elsewhere {
         if (list) lists.push(list);
       }
       // Also the copies of this ownership: this memory may have evicted objects, or never had some of them.
-      for (const { peer } of currentSets(owned, this.#sets.get(colorKey(namespace, asked.color)))) {
+      for (const { peer } of currentSets(owned, this.#sets.get(colorKey(namespace, color)))) {
         const list = peer ? await this.#holders.list(owned, peer, copies, asked) : memory.list(copies, asked, now());
         if (list) lists.push(list);
       }
     }
     if (this.#store) lists.push(await this.#store.list(namespace, asked));
-    return mergeLists(lists, asked.limit);
+    // This memory comes last: objects may have moved here meanwhile, and all changes that the others know are here.
+    const here = memory.list(namespace, asked, now());
+    await this.#safety.allSafe(colorKey(namespace, color), (key) => key.startsWith(prefix) && key > after);
+    return mergeLists([here, ...lists], limit);
   }
 
   /**
