@@ -32,6 +32,8 @@ export interface ObjectPeersParts {
   readonly now: () => number;
   /** Bounds the connections of a namespace; missing: with the usual bounds. */
   readonly turns?: NamespaceTurns | undefined;
+  /** The limit for the next bytes of a body, in ms; missing: `BODY_IDLE_MS`. */
+  readonly bodyIdleMs?: number | undefined;
 }
 
 /** A request for an object memory. */
@@ -74,7 +76,7 @@ export class ObjectPeers {
     const options = {
       pipelining: 1,
       connect: { timeout: CONNECT_MS, ...parts.tls },
-      bodyTimeout: BODY_IDLE_MS,
+      bodyTimeout: parts.bodyIdleMs ?? BODY_IDLE_MS,
     };
     this.#client = new LazyHttpClient(({ Agent }) => new Agent({ ...options, connections: CONNECTIONS }));
     this.#waiting = new LazyHttpClient(({ Agent }) => new Agent({ ...options, connections: MAX_OPEN_WAITS }));

@@ -73,6 +73,8 @@ export interface ObjectServiceOptions {
   readonly now?: (() => number) | undefined;
   /** The file of the worker thread. Missing: `worker.js`. */
   readonly workerFile?: URL | undefined;
+  /** The longest time until the worker listens, in ms. Missing: `START_MS`. */
+  readonly startMs?: number | undefined;
 }
 
 /** How an invoker shares objects. */
@@ -267,7 +269,7 @@ export class ObjectService {
       env: {},
       name: 'objects',
     });
-    const late = setTimeout(() => void worker.terminate(), START_MS);
+    const late = setTimeout(() => void worker.terminate(), this.#options.startMs ?? START_MS);
     let reason = 'it did not listen in time';
     const calls = new CallClient({ send: (message, bytes) => this.#tell(worker, { kind: 'call', message }, bytes) });
     worker.on('message', (message: FromWorker) => this.#onMessage(worker, calls, message));

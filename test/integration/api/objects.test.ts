@@ -10,7 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { ObjectPeers } from '../../../controller/objects/ObjectPeers.js';
+import { ObjectPeers, type ObjectPeersParts } from '../../../controller/objects/ObjectPeers.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
 import { HOMES_PATH, homesQuery, homesReplySchema } from '../../../shared/objects/homesReply.js';
@@ -56,12 +56,13 @@ describe('objects from outside', () => {
   const asked: (string | undefined)[][] = [];
   let first: Awaited<ReturnType<typeof startHome>>;
   let second: Awaited<ReturnType<typeof startHome>>;
+  let parts: ObjectPeersParts;
   let peers: ObjectPeers;
   let controller: TestController;
 
   before(async () => {
     [first, second] = await Promise.all([startHome(0), startHome(1)]);
-    peers = new ObjectPeers({
+    parts = {
       secret: SECRET,
       self: 'controller0',
       validMs: 8000,
@@ -82,7 +83,8 @@ describe('objects from outside', () => {
             : undefined,
       },
       now: Date.now,
-    });
+    };
+    peers = new ObjectPeers(parts);
     controller = await TestController.start({ objects: peers });
   });
   beforeEach(() => {
@@ -285,6 +287,48 @@ describe('objects from outside', () => {
     }
     const read = await call('GET', '_/objects/red/k');
     assert.deepEqual([read.status, read.headers.get('retry-after')], [503, '1']);
+  });
+
+  it('respond 502 to a change whose home is frozen, and 503 to a read', async () => {
+    // As a frozen process: its machine takes connections and requests.
+    first.answer(() => undefined);
+    const send = peers.send.bind(peers);
+    const limits = new Set<number>();
+    peers.send = (url, request) => {
+      limits.add(request.timeoutMs);
+      return send(url, { ...request, timeoutMs: 100 });
+    };
+    try {
+      for (const method of ['PUT', 'DELETE']) {
+        const changed = await call(method, '_/objects/red/k', method === 'PUT' ? { body: 'x' } : {});
+        assert.equal(changed.status, 502, method);
+        assert.match(((await changed.json()) as { error: string }).error, /invoker0, does not respond: the object may/);
+      }
+      for (const path of ['red/k', 'red']) {
+        const read = await call('GET', `_/objects/${path}`);
+        assert.deepEqual([read.status, read.headers.get('retry-after')], [503, '1']);
+      }
+      assert.deepEqual([...limits], [60_000]);
+      assert.equal((await call('GET', '_/objects/red/k?wait=300s')).status, 503);
+      assert.deepEqual([...limits], [60_000, 310_000]);
+    } finally {
+      peers.send = send;
+    }
+  });
+
+  it('do not look complete if their home freezes while it sends them', async () => {
+    first.answer((_req, res) => void res.writeHead(200, { 'content-length': 2 }).write('o'));
+    const impatient = new ObjectPeers({ ...parts, bodyIdleMs: 300 });
+    const send = peers.send.bind(peers);
+    peers.send = (url, request) => impatient.send(url, request);
+    try {
+      const read = await call('GET', '_/objects/red/k');
+      assert.equal(read.status, 200);
+      await assert.rejects(read.text());
+    } finally {
+      peers.send = send;
+      await impatient.close();
+    }
   });
 
   it('that could not be sent to their home, or were refused by it, leave the connection to the next request', async () => {

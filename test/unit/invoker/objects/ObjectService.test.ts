@@ -133,6 +133,18 @@ describe('ObjectService', () => {
     assert.match(lines[0] ?? '', /it fails at the start/);
   });
 
+  it('ends a thread that is frozen at its start, and starts another one', async () => {
+    const frozen = new URL('./failingWorker.js', import.meta.url);
+    await start({ workerFile: frozen, boundBytes: 1_000_002, startMs: 300 });
+    for (const pause of ['100 ms', '200 ms']) {
+      const seen = lines.length;
+      await assert.rejects(caller().call('/c/k'));
+      await until(() => lines.length > seen);
+      assert.match(lines.at(-1) ?? '', new RegExp(`again in ${pause}: it did not listen in time`));
+      await until(() => existsSync(socketPath()));
+    }
+  });
+
   it('ends waiting requests and removes its folder at the stop', async () => {
     await start();
     const objects = caller();
