@@ -15,6 +15,7 @@ import type { Holders } from './Holders.js';
 import { lostColor } from './lostColor.js';
 import { asOwner, unlessRenewed } from './asOwner.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
+import { StaleSets, type StaleSet } from './StaleSets.js';
 
 export interface ReplicationParts {
   readonly memory: ObjectMemory;
@@ -44,9 +45,16 @@ type Changed = z.infer<typeof changedSchema>;
 /** Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. */
 export class Replication {
   readonly #parts: ReplicationParts;
+  readonly #stale: StaleSets;
 
   constructor(parts: ReplicationParts) {
     this.#parts = parts;
+    this.#stale = new StaleSets((set) => this.#forget(set), parts.now);
+  }
+
+  /** See `StaleSets.tend`. */
+  tend(): Promise<void> {
+    return this.#stale.tend();
   }
 
   /** Makes the copy of a replicated object like the object. To be called `asOwner`. @throws ObjectError, PeerError */
@@ -168,7 +176,12 @@ export class Replication {
     owned.copies.clear();
     sets.forget(namespace, color, epoch);
     const others = stale.filter(({ peer, lost }) => peer.instance !== next.instance && lost !== true);
-    await Promise.all(others.map(({ peer }) => this.#forget(peer, namespace, color, epoch)));
+    await Promise.all(
+      others.map(async ({ peer }) => {
+        const set = { at: peer, namespace, color, epoch };
+        if (!(await this.#forget(set))) this.#stale.add(set);
+      }),
+    );
     return set;
   }
 
@@ -287,13 +300,21 @@ export class Replication {
     return completedSchema.parse(reply).completed;
   }
 
-  /** Tells an invoker that its set is out of date. It is refused as such in any case, so nobody waits for that. */
-  async #forget(at: Peer, namespace: ObjectNamespace, color: string, epoch: number): Promise<void> {
+  /**
+   * Tells an invoker that its set is out of date. It is refused as such in any case, so nobody waits long for that.
+   * @returns false if the invoker may not know.
+   */
+  async #forget({ at, namespace, color, epoch }: StaleSet): Promise<boolean> {
     const path = `${objectPath(color)}?epoch=${epoch}`;
     const asked = { operation: 'forget', method: 'POST', path, namespace, timeoutMs: FORGET_MS } as const;
-    await this.#parts.peers.ask(at, asked).catch((error: unknown) => {
-      if (!(error instanceof PeerError || error instanceof ObjectError)) throw error;
-    });
+    try {
+      await this.#parts.peers.ask(at, asked);
+      return true;
+    } catch (error) {
+      if (error instanceof PeerError) return error.fault === 'dead';
+      if (error instanceof ObjectError) return true;
+      throw error;
+    }
   }
 }
 

@@ -140,10 +140,11 @@ export class Sharing implements Elsewhere {
     return this.#ownership.owned(namespace, color) !== undefined;
   }
 
-  /** See `Ownership.beat` and `Safety.tend`. */
+  /** See `Ownership.beat`, `Safety.tend` and `StaleSets.tend`. */
   beat(): void {
     this.#ownership.beat();
     void this.#safety.tend();
+    void this.#replication.tend();
   }
 
   async forward(call: ForwardedCall): Promise<void> {

@@ -193,6 +193,17 @@ describe('copies of replicated objects at the next home', () => {
     assert.equal(home.owned.wholeAt, 0);
   });
 
+  it('are removed where they were before, also if that invoker did not answer at first', async () => {
+    const home = newHome();
+    write(home, 'k', 'one');
+    await ensure(home, b);
+    home.peers.on('forget', () => Promise.reject(silent()));
+    await ensure(home, c);
+    assert.deepEqual([keysAt(b), keysAt(c)], [['k'], ['k']]);
+    await home.replication.tend();
+    assert.deepEqual([keysAt(b), keysAt(c)], [[], ['k']]);
+  });
+
   it('are not changed by a late request after a later change', async () => {
     const home = newHome();
     await ensure(home, b);
