@@ -57,6 +57,8 @@ export interface Owned {
   readonly formers: Map<number, Peer>;
   /** The sets of copies of earlier ownerships. */
   readonly copies: Map<number, CopySet>;
+  /** The holders of sets that controllers name at other addresses, by their numbers: since when, and when they did so last, in ms. */
+  readonly moved: Map<number, { readonly since: number; readonly latest: number }>;
   /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
   copiedTo: CopySet | undefined;
   /** How many of its objects that copies may have were evicted from this memory, or undone. */
@@ -227,6 +229,7 @@ export const newlyOwned = ({
   others: [],
   formers: new Map(),
   copies: new Map(),
+  moved: new Map(),
   copiedTo: undefined,
   evictions: 0,
   wholeAt: undefined,

@@ -17,6 +17,8 @@ type Asked = Pick<ListRequest, 'color' | 'prefix' | 'after' | 'limit'>;
 const PATIENCE_MS = 600_000;
 /** If the invoker is not asked for so long, in ms, the time begins anew: a few late answers, far apart, are not a silence. */
 const GAP_MS = 30_000;
+/** A controller misses an invoker so much later than a reply about homes ends, in ms, with a reserve. */
+const LAG_MARGIN_MS = 3000;
 
 /** Asks the invokers that hold the copies of a color for them. */
 export class Holders {
@@ -77,11 +79,23 @@ function lose(owned: Owned, instance: number): void {
   if (owned.copiedTo?.peer.instance === instance) owned.copiedTo = { ...owned.copiedTo, lost: true };
 }
 
-/** An invoker that is reached at another address has started again: its set is lost. @param peers as a controller names them now. */
-export function loseMoved(owned: Owned, peers: readonly Peer[]): void {
+/**
+ * An invoker that is reached at another address has started again: its set is lost. A controller that lags may name its former address
+ * for as long as it takes to miss an invoker. So the set is lost only if all controllers have named the other address for longer.
+ * @param peers as a controller names them now.
+ * @param now in ms; never decreases.
+ */
+export function loseMoved(owned: Owned, peers: readonly Peer[], now: number): void {
   if (!owned.copiedTo && owned.copies.size === 0) return;
   for (const { instance, url } of peers) {
     const set = owned.copiedTo ?? owned.copies.get(instance);
-    if (set && set.peer.instance === instance && set.peer.url !== url) lose(owned, instance);
+    if (set?.peer.instance !== instance) continue;
+    const named = owned.moved.get(instance);
+    if (set.peer.url === url) owned.moved.delete(instance);
+    else if (!named || now - named.latest > GAP_MS) owned.moved.set(instance, { since: now, latest: now });
+    else {
+      owned.moved.set(instance, { since: named.since, latest: now });
+      if (now - named.since > owned.validMs + LAG_MARGIN_MS) lose(owned, instance);
+    }
   }
 }

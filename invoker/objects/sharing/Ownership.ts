@@ -175,7 +175,7 @@ export class Ownership {
     const { self, others } = place;
     const owned = this.owned(namespace, color);
     if (owned) {
-      loseMoved(owned, [...others, ...place.reply.away]);
+      loseMoved(owned, [...others, ...place.reply.away], this.#parts.now());
       this.#serves(owned, others);
       onServe(asked, owned, others[0]);
       return { kind: 'here', others };

@@ -100,11 +100,25 @@ describe('an invoker that holds copies', () => {
     assert.equal(isLost(), true);
   });
 
-  it('has lost them if the controllers name it at another address', () => {
-    loseMoved(owned, [PEER, { instance: 2, url: 'http://elsewhere' }]);
-    assert.equal(isLost(), false);
+  const MOVED = [{ instance: 1, url: 'http://elsewhere' }];
+
+  it('has lost them if the controllers name it at another address for longer than they may lag', () => {
+    loseMoved(owned, [PEER, { instance: 2, url: 'http://elsewhere' }], now);
     owned.copiedTo = { peer: PEER, epoch: 5, complete: true };
-    loseMoved(owned, [{ instance: 1, url: 'http://elsewhere' }]);
+    for (let i = 0; i < 11; i++, now += 1000) loseMoved(owned, MOVED, now);
+    assert.deepEqual([isLost(), owned.copiedTo.lost], [false, undefined]);
+    loseMoved(owned, MOVED, now);
+    assert.deepEqual([isLost(), owned.copiedTo.lost], [false, undefined]);
+    loseMoved(owned, MOVED, now + 1000);
     assert.deepEqual([isLost(), owned.copiedTo.lost], [true, true]);
+  });
+
+  it('has not lost them if a controller that lags names its former address now and then', () => {
+    for (let i = 0; i < 60; i++, now += 1000) loseMoved(owned, i % 10 === 9 ? [PEER] : MOVED, now);
+    assert.equal(isLost(), false);
+    // Long ago, it may have been another address.
+    loseMoved(owned, MOVED, now);
+    loseMoved(owned, MOVED, now + MINUTE_MS);
+    assert.equal(isLost(), false);
   });
 });
