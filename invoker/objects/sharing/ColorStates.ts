@@ -91,7 +91,10 @@ interface Adopting {
 export type ColorState = Owned | Adopting | { readonly kind: 'given'; readonly to: Peer; readonly until: number };
 
 /** What the next owner needs to know of an ownership that has ended. */
-export type Claim = Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'>;
+export type Claim = Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'> & {
+  /** The invoker that has got the color last, and when, in ms. Missing: none. */
+  readonly given?: { readonly to: Peer; readonly at: number };
+};
 
 /** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
 const GIVEN_MS = 3000;
@@ -153,7 +156,9 @@ export class ColorStates {
     if (state?.kind === 'adopting' && self < to.instance) return 'busy';
     if (state) this.#keepClaim(key, state);
     this.#set(key, { kind: 'given', to, until: now + GIVEN_MS });
-    return this.#claims.get(key);
+    const claim = this.#claims.get(key);
+    if (claim) this.#claims.set(key, { ...claim, given: { to, at: now } });
+    return claim;
   }
 
   /** Notes the eviction of an object that copies may have. */

@@ -43,6 +43,8 @@ const BEAT_MS = 1000;
  * How long an adoption that is not complete is tried again without a request, in ms, and for how many colors.
  */
 const RETRY_MS = 30_000;
+/** How long an invoker that has got a color is asked for it before it is taken back, in ms: longer than controllers differ. */
+const TAKER_MS = 30_000;
 const MAX_RETRIES = 1000;
 
 /** Which colors this invoker owns, and where the others are: see `ColorStates.ts` for the states. */
@@ -235,6 +237,12 @@ export class Ownership {
     // The reply that it was served by last may have been so old.
     const servedAt = lapsed ? lapsed.servedAt - lapsed.validMs : -Infinity;
     const sureAt = lapsed && lapsed.lapses !== lapses ? this.#contact.sureAt(lapsed.lapses) : servedAt;
+    const claim = this.#states.claim(key);
+    const isKnown = ({ instance }: Peer): boolean =>
+      [self, ...others, ...away].some((one) => one.instance === instance);
+    // The controller that has named this invoker may not know the one that has got the color.
+    const taker =
+      claim?.given && this.#parts.now() - claim.given.at < TAKER_MS && !isKnown(claim.given.to) ? [claim.given.to] : [];
     let outdated = false;
     const done = adoption
       .run({
@@ -242,13 +250,13 @@ export class Ownership {
         color,
         self,
         up: others.filter(isOther),
-        away: away.filter(isOther),
+        away: [...away.filter(isOther), ...taker],
         validMs,
         policy,
         lapses,
         sureAt,
         lapsed,
-        claim: this.#states.claim(key),
+        claim,
       })
       .then((adopted) => {
         ({ outdated } = adopted);

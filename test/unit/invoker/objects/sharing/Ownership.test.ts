@@ -87,6 +87,30 @@ describe('the ownership of a color', () => {
     assert.ok(again && again !== owned && again.epoch > owned.epoch);
   });
 
+  it('is not taken back without the invoker that has got it, also if the controllers do not name that one', async () => {
+    let asked = 0;
+    const taker = createServer((_, response) => {
+      asked++;
+      response.writeHead(503).end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(taker, 'listening');
+    const { port } = taker.address() as AddressInfo;
+    reply = Promise.resolve({ ...REPLY, validMs: 60_000 });
+    try {
+      assert.equal((await ownership.locate(RED)).kind, 'here');
+      ownership.give(colorKey(namespace, 'red'), { instance: 1, url: `http://127.0.0.1:${port}` });
+      now += 5000;
+      assert.equal((await ownership.locate(RED)).kind, 'unknown');
+      assert.equal(asked, 1);
+      // It has gone for good.
+      now += 30_000;
+      assert.equal((await ownership.locate(RED)).kind, 'here');
+      assert.equal(asked, 1);
+    } finally {
+      taker.close().closeAllConnections();
+    }
+  });
+
   it('is taken over from a silent invoker after a while, although no request for it comes', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(silent, 'listening');
