@@ -29,6 +29,18 @@ describe('deploy/compose', () => {
     assert.doesNotMatch(compose, /PASSWORD: (?!\$\{)/i);
   });
 
+  it('shares objects with one secret, at the name of each process', () => {
+    assert.match(compose, /^ {2}CONFIG_whisk_objects_secret: \$\{OBJECTS_SECRET:-\}$/m);
+    assert.match(example, /^OBJECTS_SECRET=$/m);
+    const names = ['controller0', 'controller1', 'invoker0', 'invoker1'];
+    for (const name of names) {
+      const service = new RegExp(`^ {2}${name}:\n((?: {4}.*\n)+)`, 'm').exec(compose)?.[1] ?? '';
+      assert.match(service, new RegExp(`^ {6}CONFIG_whisk_objects_url: http://${name}:8080$`, 'm'));
+      if (name.startsWith('invoker'))
+        assert.match(service, new RegExp(`^ {6}CONFIG_whisk_objects_host: ${name}$`, 'm'));
+    }
+  });
+
   it('says enough to start a controller', () => {
     const values: Record<string, string> = { CONTROLLER_ID: '0' };
     for (const [, name = '', value = ''] of compose.matchAll(
