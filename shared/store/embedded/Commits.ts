@@ -26,7 +26,7 @@ export type Durability = 'disk' | 'process';
 
 const FULL_DISK = 'The disk of the data folder is full.';
 /** LMDB's errors if a file cannot grow. */
-const FULL = /no space left|ENOSPC|EDQUOT|map_full|mapsize/i;
+const FULL = /no space left|ENOSPC|EDQUOT|EFBIG|map_full|mapsize/i;
 
 /** The limit for a commit, in ms. Larger than that for a flush, since writes wait for those before them. */
 const COMMIT_MS = 30_000;
@@ -42,6 +42,11 @@ export interface CommitOptions {
   readonly space?: Pick<FileSpace, 'reserve' | 'release'> | undefined;
   /** The limit for a flush after the commit, in ms. LMDB's promise never settles if a later commit has failed. */
   readonly flushMs?: number | undefined;
+}
+
+interface Begun<T> {
+  readonly answer: T;
+  readonly flushed: Promise<void> | undefined;
 }
 
 /**
@@ -103,8 +108,8 @@ export class Commits {
     if (this.stuck) throw new StoreUnavailableError(`the embedded store failed: ${WAITS}`);
     if (!this.#mayWrite()) throw new StoreFullError(FULL_DISK);
     try {
-      const answer = await this.#taken(this.#begun(space(), write));
-      if (flush && this.#durability === 'disk') await inTime(this.#root.flushed, this.#flushMs, 'confirm', () => {});
+      const { answer, flushed } = await this.#taken(this.#begun(space(), write, flush && this.#durability === 'disk'));
+      if (flushed) await inTime(flushed, this.#flushMs, 'confirm', () => {});
       return answer;
     } catch (error) {
       const reason = await reasonOf(error);
@@ -118,12 +123,19 @@ export class Commits {
     }
   }
 
-  /** A late write keeps its space until LMDB has committed it. */
-  async #begun<T>(bytes: number, write: () => Promise<T>): Promise<T> {
+  /**
+   * A late write keeps its space until LMDB has committed it.
+   * @returns its result, with the flush of its own transaction: a later one may have nothing to flush, and end first.
+   */
+  async #begun<T>(bytes: number, write: () => Promise<T>, flush: boolean): Promise<Begun<T>> {
     const granted = this.#space?.reserve(bytes);
     if (granted) await granted;
     try {
-      return await write();
+      const step = write();
+      // `then` takes the flush of the transaction that is collected now.
+      const flushed = flush ? this.#root.flushed.then(() => undefined) : undefined;
+      flushed?.catch(() => undefined); // The write itself may fail first.
+      return { answer: await step, flushed };
     } finally {
       this.#space?.release(bytes);
     }

@@ -39,6 +39,8 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 const MAX_SEGMENTS = 16;
 const MAX_SPARES = 2;
 const MAX_LIVE_BYTES = 512 * 1024 * 1024;
+/** Of a write for which the disk, the quota of this user or the limit of a file has no space. */
+const FULL_CODES = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
 /** Most lines are written from here: a write is over before the next one. */
 const scratch = Buffer.allocUnsafeSlow(64 * 1024);
@@ -184,7 +186,7 @@ export class EntryLog {
     const cause = asError(error);
     this.#undo(key, put, former);
     this.#onFailure(cause);
-    return (cause as NodeJS.ErrnoException).code === 'ENOSPC'
+    return FULL_CODES.includes((cause as NodeJS.ErrnoException).code ?? '')
       ? new StoreFullError('The disk of the data folder is full.', { cause })
       : new StoreUnavailableError(`cannot keep accepted work: ${cause.message}`, { cause });
   }

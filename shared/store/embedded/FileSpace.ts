@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { allocate } from '../../files/allocate.js';
 
 /*
@@ -10,8 +10,10 @@ import { allocate } from '../../files/allocate.js';
  *
  * The states of a reservation:
  *
- *   asked   → granted   the file has the space, or has got it
- *           → refused   the disk has no space
+ *   asked   → granted   the file has the space
+ *           → waiting   it has not: earlier reservations, and then this one, let the file grow
+ *   waiting → granted   the file has got the space
+ *           → refused   the disk has no space, and the file has its former size again; or the store is closed
  *   granted → released  LMDB has committed the write, or has given it up
  */
 
@@ -21,15 +23,14 @@ const MB = 1024 * 1024;
 /** For small writes of other processes, and for pages of LMDB's own lists. */
 const MARGIN_BYTES = MB;
 const STEP_BYTES = MB;
+/** The most zeros that are written without a turn of the event loop. */
+const PIECE_BYTES = 4 * MB;
 
 export interface FileSpaceParts {
   readonly path: string;
-  /** The bytes up to the end of the last page that LMDB uses. */
+  /** The bytes up to the end of the last page that a committed write of LMDB uses. */
   readonly usedBytes: () => number;
-  /**
-   * Runs `action` while neither this process nor another one writes to the file. An earlier end of the file may be overwritten
-   * otherwise.
-   */
+  /** Runs `action` while no process writes to the file. Zeros could replace new pages otherwise. */
   readonly alone: (action: () => void) => Promise<void>;
 }
 
@@ -39,11 +40,13 @@ export class FileSpace {
   #allocated: number;
   /** The end of the used pages at the last look. */
   #used = 0;
-  /** The bytes of all reservations since the last look. */
+  /** The bytes of all granted reservations since the last look. */
   #claimed = 0;
-  /** The bytes of the reservations that are not released. */
+  /** The bytes of the granted reservations that are not released. */
   #open = 0;
-  #growing: Promise<void> | undefined;
+  /** The end of the last waiting reservation. */
+  #turn: Promise<void> = Promise.resolve();
+  #closed = false;
 
   /** @throws the file system's error, if there is no such file. */
   constructor(parts: FileSpaceParts) {
@@ -57,12 +60,15 @@ export class FileSpace {
    * Reserves space for a write that may need so many bytes. `release` must follow. Returns nothing if the file has the space, so
    * that usual writes need not wait.
    *
-   * @throws the file system's error, such as ENOSPC. Then the reservation is released.
+   * @throws the file system's error, such as ENOSPC. Then nothing is reserved.
    */
   reserve(bytes: number): Promise<void> | undefined {
-    this.#open += bytes;
-    this.#claimed += bytes;
-    return this.#fits() ? undefined : this.#grown(bytes);
+    if (this.#fits(bytes)) return this.#claim(bytes);
+    this.#look();
+    if (this.#fits(bytes)) return this.#claim(bytes);
+    const granted = this.#turn.then(() => this.#grow(bytes));
+    this.#turn = granted.catch(() => undefined);
+    return granted;
   }
 
   release(bytes: number): void {
@@ -70,38 +76,56 @@ export class FileSpace {
   }
 
   close(): void {
+    this.#closed = true;
     closeSync(this.#file);
   }
 
-  async #grown(bytes: number): Promise<void> {
-    try {
-      // Others may have claimed the new space meanwhile.
-      while (!this.#fits()) {
-        this.#growing ??= this.#grow().finally(() => (this.#growing = undefined));
-        await this.#growing;
-      }
-    } catch (error) {
-      this.release(bytes);
-      throw error;
+  /** Lets the file grow piece by piece. */
+  async #grow(bytes: number): Promise<void> {
+    const before = this.#allocated;
+    for (;;) {
+      let failure: Error | undefined;
+      await this.#parts.alone(() => {
+        try {
+          this.#extend(bytes);
+        } catch (error) {
+          failure = error instanceof Error ? error : new Error(String(error));
+          this.#giveBack(before);
+        }
+      });
+      if (failure) throw failure;
+      if (this.#fits(bytes)) return this.#claim(bytes);
     }
   }
 
-  async #grow(): Promise<void> {
-    let failure: Error | undefined;
-    await this.#parts.alone(() => {
-      try {
-        this.#allocated = fstatSync(this.#file).size;
-        this.#look();
-        if (this.#fits()) return;
-        const least = this.#used + this.#claimed + MARGIN_BYTES;
-        const size = Math.ceil((least + STEP_BYTES) / STEP_BYTES) * STEP_BYTES;
-        allocate(this.#file, this.#allocated, size);
-        this.#allocated = size;
-      } catch (error) {
-        failure = error instanceof Error ? error : new Error(String(error));
-      }
-    });
-    if (failure) throw failure;
+  #extend(bytes: number): void {
+    // The number of the descriptor may be that of another file then.
+    if (this.#closed) throw new Error('the store is closed');
+    this.#allocated = fstatSync(this.#file).size;
+    this.#look();
+    if (this.#fits(bytes)) return;
+    const least = this.#used + this.#claimed + bytes + MARGIN_BYTES;
+    const size = Math.ceil((least + STEP_BYTES) / STEP_BYTES) * STEP_BYTES;
+    const end = Math.min(size, this.#allocated + PIECE_BYTES);
+    allocate(this.#file, this.#allocated, end);
+    this.#allocated = end;
+  }
+
+  /** After a failure: other writers of this disk need what is left of it, such as the log of accepted work. */
+  #giveBack(before: number): void {
+    if (this.#closed) return;
+    try {
+      const size = Math.max(before, this.#used + this.#claimed + MARGIN_BYTES);
+      if (size < fstatSync(this.#file).size) ftruncateSync(this.#file, size);
+      this.#allocated = fstatSync(this.#file).size;
+    } catch {
+      // The file is larger than needed, until writes use it.
+    }
+  }
+
+  #claim(bytes: number): undefined {
+    this.#open += bytes;
+    this.#claimed += bytes;
   }
 
   #look(): void {
@@ -109,8 +133,8 @@ export class FileSpace {
     this.#claimed = this.#open;
   }
 
-  #fits(): boolean {
-    return this.#used + this.#claimed + MARGIN_BYTES <= this.#allocated;
+  #fits(bytes: number): boolean {
+    return this.#used + this.#claimed + bytes + MARGIN_BYTES <= this.#allocated;
   }
 }
 

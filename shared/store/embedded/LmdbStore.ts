@@ -49,6 +49,9 @@ const REBUILD_CHUNK = 200;
 const WRITTEN_PAGES = 12;
 /** Those of a document that is removed: documents are removed in the order of some of their rows. */
 const REMOVED_PAGES = 4;
+/** Larger batches take several transactions: a server with a nearly full disk has space for one of them. */
+const PART_BYTES = 4 * 1024 * 1024;
+const REMOVED_AT_ONCE = 200;
 
 /**
  * A database in an LMDB environment: documents as JSON text by id, the rows of views by sortable key, and attachments.
@@ -98,7 +101,8 @@ export class LmdbStore implements ArtifactStore {
     const early = attachment && (await this.#putEarly(document._id, attachment));
     const space = (): number => {
       const inline = early ? 0 : (attachment?.bytes.length ?? 0);
-      return spaceFor(1, inline + Buffer.byteLength(JSON.stringify(document)), WRITTEN_PAGES);
+      const rows = this.#rowsOf(document).reduce((sum, row) => sum + rowBytes(row), 0);
+      return spaceFor(1, inline + Buffer.byteLength(JSON.stringify(document)) + rows, WRITTEN_PAGES);
     };
     const revision = await this.#write(space, () => {
       const current = this.#read(document._id);
@@ -146,17 +150,30 @@ export class LmdbStore implements ArtifactStore {
   async putMany(documents: readonly NewDocument[]): Promise<ManyWritten> {
     if (documents.length === 0) return { conflicts: [], refused: [] };
     this.#checkOpen();
-    let entries: Encoded[] = [];
-    const space = (): number => {
-      entries = documents.map((document) => this.#encodeNew(document));
-      return spaceFor(
-        entries.length,
-        entries.reduce((sum, entry) => sum + bytesOf(entry), 0),
-        WRITTEN_PAGES,
-      );
-    };
-    const written = await this.#commits.durable(space, () => this.#putNew(entries));
+    const written: boolean[] = [];
+    // The next part waits for this one, so that all need the space of one.
+    while (written.length < documents.length) {
+      let part: Encoded[] = [];
+      const space = (): number => {
+        part = this.#encodePart(documents, written.length);
+        return spaceOf(part);
+      };
+      written.push(...(await this.#commits.durable(space, () => this.#putNew(part))));
+    }
     return { conflicts: documents.flatMap(({ _id }, i) => (written[i] ? [] : [_id])), refused: [] };
+  }
+
+  /** The documents from `from` on that share a transaction: as many as `PART_BYTES` suffice for, and one at least. */
+  #encodePart(documents: readonly NewDocument[], from: number): Encoded[] {
+    const part: Encoded[] = [];
+    let space = 0;
+    for (const document of from === 0 ? documents : documents.slice(from)) {
+      const entry = this.#encodeNew(document);
+      space += spaceOf([entry]) - spaceOf([]);
+      if (part.length > 0 && space > PART_BYTES) break;
+      part.push(entry);
+    }
+    return part;
   }
 
   /**
@@ -195,6 +212,13 @@ export class LmdbStore implements ArtifactStore {
 
   async deleteMany(ids: readonly string[]): Promise<number> {
     if (ids.length === 0) return 0;
+    let deleted = 0;
+    for (let n = 0; n < ids.length; n += REMOVED_AT_ONCE)
+      deleted += await this.#deletePart(ids.slice(n, n + REMOVED_AT_ONCE));
+    return deleted;
+  }
+
+  #deletePart(ids: readonly string[]): Promise<number> {
     return this.#write(
       () => spaceFor(ids.length, 0, REMOVED_PAGES),
       () => {
@@ -344,7 +368,9 @@ export class LmdbStore implements ArtifactStore {
   }
 
   async #rebuildRows(): Promise<void> {
-    await this.#rows.clearAsync();
+    // The list of its free pages has 8 bytes for each.
+    const space = (): number => spaceFor(1, this.usedBytes() / 512, WRITTEN_PAGES);
+    await this.#commits.done(space, () => this.#rows.clearAsync());
     let batch: StoredDocument[] = [];
     const flush = async (): Promise<void> => {
       const documents = batch;
@@ -399,6 +425,13 @@ const rowBytes = ({ key, row }: Row): number => key.length + Buffer.byteLength(r
 
 const bytesOf = ({ text, rows }: Encoded): number =>
   rows.reduce((sum, row) => sum + rowBytes(row), Buffer.byteLength(text));
+
+const spaceOf = (entries: readonly Encoded[]): number =>
+  spaceFor(
+    entries.length,
+    entries.reduce((sum, entry) => sum + bytesOf(entry), 0),
+    WRITTEN_PAGES,
+  );
 
 const rowKey = (view: number, key: ViewKey, id: string): Buffer =>
   Buffer.concat([Buffer.of(view), encodeViewKey(key), encodeId(id)]);

@@ -178,10 +178,7 @@ async function openIn(
   const server = kind !== 'beside';
   const root = openEnvironment(folder, !temporary);
   const space = fileSpaceOf(root, join(folder, DATA_FILE));
-  await space.reserve(0)?.catch((error: unknown) => {
-    // Existing databases are opened without a write, also on a full disk.
-    if (environmentOf(root).entryCount === 0) throw error;
-  });
+  await roomToOpen(root, space);
   const commits = new Commits(root, durability, { onFailure, mayWrite, space });
   const whisks = await LmdbStore.open(root, 'whisks', commits);
   const activations = await LmdbStore.open(root, 'activations', commits);
@@ -192,8 +189,7 @@ async function openIn(
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     await Promise.all([whisks.close(), activations.close(), subjects.close()]);
-    space.close();
-    const closed = Promise.all([root.close(), accepted?.close()]);
+    const closed = Promise.all([root.close().then(() => space.close()), accepted?.close()]);
     const inTime = await within(
       closed.then(() => true),
       CLOSE_MS,
@@ -225,6 +221,25 @@ function fileSpaceOf(root: RootDatabase<string, Buffer>, path: string): FileSpac
     alone: (action) => root.transaction(action),
   });
 }
+
+/** @throws where databases are missing and the disk has no space for them. All others are opened without a write, also on a full disk. */
+async function roomToOpen(root: RootDatabase<string, Buffer>, space: FileSpace): Promise<void> {
+  try {
+    const granted = space.reserve(0);
+    if (granted) {
+      await within(granted, OPEN_MS, () => {
+        throw new StoreError(`the disk or another process lets no write begin within ${OPEN_MS / 1000} s`);
+      });
+    }
+  } catch (error) {
+    if (environmentOf(root).entryCount < ALL_ENTRIES) throw error;
+  }
+}
+
+/** Of the environment: nine tables, and the versions of the indexes of three databases. */
+const ALL_ENTRIES = 12;
+/** The limit for LMDB's lock and the first space at the start. */
+const OPEN_MS = 30_000;
 
 const environmentSchema = z.object({ pageSize: z.number(), lastPageNumber: z.number(), entryCount: z.number() });
 const environmentOf = (root: RootDatabase<string, Buffer>): z.infer<typeof environmentSchema> =>

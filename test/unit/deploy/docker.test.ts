@@ -3,6 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -121,7 +122,11 @@ describe('deploy/docker', () => {
       stdio: 'ignore',
     });
     try {
-      await eventually(() => assert.ok(existsSync(socketPath)));
+      await eventually(async () => {
+        const connection = connect(socketPath);
+        await once(connection, 'connect');
+        connection.destroy();
+      });
       const post = async (path: string, body: object): Promise<unknown> => {
         const sent = request({ socketPath, path, method: 'POST' });
         sent.end(JSON.stringify(body));

@@ -95,4 +95,21 @@ describe('Commits', () => {
     assert.equal(await commits(never(), 'process').durable(NO_SPACE, () => Promise.resolve(1)), 1);
     assert.equal(await commits(never()).done(NO_SPACE, () => Promise.resolve(2)), 2);
   });
+
+  it('waits for the flush of the transaction that its write began with, and not for that of a later one', async () => {
+    let end: ((value: boolean) => void) | undefined;
+    const root = { flushed: new Promise<boolean>((resolve) => (end = resolve)) };
+    const later = new Commits(root, 'disk', { flushMs: 10_000 });
+    let durable = false;
+    const write = later.durable(NO_SPACE, async () => {
+      await turn();
+      // Another transaction begins, and has nothing to flush.
+      root.flushed = Promise.resolve(true);
+    });
+    void write.then(() => (durable = true));
+    for (let n = 0; n < 5; n++) await turn();
+    assert.equal(durable, false);
+    end?.(true);
+    await write;
+  });
 });

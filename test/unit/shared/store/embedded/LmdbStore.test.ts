@@ -178,16 +178,19 @@ describe('the embedded store', () => {
       encoding: 'utf8',
     });
     assert.equal(status, 0);
-    const { stored, lost, errors, closed } = JSON.parse(stdout) as {
+    const { stored, lost, errors, closed, fileBytes } = JSON.parse(stdout) as {
       stored: number;
       lost: number;
       errors: string[];
       closed: string;
+      fileBytes: number;
     };
     assert.ok(stored > 10);
+    // Refused writes leave the rest of the disk to others.
+    assert.ok(fileBytes < 12_000 * 1024, `${fileBytes} bytes`);
     assert.equal(lost, 0);
     assert.equal(errors.length, 1);
-    assert.match(errors[0] ?? '', /^StoreUnavailableError: the embedded store failed: EFBIG/);
+    assert.match(errors[0] ?? '', /^StoreFullError: The disk of the data folder is full/);
     // LMDB itself did not get the writes: it damages the memory of its process if one fails.
     assert.equal(stderr, '');
     assert.equal(closed, 'in order');

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { openEmbeddedStores } from '../../../../../shared/store/embedded/open.js';
 
 /* Fills the store in the folder given until it is full, and prints what came of it. Its files may not grow beyond a limit. */
@@ -21,10 +23,11 @@ for (let n = 0, failed = 0; failed < 3; n++) {
     errors.add(`${(error as Error).name}: ${(error as Error).message}`);
   }
 }
+const fileBytes = statSync(join(process.argv[2] as string, 'data.mdb')).size;
 let lost = 0;
 for (const id of stored) if (!(await stores.activations.get(id))) lost++;
 const closed = await stores.close().then(
   () => 'in order',
   (error: unknown) => String(error),
 );
-process.stdout.write(JSON.stringify({ stored: stored.length, lost, errors: [...errors], closed }));
+process.stdout.write(JSON.stringify({ stored: stored.length, lost, errors: [...errors], closed, fileBytes }));
