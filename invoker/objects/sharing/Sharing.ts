@@ -14,14 +14,13 @@ import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import { CopiesOfReader } from './CopiesOfReader.js';
 import { CountedStore } from './CountedStore.js';
-import { copiesOf, originalOf } from './copies.js';
+import { originalOf } from './copies.js';
 import { CopySets, type RaisedEpoch } from './CopySets.js';
-import { currentSets } from './currentSets.js';
 import { Departure } from './Departure.js';
 import { forward } from './forward.js';
 import { Holders } from './Holders.js';
 import { Leaving } from './Leaving.js';
-import { mergeLists } from './lists.js';
+import { listColor, type ListColorParts } from './listColor.js';
 import { Ownership, type Asked } from './Ownership.js';
 import { PeerClient } from './PeerClient.js';
 import { needsNewSet } from './place.js';
@@ -53,7 +52,7 @@ export class Sharing implements Elsewhere {
   readonly #ownership: Ownership;
   readonly #sets: CopySets;
   readonly #peers: PeerClient;
-  readonly #holders: Holders;
+  readonly #listParts: ListColorParts;
   readonly #recovery: Recovery;
   readonly #replication: Replication;
   readonly #safety: Safety;
@@ -77,7 +76,6 @@ export class Sharing implements Elsewhere {
       this.#ownership.owned(namespace, color);
     const storedKeys = new StoredKeyLists();
     const holders = new Holders(this.#peers, now, onWarning);
-    this.#holders = holders;
     const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets, holders };
     this.#ownership = new Ownership({
       instance,
@@ -104,6 +102,7 @@ export class Sharing implements Elsewhere {
       replication: this.#replication,
       held: (ownership) => this.#ownership.held(ownership),
     });
+    this.#listParts = { ...common, recovery: this.#recovery, safety: this.#safety };
     this.#departure = new Departure({
       ...common,
       latest: (namespace, color) => this.#ownership.latest(colorKey(namespace, color)),
@@ -200,29 +199,9 @@ export class Sharing implements Elsewhere {
     return this.#leaving.add(colorKey(namespace, color), leave);
   }
 
-  /** The objects of a color, here and at former homes, in copies and in the store. @throws ObjectError 503 */
-  async list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
-    const { memory, now } = this.#parts;
-    const { color, prefix, after = '', limit } = asked;
-    const owned = this.#ownership.owned(namespace, color);
-    const lists: ObjectList[] = [];
-    const copies = copiesOf(namespace);
-    if (owned) {
-      for (const former of owned.formers.values()) {
-        const list = await this.#recovery.listAt(namespace, asked, owned, former);
-        if (list) lists.push(list);
-      }
-      // Also the copies of this ownership: this memory may have evicted objects, or never had some of them.
-      for (const { peer } of currentSets(owned, this.#sets.get(colorKey(namespace, color)))) {
-        const list = peer ? await this.#holders.list(owned, peer, copies, asked) : memory.list(copies, asked, now());
-        if (list) lists.push(list);
-      }
-    }
-    if (this.#store) lists.push(await this.#store.list(namespace, asked));
-    // This memory comes last: objects may have moved here meanwhile, and all changes that the others know are here.
-    const here = memory.list(namespace, asked, now());
-    await this.#safety.allSafe(colorKey(namespace, color), (key) => key.startsWith(prefix) && key > after);
-    return mergeLists([here, ...lists], limit);
+  /** See `listColor`. */
+  list(namespace: ObjectNamespace, asked: ListRequest): Promise<ObjectList> {
+    return listColor(this.#listParts, namespace, asked);
   }
 
   /**
