@@ -32,6 +32,8 @@ export interface DepartureParts {
   readonly freshLocation: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<Location>;
   /** Gets an object that this invoker owns into its memory. */
   readonly ready: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<void>;
+  /** See `Safety.quiet`. */
+  readonly quiet: (namespace: ObjectNamespace, color: string) => Promise<void>;
   readonly onWarning: (text: string, error: unknown) => void;
 }
 
@@ -79,8 +81,10 @@ export class Departure {
         after = list?.objects.at(-1)?.key;
       }
     }
-    await replication.gather(namespace, color, owned);
     const [next] = location.others;
+    // Without another set of copies, the version before a change that is taken back later would be gone.
+    if (!next) await this.#parts.quiet(namespace, color);
+    await replication.gather(namespace, color, owned);
     // Under pressure, this memory may have evicted all of them again.
     const hasCopies = currentSets(owned, this.#parts.sets.get(colorKey(namespace, color))).length > 0;
     if (next && (hasCopies || this.#hasReplicated(namespace, color))) {

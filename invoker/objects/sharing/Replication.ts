@@ -30,6 +30,8 @@ export interface ReplicationParts {
    * @returns whether the object exists nowhere, or is being deleted.
    */
   readonly fetch: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<boolean>;
+  /** See `Safety.replaces`. */
+  readonly replaces: (namespace: ObjectNamespace, address: ObjectAddress) => boolean;
 }
 
 /** Whether an invoker has completed a set. */
@@ -191,9 +193,13 @@ export class Replication {
     const copied = new Set<string>();
     const { evictions } = owned;
     const skipped: Peer[] = [];
+    // A change that is not safe yet may be taken back when the former copies are gone. So the set has the object of the change instead
+    // of the version before it; once the change is safe, it removes that copy.
+    const isCopied = (address: ObjectAddress, { persistence }: Pick<StoredObject, 'persistence'>): boolean =>
+      persistence === 'replicated' || this.#parts.replaces(namespace, address);
     const copy = async (key: string, object: StoredObject | undefined): Promise<void> => {
       if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-      if (object?.persistence !== 'replicated') return;
+      if (!object || !isCopied({ color, key }, object)) return;
       const { begun } = await this.#put(peer, namespace, { color, key }, object, epoch);
       // It has lost the objects before.
       if (begun === true && copied.size > 0) throw startedAgain(peer);
@@ -205,7 +211,7 @@ export class Replication {
     for (let after: string | undefined, more = true; more;) {
       const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
       for (const { key, persistence } of list.objects) {
-        if (persistence !== 'replicated' || copied.has(key)) continue;
+        if (copied.has(key) || !isCopied({ color, key }, { persistence })) continue;
         // It may be evicted while others are copied: then another set has it, or a change that waits for this one.
         await copy(key, await this.#fetched(namespace, { color, key }));
       }

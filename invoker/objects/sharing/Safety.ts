@@ -125,6 +125,11 @@ export class Safety {
     return this.#unsafeAt(placeOf(namespace, address)) !== undefined;
   }
 
+  /** Whether a change of the object is not safe yet, and only copies have the replicated version before it. */
+  replaces(namespace: ObjectNamespace, address: ObjectAddress): boolean {
+    return this.#unsafe.get(placeOf(namespace, address))?.before?.persistence === 'replicated';
+  }
+
   /** The search for the object at other invokers, if one is under way. Never rejects. */
   recovering(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> | undefined {
     const place = placeOf(namespace, address);

@@ -96,7 +96,11 @@ export class Sharing implements Elsewhere {
       this.#ownership.evicted(colorKey(namespace, address.color));
     });
     this.#recovery = new Recovery(common);
-    this.#replication = new Replication({ ...common, fetch: (...object) => this.#fetch(...object) });
+    this.#replication = new Replication({
+      ...common,
+      fetch: (...object) => this.#fetch(...object),
+      replaces: (...object) => this.#safety.replaces(...object),
+    });
     this.#safety = new Safety({
       ...common,
       replication: this.#replication,
@@ -112,6 +116,7 @@ export class Sharing implements Elsewhere {
       freshHomes: (namespace, color, policy) => this.#ownership.homes({ namespace, color, policy }),
       freshLocation: (namespace, color, policy) => this.#ownership.locateAnew({ namespace, color, policy }),
       ready: (...object) => this.#ready(...object),
+      quiet: (namespace, color) => this.#safety.quiet(colorKey(namespace, color), QUIET_MS),
       onWarning,
     });
   }

@@ -16,6 +16,13 @@ export const put = (
   headers: Record<string, string> = {},
 ): Promise<string> => container.text(path, { method: 'PUT', body, headers });
 
+/** Evicts all objects that nobody holds. */
+export function evict({ memory }: Node): void {
+  const { boundBytes } = memory;
+  memory.resize(0);
+  memory.resize(boundBytes);
+}
+
 /** A partition: the others do not reach the invoker, and it does not reach the controllers. */
 export function cutOff(node: Node): void {
   node.proxy.drop();

@@ -2,14 +2,7 @@ import assert from 'node:assert/strict';
 import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
 import { eventually } from '../../e2e/eventually.js';
 import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
-import { eachWithCluster, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
-
-/** Evicts all objects that nobody holds. */
-function evict({ memory }: Node): void {
-  const { boundBytes } = memory;
-  memory.resize(0);
-  memory.resize(boundBytes);
-}
+import { eachWithCluster, evict, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
 
 /** Runs a task before each removal of an object of the namespace GUEST from a memory. */
 function onRemoval({ memory }: Node, task: () => void): void {

@@ -33,12 +33,13 @@ describe('a drain of objects', () => {
     const departure = new Departure({
       ...parts,
       instance: 0,
-      replication: new Replication({ ...parts, fetch: async () => false }),
+      replication: new Replication({ ...parts, fetch: async () => false, replaces: () => false }),
       recovery: new Recovery(parts),
       latest: () => undefined,
       freshHomes: async () => reply,
       freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
       ready: async () => undefined,
+      quiet: async () => undefined,
       onWarning: (text) => void warnings.push(text),
     });
     for (const color of ['stuck', 'a', 'b']) {

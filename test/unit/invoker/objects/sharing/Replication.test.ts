@@ -117,6 +117,7 @@ describe('copies of replicated objects at the next home', () => {
     const recovery = new Recovery(parts);
     const replication = new Replication({
       ...parts,
+      replaces: () => false,
       fetch: async (namespace, address) => {
         if (memory.peek(namespace, address, now())) return false;
         const isGone = (await recovery.recover(namespace, address, owned)) === 'missing';

@@ -53,7 +53,7 @@ describe('a change that is not safe yet', () => {
       now: () => now(),
       owned: () => (isOwned ? owned : undefined),
     };
-    const replication = new Replication({ ...parts, fetch: async () => false });
+    const replication = new Replication({ ...parts, fetch: async () => false, replaces: () => false });
     safety = new Safety({ ...parts, replication, held: () => true });
   });
   afterEach(() => peers.close());

@@ -74,7 +74,7 @@ describe('an ownership that ends while the store is searched for the keys of the
       owned: () => current,
     };
     recovery = new Recovery(parts);
-    const replication = new Replication({ ...parts, fetch: async () => false });
+    const replication = new Replication({ ...parts, fetch: async () => false, replaces: () => false });
     // As for a color that is being handed over, not one that was lost in silence.
     safety = new Safety({ ...parts, replication, held: () => true });
   });
