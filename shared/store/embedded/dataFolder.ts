@@ -83,13 +83,20 @@ export function requireData(folder: string): void {
   const size = statSync(path, { throwIfNoEntry: false })?.size;
   if (size !== undefined && size > 0) return;
   const state = size === undefined ? 'is missing' : 'is empty';
-  const left = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => name.startsWith(`${DATA_FILE}.`));
+  const left = otherDataFiles(folder);
   const found = left.length > 0 ? ` The folder has ${left.join(', ')}.` : '';
   throw new StoreError(`${path} ${state}.${found} ${remedy(folder)}`);
 }
 
-/** Whether a server has used the folder: it opens its databases before the log of accepted work. */
-export const wasUsed = (folder: string): boolean => existsSync(join(folder, ACCEPTED_FOLDER));
+/**
+ * Whether the folder had databases, or was to get them: a server opens its own before the log of accepted work, and a restore into
+ * a new folder may have been killed.
+ */
+export const wasUsed = (folder: string): boolean =>
+  existsSync(join(folder, ACCEPTED_FOLDER)) || otherDataFiles(folder).length > 0;
+
+const otherDataFiles = (folder: string): string[] =>
+  (existsSync(folder) ? readdirSync(folder) : []).filter((name) => name.startsWith(`${DATA_FILE}.`));
 
 /**
  * Checks that this process may write LMDB's files: LMDB ends the process with a signal if it cannot open one.

@@ -80,10 +80,11 @@ export interface Damage {
 
 /** The segments with damaged lines in a folder. A server may write to them. */
 export function damageIn(folder: string): Damage[] {
-  return readdirSync(folder).flatMap((name) => {
-    const number = numberOf(name);
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return damageIn(path);
+    const number = numberOf(entry.name);
     if (number === undefined) return [];
-    const path = join(folder, name);
     const bytes = [...readLines(readFileSync(path), number)].reduce((sum, { damaged }) => sum + damaged, 0);
     return bytes > 0 ? [{ path, bytes }] : [];
   });

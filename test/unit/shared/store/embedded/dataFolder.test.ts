@@ -162,6 +162,17 @@ describe('the data folder', () => {
       assert.ok(!existsSync(file));
     });
 
+    it('if a restore into a new folder was killed', async () => {
+      const fresh = join(data, 'fresh');
+      mkdirSync(fresh);
+      writeFileSync(join(fresh, 'data.mdb.new'), 'a part of it');
+      await assert.rejects(
+        openEmbeddedStores(fresh),
+        /data\.mdb is missing\. The folder has data\.mdb\.new\. Restore a backup/,
+      );
+      assert.ok(existsSync(join(fresh, 'data.mdb.new')));
+    });
+
     it('if any page is damaged and the server before was killed', async () => {
       const content = readFileSync(file);
       for (let page = 2; page < content.length / PAGE; page++) {
