@@ -57,8 +57,9 @@ export class Recovery {
     return this.#parts.store !== undefined && !(owned.stored instanceof Set && !owned.stored.has(key));
   }
 
-  /** Puts the object into this memory if it exists. @throws ObjectError 503 */
+  /** Puts the object into this memory if it exists. `over`: it may exist, and is to be searched for again. @throws ObjectError 503 */
   async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<Prepared> {
+    const counting = owned.copiedTo?.epoch;
     const search = async (): Promise<boolean> => {
       const isMoved = (await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned));
       if (isMoved) this.moved++;
@@ -68,7 +69,9 @@ export class Recovery {
     // This invoker may have lost the color and own it again: the object may be elsewhere since.
     const current = this.#parts.owned(namespace, address.color);
     if (current && current !== owned) throw lostColor();
-    return found ? 'found' : 'missing';
+    if (found) return 'found';
+    // Another set counts meanwhile. Its object may be evicted here, and the former set may have been removed before it was asked.
+    return owned.copiedTo?.epoch === counting ? 'missing' : 'over';
   }
 
   /**

@@ -1,3 +1,4 @@
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ListRequest, ObjectList } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
@@ -17,21 +18,39 @@ export interface ListColorParts {
   readonly sets: CopySets;
   readonly holders: Holders;
   readonly store: ObjectStore | undefined;
-  readonly recovery: Recovery;
-  readonly safety: Safety;
+  readonly recovery: Pick<Recovery, 'listAt'>;
+  readonly safety: Pick<Safety, 'allSafe'>;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
 }
 
+/** How often a list is made again, if the copies move meanwhile. */
+const ATTEMPTS = 5;
+
 /** The objects of a color, here and at former homes, in copies and in the store. @throws ObjectError 503 */
 export async function listColor(
-  { memory, sets, holders, store, recovery, safety, now, owned: ownedColor }: ListColorParts,
+  parts: ListColorParts,
   namespace: ObjectNamespace,
   asked: ListRequest,
 ): Promise<ObjectList> {
+  const owned = parts.owned(namespace, asked.color);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const counting = owned?.copiedTo?.epoch;
+    const list = await listOnce(parts, namespace, asked, owned);
+    // Another set counts meanwhile. Its objects may be evicted here, and the former set may have been removed before it was asked.
+    if (owned?.copiedTo?.epoch === counting) return list;
+  }
+  throw new ObjectError(503, 'The copies of the objects move again and again.', { retryAfterS: 1 });
+}
+
+async function listOnce(
+  { memory, sets, holders, store, recovery, safety, now }: ListColorParts,
+  namespace: ObjectNamespace,
+  asked: ListRequest,
+  owned: Owned | undefined,
+): Promise<ObjectList> {
   const { color, prefix, after = '', limit } = asked;
-  const owned = ownedColor(namespace, color);
   const lists: ObjectList[] = [];
   const copies = copiesOf(namespace);
   if (owned) {

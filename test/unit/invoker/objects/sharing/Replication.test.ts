@@ -1,82 +1,27 @@
 import assert from 'node:assert/strict';
-import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
-import { newlyOwned, nextEpoch, type CopySet, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import type { CopySet } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
-import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
-import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
-import { PeerClient, PeerError, type PeerRequest } from '../../../../../invoker/objects/sharing/PeerClient.js';
-import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
-import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
-import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
+import { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
-import { at, newMemory, put, refused, textOf } from '../memory/memories.js';
-import { GUEST, SECRET, TestCluster, type Node } from './cluster.js';
+import { at, put, refused, textOf } from '../memory/memories.js';
+import { GUEST, TestCluster, type Node } from './cluster.js';
+import { silent, TestHomes, type TestHome } from './homes.js';
 
 const COLOR = 'c';
 const KEY = colorKey(GUEST, COLOR);
-const silent = (): PeerError => new PeerError('silent', 'the invoker does not answer');
-
-/** A client over a network that loses answers and delays requests. */
-class LossyPeers extends PeerClient {
-  /** What happens to the next request of the operation. */
-  #next: { operation: string; run: (send: () => Promise<unknown>) => Promise<unknown> } | undefined;
-
-  constructor() {
-    super(SECRET, 'invoker9');
-  }
-
-  on(operation: string, run: (send: () => Promise<unknown>) => Promise<unknown>): void {
-    this.#next = { operation, run };
-  }
-
-  /** The next request of the operation is executed, and its answer is lost. */
-  loseAnswer(operation: string): void {
-    this.on(operation, async (send) => {
-      await send();
-      throw silent();
-    });
-  }
-
-  /** The next request of the operation gets no answer. @returns a function that delivers it. */
-  delay(operation: string): () => Promise<unknown> {
-    let deliver = (): Promise<unknown> => Promise.reject(new Error('there was no such request'));
-    this.on(operation, async (send) => {
-      deliver = send;
-      throw silent();
-    });
-    return () => deliver();
-  }
-
-  override ask(peer: Peer, asked: PeerRequest): Promise<unknown> {
-    const send = (): Promise<unknown> => super.ask(peer, asked);
-    const next = this.#next;
-    if (next?.operation !== asked.operation) return send();
-    this.#next = undefined;
-    return next.run(send);
-  }
-}
-
-/** The owner of a color. */
-interface Home {
-  readonly memory: ObjectMemory;
-  readonly peers: LossyPeers;
-  readonly owned: Owned;
-  readonly replication: Replication;
-}
 
 describe('copies of replicated objects at the next home', () => {
   let cluster: TestCluster;
-  let homes: Home[];
+  const homes = new TestHomes();
   let [b, c]: Node[] = [];
 
   beforeEach(async () => {
-    homes = [];
     cluster = new TestCluster();
     [b, c] = [await cluster.add(), await cluster.add()];
   });
   afterEach(async () => {
-    for (const { peers } of homes) await peers.close();
+    await homes.close();
     await cluster.close();
   });
 
@@ -93,51 +38,16 @@ describe('copies of replicated objects at the next home', () => {
   const copyAt = (node: Node | undefined, key: string): string | undefined =>
     textOf(node?.memory.peek(copiesOf(GUEST), at(key), now()));
 
-  /**
-   * @param sets that it has been told of.
-   * @param afterFetch runs when it has fetched an object.
-   */
-  function newHome(
-    sets: readonly CopySet[] = [],
-    afterFetch: (home: Home, key: string) => void = () => undefined,
-  ): Home {
-    const [memory, peers] = [newMemory(), new LossyPeers()];
-    const owned = newlyOwned({ policy: undefined, epoch: nextEpoch(0), lapses: 0, validMs: 1000 });
-    for (const set of sets) owned.copies.set(set.peer.instance, set);
-    const parts = {
-      memory,
-      peers,
-      sets: new CopySets(memory),
-      holders: new Holders(peers, now, () => undefined),
-      store: undefined,
-      storedKeys: new StoredKeyLists(),
-      now,
-      owned: () => owned,
-    };
-    const recovery = new Recovery(parts);
-    const replication = new Replication({
-      ...parts,
-      replaces: () => false,
-      fetch: async (namespace, address) => {
-        if (memory.peek(namespace, address, now())) return false;
-        const isGone = (await recovery.recover(namespace, address, owned)) === 'missing';
-        afterFetch(home, address.key);
-        return isGone;
-      },
-    });
-    const home: Home = { memory, peers, owned, replication };
-    homes.push(home);
-    return home;
-  }
+  const newHome = (...asked: Parameters<TestHomes['add']>): TestHome => homes.add(...asked);
 
-  const ensure = ({ replication, owned }: Home, node: Node | undefined): Promise<CopySet> =>
+  const ensure = ({ replication, owned }: TestHome, node: Node | undefined): Promise<CopySet> =>
     replication.ensure(GUEST, COLOR, owned, peerOf(node));
-  const write = ({ memory }: Home, key: string, text: string) =>
+  const write = ({ memory }: TestHome, key: string, text: string) =>
     put(memory, GUEST, key, text, now(), { persistence: 'replicated' }).object;
   /** Changes an object and its copy. */
-  const change = async (home: Home, key: string, text: string, node = b): Promise<void> =>
+  const change = async (home: TestHome, key: string, text: string, node = b): Promise<void> =>
     home.replication.change(GUEST, at(key), write(home, key, text), home.owned, peerOf(node));
-  const remove = async (home: Home, key: string): Promise<void> => {
+  const remove = async (home: TestHome, key: string): Promise<void> => {
     home.memory.delete(GUEST, at(key), undefined, now());
     await home.replication.change(GUEST, at(key), undefined, home.owned, peerOf(b));
   };
@@ -264,7 +174,7 @@ describe('copies of replicated objects at the next home', () => {
   });
 
   /** As the memory does if it is short. */
-  const evict = ({ memory, owned }: Home, key: string): void => {
+  const evict = ({ memory, owned }: TestHome, key: string): void => {
     memory.delete(GUEST, at(key), undefined, now());
     owned.evictions++;
   };

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import type { CopySet } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
+import { listColor } from '../../../../../invoker/objects/sharing/listColor.js';
+import type { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import type { Peer } from '../../../../../shared/objects/Locate.js';
+import { eventually } from '../../../../e2e/eventually.js';
+import { at, put, textOf } from '../memory/memories.js';
+import { GUEST, TestCluster, type Node } from './cluster.js';
+import { TestHomes, type TestHome } from './homes.js';
+
+const COLOR = 'c';
+const KEY = colorKey(GUEST, COLOR);
+const LIMIT_MS = 60_000;
+const ASKED = { kind: 'list', color: COLOR, prefix: '', after: undefined, limit: 10, policy: undefined } as const;
+
+describe('a set of copies that moves', () => {
+  const homes = new TestHomes();
+  let cluster: TestCluster;
+  let b: Node;
+  let c: Node;
+
+  beforeEach(async () => {
+    cluster = new TestCluster();
+    [b, c] = [await cluster.add(), await cluster.add()];
+  });
+  afterEach(async () => {
+    await homes.close();
+    await cluster.close();
+  });
+
+  const now = (): number => performance.now();
+  const peerOf = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
+  const ensure = ({ replication, owned }: TestHome, node: Node): Promise<CopySet> =>
+    replication.ensure(GUEST, COLOR, owned, peerOf(node));
+  const write = ({ memory }: TestHome, key: string, text: string) =>
+    put(memory, GUEST, key, text, now(), { persistence: 'replicated' }).object;
+  const change = async (home: TestHome, key: string, text: string, node: Node): Promise<void> =>
+    home.replication.change(GUEST, at(key), write(home, key, text), home.owned, peerOf(node));
+  /** As the memory does if it is short. */
+  const evict = ({ memory, owned }: TestHome, key: string): void => {
+    memory.delete(GUEST, at(key), undefined, now());
+    owned.evictions++;
+  };
+  const search = ({ recovery, owned }: TestHome) => recovery.recover(GUEST, at('k'), owned);
+  const objectOf = ({ memory }: TestHome): string | undefined => textOf(memory.peek(GUEST, at('k'), now()));
+
+  describe('while an evicted object is searched for', () => {
+    for (const isDead of [false, true]) {
+      it(`does not make it missing if the former invoker answers after that (dead: ${isDead})`, async () => {
+        const home = homes.add();
+        await change(home, 'k', 'one', b);
+        evict(home, 'k');
+        home.peers.beforeTake = async () => {
+          await ensure(home, c);
+          evict(home, 'k');
+          if (!isDead) return;
+          await cluster.kill(b);
+          const asked = { operation: 'stats', method: 'GET', path: '/c', namespace: GUEST } as const;
+          const isRefused = ({ fault }: PeerError): boolean => fault === 'dead';
+          // Its connections end one by one.
+          await eventually(() => assert.rejects(home.peers.ask(peerOf(b), asked), isRefused), LIMIT_MS);
+        };
+        assert.equal(await search(home), 'over');
+        assert.equal(await search(home), 'found');
+        assert.equal(objectOf(home), 'one');
+      });
+    }
+
+    it('does not make it missing if this invoker had the former set', async () => {
+      const home = homes.add();
+      const { sets, memory, owned } = home;
+      sets.admit(GUEST, COLOR, 1);
+      put(memory, copiesOf(GUEST), 'k', 'one', now(), { persistence: 'replicated' });
+      sets.complete(GUEST, COLOR, 1, undefined);
+      // A later set was begun by another owner.
+      owned.copies.set(b.instance, { peer: peerOf(b), epoch: 2, complete: false });
+      home.peers.beforeTake = async () => {
+        await ensure(home, c);
+        evict(home, 'k');
+      };
+      assert.equal(sets.get(KEY)?.complete, true);
+      assert.equal(await search(home), 'over');
+      assert.equal(await search(home), 'found');
+    });
+
+    it('does not hide it from a list', async () => {
+      const home = homes.add();
+      await change(home, 'k', 'one', b);
+      evict(home, 'k');
+      let moves = 0;
+      const parts = {
+        ...home,
+        store: undefined,
+        now,
+        owned: () => home.owned,
+        safety: { allSafe: async () => undefined },
+      };
+      home.peers.on('list', async (send) => {
+        moves++;
+        await ensure(home, c);
+        evict(home, 'k');
+        return send();
+      });
+      const { objects } = await listColor(parts, GUEST, ASKED);
+      assert.deepEqual([objects.map(({ key }) => key), moves], [['k'], 1]);
+    });
+  });
+});
