@@ -31,6 +31,13 @@ export interface CopySet extends CopySetState {
   readonly lost?: boolean;
 }
 
+/** Another set of copies could not be completed. */
+export interface CopyingFailure {
+  /** The invoker that was to get it. */
+  readonly at: Peer;
+  readonly error: unknown;
+}
+
 /** The invokers that may have objects of a color that this one owns. */
 export interface Owned {
   readonly kind: 'owned';
@@ -68,8 +75,8 @@ export interface Owned {
    * never had them all; undefined: it has not tried to get them yet.
    */
   wholeAt: number | undefined;
-  /** The copying of another set. */
-  copying: Promise<void> | undefined;
+  /** The copying of another set. Never rejects. */
+  copying: Promise<CopyingFailure | undefined> | undefined;
   /** Before that time no further set is begun in the background. */
   copyAgainAt: number;
   /** At that time the invoker with the complete set is asked whether it still has it. */

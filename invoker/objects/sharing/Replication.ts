@@ -70,11 +70,11 @@ export class Replication {
     let to = next;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const set = await this.ensure(namespace, address.color, owned, to);
-      const { epoch } = set;
+      const { peer, epoch } = set;
       const request = (): Promise<Changed> =>
         object?.persistence === 'replicated'
-          ? this.#put(to, namespace, address, object, epoch)
-          : this.#drop(to, namespace, address, epoch);
+          ? this.#put(peer, namespace, address, object, epoch)
+          : this.#drop(peer, namespace, address, epoch);
       const changed = await unlessRenewed(owned, epoch, request).catch((error: unknown) => {
         // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
         const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
@@ -85,23 +85,31 @@ export class Replication {
       if (changed?.complete === true && owned.copiedTo === set && !owned.copying) return;
       // The invoker has lost the set: it has started again.
       if (changed?.complete === false && owned.copiedTo === set) owned.copiedTo = { ...set, lost: true };
-      [to = to] = owned.others;
+      [to = peer] = owned.others;
     }
     throw new ObjectError(503, `invoker${next.instance} loses the copies.`, { retryAfterS: 1 });
   }
 
-  /** Completes a set of copies at the next home. @throws ObjectError, PeerError */
+  /**
+   * Completes a set of copies at the next home: at `next`, or, if another set is under way, at the next home after that.
+   * @throws ObjectError, PeerError
+   */
   async ensure(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
-    while (owned.copying) await owned.copying;
+    let to = next;
+    while (owned.copying) {
+      const failure = await owned.copying;
+      [to = to] = owned.others;
+      // One attempt fails for all that wait for it. Otherwise each of them would make its own, one after the other.
+      if (failure?.at.instance === to.instance) throw failure.error;
+    }
     const { copiedTo } = owned;
     // If another set has begun since and failed, its invoker may have completed it: this one needs a higher epoch before it changes.
     const isCurrent = copiedTo?.epoch === owned.epoch && copiedTo.lost !== true;
-    if (isCurrent && copiedTo.peer.instance === next.instance) return copiedTo;
-    const copying = asOwner(owned, () => this.#begin(namespace, color, owned, next));
-    // Who waits for it starts it again after a failure.
+    if (isCurrent && copiedTo.peer.instance === to.instance) return copiedTo;
+    const copying = asOwner(owned, () => this.#begin(namespace, color, owned, to));
     owned.copying = copying.then(
       () => undefined,
-      () => undefined,
+      (error: unknown) => ({ at: to, error }),
     );
     try {
       return await copying;

@@ -3,12 +3,12 @@ import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import type { CopySet } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { listColor } from '../../../../../invoker/objects/sharing/listColor.js';
-import type { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
 import { eventually } from '../../../../e2e/eventually.js';
 import { at, put, textOf } from '../memory/memories.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
-import { TestHomes, type TestHome } from './homes.js';
+import { silent, TestHomes, type TestHome } from './homes.js';
 
 const COLOR = 'c';
 const KEY = colorKey(GUEST, COLOR);
@@ -105,6 +105,53 @@ describe('a set of copies that moves', () => {
       });
       const { objects } = await listColor(parts, GUEST, ASKED);
       assert.deepEqual([objects.map(({ key }) => key), moves], [['k'], 1]);
+    });
+  });
+
+  describe('when the invoker that is to get it does not answer', () => {
+    /** Begins a set at `b`, which does not answer. @returns a function that ends the attempt, and its outcome. */
+    async function stuck(home: TestHome): Promise<{ fail: () => void; outcome: Promise<unknown> }> {
+      let fail: () => void = () => undefined;
+      const begun = new Promise<void>((resolve) => {
+        home.peers.on('complete', async () => {
+          const failed = new Promise<void>((release) => (fail = release));
+          resolve();
+          await failed;
+          throw silent();
+        });
+      });
+      const outcome = assert.rejects(ensure(home, b), PeerError);
+      await begun;
+      return { fail, outcome };
+    }
+
+    it('fails for all who wait for it, at once', async () => {
+      const home = homes.add();
+      const { fail, outcome } = await stuck(home);
+      let others = 0;
+      const waiting = ['k', 'l', 'm'].map((key) => assert.rejects(change(home, key, 'one', b), PeerError));
+      home.peers.on('complete', (send) => {
+        others++;
+        return send();
+      });
+      fail();
+      await Promise.all([outcome, ...waiting]);
+      assert.equal(others, 0);
+      await change(home, 'k', 'two', b);
+      assert.equal(others, 1);
+    });
+
+    it('goes to the next home that the controllers name then', async () => {
+      const home = homes.add();
+      home.owned.others = [peerOf(b)];
+      const { fail, outcome } = await stuck(home);
+      const changed = change(home, 'k', 'one', b);
+      home.owned.others = [peerOf(c), peerOf(b)];
+      fail();
+      await Promise.all([outcome, changed]);
+      assert.equal(home.owned.copiedTo?.peer.instance, c.instance);
+      assert.equal(textOf(c.memory.peek(copiesOf(GUEST), at('k'), now())), 'one');
+      assert.equal(b.sharing.sets.get(KEY), undefined);
     });
   });
 });

@@ -60,7 +60,7 @@ describe('another set of copies', () => {
 
   it('is not begun while one is, and for a while after a failure', () => {
     const one = { ...owned(), copiedTo: set(2) };
-    assert.equal(needsNewSet({ ...one, copying: Promise.resolve() }, peer(3), true, 0), false);
+    assert.equal(needsNewSet({ ...one, copying: Promise.resolve(undefined) }, peer(3), true, 0), false);
     assert.equal(needsNewSet({ ...one, copyAgainAt: 10 }, peer(3), true, 9), false);
     assert.equal(needsNewSet({ ...one, copyAgainAt: 10 }, peer(3), true, 10), true);
   });
