@@ -1,8 +1,6 @@
-import * as z from 'zod';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
-import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
-import { PERSISTENCE_HEADER, TTL_HEADER } from '../../../shared/objects/ObjectRequest.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
@@ -10,12 +8,13 @@ import { colorKey } from './colorKey.js';
 import { nextEpoch, type CopySet, type Owned } from './ColorStates.js';
 import { copiesOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
+import { CopyRequests, type Changed } from './CopyRequests.js';
 import { currentSets } from './currentSets.js';
 import type { Holders } from './Holders.js';
 import { lostColor } from './lostColor.js';
 import { asOwner, unlessRenewed } from './asOwner.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
-import { StaleSets, type StaleSet } from './StaleSets.js';
+import { StaleSets } from './StaleSets.js';
 
 export interface ReplicationParts {
   readonly memory: ObjectMemory;
@@ -34,24 +33,16 @@ export interface ReplicationParts {
   readonly replaces: (namespace: ObjectNamespace, address: ObjectAddress) => boolean;
 }
 
-/** Whether an invoker has completed a set. */
-const completedSchema = z.object({ completed: z.boolean() });
-const changedSchema = z.object({
-  /** Whether the set of the changed copy is complete. */
-  complete: z.boolean(),
-  /** Whether the change has begun the set. Missing: the program of the invoker is an earlier one. */
-  begun: z.boolean().optional(),
-});
-type Changed = z.infer<typeof changedSchema>;
-
 /** Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. */
 export class Replication {
   readonly #parts: ReplicationParts;
   readonly #stale: StaleSets;
+  readonly #requests: CopyRequests;
 
   constructor(parts: ReplicationParts) {
     this.#parts = parts;
-    this.#stale = new StaleSets((set) => this.#forget(set), parts.now);
+    this.#requests = new CopyRequests(parts.peers, parts.now);
+    this.#stale = new StaleSets((set) => this.#requests.forget(set), parts.now);
   }
 
   /** See `StaleSets.tend`. */
@@ -73,8 +64,8 @@ export class Replication {
       const { peer, epoch } = set;
       const request = (): Promise<Changed> =>
         object?.persistence === 'replicated'
-          ? this.#put(peer, namespace, address, object, epoch)
-          : this.#drop(peer, namespace, address, epoch);
+          ? this.#requests.put(peer, namespace, address, object, epoch)
+          : this.#requests.drop(peer, namespace, address, epoch);
       const changed = await unlessRenewed(owned, epoch, request).catch((error: unknown) => {
         // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
         const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
@@ -126,7 +117,7 @@ export class Replication {
     const { copiedTo } = owned;
     if (copiedTo?.peer.instance !== next.instance || copiedTo.lost === true) return;
     const { epoch } = copiedTo;
-    const ask = (): Promise<boolean> => this.#complete(next, namespace, color, { epoch, from: epoch });
+    const ask = (): Promise<boolean> => this.#requests.complete(next, namespace, color, { epoch, from: epoch });
     const completed = await asOwner(owned, () => unlessRenewed(owned, epoch, ask));
     // Another set is complete meanwhile.
     if (owned.copiedTo !== copiedTo) return;
@@ -172,13 +163,13 @@ export class Replication {
     // A higher epoch than necessary could hide that another invoker takes the color over.
     owned.epoch = ofThis ? owned.epoch + 1 : nextEpoch(owned.epoch);
     const { epoch } = owned;
-    const renamed = former && (await this.#complete(next, namespace, color, { epoch, from: former.epoch }));
+    const renamed = former && (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch }));
     const set: CopySet = { peer: next, epoch, complete: true };
     if (renamed !== true) {
       // The first copy with the epoch removes all that the next home has.
       if (current.some(({ peer }) => peer?.instance === next.instance)) await this.gather(namespace, color, owned);
       const begun = await this.#copyAll(namespace, color, owned, set);
-      if (!(await this.#complete(next, namespace, color, { epoch, begun }))) throw startedAgain(next);
+      if (!(await this.#requests.complete(next, namespace, color, { epoch, begun }))) throw startedAgain(next);
     }
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
     const stale = [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])];
@@ -189,7 +180,7 @@ export class Replication {
     await Promise.all(
       others.map(async ({ peer }) => {
         const set = { at: peer, namespace, color, epoch };
-        if (!(await this.#forget(set))) this.#stale.add(set);
+        if (!(await this.#requests.forget(set))) this.#stale.add(set);
       }),
     );
     return set;
@@ -208,7 +199,7 @@ export class Replication {
     const copy = async (key: string, object: StoredObject | undefined): Promise<void> => {
       if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
       if (!object || !isCopied({ color, key }, object)) return;
-      const { begun } = await this.#put(peer, namespace, { color, key }, object, epoch);
+      const { begun } = await this.#requests.put(peer, namespace, { color, key }, object, epoch);
       // It has lost the objects before.
       if (begun === true && copied.size > 0) throw startedAgain(peer);
       copied.add(key);
@@ -269,67 +260,6 @@ export class Replication {
       }
     }
   }
-
-  async #put(
-    to: Peer,
-    namespace: ObjectNamespace,
-    { color, key }: ObjectAddress,
-    { bytes, contentType, etag, expiresAt }: StoredObject,
-    epoch: number,
-  ): Promise<Changed> {
-    const ttl = expiresAt === undefined ? undefined : Math.max(0.001, (expiresAt - this.#parts.now()) / 1000);
-    const reply = await this.#parts.peers.ask(to, {
-      operation: 'copy',
-      method: 'PUT',
-      path: `${objectPath(color, key)}?epoch=${epoch}`,
-      namespace,
-      headers: {
-        'content-type': contentType,
-        'content-length': String(bytes.length),
-        etag,
-        [PERSISTENCE_HEADER]: 'replicated',
-        ...(ttl === undefined ? {} : { [TTL_HEADER]: ttl.toFixed(3) }),
-      },
-      body: Buffer.concat(bytes.pieces()),
-    });
-    return changedSchema.parse(reply);
-  }
-
-  async #drop(at: Peer, namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<Changed> {
-    const path = `${objectPath(color, key)}?epoch=${epoch}`;
-    const asked = { operation: 'drop', method: 'DELETE', path, namespace: copiesOf(namespace) } as const;
-    return changedSchema.parse(await this.#parts.peers.ask(at, asked));
-  }
-
-  /** See `CopySets.complete`. @throws ObjectError, PeerError */
-  async #complete(
-    at: Peer,
-    namespace: ObjectNamespace,
-    color: string,
-    { epoch, from, begun }: { readonly epoch: number; readonly from?: number; readonly begun?: boolean },
-  ): Promise<boolean> {
-    const query = `epoch=${epoch}${from === undefined ? '' : `&from=${from}`}${begun === true ? '&begun=yes' : ''}`;
-    const path = `${objectPath(color)}?${query}`;
-    const reply = await this.#parts.peers.ask(at, { operation: 'complete', method: 'POST', path, namespace });
-    return completedSchema.parse(reply).completed;
-  }
-
-  /**
-   * Tells an invoker that its set is out of date. It is refused as such in any case, so nobody waits long for that.
-   * @returns false if the invoker may not know.
-   */
-  async #forget({ at, namespace, color, epoch }: StaleSet): Promise<boolean> {
-    const path = `${objectPath(color)}?epoch=${epoch}`;
-    const asked = { operation: 'forget', method: 'POST', path, namespace, timeoutMs: FORGET_MS } as const;
-    try {
-      await this.#parts.peers.ask(at, asked);
-      return true;
-    } catch (error) {
-      if (error instanceof PeerError) return error.fault === 'dead';
-      if (error instanceof ObjectError) return true;
-      throw error;
-    }
-  }
 }
 
 const noMemory = (): ObjectError =>
@@ -343,5 +273,3 @@ const PAGE = 1000;
 const ATTEMPTS = 5;
 /** The limit for an invoker to list its copies, in ms. */
 const LIST_MS = 2000;
-/** The limit for an invoker to forget its set, in ms. */
-const FORGET_MS = 1000;
