@@ -9,7 +9,7 @@ import { nextEpoch, type CopySet, type Owned } from './ColorStates.js';
 import { copiesOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
 import { CopyRequests, type Changed } from './CopyRequests.js';
-import { currentSets } from './currentSets.js';
+import { currentSets, type SetAt } from './currentSets.js';
 import type { Holders } from './Holders.js';
 import { lostColor } from './lostColor.js';
 import { asOwner, unlessRenewed } from './asOwner.js';
@@ -152,12 +152,15 @@ export class Replication {
     if (owned.copiedTo === set && !owned.copying) owned.wholeAt = evictions;
   }
 
+  #current(namespace: ObjectNamespace, color: string, owned: Owned): SetAt[] {
+    return currentSets(owned, this.#parts.sets.get(colorKey(namespace, color)));
+  }
+
   async #begin(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
     const { sets } = this.#parts;
     // A change may have waited for the set before, while the color was given away: its set must not get a higher epoch.
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-    const key = colorKey(namespace, color);
-    const current = currentSets(owned, sets.get(key));
+    const current = this.#current(namespace, color, owned);
     const former = current.find(({ complete, peer }) => complete && peer?.instance === next.instance);
     const ofThis = former !== undefined && former === owned.copiedTo;
     // A higher epoch than necessary could hide that another invoker takes the color over.
@@ -165,7 +168,9 @@ export class Replication {
     const { epoch } = owned;
     const renamed = former && (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch }));
     const set: CopySet = { peer: next, epoch, complete: true };
-    if (renamed !== true) {
+    if (renamed === true) {
+      await this.#copyLater(namespace, color, owned, set, later(current, former));
+    } else {
       // The first copy with the epoch removes all that the next home has.
       if (current.some(({ peer }) => peer?.instance === next.instance)) await this.gather(namespace, color, owned);
       const begun = await this.#copyAll(namespace, color, owned, set);
@@ -186,31 +191,57 @@ export class Replication {
     return set;
   }
 
+  /** Copies the objects of later incomplete sets into a set that was renamed: they may have been read. @throws ObjectError, PeerError */
+  async #copyLater(
+    namespace: ObjectNamespace,
+    color: string,
+    owned: Owned,
+    { peer, epoch }: CopySet,
+    later: readonly SetAt[],
+  ): Promise<void> {
+    for await (const key of this.#keys(namespace, color, owned, later)) {
+      const address = { color, key };
+      const object = await this.#fetched(namespace, address);
+      if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
+      if (!object || !this.#isCopied(namespace, address, object)) continue;
+      const { complete } = await this.#requests.put(peer, namespace, address, object, epoch);
+      if (!complete) throw startedAgain(peer);
+    }
+  }
+
+  /**
+   * Whether a set of copies has to have an object. A change that is not safe yet may be taken back when the former copies are gone. So the
+   * set has the object of the change instead of the version before it; once the change is safe, it removes that copy.
+   */
+  #isCopied(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    { persistence }: Pick<StoredObject, 'persistence'>,
+  ): boolean {
+    return persistence === 'replicated' || this.#parts.replaces(namespace, address);
+  }
+
   /** @returns whether there was any object to copy. @throws ObjectError, PeerError */
   async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<boolean> {
     const { memory, now } = this.#parts;
     const copied = new Set<string>();
     const { evictions } = owned;
     const skipped: Peer[] = [];
-    // A change that is not safe yet may be taken back when the former copies are gone. So the set has the object of the change instead
-    // of the version before it; once the change is safe, it removes that copy.
-    const isCopied = (address: ObjectAddress, { persistence }: Pick<StoredObject, 'persistence'>): boolean =>
-      persistence === 'replicated' || this.#parts.replaces(namespace, address);
     const copy = async (key: string, object: StoredObject | undefined): Promise<void> => {
       if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-      if (!object || !isCopied({ color, key }, object)) return;
+      if (!object || !this.#isCopied(namespace, { color, key }, object)) return;
       const { begun } = await this.#requests.put(peer, namespace, { color, key }, object, epoch);
       // It has lost the objects before.
       if (begun === true && copied.size > 0) throw startedAgain(peer);
       copied.add(key);
     };
-    for await (const key of this.#keys(namespace, color, owned, skipped)) {
+    for await (const key of this.#keys(namespace, color, owned, this.#current(namespace, color, owned), skipped)) {
       await copy(key, await this.#fetched(namespace, { color, key }));
     }
     for (let after: string | undefined, more = true; more;) {
       const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
       for (const { key, persistence } of list.objects) {
-        if (copied.has(key) || !isCopied({ color, key }, { persistence })) continue;
+        if (copied.has(key) || !this.#isCopied(namespace, { color, key }, { persistence })) continue;
         // It may be evicted while others are copied: then another set has it, or a change that waits for this one.
         await copy(key, await this.#fetched(namespace, { color, key }));
       }
@@ -235,14 +266,21 @@ export class Replication {
   }
 
   /**
-   * The keys of all current copies. While this memory has all replicated objects, a holder that does not answer and is not up by the
+   * The keys of sets of copies. While this memory has all replicated objects, a holder that does not answer and is not up by the
    * controllers is not waited for.
+   * @param sets missing: all current ones.
    * @param skipped gets those holders.
    */
-  async *#keys(namespace: ObjectNamespace, color: string, owned: Owned, skipped: Peer[] = []): AsyncGenerator<string> {
-    const { memory, now, holders, sets } = this.#parts;
+  async *#keys(
+    namespace: ObjectNamespace,
+    color: string,
+    owned: Owned,
+    sets: readonly SetAt[] = this.#current(namespace, color, owned),
+    skipped: Peer[] = [],
+  ): AsyncGenerator<string> {
+    const { memory, now, holders } = this.#parts;
     const space = copiesOf(namespace);
-    for (const set of currentSets(owned, sets.get(colorKey(namespace, color)))) {
+    for (const set of sets) {
       const { peer } = set;
       for (let after: string | undefined, more = true; more;) {
         const asked = { color, prefix: '', after, limit: PAGE };
@@ -261,6 +299,10 @@ export class Replication {
     }
   }
 }
+
+/** The incomplete sets that are later than a complete one. */
+const later = (current: readonly SetAt[], complete: SetAt | undefined): SetAt[] =>
+  current.filter(({ epoch }) => epoch > (complete?.epoch ?? 0));
 
 const noMemory = (): ObjectError =>
   new ObjectError(503, 'This invoker has no memory to copy the replicated objects now.', { retryAfterS: 1 });

@@ -154,4 +154,28 @@ describe('a set of copies that moves', () => {
       assert.equal(b.sharing.sets.get(KEY), undefined);
     });
   });
+
+  for (const isOwn of [false, true]) {
+    it(`keeps what a later incomplete set has, which may have been read (in the new home: ${isOwn})`, async () => {
+      const former = homes.add();
+      for (const key of ['k', 'l']) await change(former, key, 'one', b);
+      assert.ok(former.owned.copiedTo);
+      write(former, 'k', 'two');
+      former.peers.on('complete', () => Promise.reject(silent()));
+      await assert.rejects(ensure(former, c), PeerError);
+      const later = { peer: peerOf(c), epoch: former.owned.epoch, complete: false };
+      const home = homes.add([former.owned.copiedTo, ...(isOwn ? [] : [later])]);
+      if (isOwn) {
+        home.sets.admit(GUEST, COLOR, later.epoch);
+        put(home.memory, copiesOf(GUEST), 'k', 'two', now(), { persistence: 'replicated' });
+      }
+      assert.equal(await search(home), 'found');
+      assert.equal(objectOf(home), 'two');
+      await ensure(home, b);
+      evict(home, 'k');
+      assert.equal(await search(home), 'found');
+      assert.equal(objectOf(home), 'two');
+      assert.equal(textOf(b.memory.peek(copiesOf(GUEST), at('l'), now())), 'one');
+    });
+  }
 });
