@@ -85,6 +85,10 @@ export class Departure {
     // Without another set of copies, the version before a change that is taken back later would be gone.
     if (!next) await this.#parts.quiet(namespace, color);
     await replication.gather(namespace, color, owned);
+    if (!next && owned.wholeAt !== owned.evictions) {
+      const text = 'This invoker has no memory for the objects whose copies leave.';
+      throw new ObjectError(503, text, { retryAfterS: 1 });
+    }
     // Under pressure, this memory may have evicted all of them again.
     const hasCopies = currentSets(owned, this.#parts.sets.get(colorKey(namespace, color))).length > 0;
     if (next && (hasCopies || this.#hasReplicated(namespace, color))) {

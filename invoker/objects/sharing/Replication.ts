@@ -126,11 +126,28 @@ export class Replication {
     if (owned.wholeAt === undefined) await this.#fill(namespace, color, owned, set);
   }
 
-  /** Gets all objects that only copies have into this memory. @throws ObjectError 503 */
+  /**
+   * Gets all objects that only copies have into this memory. Some may be evicted again: see `Owned.wholeAt`.
+   * @throws ObjectError 503
+   */
   async gather(namespace: ObjectNamespace, color: string, owned: Owned): Promise<void> {
-    const { evictions } = owned;
+    const { evictions, copiedTo } = owned;
     for await (const key of this.#keys(namespace, color, owned)) await this.#parts.fetch(namespace, { color, key });
-    owned.wholeAt = evictions;
+    // Otherwise the listed copies may have been forgotten meanwhile.
+    if (owned.copiedTo?.epoch === copiedTo?.epoch) owned.wholeAt = evictions;
+  }
+
+  /**
+   * Gets all objects that only copies have into this memory, where they stay.
+   * @param releases gets the functions that end this.
+   * @throws ObjectError 503
+   */
+  async #hold(namespace: ObjectNamespace, color: string, owned: Owned, releases: (() => void)[]): Promise<void> {
+    for await (const key of this.#keys(namespace, color, owned)) {
+      const object = await this.#fetched(namespace, { color, key });
+      const release = object && this.#parts.memory.hold(namespace, { color, key }, object);
+      if (release) releases.push(release);
+    }
   }
 
   /** Like `gather`, as long as there is room: an owner that has all objects does not depend on the invoker with the copies. */
@@ -171,10 +188,16 @@ export class Replication {
     if (renamed === true) {
       await this.#copyLater(namespace, color, owned, set, later(current, former));
     } else {
-      // The first copy with the epoch removes all that the next home has.
-      if (current.some(({ peer }) => peer?.instance === next.instance)) await this.gather(namespace, color, owned);
-      const begun = await this.#copyAll(namespace, color, owned, set);
-      if (!(await this.#requests.complete(next, namespace, color, { epoch, begun }))) throw startedAgain(next);
+      const releases: (() => void)[] = [];
+      try {
+        // The first copy with the epoch removes all that the next home has.
+        if (current.some(({ peer }) => peer?.instance === next.instance))
+          await this.#hold(namespace, color, owned, releases);
+        const begun = await this.#copyAll(namespace, color, owned, set);
+        if (!(await this.#requests.complete(next, namespace, color, { epoch, begun }))) throw startedAgain(next);
+      } finally {
+        for (const release of releases) release();
+      }
     }
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
     const stale = [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])];

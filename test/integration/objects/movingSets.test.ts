@@ -41,3 +41,27 @@ describe('a replicated object whose change to another persistence is not safe ye
     assert.match(await c.container.text('/red/k'), /^200/);
   });
 });
+
+describe('replicated objects of a home without a third invoker', () => {
+  const current = eachWithCluster();
+
+  it('stay at the invoker with their copies while it drains, if they do not fit into the memory of the home', async () => {
+    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+    for (const key of ['k', 'l']) assert.match(await put(b, `/red/${key}`, key, REPLICATED), /^201/);
+    evict(b);
+    // Each object that comes drives the one before out.
+    const write = b.memory.put.bind(b.memory);
+    let isShort = true;
+    let came = 0;
+    b.memory.put = (namespace, ...rest) => {
+      came++;
+      if (isShort) evict(b);
+      return write(namespace, ...rest);
+    };
+    const drained = current.cluster.drain(a, LIMIT_MS);
+    await eventually(() => assert.ok(came >= 4 || a.memory.usedBytes === 0), LIMIT_MS);
+    isShort = false;
+    assert.deepEqual(await drained, { moved: 1, left: 0 });
+    for (const key of ['k', 'l']) assert.equal(await b.container.text(`/red/${key}`), `200 ${key}`);
+  });
+});

@@ -178,4 +178,26 @@ describe('a set of copies that moves', () => {
       assert.equal(textOf(b.memory.peek(copiesOf(GUEST), at('l'), now())), 'one');
     });
   }
+
+  it('within an invoker keeps the objects that the home needs for it in its memory', async () => {
+    const former = homes.add();
+    for (const key of ['k', 'l', 'm']) write(former, key, key);
+    former.peers.on('complete', () => Promise.reject(silent()));
+    await assert.rejects(ensure(former, b), PeerError);
+    const home = homes.add([{ peer: peerOf(b), epoch: former.owned.epoch, complete: false }]);
+    home.peers.on('copy', async (send) => {
+      // The first copy has removed the earlier ones.
+      const answer = await send();
+      const { boundBytes } = home.memory;
+      home.memory.resize(0);
+      home.memory.resize(boundBytes);
+      return answer;
+    });
+    await ensure(home, b);
+    const keys = b.memory.list(copiesOf(GUEST), ASKED, now()).objects.map(({ key }) => key);
+    assert.deepEqual(keys, ['k', 'l', 'm']);
+    // They may be evicted again.
+    home.memory.resize(0);
+    assert.equal(home.memory.usedBytes, 0);
+  });
 });
