@@ -77,6 +77,8 @@ export interface Owned {
   wholeAt: number | undefined;
   /** The copying of another set. Never rejects. */
   copying: Promise<CopyingFailure | undefined> | undefined;
+  /** The keys of copies that the present set may have after requests without an answer. See `lateCopies.ts`. */
+  lateCopies: Set<string> | 'many';
   /** Before that time no further set is begun in the background. */
   copyAgainAt: number;
   /** At that time the invoker with the complete set is asked whether it still has it. */
@@ -246,6 +248,7 @@ export const newlyOwned = ({
   evictions: 0,
   wholeAt: undefined,
   copying: undefined,
+  lateCopies: new Set(),
   copyAgainAt: 0,
   checkAt: 0,
   stored: undefined,

@@ -10,6 +10,7 @@ import { copiesOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
 import { CopyRequests, type Changed } from './CopyRequests.js';
 import { currentSets, type SetAt } from './currentSets.js';
+import { endLateCopies, endLateCopy, noteLateCopy } from './lateCopies.js';
 import type { Holders } from './Holders.js';
 import { lostColor } from './lostColor.js';
 import { asOwner, unlessRenewed } from './asOwner.js';
@@ -68,12 +69,16 @@ export class Replication {
           : this.#requests.drop(peer, namespace, address, epoch);
       const changed = await unlessRenewed(owned, epoch, request).catch((error: unknown) => {
         // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
+        if (error instanceof PeerError) noteLateCopy(owned, address.key);
         const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
         if (isCurrent && error instanceof PeerError) owned.epoch++;
         throw error;
       });
       // Another set that is made meanwhile may lack the object, if this memory has evicted it since.
-      if (changed?.complete === true && owned.copiedTo === set && !owned.copying) return;
+      if (changed?.complete === true && owned.copiedTo === set && !owned.copying) {
+        endLateCopy(owned, address.key);
+        return;
+      }
       // The invoker has lost the set: it has started again.
       if (changed?.complete === false && owned.copiedTo === set) owned.copiedTo = { ...set, lost: true };
       [to = peer] = owned.others;
@@ -202,6 +207,7 @@ export class Replication {
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
     const stale = [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])];
     owned.copiedTo = set;
+    if (renamed !== true) endLateCopies(owned);
     owned.copies.clear();
     sets.forget(namespace, color, epoch);
     const others = stale.filter(({ peer, lost }) => peer.instance !== next.instance && lost !== true);

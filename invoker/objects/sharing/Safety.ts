@@ -8,6 +8,7 @@ import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import type { ObjectStore } from './ObjectStore.js';
 import { lostColor } from './lostColor.js';
+import { hasLateCopy } from './lateCopies.js';
 import { asOwner } from './asOwner.js';
 import type { Replication } from './Replication.js';
 import type { Prepared } from '../server/searches.js';
@@ -213,7 +214,7 @@ export class Safety {
 
   settle(change: Change): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
-    if (now === 'memory' && before === 'memory' && !this.#isStoredBesides(change)) return undefined;
+    if (now === 'memory' && before === 'memory' && !this.#isElsewhere(change)) return undefined;
     const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change).then(over));
     // 503 would say that nothing has changed.
     return done.then(ignore, (error: unknown) => {
@@ -261,11 +262,15 @@ export class Safety {
     }
   }
 
-  /** Whether the store has a version of an object of memory, as far as is known: a write that ended late may have left it. */
-  #isStoredBesides({ namespace, address: { color, key } }: Change): boolean {
-    if (!this.#parts.store) return false;
-    const stored = this.#parts.owned(namespace, color)?.stored;
-    return stored instanceof Set && stored.has(key);
+  /**
+   * Whether the store has a version of an object of memory, as far as is known, or a copy of one may come: a request that ended late may
+   * have left it.
+   */
+  #isElsewhere({ namespace, address: { color, key } }: Change): boolean {
+    const owned = this.#parts.owned(namespace, color);
+    if (!owned) return false;
+    const isStored = this.#parts.store !== undefined && owned.stored instanceof Set && owned.stored.has(key);
+    return isStored || hasLateCopy(owned, key);
   }
 
   /**
@@ -317,8 +322,13 @@ export class Safety {
   }
 
   async #replicate({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
-    if (object?.persistence !== 'replicated' && before?.persistence !== 'replicated') return;
     const [next] = owned.others;
+    if (object?.persistence !== 'replicated' && before?.persistence !== 'replicated') {
+      // The copy would be an earlier version, and come back after an eviction.
+      const to = hasLateCopy(owned, address.key) ? (next ?? owned.copiedTo?.peer) : undefined;
+      if (to) await this.#parts.replication.change(namespace, address, object, owned, to);
+      return;
+    }
     if (!next) throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
     await this.#parts.replication.change(namespace, address, object, owned, next);
   }
