@@ -1,7 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { MAX_OBJECT_BYTES } from '../../shared/objects/bounds.js';
 import { BrokenConnectionError } from '../../shared/objects/client/Connection.js';
-import { ObjectError } from '../../shared/objects/ObjectError.js';
+import { ObjectError, passesSoon } from '../../shared/objects/ObjectError.js';
 import { objectPath, parseObjectPath, type ObjectAddress } from '../../shared/objects/objectPath.js';
 import { PERSISTENCE_HEADER, POLICY_HEADER, TTL_HEADER, type Persistence } from '../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../shared/objects/ObjectToken.js';
@@ -11,6 +12,9 @@ import { ReadConnections } from './ReadConnections.js';
 /** The longest time for one object, in ms. */
 const CALL_MS = 30_000;
 const CONNECTIONS = 8;
+/** How long a read or a write is tried again, in ms, while a home is not known: it may be silent for 10 s. */
+const PATIENCE_MS = 15_000;
+const PAUSE_MS = 250;
 /** The origin of its pool, which is a Unix socket. */
 const ORIGIN = 'http://objects';
 
@@ -43,6 +47,8 @@ export interface ObjectAccessParts {
   readonly token: (namespace: ObjectNamespace) => string;
   /** The calls to the thread of the objects; undefined while it does not run. */
   readonly calls: () => Pick<CallClient, 'read' | 'write'> | undefined;
+  /** For tests; missing: 15 s. */
+  readonly patienceMs?: number | undefined;
 }
 
 /**
@@ -53,6 +59,7 @@ export class ObjectAccess {
   readonly #parts: ObjectAccessParts;
   readonly #client: LazyHttpClient;
   readonly #reads: ReadConnections;
+  #closed = false;
 
   constructor(parts: ObjectAccessParts) {
     this.#parts = parts;
@@ -63,10 +70,19 @@ export class ObjectAccess {
   }
 
   /**
-   * Reads an object.
+   * Reads an object. Tries again for some seconds while its home is not known.
    * @throws ObjectError: 404, 413 for a larger one, 503, …
    */
-  async read(
+  read(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    policy: string | undefined,
+    room: Room,
+  ): Promise<ReadObject> {
+    return this.#patiently(() => this.#read(namespace, address, policy, room));
+  }
+
+  async #read(
     namespace: ObjectNamespace,
     address: ObjectAddress,
     policy: string | undefined,
@@ -86,11 +102,11 @@ export class ObjectAccess {
       .catch((error: unknown) => {
         throw error instanceof BrokenConnectionError ? new ObjectError(503, SILENT, { cause: error }) : error;
       });
-    if (status !== 200) throw refusal(status, body.toString());
+    if (status !== 200) throw refusal(status, body.toString(), headers.get('retry-after'));
     return { bytes: body, contentType: headers.get('content-type') ?? 'application/octet-stream' };
   }
 
-  /** Writes an object. @throws ObjectError: 413, 429, 503, … */
+  /** Writes an object. Tries again for some seconds while its home is not known. @throws ObjectError: 413, 429, 503, … */
   async write(
     namespace: ObjectNamespace,
     address: ObjectAddress,
@@ -107,12 +123,28 @@ export class ObjectAccess {
       [PERSISTENCE_HEADER]: persistence,
       [TTL_HEADER]: String(ttlMs / 1000),
     };
-    const { statusCode, body } = await this.#send('PUT', this.#parts.token(namespace), address, policy, headers, left);
-    const text = await body.text();
-    if (statusCode >= 300) throw refusal(statusCode, text);
+    await this.#patiently(async () => {
+      const token = this.#parts.token(namespace);
+      const { statusCode, headers: answered, body } = await this.#send('PUT', token, address, policy, headers, left);
+      const text = await body.text();
+      if (statusCode >= 300) throw refusal(statusCode, text, answered['retry-after']);
+    });
+  }
+
+  async #patiently<T>(attempt: () => Promise<T>): Promise<T> {
+    const until = performance.now() + (this.#parts.patienceMs ?? PATIENCE_MS);
+    for (;;) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (this.#closed || !passesSoon(error) || performance.now() + PAUSE_MS > until) throw error;
+        await sleep(PAUSE_MS);
+      }
+    }
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#reads.close();
     await this.#client.close();
   }
@@ -154,7 +186,7 @@ function readHead(token: string, { color, key }: ObjectAddress, policy: string |
 }
 
 /** The server's refusal as an error, with the server's words. */
-function refusal(status: number, text: string): ObjectError {
+function refusal(status: number, text: string, retryAfter: unknown): ObjectError {
   let reason = `The object memory answered ${status}.`;
   try {
     const body: unknown = JSON.parse(text);
@@ -165,7 +197,8 @@ function refusal(status: number, text: string): ObjectError {
     // The reason stays.
   }
   const known = STATUSES.find((one) => one === status);
-  return new ObjectError(known ?? 502, reason);
+  const retryAfterS = Number(retryAfter ?? Number.NaN);
+  return new ObjectError(known ?? 502, reason, Number.isNaN(retryAfterS) ? {} : { retryAfterS });
 }
 
 const STATUSES = [400, 401, 403, 404, 412, 413, 421, 429, 503] as const;

@@ -22,3 +22,7 @@ export class ObjectError extends Error {
     this.allow = options.allow;
   }
 }
+
+/** Whether the same request may succeed within seconds: the home of the color is not known, or is changing. */
+export const passesSoon = (error: unknown): boolean =>
+  error instanceof ObjectError && error.status === 503 && error.retryAfterS === 1;

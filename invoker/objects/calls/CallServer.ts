@@ -1,6 +1,6 @@
 import { newTransactionId } from '../../../shared/entities/transaction.js';
 import { nextTurn } from '../../../shared/entities/turns.js';
-import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { ObjectError, passesSoon } from '../../../shared/objects/ObjectError.js';
 import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { notFound } from '../memory/objectRules.js';
@@ -143,6 +143,7 @@ export class CallServer {
     const { persistence } = properties;
     // The bytes are in this thread already: their memory is counted while they wait, too.
     let reservation = await this.#reserve(call);
+    let isWritten = false;
     const admit = (): void => elsewhere.admit?.(namespace, address, persistence);
     try {
       const settled = await this.#atHome(
@@ -154,6 +155,7 @@ export class CallServer {
           const options = { ...properties, condition: undefined };
           const body = ObjectBytes.of(new Uint8Array(bytes));
           const { object } = memory.put(namespace, address, body, options, reservation, now());
+          isWritten = true;
           return { wait: elsewhere.settle?.(namespace, address, object, before) };
         },
         admit,
@@ -163,6 +165,11 @@ export class CallServer {
         return;
       }
       await settled.wait;
+    } catch (error) {
+      if (isWritten || !passesSoon(error)) throw error;
+      // The main thread may try again with its bytes.
+      reply({ id, kind: 'elsewhere', bytes }, [bytes]);
+      return;
     } finally {
       reservation?.release();
     }

@@ -43,7 +43,10 @@ export type ReplyMessage =
   | { readonly id: number; readonly kind: 'sent'; readonly buffer: ArrayBuffer }
   /** To `write`: the object is as safe as its persistence promises. */
   | { readonly id: number; readonly kind: 'written' }
-  /** To `read` and `write`: another invoker is the color's home. Nothing was done. `bytes`: those of `write`. */
+  /**
+   * To `read` and `write`: another invoker is the color's home. To `write` also: the home is not known at the moment.
+   * Nothing was done. `bytes`: those of `write`.
+   */
   | { readonly id: number; readonly kind: 'elsewhere'; readonly bytes: ArrayBuffer | undefined }
   | {
       readonly id: number;

@@ -187,6 +187,13 @@ describe('calls to the thread of the objects', () => {
     }
   });
 
+  it('give bytes back while the home is not known, and refuse a read then', async () => {
+    const { memory, calls } = setup({ locate: () => ({ kind: 'unknown', reason: 'invoker1 does not answer' }) });
+    assert.equal((await calls.write(OBJECT, Buffer.alloc(MB), PROPERTIES))?.length, MB);
+    await assert.rejects(calls.read(OBJECT, MB, admitAll), refused(503));
+    assert.equal(memory.usedBytes, 0);
+  });
+
   it('give bytes back for which another invoker may have memory', async () => {
     for (const locate of [() => ELSEWHERE, async () => ELSEWHERE]) {
       const { memory, calls } = setup({ locate });
