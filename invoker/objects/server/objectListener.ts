@@ -142,11 +142,18 @@ function serve(call: Call, location: Location): Promise<void> | undefined {
   }
   if (parsed.kind === 'list') {
     if (parts.elsewhere.list) {
-      return parts.elsewhere.list(namespace, parsed).then((list) => {
-        if (!isOwned(call)) return begin(call);
-        sendJson(response, JSON.stringify(list));
-        return undefined;
-      });
+      return parts.elsewhere.list(namespace, parsed).then(
+        (list) => {
+          if (!isOwned(call)) return begin(call);
+          sendJson(response, JSON.stringify(list));
+          return undefined;
+        },
+        (error: unknown) => {
+          // Another invoker can make it now.
+          if (!isOwned(call)) return begin(call);
+          throw error;
+        },
+      );
     }
     sendJson(response, JSON.stringify(parts.memory.list(namespace, parsed, parts.now())));
     return undefined;

@@ -34,12 +34,14 @@ export async function listColor(
   namespace: ObjectNamespace,
   asked: ListRequest,
 ): Promise<ObjectList> {
-  const owned = parts.owned(namespace, asked.color);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const owned = parts.owned(namespace, asked.color);
     const counting = owned?.copiedTo?.epoch;
     const list = await listOnce(parts, namespace, asked, owned);
     // Another set counts meanwhile. Its objects may be evicted here, and the former set may have been removed before it was asked.
-    if (owned?.copiedTo?.epoch === counting) return list;
+    const current = parts.owned(namespace, asked.color);
+    // Without the ownership, the list is not used.
+    if (!current || (current === owned && owned.copiedTo?.epoch === counting)) return list;
   }
   throw new ObjectError(503, 'The copies of the objects move again and again.', { retryAfterS: 1 });
 }

@@ -101,4 +101,33 @@ describe('a list of objects', () => {
     await refusal;
     assert.deepEqual(keysOf(await list('d')), ['deleted: 3']);
   });
+
+  it('goes to the next home if that takes the color over while a change is not safe', async () => {
+    store.shut({ fails: true });
+    const writing = put('created', 'two');
+    while (!exists('created')) await new Promise(setImmediate);
+    const list = store.list.bind(store);
+    const begun = new Promise<void>((resolve) => {
+      store.list = async (...asked) => {
+        resolve();
+        return list(...asked);
+      };
+    });
+    const listing = home.container.text('/red');
+    await begun;
+    assert.equal(await settles(listing), false);
+    const next = await cluster.add();
+    const location = next.sharing.locate(GUEST, 'red', undefined);
+    while (home.sharing.owns(GUEST, 'red')) await new Promise(setImmediate);
+    store.open();
+    assert.match(await writing, /^502/);
+    const reply = await listing;
+    assert.match(reply, /^200/);
+    const { objects } = JSON.parse(reply.slice(4)) as ObjectList;
+    assert.deepEqual(
+      objects.map(({ key }) => key),
+      ['deleted', 'other'],
+    );
+    assert.equal((await location).kind, 'here');
+  });
 });
