@@ -2,7 +2,7 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectList, ListRequest } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
-import type { Owned } from './ColorStates.js';
+import type { CopySet, Owned } from './ColorStates.js';
 import { listAt } from './listAt.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
@@ -54,29 +54,41 @@ export class Holders {
    * @returns undefined: the copies are lost.
    * @throws ObjectError 503
    */
-  async ask<T>(owned: Owned, { instance, url }: Peer, request: () => Promise<T | undefined>): Promise<T | undefined> {
+  async ask<T>(owned: Owned, peer: Peer, request: () => Promise<T | undefined>): Promise<T | undefined> {
+    const { instance, url } = peer;
+    const asked = setsAt(owned, peer);
     const askedAt = this.#now();
     try {
       const answer = await request();
       this.#silences.end(url, instance);
-      if (answer === undefined) lose(owned, instance);
+      if (answer === undefined) lose(owned, asked);
       return answer;
     } catch (error) {
       if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
       const now = this.#now();
       if (now - this.#silences.note(url, instance, askedAt, now) < PATIENCE_MS) throw error;
       this.#onLost(`the copies of objects in invoker${instance} are lost`, error);
-      lose(owned, instance);
+      lose(owned, asked);
       return undefined;
     }
   }
 }
 
-/** The set of an invoker is lost. */
-function lose(owned: Owned, instance: number): void {
-  const set = owned.copies.get(instance);
-  if (set) owned.copies.set(instance, { ...set, lost: true });
-  if (owned.copiedTo?.peer.instance === instance) owned.copiedTo = { ...owned.copiedTo, lost: true };
+/** The sets of an invoker at an address. */
+const setsAt = ({ copies, copiedTo }: Owned, { instance, url }: Peer): CopySet[] =>
+  [copies.get(instance), copiedTo].flatMap((set) =>
+    set?.peer.instance === instance && set.peer.url === url ? [set] : [],
+  );
+
+/** Sets are lost. One that the same invoker has got since is not: that one has started again, or has renamed its set. */
+function lose(owned: Owned, sets: readonly CopySet[]): void {
+  for (const { peer, epoch } of sets) {
+    const isSame = (set: CopySet | undefined): set is CopySet =>
+      set?.epoch === epoch && set.peer.instance === peer.instance && set.peer.url === peer.url;
+    const set = owned.copies.get(peer.instance);
+    if (isSame(set)) owned.copies.set(peer.instance, { ...set, lost: true });
+    if (isSame(owned.copiedTo)) owned.copiedTo = { ...owned.copiedTo, lost: true };
+  }
 }
 
 /**
@@ -95,7 +107,7 @@ export function loseMoved(owned: Owned, peers: readonly Peer[], now: number): vo
     else if (!named || now - named.latest > GAP_MS) owned.moved.set(instance, { since: now, latest: now });
     else {
       owned.moved.set(instance, { since: named.since, latest: now });
-      if (now - named.since > owned.validMs + LAG_MARGIN_MS) lose(owned, instance);
+      if (now - named.since > owned.validMs + LAG_MARGIN_MS) lose(owned, setsAt(owned, set.peer));
     }
   }
 }

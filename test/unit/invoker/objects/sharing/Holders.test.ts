@@ -100,6 +100,23 @@ describe('an invoker that holds copies', () => {
     assert.equal(isLost(), true);
   });
 
+  for (const [what, url] of [
+    ['at its next address', 'http://elsewhere'],
+    ['after it has started again', PEER.url],
+  ] as const) {
+    it(`has not lost a set that it has got since a request, ${what}`, async () => {
+      const dead = async (): Promise<undefined> => {
+        owned.copiedTo = { peer: { instance: 1, url }, epoch: 6, complete: true };
+        return undefined;
+      };
+      assert.equal(await ask(dead), undefined);
+      assert.deepEqual([isLost(), owned.copiedTo?.lost], [true, undefined]);
+      peer = { instance: 1, url };
+      assert.equal(await ask(async () => undefined), undefined);
+      assert.equal(owned.copiedTo?.lost, true);
+    });
+  }
+
   const MOVED = [{ instance: 1, url: 'http://elsewhere' }];
 
   it('has lost them if the controllers name it at another address for longer than they may lag', () => {
