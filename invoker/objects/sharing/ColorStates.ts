@@ -68,6 +68,8 @@ export interface Owned {
   readonly moved: Map<number, { readonly since: number; readonly latest: number }>;
   /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
   copiedTo: CopySet | undefined;
+  /** The invokers at which this ownership has begun sets that are not complete, by their numbers. */
+  readonly begunAt: Map<number, Peer>;
   /** How many of its objects that copies may have were evicted from this memory, or undone. */
   evictions: number;
   /**
@@ -245,6 +247,7 @@ export const newlyOwned = ({
   copies: new Map(),
   moved: new Map(),
   copiedTo: undefined,
+  begunAt: new Map(),
   evictions: 0,
   wholeAt: undefined,
   copying: undefined,

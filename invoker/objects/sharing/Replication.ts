@@ -194,6 +194,7 @@ export class Replication {
       await this.#copyLater(namespace, color, owned, set, later(current, former));
     } else {
       const releases: (() => void)[] = [];
+      owned.begunAt.set(next.instance, next);
       try {
         // The first copy with the epoch removes all that the next home has.
         if (current.some(({ peer }) => peer?.instance === next.instance))
@@ -205,15 +206,19 @@ export class Replication {
       }
     }
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-    const stale = [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])];
+    const stale = new Map(owned.begunAt);
+    for (const { peer, lost } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
+      if (lost !== true) stale.set(peer.instance, peer);
+    }
+    stale.delete(next.instance);
     owned.copiedTo = set;
     if (renamed !== true) endLateCopies(owned);
     owned.copies.clear();
+    owned.begunAt.clear();
     sets.forget(namespace, color, epoch);
-    const others = stale.filter(({ peer, lost }) => peer.instance !== next.instance && lost !== true);
     await Promise.all(
-      others.map(async ({ peer }) => {
-        const set = { at: peer, namespace, color, epoch };
+      [...stale.values()].map(async (at) => {
+        const set = { at, namespace, color, epoch };
         if (!(await this.#requests.forget(set))) this.#stale.add(set);
       }),
     );

@@ -200,4 +200,17 @@ describe('a set of copies that moves', () => {
     home.memory.resize(0);
     assert.equal(home.memory.usedBytes, 0);
   });
+
+  it('is removed where it could not be completed, when another one is complete', async () => {
+    const home = homes.add();
+    await change(home, 'k', 'one', b);
+    home.peers.on('complete', () => Promise.reject(silent()));
+    await assert.rejects(ensure(home, c), PeerError);
+    assert.equal(textOf(c.memory.peek(copiesOf(GUEST), at('k'), now())), 'one');
+    // The next home is the former one again.
+    await change(home, 'k', 'two', b);
+    assert.equal(c.memory.peek(copiesOf(GUEST), at('k'), now()), undefined);
+    assert.equal(c.sharing.sets.get(KEY), undefined);
+    assert.equal(textOf(b.memory.peek(copiesOf(GUEST), at('k'), now())), 'two');
+  });
 });
