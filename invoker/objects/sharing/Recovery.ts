@@ -61,7 +61,7 @@ export class Recovery {
   async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<Prepared> {
     const counting = owned.copiedTo?.epoch;
     const search = async (): Promise<boolean> => {
-      const isMoved = (await this.#take(namespace, address, owned)) || (await this.#copy(namespace, address, owned));
+      const isMoved = (await this.#take(namespace, address, owned)) || (await this.#copied(namespace, address, owned));
       if (isMoved) this.moved++;
       return isMoved || this.#load(namespace, address, owned);
     };
@@ -126,6 +126,27 @@ export class Recovery {
       // it serves the color again, since this owner does not name it any more (`Adoption.ts`).
       if (now() - this.#silences.note(color, instance, askedAt, now()) < owned.validMs) throw error;
       return 'dead';
+    }
+  }
+
+  /**
+   * From a copy. The store may have an earlier version, if it failed when the object was replicated: that is removed before anybody reads
+   * the object, since it would come back when the object's time is over.
+   */
+  async #copied(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
+    const { memory, now, store, storedKeys } = this.#parts;
+    if (!(await this.#copy(namespace, address, owned))) return false;
+    if (!store || !(owned.stored instanceof Set && owned.stored.has(address.key))) return true;
+    try {
+      if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
+      await store.remove(namespace, address, owned.epoch);
+      storedKeys.delete(owned, address.key);
+      return true;
+    } catch (error) {
+      const time = now();
+      if (memory.peek(namespace, address, time)) memory.delete(namespace, address, undefined, time);
+      owned.evictions++;
+      throw error;
     }
   }
 

@@ -2,6 +2,7 @@ import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectM
 import { newlyOwned, nextEpoch, type CopySet, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import type { ObjectStore } from '../../../../../invoker/objects/sharing/ObjectStore.js';
 import { PeerClient, PeerError, type PeerRequest } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
 import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
@@ -81,8 +82,13 @@ export class TestHomes {
   /**
    * @param sets that it has been told of.
    * @param afterFetch runs when it has fetched an object.
+   * @param store missing: none.
    */
-  add(sets: readonly CopySet[] = [], afterFetch: (home: TestHome, key: string) => void = () => undefined): TestHome {
+  add(
+    sets: readonly CopySet[] = [],
+    afterFetch: (home: TestHome, key: string) => void = () => undefined,
+    store?: ObjectStore,
+  ): TestHome {
     const now = (): number => performance.now();
     const [memory, peers] = [newMemory(), new LossyPeers()];
     const owned = newlyOwned({ policy: undefined, epoch: nextEpoch(0), lapses: 0, validMs: 1000 });
@@ -92,7 +98,7 @@ export class TestHomes {
       peers,
       sets: new CopySets(memory),
       holders: new Holders(peers, now, () => undefined),
-      store: undefined,
+      store,
       storedKeys: new StoredKeyLists(),
       now,
       owned: () => owned,

@@ -6,9 +6,10 @@ import { listColor } from '../../../../../invoker/objects/sharing/listColor.js';
 import { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
 import { eventually } from '../../../../e2e/eventually.js';
-import { at, put, textOf } from '../memory/memories.js';
+import { at, put, refused, textOf } from '../memory/memories.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
 import { silent, TestHomes, type TestHome } from './homes.js';
+import { MapStore } from './MapStore.js';
 
 const COLOR = 'c';
 const KEY = colorKey(GUEST, COLOR);
@@ -212,5 +213,22 @@ describe('a set of copies that moves', () => {
     assert.equal(c.memory.peek(copiesOf(GUEST), at('k'), now()), undefined);
     assert.equal(c.sharing.sets.get(KEY), undefined);
     assert.equal(textOf(b.memory.peek(copiesOf(GUEST), at('k'), now())), 'two');
+  });
+
+  it('hides no earlier version in the store from the home that finds a copy', async () => {
+    const store = new MapStore();
+    const home = homes.add([], undefined, store);
+    const { object: earlier } = put(home.memory, GUEST, 'k', 'one', now(), { persistence: 'stored' });
+    await store.write(GUEST, at('k'), { ...earlier, ttlMs: undefined }, 1);
+    home.owned.stored = new Set(['k']);
+    // The removal from the store has failed after that, and the object is evicted.
+    await change(home, 'k', 'two', b);
+    evict(home, 'k');
+    store.failing = true;
+    await assert.rejects(search(home), refused(503, /store does not answer/));
+    assert.equal(objectOf(home), undefined);
+    store.failing = false;
+    assert.equal(await search(home), 'found');
+    assert.deepEqual([objectOf(home), store.size, [...home.owned.stored]], ['two', 0, []]);
   });
 });
