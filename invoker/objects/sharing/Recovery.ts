@@ -58,10 +58,16 @@ export class Recovery {
   }
 
   /** Puts the object into this memory if it exists. `over`: it may exist, and is to be searched for again. @throws ObjectError 503 */
-  async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<Prepared> {
+  async recover(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    owned: Owned,
+    { forCopy = false } = {},
+  ): Promise<Prepared> {
     const counting = owned.copiedTo?.epoch;
     const search = async (): Promise<boolean> => {
-      const isMoved = (await this.#take(namespace, address, owned)) || (await this.#copied(namespace, address, owned));
+      const isMoved =
+        (await this.#take(namespace, address, owned)) || (await this.#copied(namespace, address, owned, forCopy));
       if (isMoved) this.moved++;
       return isMoved || this.#load(namespace, address, owned);
     };
@@ -133,10 +139,11 @@ export class Recovery {
    * From a copy. The store may have an earlier version, if it failed when the object was replicated: that is removed before anybody reads
    * the object, since it would come back when the object's time is over.
    */
-  async #copied(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
+  async #copied(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned, forCopy: boolean): Promise<boolean> {
     const { memory, now, store, storedKeys } = this.#parts;
     if (!(await this.#copy(namespace, address, owned))) return false;
-    if (!store || !(owned.stored instanceof Set && owned.stored.has(address.key))) return true;
+    // Copies must be able to move while the store fails: their invoker may be about to leave.
+    if (forCopy || !store || !(owned.stored instanceof Set && owned.stored.has(address.key))) return true;
     try {
       if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
       await store.remove(namespace, address, owned.epoch);

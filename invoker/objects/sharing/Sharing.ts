@@ -319,7 +319,7 @@ export class Sharing implements Elsewhere {
     const owned = this.#ownership.owned(namespace, address.color);
     if (!owned || memory.peek(namespace, address, now())) return false;
     if (this.#safety.isChanging(namespace, address)) return true;
-    const search = (): Promise<Prepared> => this.#recovery.recover(namespace, address, owned);
+    const search = (): Promise<Prepared> => this.#recovery.recover(namespace, address, owned, { forCopy: true });
     return (await this.#safety.alone(namespace, address, search)) === 'missing';
   }
 
