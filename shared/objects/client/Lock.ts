@@ -122,14 +122,19 @@ export class Lock {
   /** @param asked when the request for it was sent: the server counts its time from then on or later. */
   #heldFrom(asked: number): void {
     this.#until = asked + (this.#options.ttlMs ?? TTL_MS);
+    this.#awaitEnd();
+  }
+
+  #awaitEnd(): void {
     clearTimeout(this.#end);
-    if (this.#released) return;
-    this.#end = setTimeout(
-      () => {
-        this.#loseIfLate();
-      },
-      Math.min(MAX_TIMER_MS, Math.ceil(this.#until - performance.now())),
-    );
+    if (this.#released || this.#lost.signal.aborted) return;
+    // A timer may fire a part of a millisecond early, and long ones cannot be set at once: then another one follows.
+    const onTimer = (): void => {
+      this.#loseIfLate();
+      this.#awaitEnd();
+    };
+    const restMs = Math.ceil(this.#until - performance.now());
+    this.#end = setTimeout(onTimer, Math.min(MAX_TIMER_MS, Math.max(1, restMs)));
     this.#end.unref();
   }
 

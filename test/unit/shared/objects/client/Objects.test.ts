@@ -293,6 +293,19 @@ describe('palette-whisk/objects', () => {
     assert.equal(await released.renew(), false);
   });
 
+  it('tells the holder of a lock that its time is over, also if a timer fires early', async () => {
+    const lock = await client().lock('c', 'early', { ttlMs: 100, renew: false });
+    assert.ok(lock);
+    const { lost } = lock;
+    const now = performance.now.bind(performance);
+    performance.now = () => now() - 20;
+    try {
+      if (!lost.aborted) await once(lost, 'abort', { signal: AbortSignal.timeout(10_000) });
+    } finally {
+      performance.now = now;
+    }
+  });
+
   it('refuses what would become another request, another color or another value', async () => {
     const objects = client();
     const before = requests.length;
