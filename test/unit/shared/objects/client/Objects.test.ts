@@ -298,7 +298,7 @@ describe('palette-whisk/objects', () => {
     assert.ok(lock);
     const { lost } = lock;
     const now = performance.now.bind(performance);
-    performance.now = () => now() - 20;
+    performance.now = () => now() - 1000;
     try {
       if (!lost.aborted) await once(lost, 'abort', { signal: AbortSignal.timeout(10_000) });
     } finally {
