@@ -240,7 +240,7 @@ export class Ownership {
     const claim = this.#states.claim(key);
     const isKnown = ({ instance }: Peer): boolean =>
       [self, ...others, ...away].some((one) => one.instance === instance);
-    // The controller that has named this invoker may not know the one that has got the color.
+    // The controller that has named this invoker may not know the invoker that has just got the color.
     const taker =
       claim?.given && this.#parts.now() - claim.given.at < TAKER_MS && !isKnown(claim.given.to) ? [claim.given.to] : [];
     let outdated = false;

@@ -27,7 +27,7 @@ const MOST_AT_ONCE = 100;
 export class StaleSets {
   readonly #forget: (set: StaleSet) => Promise<boolean>;
   readonly #now: () => number;
-  /** By invoker and color. The one that was tried first comes first. */
+  /** By invoker and color, in the order of their latest attempts. */
   readonly #sets = new Map<string, { readonly set: StaleSet; readonly attempts: number; readonly dueAt: number }>();
   #tending = false;
 

@@ -48,7 +48,7 @@ export class FileSpace {
   #turn: Promise<void> = Promise.resolve();
   #closed = false;
 
-  /** @throws the file system's error, if there is no such file. */
+  /** @throws the file system's error if the file does not exist. */
   constructor(parts: FileSpaceParts) {
     this.#parts = parts;
     this.#file = openSync(parts.path, 'r+');

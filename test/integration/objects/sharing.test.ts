@@ -334,7 +334,7 @@ describe('objects of several invokers', () => {
     assert.match(await asController(b, '/red/k', 'GET'), /^404/);
   });
 
-  it('that are replicated stay as they are and can be read while there is no second invoker', async () => {
+  it('that are replicated stay as they are and can be read without a second invoker', async () => {
     const [a, b] = [await current.cluster.add(), await current.cluster.add()];
     for (const key of ['k', 'n']) assert.match(await put(b, `/red/${key}`, '1', REPLICATED), /^201/);
     await isAlone(b, a);

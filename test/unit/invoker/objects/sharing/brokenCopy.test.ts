@@ -10,7 +10,7 @@ import { at, newMemory } from '../memory/memories.js';
 import { GUEST, SECRET } from './cluster.js';
 
 describe('a copy of an object', () => {
-  it('that breaks off is not kept, and is no fault of this invoker', async () => {
+  it('that breaks off is not kept, and is not logged as a fault of this invoker', async () => {
     const memory = newMemory();
     const now = (): number => performance.now();
     const faults: unknown[] = [];
