@@ -18,6 +18,7 @@ import { addressOf } from './address.js';
 import { engineCall, type EngineLimits } from './engineCall.js';
 import type { Ending, EngineEvents } from './EngineEvents.js';
 import { FrameDecoder } from './FrameDecoder.js';
+import { pauseContainer, resumeContainer } from './pausing.js';
 import type { DockerSettings } from './settings.js';
 
 export interface DockerContainerOptions {
@@ -123,13 +124,11 @@ export class DockerContainer implements Container {
 
   async pause(): Promise<void> {
     this.#channel.disconnect();
-    const { container, limits } = this.#options;
-    await engineCall('a pause', limits.pauseMs, container.pause());
+    await pauseContainer(this.#options.container, this.#options.limits);
   }
 
-  async resume(): Promise<void> {
-    const { container, limits } = this.#options;
-    await engineCall('the end of a pause', limits.pauseMs, container.unpause());
+  resume(): Promise<void> {
+    return resumeContainer(this.#options.container, this.#options.limits);
   }
 
   collectLogs(options: LogOptions): Promise<CollectedLogs> {
