@@ -253,6 +253,7 @@ export class ObjectService {
       invoker: this.#options.invoker,
       tokenSecret: this.#tokenSecret,
       epoch: randomBytes(6).toString('base64url'),
+      configuredBytes: this.#options.boundBytes,
       boundBytes: this.#bound,
       doorPath: this.#path('d'),
       socketPath: this.#path('w'),

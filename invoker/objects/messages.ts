@@ -12,6 +12,8 @@ export interface WorkerConfig {
   readonly tokenSecret: Uint8Array;
   /** The start of the tags of this run. */
   readonly epoch: string;
+  /** The bound of the configuration, and the present one. */
+  readonly configuredBytes: number;
   readonly boundBytes: number;
   /** Where to listen: for the main thread, which passes on the first connections, and for containers. */
   readonly doorPath: string;

@@ -36,7 +36,8 @@ const tell = (message: FromWorker): void => port.postMessage(message);
 const now = (): number => performance.now();
 
 const copies = new ReadCopies();
-const memory = new ObjectMemory({ epoch: config.epoch, boundBytes: config.boundBytes, copies });
+const memory = new ObjectMemory({ epoch: config.epoch, boundBytes: config.configuredBytes, copies });
+memory.resize(config.boundBytes);
 const tokens = new ObjectTokens(config.tokenSecret, config.invoker);
 let waitsMet = 0;
 let waitsLate = 0;
@@ -152,10 +153,22 @@ function counts(): ObjectCounts {
 
 /** The figures for operators. */
 function figures(): object {
-  const { boundBytes, usedBytes, objects, waits, hits, misses, evictions } = memory.counts();
+  const { boundBytes, usedBytes, keptBytes, objects, waits, hits, misses, evictions } = memory.counts();
   const namespaces = memory.largest(LARGEST);
   const readCopies = { count: copies.count, bytes: copies.bytes };
-  return { usedBytes, boundBytes, readCopies, objects, waits, hits, misses, evictions, ...sharing.counts, namespaces };
+  return {
+    usedBytes,
+    keptBytes,
+    boundBytes,
+    readCopies,
+    objects,
+    waits,
+    hits,
+    misses,
+    evictions,
+    ...sharing.counts,
+    namespaces,
+  };
 }
 
 /** Tells the counts if they have changed. */

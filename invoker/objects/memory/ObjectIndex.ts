@@ -46,7 +46,7 @@ export class ObjectIndex {
     let keys = owner.colors.get(address.color);
     if (!keys) owner.colors.set(address.color, (keys = new Map<string, Entry>()));
     keys.set(address.key, entry);
-    owner.recency.add(entry);
+    if (!entry.kept) owner.recency.add(entry);
     owner.objects++;
     this.#size++;
     this.#namespaces.set(owner.uuid, owner);
@@ -57,7 +57,7 @@ export class ObjectIndex {
     const keys = owner.colors.get(address.color);
     keys?.delete(address.key);
     if (keys?.size === 0) owner.colors.delete(address.color);
-    owner.recency.remove(entry);
+    if (!entry.kept) owner.recency.remove(entry);
     owner.objects--;
     this.#size--;
   }

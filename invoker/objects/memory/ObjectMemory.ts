@@ -6,6 +6,7 @@ import type {
   KnownTags,
   ListRequest,
   ObjectList,
+  Persistence,
   WriteOptions,
 } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
@@ -13,7 +14,7 @@ import { ObjectBytes } from './ObjectBytes.js';
 import { listed } from './ObjectIndex.js';
 import { ObjectTable } from './ObjectTable.js';
 import type { MemoryCounts, NamespaceUse } from './memoryCounts.js';
-import { changed, counted, DEFAULT_TYPE, replaced } from './nextObject.js';
+import { changed, costOf, counted, DEFAULT_TYPE, persistenceAfter, replaced } from './nextObject.js';
 import { addTo, notFound, requireCondition } from './objectRules.js';
 import type { ReadCopies } from './ReadCopies.js';
 import { Reservation } from './Reservation.js';
@@ -23,13 +24,26 @@ import { WAIT_BOUNDS, type WaitBounds } from './Waits.js';
 export interface ObjectMemoryOptions {
   /** The start of all tags: different in each run. Letters and digits. */
   readonly epoch: string;
-  /** The most memory of all objects, in bytes; see `resize`. */
+  /**
+   * The most memory of all objects, in bytes; see `resize`. Half of this one is for objects that are never evicted:
+   * replicated ones and their copies.
+   */
   readonly boundBytes: number;
   readonly maxObjects?: number | undefined;
   readonly maxKeysPerColor?: number | undefined;
   readonly waits?: WaitBounds | undefined;
   /** Copies that use memory which objects leave. */
   readonly copies?: ReadCopies | undefined;
+}
+
+/** A write whose body has not arrived yet. */
+export interface AnnouncedWrite {
+  /** What the write names. Undefined: the object keeps what it has. */
+  readonly persistence: Persistence | undefined;
+  /** The length of the body; 0 if it is unknown. */
+  readonly bytes: number;
+  /** Whether the body is appended to the object; missing: it replaces the object. */
+  readonly appends?: boolean;
 }
 
 const MAX_OBJECTS = 1_000_000;
@@ -40,7 +54,8 @@ const MAX_KEYS_PER_COLOR = 100_000;
  * they are atomic. Has no timers and no clock: `now` comes in as ms, and never decreases.
  *
  * All memory is counted before it is taken: by a reservation for the bytes of a body, or within an operation. It
- * consists of the objects, the reservations, and removed objects whose bytes are still being sent.
+ * consists of the objects, the reservations, and removed objects whose bytes are still being sent. Replicated objects and
+ * the copies of them are never evicted. They have a bound of their own.
  */
 export class ObjectMemory {
   readonly #epoch: string;
@@ -69,7 +84,7 @@ export class ObjectMemory {
     }
     this.#hits++;
     entry.usedAt = now;
-    entry.owner.recency.touch(entry);
+    if (!entry.kept) entry.owner.recency.touch(entry);
     return entry.object;
   }
 
@@ -102,21 +117,44 @@ export class ObjectMemory {
   }
 
   /**
-   * Reserves memory for a body before it is read. Evicts other objects if necessary.
+   * Checks that an object may be written before its body is read: there is room for one that is never evicted. Cheap.
+   * @throws ObjectError 503
+   */
+  requireKeepable(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    { persistence, bytes, appends = false }: AnnouncedWrite,
+    now: number,
+  ): void {
+    const entry = this.#table.live(namespace.uuid, address, now);
+    const before = (appends ? entry?.object.bytes : undefined) ?? ObjectBytes.EMPTY;
+    // Bytes of a body of their own have no room behind them.
+    const capacity = appends ? before.capacity + before.growth(bytes) : bytes;
+    const after = persistenceAfter(persistence, entry?.object.persistence);
+    this.#table.requireKeepable(entry, after, costOf(address, capacity), now);
+  }
+
+  /**
+   * Reserves memory for a body before it is read. Evicts other objects if necessary. An object that is never evicted can
+   * always be written again in the same size: while the body is read, its memory may exceed the bound.
    * @param bytes its known length, or 0 if it is unknown: then `grow` before each piece.
    * @throws ObjectError 413, 429 (the namespace's limit), 503 (no memory)
    */
   reserve(namespace: ObjectNamespace, address: ObjectAddress, bytes: number, now: number): Reservation {
     const owner = this.#table.index.owner(namespace);
     owner.reservations++;
+    let beyond = 0;
     const reservation = new Reservation(
       (more, at) => {
         this.#requireSize(reservation.bytes + more);
-        this.#table.makeRoom(owner, more, at, { replaced: this.#table.index.find(namespace.uuid, address)?.cost ?? 0 });
+        const before = this.#table.index.find(namespace.uuid, address);
+        const again = before?.kept === true && reservation.bytes + more <= before.cost;
+        if (!this.#table.makeRoom(owner, more, at, { replaced: before?.cost ?? 0, again })) beyond += more;
         this.#table.room.charge(owner, more);
       },
       (held) => {
         owner.reservations--;
+        owner.beyondBytes -= beyond;
         this.#table.room.charge(owner, -held);
       },
     );
@@ -171,8 +209,11 @@ export class ObjectMemory {
     const before = entry?.object.bytes ?? ObjectBytes.EMPTY;
     this.#requireSize(before.length + data.length);
     // Make room before the memory is taken.
+    const growth = before.growth(data.length);
+    const persistence = persistenceAfter(options.persistence, entry?.object.persistence);
+    this.#table.requireKeepable(entry, persistence, costOf(address, before.capacity + growth), now);
     const owner = this.#table.index.owner(namespace);
-    this.#table.makeRoom(owner, before.growth(data.length), now, { spared: entry });
+    this.#table.makeRoom(owner, growth, now, { spared: entry });
     const bytes = before.append(data);
     const object = changed(bytes, DEFAULT_TYPE, options, entry?.object, this.#nextTag(), now);
     this.#table.store(namespace, address, entry, object, now);
@@ -245,7 +286,10 @@ export class ObjectMemory {
     return this.#table.room.evictions;
   }
 
-  /** Changes the bound, and evicts what exceeds it. Reserved and held memory may exceed it until it is released. */
+  /**
+   * Changes the bound, and evicts what exceeds it. Reserved and held memory may exceed it until it is released, and
+   * replicated objects for as long as they exist. Their own bound stays.
+   */
   resize(boundBytes: number): void {
     this.#table.room.resize(boundBytes);
   }
@@ -264,15 +308,21 @@ export class ObjectMemory {
     return this.#table.room.usedBytes;
   }
 
+  /** The memory of replicated objects and copies of them, in bytes: they are never evicted. */
+  get keptBytes(): number {
+    return this.#table.room.keptBytes;
+  }
+
   get boundBytes(): number {
     return this.#table.room.boundBytes;
   }
 
   counts(): MemoryCounts {
-    const { boundBytes, usedBytes, evictions, refusals } = this.#table.room;
+    const { boundBytes, usedBytes, keptBytes, evictions, refusals } = this.#table.room;
     return {
       boundBytes,
       usedBytes,
+      keptBytes,
       objects: this.#table.index.size,
       namespaces: this.#table.index.namespaces.size,
       waits: this.#table.waits,

@@ -1,11 +1,11 @@
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
-import type { KnownTags } from '../../../shared/objects/ObjectRequest.js';
+import type { KnownTags, Persistence } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { Entry, type Namespace } from './entries.js';
 import { Expiries } from './Expiries.js';
 import { ObjectIndex } from './ObjectIndex.js';
 import { costOf, placeOf } from './nextObject.js';
-import { endsWait, isExpired } from './objectRules.js';
+import { endsWait, isExpired, isKept } from './objectRules.js';
 import type { ReadCopies } from './ReadCopies.js';
 import { Room, type Existing } from './Room.js';
 import type { StoredObject } from './StoredObject.js';
@@ -56,10 +56,21 @@ export class ObjectTable {
     return undefined;
   }
 
-  /** Makes room for `bytes` more of a namespace. @throws ObjectError 429, 503 */
-  makeRoom(owner: Namespace, bytes: number, now: number, existing: Existing): void {
+  /** See `Room.make`. @throws ObjectError 429, 503 */
+  makeRoom(owner: Namespace, bytes: number, now: number, existing: Existing): boolean {
     this.expire(now);
-    this.room.make(owner, bytes, existing);
+    return this.room.make(owner, bytes, existing);
+  }
+
+  /**
+   * Checks that there may be such an object in the place of another one, or in an empty place.
+   * @param cost its memory.
+   * @throws ObjectError 503
+   */
+  requireKeepable(before: Entry | undefined, persistence: Persistence, cost: number, now: number): void {
+    if (!isKept(persistence)) return;
+    this.expire(now);
+    this.room.requireKeepable(cost - (before?.kept === true ? before.cost : 0));
   }
 
   /**
@@ -73,15 +84,16 @@ export class ObjectTable {
     object: StoredObject,
     now: number,
   ): void {
+    const cost = costOf(address, object.bytes.capacity);
+    this.requireKeepable(before, object.persistence, cost, now);
     const owner = this.index.owner(namespace);
-    const cost = costOf(address, object);
     this.makeRoom(owner, cost - (before?.cost ?? 0), now, { spared: before });
     if (!before) this.room.makeForKey(owner, address.color);
     const place = before?.place ?? placeOf(namespace.uuid, address);
     if (before) this.#remove(before);
     const entry = new Entry(place, address, owner, object, cost, now);
     this.index.add(entry);
-    this.room.charge(owner, cost);
+    this.room.take(entry);
     if (object.expiresAt !== undefined) this.#expiries.add(entry, object.expiresAt);
     this.#waits.changed(place, object);
   }
@@ -104,7 +116,7 @@ export class ObjectTable {
     entry.holds++;
     return () => {
       entry.holds--;
-      if (entry.holds === 0 && entry.removed) this.room.charge(entry.owner, -entry.cost);
+      if (entry.holds === 0 && entry.removed) this.room.giveBack(entry);
     };
   }
 
@@ -126,9 +138,9 @@ export class ObjectTable {
   #remove(entry: Entry): void {
     if (entry.removed) return;
     entry.removed = true;
-    const { owner, object } = entry;
+    const { object } = entry;
     this.index.remove(entry);
     if (object.expiresAt !== undefined) this.#expiries.remove(entry, object.expiresAt);
-    if (entry.holds === 0) this.room.charge(owner, -entry.cost);
+    if (entry.holds === 0) this.room.giveBack(entry);
   }
 }

@@ -22,7 +22,14 @@ export interface Existing {
   readonly replaced?: number;
   /** The object that the write replaces: not to be evicted. */
   readonly spared?: Entry | undefined;
+  /** Whether the memory is for another version of an object that is never evicted, and not larger than it. */
+  readonly again?: boolean;
 }
+
+/** The part of the configured bound for objects that are never evicted. */
+const KEPT_PART = 1 / 2;
+/** A refusal for the bound of such objects does not pass by itself. */
+const KEPT_RETRY_S = 5;
 
 /**
  * The memory of objects: how much is used, and room for more, by evictions if necessary. Memory is counted before it is
@@ -30,8 +37,11 @@ export interface Existing {
  */
 export class Room {
   readonly #parts: RoomParts;
+  /** The most memory of objects that are never evicted. */
+  readonly #keptBoundBytes: number;
   #boundBytes: number;
   #usedBytes = 0;
+  #keptBytes = 0;
   #evictions = 0;
   /** To be taken. Bounded by the number of objects. */
   readonly #evicted = new Map<string, number>();
@@ -40,10 +50,16 @@ export class Room {
   constructor(parts: RoomParts) {
     this.#parts = parts;
     this.#boundBytes = parts.boundBytes;
+    this.#keptBoundBytes = Math.floor(parts.boundBytes * KEPT_PART);
   }
 
   get usedBytes(): number {
     return this.#usedBytes;
+  }
+
+  /** The memory of objects that are never evicted, with removed ones that are still being sent. */
+  get keptBytes(): number {
+    return this.#keptBytes;
   }
 
   get boundBytes(): number {
@@ -73,20 +89,55 @@ export class Room {
     this.#parts.index.forgetEmpty(owner);
   }
 
+  /** Counts the memory of an object. */
+  take(entry: Entry): void {
+    this.#keep(entry, entry.cost);
+    this.charge(entry.owner, entry.cost);
+  }
+
+  /** Counts the memory of an object no more. */
+  giveBack(entry: Entry): void {
+    this.#keep(entry, -entry.cost);
+    this.charge(entry.owner, -entry.cost);
+  }
+
   /**
-   * Makes room for `bytes` more of a namespace.
+   * Checks the bounds of objects that are never evicted. Their own bound is half of the configured one: containers need
+   * the rest of the memory.
+   * @param bytes their additional memory. 0 or less: always possible.
+   * @throws ObjectError 503
+   */
+  requireKeepable(bytes: number): void {
+    if (bytes <= 0) return;
+    const after = this.#keptBytes + bytes;
+    if (after > this.#keptBoundBytes) {
+      throw new ObjectError(
+        503,
+        `Replicated objects are never evicted, and use ${this.#keptBytes} of at most ${this.#keptBoundBytes} bytes of this ` +
+          `invoker: ${bytes} more exceed that. Delete some, or give them a TTL.`,
+        { retryAfterS: KEPT_RETRY_S },
+      );
+    }
+    if (after > this.#boundBytes) throw this.#noMemory('This invoker has no memory for the replicated object now.');
+  }
+
+  /**
+   * Makes room for `bytes` more of a namespace. For another version of an object that is never evicted there need be none:
+   * both versions are in memory until the object is replaced. Such bytes are added to `Namespace.beyondBytes`, from which
+   * the caller is to subtract them.
+   * @returns whether there is room.
    * @throws ObjectError 429 (the namespace's limit), 503 (no memory)
    */
-  make(owner: Namespace, bytes: number, existing: Existing): void {
+  make(owner: Namespace, bytes: number, existing: Existing): boolean {
     try {
-      this.#require(owner, bytes, existing);
+      return this.#require(owner, bytes, existing);
     } catch (error) {
       this.#parts.index.forgetEmpty(owner);
       throw error;
     }
   }
 
-  /** Makes room for another key of a color. @throws ObjectError 429 if the color is full */
+  /** Makes room for another key of a color. @throws ObjectError 429 if the color is full, 503 if the invoker is */
   makeForKey(owner: Namespace, color: string): void {
     const { index, maxKeysPerColor, maxObjects } = this.#parts;
     const keys = owner.colors.get(color)?.size ?? 0;
@@ -94,15 +145,17 @@ export class Room {
       throw new ObjectError(429, `The color has ${keys} objects, the most for one: delete some, or use more colors.`);
     }
     if (index.size < maxObjects) return;
-    const all = [...index.namespaces.values()];
-    const fullest = all.reduce((most, each) => (each.objects > most.objects ? each : most));
-    for (const entry of fullest.recency) {
-      if (entry.holds > 0) continue;
-      return this.#evict(entry);
-    }
+    const victim = leastRecentOfFullest(index.namespaces.values());
+    if (victim) return this.#evict(victim);
+    index.forgetEmpty(owner);
+    const message = `This invoker has ${index.size} objects, the most that it can have, and can evict none: delete some.`;
+    throw new ObjectError(503, message, { retryAfterS: KEPT_RETRY_S });
   }
 
-  /** Changes the bound, and evicts what exceeds it. Reserved and held memory may exceed it until it is released. */
+  /**
+   * Changes the bound, and evicts what exceeds it. Reserved and held memory may exceed it until it is released, and objects
+   * that are never evicted.
+   */
   resize(boundBytes: number): void {
     this.#boundBytes = boundBytes;
     this.#freeCopies(0);
@@ -114,7 +167,7 @@ export class Room {
     }
   }
 
-  #require(owner: Namespace, bytes: number, { replaced = 0, spared }: Existing): void {
+  #require(owner: Namespace, bytes: number, { replaced = 0, spared, again = false }: Existing): boolean {
     const { index, copies } = this.#parts;
     const { limitBytes } = owner;
     if (limitBytes !== undefined && bytes > 0 && owner.usedBytes - replaced + bytes > limitBytes) {
@@ -127,16 +180,40 @@ export class Room {
     // The copies that are left are being sent.
     const bound = this.#boundBytes - (copies?.bytes ?? 0);
     const missing = this.#usedBytes + bytes - bound;
-    if (missing <= 0 || bytes <= 0) return;
-    if (bytes > this.#boundBytes) {
-      throw this.#noMemory(`This invoker has memory for ${this.#boundBytes} bytes of objects now.`);
-    }
+    if (missing <= 0 || bytes <= 0) return true;
+    const isTooLarge = bytes > this.#boundBytes;
     // The object must stay until it is replaced.
     if (spared) spared.holds++;
-    const chosen = victims<Entry>(index.namespaces.values(), bound, owner, missing, bytes);
+    const chosen = isTooLarge ? undefined : victims<Entry>(index.namespaces.values(), bound, owner, missing, bytes);
     if (spared) spared.holds--;
-    if (!chosen) throw this.#noMemory('This invoker has no memory for the object now.');
-    for (const victim of chosen) this.#evict(victim);
+    if (chosen) {
+      for (const victim of chosen) this.#evict(victim);
+      return true;
+    }
+    if (again && this.#mayExceed(owner, bytes)) {
+      owner.beyondBytes += bytes;
+      return false;
+    }
+    throw this.#noMemory(
+      isTooLarge
+        ? `This invoker has memory for ${this.#boundBytes} bytes of objects now.`
+        : 'This invoker has no memory for the object now.',
+    );
+  }
+
+  /**
+   * Whether there may be `bytes` for which there is no room. A namespace may have each object twice that is never evicted, and
+   * all of them together may exceed the bound by the bound of such objects.
+   */
+  #mayExceed(owner: Namespace, bytes: number): boolean {
+    const most = Math.max(this.#boundBytes, this.#keptBoundBytes) + this.#keptBoundBytes;
+    return owner.beyondBytes + bytes <= owner.keptBytes && this.#usedBytes + bytes <= most;
+  }
+
+  #keep({ kept, owner }: Entry, bytes: number): void {
+    if (!kept) return;
+    owner.keptBytes += bytes;
+    this.#keptBytes += bytes;
   }
 
   /** Takes memory back from copies that `bytes` more need. */
@@ -157,4 +234,18 @@ export class Room {
     this.#evicted.set(name, (this.#evicted.get(name) ?? 0) + 1);
     this.#parts.evict(entry);
   }
+}
+
+/** The least recently used object that can be evicted, of the namespace with the most objects that has one. */
+function leastRecentOfFullest(namespaces: Iterable<Namespace>): Entry | undefined {
+  let found: Entry | undefined;
+  for (const { objects, recency } of namespaces) {
+    if (found && objects <= found.owner.objects) continue;
+    for (const entry of recency) {
+      if (entry.holds > 0) continue;
+      found = entry;
+      break;
+    }
+  }
+  return found;
 }

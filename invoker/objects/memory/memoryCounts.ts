@@ -2,6 +2,8 @@
 export interface MemoryCounts {
   readonly boundBytes: number;
   readonly usedBytes: number;
+  /** The part of it that is never evicted: replicated objects, and the copies of such objects. */
+  readonly keptBytes: number;
   readonly objects: number;
   readonly namespaces: number;
   readonly waits: number;

@@ -1,5 +1,5 @@
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
-import type { WriteOptions } from '../../../shared/objects/ObjectRequest.js';
+import type { Persistence, WriteOptions } from '../../../shared/objects/ObjectRequest.js';
 import { ObjectBytes } from './ObjectBytes.js';
 import type { StoredObject } from './StoredObject.js';
 
@@ -23,7 +23,7 @@ export const changed = (
   bytes,
   contentType: contentType ?? before?.contentType ?? type,
   etag,
-  persistence: persistence ?? before?.persistence ?? 'memory',
+  persistence: persistenceAfter(persistence, before?.persistence),
   expiresAt: ttlMs === undefined ? before?.expiresAt : now + ttlMs,
 });
 
@@ -45,9 +45,13 @@ export const counted = (
   now: number,
 ): StoredObject => changed(ObjectBytes.ofText(String(sum)), TEXT_TYPE, options, before, etag, now);
 
-/** The memory of an object. Strings may take two bytes for each character. */
-export const costOf = ({ color, key }: ObjectAddress, { bytes }: StoredObject): number =>
-  bytes.capacity + 2 * (color.length + key.length) + OVERHEAD_BYTES;
+/** The persistence of an object after a change. */
+export const persistenceAfter = (named: Persistence | undefined, before: Persistence | undefined): Persistence =>
+  named ?? before ?? 'memory';
+
+/** The memory of an object whose bytes take `capacity`. Strings may take two bytes for each character. */
+export const costOf = ({ color, key }: ObjectAddress, capacity: number): number =>
+  capacity + 2 * (color.length + key.length) + OVERHEAD_BYTES;
 
 /** Control characters are in neither color nor key, so no two places have the same name. */
 export const placeOf = (uuid: string, { color, key }: ObjectAddress): string => `${uuid}\n${color}\n${key}`;

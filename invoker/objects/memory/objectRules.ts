@@ -1,5 +1,5 @@
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
-import type { Condition, KnownTags } from '../../../shared/objects/ObjectRequest.js';
+import type { Condition, KnownTags, Persistence } from '../../../shared/objects/ObjectRequest.js';
 import { parseNumber } from '../../../shared/objects/parseRequest.js';
 import type { StoredObject } from './StoredObject.js';
 
@@ -11,6 +11,9 @@ export function endsWait(object: StoredObject | undefined, known: KnownTags | un
 
 /** Whether a tag is among the known ones. */
 export const isKnown = ({ etag }: StoredObject, known: KnownTags): boolean => known === 'any' || known.includes(etag);
+
+/** Whether an object of this persistence is never evicted. */
+export const isKept = (persistence: Persistence): boolean => persistence === 'replicated';
 
 /** Whether an object's time is over. */
 export const isExpired = ({ expiresAt }: StoredObject, now: number): boolean =>

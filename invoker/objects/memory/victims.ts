@@ -8,16 +8,18 @@ export interface Evictable {
   readonly holds: number;
 }
 
-/** The objects of a namespace, the least recently used first, and all its memory in bytes. */
+/** The objects of a namespace that may be evicted, the least recently used first, and all its memory in bytes. */
 export interface Owner<E extends Evictable> {
   readonly usedBytes: number;
+  /** The part of it that is never evicted. */
+  readonly keptBytes: number;
   readonly recency: Iterable<E>;
 }
 
 /**
  * Chooses the objects to evict for a request of `requester`, the least recently used first. Namespaces share the bound
  * equally: objects of a namespace within its share stay, unless the namespace evicts them itself by a request that
- * exceeds its share.
+ * exceeds its share. What a namespace keeps beyond its share is taken from the shares of all others.
  * @param needed the memory to free in bytes, above 0.
  * @param requestBytes the memory that the request adds to the requester's.
  * @returns undefined if the eviction of all candidates does not free enough: then none should be evicted.
@@ -30,8 +32,7 @@ export function victims<E extends Evictable>(
   requestBytes: number,
 ): E[] | undefined {
   const all = [...owners];
-  const count = all.length + (requester && !all.includes(requester) ? 1 : 0);
-  const share = bound / Math.max(1, count);
+  const share = fairShare(requester && !all.includes(requester) ? [...all, requester] : all, bound);
   const candidates = all.flatMap((owner): Candidate<E>[] => {
     const used = owner.usedBytes + (owner === requester ? requestBytes : 0);
     return used > share ? [{ used, rest: owner.recency[Symbol.iterator](), next: undefined }] : [];
@@ -48,6 +49,18 @@ export function victims<E extends Evictable>(
     advance(from);
   }
   return chosen;
+}
+
+/** The equal part of the bound of each namespace that keeps no more than it. */
+function fairShare(owners: readonly Pick<Owner<Evictable>, 'keptBytes'>[], bound: number): number {
+  let [rest, count] = [bound, owners.length];
+  const keeping = owners.filter(({ keptBytes }) => keptBytes > 0).toSorted((a, b) => b.keptBytes - a.keptBytes);
+  for (const { keptBytes } of keeping) {
+    if (keptBytes * count <= rest) break;
+    rest -= keptBytes;
+    count--;
+  }
+  return Math.max(0, rest) / Math.max(1, count);
 }
 
 interface Candidate<E> {

@@ -16,7 +16,7 @@ export const put = (
   headers: Record<string, string> = {},
 ): Promise<string> => container.text(path, { method: 'PUT', body, headers });
 
-/** Evicts all objects that nobody holds. */
+/** Evicts all objects of memory and stored ones that nobody holds, as if memory were short. Replicated ones stay. */
 export function evict({ memory }: Node): void {
   const { boundBytes } = memory;
   memory.resize(0);

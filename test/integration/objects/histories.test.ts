@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { ObjectHistory, randomNumbers } from '../../history/ObjectHistory.js';
 import { eventually } from '../../e2e/eventually.js';
 import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
-import { copiesOf } from '../../../invoker/objects/sharing/copies.js';
 import { GUEST, TestCluster, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
+import { evict } from './clusters.js';
 
 const PLACES = ['red', 'green', 'old'].flatMap((color) => ['a', 'b'].map((key) => `${color}/${key}`));
 /** The pause after a change of unknown outcome: a client of a dead home makes few of them. */
@@ -75,22 +75,6 @@ class Workload {
       await pause(10);
     }
   }
-}
-
-/** As if memory were short: evicts all objects that are not in use, apart from the copies, which may be the only ones then. */
-function evict({ memory }: Node): void {
-  const now = performance.now();
-  const copies = copiesOf(GUEST);
-  const held = ['red', 'green', 'old'].flatMap((color) =>
-    memory.list(copies, { color, prefix: '', after: undefined, limit: 1000 }, now).objects.map(({ key }) => {
-      const object = memory.peek(copies, { color, key }, now);
-      return object && memory.hold(copies, { color, key }, object);
-    }),
-  );
-  const { boundBytes } = memory;
-  memory.resize(0);
-  memory.resize(boundBytes);
-  for (const release of held) release?.();
 }
 
 describe('the history of each object is linearizable', function () {
@@ -311,6 +295,8 @@ describe('the history of each object is linearizable', function () {
       'homes are cut off, and come back': (...parts: [TestCluster, Workload]) => cutsOff(persistence, ...parts),
       'homes die': homesDie,
     })) {
+      // Replicated objects are not evicted.
+      if (persistence === 'replicated') continue;
       it(`while ${what}, and all evict their objects again and again (${persistence})`, () =>
         check(persistence, nemesis, { evicts: true }));
     }

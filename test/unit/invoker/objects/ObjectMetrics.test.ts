@@ -5,6 +5,7 @@ import { ObjectMetrics } from '../../../../invoker/objects/ObjectMetrics.js';
 
 const COUNTS: ObjectCounts = {
   boundBytes: 1000,
+  keptBytes: 40,
   usedBytes: 100,
   objects: 2,
   namespaces: 1,

@@ -5,6 +5,7 @@ import { ObjectIndex } from '../../../../../invoker/objects/memory/ObjectIndex.j
 import { ReadCopies } from '../../../../../invoker/objects/memory/ReadCopies.js';
 import { Room, type RoomParts } from '../../../../../invoker/objects/memory/Room.js';
 import type { StoredObject } from '../../../../../invoker/objects/memory/StoredObject.js';
+import type { Persistence } from '../../../../../shared/objects/ObjectRequest.js';
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 import { at, KB, MB, refused } from './memories.js';
 
@@ -32,17 +33,17 @@ class Fixture {
       evict: (entry) => {
         this.evicted.push(entry.address.key);
         this.index.remove(entry);
-        this.room.charge(entry.owner, -entry.cost);
+        this.room.giveBack(entry);
       },
       ...parts,
     });
   }
 
   /** An object of a namespace. Later ones were used later. */
-  add(owner: Namespace, key: string, cost: number): Entry {
-    const entry = new Entry(key, at(key), owner, OBJECT, cost, this.index.size);
+  add(owner: Namespace, key: string, cost: number, persistence: Persistence = 'memory'): Entry {
+    const entry = new Entry(key, at(key), owner, { ...OBJECT, persistence }, cost, this.index.size);
     this.index.add(entry);
-    this.room.charge(owner, cost);
+    this.room.take(entry);
     return entry;
   }
 
@@ -223,6 +224,95 @@ describe('Room', () => {
     release?.();
   });
 
+  it('is never made by the eviction of a replicated object', () => {
+    const f = new Fixture();
+    const guest = owner('guest');
+    f.add(guest, 'kept', 50, 'replicated');
+    for (const [key, persistence] of [
+      ['m', 'memory'],
+      ['s', 'stored'],
+    ] as const)
+      f.add(guest, key, 25, persistence);
+    assert.equal(f.room.keptBytes, 50);
+    f.room.make(guest, 50, {});
+    assert.deepEqual(f.take(), [50, 'm,s']);
+    assert.throws(() => f.room.make(guest, 51, {}), noMemory(NO_MEMORY));
+    f.room.resize(0);
+    assert.deepEqual([f.room.keptBytes, ...f.take()], [50, 50, '']);
+  });
+
+  it('shrinks to the bound at the cost of a share that replicated objects of others use', () => {
+    const f = new Fixture({ boundBytes: 200 });
+    const [guest, other] = [owner('guest'), owner('other')];
+    f.add(guest, 'kept', 70, 'replicated');
+    for (const key of ['a', 'b', 'c']) f.add(other, key, 20);
+    f.room.resize(100);
+    assert.deepEqual(f.take(), [90, 'a,b']);
+  });
+
+  it('for replicated objects is half of the configured bound, and no more than the present one', () => {
+    const f = new Fixture();
+    const guest = owner('guest');
+    f.room.requireKeepable(50);
+    const text =
+      /^Replicated objects are never evicted, and use 0 of at most 50 bytes of this invoker: 51 more exceed that\./;
+    assert.throws(() => f.room.requireKeepable(51), refused(503, text));
+    assert.throws(
+      () => f.room.requireKeepable(51),
+      (error) => error instanceof ObjectError && error.retryAfterS === 5,
+    );
+    const kept = f.add(guest, 'kept', 30, 'replicated');
+    f.room.requireKeepable(20);
+    assert.throws(() => f.room.requireKeepable(21), refused(503, /use 30 of at most 50/));
+    // It is not lack of memory: containers could not help.
+    assert.equal(f.room.refusals, 0);
+    f.room.resize(40);
+    f.room.requireKeepable(10);
+    assert.throws(
+      () => f.room.requireKeepable(11),
+      noMemory('This invoker has no memory for the replicated object now.'),
+    );
+    assert.equal(f.room.refusals, 1);
+    f.room.resize(10);
+    // What needs no more is always possible.
+    f.room.requireKeepable(0);
+    f.room.requireKeepable(-1);
+    f.room.resize(1000);
+    assert.throws(() => f.room.requireKeepable(21), refused(503, /use 30 of at most 50/));
+    f.room.giveBack(kept);
+    assert.deepEqual([f.room.keptBytes, guest.keptBytes], [0, 0]);
+    f.room.requireKeepable(50);
+  });
+
+  it('may be lacking for another version of a replicated object, within bounds', () => {
+    const f = new Fixture();
+    const [guest, other] = [owner('guest'), owner('other')];
+    f.add(guest, 'kept', 40, 'replicated');
+    const cached = f.add(other, 'a', 50);
+    // The share of the other one is 50.
+    assert.equal(f.room.make(guest, 10, { again: true }), true);
+    assert.equal(f.room.make(guest, 11, { again: true }), false);
+    f.room.charge(guest, 11);
+    assert.deepEqual([guest.beyondBytes, ...f.take()], [11, 101, '']);
+    assert.throws(() => f.room.make(guest, 11, {}), noMemory(NO_MEMORY));
+    // Each object twice, not three times.
+    assert.throws(() => f.room.make(guest, 30, { again: true }), noMemory(NO_MEMORY));
+    assert.equal(f.room.make(guest, 29, { again: true }), false);
+    f.room.charge(guest, 29);
+    // All together exceed the bound by no more than the bound of replicated objects.
+    f.add(other, 'kept', 10, 'replicated');
+    cached.holds = 1;
+    f.room.charge(guest, 1);
+    assert.throws(() => f.room.make(other, 10, { again: true }), noMemory(NO_MEMORY));
+    f.room.charge(guest, -1);
+    assert.equal(f.room.make(other, 10, { again: true }), false);
+    assert.deepEqual([guest.beyondBytes, other.beyondBytes], [40, 10]);
+    cached.holds = 0;
+    other.beyondBytes = 0;
+    assert.equal(f.room.make(other, 10, { again: true }), true);
+    assert.deepEqual([other.beyondBytes, f.take()[1]], [0, 'a']);
+  });
+
   it('for another key is refused by a full color', () => {
     const f = new Fixture({ maxKeysPerColor: 1 });
     const guest = owner('guest');
@@ -255,5 +345,20 @@ describe('Room', () => {
     f.add(guest, 'e', 1);
     f.room.makeForKey(other, 'c');
     assert.deepEqual(f.take(), [4, 'a']);
+  });
+
+  it('for another key is not made by replicated objects, and refused if there are only such', () => {
+    const f = new Fixture({ maxObjects: 3 });
+    const [guest, other] = [owner('guest'), owner('other')];
+    for (const key of ['a', 'b']) f.add(guest, key, 1, 'replicated');
+    f.add(other, 'x', 1);
+    f.room.makeForKey(guest, 'c');
+    assert.deepEqual(f.take(), [2, 'x']);
+    f.add(other, 'y', 1, 'replicated');
+    const third = f.index.owner({ uuid: 'u', name: 'third', limitBytes: undefined });
+    assert.throws(() => f.room.makeForKey(third, 'c'), refused(503, /has 3 objects, the most that it can have/));
+    // The one that was refused has nothing.
+    assert.equal(f.index.namespaces.has('u'), false);
+    assert.deepEqual(f.take(), [3, '']);
   });
 });

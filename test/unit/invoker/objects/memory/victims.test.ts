@@ -8,6 +8,7 @@ interface Item extends Evictable {
 /** An owner of objects of 20 bytes, used at these times. */
 const owner = (name: string, ...times: number[]): Owner<Item> => ({
   usedBytes: 20 * times.length,
+  keptBytes: 0,
   recency: times.map((usedAt) => ({ name: `${name}${usedAt}`, cost: 20, usedAt, holds: 0 })),
 });
 const names = (chosen: readonly Item[] | undefined): string[] | undefined => chosen?.map(({ name }) => name);
@@ -44,9 +45,31 @@ describe('the victims of an eviction', () => {
     assert.equal(victims([a, b], 120, b, 30, 10), undefined);
   });
 
+  it('leave each namespace its share of what others do not keep', () => {
+    const keeping: Owner<Item> = { usedBytes: 60, keptBytes: 60, recency: [] };
+    const [a, b] = [owner('a', 1, 2, 3), owner('b', 4, 5)];
+    // Two namespaces share 40 of 100, not two thirds of it.
+    assert.deepEqual(names(victims([keeping, a, b], 100, undefined, 20, 0)), ['a1']);
+    assert.deepEqual(names(victims([keeping, a, b], 100, undefined, 60, 0)), ['a1', 'a2', 'b4']);
+    assert.equal(victims([keeping, a, b], 100, undefined, 61, 0), undefined);
+    // What is kept beyond the share goes first to the bound of the others, also if it is the requester's.
+    assert.deepEqual(names(victims([a, b], 100, keeping, 20, 0)), ['a1']);
+    // A namespace that keeps no more than its share has the same share.
+    const within: Owner<Item> = { usedBytes: 30, keptBytes: 30, recency: [] };
+    assert.equal(victims([within, owner('a', 1, 2), owner('b', 3)], 120, undefined, 1, 0), undefined);
+  });
+
+  it('are all objects that may be evicted, if the kept ones exceed the bound', () => {
+    const a: Owner<Item> = { ...owner('a', 1, 3), usedBytes: 90, keptBytes: 50 };
+    const b: Owner<Item> = { ...owner('b', 2), usedBytes: 60, keptBytes: 40 };
+    assert.deepEqual(names(victims([a, b], 60, undefined, 60, 0)), ['a1', 'b2', 'a3']);
+    assert.equal(victims([a, b], 60, undefined, 61, 0), undefined);
+  });
+
   it('are not those that a response sends', () => {
     const held: Owner<Item> = {
       usedBytes: 40,
+      keptBytes: 0,
       recency: [
         { name: 'held', cost: 20, usedAt: 1, holds: 1 },
         { name: 'free', cost: 20, usedAt: 2, holds: 0 },

@@ -232,8 +232,9 @@ describe('copies of replicated objects at the next home', () => {
     assert.deepEqual([keysAt(c), setOf(c)?.complete], [['k', 'l'], true]);
   });
 
-  it('of an earlier owner are not fetched beyond the memory of the home', async () => {
+  it('of an earlier owner are not fetched at the cost of other objects of the home', async () => {
     const home = newHome([await copied(b, 'k', 'l', 'm')], (here) => {
+      put(here.memory, GUEST, 'cached', 'value', now());
       const { boundBytes } = here.memory;
       here.memory.resize(0);
       here.memory.resize(boundBytes);
