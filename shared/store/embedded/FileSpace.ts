@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
-import { allocate } from '../../files/allocate.js';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync } from 'node:fs';
+import { appendZeros } from '../../files/allocate.js';
 
 /*
  * Space on the disk for the next writes of LMDB, at the end of its file.
@@ -7,6 +7,9 @@ import { allocate } from '../../files/allocate.js';
  * LMDB (package `lmdb` 3.5.6, `mdb_page_flush`) writes the message of a failed write into a buffer that is too small for it. So a
  * full disk would end the process with "corrupted size vs. prev_size". Therefore no write of LMDB may fail for lack of space: before
  * each of our writes, the file has zeros in all pages that it may use.
+ *
+ * Zeros are only appended, so they never replace what LMDB or another process has written. They are written in a thread of libuv: a disk
+ * that hangs does not hold the event loop.
  *
  * The states of a reservation:
  *
@@ -23,15 +26,15 @@ const MB = 1024 * 1024;
 /** For small writes of other processes, and for pages of LMDB's own lists. */
 const MARGIN_BYTES = MB;
 const STEP_BYTES = MB;
-/** The most zeros that are written without a turn of the event loop. */
-const PIECE_BYTES = 4 * MB;
 
 export interface FileSpaceParts {
   readonly path: string;
   /** The bytes up to the end of the last page that a committed write of LMDB uses. */
   readonly usedBytes: () => number;
-  /** Runs `action` while no process writes to the file. Zeros could replace new pages otherwise. */
+  /** Runs `action` while no process writes to the file. Otherwise new pages could be cut off. */
   readonly alone: (action: () => void) => Promise<void>;
+  /** For tests: see `appendZeros`. */
+  readonly append?: ((file: number, most: number) => Promise<number>) | undefined;
 }
 
 export class FileSpace {
@@ -46,12 +49,14 @@ export class FileSpace {
   #open = 0;
   /** The end of the last waiting reservation. */
   #turn: Promise<void> = Promise.resolve();
+  /** Whether zeros are being written. */
+  #appending = false;
   #closed = false;
 
   /** @throws the file system's error if the file does not exist. */
   constructor(parts: FileSpaceParts) {
     this.#parts = parts;
-    this.#file = openSync(parts.path, 'r+');
+    this.#file = openSync(parts.path, constants.O_RDWR | constants.O_APPEND);
     this.#allocated = fstatSync(this.#file).size;
     this.#look();
   }
@@ -76,48 +81,67 @@ export class FileSpace {
   }
 
   close(): void {
+    if (this.#closed) return;
     this.#closed = true;
-    closeSync(this.#file);
+    // A write that has not begun yet would go to another file that gets the number of the descriptor.
+    if (!this.#appending) closeSync(this.#file);
   }
 
   /** Lets the file grow piece by piece. */
   async #grow(bytes: number): Promise<void> {
-    const before = this.#allocated;
-    for (;;) {
-      let failure: Error | undefined;
-      await this.#parts.alone(() => {
-        try {
-          this.#extend(bytes);
-        } catch (error) {
-          failure = error instanceof Error ? error : new Error(String(error));
-          this.#giveBack(before);
-        }
-      });
-      if (failure) throw failure;
-      if (this.#fits(bytes)) return this.#claim(bytes);
+    const before = this.#size();
+    try {
+      while (!this.#fitsNow(bytes)) {
+        const least = this.#used + this.#claimed + bytes + MARGIN_BYTES;
+        const size = Math.ceil((least + STEP_BYTES) / STEP_BYTES) * STEP_BYTES;
+        for (let end = this.#allocated; end < size;) end += await this.#append(size - end);
+      }
+    } catch (error) {
+      await this.#giveBack(before);
+      throw error;
+    }
+    this.#claim(bytes);
+  }
+
+  /** @returns how many zeros were appended */
+  async #append(most: number): Promise<number> {
+    this.#requireOpen();
+    this.#appending = true;
+    try {
+      return await (this.#parts.append ?? appendZeros)(this.#file, most);
+    } finally {
+      this.#appending = false;
+      if (this.#closed) closeSync(this.#file);
     }
   }
 
-  #extend(bytes: number): void {
-    // The number of the descriptor may be that of another file then.
-    if (this.#closed) throw new Error('the store is closed');
-    this.#allocated = fstatSync(this.#file).size;
+  #fitsNow(bytes: number): boolean {
+    this.#allocated = this.#size();
     this.#look();
-    if (this.#fits(bytes)) return;
-    const least = this.#used + this.#claimed + bytes + MARGIN_BYTES;
-    const size = Math.ceil((least + STEP_BYTES) / STEP_BYTES) * STEP_BYTES;
-    const end = Math.min(size, this.#allocated + PIECE_BYTES);
-    allocate(this.#file, this.#allocated, end);
-    this.#allocated = end;
+    return this.#fits(bytes);
+  }
+
+  #size(): number {
+    this.#requireOpen();
+    return fstatSync(this.#file).size;
+  }
+
+  /** @throws if it is closed: the number of the descriptor may be that of another file then */
+  #requireOpen(): void {
+    if (this.#closed) throw new Error('the store is closed');
   }
 
   /** After a failure: other writers of this disk need what is left of it, such as the log of accepted work. */
-  #giveBack(before: number): void {
-    if (this.#closed) return;
-    try {
+  async #giveBack(before: number): Promise<void> {
+    const cut = (): void => {
+      const end = this.#size();
+      this.#look();
       const size = Math.max(before, this.#used + this.#claimed + MARGIN_BYTES);
-      if (size < fstatSync(this.#file).size) ftruncateSync(this.#file, size);
-      this.#allocated = fstatSync(this.#file).size;
+      if (size < end) ftruncateSync(this.#file, size);
+      this.#allocated = Math.min(size, end);
+    };
+    try {
+      if (!this.#closed) await this.#parts.alone(cut);
     } catch {
       // The file is larger than needed, until writes use it.
     }

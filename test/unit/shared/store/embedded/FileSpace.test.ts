@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { appendZeros } from '../../../../../shared/files/allocate.js';
 import { FileSpace, spaceFor } from '../../../../../shared/store/embedded/FileSpace.js';
 
 const MB = 1024 * 1024;
@@ -11,26 +16,30 @@ describe('the space of an LMDB file', () => {
   let path: string;
   let used: number;
   let space: FileSpace;
-  /** How often the file grew. */
-  let grown: number;
-  let alone: (action: () => void) => Promise<void>;
+  let append: typeof appendZeros;
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'file-space-'));
     path = join(folder, 'data.mdb');
     used = 8192;
     writeFileSync(path, 'x'.repeat(used));
-    grown = 0;
-    alone = async (action) => {
-      grown += 1;
-      await Promise.resolve();
-      action();
-    };
-    space = new FileSpace({ path, usedBytes: () => used, alone: (action) => alone(action) });
+    append = appendZeros;
+    space = spaceOf(path);
   });
   afterEach(() => {
     space.close();
     rmSync(folder, { recursive: true });
   });
+
+  const spaceOf = (file: string): FileSpace =>
+    new FileSpace({
+      path: file,
+      usedBytes: () => used,
+      alone: async (action) => {
+        await Promise.resolve();
+        action();
+      },
+      append: (...call) => append(...call),
+    });
 
   it('is zeros behind the used pages, for the write and some more', async () => {
     await space.reserve(3 * MB);
@@ -59,64 +68,108 @@ describe('the space of an LMDB file', () => {
     assert.ok(statSync(path).size >= used + 9 * MB);
   });
 
-  it('grows in pieces, and lets the event loop turn between them', async () => {
-    const sizes: number[] = [];
-    const works = alone;
-    alone = async (action) => {
-      await works(action);
-      sizes.push(statSync(path).size);
-    };
-    await space.reserve(10 * MB);
-    assert.ok(sizes.length >= 3, sizes.join());
-    for (const [n, size] of sizes.entries()) assert.ok(size - (sizes[n - 1] ?? used) <= 4 * MB, sizes.join());
+  it('does not hold the event loop while the disk hangs', async () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    let calls = 0;
+    append = (file, most) => (++calls > 3 ? Promise.reject(new Error('it does not hang')) : appendZeros(file, most));
+    const hanging = spaceOf(pipe);
+    // A full pipe hangs until it is read. That comes late by itself, so that this test ends also if it fails.
+    const reader = new Worker(
+      `const { parentPort, workerData } = require('node:worker_threads');
+      const { closeSync, openSync, readSync } = require('node:fs');
+      const read = () => {
+        clearTimeout(late);
+        parentPort.unref();
+        const file = openSync(workerData, 'r');
+        while (readSync(file, Buffer.alloc(1024 * 1024)) > 0);
+        closeSync(file);
+      };
+      const late = setTimeout(read, 20_000);
+      parentPort.once('message', read);
+      parentPort.once('message', () => parentPort.postMessage('read'));
+      parentPort.postMessage('ready');`,
+      { eval: true, workerData: pipe },
+    );
+    await once(reader, 'message');
+    const granted = hanging.reserve(1);
+    let ended = false;
+    void granted?.catch(() => undefined).then(() => (ended = true));
+    for (let n = 0; n < 10; n++) await turn();
+    assert.equal(ended, false);
+    hanging.close();
+    reader.postMessage('read');
+    await assert.rejects(async () => granted, /the store is closed/);
+    await once(reader, 'exit');
   });
 
-  it('needs no look at LMDB under its lock if earlier writes have not used theirs', async () => {
+  it('is not needed again if earlier writes have not used theirs', async () => {
     await space.reserve(3 * MB);
     space.release(3 * MB);
-    const before = grown;
+    const { size } = statSync(path);
     for (let n = 0; n < 10; n++) {
       await space.reserve(3 * MB);
       space.release(3 * MB);
     }
-    assert.equal(grown, before);
+    assert.equal(statSync(path).size, size);
   });
 
   it('is refused to a write that waits when it is closed, and the file stays as it is', async () => {
-    const own = new FileSpace({ path, usedBytes: () => used, alone: (action) => alone(action) });
+    const own = spaceOf(path);
     const granted = own.reserve(2 * MB);
     own.close();
     await assert.rejects(async () => granted, /the store is closed/);
     assert.equal(statSync(path).size, used);
   });
 
-  it('begins where the file ends now, also if another process has let it grow', async () => {
-    alone = async (action) => {
+  it('keeps its file open until zeros that are under way are written, and writes no more of them', async () => {
+    const own = spaceOf(path);
+    let calls = 0;
+    let proceed = (): void => undefined;
+    const closed = new Promise<void>((resolve) => (proceed = resolve));
+    const begun = new Promise<void>((resolve) => {
+      append = async (file, most) => {
+        calls++;
+        resolve();
+        await closed;
+        // It fails if the descriptor is closed.
+        return appendZeros(file, most);
+      };
+    });
+    const granted = own.reserve(2 * MB);
+    await begun;
+    own.close();
+    proceed();
+    await assert.rejects(async () => granted, /the store is closed/);
+    assert.equal(calls, 1);
+    assert.ok(statSync(path).size > used);
+  });
+
+  it('replaces nothing that another process writes meanwhile', async () => {
+    append = async (file, most) => {
+      append = appendZeros;
       appendFileSync(path, 'y'.repeat(2 * MB));
       used += 2 * MB;
-      action();
-      await Promise.resolve();
+      return appendZeros(file, most);
     };
     await space.reserve(100);
-    assert.ok(
-      readFileSync(path)
-        .subarray(8192, used)
-        .every((byte) => byte === 121),
-    );
+    const file = readFileSync(path);
+    assert.ok(file.subarray(8192, used).every((byte) => byte === 121));
+    assert.ok(file.length >= used + MB, `${file.length} bytes`);
   });
 
   it('is refused if the disk has none, and a smaller write that waits still gets its own', async () => {
     const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
-    const works = alone;
-    alone = () => {
-      alone = works;
+    append = (file, most) => {
+      if (statSync(path).size < 40 * MB) return appendZeros(file, most);
+      append = appendZeros;
       return Promise.reject(full);
     };
     const large = space.reserve(50 * MB);
     const small = space.reserve(100);
     await assert.rejects(async () => large, full);
     await small;
-    // The refused write has no claim.
+    // The refused write has no claim, and its zeros are given back.
     assert.ok(statSync(path).size < 10 * MB, `${statSync(path).size} bytes`);
   });
 
