@@ -67,7 +67,7 @@ describe('two controllers on one database', function () {
     const version = async (): Promise<unknown> => (await request(other, 'GET', 'actions/changed')).body['version'];
     await created('actions/changed', nodeAction('function main() { return { a: 1 }; }'));
     await eventually(async () => assert.equal(await version(), '0.0.1'));
-    cluster.broker.freeze();
+    await cluster.broker.freeze();
     try {
       await created('actions/changed', nodeAction('function main() { return { a: 2 }; }'));
     } finally {

@@ -18,6 +18,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePorts, listens } from '../../../deploy/local/ports.js';
 import { within } from '../../../shared/process/within.js';
+import { freezeProcess } from '../../freezeProcess.js';
 import { retried } from '../../retried.js';
 import { runProgram } from '../../runProgram.js';
 
@@ -31,8 +32,8 @@ export interface Broker {
   kill(): Promise<void>;
   /** Ends it in order, and kills it where that takes over a minute; what it wrote stays. */
   stop(): Promise<void>;
-  /** It keeps its connections and answers nothing, until it is thawed. */
-  freeze(): void;
+  /** It keeps its connections and answers nothing, until it is thawed. Resolves once it answers nothing more. */
+  freeze(): Promise<void>;
   thaw(): void;
   /** Sends it a signal, such as SIGSTOP, which freezes it. */
   signal(signal: NodeJS.Signals): void;
@@ -163,8 +164,9 @@ class LocalBroker implements Broker {
     return this.#end('SIGTERM');
   }
 
-  freeze(): void {
-    this.#process?.kill('SIGSTOP');
+  async freeze(): Promise<void> {
+    const { pid } = this.#process ?? {};
+    if (pid !== undefined) await freezeProcess(pid);
   }
 
   thaw(): void {

@@ -186,7 +186,7 @@ function faultTests(name: KafkaClientName): void {
     // A busy broker may need longer than the limit.
     await producer.send(topic, { n: 0 }, { lasting: true });
     await until(() => got.has(0));
-    broker.freeze();
+    await broker.freeze();
     let lasting: Promise<void>[];
     try {
       const refused = [1, 2, 3].map((n) => assert.rejects(producer.send(topic, { n }), BusUnavailableError));
@@ -213,7 +213,7 @@ function faultTests(name: KafkaClientName): void {
     });
     const producer = await messaging.producer();
     await producer.send(topic, { n: 0 }, { lasting: true });
-    broker.freeze();
+    await broker.freeze();
     try {
       const waiting = assert.rejects(producer.send(topic, { n: 1 }, { lasting: true }), BusUnavailableError);
       await messaging.close();

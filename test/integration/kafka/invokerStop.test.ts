@@ -137,7 +137,7 @@ describe('an invoker that stops while Kafka is frozen', function () {
     await until(() => acknowledged.includes(done));
     const late = await send(1000);
     await until(() => runs(late) === 1);
-    broker.freeze();
+    await broker.freeze();
     await eventually(async () => assert.ok(await activations.get('guest', late)));
     await first.invoker.stop(1000);
     await first.end();
