@@ -163,6 +163,7 @@ export class Invoker {
     const reporter = this.#reporter(producer);
     const pool = this.#pool(reporter, await objectsFor(this.#parts.objects, driver, this.#log));
     const { unavailableKinds, objects } = this.#parts;
+    objects?.onKept((memoryMB) => pool.setOthers(memoryMB));
     const pings = new HealthPings(producer, topics.health, config.instance, this.#log, {
       unavailableKinds,
       objectsUrl: () => objects?.peerUrl,

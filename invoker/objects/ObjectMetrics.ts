@@ -8,6 +8,7 @@ const OTHERS = 'others';
 /** The metrics of the objects in the invokers of one process. */
 export class ObjectMetrics {
   readonly #bytes: Gauge<'invoker'>;
+  readonly #kept: Gauge<'invoker'>;
   readonly #bound: Gauge<'invoker'>;
   readonly #objects: Gauge<'invoker'>;
   readonly #waiting: Gauge<'invoker'>;
@@ -24,6 +25,7 @@ export class ObjectMetrics {
     const gauge = (name: string, help: string): Gauge<'invoker'> =>
       new Gauge({ name: `invoker_objects${name}`, help, labelNames: ['invoker'], registers });
     this.#bytes = gauge('_bytes', 'Memory of objects, with bodies that are being received and sent');
+    this.#kept = gauge('_kept_bytes', 'Memory of replicated objects and copies of them, which are never evicted');
     this.#bound = gauge('_bound_bytes', 'The most memory that objects may use now');
     this.#objects = gauge('', 'Objects');
     this.#waiting = gauge('_waiting', 'Requests that wait for an object');
@@ -71,6 +73,7 @@ export class ObjectMetrics {
     let sharedBefore: Shared = NOTHING_SHARED;
     return (counts) => {
       this.#bytes.set({ invoker }, counts.usedBytes);
+      this.#kept.set({ invoker }, counts.keptBytes);
       this.#bound.set({ invoker }, counts.boundBytes);
       this.#objects.set({ invoker }, counts.objects);
       this.#waiting.set({ invoker }, counts.waits);

@@ -16,7 +16,7 @@ import { CallClient } from './calls/CallClient.js';
 import { ObjectAccess } from './ObjectAccess.js';
 import { FrontDoor, type TcpAddress } from './FrontDoor.js';
 import type { FromWorker, ObjectCounts, ToWorker, WorkerConfig } from './messages.js';
-import { objectsBound } from './objectsBound.js';
+import { keptUserMB, objectsBound } from './objectsBound.js';
 import { makeSocketFolder } from './socketFolder.js';
 
 /*
@@ -108,6 +108,8 @@ export class ObjectService {
   #faults = 0;
   #counts: ObjectCounts | undefined;
   #pressed = false;
+  #keptMB = 0;
+  #onKept: ((memoryMB: number) => void) | undefined;
   #access: ObjectAccess | undefined;
   readonly #answers: Answers;
   #drained: ((outcome: DrainOutcome) => void) | undefined;
@@ -198,7 +200,16 @@ export class ObjectService {
     return this.#tokens.make(namespace);
   }
 
-  /** Tells how much user memory is free. Objects beyond the new bound are evicted. */
+  /** Calls `tell` with the user memory in MB of objects that are never evicted: now, and whenever it has changed. */
+  onKept(tell: (memoryMB: number) => void): void {
+    this.#onKept = tell;
+    tell(this.#keptMB);
+  }
+
+  /**
+   * Tells how much user memory containers leave, with that of `onKept`. Objects beyond the new bound are evicted, except
+   * for those that are kept.
+   */
   setFree(bytes: number): void {
     const bound = objectsBound(this.#options.boundBytes, bytes);
     if (bound === this.#bound) return;
@@ -234,6 +245,7 @@ export class ObjectService {
       await within(ended, graceMs + 1000, () => worker.terminate());
     }
     this.#counts = undefined;
+    this.#tellKept(0);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -290,6 +302,9 @@ export class ObjectService {
       case 'counts':
         this.#onCounts(message.counts);
         break;
+      case 'kept':
+        this.#tellKept(message.bytes);
+        break;
       case 'log':
         this.#options.log[message.level](message.text, { error: message.error });
         break;
@@ -330,7 +345,15 @@ export class ObjectService {
     const lacking = counts.evictions + counts.refusals > (before ? before.evictions + before.refusals : 0);
     if (lacking) this.#pressed = true;
     this.#counts = counts;
+    this.#tellKept(counts.keptBytes);
     this.#options.onCounts?.(counts);
+  }
+
+  #tellKept(bytes: number): void {
+    const memoryMB = keptUserMB(this.#options.boundBytes, bytes);
+    if (memoryMB === this.#keptMB) return;
+    this.#keptMB = memoryMB;
+    this.#onKept?.(memoryMB);
   }
 
   #onExit(worker: Worker, reason: string): void {
@@ -341,6 +364,7 @@ export class ObjectService {
       state.door.close();
     }
     this.#counts = undefined;
+    this.#tellKept(0);
     rmSync(this.#path(SOCKET), { force: true });
     this.#faults = state.kind === 'running' && this.#now() - state.since >= PROVEN_MS ? 1 : this.#faults + 1;
     const restMs = Math.min(MAX_REST_MS, REST_MS * 2 ** (this.#faults - 1));

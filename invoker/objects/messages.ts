@@ -57,6 +57,8 @@ export type FromWorker =
   /** It listens at the TCP address. */
   | { readonly kind: 'listening' }
   | { readonly kind: 'counts'; readonly counts: ObjectCounts }
+  /** The memory of objects that are never evicted has grown much since it was told. */
+  | { readonly kind: 'kept'; readonly bytes: number }
   | { readonly kind: 'log'; readonly level: 'warn' | 'error'; readonly text: string; readonly error: string }
   | { readonly kind: 'question'; readonly message: QuestionMessage }
   | { readonly kind: 'reply'; readonly message: ReplyMessage }

@@ -22,6 +22,8 @@ import { objectListener } from './server/objectListener.js';
 
 /** The interval of counts for the main thread, in ms. */
 const COUNTS_MS = 500;
+/** A growth of kept memory in bytes that is told at once. */
+const KEPT_STEP = 1024 * 1024;
 /** The interval of `Sharing.beat` and `CallServer.tidy`, in ms. */
 const BEAT_MS = 1000;
 /** The number of namespaces in counts. */
@@ -38,6 +40,12 @@ const now = (): number => performance.now();
 const copies = new ReadCopies();
 const memory = new ObjectMemory({ epoch: config.epoch, boundBytes: config.configuredBytes, copies });
 memory.resize(config.boundBytes);
+let toldKept = 0;
+memory.onKept((bytes) => {
+  if (bytes < toldKept + KEPT_STEP) return;
+  toldKept = bytes;
+  tell({ kind: 'kept', bytes });
+});
 const tokens = new ObjectTokens(config.tokenSecret, config.invoker);
 let waitsMet = 0;
 let waitsLate = 0;
@@ -177,6 +185,7 @@ function tellCounts(): void {
   const text = JSON.stringify(current);
   if (text === told) return;
   told = text;
+  toldKept = current.keptBytes;
   tell({ kind: 'counts', counts: current });
 }
 

@@ -237,6 +237,14 @@ export class ContainerPool {
     this.#inAdvance.prepare(received, action, containers, predicted);
   }
 
+  /**
+   * Sets the memory in MB that others than containers use now. No container starts in it, except one that needs more than
+   * the rest of the pool's memory.
+   */
+  setOthers(memoryMB: number): void {
+    this.#containers.setOthers(memoryMB);
+  }
+
   /** Pauses and removes idle containers, and starts missing stem cells. To be called each second. */
   sweep(): void {
     if (this.#state !== 'open') return;
@@ -259,11 +267,12 @@ export class ContainerPool {
 
   readonly #isOver: IsOver = (entry, now) => this.#prediction?.isOver(entry, now);
 
-  /** Removes containers that are idle for long, if others lack their memory, or the next start will. */
+  /** Removes containers that are idle for long, if others lack or use their memory, or the next start lacks it. */
   #makeRoom(now: number): void {
     const { table } = this.#containers;
     const others = (this.#parts.takeDemand?.() ?? 0) - table.freeMB;
-    const missingMB = Math.max(others, this.#headroom.missingMB(table, now));
+    const shared = table.committedMB + table.othersMB - table.capacityMB;
+    const missingMB = Math.max(others, shared, this.#headroom.missingMB(table, now));
     if (missingMB <= 0) return;
     for (const entry of removableFor(table, missingMB, this.#parts.config, now)) this.#containers.remove(entry);
   }

@@ -19,6 +19,7 @@ export class ContainerTable<E extends ContainerEntry> {
   #usedMB = 0;
   #leavingMB = 0;
   #reservedMB = 0;
+  #othersMB = 0;
 
   constructor(capacityMB: number, maxColors: number) {
     this.capacityMB = capacityMB;
@@ -35,7 +36,24 @@ export class ContainerTable<E extends ContainerEntry> {
     return this.#usedMB + this.#reservedMB - this.#leavingMB;
   }
 
-  /** The memory that containers neither use nor wait for, in MB. */
+  /** The memory that others than containers use, in MB: no container is created in it. */
+  get othersMB(): number {
+    return this.#othersMB;
+  }
+
+  setOthers(memoryMB: number): void {
+    this.#othersMB = memoryMB;
+  }
+
+  /**
+   * The most memory of containers with a further one of this size. What others use is left to them, unless the container
+   * needs it even if it is the only one: it would wait for as long as they use it.
+   */
+  mostMB(memoryMB: number): number {
+    return Math.max(this.capacityMB - this.#othersMB, Math.min(memoryMB, this.capacityMB));
+  }
+
+  /** The memory that containers neither use nor wait for, in MB, with that of others. */
   get freeMB(): number {
     return Math.max(0, this.capacityMB - Math.max(this.usedMB, this.committedMB));
   }
@@ -78,12 +96,13 @@ export class ContainerTable<E extends ContainerEntry> {
 
   /** Whether a container of this size can be created now. Reserved containers come first. */
   fits(memoryMB: number): boolean {
-    return this.#reservedMB === 0 && this.#usedMB + memoryMB <= this.capacityMB;
+    return this.#reservedMB === 0 && this.#usedMB + memoryMB <= this.mostMB(memoryMB);
   }
 
   /** Turns a reserved container into one that is being created. @returns false if memory is not free yet. */
   claim(entry: E): boolean {
-    if (entry.memory !== 'reserved' || this.#usedMB + entry.memoryMB > this.capacityMB) return false;
+    const { memory, memoryMB } = entry;
+    if (memory !== 'reserved' || this.#usedMB + memoryMB > this.mostMB(memoryMB)) return false;
     entry.memory = 'held';
     this.#reservedMB -= entry.memoryMB;
     this.#usedMB += entry.memoryMB;

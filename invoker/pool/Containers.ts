@@ -135,6 +135,14 @@ export class Containers {
     for (const entry of this.table.all) this.remove(entry);
   }
 
+  /** See `ContainerPool.setOthers`. */
+  setOthers(memoryMB: number): void {
+    if (memoryMB === this.table.othersMB) return;
+    this.table.setOthers(memoryMB);
+    this.#cancelUnmet();
+    this.#onFreed();
+  }
+
   /** Resolves when all removals have ended, or after `limitMs`. */
   async removed(limitMs: number): Promise<void> {
     await Promise.all([...this.table.all].map((entry) => this.#madeOf(entry)));
@@ -280,12 +288,16 @@ export class Containers {
   #stuck(entry: PooledContainer): void {
     this.table.stuck(entry);
     this.#tellFree();
-    while (this.table.committedMB > this.table.capacityMB) {
-      const last = this.#reservations.at(-1)?.entry;
-      if (!last) break;
+    this.#cancelUnmet();
+    this.#onRoom();
+  }
+
+  /** Cancels the last reservations for which there will not be enough memory. */
+  #cancelUnmet(): void {
+    for (let last = this.#reservations.at(-1)?.entry; last; last = this.#reservations.at(-1)?.entry) {
+      if (this.table.committedMB <= this.table.mostMB(last.memoryMB)) return;
       this.#cancel(last);
     }
-    this.#onRoom();
   }
 
   #tellFree(): void {

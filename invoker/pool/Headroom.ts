@@ -22,8 +22,8 @@ export class Headroom {
   }
 
   /** The memory to free now, in MB. Pending removals count as free. */
-  missingMB({ capacityMB, committedMB }: ContainerTable<ContainerEntry>, now: number): number {
+  missingMB({ capacityMB, othersMB, committedMB }: ContainerTable<ContainerEntry>, now: number): number {
     if (now >= this.#until || this.#memoryMB > MAX_SHARE * capacityMB) return 0;
-    return Math.max(0, this.#memoryMB - (capacityMB - committedMB));
+    return Math.max(0, this.#memoryMB - (capacityMB - othersMB - committedMB));
   }
 }

@@ -52,7 +52,7 @@ export function place<E extends ContainerEntry>(
   const cell = readiest(table.stemCells(request.kind, request.memoryMB));
   if (cell) return { kind: 'stemCell', entry: cell };
   if (request.memoryMB > table.capacityMB) return { kind: 'never' };
-  const missing = table.committedMB + request.memoryMB - table.capacityMB;
+  const missing = table.committedMB + request.memoryMB - table.mostMB(request.memoryMB);
   if (missing <= 0) return { kind: 'cold', evict: [] };
   const evict = evictions(table, missing, now, request);
   return evict.length === 0 ? { kind: 'wait' } : { kind: 'cold', evict };

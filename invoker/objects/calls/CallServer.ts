@@ -180,11 +180,13 @@ export class CallServer {
    * Reserves memory for the bytes of a write. Undefined if another invoker is the home: it may have memory.
    * @throws ObjectError 413, 429, 503
    */
-  async #reserve({ namespace, address, policy, bytes }: Call<'write'>): Promise<Reservation | undefined> {
+  async #reserve({ namespace, address, policy, bytes, properties }: Call<'write'>): Promise<Reservation | undefined> {
     const { memory, now, elsewhere } = this.#parts;
     const location = elsewhere.locate(namespace, address.color, policy);
     if (!(location instanceof Promise) && location.kind === 'elsewhere') return undefined;
+    const announced = { persistence: properties.persistence, bytes: bytes.byteLength };
     try {
+      memory.requireKeepable(namespace, address, announced, now());
       return memory.reserve(namespace, address, bytes.byteLength, now());
     } catch (error) {
       if ((await location).kind !== 'elsewhere') throw error;

@@ -281,6 +281,11 @@ export class ObjectMemory {
     this.#table.onEviction = ({ owner, address, object }) => evicting(owner, address, object);
   }
 
+  /** Calls `tell` with `keptBytes` after each change of it. Only the latest one is called. */
+  onKept(tell: (bytes: number) => void): void {
+    this.#table.room.onKept = tell;
+  }
+
   /** The number of evictions. */
   get evictions(): number {
     return this.#table.room.evictions;

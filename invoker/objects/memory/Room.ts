@@ -36,6 +36,8 @@ const KEPT_RETRY_S = 5;
  * taken.
  */
 export class Room {
+  /** Called with `keptBytes` after each change of it. */
+  onKept: ((bytes: number) => void) | undefined;
   readonly #parts: RoomParts;
   /** The most memory of objects that are never evicted. */
   readonly #keptBoundBytes: number;
@@ -214,6 +216,7 @@ export class Room {
     if (!kept) return;
     owner.keptBytes += bytes;
     this.#keptBytes += bytes;
+    this.onKept?.(this.#keptBytes);
   }
 
   /** Takes memory back from copies that `bytes` more need. */

@@ -270,6 +270,8 @@ async function write(call: Call, parsed: ObjectRequest & { readonly kind: 'put' 
   const length = bodyLength(request);
   // Refuse what cannot succeed before its body is sent. The condition is checked again after it.
   requireCondition(parsed.condition, memory.peek(namespace, address, now()));
+  const announced = { persistence: parsed.persistence, bytes: length ?? 0, appends: parsed.kind === 'append' };
+  memory.requireKeepable(namespace, address, announced, now());
   const reservation = memory.reserve(namespace, address, length ?? 0, now());
   try {
     proceed?.();

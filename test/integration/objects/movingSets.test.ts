@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { eventually } from '../../e2e/eventually.js';
 import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { eachWithCluster, evict, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
@@ -46,20 +47,28 @@ describe('replicated objects of a home without a third invoker', () => {
   const current = eachWithCluster();
 
   it('stay at the invoker with their copies while it drains, if they do not fit into the memory of the home', async () => {
-    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
-    for (const key of ['k', 'l']) assert.match(await put(b, `/red/${key}`, key, REPLICATED), /^201/);
-    evict(b);
-    // Each object that comes drives the one before out.
-    const write = b.memory.put.bind(b.memory);
+    const [a, former] = [await current.cluster.add(), await current.cluster.add()];
+    for (const key of ['k', 'l']) assert.match(await put(former, `/red/${key}`, key, REPLICATED), /^201/);
+    // It has lost all objects.
+    const b = await current.cluster.restart(former);
+    await eventually(async () => {
+      await b.sharing.locate(GUEST, 'red', undefined);
+      assert.equal(b.sharing.owns(GUEST, 'red'), true);
+    }, LIMIT_MS);
+    // There is memory for one of them.
+    const reserve = b.memory.reserve.bind(b.memory);
     let isShort = true;
-    let came = 0;
-    b.memory.put = (namespace, ...rest) => {
-      came++;
-      if (isShort) evict(b);
-      return write(namespace, ...rest);
+    let refusals = 0;
+    b.memory.reserve = (...asked) => {
+      if (isShort && b.memory.counts().objects > 0) {
+        refusals++;
+        throw new ObjectError(503, 'no memory', { retryAfterS: 1 });
+      }
+      return reserve(...asked);
     };
     const drained = current.cluster.drain(a, LIMIT_MS);
-    await eventually(() => assert.ok(came >= 4 || a.memory.usedBytes === 0), LIMIT_MS);
+    await eventually(() => assert.ok(refusals >= 2 || a.memory.usedBytes === 0), LIMIT_MS);
+    assert.notEqual(a.memory.usedBytes, 0);
     isShort = false;
     assert.deepEqual(await drained, { moved: 1, left: 0 });
     for (const key of ['k', 'l']) assert.equal(await b.container.text(`/red/${key}`), `200 ${key}`);

@@ -27,6 +27,14 @@ async function lines(registry: Registry, name: string): Promise<string[]> {
 }
 
 describe('ObjectMetrics', () => {
+  it('shows the memory of objects, and the part of it that is kept', async () => {
+    const registry = new Registry();
+    new ObjectMetrics(registry).of('invoker0')(COUNTS);
+    assert.deepEqual(await lines(registry, 'invoker_objects_bytes'), ['invoker_objects_bytes{invoker="invoker0"} 100']);
+    const kept = 'invoker_objects_kept_bytes';
+    assert.deepEqual(await lines(registry, kept), [`${kept}{invoker="invoker0"} 40`]);
+  });
+
   it('adds the counters of a worker that started again to those of the earlier one', async () => {
     const registry = new Registry();
     const take = new ObjectMetrics(registry).of('invoker0');

@@ -113,6 +113,30 @@ describe('ObjectService', () => {
     assert.equal((await objects.call('/c/k', { method: 'PUT', body: Buffer.alloc(10 * MB) })).status, 201);
   });
 
+  it('tells the user memory of kept objects, beyond the small part that is not user memory', async () => {
+    const keeping = new URL('./keepingWorker.js', import.meta.url);
+    await start({ workerFile: keeping });
+    const told: number[] = [];
+    service.onKept((memoryMB) => told.push(memoryMB));
+    await caller()
+      .call('/c/k')
+      .catch(() => undefined);
+    // The worker keeps its whole bound, and an eighth of 64 MB is not user memory.
+    await until(() => told.length === 2);
+    service.setFree(15 * MB);
+    await until(() => told.length === 3);
+    service.setFree(15 * MB + 1);
+    await until(() => told.length === 4);
+    service.setFree(-1);
+    await until(() => told.length === 5);
+    assert.deepEqual(told, [0, 56, 15, 16, 0]);
+    service.setFree(20 * MB);
+    await until(() => told.length === 6);
+    // Its objects are gone with it.
+    await service.stop(0);
+    assert.deepEqual(told.slice(5), [20, 0]);
+  });
+
   it('keeps its tokens valid when its thread has ended by a fault, and starts another one', async () => {
     const failing = new URL('./failingWorker.js', import.meta.url);
     await start({ workerFile: failing });

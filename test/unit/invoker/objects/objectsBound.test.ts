@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
-import { keptBytes, objectsBound } from '../../../../invoker/objects/objectsBound.js';
+import { keptUserMB, objectsBound, reserveBytes } from '../../../../invoker/objects/objectsBound.js';
 import { PoolFixture, settle } from '../pool/setup.js';
 
 const MB = 1024 * 1024;
@@ -11,25 +11,40 @@ describe('objectsBound', () => {
     fc.assert(
       fc.property(bytes, fc.integer({ min: -(2 ** 40), max: 2 ** 40 }), (configured, free) => {
         const bound = objectsBound(configured, free);
-        const kept = keptBytes(configured);
+        const reserve = reserveBytes(configured);
         assert.ok(bound <= configured);
-        assert.ok(bound - kept <= Math.max(0, free));
-        assert.ok(bound >= kept && kept <= configured / 8 && kept <= 64 * MB);
-        assert.equal(bound, Math.min(configured, kept + Math.max(0, free)));
+        assert.ok(bound - reserve <= Math.max(0, free));
+        assert.ok(bound >= reserve && reserve <= configured / 8 && reserve <= 64 * MB);
+        assert.equal(bound, Math.min(configured, reserve + Math.max(0, free)));
       }),
     );
   });
 
-  it('never gives objects the memory of containers, whatever runs', async () => {
+  it('does not take the user memory of kept objects beyond the own part of objects', () => {
+    // An eighth of 64 MB.
+    const kept = (bytes: number): number => keptUserMB(64 * MB, bytes);
+    assert.deepEqual([0, 8 * MB, 8 * MB + 1, 9 * MB, 9 * MB + 1, 32 * MB].map(kept), [0, 0, 1, 1, 2, 24]);
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 2 ** 40 }), fc.double({ min: 0, max: 0.5, noNaN: true }), (bound, part) => {
+        // What containers must leave to kept objects is enough for them.
+        const bytes = Math.floor(bound * part);
+        assert.ok(objectsBound(bound, keptUserMB(bound, bytes) * MB) >= bytes);
+      }),
+    );
+  });
+
+  it('never gives objects the memory of containers, nor containers that of kept objects, whatever runs', async () => {
     const step = fc.oneof(
       fc.record({ op: fc.constant('run' as const), memory: fc.constantFrom(128, 256, 512, 1024), action: fc.nat(3) }),
       fc.record({ op: fc.constant('pass' as const), seconds: fc.nat(700) }),
       fc.record({ op: fc.constant('demand' as const), mb: fc.nat(300) }),
+      fc.record({ op: fc.constant('keep' as const), mb: fc.nat(300) }),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         let freeMB = 1024;
         let demandMB = 0;
+        let keptMB = 0;
         const take = (): number => {
           const taken = demandMB;
           demandMB = 0;
@@ -39,12 +54,19 @@ describe('objectsBound', () => {
         const f = new PoolFixture({ userMemoryMB: 1024 }, [], parts);
         const check = (): void => {
           assert.ok(freeMB >= 0);
+          // An action that needs more than the rest gets it.
+          const all = f.driver.alive.some(({ spec }) => spec.memoryMB === 1024);
+          assert.ok(all || f.driver.memoryMB + keptMB <= 1024, `${f.driver.memoryMB} + ${keptMB}`);
           assert.ok(f.pool.counts().usedMB + freeMB <= 1024, `${f.pool.counts().usedMB} + ${freeMB}`);
           assert.ok(f.driver.memoryMB + freeMB <= 1024, `${f.driver.memoryMB} + ${freeMB}`);
         };
         for (const each of steps) {
           if (each.op === 'run') {
             void f.run({ name: `a${each.action}-${each.memory}`, memory: each.memory });
+          } else if (each.op === 'keep') {
+            // They grow within their bound only.
+            keptMB = Math.min(each.mb, freeMB);
+            f.pool.setOthers(keptMB);
           } else {
             if (each.op === 'pass') f.now += each.seconds * 1000;
             else demandMB = each.mb;

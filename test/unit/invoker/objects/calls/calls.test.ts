@@ -49,6 +49,19 @@ describe('calls to the thread of the objects', () => {
     assert.equal(textOf(memory.peek(A, at('k'), 0)), 'x'.repeat(5 * MB));
   });
 
+  it('write no replicated object for which there is no room', async () => {
+    const { memory, calls } = setup();
+    const replicated = { ...PROPERTIES, persistence: 'replicated' } as const;
+    await assert.rejects(calls.write(OBJECT, Buffer.alloc(5 * MB), replicated), refused(503, /are never evicted/));
+    assert.equal(memory.usedBytes, 0);
+    memory.resize(MB);
+    const text = /has no memory for the replicated object now/;
+    await assert.rejects(calls.write(OBJECT, Buffer.alloc(2 * MB), replicated), refused(503, text));
+    assert.equal(memory.usedBytes, 0);
+    assert.equal(await calls.write(OBJECT, Buffer.alloc(MB / 2), replicated), undefined);
+    assert.equal(memory.keptBytes, MB / 2 + COST);
+  });
+
   it('use the buffer of a read again when it is released, and show nothing of the object before', async () => {
     const { memory, calls } = setup();
     put(memory, A, 'k', 'a'.repeat(MB));

@@ -68,6 +68,44 @@ describe('objectListener', () => {
     while (memory.counts().waits !== count) await new Promise(setImmediate);
   }
 
+  it('refuses a replicated object for which there is no room before its body is sent, whose object stays', async () => {
+    const kept = { 'x-palette-persistence': 'replicated' };
+    await objects.call('/c/k', { method: 'PUT', body: 'one', headers: kept });
+    await objects.call('/c/m', { method: 'PUT', body: 'one' });
+    const asked = async (path: string, method: string, headers: Record<string, string> = kept): Promise<string> => {
+      const outgoing = request({
+        socketPath,
+        method,
+        path,
+        headers: {
+          ...headers,
+          authorization: `Bearer ${tokens.make(guest)}`,
+          expect: '100-continue',
+          'content-length': 41 * MB,
+        },
+      });
+      outgoing.flushHeaders();
+      const answer = await Promise.race([
+        once(outgoing, 'continue').then(() => 'continue'),
+        new Promise<string>((resolve) =>
+          outgoing.once('response', ({ statusCode, headers: { 'retry-after': after } }) =>
+            resolve(`${statusCode} ${after}`),
+          ),
+        ),
+      ]);
+      outgoing.on('error', () => undefined).destroy();
+      return answer;
+    };
+    assert.equal(await asked('/c/new', 'PUT'), '503 5');
+    assert.equal(await asked('/c/m', 'PUT'), '503 5');
+    assert.equal(await asked('/c/k?append', 'POST'), '503 5');
+    // The object before is a replicated one.
+    assert.equal(await asked('/c/k', 'PUT', {}), '503 5');
+    assert.equal(await asked('/c/k', 'PUT', { 'x-palette-persistence': 'memory' }), 'continue');
+    assert.equal(await asked('/c/m?append', 'POST', {}), 'continue');
+    assert.deepEqual([await objects.text('/c/k'), await objects.text('/c/m')], ['200 one', '200 one']);
+  });
+
   it('serves each request of the table', async () => {
     const made = await objects.call('/c/k', { method: 'PUT', body: 'one', headers: { 'content-type': 'text/plain' } });
     assert.equal(made.status, 201);
