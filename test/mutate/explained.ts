@@ -309,8 +309,8 @@ export const EXPLAINED: readonly Explained[] = [
   },
   {
     file: 'invoker/objects/memory/Room',
-    line: 'const fullest = all.reduce((most, each) => (each.objects > most.objects ? each : most));',
-    becomes: 'const fullest = all.reduce((most, each) => (each.objects >= most.objects ? each : most));',
+    line: 'if (found && objects <= found.owner.objects)',
+    becomes: 'if (found && objects < found.owner.objects)',
     reason: 'Of two namespaces with equally many objects, either may lose one.',
   },
   {
@@ -324,6 +324,12 @@ export const EXPLAINED: readonly Explained[] = [
     line: 'if (missing <= 0 || bytes <= 0)',
     becomes: 'if (missing < 0 || bytes <= 0)',
     reason: 'If nothing is missing, the victims of an eviction are none.',
+  },
+  {
+    file: 'invoker/objects/memory/victims',
+    line: 'if (keptBytes * count <= rest)',
+    becomes: 'if (keptBytes * count < rest)',
+    reason: 'A namespace that keeps exactly its share leaves the same share to the others.',
   },
   {
     file: 'invoker/objects/memory/victims',

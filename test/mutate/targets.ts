@@ -5,10 +5,13 @@ export interface Target {
 }
 
 export const TARGETS: readonly Target[] = [
-  { file: 'invoker/pool/decide', tests: ['invoker/pool/decide', 'invoker/pool/decideEvictions'] },
+  {
+    file: 'invoker/pool/decide',
+    tests: ['invoker/pool/decide', 'invoker/pool/decideEvictions', 'invoker/pool/others'],
+  },
   { file: 'invoker/pool/FairQueue', tests: ['invoker/pool/FairQueue'] },
   { file: 'invoker/pool/Backlog', tests: ['invoker/pool/Backlog'] },
-  { file: 'invoker/pool/Headroom', tests: ['invoker/pool/Headroom'] },
+  { file: 'invoker/pool/Headroom', tests: ['invoker/pool/Headroom', 'invoker/pool/others'] },
   { file: 'invoker/pool/IdleHistogram', tests: ['invoker/pool/IdleHistogram'] },
   { file: 'invoker/pool/IdlePrediction', tests: ['invoker/pool/IdlePrediction'] },
   { file: 'invoker/pool/WarmGroup', tests: ['invoker/pool/WarmGroup'] },

@@ -54,8 +54,7 @@ export function victims<E extends Evictable>(
 /** The equal part of the bound of each namespace that keeps no more than it. */
 function fairShare(owners: readonly Pick<Owner<Evictable>, 'keptBytes'>[], bound: number): number {
   let [rest, count] = [bound, owners.length];
-  const keeping = owners.filter(({ keptBytes }) => keptBytes > 0).toSorted((a, b) => b.keptBytes - a.keptBytes);
-  for (const { keptBytes } of keeping) {
+  for (const { keptBytes } of owners.toSorted((a, b) => b.keptBytes - a.keptBytes)) {
     if (keptBytes * count <= rest) break;
     rest -= keptBytes;
     count--;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
-import type { Condition, WriteOptions } from '../../../../../shared/objects/ObjectRequest.js';
+import type { Condition, Persistence, WriteOptions } from '../../../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../../../shared/objects/ObjectToken.js';
 import { A, B, MB, newMemory, PLAIN } from './memories.js';
 
@@ -13,7 +13,12 @@ describe('ObjectMemory, beside a model', () => {
 });
 
 type Step =
-  | { readonly op: 'put' | 'append'; readonly text: string; readonly ttlMs: number | undefined }
+  | {
+      readonly op: 'put' | 'append';
+      readonly text: string;
+      readonly ttlMs: number | undefined;
+      readonly persistence: Persistence | undefined;
+    }
   | { readonly op: 'increment'; readonly by: number }
   | { readonly op: 'read' | 'delete' | 'list' }
   | { readonly op: 'pass'; readonly ms: number };
@@ -28,6 +33,7 @@ function step() {
     op: fc.constantFrom('put' as const, 'append' as const),
     text,
     ttlMs: fc.option(fc.integer({ min: 1, max: 300 }), { nil: undefined }),
+    persistence: fc.constantFrom('memory' as const, 'replicated' as const, 'stored' as const, undefined),
   });
   const op: fc.Arbitrary<Step> = fc.oneof(
     { weight: 4, arbitrary: write },
@@ -42,9 +48,10 @@ interface Modelled {
   text: string;
   etag: string;
   expiresAt: number | undefined;
+  persistence: Persistence;
 }
 
-/** Applies the steps to the memory and to a map. The memory is large enough, so nothing is evicted. */
+/** Applies the steps to the memory and to a map. The memory is large enough, so nothing is evicted before the end. */
 function agreesWithModel(
   steps: readonly { op: Step; key: string; color: string; owner: ObjectNamespace; condition: string }[],
 ): void {
@@ -61,6 +68,7 @@ function agreesWithModel(
       !wanted ||
       (wanted.kind === 'absent' ? !there : there && (wanted.kind === 'present' || wanted.tags.includes(there.etag)));
     const options: WriteOptions = { ...PLAIN, condition: wanted };
+    const persistence = ('persistence' in op ? op.persistence : undefined) ?? there?.persistence ?? 'memory';
     const woken: string[] = [];
     const end = memory.wait(owner, address, there ? [there.etag] : undefined, (object) => {
       woken.push(object?.etag ?? 'gone');
@@ -70,27 +78,41 @@ function agreesWithModel(
         case 'put': {
           const bytes = ObjectBytes.ofText(op.text);
           const room = memory.reserve(owner, address, bytes.length, now);
-          const { object, created } = memory.put(owner, address, bytes, { ...options, ttlMs: op.ttlMs }, room, now);
+          const { object, created } = memory.put(
+            owner,
+            address,
+            bytes,
+            { ...options, ttlMs: op.ttlMs, persistence: op.persistence },
+            room,
+            now,
+          );
           assert.ok(holds);
           assert.equal(created, !there);
           const expiresAt = op.ttlMs === undefined ? undefined : now + op.ttlMs;
-          model.set(place, { text: op.text, etag: object.etag, expiresAt });
+          model.set(place, { text: op.text, etag: object.etag, expiresAt, persistence });
           break;
         }
         case 'append': {
           const data = Buffer.from(op.text);
           const room = memory.reserve(owner, address, data.length, now);
-          const { etag } = memory.append(owner, address, data, { ...options, ttlMs: op.ttlMs }, room, now);
+          const { etag } = memory.append(
+            owner,
+            address,
+            data,
+            { ...options, ttlMs: op.ttlMs, persistence: op.persistence },
+            room,
+            now,
+          );
           assert.ok(holds);
           const expiresAt = op.ttlMs === undefined ? there?.expiresAt : now + op.ttlMs;
-          model.set(place, { text: (there?.text ?? '') + op.text, etag, expiresAt });
+          model.set(place, { text: (there?.text ?? '') + op.text, etag, expiresAt, persistence });
           break;
         }
         case 'increment': {
           const { object, sum } = memory.increment(owner, address, op.by, options, now);
           assert.ok(holds);
           assert.equal(sum, Number(there?.text ?? 0) + op.by);
-          model.set(place, { text: String(sum), etag: object.etag, expiresAt: there?.expiresAt });
+          model.set(place, { text: String(sum), etag: object.etag, expiresAt: there?.expiresAt, persistence });
           break;
         }
         case 'delete': {
@@ -101,7 +123,7 @@ function agreesWithModel(
         }
         case 'read': {
           const object = memory.read(owner, address, now);
-          assert.equal(object?.etag, there?.etag);
+          assert.deepEqual([object?.etag, object?.persistence], [there?.etag, there?.persistence]);
           if (there) assert.equal(Buffer.concat(object?.bytes.pieces() ?? []).toString(), there.text);
           break;
         }
@@ -134,8 +156,16 @@ function agreesWithModel(
     assert.equal(memory.counts().waits, 0);
   }
   for (const [place, { expiresAt }] of model) if (expiresAt !== undefined && expiresAt <= now) model.delete(place);
+  // All with a TTL are gone then.
   memory.expire(now + 1000);
   memory.resize(0);
+  const kept = [...model.values()].filter(
+    ({ persistence, expiresAt }) => persistence === 'replicated' && expiresAt === undefined,
+  ).length;
+  assert.equal(memory.counts().objects, kept);
+  assert.equal(memory.keptBytes, memory.usedBytes);
+  assert.equal(memory.keptBytes > 0, kept > 0);
+  for (const owner of [A, B]) for (const color of ['red', 'blue']) memory.clear(owner, color);
   assert.deepEqual(
     [memory.usedBytes, memory.counts().objects, memory.counts().namespaces, memory.expiring],
     [0, 0, 0, 0],

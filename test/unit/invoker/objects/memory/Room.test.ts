@@ -279,7 +279,10 @@ describe('Room', () => {
     f.room.requireKeepable(-1);
     f.room.resize(1000);
     assert.throws(() => f.room.requireKeepable(21), refused(503, /use 30 of at most 50/));
+    const last = f.add(guest, 'last', 20, 'replicated');
+    assert.throws(() => f.room.requireKeepable(1), refused(503, /use 50 of at most 50 bytes of this invoker: 1 more/));
     f.room.giveBack(kept);
+    f.room.giveBack(last);
     assert.deepEqual([f.room.keptBytes, guest.keptBytes], [0, 0]);
     f.room.requireKeepable(50);
   });

@@ -4,6 +4,7 @@ import {
   addTo,
   endsWait,
   isExpired,
+  isKept,
   isKnown,
   requireCondition,
 } from '../../../../../invoker/objects/memory/objectRules.js';
@@ -20,6 +21,10 @@ const object = (text: string): StoredObject => ({
 const refused = (status: number) => (error: unknown) => error instanceof ObjectError && error.status === status;
 
 describe('the rules of objects', () => {
+  it('only a replicated object is kept', () => {
+    assert.deepEqual((['memory', 'replicated', 'stored'] as const).map(isKept), [false, true, false]);
+  });
+
   it('a wait ends when the object exists, or is not one of the known ones', () => {
     assert.equal(endsWait(undefined, undefined), false);
     assert.equal(endsWait(object('x'), undefined), true);

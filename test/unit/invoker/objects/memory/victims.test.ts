@@ -59,6 +59,18 @@ describe('the victims of an eviction', () => {
     assert.equal(victims([within, owner('a', 1, 2), owner('b', 3)], 120, undefined, 1, 0), undefined);
   });
 
+  it('leave no share to others if what some keep takes it all', () => {
+    const keeping = (keptBytes: number): Owner<Item> => ({ usedBytes: keptBytes, keptBytes, recency: [] });
+    const last = owner('a', 1);
+    // 30 of 100 bytes are beyond the share, since 60 others are.
+    assert.deepEqual(names(victims([keeping(30), keeping(60), last], 100, undefined, 20, 0)), ['a1']);
+    assert.equal(victims([keeping(30), keeping(50), last], 100, undefined, 20, 0), undefined);
+    const tiny: Owner<Item> = { usedBytes: 1, keptBytes: 0, recency: [{ name: 't', cost: 1, usedAt: 1, holds: 0 }] };
+    for (const bytes of [100, 110]) {
+      assert.deepEqual(names(victims([keeping(bytes), tiny], 100, undefined, 1, 0)), ['t']);
+    }
+  });
+
   it('are all objects that may be evicted, if the kept ones exceed the bound', () => {
     const a: Owner<Item> = { ...owner('a', 1, 3), usedBytes: 90, keptBytes: 50 };
     const b: Owner<Item> = { ...owner('b', 2), usedBytes: 60, keptBytes: 40 };
