@@ -60,6 +60,8 @@ export class Workplace {
     program(join(programs, 'palette-whisk'), PALETTE_WHISK);
     program(join(programs, 'npm'), NPM);
     this.#programs = programs;
+    // `curl -s` would not say why it failed.
+    writeFileSync(join(base, '.curlrc'), 'show-error\n');
     this.beginSession();
   }
 
@@ -109,6 +111,7 @@ export class Workplace {
         STATE: this.#state,
         ROOT,
         WSK_CONFIG_FILE: join(this.folder, '.wskprops'),
+        CURL_HOME: join(this.folder, '..'),
       },
     });
     let output = '';

@@ -40,9 +40,11 @@ export async function runPage(page: string, workplace: Workplace): Promise<Count
     for (const { text, output } of commandsOf(block)) {
       const place = `${page}:${block.line}: ${text}`;
       const ran = await workplace.run(text);
-      assert.equal(ran.code, 0, `${place}\n${ran.output}\n${workplace.serverOutput()}`);
+      const printed = `${place}\nends with ${ran.code} and prints\n${ran.output}`;
+      assert.equal(ran.code, 0, `${printed}\n${workplace.serverOutput()}`);
       if (output === undefined) continue;
-      assert.ok(isShown(output, ran.output), `${place}\nprints\n${ran.output}\nand the page shows\n${output}`);
+      const shown = isShown(output, ran.output);
+      assert.ok(shown, `${printed}\nand the page shows\n${output}\n${workplace.serverOutput()}`);
     }
     count.run += 1;
   }
