@@ -37,6 +37,8 @@ const COLORS = 4000;
 const PARALLEL = 64;
 /** No invoker fails here. On a busy machine, pings pass through broker and consumers much later than they were sent. */
 const OFFLINE_MS = 300_000;
+/** For the same reason. */
+const DELIVERY_MS = 300_000;
 const INVOKERS = [0, 1, 2].map((i) => invokerInstance(i, `host${i}`, 64 * 1024));
 
 describe('balancers on Kafka', function () {
@@ -49,7 +51,7 @@ describe('balancers on Kafka', function () {
   after(() => (kafka as TestKafka | undefined)?.close());
 
   const connect = (clientId: string): Promise<Messaging> =>
-    openKafka('kafkajs', { brokers: kafka.hosts.split(','), clientId });
+    openKafka('kafkajs', { brokers: kafka.hosts.split(','), clientId, deliveryTimeoutMs: DELIVERY_MS });
 
   /** Invokers that acknowledge whatever they get, and ping. */
   async function invokers(messaging: Messaging, topics: ReturnType<typeof makeTopics>) {
@@ -93,7 +95,10 @@ describe('balancers on Kafka', function () {
     return {
       balancer,
       invoke: async (color: string): Promise<{ hit: boolean | undefined; invoker: number }> => {
-        const message = activationMessage({ rootControllerIndex: { asString: id, instanceType: 'controller' } });
+        // Kafka has to take a message within a time from the arrival of its request.
+        const transid = { id: 'test', start: Date.now() };
+        const rootControllerIndex = { asString: id, instanceType: 'controller' } as const;
+        const message = activationMessage({ transid, rootControllerIndex });
         const pending = await balancer.publish(HELLO, message, { value: color });
         assert.equal((await pending.result).kind, 'record');
         return { hit: message.color?.hit, invoker: pending.invoker.instance };
