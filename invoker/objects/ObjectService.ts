@@ -38,8 +38,8 @@ type State =
   | { readonly kind: 'running'; readonly worker: Worker; readonly since: number; readonly calls: CallClient }
   | { readonly kind: 'resting'; readonly timer: NodeJS.Timeout };
 
-/** The longest time until a worker listens, in ms. */
-const START_MS = 20_000;
+/** The longest time until a worker listens, in ms: longer than callers wait, since another one would not start faster. */
+const START_MS = 60_000;
 /** The pause after a fault of the worker, in ms. It doubles with each fault in a row. */
 const REST_MS = 100;
 const MAX_REST_MS = 60_000;

@@ -25,6 +25,8 @@ const TTL_MS = 10_000;
 const WAIT_MS = 60_000;
 /** A lock is renewed so many times within its TTL. */
 const RENEWALS = 3;
+/** The longest time of a renewal: another attempt may follow before the lock ends. */
+const RENEWAL_MS = 10_000;
 /** The longest time of a timer of Node.js: longer ones fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -92,7 +94,8 @@ export class Lock {
     if (this.#released || this.lost.aborted) return false;
     const asked = performance.now();
     try {
-      const options = { ...properties(this.#options), ifMatch: this.#etag };
+      const timeoutMs = this.#options.timeoutMs ?? RENEWAL_MS;
+      const options = { ...properties(this.#options), timeoutMs, ifMatch: this.#etag };
       ({ etag: this.#etag } = await this.#objects.put(this.color, this.key, holder, options));
     } catch (error) {
       if (!(error instanceof ObjectsError) || error.status !== 412) throw error;

@@ -16,7 +16,8 @@ import type {
 import { Transport, type TransportRequest } from './Transport.js';
 import { decodeValue, encodeValue } from './values.js';
 
-const DEFAULT_MS = 10_000;
+/** On a busy machine, the thread of an object memory needs seconds to start at its first request. */
+const DEFAULT_MS = 30_000;
 const LARGE_MS = 60_000;
 const LARGE_BYTES = 1024 * 1024;
 const WAIT_MS = 60_000;

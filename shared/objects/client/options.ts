@@ -3,7 +3,7 @@ export type Persistence = 'memory' | 'replicated' | 'stored';
 
 /** The options of every call. */
 export interface CallOptions {
-  /** The longest time until the response, in ms. Default: 10 s, for large objects 60 s. */
+  /** The longest time until the response, in ms. Default: 30 s, for large objects 60 s. */
   readonly timeoutMs?: number | undefined;
   /** The color policy of the invocations that use the object. Default: the one of the namespace. */
   readonly policy?: string | undefined;

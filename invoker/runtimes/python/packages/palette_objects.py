@@ -15,7 +15,10 @@ import time
 import urllib.parse
 import uuid
 
-_DEFAULT_S = 10.0
+# On a busy machine, the thread of an object memory needs seconds to start at its first request.
+_DEFAULT_S = 30.0
+# The longest time of a renewal of a lock: another attempt may follow before the lock ends.
+_RENEWAL_S = 10.0
 _LARGE_S = 60.0
 _LARGE_BYTES = 1024 * 1024
 # The longest wait of one request, in seconds.
@@ -319,7 +322,7 @@ class Lock:
             try:
                 self._etag = self._objects.put(
                     self.color, self.key, _HOLDER, ttl=self._ttl, persistence=self._persistence,
-                    if_match=self._etag, policy=self._policy,
+                    if_match=self._etag, policy=self._policy, timeout=_RENEWAL_S,
                 )
                 # Who has been told that it is lost has stopped.
                 if not self._lost.is_set():

@@ -293,6 +293,27 @@ describe('palette-whisk/objects', () => {
     assert.equal(await released.renew(), false);
   });
 
+  it('waits for a response while the thread of an object memory starts, and less for the renewal of a lock', async () => {
+    const objects = client();
+    const limits: number[] = [];
+    const { setTimeout: original } = globalThis;
+    // Only the limits of the client are over a second here.
+    const recording: typeof setTimeout = Object.assign((...call: Parameters<typeof setTimeout>) => {
+      if ((call[1] ?? 0) > 1000) limits.push(Math.ceil((call[1] ?? 0) / 1000));
+      return original(...call);
+    }, original);
+    const lock = await objects.lock('c', 'lock', { ttlMs: 900, renew: false });
+    globalThis.setTimeout = recording;
+    try {
+      await objects.put('c', 'k', 1);
+      await objects.read('c', 'k');
+      await lock?.renew();
+    } finally {
+      globalThis.setTimeout = original;
+    }
+    assert.deepEqual(limits, [30, 60, 10]);
+  });
+
   it('tells the holder of a lock that its time is over, also if a timer fires early', async () => {
     const lock = await client().lock('c', 'early', { ttlMs: 100, renew: false });
     assert.ok(lock);
