@@ -26,7 +26,7 @@ const COLORS = ['red', 'green', 'blue', 'white'];
 const INVOKERS = 3;
 const CLIENTS = 4;
 const replySchema = z.object({ status: z.number(), text: z.string() });
-const figuresSchema = z.array(z.object({ hits: z.number(), forwarded: z.number() }));
+const figuresSchema = z.array(z.object({ hits: z.number(), forwarded: z.number(), keptBytes: z.number() }));
 
 describe('the history of each object is linearizable in a standalone server', function () {
   this.timeout(600_000);
