@@ -23,6 +23,8 @@ export const PEER_OPERATIONS = [
   'copy',
   'drop',
   'complete',
+  'fence',
+  'keep',
   'forget',
   'list',
   'stats',

@@ -32,13 +32,24 @@ export class ObjectHistory {
   readonly #random: () => number;
   readonly #places: readonly string[];
   readonly #persistence: (place: string) => string;
+  /** The limit for the TTL of a write, in ms; undefined: none has one. */
+  readonly #maxTtlMs: number | undefined;
   #time = 0;
 
-  /** @param persistence of a place, such as `red/a`. */
-  constructor(random: () => number, places: readonly string[], persistence: (place: string) => string) {
+  /**
+   * @param persistence of a place, such as `red/a`.
+   * @param maxTtlMs every third write has a TTL up to that; undefined: none has one.
+   */
+  constructor(
+    random: () => number,
+    places: readonly string[],
+    persistence: (place: string) => string,
+    maxTtlMs?: number,
+  ) {
     this.#random = random;
     this.#places = places;
     this.#persistence = persistence;
+    this.#maxTtlMs = maxTtlMs;
   }
 
   /** From now on each object of `memory` may vanish once: its home is cut off, frozen or dead. */
@@ -65,10 +76,17 @@ export class ObjectHistory {
     const place = pick(this.#places);
     const kind = pick(['get', 'get', 'get', 'put', 'increment', 'increment', 'increment', 'delete', 'create'] as const);
     const value = String(Math.floor(this.#random() * 1_000_000));
-    const input: ObjectInput =
-      kind === 'put' ? { kind, value } : kind === 'create' ? { kind: 'put', value, ifAbsent: true } : { kind };
     const called = ++this.#time;
-    const { status, output } = await this.#call(send, place, input);
+    const ttlMs = this.#maxTtlMs !== undefined && this.#random() < 1 / 3 ? this.#random() * this.#maxTtlMs + 1 : undefined;
+    const time = ttlMs === undefined ? {} : { ttl: `t${called}` };
+    const input: Exclude<ObjectInput, { readonly kind: 'expire' }> =
+      kind === 'put'
+        ? { kind, value, ...time }
+        : kind === 'create'
+          ? { kind: 'put', value, ifAbsent: true, ...time }
+          : { kind };
+    if (input.kind === 'put' && ttlMs !== undefined) this.#endsAfter(place, ttlMs, `t${called}`);
+    const { status, output } = await this.#call(send, place, input, ttlMs);
     this.statuses.set(status, (this.statuses.get(status) ?? 0) + 1);
     const unknown = output === undefined;
     // A read without a result says nothing, and 503 says that nothing has changed.
@@ -88,6 +106,14 @@ export class ObjectHistory {
     });
   }
 
+  /** The object of a write may vanish from the end of its time on. Nothing says when: a move gives it some more time. */
+  #endsAfter(place: string, ttlMs: number, ttl: string): void {
+    setTimeout(() => {
+      const step: Step = { called: ++this.#time, returned: Infinity, input: { kind: 'expire', ttl }, output: undefined };
+      this.#histories.set(place, [...(this.#histories.get(place) ?? []), step]);
+    }, ttlMs - 1).unref();
+  }
+
   #mayLoseAt(persistences: readonly string[], called: () => number): void {
     for (const [place, history] of this.#histories) {
       if (!persistences.includes(this.#persistence(place))) continue;
@@ -98,10 +124,12 @@ export class ObjectHistory {
   async #call(
     send: SendCall,
     place: string,
-    input: ObjectInput,
+    input: Exclude<ObjectInput, { readonly kind: 'expire' }>,
+    ttlMs: number | undefined,
   ): Promise<{ readonly status: number; readonly output?: ObjectOutput }> {
     const headers: Record<string, string> = { 'x-palette-persistence': this.#persistence(place) };
     if (input.kind === 'put' && input.ifAbsent) headers['if-none-match'] = '*';
+    if (input.kind === 'put' && ttlMs !== undefined) headers['x-palette-ttl'] = (ttlMs / 1000).toFixed(3);
     const method = { get: 'GET', put: 'PUT', increment: 'POST', delete: 'DELETE' }[input.kind];
     const path = `/${place}${input.kind === 'increment' ? '?increment' : ''}`;
     const reply = await send({ method, path, headers, body: input.kind === 'put' ? input.value : undefined });

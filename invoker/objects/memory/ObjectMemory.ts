@@ -15,7 +15,7 @@ import { listed } from './ObjectIndex.js';
 import { ObjectTable } from './ObjectTable.js';
 import type { MemoryCounts, NamespaceUse } from './memoryCounts.js';
 import { changed, costOf, counted, DEFAULT_TYPE, persistenceAfter, replaced } from './nextObject.js';
-import { addTo, notFound, requireCondition } from './objectRules.js';
+import { addTo, isExpired, notFound, requireCondition } from './objectRules.js';
 import type { ReadCopies } from './ReadCopies.js';
 import { Reservation } from './Reservation.js';
 import type { StoredObject } from './StoredObject.js';
@@ -170,13 +170,14 @@ export class ObjectMemory {
   /**
    * Writes an object. Ends the reservation in any case.
    * @param etag a copy from another invoker keeps its tag; undefined: a new tag.
+   * @param isMoved see `Room.requireKeepable`.
    * @throws ObjectError 412, 429, 503
    */
   put(
     namespace: ObjectNamespace,
     address: ObjectAddress,
     bytes: ObjectBytes,
-    options: WriteOptions & { readonly etag?: string | undefined },
+    options: WriteOptions & { readonly etag?: string | undefined; readonly isMoved?: boolean },
     reservation: Reservation,
     now: number,
   ): { readonly object: StoredObject; readonly created: boolean } {
@@ -187,7 +188,7 @@ export class ObjectMemory {
       reservation.release();
     }
     const object = replaced(bytes, options, entry?.object, options.etag ?? this.#nextTag(), now);
-    this.#table.store(namespace, address, entry, object, now);
+    this.#table.store(namespace, address, entry, object, now, options.isMoved);
     return { object, created: !entry };
   }
 
@@ -260,6 +261,48 @@ export class ObjectMemory {
   /** Removes all objects of a color. */
   clear({ uuid }: ObjectNamespace, color: string): void {
     for (const entry of this.#table.index.color(uuid, color).values()) this.#table.drop(entry);
+  }
+
+  /**
+   * Keeps the memory of an object counted that another one has just replaced, or that was deleted: `restore` may need it.
+   * @returns a function to call once, at the end.
+   */
+  retain(namespace: ObjectNamespace, address: ObjectAddress, object: StoredObject): () => void {
+    return this.#table.retain(namespace, address, object);
+  }
+
+  /**
+   * Takes a change back: puts the object before it in its place, or removes the object if there was none or its time is over. Needs no
+   * room, since the memory of the earlier object was counted until now: see `retain`.
+   */
+  restore(namespace: ObjectNamespace, address: ObjectAddress, before: StoredObject | undefined, now: number): void {
+    const entry = this.#table.live(namespace.uuid, address, now);
+    if (before && !isExpired(before, now)) this.#table.replace(namespace, address, entry, before, now);
+    else if (entry) this.#table.drop(entry);
+  }
+
+  /**
+   * Moves objects of a color from one namespace to another one, where they replace those with the same keys. Needs no room.
+   * @param to undefined: they are removed.
+   * @returns the moved objects by their keys.
+   */
+  move(
+    from: ObjectNamespace,
+    to: ObjectNamespace | undefined,
+    color: string,
+    isMoved: (object: StoredObject, key: string) => boolean,
+    now: number,
+  ): { readonly key: string; readonly object: StoredObject }[] {
+    const moved: { key: string; object: StoredObject }[] = [];
+    for (const { address, object } of this.#table.index.color(from.uuid, color).values()) {
+      if (!isMoved(object, address.key)) continue;
+      const entry = this.#table.live(from.uuid, address, now);
+      if (!entry) continue;
+      this.#table.drop(entry);
+      if (to) this.#table.replace(to, address, this.#table.live(to.uuid, address, now), object, now);
+      moved.push({ key: address.key, object });
+    }
+    return moved;
   }
 
   /** The objects of a color by prefix, in the order of their keys' UTF-16 units. */

@@ -65,12 +65,19 @@ export class ObjectTable {
   /**
    * Checks that there may be such an object in the place of another one, or in an empty place.
    * @param cost its memory.
+   * @param isMoved see `Room.requireKeepable`.
    * @throws ObjectError 503
    */
-  requireKeepable(before: Entry | undefined, persistence: Persistence, cost: number, now: number): void {
+  requireKeepable(
+    before: Entry | undefined,
+    persistence: Persistence,
+    cost: number,
+    now: number,
+    isMoved = false,
+  ): void {
     if (!isKept(persistence)) return;
     this.expire(now);
-    this.room.requireKeepable(cost - (before?.kept === true ? before.cost : 0));
+    this.room.requireKeepable(cost - (before?.kept === true ? before.cost : 0), isMoved);
   }
 
   /**
@@ -83,12 +90,26 @@ export class ObjectTable {
     before: Entry | undefined,
     object: StoredObject,
     now: number,
+    isMoved = false,
   ): void {
     const cost = costOf(address, object.bytes.capacity);
-    this.requireKeepable(before, object.persistence, cost, now);
+    this.requireKeepable(before, object.persistence, cost, now, isMoved);
     const owner = this.index.owner(namespace);
     this.makeRoom(owner, cost - (before?.cost ?? 0), now, { spared: before });
     if (!before) this.room.makeForKey(owner, address.color);
+    this.replace(namespace, address, before, object, now);
+  }
+
+  /** Like `store`, without room for it: its memory may exceed the bounds. */
+  replace(
+    namespace: ObjectNamespace,
+    address: ObjectAddress,
+    before: Entry | undefined,
+    object: StoredObject,
+    now: number,
+  ): void {
+    const owner = this.index.owner(namespace);
+    const cost = costOf(address, object.bytes.capacity);
     const place = before?.place ?? placeOf(namespace.uuid, address);
     if (before) this.#remove(before);
     const entry = new Entry(place, address, owner, object, cost, now);
@@ -96,6 +117,14 @@ export class ObjectTable {
     this.room.take(entry);
     if (object.expiresAt !== undefined) this.#expiries.add(entry, object.expiresAt);
     this.#waits.changed(place, object);
+  }
+
+  /** Counts the memory of an object that is not in the table. @returns a function to call once, at the end. */
+  retain(namespace: ObjectNamespace, address: ObjectAddress, object: StoredObject): () => void {
+    const owner = this.index.owner(namespace);
+    const cost = costOf(address, object.bytes.capacity);
+    this.room.charge(owner, cost);
+    return () => this.room.charge(this.index.owner(namespace), -cost);
   }
 
   /** Removes an object, and tells the waits. A second call has no effect. */

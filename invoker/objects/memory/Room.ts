@@ -107,12 +107,13 @@ export class Room {
    * Checks the bounds of objects that are never evicted. Their own bound is half of the configured one: containers need
    * the rest of the memory.
    * @param bytes their additional memory. 0 or less: always possible.
+   * @param isMoved the object comes from another invoker, which may be about to leave: only the present bound counts.
    * @throws ObjectError 503
    */
-  requireKeepable(bytes: number): void {
+  requireKeepable(bytes: number, isMoved = false): void {
     if (bytes <= 0) return;
     const after = this.#keptBytes + bytes;
-    if (after > this.#keptBoundBytes) {
+    if (after > this.#keptBoundBytes && !isMoved) {
       throw new ObjectError(
         503,
         `Replicated objects are never evicted, and use ${this.#keptBytes} of at most ${this.#keptBoundBytes} bytes of this ` +

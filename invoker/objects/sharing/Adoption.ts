@@ -6,10 +6,13 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { colorKey } from './colorKey.js';
+import { baseSets, type SetAt } from './baseSets.js';
 import { counted, type ClaimTold, type Counted } from './authority.js';
 import { newlyOwned, nextEpoch, type Claim, type CopySet, type Owned } from './ColorStates.js';
-import type { CopySets, CopySetState, RaisedEpoch } from './CopySets.js';
+import { copySetSchema, type CopySets, type CopySetState, type RaisedEpoch } from './CopySets.js';
+import type { Holders } from './Holders.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
+import type { PulledSet } from './pullSet.js';
 import { Silences } from './Silences.js';
 
 /** The limit for an invoker to hand over a color, in ms, and the shortest one after it has been silent. */
@@ -25,7 +28,6 @@ const SILENCE_GAP_MS = 3000;
 
 const peersSchema = homesReplySchema.shape.homes;
 const runSchema = z.string().max(64);
-const setSchema = z.object({ epoch: z.number(), complete: z.boolean() });
 const handoverSchema = z.object({
   /** The asked invoker adopts the color itself. */
   busy: z.boolean(),
@@ -48,10 +50,10 @@ const handoverSchema = z.object({
   /** Whether it has objects of the color. */
   objects: z.boolean(),
   /** Its set of copies. */
-  set: setSchema.optional(),
+  set: copySetSchema.optional(),
   /** The invokers whose objects it counted, the asking one included, and the sets of copies of others. */
   formers: z.array(peersSchema.element).max(64),
-  sets: z.array(setSchema.extend({ peer: peersSchema.element, lost: z.boolean().optional() })).max(64),
+  sets: z.array(copySetSchema.extend({ peer: peersSchema.element, lost: z.boolean().optional() })).max(64),
 });
 /** The reply of an invoker that hands a color over. */
 export type Handover = z.infer<typeof handoverSchema>;
@@ -79,7 +81,9 @@ export interface AdoptedColor {
   readonly lapses: number;
   /** The latest time at which this invoker had its lapsed ownership for sure, in ms. */
   readonly sureAt: number;
-  /** The ownership that this invoker has had until it lost the contact, or doubted it; undefined: none. */
+  /** Whether this invoker still takes the color over: another one may have got it meanwhile. */
+  readonly isCurrent: () => boolean;
+  /** The ownership that this invoker has had until it lost the contact, or doubted it; undefined: none. It is retired. */
   readonly lapsed: Owned | undefined;
   /** The latest ownership of this invoker that has ended; undefined: none. */
   readonly claim: Claim | undefined;
@@ -87,25 +91,31 @@ export interface AdoptedColor {
 
 export interface Adopted {
   readonly owned: Owned;
+  /** Whether the set with its replicated objects was fetched from another invoker. */
+  readonly wasFetched: boolean;
   /** This invoker's own objects of the color may be out of date: another owner has not counted them. */
   readonly outdated: boolean;
 }
 
+export interface AdoptionParts {
+  readonly peers: PeerClient;
+  readonly sets: CopySets;
+  readonly holders: Pick<Holders, 'ask'>;
+  /** See `pullSet`. */
+  readonly pull: (asked: PulledSet) => Promise<CopySetState | undefined>;
+  /** In ms; never decreases. */
+  readonly now: () => number;
+  /** Of this invoker: see `RaisedEpoch`. */
+  readonly run: string;
+}
+
 /** Takes colors over from the invokers that may own them. */
 export class Adoption {
-  readonly #peers: PeerClient;
-  readonly #sets: CopySets;
-  /** In ms; never decreases. */
-  readonly #now: () => number;
-  readonly #run: string;
+  readonly #parts: AdoptionParts;
   readonly #silences = new Silences(SILENCE_GAP_MS);
 
-  /** @param run of this invoker: see `RaisedEpoch`. */
-  constructor(peers: PeerClient, sets: CopySets, now: () => number, run: string) {
-    this.#peers = peers;
-    this.#sets = sets;
-    this.#now = now;
-    this.#run = run;
+  constructor(parts: AdoptionParts) {
+    this.#parts = parts;
   }
 
   /** Another invoker is the home of the color. @param key see `colorKey`. */
@@ -114,18 +124,20 @@ export class Adoption {
   }
 
   /**
-   * Asks all candidates to hand the color over.
+   * Asks all candidates to hand the color over, and fetches its replicated objects. The set of copies with them is complete in this
+   * invoker then, unless the color has none.
    * @throws AdoptedByOther, ObjectError 503
    */
   async run(asked: AdoptedColor): Promise<Adopted> {
+    const { sets, run } = this.#parts;
     const { namespace, color, self, up, away, policy, lapses, lapsed, validMs } = asked;
     const key = colorKey(namespace, color);
-    const parts = new Gathered(self.instance, this.#run, this.#sets.raised(key));
-    let known = Math.max(this.#sets.epoch(key), lapsed?.epoch ?? 0);
+    const parts = new Gathered(self.instance, run, sets.raised(key));
+    let known = Math.max(sets.epoch(key), lapsed?.epoch ?? 0);
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const epoch = nextEpoch(known);
       // If this invoker restarts, it does not know this epoch any more, and others do.
-      this.#sets.raise(key, epoch, this.#run);
+      sets.raise(key, epoch, run);
       parts.tries(epoch);
       const replies = await Promise.all([...up, ...away].map((peer) => this.#ask(peer, asked, epoch)));
       const taken = replies.flatMap((reply) => (reply ? [reply] : []));
@@ -135,16 +147,53 @@ export class Adoption {
         known = highest;
         continue;
       }
-      const owned = newlyOwned({ policy, epoch, lapses, validMs, runs: runsOf(taken) });
-      if (lapsed) carryOver(lapsed, owned);
-      const latest = {
-        claim: lapsed ?? asked.claim,
-        taken: mayBeTaken(asked, taken),
-        set: this.#sets.get(key),
-      };
-      return { owned, outdated: !parts.into(owned, latest) };
+      const latest = { owned: lapsed ?? asked.claim?.owned, taken: mayBeTaken(asked, taken), set: sets.get(key) };
+      const { formers, countsSelf, copies } = parts.known(lapsed, latest);
+      const { base, wasFetched } = await this.#fetch(asked, epoch, copies);
+      const owned = newlyOwned({
+        namespace,
+        color,
+        policy,
+        epoch,
+        lapses,
+        validMs,
+        runs: runsOf(taken),
+        formers,
+        copies,
+        base,
+      });
+      return { owned, wasFetched, outdated: !countsSelf };
     }
     throw new ObjectError(503, 'other invokers take the color over at the same time', { retryAfterS: 1 });
+  }
+
+  /**
+   * Fetches the set of copies that counts.
+   * @param copies the sets of other invokers. Those that are lost are marked.
+   * @returns the set, which is in this invoker; undefined: there is none.
+   * @throws ObjectError 503
+   */
+  async #fetch(
+    { namespace, color, policy, isCurrent }: AdoptedColor,
+    epoch: number,
+    copies: Map<number, CopySet>,
+  ): Promise<{ readonly base: CopySetState | undefined; readonly wasFetched: boolean }> {
+    const { sets, holders, pull } = this.#parts;
+    const key = colorKey(namespace, color);
+    const own = sets.get(key);
+    const known: SetAt[] = [...copies.values(), ...(own ? [{ ...own, peer: undefined }] : [])];
+    for (const { peer: from, ...set } of baseSets(known)) {
+      const pulled =
+        from && (await holders.ask(from, () => pull({ namespace, color, policy, from, set, epoch, isCurrent })));
+      if (!from || pulled) {
+        // It may have been removed here meanwhile, for others.
+        const here = sets.get(key);
+        if (here?.epoch === set.epoch && here.complete) return { base: here, wasFetched: from !== undefined };
+        throw new ObjectError(503, 'The copies of the color move.', { retryAfterS: 1 });
+      }
+      copies.set(from.instance, { ...set, peer: from, lost: true });
+    }
+    return { base: undefined, wasFetched: false };
   }
 
   async #ask(
@@ -152,20 +201,26 @@ export class Adoption {
     { namespace, color, self, up, validMs }: AdoptedColor,
     epoch: number,
   ): Promise<Reply | undefined> {
-    const query = new URLSearchParams({ to: movedHeader(self), epoch: String(epoch), run: this.#run });
+    const query = new URLSearchParams({ to: movedHeader(self), epoch: String(epoch), run: this.#parts.run });
     const path = `${objectPath(color)}?${query.toString()}`;
     const key = colorKey(namespace, color);
-    const askedAt = this.#now();
+    const askedAt = this.#parts.now();
     const isUp = up.includes(peer);
     const since = isUp ? undefined : this.#silences.since(key, peer.instance, askedAt);
     const restMs = since === undefined ? HANDOVER_MS : Math.max(SILENT_HANDOVER_MS, since + validMs - askedAt);
     const timeoutMs = Math.min(HANDOVER_MS, validMs, restMs);
     try {
-      const answer = await this.#peers.ask(peer, { operation: 'handover', method: 'POST', path, namespace, timeoutMs });
+      const answer = await this.#parts.peers.ask(peer, {
+        operation: 'handover',
+        method: 'POST',
+        path,
+        namespace,
+        timeoutMs,
+      });
       this.#silences.end(key, peer.instance);
       const reply = handoverSchema.parse(answer);
       if (reply.busy) throw new AdoptedByOther(peer);
-      return { peer, reply, startedAt: this.#now() - (reply.runsForMs ?? 0) };
+      return { peer, reply, startedAt: this.#parts.now() - (reply.runsForMs ?? 0) };
     } catch (error) {
       if (!(error instanceof PeerError)) {
         // It has answered.
@@ -183,7 +238,7 @@ export class Adoption {
    */
   #excuse(key: string, { instance }: Peer, { fault }: PeerError, askedAt: number, validMs: number): void {
     if (fault === 'dead') return;
-    const now = this.#now();
+    const now = this.#parts.now();
     if (now - this.#silences.note(key, instance, askedAt, now) >= validMs) return;
     throw new ObjectError(503, `invoker${instance}, which may have its objects, does not answer`, { retryAfterS: 1 });
   }
@@ -218,11 +273,19 @@ function mayBeTaken({ lapsed, lapses, sureAt, up, away }: AdoptedColor, replies:
 /** What the new owner itself knows. */
 interface OfNewOwner {
   /** Its latest ownership. */
-  readonly claim: Claim | undefined;
+  readonly owned: Owned | undefined;
   /** Whether an invoker that cannot tell may have taken that over. */
   readonly taken: boolean;
   /** The set of copies that it keeps. */
   readonly set: CopySetState | undefined;
+}
+
+/** What the new owner knows of others. */
+interface Known {
+  readonly formers: Map<number, Peer>;
+  readonly copies: Map<number, CopySet>;
+  /** Whether the objects of the new owner itself count. */
+  readonly countsSelf: boolean;
 }
 
 /** What the invokers have told in all rounds. */
@@ -266,45 +329,41 @@ class Gathered {
       if (ownedEpoch !== undefined) this.#claims.push({ peer, epoch: ownedEpoch, confirmed, objects, formers });
       for (const former of reply.formers) this.#former(former);
       if (reply.objects) this.#former(peer);
-      for (const { peer: holder, epoch, complete, lost } of reply.sets) {
-        const set = { peer: holder, epoch, complete, ...(lost === true ? { lost } : {}) };
-        if (epoch > (this.#told.get(holder.instance)?.epoch ?? 0)) this.#told.set(holder.instance, set);
+      for (const { lost, ...set } of reply.sets) {
+        const { instance } = set.peer;
+        const told = { ...set, ...(lost === true ? { lost } : {}) };
+        if (set.epoch > (this.#told.get(instance)?.epoch ?? 0)) this.#told.set(instance, told);
       }
       this.#own.set(peer.instance, reply.set && { peer, ...reply.set });
     }
   }
 
-  /** @returns whether the objects of the new owner itself count. */
-  into(owned: Owned, { claim, taken, set: ownSet }: OfNewOwner): boolean {
-    const countsSelf = this.#formersInto(owned, claim, taken);
+  /** @param lapsed see `AdoptedColor`. */
+  known(lapsed: Owned | undefined, { owned, taken, set: ownSet }: OfNewOwner): Known {
+    const told = this.#counted(owned, taken);
+    const counting = told.formers === 'all' ? [...this.#formers.values()] : told.formers;
+    const copies = new Map(lapsed?.copies);
+    if (lapsed?.copiedTo) copies.set(lapsed.copiedTo.peer.instance, lapsed.copiedTo);
     for (const [instance, set] of this.#told) {
-      if (set.epoch >= (owned.copies.get(instance)?.epoch ?? 0)) owned.copies.set(instance, set);
+      if (set.epoch >= (copies.get(instance)?.epoch ?? 0)) copies.set(instance, set);
     }
     // An invoker knows its own set best. If it does not know a set that others know, it has started again: the set is lost.
     const isLost = (instance: number, set: CopySetState | undefined): boolean => {
-      const told = owned.copies.get(instance);
+      const told = copies.get(instance);
       if (!told || told.epoch <= (set?.epoch ?? 0)) return false;
-      owned.copies.set(instance, { ...told, lost: true });
+      copies.set(instance, { ...told, lost: true });
       return true;
     };
     for (const [instance, set] of this.#own) {
       if (isLost(instance, set)) continue;
-      if (set) owned.copies.set(instance, set);
-      else owned.copies.delete(instance);
+      if (set) copies.set(instance, set);
+      else copies.delete(instance);
     }
-    if (!isLost(this.#self, ownSet)) owned.copies.delete(this.#self);
-    return countsSelf;
+    if (!isLost(this.#self, ownSet)) copies.delete(this.#self);
+    return { formers: new Map(counting.map((former) => [former.instance, former])), copies, countsSelf: told.self };
   }
 
-  #formersInto({ formers }: Owned, own: Claim | undefined, taken: boolean): boolean {
-    const told = this.#counted(own, taken);
-    formers.clear();
-    const counting = told.formers === 'all' ? this.#formers.values() : told.formers;
-    for (const former of counting) formers.set(former.instance, former);
-    return told.self;
-  }
-
-  #counted(own: Claim | undefined, taken: boolean): Counted {
+  #counted(own: Owned | undefined, taken: boolean): Counted {
     if (this.#claimless) return { formers: 'all', self: !taken };
     const ownClaim: ClaimTold[] =
       own && !taken
@@ -318,10 +377,4 @@ class Gathered {
   #former(peer: Peer): void {
     if (peer.instance !== this.#self) this.#formers.set(peer.instance, peer);
   }
-}
-
-/** The sets of copies that a lapsed ownership knew. */
-function carryOver(lapsed: Owned, owned: Owned): void {
-  for (const [instance, set] of lapsed.copies) owned.copies.set(instance, set);
-  if (lapsed.copiedTo) owned.copies.set(lapsed.copiedTo.peer.instance, lapsed.copiedTo);
 }

@@ -1,4 +1,5 @@
 import type { Peer } from '../../../shared/objects/Locate.js';
+import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { CopySetState } from './CopySets.js';
 
 /*
@@ -41,6 +42,8 @@ export interface CopyingFailure {
 /** The invokers that may have objects of a color that this one owns. */
 export interface Owned {
   readonly kind: 'owned';
+  readonly namespace: ObjectNamespace;
+  readonly color: string;
   /** Of this ownership. It grows when a set of copies begins at another invoker, or the store knows a higher one. */
   epoch: number;
   /** The number of `Contact.lapses` at its begin. */
@@ -62,29 +65,29 @@ export interface Owned {
   readonly validMs: number;
   /** Former owners with objects. */
   readonly formers: Map<number, Peer>;
-  /** The sets of copies of earlier ownerships. */
+  /** The sets of copies of earlier ownerships, which others keep. */
   readonly copies: Map<number, CopySet>;
-  /** The holders of sets that controllers name at other addresses, by their numbers: since when, and when they did so last, in ms. */
-  readonly moved: Map<number, { readonly since: number; readonly latest: number }>;
+  /** The set from which its replicated objects came. Undefined: there was none. */
+  readonly base: CopySetState | undefined;
   /** The complete set of this ownership. It replaces all earlier ones. Undefined: none yet. */
   copiedTo: CopySet | undefined;
   /** The invokers at which this ownership has begun sets that are not complete, by their numbers. */
   readonly begunAt: Map<number, Peer>;
-  /** How many of its objects that copies may have were evicted from this memory, or undone. */
-  evictions: number;
-  /**
-   * The number of `evictions` when this memory had all replicated objects: it has them all while there was no further one. Negative: it
-   * never had them all; undefined: it has not tried to get them yet.
-   */
-  wholeAt: number | undefined;
   /** The copying of another set. Never rejects. */
   copying: Promise<CopyingFailure | undefined> | undefined;
-  /** The keys of copies that the present set may have after requests without an answer. See `lateCopies.ts`. */
+  /** The keys of the copies in which the complete set may differ from this memory. See `lateCopies.ts`. */
   lateCopies: Set<string> | 'many';
   /** Before that time no further set is begun in the background. */
   copyAgainAt: number;
   /** At that time the invoker with the complete set is asked whether it still has it. */
   checkAt: number;
+  /** Its replicated objects are not here any more, but a set of copies (`CopySets.demote`), or were out of date. */
+  retired: boolean;
+  /**
+   * The keys of objects that came from a set. The store may have earlier versions of them, which must not come back at the end of a TTL.
+   * An object without a TTL may get one.
+   */
+  readonly hidden: Set<string>;
   /** The policy that a request named for the color. */
   readonly policy: string | undefined;
   /** The keys in the store; `many`: too many to list; undefined: not asked for yet. See `StoredKeyLists.ts`. */
@@ -101,11 +104,12 @@ interface Adopting {
 
 export type ColorState = Owned | Adopting | { readonly kind: 'given'; readonly to: Peer; readonly until: number };
 
-/** What the next owner needs to know of an ownership that has ended. */
-export type Claim = Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'formers' | 'copies' | 'copiedTo'> & {
+/** An ownership that has ended, for the next owner. */
+export interface Claim {
+  readonly owned: Owned;
   /** The invoker that has got the color last, and when, in ms. Missing: none. */
   readonly given?: { readonly to: Peer; readonly at: number };
-};
+}
 
 /** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
 const GIVEN_MS = 3000;
@@ -119,7 +123,11 @@ export class ColorStates {
   /** Of ownerships that have ended. The least recently given color comes first. */
   readonly #claims = new Map<string, Claim>();
 
-  constructor(maxColors = MAX_COLORS) {
+  readonly #onDrop: (owned: Owned) => void;
+
+  /** @param onDrop called before an ownership ends since the table is full. */
+  constructor(onDrop: (owned: Owned) => void = () => undefined, maxColors = MAX_COLORS) {
+    this.#onDrop = onDrop;
     this.#maxColors = maxColors;
   }
 
@@ -143,7 +151,7 @@ export class ColorStates {
 
   /** Ends an adoption. @returns whether the color is owned: another invoker may have asked for it in the meantime. */
   adopted(key: string, done: Promise<Owned>, owned: Owned): boolean {
-    if (!this.#isAdopting(key, done)) return false;
+    if (!this.isAdopting(key, done)) return false;
     this.#claims.delete(key);
     this.#set(key, owned);
     return true;
@@ -151,7 +159,7 @@ export class ColorStates {
 
   /** Ends an adoption that failed. A lapsed ownership stays known: its objects may be out of date. */
   notAdopted(key: string, done: Promise<Owned>): void {
-    const state = this.#isAdopting(key, done);
+    const state = this.#adopting(key, done);
     if (!state) return;
     if (state.lapsed) this.#set(key, state.lapsed);
     else this.#states.delete(key);
@@ -172,17 +180,16 @@ export class ColorStates {
     return claim;
   }
 
-  /** Notes the eviction of an object that copies may have. */
-  evicted(key: string): void {
-    const state = this.#states.get(key);
-    if (state?.kind === 'owned') state.evictions++;
+  /** All ownerships that have not ended, also those that may have been lost. */
+  *owned(): Generator<Owned> {
+    for (const state of this.#states.values()) if (state.kind === 'owned') yield state;
   }
 
   /** The latest ownership. */
-  latest(key: string): Claim | undefined {
+  latest(key: string): Owned | undefined {
     const state = this.#states.get(key);
     const owned = state?.kind === 'adopting' ? state.lapsed : state;
-    return owned?.kind === 'owned' ? owned : this.#claims.get(key);
+    return owned?.kind === 'owned' ? owned : this.#claims.get(key)?.owned;
   }
 
   /** The claim of an ownership that has ended. */
@@ -202,14 +209,18 @@ export class ColorStates {
   #keepClaim(key: string, state: ColorState): void {
     const owned = state.kind === 'owned' ? state : state.kind === 'adopting' ? state.lapsed : undefined;
     if (!owned) return;
-    const { policy, epoch, lapses, formers, copies, copiedTo } = owned;
     this.#claims.delete(key);
-    this.#claims.set(key, { policy, epoch, lapses, formers, copies, copiedTo });
+    this.#claims.set(key, { owned });
     const [oldest] = this.#claims.keys();
     if (this.#claims.size > this.#maxColors && oldest !== undefined) this.#claims.delete(oldest);
   }
 
-  #isAdopting(key: string, done: Promise<Owned>): Adopting | undefined {
+  /** Whether an adoption is under way, and no other invoker has asked for the color in the meantime. */
+  isAdopting(key: string, done: Promise<Owned>): boolean {
+    return this.#adopting(key, done) !== undefined;
+  }
+
+  #adopting(key: string, done: Promise<Owned>): Adopting | undefined {
     const state = this.#states.get(key);
     return state?.kind === 'adopting' && state.done === done ? state : undefined;
   }
@@ -220,6 +231,7 @@ export class ColorStates {
     if (this.#states.size <= this.#maxColors) return;
     for (const [oldest, state] of this.#states) {
       if (state.kind === 'adopting') continue;
+      if (state.kind === 'owned') this.#onDrop(state);
       this.#keepClaim(oldest, state);
       this.#states.delete(oldest);
       return;
@@ -228,13 +240,21 @@ export class ColorStates {
 }
 
 export const newlyOwned = ({
+  namespace,
+  color,
   policy,
   epoch,
   lapses,
   validMs,
   runs = new Map(),
-}: Pick<Owned, 'policy' | 'epoch' | 'lapses' | 'validMs'> & Partial<Pick<Owned, 'runs'>>): Owned => ({
+  formers = new Map(),
+  copies = new Map(),
+  base,
+}: Pick<Owned, 'namespace' | 'color' | 'policy' | 'epoch' | 'lapses' | 'validMs'> &
+  Partial<Pick<Owned, 'runs' | 'formers' | 'copies' | 'base'>>): Owned => ({
   kind: 'owned',
+  namespace,
+  color,
   epoch,
   lapses,
   validMs,
@@ -243,17 +263,17 @@ export const newlyOwned = ({
   runs,
   servedAt: -Infinity,
   others: [],
-  formers: new Map(),
-  copies: new Map(),
-  moved: new Map(),
+  formers,
+  copies,
+  base,
   copiedTo: undefined,
   begunAt: new Map(),
-  evictions: 0,
-  wholeAt: undefined,
   copying: undefined,
   lateCopies: new Set(),
   copyAgainAt: 0,
   checkAt: 0,
+  retired: false,
+  hidden: new Set(),
   stored: undefined,
   storing: undefined,
   policy,

@@ -2,12 +2,25 @@ import * as z from 'zod';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
-import { PERSISTENCE_HEADER, TTL_HEADER } from '../../../shared/objects/ObjectRequest.js';
+import { PERSISTENCE_HEADER, TTL_HEADER, type ObjectList } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { copiesOf } from './copies.js';
+import { copySetSchema, type CopySetState } from './CopySets.js';
+import { listAt } from './listAt.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import type { StaleSet } from './StaleSets.js';
+
+/** An invoker does not take a copy, and has not changed the one that it has: it lacks memory. */
+export class CopyRefused extends ObjectError {}
+
+/** See `CopySets.complete`. */
+export interface Completion {
+  readonly epoch: number;
+  readonly from?: number;
+  readonly begun?: boolean;
+  readonly policy: string | undefined;
+}
 
 /** Whether an invoker has completed a set. */
 const completedSchema = z.object({ completed: z.boolean() });
@@ -19,6 +32,10 @@ const changedSchema = z.object({
 });
 export type Changed = z.infer<typeof changedSchema>;
 
+const setSchema = z.object({ set: copySetSchema.optional() });
+
+/** The most objects in one list. */
+const PAGE = 1000;
 /** The limit for an invoker to forget its set, in ms. */
 const FORGET_MS = 1000;
 
@@ -33,7 +50,7 @@ export class CopyRequests {
     this.#now = now;
   }
 
-  /** Puts an object into a set, as a replicated one, whatever its persistence is. @throws ObjectError, PeerError */
+  /** Puts an object into a set. @throws CopyRefused; ObjectError, PeerError */
   async put(
     to: Peer,
     namespace: ObjectNamespace,
@@ -42,7 +59,7 @@ export class CopyRequests {
     epoch: number,
   ): Promise<Changed> {
     const ttl = expiresAt === undefined ? undefined : Math.max(0.001, (expiresAt - this.#now()) / 1000);
-    const reply = await this.#peers.ask(to, {
+    const asked = {
       operation: 'copy',
       method: 'PUT',
       path: `${objectPath(color, key)}?epoch=${epoch}`,
@@ -55,8 +72,23 @@ export class CopyRequests {
         ...(ttl === undefined ? {} : { [TTL_HEADER]: ttl.toFixed(3) }),
       },
       body: Buffer.concat(bytes.pieces()),
-    });
-    return changedSchema.parse(reply);
+    } as const;
+    try {
+      return changedSchema.parse(await this.#peers.ask(to, asked));
+    } catch (error) {
+      if (!(error instanceof ObjectError && error.status === 503)) throw error;
+      const text = `invoker${to.instance} does not take the copy, since it may lack memory.`;
+      throw new CopyRefused(503, text, { retryAfterS: 5, cause: error });
+    }
+  }
+
+  /**
+   * The set of an invoker, which refuses the requests of earlier owners from now on. @returns undefined: it has none.
+   * @throws ObjectError, PeerError
+   */
+  async fence(at: Peer, namespace: ObjectNamespace, color: string, epoch: number): Promise<CopySetState | undefined> {
+    const path = `${objectPath(color)}?epoch=${epoch}`;
+    return setSchema.parse(await this.#peers.ask(at, { operation: 'fence', method: 'POST', path, namespace })).set;
   }
 
   /** Removes an object from a set. @throws ObjectError, PeerError */
@@ -66,15 +98,27 @@ export class CopyRequests {
     return changedSchema.parse(await this.#peers.ask(at, asked));
   }
 
+  /** The copies of an invoker, by pages. @param after the last key of the page before. @throws ObjectError 503 */
+  async list(at: Peer, namespace: ObjectNamespace, color: string, after: string | undefined): Promise<ObjectList> {
+    const list = await listAt(this.#peers, at, copiesOf(namespace), { color, prefix: '', after, limit: PAGE });
+    if (list) return list;
+    throw new ObjectError(503, `invoker${at.instance}, which has the copies, is away.`, { retryAfterS: 1 });
+  }
+
   /** See `CopySets.complete`. @throws ObjectError, PeerError */
   async complete(
     at: Peer,
     namespace: ObjectNamespace,
     color: string,
-    { epoch, from, begun }: { readonly epoch: number; readonly from?: number; readonly begun?: boolean },
+    { epoch, from, begun, policy }: Completion,
   ): Promise<boolean> {
-    const query = `epoch=${epoch}${from === undefined ? '' : `&from=${from}`}${begun === true ? '&begun=yes' : ''}`;
-    const path = `${objectPath(color)}?${query}`;
+    const query = new URLSearchParams({
+      epoch: String(epoch),
+      ...(from === undefined ? {} : { from: String(from) }),
+      ...(begun === true ? { begun: 'yes' } : {}),
+      ...(policy === undefined ? {} : { policy }),
+    });
+    const path = `${objectPath(color)}?${query.toString()}`;
     const reply = await this.#peers.ask(at, { operation: 'complete', method: 'POST', path, namespace });
     return completedSchema.parse(reply).completed;
   }

@@ -1,20 +1,37 @@
+import * as z from 'zod';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import type { StoredObject } from '../memory/StoredObject.js';
 import { colorKey } from './colorKey.js';
 import { copiesOf } from './copies.js';
 import { formerOwner } from './lostColor.js';
 
 /*
- * The copies of a color's replicated objects in an invoker are a set. An owner begins a set with an epoch, copies all
- * replicated objects, and completes it; it acknowledges no change before. So the complete set with the highest epoch is
- * the current one, and a set with a lower epoch, such as that of an invoker that was frozen, is out of date as a whole.
+ * The replicated objects of a color outside of its owner are sets of copies, one in an invoker at most. The copies are not evicted.
+ *
+ *   from        to          when
+ *   none        incomplete  an owner begins a set at its next home, with an epoch of its own, and copies all replicated objects into it
+ *   incomplete  complete    the owner has copied them; it acknowledges changes that are in the complete set, and no others
+ *   complete    complete    the owner, or the next one that has the same objects, gives the set another epoch: earlier requests that
+ *                           come late are refused
+ *   complete    owned       this invoker becomes the owner, and has taken its replicated objects from this set (`promote`)
+ *   owned       complete    another invoker becomes the owner, or may have become it: the objects are a set again (`demote`)
+ *   any         none        another set is complete; or an owner with a higher epoch begins another one here
+ *
+ * The complete set with the highest epoch has the current objects: see `baseSets.ts`. A new owner fetches all of them before it serves the
+ * color (`pullSet.ts`). So an owner has all replicated objects of its color in its memory, and never asks others for them.
  */
 
+export const copySetSchema = z.object({
+  epoch: z.number(),
+  complete: z.boolean(),
+  /** Complete sets from this epoch on contain all acknowledged changes, too. Missing: from its own epoch on. */
+  since: z.number().optional(),
+  /** It may differ from other sets with its epoch in changes that were not acknowledged. These other ones may have been read since. */
+  unsure: z.boolean().optional(),
+});
 /** A set of copies in one invoker. */
-export interface CopySetState {
-  readonly epoch: number;
-  readonly complete: boolean;
-}
+export type CopySetState = Readonly<z.infer<typeof copySetSchema>>;
 
 /** A set that takes a change of a copy. */
 export interface AdmittedSet extends CopySetState {
@@ -29,15 +46,39 @@ export interface RaisedEpoch {
   readonly run?: string | undefined;
 }
 
-interface KeptSet {
+type ColorOfSet = Pick<KeptSet, 'namespace' | 'color' | 'policy'>;
+
+interface FetchedCopies {
+  /** See `KeptSet`. */
+  readonly policy: string | undefined;
+  /** Of all copies. Others are removed. */
+  readonly keys: ReadonlySet<string>;
+  /** Where the fetched ones are. */
+  readonly from: ObjectNamespace;
+  /** The state when the fetching began. */
+  readonly before: CopySetState | undefined;
+  readonly now: number;
+}
+
+export interface KeptSet {
   readonly state: CopySetState;
+  /** It was made of this invoker's own objects: see `demote`. */
+  readonly isOwn: boolean;
   readonly namespace: ObjectNamespace;
   readonly color: string;
+  /** The policy that a request named for the color. */
+  readonly policy: string | undefined;
+  /** When it was looked after last, in ms; see `due`. */
+  lookedAt: number | undefined;
 }
 
 const MAX_COLORS = 100_000;
+/** The most sets that `due` looks at in one call. */
+const MOST_LOOKS = 1000;
 /** The most epochs of a color to remember: a color has rarely more owners within a short time. */
 const MAX_RAISED = 4;
+
+type Kept = Partial<Pick<KeptSet, 'isOwn' | 'policy'>>;
 
 /** The sets of copies that this invoker keeps for other owners, and the highest epochs that it knows. */
 export class CopySets {
@@ -58,10 +99,10 @@ export class CopySets {
     return Math.max(this.#epochs.get(key)?.[0]?.epoch ?? 0, this.get(key)?.epoch ?? 0);
   }
 
-  /** The epochs of the color that this invoker has heard of. */
+  /** The epochs of other owners of the color that this invoker has heard of, and of its own attempts. */
   raised(key: string): RaisedEpoch[] {
-    const set = this.get(key);
-    return [...(this.#epochs.get(key) ?? []), ...(set ? [{ epoch: set.epoch }] : [])];
+    const set = this.#sets.get(key);
+    return [...(this.#epochs.get(key) ?? []), ...(set && !set.isOwn ? [{ epoch: set.state.epoch }] : [])];
   }
 
   /**
@@ -74,6 +115,19 @@ export class CopySets {
 
   get(key: string): CopySetState | undefined {
     return this.#sets.get(key)?.state;
+  }
+
+  /**
+   * Refuses requests of earlier owners from now on.
+   * @param epoch of an owner that fetches the set.
+   * @returns the set.
+   * @throws ObjectError 421 for a former owner
+   */
+  fence(namespace: ObjectNamespace, color: string, epoch: number): CopySetState | undefined {
+    const key = colorKey(namespace, color);
+    this.#requireCurrent(key, epoch);
+    this.raise(key, epoch);
+    return this.get(key);
   }
 
   /**
@@ -97,17 +151,22 @@ export class CopySets {
    * @param from the epoch of an earlier complete set with the same content, which becomes this one; undefined: none. A set with an
    * epoch in between is the same one: the owner has not got the answer that it was renamed.
    * @param begun whether the owner has put objects into the set: it is not complete if this invoker does not know it.
+   * @param policy see `KeptSet`.
    * @returns false if this invoker does not have that set.
    * @throws ObjectError 421 for a former owner
    */
-  complete(namespace: ObjectNamespace, color: string, epoch: number, from: number | undefined, begun = false): boolean {
+  complete(
+    { namespace, color, policy }: ColorOfSet,
+    epoch: number,
+    { from, begun = false }: { readonly from?: number | undefined; readonly begun?: boolean } = {},
+  ): boolean {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
     const set = this.get(key);
     if (from !== undefined && !(set?.complete === true && set.epoch >= from)) return false;
     if (begun && set?.epoch !== epoch) return false;
     if (from === undefined) this.admit(namespace, color, epoch);
-    this.#keep(namespace, color, { epoch, complete: true });
+    this.#keep(namespace, color, { epoch, complete: true }, { policy });
     return true;
   }
 
@@ -120,14 +179,102 @@ export class CopySets {
     this.drop(namespace, color);
   }
 
+  /**
+   * The sets that nobody has looked after for a time. They count as looked after then, and new ones as well.
+   * @param careMs the time, in ms.
+   * @param most how many.
+   */
+  due(now: number, careMs: number, most: number): KeptSet[] {
+    const due: KeptSet[] = [];
+    const looked: [string, KeptSet][] = [];
+    // The one that was looked after least recently comes first.
+    for (const [key, set] of this.#sets) {
+      const { lookedAt } = set;
+      if (due.length === most || looked.length === MOST_LOOKS) break;
+      if (lookedAt !== undefined && now - lookedAt < careMs) break;
+      if (lookedAt !== undefined) due.push(set);
+      looked.push([key, set]);
+    }
+    for (const [key, set] of looked) {
+      set.lookedAt = now;
+      this.#sets.delete(key);
+      this.#sets.set(key, set);
+    }
+    return due;
+  }
+
+  /** The policy that a request named for the color of a set. */
+  policy(key: string): string | undefined {
+    return this.#sets.get(key)?.policy;
+  }
+
+  /** Removes a set if it has not changed. */
+  dropIf(namespace: ObjectNamespace, color: string, state: CopySetState): void {
+    if (this.get(colorKey(namespace, color)) === state) this.drop(namespace, color);
+  }
+
   /** Removes a set. The copies may not go alone: an owner would believe that this invoker still has them. */
   drop(namespace: ObjectNamespace, color: string): void {
     this.#sets.delete(colorKey(namespace, color));
     this.#memory.clear(copiesOf(namespace), color);
   }
 
-  #keep(namespace: ObjectNamespace, color: string, state: CopySetState): void {
-    const forgotten = put(this.#sets, colorKey(namespace, color), { state, namespace, color }, this.#maxColors);
+  /**
+   * Makes the fetched copies a complete set, together with those that are here already.
+   * @throws ObjectError 421 if another set was begun here meanwhile
+   */
+  fetched(
+    namespace: ObjectNamespace,
+    color: string,
+    state: CopySetState,
+    { keys, from, before, now, policy }: FetchedCopies,
+  ): void {
+    if (this.get(colorKey(namespace, color)) !== before) throw formerOwner();
+    const copies = copiesOf(namespace);
+    this.#memory.move(copies, undefined, color, (_, key) => !keys.has(key), now);
+    this.#memory.move(from, copies, color, () => true, now);
+    this.#keep(namespace, color, state, { policy });
+  }
+
+  /**
+   * Makes the copies of a set the objects of this invoker, which has become the owner.
+   * @returns their keys.
+   */
+  promote(namespace: ObjectNamespace, color: string, now: number): string[] {
+    this.#sets.delete(colorKey(namespace, color));
+    this.#memory.move(namespace, undefined, color, isReplicated, now);
+    return this.#memory.move(copiesOf(namespace), namespace, color, () => true, now).map(({ key }) => key);
+  }
+
+  /**
+   * Makes the replicated objects of this invoker a complete set of copies, since it is not the owner any more.
+   * @param state undefined: they are out of date.
+   */
+  demote({ namespace, color, policy }: ColorOfSet, state: CopySetState | undefined, now: number): void {
+    const copies = copiesOf(namespace);
+    const known = this.get(colorKey(namespace, color));
+    // A later owner may have begun its set here already.
+    const isCurrent = state !== undefined && !(known && known.epoch >= state.epoch);
+    if (isCurrent) {
+      this.#memory.clear(copies, color);
+      this.#keep(namespace, color, state, { isOwn: true, policy });
+    }
+    const to = isCurrent ? copies : undefined;
+    this.#memory.move(namespace, to, color, isReplicated, now);
+  }
+
+  #keep(namespace: ObjectNamespace, color: string, state: CopySetState, { isOwn = false, policy }: Kept = {}): void {
+    const key = colorKey(namespace, color);
+    const known = this.#sets.get(key);
+    const kept: KeptSet = {
+      state,
+      isOwn,
+      namespace,
+      color,
+      policy: policy ?? known?.policy,
+      lookedAt: undefined,
+    };
+    const forgotten = put(this.#sets, key, kept, this.#maxColors);
     if (forgotten) this.#memory.clear(copiesOf(forgotten.namespace), forgotten.color);
   }
 
@@ -135,6 +282,8 @@ export class CopySets {
     if (epoch < this.epoch(key)) throw formerOwner();
   }
 }
+
+const isReplicated = ({ persistence }: StoredObject): boolean => persistence === 'replicated';
 
 /** The highest epochs come first. Beyond the bound, the lowest ones become one of an unknown run. */
 function withEpoch(known: readonly RaisedEpoch[], next: RaisedEpoch): readonly RaisedEpoch[] {

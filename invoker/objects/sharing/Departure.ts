@@ -4,11 +4,10 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
-import type { Claim, Owned } from './ColorStates.js';
+import type { Owned } from './ColorStates.js';
 import { colorKey } from './colorKey.js';
 import { originalOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
-import { currentSets } from './currentSets.js';
 import type { KnownHomes } from './HomesCache.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import type { Recovery } from './Recovery.js';
@@ -25,15 +24,13 @@ export interface DepartureParts {
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
   /** The latest ownership of this invoker, which may have ended. */
-  readonly latest: (namespace: ObjectNamespace, color: string) => Claim | undefined;
+  readonly latest: (namespace: ObjectNamespace, color: string) => Owned | undefined;
   /** The homes as a controller names them now. */
   readonly freshHomes: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<KnownHomes>;
   /** Where the color is, which may take it over. */
   readonly freshLocation: (namespace: ObjectNamespace, color: string, policy: string | undefined) => Promise<Location>;
   /** Gets an object that this invoker owns into its memory. */
   readonly ready: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<void>;
-  /** See `Safety.quiet`. */
-  readonly quiet: (namespace: ObjectNamespace, color: string) => Promise<void>;
   readonly onWarning: (text: string, error: unknown) => void;
 }
 
@@ -82,15 +79,7 @@ export class Departure {
       }
     }
     const [next] = location.others;
-    // Without another set of copies, the version before a change that is taken back later would be gone.
-    if (!next) await this.#parts.quiet(namespace, color);
-    await replication.gather(namespace, color, owned);
-    if (!next && owned.wholeAt !== owned.evictions) {
-      const text = 'This invoker has no memory for the objects whose copies leave.';
-      throw new ObjectError(503, text, { retryAfterS: 1 });
-    }
-    // Under pressure, this memory may have evicted all of them again.
-    const hasCopies = currentSets(owned, this.#parts.sets.get(colorKey(namespace, color))).length > 0;
+    const hasCopies = owned.base !== undefined || owned.copiedTo !== undefined;
     if (next && (hasCopies || this.#hasReplicated(namespace, color))) {
       await replication.ensure(namespace, color, owned, next).catch((error: unknown) => {
         if (!(error instanceof PeerError)) throw error;
@@ -145,13 +134,14 @@ export class Departure {
   /** Asks the home of a color, if the controllers name another one, to gather its objects. One attempt: others wait. */
   async #push(namespace: ObjectNamespace, color: string, signal: AbortSignal): Promise<Pushed> {
     const owned = this.#parts.latest(namespace, color);
+    const policy = owned?.policy ?? this.#parts.sets.policy(colorKey(namespace, color));
     const query = new URLSearchParams({
       ...(owned ? { epoch: String(owned.epoch) } : {}),
-      ...(owned?.policy === undefined ? {} : { policy: owned.policy }),
+      ...(policy === undefined ? {} : { policy }),
     });
     const path = `${objectPath(color)}?${query.toString()}`;
     if (signal.aborted) return { kind: 'failed', error: undefined };
-    const known = await this.#parts.freshHomes(namespace, color, owned?.policy);
+    const known = await this.#parts.freshHomes(namespace, color, policy);
     const [home] = 'unknown' in known ? [] : known.homes;
     if (!home) return { kind: 'alone' };
     if (home.instance === this.#parts.instance) return { kind: 'failed', error: undefined };

@@ -2,25 +2,31 @@ import type { HomesReply } from '../../../shared/objects/homesReply.js';
 import type { Location, Peer } from '../../../shared/objects/Locate.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
-import { AdoptedByOther, type Adoption } from './Adoption.js';
+import { within } from '../../../shared/process/within.js';
+import { AdoptedByOther, type Adopted, type Adoption } from './Adoption.js';
 import { colorKey } from './colorKey.js';
 import { ColorStates, type Claim, type ColorState, type Owned } from './ColorStates.js';
 import { Contact } from './Contact.js';
 import { originalOf } from './copies.js';
 import { HomesCache, type AskHomes, type KnownHomes } from './HomesCache.js';
-import { loseMoved } from './Holders.js';
 import { placeOf } from './place.js';
 
 export interface OwnershipParts {
   /** The number of this invoker. */
   readonly instance: number;
   readonly memory: ObjectMemory;
-  readonly adoption: Adoption;
+  readonly adoption: Pick<Adoption, 'run' | 'endSilences'>;
   readonly askHomes: AskHomes;
   /** In ms; never decreases. */
   readonly now: () => number;
-  /** Called when a color is taken over whose unsafe changes may be out of date. @param key see `colorKey`. */
-  readonly onDoubt: (key: string) => void;
+  /** How long a request waits for an adoption, in ms. Missing: `LOCATE_MS`. */
+  readonly locateMs?: number;
+  /** Called when an ownership may have been lost, before this invoker takes the color over again, and when one is forgotten. */
+  readonly onEnd: (owned: Owned) => void;
+  /** Called when this invoker becomes the owner. */
+  readonly onAdopted: (adopted: Adopted) => void;
+  /** Called when another invoker has asked for a color before this one became the owner. */
+  readonly onSuperseded: (adopted: Adopted) => void;
   /** Called when this invoker serves a color. @param next the color's next home. */
   readonly onServe: (asked: Asked, owned: Owned, next: Peer | undefined) => void;
   /**
@@ -46,13 +52,16 @@ const RETRY_MS = 30_000;
 /** How long an invoker that has got a color is asked for it before it is taken back, in ms: longer than controllers differ. */
 const TAKER_MS = 30_000;
 const MAX_RETRIES = 1000;
+/** The limit for a request to wait for an adoption, in ms. The adoption itself goes on. */
+const LOCATE_MS = 8000;
+const MOVING = 'its replicated objects are on their way to the home';
 
 /** Which colors this invoker owns, and where the others are: see `ColorStates.ts` for the states. */
 export class Ownership {
   readonly #parts: OwnershipParts;
   readonly #homes: HomesCache;
   readonly #contact = new Contact();
-  readonly #states = new ColorStates();
+  readonly #states: ColorStates;
   #adopted = 0;
   /** The color that was owned last, for `beat`. */
   #latest: Asked | undefined;
@@ -61,6 +70,7 @@ export class Ownership {
 
   constructor(parts: OwnershipParts) {
     this.#parts = parts;
+    this.#states = new ColorStates(parts.onEnd);
     this.#homes = new HomesCache((...asked) => this.#ask(...asked), parts.now);
   }
 
@@ -90,11 +100,6 @@ export class Ownership {
     return this.#states.get(key, this.#parts.now());
   }
 
-  /** See `ColorStates.evicted`. */
-  evicted(key: string): void {
-    this.#states.evicted(key);
-  }
-
   /** See `ColorStates.give`. */
   give(key: string, to: Peer): Claim | 'busy' | undefined {
     return this.#states.give(key, this.#parts.instance, to, this.#parts.now());
@@ -105,7 +110,7 @@ export class Ownership {
   }
 
   /** The latest ownership of a color, which may have ended. @param key see `colorKey`. */
-  latest(key: string): Claim | undefined {
+  latest(key: string): Owned | undefined {
     return this.#states.latest(key);
   }
 
@@ -157,11 +162,18 @@ export class Ownership {
    * of other colors, which their owners have not taken yet, may be out of date.
    */
   #lapse(silentMs: number): void {
-    const { memory, onLapse } = this.#parts;
+    const { memory, onLapse, onEnd } = this.#parts;
+    // Their replicated objects must not stay for ever if nobody asks for them.
+    for (const owned of this.#states.owned()) if (!this.held(owned)) onEnd(owned);
     for (const { namespace, color } of memory.colors()) {
       const isCopy = originalOf(namespace).uuid !== namespace.uuid;
-      const state = this.state(colorKey(namespace, color));
-      if (!isCopy && (state === undefined || state.kind === 'given')) memory.clear(namespace, color);
+      const key = colorKey(namespace, color);
+      const state = this.state(key);
+      if (isCopy || (state && state.kind !== 'given')) continue;
+      // A handover may still wait for its changes: its replicated objects must be a set of copies before the others are removed.
+      const ended = this.#states.latest(key);
+      if (ended) onEnd(ended);
+      memory.clear(namespace, color);
     }
     onLapse(silentMs);
   }
@@ -177,20 +189,20 @@ export class Ownership {
     const { self, others } = place;
     const owned = this.owned(namespace, color);
     if (owned) {
-      loseMoved(owned, [...others, ...place.reply.away], this.#parts.now());
       this.#serves(owned, others);
       onServe(asked, owned, others[0]);
       return { kind: 'here', others };
     }
     const lapsed = state?.kind === 'owned' ? state : undefined;
     const done = state?.kind === 'adopting' ? state.done : this.#adopt(asked, self, others, place.reply, lapsed);
-    return done.then(
+    const located = done.then(
       () => this.#settled(asked, others),
       (error: unknown): Location => {
         if (error instanceof AdoptedByOther) return { kind: 'elsewhere', homes: [error.by] };
         return { kind: 'unknown', reason: error instanceof Error ? error.message : String(error) };
       },
     );
+    return within(located, this.#parts.locateMs ?? LOCATE_MS, () => ({ kind: 'unknown', reason: MOVING }));
   }
 
   #isElsewhere(key: string, state: ColorState | undefined, homes: readonly Peer[]): void {
@@ -229,7 +241,7 @@ export class Ownership {
     { away, validMs }: HomesReply,
     lapsed: Owned | undefined,
   ): Promise<Owned> {
-    const { adoption, memory, onDoubt } = this.#parts;
+    const { adoption, onEnd, onAdopted, onSuperseded } = this.#parts;
     const { namespace, color, policy } = asked;
     const key = colorKey(namespace, color);
     const isOther = ({ instance }: Peer): boolean => instance !== self.instance;
@@ -238,13 +250,14 @@ export class Ownership {
     const servedAt = lapsed ? lapsed.servedAt - lapsed.validMs : -Infinity;
     const sureAt = lapsed && lapsed.lapses !== lapses ? this.#contact.sureAt(lapsed.lapses) : servedAt;
     const claim = this.#states.claim(key);
+    for (const ended of [lapsed, claim?.owned]) if (ended) onEnd(ended);
     const isKnown = ({ instance }: Peer): boolean =>
       [self, ...others, ...away].some((one) => one.instance === instance);
     // The controller that has named this invoker may not know the invoker that has just got the color.
     const taker =
       claim?.given && this.#parts.now() - claim.given.at < TAKER_MS && !isKnown(claim.given.to) ? [claim.given.to] : [];
-    let outdated = false;
-    const done = adoption
+    let adopted: Adopted | undefined;
+    const done: Promise<Owned> = adoption
       .run({
         namespace,
         color,
@@ -257,23 +270,24 @@ export class Ownership {
         sureAt,
         lapsed,
         claim,
+        isCurrent: () => this.#states.isAdopting(key, done),
       })
-      .then((adopted) => {
-        ({ outdated } = adopted);
-        return adopted.owned;
+      .then((outcome) => {
+        adopted = outcome;
+        return outcome.owned;
       });
     this.#states.adopt(key, { done, lapsed });
     this.#lookAfter(key, asked);
-    const adopted = (owned: Owned): void => {
+    const own = (owned: Owned): void => {
       this.#retries.delete(key);
       // Another invoker may have got the color meanwhile, and given it back.
-      if (!this.#states.adopted(key, done, owned)) return;
+      if (!adopted) return;
+      if (!this.#states.adopted(key, done, owned)) return onSuperseded(adopted);
       this.#adopted++;
-      if (!outdated) return;
-      onDoubt(key);
-      memory.clear(namespace, color);
+      onAdopted(adopted);
+      if (!this.held(owned)) onEnd(owned);
     };
-    done.then(adopted, (error: unknown) => {
+    done.then(own, (error: unknown) => {
       this.#states.notAdopted(key, done);
       if (error instanceof AdoptedByOther) this.#retries.delete(key);
     });

@@ -6,13 +6,9 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
-import { copiesOf } from './copies.js';
-import type { CopySets } from './CopySets.js';
-import { currentSets } from './currentSets.js';
 import type { ObjectStore } from './ObjectStore.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
-import type { Holders } from './Holders.js';
 import { listAt } from './listAt.js';
 import { lostColor } from './lostColor.js';
 import { asOwner } from './asOwner.js';
@@ -23,8 +19,6 @@ import { takeObject } from './takeObject.js';
 export interface RecoveryParts {
   readonly memory: ObjectMemory;
   readonly peers: PeerClient;
-  readonly sets: CopySets;
-  readonly holders: Holders;
   readonly store: ObjectStore | undefined;
   readonly storedKeys: StoredKeyLists;
   /** In ms; never decreases. */
@@ -38,7 +32,7 @@ const SILENCE_GAP_MS = 10_000;
 const TAKE_MS = 4000;
 const SILENT_TAKE_MS = 500;
 
-/** Gets objects that this invoker owns and does not have: from former owners, from copies, and from the store. */
+/** Gets objects that this invoker owns and does not have: from former owners, and from the store. */
 export class Recovery {
   readonly #parts: RecoveryParts;
   readonly #silences = new Silences(SILENCE_GAP_MS);
@@ -51,23 +45,15 @@ export class Recovery {
   }
 
   /** Whether another invoker or the store may have an object that this invoker does not have. */
-  isPossible(namespace: ObjectNamespace, { color, key }: ObjectAddress, owned: Owned): boolean {
+  isPossible({ key }: ObjectAddress, owned: Owned): boolean {
     if (owned.formers.size > 0) return true;
-    if (currentSets(owned, this.#parts.sets.get(colorKey(namespace, color))).length > 0) return true;
     return this.#parts.store !== undefined && !(owned.stored instanceof Set && !owned.stored.has(key));
   }
 
-  /** Puts the object into this memory if it exists. `over`: it may exist, and is to be searched for again. @throws ObjectError 503 */
-  async recover(
-    namespace: ObjectNamespace,
-    address: ObjectAddress,
-    owned: Owned,
-    { forCopy = false } = {},
-  ): Promise<Prepared> {
-    const counting = owned.copiedTo?.epoch;
+  /** Puts the object into this memory if it exists. @throws ObjectError 503 */
+  async recover(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<Prepared> {
     const search = async (): Promise<boolean> => {
-      const isMoved =
-        (await this.#take(namespace, address, owned)) || (await this.#copied(namespace, address, owned, forCopy));
+      const isMoved = await this.#take(namespace, address, owned);
       if (isMoved) this.moved++;
       return isMoved || this.#load(namespace, address, owned);
     };
@@ -75,9 +61,7 @@ export class Recovery {
     // This invoker may have lost the color and own it again: the object may be elsewhere since.
     const current = this.#parts.owned(namespace, address.color);
     if (current && current !== owned) throw lostColor();
-    if (found) return 'found';
-    // Another set counts meanwhile. Its object may be evicted here, and the former set may have been removed before it was asked.
-    return owned.copiedTo?.epoch === counting ? 'missing' : 'over';
+    return found ? 'found' : 'missing';
   }
 
   /**
@@ -135,53 +119,6 @@ export class Recovery {
     }
   }
 
-  /**
-   * From a copy. The store may have an earlier version, if it failed when the object was replicated: that is removed before anybody reads
-   * the object, since it would come back when the object's time is over.
-   */
-  async #copied(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned, forCopy: boolean): Promise<boolean> {
-    const { memory, now, store, storedKeys } = this.#parts;
-    if (!(await this.#copy(namespace, address, owned))) return false;
-    // Copies must be able to move while the store fails: their invoker may be about to leave.
-    if (forCopy || !store || !(owned.stored instanceof Set && owned.stored.has(address.key))) return true;
-    try {
-      if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
-      await store.remove(namespace, address, owned.epoch);
-      storedKeys.delete(owned, address.key);
-      return true;
-    } catch (error) {
-      const time = now();
-      if (memory.peek(namespace, address, time)) memory.delete(namespace, address, undefined, time);
-      owned.evictions++;
-      throw error;
-    }
-  }
-
-  /** From a copy, which stays: it is the second one until a set of this owner is complete. */
-  async #copy(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
-    const { memory, now, sets, holders } = this.#parts;
-    const color = colorKey(namespace, address.color);
-    const space = copiesOf(namespace);
-    for (const set of currentSets(owned, sets.get(color))) {
-      if (!set.peer) {
-        const copy = memory.peek(space, address, now());
-        if (!copy) continue;
-        if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
-        const ttlMs = copy.expiresAt === undefined ? undefined : copy.expiresAt - now();
-        const reservation = memory.reserve(namespace, address, copy.bytes.length, now());
-        memory.put(namespace, address, copy.bytes, { ...copy, ttlMs, condition: undefined }, reservation, now());
-        return true;
-      }
-      const parts = { ...this.#common(namespace, address, owned), from: set.peer, space, stays: true };
-      const taken = await holders.ask(owned, set.peer, async () => {
-        const outcome = await takeObject(parts);
-        return outcome === 'dead' ? undefined : outcome;
-      });
-      if (taken === 'taken') return true;
-    }
-    return false;
-  }
-
   async #load(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
     const { memory, now, store, storedKeys } = this.#parts;
     if (!store) return false;
@@ -189,6 +126,10 @@ export class Recovery {
     const keys = await storedKeys.of({ store, isOwned }, owned, namespace, address.color);
     if (!isOwned()) throw lostColor();
     if (keys !== 'many' && !keys.has(address.key)) return false;
+    if (owned.hidden.has(address.key)) {
+      await this.removeHidden(namespace, address, owned);
+      return false;
+    }
     const object = await store.read(namespace, address, owned.epoch);
     if (!object || !isOwned()) return false;
     const reservation = memory.reserve(namespace, address, object.bytes.length, now());
@@ -196,6 +137,15 @@ export class Recovery {
     memory.put(namespace, address, object.bytes, options, reservation, now());
     this.loaded++;
     return true;
+  }
+
+  /** Removes an earlier version of an object from the store: see `Owned.hidden`. @throws ObjectError 421, 503 */
+  async removeHidden(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
+    const { store, storedKeys } = this.#parts;
+    if (this.#parts.owned(namespace, address.color) !== owned) throw lostColor();
+    await store?.remove(namespace, address, owned.epoch);
+    storedKeys.delete(owned, address.key);
+    owned.hidden.delete(address.key);
   }
 
   #common(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned) {

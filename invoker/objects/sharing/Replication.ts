@@ -4,37 +4,46 @@ import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
+import { asOwner, unlessRenewed } from './asOwner.js';
 import { colorKey } from './colorKey.js';
 import { nextEpoch, type CopySet, type Owned } from './ColorStates.js';
-import { copiesOf } from './copies.js';
-import type { CopySets } from './CopySets.js';
-import { CopyRequests, type Changed } from './CopyRequests.js';
-import { currentSets, type SetAt } from './currentSets.js';
-import { endLateCopies, endLateCopy, noteLateCopy } from './lateCopies.js';
-import type { Holders } from './Holders.js';
+import { CopyRefused, type Changed, type CopyRequests } from './CopyRequests.js';
+import { addLateCopies, endLateCopy, hasLateCopy, noteLateCopy, takeLateCopies } from './lateCopies.js';
 import { lostColor } from './lostColor.js';
-import { asOwner, unlessRenewed } from './asOwner.js';
-import { PeerError, type PeerClient } from './PeerClient.js';
+import { PeerError } from './PeerClient.js';
 import { StaleSets } from './StaleSets.js';
 
 export interface ReplicationParts {
   readonly memory: ObjectMemory;
-  readonly peers: PeerClient;
-  readonly sets: CopySets;
-  readonly holders: Holders;
+  readonly requests: CopyRequests;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
-  /**
-   * Gets an object into this memory if another invoker has it, without waiting for changes of it that are under way.
-   * @returns whether the object exists nowhere, or is being deleted.
-   */
-  readonly fetch: (namespace: ObjectNamespace, address: ObjectAddress) => Promise<boolean>;
-  /** See `Safety.replaces`. */
-  readonly replaces: (namespace: ObjectNamespace, address: ObjectAddress) => boolean;
+  /** See `Safety.toCopy`. */
+  readonly toCopy: (color: string) => ReadonlyMap<string, StoredObject | undefined>;
 }
 
-/** Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. */
+/** A change of a copy. */
+export interface CopyChange {
+  readonly namespace: ObjectNamespace;
+  readonly address: ObjectAddress;
+  /** Without it, or with another persistence, there is no copy. */
+  readonly object: StoredObject | undefined;
+  /** Called right before a request that may change the copy. */
+  readonly onSend: () => void;
+  /** Called once the complete set has the change, before anything else happens. */
+  readonly onCopied: () => void;
+}
+
+/** How often a change is made anew, if the set of copies moves or is lost meanwhile. */
+const ATTEMPTS = 5;
+/** The most objects in one list. */
+const PAGE = 1000;
+
+/**
+ * Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. The owner has all replicated objects of the color in
+ * its memory.
+ */
 export class Replication {
   readonly #parts: ReplicationParts;
   readonly #stale: StaleSets;
@@ -42,7 +51,7 @@ export class Replication {
 
   constructor(parts: ReplicationParts) {
     this.#parts = parts;
-    this.#requests = new CopyRequests(parts.peers, parts.now);
+    this.#requests = parts.requests;
     this.#stale = new StaleSets((set) => this.#requests.forget(set), parts.now);
   }
 
@@ -51,32 +60,35 @@ export class Replication {
     return this.#stale.tend();
   }
 
-  /** Makes the copy of a replicated object like the object. To be called `asOwner`. @throws ObjectError, PeerError */
-  async change(
-    namespace: ObjectNamespace,
-    address: ObjectAddress,
-    object: StoredObject | undefined,
-    owned: Owned,
-    next: Peer,
-  ): Promise<void> {
+  /** Makes the copy of an object like the object. To be called `asOwner`. @throws CopyRefused; ObjectError, PeerError */
+  async change({ namespace, address, object, onSend, onCopied }: CopyChange, owned: Owned, next: Peer): Promise<void> {
     let to = next;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const set = await this.ensure(namespace, address.color, owned, to);
       const { peer, epoch } = set;
+      onSend();
+      const wasLate = hasLateCopy(owned, address.key);
+      noteLateCopy(owned, address.key);
       const request = (): Promise<Changed> =>
         object?.persistence === 'replicated'
           ? this.#requests.put(peer, namespace, address, object, epoch)
           : this.#requests.drop(peer, namespace, address, epoch);
       const changed = await unlessRenewed(owned, epoch, request).catch((error: unknown) => {
+        if (error instanceof CopyRefused && !wasLate) endLateCopy(owned, address.key);
         // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
-        if (error instanceof PeerError) noteLateCopy(owned, address.key);
         const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
         if (isCurrent && error instanceof PeerError) owned.epoch++;
+        // Its memory has ended with it.
+        if (owned.copiedTo === set && error instanceof PeerError && error.fault === 'dead') {
+          owned.copiedTo = { ...set, lost: true };
+        }
         throw error;
       });
-      // Another set that is made meanwhile may lack the object, if this memory has evicted it since.
-      if (changed?.complete === true && owned.copiedTo === set && !owned.copying) {
+      // A set that is made meanwhile may have the object before the change, and be complete although that has failed: only a set with a
+      // later epoch replaces it for sure.
+      if (changed?.complete === true && owned.copiedTo === set && owned.epoch === epoch && !owned.copying) {
         endLateCopy(owned, address.key);
+        onCopied();
         return;
       }
       // The invoker has lost the set: it has started again.
@@ -100,8 +112,7 @@ export class Replication {
     }
     const { copiedTo } = owned;
     // If another set has begun since and failed, its invoker may have completed it: this one needs a higher epoch before it changes.
-    const isCurrent = copiedTo?.epoch === owned.epoch && copiedTo.lost !== true;
-    if (isCurrent && copiedTo.peer.instance === to.instance) return copiedTo;
+    if (copiedTo?.epoch === owned.epoch && isAt(copiedTo, to)) return copiedTo;
     const copying = asOwner(owned, () => this.#begin(namespace, color, owned, to));
     owned.copying = copying.then(
       () => undefined,
@@ -120,102 +131,47 @@ export class Replication {
    */
   async check(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<void> {
     const { copiedTo } = owned;
-    if (copiedTo?.peer.instance !== next.instance || copiedTo.lost === true) return;
+    if (!copiedTo || !isAt(copiedTo, next)) return;
     const { epoch } = copiedTo;
-    const ask = (): Promise<boolean> => this.#requests.complete(next, namespace, color, { epoch, from: epoch });
+    const ask = (): Promise<boolean> =>
+      this.#requests.complete(next, namespace, color, { epoch, from: epoch, policy: owned.policy });
     const completed = await asOwner(owned, () => unlessRenewed(owned, epoch, ask));
     // Another set is complete meanwhile.
     if (owned.copiedTo !== copiedTo) return;
     if (completed === false) owned.copiedTo = { ...copiedTo, lost: true };
-    const set = await this.ensure(namespace, color, owned, next);
-    if (owned.wholeAt === undefined) await this.#fill(namespace, color, owned, set);
-  }
-
-  /**
-   * Gets all objects that only copies have into this memory. Some may be evicted again: see `Owned.wholeAt`.
-   * @throws ObjectError 503
-   */
-  async gather(namespace: ObjectNamespace, color: string, owned: Owned): Promise<void> {
-    const { evictions, copiedTo } = owned;
-    for await (const key of this.#keys(namespace, color, owned)) await this.#parts.fetch(namespace, { color, key });
-    // Otherwise the listed copies may have been forgotten meanwhile.
-    if (owned.copiedTo?.epoch === copiedTo?.epoch) owned.wholeAt = evictions;
-  }
-
-  /**
-   * Gets all objects that only copies have into this memory, where they stay.
-   * @param releases gets the functions that end this.
-   * @throws ObjectError 503
-   */
-  async #hold(namespace: ObjectNamespace, color: string, owned: Owned, releases: (() => void)[]): Promise<void> {
-    for await (const key of this.#keys(namespace, color, owned)) {
-      const object = await this.#fetched(namespace, { color, key });
-      const release = object && this.#parts.memory.hold(namespace, { color, key }, object);
-      if (release) releases.push(release);
-    }
-  }
-
-  /** Like `gather`, as long as there is room: an owner that has all objects does not depend on the invoker with the copies. */
-  async #fill(namespace: ObjectNamespace, color: string, owned: Owned, set: CopySet): Promise<void> {
-    const { memory, fetch } = this.#parts;
-    const [{ evictions }, before] = [owned, memory.evictions];
-    owned.wholeAt = -1;
-    try {
-      for await (const key of this.#keys(namespace, color, owned)) {
-        await fetch(namespace, { color, key });
-        if (memory.evictions !== before) return;
-      }
-    } catch (error) {
-      // The next check tries it again.
-      owned.wholeAt = undefined;
-      throw error;
-    }
-    // Otherwise the listed copies may have been forgotten meanwhile.
-    if (owned.copiedTo === set && !owned.copying) owned.wholeAt = evictions;
-  }
-
-  #current(namespace: ObjectNamespace, color: string, owned: Owned): SetAt[] {
-    return currentSets(owned, this.#parts.sets.get(colorKey(namespace, color)));
+    await this.ensure(namespace, color, owned, next);
   }
 
   async #begin(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
-    const { sets } = this.#parts;
     // A change may have waited for the set before, while the color was given away: its set must not get a higher epoch.
-    if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-    const current = this.#current(namespace, color, owned);
-    const former = current.find(({ complete, peer }) => complete && peer?.instance === next.instance);
-    const ofThis = former !== undefined && former === owned.copiedTo;
+    this.#requireOwned(namespace, color, owned);
+    const former = safeSet(owned, next);
     // A higher epoch than necessary could hide that another invoker takes the color over.
-    owned.epoch = ofThis ? owned.epoch + 1 : nextEpoch(owned.epoch);
-    const { epoch } = owned;
-    const renamed = former && (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch }));
+    owned.epoch = former && former === owned.copiedTo ? owned.epoch + 1 : nextEpoch(owned.epoch);
+    const { epoch, policy } = owned;
     const set: CopySet = { peer: next, epoch, complete: true };
-    if (renamed === true) {
-      await this.#copyLater(namespace, color, owned, set, later(current, former));
-    } else {
-      const releases: (() => void)[] = [];
+    const isRenamed =
+      former !== undefined &&
+      (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch, policy }));
+    if (!isRenamed || !isEqual(former, owned)) {
       owned.begunAt.set(next.instance, next);
+      const earlier = takeLateCopies(owned);
       try {
-        // The first copy with the epoch removes all that the next home has.
-        if (current.some(({ peer }) => peer?.instance === next.instance))
-          await this.#hold(namespace, color, owned, releases);
-        const begun = await this.#copyAll(namespace, color, owned, set);
-        if (!(await this.#requests.complete(next, namespace, color, { epoch, begun }))) throw startedAgain(next);
-      } finally {
-        for (const release of releases) release();
+        await (isRenamed ? this.#align(namespace, color, owned, set) : this.#copyAll(namespace, color, owned, set));
+      } catch (error) {
+        addLateCopies(owned, earlier);
+        throw error;
       }
     }
-    if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
+    this.#requireOwned(namespace, color, owned);
     const stale = new Map(owned.begunAt);
     for (const { peer, lost } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
       if (lost !== true) stale.set(peer.instance, peer);
     }
     stale.delete(next.instance);
     owned.copiedTo = set;
-    if (renamed !== true) endLateCopies(owned);
     owned.copies.clear();
     owned.begunAt.clear();
-    sets.forget(namespace, color, epoch);
     await Promise.all(
       [...stale.values()].map(async (at) => {
         const set = { at, namespace, color, epoch };
@@ -225,127 +181,94 @@ export class Replication {
     return set;
   }
 
-  /** Copies the objects of later incomplete sets into a set that was renamed: they may have been read. @throws ObjectError, PeerError */
-  async #copyLater(
-    namespace: ObjectNamespace,
-    color: string,
-    owned: Owned,
-    { peer, epoch }: CopySet,
-    later: readonly SetAt[],
-  ): Promise<void> {
-    for await (const key of this.#keys(namespace, color, owned, later)) {
-      const address = { color, key };
-      const object = await this.#fetched(namespace, address);
-      if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-      if (!object || !this.#isCopied(namespace, address, object)) continue;
-      const { complete } = await this.#requests.put(peer, namespace, address, object, epoch);
-      if (!complete) throw startedAgain(peer);
+  /** Fills a new set, and completes it. @throws ObjectError, PeerError */
+  async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<void> {
+    let copied = 0;
+    for (const [key, object] of this.#copies(namespace, color)) {
+      const { begun } = await this.#requests.put(peer, namespace, { color, key }, object, epoch);
+      this.#requireOwned(namespace, color, owned);
+      // It has lost the objects before.
+      if (begun === true && copied > 0) throw startedAgain(peer);
+      copied++;
     }
+    if (await this.#requests.complete(peer, namespace, color, { epoch, begun: copied > 0, policy: owned.policy }))
+      return;
+    throw startedAgain(peer);
   }
 
   /**
-   * Whether a set of copies has to have an object. A change that is not safe yet may be taken back when the former copies are gone. So the
-   * set has the object of the change instead of the version before it; once the change is safe, it removes that copy.
+   * Makes a complete set equal to this memory. It differs in changes that were taken back. The set stays complete: no other invoker may
+   * have these objects. @throws ObjectError, PeerError
    */
-  #isCopied(
-    namespace: ObjectNamespace,
-    address: ObjectAddress,
-    { persistence }: Pick<StoredObject, 'persistence'>,
-  ): boolean {
-    return persistence === 'replicated' || this.#parts.replaces(namespace, address);
-  }
-
-  /** @returns whether there was any object to copy. @throws ObjectError, PeerError */
-  async #copyAll(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<boolean> {
-    const { memory, now } = this.#parts;
-    const copied = new Set<string>();
-    const { evictions } = owned;
-    const skipped: Peer[] = [];
-    const copy = async (key: string, object: StoredObject | undefined): Promise<void> => {
-      if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-      if (!object || !this.#isCopied(namespace, { color, key }, object)) return;
-      const { begun } = await this.#requests.put(peer, namespace, { color, key }, object, epoch);
-      // It has lost the objects before.
-      if (begun === true && copied.size > 0) throw startedAgain(peer);
-      copied.add(key);
-    };
-    for await (const key of this.#keys(namespace, color, owned, this.#current(namespace, color, owned), skipped)) {
-      await copy(key, await this.#fetched(namespace, { color, key }));
-    }
+  async #align(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<void> {
+    const tags = new Map<string, string>();
     for (let after: string | undefined, more = true; more;) {
-      const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
-      for (const { key, persistence } of list.objects) {
-        if (copied.has(key) || !this.#isCopied(namespace, { color, key }, { persistence })) continue;
-        // It may be evicted while others are copied: then another set has it, or a change that waits for this one.
-        await copy(key, await this.#fetched(namespace, { color, key }));
-      }
+      const list = await this.#requests.list(peer, namespace, color, after);
+      for (const { key, etag } of list.objects) tags.set(key, etag);
       ({ more } = list);
       after = list.objects.at(-1)?.key;
     }
-    // An object that only the skipped invoker has now may be missing.
-    if (skipped.length > 0 && owned.evictions !== evictions) throw noMemory();
-    owned.wholeAt = evictions;
-    return copied.size > 0;
-  }
-
-  /** An object of which there was a copy; undefined: it exists nowhere, or is being deleted. @throws ObjectError 503 */
-  async #fetched(namespace: ObjectNamespace, address: ObjectAddress): Promise<StoredObject | undefined> {
-    const { memory, now } = this.#parts;
-    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const isGone = await this.#parts.fetch(namespace, address);
-      const object = memory.peek(namespace, address, now());
-      if (object || isGone) return object;
+    const change = async (request: () => Promise<Changed>): Promise<void> => {
+      this.#requireOwned(namespace, color, owned);
+      if (!(await request()).complete) throw startedAgain(peer);
+    };
+    for (const [key, object] of this.#copies(namespace, color)) {
+      const isEqual = tags.get(key) === object.etag;
+      tags.delete(key);
+      if (!isEqual) await change(() => this.#requests.put(peer, namespace, { color, key }, object, epoch));
     }
-    throw noMemory();
+    for (const key of tags.keys()) await change(() => this.#requests.drop(peer, namespace, { color, key }, epoch));
   }
 
   /**
-   * The keys of sets of copies. While this memory has all replicated objects, a holder that does not answer and is not up by the
-   * controllers is not waited for.
-   * @param sets missing: all current ones.
-   * @param skipped gets those holders.
+   * The objects of a new set: all replicated ones. Of an object that is changing, the set gets the version that the former set has: the
+   * change waits for the new one.
    */
-  async *#keys(
-    namespace: ObjectNamespace,
-    color: string,
-    owned: Owned,
-    sets: readonly SetAt[] = this.#current(namespace, color, owned),
-    skipped: Peer[] = [],
-  ): AsyncGenerator<string> {
-    const { memory, now, holders } = this.#parts;
-    const space = copiesOf(namespace);
-    for (const set of sets) {
-      const { peer } = set;
+  *#copies(namespace: ObjectNamespace, color: string): Generator<[string, StoredObject]> {
+    const { memory, now, toCopy } = this.#parts;
+    const place = colorKey(namespace, color);
+    const done = new Set<string>();
+    const current = (key: string): StoredObject | undefined => {
+      const changing = toCopy(place);
+      return changing.has(key) ? changing.get(key) : memory.peek(namespace, { color, key }, now());
+    };
+    // Objects that are being deleted are not in the lists below.
+    const listed = function* (): Generator<string> {
+      yield* toCopy(place).keys();
       for (let after: string | undefined, more = true; more;) {
-        const asked = { color, prefix: '', after, limit: PAGE };
-        const list = peer
-          ? await holders.list(owned, peer, space, asked, LIST_MS).catch((error: unknown) => {
-              const isUp = owned.others.some(({ instance }) => instance === peer.instance);
-              if (set !== owned.copiedTo || owned.wholeAt !== owned.evictions || isUp) throw error;
-              skipped.push(peer);
-              return undefined;
-            })
-          : memory.list(space, asked, now());
-        for (const { key } of list?.objects ?? []) yield key;
-        more = list?.more ?? false;
-        after = list?.objects.at(-1)?.key;
+        const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
+        for (const { key } of list.objects) yield key;
+        ({ more } = list);
+        after = list.objects.at(-1)?.key;
       }
+    };
+    for (const key of listed()) {
+      const object = current(key);
+      if (object?.persistence !== 'replicated' || done.has(key)) continue;
+      done.add(key);
+      yield [key, object];
     }
+  }
+
+  #requireOwned(namespace: ObjectNamespace, color: string, owned: Owned): void {
+    if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
   }
 }
 
-/** The incomplete sets that are later than a complete one. */
-const later = (current: readonly SetAt[], complete: SetAt | undefined): SetAt[] =>
-  current.filter(({ epoch }) => epoch > (complete?.epoch ?? 0));
+/** Whether a set is at an invoker, and not lost. */
+const isAt = ({ peer, lost }: CopySet, { instance, url }: Peer): boolean =>
+  peer.instance === instance && peer.url === url && lost !== true;
 
-const noMemory = (): ObjectError =>
-  new ObjectError(503, 'This invoker has no memory to copy the replicated objects now.', { retryAfterS: 1 });
+/** The complete set of an invoker that has all acknowledged changes; undefined: it has none. */
+function safeSet({ copiedTo, copies, base }: Owned, next: Peer): CopySet | undefined {
+  if (copiedTo) return isAt(copiedTo, next) ? copiedTo : undefined;
+  const set = copies.get(next.instance);
+  return base && set?.complete === true && set.epoch >= (base.since ?? base.epoch) && isAt(set, next) ? set : undefined;
+}
+
+/** Whether a set has the objects that the owner took over, or copied. */
+const isEqual = (set: CopySet, { copiedTo, base }: Owned): boolean =>
+  set === copiedTo || (set.epoch === base?.epoch && set.unsure !== true && base.unsure !== true);
 
 const startedAgain = ({ instance }: Peer): ObjectError =>
-  new ObjectError(503, `invoker${instance} has lost objects while others were copied to it.`, { retryAfterS: 1 });
-
-const PAGE = 1000;
-/** How often a change of a copy is sent, if its set is replaced meanwhile, and an object is fetched that is evicted again. */
-const ATTEMPTS = 5;
-/** The limit for an invoker to list its copies, in ms. */
-const LIST_MS = 2000;
+  new ObjectError(503, `invoker${instance} has started again.`, { retryAfterS: 1 });

@@ -4,15 +4,27 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { within } from '../../../shared/process/within.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
+import { asOwner } from './asOwner.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
-import type { ObjectStore } from './ObjectStore.js';
+import { CopyRefused } from './CopyRequests.js';
+import { hasLateCopy, noteLateCopy } from './lateCopies.js';
 import { lostColor } from './lostColor.js';
-import { hasLateCopy } from './lateCopies.js';
-import { asOwner } from './asOwner.js';
+import type { ObjectStore } from './ObjectStore.js';
 import type { Replication } from './Replication.js';
 import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
+
+/*
+ * A change of an object, from the memory's point of view. Other operations on the object wait until it is safe or taken back.
+ *
+ *   from     to          when
+ *   made     safe        all places that the persistence promises have it, and the other ones do not have the object before it
+ *   made     taken back  one of them fails, or this invoker may have lost the color: the object before it is in the memory again
+ *
+ * A change that was taken back may be in one of the places, or get there late. Its caller knows that (502). So it may come into effect at
+ * a later time, but not after the next change of the object, which replaces it in all places (`lateCopies.ts`, `StoredKeyLists.ts`).
+ */
 
 export interface SafetyParts {
   readonly memory: ObjectMemory;
@@ -32,83 +44,58 @@ export interface Change {
   readonly address: ObjectAddress;
   /** The object after the change; undefined: it was deleted. */
   readonly object: StoredObject | undefined;
-  readonly before: Pick<StoredObject, 'persistence'> | undefined;
+  readonly before: StoredObject | undefined;
 }
 
-/**
- * A change that is not safe yet. It has no bytes, since the memory does not count them here: if the object is evicted
- * meanwhile, the change is taken back.
- */
-interface UnsafeChange extends Omit<Change, 'object'> {
-  /** Of the object after the change; undefined: it was deleted. */
-  readonly etag: string | undefined;
+interface UnsafeChange extends Change {
+  readonly progress: Progress;
+  /** Whether it became safe. Never rejects. */
+  readonly done: Promise<boolean>;
 }
 
+/** How far a change has come. */
+interface Progress {
+  /** A place may have it, or may get it late. */
+  mayBeElsewhere: boolean;
+  /** The set of copies has it. */
+  copied: boolean;
+}
+
+/** The most keys to remember instead of asking the store. */
+const MAX_HIDDEN = 1000;
 export const NO_STORE = 'This installation has no store for objects.';
 export const NO_SECOND = 'No second invoker is there to keep the replicated object.';
 
-/** The most changes that could not be made safe. Beyond them, changes of other objects are refused. */
-const MAX_UNSAFE = 10_000;
-/** How many of them may fail again before `tend` ends. */
-const MOST_FAILURES = 4;
-
 /**
- * Makes changes as safe as their objects' persistence promises. Until a change is safe, other operations on its object
- * wait: nobody reads a value that may vanish with this invoker. A change that could not be made safe is tried again
- * before the next operation.
+ * Makes changes as safe as their objects' persistence promises, or takes them back. Until then, other operations on the object wait:
+ * nobody reads a value that may vanish with this invoker.
  */
 export class Safety {
   readonly #parts: SafetyParts;
-  /** What operations on an object wait for. */
+  /** What operations on an object wait for, by its place. */
   readonly #busy = new Map<string, Promise<Prepared>>();
-  /** The attempts to make an earlier change safe, among those of `#busy`. */
-  readonly #retries = new WeakSet<Promise<Prepared>>();
+  /** The changes that are neither safe nor taken back, by the places of their objects. As many as there are requests. */
   readonly #unsafe = new Map<string, UnsafeChange>();
-  /** Whether `tend` is under way. */
-  #tending = false;
 
   constructor(parts: SafetyParts) {
     this.#parts = parts;
   }
 
-  /**
-   * What to wait for before an operation; undefined: nothing. Rejects with an `ObjectError` if a search for the object fails, or if
-   * a change stays unsafe.
-   */
-  unsafe(namespace: ObjectNamespace, address: ObjectAddress): Promise<Prepared> | undefined {
-    const place = placeOf(namespace, address);
-    const busy = this.#busy.get(place);
-    const change = this.#unsafe.get(place);
-    // One attempt fails for all that wait for it. Otherwise each of them would make its own, one after the other.
-    if (busy && (this.#retries.has(busy) || !change)) return busy;
-    // The operation that made the change reports its failure.
-    if (busy) return busy.then(over, over);
-    if (!change) return undefined;
-    const retry = this.alone(namespace, address, () => this.#tryAgain(place, change).then(over));
-    this.#retries.add(retry);
-    return retry;
+  /** What to wait for before an operation; undefined: nothing. Rejects with an `ObjectError` if a search for the object fails. */
+  busy(namespace: ObjectNamespace, address: ObjectAddress): Promise<Prepared> | undefined {
+    return this.#busy.get(placeOf(namespace, address));
   }
 
   /**
-   * Waits until the changes of a color's objects are safe that are in memory now.
+   * Waits for the changes of a color's objects that are under way.
    * @param color see `colorKey`.
    * @param isListed whether an object with this key is asked for.
-   * @throws ObjectError 503 if a change stays unsafe
+   * @returns whether all of them became safe.
    */
-  async allSafe(color: string, isListed: (key: string) => boolean): Promise<void> {
-    const prefix = `${color}\n`;
-    const changes = [...this.#unsafe].filter(
-      ([place, { address }]) => place.startsWith(prefix) && isListed(address.key),
-    );
-    // One after the other: if the store is away, the first one fails.
-    for (const [place, { namespace, address, etag }] of changes) {
-      // The operation that made the change may fail. Then the change is tried again, once.
-      for (let attempt = 0; attempt < 2; attempt++) {
-        const now = this.#unsafe.get(place);
-        if (!now || now.etag !== etag) break;
-        await this.unsafe(namespace, address);
-      }
-    }
+  async allSafe(color: string, isListed: (key: string) => boolean): Promise<boolean> {
+    const changes = this.#of(color).filter(([, { address }]) => isListed(address.key));
+    const outcomes = await Promise.all(changes.map(([, { done }]) => done));
+    return outcomes.every(Boolean);
   }
 
   /** Runs a task on an object while other operations on it wait. No other task on it may be under way. */
@@ -121,150 +108,111 @@ export class Safety {
     return done;
   }
 
-  /** Whether a change of the object is under way, or could not be made safe. */
-  isChanging(namespace: ObjectNamespace, address: ObjectAddress): boolean {
-    return this.#unsafeAt(placeOf(namespace, address)) !== undefined;
-  }
-
-  /** Whether a change of the object is not safe yet, and only copies have the replicated version before it. */
-  replaces(namespace: ObjectNamespace, address: ObjectAddress): boolean {
-    return this.#unsafe.get(placeOf(namespace, address))?.before?.persistence === 'replicated';
-  }
-
-  /** The search for the object at other invokers, if one is under way. Never rejects. */
-  recovering(namespace: ObjectNamespace, address: ObjectAddress): Promise<void> | undefined {
-    const place = placeOf(namespace, address);
-    return this.#unsafeAt(place) ? undefined : this.#busy.get(place)?.then(ignore, ignore);
-  }
-
-  /** The change of an object that is not safe yet. It is over if the object was evicted, or its time is over: nobody has seen it. */
-  #unsafeAt(place: string): UnsafeChange | undefined {
-    const { memory, now } = this.#parts;
-    const change = this.#unsafe.get(place);
-    if (!change || change.etag === undefined || this.#busy.has(place)) return change;
-    if (memory.peek(change.namespace, change.address, now())?.etag === change.etag) return change;
-    this.#unsafe.delete(place);
-    return undefined;
+  /**
+   * The objects of a color that are changing, by their keys, as the set of copies has them.
+   * @param color see `colorKey`.
+   */
+  toCopy(color: string): ReadonlyMap<string, StoredObject | undefined> {
+    return new Map(
+      this.#of(color).map(
+        ([
+          ,
+          {
+            address,
+            object,
+            before,
+            progress: { copied },
+          },
+        ]) => [address.key, copied ? object : before],
+      ),
+    );
   }
 
   /**
-   * Waits for the changes of a color that are under way, and takes those back that could not be made safe: nobody has
-   * seen them, and the next owner decides.
+   * Waits for the changes and the searches of a color that are under way.
    * @param color see `colorKey`.
    * @throws ObjectError 503 after `limitMs`
    */
   async quiet(color: string, limitMs: number): Promise<void> {
     const prefix = `${color}\n`;
     const running = [...this.#busy].flatMap(([place, done]) => (place.startsWith(prefix) ? [done] : []));
-    const ended = Promise.allSettled(running);
-    await within(ended, limitMs, () => {
+    await within(Promise.allSettled(running), limitMs, () => {
       throw new ObjectError(503, 'Changes of the color are under way.', { retryAfterS: 1 });
     });
-    this.takeBack(color);
   }
 
   /**
-   * Tries changes again that could not be made safe, until some of them fail: nobody may ask for their objects any more, and they count
-   * among `MAX_UNSAFE`. Gives those up whose objects are gone or whose colors are not owned any more. To be called each second. Never
-   * rejects.
+   * Takes the changes of a color back that are under way. They may be in all their places already.
+   * @param color see `colorKey`.
+   * @returns whether there were any.
    */
-  async tend(): Promise<void> {
-    if (this.#tending) return;
-    this.#tending = true;
-    try {
-      let [rest, failures] = [this.#unsafe.size, 0];
-      for (const [place, change] of this.#unsafe) {
-        if (rest-- <= 0 || failures >= MOST_FAILURES) break;
-        if (this.#busy.has(place) || !this.#unsafeAt(place)) continue;
-        const { namespace, address } = change;
-        this.#unsafe.delete(place);
-        if (!this.#parts.owned(namespace, address.color)) {
-          this.#undo(namespace, address, change.etag);
-          continue;
-        }
-        // If it fails, it comes after the others the next time.
-        this.#unsafe.set(place, change);
-        await this.unsafe(namespace, address)?.catch(() => failures++);
-      }
-    } finally {
-      this.#tending = false;
-    }
+  takeBack(color: string): boolean {
+    const changes = this.#of(color);
+    for (const [place, change] of changes) this.#takeBack(place, change);
+    return changes.length > 0;
   }
 
-  /** Takes the changes of a color back that could not be made safe. @param color see `colorKey`. */
-  takeBack(color: string): void {
-    const prefix = `${color}\n`;
-    for (const [place, { namespace, address, etag }] of this.#unsafe) {
-      if (!place.startsWith(prefix)) continue;
-      this.#unsafe.delete(place);
-      this.#undo(namespace, address, etag);
-    }
-  }
-
-  /** Removes the object of a change, so that an earlier one comes back from the store or from its copies. */
-  #undo(namespace: ObjectNamespace, address: ObjectAddress, etag: string | undefined): void {
-    const { memory, now } = this.#parts;
-    // At a later time the object may have expired.
-    const time = now();
-    if (etag === undefined || memory.peek(namespace, address, time)?.etag !== etag) return;
-    const owned = this.#parts.owned(namespace, address.color);
-    if (owned) owned.evictions++;
-    memory.delete(namespace, address, undefined, time);
-  }
-
+  /**
+   * Makes a change safe.
+   * @returns undefined: it is safe. Rejects with an `ObjectError`: 503 if nothing has changed, 502 if the change may be somewhere.
+   */
   settle(change: Change): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
     if (now === 'memory' && before === 'memory' && !this.#isElsewhere(change)) return undefined;
-    const done = this.alone(change.namespace, change.address, () => this.#makeSafe(change).then(over));
-    // 503 would say that nothing has changed.
-    return done.then(ignore, (error: unknown) => {
-      const reason = error instanceof ObjectError ? error.message : '';
-      throw new ObjectError(502, `The change may get lost: ${reason}`, { cause: error });
-    });
+    const { namespace, address } = change;
+    const progress: Progress = { mayBeElsewhere: false, copied: false };
+    const made = this.#makeSafe(change, progress);
+    this.#unsafe.set(placeOf(namespace, address), { ...change, progress, done: made.then(yes, no) });
+    void this.alone(namespace, address, () => made.then(over, over));
+    return made;
   }
 
-  /** @throws ObjectError 503; the change stays to be made safe. */
-  async #tryAgain(place: string, { etag, ...change }: UnsafeChange): Promise<void> {
-    const { memory, now } = this.#parts;
-    const object = etag === undefined ? undefined : memory.peek(change.namespace, change.address, now());
-    // Evicted, or its time is over: nobody has seen it.
-    if (object?.etag !== etag) this.#unsafe.delete(place);
-    else await this.#makeSafe({ ...change, object });
-  }
-
-  /** @throws ObjectError 503; the change stays to be made safe. */
-  async #makeSafe(change: Change): Promise<void> {
-    const place = placeOf(change.namespace, change.address);
-    if (this.#unsafe.size >= MAX_UNSAFE && !this.#unsafe.has(place)) {
-      this.#undo(change.namespace, change.address, change.object?.etag);
-      throw new ObjectError(503, 'Too many changes wait for the store or for other invokers.', { retryAfterS: 5 });
-    }
+  async #makeSafe(change: Change, progress: Progress): Promise<void> {
     const { namespace, address, object, before } = change;
-    const kept = before && { persistence: before.persistence };
-    this.#unsafe.set(place, { namespace, address, before: kept, etag: object?.etag });
+    const { memory } = this.#parts;
+    const place = placeOf(namespace, address);
     // Its bytes are in use. And who waits for the change finds the object here.
-    const release = object && this.#parts.memory.hold(namespace, address, object);
+    const release = object && memory.hold(namespace, address, object);
+    const forget = before && memory.retain(namespace, address, before);
+    const owned = this.#parts.owned(namespace, address.color);
     try {
-      const owned = this.#parts.owned(change.namespace, change.address.color);
+      // Otherwise the change would be over before it is known as an unsafe one.
+      await Promise.resolve();
       if (!owned) throw lostColor();
-      await asOwner(owned, () => this.#place(change, owned));
-      // An owner that was frozen meanwhile must not acknowledge it.
+      await asOwner(owned, () => this.#place(change, owned, progress));
+      // An owner that was frozen meanwhile must not acknowledge it, and neither must one whose change was taken back.
       this.#requireHeld(owned);
+      const unsafe = this.#unsafe.get(place);
+      if (!unsafe || !isSame(unsafe, change)) throw lostColor();
       this.#unsafe.delete(place);
     } catch (error) {
-      if (error instanceof ObjectError) throw error;
-      throw new ObjectError(503, 'The change is not safe yet: another invoker does not answer.', {
-        retryAfterS: 1,
-        cause: error,
-      });
+      const unsafe = this.#unsafe.get(place);
+      if (unsafe && isSame(unsafe, change)) this.#takeBack(place, unsafe);
+      if (owned && progress.copied) noteLateCopy(owned, address.key);
+      throw progress.mayBeElsewhere ? mayGetLost(error) : nothingChanged(error);
     } finally {
       release?.();
+      forget?.();
     }
+  }
+
+  #takeBack(place: string, { namespace, address, object, before }: Change): void {
+    const { memory, now } = this.#parts;
+    this.#unsafe.delete(place);
+    const time = now();
+    const here = memory.peek(namespace, address, time);
+    // It may be gone with its color, or its time may be over.
+    if (here === object || (!here && object && isOver(object, time))) memory.restore(namespace, address, before, time);
+  }
+
+  #of(color: string): [string, UnsafeChange][] {
+    const prefix = `${color}\n`;
+    return [...this.#unsafe].filter(([place]) => place.startsWith(prefix));
   }
 
   /**
-   * Whether the store has a version of an object of memory, as far as is known, or a copy of one may come: a request that ended late may
-   * have left it.
+   * Whether the store has a version of an object of memory, as far as is known, or an invoker a copy of one: a change that was taken back
+   * may have left it.
    */
   #isElsewhere({ namespace, address: { color, key } }: Change): boolean {
     const owned = this.#parts.owned(namespace, color);
@@ -275,14 +223,14 @@ export class Safety {
 
   /**
    * Puts the object into its new place, and then removes it from the other one: if this breaks off, the object or the earlier one is
-   * left. A search looks for copies first. So a copy hides what the store has, and goes last.
+   * left. A new owner takes the copies first. So a copy hides what the store has, and goes last.
    */
-  async #place(change: Change, owned: Owned): Promise<void> {
+  async #place(change: Change, owned: Owned, progress: Progress): Promise<void> {
     const { object } = change;
     const store = await this.#storeOf(change, owned);
-    if (object?.persistence === 'replicated') await this.#replicate(change, owned);
-    if (store) await this.#store(store, change, owned);
-    if (object?.persistence !== 'replicated') await this.#replicate(change, owned);
+    if (object?.persistence === 'replicated') await this.#replicate(change, owned, progress);
+    if (store) await this.#store(store, change, owned, progress);
+    if (object?.persistence !== 'replicated') await this.#replicate(change, owned, progress);
   }
 
   /**
@@ -297,7 +245,14 @@ export class Safety {
       return undefined;
     }
     // The copy hides what the store may have: a counter or a lock need not wait for the store before it is deleted.
-    if (!isNeeded && object?.persistence === 'replicated' && owned.stored === undefined) return undefined;
+    if (!isNeeded && object?.persistence === 'replicated' && owned.stored === undefined) {
+      if (object.expiresAt === undefined || owned.hidden.has(address.key)) return undefined;
+      // Nothing hides it after the end of the copy's time.
+      if (owned.hidden.size < MAX_HIDDEN) {
+        owned.hidden.add(address.key);
+        return undefined;
+      }
+    }
     // The ownership gets its epoch there. If it ends meanwhile, the change would need a higher one than the next owner's.
     const searched = owned.stored === undefined;
     const isOwned = (): boolean => this.#parts.owned(namespace, address.color) === owned;
@@ -306,9 +261,15 @@ export class Safety {
     return isNeeded || keys === 'many' || keys.has(address.key) ? store : undefined;
   }
 
-  async #store(store: ObjectStore, { namespace, address, object }: Change, owned: Owned): Promise<void> {
+  async #store(
+    store: ObjectStore,
+    { namespace, address, object }: Change,
+    owned: Owned,
+    progress: Progress,
+  ): Promise<void> {
     const { storedKeys, now } = this.#parts;
     this.#requireHeld(owned);
+    progress.mayBeElsewhere = true;
     if (object?.persistence === 'stored') {
       const { bytes, contentType, etag, expiresAt } = object;
       const ttlMs = expiresAt === undefined ? undefined : Math.max(1, expiresAt - now());
@@ -319,28 +280,55 @@ export class Safety {
       await store.remove(namespace, address, owned.epoch);
       storedKeys.delete(owned, address.key);
     }
+    owned.hidden.delete(address.key);
   }
 
-  async #replicate({ namespace, address, object, before }: Change, owned: Owned): Promise<void> {
+  async #replicate({ namespace, address, object, before }: Change, owned: Owned, progress: Progress): Promise<void> {
     const [next] = owned.others;
-    if (object?.persistence !== 'replicated' && before?.persistence !== 'replicated') {
-      // The copy would be an earlier version, and come back after an eviction.
-      const to = hasLateCopy(owned, address.key) ? (next ?? owned.copiedTo?.peer) : undefined;
-      if (to) await this.#parts.replication.change(namespace, address, object, owned, to);
-      return;
+    const isReplicated = object?.persistence === 'replicated' || before?.persistence === 'replicated';
+    if (!isReplicated && !hasLateCopy(owned, address.key)) return;
+    const to = isReplicated ? next : (next ?? owned.copiedTo?.peer);
+    if (!to) {
+      if (!isReplicated) return;
+      throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
     }
-    if (!next) throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
-    await this.#parts.replication.change(namespace, address, object, owned, next);
+    const isFirst = !progress.mayBeElsewhere;
+    const steps = {
+      onSend: () => void (progress.mayBeElsewhere = true),
+      onCopied: () => void (progress.copied = true),
+    };
+    try {
+      await this.#parts.replication.change({ namespace, address, object, ...steps }, owned, to);
+    } catch (error) {
+      // A set may have it from an earlier attempt, or from an earlier change that was taken back.
+      if (error instanceof CopyRefused && isFirst && !hasLateCopy(owned, address.key)) progress.mayBeElsewhere = false;
+      throw error;
+    }
   }
 
   /** @throws ObjectError 503 */
   #requireHeld(owned: Owned): void {
-    if (!this.#parts.held(owned)) throw lostColor();
+    if (owned.retired || !this.#parts.held(owned)) throw lostColor();
   }
 }
 
-const ignore = (): void => undefined;
+const isSame = (a: Change, b: Change): boolean => a.object === b.object && a.before === b.before;
+const yes = (): boolean => true;
+const no = (): boolean => false;
 const over = (): Prepared => 'over';
+const isOver = ({ expiresAt }: StoredObject, now: number): boolean => expiresAt !== undefined && expiresAt <= now;
+
+function nothingChanged(error: unknown): Error {
+  if (error instanceof ObjectError) return error;
+  const text = 'Another invoker does not answer.';
+  return new ObjectError(503, text, { retryAfterS: 1, cause: error });
+}
+
+/** 503 would say that nothing has changed. */
+function mayGetLost(error: unknown): Error {
+  const reason = error instanceof ObjectError ? error.message : 'another invoker does not answer.';
+  return new ObjectError(502, `The change may get lost: ${reason}`, { cause: error });
+}
 
 const placeOf = (namespace: ObjectNamespace, { color, key }: ObjectAddress): string =>
   `${colorKey(namespace, color)}\n${key}`;

@@ -9,12 +9,13 @@ import type { StoredObject } from '../memory/StoredObject.js';
 import { ReadCopies } from '../memory/ReadCopies.js';
 import type { Elsewhere, ForwardedCall } from '../server/Elsewhere.js';
 import { afterWait, NOT_SEARCHED, type Prepared } from '../server/searches.js';
-import { Adoption, type Handover } from './Adoption.js';
+import { Adoption, type Adopted, type Handover } from './Adoption.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import { CopiesOfReader } from './CopiesOfReader.js';
 import { CountedStore } from './CountedStore.js';
 import { originalOf } from './copies.js';
+import { CopyRequests } from './CopyRequests.js';
 import { CopySets, type RaisedEpoch } from './CopySets.js';
 import { Departure } from './Departure.js';
 import { forward } from './forward.js';
@@ -23,10 +24,13 @@ import { Leaving } from './Leaving.js';
 import { listColor, type ListColorParts } from './listColor.js';
 import { Ownership, type Asked } from './Ownership.js';
 import { PeerClient } from './PeerClient.js';
-import { needsNewSet } from './place.js';
+import { needsNewSet, needsSet } from './place.js';
+import { pullSet } from './pullSet.js';
 import { Recovery } from './Recovery.js';
 import { Replication } from './Replication.js';
 import { NO_SECOND, NO_STORE, Safety } from './Safety.js';
+import { SetCare } from './SetCare.js';
+import { setOfOwner } from './setOfOwner.js';
 import { StoredKeyLists } from './StoredKeyLists.js';
 import type { SharingCounts, SharingParts } from './sharingParts.js';
 
@@ -57,10 +61,11 @@ export class Sharing implements Elsewhere {
   readonly #replication: Replication;
   readonly #safety: Safety;
   readonly #departure: Departure;
+  readonly #care: SetCare;
   readonly #leaving = new Leaving();
   readonly #copies: CopiesOfReader;
   readonly #waits = new OpenWaits();
-  readonly #counts = { forwarded: 0, given: 0 };
+  readonly #counts = { forwarded: 0, given: 0, fetched: 0 };
 
   constructor(parts: SharingParts) {
     this.#parts = parts;
@@ -72,40 +77,44 @@ export class Sharing implements Elsewhere {
     this.#peers = new PeerClient(parts.secret, `invoker${instance}`, parts.peerTls);
     this.#sets = new CopySets(memory);
     this.#copies = new CopiesOfReader(memory, parts.copies ?? new ReadCopies());
+    const requests = new CopyRequests(this.#peers, now);
     const owned = (namespace: ObjectNamespace, color: string): Owned | undefined =>
       this.#ownership.owned(namespace, color);
     const storedKeys = new StoredKeyLists();
     const holders = new Holders(this.#peers, now, onWarning);
-    const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets, holders };
+    const onFetched = (objects: number): void => void (this.#counts.fetched += objects);
+    const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets, requests };
     this.#ownership = new Ownership({
       instance,
       memory,
-      adoption: new Adoption(this.#peers, this.#sets, now, this.#run),
+      adoption: new Adoption({
+        ...common,
+        holders,
+        run: this.#run,
+        pull: (asked) => pullSet({ ...common, onFetched }, asked),
+      }),
       askHomes: parts.askHomes,
       now,
-      onDoubt: (key) => this.#safety.takeBack(key),
+      onEnd: (owned) => this.#retire(owned, false),
+      onAdopted: (adopted) => this.#take(adopted),
+      onSuperseded: (adopted) => this.#giveUp(adopted),
       onServe: (...served) => this.#copyAnew(...served),
       onLapse: (silentMs) => {
         this.#leaving.leaveAll();
         if (silentMs < Infinity) onWarning(NO_CONTACT, `no reply for ${Math.round(silentMs)} ms`);
       },
     });
-    memory.onEviction((namespace, address, { persistence }) => {
-      // Also an unsafe change of another persistence: an earlier version may be in the copies.
-      if (persistence !== 'replicated' && !this.#safety.isChanging(namespace, address)) return;
-      this.#ownership.evicted(colorKey(namespace, address.color));
-    });
     this.#recovery = new Recovery(common);
     this.#replication = new Replication({
       ...common,
-      fetch: (...object) => this.#fetch(...object),
-      replaces: (...object) => this.#safety.replaces(...object),
+      toCopy: (color) => this.#safety.toCopy(color),
     });
     this.#safety = new Safety({
       ...common,
       replication: this.#replication,
       held: (ownership) => this.#ownership.held(ownership),
     });
+    this.#care = new SetCare({ ...common, locate: (asked) => this.#ownership.locateAnew(asked) });
     this.#listParts = { ...common, recovery: this.#recovery, safety: this.#safety };
     this.#departure = new Departure({
       ...common,
@@ -116,7 +125,6 @@ export class Sharing implements Elsewhere {
       freshHomes: (namespace, color, policy) => this.#ownership.homes({ namespace, color, policy }),
       freshLocation: (namespace, color, policy) => this.#ownership.locateAnew({ namespace, color, policy }),
       ready: (...object) => this.#ready(...object),
-      quiet: (namespace, color) => this.#safety.quiet(colorKey(namespace, color), QUIET_MS),
       onWarning,
     });
   }
@@ -126,7 +134,17 @@ export class Sharing implements Elsewhere {
     const { validated } = this.#copies;
     const storeBytes = this.#store?.bytes ?? 0;
     const { adopted } = this.#ownership;
-    return { ...this.#counts, adopted, moved, loaded, validated, peerBytes: this.#peers.bytes, storeBytes };
+    const { forwarded, given, fetched } = this.#counts;
+    return {
+      forwarded,
+      given,
+      adopted,
+      moved: moved + fetched,
+      loaded,
+      validated,
+      peerBytes: this.#peers.bytes,
+      storeBytes,
+    };
   }
 
   locate(namespace: ObjectNamespace, color: string, policy: string | undefined): Location | Promise<Location> {
@@ -144,11 +162,11 @@ export class Sharing implements Elsewhere {
     return this.#ownership.owned(namespace, color) !== undefined;
   }
 
-  /** See `Ownership.beat`, `Safety.tend` and `StaleSets.tend`. */
+  /** See `Ownership.beat`, `StaleSets.tend` and `SetCare.tend`. */
   beat(): void {
     this.#ownership.beat();
-    void this.#safety.tend();
     void this.#replication.tend();
+    void this.#care.tend();
   }
 
   async forward(call: ForwardedCall): Promise<void> {
@@ -177,15 +195,15 @@ export class Sharing implements Elsewhere {
   }
 
   prepare(namespace: ObjectNamespace, address: ObjectAddress, mayRecover: boolean): Promise<Prepared> | undefined {
-    const unsafe = this.#safety.unsafe(namespace, address);
+    const busy = this.#safety.busy(namespace, address);
     const isThere = (): boolean => !!this.#parts.memory.peek(namespace, address, this.#parts.now());
-    if (!unsafe && (!mayRecover || isThere())) return undefined;
+    if (!busy && (!mayRecover || isThere())) return undefined;
     const owned = this.#ownership.owned(namespace, address.color);
     // That an earlier ownership found nothing says nothing.
     const still = (prepared: Prepared): Prepared =>
       prepared === 'missing' && this.#ownership.owned(namespace, address.color) !== owned ? 'over' : prepared;
-    if (unsafe) return unsafe.then(still);
-    if (!owned || !this.#recovery.isPossible(namespace, address, owned)) return undefined;
+    if (busy) return busy.then(still);
+    if (!owned || !this.#recovery.isPossible(address, owned)) return undefined;
     const search = (): Promise<Prepared> => this.#recovery.recover(namespace, address, owned);
     return this.#safety.alone(namespace, address, search).then(still);
   }
@@ -222,12 +240,16 @@ export class Sharing implements Elsewhere {
     const nothing = { busy: false, behind: false, ...known, objects: false, formers: [], sets: [] };
     const current = this.#ownership.owned(namespace, color);
     if (current && current.epoch >= epoch) return { ...nothing, behind: true, epoch: current.epoch };
-    const before = this.#ownership.give(key, to);
-    if (before === 'busy') return { ...nothing, busy: true };
+    const claim = this.#ownership.give(key, to);
+    if (claim === 'busy') return { ...nothing, busy: true };
+    const before = claim?.owned;
     if (current) this.#counts.given++;
     this.#sets.raise(key, epoch, run);
     this.#leaving.leave(key);
     await this.#safety.quiet(key, QUIET_MS);
+    // It may have been lost in silence while its changes were waited for.
+    const isConfirmed = current !== undefined && this.#ownership.held(current);
+    if (before) this.#retire(before, isConfirmed);
     // Another invoker may have owned it since.
     const held = before !== undefined && this.#ownership.held(before);
     if (before ? !held : !this.#ownership.inContact) memory.clear(namespace, color);
@@ -238,7 +260,7 @@ export class Sharing implements Elsewhere {
       epoch: Math.max(nothing.epoch, before?.epoch ?? 0),
       objects: memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now()).objects.length > 0,
       ...(set ? { set } : {}),
-      ...(before ? { ownedEpoch: before.epoch, confirmed: current !== undefined } : {}),
+      ...(before ? { ownedEpoch: before.epoch, confirmed: isConfirmed } : {}),
       formers: [...(before?.formers.values() ?? [])],
       sets,
     };
@@ -250,8 +272,11 @@ export class Sharing implements Elsewhere {
    */
   release(namespace: ObjectNamespace, { color }: ObjectAddress): void {
     this.requireNotOwned(namespace, color);
-    if (!this.#ownership.inContact && originalOf(namespace).uuid === namespace.uuid)
-      this.#parts.memory.clear(namespace, color);
+    if (this.#ownership.inContact || originalOf(namespace).uuid !== namespace.uuid) return;
+    // It may have been the owner until it lost the contact.
+    const latest = this.#ownership.latest(colorKey(namespace, color));
+    if (latest) this.#retire(latest, false);
+    this.#parts.memory.clear(namespace, color);
   }
 
   /** @throws ObjectError 421 if another invoker may not change the objects of a color here */
@@ -280,6 +305,7 @@ export class Sharing implements Elsewhere {
     if (state?.kind === 'given' && `invoker${state.to.instance}` === from.name) this.#ownership.forget(key);
     if (state?.kind === 'owned' && state.epoch < from.epoch) {
       this.#leaving.leave(key);
+      this.#retire(state, false);
       this.#parts.memory.clear(namespace, color);
       this.#ownership.forget(key);
       this.#ownership.forgetClaim(key);
@@ -287,6 +313,16 @@ export class Sharing implements Elsewhere {
       this.#sets.raise(key, from.epoch);
     }
     return this.#departure.gather(namespace, color, policy, from.name);
+  }
+
+  /**
+   * Whether another invoker is to keep its set of copies. @param from the name of that invoker.
+   */
+  async keeps(asked: Asked, from: string): Promise<boolean> {
+    await this.#ownership.locate(asked);
+    const owned = this.#ownership.owned(asked.namespace, asked.color);
+    // Only the owner knows.
+    return !owned || needsSet(owned, from);
   }
 
   drain(signal: AbortSignal): Promise<{ readonly moved: number; readonly left: number }> {
@@ -305,30 +341,39 @@ export class Sharing implements Elsewhere {
     }
   }
 
-  /**
-   * Gets an object for a copy of it. A change that is under way waits for that copy, so it is not waited for.
-   * @returns whether the object exists nowhere, or is being deleted.
-   */
-  async #fetch(namespace: ObjectNamespace, address: ObjectAddress): Promise<boolean> {
+  /** Makes the replicated objects of an ownership that has ended a set of copies. @param isConfirmed see `setOfOwner`. */
+  #retire(owned: Owned, isConfirmed: boolean): void {
+    if (owned.retired) return;
+    owned.retired = true;
+    const { namespace, color } = owned;
+    const wasQuiet = !this.#safety.takeBack(colorKey(namespace, color));
+    this.#sets.demote(owned, setOfOwner(owned, isConfirmed, wasQuiet), this.#parts.now());
+    owned.hidden.clear();
+    owned.lateCopies = new Set();
+  }
+
+  /** Makes the objects of a color this invoker's own: it is the owner. */
+  #take({ owned, outdated }: Adopted): void {
     const { memory, now } = this.#parts;
-    // No other operation may begin between the last look and the search: two searches could undo a change.
-    for (let search = this.#safety.recovering(namespace, address); search;) {
-      await search;
-      search = this.#safety.recovering(namespace, address);
-    }
-    const owned = this.#ownership.owned(namespace, address.color);
-    if (!owned || memory.peek(namespace, address, now())) return false;
-    if (this.#safety.isChanging(namespace, address)) return true;
-    const search = (): Promise<Prepared> => this.#recovery.recover(namespace, address, owned, { forCopy: true });
-    return (await this.#safety.alone(namespace, address, search)) === 'missing';
+    const { namespace, color, base } = owned;
+    if (outdated) memory.clear(namespace, color);
+    // It may have been removed in this moment, for another owner. There is nothing then to make a set of.
+    if (base && this.#sets.get(colorKey(namespace, color))?.epoch !== base.epoch) owned.doubted = owned.retired = true;
+    else if (base) for (const key of this.#sets.promote(namespace, color, now())) owned.hidden.add(key);
+    else this.#sets.drop(namespace, color);
+  }
+
+  /** Another invoker takes the color over. It does not know of a set that was fetched here. */
+  #giveUp({ owned: { namespace, color, base }, wasFetched }: Adopted): void {
+    const set = this.#sets.get(colorKey(namespace, color));
+    if (wasFetched && set?.epoch === base?.epoch) this.#sets.drop(namespace, color);
   }
 
   /** Begins another set of copies if the color's next home has changed, or has lost the copies. */
   #copyAnew({ namespace, color }: Asked, owned: Owned, next: Peer | undefined): void {
     const { now, onWarning } = this.#parts;
     if (!next) return;
-    const kept = this.#sets.get(colorKey(namespace, color)) !== undefined;
-    const isNeeded = needsNewSet(owned, next, kept, now());
+    const isNeeded = needsNewSet(owned, next, now());
     if (!isNeeded && (!owned.copiedTo || owned.copying || now() < owned.checkAt)) return;
     if (isNeeded) owned.copyAgainAt = now() + COPY_AGAIN_MS;
     owned.checkAt = now() + CHECK_MS;

@@ -7,14 +7,21 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 
 /** Ids of namespaces contain no control characters. */
 const COPIES = '\ncopies';
+const FETCHED = '\nfetched';
 
 export const copiesOf = ({ uuid, ...rest }: ObjectNamespace): ObjectNamespace => ({
   uuid: `${uuid}${COPIES}`,
   ...rest,
 });
 
+/** The copies that are being fetched from another invoker, and are not part of a set yet. @param fetch its number. */
+export const fetchedOf = ({ uuid, ...rest }: ObjectNamespace, fetch: number): ObjectNamespace => ({
+  uuid: `${uuid}${FETCHED}${fetch}`,
+  ...rest,
+});
+
 /** The namespace itself, of its copies or not. */
 export const originalOf = ({ uuid, ...rest }: ObjectNamespace): ObjectNamespace => ({
-  uuid: uuid.endsWith(COPIES) ? uuid.slice(0, -COPIES.length) : uuid,
+  uuid: uuid.replace(/\n(copies|fetched\d+)$/, ''),
   ...rest,
 });

@@ -119,8 +119,7 @@ async function answer(
       return;
     }
     case 'adopt': {
-      const policy = url.searchParams.get('policy') ?? undefined;
-      const gathered = await sharing.gather(namespace, color, policy, { name: from, epoch: epochIn(url) });
+      const gathered = await sharing.gather(namespace, color, policyIn(url), { name: from, epoch: epochIn(url) });
       sendJson(response, JSON.stringify({ gathered }));
       return;
     }
@@ -148,8 +147,19 @@ async function answer(
     case 'complete': {
       const from = url.searchParams.has('from') ? epochIn(url, 'from') : undefined;
       const begun = url.searchParams.has('begun');
-      const completed = sharing.sets.complete(namespace, color, epochIn(url), from, begun);
+      const ofSet = { namespace, color, policy: policyIn(url) };
+      const completed = sharing.sets.complete(ofSet, epochIn(url), { from, begun });
       sendJson(response, JSON.stringify({ completed }));
+      return;
+    }
+    case 'fence': {
+      const set = sharing.sets.fence(namespace, color, epochIn(url));
+      sendJson(response, JSON.stringify({ set }));
+      return;
+    }
+    case 'keep': {
+      const kept = await sharing.keeps({ namespace, color, policy: policyIn(url) }, from);
+      sendJson(response, JSON.stringify({ kept }));
       return;
     }
     case 'forget':
@@ -164,6 +174,8 @@ async function answer(
     case 'request':
   }
 }
+
+const policyIn = (url: URL): string | undefined => url.searchParams.get('policy') ?? undefined;
 
 /** An epoch in the query; 0 if it is missing. @throws ObjectError 400 */
 function epochIn(url: URL, name = 'epoch'): number {
@@ -220,6 +232,7 @@ async function keepCopy(
   const copies = copiesOf(namespace);
   const { headers } = request;
   const length = bodyLength(request);
+  memory.requireKeepable(copies, address, { persistence: 'replicated', bytes: length ?? 0 }, now());
   const reservation = memory.reserve(copies, address, length ?? 0, now());
   try {
     const bytes = await readBody(request, length, reservation, now);

@@ -22,13 +22,19 @@ export function placeOf(instance: number, state: ColorState | undefined, known: 
   return { kind: 'home', self: home, others, reply: known };
 }
 
-/**
- * Whether another set of copies is to be begun at the next home, because the color has copies elsewhere.
- * @param kept whether this invoker keeps a set of the color.
- */
-export function needsNewSet(owned: Owned, next: Peer, kept: boolean, now: number): boolean {
-  const { copying, copyAgainAt, copiedTo, copies } = owned;
+/** Whether another set of copies is to be begun at the next home, because the color has copies elsewhere. */
+export function needsNewSet(owned: Owned, next: Peer, now: number): boolean {
+  const { copying, copyAgainAt, copiedTo, copies, base } = owned;
   if (copying || now < copyAgainAt) return false;
-  if (copiedTo) return copiedTo.peer.instance !== next.instance || copiedTo.lost === true;
-  return copies.size > 0 || kept;
+  if (!copiedTo) return base !== undefined || copies.size > 0;
+  const { peer, lost } = copiedTo;
+  return peer.instance !== next.instance || peer.url !== next.url || lost === true;
+}
+
+/** Whether an owner needs the set of copies of another invoker. @param holder the name of that invoker. */
+export function needsSet({ copiedTo, copies, copying, base }: Owned, holder: string): boolean {
+  if (copying) return true;
+  if (copiedTo) return `invoker${copiedTo.peer.instance}` === holder;
+  // It has not made a set of its own yet.
+  return base !== undefined || [...copies.values()].some(({ peer }) => `invoker${peer.instance}` === holder);
 }

@@ -68,6 +68,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
         ttlMs: ttl > 0 ? ttl * 1000 : undefined,
         contentType: headers['content-type']?.toString(),
         etag,
+        isMoved: true,
       };
       const { object } = memory.put(namespace, address, ObjectBytes.of(bytes), options, reservation, now());
       release = memory.hold(namespace, address, object);

@@ -65,13 +65,12 @@ describe('objects of invokers that start again', () => {
     assert.match(await get(again, '/red/deleted'), /^404/);
   });
 
-  it('that are replicated are listed at a home that has them in its copy only', async () => {
+  it('that are replicated are listed and read at a home that has started again', async () => {
     const [, b] = [await add(), await add()];
     assert.match(await put(b, '/red/k', 'kept', REPLICATED), /^201/);
     const again = await current.cluster.restart(b);
     await eventually(() => copiedAgain(again));
     assert.match(await get(again, '/red'), /"key":"k"/);
-    assert.equal(again.memory.counts().objects, 0);
     assert.equal(await get(again, '/red/k'), '200 kept');
     const { boundBytes } = again.memory;
     again.memory.resize(0);
@@ -88,19 +87,24 @@ describe('objects of invokers that start again', () => {
   }
 
   it('that are replicated stay if their home starts again, and the only invoker with a copy is cut off for a while', async () => {
-    const [, b, c] = [await add(), await add(), await add()];
+    const [a, b, c] = [await add(), await add(), await add()];
     assert.match(await put(c, '/red/k', 'kept', REPLICATED), /^201/);
     const again = await current.cluster.restart(c);
     await copiedAgain(again);
     cutOff(b);
     b.state = 'draining';
+    // The first attempt may still go to it. The home after it gets all objects.
     const change = (): Promise<string> => put(again, '/red/other', 'x', REPLICATED);
-    // The first attempt may still go to it, and others to the home after it, which would have a copy without the object.
-    for (let i = 0; i < 4; i++) assert.match(await change(), /^50[23]/);
-    reconnect(b);
-    b.state = 'up';
     await eventually(async () => assert.match(await change(), /^20/), LIMIT_MS);
-    assert.equal(await get(again, '/red/k'), '200 kept');
+    await current.cluster.kill(again);
+    current.cluster.notice(again);
+    reconnect(b);
+    for (const [path, text] of [
+      ['/red/k', 'kept'],
+      ['/red/other', 'x'],
+    ] as const) {
+      await eventually(async () => assert.equal(await get(a, path), `200 ${text}`), LIMIT_MS);
+    }
   });
 
   it('that are replicated are copied again to a next home that has started again, although nobody changes them', async () => {
@@ -123,9 +127,8 @@ describe('objects of invokers that start again', () => {
     b.state = 'draining';
     const d = await add();
     await eventually(async () => assert.equal(await get(d, '/red/k'), '200 one'), LIMIT_MS);
-    assert.match(await get(d, '/red/missing'), /^503/);
     await current.cluster.restart(b, { isMoved: true });
-    await eventually(async () => assert.match(await get(d, '/red/missing'), /^404/));
+    assert.match(await get(d, '/red/missing'), /^404/);
     await eventually(async () => assert.match(await put(d, '/red/k', 'two', REPLICATED), /^200/));
   });
 });

@@ -80,11 +80,11 @@ describe('objects of several invokers over https', () => {
     await eventually(async () => assert.match(await first.text('/red/k', { method: 'PUT', body, headers }), /^20/));
     assert.ok((await first.call('/red/k')).body.equals(body));
     assert.ok((await second.call('/red/k')).body.equals(body));
-    // The next home takes the color over.
+    // The next home takes the color over, and makes its copy the object.
     name(a, b);
     await eventually(async () => {
       assert.ok((await first.call('/red/k')).body.equals(body));
-      assert.equal(a.counts()?.sharing.moved, 1);
+      assert.equal(a.counts()?.sharing.adopted, 1);
     });
     first.close();
     second.close();

@@ -32,7 +32,7 @@ export const newMemory = (
   more: { maxObjects?: number; maxKeysPerColor?: number } = {},
 ): ObjectMemory => new ObjectMemory({ epoch: 'e', boundBytes, ...more });
 
-/** Writes an object of the color `c`. */
+/** Writes an object. */
 export function put(
   memory: ObjectMemory,
   owner: ObjectNamespace,
@@ -40,10 +40,12 @@ export function put(
   bytes: number | string,
   now = 0,
   options: Partial<WriteOptions> = {},
+  color = 'c',
 ): { readonly object: StoredObject; readonly created: boolean } {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : Buffer.alloc(bytes);
-  const reservation = memory.reserve(owner, at(key), buffer.length, now);
-  return memory.put(owner, at(key), ObjectBytes.of(buffer), { ...PLAIN, ...options }, reservation, now);
+  const address = at(key, color);
+  const reservation = memory.reserve(owner, address, buffer.length, now);
+  return memory.put(owner, address, ObjectBytes.of(buffer), { ...PLAIN, ...options }, reservation, now);
 }
 
 export const textOf = (object: StoredObject | undefined): string | undefined => object?.bytes.text();

@@ -6,15 +6,14 @@ import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory
 import { Adoption, type Adopted, type AdoptedColor } from '../../../../../invoker/objects/sharing/Adoption.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import { newlyOwned } from '../../../../../invoker/objects/sharing/ColorStates.js';
-import { currentSets } from '../../../../../invoker/objects/sharing/currentSets.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
-import { takeObject } from '../../../../../invoker/objects/sharing/takeObject.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
 import { GUEST } from './cluster.js';
 
 /** Also the limit for a reply, which takes long on a busy machine. */
 const VALID_MS = 2000;
+const RED = { namespace: GUEST, color: 'red', policy: undefined };
 const SELF: Peer = { instance: 0, url: 'http://127.0.0.1:1' };
 
 describe('the adoption of a color', () => {
@@ -33,7 +32,14 @@ describe('the adoption of a color', () => {
     replies = [() => undefined, () => undefined];
     peers = new PeerClient('a secret', 'invoker0');
     sets = new CopySets(memory);
-    adoption = new Adoption(peers, sets, () => now, '0-a');
+    adoption = new Adoption({
+      peers,
+      sets,
+      holders: { ask: (_, request) => request() },
+      pull: async () => assert.fail('there are no sets'),
+      now: () => now,
+      run: '0-a',
+    });
     servers = replies.map((_, i) =>
       createServer((request, response) => {
         const reply = replies[i]?.(request.url ?? '');
@@ -64,6 +70,7 @@ describe('the adoption of a color', () => {
       sureAt: -Infinity,
       lapsed: undefined,
       claim: undefined,
+      isCurrent: () => true,
       ...changes,
     });
   const HANDED = { busy: false, behind: false, raised: [], epoch: 0, objects: false, formers: [], sets: [] };
@@ -128,7 +135,7 @@ describe('the adoption of a color', () => {
     const [first] = candidates;
     assert.ok(first);
     replies = [() => ({ ...HANDED, objects: true, ownedEpoch: 5 }), () => HANDED];
-    const lapsed = newlyOwned({ policy: undefined, epoch: 6, lapses: 1, validMs: VALID_MS });
+    const lapsed = newlyOwned({ ...RED, epoch: 6, lapses: 1, validMs: VALID_MS });
     const adopted = await run({ lapsed });
     assert.deepEqual([formers(adopted), adopted.outdated], [[], false]);
     // Another invoker has had it since.
@@ -138,7 +145,7 @@ describe('the adoption of a color', () => {
   });
 
   it('counts no objects of a lapsed ownership if an invoker has started again since, which may have had the color', async () => {
-    const lapsed = newlyOwned({ policy: undefined, epoch: 6, lapses: 0, validMs: VALID_MS });
+    const lapsed = newlyOwned({ ...RED, epoch: 6, lapses: 0, validMs: VALID_MS });
     const outdated = async (runsForMs: number | undefined, changes: Partial<AdoptedColor> = {}): Promise<boolean> => {
       replies = [() => ({ ...HANDED, runsForMs: 1000 }), () => ({ ...HANDED, runsForMs })];
       return (await run({ lapsed, sureAt: 500, ...changes })).outdated;
@@ -166,80 +173,10 @@ describe('the adoption of a color', () => {
     assert.equal((await run({ lapsed, lapses: lapsed.lapses + 1, sureAt: 500 })).outdated, true);
   });
 
-  it('does not count sets of copies that are older than a lost set', async () => {
-    const [first, second] = candidates;
-    assert.ok(first && second);
-    const older = { epoch: 5, complete: true };
-    const newer = { epoch: 7, complete: true };
-    const current = async (): Promise<number[]> => {
-      const { owned } = await run();
-      return currentSets(owned, sets.get(colorKey(GUEST, 'red'))).map(({ epoch }) => epoch);
-    };
-    replies = [() => ({ ...HANDED, set: older }), () => ({ ...HANDED, set: newer })];
-    assert.deepEqual(await current(), [7]);
-    // The second one has started again.
-    replies = [() => ({ ...HANDED, set: older, sets: [{ ...newer, peer: second }] }), () => HANDED];
-    assert.deepEqual(await current(), []);
-    // This invoker has started again.
-    replies = [() => ({ ...HANDED, set: older }), () => ({ ...HANDED, sets: [{ ...newer, peer: SELF }] })];
-    assert.deepEqual(await current(), []);
-  });
-
   it('counts everything of invokers of an earlier program', async () => {
     const { raised: _, ...earlier } = HANDED;
     replies = [() => ({ ...earlier, objects: true }), () => ({ ...HANDED, objects: true })];
     const adopted = await run();
     assert.deepEqual([formers(adopted), adopted.outdated], [[1, 2], false]);
-  });
-});
-
-describe('a move of an object', () => {
-  it('fails if it is not removed there, also if it was evicted here meanwhile', async () => {
-    const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
-    const server = createServer((request, response) => {
-      if (request.method === 'GET') {
-        response.setHeader('etag', '"1"').end('value');
-        return;
-      }
-      memory.clear(GUEST, 'red');
-      response.writeHead(500).end('{}');
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const peers = new PeerClient('a secret', 'invoker0');
-    try {
-      const address = { color: 'red', key: 'k' };
-      const from = { instance: 1, url: `http://127.0.0.1:${port}` };
-      const common = { peers, memory, now: () => 1, namespace: GUEST, address, from, space: GUEST };
-      await assert.rejects(takeObject({ ...common, stillOwned: () => true }), { status: 503 });
-    } finally {
-      await peers.close();
-      server.close().closeAllConnections();
-    }
-  });
-
-  it('is complete if only the response of its removal is lost', async () => {
-    const requests: string[] = [];
-    const server = createServer((request, response) => {
-      requests.push(request.method ?? '');
-      if (request.method === 'GET') response.setHeader('etag', '"1"').end('value');
-      else if (requests.length === 2) request.socket.destroy();
-      else response.end('{}');
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const peers = new PeerClient('a secret', 'invoker0');
-    try {
-      const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
-      const address = { color: 'red', key: 'k' };
-      const from = { instance: 1, url: `http://127.0.0.1:${port}` };
-      const common = { peers, memory, now: () => 1, namespace: GUEST, address, from, space: GUEST };
-      assert.equal(await takeObject({ ...common, stillOwned: () => true }), 'taken');
-      assert.deepEqual(requests, ['GET', 'DELETE', 'DELETE']);
-      assert.equal(memory.peek(GUEST, address, 1)?.bytes.length, 5);
-    } finally {
-      await peers.close();
-      server.close().closeAllConnections();
-    }
   });
 });

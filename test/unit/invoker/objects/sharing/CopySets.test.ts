@@ -1,100 +1,95 @@
 import assert from 'node:assert/strict';
-import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
-import { newlyOwned } from '../../../../../invoker/objects/sharing/ColorStates.js';
-import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
+import { copiesOf, fetchedOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
-import { currentSets } from '../../../../../invoker/objects/sharing/currentSets.js';
+import type { Persistence } from '../../../../../shared/objects/ObjectRequest.js';
+import { A, put } from '../memory/memories.js';
 
-const GUEST = { uuid: 'u', name: 'guest', limitBytes: undefined };
-const RED = colorKey(GUEST, 'red');
+const COLOR = 'c';
+const KEY = colorKey(A, COLOR);
+const OF_COLOR = { namespace: A, color: COLOR, policy: undefined };
+const COPIES = copiesOf(A);
+const FETCHED = fetchedOf(A, 1);
 const FORMER = /taken the color over/;
 
+let memory: ObjectMemory;
+let sets: CopySets;
+
+function begin(): void {
+  memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+  sets = new CopySets(memory);
+}
+const replicated = (space: typeof A, key: string, text = key, ttlMs?: number) =>
+  put(memory, space, key, text, 0, { persistence: 'replicated', ttlMs });
+function keep(key: string, epoch: number, text = key, ttlMs?: number): void {
+  sets.admit(A, COLOR, epoch);
+  replicated(COPIES, key, text, ttlMs);
+}
+const textsOf = (space: typeof A, now = 0): string[] =>
+  memory
+    .list(space, { color: COLOR, prefix: '', after: undefined, limit: 10 }, now)
+    .objects.map(({ key }) => `${key}: ${memory.peek(space, { color: COLOR, key }, now)?.bytes.text()}`);
+const keys = (): string[] => textsOf(COPIES).map((text) => text.slice(0, 1));
+
 describe('sets of copies', () => {
-  let memory: ObjectMemory;
-  let sets: CopySets;
-
-  beforeEach(() => {
-    memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
-    sets = new CopySets(memory);
-  });
-
-  function keep(key: string, epoch: number): void {
-    sets.admit(GUEST, 'red', epoch);
-    const space = copiesOf(GUEST);
-    const options = {
-      condition: undefined,
-      persistence: 'replicated',
-      ttlMs: undefined,
-      contentType: undefined,
-    } as const;
-    const address = { color: 'red', key };
-    memory.put(space, address, ObjectBytes.ofText('x'), options, memory.reserve(space, address, 1, 0), 0);
-  }
-  const keys = (): string[] =>
-    memory
-      .list(copiesOf(GUEST), { color: 'red', prefix: '', after: undefined, limit: 10 }, 0)
-      .objects.map(({ key }) => key);
+  beforeEach(begin);
 
   it('grow until they are complete, and a higher epoch begins another one', () => {
     keep('a', 5);
     keep('b', 5);
-    assert.deepEqual([keys(), sets.get(RED)], [['a', 'b'], { epoch: 5, complete: false }]);
-    assert.equal(sets.complete(GUEST, 'red', 5, undefined), true);
-    assert.deepEqual(sets.get(RED), { epoch: 5, complete: true });
+    assert.deepEqual([keys(), sets.get(KEY)], [['a', 'b'], { epoch: 5, complete: false }]);
+    assert.equal(sets.complete(OF_COLOR, 5), true);
+    assert.deepEqual(sets.get(KEY), { epoch: 5, complete: true });
     keep('c', 6);
-    assert.deepEqual([keys(), sets.get(RED)], [['c'], { epoch: 6, complete: false }]);
+    assert.deepEqual([keys(), sets.get(KEY)], [['c'], { epoch: 6, complete: false }]);
   });
 
   it('refuse a former owner, also one that has never had a set here', () => {
     keep('a', 5);
-    assert.throws(() => sets.admit(GUEST, 'red', 4), FORMER);
-    sets.raise(RED, 7);
-    assert.equal(sets.epoch(RED), 7);
-    assert.throws(() => sets.admit(GUEST, 'red', 5), FORMER);
-    assert.throws(() => sets.complete(GUEST, 'red', 6, undefined), FORMER);
-    sets.raise(RED, 3);
-    assert.equal(sets.epoch(RED), 7);
+    assert.throws(() => sets.admit(A, COLOR, 4), FORMER);
+    sets.raise(KEY, 7);
+    assert.equal(sets.epoch(KEY), 7);
+    assert.throws(() => sets.admit(A, COLOR, 5), FORMER);
+    assert.throws(() => sets.complete(OF_COLOR, 6), FORMER);
+    sets.raise(KEY, 3);
+    assert.equal(sets.epoch(KEY), 7);
     assert.deepEqual(keys(), ['a']);
-    sets.admit(GUEST, 'green', 1);
+    sets.admit(A, 'green', 1);
   });
 
   it('pass to the next owner as they are if they are complete and the one that it knows', () => {
     keep('a', 5);
-    assert.equal(sets.complete(GUEST, 'red', 8, 5), false);
-    sets.complete(GUEST, 'red', 5, undefined);
-    assert.equal(sets.complete(GUEST, 'red', 8, 6), false);
-    assert.equal(sets.complete(GUEST, 'red', 7, 5), true);
+    assert.equal(sets.complete(OF_COLOR, 8, { from: 5 }), false);
+    sets.complete(OF_COLOR, 5);
+    assert.equal(sets.complete(OF_COLOR, 8, { from: 6 }), false);
+    assert.equal(sets.complete(OF_COLOR, 7, { from: 5 }), true);
     // The owner has not got the answer.
-    assert.equal(sets.complete(GUEST, 'red', 8, 5), true);
-    assert.deepEqual([keys(), sets.get(RED)], [['a'], { epoch: 8, complete: true }]);
+    assert.equal(sets.complete(OF_COLOR, 8, { from: 5 }), true);
+    assert.deepEqual([keys(), sets.get(KEY)], [['a'], { epoch: 8, complete: true }]);
   });
 
   it('are not complete if they were lost after their owner began them', () => {
     keep('a', 5);
-    sets.drop(GUEST, 'red');
-    assert.equal(sets.complete(GUEST, 'red', 5, undefined, true), false);
-    assert.equal(sets.get(RED), undefined);
-    assert.deepEqual(sets.admit(GUEST, 'red', 5), { epoch: 5, complete: false, begun: true });
-    assert.deepEqual(sets.admit(GUEST, 'red', 5), { epoch: 5, complete: false, begun: false });
-    assert.equal(sets.complete(GUEST, 'red', 5, undefined, true), true);
+    sets.drop(A, COLOR);
+    assert.equal(sets.complete(OF_COLOR, 5, { begun: true }), false);
+    assert.equal(sets.get(KEY), undefined);
+    assert.deepEqual(sets.admit(A, COLOR, 5), { epoch: 5, complete: false, begun: true });
+    assert.deepEqual(sets.admit(A, COLOR, 5), { epoch: 5, complete: false, begun: false });
+    assert.equal(sets.complete(OF_COLOR, 5, { begun: true }), true);
   });
 
   it('are forgotten when a later one is complete elsewhere', () => {
     keep('a', 5);
-    sets.forget(GUEST, 'red', 5);
+    sets.forget(A, COLOR, 5);
     assert.deepEqual(keys(), ['a']);
-    sets.forget(GUEST, 'red', 6);
-    assert.deepEqual([keys(), sets.get(RED)], [[], undefined]);
-    assert.throws(() => sets.admit(GUEST, 'red', 5), FORMER);
+    sets.forget(A, COLOR, 6);
+    assert.deepEqual([keys(), sets.get(KEY)], [[], undefined]);
+    assert.throws(() => sets.admit(A, COLOR, 5), FORMER);
   });
 
   it('are known for a bounded number of colors', () => {
     sets = new CopySets(memory, 2);
-    assert.equal(sets.epoch('red'), 0);
-    sets.raise('red', 0);
-    assert.equal(sets.epoch('red'), 0);
     sets.raise('red', 1);
     sets.raise('green', 2);
     assert.deepEqual([sets.epoch('red'), sets.epoch('green')], [1, 2]);
@@ -105,30 +100,115 @@ describe('sets of copies', () => {
   it('go with their copies if there are too many', () => {
     sets = new CopySets(memory, 2);
     keep('a', 5);
-    for (const color of ['green', 'blue']) sets.admit(GUEST, color, 5);
-    assert.deepEqual([keys(), sets.get(RED)], [[], undefined]);
-    assert.deepEqual(sets.get(colorKey(GUEST, 'green')), { epoch: 5, complete: false });
+    for (const color of ['green', 'blue']) sets.admit(A, color, 5);
+    assert.deepEqual([keys(), sets.get(KEY)], [[], undefined]);
+    assert.deepEqual(sets.get(colorKey(A, 'green')), { epoch: 5, complete: false });
   });
 
-  it('count from the latest complete one on', () => {
-    const owned = newlyOwned({ policy: undefined, epoch: 9, lapses: 1, validMs: 8000 });
-    const add = (instance: number, epoch: number, complete: boolean, lost = false): void =>
-      void owned.copies.set(instance, { peer: { instance, url: `http://i${instance}` }, epoch, complete, lost });
-    const current = (own?: { epoch: number; complete: boolean }): number[] =>
-      currentSets(owned, own).map(({ epoch }) => epoch);
-    assert.deepEqual(current(), []);
-    assert.deepEqual(current({ epoch: 0, complete: false }), [0]);
-    add(1, 3, false);
-    add(2, 2, false);
-    assert.deepEqual(current(), [3, 2]);
-    add(3, 4, true);
-    add(4, 5, false);
-    assert.deepEqual(current(), [5, 4]);
-    assert.deepEqual(current({ epoch: 6, complete: true }), [6]);
-    // A lost set still makes older ones out of date.
-    add(3, 4, true, true);
-    assert.deepEqual(current(), [5]);
-    owned.copiedTo = { peer: { instance: 7, url: 'http://i7' }, epoch: 9, complete: true };
-    assert.deepEqual(current({ epoch: 6, complete: true }), [9]);
+  it('refuse earlier owners when a later one fetches them, and stay', () => {
+    keep('a', 5);
+    sets.complete(OF_COLOR, 5);
+    assert.deepEqual(sets.fence(A, COLOR, 7), { epoch: 5, complete: true });
+    assert.throws(() => sets.admit(A, COLOR, 5), FORMER);
+    assert.throws(() => sets.fence(A, COLOR, 6), FORMER);
+    assert.deepEqual(sets.fence(A, COLOR, 7), { epoch: 5, complete: true });
+    assert.deepEqual(keys(), ['a']);
+    assert.equal(sets.fence(A, 'green', 7), undefined);
+  });
+});
+
+describe('a set of copies that is fetched', () => {
+  beforeEach(begin);
+  const fetched = (names: string[], before = sets.get(KEY)): void =>
+    sets.fetched(
+      A,
+      COLOR,
+      { epoch: 7, complete: true, since: 5 },
+      { policy: undefined, keys: new Set(names), from: FETCHED, before, now: 0 },
+    );
+
+  it('replaces the one that was here, of which it keeps what both have', () => {
+    for (const key of ['a', 'b', 'c']) keep(key, 5, 'old');
+    sets.complete(OF_COLOR, 5);
+    replicated(FETCHED, 'b', 'new');
+    replicated(FETCHED, 'd', 'new');
+    fetched(['a', 'b', 'd']);
+    assert.deepEqual(textsOf(COPIES), ['a: old', 'b: new', 'd: new']);
+    assert.deepEqual([textsOf(FETCHED), sets.get(KEY)], [[], { epoch: 7, complete: true, since: 5 }]);
+  });
+
+  it('does not replace one that has changed since the fetching began', () => {
+    keep('a', 5, 'old');
+    const before = sets.get(KEY);
+    replicated(FETCHED, 'a', 'new');
+    keep('a', 8, 'newest');
+    assert.throws(() => fetched(['a'], before), FORMER);
+    assert.deepEqual([textsOf(COPIES), sets.get(KEY)?.epoch], [['a: newest'], 8]);
+    sets.drop(A, COLOR);
+    assert.throws(() => fetched(['a'], before), FORMER);
+  });
+});
+
+describe('the replicated objects of an owner', () => {
+  beforeEach(begin);
+  const write = (key: string, text: string, persistence: Persistence): void =>
+    void put(memory, A, key, text, 0, { persistence });
+
+  it('are those of the set that it began with, and no others', () => {
+    replicated(A, 'a', 'out of date');
+    replicated(A, 'x', 'out of date');
+    write('b', 'former', 'stored');
+    write('m', 'mine', 'memory');
+    keep('a', 5, 'copy');
+    keep('b', 5, 'copy');
+    keep('t', 5, 'copy', 10);
+    sets.complete(OF_COLOR, 5);
+    const used = memory.usedBytes;
+    const promoted = sets.promote(A, COLOR, 0);
+    assert.deepEqual(textsOf(A), ['a: copy', 'b: copy', 'm: mine', 't: copy']);
+    assert.deepEqual([textsOf(COPIES), sets.get(KEY)], [[], undefined]);
+    assert.deepEqual(promoted.toSorted(), ['a', 'b', 't']);
+    assert.ok(memory.usedBytes < used);
+    assert.deepEqual(textsOf(A, 10), ['a: copy', 'b: copy', 'm: mine']);
+  });
+
+  it('are a set again when it is not the owner any more, and other objects stay', () => {
+    replicated(A, 'a');
+    write('m', 'mine', 'memory');
+    write('s', 'mine', 'stored');
+    sets.demote(OF_COLOR, { epoch: 6, complete: true, since: 5 }, 0);
+    assert.deepEqual([textsOf(A), textsOf(COPIES)], [['m: mine', 's: mine'], ['a: a']]);
+    assert.deepEqual(sets.get(KEY), { epoch: 6, complete: true, since: 5 });
+    sets.promote(A, COLOR, 0);
+    assert.deepEqual(textsOf(A), ['a: a', 'm: mine', 's: mine']);
+  });
+
+  it('replace an older set, and are removed if a later owner has begun one', () => {
+    keep('a', 5, 'old');
+    keep('b', 5, 'old');
+    replicated(A, 'a', 'new');
+    sets.demote(OF_COLOR, { epoch: 6, complete: true }, 0);
+    assert.deepEqual(textsOf(COPIES), ['a: new']);
+    replicated(A, 'a', 'older');
+    keep('a', 7, 'later');
+    for (const epoch of [6, 7]) sets.demote(OF_COLOR, { epoch, complete: true }, 0);
+    assert.deepEqual([textsOf(A), textsOf(COPIES)], [[], ['a: later']]);
+    assert.deepEqual(sets.get(KEY), { epoch: 7, complete: false });
+  });
+
+  it('are removed if they may be out of date', () => {
+    replicated(A, 'a');
+    write('m', 'mine', 'memory');
+    sets.demote(OF_COLOR, undefined, 0);
+    assert.deepEqual([textsOf(A), textsOf(COPIES), sets.get(KEY)], [['m: mine'], [], undefined]);
+    assert.equal(memory.keptBytes, 0);
+  });
+
+  it('are not an epoch of another owner when they are a set', () => {
+    sets.demote(OF_COLOR, { epoch: 6, complete: true }, 0);
+    assert.deepEqual([sets.raised(KEY), sets.epoch(KEY)], [[], 6]);
+    sets.admit(A, COLOR, 8);
+    sets.raise(KEY, 7, '1-a');
+    assert.deepEqual(sets.raised(KEY), [{ run: '1-a', epoch: 7 }, { epoch: 8 }]);
   });
 });

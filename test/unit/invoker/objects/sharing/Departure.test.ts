@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { CopyRequests } from '../../../../../invoker/objects/sharing/CopyRequests.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { Departure } from '../../../../../invoker/objects/sharing/Departure.js';
-import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
 import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
@@ -25,21 +25,20 @@ describe('a drain of objects', () => {
     const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
     const now = (): number => performance.now();
     const owned = (): undefined => undefined;
-    const holders = new Holders(peers, now, () => undefined);
+    const requests = new CopyRequests(peers, now);
     const sets = new CopySets(memory);
-    const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), holders, now, owned };
+    const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), requests, now, owned };
     const reply = { policy: 'p', homes: [{ instance: 1, url: `http://127.0.0.1:${port}` }], away: [], validMs: 1000 };
     const warnings: string[] = [];
     const departure = new Departure({
       ...parts,
       instance: 0,
-      replication: new Replication({ ...parts, fetch: async () => false, replaces: () => false }),
+      replication: new Replication({ ...parts, toCopy: () => new Map() }),
       recovery: new Recovery(parts),
       latest: () => undefined,
       freshHomes: async () => reply,
       freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
       ready: async () => undefined,
-      quiet: async () => undefined,
       onWarning: (text) => void warnings.push(text),
     });
     for (const color of ['stuck', 'a', 'b']) {

@@ -3,13 +3,15 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
-import { Adoption } from '../../../../../invoker/objects/sharing/Adoption.js';
+import { Adoption, type Adopted } from '../../../../../invoker/objects/sharing/Adoption.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { Ownership } from '../../../../../invoker/objects/sharing/Ownership.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
 import { eventually } from '../../../../e2e/eventually.js';
+import { put } from '../memory/memories.js';
 
 const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
 const RED = { namespace, color: 'red', policy: undefined };
@@ -20,22 +22,35 @@ describe('the ownership of a color', () => {
   /** The reply of the controllers. */
   let reply: Promise<HomesReply>;
   let lapses: number[];
+  /** The ownerships that have ended or may have ended, and all of them, in this order. */
+  let ended: Owned[];
+  let adopted: Owned[];
+  let memory: ObjectMemory;
   let peers: PeerClient;
   let ownership: Ownership;
 
   beforeEach(() => {
     now = 1000;
     reply = Promise.resolve(REPLY);
-    lapses = [];
-    const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+    [lapses, ended, adopted] = [[], [], []];
+    memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
     peers = new PeerClient('a secret', 'invoker0');
     ownership = new Ownership({
       instance: 0,
       memory,
-      adoption: new Adoption(peers, new CopySets(memory), () => now, '0-a'),
+      adoption: new Adoption({
+        peers,
+        sets: new CopySets(memory),
+        holders: { ask: (_, request) => request() },
+        pull: () => assert.fail('there are no sets'),
+        now: () => now,
+        run: '0-a',
+      }),
       askHomes: () => reply,
       now: () => now,
-      onDoubt: () => undefined,
+      onEnd: (owned) => void ended.push(owned),
+      onAdopted: ({ owned }) => void adopted.push(owned),
+      onSuperseded: () => undefined,
       onServe: () => undefined,
       onLapse: (silentMs) => void lapses.push(silentMs),
     });
@@ -129,5 +144,51 @@ describe('the ownership of a color', () => {
     } finally {
       silent.close().closeAllConnections();
     }
+  });
+
+  it('that may have been lost ends when a controller answers again, also if nobody asks for the color', async () => {
+    await ownership.locate(RED);
+    now += 501;
+    await ownership.homes({ ...RED, color: 'other' });
+    assert.deepEqual([lapses.length, ended], [2, adopted]);
+  });
+
+  it('that is being handed over ends before its objects are removed after a time without contact', async () => {
+    await ownership.locate(RED);
+    put(memory, namespace, 'k', 'value', now, {}, 'red');
+    ownership.give(colorKey(namespace, 'red'), { instance: 1, url: 'http://b:1' });
+    const clear = memory.clear.bind(memory);
+    let endedBefore: number | undefined;
+    memory.clear = (...asked) => {
+      endedBefore ??= ended.length;
+      clear(...asked);
+    };
+    now += 501;
+    await ownership.homes({ ...RED, color: 'other' });
+    assert.deepEqual([endedBefore, ended, memory.usedBytes], [1, adopted, 0]);
+  });
+
+  it('is not waited for by a request for longer than its limit, while the replicated objects are on their way', async () => {
+    let arrive: (adopted: Adopted) => void = () => assert.fail('nothing is on its way');
+    const slow = new Ownership({
+      instance: 0,
+      memory,
+      adoption: { run: () => new Promise((resolve) => (arrive = resolve)), endSilences: () => undefined },
+      askHomes: () => reply,
+      now: () => now,
+      locateMs: 5,
+      onEnd: () => undefined,
+      onAdopted: ({ owned }) => void adopted.push(owned),
+      onSuperseded: () => undefined,
+      onServe: () => undefined,
+      onLapse: () => undefined,
+    });
+    const reason = 'its replicated objects are on their way to the home';
+    assert.deepEqual(await slow.locate(RED), { kind: 'unknown', reason });
+    assert.equal(slow.owned(namespace, 'red'), undefined);
+    const owned = newlyOwned({ ...RED, epoch: 1, lapses: 1, validMs: 500 });
+    arrive({ owned, wasFetched: true, outdated: false });
+    assert.equal((await slow.locate(RED)).kind, 'here');
+    assert.deepEqual(adopted, [owned]);
   });
 });

@@ -6,7 +6,8 @@ import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 import { A, refused } from '../memory/memories.js';
 import { MapStore } from './MapStore.js';
 
-const owning = (): Owned => newlyOwned({ policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
+const owning = (): Owned =>
+  newlyOwned({ namespace: A, color: 'c', policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
 
 /** A store whose colors have such keys. */
 function storeOf(answer: () => Promise<StoredColor>): ObjectStore {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import type { StoredObject } from '../../../../../invoker/objects/memory/StoredObject.js';
 import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import type { CopyChange } from '../../../../../invoker/objects/sharing/Replication.js';
 import { Safety } from '../../../../../invoker/objects/sharing/Safety.js';
 import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
@@ -38,10 +39,12 @@ describe('a change of the persistence of an object', () => {
     [steps, copy, copyFails] = [[], undefined, false];
     [store, memory] = [new NotingStore(), newMemory()];
     own();
-    const change = async (_: unknown, __: unknown, object: StoredObject | undefined): Promise<void> => {
+    const change = async ({ object, onSend, onCopied }: CopyChange): Promise<void> => {
+      onSend();
       if (copyFails) throw new ObjectError(503, 'The next home does not answer.');
       copy = object?.persistence === 'replicated' ? textOf(object) : undefined;
       steps.push(copy === undefined ? 'removed the copy' : 'copied');
+      onCopied();
     };
     safety = new Safety({
       memory,
@@ -56,7 +59,7 @@ describe('a change of the persistence of an object', () => {
 
   /** Begins another ownership, which has not searched the store yet. */
   function own(): void {
-    owned = newlyOwned({ policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
+    owned = newlyOwned({ namespace: A, color: 'c', policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
     owned.others = [NEXT];
   }
 
@@ -79,22 +82,33 @@ describe('a change of the persistence of an object', () => {
     await write('one', 'stored');
     copyFails = true;
     await assert.rejects(write('two', 'replicated'), refused(502));
-    assert.equal(store.size, 1);
+    assert.deepEqual([store.size, textOf(object()), object()?.persistence], [1, 'one', 'stored']);
     copyFails = false;
     steps = [];
-    await safety.unsafe(A, OBJECT);
+    await write('two', 'replicated');
     assert.deepEqual([steps, copy, store.size], [['copied', 'removed from the store'], 'two', 0]);
   });
 
   it('from replicated to stored keeps the copy until the object is stored', async () => {
     await write('one', 'replicated');
     store.failing = true;
-    await assert.rejects(write('two', 'stored'), refused(502));
-    assert.equal(copy, 'one');
+    await assert.rejects(write('two', 'stored'), refused(503, /store does not answer/));
+    assert.deepEqual([copy, textOf(object()), object()?.persistence], ['one', 'one', 'replicated']);
     store.failing = false;
     steps = [];
-    await safety.unsafe(A, OBJECT);
+    await write('two', 'stored');
     assert.deepEqual([steps, copy, await stored()], [['stored', 'removed the copy'], undefined, 'two']);
+  });
+
+  it('from stored to replicated is taken back if only the copy is made, which the next change replaces', async () => {
+    await write('one', 'stored');
+    store.failing = true;
+    await assert.rejects(write('two', 'replicated'), refused(502));
+    assert.deepEqual([copy, textOf(object()), object()?.persistence], ['two', 'one', 'stored']);
+    store.failing = false;
+    steps = [];
+    await write('three', 'stored');
+    assert.deepEqual([steps, copy, await stored()], [['stored', 'removed the copy'], undefined, 'three']);
   });
 
   /** The next home has 'one', and the store has 'two', which was never acknowledged. Another owner begins with the copy. */
@@ -102,11 +116,9 @@ describe('a change of the persistence of an object', () => {
     await write('one', 'replicated');
     copyFails = true;
     await assert.rejects(write('two', 'stored'), refused(502));
-    assert.deepEqual([copy, store.size], ['one', 1]);
-    safety.takeBack(`${A.uuid}\n${OBJECT.color}`);
+    assert.deepEqual([copy, store.size, textOf(object())], ['one', 1, 'one']);
     copyFails = false;
     own();
-    put(memory, A, OBJECT.key, 'one', 0, { persistence: 'replicated' });
     steps = [];
   }
 
@@ -135,23 +147,16 @@ describe('a change of the persistence of an object', () => {
     assert.deepEqual([steps, store.size], [['copied', 'removed from the store'], 0]);
   });
 
-  it('is looked for in the store if the write ended too late', async () => {
+  it('is removed from the store at the next change if the write ended too late', async () => {
     owned.stored = new Set();
-    const release = store.hold();
     store.failing = true;
-    const writing = write('one', 'stored');
-    release();
-    await assert.rejects(writing, refused(502));
-    assert.equal(owned.stored.has(OBJECT.key), true);
-    // The object is evicted. It is in the store meanwhile, under an object of memory that hides it.
-    memory.delete(A, OBJECT, undefined, 0);
+    await assert.rejects(write('one', 'stored'), refused(502));
+    assert.deepEqual([owned.stored.has(OBJECT.key), object()], [true, undefined]);
     store.failing = false;
-    await safety.unsafe(A, OBJECT);
-    const { object: late } = put(memory, A, OBJECT.key, 'one', 0, { persistence: 'stored' });
+    const { object: late } = put(newMemory(), A, OBJECT.key, 'one', 0, { persistence: 'stored' });
     await store.write(A, OBJECT, { ...late, ttlMs: undefined }, 5);
-    memory.delete(A, OBJECT, undefined, 0);
     await write('two', 'memory');
-    await remove();
     assert.equal(store.size, 0);
+    assert.equal(owned.stored.has(OBJECT.key), false);
   });
 });

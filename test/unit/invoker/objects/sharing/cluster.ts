@@ -60,8 +60,12 @@ export class TestCluster {
   /** The proxies of former runs. */
   readonly #left: DroppingProxy[] = [];
 
-  constructor(store?: ObjectStore) {
+  readonly #boundBytes: number;
+
+  /** @param boundBytes the memory of each invoker. */
+  constructor(store?: ObjectStore, boundBytes = 80 * MB) {
     this.#store = store;
+    this.#boundBytes = boundBytes;
   }
 
   async add(): Promise<Node> {
@@ -86,7 +90,7 @@ export class TestCluster {
   /** @param formerProxy of its former run, which keeps its address. */
   async #start(instance: number, formerProxy?: DroppingProxy): Promise<Node> {
     const copies = new ReadCopies();
-    const memory = new ObjectMemory({ epoch: `e${instance}x`, boundBytes: 80 * MB, copies });
+    const memory = new ObjectMemory({ epoch: `e${instance}x`, boundBytes: this.#boundBytes, copies });
     const tokens = new ObjectTokens(new Uint8Array(32), `invoker${instance}`);
     const now = (): number => performance.now();
     const faults: unknown[] = [];

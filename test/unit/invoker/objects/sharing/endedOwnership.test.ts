@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
-import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
-import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import { CopyRequests } from '../../../../../invoker/objects/sharing/CopyRequests.js';
 import type { StoredColor } from '../../../../../invoker/objects/sharing/ObjectStore.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
@@ -46,7 +45,7 @@ class WaitingStore extends MapStore {
 }
 
 describe('an ownership that ends while the store is searched for the keys of the color', () => {
-  const own = newlyOwned({ policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
+  const own = newlyOwned({ namespace: A, color: 'c', policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
   /** The next owner has made the epoch of a stored object higher. */
   const taken: StoredColor = { keys: new Set([OBJECT.key]), epoch: 9 };
   let store: WaitingStore;
@@ -62,19 +61,14 @@ describe('an ownership that ends while the store is searched for the keys of the
     const parts = {
       memory,
       peers,
-      sets: new CopySets(memory),
+      requests: new CopyRequests(peers, () => 0),
       store,
       storedKeys: new StoredKeyLists(),
-      holders: new Holders(
-        peers,
-        () => 0,
-        () => undefined,
-      ),
       now: () => 0,
       owned: () => current,
     };
     recovery = new Recovery(parts);
-    const replication = new Replication({ ...parts, fetch: async () => false, replaces: () => false });
+    const replication = new Replication({ ...parts, toCopy: () => new Map() });
     // As for a color that is being handed over, not one that was lost in silence.
     safety = new Safety({ ...parts, replication, held: () => true });
   });
@@ -108,8 +102,9 @@ describe('an ownership that ends while the store is searched for the keys of the
       const written = change();
       current = next === 'none' ? undefined : { ...own, epoch: 7 };
       store.answer(taken);
-      await assert.rejects(written, refused(502, LOST));
+      await assert.rejects(written, refused(503, LOST));
       assert.deepEqual(store.calls, []);
+      assert.equal(memory.peek(A, OBJECT, 0), undefined, 'it is taken back');
     });
   }
 

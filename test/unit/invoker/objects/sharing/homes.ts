@@ -1,28 +1,34 @@
 import type { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { newlyOwned, nextEpoch, type CopySet, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
-import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
-import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import { CopyRequests } from '../../../../../invoker/objects/sharing/CopyRequests.js';
+import { CopySets, type CopySetState } from '../../../../../invoker/objects/sharing/CopySets.js';
 import type { ObjectStore } from '../../../../../invoker/objects/sharing/ObjectStore.js';
 import { PeerClient, PeerError, type PeerRequest } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
 import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
+import { Safety } from '../../../../../invoker/objects/sharing/Safety.js';
 import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
-import { newMemory } from '../memory/memories.js';
-import { SECRET } from './cluster.js';
+import type { Persistence } from '../../../../../shared/objects/ObjectRequest.js';
+import { at, newMemory, put, textOf } from '../memory/memories.js';
+import { GUEST, SECRET, type Node } from './cluster.js';
 
+export const COLOR = 'c';
 export const silent = (): PeerError => new PeerError('silent', 'the invoker does not answer');
+export const peerOf = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
+
+type Send = () => Promise<unknown>;
 
 /** A client over a network that loses answers and delays requests. */
-export class LossyPeers extends PeerClient {
+class LossyPeers extends PeerClient {
   /** What happens to the next request of the operation. */
-  #next: { operation: string; run: (send: () => Promise<unknown>) => Promise<unknown> } | undefined;
+  #next: { operation: string; run: (send: Send) => Promise<unknown> } | undefined;
 
   constructor() {
     super(SECRET, 'invoker9');
   }
 
-  on(operation: string, run: (send: () => Promise<unknown>) => Promise<unknown>): void {
+  on(operation: string, run: (send: Send) => Promise<unknown>): void {
     this.#next = { operation, run };
   }
 
@@ -63,58 +69,93 @@ export class LossyPeers extends PeerClient {
   }
 }
 
-/** The owner of a color. */
-export interface TestHome {
+interface TestHomeOptions {
+  /** The sets that it has been told of. */
+  readonly copies?: readonly CopySet[];
+  /** The set from which its objects came. */
+  readonly base?: CopySetState | undefined;
+  /** Missing: none. */
+  readonly store?: ObjectStore | undefined;
+  readonly memory?: ObjectMemory;
+}
+
+/** The owner of the color `c`. */
+export class TestHome {
   readonly memory: ObjectMemory;
-  readonly peers: LossyPeers;
+  readonly peers = new LossyPeers();
+  readonly requests: CopyRequests;
   readonly owned: Owned;
   readonly recovery: Recovery;
   readonly replication: Replication;
+  readonly safety: Safety;
   /** Those that it keeps itself. */
   readonly sets: CopySets;
-  readonly holders: Holders;
+  readonly storedKeys = new StoredKeyLists();
+  readonly store: ObjectStore | undefined;
+  /** Whether it is still the owner, and whether it has not lost the color in silence. */
+  isOwned = true;
+  isHeld = true;
+  now = (): number => performance.now();
+
+  constructor({ copies = [], base, store, memory = newMemory() }: TestHomeOptions = {}) {
+    this.memory = memory;
+    this.store = store;
+    this.sets = new CopySets(memory);
+    const now = (): number => this.now();
+    this.requests = new CopyRequests(this.peers, now);
+    this.owned = newlyOwned({
+      namespace: GUEST,
+      color: COLOR,
+      policy: undefined,
+      epoch: nextEpoch(0),
+      lapses: 0,
+      validMs: 1000,
+      base,
+    });
+    for (const set of copies) this.owned.copies.set(set.peer.instance, set);
+    const { peers, sets, requests, storedKeys } = this;
+    const owned = (): Owned | undefined => (this.isOwned ? this.owned : undefined);
+    const parts = { memory, peers, sets, requests, store, storedKeys, now, owned };
+    this.recovery = new Recovery(parts);
+    this.replication = new Replication({ ...parts, toCopy: (color) => this.safety.toCopy(color) });
+    this.safety = new Safety({ ...parts, replication: this.replication, held: () => this.isHeld });
+  }
+
+  /** Completes a set at an invoker. */
+  ensure(node: Node): Promise<CopySet> {
+    return this.replication.ensure(GUEST, COLOR, this.owned, peerOf(node));
+  }
+
+  /** Writes an object into its memory only. */
+  put(key: string, text: string, persistence: Persistence = 'replicated', ttlMs?: number) {
+    return put(this.memory, GUEST, key, text, this.now(), { persistence, ttlMs }).object;
+  }
+
+  /** Changes an object, and makes the change safe. */
+  async change(key: string, text: string, persistence: Persistence = 'replicated', ttlMs?: number): Promise<void> {
+    const before = this.memory.peek(GUEST, at(key), this.now());
+    const object = this.put(key, text, persistence, ttlMs);
+    await this.safety.settle({ namespace: GUEST, address: at(key), object, before });
+  }
+
+  async remove(key: string): Promise<void> {
+    const before = this.memory.delete(GUEST, at(key), undefined, this.now());
+    await this.safety.settle({ namespace: GUEST, address: at(key), object: undefined, before });
+  }
+
+  textOf(key: string): string | undefined {
+    return textOf(this.memory.peek(GUEST, at(key), this.now()));
+  }
 }
 
-/** Owners of colors outside of a cluster, which keep copies at its invokers. */
+/** Owners outside of a cluster, which keep copies at its invokers. */
 export class TestHomes {
   #homes: TestHome[] = [];
 
-  /**
-   * @param sets that it has been told of.
-   * @param afterFetch runs when it has fetched an object.
-   * @param store missing: none.
-   */
-  add(
-    sets: readonly CopySet[] = [],
-    afterFetch: (home: TestHome, key: string) => void = () => undefined,
-    store?: ObjectStore,
-  ): TestHome {
-    const now = (): number => performance.now();
-    const [memory, peers] = [newMemory(), new LossyPeers()];
-    const owned = newlyOwned({ policy: undefined, epoch: nextEpoch(0), lapses: 0, validMs: 1000 });
-    for (const set of sets) owned.copies.set(set.peer.instance, set);
-    const parts = {
-      memory,
-      peers,
-      sets: new CopySets(memory),
-      holders: new Holders(peers, now, () => undefined),
-      store,
-      storedKeys: new StoredKeyLists(),
-      now,
-      owned: () => owned,
-    };
-    const recovery = new Recovery(parts);
-    const replication = new Replication({
-      ...parts,
-      replaces: () => false,
-      fetch: async (namespace, address) => {
-        if (memory.peek(namespace, address, now())) return false;
-        const isGone = (await recovery.recover(namespace, address, owned)) === 'missing';
-        afterFetch(home, address.key);
-        return isGone;
-      },
-    });
-    const home: TestHome = { memory, peers, owned, recovery, replication, sets: parts.sets, holders: parts.holders };
+  /** @param next the next homes. */
+  add(options: TestHomeOptions = {}, ...next: readonly Node[]): TestHome {
+    const home = new TestHome(options);
+    home.owned.others = next.map(peerOf);
     this.#homes.push(home);
     return home;
   }

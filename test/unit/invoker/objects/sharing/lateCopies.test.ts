@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
-import type { StoredObject } from '../../../../../invoker/objects/memory/StoredObject.js';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
-import { Safety } from '../../../../../invoker/objects/sharing/Safety.js';
-import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
-import type { Persistence } from '../../../../../shared/objects/ObjectRequest.js';
-import { at, put, refused } from '../memory/memories.js';
+import { newlyOwned } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import {
+  addLateCopies,
+  hasLateCopy,
+  noteLateCopy,
+  takeLateCopies,
+} from '../../../../../invoker/objects/sharing/lateCopies.js';
+import { A, at, refused, textOf } from '../memory/memories.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
 import { TestHomes, type TestHome } from './homes.js';
 import { MapStore } from './MapStore.js';
@@ -14,72 +17,108 @@ describe('a request for a copy that arrives late', () => {
   let cluster: TestCluster;
   let next: Node;
   let home: TestHome;
-  let safety: Safety;
 
   beforeEach(async () => {
     cluster = new TestCluster();
     next = await cluster.add();
-    home = homes.add();
-    const { memory, replication, owned } = home;
-    owned.others = [{ instance: next.instance, url: `http://127.0.0.1:${next.proxy.port}` }];
-    const storedKeys = new StoredKeyLists();
-    const parts = { memory, replication, storedKeys, now, owned: () => owned, held: () => true };
-    safety = new Safety({ ...parts, store: new MapStore() });
+    home = homes.add({ store: new MapStore() }, next);
   });
   afterEach(async () => {
     await homes.close();
     await cluster.close();
   });
+  const copy = (key = 'k'): string | undefined => textOf(next.memory.peek(copiesOf(GUEST), at(key), performance.now()));
 
-  const now = (): number => performance.now();
-  const settle = (key: string, object: StoredObject | undefined, before: StoredObject | undefined): Promise<void> =>
-    safety.settle({ namespace: GUEST, address: at(key), object, before }) ?? Promise.resolve();
-  function write(key: string, text: string, persistence: Persistence): Promise<void> {
-    const before = home.memory.peek(GUEST, at(key), now());
-    return settle(key, put(home.memory, GUEST, key, text, now(), { persistence }).object, before);
-  }
-  function remove(): Promise<void> {
-    const before = home.memory.peek(GUEST, at('k'), now());
-    home.memory.delete(GUEST, at('k'), undefined, now());
-    return settle('k', undefined, before);
-  }
-
-  /** A copy whose request gets no answer, and whose object is evicted then. @returns a function that delivers the request. */
-  async function late(): Promise<() => Promise<unknown>> {
-    await write('other', 'one', 'replicated');
-    const deliver = home.peers.delay('copy');
-    await assert.rejects(write('k', 'late', 'replicated'), refused(502));
-    home.memory.delete(GUEST, at('k'), undefined, now());
-    home.owned.evictions++;
-    assert.equal(safety.isChanging(GUEST, at('k')), false);
+  /** A copy whose request gets no answer: its change is taken back. @returns a function that delivers the request. */
+  async function late(operation: 'copy' | 'drop' = 'copy'): Promise<() => Promise<unknown>> {
+    await home.change('other', 'one');
+    if (operation === 'drop') await home.change('k', 'before');
+    const before = home.textOf('k');
+    const deliver = home.peers.delay(operation);
+    await assert.rejects(operation === 'copy' ? home.change('k', 'late') : home.remove('k'), refused(502));
+    assert.equal(home.textOf('k'), before);
     return deliver;
   }
 
-  for (const persistence of ['stored', 'memory'] as const) {
-    it(`is refused after a change that needs no copy (${persistence})`, async () => {
+  for (const persistence of ['replicated', 'stored', 'memory'] as const) {
+    it(`is refused after the next change of the object (${persistence})`, async () => {
       const deliver = await late();
-      await write('k', 'two', persistence);
+      await home.change('k', 'two', persistence);
       await assert.rejects(deliver(), refused(421));
-      assert.equal(next.memory.peek(copiesOf(GUEST), at('k'), now()), undefined);
+      assert.equal(copy(), persistence === 'replicated' ? 'two' : undefined);
       const { epoch } = home.owned;
-      await write('k', 'three', persistence);
-      await remove();
+      await home.change('k', 'three', persistence);
+      await home.remove('k');
       assert.equal(home.owned.epoch, epoch);
+      assert.deepEqual([copy(), copy('other')], [undefined, 'one']);
     });
   }
 
-  it('is taken back by the next change that needs no copy, if it has arrived before that', async () => {
-    const deliver = await late();
-    await deliver();
-    await write('l', 'one', 'replicated');
-    await write('k', 'two', 'stored');
-    assert.equal(next.memory.peek(copiesOf(GUEST), at('k'), now()), undefined);
+  it('is refused after the next change, also if it removes the copy', async () => {
+    const deliver = await late('drop');
+    await home.change('k', 'two');
+    await assert.rejects(deliver(), refused(421));
+    assert.equal(copy(), 'two');
   });
 
-  it('does not matter for other objects', async () => {
+  it('is replaced by the next change, if it has arrived before that', async () => {
+    for (const persistence of ['replicated', 'stored', 'memory'] as const) {
+      const deliver = await late();
+      await deliver();
+      assert.equal(copy(), 'late');
+      await home.change('k', 'two', persistence);
+      assert.equal(copy(), persistence === 'replicated' ? 'two' : undefined);
+      await home.remove('k');
+    }
+  });
+
+  it('is replaced when the object is deleted that was there before', async () => {
+    await home.change('k', 'before');
+    const deliver = await late();
+    await deliver();
+    assert.deepEqual([home.textOf('k'), copy()], ['before', 'late']);
+    await home.remove('k');
+    assert.equal(copy(), undefined);
+  });
+
+  it('is not waited for by changes of other objects that need no copy', async () => {
     await late();
     const { epoch } = home.owned;
-    await write('l', 'two', 'stored');
+    await home.change('l', 'two', 'stored');
+    assert.equal(home.owned.epoch, epoch);
     assert.notEqual(home.owned.copiedTo?.epoch, epoch);
+    assert.equal(hasLateCopy(home.owned, 'k'), true);
+  });
+
+  it('matters no more once a whole set is at another invoker', async () => {
+    const third = await cluster.add();
+    const deliver = await late();
+    await home.ensure(third);
+    assert.equal(hasLateCopy(home.owned, 'k'), false);
+    await assert.rejects(deliver(), refused(421));
+  });
+});
+
+describe('the keys of late copies', () => {
+  const owning = () => newlyOwned({ namespace: A, color: 'c', policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
+
+  it('are all keys if there are too many', () => {
+    const owned = owning();
+    for (let i = 0; i < 1000; i++) noteLateCopy(owned, `k${i}`);
+    assert.equal(hasLateCopy(owned, 'other'), false);
+    noteLateCopy(owned, 'one more');
+    assert.equal(hasLateCopy(owned, 'other'), true);
+  });
+
+  it('come back if another set is not completed', () => {
+    const owned = owning();
+    noteLateCopy(owned, 'a');
+    const earlier = takeLateCopies(owned);
+    assert.equal(hasLateCopy(owned, 'a'), false);
+    noteLateCopy(owned, 'b');
+    addLateCopies(owned, earlier);
+    assert.deepEqual(owned.lateCopies, new Set(['b', 'a']));
+    addLateCopies(owned, 'many');
+    assert.equal(owned.lateCopies, 'many');
   });
 });
