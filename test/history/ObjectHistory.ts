@@ -77,7 +77,8 @@ export class ObjectHistory {
     const kind = pick(['get', 'get', 'get', 'put', 'increment', 'increment', 'increment', 'delete', 'create'] as const);
     const value = String(Math.floor(this.#random() * 1_000_000));
     const called = ++this.#time;
-    const ttlMs = this.#maxTtlMs !== undefined && this.#random() < 1 / 3 ? this.#random() * this.#maxTtlMs + 1 : undefined;
+    const ttlMs =
+      this.#maxTtlMs !== undefined && this.#random() < 1 / 3 ? this.#random() * this.#maxTtlMs + 1 : undefined;
     const time = ttlMs === undefined ? {} : { ttl: `t${called}` };
     const input: Exclude<ObjectInput, { readonly kind: 'expire' }> =
       kind === 'put'
@@ -109,7 +110,12 @@ export class ObjectHistory {
   /** The object of a write may vanish from the end of its time on. Nothing says when: a move gives it some more time. */
   #endsAfter(place: string, ttlMs: number, ttl: string): void {
     setTimeout(() => {
-      const step: Step = { called: ++this.#time, returned: Infinity, input: { kind: 'expire', ttl }, output: undefined };
+      const step: Step = {
+        called: ++this.#time,
+        returned: Infinity,
+        input: { kind: 'expire', ttl },
+        output: undefined,
+      };
       this.#histories.set(place, [...(this.#histories.get(place) ?? []), step]);
     }, ttlMs - 1).unref();
   }

@@ -62,8 +62,8 @@ interface FetchedCopies {
 
 export interface KeptSet {
   readonly state: CopySetState;
-  /** It was made of this invoker's own objects: see `demote`. */
-  readonly isOwn: boolean;
+  /** Whether its epoch is of another owner that has told this invoker of it. It is not if this invoker has made or fetched the set. */
+  readonly isRaised: boolean;
   readonly namespace: ObjectNamespace;
   readonly color: string;
   /** The policy that a request named for the color. */
@@ -78,7 +78,7 @@ const MOST_LOOKS = 1000;
 /** The most epochs of a color to remember: a color has rarely more owners within a short time. */
 const MAX_RAISED = 4;
 
-type Kept = Partial<Pick<KeptSet, 'isOwn' | 'policy'>>;
+type Kept = Partial<Pick<KeptSet, 'isRaised' | 'policy'>>;
 
 /** The sets of copies that this invoker keeps for other owners, and the highest epochs that it knows. */
 export class CopySets {
@@ -102,7 +102,7 @@ export class CopySets {
   /** The epochs of other owners of the color that this invoker has heard of, and of its own attempts. */
   raised(key: string): RaisedEpoch[] {
     const set = this.#sets.get(key);
-    return [...(this.#epochs.get(key) ?? []), ...(set && !set.isOwn ? [{ epoch: set.state.epoch }] : [])];
+    return [...(this.#epochs.get(key) ?? []), ...(set?.isRaised === true ? [{ epoch: set.state.epoch }] : [])];
   }
 
   /**
@@ -233,7 +233,7 @@ export class CopySets {
     const copies = copiesOf(namespace);
     this.#memory.move(copies, undefined, color, (_, key) => !keys.has(key), now);
     this.#memory.move(from, copies, color, () => true, now);
-    this.#keep(namespace, color, state, { policy });
+    this.#keep(namespace, color, state, { policy, isRaised: false });
   }
 
   /**
@@ -257,18 +257,18 @@ export class CopySets {
     const isCurrent = state !== undefined && !(known && known.epoch >= state.epoch);
     if (isCurrent) {
       this.#memory.clear(copies, color);
-      this.#keep(namespace, color, state, { isOwn: true, policy });
+      this.#keep(namespace, color, state, { isRaised: false, policy });
     }
     const to = isCurrent ? copies : undefined;
     this.#memory.move(namespace, to, color, isReplicated, now);
   }
 
-  #keep(namespace: ObjectNamespace, color: string, state: CopySetState, { isOwn = false, policy }: Kept = {}): void {
+  #keep(namespace: ObjectNamespace, color: string, state: CopySetState, { isRaised = true, policy }: Kept = {}): void {
     const key = colorKey(namespace, color);
     const known = this.#sets.get(key);
     const kept: KeptSet = {
       state,
-      isOwn,
+      isRaised,
       namespace,
       color,
       policy: policy ?? known?.policy,

@@ -139,6 +139,8 @@ export class Replication {
     // Another set is complete meanwhile.
     if (owned.copiedTo !== copiedTo) return;
     if (completed === false) owned.copiedTo = { ...copiedTo, lost: true };
+    // A set with another epoch is aligned. Otherwise each change of the color would go to the next home for ever.
+    else if (owned.lateCopies === 'many' && owned.epoch === epoch) owned.epoch++;
     await this.ensure(namespace, color, owned, next);
   }
 
@@ -153,7 +155,7 @@ export class Replication {
     const isRenamed =
       former !== undefined &&
       (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch, policy }));
-    if (!isRenamed || !isEqual(former, owned)) {
+    if (!isRenamed || owned.lateCopies === 'many' || !isEqual(former, owned)) {
       owned.begunAt.set(next.instance, next);
       const earlier = takeLateCopies(owned);
       try {

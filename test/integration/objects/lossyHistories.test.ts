@@ -80,7 +80,15 @@ describe('with lossy connections between invokers, the history of each object is
   this.timeout(300_000);
 
   async function check(name: string, trial: Trial): Promise<void> {
-    const { persistence, losses = 0, moveLosses = losses, maxTtlMs, boundBytes, storeFails = false, successes = 20 } = trial;
+    const {
+      persistence,
+      losses = 0,
+      moveLosses = losses,
+      maxTtlMs,
+      boundBytes,
+      storeFails = false,
+      successes = 20,
+    } = trial;
     const random = randomNumbers(Math.imul(SEED * 256 + name.length, 0x9e3779b1));
     const store = new MapStore();
     const cluster = new TestCluster(store, boundBytes);
@@ -96,9 +104,9 @@ describe('with lossy connections between invokers, the history of each object is
       return { kind: 'slow', until: pause(random() * 1500) };
     };
     const heal = lossyPeers(fate);
-    let stopped = false;
+    const ending = new AbortController();
     const client = async (node: Node): Promise<void> => {
-      while (!stopped && node.state === 'up') {
+      while (!ending.signal.aborted && node.state === 'up') {
         const unknown = await history.step(async ({ path, ...call }) => {
           const reply = await node.container.call(path, call).catch(() => undefined);
           return reply && { status: reply.status, text: reply.body.toString() };
@@ -142,7 +150,7 @@ describe('with lossy connections between invokers, the history of each object is
         await more(successes);
       }
     } finally {
-      stopped = true;
+      ending.abort();
       clearInterval(watch);
       clearInterval(failing);
       heal();

@@ -57,6 +57,7 @@ export class TestCluster {
   readonly #beats = new Map<Node, NodeJS.Timeout>();
   /** The ports of the invokers' servers. */
   readonly #ports = new Map<number, number>();
+  #starts = 0;
   /** The proxies of former runs. */
   readonly #left: DroppingProxy[] = [];
 
@@ -90,7 +91,7 @@ export class TestCluster {
   /** @param formerProxy of its former run, which keeps its address. */
   async #start(instance: number, formerProxy?: DroppingProxy): Promise<Node> {
     const copies = new ReadCopies();
-    const memory = new ObjectMemory({ epoch: `e${instance}x`, boundBytes: this.#boundBytes, copies });
+    const memory = new ObjectMemory({ epoch: `e${instance}x${this.#starts++}x`, boundBytes: this.#boundBytes, copies });
     const tokens = new ObjectTokens(new Uint8Array(32), `invoker${instance}`);
     const now = (): number => performance.now();
     const faults: unknown[] = [];
