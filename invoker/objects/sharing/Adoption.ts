@@ -91,8 +91,6 @@ export interface AdoptedColor {
 
 export interface Adopted {
   readonly owned: Owned;
-  /** Whether the set with its replicated objects was fetched from another invoker. */
-  readonly wasFetched: boolean;
   /** This invoker's own objects of the color may be out of date: another owner has not counted them. */
   readonly outdated: boolean;
 }
@@ -149,7 +147,7 @@ export class Adoption {
       }
       const latest = { owned: lapsed ?? asked.claim?.owned, taken: mayBeTaken(asked, taken), set: sets.get(key) };
       const { formers, countsSelf, copies } = parts.known(lapsed, latest);
-      const { base, wasFetched } = await this.#fetch(asked, epoch, copies);
+      const base = await this.#fetch(asked, epoch, copies);
       const owned = newlyOwned({
         namespace,
         color,
@@ -162,7 +160,7 @@ export class Adoption {
         copies,
         base,
       });
-      return { owned, wasFetched, outdated: !countsSelf };
+      return { owned, outdated: !countsSelf };
     }
     throw new ObjectError(503, 'other invokers take the color over at the same time', { retryAfterS: 1 });
   }
@@ -177,7 +175,7 @@ export class Adoption {
     { namespace, color, policy, isCurrent }: AdoptedColor,
     epoch: number,
     copies: Map<number, CopySet>,
-  ): Promise<{ readonly base: CopySetState | undefined; readonly wasFetched: boolean }> {
+  ): Promise<CopySetState | undefined> {
     const { sets, holders, pull } = this.#parts;
     const key = colorKey(namespace, color);
     const own = sets.get(key);
@@ -188,12 +186,12 @@ export class Adoption {
       if (!from || pulled) {
         // It may have been removed here meanwhile, for others.
         const here = sets.get(key);
-        if (here?.epoch === set.epoch && here.complete) return { base: here, wasFetched: from !== undefined };
+        if (here?.epoch === set.epoch && here.complete) return here;
         throw new ObjectError(503, 'The copies of the color move.', { retryAfterS: 1 });
       }
       copies.set(from.instance, { ...set, peer: from, lost: true });
     }
-    return { base: undefined, wasFetched: false };
+    return undefined;
   }
 
   async #ask(

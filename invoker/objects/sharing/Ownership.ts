@@ -25,8 +25,6 @@ export interface OwnershipParts {
   readonly onEnd: (owned: Owned) => void;
   /** Called when this invoker becomes the owner. */
   readonly onAdopted: (adopted: Adopted) => void;
-  /** Called when another invoker has asked for a color before this one became the owner. */
-  readonly onSuperseded: (adopted: Adopted) => void;
   /** Called when this invoker serves a color. @param next the color's next home. */
   readonly onServe: (asked: Asked, owned: Owned, next: Peer | undefined) => void;
   /**
@@ -241,7 +239,7 @@ export class Ownership {
     { away, validMs }: HomesReply,
     lapsed: Owned | undefined,
   ): Promise<Owned> {
-    const { adoption, onEnd, onAdopted, onSuperseded } = this.#parts;
+    const { adoption, onEnd, onAdopted } = this.#parts;
     const { namespace, color, policy } = asked;
     const key = colorKey(namespace, color);
     const isOther = ({ instance }: Peer): boolean => instance !== self.instance;
@@ -281,8 +279,7 @@ export class Ownership {
     const own = (owned: Owned): void => {
       this.#retries.delete(key);
       // Another invoker may have got the color meanwhile, and given it back.
-      if (!adopted) return;
-      if (!this.#states.adopted(key, done, owned)) return onSuperseded(adopted);
+      if (!adopted || !this.#states.adopted(key, done, owned)) return;
       this.#adopted++;
       onAdopted(adopted);
       if (!this.held(owned)) onEnd(owned);

@@ -97,7 +97,6 @@ export class Sharing implements Elsewhere {
       now,
       onEnd: (owned) => this.#retire(owned, false),
       onAdopted: (adopted) => this.#take(adopted),
-      onSuperseded: (adopted) => this.#giveUp(adopted),
       onServe: (...served) => this.#copyAnew(...served),
       onLapse: (silentMs) => {
         this.#leaving.leaveAll();
@@ -361,12 +360,6 @@ export class Sharing implements Elsewhere {
     if (base && this.#sets.get(colorKey(namespace, color))?.epoch !== base.epoch) owned.doubted = owned.retired = true;
     else if (base) for (const key of this.#sets.promote(namespace, color, now())) owned.hidden.add(key);
     else this.#sets.drop(namespace, color);
-  }
-
-  /** Another invoker takes the color over. It does not know of a set that was fetched here. */
-  #giveUp({ owned: { namespace, color, base }, wasFetched }: Adopted): void {
-    const set = this.#sets.get(colorKey(namespace, color));
-    if (wasFetched && set?.epoch === base?.epoch) this.#sets.drop(namespace, color);
   }
 
   /** Begins another set of copies if the color's next home has changed, or has lost the copies. */

@@ -50,7 +50,6 @@ describe('the ownership of a color', () => {
       now: () => now,
       onEnd: (owned) => void ended.push(owned),
       onAdopted: ({ owned }) => void adopted.push(owned),
-      onSuperseded: () => undefined,
       onServe: () => undefined,
       onLapse: (silentMs) => void lapses.push(silentMs),
     });
@@ -179,7 +178,6 @@ describe('the ownership of a color', () => {
       locateMs: 5,
       onEnd: () => undefined,
       onAdopted: ({ owned }) => void adopted.push(owned),
-      onSuperseded: () => undefined,
       onServe: () => undefined,
       onLapse: () => undefined,
     });
@@ -187,7 +185,7 @@ describe('the ownership of a color', () => {
     assert.deepEqual(await slow.locate(RED), { kind: 'unknown', reason });
     assert.equal(slow.owned(namespace, 'red'), undefined);
     const owned = newlyOwned({ ...RED, epoch: 1, lapses: 1, validMs: 500 });
-    arrive({ owned, wasFetched: true, outdated: false });
+    arrive({ owned, outdated: false });
     assert.equal((await slow.locate(RED)).kind, 'here');
     assert.deepEqual(adopted, [owned]);
   });
