@@ -106,6 +106,12 @@ const WAIT_MS = 310_000;
 /** The limit for other responses, in ms. The home itself may wait for the store and for other invokers. */
 const ANSWER_MS = 60_000;
 
+/**
+ * Listeners for the end of a response. `pipeline` alone adds seven, and Node.js warns of a leak beyond ten. Its warning has
+ * the words of a fault, and comes with each request.
+ */
+const MAX_LISTENERS = 20;
+
 /** Sends the request to its home; once more, without a body, if the home has just changed. */
 async function proxy(
   objects: ObjectPeers,
@@ -147,6 +153,7 @@ async function proxy(
     for (const [name, value] of Object.entries(passedHeaders(response.headers, OBJECT_RESPONSE_HEADERS))) {
       res.setHeader(name, value);
     }
+    res.setMaxListeners(MAX_LISTENERS);
     // A client that disconnects is not an error of the server, and an incomplete response must not look complete.
     await pipeline(response.body, res).catch(() => res.destroy());
   } finally {

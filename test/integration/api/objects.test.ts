@@ -19,6 +19,7 @@ import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../../sha
 import { WELL_KNOWN_USERS } from '../../../deploy/standalone/users.js';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { eventually } from '../../e2e/eventually.js';
 import { TestController } from './testController.js';
 
 const SECRET = 'a secret of the cluster';
@@ -54,6 +55,8 @@ async function startHome(
 describe('objects from outside', () => {
   let homes: readonly MessageHome[] = [];
   const asked: (string | undefined)[][] = [];
+  /** Paths of requests that have ended. */
+  const reported: string[] = [];
   let first: Awaited<ReturnType<typeof startHome>>;
   let second: Awaited<ReturnType<typeof startHome>>;
   let parts: ObjectPeersParts;
@@ -85,7 +88,7 @@ describe('objects from outside', () => {
       now: Date.now,
     };
     peers = new ObjectPeers(parts);
-    controller = await TestController.start({ objects: peers });
+    controller = await TestController.start({ objects: peers, onRequest: ({ path }) => void reported.push(path) });
   });
   beforeEach(() => {
     homes = [first.home, second.home];
@@ -133,6 +136,22 @@ describe('objects from outside', () => {
     assert.equal(await response.text(), '* 10 undefined');
     assert.deepEqual(first.requests, ['request guest PUT /a%2Fb/k%C3%A9y/with/slashes?x=%20']);
     assert.deepEqual(asked, [['guest', 'a/b', 'bucket-hashing']]);
+  });
+
+  it('let Node.js warn of nothing, also if requests are reported and counted', async () => {
+    first.answer((_req, res) => res.end('bytes'));
+    const warnings: string[] = [];
+    const note = ({ message }: Error): number => warnings.push(message);
+    process.on('warning', note);
+    try {
+      const before = reported.length;
+      assert.equal(await (await call('PUT', '_/objects/red/k', { body: 'bytes' })).text(), 'bytes');
+      assert.equal(await (await call('GET', '_/objects/red/k')).text(), 'bytes');
+      await eventually(() => assert.equal(reported.length, before + 2));
+    } finally {
+      process.off('warning', note);
+    }
+    assert.deepEqual(warnings, []);
   });
 
   it('take HEAD, lists, and statuses without a body', async () => {

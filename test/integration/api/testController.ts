@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client';
 import { basicAuthentication } from '../../../controller/authentication/basic.js';
 import { AlarmProvider } from '../../../controller/catalog/alarms/AlarmProvider.js';
 import { installCatalog } from '../../../controller/catalog/install.js';
@@ -19,6 +20,7 @@ import { serviceRoutes } from '../../../controller/api/service/routes.js';
 import { Bodies } from '../../../controller/http/Bodies.js';
 import { createApp } from '../../../controller/api/app.js';
 import { directInvocations, isInvocation } from '../../../controller/directInvocations.js';
+import type { RequestReport } from '../../../controller/http/requestReports.js';
 import { HttpServer } from '../../../controller/http/HttpServer.js';
 import { createDispatch } from '../../../controller/invocation/dispatch.js';
 import { Journal } from '../../../controller/invocation/Journal.js';
@@ -65,6 +67,8 @@ export interface TestControllerOptions {
   readonly direct?: boolean;
   /** The objects of the invokers. */
   readonly objects?: ObjectPeers;
+  /** Is told each request; also, requests are counted as in a real controller. */
+  readonly onRequest?: (report: RequestReport) => void;
   /** Stores that outlive the controller; whoever made them closes them. */
   readonly stores?: Stores;
 }
@@ -198,6 +202,7 @@ export class TestController {
       streamed: [objectRoutes],
       open: [webActionRoutes],
       direct: (options.direct ?? true) ? [directInvocations, directWebActions] : [],
+      ...(options.onRequest && { onRequest: options.onRequest, registry: new Registry() }),
       authenticated: [
         namespaceRoutes,
         actionRoutes,
