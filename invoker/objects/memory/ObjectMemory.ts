@@ -386,12 +386,22 @@ export class ObjectMemory {
     return this.#table.room.takeEvicted();
   }
 
-  /** The `most` namespaces with the most memory, in descending order. */
+  /**
+   * The `most` namespaces with the most memory, in descending order. The copies of replicated objects are in namespaces
+   * of their own, but with the name of the original: they count as its use.
+   */
   largest(most: number): NamespaceUse[] {
-    return [...this.#table.index.namespaces.values()]
-      .toSorted((a, b) => b.usedBytes - a.usedBytes)
-      .slice(0, most)
-      .map(({ name, usedBytes, objects, evictions }) => ({ name, bytes: usedBytes, objects, evictions }));
+    const byName = new Map<string, NamespaceUse>();
+    for (const { name, usedBytes, objects, evictions } of this.#table.index.namespaces.values()) {
+      const others = byName.get(name) ?? { bytes: 0, objects: 0, evictions: 0 };
+      byName.set(name, {
+        name,
+        bytes: others.bytes + usedBytes,
+        objects: others.objects + objects,
+        evictions: others.evictions + evictions,
+      });
+    }
+    return [...byName.values()].toSorted((a, b) => b.bytes - a.bytes).slice(0, most);
   }
 
   #nextTag(): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
+import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { A, at, B, COST, KB, MB, namespace, newMemory, PLAIN, put, refused } from './memories.js';
 
 describe('the room of an ObjectMemory', () => {
@@ -33,6 +34,20 @@ describe('the room of an ObjectMemory', () => {
     put(memory, B, 'z', 0, 102);
     assert.equal(memory.peek(B, at('v'), 102), undefined);
     assert.equal(memory.largest(2).length, 2);
+  });
+
+  it('counts the copies of replicated objects as the use of their namespace', () => {
+    const memory = newMemory(16 * COST);
+    const copies = copiesOf(A);
+    put(memory, A, 'a', 0);
+    put(memory, B, 'b', 0);
+    put(memory, B, 'c', 0);
+    const twoOfB = memory.largest(1)[0]?.bytes;
+    for (const key of ['d', 'e']) put(memory, copies, key, 0);
+    const [first, second, ...others] = memory.largest(4);
+    assert.deepEqual([first?.name, first?.objects, first?.bytes], [A.name, 3, memory.usedBytes - (twoOfB ?? 0)]);
+    assert.deepEqual([second?.name, second?.objects, second?.bytes], [B.name, 2, twoOfB]);
+    assert.deepEqual(others, []);
   });
 
   it('evicts nothing for a write that cannot fit', () => {
