@@ -51,7 +51,7 @@ export const objectRoutes: Routes = (router, ctx) => {
     if (name === undefined && method !== 'GET') throw new ApiError(405, LISTS_ONLY, { allow: 'GET' });
     await authorize(ctx, call, PRIVILEGES[method], { path: namespace, collection: 'objects', name });
     res.setHeader('Access-Control-Allow-Headers', OBJECT_CORS_HEADERS);
-    res.setHeader('Access-Control-Expose-Headers', 'ETag, Retry-After, X-Request-ID');
+    res.setHeader('Access-Control-Expose-Headers', 'ETag, Retry-After, X-Palette-Persistence, X-Request-ID');
     const path = /^\/namespaces\/[^/]*\/objects(\/.*)$/s.exec(req.url)?.[1];
     if (path === undefined) throw badRequest('The path must be /namespaces/NAMESPACE/objects/COLOR/KEY.');
     const policy = req.headers['x-openwhisk-color-policy'];
