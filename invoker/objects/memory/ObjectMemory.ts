@@ -314,6 +314,16 @@ export class ObjectMemory {
     return listed(this.#table.index.color(uuid, asked.color), asked, now);
   }
 
+  /** The keys of a color's objects that are never evicted, in any order. Lists would sort all keys again for each page. */
+  keptKeys({ uuid }: ObjectNamespace, color: string): string[] {
+    return [...this.#table.index.color(uuid, color)].flatMap(([key, { kept }]) => (kept ? [key] : []));
+  }
+
+  /** Whether a color has no objects. */
+  isEmpty({ uuid }: ObjectNamespace, color: string): boolean {
+    return this.#table.index.color(uuid, color).size === 0;
+  }
+
   /** The colors that have objects. */
   colors(): { readonly namespace: ObjectNamespace; readonly color: string }[] {
     return this.#table.index.colors();

@@ -155,13 +155,6 @@ export class Departure {
   }
 
   #hasReplicated(namespace: ObjectNamespace, color: string): boolean {
-    const { memory, now } = this.#parts;
-    for (let after: string | undefined, more = true; more;) {
-      const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
-      if (list.objects.some(({ persistence }) => persistence === 'replicated')) return true;
-      ({ more } = list);
-      after = list.objects.at(-1)?.key;
-    }
-    return false;
+    return this.#parts.memory.keptKeys(namespace, color).length > 0;
   }
 }

@@ -37,8 +37,6 @@ export interface CopyChange {
 
 /** How often a change is made anew, if the set of copies moves or is lost meanwhile. */
 const ATTEMPTS = 5;
-/** The most objects in one list. */
-const PAGE = 1000;
 
 /**
  * Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. The owner has all replicated objects of the color in
@@ -229,26 +227,14 @@ export class Replication {
   *#copies(namespace: ObjectNamespace, color: string): Generator<[string, StoredObject]> {
     const { memory, now, toCopy } = this.#parts;
     const place = colorKey(namespace, color);
-    const done = new Set<string>();
     const current = (key: string): StoredObject | undefined => {
       const changing = toCopy(place);
       return changing.has(key) ? changing.get(key) : memory.peek(namespace, { color, key }, now());
     };
-    // Objects that are being deleted are not in the lists below.
-    const listed = function* (): Generator<string> {
-      yield* toCopy(place).keys();
-      for (let after: string | undefined, more = true; more;) {
-        const list = memory.list(namespace, { color, prefix: '', after, limit: PAGE }, now());
-        for (const { key } of list.objects) yield key;
-        ({ more } = list);
-        after = list.objects.at(-1)?.key;
-      }
-    };
-    for (const key of listed()) {
+    // An object that is being deleted is not in the memory. One that becomes a replicated one later waits for the new set.
+    for (const key of new Set([...toCopy(place).keys(), ...memory.keptKeys(namespace, color)])) {
       const object = current(key);
-      if (object?.persistence !== 'replicated' || done.has(key)) continue;
-      done.add(key);
-      yield [key, object];
+      if (object?.persistence === 'replicated') yield [key, object];
     }
   }
 

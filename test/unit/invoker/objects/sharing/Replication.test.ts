@@ -53,6 +53,14 @@ describe('copies of replicated objects at the next home', () => {
     assert.deepEqual(copiesAt(b), ['n: two']);
   });
 
+  it('are found without lists, each page of which takes long if the color has many objects', async () => {
+    const home = homes.add({}, b);
+    for (const key of ['k', 'l']) home.put(key, 'one');
+    home.memory.list = () => assert.fail('nothing need be listed');
+    await home.ensure(b);
+    assert.deepEqual(copiesAt(b), ['k: one', 'l: one']);
+  });
+
   it('of an earlier owner become those of the next one as they are, if they are equal', async () => {
     const { home, former } = await inherited(b, 'k', 'l');
     home.peers.on('copy', () => assert.fail('nothing need be copied'));
