@@ -6,7 +6,7 @@ import { PERSISTENCE_HEADER, TTL_HEADER, type ObjectList } from '../../../shared
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { copiesOf } from './copies.js';
-import { copySetSchema, type CopySetState } from './CopySets.js';
+import { copySetSchema, type CopySetState, type RaisedEpoch } from './CopySets.js';
 import { listAt } from './listAt.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import type { StaleSet } from './StaleSets.js';
@@ -86,8 +86,14 @@ export class CopyRequests {
    * The set of an invoker, which refuses the requests of earlier owners from now on. @returns undefined: it has none.
    * @throws ObjectError, PeerError
    */
-  async fence(at: Peer, namespace: ObjectNamespace, color: string, epoch: number): Promise<CopySetState | undefined> {
-    const path = `${objectPath(color)}?epoch=${epoch}`;
+  async fence(
+    at: Peer,
+    namespace: ObjectNamespace,
+    color: string,
+    { epoch, run }: Required<RaisedEpoch>,
+  ): Promise<CopySetState | undefined> {
+    const query = new URLSearchParams({ epoch: String(epoch), ...(run === undefined ? {} : { run }) });
+    const path = `${objectPath(color)}?${query.toString()}`;
     return setSchema.parse(await this.#peers.ask(at, { operation: 'fence', method: 'POST', path, namespace })).set;
   }
 

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
@@ -72,7 +73,10 @@ export interface KeptSet {
   lookedAt: number | undefined;
 }
 
+/** Beyond so many colors, sets without copies go; see `#requireRoom`. */
 const MAX_COLORS = 100_000;
+/** The most sets: as many as objects. */
+const MAX_SETS = 1_000_000;
 /** The most sets that `due` looks at in one call. */
 const MOST_LOOKS = 1000;
 /** The most epochs of a color to remember: a color has rarely more owners within a short time. */
@@ -84,14 +88,16 @@ type Kept = Partial<Pick<KeptSet, 'isRaised' | 'policy'>>;
 export class CopySets {
   readonly #memory: ObjectMemory;
   readonly #maxColors: number;
+  readonly #maxSets: number;
   /** With its copies, which are removed with it. */
   readonly #sets = new Map<string, KeptSet>();
   /** By color: the latest one of each run, the highest one first. The least recently raised color comes first. */
   readonly #epochs = new Map<string, readonly RaisedEpoch[]>();
 
-  constructor(memory: ObjectMemory, maxColors = MAX_COLORS) {
+  constructor(memory: ObjectMemory, { maxColors = MAX_COLORS, maxSets = MAX_SETS } = {}) {
     this.#memory = memory;
     this.#maxColors = maxColors;
+    this.#maxSets = maxSets;
   }
 
   /** The highest epoch of the color that this invoker has heard of; 0: none. */
@@ -119,27 +125,28 @@ export class CopySets {
 
   /**
    * Refuses requests of earlier owners from now on.
-   * @param epoch of an owner that fetches the set.
+   * @param epoch of an owner that fetches the set, and its run.
    * @returns the set.
    * @throws ObjectError 421 for a former owner
    */
-  fence(namespace: ObjectNamespace, color: string, epoch: number): CopySetState | undefined {
+  fence(namespace: ObjectNamespace, color: string, epoch: number, run?: string): CopySetState | undefined {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
-    this.raise(key, epoch);
+    this.raise(key, epoch, run);
     return this.get(key);
   }
 
   /**
    * Checks a change of a copy. A higher epoch begins another set.
    * @returns the set.
-   * @throws ObjectError 421 for a former owner
+   * @throws ObjectError 421 for a former owner; 503 if there are too many sets
    */
   admit(namespace: ObjectNamespace, color: string, epoch: number): AdmittedSet {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
     const known = this.get(key);
     if (known?.epoch === epoch) return { ...known, begun: false };
+    if (!known) this.#requireRoom();
     this.#memory.clear(copiesOf(namespace), color);
     const set = { epoch, complete: false };
     this.#keep(namespace, color, set);
@@ -153,7 +160,7 @@ export class CopySets {
    * @param begun whether the owner has put objects into the set: it is not complete if this invoker does not know it.
    * @param policy see `KeptSet`.
    * @returns false if this invoker does not have that set.
-   * @throws ObjectError 421 for a former owner
+   * @throws ObjectError 421 for a former owner; 503 if there are too many sets
    */
   complete(
     { namespace, color, policy }: ColorOfSet,
@@ -274,8 +281,26 @@ export class CopySets {
       policy: policy ?? known?.policy,
       lookedAt: undefined,
     };
-    const forgotten = put(this.#sets, key, kept, this.#maxColors);
-    if (forgotten) this.#memory.clear(copiesOf(forgotten.namespace), forgotten.color);
+    this.#sets.delete(key);
+    this.#sets.set(key, kept);
+  }
+
+  /**
+   * Before an owner begins a set of another color: copies stay, since they may be the only ones. A set without copies may go: its owner
+   * makes another one. Sets that this invoker makes or fetches itself need no room: there are as many as it has owned colors.
+   * @throws ObjectError 503
+   */
+  #requireRoom(): void {
+    if (this.#sets.size < this.#maxColors) return;
+    let looks = 0;
+    for (const { namespace, color } of this.#sets.values()) {
+      if (this.#memory.isEmpty(copiesOf(namespace), color)) return this.drop(namespace, color);
+      if (++looks === MOST_LOOKS) break;
+    }
+    if (this.#sets.size < this.#maxSets) return;
+    throw new ObjectError(503, `This invoker has copies of ${this.#sets.size} colors, the most that it can have.`, {
+      retryAfterS: 5,
+    });
   }
 
   #requireCurrent(key: string, epoch: number): void {
@@ -294,12 +319,9 @@ function withEpoch(known: readonly RaisedEpoch[], next: RaisedEpoch): readonly R
   return all.length <= MAX_RAISED || !rest ? all : [...all.slice(0, MAX_RAISED - 1), { epoch: rest.epoch }];
 }
 
-/** @returns the oldest value, if it had to go. */
-function put<Value>(map: Map<string, Value>, key: string, value: Value, most: number): Value | undefined {
+function put<Value>(map: Map<string, Value>, key: string, value: Value, most: number): void {
   map.delete(key);
   map.set(key, value);
-  const [oldest] = map;
-  if (map.size <= most || !oldest) return undefined;
-  map.delete(oldest[0]);
-  return oldest[1];
+  const [oldest] = map.keys();
+  if (map.size > most && oldest !== undefined) map.delete(oldest);
 }

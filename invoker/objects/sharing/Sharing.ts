@@ -91,7 +91,7 @@ export class Sharing implements Elsewhere {
         ...common,
         holders,
         run: this.#run,
-        pull: (asked) => pullSet({ ...common, onFetched }, asked),
+        pull: (asked) => pullSet({ ...common, run: this.#run, onFetched }, asked),
       }),
       askHomes: parts.askHomes,
       now,

@@ -153,7 +153,7 @@ async function answer(
       return;
     }
     case 'fence': {
-      const set = sharing.sets.fence(namespace, color, epochIn(url));
+      const set = sharing.sets.fence(namespace, color, epochIn(url), url.searchParams.get('run') ?? undefined);
       sendJson(response, JSON.stringify({ set }));
       return;
     }

@@ -15,6 +15,8 @@ export interface PullParts {
   readonly requests: Pick<CopyRequests, 'fence'>;
   readonly memory: ObjectMemory;
   readonly sets: CopySets;
+  /** Of this invoker: see `RaisedEpoch`. */
+  readonly run: string;
   /** In ms; never decreases. */
   readonly now: () => number;
   /** Called with the number of fetched objects. */
@@ -104,11 +106,13 @@ async function fetchObjects(
 
 /** Whether the invoker has the set. @throws ObjectError 503 if it has a later one; PeerError */
 async function isThere(
-  { requests }: PullParts,
+  { requests, run }: PullParts,
   { namespace, color, from, set, epoch, isCurrent }: PulledSet,
 ): Promise<boolean> {
   if (!isCurrent()) throw movesOn();
-  const known = await requests.fence(from, namespace, color, epoch);
+  const known = await requests.fence(from, namespace, color, { epoch, run });
+  // A set of this invoker that another one counts on must stay as it is.
+  if (!isCurrent()) throw movesOn();
   if (known && known.epoch > set.epoch) throw movesOn();
   return known?.epoch === set.epoch && known.complete;
 }

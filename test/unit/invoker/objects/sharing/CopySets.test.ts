@@ -89,7 +89,7 @@ describe('sets of copies', () => {
   });
 
   it('are known for a bounded number of colors', () => {
-    sets = new CopySets(memory, 2);
+    sets = new CopySets(memory, { maxColors: 2 });
     sets.raise('red', 1);
     sets.raise('green', 2);
     assert.deepEqual([sets.epoch('red'), sets.epoch('green')], [1, 2]);
@@ -97,12 +97,21 @@ describe('sets of copies', () => {
     assert.deepEqual([sets.epoch('red'), sets.epoch('green'), sets.epoch('blue')], [0, 2, 3]);
   });
 
-  it('go with their copies if there are too many', () => {
-    sets = new CopySets(memory, 2);
+  it('stay with their copies if there are too many, and go without them', () => {
+    sets = new CopySets(memory, { maxColors: 2, maxSets: 3 });
     keep('a', 5);
     for (const color of ['green', 'blue']) sets.admit(A, color, 5);
-    assert.deepEqual([keys(), sets.get(KEY)], [[], undefined]);
-    assert.deepEqual(sets.get(colorKey(A, 'green')), { epoch: 5, complete: false });
+    assert.deepEqual([keys(), sets.get(KEY)], [['a'], { epoch: 5, complete: false }]);
+    assert.deepEqual(
+      ['green', 'blue'].map((color) => sets.get(colorKey(A, color))),
+      [undefined, { epoch: 5, complete: false }],
+    );
+    for (const color of ['blue', 'grey']) {
+      sets.admit(A, color, 5);
+      put(memory, copiesOf(A), 'k', 'copy', 0, { persistence: 'replicated' }, color);
+    }
+    assert.throws(() => sets.admit(A, 'green', 5), { status: 503 });
+    assert.deepEqual(sets.admit(A, 'grey', 5), { epoch: 5, complete: false, begun: false });
   });
 
   it('refuse earlier owners when a later one fetches them, and stay', () => {

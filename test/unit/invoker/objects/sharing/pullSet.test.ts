@@ -55,7 +55,7 @@ describe('a set of copies that a new owner fetches', () => {
     const { peers, requests, memory, sets } = home;
     const onFetched = (objects: number): void => void (fetched += objects);
     return pullSet(
-      { peers, requests, memory, sets, now, onFetched },
+      { peers, requests, memory, sets, run: 'run', now, onFetched },
       { ...OF_COLOR, from: peerOf(holder), set, epoch: 20, isCurrent: () => isCurrent, ...changes },
     );
   };
