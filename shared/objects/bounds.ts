@@ -13,3 +13,6 @@ export const MAX_WAIT_MS = 300_000;
 export const MAX_TTL_MS = 365 * 24 * 3_600_000;
 /** The most keys of one list, and the default. */
 export const MAX_LIST = 1000;
+
+/** The time for the bytes of an object, in addition to the limit for a small one, in ms: a slow store takes 4 MB in a second. */
+export const transferMs = (bytes: number): number => bytes / 4096;

@@ -1,4 +1,5 @@
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { transferMs } from '../../../shared/objects/bounds.js';
 import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { Asker, QuestionKind, Questions } from './questions.js';
 import type { ObjectStore } from '../sharing/ObjectStore.js';
@@ -8,9 +9,10 @@ export function askedStore(asker: Asker): ObjectStore {
   const ask = async <Kind extends QuestionKind>(
     kind: Kind,
     asked: Questions[Kind]['asked'],
+    moreMs = 0,
   ): Promise<Questions[Kind]['answer']> => {
     try {
-      return await asker.ask(kind, asked);
+      return await asker.ask(kind, asked, moreMs);
     } catch (cause) {
       // The store's own refusal: another try may be in vain.
       if (cause instanceof ObjectError) throw cause;
@@ -28,8 +30,10 @@ export function askedStore(asker: Asker): ObjectStore {
       const object = await ask('read', { namespace, address, epoch });
       return object && { ...object, bytes: ObjectBytes.of(object.bytes) };
     },
-    write: (namespace, address, { bytes, ...rest }, epoch) =>
-      ask('write', { namespace, address, object: { ...rest, bytes: Buffer.concat(bytes.pieces()) }, epoch }),
+    write: (namespace, address, { bytes, ...rest }, epoch) => {
+      const object = { ...rest, bytes: Buffer.concat(bytes.pieces()) };
+      return ask('write', { namespace, address, object, epoch }, transferMs(bytes.length));
+    },
     remove: (namespace, address, epoch) => ask('remove', { namespace, address, epoch }),
   };
 }

@@ -95,12 +95,15 @@ function errorOf({ message, refused }: Fault): Error {
   return new ObjectError(status, message, retryAfterS === undefined ? {} : { retryAfterS });
 }
 
-/** The limits for an answer, in ms. `keys` and `list` read all objects of a color in the store, page by page. */
+/**
+ * The limits for an answer, in ms. `keys` and `list` read all objects of a color in the store, page by page. The size of an object that is
+ * read is not known before.
+ */
 const ANSWER_MS: Readonly<Record<QuestionKind, number>> = {
   homes: 10_000,
   keys: 60_000,
   list: 60_000,
-  read: 10_000,
+  read: 30_000,
   write: 10_000,
   remove: 10_000,
 };
@@ -117,12 +120,19 @@ export class Asker {
     this.#send = send;
   }
 
-  /** Rejects with the reason in words: an `ObjectError` if the question was refused with one. */
-  ask<Kind extends QuestionKind>(kind: Kind, asked: Questions[Kind]['asked']): Promise<Questions[Kind]['answer']> {
+  /**
+   * Rejects with the reason in words: an `ObjectError` if the question was refused with one.
+   * @param moreMs an addition to the limit, in ms.
+   */
+  ask<Kind extends QuestionKind>(
+    kind: Kind,
+    asked: Questions[Kind]['asked'],
+    moreMs = 0,
+  ): Promise<Questions[Kind]['answer']> {
     if (this.#open.size >= MAX_OPEN) return Promise.reject(new Error('too many questions are open'));
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
-      const limitMs = ANSWER_MS[kind];
+      const limitMs = ANSWER_MS[kind] + moreMs;
       const late = setTimeout(
         () => this.answered({ id, fault: { message: `no answer within ${limitMs} ms` } }),
         limitMs,

@@ -19,8 +19,15 @@ export interface ReplicationParts {
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
-  /** See `Safety.toCopy`. */
-  readonly toCopy: (color: string) => ReadonlyMap<string, StoredObject | undefined>;
+  /** The changes that are not safe yet: see `Safety`. */
+  readonly changing: ChangingObjects;
+}
+
+/** The objects that are changing, by color (see `colorKey`) and key. */
+export interface ChangingObjects {
+  changingKeys(color: string): string[];
+  /** As the set of copies has it. Undefined: the object is not changing. */
+  toCopy(color: string, key: string): { readonly object: StoredObject | undefined } | undefined;
 }
 
 /** A change of a copy. */
@@ -225,15 +232,12 @@ export class Replication {
    * change waits for the new one.
    */
   *#copies(namespace: ObjectNamespace, color: string): Generator<[string, StoredObject]> {
-    const { memory, now, toCopy } = this.#parts;
+    const { memory, now, changing } = this.#parts;
     const place = colorKey(namespace, color);
-    const current = (key: string): StoredObject | undefined => {
-      const changing = toCopy(place);
-      return changing.has(key) ? changing.get(key) : memory.peek(namespace, { color, key }, now());
-    };
     // An object that is being deleted is not in the memory. One that becomes a replicated one later waits for the new set.
-    for (const key of new Set([...toCopy(place).keys(), ...memory.keptKeys(namespace, color)])) {
-      const object = current(key);
+    for (const key of new Set([...changing.changingKeys(place), ...memory.keptKeys(namespace, color)])) {
+      const change = changing.toCopy(place, key);
+      const object = change ? change.object : memory.peek(namespace, { color, key }, now());
       if (object?.persistence === 'replicated') yield [key, object];
     }
   }

@@ -11,7 +11,7 @@ import { CopyRefused } from './CopyRequests.js';
 import { hasLateCopy, noteLateCopy } from './lateCopies.js';
 import { lostColor } from './lostColor.js';
 import type { ObjectStore } from './ObjectStore.js';
-import type { Replication } from './Replication.js';
+import type { ChangingObjects, Replication } from './Replication.js';
 import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
 
@@ -70,12 +70,12 @@ export const NO_SECOND = 'No second invoker is there to keep the replicated obje
  * Makes changes as safe as their objects' persistence promises, or takes them back. Until then, other operations on the object wait:
  * nobody reads a value that may vanish with this invoker.
  */
-export class Safety {
+export class Safety implements ChangingObjects {
   readonly #parts: SafetyParts;
   /** What operations on an object wait for, by its place. */
   readonly #busy = new Map<string, Promise<Prepared>>();
-  /** The changes that are neither safe nor taken back, by the places of their objects. As many as there are requests. */
-  readonly #unsafe = new Map<string, UnsafeChange>();
+  /** The changes that are neither safe nor taken back, by color and key. As many as there are requests. */
+  readonly #unsafe = new Map<string, Map<string, UnsafeChange>>();
 
   constructor(parts: SafetyParts) {
     this.#parts = parts;
@@ -93,8 +93,8 @@ export class Safety {
    * @returns whether all of them became safe.
    */
   async allSafe(color: string, isListed: (key: string) => boolean): Promise<boolean> {
-    const changes = this.#of(color).filter(([, { address }]) => isListed(address.key));
-    const outcomes = await Promise.all(changes.map(([, { done }]) => done));
+    const changes = this.#of(color).filter(({ address }) => isListed(address.key));
+    const outcomes = await Promise.all(changes.map(({ done }) => done));
     return outcomes.every(Boolean);
   }
 
@@ -108,24 +108,19 @@ export class Safety {
     return done;
   }
 
+  /** The keys of a color's objects that are changing. @param color see `colorKey`. */
+  changingKeys(color: string): string[] {
+    return [...(this.#unsafe.get(color)?.keys() ?? [])];
+  }
+
   /**
-   * The objects of a color that are changing, by their keys, as the set of copies has them.
+   * An object that is changing, as the set of copies has it.
    * @param color see `colorKey`.
+   * @returns undefined: the object is not changing.
    */
-  toCopy(color: string): ReadonlyMap<string, StoredObject | undefined> {
-    return new Map(
-      this.#of(color).map(
-        ([
-          ,
-          {
-            address,
-            object,
-            before,
-            progress: { copied },
-          },
-        ]) => [address.key, copied ? object : before],
-      ),
-    );
+  toCopy(color: string, key: string): { readonly object: StoredObject | undefined } | undefined {
+    const change = this.#unsafe.get(color)?.get(key);
+    return change && { object: change.progress.copied ? change.object : change.before };
   }
 
   /**
@@ -148,7 +143,7 @@ export class Safety {
    */
   takeBack(color: string): boolean {
     const changes = this.#of(color);
-    for (const [place, change] of changes) this.#takeBack(place, change);
+    for (const change of changes) this.#takeBack(change);
     return changes.length > 0;
   }
 
@@ -162,7 +157,7 @@ export class Safety {
     const { namespace, address } = change;
     const progress: Progress = { mayBeElsewhere: false, copied: false };
     const made = this.#makeSafe(change, progress);
-    this.#unsafe.set(placeOf(namespace, address), { ...change, progress, done: made.then(yes, no) });
+    this.#add({ ...change, progress, done: made.then(yes, no) });
     void this.alone(namespace, address, () => made.then(over, over));
     return made;
   }
@@ -170,7 +165,6 @@ export class Safety {
   async #makeSafe(change: Change, progress: Progress): Promise<void> {
     const { namespace, address, object, before } = change;
     const { memory } = this.#parts;
-    const place = placeOf(namespace, address);
     // Its bytes are in use. And who waits for the change finds the object here.
     const release = object && memory.hold(namespace, address, object);
     const forget = before && memory.retain(namespace, address, before);
@@ -182,12 +176,10 @@ export class Safety {
       await asOwner(owned, () => this.#place(change, owned, progress));
       // An owner that was frozen meanwhile must not acknowledge it, and neither must one whose change was taken back.
       this.#requireHeld(owned);
-      const unsafe = this.#unsafe.get(place);
-      if (!unsafe || !isSame(unsafe, change)) throw lostColor();
-      this.#unsafe.delete(place);
+      if (!this.#isUnsafe(change)) throw lostColor();
+      this.#remove(change);
     } catch (error) {
-      const unsafe = this.#unsafe.get(place);
-      if (unsafe && isSame(unsafe, change)) this.#takeBack(place, unsafe);
+      if (this.#isUnsafe(change)) this.#takeBack(change);
       if (owned && progress.copied) noteLateCopy(owned, address.key);
       throw progress.mayBeElsewhere ? mayGetLost(error) : nothingChanged(error);
     } finally {
@@ -196,18 +188,38 @@ export class Safety {
     }
   }
 
-  #takeBack(place: string, { namespace, address, object, before }: Change): void {
+  #takeBack(change: Change): void {
     const { memory, now } = this.#parts;
-    this.#unsafe.delete(place);
+    const { namespace, address, object, before } = change;
+    this.#remove(change);
     const time = now();
     const here = memory.peek(namespace, address, time);
     // It may be gone with its color, or its time may be over.
     if (here === object || (!here && object && isOver(object, time))) memory.restore(namespace, address, before, time);
   }
 
-  #of(color: string): [string, UnsafeChange][] {
-    const prefix = `${color}\n`;
-    return [...this.#unsafe].filter(([place]) => place.startsWith(prefix));
+  /** Whether a change is neither safe nor taken back. */
+  #isUnsafe(change: Change): boolean {
+    const { namespace, address } = change;
+    const unsafe = this.#unsafe.get(colorKey(namespace, address.color))?.get(address.key);
+    return unsafe !== undefined && unsafe.object === change.object && unsafe.before === change.before;
+  }
+
+  #add(change: UnsafeChange): void {
+    const { namespace, address } = change;
+    const color = colorKey(namespace, address.color);
+    const changes = this.#unsafe.get(color) ?? new Map<string, UnsafeChange>();
+    this.#unsafe.set(color, changes.set(address.key, change));
+  }
+
+  #remove({ namespace, address }: Change): void {
+    const color = colorKey(namespace, address.color);
+    const changes = this.#unsafe.get(color);
+    if (changes?.delete(address.key) === true && changes.size === 0) this.#unsafe.delete(color);
+  }
+
+  #of(color: string): UnsafeChange[] {
+    return [...(this.#unsafe.get(color)?.values() ?? [])];
   }
 
   /**
@@ -312,7 +324,6 @@ export class Safety {
   }
 }
 
-const isSame = (a: Change, b: Change): boolean => a.object === b.object && a.before === b.before;
 const yes = (): boolean => true;
 const no = (): boolean => false;
 const over = (): Prepared => 'over';

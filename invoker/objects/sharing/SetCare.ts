@@ -16,7 +16,7 @@ export interface SetCareParts {
 
 /** How long a set is left alone between two looks after it, in ms, and the most looks at the same time. */
 const CARE_MS = 60_000;
-const AT_ONCE = 8;
+const AT_ONCE = 50;
 const keptSchema = z.object({ kept: z.boolean() });
 
 /**

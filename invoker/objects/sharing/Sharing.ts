@@ -65,6 +65,8 @@ export class Sharing implements Elsewhere {
   readonly #leaving = new Leaving();
   readonly #copies: CopiesOfReader;
   readonly #waits = new OpenWaits();
+  /** The invokers that could not get copies. */
+  readonly #failing = new Set<number>();
   readonly #counts = { forwarded: 0, given: 0, fetched: 0 };
 
   constructor(parts: SharingParts) {
@@ -106,7 +108,10 @@ export class Sharing implements Elsewhere {
     this.#recovery = new Recovery(common);
     this.#replication = new Replication({
       ...common,
-      toCopy: (color) => this.#safety.toCopy(color),
+      changing: {
+        changingKeys: (color) => this.#safety.changingKeys(color),
+        toCopy: (...object) => this.#safety.toCopy(...object),
+      },
     });
     this.#safety = new Safety({
       ...common,
@@ -257,7 +262,7 @@ export class Sharing implements Elsewhere {
     return {
       ...nothing,
       epoch: Math.max(nothing.epoch, before?.epoch ?? 0),
-      objects: memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now()).objects.length > 0,
+      objects: !memory.isEmpty(namespace, color),
       ...(set ? { set } : {}),
       ...(before ? { ownedEpoch: before.epoch, confirmed: isConfirmed } : {}),
       formers: [...(before?.formers.values() ?? [])],
@@ -373,10 +378,14 @@ export class Sharing implements Elsewhere {
     const copied = isNeeded
       ? this.#replication.ensure(namespace, color, owned, next)
       : this.#replication.check(namespace, color, owned, next);
-    copied.catch((error: unknown) => {
-      if (this.#ownership.owned(namespace, color) === owned) {
-        onWarning('could not copy replicated objects to their next home', error);
-      }
-    });
+    copied.then(
+      () => this.#failing.delete(next.instance),
+      (error: unknown) => {
+        // Once for an invoker until it works again: there may be many colors, and an attempt each second.
+        if (this.#failing.has(next.instance) || this.#ownership.owned(namespace, color) !== owned) return;
+        this.#failing.add(next.instance);
+        onWarning(`could not copy replicated objects to invoker${next.instance}, their next home`, error);
+      },
+    );
   }
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Dispatcher } from 'undici';
 import type { Peer } from '../../../shared/objects/Locate.js';
+import { MAX_OBJECT_BYTES, transferMs } from '../../../shared/objects/bounds.js';
 import { dropBody } from '../../../shared/objects/dropBody.js';
 import { MOVED_HEADER, movedTo } from '../../../shared/objects/moved.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
@@ -93,7 +94,11 @@ async function send(peers: PeerClient, home: Peer, asked: PeerRequest): Promise<
   }
 }
 
-function timeoutOf({ method, url = '' }: IncomingMessage): number {
+function timeoutOf({ method, url = '', headers }: IncomingMessage): number {
+  // The home may have to write a large body to the store.
+  const length = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : MAX_OBJECT_BYTES;
+  const bytes = Math.min(length || 0, MAX_OBJECT_BYTES);
+  if (method === 'PUT' || method === 'POST') return CHANGE_MS + transferMs(bytes);
   if (method !== 'GET' && method !== 'HEAD') return CHANGE_MS;
   return isWait(url) ? WAIT_MS : READ_MS;
 }

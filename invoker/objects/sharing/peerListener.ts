@@ -198,9 +198,8 @@ function take(
 ): void {
   const object = memory.peek(namespace, address, now());
   if (!object) {
-    const { color } = address;
-    const { objects } = memory.list(namespace, { color, prefix: '', after: undefined, limit: 1 }, now());
-    response.writeHead(404, { [LEFT_HEADER]: objects.length > 0 ? 'yes' : 'no', 'Content-Length': 0 });
+    const left = memory.isEmpty(namespace, address.color) ? 'no' : 'yes';
+    response.writeHead(404, { [LEFT_HEADER]: left, 'Content-Length': 0 });
     response.end();
     return;
   }

@@ -92,7 +92,12 @@ async function fetchObjects(
     const missing = list.objects.filter(({ key, etag }) => memory.peek(copies, { color, key }, now())?.etag !== etag);
     for (let begin = 0; begin < missing.length; begin += AT_ONCE) {
       const some = missing.slice(begin, begin + AT_ONCE);
-      const taken = await Promise.all(some.map(({ key }) => fetch(key)));
+      // All must have ended before their space is cleared.
+      const ended = await Promise.allSettled(some.map(({ key }) => fetch(key)));
+      const taken = ended.map((outcome) => {
+        if (outcome.status === 'rejected') throw outcome.reason;
+        return outcome.value;
+      });
       onFetched(taken.filter((outcome) => outcome === 'taken').length);
       if (taken.includes('dead')) return undefined;
       // Their time is over.

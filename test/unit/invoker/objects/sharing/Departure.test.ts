@@ -33,7 +33,7 @@ describe('a drain of objects', () => {
     const departure = new Departure({
       ...parts,
       instance: 0,
-      replication: new Replication({ ...parts, toCopy: () => new Map() }),
+      replication: new Replication({ ...parts, changing: { changingKeys: () => [], toCopy: () => undefined } }),
       recovery: new Recovery(parts),
       latest: () => undefined,
       freshHomes: async () => reply,

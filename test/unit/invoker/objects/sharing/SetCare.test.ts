@@ -105,13 +105,12 @@ describe('the care for sets of copies', () => {
     assert.equal(copies(), 1);
   });
 
-  it('asks for eight sets at a time, each in its turn', async () => {
-    for (let i = 0; i < 12; i++) keep(`c${i}`);
+  it('asks for fifty sets at a time, each in its turn', async () => {
+    for (let i = 0; i < 60; i++) keep(`c${i}`);
     answer = async () => ({ kept: true });
     await tendTwice();
-    assert.equal(asked.length, 8);
+    assert.equal(asked.length, 50);
     await care.tend();
-    await care.tend();
-    assert.equal(new Set(asked.map(({ request: { path } }) => path)).size, 12);
+    assert.equal(new Set(asked.map(({ request: { path } }) => path)).size, 60);
   });
 });

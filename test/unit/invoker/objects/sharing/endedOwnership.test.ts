@@ -68,7 +68,7 @@ describe('an ownership that ends while the store is searched for the keys of the
       owned: () => current,
     };
     recovery = new Recovery(parts);
-    const replication = new Replication({ ...parts, toCopy: () => new Map() });
+    const replication = new Replication({ ...parts, changing: { changingKeys: () => [], toCopy: () => undefined } });
     // As for a color that is being handed over, not one that was lost in silence.
     safety = new Safety({ ...parts, replication, held: () => true });
   });

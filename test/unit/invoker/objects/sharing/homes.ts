@@ -117,7 +117,13 @@ export class TestHome {
     const owned = (): Owned | undefined => (this.isOwned ? this.owned : undefined);
     const parts = { memory, peers, sets, requests, store, storedKeys, now, owned };
     this.recovery = new Recovery(parts);
-    this.replication = new Replication({ ...parts, toCopy: (color) => this.safety.toCopy(color) });
+    this.replication = new Replication({
+      ...parts,
+      changing: {
+        changingKeys: (color) => this.safety.changingKeys(color),
+        toCopy: (...object) => this.safety.toCopy(...object),
+      },
+    });
     this.safety = new Safety({ ...parts, replication: this.replication, held: () => this.isHeld });
   }
 
