@@ -223,14 +223,15 @@ export class Safety implements ChangingObjects {
   }
 
   /**
-   * Whether the store has a version of an object of memory, as far as is known, or an invoker a copy of one: a change that was taken back
-   * may have left it.
+   * Whether the store may have a version of an object of memory, or an invoker a copy of one: a change that was taken back may have left it,
+   * also one of an earlier owner. So the store is asked for its keys before the first change of an object that came from another invoker.
    */
   #isElsewhere({ namespace, address: { color, key } }: Change): boolean {
     const owned = this.#parts.owned(namespace, color);
     if (!owned) return false;
-    const isStored = this.#parts.store !== undefined && owned.stored instanceof Set && owned.stored.has(key);
-    return isStored || hasLateCopy(owned, key);
+    const { stored } = owned;
+    const mayBeStored = stored === undefined || (stored === 'many' ? owned.hidden : stored).has(key);
+    return (this.#parts.store !== undefined && mayBeStored) || hasLateCopy(owned, key);
   }
 
   /**
@@ -275,7 +276,7 @@ export class Safety implements ChangingObjects {
 
   async #store(
     store: ObjectStore,
-    { namespace, address, object }: Change,
+    { namespace, address, object, before }: Change,
     owned: Owned,
     progress: Progress,
   ): Promise<void> {
@@ -287,6 +288,8 @@ export class Safety implements ChangingObjects {
       const ttlMs = expiresAt === undefined ? undefined : Math.max(1, expiresAt - now());
       // Even if the write fails, the store may have it later.
       storedKeys.add(owned, address.key);
+      const isKnown = owned.stored !== 'many' || before?.persistence === 'stored';
+      if (!isKnown && owned.hidden.size < MAX_HIDDEN) owned.hidden.add(address.key);
       await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
     } else {
       await store.remove(namespace, address, owned.epoch);

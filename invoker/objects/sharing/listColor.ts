@@ -1,7 +1,9 @@
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ListRequest, ObjectList } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { asOwner } from './asOwner.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import { mergeLists } from './lists.js';
@@ -13,7 +15,7 @@ export interface ListColorParts {
   readonly memory: ObjectMemory;
   readonly store: ObjectStore | undefined;
   readonly recovery: Pick<Recovery, 'listAt' | 'removeHidden'>;
-  readonly safety: Pick<Safety, 'allSafe'>;
+  readonly safety: Pick<Safety, 'allSafe' | 'alone' | 'busy'>;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
@@ -43,11 +45,12 @@ export async function listColor(
 }
 
 async function listElsewhere(
-  { store, recovery, memory, now }: ListColorParts,
+  parts: ListColorParts,
   namespace: ObjectNamespace,
   asked: ListRequest,
   owned: Owned | undefined,
 ): Promise<ObjectList[]> {
+  const { store, recovery } = parts;
   const lists: ObjectList[] = [];
   for (const former of owned?.formers.values() ?? []) {
     const list = owned && (await recovery.listAt(namespace, asked, owned, former));
@@ -55,12 +58,40 @@ async function listElsewhere(
   }
   if (!store) return lists;
   const { color } = asked;
-  const isHidden = (key: string): boolean =>
-    owned?.hidden.has(key) === true && !memory.peek(namespace, { color, key }, now());
   for (;;) {
     const stored = await store.list(namespace, asked);
-    const hidden = owned ? stored.objects.filter(({ key }) => isHidden(key)) : [];
-    if (!owned || hidden.length === 0) return [...lists, stored];
-    for (const { key } of hidden) await recovery.removeHidden(namespace, { color, key }, owned);
+    if (!owned) return [...lists, stored];
+    const hidden = stored.objects.filter(({ key }) => isHidden(parts, namespace, { color, key }, owned));
+    if (hidden.length === 0) return [...lists, stored];
+    for (const { key } of hidden) await removeHidden(parts, namespace, { color, key }, owned);
+  }
+}
+
+/** Whether what the store has of an object is an earlier version: see `Owned.hidden`. */
+const isHidden = (
+  { memory, now }: ListColorParts,
+  namespace: ObjectNamespace,
+  address: ObjectAddress,
+  { hidden }: Owned,
+): boolean => hidden.has(address.key) && !memory.peek(namespace, address, now());
+
+/** No change of the object may be under way: its new version could be removed, or its key forgotten. @throws ObjectError 503 */
+async function removeHidden(
+  parts: ListColorParts,
+  namespace: ObjectNamespace,
+  address: ObjectAddress,
+  owned: Owned,
+): Promise<void> {
+  const { recovery, safety } = parts;
+  while (isHidden(parts, namespace, address, owned)) {
+    const busy = safety.busy(namespace, address);
+    if (!busy) {
+      await safety.alone(namespace, address, async () => {
+        await asOwner(owned, () => recovery.removeHidden(namespace, address, owned));
+        return 'over';
+      });
+      return;
+    }
+    await busy;
   }
 }

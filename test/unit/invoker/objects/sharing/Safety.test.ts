@@ -73,7 +73,8 @@ describe('a change of an object', () => {
     return release;
   }
 
-  it('of an object of memory is safe at once, and needs nobody', () => {
+  it('of an object of memory is safe at once, and needs nobody, if the store is known to have no version of it', () => {
+    owned.stored = new Set();
     assert.equal(settle(put(memory, A, 'k', 'one').object, undefined), undefined);
     assert.deepEqual([copies, store.size, safety.busy(A, K)], [[], 0, undefined]);
   });
