@@ -2,7 +2,8 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 
 /*
  * The copies of a namespace's replicated objects are in the memory of the second invoker as the objects of a namespace
- * of their own, so that they count and go like others.
+ * of their own, so that their memory counts. They need not be within the limit of the namespace: the objects were, in the invoker of the
+ * owner. If that limit becomes lower, another set must be possible before an object can be deleted.
  */
 
 /** Ids of namespaces contain no control characters. */
@@ -12,6 +13,7 @@ const FETCHED = '\nfetched';
 export const copiesOf = ({ uuid, ...rest }: ObjectNamespace): ObjectNamespace => ({
   uuid: `${uuid}${COPIES}`,
   ...rest,
+  limitBytes: undefined,
 });
 
 /** The copies that are being fetched from another invoker, and are not part of a set yet. @param fetch its number. */

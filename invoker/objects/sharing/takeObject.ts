@@ -39,6 +39,8 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
   const { peers, memory, now, namespace, address, from, space, stillOwned, stays = false, timeoutMs } = parts;
   const path = objectPath(address.color, address.key);
   const asked = { operation: 'take', method: 'GET', path, namespace: space, timeoutMs } as const;
+  // It was written within the limit of its time: otherwise nobody could read or delete it any more.
+  const unlimited = { ...namespace, limitBytes: undefined };
   let release: (() => void) | undefined;
   try {
     const response = await peers.send(from, asked);
@@ -55,7 +57,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
     let reservation: Reservation | undefined;
     let etag: string;
     try {
-      reservation = memory.reserve(namespace, address, length, now());
+      reservation = memory.reserve(unlimited, address, length, now());
       const bytes = Buffer.allocUnsafeSlow(length);
       let filled = 0;
       for await (const chunk of body as AsyncIterable<Buffer>) filled += chunk.copy(bytes, filled);
@@ -70,7 +72,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
         etag,
         isMoved: true,
       };
-      const { object } = memory.put(namespace, address, ObjectBytes.of(bytes), options, reservation, now());
+      const { object } = memory.put(unlimited, address, ObjectBytes.of(bytes), options, reservation, now());
       release = memory.hold(namespace, address, object);
     } finally {
       reservation?.release();

@@ -68,7 +68,7 @@ describe('replicated objects of two invokers', () => {
     assert.match(await put('l'), /^200/);
     for (const key of ['k', 'l'])
       assert.ok((await objects.call(`/red/${key}`)).body.equals(Buffer.alloc(12 * MB, key)));
-    assert.deepEqual([a.counts()?.evictions, b.counts()?.evictions], [0, 0]);
+    await eventually(() => assert.deepEqual([a.counts()?.evictions, b.counts()?.evictions], [0, 0]));
     assert.equal(await objects.text('/red/k', { method: 'DELETE' }), '204 ');
     await eventually(() => assert.deepEqual(keptMB, [5, 5]));
     objects.close();

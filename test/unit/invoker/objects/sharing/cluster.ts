@@ -29,6 +29,8 @@ type InsideCall = (path: string, call: Call) => Promise<{ readonly status: numbe
 /** One invoker's objects. */
 export interface Node {
   readonly instance: number;
+  /** Of its server. */
+  readonly port: number;
   readonly memory: ObjectMemory;
   readonly copies: ReadCopies;
   readonly sharing: Sharing;
@@ -126,6 +128,7 @@ export class TestCluster {
     const single = new ObjectCaller({ host: '127.0.0.1', port }, tokens.make(GUEST), 1);
     const node: Node = {
       instance,
+      port,
       memory,
       copies,
       sharing,
