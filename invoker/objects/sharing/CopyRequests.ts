@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { transferMs } from '../../../shared/objects/bounds.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
@@ -36,6 +37,8 @@ const setSchema = z.object({ set: copySetSchema.optional() });
 
 /** The most objects in one list. */
 const PAGE = 1000;
+/** The limit for an invoker to take a copy, in ms, in addition to the time for its bytes. */
+const COPY_MS = 6000;
 /** The limit for an invoker to forget its set, in ms. */
 const FORGET_MS = 1000;
 
@@ -72,6 +75,7 @@ export class CopyRequests {
         ...(ttl === undefined ? {} : { [TTL_HEADER]: ttl.toFixed(3) }),
       },
       body: Buffer.concat(bytes.pieces()),
+      timeoutMs: COPY_MS + transferMs(bytes.length),
     } as const;
     try {
       return changedSchema.parse(await this.#peers.ask(to, asked));
