@@ -267,7 +267,9 @@ export class CopySets {
       this.#keep(namespace, color, state, { isRaised: false, policy });
     }
     const to = isCurrent ? copies : undefined;
-    this.#memory.move(namespace, to, color, isReplicated, now);
+    const moved = this.#memory.move(namespace, to, color, isReplicated, now);
+    // There may have been very many colors, and nothing else removes such a set.
+    if (isCurrent && moved.length === 0 && this.#sets.size > this.#maxColors) this.drop(namespace, color);
   }
 
   #keep(namespace: ObjectNamespace, color: string, state: CopySetState, { isRaised = true, policy }: Kept = {}): void {
@@ -287,7 +289,7 @@ export class CopySets {
 
   /**
    * Before an owner begins a set of another color: copies stay, since they may be the only ones. A set without copies may go: its owner
-   * makes another one. Sets that this invoker makes or fetches itself need no room: there are as many as it has owned colors.
+   * makes another one. Sets that this invoker makes or fetches itself need no room: they go if they have no copies (`demote`).
    * @throws ObjectError 503
    */
   #requireRoom(): void {

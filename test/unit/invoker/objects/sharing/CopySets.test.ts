@@ -220,4 +220,15 @@ describe('the replicated objects of an owner', () => {
     sets.raise(KEY, 7, '1-a');
     assert.deepEqual(sets.raised(KEY), [{ run: '1-a', epoch: 7 }, { epoch: 8 }]);
   });
+
+  it('do not stay for ever in more colors than are remembered if they have no copies', () => {
+    sets = new CopySets(memory, { maxColors: 2 });
+    const colors = ['d', 'e', 'f', 'g'];
+    put(memory, A, 'k', 'k', 0, { persistence: 'replicated' });
+    // The objects of the other colors were deleted, and their ownerships end since there are too many.
+    for (const color of [COLOR, ...colors]) sets.demote({ ...OF_COLOR, color }, { epoch: 6, complete: true }, 0);
+    const left = [COLOR, ...colors].filter((color) => sets.get(colorKey(A, color)));
+    assert.deepEqual(left, [COLOR, 'd']);
+    assert.deepEqual(keys(), ['k']);
+  });
 });
