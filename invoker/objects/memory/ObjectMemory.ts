@@ -357,6 +357,11 @@ export class ObjectMemory {
     this.#table.expire(now);
   }
 
+  /** Whether the time of a replicated object was over here a short time ago: a copy of it in another invoker may still exist. */
+  hasEnded({ uuid }: ObjectNamespace, address: ObjectAddress, now: number): boolean {
+    return this.#table.hasEnded(uuid, address, now);
+  }
+
   /** The number of objects with a TTL. */
   get expiring(): number {
     return this.#table.expiring;

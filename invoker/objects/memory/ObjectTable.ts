@@ -21,6 +21,10 @@ export interface ObjectTableOptions {
   readonly copies: ReadCopies | undefined;
 }
 
+/** How long an ended replicated object is remembered, in ms: its copy arrived as much later at most. And how many. */
+const ENDED_MS = 10_000;
+const MAX_ENDED = 10_000;
+
 /**
  * The objects at their places. Keeps the index, the counted memory, the expiries and the waits in agreement: each change
  * of an object goes through `store`, `remove` or `drop`.
@@ -32,6 +36,8 @@ export class ObjectTable {
   onEviction: ((entry: Entry) => void) | undefined;
   readonly #expiries = new Expiries<Entry>();
   readonly #waits: Waits<StoredObject | undefined>;
+  /** When the latest replicated objects have ended, in ms, by their places. */
+  readonly #ended = new Map<string, number>();
 
   constructor({ waits, ...bounds }: ObjectTableOptions) {
     this.room = new Room({ ...bounds, index: this.index, evict: (entry) => this.#evict(entry) });
@@ -52,7 +58,7 @@ export class ObjectTable {
   live(uuid: string, address: ObjectAddress, now: number): Entry | undefined {
     const entry = this.index.find(uuid, address);
     if (!entry || !isExpired(entry.object, now)) return entry;
-    this.drop(entry);
+    this.#end(entry, now);
     return undefined;
   }
 
@@ -135,7 +141,14 @@ export class ObjectTable {
 
   /** Removes expired objects. */
   expire(now: number): void {
-    for (const entry of this.#expiries.due(now)) this.drop(entry);
+    for (const entry of this.#expiries.due(now)) this.#end(entry, now);
+  }
+
+  /** Whether the time of a replicated object was over here a short time ago: a copy of it may still exist. */
+  hasEnded(uuid: string, address: ObjectAddress, now: number): boolean {
+    if (this.#ended.size === 0) return false;
+    const endedAt = this.#ended.get(placeOf(uuid, address));
+    return endedAt !== undefined && now - endedAt < ENDED_MS;
   }
 
   /** See `ObjectMemory.hold`. */
@@ -157,6 +170,18 @@ export class ObjectTable {
     wake: (object: StoredObject | undefined) => void,
   ): () => void {
     return this.#waits.add(uuid, placeOf(uuid, address), (object) => endsWait(object, known), wake);
+  }
+
+  /** Removes an object whose time is over. */
+  #end(entry: Entry, now: number): void {
+    this.drop(entry);
+    if (!entry.kept) return;
+    this.#ended.delete(entry.place);
+    this.#ended.set(entry.place, entry.object.expiresAt ?? now);
+    for (const [place, endedAt] of this.#ended) {
+      if (this.#ended.size <= MAX_ENDED && now - endedAt < ENDED_MS) return;
+      this.#ended.delete(place);
+    }
   }
 
   #evict(entry: Entry): void {

@@ -153,6 +153,7 @@ export class Safety implements ChangingObjects {
    */
   settle(change: Change): Promise<void> | undefined {
     const [now, before] = [change.object?.persistence ?? 'memory', change.before?.persistence ?? 'memory'];
+    this.#noteEnded(change);
     if (now === 'memory' && before === 'memory' && !this.#isElsewhere(change)) return undefined;
     const { namespace, address } = change;
     const progress: Progress = { mayBeElsewhere: false, copied: false };
@@ -220,6 +221,14 @@ export class Safety implements ChangingObjects {
 
   #of(color: string): UnsafeChange[] {
     return [...(this.#unsafe.get(color)?.values() ?? [])];
+  }
+
+  /** The time of a copy ends later than that of its object: the copy must not come back after a change that is not one of copies. */
+  #noteEnded({ namespace, address, object, before }: Change): void {
+    const { memory, now, owned } = this.#parts;
+    if (before || object?.persistence === 'replicated' || !memory.hasEnded(namespace, address, now())) return;
+    const ownership = owned(namespace, address.color);
+    if (ownership) noteLateCopy(ownership, address.key);
   }
 
   /**

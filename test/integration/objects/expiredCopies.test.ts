@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { PeerClient } from '../../../invoker/objects/sharing/PeerClient.js';
+import { eventually } from '../../e2e/eventually.js';
+import { GUEST } from '../../unit/invoker/objects/sharing/cluster.js';
+import { eachWithCluster, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
+
+const TTL = { 'x-palette-ttl': '2' };
+/** How late the copy arrives, in ms: its time ends as much later. */
+const LATE_MS = 1500;
+
+/** Lets copies arrive late. @returns a function that ends this. */
+function slowCopies(): () => void {
+  const { prototype } = PeerClient;
+  // eslint-disable-next-line @typescript-eslint/unbound-method
+  const { ask } = prototype;
+  prototype.ask = async function (this: PeerClient, peer, asked) {
+    if (asked.operation === 'copy') await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+    return ask.call(this, peer, asked);
+  };
+  return () => void (prototype.ask = ask);
+}
+
+describe('an object that replaces a replicated one whose time is over', () => {
+  const current = eachWithCluster();
+  let heal: (() => void) | undefined;
+  afterEach(() => heal?.());
+
+  for (const [name, headers] of [
+    ['stored', STORED],
+    ['memory', {}],
+  ] as const) {
+    it(`is not lost, and is read after the home has changed (${name})`, async () => {
+      const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+      assert.match(await put(b, '/red/other', 'x', REPLICATED), /^201/);
+      heal = slowCopies();
+      assert.match(await put(b, '/red/k', 'one', { ...REPLICATED, ...TTL }), /^201/);
+      heal();
+      await eventually(async () => assert.match(await b.container.text('/red/k'), /^404/), LIMIT_MS);
+      assert.match(await put(b, '/red/k', 'two', headers), /^201/);
+      // The home hears of the next one before that asks for the color.
+      b.state = 'draining';
+      await b.sharing.locateForPeer(GUEST, 'red', undefined);
+      const replies = new Set<string>();
+      const endAt = Date.now() + 3000;
+      while (Date.now() < endAt) {
+        replies.add(await a.container.text('/red/k'));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      assert.deepEqual([...replies].filter((reply) => !reply.startsWith('503')), ['200 two']);
+    });
+  }
+
+  it('is not lost if its home dies (stored)', async () => {
+    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+    assert.match(await put(b, '/red/other', 'x', REPLICATED), /^201/);
+    heal = slowCopies();
+    assert.match(await put(b, '/red/k', 'one', { ...REPLICATED, ...TTL }), /^201/);
+    heal();
+    await eventually(async () => assert.match(await b.container.text('/red/k'), /^404/), LIMIT_MS);
+    assert.match(await put(b, '/red/k', 'two', STORED), /^201/);
+    await current.cluster.kill(b);
+    current.cluster.notice(b);
+    await eventually(async () => assert.match(await a.container.text('/red/k'), /^(404|200 two)/), LIMIT_MS);
+    assert.equal(await a.container.text('/red/k'), '200 two');
+  });
+});
