@@ -46,7 +46,10 @@ describe('an object that replaces a replicated one whose time is over', () => {
         replies.add(await a.container.text('/red/k'));
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
-      assert.deepEqual([...replies].filter((reply) => !reply.startsWith('503')), ['200 two']);
+      assert.deepEqual(
+        [...replies].filter((reply) => !reply.startsWith('503')),
+        ['200 two'],
+      );
     });
   }
 
