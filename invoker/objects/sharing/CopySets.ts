@@ -28,6 +28,8 @@ export const copySetSchema = z.object({
   complete: z.boolean(),
   /** Complete sets from this epoch on contain all acknowledged changes, too. Missing: from its own epoch on. */
   since: z.number().optional(),
+  /** It contains all acknowledged changes that complete sets up to this epoch contain. Missing: up to its own epoch. */
+  until: z.number().optional(),
   /** It may differ from other sets with its epoch in changes that were not acknowledged. These other ones may have been read since. */
   unsure: z.boolean().optional(),
 });

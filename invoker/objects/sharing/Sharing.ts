@@ -351,7 +351,8 @@ export class Sharing implements Elsewhere {
     owned.retired = true;
     const { namespace, color } = owned;
     const wasQuiet = !this.#safety.takeBack(colorKey(namespace, color));
-    this.#sets.demote(owned, setOfOwner(owned, isConfirmed, wasQuiet), this.#parts.now());
+    const set = setOfOwner(owned, isConfirmed, wasQuiet, this.#ownership.held(owned));
+    this.#sets.demote(owned, set, this.#parts.now());
     owned.hidden.clear();
     owned.lateCopies = new Set();
   }

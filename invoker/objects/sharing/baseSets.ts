@@ -22,6 +22,6 @@ export function baseSets(known: readonly SetAt[]): SetAt[] {
   // Other sets with the same epoch have the same objects. That of this invoker need not be fetched.
   const rank = ({ unsure, peer }: SetAt): number => (unsure === true ? 2 : peer ? 1 : 0);
   return complete
-    .filter(({ epoch, lost }) => epoch >= oldest && lost !== true)
+    .filter(({ epoch, until = epoch, lost }) => (epoch >= oldest || until >= newest) && lost !== true)
     .toSorted((a, b) => b.epoch - a.epoch || rank(a) - rank(b));
 }

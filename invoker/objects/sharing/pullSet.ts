@@ -57,7 +57,8 @@ export async function pullSet(parts: PullParts, asked: PulledSet): Promise<CopyS
   try {
     if (!(await isThere(parts, asked))) return undefined;
     const known = sets.get(colorKey(namespace, color));
-    const isOfUse = known?.complete === true && known.epoch >= (set.since ?? set.epoch);
+    const isOfUse =
+      known?.complete === true && (known.epoch >= (set.since ?? set.epoch) || (known.until ?? 0) >= set.epoch);
     if (!isOfUse) sets.drop(namespace, color);
     const before = isOfUse ? known : undefined;
     const keys = await fetchObjects(parts, asked, space);

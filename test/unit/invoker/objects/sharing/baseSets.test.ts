@@ -52,3 +52,15 @@ describe('the sets of copies that a new owner begins with', () => {
     assert.deepEqual(counting(set(1, 5), set(0, 5)), [0, 1]);
   });
 });
+
+describe('the set of an owner whose next home has completed a later one without an answer', () => {
+  const at = { instance: 1, url: 'http://one' };
+
+  it('counts if the later one is lost, and not if an even later one is known', () => {
+    const own = { epoch: 10, until: 15, complete: true, peer: undefined };
+    const later = { epoch: 15, complete: true, peer: at };
+    assert.deepEqual(baseSets([own, later]), [later, own]);
+    assert.deepEqual(baseSets([own, { ...later, lost: true }]), [own]);
+    assert.deepEqual(baseSets([own, { ...later, epoch: 16, lost: true }]), []);
+  });
+});
