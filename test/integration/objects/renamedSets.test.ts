@@ -51,3 +51,55 @@ describe('a set of copies that a new owner has given its epoch', () => {
     assert.equal(await e.container.text('/red/k'), '200 one');
   });
 });
+
+describe('a set of copies that is completed at another next home', () => {
+  const current = eachWithCluster();
+  let heal: (() => void) | undefined;
+  afterEach(() => heal?.());
+
+  it('does not make the set before it out of date if it gets lost before the owner knows that it is complete', async () => {
+    const { cluster } = current;
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(a, '/old/k', 'one', REPLICATED), /^201/);
+    const c = await cluster.add();
+    let isRenamed = false;
+    let isKilled = false;
+    let answer: () => void = () => undefined;
+    const until = new Promise<void>((resolve) => (answer = resolve));
+    heal = lossyPeers(({ instance }, { operation }) => {
+      if (instance !== c.instance) return undefined;
+      if (operation === 'handover') {
+        const kill = async (): Promise<void> => {
+          await new Promise((resolve) => setTimeout(resolve, 200));
+          await cluster.kill(c);
+          cluster.notice(c);
+          isKilled = true;
+        };
+        return isKilled ? undefined : { kind: 'slow', until: kill() };
+      }
+      if (operation !== 'complete') return undefined;
+      isRenamed = true;
+      return { kind: 'slow', until };
+    });
+    // The next home drains, and the one after it gets a set.
+    b.state = 'draining';
+    await eventually(async () => {
+      assert.equal(await a.container.text('/old/k'), '200 one');
+      assert.ok(isRenamed);
+    }, LIMIT_MS);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    // The home drains, too, and hears of the next one before that asks for the color.
+    const d = await cluster.add();
+    a.state = 'draining';
+    cluster.nodes.splice(cluster.nodes.indexOf(d), 1);
+    cluster.nodes.unshift(d);
+    await eventually(async () => {
+      await a.sharing.locateForPeer(GUEST, 'old', undefined);
+      assert.equal(a.sharing.owns(GUEST, 'old'), false);
+    }, LIMIT_MS);
+    await eventually(async () => assert.match(await d.container.text('/old/k'), /^(200|404)/), LIMIT_MS);
+    answer();
+    assert.ok(isKilled);
+    assert.equal(await d.container.text('/old/k'), '200 one');
+  });
+});
