@@ -22,7 +22,7 @@ export interface ObjectTableOptions {
 }
 
 /** How long an ended replicated object is remembered, in ms: its copy arrived as much later at most. And how many. */
-const ENDED_MS = 10_000;
+const ENDED_MS = 30_000;
 const MAX_ENDED = 10_000;
 
 /**
