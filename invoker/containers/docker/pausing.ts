@@ -41,7 +41,7 @@ interface Change {
   readonly lateMs: number;
 }
 
-/** A container that still has the wanted state after the attempts got it from somebody else. */
+/** If the container still has the wanted state after the attempts, another client of the engine has changed it. */
 async function change(
   container: Docker.Container,
   limits: EngineLimits,

@@ -117,7 +117,7 @@ export class ObjectMemory {
   }
 
   /**
-   * Checks that an object may be written before its body is read: there is room for one that is never evicted. Cheap.
+   * Checks that there is room for an object that is never evicted. To be called before its body is read.
    * @throws ObjectError 503
    */
   requireKeepable(
@@ -329,19 +329,9 @@ export class ObjectMemory {
     return this.#table.index.colors();
   }
 
-  /** Calls `evicting` before each eviction of an object. Only the latest one is called. */
-  onEviction(evicting: (namespace: ObjectNamespace, address: ObjectAddress, object: StoredObject) => void): void {
-    this.#table.onEviction = ({ owner, address, object }) => evicting(owner, address, object);
-  }
-
   /** Calls `tell` with `keptBytes` after each change of it. Only the latest one is called. */
   onKept(tell: (bytes: number) => void): void {
     this.#table.room.onKept = tell;
-  }
-
-  /** The number of evictions. */
-  get evictions(): number {
-    return this.#table.room.evictions;
   }
 
   /**

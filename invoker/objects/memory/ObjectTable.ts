@@ -32,15 +32,13 @@ const MAX_ENDED = 10_000;
 export class ObjectTable {
   readonly index = new ObjectIndex();
   readonly room: Room;
-  /** Called before each eviction. */
-  onEviction: ((entry: Entry) => void) | undefined;
   readonly #expiries = new Expiries<Entry>();
   readonly #waits: Waits<StoredObject | undefined>;
   /** When the latest replicated objects have ended, in ms, by their places. */
   readonly #ended = new Map<string, number>();
 
   constructor({ waits, ...bounds }: ObjectTableOptions) {
-    this.room = new Room({ ...bounds, index: this.index, evict: (entry) => this.#evict(entry) });
+    this.room = new Room({ ...bounds, index: this.index, evict: (entry) => this.drop(entry) });
     this.#waits = new Waits(waits);
   }
 
@@ -182,11 +180,6 @@ export class ObjectTable {
       if (this.#ended.size <= MAX_ENDED && now - endedAt < ENDED_MS) return;
       this.#ended.delete(place);
     }
-  }
-
-  #evict(entry: Entry): void {
-    this.onEviction?.(entry);
-    this.drop(entry);
   }
 
   #remove(entry: Entry): void {

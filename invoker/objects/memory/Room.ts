@@ -205,8 +205,8 @@ export class Room {
   }
 
   /**
-   * Whether there may be `bytes` for which there is no room. A namespace may have each object twice that is never evicted, and
-   * all of them together may exceed the bound by the bound of such objects.
+   * Whether `bytes` may exceed the bound. A namespace may have two versions of each object that is never evicted. All of them together
+   * may exceed the bound by the bound of such objects.
    */
   #mayExceed(owner: Namespace, bytes: number): boolean {
     const most = Math.max(this.#boundBytes, this.#keptBoundBytes) + this.#keptBoundBytes;

@@ -13,8 +13,8 @@ import { formerOwner } from './lostColor.js';
  *   from        to          when
  *   none        incomplete  an owner begins a set at its next home, with an epoch of its own, and copies all replicated objects into it
  *   incomplete  complete    the owner has copied them; it acknowledges changes that are in the complete set, and no others
- *   complete    complete    the owner, or the next one that has the same objects, gives the set another epoch: earlier requests that
- *                           come late are refused
+ *   complete    complete    the owner, or the next owner with the same objects, gives the set another epoch: the set then refuses
+ *                           earlier requests that come late
  *   complete    owned       this invoker becomes the owner, and has taken its replicated objects from this set (`promote`)
  *   owned       complete    another invoker becomes the owner, or may have become it: the objects are a set again (`demote`)
  *   any         none        another set is complete; or an owner with a higher epoch begins another one here
@@ -196,7 +196,7 @@ export class CopySets {
   due(now: number, careMs: number, most: number): KeptSet[] {
     const due: KeptSet[] = [];
     const looked: [string, KeptSet][] = [];
-    // The one that was looked after least recently comes first.
+    // The set that was looked after least recently comes first.
     for (const [key, set] of this.#sets) {
       const { lookedAt } = set;
       if (due.length === most || looked.length === MOST_LOOKS) break;

@@ -10,6 +10,7 @@ import { originalOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
 import type { KnownHomes } from './HomesCache.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
+import { pages } from './lists.js';
 import type { Recovery } from './Recovery.js';
 import type { Replication } from './Replication.js';
 
@@ -70,17 +71,15 @@ export class Departure {
     if (location.kind !== 'here' || !owned) return false;
     if (location.others.some(({ instance }) => `invoker${instance}` === from)) return false;
     for (const former of owned.formers.values()) {
-      for (let after: string | undefined, more = true; more;) {
-        const asked = { color, prefix: '', after, limit: PAGE };
-        const list = await recovery.listAt(namespace, asked, owned, former);
+      const page = (after: string | undefined) =>
+        recovery.listAt(namespace, { color, prefix: '', after, limit: PAGE }, owned, former);
+      for await (const list of pages(page)) {
         for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key });
-        more = list?.more ?? false;
-        after = list?.objects.at(-1)?.key;
       }
     }
     const [next] = location.others;
-    const hasCopies = owned.base !== undefined || owned.copiedTo !== undefined;
-    if (next && (hasCopies || this.#hasReplicated(namespace, color))) {
+    // Without a set, no replicated object was acknowledged.
+    if (next && (owned.base !== undefined || owned.copiedTo !== undefined)) {
       await replication.ensure(namespace, color, owned, next).catch((error: unknown) => {
         if (!(error instanceof PeerError)) throw error;
         const text = `invoker${next.instance}, which is to have the copies, does not answer.`;
@@ -152,9 +151,5 @@ export class Departure {
     } catch (error) {
       return { kind: 'failed', error };
     }
-  }
-
-  #hasReplicated(namespace: ObjectNamespace, color: string): boolean {
-    return this.#parts.memory.keptKeys(namespace, color).length > 0;
   }
 }

@@ -9,6 +9,7 @@ import { colorKey } from './colorKey.js';
 import { nextEpoch, type CopySet, type Owned } from './ColorStates.js';
 import { CopyRefused, type Changed, type CopyRequests } from './CopyRequests.js';
 import { addLateCopies, endLateCopy, hasLateCopy, noteLateCopy, takeLateCopies } from './lateCopies.js';
+import { pages } from './lists.js';
 import { lostColor } from './lostColor.js';
 import { PeerError } from './PeerClient.js';
 import { StaleSets } from './StaleSets.js';
@@ -34,7 +35,7 @@ export interface ChangingObjects {
 export interface CopyChange {
   readonly namespace: ObjectNamespace;
   readonly address: ObjectAddress;
-  /** Without it, or with another persistence, there is no copy. */
+  /** Undefined: it was deleted. The set has no copy then, and none of an object with another persistence. */
   readonly object: StoredObject | undefined;
   /** Called right before a request that may change the copy. */
   readonly onSend: () => void;
@@ -209,11 +210,8 @@ export class Replication {
    */
   async #align(namespace: ObjectNamespace, color: string, owned: Owned, { peer, epoch }: CopySet): Promise<void> {
     const tags = new Map<string, string>();
-    for (let after: string | undefined, more = true; more;) {
-      const list = await this.#requests.list(peer, namespace, color, after);
+    for await (const list of pages((after) => this.#requests.list(peer, namespace, color, after))) {
       for (const { key, etag } of list.objects) tags.set(key, etag);
-      ({ more } = list);
-      after = list.objects.at(-1)?.key;
     }
     const change = async (request: () => Promise<Changed>): Promise<void> => {
       this.#requireOwned(namespace, color, owned);

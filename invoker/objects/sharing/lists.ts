@@ -14,6 +14,21 @@ export const objectListSchema = z.object({
   more: z.boolean(),
 });
 
+/**
+ * The pages of a list, one after the other. The last one may be missing.
+ * @param page gets the page after a key.
+ */
+export async function* pages<List extends ObjectList | undefined>(
+  page: (after: string | undefined) => Promise<List>,
+): AsyncGenerator<List> {
+  for (let after: string | undefined, more = true; more;) {
+    const list = await page(after);
+    yield list;
+    more = list?.more ?? false;
+    after = list?.objects.at(-1)?.key;
+  }
+}
+
 /** Merges sorted lists. An object in several lists is the one of the first list. */
 export function mergeLists(lists: readonly ObjectList[], limit: number): ObjectList {
   const byKey = new Map<string, ListedObject>();

@@ -7,6 +7,7 @@ import { copiesOf, fetchedOf } from './copies.js';
 import type { CopyRequests } from './CopyRequests.js';
 import type { CopySets, CopySetState } from './CopySets.js';
 import { listAt } from './listAt.js';
+import { pages } from './lists.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { takeObject } from './takeObject.js';
 
@@ -86,8 +87,8 @@ async function fetchObjects(
   const fetch = (key: string) =>
     takeObject({ ...target, address: { color, key }, stays: true, timeoutMs: TAKE_MS, stillOwned: isCurrent });
   const keys = new Set<string>();
-  for (let after: string | undefined, more = true; more;) {
-    const list = await listAt(peers, from, copies, { color, prefix: '', after, limit: PAGE });
+  const page = (after: string | undefined) => listAt(peers, from, copies, { color, prefix: '', after, limit: PAGE });
+  for await (const list of pages(page)) {
     if (!list) return undefined;
     for (const { key } of list.objects) keys.add(key);
     const missing = list.objects.filter(({ key, etag }) => memory.peek(copies, { color, key }, now())?.etag !== etag);
@@ -104,8 +105,6 @@ async function fetchObjects(
       // Their time is over.
       for (const [index, { key }] of some.entries()) if (taken[index] !== 'taken') keys.delete(key);
     }
-    ({ more } = list);
-    after = list.objects.at(-1)?.key;
   }
   return keys;
 }

@@ -29,7 +29,7 @@ interface Pair {
  * that has objects and on one without. The rounds take turns, and each is compared with that of the other server beside
  * it. Two equal servers differ by some percent, too, as processes do, and the one that started first is often the slower one. So several
  * pairs are measured, whose servers start in turns. Nothing is measurable if 1 is in the interval of the median ratio of
- * the pairs. Without a narrow interval there is no verdict.
+ * the pairs. If the interval is wide, there is no verdict.
  */
 export async function measureUnused(context: Context): Promise<void> {
   const [pairs, rounds] = context.full ? [16, 16] : [6, 10];

@@ -61,7 +61,7 @@ describe('a change of a container of an engine that knows the state of its conta
       assert.deepEqual({ frozen, calls }, { frozen: frozenAfter, calls: 4 });
     });
 
-    it(`is done if somebody else has done it, for the call ${name}`, async () => {
+    it(`is done if another client has done it, for the call ${name}`, async () => {
       frozen = frozenAfter;
       taken = { running: true, paused: frozenAfter };
       await change(container, LIMITS, 40);

@@ -130,7 +130,6 @@ function keepsThem(steps: readonly Step[]): void {
   const memory = newMemory(BOUND, { maxObjects: 6 });
   const kept = new Map<string, { readonly owner: ObjectNamespace; readonly key: string; readonly etag: string }>();
   const releases: (() => void)[] = [];
-  memory.onEviction((_, __, { persistence }) => assert.notEqual(persistence, 'replicated'));
   let held = 0;
   for (const [now, { op, owner, key, bytes, persistence }] of steps.entries()) {
     const place = `${owner.uuid}/${key}`;

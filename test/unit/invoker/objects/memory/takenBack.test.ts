@@ -121,7 +121,7 @@ describe('objects of a color that move to another namespace', () => {
     put(memory, B, 'other', 3 * COST);
     const { usedBytes, keptBytes } = memory;
     memory.move(A, B, 'c', all, 0);
-    assert.deepEqual([memory.usedBytes, memory.keptBytes, memory.evictions], [usedBytes, keptBytes, 0]);
+    assert.deepEqual([memory.usedBytes, memory.keptBytes, memory.counts().evictions], [usedBytes, keptBytes, 0]);
     assert.deepEqual(keysOf(B), [`k: ${3 * COST}`, `other: ${3 * COST}`]);
   });
 
