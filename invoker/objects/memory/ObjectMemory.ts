@@ -168,6 +168,16 @@ export class ObjectMemory {
   }
 
   /**
+   * Reserves memory for an object that the namespace has in the store. The limit of the namespace does not prevent this: others of its
+   * objects are evicted.
+   * @throws ObjectError 413, 503 (no memory)
+   */
+  reserveLoaded(namespace: ObjectNamespace, address: ObjectAddress, bytes: number, now: number): Reservation {
+    this.#table.evictWithinLimit(namespace, costOf(address, bytes), now);
+    return this.reserve({ ...namespace, limitBytes: undefined }, address, bytes, now);
+  }
+
+  /**
    * Writes an object. Ends the reservation in any case.
    * @param etag a copy from another invoker keeps its tag; undefined: a new tag.
    * @param isMoved see `Room.requireKeepable`.

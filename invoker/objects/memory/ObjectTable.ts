@@ -66,6 +66,12 @@ export class ObjectTable {
     return this.room.make(owner, bytes, existing);
   }
 
+  /** See `Room.evictWithinLimit`. */
+  evictWithinLimit(namespace: ObjectNamespace, bytes: number, now: number): void {
+    this.expire(now);
+    this.room.evictWithinLimit(this.index.owner(namespace), bytes);
+  }
+
   /**
    * Checks that there may be such an object in the place of another one, or in an empty place.
    * @param cost its memory.

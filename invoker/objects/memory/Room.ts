@@ -170,6 +170,23 @@ export class Room {
     }
   }
 
+  /**
+   * Evicts objects of a namespace, the least recently used first, until `bytes` more are within its limit. They may exceed it
+   * afterwards: if none is left that can be evicted.
+   */
+  evictWithinLimit(owner: Namespace, bytes: number): void {
+    let missing = owner.usedBytes + bytes - (owner.limitBytes ?? Infinity);
+    const chosen: Entry[] = [];
+    for (const entry of owner.recency) {
+      if (missing <= 0) break;
+      if (entry.holds > 0) continue;
+      chosen.push(entry);
+      missing -= entry.cost;
+    }
+    for (const entry of chosen) this.#evict(entry);
+    this.#parts.index.forgetEmpty(owner);
+  }
+
   #require(owner: Namespace, bytes: number, { replaced = 0, spared, again = false }: Existing): boolean {
     const { index, copies } = this.#parts;
     const { limitBytes } = owner;

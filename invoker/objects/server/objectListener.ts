@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Location } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
@@ -65,6 +66,7 @@ export function objectListener(parts: ObjectListenerParts): ObjectListener {
         fail,
         rounds: 0,
         waitsUntil: undefined,
+        losses: 0,
       };
       const served = begin(call);
       if (served) served.catch(fail);
@@ -90,6 +92,8 @@ interface Call {
   rounds: number;
   /** The end of its wait here, in ms; undefined: it has not waited yet. */
   waitsUntil: number | undefined;
+  /** How often the object that it waits for has left the memory. */
+  losses: number;
 }
 
 /** How often a request may meet a home that changes. */
@@ -223,9 +227,10 @@ function get(call: Call, { address, known, waitMs, head }: GetRequest): undefine
         answer(call, object, { address, known, head });
         return;
       }
-      // An object that is not in memory any more may only be evicted. The rest of the time bounds how often that happens.
+      // An object that is not in memory any more may only be evicted. Then it is read from the store again.
       call.rounds = 0;
       Promise.resolve(unsafe)
+        .then(() => (object ? undefined : pauseAfterLoss(call)))
         .then(() => begin(call))
         .catch(call.fail);
     });
@@ -250,6 +255,18 @@ function get(call: Call, { address, known, waitMs, head }: GetRequest): undefine
     answer(call, memory.peek(namespace, address, now()), { address, known, head });
   }, restMs);
   response.once('close', abandon);
+}
+
+/** How often an object may leave the memory before the pauses begin, and each pause in ms. */
+const FREE_LOSSES = 5;
+const LOSS_PAUSE_MS = 1000;
+
+/**
+ * Two objects that do not fit in memory together evict each other if both are waited for. Without pauses the store would read
+ * them all the time.
+ */
+function pauseAfterLoss(call: Call): Promise<void> | undefined {
+  return call.losses++ < FREE_LOSSES ? undefined : delay(LOSS_PAUSE_MS);
 }
 
 function answer(

@@ -132,9 +132,9 @@ export class Recovery {
     }
     const object = await store.read(namespace, address, owned.epoch);
     if (!object || !isOwned()) return false;
-    const reservation = memory.reserve(namespace, address, object.bytes.length, now());
+    const reservation = memory.reserveLoaded(namespace, address, object.bytes.length, now());
     const options = { ...object, persistence: 'stored', condition: undefined } as const;
-    memory.put(namespace, address, object.bytes, options, reservation, now());
+    memory.put({ ...namespace, limitBytes: undefined }, address, object.bytes, options, reservation, now());
     this.loaded++;
     return true;
   }
