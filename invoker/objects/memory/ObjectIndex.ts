@@ -76,19 +76,32 @@ export function listed(
   { prefix, after, limit }: Pick<ListRequest, 'prefix' | 'after' | 'limit'>,
   now: number,
 ): ObjectList {
-  const keys: string[] = [];
-  for (const [key, { object }] of entries) {
-    if (key.startsWith(prefix) && (after === undefined || key > after) && !isExpired(object, now)) keys.push(key);
-  }
+  let keys: string[] = [];
+  let more = false;
   // The default order compares UTF-16 units.
-  keys.sort();
-  const objects = keys.slice(0, limit).flatMap((key) => {
+  const keepFirst = (): void => {
+    keys.sort();
+    more ||= keys.length > limit;
+    keys = keys.slice(0, limit);
+  };
+  let end: string | undefined;
+  for (const [key, { object }] of entries) {
+    if (!key.startsWith(prefix) || (after !== undefined && key <= after) || isExpired(object, now)) continue;
+    if (end !== undefined && key > end) continue;
+    keys.push(key);
+    // The order of all keys of a large color would take long, for each page again.
+    if (keys.length < 2 * limit) continue;
+    keepFirst();
+    end = keys.at(-1);
+  }
+  keepFirst();
+  const objects = keys.flatMap((key) => {
     const object = entries.get(key)?.object;
     if (!object) return [];
     const { bytes, contentType, etag, persistence } = object;
     return [{ key, bytes: bytes.length, contentType, etag, persistence }];
   });
-  return { objects, more: keys.length > limit };
+  return { objects, more };
 }
 
 const NO_KEYS: ReadonlyMap<string, Entry> = new Map();
