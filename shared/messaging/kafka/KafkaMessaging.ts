@@ -177,8 +177,8 @@ export class KafkaMessaging implements Messaging {
       this.#health.answered();
       return result;
     } catch (error) {
-      // Do not keep a client that could not connect or lost its connection.
-      if (this.#admin === connecting && (!connected || this.#library.classify(error) === 'transient')) {
+      // Do not keep a client that could not connect, lost its connection, or has a fault of its own. Only a refusal shows that it works.
+      if (this.#admin === connecting && (!connected || this.#library.classify(error) !== 'refused')) {
         this.#admin = undefined;
         if (connected) void this.#closeAdmin(connecting);
       }

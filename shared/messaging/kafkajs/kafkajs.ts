@@ -7,6 +7,7 @@ import { keepLastBroker, throwRefusals } from './brokerPool.js';
 import { classify } from './errors.js';
 import { connectAfresh } from './freshConnections.js';
 import { KafkajsFetcher } from './KafkajsFetcher.js';
+import { knowVersions } from './readyBrokers.js';
 import { calmRequestQueue } from './requestQueue.js';
 import { promptSockets } from './sockets.js';
 import { shortenProtocol } from './wire/shortCuts.js';
@@ -16,6 +17,7 @@ calmRequestQueue();
 connectAfresh();
 keepLastBroker();
 throwRefusals();
+knowVersions();
 shortenProtocol();
 
 /** The client library kafkajs. */

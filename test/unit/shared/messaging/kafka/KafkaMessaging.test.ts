@@ -96,16 +96,24 @@ describe('KafkaMessaging', () => {
     });
   });
 
-  it('does not keep a connection for administration that broke', async () => {
-    open();
-    await messaging.ensureTopic(topic);
-    let failures = 1;
-    kafka.faults.set('places', () => {
-      if (failures-- > 0) throw new FakeError('transient');
+  for (const [kind, connections] of [
+    ['transient', 2],
+    ['other', 2],
+    ['refused', 1],
+  ] as const) {
+    it(`keeps a connection for administration only if the brokers answer (${kind})`, async () => {
+      open();
+      await messaging.ensureTopic(topic);
+      let failures = 1;
+      kafka.faults.set('places', () => {
+        if (failures-- > 0) throw new FakeError(kind);
+      });
+      const consume = () => messaging.consume({ topic, group: 'g', maxInFlight: 1, handle: () => undefined });
+      if (kind === 'refused') await assert.rejects(consume(), BusRefusedError);
+      else await consume();
+      assert.equal(kafka.calls.filter((call) => call === 'admin').length, connections);
     });
-    await messaging.consume({ topic, group: 'g', maxInFlight: 1, handle: () => undefined });
-    assert.equal(kafka.calls.filter((call) => call === 'admin').length, 2);
-  });
+  }
 
   it('fails with a clear error if the brokers refuse, and may be asked again', async () => {
     open();
