@@ -59,6 +59,8 @@ interface Progress {
   mayBeElsewhere: boolean;
   /** The set of copies has it. */
   copied: boolean;
+  /** The store may have it or get it late, and what it replaces is still at its place. */
+  addedToStore: boolean;
 }
 
 /** The most keys to remember instead of asking the store. */
@@ -156,7 +158,7 @@ export class Safety implements ChangingObjects {
     this.#noteEnded(change);
     if (now === 'memory' && before === 'memory' && !this.#isElsewhere(change)) return undefined;
     const { namespace, address } = change;
-    const progress: Progress = { mayBeElsewhere: false, copied: false };
+    const progress: Progress = { mayBeElsewhere: false, copied: false, addedToStore: false };
     const made = this.#makeSafe(change, progress);
     this.#add({ ...change, progress, done: made.then(yes, no) });
     void this.alone(namespace, address, () => made.then(over, over));
@@ -182,6 +184,7 @@ export class Safety implements ChangingObjects {
     } catch (error) {
       if (this.#isUnsafe(change)) this.#takeBack(change);
       if (owned && progress.copied) noteLateCopy(owned, address.key);
+      if (owned && progress.addedToStore) this.#removeAdded(change, owned);
       throw progress.mayBeElsewhere ? mayGetLost(error) : nothingChanged(error);
     } finally {
       release?.();
@@ -197,6 +200,15 @@ export class Safety implements ChangingObjects {
     const here = memory.peek(namespace, address, time);
     // It may be gone with its color, or its time may be over.
     if (here === object || (!here && object && isOver(object, time))) memory.restore(namespace, address, before, time);
+  }
+
+  /**
+   * Takes a change back in the store, which executes this after the write, even if it executes that late. A later owner may not know of
+   * the write: its object would come back at the next one. One that has read or written the object since keeps it.
+   */
+  #removeAdded({ namespace, address }: Change, owned: Owned): void {
+    // If this fails, the owner still knows the key (`StoredKeyLists.ts`).
+    this.#parts.store?.remove(namespace, address, owned.epoch).catch(() => undefined);
   }
 
   /** Whether a change is neither safe nor taken back. */
@@ -299,6 +311,7 @@ export class Safety implements ChangingObjects {
       storedKeys.add(owned, address.key);
       const isKnown = owned.stored !== 'many' || before?.persistence === 'stored';
       if (!isKnown && owned.hidden.size < MAX_HIDDEN) owned.hidden.add(address.key);
+      progress.addedToStore = before?.persistence !== 'stored';
       await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
     } else {
       await store.remove(namespace, address, owned.epoch);
@@ -318,7 +331,11 @@ export class Safety implements ChangingObjects {
     }
     const isFirst = !progress.mayBeElsewhere;
     const steps = {
-      onSend: () => void (progress.mayBeElsewhere = true),
+      onSend: () => {
+        progress.mayBeElsewhere = true;
+        // Its copy may be gone: if this invoker ends now, the store has the only version.
+        if (before?.persistence === 'replicated') progress.addedToStore = false;
+      },
       onCopied: () => void (progress.copied = true),
     };
     try {

@@ -3,13 +3,19 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 import { eachWithCluster, evict, put, REPLICATED, STORED } from './clusters.js';
 
-/** The store writes the next object, and its answer gets lost. */
+/** The store writes the next object, and its answer gets lost. It does not remove the object right after that. */
 function loseAnswer(store: MapStore): void {
   const write = store.write.bind(store);
+  const remove = store.remove.bind(store);
+  const lost = (): ObjectError => new ObjectError(503, 'The answer got lost.', { retryAfterS: 1 });
   store.write = async (...asked) => {
     store.write = write;
     await write(...asked);
-    throw new ObjectError(503, 'The answer got lost.', { retryAfterS: 1 });
+    store.remove = async () => {
+      store.remove = remove;
+      throw lost();
+    };
+    throw lost();
   };
 }
 
