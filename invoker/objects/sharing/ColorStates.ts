@@ -85,7 +85,7 @@ export interface Owned {
   retired: boolean;
   /**
    * The keys of objects that came from a set. The store may have earlier versions of them, which must not come back at the end of a TTL.
-   * An object without a TTL may get one. If the color has too many keys in the store: also those of objects whose first write there failed.
+   * An object without a TTL may get one. And those of objects whose first write there failed: `stored` may become `many`.
    */
   readonly hidden: Set<string>;
   /** The policy that a request named for the color. */

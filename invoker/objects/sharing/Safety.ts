@@ -309,8 +309,8 @@ export class Safety implements ChangingObjects {
       const ttlMs = expiresAt === undefined ? undefined : Math.max(1, expiresAt - now());
       // Even if the write fails, the store may have it later.
       storedKeys.add(owned, address.key);
-      const isKnown = owned.stored !== 'many' || before?.persistence === 'stored';
-      if (!isKnown && owned.hidden.size < MAX_HIDDEN) owned.hidden.add(address.key);
+      // The list of keys may be forgotten later, since the color or the invoker gets too many.
+      if (before?.persistence !== 'stored' && owned.hidden.size < MAX_HIDDEN) owned.hidden.add(address.key);
       progress.addedToStore = before?.persistence !== 'stored';
       await store.write(namespace, address, { bytes, contentType, etag, ttlMs }, owned.epoch);
     } else {
