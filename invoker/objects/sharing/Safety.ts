@@ -7,6 +7,7 @@ import type { StoredObject } from '../memory/StoredObject.js';
 import { asOwner } from './asOwner.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
+import { copiesOf } from './copies.js';
 import { CopyRefused } from './CopyRequests.js';
 import { hasLateCopy, noteLateCopy } from './lateCopies.js';
 import { lostColor } from './lostColor.js';
@@ -238,7 +239,9 @@ export class Safety implements ChangingObjects {
   /** The time of a copy ends later than that of its object: the copy must not come back after a change that is not one of copies. */
   #noteEnded({ namespace, address, object, before }: Change): void {
     const { memory, now, owned } = this.#parts;
-    if (before || object?.persistence === 'replicated' || !memory.hasEnded(namespace, address, now())) return;
+    if (before || object?.persistence === 'replicated') return;
+    // It may have ended here as a copy, before this invoker became the owner.
+    if (![namespace, copiesOf(namespace)].some((space) => memory.hasEnded(space, address, now()))) return;
     const ownership = owned(namespace, address.color);
     if (ownership) noteLateCopy(ownership, address.key);
   }

@@ -9,12 +9,12 @@ const TTL = { 'x-palette-ttl': '2' };
 const LATE_MS = 1500;
 
 /** Lets copies arrive late. @returns a function that ends this. */
-function slowCopies(): () => void {
+function slowCopies(ms = LATE_MS): () => void {
   const { prototype } = PeerClient;
   // eslint-disable-next-line @typescript-eslint/unbound-method
   const { ask } = prototype;
   prototype.ask = async function (this: PeerClient, peer, asked) {
-    if (asked.operation === 'copy') await new Promise((resolve) => setTimeout(resolve, LATE_MS));
+    if (asked.operation === 'copy') await new Promise((resolve) => setTimeout(resolve, ms));
     return ask.call(this, peer, asked);
   };
   return () => void (prototype.ask = ask);
@@ -65,5 +65,27 @@ describe('an object that replaces a replicated one whose time is over', () => {
     current.cluster.notice(b);
     await eventually(async () => assert.match(await a.container.text('/red/k'), /^(404|200 two)/), LIMIT_MS);
     assert.equal(await a.container.text('/red/k'), '200 two');
+  });
+
+  it('is not lost if its home has not been the home at the end of that time', async () => {
+    const [a, b] = [await current.cluster.add(), await current.cluster.add()];
+    assert.match(await put(a, '/old/other', 'x', REPLICATED), /^201/);
+    heal = slowCopies(6000);
+    const ttl = { 'x-palette-ttl': '9' };
+    assert.match(await put(a, '/old/k', 'one', { ...REPLICATED, ...ttl }), /^201/);
+    heal();
+    const endAt = Date.now() + 3000;
+    a.state = 'draining';
+    await eventually(async () => assert.equal(await b.container.text('/old/k'), '200 one'), LIMIT_MS);
+    // It hears of the next home before that asks for the color.
+    a.state = 'up';
+    const homeOfB = async () => (await b.sharing.locateForPeer(GUEST, 'old', undefined)).kind;
+    await eventually(async () => assert.equal(await homeOfB(), 'elsewhere'), LIMIT_MS);
+    await new Promise((resolve) => setTimeout(resolve, endAt - Date.now() + 100));
+    await eventually(async () => assert.match(await put(a, '/old/k', 'two', STORED), /^20/), LIMIT_MS);
+    await current.cluster.kill(a);
+    current.cluster.notice(a);
+    await eventually(async () => assert.match(await b.container.text('/old/k'), /^(404|200)/), LIMIT_MS);
+    assert.equal(await b.container.text('/old/k'), '200 two');
   });
 });
