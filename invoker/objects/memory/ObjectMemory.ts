@@ -14,7 +14,7 @@ import { ObjectBytes } from './ObjectBytes.js';
 import { listed } from './ObjectIndex.js';
 import { ObjectTable } from './ObjectTable.js';
 import type { MemoryCounts, NamespaceUse } from './memoryCounts.js';
-import { changed, costOf, counted, DEFAULT_TYPE, persistenceAfter, replaced } from './nextObject.js';
+import { changed, costOf, counted, DEFAULT_TYPE, persistenceAfter, placeOf, replaced } from './nextObject.js';
 import { addTo, isExpired, notFound, requireCondition } from './objectRules.js';
 import type { ReadCopies } from './ReadCopies.js';
 import { Reservation } from './Reservation.js';
@@ -287,8 +287,12 @@ export class ObjectMemory {
    */
   restore(namespace: ObjectNamespace, address: ObjectAddress, before: StoredObject | undefined, now: number): void {
     const entry = this.#table.live(namespace.uuid, address, now);
-    if (before && !isExpired(before, now)) this.#table.replace(namespace, address, entry, before, now);
-    else if (entry) this.#table.drop(entry);
+    if (before && !isExpired(before, now)) {
+      this.#table.replace(namespace, address, entry, before, now);
+      return;
+    }
+    if (entry) this.#table.drop(entry);
+    if (before) this.#table.noteEnd(placeOf(namespace.uuid, address), before, now);
   }
 
   /**

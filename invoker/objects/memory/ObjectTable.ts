@@ -176,16 +176,21 @@ export class ObjectTable {
     return this.#waits.add(uuid, placeOf(uuid, address), (object) => endsWait(object, known), wake);
   }
 
+  /** Takes note of an object whose time is over, and which is not here. */
+  noteEnd(place: string, { persistence, expiresAt }: StoredObject, now: number): void {
+    if (!isKept(persistence)) return;
+    this.#ended.delete(place);
+    this.#ended.set(place, expiresAt ?? now);
+    for (const [earlier, endedAt] of this.#ended) {
+      if (this.#ended.size <= MAX_ENDED && now - endedAt < ENDED_MS) return;
+      this.#ended.delete(earlier);
+    }
+  }
+
   /** Removes an object whose time is over. */
   #end(entry: Entry, now: number): void {
     this.drop(entry);
-    if (!entry.kept) return;
-    this.#ended.delete(entry.place);
-    this.#ended.set(entry.place, entry.object.expiresAt ?? now);
-    for (const [place, endedAt] of this.#ended) {
-      if (this.#ended.size <= MAX_ENDED && now - endedAt < ENDED_MS) return;
-      this.#ended.delete(place);
-    }
+    this.noteEnd(entry.place, entry.object, now);
   }
 
   #remove(entry: Entry): void {

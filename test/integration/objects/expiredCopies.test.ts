@@ -88,4 +88,25 @@ describe('an object that replaces a replicated one whose time is over', () => {
     await eventually(async () => assert.match(await b.container.text('/old/k'), /^(404|200)/), LIMIT_MS);
     assert.equal(await b.container.text('/old/k'), '200 two');
   });
+
+  it('is not lost if that time was over while an earlier change was under way, which failed', async () => {
+    const { cluster, store } = current;
+    const [a, b] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(b, '/red/other', 'x', REPLICATED), /^201/);
+    heal = slowCopies(6000);
+    assert.match(await put(b, '/red/k', 'one', { ...REPLICATED, 'x-palette-ttl': '7' }), /^201/);
+    heal();
+    const release = store.hold();
+    const failed = put(b, '/red/k', 'two', STORED);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    store.failing = true;
+    release();
+    assert.match(await failed, /^502/);
+    store.failing = false;
+    assert.match(await put(b, '/red/k', 'three', STORED), /^201/);
+    await cluster.kill(b);
+    cluster.notice(b);
+    await eventually(async () => assert.match(await a.container.text('/red/k'), /^(404|200)/), LIMIT_MS);
+    assert.equal(await a.container.text('/red/k'), '200 three');
+  });
 });
