@@ -59,6 +59,8 @@ export interface Owned {
   readonly runs: ReadonlyMap<number, string>;
   /** When this invoker was the home at a request last, in ms. */
   servedAt: number;
+  /** When it was looked after without a request last, in ms; see `ColorStates.idle`. */
+  lookedAt: number;
   /** The other homes that a controller has named last: they are up. The first one is the next home, which has the copies. */
   others: readonly Peer[];
   /** How long another invoker may go on without a reply of a controller, in ms. */
@@ -114,6 +116,8 @@ export interface Claim {
 /** How long an invoker knows to whom it gave a color, in ms: longer than a reply about homes is used. */
 const GIVEN_MS = 3000;
 const MAX_COLORS = 100_000;
+/** The most states that `idle` looks at in one call. */
+const MOST_LOOKS = 1000;
 
 /** The states of colors, by namespace and color. Has no clock: `now` comes in as ms. */
 export class ColorStates {
@@ -122,6 +126,9 @@ export class ColorStates {
   readonly #states = new Map<string, ColorState>();
   /** Of ownerships that have ended. The least recently given color comes first. */
   readonly #claims = new Map<string, Claim>();
+
+  /** Where `idle` goes on. */
+  #next = this.#states.values();
 
   readonly #onDrop: (owned: Owned) => void;
 
@@ -183,6 +190,29 @@ export class ColorStates {
   /** All ownerships that have not ended, also those that may have been lost. */
   *owned(): Generator<Owned> {
     for (const state of this.#states.values()) if (state.kind === 'owned') yield state;
+  }
+
+  /**
+   * Ownerships with replicated objects for which there was no request for a time. They count as looked after then. Each call goes on
+   * where the one before has ended.
+   * @param careMs the time, in ms.
+   * @param most how many.
+   */
+  idle(now: number, careMs: number, most: number): Owned[] {
+    const idle: Owned[] = [];
+    for (let looks = 0; looks < MOST_LOOKS && idle.length < most; looks++) {
+      const { value: state, done } = this.#next.next();
+      if (done === true) {
+        this.#next = this.#states.values();
+        break;
+      }
+      // The objects of a retired one are a set, if any.
+      if (state.kind !== 'owned' || state.retired || !(state.copiedTo ?? state.base)) continue;
+      if (now - Math.max(state.servedAt, state.lookedAt) < careMs) continue;
+      state.lookedAt = now;
+      idle.push(state);
+    }
+    return idle;
   }
 
   /** The latest ownership. */
@@ -262,6 +292,7 @@ export const newlyOwned = ({
   takers: new Set(),
   runs,
   servedAt: -Infinity,
+  lookedAt: -Infinity,
   others: [],
   formers,
   copies,

@@ -107,6 +107,11 @@ export class Ownership {
     this.#states.forget(key);
   }
 
+  /** See `ColorStates.idle`. */
+  idle(careMs: number, most: number): Owned[] {
+    return this.#states.idle(this.#parts.now(), careMs, most);
+  }
+
   /** The latest ownership of a color, which may have ended. @param key see `colorKey`. */
   latest(key: string): Owned | undefined {
     return this.#states.latest(key);

@@ -118,7 +118,12 @@ export class Sharing implements Elsewhere {
       replication: this.#replication,
       held: (ownership) => this.#ownership.held(ownership),
     });
-    this.#care = new SetCare({ ...common, locate: (asked) => this.#ownership.locateAnew(asked) });
+    this.#care = new SetCare({
+      ...common,
+      careMs: parts.careMs,
+      locate: (asked) => this.#ownership.locateAnew(asked),
+      idle: (...care) => this.#ownership.idle(...care),
+    });
     this.#listParts = { ...common, recovery: this.#recovery, safety: this.#safety };
     this.#departure = new Departure({
       ...common,

@@ -20,6 +20,8 @@ export interface SharingParts {
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly onWarning: (text: string, error: unknown) => void;
+  /** See `SetCareParts`. */
+  readonly careMs?: number | undefined;
 }
 
 /** Counters of an invoker's dealings with others, since its start. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { PeerError, type PeerRequest } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import type { Asked } from '../../../../../invoker/objects/sharing/Ownership.js';
 import { SetCare } from '../../../../../invoker/objects/sharing/SetCare.js';
 import type { Location, Peer } from '../../../../../shared/objects/Locate.js';
 import { A, newMemory, put } from '../memory/memories.js';
@@ -13,13 +14,15 @@ describe('the care for sets of copies', () => {
   let time: number;
   let location: Location;
   let asked: { peer: Peer; request: PeerRequest }[];
+  let idle: Asked[];
+  let located: Asked[];
   let answer: () => Promise<unknown>;
   let memory: ReturnType<typeof newMemory>;
   let sets: CopySets;
   let care: SetCare;
 
   beforeEach(() => {
-    [time, asked] = [0, []];
+    [time, asked, idle, located] = [0, [], [], []];
     location = { kind: 'elsewhere', homes: [HOME] };
     answer = async () => ({ kept: false });
     memory = newMemory();
@@ -27,7 +30,11 @@ describe('the care for sets of copies', () => {
     care = new SetCare({
       sets,
       now: () => time,
-      locate: async () => location,
+      locate: async (color) => {
+        located.push(color);
+        return location;
+      },
+      idle: () => idle,
       peers: {
         ask: (peer, request) => {
           asked.push({ peer, request });
@@ -103,6 +110,22 @@ describe('the care for sets of copies', () => {
     };
     await tendTwice();
     assert.equal(copies(), 1);
+  });
+
+  it('looks where the colors of this invoker are for which nobody asks', async () => {
+    location = { kind: 'here', others: [] };
+    idle = [{ namespace: A, color: 'c', policy: undefined }];
+    await care.tend();
+    assert.deepEqual([located, asked], [idle, []]);
+  });
+
+  it('tells the home of such a color, which takes it over', async () => {
+    idle = [{ namespace: A, color: 'c', policy: undefined }];
+    await care.tend();
+    assert.deepEqual(
+      asked.map(({ peer, request: { operation, path } }) => ({ peer, operation, path })),
+      [{ peer: HOME, operation: 'keep', path: '/c' }],
+    );
   });
 
   it('asks for fifty sets at a time, each in its turn', async () => {

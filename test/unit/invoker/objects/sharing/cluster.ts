@@ -64,11 +64,16 @@ export class TestCluster {
   readonly #left: DroppingProxy[] = [];
 
   readonly #boundBytes: number;
+  readonly #careMs: number | undefined;
 
-  /** @param boundBytes the memory of each invoker. */
-  constructor(store?: ObjectStore, boundBytes = 80 * MB) {
+  /**
+   * @param boundBytes the memory of each invoker.
+   * @param careMs see `SharingParts`.
+   */
+  constructor(store?: ObjectStore, boundBytes = 80 * MB, careMs?: number) {
     this.#store = store;
     this.#boundBytes = boundBytes;
+    this.#careMs = careMs;
   }
 
   async add(): Promise<Node> {
@@ -111,6 +116,7 @@ export class TestCluster {
       store: this.#store,
       now,
       onWarning: (text) => void warnings.push(text),
+      careMs: this.#careMs,
     });
     const authenticate = bearerAuthentication(tokens);
     const containers = objectListener({ memory, authenticate, elsewhere: sharing, now, onFault });
