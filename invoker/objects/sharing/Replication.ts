@@ -84,10 +84,7 @@ export class Replication {
         // The request may arrive late, after a later change of the object: the set gets another epoch before that one, and refuses it.
         const isCurrent = owned.epoch === epoch && this.#parts.owned(namespace, address.color) === owned;
         if (isCurrent && error instanceof PeerError) owned.epoch++;
-        // Its memory has ended with it.
-        if (owned.copiedTo === set && error instanceof PeerError && error.fault === 'dead') {
-          owned.copiedTo = { ...set, lost: true };
-        }
+        if (owned.copiedTo === set) noteDeath(owned, set, error);
         throw error;
       });
       // A set that is made meanwhile may have the object before the change, and be complete although that has failed: only a set with a
@@ -122,7 +119,10 @@ export class Replication {
     const copying = asOwner(owned, () => this.#begin(namespace, color, owned, to));
     owned.copying = copying.then(
       () => undefined,
-      (error: unknown) => ({ at: to, error }),
+      (error: unknown) => {
+        if (copiedTo && owned.copiedTo === copiedTo && isAt(copiedTo, to)) noteDeath(owned, copiedTo, error);
+        return { at: to, error };
+      },
     );
     try {
       return await copying;
@@ -243,6 +243,11 @@ export class Replication {
   #requireOwned(namespace: ObjectNamespace, color: string, owned: Owned): void {
     if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
   }
+}
+
+/** If the invoker with the complete set is dead, the set has ended with it. */
+function noteDeath(owned: Owned, set: CopySet, error: unknown): void {
+  if (error instanceof PeerError && error.fault === 'dead') owned.copiedTo = { ...set, lost: true };
 }
 
 /** Whether a set is at an invoker, and not lost. */

@@ -327,7 +327,9 @@ export class Safety implements ChangingObjects {
     const [next] = owned.others;
     const isReplicated = object?.persistence === 'replicated' || before?.persistence === 'replicated';
     if (!isReplicated && !hasLateCopy(owned, address.key)) return;
-    const to = isReplicated ? next : (next ?? owned.copiedTo?.peer);
+    // A lost set has no copy that could come back.
+    const holder = owned.copiedTo?.lost === true ? undefined : owned.copiedTo?.peer;
+    const to = isReplicated ? next : (next ?? holder);
     if (!to) {
       if (!isReplicated) return;
       throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
