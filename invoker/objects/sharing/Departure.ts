@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Location } from '../../../shared/objects/Locate.js';
+import type { Location, Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
@@ -37,6 +37,8 @@ export interface DepartureParts {
 
 /** The most objects in one list. */
 const PAGE = 1000;
+/** The most colors that an invoker hands over to one home at the same time. */
+const AT_ONCE = 8;
 /** The limit for a home to gather the objects of one color, and the pause before the homes of all colors are asked again, in ms. */
 const GATHER_MS = 30_000;
 const PUSH_AGAIN_MS = 100;
@@ -44,11 +46,8 @@ const PUSH_AGAIN_MS = 100;
 const SETTLED_MS = 2000;
 const gatheredSchema = z.object({ gathered: z.boolean() });
 
-/** How an attempt to hand a color over ended. `alone`: no other invoker is there to take it over. */
-type Pushed =
-  | { readonly kind: 'moved' }
-  | { readonly kind: 'alone' }
-  | { readonly kind: 'failed'; readonly error: unknown };
+/** How an attempt to hand a color over ended. */
+type Pushed = { readonly kind: 'moved' } | { readonly kind: 'failed'; readonly error: unknown };
 
 /** Moves the objects of colors to their next homes when an invoker leaves: at both of them. */
 export class Departure {
@@ -104,23 +103,40 @@ export class Departure {
       let alone = 0;
       let failed = 0;
       let failure: unknown;
-      for (const { namespace: space, color } of colors) {
-        const namespace = originalOf(space);
+      const move = async (namespace: ObjectNamespace, color: string, home: Peer): Promise<void> => {
         const before = this.#parts.latest(namespace, color)?.epoch;
-        const outcome = await this.#push(namespace, color, signal);
-        if (outcome.kind === 'moved') {
-          moved++;
-          // The home has them in its memory.
-          sets.drop(namespace, color);
-          // What is left is out of date: the home has not counted it.
-          const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
-          if (ended) memory.clear(namespace, color);
-        } else if (outcome.kind === 'alone') alone++;
-        else {
+        const outcome = await this.#push(namespace, color, home, signal);
+        if (outcome.kind === 'failed') {
           failed++;
           failure ??= outcome.error;
+          return;
         }
+        moved++;
+        // The home has them in its memory.
+        sets.drop(namespace, color);
+        // What is left is out of date: the home has not counted it.
+        const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
+        if (ended) memory.clear(namespace, color);
+      };
+      // A home that takes long does not keep others from their colors.
+      const lanes = new Map<string, Promise<void>[]>();
+      for (const [index, { namespace: space, color }] of colors.entries()) {
+        if (signal.aborted) {
+          failed++;
+          continue;
+        }
+        const namespace = originalOf(space);
+        const home = await this.#homeOf(namespace, color);
+        if (!home) {
+          alone++;
+          continue;
+        }
+        const lane = lanes.get(home.url) ?? [];
+        lanes.set(home.url, lane);
+        const turn = index % AT_ONCE;
+        lane[turn] = (lane[turn] ?? Promise.resolve()).then(() => move(namespace, color, home));
       }
+      await Promise.all([...lanes.values()].flat());
       if (signal.aborted || (late && alone === colors.length)) {
         if (failed > 0)
           this.#parts.onWarning(`could not hand objects over to their next homes (colors: ${failed})`, failure);
@@ -130,19 +146,26 @@ export class Departure {
     }
   }
 
-  /** Asks the home of a color, if the controllers name another one, to gather its objects. One attempt: others wait. */
-  async #push(namespace: ObjectNamespace, color: string, signal: AbortSignal): Promise<Pushed> {
+  #policyOf(namespace: ObjectNamespace, color: string): string | undefined {
+    return this.#parts.latest(namespace, color)?.policy ?? this.#parts.sets.policy(colorKey(namespace, color));
+  }
+
+  /** The home of a color, as the controllers name it. @returns undefined: no other invoker is there to take it over. */
+  async #homeOf(namespace: ObjectNamespace, color: string): Promise<Peer | undefined> {
+    const known = await this.#parts.freshHomes(namespace, color, this.#policyOf(namespace, color));
+    return 'unknown' in known ? undefined : known.homes[0];
+  }
+
+  /** Asks the home of a color, if that is another invoker, to gather its objects. One attempt: others wait. */
+  async #push(namespace: ObjectNamespace, color: string, home: Peer, signal: AbortSignal): Promise<Pushed> {
     const owned = this.#parts.latest(namespace, color);
-    const policy = owned?.policy ?? this.#parts.sets.policy(colorKey(namespace, color));
+    const policy = this.#policyOf(namespace, color);
     const query = new URLSearchParams({
       ...(owned ? { epoch: String(owned.epoch) } : {}),
       ...(policy === undefined ? {} : { policy }),
     });
     const path = `${objectPath(color)}?${query.toString()}`;
     if (signal.aborted) return { kind: 'failed', error: undefined };
-    const known = await this.#parts.freshHomes(namespace, color, policy);
-    const [home] = 'unknown' in known ? [] : known.homes;
-    if (!home) return { kind: 'alone' };
     if (home.instance === this.#parts.instance) return { kind: 'failed', error: undefined };
     const asked = { operation: 'adopt', method: 'POST', path, namespace } as const;
     try {

@@ -15,54 +15,58 @@ import { GUEST, TestCluster } from './cluster.js';
 import { A, newMemory, PLAIN } from '../memory/memories.js';
 
 describe('a drain of objects', () => {
-  it('moves the other colors if one of them cannot move', async () => {
-    const server = createServer((request, response) => {
-      const isStuck = request.url?.startsWith('/stuck') === true;
-      response.writeHead(isStuck ? 503 : 200).end(JSON.stringify({ gathered: !isStuck }));
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
-    const now = (): number => performance.now();
-    const owned = (): undefined => undefined;
-    const requests = new CopyRequests(peers, now);
-    const sets = new CopySets(memory);
-    const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), requests, now, owned };
-    const reply = { policy: 'p', homes: [{ instance: 1, url: `http://127.0.0.1:${port}` }], away: [], validMs: 1000 };
-    const warnings: string[] = [];
-    const departure = new Departure({
-      ...parts,
-      instance: 0,
-      replication: new Replication({ ...parts, changing: { changingKeys: () => [], toCopy: () => undefined } }),
-      recovery: new Recovery(parts),
-      latest: () => undefined,
-      freshHomes: async () => reply,
-      freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
-      ready: async () => undefined,
-      onWarning: (text) => void warnings.push(text),
+  for (const [why, answers] of [
+    ['one of them cannot move', true],
+    ['a home does not answer for one of them', false],
+  ] as const)
+    it(`moves the other colors if ${why}`, async () => {
+      const server = createServer((request, response) => {
+        const isStuck = request.url?.startsWith('/stuck') === true;
+        if (!isStuck || answers) response.writeHead(isStuck ? 503 : 200).end(JSON.stringify({ gathered: !isStuck }));
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
+      const now = (): number => performance.now();
+      const owned = (): undefined => undefined;
+      const requests = new CopyRequests(peers, now);
+      const sets = new CopySets(memory);
+      const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), requests, now, owned };
+      const reply = { policy: 'p', homes: [{ instance: 1, url: `http://127.0.0.1:${port}` }], away: [], validMs: 1000 };
+      const warnings: string[] = [];
+      const departure = new Departure({
+        ...parts,
+        instance: 0,
+        replication: new Replication({ ...parts, changing: { changingKeys: () => [], toCopy: () => undefined } }),
+        recovery: new Recovery(parts),
+        latest: () => undefined,
+        freshHomes: async () => reply,
+        freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
+        ready: async () => undefined,
+        onWarning: (text) => void warnings.push(text),
+      });
+      for (const color of ['stuck', 'a', 'b']) {
+        const address = { color, key: 'k' };
+        const reservation = memory.reserve(A, address, 1, 0);
+        memory.put(A, address, ObjectBytes.of(Buffer.from('x')), PLAIN, reservation, 0);
+      }
+      const limit = new AbortController();
+      const drained = departure.drain(limit.signal);
+      try {
+        await eventually(async () =>
+          assert.deepEqual(
+            memory.colors().map(({ color }) => color),
+            ['stuck'],
+          ),
+        );
+      } finally {
+        limit.abort();
+        assert.deepEqual(await drained, { moved: 2, left: 1 });
+        await peers.close();
+        server.close().closeAllConnections();
+      }
+      assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
     });
-    for (const color of ['stuck', 'a', 'b']) {
-      const address = { color, key: 'k' };
-      const reservation = memory.reserve(A, address, 1, 0);
-      memory.put(A, address, ObjectBytes.of(Buffer.from('x')), PLAIN, reservation, 0);
-    }
-    const limit = new AbortController();
-    const drained = departure.drain(limit.signal);
-    try {
-      await eventually(async () =>
-        assert.deepEqual(
-          memory.colors().map(({ color }) => color),
-          ['stuck'],
-        ),
-      );
-    } finally {
-      limit.abort();
-      assert.deepEqual(await drained, { moved: 2, left: 1 });
-      await peers.close();
-      server.close().closeAllConnections();
-    }
-    assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
-  });
 
   it('tells the waits of a home that has missed a later owner that the objects may be elsewhere', async () => {
     const cluster = new TestCluster();
