@@ -180,9 +180,12 @@ export class Adoption {
     const key = colorKey(namespace, color);
     const own = sets.get(key);
     const known: SetAt[] = [...copies.values(), ...(own ? [{ ...own, peer: undefined }] : [])];
-    for (const { peer: from, ...set } of baseSets(known)) {
-      const pulled =
-        from && (await holders.ask(from, () => pull({ namespace, color, policy, from, set, epoch, isCurrent })));
+    const bases = baseSets(known);
+    // Until one of them is here, this one must stay: the newest one that says so may be lost, and the others do not know it.
+    const counting = bases.some(({ peer }) => !peer) ? own : undefined;
+    for (const { peer: from, ...set } of bases) {
+      const asked = { namespace, color, policy, set, own: counting, epoch, isCurrent };
+      const pulled = from && (await holders.ask(from, () => pull({ ...asked, from })));
       if (!from || pulled) {
         // It may have been removed here meanwhile, for others.
         const here = sets.get(key);

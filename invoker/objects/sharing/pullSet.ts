@@ -30,6 +30,8 @@ export interface PulledSet {
   readonly policy: string | undefined;
   readonly from: Peer;
   readonly set: CopySetState;
+  /** The set of this invoker if that has all acknowledged changes, too; undefined: not known. */
+  readonly own?: CopySetState | undefined;
   /** Of the new owner. */
   readonly epoch: number;
   /** Whether the new owner still takes the color over. */
@@ -53,13 +55,14 @@ let fetches = 0;
  */
 export async function pullSet(parts: PullParts, asked: PulledSet): Promise<CopySetState | undefined> {
   const { sets, memory, now } = parts;
-  const { namespace, color, policy, set } = asked;
+  const { namespace, color, policy, set, own } = asked;
   const space = fetchedOf(namespace, fetches++);
   try {
     if (!(await isThere(parts, asked))) return undefined;
     const known = sets.get(colorKey(namespace, color));
     const isOfUse =
-      known?.complete === true && (known.epoch >= (set.since ?? set.epoch) || (known.until ?? 0) >= set.epoch);
+      known?.complete === true &&
+      (known === own || known.epoch >= (set.since ?? set.epoch) || (known.until ?? 0) >= set.epoch);
     if (!isOfUse) sets.drop(namespace, color);
     const before = isOfUse ? known : undefined;
     const keys = await fetchObjects(parts, asked, space);

@@ -55,8 +55,10 @@ describe('the sets of copies of a color that is taken over', () => {
       peers,
       sets,
       holders: { ask: (_, request) => request() },
-      pull: async ({ from, set, epoch }) => {
+      pull: async ({ from, set, own, epoch }) => {
         pulled.push(from.instance);
+        // As `pullSet` does.
+        if (!own) sets.drop(A, 'red');
         assert.ok(epoch > set.epoch);
         const outcome = outcomes.get(from.instance);
         if (outcome instanceof Error) throw outcome;
@@ -124,6 +126,16 @@ describe('the sets of copies of a color that is taken over', () => {
     outcomes.set(2, 'gone');
     const adopted = await run();
     assert.deepEqual([adopted.owned.base, pulled, lost(adopted)], [whole(5), [2, 1], [2]]);
+  });
+
+  it('are that of this invoker if it has all acknowledged changes, and the invokers with newer ones die one after the other', async () => {
+    keep(5);
+    tell(1, { set: whole(6) });
+    tell(2, { set: whole(7, 5) });
+    outcomes.set(1, 'gone');
+    outcomes.set(2, 'gone');
+    const adopted = await run();
+    assert.deepEqual([adopted.owned.base, pulled, lost(adopted)], [whole(5), [2, 1], [1, 2]]);
   });
 
   it('are that of this invoker if the newer one is gone, and this one has all acknowledged changes', async () => {

@@ -78,6 +78,14 @@ describe('a set of copies that a new owner fetches', () => {
     await assert.rejects(pull({ epoch: 19 }), refused(421));
   });
 
+  it('leaves a set of this invoker that has all acknowledged changes, too, until it is here', async () => {
+    keepOwn(7, 'k');
+    const own = home.sets.get(KEY);
+    home.peers.beforeTake = async () => cluster.kill(holder);
+    await assert.rejects(pull({ own }), refused(503));
+    assert.deepEqual([texts(), home.sets.get(KEY)], [['k: old'], own]);
+  });
+
   it('keeps tags and times', async () => {
     keep(holder.memory, 't', 'short', COPIES, 60_000);
     await pull();
