@@ -217,12 +217,16 @@ export class Replication {
       this.#requireOwned(namespace, color, owned);
       if (!(await request()).complete) throw startedAgain(peer);
     };
-    for (const [key, object] of this.#copies(namespace, color)) {
-      const isEqual = tags.get(key) === object.etag;
-      tags.delete(key);
-      if (!isEqual) await change(() => this.#requests.put(peer, namespace, { color, key }, object, epoch));
+    const kept = new Set<string>();
+    for (const [key] of this.#copies(namespace, color)) kept.add(key);
+    // These first: the invoker may need their memory for the others.
+    for (const key of tags.keys()) {
+      if (!kept.has(key)) await change(() => this.#requests.drop(peer, namespace, { color, key }, epoch));
     }
-    for (const key of tags.keys()) await change(() => this.#requests.drop(peer, namespace, { color, key }, epoch));
+    for (const [key, object] of this.#copies(namespace, color)) {
+      if (tags.get(key) === object.etag) continue;
+      await change(() => this.#requests.put(peer, namespace, { color, key }, object, epoch));
+    }
   }
 
   /**

@@ -3,11 +3,12 @@ import { eventually } from '../../../../e2e/eventually.js';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
-import { at, refused, textOf } from '../memory/memories.js';
+import { at, put, refused, textOf } from '../memory/memories.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
 import { COLOR, peerOf, silent, TestHomes, type TestHome } from './homes.js';
 
 const KEY = colorKey(GUEST, COLOR);
+const peerSet = (node: Node) => ({ peer: peerOf(node), complete: true });
 
 describe('a set of copies that moves', () => {
   const homes = new TestHomes();
@@ -191,6 +192,18 @@ describe('a set of copies that moves', () => {
     assert.equal(copyAt(c), undefined);
     assert.equal(c.sharing.sets.get(KEY), undefined);
     assert.equal(copyAt(b), 'two');
+  });
+
+  it('loses what the home does not have before it gets the rest: there may be memory for one of them only', async () => {
+    const copies = [{ ...peerSet(b), epoch: 5 }];
+    const next = homes.add({ copies, base: { epoch: 6, complete: true, since: 5 } }, b);
+    b.sharing.sets.complete({ namespace: GUEST, color: COLOR, policy: undefined }, 5);
+    // A change that the former home has taken back.
+    put(b.memory, copiesOf(GUEST), 'late', 'x'.repeat(10_000), performance.now(), { persistence: 'replicated' });
+    next.put('k', 'y'.repeat(10_000));
+    b.memory.resize(b.memory.usedBytes + 4000);
+    await next.change('l', 'one');
+    assert.deepEqual([copyAt(b, 'late'), copyAt(b)?.length, copyAt(b, 'l')], [undefined, 10_000, 'one']);
   });
 
   it('leaves the former one in use if its memory is too small', async () => {
