@@ -137,8 +137,9 @@ export class Adoption {
       // If this invoker restarts, it does not know this epoch any more, and others do.
       sets.raise(key, epoch, run);
       parts.tries(epoch);
-      const replies = await Promise.all([...up, ...away].map((peer) => this.#ask(peer, asked, epoch)));
-      const taken = replies.flatMap((reply) => (reply ? [reply] : []));
+      const candidates = [...up, ...away];
+      const replies = await Promise.all(candidates.map((peer) => this.#ask(peer, asked, epoch)));
+      const taken = replies.flatMap((reply) => (typeof reply === 'object' ? [reply] : []));
       parts.add(taken);
       const highest = Math.max(0, ...taken.map(({ reply }) => reply.epoch));
       if (highest >= epoch) {
@@ -158,6 +159,7 @@ export class Adoption {
         runs: runsOf(taken),
         formers,
         copies,
+        mayHold: mayHold(lapsed, candidates, replies),
         base,
       });
       return { owned, outdated: !countsSelf };
@@ -201,7 +203,7 @@ export class Adoption {
     peer: Peer,
     { namespace, color, self, up, validMs }: AdoptedColor,
     epoch: number,
-  ): Promise<Reply | undefined> {
+  ): Promise<Reply | 'dead' | 'silent'> {
     const query = new URLSearchParams({ to: movedHeader(self), epoch: String(epoch), run: this.#parts.run });
     const path = `${objectPath(color)}?${query.toString()}`;
     const key = colorKey(namespace, color);
@@ -229,7 +231,7 @@ export class Adoption {
         throw error;
       }
       this.#excuse(key, peer, error, askedAt, isUp ? Infinity : validMs);
-      return undefined;
+      return error.fault === 'dead' ? 'dead' : 'silent';
     }
   }
 
@@ -250,6 +252,20 @@ interface Reply {
   readonly reply: Handover;
   /** The latest time at which its present run may have begun, by the clock of this invoker, in ms. */
   readonly startedAt: number;
+}
+
+/** The invokers that may have sets, and were not heard of: see `Owned.mayHold`. */
+function mayHold(
+  lapsed: Owned | undefined,
+  candidates: readonly Peer[],
+  replies: readonly (Reply | 'dead' | 'silent')[],
+): Map<number, Peer> {
+  const unheard = new Map(lapsed?.mayHold);
+  for (const [index, peer] of candidates.entries()) {
+    if (replies[index] === 'silent') unheard.set(peer.instance, peer);
+    else unheard.delete(peer.instance);
+  }
+  return unheard;
 }
 
 const runsOf = (replies: readonly Reply[]): ReadonlyMap<number, string> =>

@@ -39,6 +39,14 @@ export interface CopyingFailure {
   readonly error: unknown;
 }
 
+/** An invoker that had no memory for a set of copies. */
+export interface RefusedSet {
+  readonly at: Peer;
+  readonly error: unknown;
+  /** Before that time, in ms, the removal of an object does not wait for another attempt. */
+  readonly until: number;
+}
+
 /** The invokers that may have objects of a color that this one owns. */
 export interface Owned {
   readonly kind: 'owned';
@@ -75,6 +83,13 @@ export interface Owned {
   copiedTo: CopySet | undefined;
   /** The invokers at which this ownership has begun sets that are not complete, by their numbers. */
   readonly begunAt: Map<number, Peer>;
+  /**
+   * Other invokers that may have complete sets, by their numbers: those that did not answer when this one became the owner, and
+   * all at which it began a set since. See `noSet.ts`.
+   */
+  readonly mayHold: Map<number, Peer>;
+  /** The last set failed since its invoker lacks memory. Undefined: it did not. */
+  refused: RefusedSet | undefined;
   /** The copying of another set. Never rejects. */
   copying: Promise<CopyingFailure | undefined> | undefined;
   /** The keys of the copies in which the complete set may differ from this memory. See `lateCopies.ts`. */
@@ -279,9 +294,10 @@ export const newlyOwned = ({
   runs = new Map(),
   formers = new Map(),
   copies = new Map(),
+  mayHold = new Map(),
   base,
 }: Pick<Owned, 'namespace' | 'color' | 'policy' | 'epoch' | 'lapses' | 'validMs'> &
-  Partial<Pick<Owned, 'runs' | 'formers' | 'copies' | 'base'>>): Owned => ({
+  Partial<Pick<Owned, 'runs' | 'formers' | 'copies' | 'mayHold' | 'base'>>): Owned => ({
   kind: 'owned',
   namespace,
   color,
@@ -299,6 +315,8 @@ export const newlyOwned = ({
   base,
   copiedTo: undefined,
   begunAt: new Map(),
+  mayHold,
+  refused: undefined,
   copying: undefined,
   lateCopies: new Set(),
   copyAgainAt: 0,

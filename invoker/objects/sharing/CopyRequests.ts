@@ -7,7 +7,7 @@ import { PERSISTENCE_HEADER, TTL_HEADER, type ObjectList } from '../../../shared
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { copiesOf } from './copies.js';
-import { copySetSchema, type CopySetState, type RaisedEpoch } from './CopySets.js';
+import { copySetSchema, type RaisedEpoch } from './CopySets.js';
 import { listAt } from './listAt.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import type { StaleSet } from './StaleSets.js';
@@ -33,7 +33,13 @@ const changedSchema = z.object({
 });
 export type Changed = z.infer<typeof changedSchema>;
 
-const setSchema = z.object({ set: copySetSchema.optional() });
+const fencedSchema = z.object({
+  /** The set of the invoker. */
+  set: copySetSchema.optional(),
+  /** Whether it was an owner whose objects are not a set yet. Missing: its program is an earlier one. */
+  owner: z.boolean().optional(),
+});
+export type Fenced = z.infer<typeof fencedSchema>;
 
 /** The most objects in one list. */
 const PAGE = 1000;
@@ -86,19 +92,16 @@ export class CopyRequests {
     }
   }
 
-  /**
-   * The set of an invoker, which refuses the requests of earlier owners from now on. @returns undefined: it has none.
-   * @throws ObjectError, PeerError
-   */
+  /** Asks an invoker for its set. It refuses the requests of earlier owners from now on. @throws ObjectError, PeerError */
   async fence(
     at: Peer,
     namespace: ObjectNamespace,
     color: string,
     { epoch, run }: Required<RaisedEpoch>,
-  ): Promise<CopySetState | undefined> {
+  ): Promise<Fenced> {
     const query = new URLSearchParams({ epoch: String(epoch), ...(run === undefined ? {} : { run }) });
     const path = `${objectPath(color)}?${query.toString()}`;
-    return setSchema.parse(await this.#peers.ask(at, { operation: 'fence', method: 'POST', path, namespace })).set;
+    return fencedSchema.parse(await this.#peers.ask(at, { operation: 'fence', method: 'POST', path, namespace }));
   }
 
   /** Removes an object from a set. @throws ObjectError, PeerError */

@@ -6,15 +6,18 @@ import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { asOwner, unlessRenewed } from './asOwner.js';
 import { colorKey } from './colorKey.js';
-import { nextEpoch, type CopySet, type Owned } from './ColorStates.js';
+import { nextEpoch, type CopySet, type Owned, type RefusedSet } from './ColorStates.js';
 import { CopyRefused, type Changed, type CopyRequests } from './CopyRequests.js';
 import { addLateCopies, endLateCopy, hasLateCopy, noteLateCopy, takeLateCopies } from './lateCopies.js';
 import { pages } from './lists.js';
 import { lostColor } from './lostColor.js';
+import { noneHasSet, safeHolders } from './noSet.js';
 import { PeerError } from './PeerClient.js';
 import { StaleSets } from './StaleSets.js';
 
 export interface ReplicationParts {
+  /** The number of this invoker. */
+  readonly instance: number;
   readonly memory: ObjectMemory;
   readonly requests: CopyRequests;
   /** In ms; never decreases. */
@@ -45,6 +48,8 @@ export interface CopyChange {
 
 /** How often a change is made anew, if the set of copies moves or is lost meanwhile. */
 const ATTEMPTS = 5;
+/** For how long an invoker that had no memory for a set is not asked again for the removal of an object, in ms. */
+const REFUSED_MS = 5000;
 
 /**
  * Keeps the copies of replicated objects at a color's next home: see `CopySets.ts`. The owner has all replicated objects of the color in
@@ -70,7 +75,11 @@ export class Replication {
   async change({ namespace, address, object, onSend, onCopied }: CopyChange, owned: Owned, next: Peer): Promise<void> {
     let to = next;
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      const set = await this.ensure(namespace, address.color, owned, to);
+      const set =
+        object?.persistence === 'replicated'
+          ? await this.ensure(namespace, address.color, owned, to)
+          : await this.#ensureToRemove(namespace, address.color, owned, to, onCopied);
+      if (!set) return;
       const { peer, epoch } = set;
       onSend();
       const wasLate = hasLateCopy(owned, address.key);
@@ -114,20 +123,93 @@ export class Replication {
       if (failure?.at.instance === to.instance) throw failure.error;
     }
     const { copiedTo } = owned;
-    // If another set has begun since and failed, its invoker may have completed it: this one needs a higher epoch before it changes.
-    if (copiedTo?.epoch === owned.epoch && isAt(copiedTo, to)) return copiedTo;
-    const copying = asOwner(owned, () => this.#begin(namespace, color, owned, to));
+    if (copiedTo && isCurrent(copiedTo, owned, to)) return copiedTo;
+    return this.#copying(owned, to, () => this.#beginAtNext(namespace, color, owned, to));
+  }
+
+  /**
+   * Like `ensure`, for a change that leaves no replicated object in its place. If the next home lacks memory for a set, the change goes to
+   * another set that counts.
+   * @param onRemoved called if there is none, and none can come: the change is safe then.
+   * @returns undefined in that case.
+   * @throws ObjectError, PeerError
+   */
+  async #ensureToRemove(
+    namespace: ObjectNamespace,
+    color: string,
+    owned: Owned,
+    next: Peer,
+    onRemoved: () => void,
+  ): Promise<CopySet | undefined> {
+    const refusal = (): RefusedSet | undefined => {
+      const { refused, copiedTo } = owned;
+      return refused?.at.url === next.url && !(copiedTo && isAt(copiedTo, next)) ? refused : undefined;
+    };
+    if (this.#parts.now() >= (refusal()?.until ?? 0)) {
+      try {
+        return await this.ensure(namespace, color, owned, next);
+      } catch (error) {
+        if (!(error instanceof CopyRefused)) throw error;
+      }
+    }
+    while (owned.copying) await owned.copying;
+    return this.#copying(owned, next, async () => {
+      const refused = refusal();
+      // Another set is complete meanwhile, or has failed for another reason.
+      if (!refused) return this.#beginAtNext(namespace, color, owned, next);
+      for (const holder of safeHolders(owned)) {
+        if (holder.instance === next.instance) continue;
+        const { copiedTo } = owned;
+        if (copiedTo && isCurrent(copiedTo, owned, holder)) return copiedTo;
+        try {
+          return await this.#begin(namespace, color, owned, holder);
+        } catch (error) {
+          const isGone = error instanceof CopyRefused || (error instanceof PeerError && error.fault === 'dead');
+          if (!isGone) throw error;
+          if (copiedTo && owned.copiedTo === copiedTo) noteDeath(owned, copiedTo, error);
+        }
+      }
+      owned.epoch++;
+      const { epoch } = owned;
+      const isSafe = await noneHasSet(this.#requests, owned, this.#parts.instance);
+      this.#requireOwned(namespace, color, owned);
+      if (!isSafe) throw refused.error;
+      owned.copiedTo = { peer: next, epoch, complete: true, lost: true };
+      owned.copies.clear();
+      owned.mayHold.clear();
+      takeLateCopies(owned);
+      // No set may be begun before: it would get the object.
+      onRemoved();
+      return undefined;
+    });
+  }
+
+  /** Runs the copying of a set, or what no set may be begun during. No other copying may be under way. */
+  async #copying<T>(owned: Owned, at: Peer, task: () => Promise<T>): Promise<T> {
+    const { copiedTo } = owned;
+    const copying = asOwner(owned, task);
     owned.copying = copying.then(
       () => undefined,
       (error: unknown) => {
-        if (copiedTo && owned.copiedTo === copiedTo && isAt(copiedTo, to)) noteDeath(owned, copiedTo, error);
-        return { at: to, error };
+        if (copiedTo && owned.copiedTo === copiedTo && isAt(copiedTo, at)) noteDeath(owned, copiedTo, error);
+        return { at, error };
       },
     );
     try {
       return await copying;
     } finally {
       owned.copying = undefined;
+    }
+  }
+
+  async #beginAtNext(namespace: ObjectNamespace, color: string, owned: Owned, next: Peer): Promise<CopySet> {
+    owned.refused = undefined;
+    try {
+      return await this.#begin(namespace, color, owned, next);
+    } catch (error) {
+      const until = this.#parts.now() + REFUSED_MS;
+      if (error instanceof CopyRefused) owned.refused = { at: next, error, until };
+      throw error;
     }
   }
 
@@ -157,10 +239,13 @@ export class Replication {
     // A higher epoch than necessary could hide that another invoker takes the color over.
     owned.epoch = former && former === owned.copiedTo ? owned.epoch + 1 : nextEpoch(owned.epoch);
     const { epoch, policy } = owned;
+    owned.mayHold.set(next.instance, next);
     const set: CopySet = { peer: next, epoch, complete: true };
     const isRenamed =
       former !== undefined &&
       (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch, policy }));
+    // The invoker has lost it: it has started again.
+    if (!isRenamed && former && owned.copiedTo === former) owned.copiedTo = { ...former, lost: true };
     if (!isRenamed || owned.lateCopies === 'many' || !isEqual(former, owned)) {
       owned.begunAt.set(next.instance, next);
       const earlier = takeLateCopies(owned);
@@ -175,6 +260,7 @@ export class Replication {
     const stale = new Map(owned.begunAt);
     for (const { peer, lost } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
       if (lost !== true) stale.set(peer.instance, peer);
+      owned.mayHold.set(peer.instance, peer);
     }
     stale.delete(next.instance);
     owned.copiedTo = set;
@@ -257,6 +343,12 @@ function noteDeath(owned: Owned, set: CopySet, error: unknown): void {
 /** Whether a set is at an invoker, and not lost. */
 const isAt = ({ peer, lost }: CopySet, { instance, url }: Peer): boolean =>
   peer.instance === instance && peer.url === url && lost !== true;
+
+/**
+ * Whether a set at an invoker can be changed as it is. If another set has begun since and failed, its invoker may have completed it: this
+ * one needs a higher epoch before it changes.
+ */
+const isCurrent = (set: CopySet, { epoch }: Owned, at: Peer): boolean => set.epoch === epoch && isAt(set, at);
 
 /** The complete set of an invoker that has all acknowledged changes; undefined: it has none. */
 function safeSet({ copiedTo, copies, base }: Owned, next: Peer): CopySet | undefined {

@@ -85,7 +85,7 @@ export class Sharing implements Elsewhere {
     const storedKeys = new StoredKeyLists();
     const holders = new Holders(this.#peers, now, onWarning);
     const onFetched = (objects: number): void => void (this.#counts.fetched += objects);
-    const common = { memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets, requests };
+    const common = { instance, memory, store, storedKeys, now, owned, peers: this.#peers, sets: this.#sets, requests };
     this.#ownership = new Ownership({
       instance,
       memory,
@@ -128,7 +128,6 @@ export class Sharing implements Elsewhere {
     this.#departure = new Departure({
       ...common,
       latest: (namespace, color) => this.#ownership.latest(colorKey(namespace, color)),
-      instance,
       replication: this.#replication,
       recovery: this.#recovery,
       freshHomes: (namespace, color, policy) => this.#ownership.homes({ namespace, color, policy }),
@@ -291,6 +290,11 @@ export class Sharing implements Elsewhere {
   /** @throws ObjectError 421 if another invoker may not change the objects of a color here */
   requireNotOwned(namespace: ObjectNamespace, color: string): void {
     if (this.owns(namespace, color)) throw new ObjectError(421, 'This invoker has taken the color over.');
+  }
+
+  /** Whether the objects of an ownership that may have ended are not a set of copies yet. */
+  mayMakeSet(namespace: ObjectNamespace, color: string): boolean {
+    return this.#ownership.latest(colorKey(namespace, color))?.retired === false;
   }
 
   /** The copies that this invoker keeps for others. */

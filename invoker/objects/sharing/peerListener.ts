@@ -154,7 +154,7 @@ async function answer(
     }
     case 'fence': {
       const set = sharing.sets.fence(namespace, color, epochIn(url), url.searchParams.get('run') ?? undefined);
-      sendJson(response, JSON.stringify({ set }));
+      sendJson(response, JSON.stringify({ set, owner: sharing.mayMakeSet(namespace, color) }));
       return;
     }
     case 'keep': {

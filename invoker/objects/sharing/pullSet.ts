@@ -118,7 +118,7 @@ async function isThere(
   { namespace, color, from, set, epoch, isCurrent }: PulledSet,
 ): Promise<boolean> {
   if (!isCurrent()) throw movesOn();
-  const known = await requests.fence(from, namespace, color, { epoch, run });
+  const { set: known } = await requests.fence(from, namespace, color, { epoch, run });
   // A set of this invoker that another one counts on must stay as it is.
   if (!isCurrent()) throw movesOn();
   if (known && known.epoch > set.epoch) throw movesOn();

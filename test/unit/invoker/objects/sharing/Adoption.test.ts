@@ -76,6 +76,20 @@ describe('the adoption of a color', () => {
   const HANDED = { busy: false, behind: false, raised: [], epoch: 0, objects: false, formers: [], sets: [] };
   const formers = ({ owned }: Adopted): number[] => [...owned.formers.keys()].toSorted((a, b) => a - b);
 
+  it('remembers invokers that were silent, which may have copies, and not those that are dead or have answered', async () => {
+    const lapsed = newlyOwned({ ...RED, epoch: 6, lapses: 1, validMs: VALID_MS });
+    const [answering, silent] = candidates;
+    assert.ok(answering && silent);
+    const dead = { instance: 3, url: 'http://127.0.0.1:1' };
+    const outside = { instance: 4, url: 'http://127.0.0.1:2' };
+    for (const peer of [answering, dead, outside]) lapsed.mayHold.set(peer.instance, peer);
+    replies[0] = () => HANDED;
+    const asked = { away: [answering, silent, dead], lapsed };
+    await assert.rejects(run(asked), /does not answer/);
+    now += VALID_MS;
+    assert.deepEqual([...(await run(asked)).owned.mayHold.values()], [outside, silent]);
+  });
+
   it('waits until an invoker has been silent for as long as it may serve without a controller', async () => {
     replies[1] = () => HANDED;
     await assert.rejects(run(), /invoker1, which may have its objects, does not answer/);

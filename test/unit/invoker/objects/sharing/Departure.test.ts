@@ -37,7 +37,11 @@ describe('a drain of objects', () => {
       const departure = new Departure({
         ...parts,
         instance: 0,
-        replication: new Replication({ ...parts, changing: { changingKeys: () => [], toCopy: () => undefined } }),
+        replication: new Replication({
+          ...parts,
+          instance: 0,
+          changing: { changingKeys: () => [], toCopy: () => undefined },
+        }),
         recovery: new Recovery(parts),
         latest: () => undefined,
         freshHomes: async () => reply,

@@ -68,7 +68,11 @@ describe('an ownership that ends while the store is searched for the keys of the
       owned: () => current,
     };
     recovery = new Recovery(parts);
-    const replication = new Replication({ ...parts, changing: { changingKeys: () => [], toCopy: () => undefined } });
+    const replication = new Replication({
+      ...parts,
+      instance: 0,
+      changing: { changingKeys: () => [], toCopy: () => undefined },
+    });
     // As for a color that is being handed over, not one that was lost in silence.
     safety = new Safety({ ...parts, replication, held: () => true });
   });

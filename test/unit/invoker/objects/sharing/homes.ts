@@ -119,6 +119,7 @@ export class TestHome {
     this.recovery = new Recovery(parts);
     this.replication = new Replication({
       ...parts,
+      instance: 9,
       changing: {
         changingKeys: (color) => this.safety.changingKeys(color),
         toCopy: (...object) => this.safety.toCopy(...object),

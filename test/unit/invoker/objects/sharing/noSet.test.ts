@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { newlyOwned, type CopySet } from '../../../../../invoker/objects/sharing/ColorStates.js';
+import { noneHasSet, safeHolders } from '../../../../../invoker/objects/sharing/noSet.js';
+import { at, put, refused } from '../memory/memories.js';
+import { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { eventually } from '../../../../e2e/eventually.js';
+import { GUEST, TestCluster, type Node } from './cluster.js';
+import { COLOR, peerOf, TestHomes, type TestHome } from './homes.js';
+
+const KEY = colorKey(GUEST, COLOR);
+const OTHER = { uuid: 'other', name: 'other', limitBytes: undefined };
+
+/** Lets replicated objects of another namespace use the memory of an invoker, apart from about 2000 bytes. */
+function fill({ memory }: Node): void {
+  const bytes = memory.boundBytes / 2 - memory.keptBytes - 3000;
+  put(memory, OTHER, 'k', bytes, performance.now(), { persistence: 'replicated' });
+}
+
+describe('the removal of a replicated object while the next home has no memory for a set of copies', () => {
+  let cluster: TestCluster;
+  const homes = new TestHomes();
+  let b: Node;
+  let c: Node;
+
+  beforeEach(async () => {
+    cluster = new TestCluster();
+    [b, c] = [await cluster.add(), await cluster.add()];
+  });
+  afterEach(async () => {
+    await homes.close();
+    await cluster.close();
+  });
+
+  const setOf = (node: Node) => node.sharing.sets.get(KEY);
+  const noneHas = (home: TestHome): Promise<boolean> => noneHasSet(home.requests, home.owned, 9);
+
+  /** An owner of two objects, whose next home has started again and is full. */
+  async function withFullNextHome(...next: Node[]): Promise<TestHome> {
+    const home = homes.add({}, b, ...next);
+    await home.change('k', 'x'.repeat(2000));
+    await home.change('l', 'y');
+    await restartFull(home);
+    return home;
+  }
+
+  async function restartFull(home: TestHome): Promise<void> {
+    b = await cluster.restart(b);
+    fill(b);
+    const check = () => home.replication.check(GUEST, COLOR, home.owned, peerOf(b));
+    await eventually(() => assert.rejects(check(), refused(503, /lack memory/)));
+    assert.equal(home.owned.copiedTo?.lost, true);
+  }
+
+  it('is safe if nobody has a set or can get one late', async () => {
+    const home = await withFullNextHome();
+    home.memory.delete(GUEST, at('k'), undefined, performance.now());
+    const deliver = home.peers.delay('complete');
+    await assert.rejects(home.ensure(b), PeerError);
+    home.put('k', 'x'.repeat(2000));
+    await assert.rejects(home.change('l', 'z'), refused(503, /lack memory/));
+    await home.remove('k');
+    const { copiedTo, epoch } = home.owned;
+    assert.deepEqual(copiedTo, { peer: peerOf(b), epoch, complete: true, lost: true });
+    await assert.rejects(deliver(), refused(421));
+    assert.notEqual(setOf(b)?.complete, true);
+    // The rest has room.
+    await home.change('l', 'z');
+    assert.deepEqual([setOf(b)?.complete, home.owned.copiedTo?.lost], [true, undefined]);
+  });
+
+  it('does not send the other objects again for each one', async () => {
+    const home = await withFullNextHome();
+    await home.remove('l');
+    home.put('l', 'y');
+    home.peers.on('copy', () => assert.fail('the next home has refused the set just before'));
+    await home.remove('l');
+    home.peers.on('copy', (send) => send());
+    home.now = () => performance.now() + 6000;
+    await home.remove('k');
+    assert.equal(setOf(b)?.complete, false);
+  });
+
+  it('changes nothing if an invoker may have a complete set, whose answer was lost', async () => {
+    const home = homes.add({}, b);
+    await home.change('k', 'x'.repeat(2000));
+    home.peers.loseAnswer('complete');
+    await assert.rejects(home.ensure(c));
+    await restartFull(home);
+    await assert.rejects(home.remove('k'), refused(503, /lack memory/));
+    assert.equal(home.textOf('k')?.length, 2000);
+    assert.equal(setOf(c)?.complete, true);
+  });
+
+  it('waits for an invoker that does not answer, and not for one that is dead', async () => {
+    const home = await withFullNextHome();
+    home.owned.mayHold.set(c.instance, peerOf(c));
+    c.proxy.drop();
+    await assert.rejects(home.remove('k'), refused(503, /lack memory/));
+    assert.equal(home.textOf('k')?.length, 2000);
+    await cluster.kill(c);
+    await home.remove('k');
+    assert.equal(home.textOf('k'), undefined);
+  });
+
+  it('removes sets that are out of date', async () => {
+    const home = homes.add({}, b);
+    const { epoch } = home.owned;
+    c.sharing.sets.complete({ namespace: GUEST, color: COLOR, policy: undefined }, epoch - 1);
+    home.owned.copiedTo = { peer: peerOf(b), epoch, complete: true, lost: true };
+    home.owned.mayHold.set(c.instance, peerOf(c));
+    home.owned.epoch++;
+    assert.equal(await noneHas(home), true);
+    assert.equal(setOf(c), undefined);
+  });
+
+  it('is not safe beside a set that counts', async () => {
+    const home = homes.add({ base: { epoch: 9, complete: true, since: 7 } }, b);
+    for (const [node, epoch] of [
+      [b, 6],
+      [c, 7],
+    ] as const) {
+      node.sharing.sets.complete({ namespace: GUEST, color: COLOR, policy: undefined }, epoch);
+      home.owned.mayHold.set(node.instance, peerOf(node));
+      assert.equal(await noneHas(home), epoch === 6);
+    }
+    assert.deepEqual([setOf(b), setOf(c)?.epoch], [undefined, 7]);
+  });
+
+  it('does not ask the home itself, which has started again: others know of its former set', async () => {
+    const home = homes.add({ base: { epoch: 9, complete: true } }, b);
+    const peer = { instance: 9, url: 'http://127.0.0.1:1' };
+    home.owned.copies.set(9, { peer, epoch: 8, complete: true, lost: true });
+    home.owned.mayHold.set(9, peer);
+    home.peers.on('fence', () => assert.fail('there is no other invoker to ask'));
+    assert.equal(await noneHas(home), true);
+  });
+
+  it('is not safe if a former owner was frozen, which may make a set of its objects yet', async () => {
+    await c.container.text(`/${COLOR}/k`, { method: 'PUT', body: 'x' });
+    const home = homes.add({}, b);
+    home.owned.mayHold.set(c.instance, peerOf(c));
+    assert.equal(await noneHas(home), false);
+  });
+
+  describe('goes to another set that counts', () => {
+    const owned = newlyOwned({
+      namespace: GUEST,
+      color: COLOR,
+      policy: undefined,
+      epoch: 10,
+      lapses: 0,
+      validMs: 1000,
+      base: { epoch: 9, complete: true, since: 7 },
+    });
+    const peer = (instance: number, url = `http://${instance}`) => ({ instance, url });
+    const set = (instance: number, epoch: number, more: Partial<CopySet> = {}): [number, CopySet] => [
+      instance,
+      { peer: peer(instance), epoch, complete: true, ...more },
+    ];
+
+    it('of this ownership', () => {
+      const [, copiedTo] = set(1, 10);
+      assert.deepEqual(safeHolders({ ...owned, copiedTo, copies: new Map([set(2, 9)]) }), [peer(1)]);
+      assert.deepEqual(safeHolders({ ...owned, copiedTo: { ...copiedTo, lost: true } }), []);
+      // It has started again.
+      assert.deepEqual(safeHolders({ ...owned, copiedTo, others: [peer(1, 'http://new')] }), []);
+    });
+
+    it('or of earlier ones, at an invoker that is up if possible', () => {
+      const copies = new Map([
+        set(1, 7),
+        set(2, 9),
+        set(3, 6),
+        set(4, 9, { complete: false }),
+        set(5, 9, { lost: true }),
+      ]);
+      assert.deepEqual(safeHolders({ ...owned, copies, others: [peer(6), peer(2)] }), [peer(2), peer(1)]);
+      assert.deepEqual(safeHolders({ ...owned, copies, base: undefined }), []);
+    });
+  });
+});
