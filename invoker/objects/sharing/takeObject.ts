@@ -8,6 +8,7 @@ import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import { formerOwner } from './lostColor.js';
 import type { Reservation } from '../memory/Reservation.js';
+import type { StoredObject } from '../memory/StoredObject.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 
 /** The header of a response 404 to `take`: whether the invoker has other objects of the color. */
@@ -42,6 +43,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
   // It was written within the limit of its time: otherwise nobody could read or delete it any more.
   const unlimited = { ...namespace, limitBytes: undefined };
   let release: (() => void) | undefined;
+  let object: StoredObject;
   try {
     const response = await peers.send(from, asked);
     const { statusCode, headers, body } = response;
@@ -72,7 +74,7 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
         etag,
         isMoved: true,
       };
-      const { object } = memory.put(unlimited, address, ObjectBytes.of(bytes), options, reservation, now());
+      ({ object } = memory.put(unlimited, address, ObjectBytes.of(bytes), options, reservation, now()));
       release = memory.hold(namespace, address, object);
     } finally {
       reservation?.release();
@@ -86,9 +88,9 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       await peers.ask(from, drop).catch(() => peers.ask(from, drop));
     } catch (error) {
       if (error instanceof PeerError && error.fault === 'dead') return 'taken';
-      // Its time may be over meanwhile.
+      // Its time may be over meanwhile, and it may have gone with the color: another one in its place stays.
       const time = now();
-      if (memory.peek(namespace, address, time)) memory.delete(namespace, address, undefined, time);
+      if (memory.peek(namespace, address, time) === object) memory.delete(namespace, address, undefined, time);
       throw error;
     }
     return 'taken';

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { ObjectMemory } from '../../../../../invoker/objects/memory/ObjectMemory.js';
 import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { takeObject } from '../../../../../invoker/objects/sharing/takeObject.js';
+import { at, put, textOf } from '../memory/memories.js';
 import { GUEST } from './cluster.js';
 
 describe('a move of an object', () => {
@@ -26,6 +27,30 @@ describe('a move of an object', () => {
       const from = { instance: 1, url: `http://127.0.0.1:${port}` };
       const common = { peers, memory, now: () => 1, namespace: GUEST, address, from, space: GUEST };
       await assert.rejects(takeObject({ ...common, stillOwned: () => true }), { status: 503 });
+    } finally {
+      await peers.close();
+      server.close().closeAllConnections();
+    }
+  });
+
+  it('leaves another object alone that is in its place meanwhile, if it is not removed there', async () => {
+    const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+    const server = createServer((request, response) => {
+      if (request.method === 'GET') {
+        response.setHeader('etag', '"1"').end('value');
+        return;
+      }
+      put(memory, GUEST, 'k', 'another', 1);
+      response.writeHead(500).end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const peers = new PeerClient('a secret', 'invoker0');
+    try {
+      const from = { instance: 1, url: `http://127.0.0.1:${port}` };
+      const common = { peers, memory, now: () => 1, namespace: GUEST, address: at('k'), from, space: GUEST };
+      await assert.rejects(takeObject({ ...common, stillOwned: () => true }), { status: 503 });
+      assert.equal(textOf(memory.peek(GUEST, at('k'), 1)), 'another');
     } finally {
       await peers.close();
       server.close().closeAllConnections();
