@@ -94,9 +94,12 @@ async function send(peers: PeerClient, home: Peer, asked: PeerRequest): Promise<
   }
 }
 
+const isAppend = (url: string): boolean => /^[^?]*\/append(\?|$)|[?&]append(&|=|$)/.test(url);
+
 function timeoutOf({ method, url = '', headers }: IncomingMessage): number {
-  // The home may have to write a large body to the store.
-  const length = headers['transfer-encoding'] === undefined ? Number(headers['content-length'] ?? 0) : MAX_OBJECT_BYTES;
+  // The home may have to write a large body to the store, or to copy it; and all of the object that a body is appended to.
+  const isKnown = headers['transfer-encoding'] === undefined && !(method === 'POST' && isAppend(url));
+  const length = isKnown ? Number(headers['content-length'] ?? 0) : MAX_OBJECT_BYTES;
   const bytes = Math.min(length || 0, MAX_OBJECT_BYTES);
   if (method === 'PUT' || method === 'POST') return CHANGE_MS + transferMs(bytes);
   if (method !== 'GET' && method !== 'HEAD') return CHANGE_MS;

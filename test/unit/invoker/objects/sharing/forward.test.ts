@@ -10,6 +10,8 @@ import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 
 const MB = 1024 * 1024;
+/** Longer than a change of a small object may take, in ms. */
+const SLOW_MS = 8500;
 
 async function listening(server: Server): Promise<number> {
   await once(server.listen(0, '127.0.0.1'), 'listening');
@@ -58,6 +60,35 @@ describe('a request for an object of another home', () => {
       }
     }
   });
+
+  for (const target of ['/red/k?append', '/red/k/append'])
+    it(`has time for the home to copy all of an object that it appends to (${target})`, async () => {
+      const home = createServer((request, response) => {
+        request.resume();
+        setTimeout(() => response.end('{"bytes":67108864}'), SLOW_MS);
+      });
+      const peers = new PeerClient('a secret of the cluster', 'invoker0');
+      const copies = new CopiesOfReader(new ObjectMemory({ epoch: 'e', boundBytes: MB }), new ReadCopies());
+      const homes = [{ instance: 1, url: `http://127.0.0.1:${await listening(home)}` }] as const;
+      const invoker = createServer((request, response) => {
+        const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
+        const call = { request, response, namespace, color: 'red', policy: undefined, path: target, homes };
+        forward(peers, call, copies).catch(() => response.destroy());
+      });
+      try {
+        const reply = await fetch(`http://127.0.0.1:${await listening(invoker)}${target}`, {
+          method: 'POST',
+          body: 'x',
+        });
+        assert.deepEqual([reply.status, await reply.text()], [200, '{"bytes":67108864}']);
+      } finally {
+        await peers.close();
+        for (const server of [home, invoker]) {
+          server.closeAllConnections();
+          server.close();
+        }
+      }
+    });
 
   it('keeps no connection for a response that it could not begin to pass on', async () => {
     let left = (): void => undefined;
