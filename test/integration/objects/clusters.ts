@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { ObjectBytes } from '../../../invoker/objects/memory/ObjectBytes.js';
 import { TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 
@@ -22,6 +23,23 @@ export function evict({ memory }: Node): void {
   memory.resize(0);
   memory.resize(boundBytes);
 }
+
+const OTHER = { uuid: 'other', name: 'other', limitBytes: undefined };
+
+/** Lets replicated objects of another namespace use all memory that they may have in an invoker. */
+export function fillKept({ memory }: Node): void {
+  const address = { color: 'blue', key: 'k' };
+  const now = performance.now();
+  const bytes = Buffer.alloc(memory.boundBytes / 2 - memory.keptBytes - 2000);
+  const options = {
+    condition: undefined,
+    persistence: 'replicated',
+    ttlMs: undefined,
+    contentType: undefined,
+  } as const;
+  memory.put(OTHER, address, ObjectBytes.of(bytes), options, memory.reserve(OTHER, address, 0, now), now);
+}
+export const emptyKept = ({ memory }: Node): void => memory.clear(OTHER, 'blue');
 
 /** A partition: the others do not reach the invoker, and it does not reach the controllers. */
 export function cutOff(node: Node): void {

@@ -1,27 +1,10 @@
 import assert from 'node:assert/strict';
-import { ObjectBytes } from '../../../invoker/objects/memory/ObjectBytes.js';
 import { eventually } from '../../e2e/eventually.js';
 import type { Node } from '../../unit/invoker/objects/sharing/cluster.js';
-import { cutOff, eachWithCluster, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
+import { cutOff, eachWithCluster, emptyKept, fillKept, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
 
-const OTHER = { uuid: 'other', name: 'other', limitBytes: undefined };
 const LARGE = 'x'.repeat(20_000);
 const MEMORY = { 'x-palette-persistence': 'memory' };
-
-/** Lets replicated objects of another namespace use all memory that they may have in an invoker. */
-function fill({ memory }: Node): void {
-  const address = { color: 'blue', key: 'k' };
-  const now = performance.now();
-  const bytes = Buffer.alloc(memory.boundBytes / 2 - memory.keptBytes - 2000);
-  const options = {
-    condition: undefined,
-    persistence: 'replicated',
-    ttlMs: undefined,
-    contentType: undefined,
-  } as const;
-  memory.put(OTHER, address, ObjectBytes.of(bytes), options, memory.reserve(OTHER, address, 0, now), now);
-}
-const empty = ({ memory }: Node): void => memory.clear(OTHER, 'blue');
 
 const remove = ({ container }: Node, path: string): Promise<string> => container.text(path, { method: 'DELETE' });
 const textOf = ({ container }: Node, path: string): Promise<string> => container.text(path);
@@ -34,7 +17,7 @@ describe('replicated objects whose next home has no memory for them', () => {
     const [b, a] = [await cluster.add(), await cluster.add()];
     for (const key of 'klmn') assert.match(await put(a, `/red/${key}`, LARGE, REPLICATED), /^201/);
     const restarted = await cluster.restart(b);
-    fill(restarted);
+    fillKept(restarted);
     await eventually(async () => assert.match(await remove(a, '/red/k'), /^204/), LIMIT_MS);
     assert.match(await put(a, '/red/l', 'of memory', MEMORY), /^200/);
     assert.match(await put(a, '/red/m', 'stored', STORED), /^200/);
@@ -44,7 +27,7 @@ describe('replicated objects whose next home has no memory for them', () => {
     assert.equal(await textOf(a, '/red/l'), '200 of memory');
     assert.equal(await textOf(a, '/red/m'), '200 stored');
     assert.equal(await textOf(a, '/red/n'), `200 ${LARGE}`);
-    empty(restarted);
+    emptyKept(restarted);
     await eventually(async () => assert.match(await put(a, '/red/n', 'copied', REPLICATED), /^200/), LIMIT_MS);
     await cluster.kill(a);
     cluster.notice(a);
@@ -59,7 +42,7 @@ describe('replicated objects whose next home has no memory for them', () => {
     const [a, b] = [await cluster.add(), await cluster.add()];
     for (const key of 'kl') assert.match(await put(a, `/old/${key}`, LARGE, REPLICATED), /^201/);
     const c = await cluster.add();
-    fill(c);
+    fillKept(c);
     cluster.nodes.splice(1, 2, c, b);
     await eventually(async () => {
       await textOf(a, '/old/k');
@@ -69,7 +52,7 @@ describe('replicated objects whose next home has no memory for them', () => {
     // The other object is still at two invokers.
     await cluster.kill(a);
     cluster.notice(a);
-    empty(c);
+    emptyKept(c);
     await eventually(async () => assert.equal(await textOf(c, '/old/l'), `200 ${LARGE}`), LIMIT_MS);
     assert.match(await textOf(c, '/old/k'), /^404/);
   });
@@ -78,13 +61,13 @@ describe('replicated objects whose next home has no memory for them', () => {
     const { cluster } = current;
     const [c, b, a] = [await cluster.add(), await cluster.add(), await cluster.add()];
     for (const key of 'kl') assert.match(await put(a, `/red/${key}`, LARGE, REPLICATED), /^201/);
-    fill(c);
+    fillKept(c);
     await cluster.kill(a);
     cluster.notice(a);
     await eventually(async () => assert.equal(await textOf(b, '/red/k'), `200 ${LARGE}`), LIMIT_MS);
     assert.match(await remove(b, '/red/k'), /^204/);
     assert.equal(await textOf(b, '/red/l'), `200 ${LARGE}`);
-    empty(c);
+    emptyKept(c);
     await eventually(async () => assert.match(await put(b, '/red/m', 'copied', REPLICATED), /^201/), LIMIT_MS);
     await cluster.kill(b);
     cluster.notice(b);
@@ -96,7 +79,7 @@ describe('replicated objects whose next home has no memory for them', () => {
     const { cluster } = current;
     const [c, b, a] = [await cluster.add(), await cluster.add(), await cluster.add()];
     assert.match(await put(a, '/red/k', LARGE, REPLICATED), /^201/);
-    fill(c);
+    fillKept(c);
     cutOff(a);
     cluster.notice(a);
     await eventually(async () => assert.equal(await textOf(b, '/red/k'), `200 ${LARGE}`), LIMIT_MS);

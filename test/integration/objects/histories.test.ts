@@ -4,7 +4,7 @@ import { eventually } from '../../e2e/eventually.js';
 import { colorKey } from '../../../invoker/objects/sharing/colorKey.js';
 import { GUEST, TestCluster, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
-import { evict } from './clusters.js';
+import { emptyKept, evict, fillKept } from './clusters.js';
 
 const PLACES = ['red', 'green', 'old'].flatMap((color) => ['a', 'b'].map((key) => `${color}/${key}`));
 /** The pause after a change of unknown outcome: a client of a dead home makes few of them. */
@@ -275,6 +275,29 @@ describe('the history of each object is linearizable', function () {
         await settled(cluster, persistence);
       }));
   }
+
+  it('while invokers start again or die, and another one has no memory for copies for a time (replicated)', () =>
+    check('replicated', async (cluster, workload) => {
+      const random = randomNumbers(seed + 2);
+      for (let step = 0; step < STEPS; step++) {
+        await settled(cluster, 'replicated');
+        // The latest invoker is the home of most colors, and the one before it their next home.
+        const [third, next, home] = cluster.nodes.filter(({ state }) => state === 'up').slice(-3);
+        assert.ok(third && next && home);
+        const isRestarted = random() < 0.5;
+        const full = isRestarted ? await cluster.restart(next) : third;
+        fillKept(full);
+        if (!isRestarted) {
+          await cluster.kill(home);
+          cluster.notice(home);
+        }
+        await pause(300 + random() * 3000);
+        await workload.more(10);
+        emptyKept(full);
+        if (!isRestarted) await cluster.add();
+      }
+      await settled(cluster, 'replicated');
+    }));
 
   const homesDie = async (cluster: TestCluster, workload: Workload): Promise<void> => {
     for (let i = 0; i < 3; i++) {
