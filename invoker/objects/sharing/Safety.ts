@@ -265,6 +265,7 @@ export class Safety implements ChangingObjects {
   async #place(change: Change, owned: Owned, progress: Progress): Promise<void> {
     const { object } = change;
     const store = await this.#storeOf(change, owned);
+    if (object?.persistence === 'stored') await this.#copyBefore(change, owned);
     if (object?.persistence === 'replicated') await this.#replicate(change, owned, progress);
     if (store) await this.#store(store, change, owned, progress);
     if (object?.persistence !== 'replicated') await this.#replicate(change, owned, progress);
@@ -321,6 +322,18 @@ export class Safety implements ChangingObjects {
       storedKeys.delete(owned, address.key);
     }
     owned.hidden.delete(address.key);
+  }
+
+  /**
+   * An earlier change that failed may have removed the copy of the object before. If this one fails in the store, too, what both have left
+   * there is removed: then the copy must be there again.
+   */
+  async #copyBefore({ namespace, address, before }: Change, owned: Owned): Promise<void> {
+    if (before?.persistence !== 'replicated' || !hasLateCopy(owned, address.key)) return;
+    const [next] = owned.others;
+    if (!next) throw new ObjectError(503, NO_SECOND, { retryAfterS: 5 });
+    const steps = { onSend: () => undefined, onCopied: () => undefined };
+    await this.#parts.replication.change({ namespace, address, object: before, ...steps }, owned, next);
   }
 
   async #replicate({ namespace, address, object, before }: Change, owned: Owned, progress: Progress): Promise<void> {
