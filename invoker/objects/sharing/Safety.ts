@@ -9,6 +9,7 @@ import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import { copiesOf } from './copies.js';
 import { CopyRefused } from './CopyRequests.js';
+import { mayGetLost, nothingChanged } from './failedChanges.js';
 import { hasLateCopy, noteLateCopy } from './lateCopies.js';
 import { lostColor } from './lostColor.js';
 import type { ObjectStore } from './ObjectStore.js';
@@ -22,6 +23,7 @@ import type { StoredKeyLists } from './StoredKeyLists.js';
  *   from     to          when
  *   made     safe        all places that the persistence promises have it, and the other ones do not have the object before it
  *   made     taken back  one of them fails, or this invoker may have lost the color: the object before it is in the memory again
+ *   made     failed      it replaces a stored object by a replicated one, whose copy is made, and the store fails: it stays
  *
  * A change that was taken back may be in one of the places, or get there late. Its caller knows that (502). So it may come into effect at
  * a later time, but not after the next change of the object, which replaces it in all places (`lateCopies.ts`, `StoredKeyLists.ts`).
@@ -183,14 +185,28 @@ export class Safety implements ChangingObjects {
       if (!this.#isUnsafe(change)) throw lostColor();
       this.#remove(change);
     } catch (error) {
-      if (this.#isUnsafe(change)) this.#takeBack(change);
-      if (owned && progress.copied) noteLateCopy(owned, address.key);
+      const stays = owned !== undefined && this.#isUnsafe(change) && this.#mayStay(change, owned, progress);
+      if (stays) this.#remove(change);
+      else if (this.#isUnsafe(change)) this.#takeBack(change);
+      if (owned && progress.copied && !stays) noteLateCopy(owned, address.key);
       if (owned && progress.addedToStore) this.#removeAdded(change, owned);
       throw progress.mayBeElsewhere ? mayGetLost(error) : nothingChanged(error);
     } finally {
       release?.();
       forget?.();
     }
+  }
+
+  /**
+   * Whether a change that failed stays: the copy is made, and the store may have removed the stored object before, or may do it late. That
+   * one could be evicted here, and would be nowhere then.
+   */
+  #mayStay({ address: { key }, object, before }: Change, owned: Owned, { copied }: Progress): boolean {
+    if (!copied || object?.persistence !== 'replicated' || before?.persistence !== 'stored') return false;
+    if (owned.retired || owned.doubted || !this.#parts.held(owned)) return false;
+    // What the store still has must not come back at the end of a TTL.
+    if (owned.hidden.size < MAX_HIDDEN) owned.hidden.add(key);
+    return object.expiresAt === undefined || owned.hidden.has(key);
   }
 
   #takeBack(change: Change): void {
@@ -375,18 +391,6 @@ const yes = (): boolean => true;
 const no = (): boolean => false;
 const over = (): Prepared => 'over';
 const isOver = ({ expiresAt }: StoredObject, now: number): boolean => expiresAt !== undefined && expiresAt <= now;
-
-function nothingChanged(error: unknown): Error {
-  if (error instanceof ObjectError) return error;
-  const text = 'Another invoker does not answer.';
-  return new ObjectError(503, text, { retryAfterS: 1, cause: error });
-}
-
-/** 503 would say that nothing has changed. */
-function mayGetLost(error: unknown): Error {
-  const reason = error instanceof ObjectError ? error.message : 'another invoker does not answer.';
-  return new ObjectError(502, `The change may get lost: ${reason}`, { cause: error });
-}
 
 const placeOf = (namespace: ObjectNamespace, { color, key }: ObjectAddress): string =>
   `${colorKey(namespace, color)}\n${key}`;

@@ -3,7 +3,7 @@ import { PeerClient, PeerError } from '../../../invoker/objects/sharing/PeerClie
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { eventually } from '../../e2e/eventually.js';
 import type { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
-import { eachWithCluster, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
+import { eachWithCluster, evict, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
 
 /** The next home removes copies, and its answers get lost. @returns a function that ends this. */
 function loseDrops(): () => void {
@@ -27,6 +27,16 @@ function refuseWrite(store: MapStore): void {
   };
 }
 
+/** The store executes the next removal, and its answer gets lost. */
+function loseRemoval(store: MapStore): void {
+  const remove = store.remove.bind(store);
+  store.remove = async (...asked) => {
+    store.remove = remove;
+    await remove(...asked);
+    throw new ObjectError(503, 'The answer got lost.', { retryAfterS: 1 });
+  };
+}
+
 describe('an object whose changes of the persistence fail', () => {
   const current = eachWithCluster();
   let heal: (() => void) | undefined;
@@ -45,5 +55,15 @@ describe('an object whose changes of the persistence fail', () => {
     cluster.notice(a);
     await eventually(async () => assert.match(await b.container.text('/red/k'), /^(404|200)/), LIMIT_MS);
     assert.match(await b.container.text('/red/k'), /^200 (zero|one|two)/);
+  });
+
+  it('is not lost by an eviction (stored, then replicated)', async () => {
+    const { cluster, store } = current;
+    const [, a] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(a, '/red/k', 'one', STORED), /^201/);
+    loseRemoval(store);
+    assert.match(await put(a, '/red/k', 'two', REPLICATED), /^502/);
+    evict(a);
+    assert.match(await a.container.text('/red/k'), /^200 (one|two)/);
   });
 });
