@@ -142,8 +142,9 @@ export class ColorStates {
   /** Of ownerships that have ended. The least recently given color comes first. */
   readonly #claims = new Map<string, Claim>();
 
-  /** Where `idle` goes on. */
+  /** Where `idle` goes on, and how many states are left of its round: those that come to the end meanwhile are used. */
   #next = this.#states.values();
+  #left = 0;
 
   readonly #onDrop: (owned: Owned) => void;
 
@@ -215,12 +216,14 @@ export class ColorStates {
    */
   idle(now: number, careMs: number, most: number): Owned[] {
     const idle: Owned[] = [];
-    for (let looks = 0; looks < MOST_LOOKS && idle.length < most; looks++) {
+    if (this.#left === 0) {
+      this.#next = this.#states.values();
+      this.#left = this.#states.size;
+    }
+    for (let looks = 0; looks < MOST_LOOKS && idle.length < most && this.#left > 0; looks++) {
       const { value: state, done } = this.#next.next();
-      if (done === true) {
-        this.#next = this.#states.values();
-        break;
-      }
+      this.#left = done === true ? 0 : this.#left - 1;
+      if (done === true) break;
       // The objects of a retired one are a set, if any.
       if (state.kind !== 'owned' || state.retired || !(state.copiedTo ?? state.base)) continue;
       if (now - Math.max(state.servedAt, state.lookedAt) < careMs) continue;

@@ -38,4 +38,15 @@ describe('the colors of an invoker for which nobody asks', () => {
     }
     assert.equal(turns.size, 2500);
   });
+
+  it('get their turn although there are requests for more other colors than one call looks at', () => {
+    own('idle');
+    for (let i = 0; i < 2000; i++) own(`busy${i}`, { servedAt: Infinity });
+    let turns = 0;
+    for (let second = 1; second <= 130; second++) {
+      for (let i = 0; i < 2000; i++) states.get(`busy${i}`, second * 1000);
+      turns += idle(second * 1000).length;
+    }
+    assert.equal(turns, 2);
+  });
 });
