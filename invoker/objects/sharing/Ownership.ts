@@ -298,9 +298,8 @@ export class Ownership {
 
   #lookAfter(key: string, asked: Asked): void {
     const now = this.#parts.now();
-    if (this.#retries.has(key)) return;
-    const [earliest] = this.#retries.keys();
-    if (this.#retries.size >= MAX_RETRIES && earliest !== undefined) this.#retries.delete(earliest);
+    // The earlier ones stay: otherwise no silence would last long enough while there are requests for ever more colors.
+    if (this.#retries.has(key) || this.#retries.size >= MAX_RETRIES) return;
     this.#retries.set(key, { asked, until: now + RETRY_MS });
   }
 }

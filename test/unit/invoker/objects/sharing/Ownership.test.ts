@@ -8,7 +8,7 @@ import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import { newlyOwned, type Owned } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { Ownership } from '../../../../../invoker/objects/sharing/Ownership.js';
-import { PeerClient } from '../../../../../invoker/objects/sharing/PeerClient.js';
+import { PeerClient, PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
 import { eventually } from '../../../../e2e/eventually.js';
 import { put } from '../memory/memories.js';
@@ -143,6 +143,22 @@ describe('the ownership of a color', () => {
     } finally {
       silent.close().closeAllConnections();
     }
+  });
+
+  it('is taken over from a silent invoker although there are requests for ever more colors', async () => {
+    peers.ask = async () => {
+      throw new PeerError('silent', 'it does not answer');
+    };
+    reply = Promise.resolve({ ...REPLY, away: [{ instance: 1, url: 'http://b:1' }], validMs: 8000 });
+    for (let second = 0; second < 30; second++) {
+      now += 1000;
+      // For each of them there is one request.
+      for (let i = 0; i < 150; i++) void ownership.locate({ ...RED, color: `${second}-${i}` });
+      await new Promise((resolve) => setImmediate(resolve));
+      ownership.beat();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(ownership.adopted >= 500, `it has ${ownership.adopted} colors`);
   });
 
   it('that may have been lost ends when a controller answers again, also if nobody asks for the color', async () => {
