@@ -3,12 +3,14 @@ import type { Location, Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import { objectPath, type ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
+import { within } from '../../../shared/process/within.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { Owned } from './ColorStates.js';
 import { colorKey } from './colorKey.js';
 import { originalOf } from './copies.js';
 import type { CopySets } from './CopySets.js';
 import type { KnownHomes } from './HomesCache.js';
+import { Lanes } from './Lanes.js';
 import { PeerError, type PeerClient } from './PeerClient.js';
 import { pages } from './lists.js';
 import type { Recovery } from './Recovery.js';
@@ -42,6 +44,8 @@ const AT_ONCE = 8;
 /** The limit for a home to gather the objects of one color, and the pause before the homes of all colors are asked again, in ms. */
 const GATHER_MS = 30_000;
 const PUSH_AGAIN_MS = 100;
+/** The homes of colors that could not move are asked for again after so long, in ms, although others are still on their way. */
+const ROUND_MS = 1000;
 /** The time after which all know that this invoker leaves, in ms. */
 const SETTLED_MS = 2000;
 const gatheredSchema = z.object({ gathered: z.boolean() });
@@ -97,49 +101,52 @@ export class Departure {
     const { memory, now, sets } = this.#parts;
     const settledAt = now() + SETTLED_MS;
     let moved = 0;
+    /** The colors that are on their way, and those that could not move at their latest attempt, with the reason. */
+    const underWay = new Set<string>();
+    const failures = new Map<string, unknown>();
+    // A home that takes long does not keep others from their colors, and neither does a color that takes long.
+    const lanes = new Lanes(AT_ONCE);
+    const move = async (namespace: ObjectNamespace, color: string, home: Peer): Promise<void> => {
+      const key = colorKey(namespace, color);
+      const before = this.#parts.latest(namespace, color)?.epoch;
+      const outcome = await this.#push(namespace, color, home, signal);
+      underWay.delete(key);
+      if (outcome.kind === 'failed') {
+        failures.set(key, outcome.error);
+        return;
+      }
+      failures.delete(key);
+      moved++;
+      // The home has them in its memory.
+      sets.drop(namespace, color);
+      // What is left is out of date: the home has not counted it.
+      const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
+      if (ended) memory.clear(namespace, color);
+    };
     for (;;) {
       const late = now() >= settledAt;
       const colors = memory.colors();
       let alone = 0;
-      let failed = 0;
-      let failure: unknown;
-      const move = async (namespace: ObjectNamespace, color: string, home: Peer): Promise<void> => {
-        const before = this.#parts.latest(namespace, color)?.epoch;
-        const outcome = await this.#push(namespace, color, home, signal);
-        if (outcome.kind === 'failed') {
-          failed++;
-          failure ??= outcome.error;
-          return;
-        }
-        moved++;
-        // The home has them in its memory.
-        sets.drop(namespace, color);
-        // What is left is out of date: the home has not counted it.
-        const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
-        if (ended) memory.clear(namespace, color);
-      };
-      // A home that takes long does not keep others from their colors.
-      const lanes = new Map<string, Promise<void>[]>();
-      for (const [index, { namespace: space, color }] of colors.entries()) {
-        if (signal.aborted) {
-          failed++;
-          continue;
-        }
+      for (const { namespace: space, color } of colors) {
         const namespace = originalOf(space);
-        const home = await this.#homeOf(namespace, color);
-        if (!home) {
+        const key = colorKey(namespace, color);
+        if (underWay.has(key)) continue;
+        const home = signal.aborted ? undefined : await this.#homeOf(namespace, color);
+        if (signal.aborted) failures.set(key, failures.get(key));
+        else if (home) {
+          underWay.add(key);
+          lanes.add(home.url, () => move(namespace, color, home));
+        } else {
           alone++;
-          continue;
+          failures.delete(key);
         }
-        const lane = lanes.get(home.url) ?? [];
-        lanes.set(home.url, lane);
-        const turn = index % AT_ONCE;
-        lane[turn] = (lane[turn] ?? Promise.resolve()).then(() => move(namespace, color, home));
       }
-      await Promise.all([...lanes.values()].flat());
+      await within(lanes.idle(), signal.aborted ? Infinity : ROUND_MS, () => undefined);
       if (signal.aborted || (late && alone === colors.length)) {
-        if (failed > 0)
-          this.#parts.onWarning(`could not hand objects over to their next homes (colors: ${failed})`, failure);
+        await lanes.idle();
+        const [failure] = [...failures.values()].filter((error) => error !== undefined);
+        if (failures.size > 0)
+          this.#parts.onWarning(`could not hand objects over to their next homes (colors: ${failures.size})`, failure);
         return { moved, left: memory.colors().length };
       }
       await new Promise((resolve) => setTimeout(resolve, PUSH_AGAIN_MS));

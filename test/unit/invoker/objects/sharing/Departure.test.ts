@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CopyRequests } from '../../../../../invoker/objects/sharing/CopyRequests.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
@@ -14,63 +14,85 @@ import { eventually } from '../../../../e2e/eventually.js';
 import { GUEST, TestCluster } from './cluster.js';
 import { A, newMemory, PLAIN } from '../memory/memories.js';
 
+/** Of an invoker that stops. */
+const LIMIT_MS = 15_000;
+
 describe('a drain of objects', () => {
+  /** Of the home, which does not gather the color `stuck`: it does not answer for it, or with an error. */
+  const gathering = (answers: boolean): Server =>
+    createServer((request, response) => {
+      const isStuck = request.url?.startsWith('/stuck') === true;
+      if (!isStuck || answers) response.writeHead(isStuck ? 503 : 200).end(JSON.stringify({ gathered: !isStuck }));
+    }).listen(0, '127.0.0.1');
+
+  /**
+   * Drains three colors until only `stuck` is left, and ends the drain then.
+   * @param homeOf the number of the home of a color, which the controllers name.
+   */
+  async function drainedBut(answers: boolean, homeOf: (color: string) => number = () => 1): Promise<string[]> {
+    const server = gathering(answers);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
+    const now = (): number => performance.now();
+    const owned = (): undefined => undefined;
+    const requests = new CopyRequests(peers, now);
+    const sets = new CopySets(memory);
+    const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), requests, now, owned };
+    const warnings: string[] = [];
+    const departure = new Departure({
+      ...parts,
+      instance: 0,
+      replication: new Replication({ ...parts, instance: 0, changing: { changingKeys: () => [], toCopy: () => undefined } }),
+      recovery: new Recovery(parts),
+      latest: () => undefined,
+      freshHomes: async (_, color) => {
+        const home = { instance: homeOf(color), url: `http://127.0.0.1:${port}` };
+        return { policy: 'p', homes: [home], away: [], validMs: 1000 };
+      },
+      freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
+      ready: async () => undefined,
+      onWarning: (text) => void warnings.push(text),
+    });
+    for (const color of ['stuck', 'a', 'b']) {
+      const address = { color, key: 'k' };
+      const reservation = memory.reserve(A, address, 1, 0);
+      memory.put(A, address, ObjectBytes.of(Buffer.from('x')), PLAIN, reservation, 0);
+    }
+    const limit = new AbortController();
+    const drained = departure.drain(limit.signal);
+    try {
+      await eventually(
+        async () =>
+          assert.deepEqual(
+            memory.colors().map(({ color }) => color),
+            ['stuck'],
+          ),
+        LIMIT_MS,
+      );
+    } finally {
+      limit.abort();
+      assert.deepEqual(await drained, { moved: 2, left: 1 });
+      await peers.close();
+      server.close().closeAllConnections();
+    }
+    return warnings;
+  }
+
   for (const [why, answers] of [
     ['one of them cannot move', true],
     ['a home does not answer for one of them', false],
   ] as const)
     it(`moves the other colors if ${why}`, async () => {
-      const server = createServer((request, response) => {
-        const isStuck = request.url?.startsWith('/stuck') === true;
-        if (!isStuck || answers) response.writeHead(isStuck ? 503 : 200).end(JSON.stringify({ gathered: !isStuck }));
-      }).listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const { port } = server.address() as AddressInfo;
-      const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
-      const now = (): number => performance.now();
-      const owned = (): undefined => undefined;
-      const requests = new CopyRequests(peers, now);
-      const sets = new CopySets(memory);
-      const parts = { memory, peers, sets, store: undefined, storedKeys: new StoredKeyLists(), requests, now, owned };
-      const reply = { policy: 'p', homes: [{ instance: 1, url: `http://127.0.0.1:${port}` }], away: [], validMs: 1000 };
-      const warnings: string[] = [];
-      const departure = new Departure({
-        ...parts,
-        instance: 0,
-        replication: new Replication({
-          ...parts,
-          instance: 0,
-          changing: { changingKeys: () => [], toCopy: () => undefined },
-        }),
-        recovery: new Recovery(parts),
-        latest: () => undefined,
-        freshHomes: async () => reply,
-        freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
-        ready: async () => undefined,
-        onWarning: (text) => void warnings.push(text),
-      });
-      for (const color of ['stuck', 'a', 'b']) {
-        const address = { color, key: 'k' };
-        const reservation = memory.reserve(A, address, 1, 0);
-        memory.put(A, address, ObjectBytes.of(Buffer.from('x')), PLAIN, reservation, 0);
-      }
-      const limit = new AbortController();
-      const drained = departure.drain(limit.signal);
-      try {
-        await eventually(async () =>
-          assert.deepEqual(
-            memory.colors().map(({ color }) => color),
-            ['stuck'],
-          ),
-        );
-      } finally {
-        limit.abort();
-        assert.deepEqual(await drained, { moved: 2, left: 1 });
-        await peers.close();
-        server.close().closeAllConnections();
-      }
+      const warnings = await drainedBut(answers);
       assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
     });
+
+  it('moves the colors of which the controllers named it the home at first, also if a home does not answer for another one', async () => {
+    let asked = 0;
+    const warnings = await drainedBut(false, (color) => (color === 'stuck' || asked++ > 2 ? 1 : 0));
+    assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
+  });
 
   it('tells the waits of a home that has missed a later owner that the objects may be elsewhere', async () => {
     const cluster = new TestCluster();
