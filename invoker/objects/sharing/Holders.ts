@@ -10,6 +10,8 @@ import { Silences } from './Silences.js';
 const PATIENCE_MS = 600_000;
 /** If the invoker is not asked for so long, in ms, the time begins anew: a few late answers, far apart, are not a silence. */
 const GAP_MS = 30_000;
+/** The most addresses whose last answers are remembered: each start of an invoker may have another one. */
+const MAX_ANSWERS = 1000;
 
 /** Asks invokers for the only current copies of a color. */
 export class Holders {
@@ -17,12 +19,20 @@ export class Holders {
   readonly #onLost: (text: string, error: unknown) => void;
   /** By the address of the invoker, not by color: an answer about any color says that it is there. */
   readonly #silences = new Silences(GAP_MS);
+  /** When an address has answered last, in ms. The one that has not answered for longest comes first. */
+  readonly #answers = new Map<string, number>();
 
   /** @param onLost called when an invoker is not waited for any more. */
   constructor(peers: Pick<PeerClient, 'onAnswer'>, now: () => number, onLost: (text: string, error: unknown) => void) {
     this.#now = now;
     this.#onLost = onLost;
-    peers.onAnswer(({ url, instance }) => this.#silences.end(url, instance));
+    peers.onAnswer(({ url, instance }) => {
+      this.#silences.end(url, instance);
+      this.#answers.delete(url);
+      this.#answers.set(url, now());
+      const [oldest] = this.#answers.keys();
+      if (this.#answers.size > MAX_ANSWERS && oldest !== undefined) this.#answers.delete(oldest);
+    });
   }
 
   /**
@@ -41,7 +51,9 @@ export class Holders {
     } catch (error) {
       if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
       const now = this.#now();
-      if (now - this.#silences.note(url, instance, askedAt, now) < PATIENCE_MS) throw error;
+      // The request may be the transfer of many objects, of which only the last one got no answer.
+      const silentAt = Math.max(askedAt, this.#answers.get(url) ?? 0);
+      if (now - this.#silences.note(url, instance, silentAt, now) < PATIENCE_MS) throw error;
       this.#onLost(`the copies of objects in invoker${instance} are lost`, error);
       return undefined;
     }

@@ -77,6 +77,26 @@ describe('an invoker that holds copies', () => {
     }
   });
 
+  it('is waited for from its last answer on, and not from the begin of a transfer that takes longer than that', async () => {
+    const server = createServer((_, response) => response.end('{}')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const { port } = server.address() as AddressInfo;
+      peer = { instance: 1, url: `http://127.0.0.1:${port}` };
+      const namespace = { uuid: 'u', name: 'guest', limitBytes: undefined };
+      const transfer = async (): Promise<undefined> => {
+        now += 11 * MINUTE_MS;
+        await peers.ask(peer, { operation: 'list', method: 'GET', path: '/red', namespace });
+        return silent();
+      };
+      await assert.rejects(ask(transfer), refused(503, /silent/));
+      await beSilent();
+      assert.deepEqual(lost, []);
+    } finally {
+      server.close().closeAllConnections();
+    }
+  });
+
   it('is not lost by late answers that are minutes apart', async () => {
     for (let i = 0; i < 3; i++) {
       await assert.rejects(ask(silent), refused(503, /silent/));
