@@ -41,6 +41,8 @@ export interface DepartureParts {
 const PAGE = 1000;
 /** The most colors that an invoker hands over to one home at the same time. */
 const AT_ONCE = 8;
+/** The most colors whose homes a controller is asked for at the same time: it may take long to answer. */
+const ASKED_AT_ONCE = 16;
 /** The limit for a home to gather the objects of one color, and the pause before the homes of all colors are asked again, in ms. */
 const GATHER_MS = 30_000;
 const PUSH_AGAIN_MS = 100;
@@ -127,20 +129,26 @@ export class Departure {
       const late = now() >= settledAt;
       const colors = memory.colors();
       let alone = 0;
-      for (const { namespace: space, color } of colors) {
-        const namespace = originalOf(space);
-        const key = colorKey(namespace, color);
-        if (underWay.has(key)) continue;
-        const home = signal.aborted ? undefined : await this.#homeOf(namespace, color);
-        if (signal.aborted) failures.set(key, failures.get(key));
-        else if (home) {
-          underWay.add(key);
-          lanes.add(home.url, () => move(namespace, color, home));
-        } else {
-          alone++;
-          failures.delete(key);
+      const rest = colors.values();
+      const send = async (): Promise<void> => {
+        for (const { namespace: space, color } of rest) {
+          const namespace = originalOf(space);
+          const key = colorKey(namespace, color);
+          if (underWay.has(key)) continue;
+          const home = signal.aborted ? undefined : await this.#homeOf(namespace, color);
+          // Its objects and its copies are two of the colors.
+          if (underWay.has(key)) continue;
+          if (signal.aborted) failures.set(key, failures.get(key));
+          else if (home) {
+            underWay.add(key);
+            lanes.add(home.url, () => move(namespace, color, home));
+          } else {
+            alone++;
+            failures.delete(key);
+          }
         }
-      }
+      };
+      await Promise.all(Array.from({ length: ASKED_AT_ONCE }, send));
       await within(lanes.idle(), signal.aborted ? Infinity : ROUND_MS, () => undefined);
       if (signal.aborted || (late && alone === colors.length)) {
         await lanes.idle();

@@ -26,10 +26,14 @@ describe('a drain of objects', () => {
     }).listen(0, '127.0.0.1');
 
   /**
-   * Drains three colors until only `stuck` is left, and ends the drain then.
+   * Drains colors until only `stuck` is left, and ends the drain then.
    * @param homeOf the number of the home of a color, which the controllers name.
    */
-  async function drainedBut(answers: boolean, homeOf: (color: string) => number = () => 1): Promise<string[]> {
+  async function drainedBut(
+    answers: boolean,
+    homeOf: (color: string) => number | Promise<number> = () => 1,
+    others: readonly string[] = ['a', 'b'],
+  ): Promise<string[]> {
     const server = gathering(answers);
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -47,14 +51,14 @@ describe('a drain of objects', () => {
       recovery: new Recovery(parts),
       latest: () => undefined,
       freshHomes: async (_, color) => {
-        const home = { instance: homeOf(color), url: `http://127.0.0.1:${port}` };
+        const home = { instance: await homeOf(color), url: `http://127.0.0.1:${port}` };
         return { policy: 'p', homes: [home], away: [], validMs: 1000 };
       },
       freshLocation: async () => ({ kind: 'unknown', reason: 'not asked' }),
       ready: async () => undefined,
       onWarning: (text) => void warnings.push(text),
     });
-    for (const color of ['stuck', 'a', 'b']) {
+    for (const color of ['stuck', ...others]) {
       const address = { color, key: 'k' };
       const reservation = memory.reserve(A, address, 1, 0);
       memory.put(A, address, ObjectBytes.of(Buffer.from('x')), PLAIN, reservation, 0);
@@ -72,7 +76,7 @@ describe('a drain of objects', () => {
       );
     } finally {
       limit.abort();
-      assert.deepEqual(await drained, { moved: 2, left: 1 });
+      assert.deepEqual(await drained, { moved: others.length, left: 1 });
       await peers.close();
       server.close().closeAllConnections();
     }
@@ -92,6 +96,12 @@ describe('a drain of objects', () => {
     let asked = 0;
     const warnings = await drainedBut(false, (color) => (color === 'stuck' || asked++ > 2 ? 1 : 0));
     assert.deepEqual(warnings, ['could not hand objects over to their next homes (colors: 1)']);
+  });
+
+  it('moves many colors although each answer of a controller takes long', async () => {
+    const others = Array.from({ length: 100 }, (_, i) => `c${i}`);
+    const slowly = () => new Promise<number>((resolve) => setTimeout(() => resolve(1), 200));
+    assert.equal((await drainedBut(true, slowly, others)).length, 1);
   });
 
   it('tells the waits of a home that has missed a later owner that the objects may be elsewhere', async () => {
