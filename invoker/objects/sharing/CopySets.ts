@@ -125,6 +125,11 @@ export class CopySets {
     return this.#sets.get(key)?.state;
   }
 
+  /** Whether another owner has made or renamed the set. */
+  isRaised(key: string): boolean {
+    return this.#sets.get(key)?.isRaised === true;
+  }
+
   /**
    * Refuses requests of earlier owners from now on.
    * @param epoch of an owner that fetches the set, and its run.

@@ -111,6 +111,7 @@ export class Departure {
     const move = async (namespace: ObjectNamespace, color: string, home: Peer): Promise<void> => {
       const key = colorKey(namespace, color);
       const before = this.#parts.latest(namespace, color)?.epoch;
+      const set = sets.get(key);
       const outcome = await this.#push(namespace, color, home, signal);
       underWay.delete(key);
       if (outcome.kind === 'failed') {
@@ -119,8 +120,8 @@ export class Departure {
       }
       failures.delete(key);
       moved++;
-      // The home has them in its memory.
-      sets.drop(namespace, color);
+      // The home has them in its memory. It may have made another set here since it answered, because this invoker takes part again.
+      if (sets.get(key) === set || !sets.isRaised(key)) sets.drop(namespace, color);
       // What is left is out of date: the home has not counted it.
       const ended = !this.#parts.owned(namespace, color) && this.#parts.latest(namespace, color)?.epoch === before;
       if (ended) memory.clear(namespace, color);

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { CopyRequests } from '../../../../../invoker/objects/sharing/CopyRequests.js';
 import { CopySets } from '../../../../../invoker/objects/sharing/CopySets.js';
 import { Departure } from '../../../../../invoker/objects/sharing/Departure.js';
@@ -12,7 +14,7 @@ import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKey
 import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 import { eventually } from '../../../../e2e/eventually.js';
 import { GUEST, TestCluster } from './cluster.js';
-import { A, newMemory, PLAIN } from '../memory/memories.js';
+import { A, at, newMemory, PLAIN, put, textOf } from '../memory/memories.js';
 
 /** Of an invoker that stops. */
 const LIMIT_MS = 15_000;
@@ -25,18 +27,8 @@ describe('a drain of objects', () => {
       if (!isStuck || answers) response.writeHead(isStuck ? 503 : 200).end(JSON.stringify({ gathered: !isStuck }));
     }).listen(0, '127.0.0.1');
 
-  /**
-   * Drains colors until only `stuck` is left, and ends the drain then.
-   * @param homeOf the number of the home of a color, which the controllers name.
-   */
-  async function drainedBut(
-    answers: boolean,
-    homeOf: (color: string) => number | Promise<number> = () => 1,
-    others: readonly string[] = ['a', 'b'],
-  ): Promise<string[]> {
-    const server = gathering(answers);
-    await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
+  /** @param port of the homes. @param homeOf see `drainedBut`. */
+  function departing(port: number, homeOf: (color: string) => number | Promise<number>) {
     const [memory, peers] = [newMemory(), new PeerClient('secret', 'invoker0')];
     const now = (): number => performance.now();
     const owned = (): undefined => undefined;
@@ -58,6 +50,22 @@ describe('a drain of objects', () => {
       ready: async () => undefined,
       onWarning: (text) => void warnings.push(text),
     });
+    return { departure, memory, sets, peers, warnings };
+  }
+
+  /**
+   * Drains colors until only `stuck` is left, and ends the drain then.
+   * @param homeOf the number of the home of a color, which the controllers name.
+   */
+  async function drainedBut(
+    answers: boolean,
+    homeOf: (color: string) => number | Promise<number> = () => 1,
+    others: readonly string[] = ['a', 'b'],
+  ): Promise<string[]> {
+    const server = gathering(answers);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const { departure, memory, peers, warnings } = departing(port, homeOf);
     for (const color of ['stuck', ...others]) {
       const address = { color, key: 'k' };
       const reservation = memory.reserve(A, address, 1, 0);
@@ -102,6 +110,36 @@ describe('a drain of objects', () => {
     const others = Array.from({ length: 100 }, (_, i) => `c${i}`);
     const slowly = () => new Promise<number>((resolve) => setTimeout(() => resolve(1), 200));
     assert.equal((await drainedBut(true, slowly, others)).length, 1);
+  });
+
+  it('leaves a set that the home has made here since it answered, because this invoker takes part again', async () => {
+    let makeSet: () => void = () => assert.fail('there are no sets');
+    let asked = 0;
+    const server = createServer((_, response) => {
+      if (++asked === 1) makeSet();
+      response.end(JSON.stringify({ gathered: asked === 1 }));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { departure, memory, sets, peers } = departing((server.address() as AddressInfo).port, () => 1);
+    const RED = { namespace: A, color: 'red', policy: undefined };
+    put(memory, A, 'k', 'former', 0, {}, 'red');
+    const limit = new AbortController();
+    makeSet = () => {
+      sets.admit(A, 'red', 9);
+      put(memory, copiesOf(A), 'k', 'acknowledged', 0, { persistence: 'replicated' }, 'red');
+      sets.complete(RED, 9, { begun: true });
+    };
+    const drained = departure.drain(limit.signal);
+    try {
+      await eventually(() => assert.ok(asked > 1), LIMIT_MS);
+      limit.abort();
+      await drained;
+      assert.equal(textOf(memory.peek(copiesOf(A), at('k', 'red'), 0)), 'acknowledged');
+      assert.equal(sets.get(colorKey(A, 'red'))?.epoch, 9);
+    } finally {
+      await peers.close();
+      server.close().closeAllConnections();
+    }
   });
 
   it('tells the waits of a home that has missed a later owner that the objects may be elsewhere', async () => {
