@@ -39,7 +39,11 @@ describe('a drain of objects', () => {
     const departure = new Departure({
       ...parts,
       instance: 0,
-      replication: new Replication({ ...parts, instance: 0, changing: { changingKeys: () => [], toCopy: () => undefined } }),
+      replication: new Replication({
+        ...parts,
+        instance: 0,
+        changing: { changingKeys: () => [], toCopy: () => undefined },
+      }),
       recovery: new Recovery(parts),
       latest: () => undefined,
       freshHomes: async (_, color) => {
