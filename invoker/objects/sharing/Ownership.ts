@@ -26,7 +26,7 @@ export interface OwnershipParts {
   /** Called when this invoker becomes the owner. */
   readonly onAdopted: (adopted: Adopted) => void;
   /** Called when this invoker serves a color. @param next the color's next home. */
-  readonly onServe: (asked: Asked, owned: Owned, next: Peer | undefined) => void;
+  readonly onServe: (owned: Owned, next: Peer | undefined) => void;
   /**
    * Called after a time without contact: this invoker may have lost its colors.
    * @param silentMs the age of the last reply; infinite: this is the first contact.
@@ -193,7 +193,7 @@ export class Ownership {
     const owned = this.owned(namespace, color);
     if (owned) {
       this.#serves(owned, others);
-      onServe(asked, owned, others[0]);
+      onServe(owned, others[0]);
       return { kind: 'here', others };
     }
     const lapsed = state?.kind === 'owned' ? state : undefined;
@@ -227,7 +227,7 @@ export class Ownership {
     const owned = this.owned(namespace, color);
     if (!owned) return { kind: 'unknown', reason: 'the home is changing' };
     this.#serves(owned, others);
-    this.#parts.onServe(asked, owned, others[0]);
+    this.#parts.onServe(owned, others[0]);
     return { kind: 'here', others };
   }
 

@@ -12,7 +12,7 @@ export interface SetCareParts {
   readonly now: () => number;
   /**
    * Where a color is, which this invoker takes over if it is the home. A home looks whether its next home has a copy: see
-   * `Sharing.#copyAnew`.
+   * `BackgroundCopies.tend`.
    */
   readonly locate: (asked: Asked) => Promise<Location>;
   /** See `ColorStates.idle`. */

@@ -10,6 +10,7 @@ import { ReadCopies } from '../memory/ReadCopies.js';
 import type { Elsewhere, ForwardedCall } from '../server/Elsewhere.js';
 import { afterWait, NOT_SEARCHED, type Prepared } from '../server/searches.js';
 import { Adoption, type Adopted, type Handover } from './Adoption.js';
+import { BackgroundCopies } from './BackgroundCopies.js';
 import { colorKey } from './colorKey.js';
 import type { Owned } from './ColorStates.js';
 import { CopiesOfReader } from './CopiesOfReader.js';
@@ -24,7 +25,7 @@ import { Leaving } from './Leaving.js';
 import { listColor, type ListColorParts } from './listColor.js';
 import { Ownership, type Asked } from './Ownership.js';
 import { PeerClient } from './PeerClient.js';
-import { needsNewSet, needsSet } from './place.js';
+import { needsSet } from './place.js';
 import { pullSet } from './pullSet.js';
 import { Recovery } from './Recovery.js';
 import { Replication } from './Replication.js';
@@ -36,10 +37,6 @@ import type { SharingCounts, SharingParts } from './sharingParts.js';
 
 /** The limit for changes under way to end before a handover, in ms. */
 const QUIET_MS = 4000;
-/** The pause after a failure to begin another set of copies in the background, in ms. */
-const COPY_AGAIN_MS = 1000;
-/** How often the next home is asked for its copies, if there are requests for the color, in ms. */
-const CHECK_MS = 5000;
 /** For the log. */
 export const NO_CONTACT = 'no controller answered in time: objects of memory may be lost';
 
@@ -65,8 +62,7 @@ export class Sharing implements Elsewhere {
   readonly #leaving = new Leaving();
   readonly #copies: CopiesOfReader;
   readonly #waits = new OpenWaits();
-  /** The invokers that could not get copies. */
-  readonly #failing = new Set<number>();
+  readonly #background: BackgroundCopies;
   readonly #counts = { forwarded: 0, given: 0, fetched: 0 };
 
   constructor(parts: SharingParts) {
@@ -99,7 +95,7 @@ export class Sharing implements Elsewhere {
       now,
       onEnd: (owned) => this.#retire(owned, false),
       onAdopted: (adopted) => this.#take(adopted),
-      onServe: (...served) => this.#copyAnew(...served),
+      onServe: (...served) => this.#background.tend(...served),
       onLapse: (silentMs) => {
         this.#leaving.leaveAll();
         if (silentMs < Infinity) onWarning(NO_CONTACT, `no reply for ${Math.round(silentMs)} ms`);
@@ -112,6 +108,12 @@ export class Sharing implements Elsewhere {
         changingKeys: (color) => this.#safety.changingKeys(color),
         toCopy: (...object) => this.#safety.toCopy(...object),
       },
+    });
+    this.#background = new BackgroundCopies({
+      ...common,
+      replication: this.#replication,
+      isOwned: (ownership) => owned(ownership.namespace, ownership.color) === ownership,
+      onWarning,
     });
     this.#safety = new Safety({
       ...common,
@@ -375,27 +377,5 @@ export class Sharing implements Elsewhere {
     if (base && this.#sets.get(colorKey(namespace, color))?.epoch !== base.epoch) owned.doubted = owned.retired = true;
     else if (base) for (const key of this.#sets.promote(namespace, color, now())) owned.hidden.add(key);
     else this.#sets.drop(namespace, color);
-  }
-
-  /** Begins another set of copies if the color's next home has changed, or has lost the copies. */
-  #copyAnew({ namespace, color }: Asked, owned: Owned, next: Peer | undefined): void {
-    const { now, onWarning } = this.#parts;
-    if (!next) return;
-    const isNeeded = needsNewSet(owned, next, now());
-    if (!isNeeded && (!owned.copiedTo || owned.copying || now() < owned.checkAt)) return;
-    if (isNeeded) owned.copyAgainAt = now() + COPY_AGAIN_MS;
-    owned.checkAt = now() + CHECK_MS;
-    const copied = isNeeded
-      ? this.#replication.ensure(namespace, color, owned, next)
-      : this.#replication.check(namespace, color, owned, next);
-    copied.then(
-      () => this.#failing.delete(next.instance),
-      (error: unknown) => {
-        // Once for an invoker until it works again: there may be many colors, and an attempt each second.
-        if (this.#failing.has(next.instance) || this.#ownership.owned(namespace, color) !== owned) return;
-        this.#failing.add(next.instance);
-        onWarning(`could not copy replicated objects to invoker${next.instance}, their next home`, error);
-      },
-    );
   }
 }
