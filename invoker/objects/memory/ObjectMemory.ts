@@ -361,8 +361,11 @@ export class ObjectMemory {
     this.#table.expire(now);
   }
 
-  /** Whether the time of a replicated object was over here a short time ago: a copy of it in another invoker may still exist. */
-  hasEnded({ uuid }: ObjectNamespace, address: ObjectAddress, now: number): boolean {
+  /**
+   * Whether the time of a replicated object was over here a short time ago: a copy of it in another invoker may still exist. `maybe`:
+   * too many have ended to remember all of them.
+   */
+  hasEnded({ uuid }: ObjectNamespace, address: ObjectAddress, now: number): 'yes' | 'maybe' | 'no' {
     return this.#table.hasEnded(uuid, address, now);
   }
 

@@ -2,6 +2,7 @@ import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { KnownTags, Persistence } from '../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { Entry, type Namespace } from './entries.js';
+import { EndedObjects } from './EndedObjects.js';
 import { Expiries } from './Expiries.js';
 import { ObjectIndex } from './ObjectIndex.js';
 import { costOf, placeOf } from './nextObject.js';
@@ -21,10 +22,6 @@ export interface ObjectTableOptions {
   readonly copies: ReadCopies | undefined;
 }
 
-/** How long an ended replicated object is remembered, in ms: its copy arrived as much later at most. And how many. */
-const ENDED_MS = 30_000;
-const MAX_ENDED = 10_000;
-
 /**
  * The objects at their places. Keeps the index, the counted memory, the expiries and the waits in agreement: each change
  * of an object goes through `store`, `remove` or `drop`.
@@ -34,8 +31,7 @@ export class ObjectTable {
   readonly room: Room;
   readonly #expiries = new Expiries<Entry>();
   readonly #waits: Waits<StoredObject | undefined>;
-  /** When the latest replicated objects have ended, in ms, by their places. */
-  readonly #ended = new Map<string, number>();
+  readonly #ended = new EndedObjects();
 
   constructor({ waits, ...bounds }: ObjectTableOptions) {
     this.room = new Room({ ...bounds, index: this.index, evict: (entry) => this.drop(entry) });
@@ -148,11 +144,9 @@ export class ObjectTable {
     for (const entry of this.#expiries.due(now)) this.#end(entry, now);
   }
 
-  /** Whether the time of a replicated object was over here a short time ago: a copy of it may still exist. */
-  hasEnded(uuid: string, address: ObjectAddress, now: number): boolean {
-    if (this.#ended.size === 0) return false;
-    const endedAt = this.#ended.get(placeOf(uuid, address));
-    return endedAt !== undefined && now - endedAt < ENDED_MS;
+  /** See `ObjectMemory.hasEnded`. */
+  hasEnded(uuid: string, address: ObjectAddress, now: number): 'yes' | 'maybe' | 'no' {
+    return this.#ended.isEmpty ? 'no' : this.#ended.has(placeOf(uuid, address), now);
   }
 
   /** See `ObjectMemory.hold`. */
@@ -178,13 +172,7 @@ export class ObjectTable {
 
   /** Takes note of an object whose time is over, and which is not here. */
   noteEnd(place: string, { persistence, expiresAt }: StoredObject, now: number): void {
-    if (!isKept(persistence)) return;
-    this.#ended.delete(place);
-    this.#ended.set(place, expiresAt ?? now);
-    for (const [earlier, endedAt] of this.#ended) {
-      if (this.#ended.size <= MAX_ENDED && now - endedAt < ENDED_MS) return;
-      this.#ended.delete(earlier);
-    }
+    if (isKept(persistence)) this.#ended.note(place, expiresAt ?? now, now);
   }
 
   /** Removes an object whose time is over. */

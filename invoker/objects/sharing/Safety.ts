@@ -257,9 +257,13 @@ export class Safety implements ChangingObjects {
     const { memory, now, owned } = this.#parts;
     if (before || object?.persistence === 'replicated') return;
     // It may have ended here as a copy, before this invoker became the owner.
-    if (![namespace, copiesOf(namespace)].some((space) => memory.hasEnded(space, address, now()))) return;
+    const time = now();
+    const here = memory.hasEnded(namespace, address, time);
+    const ended = here === 'yes' ? here : memory.hasEnded(copiesOf(namespace), address, time);
+    if (here === 'no' && ended === 'no') return;
     const ownership = owned(namespace, address.color);
-    if (ownership) noteLateCopy(ownership, address.key);
+    // Without a set of copies, it had none.
+    if (ownership && (ended === 'yes' || (ownership.copiedTo ?? ownership.base))) noteLateCopy(ownership, address.key);
   }
 
   /**
