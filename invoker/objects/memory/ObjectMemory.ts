@@ -168,12 +168,12 @@ export class ObjectMemory {
   }
 
   /**
-   * Reserves memory for an object that the namespace has in the store. The limit of the namespace does not prevent this: others of its
-   * objects are evicted.
+   * Reserves memory for an object that the namespace has in the store, and that is put there next. The limits of the namespace and of the
+   * color do not prevent this: others of their objects are evicted.
    * @throws ObjectError 413, 503 (no memory)
    */
   reserveLoaded(namespace: ObjectNamespace, address: ObjectAddress, bytes: number, now: number): Reservation {
-    this.#table.evictWithinLimit(namespace, costOf(address, bytes), now);
+    this.#table.makeForLoaded(namespace, address, bytes, now);
     return this.reserve({ ...namespace, limitBytes: undefined }, address, bytes, now);
   }
 

@@ -62,10 +62,10 @@ export class ObjectTable {
     return this.room.make(owner, bytes, existing);
   }
 
-  /** See `Room.evictWithinLimit`. */
-  evictWithinLimit(namespace: ObjectNamespace, bytes: number, now: number): void {
+  /** See `Room.makeForLoaded`. */
+  makeForLoaded(namespace: ObjectNamespace, address: ObjectAddress, bytes: number, now: number): void {
     this.expire(now);
-    this.room.evictWithinLimit(this.index.owner(namespace), bytes);
+    this.room.makeForLoaded(this.index.owner(namespace), address.color, costOf(address, bytes));
   }
 
   /**

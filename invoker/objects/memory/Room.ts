@@ -171,10 +171,15 @@ export class Room {
   }
 
   /**
-   * Evicts objects of a namespace, the least recently used first, until `bytes` more are within its limit. They may exceed it
-   * afterwards: if none is left that can be evicted.
+   * Makes room within the limits of a namespace and a color for an object that the store has: others of them are evicted. It may exceed
+   * the limit of the namespace afterwards: if none is left that can be evicted.
    */
-  evictWithinLimit(owner: Namespace, bytes: number): void {
+  makeForLoaded(owner: Namespace, color: string, bytes: number): void {
+    const keys = owner.colors.get(color);
+    if (keys && keys.size >= this.#parts.maxKeysPerColor) {
+      const victim = firstEvictable(keys.values());
+      if (victim) this.#evict(victim);
+    }
     let missing = owner.usedBytes + bytes - (owner.limitBytes ?? Infinity);
     const chosen: Entry[] = [];
     for (const entry of owner.recency) {
@@ -255,6 +260,11 @@ export class Room {
     this.#evicted.set(name, (this.#evicted.get(name) ?? 0) + 1);
     this.#parts.evict(entry);
   }
+}
+
+function firstEvictable(entries: Iterable<Entry>): Entry | undefined {
+  for (const entry of entries) if (!entry.kept && entry.holds === 0) return entry;
+  return undefined;
 }
 
 /** The least recently used object that can be evicted, of the namespace with the most objects that has one. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import * as fc from 'fast-check';
+import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { A, at, B, COST, KB, MB, namespace, newMemory, PLAIN, put, refused } from './memories.js';
@@ -87,6 +88,23 @@ describe('the room of an ObjectMemory', () => {
     }
     assert.equal(memory.counts().objects, 3);
     assert.equal(memory.peek(A, at('a'), 4), undefined);
+  });
+
+  it('has room in a full color for an object of the store: another one that may be evicted leaves', () => {
+    const memory = newMemory(MB, { maxKeysPerColor: 2 });
+    const load = (key: string): void => {
+      const reservation = memory.reserveLoaded(A, at(key), 0, 5);
+      memory.put(A, at(key), ObjectBytes.EMPTY, { ...PLAIN, persistence: 'stored' }, reservation, 5);
+    };
+    put(memory, A, 'a', 0, 0, { persistence: 'replicated' });
+    put(memory, A, 'b', 0, 1);
+    load('c');
+    assert.deepEqual(
+      ['a', 'b', 'c'].map((key) => memory.peek(A, at(key), 5) !== undefined),
+      [true, false, true],
+    );
+    put(memory, A, 'c', 0, 6, { persistence: 'replicated' });
+    assert.throws(() => load('d'), refused(429, /color has 2 objects/));
   });
 
   it('counts the memory of a replaced object until it is sent', () => {
