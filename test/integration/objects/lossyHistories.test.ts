@@ -100,7 +100,10 @@ describe('with lossy connections between invokers, the history of each object is
       const kind = random();
       if (kind < 0.4) return { kind: 'lost' };
       if (kind < 0.6) return { kind: 'unheard' };
-      if (kind < 0.8) return { kind: 'late', ms: random() * 1500 };
+      if (kind < 0.8) {
+        const lateMs = random() * 1500;
+        return { kind: 'late', later: (arrive) => void setTimeout(() => void arrive(), lateMs).unref() };
+      }
       return { kind: 'slow', until: pause(random() * 1500) };
     };
     const heal = lossyPeers(fate);

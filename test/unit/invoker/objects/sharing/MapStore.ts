@@ -4,16 +4,27 @@ import type { ObjectAddress } from '../../../../../shared/objects/objectPath.js'
 import type { ListRequest, ObjectList } from '../../../../../shared/objects/ObjectRequest.js';
 import type { ObjectNamespace } from '../../../../../shared/objects/ObjectToken.js';
 
+interface Kept {
+  readonly object: DurableObject;
+  /** When its time is over. */
+  readonly endsAt: number;
+}
+
 /** A store of all invokers of a test, which can fail and hold writes back. */
 export class MapStore implements ObjectStore {
-  readonly #objects = new Map<string, DurableObject>();
+  readonly #all = new Map<string, Kept>();
   /** The epoch of each object that was ever read or written. */
   readonly #epochs = new Map<string, number>();
   failing = false;
   #held: Promise<void> = Promise.resolve();
 
   get size(): number {
-    return this.#objects.size;
+    return this.#live().length;
+  }
+
+  /** An object as it is there, without a mark of its reader. */
+  look({ uuid }: ObjectNamespace, { color, key }: ObjectAddress): DurableObject | undefined {
+    return this.#get(`${uuid}/${color}/${key}`);
   }
 
   /** Holds all operations back. @returns a function that ends this. */
@@ -26,7 +37,7 @@ export class MapStore implements ObjectStore {
   async keys({ uuid }: ObjectNamespace, color: string): Promise<StoredColor> {
     await this.#turn();
     const prefix = `${uuid}/${color}/`;
-    const ids = [...this.#objects.keys()].filter((id) => id.startsWith(prefix));
+    const ids = this.#live().filter((id) => id.startsWith(prefix));
     const epoch = Math.max(0, ...[...this.#epochs].filter(([id]) => id.startsWith(prefix)).map(([, known]) => known));
     return { keys: new Set(ids.map((id) => id.slice(prefix.length))), epoch };
   }
@@ -34,12 +45,12 @@ export class MapStore implements ObjectStore {
   async list(namespace: ObjectNamespace, { color, prefix }: ListRequest): Promise<ObjectList> {
     await this.#turn();
     const place = `${namespace.uuid}/${color}/`;
-    const keys = [...this.#objects.keys()]
+    const keys = this.#live()
       .filter((id) => id.startsWith(`${place}${prefix}`))
       .map((id) => id.slice(place.length))
       .toSorted();
     const objects = keys.flatMap((key) => {
-      const object = this.#objects.get(`${namespace.uuid}/${color}/${key}`);
+      const object = this.#get(`${namespace.uuid}/${color}/${key}`);
       if (!object) return [];
       const { bytes, contentType, etag } = object;
       return [{ key, bytes: bytes.length, contentType, etag, persistence: 'stored' as const }];
@@ -54,8 +65,9 @@ export class MapStore implements ObjectStore {
   ): Promise<DurableObject | undefined> {
     await this.#turn();
     const id = `${uuid}/${color}/${key}`;
-    if (this.#objects.has(id)) this.#claim(id, epoch);
-    return this.#objects.get(id);
+    const object = this.#get(id);
+    if (object) this.#claim(id, epoch);
+    return object;
   }
 
   async write(
@@ -67,14 +79,26 @@ export class MapStore implements ObjectStore {
     await this.#turn();
     const id = `${uuid}/${color}/${key}`;
     this.#claim(id, epoch);
-    this.#objects.set(id, object);
+    this.#all.set(id, { object, endsAt: object.ttlMs === undefined ? Infinity : performance.now() + object.ttlMs });
   }
 
   async remove({ uuid }: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
     await this.#turn();
     const id = `${uuid}/${color}/${key}`;
-    if (this.#objects.has(id)) this.#claim(id, epoch);
-    this.#objects.delete(id);
+    if (this.#all.has(id)) this.#claim(id, epoch);
+    this.#all.delete(id);
+  }
+
+  /** The ids of the objects whose time is not over. */
+  #live(): string[] {
+    return [...this.#all.keys()].filter((id) => this.#get(id) !== undefined);
+  }
+
+  #get(id: string): DurableObject | undefined {
+    const kept = this.#all.get(id);
+    const leftMs = kept ? kept.endsAt - performance.now() : 0;
+    if (!kept || leftMs <= 0) return undefined;
+    return kept.object.ttlMs === undefined ? kept.object : { ...kept.object, ttlMs: leftMs };
   }
 
   #claim(id: string, epoch: number): void {

@@ -53,7 +53,7 @@ export interface Node {
 /** Object memories of several invokers in this process, and a controller that knows which of them are up. */
 export class TestCluster {
   readonly nodes: Node[] = [];
-  readonly #store: ObjectStore | undefined;
+  readonly #storeOf: (instance: number) => ObjectStore | undefined;
   readonly #servers = new Map<Node, ObjectHttpServer>();
   readonly #killed = new Set<Node>();
   readonly #beats = new Map<Node, NodeJS.Timeout>();
@@ -67,11 +67,12 @@ export class TestCluster {
   readonly #careMs: number | undefined;
 
   /**
+   * @param store of all invokers, or of each one. A function is called at each start of an invoker.
    * @param boundBytes the memory of each invoker.
    * @param careMs see `SharingParts`.
    */
-  constructor(store?: ObjectStore, boundBytes = 80 * MB, careMs?: number) {
-    this.#store = store;
+  constructor(store?: ObjectStore | ((instance: number) => ObjectStore), boundBytes = 80 * MB, careMs?: number) {
+    this.#storeOf = typeof store === 'function' ? store : () => store;
     this.#boundBytes = boundBytes;
     this.#careMs = careMs;
   }
@@ -113,7 +114,7 @@ export class TestCluster {
         if (!node.reachesControllers) throw new Error('no controller answers');
         return this.homes(color, policy);
       },
-      store: this.#store,
+      store: this.#storeOf(instance),
       now,
       onWarning: (text) => void warnings.push(text),
       careMs: this.#careMs,

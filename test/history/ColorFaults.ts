@@ -1,0 +1,96 @@
+import type { Fate } from './lossyPeers.js';
+import type { StoreFate, StoreOperation } from './FaultyStore.js';
+
+export interface FaultChances {
+  /** The part of the changes during which requests fail. */
+  readonly changes: number;
+  /** The part of the requests that fail then. */
+  readonly requests: number;
+  /** The part of the requests that take long, so that the times of objects end meanwhile. Missing: none. */
+  readonly slow?: number;
+}
+
+interface Late {
+  /** The invoker whose request to the store it is; undefined: it is one to another invoker. */
+  readonly instance: number | undefined;
+  readonly execute: () => Promise<unknown>;
+}
+
+/** The longest time that a slow request takes more, in ms. */
+const SLOW_MS = 250;
+
+/** The random failures of the requests for the objects of one color. */
+export class ColorFaults {
+  readonly #random: () => number;
+  readonly #chances: FaultChances;
+  readonly #note: (text: string) => void;
+  /** What arrives late, in the order in which it was sent. */
+  readonly #late: Late[] = [];
+  #executing: Promise<void> | undefined;
+  #active = false;
+
+  /** @param note takes note of a failure. */
+  constructor(random: () => number, chances: FaultChances, note: (text: string) => void) {
+    this.#random = random;
+    this.#chances = chances;
+    this.#note = note;
+  }
+
+  /** Runs a task during which requests fail, or not. */
+  async during<T>(task: () => Promise<T>): Promise<T> {
+    this.#active = this.#random() < this.#chances.changes;
+    try {
+      return await task();
+    } finally {
+      this.#active = false;
+    }
+  }
+
+  /** Of a request of an invoker to another one. */
+  ofPeer(operation: string): Fate {
+    if (!this.#active || !['copy', 'drop', 'complete'].includes(operation)) return undefined;
+    if (this.#random() < (this.#chances.slow ?? 0)) return { kind: 'delayed', ms: this.#random() * SLOW_MS };
+    if (this.#random() >= this.#chances.requests) return undefined;
+    const kinds = ['lost', 'unheard', 'late', ...(operation === 'copy' ? ['refused' as const] : [])] as const;
+    const kind = this.#pick(kinds);
+    this.#note(`${operation} ${kind}`);
+    if (kind !== 'late') return { kind };
+    return { kind, later: (execute) => void this.#late.push({ instance: undefined, execute }) };
+  }
+
+  /** Of a request of an invoker to the store. */
+  ofStore(operation: StoreOperation, instance: number): StoreFate {
+    const isChange = operation === 'write' || operation === 'remove';
+    // An invoker executes its operations on an object one after the other.
+    if (isChange && this.#late.some((late) => late.instance === instance)) return this.#storeLate(operation, instance);
+    if (!this.#active) return { kind: 'well' };
+    const slow = this.#random() < (this.#chances.slow ?? 0) ? { afterMs: this.#random() * SLOW_MS } : {};
+    // Reads and lists fail less often: most changes would not get far otherwise.
+    if (this.#random() >= this.#chances.requests * (isChange ? 1 : 0.2)) return { ...slow, kind: 'well' };
+    const kind = isChange ? this.#pick(['lost', 'unheard', 'late'] as const) : 'lost';
+    if (kind === 'late') return this.#storeLate(operation, instance);
+    this.#note(`store ${operation} ${kind}`);
+    return { ...slow, kind };
+  }
+
+  /** Lets all requests that are late arrive. */
+  execute(): Promise<void> {
+    return (this.#executing ??= this.#execute().finally(() => (this.#executing = undefined)));
+  }
+
+  async #execute(): Promise<void> {
+    for (let [late] = this.#late; late; [late] = this.#late) {
+      await late.execute();
+      this.#late.shift();
+    }
+  }
+
+  #storeLate(operation: string, instance: number): StoreFate {
+    this.#note(`store ${operation} late`);
+    return { kind: 'late', later: (execute) => void this.#late.push({ instance, execute }) };
+  }
+
+  #pick<T>(items: readonly T[]): T {
+    return items[Math.floor(this.#random() * items.length)] as T;
+  }
+}
