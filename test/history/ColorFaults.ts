@@ -28,6 +28,8 @@ export class ColorFaults {
   readonly #late: Late[] = [];
   #executing: Promise<void> | undefined;
   #active = false;
+  /** Whether the next home has no memory for copies. */
+  #full = false;
 
   /** @param note takes note of a failure. */
   constructor(random: () => number, chances: FaultChances, note: (text: string) => void) {
@@ -39,6 +41,9 @@ export class ColorFaults {
   /** Runs a task during which requests fail, or not. */
   async during<T>(task: () => Promise<T>): Promise<T> {
     this.#active = this.#random() < this.#chances.changes;
+    const full = this.#random() < (this.#full ? 0.7 : 0.07);
+    if (full !== this.#full) this.#note(full ? 'the next home gets no memory' : 'the next home has memory again');
+    this.#full = full;
     try {
       return await task();
     } finally {
@@ -48,6 +53,7 @@ export class ColorFaults {
 
   /** Of a request of an invoker to another one. */
   ofPeer(operation: string): Fate {
+    if (this.#full && operation === 'copy') return { kind: 'refused' };
     if (!this.#active || !['copy', 'drop', 'complete'].includes(operation)) return undefined;
     if (this.#random() < (this.#chances.slow ?? 0)) return { kind: 'delayed', ms: this.#random() * SLOW_MS };
     if (this.#random() >= this.#chances.requests) return undefined;
@@ -73,9 +79,21 @@ export class ColorFaults {
     return { ...slow, kind };
   }
 
+  /** The next home has memory for copies again. */
+  end(): void {
+    this.#full = false;
+  }
+
   /** Lets all requests that are late arrive. */
   execute(): Promise<void> {
     return (this.#executing ??= this.#execute().finally(() => (this.#executing = undefined)));
+  }
+
+  /** An invoker dies, before or after the store gets what it has sent. */
+  async dies(instance: number): Promise<void> {
+    if (this.#random() < 0.5) await this.execute();
+    const left = this.#late.filter((late) => late.instance !== instance);
+    this.#late.splice(0, this.#late.length, ...left);
   }
 
   async #execute(): Promise<void> {

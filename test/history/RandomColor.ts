@@ -1,6 +1,7 @@
 import { copiesOf } from '../../invoker/objects/sharing/copies.js';
 import { GUEST, type Node } from '../unit/invoker/objects/sharing/cluster.js';
 import type { MapStore } from '../unit/invoker/objects/sharing/MapStore.js';
+import type { Call } from '../unit/invoker/objects/callObjects.js';
 import { AllowedValues, NONE } from './AllowedValues.js';
 import { ColorFaults, type FaultChances } from './ColorFaults.js';
 import { randomNumbers } from './ObjectHistory.js';
@@ -10,6 +11,11 @@ export interface ColorOptions extends FaultChances {
   readonly ttls?: number;
   /** Whether the color seems to have so many objects in the store that an invoker does not remember them, or gets as many. */
   readonly many?: boolean;
+  /**
+   * Whether invokers join and die in the middle of changes. Then callers ask the home only: a request that another invoker has passed on
+   * before it died may be executed at any time.
+   */
+  readonly suddenly?: boolean;
 }
 
 /** How often something happens after a change of a color. */
@@ -53,6 +59,8 @@ export class RandomColor {
   readonly #kinds: readonly (typeof KINDS)[number][];
   readonly #chances: Chances;
   #changes = 0;
+  /** Whether the next home has a complete set of copies. */
+  #isCopied = false;
   /** The status of the latest change. */
   #status = 0;
   /** Why a value is wrong. */
@@ -84,14 +92,22 @@ export class RandomColor {
     return this.#wrong === undefined ? undefined : [`${this.name}: ${this.#wrong}`, ...this.#log].join('\n');
   }
 
-  /** Notes what happens to all colors. */
-  note(text: string): void {
+  #note(text: string): void {
     if (this.#wrong === undefined) this.#log.push(text);
+  }
+
+  /** Notes what happens to the invokers. Then the next home may have no complete set of copies. */
+  change(what: string): void {
+    this.#note(` ${what}`);
+    this.#isCopied = false;
   }
 
   /** Writes the replicated object beside the one that changes, until that succeeds. So there is a complete set of copies. */
   async begin(): Promise<void> {
+    this.faults.end();
+    if (!this.#place().next) return;
     await this.#until(() => this.#put('beside', 'x', { 'x-palette-persistence': 'replicated' }), /^20/);
+    this.#isCopied = true;
   }
 
   /** @param count how many changes. */
@@ -102,34 +118,33 @@ export class RandomColor {
   /** Reads the object, as soon as the home serves it. */
   async readSoon(): Promise<void> {
     if (this.#wrong !== undefined) return;
-    const text = await this.#until(() => this.#place().home.container.text(`/${this.name}/k`), /^(200|404)/);
+    const text = await this.#until(() => this.#call(this.#place().home, 'k'), /^(200|404)/);
     this.#read('read', text);
   }
 
   async #step(): Promise<void> {
     const arriving = this.#random() < 0.1 ? this.faults.execute() : undefined;
-    if (arriving) this.note('  what was late arrives during the next change');
+    if (arriving) this.#note('  what was late arrives during the next change');
     // A change that failed just before may have left its object in the store.
     if (this.others === MOST_KEYS - 1 && this.#random() < (this.#status === 502 ? 0.5 : 0.05)) {
       await this.#put('stored', 'x', { 'x-palette-persistence': 'stored' });
-      this.note('  another object is stored');
+      this.#note('  another object is stored');
     }
     await this.faults.during(() => this.#change());
     await arriving;
     this.#look();
     if (this.#random() < this.#chances.arrive) {
       await this.faults.execute();
-      this.note('  what was late has arrived');
+      this.#note('  what was late has arrived');
       this.#look();
     }
     if (this.#random() < this.#chances.sleep) {
       await pause(SLEEP_MS);
-      this.note('  slept');
+      this.#note('  slept');
       this.#look();
     }
     if (this.#random() < this.#chances.evict) this.#evict();
-    if (this.#random() < this.#chances.read)
-      this.#read('read', await this.#place().home.container.text(`/${this.name}/k`));
+    if (this.#random() < this.#chances.read) this.#read('read', await this.#call(this.#place().home, 'k'));
   }
 
   async #change(): Promise<void> {
@@ -137,7 +152,7 @@ export class RandomColor {
     const number = ++this.#changes;
     if (kind === 'append') return this.#append(`+${number}`);
     if (kind === 'delete') {
-      const text = await this.#at().container.text(`/${this.name}/k`, { method: 'DELETE' });
+      const text = await this.#call(this.#caller(), 'k', { method: 'DELETE' });
       if (!text.startsWith('404')) this.#changed('delete', () => NONE, text);
       else this.#read('delete', text);
       return;
@@ -149,36 +164,45 @@ export class RandomColor {
   }
 
   async #append(body: string): Promise<void> {
-    const text = await this.#at().container.text(`/${this.name}/k?append`, { method: 'POST', body });
+    const text = await this.#call(this.#caller(), 'k?append', { method: 'POST', body });
     this.#changed(`append ${body}`, (before) => (before === NONE ? body : `${before}${body}`), text);
   }
 
   #put(key: string, body: string, headers: Record<string, string>): Promise<string> {
-    return this.#at().container.text(`/${this.name}/${key}`, { method: 'PUT', body, headers });
+    return this.#call(this.#caller(), key, { method: 'PUT', body, headers });
   }
 
-  /** The invoker of a caller: it passes requests for another home on. */
-  #at(): Node {
+  /** Sends a request to an invoker, which passes it on if another one is the home. @returns the status and the text of the response. */
+  async #call({ container }: Node, path: string, call?: Call): Promise<string> {
+    try {
+      return await container.text(`/${this.name}/${path}`, call);
+    } catch {
+      return call ? '502 The invoker has died.' : '503 The invoker is dead.';
+    }
+  }
+
+  #caller(): Node {
     const { home, next } = this.#place();
-    return this.#random() < 0.2 ? (next ?? home) : home;
+    return this.#options.suddenly !== true && this.#random() < 0.2 ? (next ?? home) : home;
   }
 
   #changed(what: string, next: (before: string) => string, text: string): void {
     this.#status = Number(text.slice(0, 3));
-    this.note(`  ${what}: ${this.#status}`);
+    this.#note(`  ${what}: ${this.#status}`);
     this.#wrong ??= this.#allowed.changed(next, this.#status);
   }
 
   #read(what: string, text: string): void {
-    if (text.startsWith('503')) return this.note(`  ${what}: 503`);
+    if (text.startsWith('503')) return this.#note(`  ${what}: 503`);
     const value = text.startsWith('404') ? NONE : text.replace(/^200 /, '');
-    this.note(`  ${what}: ${value}`);
+    this.#note(`  ${what}: ${value}`);
     this.#wrong ??= this.#allowed.read(value);
   }
 
   /** Checks what would be left if the home died now: the copy, and else the stored object. */
   #look(): void {
     const address = { color: this.name, key: 'k' };
+    if (!this.#isCopied) return;
     const { next } = this.#place();
     const copy = next?.memory.peek(copiesOf(GUEST), address, performance.now());
     const left = copy ?? this.#store.look(GUEST, address);
@@ -195,14 +219,14 @@ export class RandomColor {
     const object = memory.peek(GUEST, address, now);
     if (!object || object.persistence === 'replicated') return;
     memory.restore(GUEST, address, undefined, now);
-    this.note('  evicted');
+    this.#note('  evicted');
   }
 
   async #until(attempt: () => Promise<string>, expected: RegExp): Promise<string> {
     for (;;) {
       const text = await attempt();
       if (expected.test(text)) return text;
-      if (!text.startsWith('503')) throw new Error(`${this.name}: ${text}`);
+      if (!/^50[23]/.test(text)) throw new Error(`${this.name}: ${text}`);
       // What is late may keep the home from serving the color.
       await this.faults.execute();
       await pause(50);

@@ -6,13 +6,22 @@ import { FaultyStore } from './FaultyStore.js';
 import { lossyPeers } from './lossyPeers.js';
 import { RandomColor, type ColorOptions, type ColorPlace } from './RandomColor.js';
 
+/**
+ * What happens to the invokers.
+ *
+ *   joins             another one joins, and is the home of half of the colors
+ *   newest dies       the one that has joined last
+ *   newest restarts   it starts again, before the controllers notice that
+ */
+export type InvokerEvent = 'joins' | `${'newest' | 'oldest'} ${'dies' | 'restarts'}`;
+
 export interface Trial extends ColorOptions {
   /** They change at the same time. Each has its own random numbers, so what happens to it can be repeated. */
   readonly colors: number;
   /** The changes of each color in a round. */
   readonly steps: number;
-  /** What happens between two rounds to the invokers. Missing: there is one round. */
-  readonly events?: readonly ((cluster: TestCluster) => Promise<string>)[];
+  /** What happens between two rounds. Missing: there is one round. */
+  readonly events?: readonly InvokerEvent[];
 }
 
 /** Where the objects of a color are. */
@@ -22,6 +31,29 @@ function placeOf(cluster: TestCluster, color: string): ColorPlace {
   return { home, next };
 }
 
+async function happens(
+  event: InvokerEvent,
+  cluster: TestCluster,
+  colors: readonly RandomColor[],
+  runs: Map<number, number>,
+): Promise<void> {
+  const up = cluster.nodes.filter(({ state }) => state === 'up');
+  const node = event.startsWith('newest') ? up.at(-1) : up[0];
+  if (event === 'joins' || !node) {
+    const { instance } = await cluster.add();
+    for (const color of colors) color.change(`invoker${instance} joins`);
+    return;
+  }
+  await Promise.all(colors.map((color) => color.faults.dies(node.instance)));
+  for (const color of colors) color.change(`invoker${node.instance}: ${event}`);
+  runs.set(node.instance, (runs.get(node.instance) ?? 0) + 1);
+  // The store has executed what the invoker has asked for, or never does.
+  for (let turn = 0; turn < 3; turn++) await new Promise(setImmediate);
+  if (event.endsWith('restarts')) await cluster.restart(node);
+  else await cluster.kill(node);
+  if (event.endsWith('dies')) cluster.notice(node);
+}
+
 /**
  * Changes the objects of many colors at random while requests fail.
  * @returns what was wrong, with the steps of the color.
@@ -29,14 +61,20 @@ function placeOf(cluster: TestCluster, color: string): ColorPlace {
 export async function faultsOf(seed: number, trial: Trial): Promise<string[]> {
   const store = new MapStore();
   const colors = new Map<string, RandomColor>();
-  const cluster: TestCluster = new TestCluster(
-    (instance) =>
-      new FaultyStore(
-        store,
-        (operation, color) => colors.get(color)?.faults.ofStore(operation, instance) ?? { kind: 'well' },
-        (color) => colors.get(color)?.others ?? 0,
-      ),
-  );
+  /** The number of the run of each invoker. */
+  const runs = new Map<number, number>();
+  const cluster: TestCluster = new TestCluster((instance) => {
+    const run = (runs.get(instance) ?? 0) + 1;
+    runs.set(instance, run);
+    // It ends when the invoker dies.
+    const isDead = (): boolean => runs.get(instance) !== run;
+    return new FaultyStore(
+      store,
+      (operation, color) =>
+        isDead() ? { kind: 'lost' } : (colors.get(color)?.faults.ofStore(operation, instance) ?? { kind: 'well' }),
+      (color) => colors.get(color)?.others ?? 0,
+    );
+  });
   const heal = lossyPeers((_, { operation, path }) => {
     const { color } = parseObjectPath(path.split('?', 1)[0] ?? '');
     return colors.get(color)?.faults.ofPeer(operation);
@@ -50,13 +88,13 @@ export async function faultsOf(seed: number, trial: Trial): Promise<string[]> {
   try {
     await cluster.add();
     await cluster.add();
-    await Promise.all(all.map((color) => color.begin()));
-    await Promise.all(all.map((color) => color.steps(trial.steps)));
-    for (const event of trial.events ?? []) {
-      const what = await event(cluster);
-      for (const color of all) color.note(` ${what}`);
+    for (const event of [...(trial.events ?? []), undefined]) {
+      await Promise.all(all.map((color) => color.begin()));
+      const changes = Promise.all(all.map((color) => color.steps(trial.steps)));
+      if (trial.suddenly !== true) await changes;
+      if (event) await happens(event, cluster, all, runs);
+      await changes;
       await Promise.all(all.map((color) => color.readSoon()));
-      await Promise.all(all.map((color) => color.steps(trial.steps)));
     }
     await Promise.all(all.map((color) => color.faults.execute()));
     await Promise.all(all.map((color) => color.readSoon()));

@@ -13,7 +13,7 @@ interface Kept {
 /** A store of all invokers of a test, which can fail and hold writes back. */
 export class MapStore implements ObjectStore {
   readonly #all = new Map<string, Kept>();
-  /** The epoch of each object that was ever read or written. */
+  /** The epoch of each object, and of each one that was removed: it leaves a mark. One whose time is over leaves none. */
   readonly #epochs = new Map<string, number>();
   failing = false;
   #held: Promise<void> = Promise.resolve();
@@ -39,6 +39,7 @@ export class MapStore implements ObjectStore {
     const prefix = `${uuid}/${color}/`;
     const ids = this.#live().filter((id) => id.startsWith(prefix));
     const epoch = Math.max(0, ...[...this.#epochs].filter(([id]) => id.startsWith(prefix)).map(([, known]) => known));
+    for (const id of this.#all.keys()) if (id.startsWith(prefix) && !ids.includes(id)) this.#end(id);
     return { keys: new Set(ids.map((id) => id.slice(prefix.length))), epoch };
   }
 
@@ -66,7 +67,8 @@ export class MapStore implements ObjectStore {
     await this.#turn();
     const id = `${uuid}/${color}/${key}`;
     const object = this.#get(id);
-    if (object) this.#claim(id, epoch);
+    if (this.#all.has(id) && !object) this.#end(id);
+    if (this.#epochs.has(id)) this.#claim(id, epoch);
     return object;
   }
 
@@ -85,8 +87,14 @@ export class MapStore implements ObjectStore {
   async remove({ uuid }: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
     await this.#turn();
     const id = `${uuid}/${color}/${key}`;
-    if (this.#all.has(id)) this.#claim(id, epoch);
+    if (this.#epochs.has(id)) this.#claim(id, epoch);
     this.#all.delete(id);
+  }
+
+  /** Removes an object whose time is over. */
+  #end(id: string): void {
+    this.#all.delete(id);
+    this.#epochs.delete(id);
   }
 
   /** The ids of the objects whose time is not over. */
