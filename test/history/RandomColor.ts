@@ -83,8 +83,8 @@ export class RandomColor {
     };
     const slow = options.slow === undefined ? 0 : this.#pick([0, options.slow]);
     this.faults = new ColorFaults(this.#random, { ...options, slow }, (text) => void this.#log.push(`    ${text}`));
-    // The second half gets too many by the object beside the one that changes.
-    this.others = options.many !== true ? 0 : this.#random() < 0.5 ? Infinity : MOST_KEYS - 1;
+    // The others get too many by the object beside the one that changes.
+    this.others = options.many !== true ? 0 : this.#random() < 0.3 ? Infinity : MOST_KEYS - 1;
   }
 
   /** What was wrong, with all steps until then; undefined: nothing. */
@@ -126,7 +126,7 @@ export class RandomColor {
     const arriving = this.#random() < 0.1 ? this.faults.execute() : undefined;
     if (arriving) this.#note('  what was late arrives during the next change');
     // A change that failed just before may have left its object in the store.
-    if (this.others === MOST_KEYS - 1 && this.#random() < (this.#status === 502 ? 0.5 : 0.05)) {
+    if (this.others === MOST_KEYS - 1 && this.#random() < (this.#status === 502 ? 0.5 : 0.01)) {
       await this.#put('stored', 'x', { 'x-palette-persistence': 'stored' });
       this.#note('  another object is stored');
     }
