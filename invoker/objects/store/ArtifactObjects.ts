@@ -111,15 +111,19 @@ export class ArtifactObjects {
     this.#maxOpen = maxOpen;
   }
 
-  /** @throws ObjectError 503 if too much waits for the store. */
+  /**
+   * The keys of a color, also those of objects whose time was over a short time ago: a write of a former owner may still come late.
+   * @throws ObjectError 503 if too much waits for the store.
+   */
   async keys(namespace: ObjectNamespace, color: string): Promise<StoredKeys> {
     if (this.#openKeys >= this.#maxOpen) throw tooMuchWaits();
     const keys: string[] = [];
     this.#openKeys++;
     try {
-      const { epoch, end } = await this.#scan(prefixOf(namespace, color), this.#keyPages, ({ key }) => {
+      const note = ({ key }: Fields): void => {
         if (keys.length <= this.#maxKeys) keys.push(key);
-      });
+      };
+      const { epoch, end } = await this.#scan(prefixOf(namespace, color), this.#keyPages, note, note);
       return { keys: end === 'all' && keys.length <= this.#maxKeys ? keys : 'many', epoch };
     } finally {
       this.#openKeys--;
@@ -157,7 +161,8 @@ export class ArtifactObjects {
       if (first.length >= limit + PAGE) shorten();
     });
     if (end === 'too many pages') {
-      const text = 'The color has too many objects in the store that were removed a short time ago: try again later.';
+      const text =
+        'The color has too many objects in the store that were removed, or had ended, a short time ago: try again later.';
       throw new ObjectError(503, text, { retryAfterS: MARK_MS / 1000 });
     }
     if (end === 'too many objects') {
@@ -217,8 +222,7 @@ export class ArtifactObjects {
       const before = await this.#store.get(_id);
       if (!before) return;
       requireCurrent(fieldsOf(before), epoch);
-      const expiresAt = this.#now() + MARK_MS;
-      const paletteObject: Fields = { key, bytes: 0, contentType: '', etag: '', epoch, removed: true, expiresAt };
+      const paletteObject = this.#markOf({ key }, epoch);
       await this.#store.put({ _id, _rev: before._rev, paletteObject } as NewDocument).catch(conflicts);
     });
   }
@@ -246,7 +250,9 @@ export class ArtifactObjects {
     }
   }
 
-  /** The fields of an object, once it is marked with the epoch. Removes it if its time is over. */
+  /**
+   * The fields of an object, once it is marked with the epoch. If its time is over, a mark with the epoch stays in its place for a while.
+   */
   async #claim(id: string, epoch: number): Promise<Fields | undefined> {
     for (let attempt = 1; ; attempt++) {
       const document = await this.#store.get(id);
@@ -254,8 +260,16 @@ export class ArtifactObjects {
       const fields = fieldsOf(document);
       requireCurrent(fields, epoch);
       try {
-        if (this.#isOver(fields)) {
+        if (this.#isRemovable(fields)) {
           await this.#store.delete(id, document._rev);
+          return undefined;
+        }
+        if (this.#isOver(fields)) {
+          await this.#store.put({
+            _id: id,
+            _rev: document._rev,
+            paletteObject: this.#markOf(fields, epoch),
+          } as NewDocument);
           return undefined;
         }
         if ((fields.epoch ?? 0) < epoch) {
@@ -269,11 +283,17 @@ export class ArtifactObjects {
   }
 
   /**
-   * Reads the objects of a color, a page at a time. Removes documents whose time is over.
+   * Reads the objects of a color, a page at a time. Removes documents whose time was over some time ago.
    * @param limit what the reads and removals of documents wait for.
+   * @param visitEnded gets the objects whose time is over, until they are removed.
    * @returns the highest epoch, and why the scan has ended.
    */
-  async #scan(prefix: string, limit: TaskLimit, visit: (fields: Fields) => void): Promise<Scanned> {
+  async #scan(
+    prefix: string,
+    limit: TaskLimit,
+    visit: (fields: Fields) => void,
+    visitEnded: (fields: Fields) => void = () => undefined,
+  ): Promise<Scanned> {
     let [epoch, live, swept] = [0, 0, 0];
     let after = prefix;
     for (let pages = 0; pages < this.#maxPages; pages++) {
@@ -283,7 +303,8 @@ export class ArtifactObjects {
       for (const document of own) {
         const fields = fieldsOf(document);
         epoch = Math.max(epoch, fields.epoch ?? 0);
-        if (this.#isOver(fields)) over.push(document);
+        if (this.#isRemovable(fields)) over.push(document);
+        else if (fields.removed !== true && this.#isOver(fields)) visitEnded(fields);
         else if (fields.removed !== true) {
           live++;
           visit(fields);
@@ -317,6 +338,16 @@ export class ArtifactObjects {
 
   #isOver({ expiresAt }: Fields): boolean {
     return expiresAt !== undefined && expiresAt <= this.#now();
+  }
+
+  /** Whether nothing needs a document any more. An object whose time is over stays as long as a mark. */
+  #isRemovable({ expiresAt, removed }: Fields): boolean {
+    return expiresAt !== undefined && expiresAt + (removed === true ? 0 : MARK_MS) <= this.#now();
+  }
+
+  /** The mark in the place of an object: it refuses writes of former owners. */
+  #markOf({ key }: Pick<Fields, 'key'>, epoch: number): Fields {
+    return { key, bytes: 0, contentType: '', etag: '', epoch, removed: true, expiresAt: this.#now() + MARK_MS };
   }
 }
 

@@ -13,7 +13,7 @@ interface Kept {
 /** A store of all invokers of a test, which can fail and hold writes back. */
 export class MapStore implements ObjectStore {
   readonly #all = new Map<string, Kept>();
-  /** The epoch of each object, and of each one that was removed: it leaves a mark. One whose time is over leaves none. */
+  /** The epoch of each object, and of each one that was removed, or whose time is over: it leaves a mark. */
   readonly #epochs = new Map<string, number>();
   failing = false;
   #held: Promise<void> = Promise.resolve();
@@ -37,9 +37,8 @@ export class MapStore implements ObjectStore {
   async keys({ uuid }: ObjectNamespace, color: string): Promise<StoredColor> {
     await this.#turn();
     const prefix = `${uuid}/${color}/`;
-    const ids = this.#live().filter((id) => id.startsWith(prefix));
+    const ids = [...this.#all.keys()].filter((id) => id.startsWith(prefix));
     const epoch = Math.max(0, ...[...this.#epochs].filter(([id]) => id.startsWith(prefix)).map(([, known]) => known));
-    for (const id of this.#all.keys()) if (id.startsWith(prefix) && !ids.includes(id)) this.#end(id);
     return { keys: new Set(ids.map((id) => id.slice(prefix.length))), epoch };
   }
 
@@ -67,8 +66,8 @@ export class MapStore implements ObjectStore {
     await this.#turn();
     const id = `${uuid}/${color}/${key}`;
     const object = this.#get(id);
-    if (this.#all.has(id) && !object) this.#end(id);
     if (this.#epochs.has(id)) this.#claim(id, epoch);
+    if (!object) this.#all.delete(id);
     return object;
   }
 
@@ -89,12 +88,6 @@ export class MapStore implements ObjectStore {
     const id = `${uuid}/${color}/${key}`;
     if (this.#epochs.has(id)) this.#claim(id, epoch);
     this.#all.delete(id);
-  }
-
-  /** Removes an object whose time is over. */
-  #end(id: string): void {
-    this.#all.delete(id);
-    this.#epochs.delete(id);
   }
 
   /** The ids of the objects whose time is not over. */
