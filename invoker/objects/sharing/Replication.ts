@@ -257,12 +257,13 @@ export class Replication {
       }
     }
     this.#requireOwned(namespace, color, owned);
-    const stale = new Map(owned.begunAt);
+    // By address: one that has started again may have another one, at which a set was begun since.
+    const stale = new Map([...owned.begunAt.values()].map((peer) => [peer.url, peer]));
     for (const { peer, lost } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
-      if (lost !== true) stale.set(peer.instance, peer);
-      owned.mayHold.set(peer.instance, peer);
+      if (lost !== true) stale.set(peer.url, peer);
+      if (!owned.mayHold.has(peer.instance)) owned.mayHold.set(peer.instance, peer);
     }
-    stale.delete(next.instance);
+    for (const { url, instance } of stale.values()) if (instance === next.instance) stale.delete(url);
     owned.copiedTo = set;
     owned.copies.clear();
     owned.begunAt.clear();

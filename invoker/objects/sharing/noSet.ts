@@ -30,14 +30,15 @@ export function safeHolders({ copiedTo, copies, base, others }: Owned): Peer[] {
  * @throws ObjectError 421 from an invoker that knows a later owner
  */
 export async function noneHasSet(requests: CopyRequests, owned: Owned, self: number): Promise<boolean> {
-  const asked = new Map(owned.mayHold);
-  for (const { peer } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
-    if (!asked.has(peer.instance)) asked.set(peer.instance, peer);
+  const { mayHold, copies, copiedTo, formers, begunAt, others } = owned;
+  const sets = [...copies.values(), ...(copiedTo ? [copiedTo] : [])].map(({ peer }) => peer);
+  // By address: one that has started again may have another one, and only those that are up are known for sure.
+  const asked = new Map<string, Peer>();
+  for (const peer of [...mayHold.values(), ...sets, ...formers.values(), ...begunAt.values()]) {
+    if (peer.instance === self) continue;
+    const at = others.find(({ instance }) => instance === peer.instance) ?? peer;
+    asked.set(at.url, at);
   }
-  for (const peer of [...owned.formers.values(), ...owned.begunAt.values()]) asked.set(peer.instance, peer);
-  // One that has started again may have another address.
-  for (const peer of owned.others) if (asked.has(peer.instance)) asked.set(peer.instance, peer);
-  asked.delete(self);
   const answers = await Promise.all([...asked.values()].map((peer) => hasNoSet(requests, owned, peer)));
   return answers.every(Boolean);
 }

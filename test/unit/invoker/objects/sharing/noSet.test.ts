@@ -103,6 +103,37 @@ describe('the removal of a replicated object while the next home has no memory f
     assert.equal(home.textOf('k'), undefined);
   });
 
+  describe('asks an invoker that has started again with another address there', () => {
+    const former = (): { instance: number; url: string } => ({ instance: c.instance, url: 'http://127.0.0.1:1' });
+
+    it('although objects of its former run were counted', async () => {
+      const home = homes.add({}, b);
+      await home.change('k', 'x'.repeat(2000));
+      home.owned.formers.set(c.instance, former());
+      home.peers.loseAnswer('complete');
+      await assert.rejects(home.ensure(c));
+      home.peers.delay('forget');
+      await home.ensure(b);
+      assert.equal(setOf(c)?.complete, true);
+      await restartFull(home);
+      await home.remove('k');
+      assert.equal(setOf(c), undefined);
+    });
+
+    it('although its former run had a set', async () => {
+      const copies = [{ peer: former(), epoch: 7, complete: true }];
+      const home = homes.add({ base: { epoch: 7, complete: true }, copies }, b);
+      home.put('k', 'x'.repeat(2000));
+      home.peers.loseAnswer('complete');
+      await assert.rejects(home.ensure(c));
+      assert.equal(setOf(c)?.complete, true);
+      await home.ensure(b);
+      await restartFull(home);
+      await home.remove('k');
+      assert.equal(setOf(c), undefined);
+    });
+  });
+
   it('removes sets that are out of date', async () => {
     const home = homes.add({}, b);
     const { epoch } = home.owned;
