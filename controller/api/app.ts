@@ -4,7 +4,7 @@ import type { Registry } from 'prom-client';
 import { toApiError, wasLogged } from './answers.js';
 import type { ControllerContext } from './ControllerContext.js';
 import { noSuchRoute } from '../http/ApiError.js';
-import { apiCors, SERVICE_METHODS, setCors } from '../http/cors.js';
+import { apiCors, isObjectPath, SERVICE_METHODS, setCors, setObjectCors } from '../http/cors.js';
 import { errorAnswer } from '../http/errors.js';
 import { requestMetrics } from '../http/requestMetrics.js';
 import { requestReports, type RequestReport } from '../http/requestReports.js';
@@ -59,8 +59,9 @@ function expressApp(ctx: ControllerContext, routes: AppRoutes, failed: ErrorRequ
   app.set('query parser', false);
   app.set('case sensitive routing', true);
   // Before all routes: express would answer OPTIONS for a route itself, without CORS. Web actions answer it themselves.
-  app.options(/^\/api\/v1(?!\/web\/)/, (_req, res) => {
+  app.options(/^\/api\/v1(?!\/web\/)/, (req, res) => {
     setCors(res);
+    if (isObjectPath(req.path)) setObjectCors(res);
     sendText(res, 200, 'OK');
   });
   app.use('/api/v1', newRouter(ctx, routes.open));

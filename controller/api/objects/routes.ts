@@ -14,6 +14,7 @@ import { passedBody } from '../../../shared/objects/passedBody.js';
 import { peerFaultOf } from '../../../shared/objects/peerFault.js';
 import type { Privilege } from '../../entitlement/Entitlement.js';
 import { ApiError, badRequest, noSuchRoute } from '../../http/ApiError.js';
+import { setObjectCors } from '../../http/cors.js';
 import type { ObjectPeers, PeerRequest } from '../../objects/ObjectPeers.js';
 import {
   OBJECT_REQUEST_HEADERS,
@@ -42,7 +43,10 @@ export const objectRoutes: Routes = (router, ctx) => {
     const { objects } = ctx;
     if (!method) throw noSuchRoute();
     if (!objects)
-      throw new ApiError(404, 'The invokers share no objects: the operator must set CONFIG_whisk_objects_secret.');
+      throw new ApiError(
+        404,
+        'The invokers share no objects: CONFIG_whisk_objects_secret is missing, or CONFIG_whisk_objects_memory is 0.',
+      );
     const call = callOf(req, res);
     const color = parameter(req, 'color');
     const { namespace } = call;
@@ -50,8 +54,7 @@ export const objectRoutes: Routes = (router, ctx) => {
     // Without this, a caller would be told that it has no right to its own namespace.
     if (name === undefined && method !== 'GET') throw new ApiError(405, LISTS_ONLY, { allow: 'GET' });
     await authorize(ctx, call, PRIVILEGES[method], { path: namespace, collection: 'objects', name });
-    res.setHeader('Access-Control-Allow-Headers', OBJECT_CORS_HEADERS);
-    res.setHeader('Access-Control-Expose-Headers', 'ETag, Retry-After, X-Palette-Persistence, X-Request-ID');
+    setObjectCors(res);
     const path = /^\/namespaces\/[^/]*\/objects(\/.*)$/s.exec(req.url)?.[1];
     if (path === undefined) throw badRequest('The path must be /namespaces/NAMESPACE/objects/COLOR/KEY.');
     const policy = req.headers['x-openwhisk-color-policy'];
@@ -81,9 +84,6 @@ function refusalOf(error: unknown): unknown {
   if (!(error instanceof ObjectError)) return error;
   return failure(error.status, error.message, { 'retry-after': String(error.retryAfterS ?? 1) }, error);
 }
-
-const OBJECT_CORS_HEADERS =
-  'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent, If-Match, If-None-Match, X-OpenWhisk-Color-Policy, X-Palette-Persistence, X-Palette-TTL';
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'DELETE'] as const;
 

@@ -165,6 +165,24 @@ describe('objects from outside', () => {
     assert.equal(first.requests.at(-1), 'request guest GET /red?prefix=a');
   });
 
+  it('tell browsers which headers they may send and read', async () => {
+    const allowed = async (path: string): Promise<(string | null)[]> => {
+      const { headers } = await fetch(`${controller.base}/api/v1/namespaces/${path}`, { method: 'OPTIONS' });
+      return ['access-control-allow-headers', 'access-control-expose-headers'].map((name) => headers.get(name));
+    };
+    for (const path of ['_/objects/red/k', '_/objects/red']) {
+      const [request, response] = await allowed(path);
+      assert.match(
+        request ?? '',
+        /^Authorization, .*, If-Match, If-None-Match, .*X-Palette-Persistence, X-Palette-TTL$/,
+      );
+      assert.match(response ?? '', /^ETag, /);
+    }
+    // Those of OpenWhisk stay as they are.
+    const plain = 'Authorization, Origin, X-Requested-With, Content-Type, Accept, User-Agent';
+    assert.deepEqual(await allowed('_/actions/objects'), [plain, null]);
+  });
+
   it('are refused without a key, in the namespace of others, and by methods that they do not have', async () => {
     assert.equal((await fetch(`${controller.base}/api/v1/namespaces/_/objects/red/k`)).status, 401);
     assert.equal((await call('GET', 'whisk.system/objects/red/k')).status, 403);
