@@ -19,7 +19,7 @@ export class Holders {
   readonly #onLost: (text: string, error: unknown) => void;
   /** By the address of the invoker, not by color: an answer about any color says that it is there. */
   readonly #silences = new Silences(GAP_MS);
-  /** When an address has answered last, in ms. The one that has not answered for longest comes first. */
+  /** When an address has answered last, in ms. The address with the oldest answer comes first. */
   readonly #answers = new Map<string, number>();
 
   /** @param onLost called when an invoker is not waited for any more. */

@@ -257,7 +257,7 @@ export class Replication {
       }
     }
     this.#requireOwned(namespace, color, owned);
-    // By address: one that has started again may have another one, at which a set was begun since.
+    // By address: an invoker that has started again may have another address, at which a set was begun since.
     const stale = new Map([...owned.begunAt.values()].map((peer) => [peer.url, peer]));
     for (const { peer, lost } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
       if (lost !== true) stale.set(peer.url, peer);

@@ -32,7 +32,7 @@ export function safeHolders({ copiedTo, copies, base, others }: Owned): Peer[] {
 export async function noneHasSet(requests: CopyRequests, owned: Owned, self: number): Promise<boolean> {
   const { mayHold, copies, copiedTo, formers, begunAt, others } = owned;
   const sets = [...copies.values(), ...(copiedTo ? [copiedTo] : [])].map(({ peer }) => peer);
-  // By address: one that has started again may have another one, and only those that are up are known for sure.
+  // By address: an invoker that has started again may have another address. Only the addresses of invokers that are up are known for sure.
   const asked = new Map<string, Peer>();
   for (const peer of [...mayHold.values(), ...sets, ...formers.values(), ...begunAt.values()]) {
     if (peer.instance === self) continue;

@@ -13,7 +13,7 @@ interface Kept {
 /** A store of all invokers of a test, which can fail and hold writes back. */
 export class MapStore implements ObjectStore {
   readonly #all = new Map<string, Kept>();
-  /** The epoch of each object, and of each one that was removed, or whose time is over: it leaves a mark. */
+  /** The epoch of each object. An object that was removed, or whose time is over, leaves a mark with its epoch. */
   readonly #epochs = new Map<string, number>();
   failing = false;
   #held: Promise<void> = Promise.resolve();
