@@ -257,7 +257,11 @@ function leaseKey(key: string): string {
 
 function writeHeaders({ ttlMs, persistence }: WriteOptions): [string, string][] {
   const headers: [string, string][] = [];
-  if (ttlMs !== undefined) headers.push(['X-Palette-TTL', String(Math.max(1, Math.round(ttlMs)) / 1000)]);
+  if (ttlMs !== undefined) {
+    // The server counts milliseconds, and refuses a time that is not above 0.
+    const ms = ttlMs > 0 ? Math.max(1, Math.round(ttlMs)) : ttlMs;
+    headers.push(['X-Palette-TTL', String(ms / 1000)]);
+  }
   if (persistence !== undefined) headers.push(['X-Palette-Persistence', persistence]);
   return headers;
 }

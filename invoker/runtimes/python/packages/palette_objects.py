@@ -418,7 +418,8 @@ def _encode(value):
 def _write_headers(ttl, persistence):
     headers = {}
     if ttl is not None:
-        headers["X-Palette-TTL"] = "%.3f" % max(0.001, ttl)
+        # The server counts milliseconds, and refuses a time that is not above 0.
+        headers["X-Palette-TTL"] = "%.3f" % (max(0.001, ttl) if ttl > 0 else ttl)
     if persistence is not None:
         headers["X-Palette-Persistence"] = persistence
     return headers

@@ -79,6 +79,8 @@ same((kept.lost, kept.renew()), (False, False))
 
 for color, key in [(None, "k"), ("c", True), ("\\ud800", "k")]:
     same(status(objects.get, color, key), 400)
+for ttl in [0, -1]: same(status(objects.put, "c", "k", 1, ttl=ttl), 400)
+same(status(objects.lock, "c", "none", ttl=0), 400)
 same(status(objects.put, "c", "k", 1, type="text/plain\\r\\nX-Palette-TTL: 1"), 400)
 objects.put(7, "k", "seven")
 same(objects.get("7", "k"), "seven")

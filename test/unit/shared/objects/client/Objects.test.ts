@@ -134,7 +134,9 @@ describe('palette-whisk/objects', () => {
     await objects.put('c', 'k', '{}', { type: 'application/json', persistence: 'stored', ttlMs: 300_000 });
     const read = await objects.read('c', 'k');
     assert.deepEqual([read?.value, read?.type, read?.persistence], [{}, 'application/json', 'stored']);
-    await objects.put('c', 'short', 'x', { ttlMs: 1 });
+    await objects.put('c', 'short', 'x', { ttlMs: 0.1 });
+    for (const ttlMs of [0, -1, NaN]) await assert.rejects(objects.put('c', 'none', 'x', { ttlMs }), status(400));
+    await assert.rejects(objects.lock('c', 'none', { ttlMs: 0 }), status(400));
     while ((await objects.get('c', 'short')) !== undefined);
     const [listed] = await objects.list('c', { prefix: 'k' });
     assert.deepEqual(listed, { ...listed, key: 'k', bytes: 2, contentType: 'application/json', persistence: 'stored' });
