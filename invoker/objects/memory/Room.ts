@@ -2,7 +2,7 @@ import { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { Entry, Namespace } from './entries.js';
 import type { ObjectIndex } from './ObjectIndex.js';
 import type { ReadCopies } from './ReadCopies.js';
-import { victims } from './victims.js';
+import { victims, victimsOfBound } from './victims.js';
 
 export interface RoomParts {
   /** The most memory of all objects, in bytes; see `resize`. */
@@ -163,10 +163,14 @@ export class Room {
     this.#boundBytes = boundBytes;
     this.#freeCopies(0);
     while (this.#usedBytes > boundBytes) {
-      // Evict object by object: the last ones may not be enough.
-      const [victim] = victims<Entry>(this.#parts.index.namespaces.values(), boundBytes, undefined, 1, 0) ?? [];
-      if (!victim) return;
-      this.#evict(victim);
+      // All at once: there may be very many, and each search looks at all namespaces. The shares change with a namespace that loses all.
+      const chosen = victimsOfBound<Entry>(
+        this.#parts.index.namespaces.values(),
+        boundBytes,
+        this.#usedBytes - boundBytes,
+      );
+      if (chosen.length === 0) return;
+      for (const victim of chosen) this.#evict(victim);
     }
   }
 

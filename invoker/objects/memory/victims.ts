@@ -31,6 +31,21 @@ export function victims<E extends Evictable>(
   needed: number,
   requestBytes: number,
 ): E[] | undefined {
+  const { chosen, freed } = choose(owners, bound, requester, needed, requestBytes);
+  return freed < needed ? undefined : chosen;
+}
+
+/** Like `victims`, for no request: all candidates if their eviction does not free enough. */
+export const victimsOfBound = <E extends Evictable>(owners: Iterable<Owner<E>>, bound: number, needed: number): E[] =>
+  choose(owners, bound, undefined, needed, 0).chosen;
+
+function choose<E extends Evictable>(
+  owners: Iterable<Owner<E>>,
+  bound: number,
+  requester: Owner<E> | undefined,
+  needed: number,
+  requestBytes: number,
+): { readonly chosen: E[]; readonly freed: number } {
   const all = [...owners];
   const share = fairShare(requester && !all.includes(requester) ? [...all, requester] : all, bound);
   const candidates = all.flatMap((owner): Candidate<E>[] => {
@@ -42,13 +57,13 @@ export function victims<E extends Evictable>(
   let freed = 0;
   while (freed < needed) {
     const from = leastRecent(candidates, share);
-    if (!from?.next) return undefined;
+    if (!from?.next) break;
     chosen.push(from.next);
     freed += from.next.cost;
     from.used -= from.next.cost;
     advance(from);
   }
-  return chosen;
+  return { chosen, freed };
 }
 
 /** The equal part of the bound of each namespace that keeps no more than it. */

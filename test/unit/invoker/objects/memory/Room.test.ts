@@ -179,6 +179,24 @@ describe('Room', () => {
     assert.deepEqual(f.take(), [0, 'tiny']);
   });
 
+  it('shrinks by very many objects without a look at all namespaces for each of them', () => {
+    const f = new Fixture({ boundBytes: 1000, maxObjects: 1000, maxKeysPerColor: 1000 });
+    const owners = Array.from({ length: 10 }, (_, n) => owner(`guest${n}`));
+    for (const one of owners) for (let n = 0; n < 50; n++) f.add(one, `${one.name}-${n}`, 1);
+    const values = f.index.namespaces.values.bind(f.index.namespaces);
+    let looks = 0;
+    const counted: Pick<typeof f.index.namespaces, 'values'> = {
+      values: () => {
+        looks++;
+        return values();
+      },
+    };
+    Object.assign(f.index.namespaces, counted);
+    f.room.resize(100);
+    assert.equal(f.room.usedBytes, 100);
+    assert.equal(looks, 1);
+  });
+
   it('that all namespaces fit into is not taken from one beyond its share', () => {
     const f = new Fixture();
     const [guest, other] = [owner('guest'), owner('other')];
