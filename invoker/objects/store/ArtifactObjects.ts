@@ -112,19 +112,24 @@ export class ArtifactObjects {
   }
 
   /**
-   * The keys of a color, also those of objects whose time was over a short time ago: a write of a former owner may still come late.
+   * The keys of a color, also those of objects that were removed, or had ended, a short time ago: a write of a former owner may still come
+   * late. The present ones come first if there are too many.
    * @throws ObjectError 503 if too much waits for the store.
    */
   async keys(namespace: ObjectNamespace, color: string): Promise<StoredKeys> {
     if (this.#openKeys >= this.#maxOpen) throw tooMuchWaits();
-    const keys: string[] = [];
-    this.#openKeys++;
-    try {
-      const note = ({ key }: Fields): void => {
+    const live: string[] = [];
+    const gone: string[] = [];
+    const noteIn = (keys: string[]) => {
+      return ({ key }: Fields): void => {
         if (keys.length <= this.#maxKeys) keys.push(key);
       };
-      const { epoch, end } = await this.#scan(prefixOf(namespace, color), this.#keyPages, note, note);
-      return { keys: end === 'all' && keys.length <= this.#maxKeys ? keys : 'many', epoch };
+    };
+    this.#openKeys++;
+    try {
+      const { epoch, end } = await this.#scan(prefixOf(namespace, color), this.#keyPages, noteIn(live), noteIn(gone));
+      if (end !== 'all' || live.length > this.#maxKeys) return { keys: 'many', epoch };
+      return { keys: [...live, ...gone].slice(0, this.#maxKeys), epoch };
     } finally {
       this.#openKeys--;
     }
@@ -285,14 +290,14 @@ export class ArtifactObjects {
   /**
    * Reads the objects of a color, a page at a time. Removes documents whose time was over some time ago.
    * @param limit what the reads and removals of documents wait for.
-   * @param visitEnded gets the objects whose time is over, until they are removed.
+   * @param visitGone gets the marks of removed objects, and the objects whose time is over, until their documents are removed.
    * @returns the highest epoch, and why the scan has ended.
    */
   async #scan(
     prefix: string,
     limit: TaskLimit,
     visit: (fields: Fields) => void,
-    visitEnded: (fields: Fields) => void = () => undefined,
+    visitGone: (fields: Fields) => void = () => undefined,
   ): Promise<Scanned> {
     let [epoch, live, swept] = [0, 0, 0];
     let after = prefix;
@@ -304,8 +309,8 @@ export class ArtifactObjects {
         const fields = fieldsOf(document);
         epoch = Math.max(epoch, fields.epoch ?? 0);
         if (this.#isRemovable(fields)) over.push(document);
-        else if (fields.removed !== true && this.#isOver(fields)) visitEnded(fields);
-        else if (fields.removed !== true) {
+        else if (fields.removed === true || this.#isOver(fields)) visitGone(fields);
+        else {
           live++;
           visit(fields);
         }

@@ -37,9 +37,9 @@ export class MapStore implements ObjectStore {
   async keys({ uuid }: ObjectNamespace, color: string): Promise<StoredColor> {
     await this.#turn();
     const prefix = `${uuid}/${color}/`;
-    const ids = [...this.#all.keys()].filter((id) => id.startsWith(prefix));
-    const epoch = Math.max(0, ...[...this.#epochs].filter(([id]) => id.startsWith(prefix)).map(([, known]) => known));
-    return { keys: new Set(ids.map((id) => id.slice(prefix.length))), epoch };
+    const known = [...this.#epochs].filter(([id]) => id.startsWith(prefix));
+    const epoch = Math.max(0, ...known.map(([, one]) => one));
+    return { keys: new Set(known.map(([id]) => id.slice(prefix.length))), epoch };
   }
 
   async list(namespace: ObjectNamespace, { color, prefix }: ListRequest): Promise<ObjectList> {
