@@ -377,7 +377,11 @@ class Gathered {
       else copies.delete(instance);
     }
     if (!isLost(this.#self, ownSet)) copies.delete(this.#self);
-    return { formers: new Map(counting.map((former) => [former.instance, former])), copies, countsSelf: told.self };
+    // The first one of equal sets is fetched: an invoker that has just answered need not be waited for.
+    const answered = (instance: number): number => Number(this.#own.has(instance));
+    const ordered = new Map([...copies].toSorted(([a], [b]) => answered(b) - answered(a)));
+    const formers = new Map(counting.map((former) => [former.instance, former]));
+    return { formers, copies: ordered, countsSelf: told.self };
   }
 
   #counted(own: Owned | undefined, taken: boolean): Counted {
