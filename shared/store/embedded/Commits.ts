@@ -1,6 +1,7 @@
 import type { RootDatabase } from 'lmdb';
 import { within } from '../../process/within.js';
 import { RefusedByStoreError, StoreFullError, StoreUnavailableError } from '../ArtifactStore.js';
+import { meansFull } from './DiskSpace.js';
 import type { FileSpace } from './FileSpace.js';
 import { LateDiskError } from './LateDiskError.js';
 import { DISK_MS } from './SharedFlush.js';
@@ -25,8 +26,6 @@ export type Durability = 'disk' | 'process';
  */
 
 const FULL_DISK = 'The disk of the data folder is full.';
-/** LMDB's errors if a file cannot grow. */
-const FULL = /no space left|ENOSPC|EDQUOT|EFBIG|map_full|mapsize/i;
 
 /** The limit for a commit, in ms. Larger than that for a flush, since writes wait for those before them. */
 const COMMIT_MS = 30_000;
@@ -118,7 +117,7 @@ export class Commits {
         throw new RefusedByStoreError(reason.message, { cause: reason });
       }
       this.#onFailure(reason);
-      if (FULL.test(reason.message)) throw new StoreFullError(FULL_DISK, { cause: reason });
+      if (meansFull(reason)) throw new StoreFullError(FULL_DISK, { cause: reason });
       throw new StoreUnavailableError(`the embedded store failed: ${reason.message}`, { cause: reason });
     }
   }

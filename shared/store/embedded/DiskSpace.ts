@@ -6,7 +6,8 @@ import { LateDiskError } from './LateDiskError.js';
 /*
  * The state of the disk of a data folder:
  *
- *   room → full   less than the reserve is free, or a write failed or had no answer; logs it once, and new work is refused
+ *   room → full   less than the reserve is free, or a write failed or had no answer; logs it once, and new work is refused. If a
+ *                 write failed for another reason than space, such as a damaged file, that is the reason until less than the reserve is free
  *   full → full   a write has no answer: the reason is that the disk does not answer, and is logged. If the disk answers
  *                 again and has no space, the reason is that it is full
  *   full → room   more than 1.5 times the reserve is free, no write failed in the last second, and the disk answers; logs it once
@@ -51,8 +52,10 @@ export class DiskSpace {
   #failedSinceCheck = false;
   /** Whether a write failed and no check has found space since. */
   #noRoomAtAll = false;
-  /** Why new work is refused although there may be room. */
+  /** Why new work is refused although there may be room: the disk does not answer. */
   #fault: string | undefined;
+  /** The same: a write failed, but not for want of room. */
+  #broken: string | undefined;
   #free = Number.NaN;
 
   constructor(parts: DiskSpaceParts) {
@@ -104,6 +107,7 @@ export class DiskSpace {
     if (this.#isStuck() || error instanceof LateDiskError) this.#fault ??= error.message;
     if (this.#fullSince === undefined) {
       this.#free = Number.NaN;
+      if (!meansFull(error)) this.#broken = error.message;
       this.#enterFull({ error });
     } else if (this.#fault !== before) this.#report({ error });
   }
@@ -132,17 +136,23 @@ export class DiskSpace {
     this.#free = disk.free;
     if (disk.free >= MIN_WRITE_BYTES) this.#noRoomAtAll = false;
     const reserve = Math.min(MAX_RESERVE_BYTES, Math.max(MIN_RESERVE_BYTES, RESERVE_FRACTION * disk.total));
+    if (disk.free < reserve) this.#broken = undefined;
     if (this.#fullSince === undefined) {
       if (disk.free < reserve) this.#enterFull({});
     } else if (!failed && !this.#failedSinceCheck && !this.#isStuck()) {
       if (disk.free < 1.5 * reserve) {
-        this.#fault = undefined;
+        this.#fault = this.#broken = undefined;
         return;
       }
       const seconds = ((this.#now() - this.#fullSince) / 1000).toFixed(1);
-      const news = this.#fault === undefined ? 'has free space' : 'answers';
-      this.#fullSince = this.#fault = undefined;
-      this.#log.info(`the disk of the data folder ${news} again after ${seconds} s: ${megabytes(disk.free)}`);
+      const news =
+        this.#fault !== undefined
+          ? 'answers again'
+          : this.#broken !== undefined
+            ? 'is tried again'
+            : 'has free space again';
+      this.#fullSince = this.#fault = this.#broken = undefined;
+      this.#log.info(`the disk of the data folder ${news} after ${seconds} s: ${megabytes(disk.free)}`);
     }
   }
 
@@ -152,13 +162,16 @@ export class DiskSpace {
   }
 
   #report(details: { readonly error?: Error }): void {
-    const end = this.#fault === undefined ? 'there is free space' : 'it answers';
+    const end =
+      this.#fault !== undefined ? 'it answers' : this.#broken !== undefined ? 'writes succeed' : 'there is free space';
     this.#log.error(`${this.#refusal().message} New work is refused with 503 until ${end}.`, details);
   }
 
   #refusal(): StoreFullError {
     if (this.#fault !== undefined)
       return new StoreFullError(`The disk of the data folder ${this.#folder} does not answer: ${this.#fault}.`);
+    if (this.#broken !== undefined)
+      return new StoreFullError(`The data folder ${this.#folder} cannot be written: ${this.#broken}.`);
     const free = Number.isNaN(this.#free) ? '' : `, ${megabytes(this.#free)} free`;
     return new StoreFullError(`The disk of the data folder ${this.#folder} is full${free}.`);
   }
@@ -168,5 +181,11 @@ async function readDisk(folder: string): Promise<DiskBytes> {
   const { bavail, blocks, bsize } = await statfs(folder);
   return { free: bavail * bsize, total: blocks * bsize };
 }
+
+/** The errors of LMDB and of the file system if a file cannot grow. */
+const FULL = /no space left|ENOSPC|EDQUOT|EFBIG|map_full|mapsize/i;
+
+/** Whether a write failed because there is no room. */
+export const meansFull = ({ message }: Error): boolean => FULL.test(message);
 
 const megabytes = (bytes: number): string => `${(bytes / MB).toFixed(0)} MB`;

@@ -28,12 +28,18 @@ const META = 0x08;
 const BIG_DATA = 0x01;
 const SUB_TREE = 0x02;
 const DUPLICATES = 0x04;
+/** Flags of trees that the tree of free pages never has. LMDB would end the process with a signal. */
+const NEVER_OF_FREE = 0x02 | DUPLICATES | 0x10 | 0x20 | 0x40;
 const TREE_BYTES = 48;
 const META_BYTES = 160;
 /** A flag of the first tree of a meta page: its transaction may not be on the disk. */
 const NOT_FLUSHED = 0x1000;
 /** More levels than the tree of any real file. */
 const MAX_DEPTH = 32;
+/** No process can map a longer file. */
+const MAX_FILE_BYTES = 2n ** 47n;
+/** More transactions than any file had. */
+const MAX_TRANSACTION = 2n ** 56n;
 
 export class DamagedFileError extends Error {
   override readonly name = 'DamagedFileError';
@@ -51,8 +57,12 @@ export interface CheckOptions {
   readonly boot?: bigint | undefined;
 }
 
+/** The tree of free pages, the one that contains the other trees, and those. */
+type Kind = 'free' | 'named' | 'data';
+
 interface Meta {
   readonly pageSize: number;
+  readonly lastPage: bigint;
   readonly transaction: bigint;
   readonly boot: bigint;
   /** Whether the file system has confirmed the transaction. */
@@ -61,8 +71,8 @@ interface Meta {
 }
 
 /**
- * Checks an LMDB file: its size, its meta pages, and the branch pages of the transaction that LMDB would use. With `leaves` it reads every page in use,
- * otherwise about one in fifty. An empty file is valid.
+ * Checks an LMDB file: its size, its meta pages, and of the transaction that LMDB would use the branch pages and the list of free pages, which each
+ * write needs. With `leaves` it reads every page in use, otherwise about one in fifty. An empty file is valid.
  * @throws DamagedFileError that describes the damage; the file system's errors.
  */
 export function checkLmdbFile(path: string, options: CheckOptions): Findings {
@@ -81,6 +91,7 @@ class Check {
   readonly #leaves: boolean;
   readonly #boot: bigint | undefined;
   #pageSize = 4096;
+  #lastPage = 0n;
   #pages = 0;
 
   constructor(file: number, size: number, { leaves, boot = bootOfSystem() }: CheckOptions) {
@@ -91,11 +102,14 @@ class Check {
   }
 
   run(): Findings {
-    const { pageSize, trees } = this.#meta();
+    const { pageSize, lastPage, trees } = this.#meta();
     this.#pageSize = pageSize;
+    this.#lastPage = lastPage;
     const [free, main] = trees;
-    this.#tree(free, false);
-    this.#tree(main, true);
+    if ((free.readUInt16LE(4) & NEVER_OF_FREE) !== 0)
+      throw new DamagedFileError('its list of free pages has wrong flags');
+    this.#tree(free, 'free');
+    this.#tree(main, 'named');
     return { pages: this.#pages, fileBytes: this.#size };
   }
 
@@ -124,36 +138,62 @@ class Check {
     if (pageSize < 256 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0) {
       throw new DamagedFileError(`its page size is ${pageSize} bytes`);
     }
+    const lastPage = bytes.readBigUInt64LE(trees + 2 * TREE_BYTES);
+    const transaction = bytes.readBigUInt64LE(trees + 2 * TREE_BYTES + 8);
+    if (lastPage * BigInt(pageSize) > MAX_FILE_BYTES || transaction > MAX_TRANSACTION)
+      throw new DamagedFileError('a meta page has impossible numbers');
     return {
       pageSize,
-      transaction: bytes.readBigUInt64LE(trees + 2 * TREE_BYTES + 8),
+      lastPage,
+      transaction,
       boot: bytes.readBigUInt64LE(trees + 2 * TREE_BYTES + 16),
       flushed: (bytes.readUInt16LE(trees + 4) & NOT_FLUSHED) === 0,
       trees: [bytes.subarray(trees, trees + TREE_BYTES), bytes.subarray(trees + TREE_BYTES, trees + 2 * TREE_BYTES)],
     };
   }
 
-  /** @param named whether its leaves contain other trees. */
-  #tree(tree: Buffer, named: boolean): void {
+  #tree(tree: Buffer, kind: Kind): void {
     const root = tree.readBigUInt64LE(40);
-    if (root === NO_PAGE) return;
     const depth = tree.readUInt16LE(6);
+    const entries = tree.readBigUInt64LE(32);
+    if (root === NO_PAGE) {
+      if (entries > 0n) throw new DamagedFileError(`a tree with ${entries} entries has no pages`);
+      return;
+    }
     if (depth < 1 || depth > MAX_DEPTH) throw new DamagedFileError(`a tree has ${depth} levels`);
-    this.#page(root, depth, named);
+    const found = this.#page(root, depth, kind);
+    if (kind === 'named' && BigInt(found) !== entries)
+      throw new DamagedFileError(`the tree at page ${root} has ${found} entries instead of ${entries}`);
   }
 
-  /** @param level 1: a leaf. */
-  #page(number: bigint, level: number, named: boolean): void {
-    if (level === 1 && !this.#leaves && !named) return this.#mustExist(number);
+  /**
+   * @param level 1: a leaf.
+   * @returns the number of entries in the leaves that it has read.
+   */
+  #page(number: bigint, level: number, kind: Kind): number {
+    if (level === 1 && !this.#reads(kind)) {
+      this.#mustExist(number);
+      return 0;
+    }
     const page = this.#pageAt(number);
     const flags = page.readUInt16LE(18);
     if ((flags & (BRANCH | LEAF)) !== (level > 1 ? BRANCH : LEAF)) {
       throw new DamagedFileError(`page ${number} has the wrong type`);
     }
+    let entries = 0;
     for (const at of this.#nodes(page, number)) {
-      if (level > 1) this.#page(childOf(page, at), level - 1, named);
-      else this.#leafNode(page, at, number, named);
+      if (level > 1) entries += this.#page(childOf(page, at), level - 1, kind);
+      else {
+        this.#leafNode(page, at, number, kind);
+        entries += 1;
+      }
     }
+    return entries;
+  }
+
+  /** Whether the leaves of a tree are read. */
+  #reads(kind: Kind): boolean {
+    return this.#leaves || kind !== 'data';
   }
 
   *#nodes(page: Buffer, number: bigint): Generator<number> {
@@ -170,20 +210,20 @@ class Check {
     }
   }
 
-  #leafNode(page: Buffer, at: number, number: bigint, named: boolean): void {
+  #leafNode(page: Buffer, at: number, number: bigint, kind: Kind): void {
     const flags = page.readUInt16LE(at + 4);
     const data = at + NODE + page.readUInt16LE(at + 6);
     const inPage = (flags & BIG_DATA) !== 0 ? 8 : page.readUInt16LE(at) + page.readUInt16LE(at + 2) * 65_536;
     if (data + inPage > this.#pageSize) throw new DamagedFileError(`page ${number} has a value outside of it`);
-    if ((flags & BIG_DATA) !== 0) this.#overflow(page.readBigUInt64LE(data));
-    else if ((flags & SUB_TREE) !== 0 && (flags & DUPLICATES) === 0 && named) {
-      this.#tree(page.subarray(data, data + TREE_BYTES), false);
+    if ((flags & BIG_DATA) !== 0) this.#overflow(page.readBigUInt64LE(data), kind);
+    else if ((flags & SUB_TREE) !== 0 && (flags & DUPLICATES) === 0 && kind === 'named') {
+      this.#tree(page.subarray(data, data + TREE_BYTES), 'data');
     }
   }
 
-  #overflow(number: bigint): void {
+  #overflow(number: bigint, kind: Kind): void {
     this.#mustExist(number);
-    if (!this.#leaves) return;
+    if (!this.#reads(kind)) return;
     const page = this.#pageAt(number);
     if ((page.readUInt16LE(18) & OVERFLOW) === 0) {
       throw new DamagedFileError(`page ${number} has the wrong type`);
@@ -192,8 +232,10 @@ class Check {
   }
 
   #mustExist(number: bigint): void {
-    if ((number + 1n) * BigInt(this.#pageSize) <= BigInt(this.#size)) return;
-    throw new DamagedFileError(`it ends after ${this.#size} bytes, before its page ${number}`);
+    if ((number + 1n) * BigInt(this.#pageSize) > BigInt(this.#size))
+      throw new DamagedFileError(`it ends after ${this.#size} bytes, before its page ${number}`);
+    if (number > this.#lastPage)
+      throw new DamagedFileError(`page ${number} lies behind its last page ${this.#lastPage}`);
   }
 
   #pageAt(number: bigint): Buffer {

@@ -76,7 +76,7 @@ export async function backupFolder(folder: string, target: string): Promise<numb
  * @returns the new path of the replaced data file; undefined if there was no data file.
  */
 export async function restoreFolder(folder: string, backup: string, now: Date): Promise<string | undefined> {
-  refuseNewer(backup, existing(backup));
+  existing(backup);
   const user = await userOf(backup);
   // A copy of a file that a server writes could be a mixture of its states.
   if (user !== undefined) {
@@ -147,9 +147,11 @@ async function flush(path: string): Promise<void> {
   }
 }
 
+/** @throws StoreError for a folder without a store, or of a newer program, whose copy would look like one of this program. */
 function existing(folder: string): FolderFormat {
   const format = readFormat(folder);
   if (!format) throw new StoreError(`${folder} does not contain a store`);
+  refuseNewer(folder, format);
   requireData(folder);
   return format;
 }

@@ -195,8 +195,9 @@ async function openIn(
       CLOSE_MS,
       () => false,
     );
-    await lock.release();
+    // With the lock kept until the process ends, the next start reads every page: a damaged one may be the reason.
     if (!inTime) throw new StoreError(STUCK);
+    await lock.release();
   };
   return {
     whisks,

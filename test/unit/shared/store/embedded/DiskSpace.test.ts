@@ -57,6 +57,23 @@ describe('DiskSpace', () => {
     assert.equal(lines.length, 2);
   });
 
+  it('does not call the disk full if a write fails for another reason, until there is no room', async () => {
+    await disk.check();
+    disk.writeFailed(new Error('MDB_CORRUPTED: Located page was wrong type'));
+    disk.writeFailed(new Error('MDB_BAD_TXN: Transaction must abort'));
+    assert.throws(() => disk.requireRoom(), /^StoreFullError: The data folder \/data cannot be written: MDB_CORRUPTED/);
+    free = 10 * MB;
+    await disk.check();
+    assert.throws(() => disk.requireRoom(), /The disk of the data folder \/data is full, 10 MB free\./);
+    free = 500 * MB;
+    await disk.check();
+    disk.requireRoom();
+    assert.deepEqual(lines, [
+      'The data folder /data cannot be written: MDB_CORRUPTED: Located page was wrong type. New work is refused with 503 until writes succeed.',
+      'the disk of the data folder has free space again after 0.0 s: 500 MB',
+    ]);
+  });
+
   it('refuses it while the disk does not answer, however much is free, and logs begin and end once', async () => {
     await disk.check();
     stuck = true;

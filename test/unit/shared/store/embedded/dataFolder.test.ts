@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
@@ -15,7 +16,8 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { StoreError, type NewDocument } from '../../../../../shared/store/ArtifactStore.js';
 import { damageText, FORMAT } from '../../../../../shared/store/embedded/dataFolder.js';
 import { checkLmdbFile, DamagedFileError } from '../../../../../shared/store/embedded/lmdbFile.js';
@@ -100,6 +102,10 @@ describe('the data folder', () => {
         /has format \d+, written by version 9\.9\.9; .* Use version 9\.9\.9 or newer, or another folder with --data/,
       );
       await assert.rejects(openStoresOfServer(data), /has format/);
+      // A copy would look like one of this version.
+      await assert.rejects(checkFolder(data), /has format/);
+      await assert.rejects(backupFolder(data, join(folder, `newer${count}`)), /has format/);
+      await assert.rejects(compactFolder(data), /has format/);
       assert.deepEqual(readFileSync(file), before);
     });
   });
@@ -133,6 +139,43 @@ describe('the data folder', () => {
       overwrite(1, Buffer.alloc(PAGE));
       await refuses(damaged);
     });
+
+    /** The positions of the fields of a meta page in it. */
+    const AT = { freeFlags: 52, freeRoot: 88, entries: 128, root: 136, lastPage: 144, transaction: 152 };
+    const metas = [0, PAGE / 2, PAGE];
+    const inMetas = (change: (content: Buffer, at: number) => void): void => {
+      const content = readFileSync(file);
+      for (const at of metas) change(content, at);
+      writeFileSync(file, content);
+    };
+    const newest = (): { freeRoot: bigint; root: bigint } => {
+      const content = readFileSync(file);
+      const transaction = (at: number): bigint => content.readBigUInt64LE(at + AT.transaction);
+      const at = transaction(PAGE) > transaction(0) ? PAGE : 0;
+      return { freeRoot: content.readBigUInt64LE(at + AT.freeRoot), root: content.readBigUInt64LE(at + AT.root) };
+    };
+
+    it('if its list of free pages is overwritten', async () => {
+      overwrite(Number(newest().freeRoot), Buffer.alloc(PAGE));
+      await refuses(damaged);
+    });
+
+    const ALL = 0xffff_ffff_ffff_ffffn;
+    const contradictions: Record<string, (content: Buffer, at: number) => void> = {
+      'wrong flags': (content, at) => content.writeUInt16LE(0x0f, at + AT.freeFlags),
+      'no root, but entries': (content, at) => content.writeBigUInt64LE(ALL, at + AT.root),
+      'the root of another tree': (content, at) => content.writeBigUInt64LE(newest().freeRoot, at + AT.root),
+      'another number of entries': (content, at) => content.writeBigUInt64LE(11n, at + AT.entries),
+      'a last page before others': (content, at) => content.writeBigUInt64LE(5n, at + AT.lastPage),
+      'an impossible last page': (content, at) => content.writeBigUInt64LE(ALL, at + AT.lastPage),
+      'an impossible transaction': (content, at) => content.writeBigUInt64LE(ALL, at + AT.transaction),
+    };
+    for (const [what, change] of Object.entries(contradictions)) {
+      it(`if its meta pages have ${what}`, async () => {
+        inMetas(change);
+        await refuses(damaged);
+      });
+    }
 
     it('if it is another file', async () => {
       writeFileSync(file, 'not a database'.repeat(10_000));
@@ -186,6 +229,15 @@ describe('the data folder', () => {
       renameSync(`${socket}.first`, socket);
       await new Promise((resolve) => killed.close(resolve));
       await refuses(damaged);
+    });
+
+    it('if any page is damaged and the server before could not close it', () => {
+      const script = fileURLToPath(new URL(`./damagedWhileOpen${extname(import.meta.url)}`, import.meta.url));
+      const { stdout } = spawnSync(process.execPath, [...process.execArgv, script, data], { encoding: 'utf8' });
+      const { write, close } = JSON.parse(stdout) as { write: string; close: string };
+      assert.match(write, /StoreUnavailableError: the embedded store failed: MDB_/);
+      assert.match(close, /LMDB does not close/);
+      return refuses(damaged);
     });
 
     it('if any page that leads to others is overwritten', async () => {
