@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { parseObjectPath } from '../../shared/objects/objectPath.js';
 import { TestCluster } from '../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../unit/invoker/objects/sharing/MapStore.js';
+import { cutOff, reconnect } from '../integration/objects/clusters.js';
 import { FaultyStore } from './FaultyStore.js';
 import { lossyPeers } from './lossyPeers.js';
 import { RandomColor, type ColorOptions, type ColorPlace } from './RandomColor.js';
@@ -12,8 +13,14 @@ import { RandomColor, type ColorOptions, type ColorPlace } from './RandomColor.j
  *   joins             another one joins, and is the home of half of the colors
  *   newest dies       the one that has joined last
  *   newest restarts   it starts again, before the controllers notice that
+ *   newest drains     it hands its objects over, and takes part no more
+ *   newest is cut off from the other invokers and from the controllers, which notice it
+ *   all come back     those that have drained or were cut off take part again
  */
-export type InvokerEvent = 'joins' | `${'newest' | 'oldest'} ${'dies' | 'restarts'}`;
+export type InvokerEvent =
+  | 'joins'
+  | 'all come back'
+  | `${'newest' | 'oldest'} ${'dies' | 'restarts' | 'drains' | 'is cut off'}`;
 
 export interface Trial extends ColorOptions {
   /** They change at the same time. Each has its own random numbers, so what happens to it can be repeated. */
@@ -42,6 +49,25 @@ async function happens(
   if (event === 'joins' || !node) {
     const { instance } = await cluster.add();
     for (const color of colors) color.change(`invoker${instance} joins`);
+    return;
+  }
+  if (event === 'all come back') {
+    for (const color of colors) color.change(event);
+    const away = cluster.nodes.filter(({ state, reachesControllers }) => state === 'draining' || !reachesControllers);
+    for (const one of away) {
+      reconnect(one);
+      one.state = 'up';
+    }
+    return;
+  }
+  if (event.endsWith('drains') || event.endsWith('is cut off')) {
+    for (const color of colors) color.change(`invoker${node.instance}: ${event}`);
+    if (event.endsWith('drains')) {
+      await cluster.drain(node);
+      return;
+    }
+    cutOff(node);
+    cluster.notice(node);
     return;
   }
   await Promise.all(colors.map((color) => color.faults.dies(node.instance)));

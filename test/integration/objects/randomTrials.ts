@@ -12,6 +12,20 @@ export const TRIALS: Record<string, Trial> = {
     steps: 4,
     events: ['newest dies', 'joins', 'oldest dies', 'joins', 'newest restarts', 'oldest restarts'],
   },
+  'while their home drains, or is cut off': {
+    ...FAILING,
+    colors: 40,
+    steps: 4,
+    events: [
+      'joins',
+      'newest is cut off',
+      'all come back',
+      'oldest is cut off',
+      'joins',
+      'all come back',
+      'newest drains',
+    ],
+  },
   'while their home dies in the middle of changes': {
     ...FAILING,
     colors: 40,
