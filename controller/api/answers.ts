@@ -11,15 +11,7 @@ import {
   ThrottledError,
   type Explain,
 } from '../refusals/refusals.js';
-import {
-  ApiError,
-  badRequest,
-  conflict,
-  defaultMessage,
-  internalError,
-  notFound,
-  serviceUnavailable,
-} from '../http/ApiError.js';
+import { ApiError, badRequest, conflict, defaultMessage, internalError, notFound } from '../http/ApiError.js';
 import { NoInvokersError } from '../loadbalancer/LoadBalancer.js';
 import { BusUnavailableError, MessageTooLargeError } from '../../shared/messaging/Messaging.js';
 import { TooManyRecordsError } from '../../shared/store/ActivationStore.js';
@@ -30,6 +22,9 @@ export const CORRUPTED_MESSAGE = 'Resource is corrupted and cannot be read.';
 const PARAMETERS_NOT_ALLOWED = 'Request defines parameters that are not allowed (e.g., reserved properties).';
 
 const CHALLENGE = { 'www-authenticate': 'Basic realm="OpenWhisk secure realm",charset=UTF-8' };
+
+/** In seconds. Clients may try again after that. */
+const LATER = { 'retry-after': '5' };
 
 /** Temporary errors: a later request may succeed. */
 const UNAVAILABLE = [NoInvokersError, BusUnavailableError, TooManyRecordsError];
@@ -50,14 +45,14 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof StoreUnavailableError) return storeUnavailable('The database does not answer. Try again later.');
   // The caller learns which requirement no invoker meets.
   if (error instanceof NoInvokersError && error.unmet) return new ApiError(503, error.message);
-  if (UNAVAILABLE.some((kind) => error instanceof kind)) return serviceUnavailable();
+  if (UNAVAILABLE.some((kind) => error instanceof kind)) return new ApiError(503, undefined, LATER);
   if (error instanceof MessageTooLargeError) return new ApiError(413);
   // The router throws this for a path with malformed percent-encoding.
   if (error instanceof URIError) return new ApiError(400);
   return internalError();
 }
 
-const storeUnavailable = (reason: string): ApiError => new ApiError(503, reason, { 'retry-after': '5' });
+const storeUnavailable = (reason: string): ApiError => new ApiError(503, reason, LATER);
 
 /** Whether the error was logged at its source. */
 export function wasLogged(error: unknown): boolean {

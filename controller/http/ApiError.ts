@@ -35,7 +35,6 @@ export const badRequest = (message: string): ApiError => new ApiError(400, messa
 export const conflict = (message: string): ApiError => new ApiError(409, message);
 export const notFound = (message?: string): ApiError => new ApiError(404, message);
 export const internalError = (message?: string): ApiError => new ApiError(500, message);
-export const serviceUnavailable = (message?: string): ApiError => new ApiError(503, message);
 
 /** No route matches the path and method. */
 export const noSuchRoute = (): ApiError => new ApiError(404, 'The requested resource could not be found.');

@@ -91,6 +91,12 @@ describe('toApiError', () => {
 });
 
 describe('toApiError', () => {
+  it('says when to try again if the bus or all invokers are away', () => {
+    for (const error of [new BusUnavailableError('away'), new NoInvokersError(), new TooManyRecordsError(70_000_000)]) {
+      assert.deepEqual(toApiError(error).headers, { 'retry-after': '5' });
+    }
+  });
+
   it('names the tags that no invoker has', () => {
     const { status, message } = toApiError(new NoInvokersError({ tags: ['gpu', 'v2'] }));
     assert.equal(status, 503);
