@@ -138,6 +138,7 @@ function sharingOf(
     tls: tls && certificateOf(tls),
     peerTls,
     homes: (namespace: string, color: string, policy: string | undefined) => controllers.ask(namespace, color, policy),
+    invokers: () => controllers.askInvokers(),
     onController: (controller: string) => controllers.note(controller),
     drainMs: OBJECTS_DRAIN_MS,
   };

@@ -9,6 +9,7 @@ import type { ActivationMessage } from '../../shared/messages/activation.js';
 import type { ControllerInstance } from '../../shared/messages/instances.js';
 import type { BusState, Consumer, Messaging, Producer } from '../../shared/messaging/Messaging.js';
 import type { Topics } from '../../shared/messaging/topics.js';
+import { LOST_AFTER_MS, type InvokersReply } from '../../shared/objects/invokersReply.js';
 import { InFlightActivations, COMPLETION, type CompletionOptions, type LostActivation } from './InFlightActivations.js';
 import { CLUSTER, ClusterMembership, type ClusterOptions } from './ClusterMembership.js';
 import { ActionDurations } from './ActionDurations.js';
@@ -25,7 +26,7 @@ import {
 } from './LoadBalancer.js';
 import type { BalancerMetrics } from './BalancerMetrics.js';
 import { chooseShare, coversAll, divideInstances, poolOrder } from './instances.js';
-import { objectHomes, type ObjectHomes } from './objectHomes.js';
+import { objectHomes, objectInvokers, type ObjectHomes } from './objectHomes.js';
 import { generateHash, schedule, type ResourceRequest, type InvokerChoice } from './schedule.js';
 import { Shares, type Pool, type ShareOptions } from './Shares.js';
 import { SUPERVISION, type SupervisionOptions } from './supervision.js';
@@ -310,6 +311,18 @@ export class ShardingBalancer implements LoadBalancer {
   objectHomes(user: Pick<Identity, 'namespace' | 'limits'>, color: ColorRequest): ObjectHomes {
     const pool = this.#shares.pool({ kind: 'managed', namespace: user.namespace.name });
     return objectHomes(this.#colors.order(pool, user, color), this.#supervisor.invokers);
+  }
+
+  /**
+   * All invokers that share objects. One that this controller has not heard of since its start may be cut off, and have copies of objects:
+   * it counts as lost after the same time as others.
+   * @returns undefined: this controller does not know all of them.
+   */
+  objectInvokers(): InvokersReply | undefined {
+    // Invokers of the same process end with it.
+    const { trustNew } = this.#parts.options.supervision;
+    if (!trustNew && this.#supervisor.hearsForMs < LOST_AFTER_MS) return undefined;
+    return objectInvokers(this.#supervisor.supervised, this.#now());
   }
 
   /** For the operator's view of colors. */

@@ -40,12 +40,15 @@ export class Supervisor {
   readonly #now: () => number;
   readonly #supervised = new Map<number, Supervised>();
   #list: readonly InvokerHealth[] = [];
+  #hearsSince: number;
+  #tickedAt: number;
   #consumer: Consumer | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: SupervisorParts) {
     this.#parts = parts;
     this.#now = parts.now ?? Date.now;
+    this.#hearsSince = this.#tickedAt = this.#now();
   }
 
   get invokers(): readonly InvokerHealth[] {
@@ -82,7 +85,26 @@ export class Supervisor {
 
   tick(): void {
     const now = this.#now();
-    for (const [instance, before] of this.#supervised) this.#step(instance, ticked(before, now, this.#parts.options));
+    const { options } = this.#parts;
+    let isHeard = false;
+    for (const [instance, before] of this.#supervised) {
+      if (now - before.pingedAt <= options.offlineAfterMs) isHeard = true;
+      this.#step(instance, ticked(before, now, options));
+    }
+    // It was frozen itself.
+    if (!isHeard || this.#isLate(now)) this.#hearsSince = now;
+    this.#tickedAt = now;
+  }
+
+  /** All invokers that it has heard of since its start. */
+  get supervised(): Iterable<Supervised> {
+    return this.#supervised.values();
+  }
+
+  /** For how long it has heard of invokers without a break, in ms. It may not know those that were there only before. */
+  get hearsForMs(): number {
+    const now = this.#now();
+    return this.#isLate(now) ? 0 : now - this.#hearsSince;
   }
 
   /** Whether a present invoker has neither passed nor failed a test yet. */
@@ -96,6 +118,10 @@ export class Supervisor {
   /** Why no invoker can run actions of a kind; undefined if an invoker can, or if it is unknown. */
   unavailable(kind: string): string | undefined {
     return unavailableKind(kind, this.#supervised.values(), this.#now());
+  }
+
+  #isLate(now: number): boolean {
+    return now - this.#tickedAt > this.#parts.options.offlineAfterMs;
   }
 
   async close(): Promise<void> {

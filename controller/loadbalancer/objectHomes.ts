@@ -1,6 +1,8 @@
+import { LOST_AFTER_MS, MAX_INVOKERS, type InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { MessageHome } from '../../shared/objects/messageObjects.js';
 import type { ColorOrder } from './Colors.js';
 import type { InvokerHealth } from './LoadBalancer.js';
+import type { Supervised } from './supervision.js';
 
 /** The invokers of a color's objects. */
 export interface ObjectHomes {
@@ -29,4 +31,25 @@ export function objectHomes(order: ColorOrder, invokers: readonly InvokerHealth[
     if (homes.length === MAX_OBJECT_HOMES) break;
   }
   return { policy: order.policy, homes, away: away.slice(0, MAX_OBJECT_HOMES) };
+}
+
+/**
+ * All invokers that share objects, of any color.
+ * @returns undefined: there are too many. Those whose copies count as lost may be missing.
+ */
+export function objectInvokers(supervised: Iterable<Supervised>, now: number): InvokersReply | undefined {
+  const up: MessageHome[] = [];
+  const away: InvokersReply['away'] = [];
+  for (const { instance: described, objectsUrl: url, status, pingedAt } of supervised) {
+    const { instance } = described;
+    if (url === undefined) continue;
+    if (status === 'down') away.push({ instance, url, silentMs: Math.max(0, now - pingedAt) });
+    else up.push({ instance, url });
+  }
+  const room = MAX_INVOKERS - up.length;
+  if (room < 0) return undefined;
+  const latest = away.toSorted((a, b) => a.silentMs - b.silentMs);
+  const [left] = latest.slice(room);
+  if (left && left.silentMs < LOST_AFTER_MS) return undefined;
+  return { up, away: latest.slice(0, room) };
 }

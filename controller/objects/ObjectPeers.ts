@@ -5,6 +5,7 @@ import type { Dispatcher } from 'undici';
 import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../shared/objects/peerHeader.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { ObjectNamespace } from '../../shared/objects/ObjectToken.js';
 import { leaveAtEnd, NamespaceTurns } from '../../shared/objects/NamespaceTurns.js';
 import { isWait, MAX_OPEN_WAITS, OpenWaits } from '../../shared/objects/OpenWaits.js';
@@ -27,6 +28,8 @@ export interface ObjectPeersParts {
   readonly validMs: number;
   readonly homes: (user: Owner, color: ColorRequest) => ObjectHomes;
   readonly invokers: () => readonly InvokerHealth[];
+  /** All invokers that share objects; undefined: this controller does not know all of them. */
+  readonly allInvokers: () => InvokersReply | undefined;
   readonly namespaces: Pick<AuthStore, 'identityByNamespace'>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -93,6 +96,11 @@ export class ObjectPeers {
     if (!identity) return undefined;
     const { policy: chosen, homes, away } = this.homes(identity, color, policy);
     return { policy: chosen, homes: [...homes], away: [...away], validMs: this.#parts.validMs };
+  }
+
+  /** All invokers that share objects, also those that are away; undefined: this controller does not know all of them. */
+  allInvokers(): InvokersReply | undefined {
+    return this.#parts.allInvokers();
   }
 
   /** The invokers that share objects and are not down. */

@@ -6,6 +6,7 @@ import { writeForwarded } from '../../shared/logging/forwardingLogger.js';
 import { serveBus } from '../../shared/messaging/port/serveBus.js';
 import type { MergedRegistry } from '../../shared/metrics/MergedRegistry.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { Platform } from '../../shared/platform/openPlatform.js';
 import { within } from '../../shared/process/within.js';
 import { serveActivations } from '../../shared/store/port/PortActivations.js';
@@ -173,6 +174,10 @@ export class ControllerProcess implements Taker {
 
   homes(namespace: string, color: string, policy: string | undefined): Promise<HomesReply | undefined> {
     return this.#remote.call('homes', namespace, color, policy);
+  }
+
+  invokers(): Promise<InvokersReply | undefined> {
+    return this.#remote.call('invokers');
   }
 
   /** Takes it out of service, or into it. @throws if it does not answer in time. */

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { LiveLine } from '../../invoker/activations/liveLines.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { LocalImages } from '../../invoker/containers/docker/LocalImages.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import { writeForwarded } from '../../shared/logging/forwardingLogger.js';
@@ -31,6 +32,7 @@ export interface InvokerThreadParts {
   readonly platform: Pick<Platform, 'log' | 'messaging' | 'topics' | 'stores' | 'activations'>;
   readonly registry: MergedRegistry;
   readonly homesOfObjects: (namespace: string, color: string, policy: string | undefined) => Promise<HomesReply>;
+  readonly invokersOfObjects: () => Promise<InvokersReply>;
   readonly images: LocalImages;
   readonly onActivation: ((record: ActivationRecord) => void) | undefined;
   readonly onLine: ((line: LiveLine) => void) | undefined;
@@ -95,6 +97,7 @@ export class InvokerThread {
     calls.serve({
       log: (line) => writeForwarded(log, line),
       homes: parts.homesOfObjects,
+      invokers: parts.invokersOfObjects,
       imageReady: (reference) => images.ready(reference),
       imageMissing: (reference) => images.missing(reference),
       activation: (record) => onActivation?.(record),

@@ -122,5 +122,6 @@ calls.serve({
     await Promise.all(messaging.map((bus) => bus.close()));
   },
   homes: async (namespace, color, policy) => controller?.context.objects?.reply(namespace, color, policy),
+  invokers: () => controller?.context.objects?.allInvokers(),
   metrics: () => registry.getMetricsAsJSON(),
 } satisfies ControllerServices);

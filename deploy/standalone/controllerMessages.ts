@@ -4,6 +4,7 @@ import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { ForwardedLine } from '../../shared/logging/forwardingLogger.js';
 import type { MetricsOfThread } from '../../shared/metrics/MergedRegistry.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
 
@@ -48,6 +49,7 @@ export type ControllerServices = {
   /** Leaves the bus. */
   readonly close: () => Promise<void>;
   readonly homes: (namespace: string, color: string, policy: string | undefined) => Promise<HomesReply | undefined>;
+  readonly invokers: () => InvokersReply | undefined;
   readonly metrics: () => Promise<MetricsOfThread>;
 };
 

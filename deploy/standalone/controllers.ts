@@ -1,5 +1,6 @@
 import { messageOf } from '../../shared/errors/reasons.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { Lifecycle } from '../../shared/process/Lifecycle.js';
 import type { Acceptor } from './Acceptor.js';
 import { ControllerProcess, type ControllerProcessParts } from './ControllerProcess.js';
@@ -9,6 +10,8 @@ import type { ControllerProcessConfig } from './controllerMessages.js';
 export interface RunningControllers {
   /** The homes of the objects of a color; undefined: the namespace does not exist, or objects are off. */
   homes(namespace: string, color: string, policy: string | undefined): Promise<HomesReply | undefined>;
+  /** All invokers that share objects; undefined: not all are known, or objects are off. */
+  invokers(): Promise<InvokersReply | undefined>;
   /** Serves requests. To be called when all invokers run. */
   serve(): Promise<void>;
   /** Takes no more requests. Resolves when those under way and accepted work have ended, at the latest after `limitMs`. */
@@ -51,6 +54,7 @@ export async function startControllers(
   );
   return {
     homes: async (namespace, color, policy) => all[0]?.homes(namespace, color, policy),
+    invokers: async () => all[0]?.invokers(),
     async serve() {
       await Promise.all(all.map((one) => one.serve(invokers, count)));
       acceptor.handTo(all);

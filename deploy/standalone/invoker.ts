@@ -10,6 +10,7 @@ import { environment } from '../../shared/config/environment.js';
 import { objectMemory } from '../../shared/config/objectMemorySettings.js';
 import { invokerInstance } from '../../shared/messages/instances.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import type { ChosenContainers } from './containers.js';
 import type { StandaloneOptions } from './options.js';
@@ -28,6 +29,7 @@ export interface StandaloneInvokerParts extends Omit<InvokerParts, 'config' | 'd
   readonly objectMetrics: ObjectMetrics;
   readonly objectsSecret: string;
   readonly homesOfObjects: (namespace: string, color: string, policy: string | undefined) => Promise<HomesReply>;
+  readonly invokersOfObjects: () => Promise<InvokersReply>;
   readonly whisks: ArtifactStore;
 }
 
@@ -56,6 +58,7 @@ export async function startStandaloneInvoker(
     host: undefined,
     url: undefined,
     homes: parts.homesOfObjects,
+    invokers: parts.invokersOfObjects,
     drainMs: 0,
   };
   const invoker = new Invoker({

@@ -67,6 +67,7 @@ async function start(): Promise<void> {
       apiHost: config.apiHost,
       objectsSecret: config.objectsSecret,
       homesOfObjects: (namespace, color, policy) => main.call('homes', namespace, color, policy),
+      invokersOfObjects: () => main.call('invokers'),
       objectMetrics: new ObjectMetrics(registry),
       whisks,
       messaging,

@@ -8,6 +8,7 @@ import { operatorPolicy, type OperatorPolicy } from '../../shared/access/operato
 import { environment } from '../../shared/config/environment.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { Logger } from '../../shared/logging/Logger.js';
 import { EmbeddedMessaging } from '../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { KeptMessages } from '../../shared/messaging/embedded/KeptMessages.js';
@@ -178,12 +179,27 @@ export async function startStandalone(
     if (!reply) throw new Error(`no namespace has the name ${namespace}`);
     return reply;
   };
+  const invokersOfObjects = async (): Promise<InvokersReply> => {
+    const reply = await controllers.invokers();
+    if (!reply) throw new Error('the controller does not know all invokers');
+    return reply;
+  };
   const apiHost = `http://${containers.gateway ?? urlHost(options.host)}:${port}`;
   const common = { options, dataFolder, apiHost, objectsSecret };
   if (options.threads) {
     const { startInvokerThreads } = await import('./threads.js');
     const { activation: onActivation, line: onLine } = activity;
-    const parts = { ...common, platform, registry, containers, homesOfObjects, onActivation, onLine, disk };
+    const parts = {
+      ...common,
+      platform,
+      registry,
+      containers,
+      homesOfObjects,
+      invokersOfObjects,
+      onActivation,
+      onLine,
+      disk,
+    };
     await startInvokerThreads(life, parts, endProcess);
   } else {
     const { startStandaloneInvoker } = await import('./invoker.js');
@@ -195,6 +211,7 @@ export async function startStandalone(
       containers,
       objectMetrics,
       homesOfObjects,
+      invokersOfObjects,
       onActivation: activity.activation,
       onLine: activity.line,
       answers: work,
@@ -244,6 +261,7 @@ async function oneController(
   life.opened('controller', () => controller.close());
   return {
     homes: async (namespace, color, policy) => controller.context.objects?.reply(namespace, color, policy),
+    invokers: async () => controller.context.objects?.allInvokers(),
     serve: async () => controller.serve(server),
     drain: (limitMs) => controller.drain(server, limitMs, { finishActivations: true }),
   };

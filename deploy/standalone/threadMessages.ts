@@ -1,4 +1,5 @@
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { ActivationRecord } from '../../shared/entities/activation.js';
 import type { LiveLine } from '../../invoker/activations/liveLines.js';
 import type { ForwardedLine } from '../../shared/logging/forwardingLogger.js';
@@ -35,6 +36,7 @@ export interface InvokerThreadConfig {
 export type MainServices = {
   readonly log: (line: ForwardedLine) => void;
   readonly homes: (namespace: string, color: string, policy: string | undefined) => Promise<HomesReply>;
+  readonly invokers: () => Promise<InvokersReply>;
   readonly imageReady: (reference: string) => Promise<void>;
   readonly imageMissing: (reference: string) => Promise<string | undefined>;
   readonly activation: (record: ActivationRecord) => void;

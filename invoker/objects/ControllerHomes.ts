@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { firstInTurn } from '../../shared/process/firstInTurn.js';
 import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { HOMES_PATH, homesQuery, homesReplySchema, type HomesReply } from '../../shared/objects/homesReply.js';
+import { INVOKERS_PATH, invokersReplySchema, type InvokersReply } from '../../shared/objects/invokersReply.js';
 import { PEER_HEADER, signPeer } from '../../shared/objects/peerHeader.js';
 
 /** The most controllers to remember. */
@@ -14,7 +15,7 @@ const NEXT_MS = 1500;
  */
 const ANSWER_MS = 5000;
 
-/** Asks controllers for the homes of colors. It learns their addresses from activation messages. */
+/** Asks controllers for the homes of colors, and for all invokers. It learns their addresses from activation messages. */
 export class ControllerHomes {
   readonly #secret: string;
   readonly #self: string;
@@ -43,16 +44,28 @@ export class ControllerHomes {
     if (this.#urls.size > MAX_CONTROLLERS && oldest !== undefined) this.#urls.delete(oldest);
   }
 
+  /** The homes of a color. @throws Error with the reason in words */
+  ask(namespace: string, color: string, policy: string | undefined): Promise<HomesReply> {
+    const path = `${HOMES_PATH}?${homesQuery(namespace, color, policy)}`;
+    return this.#first(path, (reply) => homesReplySchema.parse(reply));
+  }
+
+  /** All invokers that share objects. @throws Error with the reason in words */
+  askInvokers(): Promise<InvokersReply> {
+    return this.#first(INVOKERS_PATH, (reply) => invokersReplySchema.parse(reply));
+  }
+
   /**
    * The first reply of a controller. One that is slow is not given up when the next one is asked.
    * @throws Error with the reason in words
    */
-  async ask(namespace: string, color: string, policy: string | undefined): Promise<HomesReply> {
-    const path = `${HOMES_PATH}?${homesQuery(namespace, color, policy)}`;
+  async #first<Reply>(path: string, parse: (reply: unknown) => Reply): Promise<Reply> {
     const over = new AbortController();
     // Not an `AbortSignal.timeout`: inside `AbortSignal.any` the garbage collector takes it, and then the limit never comes.
     const late = setTimeout(() => over.abort(new Error(`no reply within ${this.#answerMs} ms`)), this.#answerMs);
-    const asks = [...this.#urls].toReversed().map((url) => () => this.#askOne(url, path, over.signal));
+    const asks = [...this.#urls]
+      .toReversed()
+      .map((url) => async () => parse(await this.#askOne(url, path, over.signal)));
     try {
       if (asks.length === 0) throw new Error('no controller is known yet');
       return await firstInTurn(asks, NEXT_MS);
@@ -69,7 +82,7 @@ export class ControllerHomes {
     await this.#client.close();
   }
 
-  async #askOne(url: string, path: string, signal: AbortSignal): Promise<HomesReply> {
+  async #askOne(url: string, path: string, signal: AbortSignal): Promise<unknown> {
     const claims = { operation: 'request', from: this.#self, namespace: undefined } as const;
     const { origin, pathname, search } = new URL(`${url}${path}`);
     const { statusCode, body } = await this.#client.request(origin, `${pathname}${search}`, {
@@ -79,6 +92,6 @@ export class ControllerHomes {
     });
     const text = await body.text();
     if (statusCode !== 200) throw new Error(`${url} responded with status ${statusCode}: ${text.slice(0, 200)}`);
-    return homesReplySchema.parse(JSON.parse(text));
+    return JSON.parse(text);
   }
 }

@@ -9,6 +9,7 @@ import { ObjectTokens, type ObjectNamespace } from '../../shared/objects/ObjectT
 import { within } from '../../shared/process/within.js';
 import { advertisedUrl } from '../../shared/config/objectSharingSettings.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import type { ArtifactStore } from '../../shared/store/ArtifactStore.js';
 import { answerQuestion, type Answers } from './questions/questions.js';
 import { ArtifactObjects } from './store/ArtifactObjects.js';
@@ -89,6 +90,8 @@ export interface ServiceSharing {
   readonly url: string | undefined;
   /** The homes of a color. Rejects with the reason in words. */
   readonly homes: (namespace: string, color: string, policy: string | undefined) => Promise<HomesReply>;
+  /** All invokers that share objects. Rejects with the reason in words. */
+  readonly invokers: () => Promise<InvokersReply>;
   /** Called with the address of a controller in an activation message. */
   readonly onController?: ((url: string) => void) | undefined;
   /** How long other invokers may take over its objects when it leaves, in ms; 0: it does not wait for that. */
@@ -418,6 +421,10 @@ function answersOf({ sharing, store }: ObjectServiceOptions): Answers {
     homes: async ({ namespace, color, policy }) => {
       if (!sharing) throw new Error('the invoker has no peers');
       return sharing.homes(namespace, color, policy);
+    },
+    invokers: async () => {
+      if (!sharing) throw new Error('the invoker has no peers');
+      return sharing.invokers();
     },
     keys: async ({ namespace, color }) => stored().keys(namespace, color),
     list: async ({ namespace, request }) => stored().list(namespace, request),

@@ -6,6 +6,7 @@ import { chmodSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { randomBytes } from 'node:crypto';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import { ObjectTokens } from '../../shared/objects/ObjectToken.js';
 import { CallServer } from './calls/CallServer.js';
 import { EXPIRY_MS } from './memory/Expiries.js';
@@ -58,6 +59,7 @@ const alone: HomesReply = {
   away: [],
   validMs: Number.MAX_VALUE,
 };
+const onlyThis: InvokersReply = { up: alone.homes, away: [] };
 const sharing = new Sharing({
   instance: config.instance,
   secret: config.secret ?? randomBytes(32).toString('base64url'),
@@ -66,6 +68,7 @@ const sharing = new Sharing({
   copies,
   askHomes: async (namespace, color, policy) =>
     config.secret === undefined ? alone : asker.ask('homes', { namespace, color, policy }),
+  askInvokers: async () => (config.secret === undefined ? onlyThis : asker.ask('invokers', {})),
   store: config.stores ? askedStore(asker) : undefined,
   now,
   onWarning: (text, error) => tell({ kind: 'log', level: 'warn', text, error: textOf(error) }),

@@ -1,5 +1,6 @@
 import type { Request } from 'express';
 import { HOMES_PATH } from '../../../shared/objects/homesReply.js';
+import { INVOKERS_PATH, LOST_AFTER_MS, MAX_INVOKERS } from '../../../shared/objects/invokersReply.js';
 import { PEER_HEADER } from '../../../shared/objects/peerHeader.js';
 import { messageOf } from '../../../shared/errors/reasons.js';
 import { operatorOnly, sameSiteOnly } from '../../authentication/operator.js';
@@ -9,10 +10,14 @@ import { sendJson } from '../../http/respond.js';
 import type { ObjectPeers } from '../../objects/ObjectPeers.js';
 import type { Routes } from '../app.js';
 
+const NOT_ALL =
+  `This controller does not know all invokers: it has heard of them for less than ${LOST_AFTER_MS / 60_000} minutes, ` +
+  `or there are more than ${MAX_INVOKERS}.`;
+
 /** The limit for an invoker's figures, in ms. */
 const FIGURES_MS = 2000;
 
-/** `GET /palette/homes` for invokers, and `GET /palette/objects` for operators. */
+/** `GET /palette/homes` and `GET /palette/homes/invokers` for invokers, and `GET /palette/objects` for operators. */
 export const objectServiceRoutes: Routes = (router, ctx) => {
   const { objects } = ctx;
   if (!objects) return;
@@ -24,6 +29,12 @@ export const objectServiceRoutes: Routes = (router, ctx) => {
     if (namespace === null || color === null) throw new ApiError(400, 'The query must name a namespace and a color.');
     const reply = await objects.reply(namespace, color, query.get('policy') ?? undefined);
     if (!reply) throw new ApiError(404);
+    sendJson(res, 200, reply);
+  });
+  router.get(INVOKERS_PATH, (req, res) => {
+    requirePeer(objects, req);
+    const reply = objects.allInvokers();
+    if (!reply) throw new ApiError(503, NOT_ALL);
     sendJson(res, 200, reply);
   });
   router.get('/palette/objects', sameSiteOnly, operatorOnly(ctx.operator), async (_req, res) => {

@@ -1,4 +1,5 @@
 import type { HomesReply } from '../../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../../shared/objects/invokersReply.js';
 import { ObjectError, type ObjectErrorStatus } from '../../../shared/objects/ObjectError.js';
 import type { ObjectAddress } from '../../../shared/objects/objectPath.js';
 import type { ListRequest, ObjectList } from '../../../shared/objects/ObjectRequest.js';
@@ -10,6 +11,10 @@ export interface Questions {
   readonly homes: {
     readonly asked: { readonly namespace: string; readonly color: string; readonly policy: string | undefined };
     readonly answer: HomesReply;
+  };
+  readonly invokers: {
+    readonly asked: Readonly<Record<string, never>>;
+    readonly answer: InvokersReply;
   };
   readonly keys: {
     readonly asked: { readonly namespace: ObjectNamespace; readonly color: string };
@@ -101,6 +106,7 @@ function errorOf({ message, refused }: Fault): Error {
  */
 const ANSWER_MS: Readonly<Record<QuestionKind, number>> = {
   homes: 10_000,
+  invokers: 10_000,
   keys: 60_000,
   list: 60_000,
   read: 30_000,

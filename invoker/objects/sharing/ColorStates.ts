@@ -1,4 +1,5 @@
 import type { Peer } from '../../../shared/objects/Locate.js';
+import type { ObjectError } from '../../../shared/objects/ObjectError.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { CopySetState } from './CopySets.js';
 
@@ -42,7 +43,7 @@ export interface CopyingFailure {
 /** An invoker that had no memory for a set of copies. */
 export interface RefusedSet {
   readonly at: Peer;
-  readonly error: unknown;
+  readonly error: ObjectError;
   /** Before that time, in ms, the removal of an object does not wait for another attempt. */
   readonly until: number;
 }
@@ -88,6 +89,8 @@ export interface Owned {
    * all at which it began a set since. See `noSet.ts`.
    */
   readonly mayHold: Map<number, Peer>;
+  /** All other invokers have been asked: they have no set, and can get none. */
+  allAsked: boolean;
   /** The last set failed since its invoker lacks memory. Undefined: it did not. */
   refused: RefusedSet | undefined;
   /** The copying of another set. Never rejects. */
@@ -319,6 +322,7 @@ export const newlyOwned = ({
   copiedTo: undefined,
   begunAt: new Map(),
   mayHold,
+  allAsked: false,
   refused: undefined,
   copying: undefined,
   lateCopies: new Set(),

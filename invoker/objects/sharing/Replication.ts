@@ -8,10 +8,11 @@ import { asOwner, unlessRenewed } from './asOwner.js';
 import { colorKey } from './colorKey.js';
 import { nextEpoch, type CopySet, type Owned, type RefusedSet } from './ColorStates.js';
 import { CopyRefused, type Changed, type CopyRequests } from './CopyRequests.js';
+import type { Holders } from './Holders.js';
 import { addLateCopies, endLateCopy, hasLateCopy, noteLateCopy, takeLateCopies } from './lateCopies.js';
 import { pages } from './lists.js';
 import { lostColor } from './lostColor.js';
-import { noneHasSet, safeHolders } from './noSet.js';
+import { doubtOfNoSet, safeHolders, type AskInvokers } from './noSet.js';
 import { PeerError } from './PeerClient.js';
 import { StaleSets } from './StaleSets.js';
 
@@ -20,6 +21,8 @@ export interface ReplicationParts {
   readonly instance: number;
   readonly memory: ObjectMemory;
   readonly requests: CopyRequests;
+  readonly holders: Pick<Holders, 'ask'>;
+  readonly askInvokers: AskInvokers;
   /** In ms; never decreases. */
   readonly now: () => number;
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
@@ -45,6 +48,9 @@ export interface CopyChange {
   /** Called once the complete set has the change, before anything else happens. */
   readonly onCopied: () => void;
 }
+
+/** The next home does not take a set of copies, and a removed object could come back: another invoker may have a set. */
+class MayComeBack extends CopyRefused {}
 
 /** How often a change is made anew, if the set of copies moves or is lost meanwhile. */
 const ATTEMPTS = 5;
@@ -149,10 +155,14 @@ export class Replication {
       try {
         return await this.ensure(namespace, color, owned, next);
       } catch (error) {
-        if (!(error instanceof CopyRefused)) throw error;
+        if (!(error instanceof CopyRefused) || error instanceof MayComeBack) throw error;
       }
     }
-    while (owned.copying) await owned.copying;
+    while (owned.copying) {
+      const failure = await owned.copying;
+      // As in `ensure`: it may have taken long, since an invoker does not answer.
+      if (failure?.error instanceof MayComeBack) throw failure.error;
+    }
     return this.#copying(owned, next, async () => {
       const refused = refusal();
       // Another set is complete meanwhile, or has failed for another reason.
@@ -171,12 +181,17 @@ export class Replication {
       }
       owned.epoch++;
       const { epoch } = owned;
-      const isSafe = await noneHasSet(this.#requests, owned, this.#parts.instance);
+      const doubt = await doubtOfNoSet(this.#parts, owned);
       this.#requireOwned(namespace, color, owned);
-      if (!isSafe) throw refused.error;
+      if (doubt !== undefined) {
+        const { error } = refused;
+        const text = `${error.message} No object can be removed without a copy there: ${doubt}.`;
+        throw new MayComeBack(503, text, { retryAfterS: 5, cause: error });
+      }
       owned.copiedTo = { peer: next, epoch, complete: true, lost: true };
       owned.copies.clear();
       owned.mayHold.clear();
+      owned.allAsked = true;
       takeLateCopies(owned);
       // No set may be begun before: it would get the object.
       onRemoved();

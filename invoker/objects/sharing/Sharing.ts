@@ -104,6 +104,8 @@ export class Sharing implements Elsewhere {
     this.#recovery = new Recovery(common);
     this.#replication = new Replication({
       ...common,
+      holders,
+      askInvokers: parts.askInvokers,
       changing: {
         changingKeys: (color) => this.#safety.changingKeys(color),
         toCopy: (...object) => this.#safety.toCopy(...object),

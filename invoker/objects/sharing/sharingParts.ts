@@ -2,6 +2,7 @@ import type { SecureContextOptions } from 'node:tls';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { ReadCopies } from '../memory/ReadCopies.js';
 import type { AskHomes } from './HomesCache.js';
+import type { AskInvokers } from './noSet.js';
 import type { ObjectStore } from './ObjectStore.js';
 
 export interface SharingParts {
@@ -15,6 +16,7 @@ export interface SharingParts {
   /** Copies of objects of other homes, in the same memory. */
   readonly copies?: ReadCopies | undefined;
   readonly askHomes: AskHomes;
+  readonly askInvokers: AskInvokers;
   /** The store of objects with the persistence `stored`; undefined: there is none. */
   readonly store: ObjectStore | undefined;
   /** In ms; never decreases. */

@@ -42,6 +42,7 @@ async function figures(encrypted: boolean, rounds: number): Promise<PeerFigures>
         host: '127.0.0.1',
         url: undefined,
         homes: async () => ({ policy: 'bench', homes: peers, away: [], validMs: 60_000 }),
+        invokers: () => Promise.reject(new Error('unused')),
         drainMs: 0,
       };
       const service = new ObjectService({

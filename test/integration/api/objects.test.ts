@@ -13,6 +13,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { ObjectPeers, type ObjectPeersParts } from '../../../controller/objects/ObjectPeers.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
+import { INVOKERS_PATH, invokersReplySchema, type InvokersReply } from '../../../shared/objects/invokersReply.js';
 import { HOMES_PATH, homesQuery, homesReplySchema } from '../../../shared/objects/homesReply.js';
 import { MOVED_HEADER, movedHeader } from '../../../shared/objects/moved.js';
 import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../../shared/objects/peerHeader.js';
@@ -54,6 +55,7 @@ async function startHome(
 
 describe('objects from outside', () => {
   let homes: readonly MessageHome[] = [];
+  let allInvokers: InvokersReply | undefined;
   const asked: (string | undefined)[][] = [];
   /** Paths of requests that have ended. */
   const reported: string[] = [];
@@ -79,6 +81,7 @@ describe('objects from outside', () => {
           status: 'up',
           objectsUrl: url,
         })),
+      allInvokers: () => allInvokers,
       namespaces: {
         identityByNamespace: async (name) =>
           name === 'guest'
@@ -450,13 +453,14 @@ describe('objects from outside', () => {
     assert.ok(most < 32 * MB, `${most / MB} MB were held`);
   });
 
+  const claims = { operation: 'request', from: 'invoker0', namespace: undefined } as const;
+  const sign = (to: string, secret = SECRET): string =>
+    signPeer(secret, { method: 'GET', path: to }, claims, Date.now());
+
   it('have homes that invokers may ask for with the secret only', async () => {
     const path = `${HOMES_PATH}?${homesQuery('guest', 'a b', 'least-assigned')}`;
     const ask = (header?: string, to = path) =>
       fetch(`${controller.base}${to}`, { headers: header === undefined ? {} : { [PEER_HEADER]: header } });
-    const claims = { operation: 'request', from: 'invoker0', namespace: undefined } as const;
-    const sign = (to: string, secret = SECRET): string =>
-      signPeer(secret, { method: 'GET', path: to }, claims, Date.now());
     const reply = homesReplySchema.parse(await (await ask(sign(path))).json());
     assert.deepEqual(reply, { policy: 'consistent-hashing', homes, away: [], validMs: 8000 });
     assert.deepEqual(asked.at(-1), ['guest', 'a b', 'least-assigned']);
@@ -466,6 +470,20 @@ describe('objects from outside', () => {
     const unknown = `${HOMES_PATH}?${homesQuery('nobody', 'red', undefined)}`;
     assert.equal((await ask(sign(unknown), unknown)).status, 404);
     assert.equal((await ask(sign(HOMES_PATH), HOMES_PATH)).status, 400);
+  });
+
+  it('may be at invokers all of which an invoker may ask for with the secret, unless the controller does not know all', async () => {
+    const ask = (header: string) => fetch(`${controller.base}${INVOKERS_PATH}`, { headers: { [PEER_HEADER]: header } });
+    const url = 'http://host3:1';
+    allInvokers = { up: [first.home], away: [{ instance: 3, url, silentMs: 12_000 }] };
+    const reply = await ask(sign(INVOKERS_PATH));
+    assert.deepEqual(invokersReplySchema.parse(await reply.json()), allInvokers);
+    assert.equal((await ask(sign(INVOKERS_PATH, 'another secret of it'))).status, 403);
+    assert.equal((await fetch(`${controller.base}${INVOKERS_PATH}`)).status, 403);
+    allInvokers = undefined;
+    const refusal = await ask(sign(INVOKERS_PATH));
+    assert.equal(refusal.status, 503);
+    assert.match(await refusal.text(), /does not know all invokers: .* less than 10 minutes, or .* more than 1000/);
   });
 
   it('are shown to operators by invoker, also if one of them does not answer', async () => {

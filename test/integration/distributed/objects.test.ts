@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { INVOKERS_PATH } from '../../../shared/objects/invokersReply.js';
+import { PEER_HEADER, signPeer } from '../../../shared/objects/peerHeader.js';
 import { eventually } from '../../e2e/eventually.js';
 import { skipWithoutOwnBroker } from '../kafka/broker.js';
 import { nodeAction, request, startCluster, type Cluster } from './cluster.js';
@@ -22,6 +24,8 @@ exports.main = () => new Promise((resolve, reject) => {
   call.on('error', reject).end();
 });`;
 
+const SECRET = 'a secret of the cluster';
+
 describe('objects of distributed invokers', function () {
   this.timeout(600_000);
   let cluster: Cluster;
@@ -30,7 +34,7 @@ describe('objects of distributed invokers', function () {
 
   before(async function () {
     skipWithoutOwnBroker(this);
-    const environment = { CONFIG_whisk_objects_secret: 'a secret of the cluster' };
+    const environment = { CONFIG_whisk_objects_secret: SECRET };
     cluster = await startCluster({ environment, invokers: 3, numbered: true });
     controllers = cluster.topology.controllers.map(({ url }) => url);
     objects = new ClusterObjects(controllers);
@@ -50,6 +54,16 @@ describe('objects of distributed invokers', function () {
       assert.deepEqual(body, { status: 200, text: String(i) });
     }
     assert.equal(await objects.text(0, '/red/n'), '200 8');
+  });
+
+  it('may be at invokers that controllers do not know yet which have just started', async () => {
+    const claims = { operation: 'request', from: 'invoker0', namespace: undefined } as const;
+    const signed = signPeer(SECRET, { method: 'GET', path: INVOKERS_PATH }, claims, Date.now());
+    for (const url of controllers) {
+      const reply = await fetch(`${url}${INVOKERS_PATH}`, { headers: { [PEER_HEADER]: signed } });
+      assert.equal(reply.status, 503);
+      assert.match(await reply.text(), /does not know all invokers: it has heard of them for less than 10 minutes/);
+    }
   });
 
   it('of 32 MB pass through a controller', async () => {

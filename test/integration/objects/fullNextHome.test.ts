@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../e2e/eventually.js';
 import type { Node } from '../../unit/invoker/objects/sharing/cluster.js';
-import { cutOff, eachWithCluster, emptyKept, fillKept, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
+import {
+  cutOff,
+  eachWithCluster,
+  emptyKept,
+  fillKept,
+  LIMIT_MS,
+  put,
+  reconnect,
+  REPLICATED,
+  STORED,
+} from './clusters.js';
 
 const LARGE = 'x'.repeat(20_000);
 const MEMORY = { 'x-palette-persistence': 'memory' };
@@ -88,5 +98,49 @@ describe('replicated objects whose next home has no memory for them', () => {
     await cluster.kill(a);
     await eventually(async () => assert.match(await remove(b, '/red/k'), /^204/), LIMIT_MS);
     assert.match(await textOf(b, '/red/k'), /^404/);
+  });
+
+  describe('if an invoker has an old set that only an earlier home knew', () => {
+    /** `a` is the home, which has not heard of the set of `n`. Its next home is `m`, which has started again and is full. */
+    async function withUnknownSet(): Promise<Record<'a' | 'm' | 'n', Node>> {
+      const { cluster } = current;
+      const [o, n, m] = [await cluster.add(), await cluster.add(), await cluster.add()];
+      assert.match(await put(o, '/old/k', LARGE, REPLICATED), /^201/);
+      cutOff(n);
+      cluster.notice(n);
+      // The next home is another one. The former one does not hear that its set is out of date.
+      await eventually(async () => assert.match(await put(o, '/old/k', LARGE, REPLICATED), /^200/), LIMIT_MS);
+      const [a, x, y] = [await cluster.add(), await cluster.add(), await cluster.add()];
+      // The controllers hear of it again, but it is too far away to be asked for the color.
+      n.state = 'up';
+      cluster.nodes.splice(0, 6, a, m, x, y, n, o);
+      await cluster.drain(o);
+      await cluster.kill(o);
+      cluster.notice(o);
+      assert.equal(await textOf(a, '/old/k'), `200 ${LARGE}`);
+      const restarted = await cluster.restart(m);
+      fillKept(restarted);
+      return { a, m: restarted, n };
+    }
+
+    it('do not come back after their removal', async () => {
+      const { cluster } = current;
+      const { a, m, n } = await withUnknownSet();
+      reconnect(n);
+      await eventually(async () => assert.match(await remove(a, '/old/k'), /^204/), LIMIT_MS);
+      emptyKept(m);
+      await cluster.kill(a);
+      cluster.notice(a);
+      await eventually(async () => assert.match(await textOf(m, '/old/k'), /^404/), LIMIT_MS);
+    });
+
+    it('stay as long as that invoker is silent', async () => {
+      const { a, n } = await withUnknownSet();
+      const mayComeBack = /^503 .*lack memory.* invoker1 may have another copy/;
+      await eventually(async () => assert.match(await remove(a, '/old/k'), mayComeBack), LIMIT_MS);
+      assert.equal(await textOf(a, '/old/k'), `200 ${LARGE}`);
+      reconnect(n);
+      await eventually(async () => assert.match(await remove(a, '/old/k'), /^204/), LIMIT_MS);
+    });
   });
 });

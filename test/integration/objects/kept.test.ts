@@ -18,16 +18,28 @@ describe('replicated objects of two invokers', () => {
   let services: ObjectService[];
   /** What each invoker told of kept user memory last, in MB. */
   let keptMB: number[];
+  /** How often all invokers were asked for. */
+  let asked: number;
 
-  async function start(): Promise<ObjectService> {
+  async function start(boundMB = 64): Promise<ObjectService> {
     const instance = services.length;
     const service = new ObjectService({
       invoker: `invoker${instance}`,
       instance,
-      boundBytes: 64 * MB,
+      boundBytes: boundMB * MB,
       folder: join(folder, `o${instance}`),
       tcpHost: '127.0.0.1',
-      sharing: { secret: 'secret', host: '127.0.0.1', url: undefined, homes: async () => homes, drainMs: 0 },
+      sharing: {
+        secret: 'secret',
+        host: '127.0.0.1',
+        url: undefined,
+        homes: async () => homes,
+        invokers: async () => {
+          asked++;
+          return { up: homes.homes, away: [] };
+        },
+        drainMs: 0,
+      },
       log: silentLogger,
     });
     services.push(service);
@@ -38,7 +50,7 @@ describe('replicated objects of two invokers', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'pw-kept-'));
-    [services, keptMB] = [[], []];
+    [services, keptMB, asked] = [[], [], 0];
   });
   afterEach(async () => {
     await Promise.all(services.map((service) => service.stop(0)));
@@ -71,6 +83,26 @@ describe('replicated objects of two invokers', () => {
     await eventually(() => assert.deepEqual([a.counts()?.evictions, b.counts()?.evictions], [0, 0]));
     assert.equal(await objects.text('/red/k', { method: 'DELETE' }), '204 ');
     await eventually(() => assert.deepEqual(keptMB, [5, 5]));
+    objects.close();
+  });
+
+  it('can be removed if the invoker with the copy is dead and the next one too small, once all others have been asked', async () => {
+    const [a, b] = [await start(), await start()];
+    const peers = [a, b].map((service, instance) => ({ instance, url: service.peerUrl ?? '' }));
+    homes = { policy: 'test', homes: peers, away: [], validMs: 8000 };
+    const objects = new ObjectCaller({ socketPath: join(a.folder, 's') }, a.token(GUEST));
+    const put = (key: string): Promise<string> =>
+      objects.text(`/red/${key}`, { method: 'PUT', body: Buffer.alloc(8 * MB), headers: REPLICATED });
+    for (const key of 'kl') await eventually(async () => assert.match(await put(key), /^20/));
+    const c = await start(8);
+    await b.stop(0);
+    const [first, dead] = peers;
+    assert.ok(first && dead);
+    homes = { ...homes, homes: [first, { instance: 2, url: c.peerUrl ?? '' }], away: [dead] };
+    await eventually(async () => assert.match(await put('k'), /^503 .*lack memory/));
+    assert.equal(asked, 0);
+    for (const key of 'kl') assert.equal(await objects.text(`/red/${key}`, { method: 'DELETE' }), '204 ');
+    assert.equal(asked, 1);
     objects.close();
   });
 });

@@ -53,6 +53,7 @@ describe('objects of several invokers over https', () => {
         tls: pair(certificate),
         peerTls: { ca: pem(trusted) },
         homes: async () => homes,
+        invokers: async () => ({ up: homes.homes, away: [] }),
         drainMs: 0,
       },
       log: silentLogger,
@@ -135,6 +136,7 @@ describe('objects of several invokers over https', () => {
         validMs: 8000,
         homes: () => ({ policy: 'test', homes: [], away: [] }),
         invokers: () => [],
+        allInvokers: () => undefined,
         namespaces: { identityByNamespace: async () => undefined },
         now: Date.now,
       });

@@ -35,6 +35,8 @@ export interface InstallationOptions {
   readonly patienceMs?: number;
   /** Invokers keep what they get until `finish`. */
   readonly hold?: boolean;
+  /** See `SupervisionOptions`; missing: true. */
+  readonly trustNew?: boolean;
   /** The controllers' address for invokers that share objects. */
   readonly objectsUrl?: string;
 }
@@ -76,7 +78,7 @@ export async function installation(options: InstallationOptions) {
     for (const { instance } of instances) await ping(instance, true, host);
     await settle();
   };
-  const start = async (id: string): Promise<ShardingBalancer> => {
+  const start = async (id: string, now?: () => number): Promise<ShardingBalancer> => {
     const balancer = await ShardingBalancer.start({
       messaging,
       topics,
@@ -86,10 +88,11 @@ export async function installation(options: InstallationOptions) {
       options: {
         ...BALANCER,
         objectsUrl: options.objectsUrl,
-        supervision: { ...BALANCER.supervision, trustNew: true },
+        supervision: { ...BALANCER.supervision, trustNew: options.trustNew ?? true },
         colors: { ...BALANCER.colors, policy, parameters: POLICY_OPTIONS, patienceMs: options.patienceMs ?? 0 },
       },
       onLost: () => undefined,
+      now,
     });
     await settle();
     return balancer;

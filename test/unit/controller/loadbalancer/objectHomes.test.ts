@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { objectHomes } from '../../../../controller/loadbalancer/objectHomes.js';
+import { mock } from 'node:test';
+import { objectHomes, objectInvokers } from '../../../../controller/loadbalancer/objectHomes.js';
 import type { InvokerStatus } from '../../../../controller/loadbalancer/LoadBalancer.js';
+import { Supervisor } from '../../../../controller/loadbalancer/Supervisor.js';
+import { SUPERVISION, type Supervised } from '../../../../controller/loadbalancer/supervision.js';
+import { silentLogger } from '../../../../shared/logging/Logger.js';
 import { invokerInstance } from '../../../../shared/messages/instances.js';
+import { EmbeddedMessaging } from '../../../../shared/messaging/embedded/EmbeddedMessaging.js';
+import { topics } from '../../../../shared/messaging/topics.js';
 import { HELLO, installation, settle } from './installation.js';
 import { activationMessage } from './messages.js';
 
@@ -30,6 +36,121 @@ describe('the homes of objects', () => {
   it('are at most four', () => {
     const states = Array.from({ length: 8 }, (_, i) => invoker(i, 'up'));
     assert.deepEqual(objectHomes({ policy: 'p', homes: [7, 6, 5, 4, 3, 2] }, states).homes, at(7, 6, 5, 4));
+  });
+});
+
+describe('all invokers that share objects', () => {
+  const supervised = (instance: number, status: InvokerStatus, pingedAt: number): Supervised => ({
+    ...invoker(instance, status),
+    outcomes: [],
+    pingedAt,
+    testAt: Infinity,
+  });
+  const many = (count: number, status: InvokerStatus, pingedAt: number, first = 0): Supervised[] =>
+    Array.from({ length: count }, (_, i) => supervised(first + i, status, pingedAt));
+
+  it('are those that are up, and those that are away with the time since they were heard of', () => {
+    const all = [
+      supervised(0, 'down', 100),
+      supervised(1, 'unhealthy', 1000),
+      { ...supervised(2, 'up', 1000), objectsUrl: undefined },
+      supervised(3, 'up', 1000),
+      supervised(4, 'down', 1600),
+    ];
+    const [first, last] = at(0, 4);
+    const away = [
+      { ...last, silentMs: 0 },
+      { ...first, silentMs: 1400 },
+    ];
+    assert.deepEqual(objectInvokers(all, 1500), { up: at(1, 3), away });
+  });
+
+  it('are at most a thousand, without some that count as lost', () => {
+    assert.equal(objectInvokers(many(1001, 'up', 0), 0), undefined);
+    const named = objectInvokers(
+      [...many(999, 'up', 600_000), ...many(2, 'down', 0, 999), supervised(5000, 'down', 1)],
+      600_000,
+    );
+    assert.deepEqual([named?.up.length, named?.away], [999, [{ ...at(5000)[0], silentMs: 599_999 }]]);
+    assert.equal(objectInvokers([...many(999, 'up', 600_000), ...many(2, 'down', 1, 999)], 600_000), undefined);
+  });
+
+  it('are known to a controller that has heard of them for ten minutes without a break', () => {
+    let now = 0;
+    const supervisor = new Supervisor({
+      messaging: new EmbeddedMessaging(),
+      topics: topics(),
+      logger: silentLogger,
+      controllerId: '0',
+      options: SUPERVISION,
+      sendTest: () => undefined,
+      onChange: () => undefined,
+      now: () => now,
+    });
+    const ping = (instance: number, isEnabled = true): void =>
+      supervisor.ping({ name: invokerInstance(instance, 'host', 256), isEnabled, objects: `http://host${instance}:1` });
+    const pass = (ms: number): void => {
+      now += ms;
+      supervisor.tick();
+    };
+    pass(60_000);
+    assert.equal(supervisor.hearsForMs, 0);
+    ping(0);
+    for (let i = 0; i < 70; i++) {
+      pass(9000);
+      ping(i % 2, i % 3 === 0);
+    }
+    assert.equal(supervisor.hearsForMs, 630_000);
+    assert.deepEqual(
+      [...supervisor.supervised].map(({ instance }) => instance.instance),
+      [0, 1],
+    );
+    // The bus was out of order: another invoker may have come and gone.
+    pass(9000);
+    pass(9000);
+    assert.equal(supervisor.hearsForMs, 0);
+    ping(0);
+    pass(1000);
+    assert.equal(supervisor.hearsForMs, 1000);
+    // The controller was frozen, and has not caught up with the pings yet.
+    now += 11_000;
+    ping(0);
+    assert.equal(supervisor.hearsForMs, 0);
+    pass(0);
+    pass(1000);
+    assert.equal(supervisor.hearsForMs, 1000);
+  });
+
+  it('are not named by a controller that has started later, unless they are in its process', async () => {
+    mock.timers.enable({ apis: ['setInterval'] });
+    try {
+      for (const trustNew of [false, true]) {
+        const { start, pingAll, ping } = await installation({ invokers: 2, trustNew });
+        let now = 1_000_000;
+        const balancer = await start('0', () => now);
+        await pingAll('http://host');
+        await ping(1, false, 'http://host');
+        for (let i = 0; i < 60; i++) {
+          const [up, [drained]] = [at(0), at(1)];
+          assert.ok(drained);
+          await ping(0, true, 'http://host');
+          await settle();
+          const known = { up, away: [{ ...drained, silentMs: now - 1_000_000 }] };
+          assert.deepEqual(balancer.objectInvokers(), trustNew ? known : undefined);
+          now += 10_000;
+          mock.timers.tick(1000);
+        }
+        // It names them although it is out of service itself.
+        await balancer.setInService(false);
+        assert.deepEqual(
+          [balancer.objectInvokers()?.up.length, balancer.objectInvokers()?.away[0]?.silentMs],
+          [1, 600_000],
+        );
+        await balancer.close();
+      }
+    } finally {
+      mock.timers.reset();
+    }
   });
 });
 

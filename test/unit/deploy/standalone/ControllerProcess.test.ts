@@ -4,6 +4,7 @@ import { ControllerProcess, type ControllerProcessParts } from '../../../../depl
 import { parseOptions, type StandaloneOptions } from '../../../../deploy/standalone/options.js';
 import { operatorPolicy } from '../../../../shared/access/operators.js';
 import { silentLogger } from '../../../../shared/logging/Logger.js';
+import { invokerInstance } from '../../../../shared/messages/instances.js';
 import { EmbeddedMessaging } from '../../../../shared/messaging/embedded/EmbeddedMessaging.js';
 import { topics } from '../../../../shared/messaging/topics.js';
 import { MergedRegistry } from '../../../../shared/metrics/MergedRegistry.js';
@@ -13,7 +14,7 @@ import { openTemporaryStores, type EmbeddedStores } from '../../../../shared/sto
 
 type Limits = Pick<ControllerProcessParts, 'startMs' | 'lookMs' | 'closeMs'>;
 
-describe('the process of a controller that is frozen', () => {
+describe('the process of a controller', () => {
   let stores: EmbeddedStores;
   let messaging: EmbeddedMessaging;
   let onDeath: (error: Error) => void;
@@ -66,6 +67,16 @@ describe('the process of a controller that is frozen', () => {
       ...limits,
     });
   }
+
+  it('names all invokers that share objects', async () => {
+    const controller = await started({});
+    const bus = await messaging.producer();
+    const ping = { name: invokerInstance(3, 'host', 256), isEnabled: true, objects: 'http://host:1' };
+    await bus.send(topics().health, ping);
+    const up = [{ instance: 3, url: 'http://host:1' }];
+    await eventually(async () => assert.deepEqual(await controller.invokers(), { up, away: [] }));
+    await controller.close();
+  });
 
   it('is killed when its controller does not start', async () => {
     const starting = started({ startMs: 500 });

@@ -68,6 +68,7 @@ describe('the thread of an invoker', () => {
       },
       registry,
       homesOfObjects: () => Promise.reject(new Error('unused')),
+      invokersOfObjects: () => Promise.reject(new Error('unused')),
       images: BUILT_BY_HAND,
       onActivation: undefined,
       onLine: undefined,

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ControllerHomes } from '../../../../invoker/objects/ControllerHomes.js';
+import { INVOKERS_PATH } from '../../../../shared/objects/invokersReply.js';
 
 const REPLY = { policy: 'p', homes: [{ instance: 1, url: 'http://a:1' }], away: [], validMs: 8000 };
 
@@ -29,8 +30,8 @@ describe('the homes of colors, which controllers name', function () {
   });
 
   /** The latest controller is asked first. */
-  async function controller(onAsked: (response: ServerResponse) => void): Promise<void> {
-    const server = createServer((_, response) => onAsked(response));
+  async function controller(onAsked: (response: ServerResponse, path: string | undefined) => void): Promise<void> {
+    const server = createServer((request, response) => onAsked(response, request.url));
     servers.push(server);
     await once(server.listen(0, '127.0.0.1'), 'listening');
     controllers.note(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
@@ -70,5 +71,30 @@ describe('the homes of colors, which controllers name', function () {
     await assert.rejects(ask(), /^Error: no controller answers: no controller is known yet$/);
     await controller((response) => response.writeHead(503).end('starting'));
     await assert.rejects(ask(), /responded with status 503: starting/);
+  });
+
+  describe('and all invokers', () => {
+    const ALL = {
+      up: [{ instance: 1, url: 'http://a:1' }],
+      away: [{ instance: 2, url: 'http://b:1', silentMs: 20_000 }],
+    };
+
+    it('are those of a controller that knows them', async () => {
+      await controller((response, path) => response.end(JSON.stringify(path === INVOKERS_PATH ? ALL : REPLY)));
+      // The first has started again. The second one is of an earlier version.
+      await controller((response) => response.writeHead(503).end('does not know all'));
+      await controller((response) => response.writeHead(404).end('does not exist'));
+      assert.deepEqual(await controllers.askInvokers(), ALL);
+      assert.deepEqual(await ask(), REPLY);
+    });
+
+    it('are not known without such a controller, with the reason', async () => {
+      await controller(answer);
+      await assert.rejects(controllers.askInvokers(), /^Error: no controller answers: .*expected array/s);
+      await controllers.close();
+      controllers = new ControllerHomes('a secret', 'invoker0');
+      await controller((response) => response.writeHead(404).end('does not exist'));
+      await assert.rejects(controllers.askInvokers(), /responded with status 404: does not exist/);
+    });
   });
 });

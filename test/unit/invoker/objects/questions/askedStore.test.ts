@@ -19,6 +19,7 @@ const ASKED = {
 function storeWith(answer: () => Promise<never>) {
   const answers: Answers = {
     homes: answer,
+    invokers: answer,
     keys: answer,
     list: answer,
     read: answer,

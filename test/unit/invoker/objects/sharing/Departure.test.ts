@@ -14,6 +14,7 @@ import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKey
 import { ObjectBytes } from '../../../../../invoker/objects/memory/ObjectBytes.js';
 import { eventually } from '../../../../e2e/eventually.js';
 import { GUEST, TestCluster } from './cluster.js';
+import { aloneWith } from './homes.js';
 import { A, at, newMemory, PLAIN, put, textOf } from '../memory/memories.js';
 
 /** Of an invoker that stops. */
@@ -42,6 +43,7 @@ describe('a drain of objects', () => {
       replication: new Replication({
         ...parts,
         instance: 0,
+        ...aloneWith(peers),
         changing: { changingKeys: () => [], toCopy: () => undefined },
       }),
       recovery: new Recovery(parts),

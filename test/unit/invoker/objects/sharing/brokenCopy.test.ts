@@ -19,6 +19,7 @@ describe('a copy of an object', () => {
       secret: SECRET,
       memory,
       askHomes: () => Promise.reject(new Error('no controller answers')),
+      askInvokers: () => Promise.reject(new Error('no controller answers')),
       store: undefined,
       now,
       onWarning: () => undefined,

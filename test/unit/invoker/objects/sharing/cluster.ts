@@ -9,6 +9,7 @@ import type { ObjectStore } from '../../../../../invoker/objects/sharing/ObjectS
 import { isOfPeer, peerListener } from '../../../../../invoker/objects/sharing/peerListener.js';
 import { Sharing } from '../../../../../invoker/objects/sharing/Sharing.js';
 import type { HomesReply } from '../../../../../shared/objects/homesReply.js';
+import type { InvokersReply } from '../../../../../shared/objects/invokersReply.js';
 import type { Peer } from '../../../../../shared/objects/Locate.js';
 import { ObjectTokens, type ObjectNamespace } from '../../../../../shared/objects/ObjectToken.js';
 import { DroppingProxy } from '../../../../history/DroppingProxy.js';
@@ -48,6 +49,8 @@ export interface Node {
   state: 'up' | 'draining' | 'dead';
   /** Whether the controllers answer this invoker. */
   reachesControllers: boolean;
+  /** For how long the controllers have not heard of it, in ms, if it is not up. */
+  unheardMs: number;
 }
 
 /** Object memories of several invokers in this process, and a controller that knows which of them are up. */
@@ -92,7 +95,7 @@ export class TestCluster {
     if (isMoved) node.proxy.drop();
     this.#left.push(node.proxy);
     const next = await this.#start(node.instance, isMoved ? undefined : node.proxy);
-    this.nodes[node.instance] = next;
+    this.nodes[this.nodes.indexOf(node)] = next;
     return next;
   }
 
@@ -113,6 +116,10 @@ export class TestCluster {
       askHomes: async (_, color, policy) => {
         if (!node.reachesControllers) throw new Error('no controller answers');
         return this.homes(color, policy);
+      },
+      askInvokers: async () => {
+        if (!node.reachesControllers) throw new Error('no controller answers');
+        return this.invokers();
       },
       store: this.#storeOf(instance),
       now,
@@ -147,6 +154,7 @@ export class TestCluster {
       warnings,
       state: 'up',
       reachesControllers: true,
+      unheardMs: 0,
     };
     this.#beats.set(
       node,
@@ -162,7 +170,6 @@ export class TestCluster {
    */
   homes(color: string, policy?: string): HomesReply {
     const ordered = color.startsWith('old') || policy === 'oldest' ? this.nodes : this.nodes.toReversed();
-    const peer = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
     return {
       policy: 'test',
       homes: ordered
@@ -176,6 +183,16 @@ export class TestCluster {
         .map(peer)
         .slice(0, 4),
       validMs: VALID_MS,
+    };
+  }
+
+  /** All invokers as a controller names them. */
+  invokers(): InvokersReply {
+    return {
+      up: this.nodes.filter(({ state }) => state === 'up').map(peer),
+      away: this.nodes
+        .filter(({ state }) => state !== 'up')
+        .map((node) => ({ ...peer(node), silentMs: node.unheardMs })),
     };
   }
 
@@ -210,6 +227,8 @@ export class TestCluster {
     for (const node of this.nodes) if (this.#servers.has(node)) await this.kill(node);
   }
 }
+
+const peer = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
 
 const insideCall =
   (calls: CallClient, isAlive: () => boolean): InsideCall =>

@@ -9,6 +9,7 @@ import { Replication } from '../../../../../invoker/objects/sharing/Replication.
 import { Safety } from '../../../../../invoker/objects/sharing/Safety.js';
 import { StoredKeyLists } from '../../../../../invoker/objects/sharing/StoredKeyLists.js';
 import { A, at, newMemory, put, refused } from '../memory/memories.js';
+import { aloneWith } from './homes.js';
 import { MapStore } from './MapStore.js';
 
 const LOST = /taken the color over/;
@@ -71,6 +72,7 @@ describe('an ownership that ends while the store is searched for the keys of the
     const replication = new Replication({
       ...parts,
       instance: 0,
+      ...aloneWith(peers),
       changing: { changingKeys: () => [], toCopy: () => undefined },
     });
     // As for a color that is being handed over, not one that was lost in silence.

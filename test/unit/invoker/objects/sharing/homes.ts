@@ -3,6 +3,8 @@ import { newlyOwned, nextEpoch, type CopySet, type Owned } from '../../../../../
 import { CopyRequests } from '../../../../../invoker/objects/sharing/CopyRequests.js';
 import { CopySets, type CopySetState } from '../../../../../invoker/objects/sharing/CopySets.js';
 import type { ObjectStore } from '../../../../../invoker/objects/sharing/ObjectStore.js';
+import { Holders } from '../../../../../invoker/objects/sharing/Holders.js';
+import type { AskInvokers } from '../../../../../invoker/objects/sharing/noSet.js';
 import { PeerClient, PeerError, type PeerRequest } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { Recovery } from '../../../../../invoker/objects/sharing/Recovery.js';
 import { Replication } from '../../../../../invoker/objects/sharing/Replication.js';
@@ -14,6 +16,8 @@ import { at, newMemory, put, textOf } from '../memory/memories.js';
 import { GUEST, SECRET, type Node } from './cluster.js';
 
 export const COLOR = 'c';
+/** The number of a `TestHome`. */
+export const HOME = 9;
 export const silent = (): PeerError => new PeerError('silent', 'the invoker does not answer');
 export const peerOf = ({ instance, proxy }: Node): Peer => ({ instance, url: `http://127.0.0.1:${proxy.port}` });
 
@@ -69,6 +73,16 @@ class LossyPeers extends PeerClient {
   }
 }
 
+/** For an owner that asks no other invokers about sets. */
+export const aloneWith = (peers: PeerClient) => ({
+  holders: new Holders(
+    peers,
+    () => 0,
+    () => undefined,
+  ),
+  askInvokers: async () => ({ up: [], away: [] }),
+});
+
 interface TestHomeOptions {
   /** The sets that it has been told of. */
   readonly copies?: readonly CopySet[];
@@ -85,6 +99,7 @@ export class TestHome {
   readonly peers = new LossyPeers();
   readonly requests: CopyRequests;
   readonly owned: Owned;
+  readonly holders: Holders;
   readonly recovery: Recovery;
   readonly replication: Replication;
   readonly safety: Safety;
@@ -96,6 +111,8 @@ export class TestHome {
   isOwned = true;
   isHeld = true;
   now = (): number => performance.now();
+  /** All invokers as a controller names them. */
+  askInvokers: AskInvokers = async () => ({ up: [...this.owned.others], away: [] });
 
   constructor({ copies = [], base, store, memory = newMemory() }: TestHomeOptions = {}) {
     this.memory = memory;
@@ -103,6 +120,7 @@ export class TestHome {
     this.sets = new CopySets(memory);
     const now = (): number => this.now();
     this.requests = new CopyRequests(this.peers, now);
+    this.holders = new Holders(this.peers, now, () => undefined);
     this.owned = newlyOwned({
       namespace: GUEST,
       color: COLOR,
@@ -119,7 +137,9 @@ export class TestHome {
     this.recovery = new Recovery(parts);
     this.replication = new Replication({
       ...parts,
-      instance: 9,
+      instance: HOME,
+      holders: this.holders,
+      askInvokers: () => this.askInvokers(),
       changing: {
         changingKeys: (color) => this.safety.changingKeys(color),
         toCopy: (...object) => this.safety.toCopy(...object),

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
 import { newlyOwned, type CopySet } from '../../../../../invoker/objects/sharing/ColorStates.js';
-import { noneHasSet, safeHolders } from '../../../../../invoker/objects/sharing/noSet.js';
+import { doubtOfNoSet, safeHolders } from '../../../../../invoker/objects/sharing/noSet.js';
 import { at, put, refused } from '../memory/memories.js';
 import { PeerError } from '../../../../../invoker/objects/sharing/PeerClient.js';
 import { eventually } from '../../../../e2e/eventually.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
-import { COLOR, peerOf, TestHomes, type TestHome } from './homes.js';
+import { COLOR, HOME, peerOf, TestHomes, type TestHome } from './homes.js';
 
 const KEY = colorKey(GUEST, COLOR);
 const OTHER = { uuid: 'other', name: 'other', limitBytes: undefined };
@@ -33,7 +33,8 @@ describe('the removal of a replicated object while the next home has no memory f
   });
 
   const setOf = (node: Node) => node.sharing.sets.get(KEY);
-  const noneHas = (home: TestHome): Promise<boolean> => noneHasSet(home.requests, home.owned, 9);
+  const noneHas = async ({ requests, holders, owned, askInvokers }: TestHome): Promise<boolean> =>
+    (await doubtOfNoSet({ instance: HOME, requests, holders, askInvokers }, owned)) === undefined;
 
   /** An owner of two objects, whose next home has started again and is full. */
   async function withFullNextHome(...next: Node[]): Promise<TestHome> {
@@ -103,6 +104,73 @@ describe('the removal of a replicated object while the next home has no memory f
     assert.equal(home.textOf('k'), undefined);
   });
 
+  describe('asks the invokers that only the controllers know', () => {
+    /** `c` has an old set, of which the home has not heard. */
+    async function withUnknownSet(): Promise<TestHome> {
+      c.sharing.sets.complete({ namespace: GUEST, color: COLOR, policy: undefined }, 5);
+      return withFullNextHome();
+    }
+
+    it('once, and removes their old sets', async () => {
+      const home = await withUnknownSet();
+      home.askInvokers = async () => ({ up: [peerOf(b), peerOf(c)], away: [] });
+      await home.remove('k');
+      assert.equal(setOf(c), undefined);
+      // From now on, only invokers that the home itself names can get one.
+      home.askInvokers = () => assert.fail('it has asked all of them');
+      await home.remove('l');
+      assert.equal(home.textOf('l'), undefined);
+    });
+
+    it('and waits for one of them that is silent', async () => {
+      const home = await withUnknownSet();
+      const away = (silentMs: number) => async () => ({ up: [peerOf(b)], away: [{ ...peerOf(c), silentMs }] });
+      c.proxy.drop();
+      home.askInvokers = away(1000);
+      await assert.rejects(home.remove('k'), refused(503, /lack memory.* invoker1 may have another copy \(.*answer/));
+      assert.equal(home.textOf('k')?.length, 2000);
+      // Nobody has heard of it for so long that it counts as lost.
+      home.askInvokers = away(600_000);
+      await home.remove('k');
+      assert.equal(home.textOf('k'), undefined);
+    });
+
+    it('and is refused if no controller names them', async () => {
+      const home = await withUnknownSet();
+      home.askInvokers = () => Promise.reject(new Error('no controller answers'));
+      await assert.rejects(home.remove('k'), refused(503, /lack memory.* not all invokers are known \(no controller/));
+      assert.equal(home.textOf('k')?.length, 2000);
+      assert.equal(setOf(c)?.complete, true);
+    });
+
+    it('anew in the next ownership', async () => {
+      const home = await withUnknownSet();
+      await home.remove('k');
+      assert.equal(setOf(c)?.complete, true);
+      const next = homes.add({ base: { epoch: home.owned.epoch, complete: true } }, b);
+      next.askInvokers = async () => ({ up: [peerOf(b), peerOf(c)], away: [] });
+      assert.equal(await noneHas(next), true);
+      assert.equal(setOf(c), undefined);
+    });
+  });
+
+  it('fails together with others that wait for the same silent invoker', async () => {
+    const home = await withFullNextHome();
+    home.owned.mayHold.set(c.instance, peerOf(c));
+    c.proxy.drop();
+    let asked = 0;
+    home.askInvokers = async () => {
+      asked++;
+      return { up: [], away: [] };
+    };
+    const removals = await Promise.allSettled([home.remove('k'), home.remove('l')]);
+    assert.deepEqual(
+      removals.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    assert.equal(asked, 1);
+  });
+
   describe('asks an invoker that has started again with another address there', () => {
     const former = (): { instance: number; url: string } => ({ instance: c.instance, url: 'http://127.0.0.1:1' });
 
@@ -163,6 +231,7 @@ describe('the removal of a replicated object while the next home has no memory f
     const peer = { instance: 9, url: 'http://127.0.0.1:1' };
     home.owned.copies.set(9, { peer, epoch: 8, complete: true, lost: true });
     home.owned.mayHold.set(9, peer);
+    home.askInvokers = async () => ({ up: [peer], away: [] });
     home.peers.on('fence', () => assert.fail('there is no other invoker to ask'));
     assert.equal(await noneHas(home), true);
   });
