@@ -108,6 +108,11 @@ export interface Owned {
    * An object without a TTL may get one. And those of objects whose first write there failed: `stored` may become `many`.
    */
   readonly hidden: Set<string>;
+  /**
+   * The keys of objects that came from a set and have not changed since. Former owners may have earlier versions of them, which must not be
+   * taken: the set has a change that its owner has taken back. See `Recovery.dropEarlier`.
+   */
+  readonly superseded: Set<string>;
   /** The policy that a request named for the color. */
   readonly policy: string | undefined;
   /** The keys in the store; `many`: too many to list; undefined: not asked for yet. See `StoredKeyLists.ts`. */
@@ -330,6 +335,7 @@ export const newlyOwned = ({
   checkAt: 0,
   retired: false,
   hidden: new Set(),
+  superseded: new Set(),
   stored: undefined,
   storing: undefined,
   policy,

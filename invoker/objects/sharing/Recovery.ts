@@ -14,7 +14,7 @@ import { lostColor } from './lostColor.js';
 import { asOwner } from './asOwner.js';
 import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
-import { takeObject } from './takeObject.js';
+import { dropAt, takeObject } from './takeObject.js';
 
 export interface RecoveryParts {
   readonly memory: ObjectMemory;
@@ -83,9 +83,30 @@ export class Recovery {
     return undefined;
   }
 
+  /**
+   * Removes the earlier versions of an object from former owners: see `Owned.superseded`.
+   * @throws ObjectError 421; 503 if one of them does not answer
+   */
+  async dropEarlier(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<void> {
+    const { color, key } = address;
+    if (!owned.superseded.has(key)) return;
+    for (const from of owned.formers.values()) {
+      if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
+      const dropped = await this.#ask(colorKey(namespace, color), owned, from, (timeoutMs) =>
+        dropAt(this.#parts.peers, from, namespace, address, timeoutMs),
+      );
+      if (dropped === 'dead') owned.formers.delete(from.instance);
+    }
+    owned.superseded.delete(key);
+  }
+
   /** From a former owner, which then has it no more. */
   async #take(namespace: ObjectNamespace, address: ObjectAddress, owned: Owned): Promise<boolean> {
     const color = colorKey(namespace, address.color);
+    if (owned.superseded.has(address.key)) {
+      await this.dropEarlier(namespace, address, owned);
+      return false;
+    }
     for (const from of owned.formers.values()) {
       const parts = { ...this.#common(namespace, address, owned), from, space: namespace };
       const taken = await this.#ask(color, owned, from, (timeoutMs) => takeObject({ ...parts, timeoutMs }));

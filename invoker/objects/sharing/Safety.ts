@@ -13,6 +13,7 @@ import { mayGetLost, nothingChanged } from './failedChanges.js';
 import { hasLateCopy, noteLateCopy } from './lateCopies.js';
 import { lostColor } from './lostColor.js';
 import type { ObjectStore } from './ObjectStore.js';
+import type { Recovery } from './Recovery.js';
 import type { ChangingObjects, Replication } from './Replication.js';
 import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
@@ -32,6 +33,7 @@ import type { StoredKeyLists } from './StoredKeyLists.js';
 export interface SafetyParts {
   readonly memory: ObjectMemory;
   readonly replication: Pick<Replication, 'change'>;
+  readonly recovery: Pick<Recovery, 'dropEarlier'>;
   readonly store: ObjectStore | undefined;
   readonly storedKeys: StoredKeyLists;
   /** In ms; never decreases. */
@@ -284,6 +286,7 @@ export class Safety implements ChangingObjects {
    */
   async #place(change: Change, owned: Owned, progress: Progress): Promise<void> {
     const { object } = change;
+    await this.#parts.recovery.dropEarlier(change.namespace, change.address, owned);
     const store = await this.#storeOf(change, owned);
     if (object?.persistence === 'stored') await this.#copyBefore(change, owned);
     if (object?.persistence === 'replicated') await this.#replicate(change, owned, progress);

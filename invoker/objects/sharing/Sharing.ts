@@ -120,6 +120,7 @@ export class Sharing implements Elsewhere {
     this.#safety = new Safety({
       ...common,
       replication: this.#replication,
+      recovery: this.#recovery,
       held: (ownership) => this.#ownership.held(ownership),
     });
     this.#care = new SetCare({
@@ -367,6 +368,7 @@ export class Sharing implements Elsewhere {
     const set = setOfOwner(owned, isConfirmed, wasQuiet, this.#ownership.held(owned));
     this.#sets.demote(owned, set, this.#parts.now());
     owned.hidden.clear();
+    owned.superseded.clear();
     owned.lateCopies = new Set();
   }
 
@@ -377,7 +379,11 @@ export class Sharing implements Elsewhere {
     if (outdated) memory.clear(namespace, color);
     // It may have been removed in this moment, for another owner. There is nothing then to make a set of.
     if (base && this.#sets.get(colorKey(namespace, color))?.epoch !== base.epoch) owned.doubted = owned.retired = true;
-    else if (base) for (const key of this.#sets.promote(namespace, color, now())) owned.hidden.add(key);
-    else this.#sets.drop(namespace, color);
+    else if (base) {
+      for (const key of this.#sets.promote(namespace, color, now())) {
+        owned.hidden.add(key);
+        if (owned.formers.size > 0) owned.superseded.add(key);
+      }
+    } else this.#sets.drop(namespace, color);
   }
 }

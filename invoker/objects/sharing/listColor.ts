@@ -14,7 +14,7 @@ import type { Safety } from './Safety.js';
 export interface ListColorParts {
   readonly memory: ObjectMemory;
   readonly store: ObjectStore | undefined;
-  readonly recovery: Pick<Recovery, 'listAt' | 'removeHidden'>;
+  readonly recovery: Pick<Recovery, 'listAt' | 'removeHidden' | 'dropEarlier'>;
   readonly safety: Pick<Safety, 'allSafe' | 'alone' | 'busy'>;
   /** In ms; never decreases. */
   readonly now: () => number;
@@ -51,43 +51,65 @@ async function listElsewhere(
   owned: Owned | undefined,
 ): Promise<ObjectList[]> {
   const { store, recovery } = parts;
+  if (!owned) return store ? [await store.list(namespace, asked)] : [];
+  const of = { namespace, color: asked.color, owned };
   const lists: ObjectList[] = [];
-  for (const former of owned?.formers.values() ?? []) {
-    const list = owned && (await recovery.listAt(namespace, asked, owned, former));
+  for (const former of owned.formers.values()) {
+    const list = await listWithout(parts, of, EARLIER, () => recovery.listAt(namespace, asked, owned, former));
     if (list) lists.push(list);
   }
   if (!store) return lists;
-  const { color } = asked;
+  return [...lists, await listWithout(parts, of, HIDDEN, () => store.list(namespace, asked))];
+}
+
+interface OwnedColor {
+  readonly namespace: ObjectNamespace;
+  readonly color: string;
+  readonly owned: Owned;
+}
+
+/** Versions of objects that must not be seen any more. */
+interface Old {
+  readonly keys: 'hidden' | 'superseded';
+  readonly remove: 'removeHidden' | 'dropEarlier';
+}
+/** Those of the store, and those of former owners. */
+const HIDDEN: Old = { keys: 'hidden', remove: 'removeHidden' };
+const EARLIER: Old = { keys: 'superseded', remove: 'dropEarlier' };
+
+/** A list after the old versions in it have been removed from where it comes from. @throws ObjectError 503 */
+async function listWithout<List extends ObjectList | undefined>(
+  parts: ListColorParts,
+  of: OwnedColor,
+  old: Old,
+  list: () => Promise<List>,
+): Promise<List> {
   for (;;) {
-    const stored = await store.list(namespace, asked);
-    if (!owned) return [...lists, stored];
-    const hidden = stored.objects.filter(({ key }) => isHidden(parts, namespace, { color, key }, owned));
-    if (hidden.length === 0) return [...lists, stored];
-    for (const { key } of hidden) await removeHidden(parts, namespace, { color, key }, owned);
+    const listed = await list();
+    const keys = (listed?.objects ?? []).flatMap(({ key }) => (isOld(parts, of, old, key) ? [key] : []));
+    if (keys.length === 0) return listed;
+    for (const key of keys) await removeOld(parts, of, old, key);
   }
 }
 
-/** Whether what the store has of an object is an earlier version: see `Owned.hidden`. */
-const isHidden = (
+/** Whether there is an old version at most: the object is not here. */
+const isOld = (
   { memory, now }: ListColorParts,
-  namespace: ObjectNamespace,
-  address: ObjectAddress,
-  { hidden }: Owned,
-): boolean => hidden.has(address.key) && !memory.peek(namespace, address, now());
+  { namespace, color, owned }: OwnedColor,
+  { keys }: Old,
+  key: string,
+): boolean => owned[keys].has(key) && !memory.peek(namespace, { color, key }, now());
 
 /** No change of the object may be under way: its new version could be removed, or its key forgotten. @throws ObjectError 503 */
-async function removeHidden(
-  parts: ListColorParts,
-  namespace: ObjectNamespace,
-  address: ObjectAddress,
-  owned: Owned,
-): Promise<void> {
+async function removeOld(parts: ListColorParts, of: OwnedColor, old: Old, key: string): Promise<void> {
   const { recovery, safety } = parts;
-  while (isHidden(parts, namespace, address, owned)) {
+  const { namespace, color, owned } = of;
+  const address: ObjectAddress = { color, key };
+  while (isOld(parts, of, old, key)) {
     const busy = safety.busy(namespace, address);
     if (!busy) {
       await safety.alone(namespace, address, async () => {
-        await asOwner(owned, () => recovery.removeHidden(namespace, address, owned));
+        await asOwner(owned, () => recovery[old.remove](namespace, address, owned));
         return 'over';
       });
       return;

@@ -103,5 +103,23 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
   }
 }
 
+/** Removes an object from another invoker, which does not own the color. @throws ObjectError 503; 421 if it does */
+export async function dropAt(
+  peers: PeerClient,
+  from: Peer,
+  namespace: ObjectNamespace,
+  { color, key }: ObjectAddress,
+  timeoutMs: number,
+): Promise<'dropped' | 'dead'> {
+  try {
+    await peers.ask(from, { operation: 'drop', method: 'DELETE', path: objectPath(color, key), namespace, timeoutMs });
+    return 'dropped';
+  } catch (error) {
+    if (error instanceof ObjectError) throw error;
+    if (error instanceof PeerError && error.fault === 'dead') return 'dead';
+    throw away(from, error);
+  }
+}
+
 const away = ({ instance }: Peer, cause?: unknown): ObjectError =>
   new ObjectError(503, `invoker${instance}, which has the object, does not hand it over.`, { retryAfterS: 1, cause });

@@ -45,6 +45,7 @@ describe('a change of an object', () => {
       store,
       storedKeys: new StoredKeyLists(),
       replication: { change },
+      recovery: { dropEarlier: async () => undefined },
       now: () => now,
       owned: () => (isOwned ? owned : undefined),
       held: () => isHeld,

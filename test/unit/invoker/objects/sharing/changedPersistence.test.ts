@@ -50,6 +50,7 @@ describe('a change of the persistence of an object', () => {
       memory,
       store,
       storedKeys: new StoredKeyLists(),
+      recovery: { dropEarlier: async () => undefined },
       replication: { change },
       now: () => 0,
       owned: () => owned,

@@ -76,7 +76,7 @@ describe('an ownership that ends while the store is searched for the keys of the
       changing: { changingKeys: () => [], toCopy: () => undefined },
     });
     // As for a color that is being handed over, not one that was lost in silence.
-    safety = new Safety({ ...parts, replication, held: () => true });
+    safety = new Safety({ ...parts, recovery, replication, held: () => true });
   });
   afterEach(() => peers.close());
 

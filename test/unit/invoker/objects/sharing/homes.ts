@@ -145,7 +145,8 @@ export class TestHome {
         toCopy: (...object) => this.safety.toCopy(...object),
       },
     });
-    this.safety = new Safety({ ...parts, replication: this.replication, held: () => this.isHeld });
+    const { replication, recovery } = this;
+    this.safety = new Safety({ ...parts, recovery, replication, held: () => this.isHeld });
   }
 
   /** Completes a set at an invoker. */

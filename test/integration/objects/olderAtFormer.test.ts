@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { lossyPeers } from '../../history/lossyPeers.js';
+import { eventually } from '../../e2e/eventually.js';
+import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { eachWithCluster, evict, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
+
+describe('a version of an object that a former home has taken back to', () => {
+  const current = eachWithCluster();
+
+  /** Makes an object replicated, of which only the next home hears, which becomes the home then. */
+  async function moveWithCopy(headers: Record<string, string>): Promise<{ home: Node; next: Node }> {
+    const { cluster } = current;
+    const [next, home, former] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    assert.match(await put(former, '/red/other', 'x', REPLICATED), /^201/);
+    assert.match(await put(former, '/red/k', 'one', headers), /^201/);
+    const heal = lossyPeers((_, { operation }) => (operation === 'copy' ? { kind: 'unheard' } : undefined));
+    try {
+      assert.match(await put(former, '/red/k', 'two', REPLICATED), /^502/);
+    } finally {
+      heal();
+    }
+    former.state = 'draining';
+    await eventually(async () => {
+      await former.sharing.locate(GUEST, 'red', undefined);
+      assert.equal(former.sharing.owns(GUEST, 'red'), false);
+    }, LIMIT_MS);
+    await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 two'), LIMIT_MS);
+    return { home, next };
+  }
+
+  for (const [persistence, headers] of [
+    ['memory', {}],
+    ['stored', STORED],
+  ] as const) {
+    it(`does not come back after a deletion of its copy (${persistence})`, async () => {
+      const { home } = await moveWithCopy(headers);
+      assert.match(await home.container.text('/red/k', { method: 'DELETE' }), /^204/);
+      assert.match(await home.container.text('/red/k'), /^404/);
+      assert.doesNotMatch(await home.container.text('/red'), /"k"/);
+    });
+
+    it(`does not come back at the end of the TTL that its copy has got (${persistence})`, async () => {
+      const { home } = await moveWithCopy(headers);
+      assert.match(await put(home, '/red/k', 'three', { 'x-palette-ttl': '0.2' }), /^200/);
+      await eventually(async () => assert.match(await home.container.text('/red/k'), /^(404|200 [^t])/), LIMIT_MS);
+      assert.match(await home.container.text('/red/k'), /^404/);
+    });
+
+    it(`does not come back after an eviction, nor at the next home (${persistence})`, async () => {
+      const { home, next } = await moveWithCopy(headers);
+      assert.match(await put(home, '/red/k', 'three', { 'x-palette-persistence': 'memory' }), /^200/);
+      evict(home);
+      assert.match(await home.container.text('/red/k'), /^404/);
+      home.state = 'draining';
+      await eventually(async () => assert.match(await next.container.text('/red/k'), /^(404|200)/), LIMIT_MS);
+      assert.match(await next.container.text('/red/k'), /^404/);
+    });
+  }
+});
