@@ -26,6 +26,13 @@ export const TRIALS: Record<string, Trial> = {
       'newest drains',
     ],
   },
+  'while their home drains in the middle of changes': {
+    ...FAILING,
+    colors: 40,
+    steps: 4,
+    events: ['joins', 'newest drains', 'all come back', 'oldest drains', 'joins', 'all come back'],
+    suddenly: true,
+  },
   'while their home dies in the middle of changes': {
     ...FAILING,
     colors: 40,
