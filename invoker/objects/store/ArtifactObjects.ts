@@ -11,6 +11,7 @@ import {
   type StoredDocument,
 } from '../../../shared/store/ArtifactStore.js';
 import { TaskLimit } from '../../containers/TaskLimit.js';
+import { FairTasks } from './FairTasks.js';
 
 /** An object in the store, with its bytes. */
 export interface ArtifactObject {
@@ -74,7 +75,8 @@ const MAX_OPEN_BYTES = 256 * 1024 * 1024;
 export class ArtifactObjects {
   readonly #store: ArtifactStore;
   readonly #now: () => number;
-  readonly #limit = new TaskLimit(CONCURRENT);
+  /** By namespace, so that the many operations of one do not hold up the others. */
+  readonly #operations = new FairTasks(CONCURRENT);
   /** The ends of the latest operations, by the id of their object. They never reject. */
   readonly #latest = new Map<string, Promise<void>>();
   readonly #maxKeys: number;
@@ -184,7 +186,7 @@ export class ArtifactObjects {
   /** Reads an object for its owner, and marks it with the owner's epoch. @throws ObjectError 503 for a former owner */
   read(namespace: ObjectNamespace, address: ObjectAddress, epoch: number): Promise<ArtifactObject | undefined> {
     const id = idOf(namespace, address);
-    return this.#inTurn(id, 0, async () => {
+    return this.#inTurn(namespace, id, 0, async () => {
       const fields = await this.#claim(id, epoch);
       if (!fields || fields.removed === true) return undefined;
       const { contentType, etag, expiresAt } = fields;
@@ -202,7 +204,7 @@ export class ArtifactObjects {
     epoch: number,
   ): Promise<void> {
     const _id = idOf(namespace, address);
-    return this.#inTurn(_id, bytes.length, async () => {
+    return this.#inTurn(namespace, _id, bytes.length, async () => {
       const before = await this.#store.get(_id);
       if (before) requireCurrent(fieldsOf(before), epoch);
       const paletteObject: Fields = {
@@ -223,7 +225,7 @@ export class ArtifactObjects {
   /** Removes an object. A mark with the epoch stays for a while. @throws ObjectError 503 as `write` does */
   remove(namespace: ObjectNamespace, { color, key }: ObjectAddress, epoch: number): Promise<void> {
     const _id = idOf(namespace, { color, key });
-    return this.#inTurn(_id, 0, async () => {
+    return this.#inTurn(namespace, _id, 0, async () => {
       const before = await this.#store.get(_id);
       if (!before) return;
       requireCurrent(fieldsOf(before), epoch);
@@ -237,12 +239,12 @@ export class ArtifactObjects {
    * store was slow: that one must not replace a later one.
    * @throws ObjectError 503 if too much waits for the store.
    */
-  async #inTurn<T>(id: string, bytes: number, operation: () => Promise<T>): Promise<T> {
+  async #inTurn<T>({ uuid }: ObjectNamespace, id: string, bytes: number, operation: () => Promise<T>): Promise<T> {
     const full = this.#openBytes > 0 && this.#openBytes + bytes > MAX_OPEN_BYTES;
     if (full || this.#open >= this.#maxOpen) throw tooMuchWaits();
     this.#open++;
     this.#openBytes += bytes;
-    const running = (this.#latest.get(id) ?? Promise.resolve()).then(() => this.#limit.run(operation));
+    const running = (this.#latest.get(id) ?? Promise.resolve()).then(() => this.#operations.run(uuid, operation));
     const over = (): void => undefined;
     const end = running.then(over, over);
     this.#latest.set(id, end);

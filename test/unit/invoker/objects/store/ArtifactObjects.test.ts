@@ -80,6 +80,23 @@ describe('objects in the artifact store', () => {
     assert.equal(await text('red', 'k'), '"later" later');
   });
 
+  it('do not wait for many operations of another namespace', async () => {
+    const get = stores.whisks.get.bind(stores.whisks);
+    let asked = 0;
+    const counted: Pick<ArtifactStore, 'get'> = {
+      get: (id) => {
+        asked++;
+        return get(id);
+      },
+    };
+    Object.assign(stores.whisks, counted);
+    const writes = Array.from({ length: 100 }, (_, n) => objects.write(GUEST, at('red', `k${n}`), object('x'), 1));
+    await objects.write(OTHER, at('red', 'k'), object('x'), 1);
+    assert.ok(asked < 50, `it waited for ${asked} operations`);
+    await Promise.all(writes);
+    assert.equal(asked, 101);
+  });
+
   it('are refused while too many bytes wait for the store', async () => {
     let release: () => void = () => undefined;
     const delayed = new Promise<void>((resolve) => (release = resolve));
