@@ -11,7 +11,7 @@ import { PeerError, type PeerClient } from './PeerClient.js';
 import { Silences } from './Silences.js';
 import { listAt } from './listAt.js';
 import { lostColor } from './lostColor.js';
-import { asOwner } from './asOwner.js';
+import { asOwner, unlessRenewed } from './asOwner.js';
 import type { Prepared } from '../server/searches.js';
 import type { StoredKeyLists } from './StoredKeyLists.js';
 import { dropAt, takeObject } from './takeObject.js';
@@ -91,10 +91,16 @@ export class Recovery {
     const { color, key } = address;
     if (!owned.superseded.has(key)) return;
     for (const from of owned.formers.values()) {
-      if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
-      const dropped = await this.#ask(colorKey(namespace, color), owned, from, (timeoutMs) =>
-        dropAt(this.#parts.peers, from, namespace, address, timeoutMs),
-      );
+      let dropped: 'dropped' | 'dead' | undefined;
+      while (dropped === undefined) {
+        if (this.#parts.owned(namespace, color) !== owned) throw lostColor();
+        const { epoch } = owned;
+        const ask = (): Promise<'dropped' | 'dead'> =>
+          this.#ask(colorKey(namespace, color), owned, from, (timeoutMs) =>
+            dropAt(this.#parts.peers, from, namespace, address, { by: epoch, timeoutMs }),
+          );
+        dropped = await unlessRenewed(owned, epoch, ask);
+      }
       if (dropped === 'dead') owned.formers.delete(from.instance);
     }
     owned.superseded.delete(key);

@@ -23,6 +23,7 @@ import { forward } from './forward.js';
 import { Holders } from './Holders.js';
 import { Leaving } from './Leaving.js';
 import { listColor, type ListColorParts } from './listColor.js';
+import { formerOwner } from './lostColor.js';
 import { Ownership, type Asked } from './Ownership.js';
 import { PeerClient } from './PeerClient.js';
 import { needsSet } from './place.js';
@@ -292,9 +293,13 @@ export class Sharing implements Elsewhere {
     this.#parts.memory.clear(namespace, color);
   }
 
-  /** @throws ObjectError 421 if another invoker may not change the objects of a color here */
-  requireNotOwned(namespace: ObjectNamespace, color: string): void {
+  /**
+   * @param epoch of the other invoker's ownership; missing: its request is good for one version of an object only.
+   * @throws ObjectError 421 if another invoker may not change the objects of a color here
+   */
+  requireNotOwned(namespace: ObjectNamespace, color: string, epoch = Infinity): void {
     if (this.owns(namespace, color)) throw new ObjectError(421, 'This invoker has taken the color over.');
+    if (epoch < this.#sets.epoch(colorKey(namespace, color))) throw formerOwner();
   }
 
   /** Whether the objects of an ownership that may have ended are not a set of copies yet. */

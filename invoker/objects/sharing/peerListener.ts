@@ -139,7 +139,7 @@ async function answer(
         drop(parts, namespace, withKey(color, key), undefined);
         sendJson(response, JSON.stringify({ complete, begun }));
       } else {
-        sharing.requireNotOwned(namespace, color);
+        sharing.requireNotOwned(namespace, color, url.searchParams.has('by') ? epochIn(url, 'by') : undefined);
         drop(parts, namespace, withKey(color, key), request.headers['if-match']);
         sendJson(response, '{}');
       }

@@ -103,16 +103,21 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
   }
 }
 
-/** Removes an object from another invoker, which does not own the color. @throws ObjectError 503; 421 if it does */
+/**
+ * Removes an object from another invoker, which does not own the color.
+ * @param by the epoch of the owner: the request may come late, when the other invoker has become the owner.
+ * @throws ObjectError 503; 421 if the other invoker owns the color, or knows a later owner
+ */
 export async function dropAt(
   peers: PeerClient,
   from: Peer,
   namespace: ObjectNamespace,
   { color, key }: ObjectAddress,
-  timeoutMs: number,
+  { by, timeoutMs }: { readonly by: number; readonly timeoutMs: number },
 ): Promise<'dropped' | 'dead'> {
+  const path = `${objectPath(color, key)}?by=${by}`;
   try {
-    await peers.ask(from, { operation: 'drop', method: 'DELETE', path: objectPath(color, key), namespace, timeoutMs });
+    await peers.ask(from, { operation: 'drop', method: 'DELETE', path, namespace, timeoutMs });
     return 'dropped';
   } catch (error) {
     if (error instanceof ObjectError) throw error;
