@@ -368,13 +368,27 @@ export class Sharing implements Elsewhere {
   #retire(owned: Owned, isConfirmed: boolean): void {
     if (owned.retired) return;
     owned.retired = true;
-    const { namespace, color } = owned;
-    const wasQuiet = !this.#safety.takeBack(colorKey(namespace, color));
+    const { namespace, color, lateCopies } = owned;
+    const key = colorKey(namespace, color);
+    const doubtful = lateCopies === 'many' ? lateCopies : new Set([...lateCopies, ...this.#safety.changingKeys(key)]);
+    const wasQuiet = !this.#safety.takeBack(key);
     const set = setOfOwner(owned, isConfirmed, wasQuiet, this.#ownership.held(owned));
     this.#sets.demote(owned, set, this.#parts.now());
+    if (!isConfirmed) this.#forgetDoubtful(namespace, color, doubtful);
     owned.hidden.clear();
     owned.superseded.clear();
     owned.lateCopies = new Set();
+  }
+
+  /**
+   * Removes the objects of memory that the complete set may have as replicated ones, by a change that was taken back. Another owner may
+   * take these: without them, at the end of a TTL, an object of memory would come back.
+   */
+  #forgetDoubtful(namespace: ObjectNamespace, color: string, keys: Owned['lateCopies']): void {
+    if (keys !== 'many' && keys.size === 0) return;
+    const isDoubtful = ({ persistence }: StoredObject, key: string): boolean =>
+      persistence === 'memory' && (keys === 'many' || keys.has(key));
+    this.#parts.memory.move(namespace, undefined, color, isDoubtful, this.#parts.now());
   }
 
   /** Makes the objects of a color this invoker's own: it is the owner. */

@@ -8,14 +8,17 @@ describe('a version of an object that a former home has taken back to', () => {
   const current = eachWithCluster();
 
   /** Makes an object replicated, of which only the next home hears, which becomes the home then. */
-  async function moveWithCopy(headers: Record<string, string>): Promise<{ home: Node; next: Node }> {
+  async function moveWithCopy(
+    headers: Record<string, string>,
+    ttl: Record<string, string> = {},
+  ): Promise<{ home: Node; next: Node }> {
     const { cluster } = current;
     const [next, home, former] = [await cluster.add(), await cluster.add(), await cluster.add()];
     assert.match(await put(former, '/red/other', 'x', REPLICATED), /^201/);
     assert.match(await put(former, '/red/k', 'one', headers), /^201/);
     const heal = lossyPeers((_, { operation }) => (operation === 'copy' ? { kind: 'unheard' } : undefined));
     try {
-      assert.match(await put(former, '/red/k', 'two', REPLICATED), /^502/);
+      assert.match(await put(former, '/red/k', 'two', { ...REPLICATED, ...ttl }), /^502/);
     } finally {
       heal();
     }
@@ -56,4 +59,13 @@ describe('a version of an object that a former home has taken back to', () => {
       assert.match(await next.container.text('/red/k'), /^404/);
     });
   }
+
+  it('does not come back at a third home after the end of the TTL of its copy', async () => {
+    const { home, next } = await moveWithCopy({}, { 'x-palette-ttl': '15' });
+    const isThere = (): boolean => home.memory.peek(GUEST, { color: 'red', key: 'k' }, performance.now()) !== undefined;
+    await eventually(async () => assert.equal(isThere(), false), LIMIT_MS);
+    home.state = 'draining';
+    await eventually(async () => assert.match(await next.container.text('/red/k'), /^(404|200)/), LIMIT_MS);
+    assert.match(await next.container.text('/red/k'), /^404/);
+  });
 });
