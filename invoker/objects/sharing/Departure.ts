@@ -81,6 +81,8 @@ export class Departure {
       for await (const list of pages(page)) {
         for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key });
       }
+      // What is left there is out of date. Otherwise requests would wait for it after its end.
+      owned.formers.delete(former.instance);
     }
     const [next] = location.others;
     // Without a set, no replicated object was acknowledged.

@@ -31,17 +31,59 @@ const SILENCE_GAP_MS = 10_000;
 /** The limit for an invoker to begin to send an object, in ms, and the shortest one after it has been silent. */
 const TAKE_MS = 4000;
 const SILENT_TAKE_MS = 500;
+/** The most former owners to ask again without a request, and how many of them at the same time. */
+const MAX_UNHEARD = 1000;
+const AT_ONCE = 100;
+
+/** A former owner of a color that did not answer. */
+interface Unheard {
+  readonly owned: Owned;
+  readonly from: Peer;
+}
 
 /** Gets objects that this invoker owns and does not have: from former owners, and from the store. */
 export class Recovery {
   readonly #parts: RecoveryParts;
   readonly #silences = new Silences(SILENCE_GAP_MS);
+  /** By color and invoker. */
+  readonly #unheard = new Map<string, Unheard>();
+  #tending = false;
   /** Objects that came from other invokers, and from the store. */
   moved = 0;
   loaded = 0;
 
   constructor(parts: RecoveryParts) {
     this.#parts = parts;
+  }
+
+  /**
+   * Asks former owners again that did not answer, until they do or have been silent for so long that their objects are lost. To be called
+   * each second: otherwise a color with few requests would wait for ever for an invoker that has gone, since the silence counts only while
+   * it is asked. Never rejects.
+   */
+  async tend(): Promise<void> {
+    if (this.#tending || this.#unheard.size === 0) return;
+    this.#tending = true;
+    // The same ones until they are over: a silence ends if there is too much time between two requests.
+    const first = [...this.#unheard].slice(0, AT_ONCE);
+    await Promise.all(
+      first.map(async ([place, unheard]) => {
+        if (await this.#hears(unheard)) this.#unheard.delete(place);
+      }),
+    );
+    this.#tending = false;
+  }
+
+  /** Whether a former owner need not be asked again. */
+  async #hears({ owned, from }: Unheard): Promise<boolean> {
+    const { namespace, color } = owned;
+    if (this.#parts.owned(namespace, color) !== owned || !owned.formers.has(from.instance)) return true;
+    try {
+      await this.listAt(namespace, { color, prefix: '', after: undefined, limit: 1 }, owned, from);
+      return true;
+    } catch (error) {
+      return !isUnheard(error);
+    }
   }
 
   /** Whether another invoker or the store may have an object that this invoker does not have. */
@@ -126,10 +168,11 @@ export class Recovery {
   async #ask<T>(
     color: string,
     owned: Owned,
-    { instance }: Peer,
+    from: Peer,
     request: (timeoutMs: number) => Promise<T | 'dead'>,
   ): Promise<T | 'dead'> {
     const { now } = this.#parts;
+    const { instance } = from;
     const askedAt = now();
     const since = this.#silences.since(color, instance, askedAt);
     const restMs = since === undefined ? TAKE_MS : Math.max(SILENT_TAKE_MS, since + owned.validMs - askedAt);
@@ -138,11 +181,12 @@ export class Recovery {
       if (answer !== 'dead') this.#silences.end(color, instance);
       return answer;
     } catch (error) {
-      if (!(error instanceof ObjectError && error.cause instanceof PeerError)) throw error;
+      if (!isUnheard(error)) throw error;
       // It may be dead, or cut off. Its objects are lost: they are out of date from now on, and it removes them before
       // it serves the color again, since this owner does not name it any more (`Adoption.ts`).
-      if (now() - this.#silences.note(color, instance, askedAt, now()) < owned.validMs) throw error;
-      return 'dead';
+      if (now() - this.#silences.note(color, instance, askedAt, now()) >= owned.validMs) return 'dead';
+      if (this.#unheard.size < MAX_UNHEARD) this.#unheard.set(`${color}\n${instance}`, { owned, from });
+      throw error;
     }
   }
 
@@ -181,3 +225,6 @@ export class Recovery {
     return { peers, memory, now, namespace, address, stillOwned };
   }
 }
+
+/** Whether another invoker did not answer. */
+const isUnheard = (error: unknown): boolean => error instanceof ObjectError && error.cause instanceof PeerError;

@@ -176,9 +176,10 @@ export class Sharing implements Elsewhere {
     return this.#ownership.owned(namespace, color) !== undefined;
   }
 
-  /** See `Ownership.beat`, `StaleSets.tend` and `SetCare.tend`. */
+  /** See `Ownership.beat`, `Recovery.tend`, `StaleSets.tend` and `SetCare.tend`. */
   beat(): void {
     this.#ownership.beat();
+    void this.#recovery.tend();
     void this.#replication.tend();
     void this.#care.tend();
   }

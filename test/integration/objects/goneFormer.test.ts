@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../e2e/eventually.js';
 import { lossyPeers } from '../../history/lossyPeers.js';
-import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { GUEST, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
 import { eachWithCluster, LIMIT_MS, put, REPLICATED } from './clusters.js';
+
+/** What a home asks former ones. */
+const OF_FORMERS = new Set<string>(['list', 'drop', 'take']);
 
 describe('a former home with objects of memory', () => {
   const current = eachWithCluster();
@@ -19,12 +22,58 @@ describe('a former home with objects of memory', () => {
     return { home, former };
   }
 
+  const losesRequests = ({ instance }: Node, asked: string[]): (() => void) =>
+    lossyPeers((peer, { operation }) => {
+      if (peer.instance !== instance || !OF_FORMERS.has(operation)) return undefined;
+      asked.push(operation);
+      return { kind: 'lost' };
+    });
+
   async function becomesOwner(node: Node, content: string): Promise<void> {
     await eventually(async () => {
       assert.equal(await node.container.text('/red/k'), content);
       assert.ok(node.sharing.owns(GUEST, 'red'));
     }, LIMIT_MS);
   }
+
+  it('is not waited for if it has gone after its drain', async () => {
+    const { cluster } = current;
+    await cluster.add();
+    const [home, former] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(former, '/red/k', 'one', REPLICATED), /^201/);
+    assert.match(await put(former, '/red/m', 'x'), /^201/);
+    await cluster.drain(former);
+    cluster.notice(former);
+    const asked: string[] = [];
+    const heal = losesRequests(former, asked);
+    try {
+      assert.match(await put(home, '/red/k', 'two', REPLICATED), /^200/);
+      assert.equal(await home.container.text('/red/m'), '200 x');
+    } finally {
+      heal();
+    }
+    assert.deepEqual(asked, []);
+  });
+
+  it('is lost in time if it has gone, even if there is one request only', async () => {
+    const { home, former } = await moved();
+    current.cluster.notice(former);
+    const asked: string[] = [];
+    const heal = losesRequests(former, asked);
+    try {
+      assert.match(await put(home, '/red/k', 'two', REPLICATED), /^503/);
+      const since = performance.now();
+      let before = asked.length;
+      await eventually(async () => {
+        const isAskedAgain = asked.length > before;
+        before = asked.length;
+        assert.ok(isAskedAgain && performance.now() - since > VALID_MS);
+      }, LIMIT_MS);
+      assert.match(await put(home, '/red/k', 'two', REPLICATED), /^200/);
+    } finally {
+      heal();
+    }
+  });
 
   it('does not remove a later version of an object at a late request', async () => {
     const { home, former } = await moved();
