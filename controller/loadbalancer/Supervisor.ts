@@ -91,7 +91,7 @@ export class Supervisor {
       if (now - before.pingedAt <= options.offlineAfterMs) isHeard = true;
       this.#step(instance, ticked(before, now, options));
     }
-    // It was frozen itself.
+    // No invoker was heard of, or this controller was frozen.
     if (!isHeard || this.#isLate(now)) this.#hearsSince = now;
     this.#tickedAt = now;
   }

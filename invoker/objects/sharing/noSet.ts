@@ -1,3 +1,4 @@
+import { messageOf } from '../../../shared/errors/reasons.js';
 import type { InvokersReply } from '../../../shared/objects/invokersReply.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
@@ -60,7 +61,7 @@ export async function doubtOfNoSet(parts: NoSetParts, owned: Owned): Promise<str
   try {
     if (!owned.allAsked) all = await parts.askInvokers();
   } catch (error) {
-    return `not all invokers are known (${error instanceof Error ? error.message : String(error)})`;
+    return `not all invokers are known (${messageOf(error)})`;
   }
   const rest = peersToAsk(parts.instance, owned, all).values();
   const doubts: string[] = [];

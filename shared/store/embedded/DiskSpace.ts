@@ -54,7 +54,7 @@ export class DiskSpace {
   #noRoomAtAll = false;
   /** Why new work is refused although there may be room: the disk does not answer. */
   #fault: string | undefined;
-  /** The same: a write failed, but not for want of room. */
+  /** Why new work is refused although there may be room: a write failed for another reason. */
   #broken: string | undefined;
   #free = Number.NaN;
 
