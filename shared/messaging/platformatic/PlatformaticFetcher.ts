@@ -7,6 +7,7 @@ import {
   rebalanceTimeoutMs,
   type KafkaOptions,
 } from '../kafka/options.js';
+import { refuseDamaged } from './damagedBatches.js';
 import { closeNow, expectTopics, withMissingBrokers, type Library } from './library.js';
 
 /** A membership of the library: a stream that is read while the handler has room. */
@@ -37,6 +38,7 @@ export class PlatformaticFetcher implements Fetcher {
       maxWaitTime: options.fetchWaitMs ?? DEFAULT_FETCH_WAIT_MS,
     });
     expectTopics(library, client);
+    refuseDamaged(client);
     this.#client = withMissingBrokers(library, client);
   }
 

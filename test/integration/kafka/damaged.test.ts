@@ -58,19 +58,15 @@ function damagedMessage(name: KafkaClientName): void {
     const handle = ({ n }: Numbered): void => void got.push(n);
     await messaging.consume<Numbered>({ topic, group, maxInFlight: 10, handle });
     await until(() => errors.length > 0);
-    const before = [...got];
-    // A response to platformatic's client may end with the damaged batch. Then its only message is read.
-    const isWhole = name === 'platformatic' && before.length > 0;
-    assert.deepEqual(before, isWhole ? [0, 1, DAMAGED] : read);
+    assert.deepEqual(got, read);
     const [line = ''] = errors;
     // A group that has read nothing does not know its offset.
-    const { length } = before;
-    const [from, to] = length === 0 ? ['its begin', 'N'] : [`offset ${length}`, length + 1];
+    const [from, to] = unread === 0 ? ['its begin', 'N'] : [`offset ${unread}`, unread + 1];
     assert.match(line, new RegExp(`cannot read topic ${topic.name}, partition 0 from ${from} on: `));
     assert.match(line, new RegExp(`--topic ${topic.name}:0 --reset-offsets --to-offset ${to} `));
     assert.equal(messaging.health().unreadable, 1);
     await messaging.close();
-    assert.deepEqual([got, errors.length], [before, 1]);
+    assert.deepEqual([got, errors.length], [read, 1]);
 
     // As the line says, with the first offset that is intact.
     const admin = new Kafka({ brokers: [broker.hosts], clientId: 'operator', logLevel: logLevel.NOTHING }).admin();
@@ -81,7 +77,7 @@ function damagedMessage(name: KafkaClientName): void {
     const later = await connect();
     await later.consume<Numbered>({ topic, group, maxInFlight: 10, handle });
     await until(() => got.includes(4));
-    assert.deepEqual(got, [...before, 3, 4]);
+    assert.deepEqual(got, [...read, 3, 4]);
     assert.equal(later.health().unreadable, 0);
   });
 }

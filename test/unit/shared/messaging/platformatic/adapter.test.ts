@@ -60,6 +60,7 @@ describe('the fetcher of platformatic', () => {
         return Promise.resolve(void committed.push(options));
       }
       metadata(): void {}
+      fetch(): void {}
       close(_force: boolean, done: () => void): void {
         closes++;
         done();
