@@ -76,9 +76,9 @@ export interface Container {
   destroy(): Promise<void>;
   /**
    * The log lines since the last call, up to the sentinels of both streams, in OpenWhisk's form (`TIMESTAMP stdout:
-   * text`). With `expectSentinels: false` (after a crash or a timeout) it does not wait for sentinels. Drops lines
-   * beyond `maxBytes`; then the last line is the truncation notice. If the sentinels do not arrive in time, the last
-   * line says that data might be missing.
+   * text`). With `expectSentinels: false` (after a crash or a timeout) a silence ends the wait for sentinels, too. Drops
+   * lines beyond `maxBytes`; then the last line is the truncation notice. If expected sentinels do not arrive in time, the
+   * last line says that data might be missing.
    */
   collectLogs(options: LogOptions): Promise<CollectedLogs>;
 }
@@ -121,6 +121,8 @@ export interface CollectedLogs {
 export interface LogOptions {
   maxBytes: number;
   expectSentinels: boolean;
+  /** If no sentinels are expected: the silence that ends the wait, in ms. Default: 20. */
+  quietMs?: number;
   /** The longest wait for the sentinels. */
   timeoutMs: number;
 }

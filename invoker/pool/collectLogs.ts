@@ -8,10 +8,15 @@ const MB = 1024 * 1024;
 /** The timeout for logs depends on their limit in MB, counted as at least this. */
 const MIN_MB = 5;
 const MS_PER_MB = 2000;
+/**
+ * After a fault of an action, this silence in ms ends its logs. Runtimes write sentinels after most faults, and the reason
+ * of the fault before them. A busy engine hands such lines on late: after 20 ms of silence, the reason was missing.
+ */
+const QUIET_AFTER_FAULT_MS = 1000;
 
 /**
- * The logs of the container's last activation. After a fault of the action it does not wait for their end: they may be
- * incomplete, and the last line says so. Never rejects.
+ * The logs of the container's last activation. After a fault of the action it does not wait for the sentinels alone: the
+ * logs may be incomplete, and the last line says so. Never rejects.
  */
 export async function collectLogs(
   container: Container,
@@ -25,6 +30,7 @@ export async function collectLogs(
     collected = await container.collectLogs({
       maxBytes: action.logsMB * MB,
       expectSentinels: action.sentinelled && !faulty && response.statusCode !== StatusCode.whiskError,
+      ...(faulty && action.sentinelled ? { quietMs: QUIET_AFTER_FAULT_MS } : {}),
       timeoutMs: Math.max(action.logsMB, MIN_MB) * MS_PER_MB,
     });
   } catch (error) {

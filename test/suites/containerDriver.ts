@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { eventually } from '../e2e/eventually.js';
 import {
   ContainerConnectionError,
   ContainerTimeoutError,
@@ -133,15 +132,8 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       const { status, body } = await post(container, '/init', { main: 'main', code: 'function main( {' });
       assert.equal(status, 502);
       assert.match((body as { error: string }).error, /^Initialization has failed due to: .*SyntaxError/s);
-      // Without sentinels, lines that Docker writes late come with the next logs.
-      const lines: string[] = [];
-      await eventually(async () => {
-        lines.push(...texts((await container.collectLogs({ ...LOGS, expectSentinels: false })).lines));
-        assert.ok(
-          lines.some((line) => line.includes('SyntaxError')),
-          lines.join('\n'),
-        );
-      });
+      const { lines, complete } = await container.collectLogs(LOGS);
+      assert.ok(complete && texts(lines).some((line) => line.includes('SyntaxError')), lines.join('\n'));
       await container.destroy();
     });
 

@@ -48,6 +48,8 @@ interface Segment {
   bytes: number;
   /** Whether lines were dropped. */
   overflowed: boolean;
+  /** Whether it ended with a sentinel that the runtime signed. */
+  signed?: boolean;
 }
 
 interface Stream {
@@ -102,14 +104,17 @@ export class LogBuffer {
 
   /**
    * To be called when the runtime confirms that it signs sentinels: from then on only signed ones count. An earlier
-   * unsigned sentinel was the action's text, so the segments around it are merged.
+   * unsigned sentinel was the action's text, so the segments around it are merged. An earlier signed one ends the logs of
+   * an initialization that failed.
    */
   requireSigned(): void {
     if (this.#signedOnly || this.#signed === undefined) return;
     this.#signedOnly = true;
     for (const stream of [this.#streams.stdout, this.#streams.stderr]) {
-      stream.open = joined([...stream.done, stream.open]);
-      stream.done = [];
+      const segments = [...stream.done, stream.open];
+      const ends = segments.flatMap(({ signed }, i) => (signed ? [i + 1] : []));
+      stream.done = ends.map((end, i) => ({ ...joined(segments.slice(ends[i - 1] ?? 0, end)), signed: true }));
+      stream.open = joined(segments.slice(ends.at(-1) ?? 0));
     }
   }
 
@@ -169,7 +174,7 @@ export class LogBuffer {
       if (sentinel >= 0) {
         // Without a line break the action's last text is on the same line before the sentinel.
         if (sentinel > 0) this.#add(stream, line.subarray(0, sentinel), (stamp ??= time()));
-        close(stream);
+        close(stream, this.#signed !== undefined && line.includes(this.#signed));
         this.events?.sentinel(name);
       } else {
         this.#add(stream, line, (stamp ??= time()));
@@ -285,8 +290,9 @@ function joined(segments: readonly Segment[]): Segment {
 }
 
 /** Ends the current segment at a sentinel. */
-function close(stream: Stream): void {
+function close(stream: Stream, signed: boolean): void {
   const { open } = stream;
+  open.signed = signed;
   stream.open = newSegment();
   if (stream.late === 0 && stream.done.length < MAX_SEGMENTS) {
     stream.done.push(open);

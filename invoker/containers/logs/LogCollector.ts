@@ -5,7 +5,7 @@ import { LogClock } from './LogClock.js';
 
 /** More than the log limit of any action. */
 const BUFFER_BYTES = 16 * 1024 * 1024;
-/** Without sentinels, logs count as complete after this time without output, in ms. */
+/** The default of `LogOptions.quietMs`. */
 const QUIET_MS = 20;
 
 interface Waiter {
@@ -134,11 +134,12 @@ export class LogCollector {
 
   #awaitQuiet(waiter: Waiter, deadline: number): void {
     const before = this.#writes;
+    const { quietMs = QUIET_MS } = waiter.options;
     clearTimeout(waiter.timer);
     waiter.timer = setTimeout(() => {
       if (this.#writes === before || performance.now() >= deadline) this.#settle(waiter);
       else this.#awaitQuiet(waiter, deadline);
-    }, QUIET_MS);
+    }, quietMs);
   }
 
   #settle(waiter: Waiter): void {

@@ -29,7 +29,8 @@ describe('Runs', () => {
       assert.equal(record?.annotations.find(({ key }) => key === 'timeout')?.value, true);
       assert.match(record?.logs.at(-1) ?? '', /^\S+ +stderr: The action did not initialize or run as expected\./);
       assert.equal(f.driver.alive.length, 0);
-      assert.equal(f.driver.containers[0]?.collected[0]?.expectSentinels, false);
+      const [collected] = f.driver.containers[0]?.collected ?? [];
+      assert.deepEqual([collected?.expectSentinels, collected?.quietMs], [false, 1000]);
     });
 
     it('records an initialization that failed, with its time as initTime', async () => {

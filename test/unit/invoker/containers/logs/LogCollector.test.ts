@@ -228,6 +228,28 @@ describe('log collector', () => {
     assert.equal(complete, true);
   });
 
+  it('ends the logs of a failed initialization at its signed sentinels, which come before the confirmation', async () => {
+    const collector = new LogCollector({ token: 'token' });
+    const sentinel = `${signedSentinel('token')}\n`;
+    collector.write('stderr', Buffer.from(`a\n${SENTINEL}\nb\n${sentinel}rest\n`));
+    collector.write('stdout', Buffer.from(sentinel));
+    collector.requireSigned();
+    const { lines, complete } = await collector.collect(EXPECTING);
+    assert.equal(complete, true);
+    assert.deepEqual(text(lines), ['stderr: a', 'stderr: b']);
+  });
+
+  it('waits for the silence that is asked for, or for the sentinels, if they come nevertheless', async () => {
+    const collector = new LogCollector();
+    const options = { ...EXPECTING, timeoutMs: 3_600_000, expectSentinels: false, quietMs: 3_000_000 };
+    const collected = collector.collect(options);
+    setTimeout(() => {
+      collector.write('stderr', Buffer.from(`SyntaxError\n${SENTINEL}\n`));
+      collector.write('stdout', Buffer.from(`${SENTINEL}\n`));
+    }, 60);
+    assert.deepEqual(text((await collected).lines), ['stderr: SyntaxError']);
+  });
+
   it('writes times with nine digits of a second', () => {
     const ms = Date.UTC(2026, 10, 21, 3, 8, 37, 177);
     assert.equal(formatTime(ms), '2026-11-21T03:08:37.177000000Z');
