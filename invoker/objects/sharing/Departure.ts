@@ -81,6 +81,8 @@ export class Departure {
       for await (const list of pages(page)) {
         for (const { key } of list?.objects ?? []) await this.#parts.ready(namespace, { color, key });
       }
+      // Without the ownership, objects were not waited for: the next owner must still ask there.
+      if (this.#parts.owned(namespace, color) !== owned) return false;
       // What is left there is out of date. Otherwise requests would wait for it after its end.
       owned.formers.delete(former.instance);
     }
@@ -93,7 +95,6 @@ export class Departure {
         throw new ObjectError(503, text, { retryAfterS: 1, cause: error });
       });
     }
-    // Without the ownership, objects were not waited for.
     return this.#parts.owned(namespace, color) === owned;
   }
 

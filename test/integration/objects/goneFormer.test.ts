@@ -55,6 +55,41 @@ describe('a former home with objects of memory', () => {
     assert.deepEqual(asked, []);
   });
 
+  it('is still asked for its objects if its home has lost the color in the middle of its drain', async () => {
+    const { cluster } = current;
+    const { home, former } = await moved();
+    const [third] = cluster.nodes;
+    let release = (): void => assert.fail('nothing waits');
+    const until = new Promise<void>((resolve) => (release = resolve));
+    let [isListed, isThirdSilent, drains] = [false, false, 0];
+    const heal = lossyPeers(({ instance }, { operation }) => {
+      if (operation === 'adopt') drains++;
+      if (operation === 'handover' && instance === third?.instance && isThirdSilent) return { kind: 'lost' };
+      if (operation !== 'list' || instance !== former.instance) return undefined;
+      isListed = true;
+      return { kind: 'slow', until };
+    });
+    try {
+      const drained = cluster.drain(former);
+      await eventually(() => assert.ok(isListed), LIMIT_MS);
+      // Another invoker takes the color over, and its first attempts fail.
+      isThirdSilent = true;
+      const newest = await cluster.add();
+      await eventually(async () => {
+        assert.match(await newest.container.text('/red/m'), /^503/);
+        assert.equal(home.sharing.owns(GUEST, 'red'), false);
+      }, LIMIT_MS);
+      release();
+      await eventually(() => assert.ok(drains > 1), LIMIT_MS);
+      isThirdSilent = false;
+      await drained;
+      await eventually(async () => assert.match(await newest.container.text('/red/m'), /^(200|404)/), LIMIT_MS);
+      assert.equal(await newest.container.text('/red/m'), '200 x');
+    } finally {
+      heal();
+    }
+  });
+
   it('is lost in time if it has gone, even if there is one request only', async () => {
     const { home, former } = await moved();
     current.cluster.notice(former);
