@@ -11,7 +11,6 @@ import {
   type StoredDocument,
 } from '../../../shared/store/ArtifactStore.js';
 import { TaskLimit } from '../../containers/TaskLimit.js';
-import { FairTasks } from './FairTasks.js';
 
 /** An object in the store, with its bytes. */
 export interface ArtifactObject {
@@ -76,7 +75,7 @@ export class ArtifactObjects {
   readonly #store: ArtifactStore;
   readonly #now: () => number;
   /** By namespace, so that the many operations of one do not hold up the others. */
-  readonly #operations = new FairTasks(CONCURRENT);
+  readonly #operations = new TaskLimit(CONCURRENT);
   /** The ends of the latest operations, by the id of their object. They never reject. */
   readonly #latest = new Map<string, Promise<void>>();
   readonly #maxKeys: number;
@@ -244,7 +243,7 @@ export class ArtifactObjects {
     if (full || this.#open >= this.#maxOpen) throw tooMuchWaits();
     this.#open++;
     this.#openBytes += bytes;
-    const running = (this.#latest.get(id) ?? Promise.resolve()).then(() => this.#operations.run(uuid, operation));
+    const running = (this.#latest.get(id) ?? Promise.resolve()).then(() => this.#operations.run(operation, uuid));
     const over = (): void => undefined;
     const end = running.then(over, over);
     this.#latest.set(id, end);

@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
-import { FairTasks } from '../../../../../invoker/objects/store/FairTasks.js';
+import { TaskLimit } from '../../../../invoker/containers/TaskLimit.js';
 
-describe('FairTasks', () => {
+describe('TaskLimit', () => {
   /** Runs tasks that end in the order of their starts. @returns the names in that order. */
   async function orderOf(limit: number, tasks: readonly [group: string, name: string][]): Promise<string[]> {
-    const fair = new FairTasks(limit);
+    const limited = new TaskLimit(limit);
     const order: string[] = [];
     let running = 0;
     const run = ([group, name]: [string, string]): Promise<void> =>
-      fair.run(group, async () => {
+      limited.run(async () => {
         assert.ok(++running <= limit);
         order.push(name);
         await new Promise(setImmediate);
         running--;
-      });
+      }, group);
     await Promise.all(tasks.map((task) => run([...task])));
     return order;
   }
@@ -30,13 +30,13 @@ describe('FairTasks', () => {
   });
 
   it('gives the place of a task that fails to the next one', async () => {
-    const fair = new FairTasks(1);
+    const limited = new TaskLimit(1);
     const failed = assert.rejects(
-      fair.run('a', () => Promise.reject(new Error('failed'))),
+      limited.run(() => Promise.reject(new Error('failed')), 'a'),
       /^Error: failed$/,
     );
-    assert.equal(await fair.run('a', () => Promise.resolve('next')), 'next');
+    assert.equal(await limited.run(() => Promise.resolve('next'), 'a'), 'next');
     await failed;
-    assert.equal(await fair.run('b', () => Promise.resolve('later')), 'later');
+    assert.equal(await limited.run(() => Promise.resolve('later')), 'later');
   });
 });
