@@ -97,6 +97,8 @@ export interface Owned {
   copying: Promise<CopyingFailure | undefined> | undefined;
   /** The keys of the copies in which the complete set may differ from this memory. See `lateCopies.ts`. */
   lateCopies: Set<string> | 'many';
+  /** Those of the complete set while another one is made. */
+  lateBefore: Set<string> | 'many';
   /** Before that time no further set is begun in the background. */
   copyAgainAt: number;
   /** At that time the invoker with the complete set is asked whether it still has it. */
@@ -331,6 +333,7 @@ export const newlyOwned = ({
   refused: undefined,
   copying: undefined,
   lateCopies: new Set(),
+  lateBefore: new Set(),
   copyAgainAt: 0,
   checkAt: 0,
   retired: false,

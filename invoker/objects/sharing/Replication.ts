@@ -9,7 +9,15 @@ import { colorKey } from './colorKey.js';
 import { nextEpoch, type CopySet, type Owned, type RefusedSet } from './ColorStates.js';
 import { CopyRefused, type Changed, type CopyRequests } from './CopyRequests.js';
 import type { Holders } from './Holders.js';
-import { addLateCopies, endLateCopy, hasLateCopy, noteLateCopy, takeLateCopies } from './lateCopies.js';
+import {
+  beginAnotherSet,
+  endFormerSet,
+  endLateCopy,
+  forgetLateCopies,
+  hasLateCopy,
+  noteLateCopy,
+  returnToFormerSet,
+} from './lateCopies.js';
 import { pages } from './lists.js';
 import { lostColor } from './lostColor.js';
 import { doubtOfNoSet, safeHolders, type AskInvokers } from './noSet.js';
@@ -192,7 +200,7 @@ export class Replication {
       owned.copies.clear();
       owned.mayHold.clear();
       owned.allAsked = true;
-      takeLateCopies(owned);
+      forgetLateCopies(owned);
       // No set may be begun before: it would get the object.
       onRemoved();
       return undefined;
@@ -261,17 +269,17 @@ export class Replication {
       (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch, policy }));
     // The invoker has lost it: it has started again.
     if (!isRenamed && former && owned.copiedTo === former) owned.copiedTo = { ...former, lost: true };
-    if (!isRenamed || owned.lateCopies === 'many' || !isEqual(former, owned)) {
-      owned.begunAt.set(next.instance, next);
-      const earlier = takeLateCopies(owned);
-      try {
+    try {
+      if (!isRenamed || owned.lateCopies === 'many' || !isEqual(former, owned)) {
+        owned.begunAt.set(next.instance, next);
+        beginAnotherSet(owned);
         await (isRenamed ? this.#align(namespace, color, owned, set) : this.#copyAll(namespace, color, owned, set));
-      } catch (error) {
-        addLateCopies(owned, earlier);
-        throw error;
       }
+      this.#requireOwned(namespace, color, owned);
+    } catch (error) {
+      returnToFormerSet(owned);
+      throw error;
     }
-    this.#requireOwned(namespace, color, owned);
     // By address: an invoker that has started again may have another address, at which a set was begun since.
     const stale = new Map([...owned.begunAt.values()].map((peer) => [peer.url, peer]));
     for (const { peer, lost } of [...owned.copies.values(), ...(owned.copiedTo ? [owned.copiedTo] : [])]) {
@@ -280,6 +288,7 @@ export class Replication {
     }
     for (const { url, instance } of stale.values()) if (instance === next.instance) stale.delete(url);
     owned.copiedTo = set;
+    endFormerSet(owned);
     owned.copies.clear();
     owned.begunAt.clear();
     await Promise.all(

@@ -22,6 +22,7 @@ import { Departure } from './Departure.js';
 import { forward } from './forward.js';
 import { Holders } from './Holders.js';
 import { Leaving } from './Leaving.js';
+import { allLateCopies, forgetLateCopies } from './lateCopies.js';
 import { listColor, type ListColorParts } from './listColor.js';
 import { formerOwner } from './lostColor.js';
 import { Ownership, type Asked } from './Ownership.js';
@@ -369,16 +370,17 @@ export class Sharing implements Elsewhere {
   #retire(owned: Owned, isConfirmed: boolean): void {
     if (owned.retired) return;
     owned.retired = true;
-    const { namespace, color, lateCopies } = owned;
+    const { namespace, color } = owned;
     const key = colorKey(namespace, color);
-    const doubtful = lateCopies === 'many' ? lateCopies : new Set([...lateCopies, ...this.#safety.changingKeys(key)]);
+    const late = allLateCopies(owned);
+    const doubtful = late === 'many' ? late : new Set([...late, ...this.#safety.changingKeys(key)]);
     const wasQuiet = !this.#safety.takeBack(key);
     const set = setOfOwner(owned, isConfirmed, wasQuiet, this.#ownership.held(owned));
     this.#sets.demote(owned, set, this.#parts.now());
     if (!isConfirmed) this.#forgetDoubtful(namespace, color, doubtful);
     owned.hidden.clear();
     owned.superseded.clear();
-    owned.lateCopies = new Set();
+    forgetLateCopies(owned);
   }
 
   /**

@@ -11,23 +11,41 @@ export function noteLateCopy(owned: Owned, key: string): void {
 }
 
 /** Whether the set may have, or get late, another version of an object than this memory. */
-export const hasLateCopy = ({ lateCopies }: Owned, key: string): boolean =>
-  lateCopies === 'many' || lateCopies.has(key);
+export const hasLateCopy = ({ lateCopies, lateBefore }: Owned, key: string): boolean =>
+  [lateCopies, lateBefore].some((keys) => keys === 'many' || keys.has(key));
 
 /** The set is like this memory, and refuses the earlier requests. */
 export function endLateCopy({ lateCopies }: Owned, key: string): void {
   if (lateCopies !== 'many') lateCopies.delete(key);
 }
 
-/** Another set begins: nothing comes late to it. @returns those of the former set. */
-export function takeLateCopies(owned: Owned): Owned['lateCopies'] {
-  const { lateCopies } = owned;
+/** All keys for which `hasLateCopy` holds. */
+export function allLateCopies({ lateCopies, lateBefore }: Owned): Owned['lateCopies'] {
+  if (lateCopies === 'many' || lateBefore === 'many') return 'many';
+  return new Set([...lateCopies, ...lateBefore]);
+}
+
+/** Another set begins: nothing comes late to it. The former one counts until it is complete. */
+export function beginAnotherSet(owned: Owned): void {
+  owned.lateBefore = owned.lateCopies;
   owned.lateCopies = new Set();
-  return lateCopies;
+}
+
+/** The other set is complete. */
+export function endFormerSet(owned: Owned): void {
+  owned.lateBefore = new Set();
 }
 
 /** The former set still counts. */
-export function addLateCopies(owned: Owned, earlier: Owned['lateCopies']): void {
-  if (earlier === 'many') owned.lateCopies = 'many';
-  else for (const key of earlier) noteLateCopy(owned, key);
+export function returnToFormerSet(owned: Owned): void {
+  const { lateBefore } = owned;
+  owned.lateBefore = new Set();
+  if (lateBefore === 'many') owned.lateCopies = 'many';
+  else for (const key of lateBefore) noteLateCopy(owned, key);
+}
+
+/** No set counts any more. */
+export function forgetLateCopies(owned: Owned): void {
+  owned.lateCopies = new Set();
+  owned.lateBefore = new Set();
 }

@@ -68,4 +68,36 @@ describe('a version of an object that a former home has taken back to', () => {
     await eventually(async () => assert.match(await next.container.text('/red/k'), /^(404|200)/), LIMIT_MS);
     assert.match(await next.container.text('/red/k'), /^404/);
   });
+
+  it('does not stay at the former home if another set of copies was being made', async () => {
+    const { cluster } = current;
+    const [former, home, next] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    home.state = 'draining';
+    assert.match(await put(former, '/old/other', 'x', REPLICATED), /^201/);
+    assert.match(await put(former, '/old/k', 'one'), /^201/);
+    let isCopying = false;
+    const heal = lossyPeers(({ instance }, { operation }) => {
+      if (operation !== 'copy') return undefined;
+      if (instance === next.instance) return { kind: 'unheard' };
+      isCopying = true;
+      return { kind: 'slow', until: new Promise(() => undefined) };
+    });
+    try {
+      assert.match(await put(former, '/old/k', 'two', REPLICATED), /^502/);
+      home.state = 'up';
+      await eventually(async () => {
+        assert.equal(await former.container.text('/old/k'), '200 one');
+        assert.ok(isCopying);
+      }, LIMIT_MS);
+    } finally {
+      heal();
+    }
+    former.state = 'draining';
+    await eventually(async () => {
+      await former.sharing.locate(GUEST, 'old', undefined);
+      assert.equal(former.sharing.owns(GUEST, 'old'), false);
+    }, LIMIT_MS);
+    await eventually(async () => assert.equal(await home.container.text('/old/k'), '200 two'), LIMIT_MS);
+    assert.equal(former.memory.peek(GUEST, { color: 'old', key: 'k' }, performance.now()), undefined);
+  });
 });

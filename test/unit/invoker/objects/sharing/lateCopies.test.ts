@@ -2,14 +2,16 @@ import assert from 'node:assert/strict';
 import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { newlyOwned } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import {
-  addLateCopies,
+  allLateCopies,
+  beginAnotherSet,
+  endFormerSet,
   hasLateCopy,
   noteLateCopy,
-  takeLateCopies,
+  returnToFormerSet,
 } from '../../../../../invoker/objects/sharing/lateCopies.js';
 import { A, at, refused, textOf } from '../memory/memories.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
-import { TestHomes, type TestHome } from './homes.js';
+import { peerOf, silent, TestHomes, type TestHome } from './homes.js';
 import { MapStore } from './MapStore.js';
 
 describe('a request for a copy that arrives late', () => {
@@ -99,6 +101,45 @@ describe('a request for a copy that arrives late', () => {
   });
 });
 
+describe('a copy that a change has left that was taken back', () => {
+  const homes = new TestHomes();
+  let cluster: TestCluster;
+  let next: Node;
+  let third: Node;
+  beforeEach(async () => {
+    cluster = new TestCluster();
+    [next, third] = [await cluster.add(), await cluster.add()];
+  });
+  afterEach(async () => {
+    await homes.close();
+    await cluster.close();
+  });
+
+  for (const persistence of ['memory', 'nothing'] as const) {
+    it(`does not outlive a change that is acknowledged while another set is made (${persistence})`, async () => {
+      const home = homes.add({}, next);
+      await home.change('other', 'one');
+      await home.change('k', 'one', 'memory');
+      home.peers.loseAnswer('copy');
+      await assert.rejects(home.change('k', 'two'), refused(502));
+      const copy = (): unknown => next.memory.peek(copiesOf(GUEST), at('k'), performance.now());
+      assert.ok(copy());
+      home.owned.others = [peerOf(third)];
+      let changed = Promise.resolve('not asked for');
+      home.peers.on('copy', async () => {
+        const change = persistence === 'memory' ? home.change('k', 'three', 'memory') : home.remove('k');
+        changed = change.then(
+          () => 'acknowledged',
+          () => 'refused',
+        );
+        throw silent();
+      });
+      await assert.rejects(home.ensure(third));
+      assert.ok((await changed) === 'refused' || copy() === undefined);
+    });
+  }
+});
+
 describe('the keys of late copies', () => {
   const owning = () => newlyOwned({ namespace: A, color: 'c', policy: undefined, epoch: 5, lapses: 0, validMs: 1000 });
 
@@ -110,15 +151,28 @@ describe('the keys of late copies', () => {
     assert.equal(hasLateCopy(owned, 'other'), true);
   });
 
+  it('stay those of the set that counts until another one is complete', () => {
+    const owned = owning();
+    noteLateCopy(owned, 'a');
+    beginAnotherSet(owned);
+    noteLateCopy(owned, 'b');
+    assert.deepEqual([hasLateCopy(owned, 'a'), hasLateCopy(owned, 'b')], [true, true]);
+    assert.deepEqual(allLateCopies(owned), new Set(['b', 'a']));
+    endFormerSet(owned);
+    assert.deepEqual(allLateCopies(owned), new Set(['b']));
+  });
+
   it('come back if another set is not completed', () => {
     const owned = owning();
     noteLateCopy(owned, 'a');
-    const earlier = takeLateCopies(owned);
-    assert.equal(hasLateCopy(owned, 'a'), false);
+    beginAnotherSet(owned);
     noteLateCopy(owned, 'b');
-    addLateCopies(owned, earlier);
+    returnToFormerSet(owned);
     assert.deepEqual(owned.lateCopies, new Set(['b', 'a']));
-    addLateCopies(owned, 'many');
+    owned.lateCopies = 'many';
+    beginAnotherSet(owned);
+    assert.equal(allLateCopies(owned), 'many');
+    returnToFormerSet(owned);
     assert.equal(owned.lateCopies, 'many');
   });
 });
