@@ -19,6 +19,7 @@ export class CopyRefused extends ObjectError {}
 export interface Completion {
   readonly epoch: number;
   readonly from?: number;
+  readonly aligns?: boolean;
   readonly begun?: boolean;
   readonly policy: string | undefined;
 }
@@ -123,11 +124,12 @@ export class CopyRequests {
     at: Peer,
     namespace: ObjectNamespace,
     color: string,
-    { epoch, from, begun, policy }: Completion,
+    { epoch, from, aligns, begun, policy }: Completion,
   ): Promise<boolean> {
     const query = new URLSearchParams({
       epoch: String(epoch),
       ...(from === undefined ? {} : { from: String(from) }),
+      ...(aligns === true ? { aligns: 'yes' } : {}),
       ...(begun === true ? { begun: 'yes' } : {}),
       ...(policy === undefined ? {} : { policy }),
     });

@@ -15,6 +15,9 @@ import { formerOwner } from './lostColor.js';
  *   incomplete  complete    the owner has copied them; it acknowledges changes that are in the complete set, and no others
  *   complete    complete    the owner, or the next owner with the same objects, gives the set another epoch: the set then refuses
  *                           earlier requests that come late
+ *   complete    complete    the next owner has other objects and makes the set like them. The set counts with its own epoch until that is done,
+ *                           and refuses the requests of earlier owners from now on: with the epoch of the owner, it would bring back what
+ *                           that owner does not have
  *   complete    owned       this invoker becomes the owner, and has taken its replicated objects from this set (`promote`)
  *   owned       complete    another invoker becomes the owner, or may have become it: the objects are a set again (`demote`)
  *   any         none        another set is complete; or an owner with a higher epoch begins another one here
@@ -49,6 +52,13 @@ export interface RaisedEpoch {
   readonly run?: string | undefined;
 }
 
+/** See `CopySets.complete`. */
+interface CompletionOptions {
+  readonly from?: number | undefined;
+  readonly aligns?: boolean;
+  readonly begun?: boolean;
+}
+
 type ColorOfSet = Pick<KeptSet, 'namespace' | 'color' | 'policy'>;
 
 interface FetchedCopies {
@@ -71,6 +81,8 @@ export interface KeptSet {
   readonly color: string;
   /** The policy that a request named for the color. */
   readonly policy: string | undefined;
+  /** The epoch of an owner that makes the complete set like its memory. Undefined: none does. */
+  readonly alignedBy: number | undefined;
   /** When it was looked after last, in ms; see `due`. */
   lookedAt: number | undefined;
 }
@@ -84,7 +96,7 @@ const MOST_LOOKS = 1000;
 /** The most epochs of a color to remember: a color has rarely more owners within a short time. */
 const MAX_RAISED = 4;
 
-type Kept = Partial<Pick<KeptSet, 'isRaised' | 'policy'>>;
+type Kept = Partial<Pick<KeptSet, 'isRaised' | 'policy' | 'alignedBy'>>;
 
 /** The sets of copies that this invoker keeps for other owners, and the highest epochs that it knows. */
 export class CopySets {
@@ -104,13 +116,16 @@ export class CopySets {
 
   /** The highest epoch of the color that this invoker has heard of; 0: none. */
   epoch(key: string): number {
-    return Math.max(this.#epochs.get(key)?.[0]?.epoch ?? 0, this.get(key)?.epoch ?? 0);
+    const set = this.#sets.get(key);
+    return Math.max(this.#epochs.get(key)?.[0]?.epoch ?? 0, set?.state.epoch ?? 0, set?.alignedBy ?? 0);
   }
 
   /** The epochs of other owners of the color that this invoker has heard of, and of its own attempts. */
   raised(key: string): RaisedEpoch[] {
     const set = this.#sets.get(key);
-    return [...(this.#epochs.get(key) ?? []), ...(set?.isRaised === true ? [{ epoch: set.state.epoch }] : [])];
+    const ofSet = [set?.isRaised === true ? set.state.epoch : undefined, set?.alignedBy];
+    const raised = ofSet.flatMap((epoch) => (epoch === undefined ? [] : [{ epoch }]));
+    return [...(this.#epochs.get(key) ?? []), ...raised];
   }
 
   /**
@@ -151,8 +166,8 @@ export class CopySets {
   admit(namespace: ObjectNamespace, color: string, epoch: number): AdmittedSet {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
-    const known = this.get(key);
-    if (known?.epoch === epoch) return { ...known, begun: false };
+    const known = this.#sets.get(key);
+    if (known && [known.state.epoch, known.alignedBy].includes(epoch)) return { ...known.state, begun: false };
     if (!known) this.#requireRoom();
     this.#memory.clear(copiesOf(namespace), color);
     const set = { epoch, complete: false };
@@ -164,6 +179,7 @@ export class CopySets {
    * Completes a set.
    * @param from the epoch of an earlier complete set with the same content, which becomes this one; undefined: none. A set with an
    * epoch in between is the same one: the owner has not got the answer that it was renamed.
+   * @param aligns whether the owner still makes the set like its memory: until it completes the set again, that keeps its epoch.
    * @param begun whether the owner has put objects into the set: it is not complete if this invoker does not know it.
    * @param policy see `KeptSet`.
    * @returns false if this invoker does not have that set.
@@ -172,13 +188,23 @@ export class CopySets {
   complete(
     { namespace, color, policy }: ColorOfSet,
     epoch: number,
-    { from, begun = false }: { readonly from?: number | undefined; readonly begun?: boolean } = {},
+    { from, aligns = false, begun = false }: CompletionOptions = {},
   ): boolean {
     const key = colorKey(namespace, color);
     this.#requireCurrent(key, epoch);
     const set = this.get(key);
     if (from !== undefined && !(set?.complete === true && set.epoch >= from)) return false;
     if (begun && set?.epoch !== epoch) return false;
+    if (aligns && set) {
+      // Another set with its epoch may have been read since.
+      this.#keep(
+        namespace,
+        color,
+        { ...set, unsure: true },
+        { policy, isRaised: this.isRaised(key), alignedBy: epoch },
+      );
+      return true;
+    }
     if (from === undefined) this.admit(namespace, color, epoch);
     this.#keep(namespace, color, { epoch, complete: true }, { policy });
     return true;
@@ -279,7 +305,12 @@ export class CopySets {
     if (isCurrent && moved.length === 0 && this.#sets.size > this.#maxColors) this.drop(namespace, color);
   }
 
-  #keep(namespace: ObjectNamespace, color: string, state: CopySetState, { isRaised = true, policy }: Kept = {}): void {
+  #keep(
+    namespace: ObjectNamespace,
+    color: string,
+    state: CopySetState,
+    { isRaised = true, policy, alignedBy }: Kept = {},
+  ): void {
     const key = colorKey(namespace, color);
     const known = this.#sets.get(key);
     const kept: KeptSet = {
@@ -288,6 +319,7 @@ export class CopySets {
       namespace,
       color,
       policy: policy ?? known?.policy,
+      alignedBy,
       lookedAt: undefined,
     };
     this.#sets.delete(key);

@@ -264,16 +264,20 @@ export class Replication {
     const { epoch, policy } = owned;
     owned.mayHold.set(next.instance, next);
     const set: CopySet = { peer: next, epoch, complete: true };
-    const isRenamed =
+    // Until it is like this memory, the set may have what was changed here since: it must not be the newest one.
+    const aligns = former !== undefined && !isEqual(former, owned);
+    const rename = async (isLike: boolean): Promise<boolean> =>
       former !== undefined &&
-      (await this.#requests.complete(next, namespace, color, { epoch, from: former.epoch, policy }));
+      this.#requests.complete(next, namespace, color, { epoch, from: former.epoch, aligns: !isLike, policy });
+    const isThere = await rename(!aligns);
     // The invoker has lost it: it has started again.
-    if (!isRenamed && former && owned.copiedTo === former) owned.copiedTo = { ...former, lost: true };
+    if (!isThere && former && owned.copiedTo === former) owned.copiedTo = { ...former, lost: true };
     try {
-      if (!isRenamed || owned.lateCopies === 'many' || !isEqual(former, owned)) {
+      if (!isThere || owned.lateCopies === 'many' || aligns) {
         owned.begunAt.set(next.instance, next);
         beginAnotherSet(owned);
-        await (isRenamed ? this.#align(namespace, color, owned, set) : this.#copyAll(namespace, color, owned, set));
+        await (isThere ? this.#align(namespace, color, owned, set) : this.#copyAll(namespace, color, owned, set));
+        if (isThere && aligns && !(await rename(true))) throw startedAgain(next);
       }
       this.#requireOwned(namespace, color, owned);
     } catch (error) {

@@ -146,9 +146,9 @@ async function answer(
       return;
     case 'complete': {
       const from = url.searchParams.has('from') ? epochIn(url, 'from') : undefined;
-      const begun = url.searchParams.has('begun');
+      const [aligns, begun] = [url.searchParams.has('aligns'), url.searchParams.has('begun')];
       const ofSet = { namespace, color, policy: policyIn(url) };
-      const completed = sharing.sets.complete(ofSet, epochIn(url), { from, begun });
+      const completed = sharing.sets.complete(ofSet, epochIn(url), { from, aligns, begun });
       sendJson(response, JSON.stringify({ completed }));
       return;
     }

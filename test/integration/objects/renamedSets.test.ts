@@ -52,6 +52,42 @@ describe('a set of copies that a new owner has given its epoch', () => {
   });
 });
 
+describe('a set of copies that a new owner makes like its objects', () => {
+  const current = eachWithCluster();
+  let heal: (() => void) | undefined;
+  afterEach(() => heal?.());
+
+  it('does not bring back what was deleted since, if the owner dies meanwhile', async () => {
+    const { cluster } = current;
+    const [next, former, home] = [await cluster.add(), await cluster.add(), await cluster.add()];
+    home.state = 'draining';
+    assert.match(await put(former, '/red/other', 'x', REPLICATED), /^201/);
+    assert.match(await put(former, '/red/k', 'one'), /^201/);
+    let isListing = false;
+    heal = lossyPeers(({ instance }, { operation }) => {
+      if (instance !== next.instance) return undefined;
+      if (operation === 'copy') return { kind: 'unheard' };
+      if (operation !== 'list') return undefined;
+      isListing = true;
+      return { kind: 'slow', until: new Promise(() => undefined) };
+    });
+    assert.match(await put(former, '/red/k', 'two', REPLICATED), /^502/);
+    former.state = 'draining';
+    home.state = 'up';
+    await eventually(async () => {
+      await home.sharing.locateForPeer(GUEST, 'red', undefined);
+      assert.ok(home.sharing.owns(GUEST, 'red'));
+    }, LIMIT_MS);
+    assert.equal(await home.container.text('/red/k'), '200 one');
+    assert.match(await home.container.text('/red/k', { method: 'DELETE' }), /^204/);
+    await eventually(() => assert.ok(isListing), LIMIT_MS);
+    await cluster.kill(home);
+    cluster.notice(home);
+    await eventually(async () => assert.equal(await next.container.text('/red/other'), '200 x'), LIMIT_MS);
+    assert.match(await next.container.text('/red/k'), /^404/);
+  });
+});
+
 describe('a set of copies that is completed at another next home', () => {
   const current = eachWithCluster();
   let heal: (() => void) | undefined;

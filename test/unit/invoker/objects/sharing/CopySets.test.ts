@@ -69,6 +69,25 @@ describe('sets of copies', () => {
     assert.deepEqual([keys(), sets.get(KEY)], [['a'], { epoch: 8, complete: true }]);
   });
 
+  it('keep their epoch, and refuse earlier owners, while the next owner makes them like its objects', () => {
+    keep('a', 5);
+    sets.complete(OF_COLOR, 5);
+    assert.equal(sets.complete(OF_COLOR, 7, { from: 5, aligns: true }), true);
+    assert.deepEqual([sets.get(KEY), sets.epoch(KEY)], [{ epoch: 5, complete: true, unsure: true }, 7]);
+    assert.ok(sets.raised(KEY).some(({ epoch }) => epoch === 7));
+    for (const epoch of [5, 6]) assert.throws(() => sets.admit(A, COLOR, epoch), FORMER);
+    assert.equal(sets.admit(A, COLOR, 7).complete, true);
+    keep('b', 7);
+    assert.deepEqual(keys(), ['a', 'b']);
+    // Its answer got lost: the owner begins again.
+    assert.equal(sets.complete(OF_COLOR, 8, { from: 5, aligns: true }), true);
+    assert.throws(() => sets.admit(A, COLOR, 7), FORMER);
+    assert.equal(sets.complete(OF_COLOR, 8, { from: 5 }), true);
+    assert.deepEqual([keys(), sets.get(KEY)], [['a', 'b'], { epoch: 8, complete: true }]);
+    sets.drop(A, COLOR);
+    assert.equal(sets.complete(OF_COLOR, 9, { from: 8, aligns: true }), false);
+  });
+
   it('are not complete if they were lost after their owner began them', () => {
     keep('a', 5);
     sets.drop(A, COLOR);
