@@ -156,7 +156,7 @@ export class Recovery {
       return false;
     }
     for (const from of owned.formers.values()) {
-      const parts = { ...this.#common(namespace, address, owned), from, space: namespace };
+      const parts = { ...this.#common(namespace, address, owned), owned, from, space: namespace };
       const taken = await this.#ask(color, owned, from, (timeoutMs) => takeObject({ ...parts, timeoutMs }));
       if (taken === 'nothing left' || taken === 'dead') owned.formers.delete(from.instance);
       if (taken === 'taken') return true;

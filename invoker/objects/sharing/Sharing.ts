@@ -296,7 +296,7 @@ export class Sharing implements Elsewhere {
   }
 
   /**
-   * @param epoch of the other invoker's ownership; missing: its request is good for one version of an object only.
+   * @param epoch of the other invoker's ownership; missing: its program is an earlier one.
    * @throws ObjectError 421 if another invoker may not change the objects of a color here
    */
   requireNotOwned(namespace: ObjectNamespace, color: string, epoch = Infinity): void {

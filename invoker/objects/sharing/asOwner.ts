@@ -23,7 +23,11 @@ const isRefusal = (error: unknown): boolean => error instanceof ObjectError && e
  * Runs a request with an epoch of an ownership. This invoker itself may have renewed the epoch while the request was under way: its
  * refusal says nothing of another owner then. @returns undefined in that case
  */
-export async function unlessRenewed<T>(owned: Owned, epoch: number, request: () => Promise<T>): Promise<T | undefined> {
+export async function unlessRenewed<T>(
+  owned: Pick<Owned, 'epoch'>,
+  epoch: number,
+  request: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await request();
   } catch (error) {

@@ -88,7 +88,7 @@ async function fetchObjects(
   const copies = copiesOf(namespace);
   const target = { peers, memory, now, namespace: space, space: copies, from };
   const fetch = (key: string) =>
-    takeObject({ ...target, address: { color, key }, stays: true, timeoutMs: TAKE_MS, stillOwned: isCurrent });
+    takeObject({ ...target, address: { color, key }, timeoutMs: TAKE_MS, stillOwned: isCurrent });
   const keys = new Set<string>();
   const page = (after: string | undefined) => listAt(peers, from, copies, { color, prefix: '', after, limit: PAGE });
   for await (const list of pages(page)) {

@@ -6,6 +6,8 @@ import { PERSISTENCE_HEADER, PERSISTENCES, TTL_HEADER } from '../../../shared/ob
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { ObjectBytes } from '../memory/ObjectBytes.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
+import { unlessRenewed } from './asOwner.js';
+import type { Owned } from './ColorStates.js';
 import { formerOwner } from './lostColor.js';
 import type { Reservation } from '../memory/Reservation.js';
 import type { StoredObject } from '../memory/StoredObject.js';
@@ -25,8 +27,8 @@ export interface TakeParts {
   /** Where the other invoker has it: among its objects, or among its copies. */
   readonly space: ObjectNamespace;
   readonly stillOwned: () => boolean;
-  /** Whether it stays there, as a copy. */
-  readonly stays?: boolean;
+  /** The ownership for which it moves. Missing: it stays there, as a copy. */
+  readonly owned?: Pick<Owned, 'epoch'>;
   /** The limit for the response's headers, in ms. */
   readonly timeoutMs?: number;
 }
@@ -37,7 +39,7 @@ export interface TakeParts {
  * @throws ObjectError 503; 421 if the other invoker owns the color
  */
 export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' | 'nothing left' | 'dead'> {
-  const { peers, memory, now, namespace, address, from, space, stillOwned, stays = false, timeoutMs } = parts;
+  const { peers, memory, now, namespace, address, from, space, stillOwned, owned, timeoutMs } = parts;
   const path = objectPath(address.color, address.key);
   const asked = { operation: 'take', method: 'GET', path, namespace: space, timeoutMs } as const;
   // It was written within the limit of its time: otherwise nobody could read or delete it any more.
@@ -81,11 +83,20 @@ export async function takeObject(parts: TakeParts): Promise<'taken' | 'missing' 
       // The memory may have no room for the object.
       dropBody(body);
     }
-    if (stays) return 'taken';
-    const drop = { ...asked, operation: 'drop', method: 'DELETE', headers: { 'if-match': etag } } as const;
-    try {
+    if (!owned) return 'taken';
+    const drop = async (by: number): Promise<unknown> => {
+      const headers = { 'if-match': etag };
+      const request = { ...asked, operation: 'drop', method: 'DELETE', path: `${path}?by=${by}`, headers } as const;
       // If only the response was lost, it is removed there already: the second request then says so.
-      await peers.ask(from, drop).catch(() => peers.ask(from, drop));
+      return peers.ask(from, request).catch(() => peers.ask(from, request));
+    };
+    try {
+      // The object may come back there with the same tag. Without the epoch, a late request would remove it then.
+      let dropped: unknown;
+      while (dropped === undefined) {
+        const { epoch } = owned;
+        dropped = await unlessRenewed(owned, epoch, () => drop(epoch));
+      }
     } catch (error) {
       if (error instanceof PeerError && error.fault === 'dead') return 'taken';
       // Its time may be over meanwhile, and it may have gone with the color: another one in its place stays.

@@ -136,4 +136,29 @@ describe('a former home with objects of memory', () => {
     former.state = 'up';
     await becomesOwner(former, '200 three');
   });
+
+  it('does not remove an object that has come back at a late request', async () => {
+    const { home, former } = await moved();
+    let arrive = async (): Promise<unknown> => assert.fail('no request');
+    let isLate = false;
+    const heal = lossyPeers(({ instance }, { operation, path }) => {
+      if (operation !== 'drop' || !path.startsWith('/red/m') || instance !== former.instance || isLate)
+        return undefined;
+      isLate = true;
+      return { kind: 'late', later: (later) => void (arrive = later) };
+    });
+    try {
+      // The second request removes it there.
+      assert.equal(await home.container.text('/red/m'), '200 x');
+      former.state = 'up';
+      await becomesOwner(former, '200 one');
+      assert.equal(await former.container.text('/red/m'), '200 x');
+      former.state = 'draining';
+      await becomesOwner(home, '200 one');
+      await arrive();
+      assert.equal(await home.container.text('/red/m'), '200 x');
+    } finally {
+      heal();
+    }
+  });
 });

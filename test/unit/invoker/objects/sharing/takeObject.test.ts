@@ -26,7 +26,7 @@ describe('a move of an object', () => {
       const address = { color: 'red', key: 'k' };
       const from = { instance: 1, url: `http://127.0.0.1:${port}` };
       const common = { peers, memory, now: () => 1, namespace: GUEST, address, from, space: GUEST };
-      await assert.rejects(takeObject({ ...common, stillOwned: () => true }), { status: 503 });
+      await assert.rejects(takeObject({ ...common, owned: { epoch: 5 }, stillOwned: () => true }), { status: 503 });
     } finally {
       await peers.close();
       server.close().closeAllConnections();
@@ -49,8 +49,39 @@ describe('a move of an object', () => {
     try {
       const from = { instance: 1, url: `http://127.0.0.1:${port}` };
       const common = { peers, memory, now: () => 1, namespace: GUEST, address: at('k'), from, space: GUEST };
-      await assert.rejects(takeObject({ ...common, stillOwned: () => true }), { status: 503 });
+      await assert.rejects(takeObject({ ...common, owned: { epoch: 5 }, stillOwned: () => true }), { status: 503 });
       assert.equal(textOf(memory.peek(GUEST, at('k'), 1)), 'another');
+    } finally {
+      await peers.close();
+      server.close().closeAllConnections();
+    }
+  });
+
+  it('asks again for the removal if it was refused since the epoch has been renewed meanwhile', async () => {
+    const removals: string[] = [];
+    const owned = { epoch: 5 };
+    const server = createServer((request, response) => {
+      if (request.method === 'GET') {
+        response.setHeader('etag', '"1"').end('value');
+        return;
+      }
+      removals.push(request.url ?? '');
+      if (request.url?.endsWith('by=5') === true) {
+        owned.epoch = 6;
+        response.writeHead(421);
+      }
+      response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const peers = new PeerClient('a secret', 'invoker0');
+    try {
+      const memory = new ObjectMemory({ epoch: 'e', boundBytes: 1024 * 1024 });
+      const from = { instance: 1, url: `http://127.0.0.1:${port}` };
+      const common = { peers, memory, now: () => 1, namespace: GUEST, address: at('k'), from, space: GUEST };
+      assert.equal(await takeObject({ ...common, owned, stillOwned: () => true }), 'taken');
+      assert.equal(removals.at(-1), '/c/k?by=6');
+      assert.equal(textOf(memory.peek(GUEST, at('k'), 1)), 'value');
     } finally {
       await peers.close();
       server.close().closeAllConnections();
@@ -73,7 +104,7 @@ describe('a move of an object', () => {
       const address = { color: 'red', key: 'k' };
       const from = { instance: 1, url: `http://127.0.0.1:${port}` };
       const common = { peers, memory, now: () => 1, namespace: GUEST, address, from, space: GUEST };
-      assert.equal(await takeObject({ ...common, stillOwned: () => true }), 'taken');
+      assert.equal(await takeObject({ ...common, owned: { epoch: 5 }, stillOwned: () => true }), 'taken');
       assert.deepEqual(requests, ['GET', 'DELETE', 'DELETE']);
       assert.equal(memory.peek(GUEST, address, 1)?.bytes.length, 5);
     } finally {
