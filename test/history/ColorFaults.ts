@@ -1,3 +1,4 @@
+import { randomNumbers } from './ObjectHistory.js';
 import type { Fate } from './lossyPeers.js';
 import type { StoreFate, StoreOperation } from './FaultyStore.js';
 
@@ -8,6 +9,8 @@ export interface FaultChances {
   readonly requests: number;
   /** The part of the requests that take long, so that the times of objects end meanwhile. Missing: none. */
   readonly slow?: number;
+  /** The part of the requests by which a color or its sets of copies move that fail, at any time. Missing: none. */
+  readonly moves?: number;
 }
 
 interface Late {
@@ -19,9 +22,14 @@ interface Late {
 /** The longest time that a slow request takes more, in ms. */
 const SLOW_MS = 250;
 
+/** Requests by which the objects of a color or its sets of copies move to another invoker. */
+const MOVES = ['handover', 'adopt', 'take', 'fence', 'keep', 'forget', 'list'];
+
 /** The random failures of the requests for the objects of one color. */
 export class ColorFaults {
   readonly #random: () => number;
+  /** For the requests by which a color moves: how many there are depends on the time, and what happens else should not. */
+  readonly #randomMove: () => number;
   readonly #chances: FaultChances;
   readonly #note: (text: string) => void;
   /** What arrives late, in the order in which it was sent. */
@@ -34,6 +42,7 @@ export class ColorFaults {
   /** @param note takes note of a failure. */
   constructor(random: () => number, chances: FaultChances, note: (text: string) => void) {
     this.#random = random;
+    this.#randomMove = randomNumbers(Math.floor((chances.moves === undefined ? 0 : random()) * 2 ** 32));
     this.#chances = chances;
     this.#note = note;
   }
@@ -54,6 +63,7 @@ export class ColorFaults {
   /** Of a request of an invoker to another one. */
   ofPeer(operation: string): Fate {
     if (this.#full && operation === 'copy') return { kind: 'refused' };
+    if (MOVES.includes(operation)) return this.#ofMove(operation);
     if (!this.#active || !['copy', 'drop', 'complete'].includes(operation)) return undefined;
     if (this.#random() < (this.#chances.slow ?? 0)) return { kind: 'delayed', ms: this.#random() * SLOW_MS };
     if (this.#random() >= this.#chances.requests) return undefined;
@@ -101,6 +111,15 @@ export class ColorFaults {
       await late.execute();
       this.#late.shift();
     }
+  }
+
+  #ofMove(operation: string): Fate {
+    if (this.#randomMove() >= (this.#chances.moves ?? 0)) return undefined;
+    const kinds = ['lost', 'unheard', 'late'] as const;
+    const kind = kinds[Math.floor(this.#randomMove() * kinds.length)] ?? 'lost';
+    this.#note(`${operation} ${kind}`);
+    if (kind !== 'late') return { kind };
+    return { kind, later: (execute) => void this.#late.push({ instance: undefined, execute }) };
   }
 
   #storeLate(operation: string, instance: number): StoreFate {

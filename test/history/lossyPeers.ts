@@ -26,25 +26,45 @@ export type Fate =
  */
 export function lossyPeers(fate: (peer: Peer, asked: PeerRequest) => Fate): () => void {
   const { prototype } = PeerClient;
-  const descriptor = Object.getOwnPropertyDescriptor(prototype, 'ask');
+  const descriptors = (['ask', 'send'] as const).map(
+    (name) => [name, Object.getOwnPropertyDescriptor(prototype, name)] as const,
+  );
   // eslint-disable-next-line @typescript-eslint/unbound-method
-  const { ask } = prototype;
-  prototype.ask = async function (this: PeerClient, peer, asked) {
-    const silent = (): PeerError => new PeerError('silent', `invoker${peer.instance} does not answer: a test`);
-    const fated = fate(peer, asked);
-    if (fated?.kind === 'lost') throw silent();
-    if (fated?.kind === 'late') {
-      fated.later(() => ask.call(this, peer, asked).catch(() => undefined));
-      throw silent();
-    }
-    if (fated?.kind === 'refused') throw new ObjectError(503, 'No memory: a test', { retryAfterS: 1 });
-    if (fated?.kind === 'delayed') await new Promise((resolve) => setTimeout(resolve, fated.ms));
-    const answer = await ask.call(this, peer, asked);
-    if (fated?.kind === 'unheard') throw silent();
-    if (fated?.kind === 'slow') await fated.until;
-    return answer;
+  const { ask, send } = prototype;
+  prototype.ask = function (this: PeerClient, peer, asked) {
+    return fated(fate(peer, asked), peer, () => ask.call(this, peer, asked));
+  };
+  // `ask` sends the others.
+  prototype.send = function (this: PeerClient, peer, asked) {
+    const request = (): ReturnType<PeerClient['send']> => send.call(this, peer, asked);
+    if (asked.operation !== 'take') return request();
+    return fated(fate(peer, asked), peer, request, ({ body }) => body.on('error', () => undefined).destroy());
   };
   return () => {
-    if (descriptor) Object.defineProperty(prototype, 'ask', descriptor);
+    for (const [name, descriptor] of descriptors) if (descriptor) Object.defineProperty(prototype, name, descriptor);
   };
+}
+
+/** Executes a request as its fate says. @param drop is told an answer that nobody gets. */
+async function fated<T>(
+  fate: Fate,
+  { instance }: Peer,
+  request: () => Promise<T>,
+  drop: (answer: T) => unknown = () => undefined,
+): Promise<T> {
+  const silent = (): PeerError => new PeerError('silent', `invoker${instance} does not answer: a test`);
+  if (fate?.kind === 'lost') throw silent();
+  if (fate?.kind === 'late') {
+    fate.later(() => request().then(drop, () => undefined));
+    throw silent();
+  }
+  if (fate?.kind === 'refused') throw new ObjectError(503, 'No memory: a test', { retryAfterS: 1 });
+  if (fate?.kind === 'delayed') await new Promise((resolve) => setTimeout(resolve, fate.ms));
+  const answer = await request();
+  if (fate?.kind === 'unheard') {
+    drop(answer);
+    throw silent();
+  }
+  if (fate?.kind === 'slow') await fate.until;
+  return answer;
 }
