@@ -56,7 +56,7 @@ clientSuite('the packages of whisk.system, through the openwhisk client', functi
     assert.equal(msg, 'pong');
   });
 
-  it('fire a trigger on time, as long as its feed says', async () => {
+  it('fire a trigger once in a second, as long as its feed says', async () => {
     await client.actions.create({ name: 'note', action: 'function main(args) { return args }' });
     await client.triggers.create({ name: 'tick' });
     await client.rules.create({ name: 'onTick', trigger: 'tick', action: 'note' });
@@ -66,9 +66,9 @@ clientSuite('the packages of whisk.system, through the openwhisk client', functi
     await eventually(async () => {
       assert.equal((await records('note')).length, 2);
     });
-    const fires = await records('tick');
-    assert.equal(fires.length, 2);
-    for (const { start } of fires) assert.ok(start % 1000 < 500, `fired ${start % 1000} ms late`);
+    const starts = (await records('tick')).map(({ start }) => start);
+    assert.equal(starts.length, 2);
+    assert.equal(new Set(starts.map((start) => Math.floor(start / 1000))).size, 2, starts.join(', '));
     assert.deepEqual((await records('note'))[0]?.response.result, { from: 'alarm' });
     await client.feeds.delete(feed);
     const read = client.feeds as unknown as { get(options: object): Promise<unknown> };
