@@ -39,6 +39,8 @@ const SLEEP_MS = 600;
 const KINDS = ['memory', 'replicated', 'stored', 'delete', 'append'] as const;
 /** The most keys in the store that an invoker remembers. */
 const MOST_KEYS = 10_000;
+/** An invoker may use the homes that a controller has named for so long, in ms. */
+const HOMES_MS = 1600;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
@@ -61,6 +63,8 @@ export class RandomColor {
   #changes = 0;
   /** Whether the next home has a complete set of copies. */
   #isCopied = false;
+  /** When the invokers changed last. */
+  #changedAt = -Infinity;
   /** The status of the latest change. */
   #status = 0;
   /** Why a value is wrong. */
@@ -100,11 +104,14 @@ export class RandomColor {
   change(what: string): void {
     this.#note(` ${what}`);
     this.#isCopied = false;
+    this.#changedAt = performance.now();
   }
 
   /** Writes the replicated object beside the one that changes, until that succeeds. So there is a complete set of copies. */
   async begin(): Promise<void> {
     this.faults.end();
+    // Until then, the owner may copy to the former next home.
+    await pause(Math.max(0, this.#changedAt + HOMES_MS - performance.now()));
     if (!this.#place().next) return;
     await this.#until(() => this.#put('beside', 'x', { 'x-palette-persistence': 'replicated' }), /^20/);
     this.#isCopied = true;
