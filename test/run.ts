@@ -4,7 +4,7 @@
  *   node dist/test/run.js [lint|unit|integration|conformance|e2e ...] [--coverage] [--second-try] [-- mocha options]
  *
  * A tier, a folder of the integration tier or a file that takes long is a job: a mocha process. `lint` is `npm run lint`
- * without the compiler, which has run before. As many run side by side as `TEST_LANES` says (default: 4, since jobs
+ * without the compiler, which has run before. As many run side by side as `TEST_LANES` says (default: 5, since jobs
  * wait a lot, or 1 on a single core); the output of one is printed when it ends. Jobs that need no real parts run while those are prepared. `--coverage` prints which lines the unit
  * and integration tests ran, and fails where a watched file has too few. `--second-try` runs a file with a failed test once
  * more, alone, at the end (see `secondTry.ts`): the second result counts, and the first failure is named.
@@ -55,7 +55,7 @@ if (unknown.length > 0) {
 }
 const tiers = TIERS.filter((tier) => named.length === 0 || named.includes(tier));
 const jobs = inOrder(tiers.flatMap((tier) => jobsOf(tier, testFiles(tier))));
-const lanes = Number(process.env['TEST_LANES'] ?? (availableParallelism() > 1 ? 4 : 1));
+const lanes = Number(process.env['TEST_LANES'] ?? (availableParallelism() > 1 ? 5 : 1));
 
 /** By job and file. */
 const results = new Map<string, FileResult>();
