@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { SecureContextOptions } from 'node:tls';
 import type { Dispatcher } from 'undici';
+import { objectsLimitBytes } from '../../shared/config/namespaceLimits.js';
 import { LazyHttpClient } from '../../shared/objects/LazyHttpClient.js';
 import { PEER_HEADER, signPeer, verifyPeer, type PeerClaims } from '../../shared/objects/peerHeader.js';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
@@ -95,7 +96,8 @@ export class ObjectPeers {
     const identity = await this.#parts.namespaces.identityByNamespace(namespace);
     if (!identity) return undefined;
     const { policy: chosen, homes, away } = this.homes(identity, color, policy);
-    return { policy: chosen, homes: [...homes], away: [...away], validMs: this.#parts.validMs };
+    const limitBytes = objectsLimitBytes(identity.limits) ?? null;
+    return { policy: chosen, homes: [...homes], away: [...away], validMs: this.#parts.validMs, limitBytes };
   }
 
   /** All invokers that share objects, also those that are away; undefined: this controller does not know all of them. */

@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import type { HomesReply } from '../../shared/objects/homesReply.js';
 import type { InvokersReply } from '../../shared/objects/invokersReply.js';
 import { ObjectTokens } from '../../shared/objects/ObjectToken.js';
+import { CurrentLimits } from './CurrentLimits.js';
 import { CallServer } from './calls/CallServer.js';
 import { EXPIRY_MS } from './memory/Expiries.js';
 import { ObjectMemory } from './memory/ObjectMemory.js';
@@ -59,6 +60,7 @@ const alone: HomesReply = {
   away: [],
   validMs: Number.MAX_VALUE,
 };
+const limits = new CurrentLimits();
 const onlyThis: InvokersReply = { up: alone.homes, away: [] };
 const sharing = new Sharing({
   instance: config.instance,
@@ -66,8 +68,12 @@ const sharing = new Sharing({
   peerTls: config.peerTls,
   memory,
   copies,
-  askHomes: async (namespace, color, policy) =>
-    config.secret === undefined ? alone : asker.ask('homes', { namespace, color, policy }),
+  askHomes: async (namespace, color, policy) => {
+    if (config.secret === undefined) return alone;
+    const reply = await asker.ask('homes', { namespace, color, policy });
+    limits.note(namespace, reply);
+    return reply;
+  },
   askInvokers: async () => (config.secret === undefined ? onlyThis : asker.ask('invokers', {})),
   store: config.stores ? askedStore(asker) : undefined,
   now,
@@ -88,7 +94,12 @@ const calls = new CallServer({
   elsewhere: sharing,
   reply: (message, moved) => port.postMessage({ kind: 'reply', message } satisfies FromWorker, [...moved]),
 });
-const containers = objectListener({ ...common, authenticate: bearerAuthentication(tokens), elsewhere: sharing });
+const authenticate = bearerAuthentication(tokens);
+const containers = objectListener({
+  ...common,
+  authenticate: (request) => limits.applyTo(authenticate(request)),
+  elsewhere: sharing,
+});
 const { secret } = config;
 const peers =
   secret === undefined

@@ -19,5 +19,10 @@ export const homesReplySchema = z.object({
    * of the home names another one.
    */
   validMs: z.number().positive(),
+  /**
+   * The namespace's own limit on the memory of its objects in one invoker, in bytes, as it is now; null: none. Missing from
+   * controllers of earlier versions.
+   */
+  limitBytes: z.number().nonnegative().nullable().optional(),
 });
 export type HomesReply = z.infer<typeof homesReplySchema>;

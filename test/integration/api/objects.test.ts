@@ -12,6 +12,7 @@ import {
 import type { AddressInfo, Socket } from 'node:net';
 import { ObjectPeers, type ObjectPeersParts } from '../../../controller/objects/ObjectPeers.js';
 import type { MessageHome } from '../../../shared/objects/messageObjects.js';
+import type { UserLimits } from '../../../shared/entities/identity.js';
 import { invokerInstance } from '../../../shared/messages/instances.js';
 import { INVOKERS_PATH, invokersReplySchema, type InvokersReply } from '../../../shared/objects/invokersReply.js';
 import { HOMES_PATH, homesQuery, homesReplySchema } from '../../../shared/objects/homesReply.js';
@@ -56,6 +57,8 @@ async function startHome(
 describe('objects from outside', () => {
   let homes: readonly MessageHome[] = [];
   let allInvokers: InvokersReply | undefined;
+  /** The limits of the namespace. */
+  let ownLimits: UserLimits = {};
   const asked: (string | undefined)[][] = [];
   /** Paths of requests that have ended. */
   const reported: string[] = [];
@@ -85,7 +88,7 @@ describe('objects from outside', () => {
       namespaces: {
         identityByNamespace: async (name) =>
           name === 'guest'
-            ? { subject: name, namespace: { name, uuid: 'u' }, authkey: {}, rights: [], limits: {} }
+            ? { subject: name, namespace: { name, uuid: 'u' }, authkey: {}, rights: [], limits: ownLimits }
             : undefined,
       },
       now: Date.now,
@@ -462,7 +465,11 @@ describe('objects from outside', () => {
     const ask = (header?: string, to = path) =>
       fetch(`${controller.base}${to}`, { headers: header === undefined ? {} : { [PEER_HEADER]: header } });
     const reply = homesReplySchema.parse(await (await ask(sign(path))).json());
-    assert.deepEqual(reply, { policy: 'consistent-hashing', homes, away: [], validMs: 8000 });
+    assert.deepEqual(reply, { policy: 'consistent-hashing', homes, away: [], validMs: 8000, limitBytes: null });
+    ownLimits = { objectsMemory: '2 MB' };
+    const limited = homesReplySchema.parse(await (await ask(sign(path))).json());
+    ownLimits = {};
+    assert.equal(limited.limitBytes, 2 * MB);
     assert.deepEqual(asked.at(-1), ['guest', 'a b', 'least-assigned']);
     assert.equal((await ask()).status, 403);
     assert.equal((await ask(sign(path, 'another secret of it'))).status, 403);

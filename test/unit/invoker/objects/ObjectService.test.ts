@@ -113,6 +113,38 @@ describe('ObjectService', () => {
     assert.equal((await objects.call('/c/k', { method: 'PUT', body: Buffer.alloc(10 * MB) })).status, 201);
   });
 
+  it('limits a container by what the controllers say now, not by the limit at the time of its token', async () => {
+    let limitBytes: number | null | undefined = 1 * MB;
+    const homes = [{ instance: 0, url: 'http://127.0.0.1:1' }];
+    await start({
+      sharing: {
+        secret: 'a secret of the cluster',
+        host: '127.0.0.1',
+        url: undefined,
+        homes: async () => ({ policy: '', homes, away: [], validMs: 60_000, limitBytes }),
+        invokers: async () => ({ up: homes, away: [] }),
+        drainMs: 0,
+      },
+    });
+    const objects = new ObjectCaller({ socketPath: socketPath() }, service.token({ ...guest, limitBytes: 2 * MB }));
+    callers.push(objects);
+    const isRefused = async (): Promise<boolean> =>
+      (await objects.call('/c/k', { method: 'PUT', body: Buffer.alloc(1.5 * MB) })).status === 429;
+    const becomes = async (refused: boolean): Promise<void> => {
+      while ((await isRefused()) !== refused) await sleep(20);
+    };
+    await becomes(true);
+    limitBytes = 3 * MB;
+    await becomes(false);
+    limitBytes = 1 * MB;
+    await becomes(true);
+    limitBytes = null;
+    await becomes(false);
+    // A controller of an earlier version says nothing of limits.
+    limitBytes = undefined;
+    assert.equal(await isRefused(), false);
+  });
+
   it('tells the user memory of kept objects, beyond the small part that is not user memory', async () => {
     const keeping = new URL('./keepingWorker.js', import.meta.url);
     await start({ workerFile: keeping });
