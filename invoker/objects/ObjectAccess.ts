@@ -12,7 +12,8 @@ import { ReadConnections } from './ReadConnections.js';
 /** The longest time for one object, in ms. */
 const CALL_MS = 30_000;
 const CONNECTIONS = 8;
-/** How long a read or a write is tried again, in ms, while a home is not known: it may be silent for 10 s. */
+/** How long a read or a write is tried again, in ms, while a home is not known: it may be silent for 10 s.
+ * A home without memory gets that of idle containers within a second or two. */
 const PATIENCE_MS = 15_000;
 const PAUSE_MS = 250;
 /** The origin of its pool, which is a Unix socket. */
@@ -106,7 +107,7 @@ export class ObjectAccess {
     return { bytes: body, contentType: headers.get('content-type') ?? 'application/octet-stream' };
   }
 
-  /** Writes an object. Tries again for some seconds while its home is not known. @throws ObjectError: 413, 429, 503, … */
+  /** Writes an object. Tries again for some seconds while its home is not known or has no memory. @throws ObjectError: 413, 429, 503, … */
   async write(
     namespace: ObjectNamespace,
     address: ObjectAddress,

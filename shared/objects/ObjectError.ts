@@ -23,6 +23,6 @@ export class ObjectError extends Error {
   }
 }
 
-/** Whether the same request may succeed within seconds: the home of the color is not known, or is changing. */
+/** Whether the same request may succeed within seconds: the home of the color is not known, is changing, or has no memory now. */
 export const passesSoon = (error: unknown): boolean =>
   error instanceof ObjectError && error.status === 503 && error.retryAfterS === 1;

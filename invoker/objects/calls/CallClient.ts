@@ -83,7 +83,7 @@ export class CallClient {
   /**
    * Writes an object.
    * @param bytes move to the other thread, and are empty after the call.
-   * @returns undefined, or the bytes if another invoker is the color's home, or is not known at the moment.
+   * @returns undefined, or the bytes if another invoker is the color's home, or is not known or has no memory at the moment.
    * @throws ObjectError
    */
   async write(object: CalledObject, bytes: Uint8Array, properties: WrittenProperties): Promise<Buffer | undefined> {

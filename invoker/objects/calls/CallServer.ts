@@ -142,10 +142,11 @@ export class CallServer {
     const { id, namespace, address, bytes, properties } = call;
     const { persistence } = properties;
     // The bytes are in this thread already: their memory is counted while they wait, too.
-    let reservation = await this.#reserve(call);
+    let reservation: Reservation | undefined;
     let isWritten = false;
     const admit = (): void => elsewhere.admit?.(namespace, address, persistence);
     try {
+      reservation = await this.#reserve(call);
       const settled = await this.#atHome(
         call,
         () => {

@@ -44,7 +44,7 @@ export type ReplyMessage =
   /** To `write`: the object is as safe as its persistence promises. */
   | { readonly id: number; readonly kind: 'written' }
   /**
-   * To `read` and `write`: another invoker is the color's home. To `write` also: the home is not known at the moment.
+   * To `read` and `write`: another invoker is the color's home. To `write` also: the home is not known, or has no memory, at the moment.
    * Nothing was done. `bytes`: those of `write`.
    */
   | { readonly id: number; readonly kind: 'elsewhere'; readonly bytes: ArrayBuffer | undefined }
