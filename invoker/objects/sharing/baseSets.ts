@@ -25,3 +25,9 @@ export function baseSets(known: readonly SetAt[]): SetAt[] {
     .filter(({ epoch, until = epoch, lost }) => (epoch >= oldest || until >= newest) && lost !== true)
     .toSorted((a, b) => b.epoch - a.epoch || rank(a) - rank(b));
 }
+
+/** Whether a set contains all acknowledged changes. @param base the set from which an owner has begun that has not made one of its own. */
+export const hasAllChanges = (
+  { epoch, complete, until = epoch }: CopySetState,
+  base: CopySetState | undefined,
+): boolean => base !== undefined && complete && (epoch >= (base.since ?? base.epoch) || until >= base.epoch);

@@ -1,3 +1,4 @@
+import { hasAllChanges } from './baseSets.js';
 import type { Owned } from './ColorStates.js';
 
 /** The most keys to remember for one color. Beyond them, a copy of any object may have come late. */
@@ -10,9 +11,16 @@ export function noteLateCopy(owned: Owned, key: string): void {
   if (owned.lateCopies.size > MAX_KEYS) owned.lateCopies = 'many';
 }
 
-/** Whether the set may have, or get late, another version of an object than this memory. */
-export const hasLateCopy = ({ lateCopies, lateBefore }: Owned, key: string): boolean =>
-  [lateCopies, lateBefore].some((keys) => keys === 'many' || keys.has(key));
+/** Whether a set that counts may have, or get late, another version of an object than this memory. */
+export const hasLateCopy = (owned: Owned, key: string): boolean =>
+  [owned.lateCopies, owned.lateBefore].some((keys) => keys === 'many' || keys.has(key)) || mayDiffer(owned);
+
+/**
+ * Whether a set of an earlier ownership may differ from the one that this owner has begun with. It would come next if this owner ended before
+ * it has a set of its own.
+ */
+const mayDiffer = ({ copiedTo, copies, base }: Owned): boolean =>
+  !copiedTo && [...copies.values()].some((set) => set.unsure === true && set.lost !== true && hasAllChanges(set, base));
 
 /** The set is like this memory, and refuses the earlier requests. */
 export function endLateCopy({ lateCopies }: Owned, key: string): void {

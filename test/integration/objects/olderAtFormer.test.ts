@@ -101,3 +101,40 @@ describe('a version of an object that a former home has taken back to', () => {
     assert.equal(former.memory.peek(GUEST, { color: 'old', key: 'k' }, performance.now()), undefined);
   });
 });
+
+describe('a copy that a former home has kept, whose removal failed there', () => {
+  const current = eachWithCluster();
+
+  for (const [persistence, headers] of [
+    ['memory', {}],
+    ['stored', STORED],
+  ] as const) {
+    it(`does not come back after another version is acknowledged (${persistence})`, async () => {
+      const { cluster } = current;
+      const [third, home, former] = [await cluster.add(), await cluster.add(), await cluster.add()];
+      assert.match(await put(former, '/red/k', 'one', REPLICATED), /^201/);
+      let heal = lossyPeers((_, { operation }) => (operation === 'drop' ? { kind: 'unheard' } : undefined));
+      try {
+        assert.match(await former.container.text('/red/k', { method: 'DELETE' }), /^502/);
+      } finally {
+        heal();
+      }
+      former.state = 'draining';
+      await eventually(async () => {
+        await former.sharing.locate(GUEST, 'red', undefined);
+        assert.equal(former.sharing.owns(GUEST, 'red'), false);
+      }, LIMIT_MS);
+      heal = lossyPeers((_, { operation }) => (operation === 'complete' ? { kind: 'lost' } : undefined));
+      try {
+        await eventually(async () => assert.match(await home.container.text('/red/k'), /^404/), LIMIT_MS);
+        const written = await put(home, '/red/k', 'two', headers);
+        await cluster.kill(home);
+        cluster.notice(home);
+        await eventually(async () => assert.match(await third.container.text('/red/k'), /^(404|200)/), LIMIT_MS);
+        assert.doesNotMatch(written.startsWith('201') ? await third.container.text('/red/k') : '', /one/);
+      } finally {
+        heal();
+      }
+    });
+  }
+});
