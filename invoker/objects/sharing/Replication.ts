@@ -5,6 +5,7 @@ import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import type { ObjectMemory } from '../memory/ObjectMemory.js';
 import type { StoredObject } from '../memory/StoredObject.js';
 import { asOwner, unlessRenewed } from './asOwner.js';
+import { hasAllChanges } from './baseSets.js';
 import { colorKey } from './colorKey.js';
 import { nextEpoch, type CopySet, type Owned, type RefusedSet } from './ColorStates.js';
 import { CopyRefused, type Changed, type CopyRequests } from './CopyRequests.js';
@@ -383,7 +384,7 @@ const isCurrent = (set: CopySet, { epoch }: Owned, at: Peer): boolean => set.epo
 function safeSet({ copiedTo, copies, base }: Owned, next: Peer): CopySet | undefined {
   if (copiedTo) return isAt(copiedTo, next) ? copiedTo : undefined;
   const set = copies.get(next.instance);
-  return base && set?.complete === true && set.epoch >= (base.since ?? base.epoch) && isAt(set, next) ? set : undefined;
+  return set && hasAllChanges(set, base) && isAt(set, next) ? set : undefined;
 }
 
 /** Whether a set has the objects that the owner took over, or copied. */

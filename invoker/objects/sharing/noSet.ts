@@ -2,6 +2,7 @@ import { messageOf } from '../../../shared/errors/reasons.js';
 import type { InvokersReply } from '../../../shared/objects/invokersReply.js';
 import type { Peer } from '../../../shared/objects/Locate.js';
 import { ObjectError } from '../../../shared/objects/ObjectError.js';
+import { hasAllChanges } from './baseSets.js';
 import type { CopySet, Owned } from './ColorStates.js';
 import type { CopyRequests } from './CopyRequests.js';
 import type { CopySetState } from './CopySets.js';
@@ -40,8 +41,7 @@ const AT_ONCE = 64;
 
 /** The invokers with complete sets that have all acknowledged changes, those that are up first. One with another address has started again. */
 export function safeHolders({ copiedTo, copies, base, others }: Owned): Peer[] {
-  const since = base?.since ?? base?.epoch ?? Infinity;
-  const safe = copiedTo ? [copiedTo] : [...copies.values()].filter(({ complete, epoch }) => complete && epoch >= since);
+  const safe = copiedTo ? [copiedTo] : [...copies.values()].filter((set) => hasAllChanges(set, base));
   const upAt = ({ peer }: CopySet): string | undefined =>
     others.find(({ instance }) => instance === peer.instance)?.url;
   return safe

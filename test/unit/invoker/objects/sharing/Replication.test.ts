@@ -132,6 +132,21 @@ describe('copies of replicated objects at the next home', () => {
     assert.deepEqual(copiesAt(b), ['k: k', 'new: new']);
   });
 
+  it('of a former owner that are as good as those of the owner stay complete until they are like its objects', async () => {
+    // The former owner has got no answer that its set at another invoker has got another epoch: that is the one of the owner.
+    const ofFormer = { epoch: 5, complete: true, until: 7, unsure: true };
+    for (const key of ['k', 'l']) put(b.memory, GUEST, key, key, now(), { persistence: 'replicated' });
+    b.sharing.sets.demote({ namespace: GUEST, color: COLOR, policy: undefined }, ofFormer, now());
+    const copies = [{ ...ofFormer, peer: peerOf(b) }];
+    const home = homes.add({ copies, base: { epoch: 7, complete: true } }, b);
+    for (const key of ['k', 'l', 'new']) home.put(key, key);
+    home.peers.loseAnswer('copy');
+    await assert.rejects(home.ensure(b));
+    assert.deepEqual([setOf(b), copiesAt(b)], [ofFormer, ['k: k', 'l: l']]);
+    await home.ensure(b);
+    assert.deepEqual(copiesAt(b), ['k: k', 'l: l', 'new: new']);
+  });
+
   it('get a higher epoch than a set that was completed elsewhere without an answer, before they change', async () => {
     const home = homes.add({}, b);
     await home.change('k', 'one');
