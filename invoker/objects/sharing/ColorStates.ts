@@ -110,6 +110,8 @@ export interface Owned {
    * An object without a TTL may get one. And those of objects whose first write there failed: `stored` may become `many`.
    */
   readonly hidden: Set<string>;
+  /** The first write of an object there failed, and `hidden` has no room for its key. So the store may have a version of any object. */
+  hiddenMany: boolean;
   /**
    * The keys of objects that came from a set and have not changed since. Former owners may have earlier versions of them, which must not be
    * taken: the set has a change that its owner has taken back. See `Recovery.dropEarlier`.
@@ -338,6 +340,7 @@ export const newlyOwned = ({
   checkAt: 0,
   retired: false,
   hidden: new Set(),
+  hiddenMany: false,
   superseded: new Set(),
   stored: undefined,
   storing: undefined,

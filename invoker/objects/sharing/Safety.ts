@@ -226,7 +226,8 @@ export class Safety implements ChangingObjects {
    * the write: its object would come back at the next one. One that has read or written the object since keeps it.
    */
   #removeAdded({ namespace, address }: Change, owned: Owned): void {
-    // If this fails, the owner still knows the key (`StoredKeyLists.ts`).
+    // If this fails, the owner still knows the key (`StoredKeyLists.ts`), or that there may be such a key.
+    if (!owned.hidden.has(address.key)) owned.hiddenMany = true;
     this.#parts.store?.remove(namespace, address, owned.epoch).catch(() => undefined);
   }
 
@@ -275,8 +276,8 @@ export class Safety implements ChangingObjects {
   #isElsewhere({ namespace, address: { color, key } }: Change): boolean {
     const owned = this.#parts.owned(namespace, color);
     if (!owned) return false;
-    const { stored } = owned;
-    const mayBeStored = stored === undefined || (stored === 'many' ? owned.hidden : stored).has(key);
+    const { stored, hidden, hiddenMany } = owned;
+    const mayBeStored = stored === undefined || (stored === 'many' ? hiddenMany || hidden.has(key) : stored.has(key));
     return (this.#parts.store !== undefined && mayBeStored) || hasLateCopy(owned, key);
   }
 

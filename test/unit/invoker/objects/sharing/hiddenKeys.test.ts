@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { listColor } from '../../../../../invoker/objects/sharing/listColor.js';
+import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
 import type { ListRequest } from '../../../../../shared/objects/ObjectRequest.js';
 import { A, at, newMemory, put, refused } from '../memory/memories.js';
 import { GUEST } from './cluster.js';
@@ -80,4 +81,30 @@ describe('an object with a TTL that came from a set of copies, of which the stor
     assert.equal(await search(), 'found');
     assert.equal(home.textOf('k'), 'earlier');
   });
+});
+
+describe('an object whose first write to the store failed, in a color with too many objects there', () => {
+  const homes = new TestHomes();
+  afterEach(() => homes.close());
+
+  for (const hidden of [0, 1000]) {
+    it(`does not come back after a change and an eviction (${hidden} other keys are remembered)`, async () => {
+      const store = new MapStore();
+      const home = homes.add({ store });
+      home.owned.stored = 'many';
+      for (let other = 0; other < hidden; other++) home.owned.hidden.add(`other${other}`);
+      const [write, remove] = [store.write.bind(store), store.remove.bind(store)];
+      store.write = async (...asked) => {
+        await write(...asked);
+        throw new ObjectError(503, 'The answer got lost.');
+      };
+      store.remove = () => Promise.reject(new ObjectError(503, 'The store does not work.'));
+      await assert.rejects(home.change('k', 'one', 'stored'), refused(502));
+      store.write = write;
+      store.remove = remove;
+      await home.change('k', 'two', 'memory');
+      home.memory.delete(GUEST, at('k'), undefined, home.now());
+      assert.equal(await home.recovery.recover(GUEST, at('k'), home.owned), 'missing');
+    });
+  }
 });
