@@ -21,7 +21,7 @@ export interface ListColorParts {
   readonly owned: (namespace: ObjectNamespace, color: string) => Owned | undefined;
 }
 
-/** How often a list is made again, if changes of its objects are taken back meanwhile. */
+/** How often a list is made again, if changes of its objects are taken back meanwhile, or if this invoker loses the color and gets it back. */
 const ATTEMPTS = 5;
 
 /** The objects of a color, here, at former homes and in the store. @throws ObjectError 503 */
@@ -37,11 +37,15 @@ export async function listColor(
     const elsewhere = await listElsewhere(parts, namespace, asked, owned);
     // This memory comes last: objects may have moved here meanwhile, and all changes that the others know are here.
     const here = parts.memory.list(namespace, asked, parts.now());
-    if (await parts.safety.allSafe(colorKey(namespace, color), isListed)) {
+    // Objects may have moved away meanwhile, to an invoker that has not been asked.
+    const isSame = parts.owned(namespace, color) === owned;
+    if ((await parts.safety.allSafe(colorKey(namespace, color), isListed)) && isSame) {
       return mergeLists([here, ...elsewhere], asked.limit);
     }
   }
-  throw new ObjectError(503, 'Changes of the objects fail again and again.', { retryAfterS: 1 });
+  throw new ObjectError(503, 'Changes of the objects fail, or their home changes, again and again.', {
+    retryAfterS: 1,
+  });
 }
 
 async function listElsewhere(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ObjectList } from '../../../../../shared/objects/ObjectRequest.js';
 import { ObjectError } from '../../../../../shared/objects/ObjectError.js';
+import { eventually } from '../../../../e2e/eventually.js';
 import { GUEST, TestCluster, type Node } from './cluster.js';
 import { MapStore } from './MapStore.js';
 
@@ -128,5 +129,32 @@ describe('a list of objects', () => {
       ['deleted', 'other'],
     );
     assert.equal((await location).kind, 'here');
+  });
+
+  it('has the objects that moved to another home meanwhile, if the color comes back', async () => {
+    assert.match(await home.container.text('/red/memory', { method: 'PUT', body: 'one' }), /^201/);
+    const list = store.list.bind(store);
+    let open = (): void => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const begun = new Promise<void>((resolve) => {
+      store.list = async (...asked) => {
+        store.list = list;
+        const listed = await list(...asked);
+        resolve();
+        await opened;
+        return listed;
+      };
+    });
+    const listing = home.container.text('/red');
+    await begun;
+    const next = await cluster.add();
+    assert.equal(await next.container.text('/red/memory'), '200 one');
+    next.state = 'draining';
+    await eventually(async () => {
+      await home.sharing.locate(GUEST, 'red', undefined);
+      assert.ok(home.sharing.owns(GUEST, 'red'));
+    });
+    open();
+    assert.match(await listing, /"memory"/);
   });
 });
