@@ -188,6 +188,8 @@ export class Replication {
           if (copiedTo && owned.copiedTo === copiedTo) noteDeath(owned, copiedTo, error);
         }
       }
+      // The next owner may have this epoch already.
+      this.#requireOwned(namespace, color, owned);
       owned.epoch++;
       const { epoch } = owned;
       const doubt = await doubtOfNoSet(this.#parts, owned);
@@ -250,6 +252,7 @@ export class Replication {
     const completed = await asOwner(owned, () => unlessRenewed(owned, epoch, ask));
     // Another set is complete meanwhile.
     if (owned.copiedTo !== copiedTo) return;
+    this.#requireOwned(namespace, color, owned);
     if (completed === false) owned.copiedTo = { ...copiedTo, lost: true };
     // A set with another epoch is aligned. Otherwise each change of the color would go to the next home for ever.
     else if (owned.lateCopies === 'many' && owned.epoch === epoch) owned.epoch++;

@@ -280,4 +280,17 @@ describe('copies of replicated objects at the next home', () => {
     await assert.rejects(home.replication.ensure(GUEST, COLOR, home.owned, peerOf(c)), refused(503));
     assert.deepEqual([home.owned.epoch, setOf(c)], [epoch, undefined]);
   });
+
+  it('get no higher epoch if the color was given away while they were checked', async () => {
+    const home = homes.add({}, b);
+    await home.change('k', 'one');
+    const { epoch } = home.owned;
+    home.owned.lateCopies = 'many';
+    home.peers.on('complete', async (send) => {
+      home.isOwned = false;
+      return send();
+    });
+    await assert.rejects(home.replication.check(GUEST, COLOR, home.owned, peerOf(b)), refused(503));
+    assert.equal(home.owned.epoch, epoch);
+  });
 });

@@ -93,6 +93,23 @@ describe('the removal of a replicated object while the next home has no memory f
     assert.equal(setOf(c)?.complete, true);
   });
 
+  it('asks nobody, and raises no epoch, if the color was given away while the next home refused the set', async () => {
+    const home = await withFullNextHome();
+    home.now = () => performance.now() + 6000;
+    let epoch = 0;
+    home.peers.on('copy', async (send) => {
+      try {
+        return await send();
+      } finally {
+        home.isOwned = false;
+        ({ epoch } = home.owned);
+        home.peers.on('fence', () => assert.fail('another invoker may be the owner'));
+      }
+    });
+    await assert.rejects(home.remove('k'), refused(503, /taken the color over/));
+    assert.equal(home.owned.epoch, epoch);
+  });
+
   it('waits for an invoker that does not answer, and not for one that is dead', async () => {
     const home = await withFullNextHome();
     home.owned.mayHold.set(c.instance, peerOf(c));
