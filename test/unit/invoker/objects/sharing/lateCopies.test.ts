@@ -162,6 +162,22 @@ describe('the keys of late copies', () => {
     assert.deepEqual(allLateCopies(owned), new Set(['b']));
   });
 
+  it('are all of them while the set of another invoker may differ, until the owner has its own one', () => {
+    const peer = { instance: 1, url: 'http://invoker1' };
+    const differing = { peer, epoch: 5, complete: true, unsure: true };
+    const late = (copies: object, more = {}): boolean => {
+      const set = { ...differing, ...copies };
+      return hasLateCopy(
+        { ...owning(), base: { epoch: 5, complete: true }, copies: new Map([[1, set]]), ...more },
+        'k',
+      );
+    };
+    assert.equal(late({}), true);
+    assert.equal(late({ epoch: 3, until: 5 }), true);
+    for (const other of [{ unsure: undefined }, { lost: true }, { epoch: 4 }]) assert.equal(late(other), false);
+    assert.equal(late({}, { copiedTo: { peer, epoch: 6, complete: true } }), false);
+  });
+
   it('come back if another set is not completed', () => {
     const owned = owning();
     noteLateCopy(owned, 'a');
