@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { colorKey } from '../../../../../invoker/objects/sharing/colorKey.js';
+import { copiesOf } from '../../../../../invoker/objects/sharing/copies.js';
 import { newlyOwned, type CopySet } from '../../../../../invoker/objects/sharing/ColorStates.js';
 import { doubtOfNoSet, safeHolders } from '../../../../../invoker/objects/sharing/noSet.js';
 import { at, put, refused } from '../memory/memories.js';
@@ -33,6 +34,7 @@ describe('the removal of a replicated object while the next home has no memory f
   });
 
   const setOf = (node: Node) => node.sharing.sets.get(KEY);
+  const keysAt = ({ memory }: Node): string[] => memory.keptKeys(copiesOf(GUEST), COLOR);
   const noneHas = async ({ requests, holders, owned, askInvokers }: TestHome): Promise<boolean> =>
     (await doubtOfNoSet({ instance: HOME, requests, holders, askInvokers }, owned)) === undefined;
 
@@ -108,6 +110,18 @@ describe('the removal of a replicated object while the next home has no memory f
     });
     await assert.rejects(home.remove('k'), refused(503, /taken the color over/));
     assert.equal(home.owned.epoch, epoch);
+  });
+
+  it('goes to the set of a former home that may differ, also for an object of memory', async () => {
+    const ofFormer = { epoch: 5, complete: true, unsure: true };
+    put(c.memory, GUEST, 'k', 'kept', performance.now(), { persistence: 'replicated' });
+    c.sharing.sets.demote({ namespace: GUEST, color: COLOR, policy: undefined }, ofFormer, performance.now());
+    const copies = [{ ...ofFormer, peer: peerOf(c) }];
+    const home = homes.add({ copies, base: { epoch: 5, complete: true } }, b, c);
+    home.put('l', 'x'.repeat(3000));
+    fill(b);
+    await home.change('k', 'new', 'memory');
+    assert.deepEqual([setOf(c)?.epoch, keysAt(c)], [home.owned.epoch, ['l']]);
   });
 
   it('waits for an invoker that does not answer, and not for one that is dead', async () => {
