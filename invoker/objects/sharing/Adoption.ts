@@ -185,9 +185,19 @@ export class Adoption {
     const bases = baseSets(known);
     // Until one of them is here, this one must stay: the newest one that says so may be lost, and the others do not know it.
     const counting = bases.some(({ peer }) => !peer) ? own : undefined;
-    for (const { peer: from, ...set } of bases) {
+    for (const [index, { peer: from, ...set }] of bases.entries()) {
       const asked = { namespace, color, policy, set, own: counting, epoch, isCurrent };
-      const pulled = from && (await holders.ask(from, () => pull({ ...asked, from })));
+      // The owner that has made this set has kept another one that is as good.
+      const isReplaced = bases.slice(index + 1).some(({ until = 0 }) => until >= set.epoch);
+      const pulled =
+        from &&
+        (await holders
+          .ask(from, () => pull({ ...asked, from }))
+          .catch((error: unknown) => {
+            if (isReplaced && isUnheard(error)) return 'silent';
+            throw error;
+          }));
+      if (pulled === 'silent') continue;
       if (!from || pulled) {
         // It may have been removed here meanwhile, for others.
         const here = sets.get(key);
@@ -246,6 +256,9 @@ export class Adoption {
     throw new ObjectError(503, `invoker${instance}, which may have its objects, does not answer`, { retryAfterS: 1 });
   }
 }
+
+/** Whether an invoker did not answer. */
+const isUnheard = (error: unknown): boolean => error instanceof ObjectError && error.cause instanceof PeerError;
 
 interface Reply {
   readonly peer: Peer;

@@ -20,7 +20,10 @@ export const hasLateCopy = (owned: Owned, key: string): boolean =>
  * it has a set of its own.
  */
 const mayDiffer = ({ copiedTo, copies, base }: Owned): boolean =>
-  !copiedTo && [...copies.values()].some((set) => set.unsure === true && set.lost !== true && hasAllChanges(set, base));
+  !copiedTo &&
+  [...copies.values()].some(
+    (set) => (set.unsure === true || base?.unsure === true) && set.lost !== true && hasAllChanges(set, base),
+  );
 
 /** The set is like this memory, and refuses the earlier requests. */
 export function endLateCopy({ lateCopies }: Owned, key: string): void {

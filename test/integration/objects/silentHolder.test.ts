@@ -25,4 +25,23 @@ describe('the replicated objects of a color that is taken over while the invoker
       await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 kept'), LIMIT_MS);
     });
   }
+
+  for (const isDoubted of [false, true]) {
+    it(`come from the former home after a change that the silent one did not answer${isDoubted ? ' (doubted)' : ''}`, async () => {
+      const { cluster } = current;
+      const [holder, former] = [await cluster.add(), await cluster.add()];
+      assert.match(await put(former, '/red/k', 'kept', REPLICATED), /^201/);
+      cutOff(holder);
+      assert.match(await put(former, '/red/k', 'other', REPLICATED), /^50[23]/);
+      cluster.notice(holder);
+      const home = await cluster.add();
+      if (isDoubted) {
+        await eventually(async () => {
+          await former.sharing.locate(GUEST, 'red', undefined);
+          assert.equal(former.sharing.owns(GUEST, 'red'), false);
+        }, LIMIT_MS);
+      }
+      await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 kept'), LIMIT_MS);
+    });
+  }
 });

@@ -112,6 +112,19 @@ describe('the sets of copies of a color that is taken over', () => {
     assert.deepEqual([...owned.copies.keys()], [1, 2, 3]);
   });
 
+  it('are not waited for at an invoker that is silent if their owner has kept a set that is as good', async () => {
+    const cause = new PeerError('silent', 'it does not answer');
+    outcomes.set(1, new ObjectError(503, 'It does not answer.', { cause }));
+    tell(1, { set: whole(7) });
+    const kept = { epoch: 7, complete: true, unsure: true };
+    tell(2, { set: kept });
+    await assert.rejects(run(), refused(503));
+    tell(2, { set: { ...kept, until: 8 } });
+    pulled = [];
+    const result = await run();
+    assert.deepEqual([result.owned.base, pulled, lost(result)], [{ ...kept, until: 8 }, [1, 2], []]);
+  });
+
   it('are not fetched if that of this invoker counts', async () => {
     keep(7);
     tell(1, { set: whole(7) });

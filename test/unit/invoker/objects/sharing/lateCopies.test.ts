@@ -175,6 +175,7 @@ describe('the keys of late copies', () => {
     assert.equal(late({}), true);
     assert.equal(late({ epoch: 3, until: 5 }), true);
     for (const other of [{ unsure: undefined }, { lost: true }, { epoch: 4 }]) assert.equal(late(other), false);
+    assert.equal(late({ unsure: undefined }, { base: { epoch: 5, complete: true, unsure: true } }), true);
     assert.equal(late({}, { copiedTo: { peer, epoch: 6, complete: true } }), false);
   });
 
