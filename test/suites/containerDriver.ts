@@ -325,7 +325,7 @@ export function containerDriverSuite(name: string, start: (owner: string) => Pro
       });
       await container.exited;
       assert.equal(container.running, false);
-      const logs = await container.collectLogs({ ...LOGS, expectSentinels: false });
+      const logs = await container.collectLogs({ ...LOGS, expectSentinels: false, quietMs: LOGS.timeoutMs });
       assert.deepEqual(texts(logs.lines), ['stdout: bye']);
       await assert.rejects(post(container, '/run', {}), { failure: 'refused' });
       await container.destroy();

@@ -59,7 +59,7 @@ export function runtimeSuite(
     const run = (container: Container, value: unknown): ReturnType<typeof post> => post(container, '/run', { value });
 
     async function logs(container: Container, expectSentinels = true): Promise<string> {
-      const { lines, complete } = await container.collectLogs({ ...LOGS, expectSentinels });
+      const { lines, complete } = await container.collectLogs({ ...LOGS, expectSentinels, quietMs: LOGS.timeoutMs });
       if (expectSentinels) assert.ok(complete, lines.join('\n'));
       // Without the times.
       return lines.map((line) => line.slice(31)).join('\n');

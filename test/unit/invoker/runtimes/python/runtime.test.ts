@@ -35,7 +35,8 @@ describe('the Python runtime', function () {
   }
 
   async function logs(container: Container, expectSentinels: boolean): Promise<string> {
-    const { lines } = await container.collectLogs({ maxBytes: 100_000, expectSentinels, timeoutMs: 240_000 });
+    const options = { maxBytes: 100_000, expectSentinels, timeoutMs: 240_000, quietMs: 240_000 };
+    const { lines } = await container.collectLogs(options);
     return lines.map((line) => line.slice(31)).join('\n');
   }
 
