@@ -185,6 +185,7 @@ export class Adoption {
     const bases = baseSets(known);
     // Until one of them is here, this one must stay: the newest one that says so may be lost, and the others do not know it.
     const counting = bases.some(({ peer }) => !peer) ? own : undefined;
+    let unheard: ObjectError | undefined;
     for (const [index, { peer: from, ...set }] of bases.entries()) {
       const asked = { namespace, color, policy, set, own: counting, epoch, isCurrent };
       // The owner that has made this set has kept another one that is as good.
@@ -194,10 +195,13 @@ export class Adoption {
         (await holders
           .ask(from, () => pull({ ...asked, from }))
           .catch((error: unknown) => {
-            if (isReplaced && isUnheard(error)) return 'silent';
+            if (isReplaced && isUnheard(error)) return error;
             throw error;
           }));
-      if (pulled === 'silent') continue;
+      if (pulled instanceof ObjectError) {
+        unheard ??= pulled;
+        continue;
+      }
       if (!from || pulled) {
         // It may have been removed here meanwhile, for others.
         const here = sets.get(key);
@@ -206,6 +210,8 @@ export class Adoption {
       }
       copies.set(from.instance, { ...set, peer: from, lost: true });
     }
+    // The sets that were as good are lost: this one is waited for.
+    if (unheard) throw unheard;
     return undefined;
   }
 
@@ -258,7 +264,8 @@ export class Adoption {
 }
 
 /** Whether an invoker did not answer. */
-const isUnheard = (error: unknown): boolean => error instanceof ObjectError && error.cause instanceof PeerError;
+const isUnheard = (error: unknown): error is ObjectError =>
+  error instanceof ObjectError && error.cause instanceof PeerError;
 
 interface Reply {
   readonly peer: Peer;

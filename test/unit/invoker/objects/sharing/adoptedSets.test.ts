@@ -125,6 +125,16 @@ describe('the sets of copies of a color that is taken over', () => {
     assert.deepEqual([result.owned.base, pulled, lost(result)], [{ ...kept, until: 8 }, [1, 2], []]);
   });
 
+  it('are waited for at an invoker that is silent if the set that is as good is lost', async () => {
+    const cause = new PeerError('silent', 'it does not answer');
+    outcomes.set(1, new ObjectError(503, 'It does not answer.', { cause }));
+    outcomes.set(2, 'gone');
+    tell(1, { set: whole(7) });
+    tell(2, { set: { epoch: 7, complete: true, unsure: true, until: 8 } });
+    await assert.rejects(run(), refused(503, /does not answer/));
+    assert.deepEqual(pulled, [1, 2]);
+  });
+
   it('are not fetched if that of this invoker counts', async () => {
     keep(7);
     tell(1, { set: whole(7) });
