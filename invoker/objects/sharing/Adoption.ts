@@ -7,7 +7,7 @@ import { objectPath } from '../../../shared/objects/objectPath.js';
 import type { ObjectNamespace } from '../../../shared/objects/ObjectToken.js';
 import { colorKey } from './colorKey.js';
 import { baseSets, type SetAt } from './baseSets.js';
-import { counted, type ClaimTold, type Counted } from './authority.js';
+import { counted, highestUntold, type ClaimTold, type Counted } from './authority.js';
 import { newlyOwned, nextEpoch, type Claim, type CopySet, type Owned } from './ColorStates.js';
 import { copySetSchema, type CopySets, type CopySetState, type RaisedEpoch } from './CopySets.js';
 import type { Holders } from './Holders.js';
@@ -148,7 +148,7 @@ export class Adoption {
       }
       const latest = { owned: lapsed ?? asked.claim?.owned, taken: mayBeTaken(asked, taken), set: sets.get(key) };
       const { formers, countsSelf, copies } = parts.known(lapsed, latest);
-      const base = await this.#fetch(asked, epoch, copies);
+      const base = await this.#fetch(asked, epoch, copies, parts.untold);
       const owned = newlyOwned({
         namespace,
         color,
@@ -170,6 +170,7 @@ export class Adoption {
   /**
    * Fetches the set of copies that counts.
    * @param copies the sets of other invokers. Those that are lost are marked.
+   * @param untold see `Gathered.untold`.
    * @returns the set, which is in this invoker; undefined: there is none.
    * @throws ObjectError 503
    */
@@ -177,6 +178,7 @@ export class Adoption {
     { namespace, color, policy, isCurrent }: AdoptedColor,
     epoch: number,
     copies: Map<number, CopySet>,
+    untold: number,
   ): Promise<CopySetState | undefined> {
     const { sets, holders, pull } = this.#parts;
     const key = colorKey(namespace, color);
@@ -188,8 +190,9 @@ export class Adoption {
     let unheard: ObjectError | undefined;
     for (const [index, { peer: from, ...set }] of bases.entries()) {
       const asked = { namespace, color, policy, set, own: counting, epoch, isCurrent };
-      // The owner that has made this set has kept another one that is as good.
-      const isReplaced = bases.slice(index + 1).some(({ until = 0 }) => until >= set.epoch);
+      // The owner that has made this set has kept another one that is as good, unless a later owner may have taken over from this one: what
+      // that one has read is in this one for sure.
+      const isReplaced = bases.slice(index + 1).some(({ until = 0 }) => until >= Math.max(set.epoch, untold));
       const pulled =
         from &&
         (await holders
@@ -373,6 +376,11 @@ class Gathered {
       }
       this.#own.set(peer.instance, reply.set && { peer, ...reply.set });
     }
+  }
+
+  /** The highest epoch of an invoker that may have become the owner with it, and has not answered, or has started again. */
+  get untold(): number {
+    return this.#claimless ? Infinity : highestUntold({ raised: this.#raised, own: this.#ownEpochs });
   }
 
   /** @param lapsed see `AdoptedColor`. */

@@ -43,13 +43,18 @@ export interface Counted {
   readonly self: boolean;
 }
 
+/** The highest epoch of an invoker that does not tell whether it became the owner with it; 0: none. */
+export function highestUntold({ raised, own }: Pick<Told, 'raised' | 'own'>): number {
+  const isOwn = ({ epoch, run }: RaisedEpoch): boolean => run !== undefined && (own.get(run) ?? 0) >= epoch;
+  return Math.max(0, ...raised.filter((one) => !isOwn(one)).map(({ epoch }) => epoch));
+}
+
 const NOBODY: Counted = { formers: [], self: false };
 
 export function counted({ self, claims, raised, own }: Told): Counted {
   // Who was the owner until now had no later one: a claim that is not confirmed and has a higher epoch is not of a later owner.
   const [highest] = claims.toSorted((a, b) => Number(b.confirmed) - Number(a.confirmed) || b.epoch - a.epoch);
-  const isOwn = ({ epoch, run }: RaisedEpoch): boolean => run !== undefined && (own.get(run) ?? 0) >= epoch;
-  const known = Math.max(0, ...raised.filter((one) => !isOwn(one)).map(({ epoch }) => epoch));
+  const known = highestUntold({ raised, own });
   if (!highest) return known === 0 ? { formers: 'all', self: true } : NOBODY;
   if (!highest.confirmed && known > highest.epoch) return NOBODY;
   const { peer, objects, formers } = highest;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { lossyPeers } from '../../history/lossyPeers.js';
 import { eventually } from '../../e2e/eventually.js';
 import { GUEST } from '../../unit/invoker/objects/sharing/cluster.js';
-import { cutOff, eachWithCluster, put, REPLICATED } from './clusters.js';
+import { cutOff, eachWithCluster, put, reconnect, REPLICATED } from './clusters.js';
 
 const LIMIT_MS = 40_000;
 
@@ -44,4 +45,33 @@ describe('the replicated objects of a color that is taken over while the invoker
       await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 kept'), LIMIT_MS);
     });
   }
+
+  it('do not come from a former home that has taken a change back if the silent one has served it as the home', async () => {
+    const { cluster } = current;
+    const [holder, former] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(former, '/red/k', 'kept', REPLICATED), /^201/);
+    const heal = lossyPeers((_, { operation }) => (operation === 'copy' ? { kind: 'unheard' } : undefined));
+    try {
+      assert.match(await put(former, '/red/k', 'other', REPLICATED), /^502/);
+    } finally {
+      heal();
+    }
+    former.state = 'draining';
+    await eventually(async () => {
+      await former.sharing.locate(GUEST, 'red', undefined);
+      assert.equal(former.sharing.owns(GUEST, 'red'), false);
+    }, LIMIT_MS);
+    await eventually(async () => assert.equal(await holder.container.text('/red/k'), '200 other'), LIMIT_MS);
+    cutOff(holder);
+    cluster.notice(holder);
+    const home = await cluster.add();
+    let response = '';
+    await eventually(async () => {
+      response = await home.container.text('/red/k');
+      assert.match(response, /^200|^503 .*invoker0 does not answer/);
+    }, LIMIT_MS);
+    assert.doesNotMatch(response, /kept/);
+    reconnect(holder);
+    await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 other'), LIMIT_MS);
+  });
 });

@@ -125,6 +125,22 @@ describe('the sets of copies of a color that is taken over', () => {
     assert.deepEqual([result.owned.base, pulled, lost(result)], [{ ...kept, until: 8 }, [1, 2], []]);
   });
 
+  it('are waited for at an invoker that is silent if a later owner may have read them', async () => {
+    const cause = new PeerError('silent', 'it does not answer');
+    outcomes.set(1, new ObjectError(503, 'It does not answer.', { cause }));
+    tell(1, { set: whole(7) });
+    const kept = { epoch: 7, complete: true, unsure: true, until: 8 };
+    for (const later of [{ epoch: 9, run: '4-a' }, { epoch: 9 }]) {
+      tell(2, { set: kept, raised: [later] });
+      await assert.rejects(run(), refused(503, /does not answer/));
+    }
+    tell(2, { set: kept, raised: [{ epoch: 8 }, { epoch: 9, run: '3-a' }] });
+    await assert.rejects(run(), refused(503, /does not answer/));
+    // This one knows that it did not become the owner.
+    tell(3, { raised: [{ epoch: 9, run: '3-a' }] });
+    assert.deepEqual((await run()).owned.base, kept);
+  });
+
   it('are waited for at an invoker that is silent if the set that is as good is lost', async () => {
     const cause = new PeerError('silent', 'it does not answer');
     outcomes.set(1, new ObjectError(503, 'It does not answer.', { cause }));
