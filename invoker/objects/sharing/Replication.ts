@@ -183,8 +183,8 @@ export class Replication {
         try {
           return await this.#begin(namespace, color, owned, holder);
         } catch (error) {
-          const isGone = error instanceof CopyRefused || (error instanceof PeerError && error.fault === 'dead');
-          if (!isGone) throw error;
+          // One that is silent is asked again below, until it counts as lost.
+          if (!(error instanceof CopyRefused || error instanceof PeerError)) throw error;
           if (copiedTo && owned.copiedTo === copiedTo) noteDeath(owned, copiedTo, error);
         }
       }

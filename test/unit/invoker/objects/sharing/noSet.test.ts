@@ -124,6 +124,21 @@ describe('the removal of a replicated object while the next home has no memory f
     assert.deepEqual([setOf(c)?.epoch, keysAt(c)], [home.owned.epoch, ['l']]);
   });
 
+  it('waits for the only invoker with a set that counts, until that one is lost', async () => {
+    const base = { epoch: 5, complete: true };
+    const home = homes.add({ copies: [{ ...base, peer: peerOf(c) }], base }, b);
+    home.put('k', 'x'.repeat(3000));
+    home.put('l', 'x'.repeat(3000));
+    fill(b);
+    c.proxy.drop();
+    const away = (silentMs: number) => async () => ({ up: [peerOf(b)], away: [{ ...peerOf(c), silentMs }] });
+    home.askInvokers = away(1000);
+    await assert.rejects(home.remove('k'), refused(503, /lack memory.* invoker1 may have another copy/));
+    home.askInvokers = away(600_000);
+    await home.remove('k');
+    assert.equal(home.textOf('k'), undefined);
+  });
+
   it('waits for an invoker that does not answer, and not for one that is dead', async () => {
     const home = await withFullNextHome();
     home.owned.mayHold.set(c.instance, peerOf(c));
