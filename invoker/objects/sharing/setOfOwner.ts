@@ -21,8 +21,8 @@ export function setOfOwner(
     const since = copiedTo ? (copiedTo.lost === true ? undefined : copiedTo.epoch) : (base?.since ?? base?.epoch);
     return { epoch: epoch + 1, complete: true, since };
   }
-  // Its next home may have completed a set without an answer yet. If that one gets lost, these objects are as good.
-  const until = isHeld && (copiedTo?.epoch ?? 0) < epoch ? { until: epoch } : {};
+  // Its next home may have completed a set without an answer yet. If that one gets lost, or is silent, these objects are as good.
+  const until = isHeld ? { until: epoch } : {};
   // It has acknowledged no change of them.
   if (!copiedTo) return base && { ...base, ...until };
   const isLike = wasQuiet && copiedTo.epoch === epoch && lateCopies !== 'many' && lateCopies.size === 0;

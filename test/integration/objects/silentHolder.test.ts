@@ -46,6 +46,18 @@ describe('the replicated objects of a color that is taken over while the invoker
     });
   }
 
+  it('come from the former home during a change that the silent one does not answer', async () => {
+    const { cluster } = current;
+    const [holder, former] = [await cluster.add(), await cluster.add()];
+    assert.match(await put(former, '/red/k', 'kept', REPLICATED), /^201/);
+    cutOff(holder);
+    const changed = put(former, '/red/k', 'other', REPLICATED);
+    cluster.notice(holder);
+    const home = await cluster.add();
+    await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 kept'), LIMIT_MS);
+    assert.match(await changed, /^50[23]/);
+  });
+
   it('do not come from a former home that has taken a change back if the silent one has served it as the home', async () => {
     const { cluster } = current;
     const [holder, former] = [await cluster.add(), await cluster.add()];
