@@ -4,6 +4,7 @@ import { TestCluster } from '../unit/invoker/objects/sharing/cluster.js';
 import { MapStore } from '../unit/invoker/objects/sharing/MapStore.js';
 import { cutOff, reconnect } from '../integration/objects/clusters.js';
 import { FaultyStore } from './FaultyStore.js';
+import { randomNumbers } from './ObjectHistory.js';
 import { lossyPeers } from './lossyPeers.js';
 import { RandomColor, type ColorOptions, type ColorPlace } from './RandomColor.js';
 
@@ -29,7 +30,18 @@ export interface Trial extends ColorOptions {
   readonly steps: number;
   /** What happens between two rounds. Missing: there is one round. */
   readonly events?: readonly InvokerEvent[];
+  /**
+   * The part of the events that come soon after one that harms nobody, such as a join: while colors still move, and new sets of copies are
+   * made. Missing: none.
+   */
+  readonly soon?: number;
 }
+
+/** Whether all objects are still at two invokers at least, if they were before. */
+const harmsNobody = (event: InvokerEvent | undefined): boolean =>
+  event === 'joins' || event === 'all come back' || event?.endsWith('drains') === true;
+/** The longest time between such events, in ms. */
+const SOON_MS = 400;
 
 /** Where the objects of a color are. */
 function placeOf(cluster: TestCluster, color: string): ColorPlace {
@@ -85,6 +97,7 @@ async function happens(
  * @returns what was wrong, with the steps of the color.
  */
 export async function faultsOf(seed: number, trial: Trial): Promise<string[]> {
+  const random = randomNumbers(Math.imul(seed, 0xc2b2ae35));
   const store = new MapStore();
   const colors = new Map<string, RandomColor>();
   /** The number of the run of each invoker. */
@@ -114,13 +127,18 @@ export async function faultsOf(seed: number, trial: Trial): Promise<string[]> {
   try {
     await cluster.add();
     await cluster.add();
+    let before: InvokerEvent | undefined;
+    let isSoon = false;
     for (const event of [...(trial.events ?? []), undefined]) {
-      await Promise.all(all.map((color) => color.begin()));
+      isSoon = event !== undefined && harmsNobody(before) && random() < (trial.soon ?? 0);
+      if (!isSoon) await Promise.all(all.map((color) => color.begin()));
+      before = event;
       const changes = Promise.all(all.map((color) => color.steps(trial.steps)));
-      if (trial.suddenly !== true) await changes;
+      if (isSoon) await new Promise((resolve) => setTimeout(resolve, random() * SOON_MS));
+      else if (trial.suddenly !== true) await changes;
       if (event) await happens(event, cluster, all, runs);
       await changes;
-      await Promise.all(all.map((color) => color.readSoon()));
+      if (!isSoon) await Promise.all(all.map((color) => color.readSoon()));
     }
     await Promise.all(all.map((color) => color.faults.execute()));
     await Promise.all(all.map((color) => color.readSoon()));

@@ -43,15 +43,18 @@ export function randomTrial(seed: number): Trial {
     }
     events.push(event);
   }
+  const soon = random() < 0.6;
   return {
     changes: pick([0.3, 0.75]),
     requests: 0.5,
     colors: 24,
     steps: 2 + Math.floor(random() * 3),
     events,
-    suddenly: random() < 0.5,
+    // A change that another invoker has passed on before it died may be executed at any time.
+    suddenly: soon || random() < 0.5,
     ...(random() < 0.4 ? { ttls: 0.4, slow: 0.4 } : {}),
     ...(random() < 0.2 ? { many: true } : {}),
+    ...(soon ? { soon: 0.7 } : {}),
     ...(random() < 0.6 ? { moves: pick([0.05, 0.2]) } : {}),
   };
 }
