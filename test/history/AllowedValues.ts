@@ -9,6 +9,12 @@ export class AllowedValues {
   #values = new Set([NONE]);
   /** Whether an earlier change may still come into effect. */
   #unsure = false;
+  readonly #withNone: (value: string) => readonly string[];
+
+  /** @param mayLose whether each object may vanish, whatever its persistence is. */
+  constructor(mayLose = false) {
+    this.#withNone = mayLose ? (value) => [value, NONE] : withNone;
+  }
 
   /**
    * Takes note of the response to a change.
@@ -16,7 +22,7 @@ export class AllowedValues {
    * @returns why the response is wrong; undefined: it is right.
    */
   changed(next: (before: string) => string, status: number): string | undefined {
-    const after = [...this.#values].map(next).flatMap(withNone);
+    const after = [...this.#values].map(next).flatMap(this.#withNone);
     if (status >= 200 && status < 300) {
       this.#values = new Set(after);
       this.#unsure = false;
@@ -35,7 +41,7 @@ export class AllowedValues {
     const wrong = this.wrong(value);
     // What is gone does not come back. Only the copy of an object with a time may be read once more after the end of that time.
     if (wrong === undefined && !this.#unsure && !(value === NONE && this.#mayHaveTime())) {
-      this.#values = new Set(withNone(value));
+      this.#values = new Set(this.#withNone(value));
     }
     return wrong;
   }

@@ -16,6 +16,8 @@ export interface ColorOptions extends FaultChances {
    * before it died may be executed at any time.
    */
   readonly suddenly?: boolean;
+  /** Whether most rounds begin before there is a complete set of copies. Then objects may be lost, but none may come back. */
+  readonly losing?: boolean;
 }
 
 /** How often something happens after a change of a color. */
@@ -57,7 +59,7 @@ export class RandomColor {
   readonly #place: () => ColorPlace;
   readonly #store: MapStore;
   readonly #log: string[] = [];
-  readonly #allowed = new AllowedValues();
+  readonly #allowed: AllowedValues;
   readonly #kinds: readonly (typeof KINDS)[number][];
   readonly #chances: Chances;
   #changes = 0;
@@ -75,6 +77,7 @@ export class RandomColor {
     this.name = name;
     this.#random = randomNumbers(seed);
     this.#options = options;
+    this.#allowed = new AllowedValues(options.losing);
     this.#place = place;
     this.#store = store;
     // Colors differ in what happens to them, since some faults need the same few things again and again.
@@ -110,6 +113,7 @@ export class RandomColor {
   /** Writes the replicated object beside the one that changes, until that succeeds. So there is a complete set of copies. */
   async begin(): Promise<void> {
     this.faults.end();
+    if (this.#options.losing === true && this.#random() < 0.75) return;
     // Until then, the owner may copy to the former next home.
     await pause(Math.max(0, this.#changedAt + HOMES_MS - performance.now()));
     if (!this.#place().next) return;

@@ -55,6 +55,7 @@ export function randomTrial(seed: number): Trial {
     ...(random() < 0.4 ? { ttls: 0.4, slow: 0.4 } : {}),
     ...(random() < 0.2 ? { many: true } : {}),
     ...(soon ? { soon: 0.7 } : {}),
+    ...(random() < 0.3 ? { losing: true } : {}),
     ...(random() < 0.6 ? { moves: pick([0.05, 0.2]) } : {}),
   };
 }
