@@ -224,9 +224,12 @@ export class RandomColor {
 
   /** As if memory were short at the home: an object of memory or a stored one goes. */
   #evict(): void {
-    const { memory } = this.#place().home;
+    const { memory, sharing } = this.#place().home;
     const address = { color: this.name, key: 'k' };
     const now = performance.now();
+    // A change may go on after its caller got 502. Its object is held then, and never evicted.
+    const changing = sharing.prepare(GUEST, address, false);
+    if (changing) return void changing.catch(() => undefined);
     const object = memory.peek(GUEST, address, now);
     if (!object || object.persistence === 'replicated') return;
     memory.restore(GUEST, address, undefined, now);
