@@ -25,6 +25,7 @@ export const APART = [
   'integration/kafka/faults.test.ts',
   'integration/objects/histories.test.ts',
   'integration/objects/processes.test.ts',
+  'integration/objects/randomFailures.test.ts',
   'integration/standalone/standalone.test.ts',
 ];
 
@@ -51,6 +52,7 @@ const LONGEST_FIRST = [
   'conformance',
   'integration/kafka',
   'integration/objects/histories',
+  'integration/objects/randomFailures',
   'e2e',
   'integration/objects/processes',
   'integration/processes',
