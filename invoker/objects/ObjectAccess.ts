@@ -12,8 +12,10 @@ import { ReadConnections } from './ReadConnections.js';
 /** The longest time for one object, in ms. */
 const CALL_MS = 30_000;
 const CONNECTIONS = 8;
-/** How long a read or a write is tried again, in ms, while a home is not known: it may be silent for 10 s.
- * A home without memory gets that of idle containers within a second or two. */
+/**
+ * How long a read or a write is tried again, in ms, while a home is not known: it may be silent for 10 s. A home without memory
+ * gets that of idle containers within a second or two.
+ */
 const PATIENCE_MS = 15_000;
 const PAUSE_MS = 250;
 /** The origin of its pool, which is a Unix socket. */

@@ -6,7 +6,13 @@ import { randomTrial } from './randomTrial.js';
  * of its own. Exits with 1 if a caller read a value that it must not read.
  */
 
-const [first = 1, count = 20] = process.argv.slice(2).map(Number);
+const USAGE = 'Usage: npm run fuzz:failures -- [FIRST [COUNT]]   (whole numbers from 1; default: 1 20)';
+const words = process.argv.slice(2);
+const [first = 1, count = 20] = words.map(Number);
+if (words.length > 2 || ![first, count].every((number) => Number.isSafeInteger(number) && number > 0)) {
+  console.error(USAGE);
+  process.exit(2);
+}
 let wrong = 0;
 for (let seed = first; seed < first + count; seed++) {
   const trial = randomTrial(seed);

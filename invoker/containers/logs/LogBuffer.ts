@@ -174,7 +174,8 @@ export class LogBuffer {
       if (sentinel >= 0) {
         // Without a line break the action's last text is on the same line before the sentinel.
         if (sentinel > 0) this.#add(stream, line.subarray(0, sentinel), (stamp ??= time()));
-        close(stream, this.#signed !== undefined && line.includes(this.#signed));
+        // Later, all are signed, and nobody asks.
+        close(stream, !this.#signedOnly && this.#signed !== undefined && line.includes(this.#signed));
         this.events?.sentinel(name);
       } else {
         this.#add(stream, line, (stamp ??= time()));

@@ -190,8 +190,8 @@ export class Adoption {
     let unheard: ObjectError | undefined;
     for (const [index, { peer: from, ...set }] of bases.entries()) {
       const asked = { namespace, color, policy, set, own: counting, epoch, isCurrent };
-      // The owner that has made this set has kept another one that is as good, unless a later owner may have taken over from this one: what
-      // that one has read is in this one for sure.
+      // The owner that made this set has kept another set that is as good. But a later owner may have begun with this set. Then only this set
+      // has for sure what callers of that owner have read.
       const isReplaced = bases.slice(index + 1).some(({ until = 0 }) => until >= Math.max(set.epoch, untold));
       const pulled =
         from &&

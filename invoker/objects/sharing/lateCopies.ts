@@ -13,7 +13,9 @@ export function noteLateCopy(owned: Owned, key: string): void {
 
 /** Whether a set that counts may have, or get late, another version of an object than this memory. */
 export const hasLateCopy = (owned: Owned, key: string): boolean =>
-  [owned.lateCopies, owned.lateBefore].some((keys) => keys === 'many' || keys.has(key)) || mayDiffer(owned);
+  hasKey(owned.lateCopies, key) || hasKey(owned.lateBefore, key) || mayDiffer(owned);
+
+const hasKey = (keys: Owned['lateCopies'], key: string): boolean => keys === 'many' || keys.has(key);
 
 /**
  * Whether a set of an earlier ownership may differ from the one that this owner has begun with. It would come next if this owner ended before
@@ -21,6 +23,7 @@ export const hasLateCopy = (owned: Owned, key: string): boolean =>
  */
 const mayDiffer = ({ copiedTo, copies, base }: Owned): boolean =>
   !copiedTo &&
+  copies.size > 0 &&
   [...copies.values()].some(
     (set) => (set.unsure === true || base?.unsure === true) && set.lost !== true && hasAllChanges(set, base),
   );

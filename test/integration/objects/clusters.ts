@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ObjectBytes } from '../../../invoker/objects/memory/ObjectBytes.js';
-import { TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { GUEST, TestCluster, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
+import { eventually } from '../../e2e/eventually.js';
 import { MapStore } from '../../unit/invoker/objects/sharing/MapStore.js';
 
 export const REPLICATED = { 'x-palette-persistence': 'replicated' };
@@ -23,6 +24,13 @@ export function evict({ memory }: Node): void {
   memory.resize(0);
   memory.resize(boundBytes);
 }
+
+/** Waits until an invoker that is not the home any more does not own a color. */
+export const untilGivenUp = ({ sharing }: Node, color: string): Promise<void> =>
+  eventually(async () => {
+    await sharing.locate(GUEST, color, undefined);
+    assert.equal(sharing.owns(GUEST, color), false);
+  }, LIMIT_MS);
 
 const OTHER = { uuid: 'other', name: 'other', limitBytes: undefined };
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { eventually } from '../../e2e/eventually.js';
 import { lossyPeers } from '../../history/lossyPeers.js';
 import { GUEST, VALID_MS, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
-import { eachWithCluster, LIMIT_MS, put, REPLICATED } from './clusters.js';
+import { eachWithCluster, LIMIT_MS, put, REPLICATED, untilGivenUp } from './clusters.js';
 
 /** What a home asks former ones. */
 const OF_FORMERS = new Set<string>(['list', 'drop', 'take']);
@@ -128,10 +128,7 @@ describe('a former home with objects of memory', () => {
     await becomesOwner(former, '200 one');
     assert.match(await put(former, '/red/k', 'three', REPLICATED), /^200/);
     former.state = 'draining';
-    await eventually(async () => {
-      await former.sharing.locate(GUEST, 'red', undefined);
-      assert.equal(former.sharing.owns(GUEST, 'red'), false);
-    }, LIMIT_MS);
+    await untilGivenUp(former, 'red');
     await arrive();
     former.state = 'up';
     await becomesOwner(former, '200 three');

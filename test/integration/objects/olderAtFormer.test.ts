@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { lossyPeers } from '../../history/lossyPeers.js';
 import { eventually } from '../../e2e/eventually.js';
 import { GUEST, type Node } from '../../unit/invoker/objects/sharing/cluster.js';
-import { eachWithCluster, evict, LIMIT_MS, put, REPLICATED, STORED } from './clusters.js';
+import { eachWithCluster, evict, LIMIT_MS, put, REPLICATED, STORED, untilGivenUp } from './clusters.js';
 
 describe('a version of an object that a former home has taken back to', () => {
   const current = eachWithCluster();
@@ -23,10 +23,7 @@ describe('a version of an object that a former home has taken back to', () => {
       heal();
     }
     former.state = 'draining';
-    await eventually(async () => {
-      await former.sharing.locate(GUEST, 'red', undefined);
-      assert.equal(former.sharing.owns(GUEST, 'red'), false);
-    }, LIMIT_MS);
+    await untilGivenUp(former, 'red');
     await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 two'), LIMIT_MS);
     return { home, next };
   }
@@ -93,10 +90,7 @@ describe('a version of an object that a former home has taken back to', () => {
       heal();
     }
     former.state = 'draining';
-    await eventually(async () => {
-      await former.sharing.locate(GUEST, 'old', undefined);
-      assert.equal(former.sharing.owns(GUEST, 'old'), false);
-    }, LIMIT_MS);
+    await untilGivenUp(former, 'old');
     await eventually(async () => assert.equal(await home.container.text('/old/k'), '200 two'), LIMIT_MS);
     assert.equal(former.memory.peek(GUEST, { color: 'old', key: 'k' }, performance.now()), undefined);
   });
@@ -120,10 +114,7 @@ describe('a copy that a former home has kept, whose removal failed there', () =>
         heal();
       }
       former.state = 'draining';
-      await eventually(async () => {
-        await former.sharing.locate(GUEST, 'red', undefined);
-        assert.equal(former.sharing.owns(GUEST, 'red'), false);
-      }, LIMIT_MS);
+      await untilGivenUp(former, 'red');
       heal = lossyPeers((_, { operation }) => (operation === 'complete' ? { kind: 'lost' } : undefined));
       try {
         await eventually(async () => assert.match(await home.container.text('/red/k'), /^404/), LIMIT_MS);

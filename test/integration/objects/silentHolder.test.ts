@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { lossyPeers } from '../../history/lossyPeers.js';
 import { eventually } from '../../e2e/eventually.js';
-import { GUEST } from '../../unit/invoker/objects/sharing/cluster.js';
-import { cutOff, eachWithCluster, put, reconnect, REPLICATED } from './clusters.js';
+import { cutOff, eachWithCluster, put, reconnect, REPLICATED, untilGivenUp } from './clusters.js';
 
 const LIMIT_MS = 40_000;
 
@@ -18,10 +17,7 @@ describe('the replicated objects of a color that is taken over while the invoker
       cluster.notice(holder);
       const home = await cluster.add();
       if (isDoubted) {
-        await eventually(async () => {
-          await former.sharing.locate(GUEST, 'red', undefined);
-          assert.equal(former.sharing.owns(GUEST, 'red'), false);
-        }, LIMIT_MS);
+        await untilGivenUp(former, 'red');
       }
       await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 kept'), LIMIT_MS);
     });
@@ -37,10 +33,7 @@ describe('the replicated objects of a color that is taken over while the invoker
       cluster.notice(holder);
       const home = await cluster.add();
       if (isDoubted) {
-        await eventually(async () => {
-          await former.sharing.locate(GUEST, 'red', undefined);
-          assert.equal(former.sharing.owns(GUEST, 'red'), false);
-        }, LIMIT_MS);
+        await untilGivenUp(former, 'red');
       }
       await eventually(async () => assert.equal(await home.container.text('/red/k'), '200 kept'), LIMIT_MS);
     });
@@ -69,10 +62,7 @@ describe('the replicated objects of a color that is taken over while the invoker
       heal();
     }
     former.state = 'draining';
-    await eventually(async () => {
-      await former.sharing.locate(GUEST, 'red', undefined);
-      assert.equal(former.sharing.owns(GUEST, 'red'), false);
-    }, LIMIT_MS);
+    await untilGivenUp(former, 'red');
     await eventually(async () => assert.equal(await holder.container.text('/red/k'), '200 other'), LIMIT_MS);
     cutOff(holder);
     cluster.notice(holder);

@@ -61,7 +61,7 @@ describe('calls to the thread of the objects', () => {
     assert.equal(memory.keptBytes, MB / 2 + COST);
   });
 
-  it('give the bytes of a write back if there is no memory now: idle containers may give it back within seconds', async () => {
+  it('return the bytes of a write if there is no memory now, so that the caller can try again', async () => {
     const { memory, calls } = setup();
     memory.resize(MB);
     const bytes = await calls.write(OBJECT, Buffer.alloc(2 * MB, 'x'), PROPERTIES);
